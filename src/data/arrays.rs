@@ -1,0 +1,238 @@
+//! Data sets in memory.
+
+use super::{Batch, Dataset, Pass, check_indices};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, slice_mut};
+use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn};
+
+/// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
+/// 28 x 28 bytes stay 47 MB.
+pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// `out = value · scale + offset`.
+    #[doc(hidden)]
+    fn convert<F: Scalar>(values: &[Self], scale: F, offset: F, out: &mut [F]);
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl Element for u8 {
+    fn convert<F: Scalar>(values: &[u8], scale: F, offset: F, out: &mut [F]) {
+        F::from_u8s(values, scale, offset, out);
+    }
+}
+impl Element for f32 {
+    fn convert<F: Scalar>(values: &[f32], scale: F, offset: F, out: &mut [F]) {
+        F::from_f32s(values, scale, offset, out);
+    }
+}
+impl Element for f64 {
+    fn convert<F: Scalar>(values: &[f64], scale: F, offset: F, out: &mut [F]) {
+        F::from_f64s(values, scale, offset, out);
+    }
+}
+
+/// What a data set in memory may have as targets: class indices (`Vec<usize>`), or an array of numbers
+/// (`Array<F, D>` with `[samples, …]`).
+pub trait Targets: Sync {
+    /// The targets of a batch.
+    type Batch: Default + Send;
+
+    /// For how many samples.
+    fn count(&self) -> usize;
+
+    /// Copies those at these positions, all in range.
+    fn gather(&self, indices: &[usize], batch: &mut Self::Batch);
+
+    /// The first `count`, at most as many as there are.
+    #[must_use]
+    fn first(self, count: usize) -> Self;
+}
+
+impl Targets for Vec<usize> {
+    type Batch = Vec<usize>;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn gather(&self, indices: &[usize], batch: &mut Vec<usize>) {
+        batch.clear();
+        batch.extend(indices.iter().map(|&i| self[i]));
+    }
+
+    fn first(mut self, count: usize) -> Self {
+        self.truncate(count);
+        self
+    }
+}
+
+impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
+    type Batch = Tensor<F>;
+
+    fn count(&self) -> usize {
+        self.shape().first().copied().unwrap_or(0)
+    }
+
+    fn gather(&self, indices: &[usize], batch: &mut Tensor<F>) {
+        let shape: Vec<usize> = [indices.len()].into_iter().chain(self.shape().iter().skip(1).copied()).collect();
+        if batch.shape() != shape {
+            *batch = Tensor::zeros(IxDyn(&shape));
+        }
+        let columns: usize = shape[1..].iter().product();
+        match self.as_slice() {
+            Some(values) => {
+                let rows = slice_mut(batch).chunks_exact_mut(columns.max(1));
+                for (row, &i) in rows.zip(indices) {
+                    row.copy_from_slice(&values[i * columns..(i + 1) * columns]);
+                }
+            }
+            None => {
+                for (mut row, &i) in batch.outer_iter_mut().zip(indices) {
+                    row.assign(&self.view().into_dyn().index_axis(Axis(0), i));
+                }
+            }
+        }
+    }
+
+    fn first(self, count: usize) -> Self {
+        self.slice_axis(Axis(0), (..count).into()).to_owned()
+    }
+}
+
+/// Samples in memory: an array of inputs, `[samples, …]`, and their targets.
+///
+/// ```
+/// use ndarray::Array3;
+/// use plywood::prelude::*;
+///
+/// // Bytes stay bytes; the model sees numbers from 0 to 1.
+/// let images = Array3::<u8>::zeros((100, 28, 28));
+/// let labels = vec![0; 100];
+/// let data = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).class_names(["T-shirt/top"]);
+/// # let _ = data;
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ArrayDataset<E, T> {
+    inputs: ArrayD<E>,
+    targets: T,
+    weights: Option<Vec<f64>>,
+    scale: f64,
+    offset: f64,
+    class_names: Vec<String>,
+}
+
+impl<E: Element, T: Targets> ArrayDataset<E, T> {
+    /// Of these inputs and targets, sample for sample.
+    ///
+    /// # Errors
+    /// When there are not as many targets as inputs, or the inputs have no axis 0.
+    pub fn new<D: Dimension>(inputs: Array<E, D>, targets: T) -> Result<Self> {
+        let inputs = inputs.into_dyn();
+        let inputs = if inputs.is_standard_layout() { inputs } else { inputs.as_standard_layout().into_owned() };
+        let Some(&samples) = inputs.shape().first() else {
+            return Err(Error::shape("inputs", "[samples, …]", inputs.shape()).help("Axis 0 counts the samples."));
+        };
+        let count = targets.count();
+        if count != samples {
+            return Err(Error::data("targets", format!("for {samples} samples"), count)
+                .help("Give one target for each sample."));
+        }
+        Ok(Self { inputs, targets, weights: None, scale: 1.0, offset: 0.0, class_names: Vec::new() })
+    }
+
+    /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
+    #[must_use]
+    pub fn scale(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// What is added to each number after scaling.
+    #[must_use]
+    pub fn offset(mut self, offset: f64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// A weight for each sample.
+    ///
+    /// # Errors
+    /// When there are not as many as samples, or one is below 0 or not finite.
+    pub fn weights(mut self, weights: Vec<f64>) -> Result<Self> {
+        if weights.len() != self.inputs.shape()[0] {
+            let expected = format!("for {} samples", self.inputs.shape()[0]);
+            return Err(Error::data("weights", expected, weights.len()).help("Give one weight for each sample."));
+        }
+        if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            return Err(Error::data(format!("the weight of sample {i}"), "finite and at least 0", weights[i])
+                .help("A weight of 0 leaves a sample out."));
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// Names for the classes, in the order of their indices; reports use them.
+    #[must_use]
+    pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.class_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The names of the classes; empty if none were given.
+    pub fn names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The inputs as they are stored, `[samples, …]`.
+    pub fn inputs(&self) -> &ArrayD<E> {
+        &self.inputs
+    }
+
+    /// The targets as they are stored.
+    pub fn targets(&self) -> &T {
+        &self.targets
+    }
+
+    /// The first samples, at most `count`.
+    #[must_use]
+    pub fn first(self, count: usize) -> Self {
+        let count = count.min(self.inputs.shape()[0]);
+        let inputs = self.inputs.slice_axis(Axis(0), (..count).into()).to_owned();
+        let weights = self.weights.map(|w| w[..count].to_vec());
+        Self { inputs, targets: self.targets.first(count), weights, ..self }
+    }
+}
+
+impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
+    type Target = T::Batch;
+
+    fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        &self.inputs.shape()[1..]
+    }
+
+    fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<F, T::Batch>) -> Result<()> {
+        let shape = &self.inputs.shape()[1..];
+        check_indices(indices, self.inputs.shape()[0])?;
+        let columns: usize = shape.iter().product();
+        let (scale, offset) = (F::from_f64(self.scale), F::from_f64(self.offset));
+        let values = self.inputs.as_slice().unwrap_or_default();
+        let out = batch.input_mut(indices.len(), shape);
+        for (row, &i) in out.chunks_exact_mut(columns.max(1)).zip(indices) {
+            E::convert(&values[i * columns..(i + 1) * columns], scale, offset, row);
+        }
+        self.targets.gather(indices, &mut batch.target);
+        batch.weights = self.weights.as_ref().map(|w| indices.iter().map(|&i| F::from_f64(w[i])).collect());
+        Ok(())
+    }
+}

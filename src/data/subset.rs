@@ -1,0 +1,156 @@
+//! Parts of data sets.
+
+use super::{Batch, Dataset, Pass, check_indices};
+use crate::error::{Error, Result};
+use crate::random::Random;
+use crate::scalar::Scalar;
+
+/// Some samples of a data set, in an order of their own.
+#[derive(Clone, Debug)]
+pub struct Subset<D> {
+    data: D,
+    indices: Vec<usize>,
+}
+
+impl<D> Subset<D> {
+    /// The samples of `data` at these positions; a position may come up more than once. `data` may be a reference.
+    ///
+    /// # Errors
+    /// When a position is out of range.
+    pub fn new<F: Scalar>(data: D, indices: Vec<usize>) -> Result<Self>
+    where
+        D: Dataset<F>,
+    {
+        check_indices(&indices, data.len())?;
+        Ok(Self { data, indices })
+    }
+
+    /// The positions in the whole data set.
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
+    type Target = D::Target;
+
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.data.input_shape()
+    }
+
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
+        check_indices(indices, self.indices.len())?;
+        let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
+        self.data.read(&indices, pass, batch)
+    }
+}
+
+/// How many of `samples` a share leaves for the first part: `samples - share · samples`, rounded as Keras does.
+fn first_part(samples: usize, share: f64) -> Result<usize> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(Error::argument("a share for the second part", "above 0 and below 1", share)
+            .help("0.2 puts every fifth sample into the second part."));
+    }
+    let first = (samples as f64 * (1.0 - share)).floor() as usize;
+    if first == 0 || first == samples {
+        return Err(Error::data("samples", "for both parts", format!("{samples} in all and a share of {share}"))
+            .help("Use more samples or another share."));
+    }
+    Ok(first)
+}
+
+/// Splits a data set without changing its order: the last `share` of the samples make the second part. This is what
+/// Keras' `validation_split` means.
+///
+/// # Errors
+/// When the share is not above 0 and below 1, or a part would be empty.
+pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subset<&D>, Subset<&D>)> {
+    let first = first_part(data.len(), share)?;
+    let indices = (0..data.len()).collect();
+    Ok(split(data, indices, first))
+}
+
+/// Splits a data set at random, by a seed: `share` of the samples make the second part.
+///
+/// ```
+/// use ndarray::Array2;
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(Array2::<f32>::zeros((100, 4)), vec![0; 100])?;
+/// let (train, test) = random_split::<f32, _>(&data, 0.2, 42)?;
+/// assert_eq!((train.indices().len(), test.indices().len()), (80, 20));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`split_at`].
+pub fn random_split<F: Scalar, D: Dataset<F>>(
+    data: &D,
+    share: f64,
+    seed: u64,
+) -> Result<(Subset<&D>, Subset<&D>)> {
+    let first = first_part(data.len(), share)?;
+    let mut indices: Vec<usize> = (0..data.len()).collect();
+    Random::seed(seed).child("split").at(0, 0).shuffle(&mut indices);
+    Ok(split(data, indices, first))
+}
+
+fn split<D>(data: &D, mut indices: Vec<usize>, first: usize) -> (Subset<&D>, Subset<&D>) {
+    let second = indices.split_off(first);
+    (Subset { data, indices }, Subset { data, indices: second })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ArrayDataset;
+    use ndarray::Array2;
+
+    fn data(n: usize) -> ArrayDataset<u8, Vec<usize>> {
+        ArrayDataset::new(Array2::from_shape_fn((n, 2), |(i, _)| i as u8), (0..n).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_last_share_in_order() {
+        let data = data(10);
+        let (a, b) = split_at::<f32, _>(&data, 0.2).unwrap();
+        assert_eq!((a.indices(), b.indices()), (&[0, 1, 2, 3, 4, 5, 6, 7][..], &[8, 9][..]));
+        let mut batch = Batch::<f32, Vec<usize>>::default();
+        b.read(&[1, 0], Pass::Evaluate, &mut batch).unwrap();
+        assert_eq!((batch.input[[0, 0]], batch.target), (9.0, vec![9, 8]));
+    }
+
+    #[test]
+    fn a_random_split_is_a_partition_by_seed() {
+        let data = data(100);
+        let parts = |seed| {
+            let (a, b) = random_split::<f32, _>(&data, 0.3, seed).unwrap();
+            (a.indices().to_vec(), b.indices().to_vec())
+        };
+        let (a, b) = parts(1);
+        assert_eq!(parts(1).0, a);
+        assert_ne!(parts(2).0, a);
+        let mut all = [a, b].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn impossible_splits_and_positions_are_errors() {
+        let data = data(3);
+        for share in [0.0, 1.0, -0.5, f64::NAN, 0.001] {
+            assert!(split_at::<f32, _>(&data, share).is_err());
+        }
+        assert!(Subset::new::<f32>(&data, vec![3]).is_err());
+        let mut batch = Batch::<f32, Vec<usize>>::default();
+        let text = data.read(&[0, 7], Pass::Evaluate, &mut batch).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "expected a sample's position below 3, the number of samples, found 7. Positions count from 0."
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! How parameters begin.
+
+use crate::error::{Error, Result};
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use ndarray::IxDyn;
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::{Normal, Uniform};
+use serde::{Deserialize, Serialize};
+
+/// A distribution for the initial values of a parameter.
+///
+/// `fan_in` and `fan_out` are the numbers of inputs and outputs that one unit is connected to.
+///
+/// | initialiser | distribution | source |
+/// |---|---|---|
+/// | `GlorotUniform` | uniform in ±√(6 / (fan_in + fan_out)) | Glorot and Bengio, 2010, eq. 16 |
+/// | `GlorotNormal` | truncated normal, deviation √(2 / (fan_in + fan_out)) | the same; truncated as Keras has it |
+/// | `HeUniform` | uniform in ±√(6 / fan_in) | He, Zhang, Ren and Sun, 2015, section 2.2 |
+/// | `HeNormal` | truncated normal, deviation √(2 / fan_in) | the same, eq. 10; truncated as Keras has it |
+///
+/// A normal distribution truncated at two deviations is narrower than the one it was cut from; the Glorot and He
+/// forms widen it by 1/0.8796 first, as Keras does, so that the deviation is the one stated.
+///
+/// ```
+/// use plywood::{Initializer, Random};
+///
+/// let weight = Initializer::GlorotUniform.tensor::<f32>(&[784, 128], 784, 128, &Random::seed(42))?;
+/// let limit = (6.0f32 / (784.0 + 128.0)).sqrt();
+/// assert!(weight.iter().all(|w| w.abs() <= limit));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Initializer {
+    /// All 0.
+    Zeros,
+    /// All the same number.
+    Constant(f64),
+    /// Uniform in `[low, high)`.
+    Uniform {
+        /// The lowest value.
+        low: f64,
+        /// The value that all stay below.
+        high: f64,
+    },
+    /// The normal distribution.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation.
+        deviation: f64,
+    },
+    /// The normal distribution, drawn again where it falls more than two deviations from the mean.
+    TruncatedNormal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation before the cut.
+        deviation: f64,
+    },
+    /// Uniform in ±√(6 / (fan_in + fan_out)). Keras' default for Dense, and ours.
+    GlorotUniform,
+    /// Truncated normal with deviation √(2 / (fan_in + fan_out)).
+    GlorotNormal,
+    /// Uniform in ±√(6 / fan_in): for layers before a ReLU.
+    HeUniform,
+    /// Truncated normal with deviation √(2 / fan_in): for layers before a ReLU.
+    HeNormal,
+}
+
+/// The standard deviation of a standard normal distribution cut at ±2.
+const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
+
+impl Initializer {
+    /// A tensor of this shape, drawn at this place; for a Dense weight, `fan_in` inputs and `fan_out` outputs.
+    ///
+    /// # Errors
+    /// When a bound, mean or deviation is not finite, a deviation below 0, or `low` above `high`.
+    pub fn tensor<F: Scalar>(
+        self,
+        shape: &[usize],
+        fan_in: usize,
+        fan_out: usize,
+        random: &Random,
+    ) -> Result<Tensor<F>> {
+        self.check()?;
+        let mut draws = random.at(0, 0);
+        let (fan_in, both) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
+        let values = match self {
+            Self::Zeros => return Ok(Tensor::zeros(IxDyn(shape))),
+            Self::Constant(value) => return Ok(Tensor::from_elem(IxDyn(shape), F::from_f64(value))),
+            Self::Uniform { low, high } if low == high => {
+                return Ok(Tensor::from_elem(IxDyn(shape), F::from_f64(low)));
+            }
+            Self::GlorotUniform => return symmetric(6.0 / both).tensor(shape, 0, 0, random),
+            Self::HeUniform => return symmetric(6.0 / fan_in).tensor(shape, 0, 0, random),
+            Self::GlorotNormal => return truncated(2.0 / both).tensor(shape, 0, 0, random),
+            Self::HeNormal => return truncated(2.0 / fan_in).tensor(shape, 0, 0, random),
+            Self::Uniform { low, high } => {
+                let range = Uniform::new(low, high).map_err(Error::custom)?;
+                Tensor::random_using(IxDyn(shape), range, draws.generator())
+            }
+            Self::Normal { mean, deviation } => {
+                let normal = Normal::new(mean, deviation).map_err(Error::custom)?;
+                Tensor::random_using(IxDyn(shape), normal, draws.generator())
+            }
+            Self::TruncatedNormal { mean, deviation } => Tensor::from_shape_simple_fn(IxDyn(shape), || {
+                loop {
+                    let z = draws.normal();
+                    if z.abs() <= 2.0 {
+                        return mean + deviation * z;
+                    }
+                }
+            }),
+        };
+        Ok(values.mapv(F::from_f64))
+    }
+
+    fn check(self) -> Result<()> {
+        let (name, ok) = match self {
+            Self::Constant(value) => ("a constant", value.is_finite()),
+            Self::Uniform { low, high } => {
+                ("a uniform distribution", low.is_finite() && high.is_finite() && low <= high)
+            }
+            Self::Normal { mean, deviation } | Self::TruncatedNormal { mean, deviation } => {
+                ("a normal distribution", mean.is_finite() && deviation.is_finite() && deviation >= 0.0)
+            }
+            _ => return Ok(()),
+        };
+        if ok {
+            return Ok(());
+        }
+        Err(Error::argument(name, "finite bounds in order and a deviation of at least 0", format!("{self:?}"))
+            .help("Correct the initialiser's numbers."))
+    }
+}
+
+fn symmetric(square: f64) -> Initializer {
+    Initializer::Uniform { low: -square.sqrt(), high: square.sqrt() }
+}
+
+fn truncated(variance: f64) -> Initializer {
+    Initializer::TruncatedNormal { mean: 0.0, deviation: variance.sqrt() / TRUNCATED_DEVIATION }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(init: Initializer) -> (f64, f64, f64) {
+        let t = init.tensor::<f64>(&[200, 500], 200, 500, &Random::seed(9)).unwrap();
+        let mean = t.mean().unwrap();
+        let deviation = t.mapv(|v| (v - mean) * (v - mean)).mean().unwrap().sqrt();
+        (mean, deviation, t.iter().fold(0.0, |m: f64, v| m.max(v.abs())))
+    }
+
+    #[test]
+    fn each_has_the_moments_of_its_formula() {
+        let cases = [
+            (Initializer::GlorotUniform, (2.0f64 / 700.0).sqrt(), (6.0f64 / 700.0).sqrt()),
+            (Initializer::HeUniform, (2.0f64 / 200.0).sqrt(), (6.0f64 / 200.0).sqrt()),
+            (Initializer::GlorotNormal, (2.0f64 / 700.0).sqrt(), 2. * (2.0f64 / 700.0).sqrt() / 0.8796),
+            (Initializer::HeNormal, (2.0f64 / 200.0).sqrt(), 2. * (2.0f64 / 200.0).sqrt() / 0.8796),
+            (Initializer::Normal { mean: 0.0, deviation: 0.3 }, 0.3, f64::INFINITY),
+        ];
+        for (init, deviation, limit) in cases {
+            let (mean, found, largest) = moments(init);
+            assert!(mean.abs() < 5.0 * deviation / 1e5f64.sqrt(), "{init:?} mean {mean}");
+            assert!((found / deviation - 1.0).abs() < 0.015, "{init:?} deviation {found} for {deviation}");
+            assert!(largest <= limit * 1.0001, "{init:?} {largest} {limit}");
+        }
+    }
+
+    #[test]
+    fn plain_values_and_the_seed() {
+        let random = Random::seed(1);
+        let t = |init: Initializer| init.tensor::<f32>(&[3], 3, 3, &random);
+        assert_eq!(t(Initializer::Zeros).unwrap().sum(), 0.0);
+        assert_eq!(t(Initializer::Constant(2.0)).unwrap().sum(), 6.0);
+        assert_eq!(t(Initializer::HeNormal).unwrap(), t(Initializer::HeNormal).unwrap());
+        assert!(t(Initializer::Uniform { low: 1.0, high: 0.0 }).is_err());
+        assert!(t(Initializer::Normal { mean: 0.0, deviation: -1.0 }).is_err());
+        assert!(t(Initializer::Constant(f64::NAN)).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! Which kinds of layers a saved file may hold.
+
+use super::Layer;
+use super::erased::ErasedLayer;
+use crate::codec;
+use crate::error::{Error, ErrorKind, Result};
+use crate::scalar::Scalar;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
+
+/// The kinds of layers that a model may be loaded with: an explicit value, never a global.
+///
+/// Nothing that a file names reaches anything but this map. [`Registry::builtin`] has the crate's own layers; add
+/// yours with [`with`](Registry::with).
+///
+/// ```no_run
+/// use plywood::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Debug, Serialize, Deserialize)]
+/// # struct Swish;
+/// # impl Elementwise for Swish {
+/// #     const KIND: &'static str = "mycrate.swish";
+/// #     fn value<F: Scalar>(&self, x: F) -> F { x / (F::one() + (-x).exp()) }
+/// #     fn derivative<F: Scalar>(&self, x: F, y: F) -> F { y + (F::one() - y) / (F::one() + (-x).exp()) }
+/// # }
+///
+/// let model = Sequential::load_with("model.plywood", &Registry::builtin().with::<Swish>())?;
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Registry<F: Scalar = f32> {
+    decoders: BTreeMap<&'static str, Decoder<F>>,
+}
+
+impl<F: Scalar> Registry<F> {
+    /// A registry that knows no layer.
+    pub fn empty() -> Self {
+        Self { decoders: BTreeMap::new() }
+    }
+
+    /// Adds a kind of layer; in place of one that has the same `KIND`.
+    #[must_use]
+    pub fn with<L: Layer<F>>(mut self) -> Self {
+        self.decoders.insert(L::KIND, |bytes| {
+            let layer: L = codec::decode(bytes, L::KIND)?;
+            Ok(Box::new(layer))
+        });
+        self
+    }
+
+    /// The kinds it knows, in alphabetical order.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.decoders.keys().copied()
+    }
+
+    /// Runs a decoding call with this registry in force for the containers inside, in this thread. The first typed
+    /// error inside comes out as it was, where serde would only pass on its text.
+    pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+        /// Takes the scope off the stack on every way out, a panic too.
+        struct Scope;
+        impl Drop for Scope {
+            fn drop(&mut self) {
+                SCOPES.with_borrow_mut(Vec::pop);
+            }
+        }
+        SCOPES.with_borrow_mut(|scopes| scopes.push((Box::new(self.clone()), None)));
+        let _scope = Scope;
+        let result = decode();
+        let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|(_, error)| error.take()));
+        match (result, inner) {
+            (Err(_), Some(inner)) => Err(inner),
+            (result, _) => result,
+        }
+    }
+
+    /// Decodes one layer by the registry in force; `fallback` where none is.
+    pub(crate) fn decode_layer(
+        kind: &str,
+        bytes: &[u8],
+        fallback: fn() -> Self,
+    ) -> Result<Box<dyn ErasedLayer<F>>> {
+        let decoder = SCOPES.with_borrow(|scopes| {
+            let current = scopes.last().and_then(|(registry, _)| registry.downcast_ref::<Self>());
+            match current {
+                Some(registry) => registry.find(kind),
+                None => fallback().find(kind),
+            }
+        });
+        decoder.and_then(|decode| decode(bytes)).map_err(|error| {
+            SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+                Some((_, first @ None)) => {
+                    let text = Error::custom(&error);
+                    *first = Some(error);
+                    text
+                }
+                _ => error,
+            })
+        })
+    }
+
+    fn find(&self, kind: &str) -> Result<Decoder<F>> {
+        self.decoders.get(kind).copied().ok_or_else(|| {
+            let known = self.kinds().map(str::to_owned).collect();
+            Error::new(ErrorKind::UnknownLayer { kind: kind.to_owned(), known })
+                .help("Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.")
+        })
+    }
+}
+
+impl<F: Scalar> std::fmt::Debug for Registry<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.kinds()).finish()
+    }
+}
+
+thread_local! {
+    /// Decoding calls under way in this thread, innermost last: the registry, and the first typed error.
+    static SCOPES: RefCell<Vec<(Box<dyn Any>, Option<Error>)>> = const { RefCell::new(Vec::new()) };
+}

@@ -1,0 +1,273 @@
+//! Batch normalisation over features.
+
+use crate::error::{Error, Result};
+use crate::layer::{Layer, LayerSpec, check_batch, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature.
+///
+/// Input and output are `[batch, features]`. In training the mean and the (biased) variance are the batch's, and
+/// running ones are kept as buffers: `running = (1 - momentum) · running + momentum · batch`, with the unbiased
+/// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, PyTorch's `BatchNorm1d`, whose
+/// names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
+///
+/// A training batch of one sample has no variance: it is normalised by the running statistics, and leaves them alone.
+///
+/// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
+/// shift", 2015.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8])
+///     .layer(Dense::units(16).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+///     .build()?;
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct BatchNorm<F: Scalar = f32> {
+    weight: Param<F>,
+    bias: Param<F>,
+    running_mean: Param<F>,
+    running_var: Param<F>,
+    epsilon: f64,
+    momentum: f64,
+}
+
+/// What the backward pass of [`BatchNorm`] needs.
+#[derive(Debug)]
+pub struct BatchNormCache<F> {
+    /// `(x - mean) / √(variance + ε)`.
+    normal: Tensor<F>,
+    /// `1 / √(variance + ε)`, `[features]`.
+    factor: Tensor<F>,
+    /// Whether mean and variance depended on the batch.
+    batch: bool,
+}
+
+impl BatchNorm<f32> {
+    /// With PyTorch's ε and momentum.
+    #[expect(clippy::new_ret_no_self, reason = "the number of features is known when the model is built")]
+    pub fn new() -> BatchNormSpec {
+        BatchNormSpec { epsilon: 1e-5, momentum: 0.1 }
+    }
+}
+
+impl<F: Scalar> BatchNorm<F> {
+    fn features(&self) -> usize {
+        self.weight.len()
+    }
+
+    /// The numbers by which inference is `x · factor + offset`.
+    fn inference(&self) -> (Tensor<F>, Tensor<F>) {
+        let n = self.features();
+        let (mut factor, mut offset) = (scratch(&[n]), scratch(&[n]));
+        let (f, o) = (slice_mut(&mut factor), slice_mut(&mut offset));
+        let epsilon = F::from_f64(self.epsilon);
+        for i in 0..n {
+            f[i] = self.weight.as_slice()[i] / (self.running_var.as_slice()[i] + epsilon).sqrt();
+            o[i] = self.bias.as_slice()[i] - self.running_mean.as_slice()[i] * f[i];
+        }
+        (factor, offset)
+    }
+}
+
+impl<F: Scalar> Layer<F> for BatchNorm<F> {
+    const KIND: &'static str = "batch_norm";
+    type Cache = BatchNormCache<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let n = self.features();
+        let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
+        if input != [n] || sizes.iter().any(|param| param.shape() != [n]) {
+            return Err(Error::shape("an input", format!("[{n}]"), input)
+                .help("Batch normalisation takes `[batch, features]` and was built for that many features."));
+        }
+        Ok(input.to_vec())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        check_batch(&input, &[self.features()])?;
+        let (factor, offset) = self.inference();
+        let mut output = standard(input);
+        F::affine(slice_mut(&mut output), slice(&factor), slice(&offset));
+        recycle(factor);
+        recycle(offset);
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
+        let n = self.features();
+        check_batch(&input, &[n])?;
+        let mut x = standard(input);
+        let rows = x.len() / n;
+        let count = F::from_f64(rows as f64);
+        let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
+        let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
+        if rows > 1 {
+            F::sum_columns(slice(&x), F::zero(), m);
+            F::scale(m, count.recip());
+            F::spread_columns(slice(&x), m, f);
+            F::scale(f, count.recip());
+            let (old, new) = (F::from_f64(1.0 - self.momentum), F::from_f64(self.momentum));
+            F::scale(self.running_mean.as_slice_mut(), old);
+            F::add_scaled(self.running_mean.as_slice_mut(), new, m);
+            F::scale(self.running_var.as_slice_mut(), old);
+            F::add_scaled(self.running_var.as_slice_mut(), new * count / (count - F::one()), f);
+        } else {
+            m.copy_from_slice(self.running_mean.as_slice());
+            f.copy_from_slice(self.running_var.as_slice());
+        }
+        let epsilon = F::from_f64(self.epsilon);
+        for f in f.iter_mut() {
+            *f = (*f + epsilon).sqrt().recip();
+        }
+        F::standardise(slice_mut(&mut x), m, f);
+        let mut output = crate::tensor::copy(&x);
+        F::affine(slice_mut(&mut output), self.weight.as_slice(), self.bias.as_slice());
+        recycle(mean);
+        Ok((output, BatchNormCache { normal: x, factor, batch: rows > 1 }))
+    }
+
+    fn backward(&mut self, cache: BatchNormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let BatchNormCache { mut normal, mut factor, batch } = cache;
+        check_gradient(&grad, normal.shape())?;
+        let mut grad = standard(grad);
+        let n = self.features();
+        let (mut weight, mut bias) = (scratch(&[n]), scratch(&[n]));
+        F::dot_columns(slice(&grad), slice(&normal), F::zero(), slice_mut(&mut weight));
+        F::sum_columns(slice(&grad), F::zero(), slice_mut(&mut bias));
+        self.weight.add_gradient(&weight)?;
+        self.bias.add_gradient(&bias)?;
+        // dx = w·f · (g - (Σ g + x̂ · Σ g·x̂) / rows), where mean and variance came from the batch; else w·f · g.
+        let scale = slice_mut(&mut factor);
+        F::multiply(scale, self.weight.as_slice());
+        if batch {
+            let share = F::from_f64((grad.len() / n) as f64).recip();
+            for sums in [&mut weight, &mut bias] {
+                F::multiply(slice_mut(sums), scale);
+                F::scale(slice_mut(sums), share);
+            }
+            F::affine(slice_mut(&mut normal), slice(&weight), slice(&bias));
+        }
+        let zeros = slice_mut(&mut bias);
+        zeros.fill(F::zero());
+        F::affine(slice_mut(&mut grad), scale, zeros);
+        if batch {
+            F::add_scaled(slice_mut(&mut grad), -F::one(), slice(&normal));
+        }
+        for spent in [normal, factor, weight, bias] {
+            recycle(spent);
+        }
+        Ok(grad)
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+        visit("bias", &self.bias);
+        visit("running_mean", &self.running_mean);
+        visit("running_var", &self.running_var);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+        visit("bias", &mut self.bias);
+        visit("running_mean", &mut self.running_mean);
+        visit("running_var", &mut self.running_var);
+    }
+}
+
+/// What a [`BatchNorm`] layer is built from: [`BatchNorm::new`].
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormSpec {
+    epsilon: f64,
+    momentum: f64,
+}
+
+impl BatchNormSpec {
+    /// What is added to the variance, above 0.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// The share of the new batch in the running statistics, from 0 to 1. (Keras' `momentum` is 1 minus this.)
+    #[must_use]
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
+    type Layer = BatchNorm<F>;
+
+    fn build(self, input: &[usize], _: &Random) -> Result<BatchNorm<F>> {
+        let Self { epsilon, momentum } = self;
+        let &[n] = input else {
+            return Err(Error::shape("an input", "[features]", input)
+                .help("Batch normalisation takes `[batch, features]`; put Flatten before."));
+        };
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
+        }
+        if !(0.0..=1.0).contains(&momentum) {
+            return Err(Error::argument("momentum", "0 to 1", momentum)
+                .help("It is the share of the new batch; Keras counts the other way round."));
+        }
+        Ok(BatchNorm {
+            weight: Param::new(Array1::ones(n)),
+            bias: Param::new(Array1::zeros(n)),
+            running_mean: Param::buffer(Array1::zeros(n)),
+            running_var: Param::buffer(Array1::ones(n)),
+            epsilon,
+            momentum,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{arr1, arr2};
+
+    #[test]
+    fn by_hand_in_training_and_at_inference() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2], &Random::seed(0)).unwrap();
+        let x = arr2(&[[1., 10.], [3., 30.]]).into_dyn();
+        let (y, _) = bn.forward_train(x.clone()).unwrap();
+        let expected = 1. / (1. + 1e-5f64).sqrt();
+        assert!((y[[0, 0]] + expected).abs() < 1e-12 && (y[[1, 0]] - expected).abs() < 1e-12);
+        assert!((bn.running_mean.value() - arr1(&[0.2, 2.]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
+        // Unbiased variances 2 and 200.
+        assert!((bn.running_var.value() - arr1(&[1.1, 20.9]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
+        let y = bn.forward(x).unwrap();
+        assert!((y[[0, 0]] - 0.8 / (1.1 + 1e-5f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_sample_leaves_the_statistics_alone() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[1], &Random::seed(0)).unwrap();
+        let x = arr2(&[[5.]]).into_dyn();
+        let (y, cache) = bn.forward_train(x.clone()).unwrap();
+        assert!((&y - &bn.forward(x).unwrap()).iter().all(|d| d.abs() < 1e-12));
+        assert_eq!(bn.running_mean.as_slice(), [0.]);
+        let dx = bn.backward(cache, arr2(&[[1.]]).into_dyn()).unwrap();
+        assert!((dx[[0, 0]] - 1. / (1. + 1e-5f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn bad_settings_are_refused() {
+        let build = |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
+        assert!(build(BatchNorm::new(), &[2, 2]).is_err());
+        assert!(build(BatchNorm::new().epsilon(0.), &[2]).is_err());
+        assert!(build(BatchNorm::new().momentum(f64::NAN), &[2]).is_err());
+    }
+}

@@ -1,0 +1,306 @@
+//! The fully connected layer.
+
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use serde::{Deserialize, Serialize};
+
+/// A fully connected layer: `y = x · W + b`.
+///
+/// | | shape |
+/// |---|---|
+/// | input `x` | `[batch, …, inputs]` |
+/// | output `y` | `[batch, …, units]` |
+/// | `weight` | `[inputs, units]` |
+/// | `bias` | `[units]`, optional |
+///
+/// It works along the last axis; axes between are more of the same. By default the weight begins as
+/// [`Initializer::GlorotUniform`] and the bias at 0, as in Keras. (PyTorch's `Linear` keeps the weight as
+/// `[units, inputs]`.)
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([784])
+///     .layer(Dense::units(128).initializer(Initializer::HeNormal)).layer(ReLU)
+///     .layer(Dense::units(10).without_bias())
+///     .build()?;
+/// assert_eq!(model.parameter_count(), 784 * 128 + 128 + 128 * 10);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Dense<F: Scalar = f32> {
+    /// `[inputs, units]`.
+    weight: Param<F>,
+    /// `[units]`.
+    bias: Option<Param<F>>,
+}
+
+impl Dense<f32> {
+    /// A layer with this many outputs; the number of inputs is known when the model is built.
+    pub fn units(units: usize) -> DenseSpec {
+        DenseSpec {
+            units,
+            initializer: Initializer::GlorotUniform,
+            bias: Some(Initializer::Zeros),
+        }
+    }
+}
+
+impl<F: Scalar> Dense<F> {
+    /// A layer with these numbers: a weight of `[inputs, units]` and a bias of `[units]`.
+    ///
+    /// # Errors
+    /// When an axis is 0 or the bias is not as long as the weight has units.
+    pub fn from_weights(weight: Array2<F>, bias: Option<Array1<F>>) -> Result<Self> {
+        let layer = Self { weight: Param::new(weight), bias: bias.map(Param::new) };
+        layer.sizes()?;
+        Ok(layer)
+    }
+
+    /// The weight, `[inputs, units]`.
+    pub fn weight(&self) -> &Param<F> {
+        &self.weight
+    }
+
+    /// The bias, `[units]`, unless the layer was built without.
+    pub fn bias(&self) -> Option<&Param<F>> {
+        self.bias.as_ref()
+    }
+
+    /// Inputs and units.
+    fn sizes(&self) -> Result<(usize, usize)> {
+        let (weight, bias) = (self.weight.shape(), self.bias.as_ref().map(Param::shape));
+        match *weight {
+            [inputs, units] if inputs > 0 && units > 0 && bias.is_none_or(|bias| bias == [units]) => {
+                Ok((inputs, units))
+            }
+            _ => Err(Error::shape("a weight", "[inputs, units] with a bias of [units] or none", weight)
+                .help("Both sizes are at least 1, and the bias is as long as the weight has columns.")),
+        }
+    }
+
+    /// A batch as a matrix with `inputs` columns.
+    fn rows(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize, usize)> {
+        let (inputs, units) = self.sizes()?;
+        if input.ndim() < 2 || input.shape().last() != Some(&inputs) {
+            return Err(Error::shape("an input", format!("[batch, {inputs}]"), input.shape())
+                .help("Axis 0 is the batch and the last axis the features; put Flatten before for images."));
+        }
+        Ok((standard(input), inputs, units))
+    }
+
+    fn product(&self, input: &Tensor<F>, inputs: usize, units: usize) -> Tensor<F> {
+        let rows = input.len() / inputs;
+        let mut shape = input.shape().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = units;
+        }
+        let mut output = scratch(&shape);
+        let y = slice_mut(&mut output);
+        F::matmul(matrix(slice(input), rows, inputs), self.matrix(), F::zero(), matrix_mut(y, rows, units));
+        if let Some(bias) = &self.bias {
+            F::add_row(y, bias.as_slice());
+        }
+        output
+    }
+
+    fn matrix(&self) -> ArrayView2<'_, F> {
+        matrix(self.weight.as_slice(), self.weight.shape()[0], self.weight.shape()[1])
+    }
+
+    fn add_gradients(&mut self, input: &Tensor<F>, grad: &Tensor<F>) {
+        let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
+        let rows = grad.len() / units;
+        if let Some((_, sum, beta)) = self.weight.accumulate() {
+            let (x, g) = (matrix(slice(input), rows, inputs), matrix(slice(grad), rows, units));
+            F::matmul(x.reversed_axes(), g, beta, matrix_mut(sum, inputs, units));
+        }
+        if let Some((_, sum, beta)) = self.bias.as_mut().and_then(Param::accumulate) {
+            F::sum_columns(slice(grad), beta, sum);
+        }
+    }
+
+    fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let (_, units) = self.sizes()?;
+        let mut shape = input.shape().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = units;
+        }
+        check_gradient(&grad, &shape)?;
+        Ok(standard(grad))
+    }
+}
+
+fn matrix<F>(values: &[F], rows: usize, columns: usize) -> ArrayView2<'_, F> {
+    ArrayView2::from_shape((rows, columns), values).expect("as many numbers as the matrix has")
+}
+
+fn matrix_mut<F>(values: &mut [F], rows: usize, columns: usize) -> ArrayViewMut2<'_, F> {
+    ArrayViewMut2::from_shape((rows, columns), values).expect("as many numbers as the matrix has")
+}
+
+impl<F: Scalar> Layer<F> for Dense<F> {
+    const KIND: &'static str = "dense";
+    /// The input.
+    type Cache = Tensor<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let (inputs, units) = self.sizes()?;
+        match input {
+            [axes @ .., last] if *last == inputs => {
+                Ok(axes.iter().copied().chain([units]).collect())
+            }
+            _ => Err(Error::shape("an input", format!("[{inputs}]"), input)
+                .help("The last axis must be the number of features the layer was built for.")),
+        }
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (input, inputs, units) = self.rows(input)?;
+        let output = self.product(&input, inputs, units);
+        recycle(input);
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        let (input, inputs, units) = self.rows(input)?;
+        Ok((self.product(&input, inputs, units), input))
+    }
+
+    fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let grad = self.check_grad(&input, grad)?;
+        self.add_gradients(&input, &grad);
+        let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
+        let rows = grad.len() / units;
+        // The input has the shape that its gradient needs, and is not needed any more.
+        let mut back = input;
+        let out = matrix_mut(slice_mut(&mut back), rows, inputs);
+        F::matmul(matrix(slice(&grad), rows, units), self.matrix().reversed_axes(), F::zero(), out);
+        recycle(grad);
+        Ok(back)
+    }
+
+    fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
+        let grad = self.check_grad(&input, grad)?;
+        self.add_gradients(&input, &grad);
+        recycle(grad);
+        recycle(input);
+        Ok(())
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+        if let Some(bias) = &self.bias {
+            visit("bias", bias);
+        }
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+        if let Some(bias) = &mut self.bias {
+            visit("bias", bias);
+        }
+    }
+}
+
+/// What a [`Dense`] layer is built from: [`Dense::units`].
+#[derive(Clone, Copy, Debug)]
+pub struct DenseSpec {
+    units: usize,
+    initializer: Initializer,
+    bias: Option<Initializer>,
+}
+
+impl DenseSpec {
+    /// The distribution of the initial weight.
+    #[must_use]
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    /// The distribution of the initial bias.
+    #[must_use]
+    pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
+        self.bias = Some(initializer);
+        self
+    }
+
+    /// No bias: `y = x · W`.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for DenseSpec {
+    type Layer = Dense<F>;
+
+    fn build(self, input: &[usize], random: &Random) -> Result<Dense<F>> {
+        let units = self.units;
+        if units == 0 {
+            return Err(Error::argument("units", "at least 1", units)
+                .help("Give the layer the number of features it shall put out."));
+        }
+        let Some(&inputs) = input.last() else {
+            return Err(Error::shape("an input", "[…, features]", input)
+                .help("A dense layer works along the last axis, so there has to be one."));
+        };
+        let make = |initializer: Initializer, shape: &[usize], name: &str| {
+            initializer.tensor(shape, inputs, units, &random.child(name)).map(Param::new)
+        };
+        let bias = self.bias.map(|bias| make(bias, &[units], "bias")).transpose()?;
+        Ok(Dense { weight: make(self.initializer, &[inputs, units], "weight")?, bias })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::param::Gradient;
+    use ndarray::{arr1, arr2};
+
+    #[test]
+    fn by_hand() {
+        let mut layer = Dense::from_weights(arr2(&[[1., 2., 3.], [4., 5., 6.]]), Some(arr1(&[0.5, 0., -1.]))).unwrap();
+        let x = arr2(&[[1f64, -1.], [2., 0.]]).into_dyn();
+        let (y, cache) = layer.forward_train(x).unwrap();
+        assert_eq!(y, arr2(&[[-2.5, -3., -4.], [2.5, 4., 5.]]).into_dyn());
+        let dx = layer.backward(cache, arr2(&[[1., 0., 0.], [0., 1., 2.]]).into_dyn()).unwrap();
+        assert_eq!(dx, arr2(&[[1., 4.], [8., 17.]]).into_dyn());
+        let mut seen = Vec::new();
+        layer.visit_params(&mut |name, p| match p.gradient() {
+            Some(Gradient::Dense(g)) => seen.push((name.to_owned(), g.clone())),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(seen[0], ("weight".into(), arr2(&[[1., 2., 4.], [-1., 0., 0.]]).into_dyn()));
+        assert_eq!(seen[1], ("bias".into(), arr1(&[1., 1., 2.]).into_dyn()));
+    }
+
+    #[test]
+    fn an_empty_batch_passes_through() {
+        let mut layer = Dense::<f32>::from_weights(Array2::ones((3, 2)), None).unwrap();
+        let (y, cache) = layer.forward_train(Tensor::zeros(vec![0, 3])).unwrap();
+        assert_eq!(y.shape(), [0, 2]);
+        assert_eq!(layer.backward(cache, y).unwrap().shape(), [0, 3]);
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        let layer = Dense::<f32>::from_weights(Array2::ones((3, 2)), None).unwrap();
+        assert!(layer.output_shape(&[4]).is_err() && layer.output_shape(&[]).is_err());
+        assert_eq!(layer.output_shape(&[7, 3]).unwrap(), [7, 2]);
+        assert!(layer.forward(Tensor::zeros(vec![3])).is_err());
+        assert!(layer.clone().backward(Tensor::zeros(vec![4, 3]), Tensor::zeros(vec![4, 3])).is_err());
+        assert!(Dense::<f32>::from_weights(Array2::ones((3, 2)), Some(Array1::ones(3))).is_err());
+        assert!(Dense::<f32>::from_weights(Array2::ones((0, 2)), None).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! Dropout.
+
+use crate::error::{Error, Result};
+use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// In training, sets each number to 0 with probability `rate` and multiplies the others by `1 / (1 - rate)`, so that
+/// the expected sum stays; at inference does nothing. Any shape.
+///
+/// Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
+/// from overfitting", 2014; the scaling in training ("inverted") is Keras' and PyTorch's.
+///
+/// What is dropped is a function of the model's seed, the layer's place, the number of the forward pass in training
+/// (saved with the layer) and the sample's position in the batch.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8]).layer(Dense::units(64)).layer(Dropout::rate(0.5)).build()?;
+/// assert!(Sequential::builder([8]).layer(Dropout::rate(1.0)).build().is_err());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dropout {
+    rate: f64,
+    random: Random,
+    /// Forward passes in training so far.
+    step: u64,
+}
+
+impl Dropout {
+    /// With this probability of dropping a number, at least 0 and below 1.
+    pub fn rate(rate: f64) -> DropoutSpec {
+        DropoutSpec { rate }
+    }
+
+    fn check(&self) -> Result<()> {
+        if (0.0..1.0).contains(&self.rate) {
+            return Ok(());
+        }
+        Err(Error::argument("a dropout rate", "at least 0 and below 1", self.rate)
+            .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
+    }
+
+    /// 0 or `1 / (1 - rate)` for each number of the batch.
+    fn mask<F: Scalar>(&self, shape: &[usize]) -> Tensor<F> {
+        let mut mask = scratch(shape);
+        let columns = shape.iter().skip(1).product::<usize>().max(1);
+        let keep = 1.0 - self.rate;
+        let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::from_f64(1.0 / keep));
+        let mut bits = vec![0; columns];
+        for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
+            self.random.at(self.step, sample as u64).fill(&mut bits);
+            F::mask(&bits, threshold, scale, row);
+        }
+        mask
+    }
+}
+
+impl<F: Scalar> Layer<F> for Dropout {
+    const KIND: &'static str = "dropout";
+    /// The mask.
+    type Cache = Tensor<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.check()?;
+        Ok(input.to_vec())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(input)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        self.check()?;
+        let mut output = standard(input);
+        let mask = self.mask(output.shape());
+        self.step += 1;
+        F::multiply(slice_mut(&mut output), slice(&mask));
+        Ok((output, mask))
+    }
+
+    fn backward(&mut self, mask: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, mask.shape())?;
+        let mut grad = standard(grad);
+        F::multiply(slice_mut(&mut grad), slice(&mask));
+        recycle(mask);
+        Ok(grad)
+    }
+}
+
+/// What a [`Dropout`] layer is built from: [`Dropout::rate`].
+#[derive(Clone, Copy, Debug)]
+pub struct DropoutSpec {
+    rate: f64,
+}
+
+impl<F: Scalar> LayerSpec<F> for DropoutSpec {
+    type Layer = Dropout;
+
+    fn build(self, _: &[usize], random: &Random) -> Result<Dropout> {
+        let layer = Dropout { rate: self.rate, random: random.child("mask"), step: 0 };
+        layer.check()?;
+        Ok(layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(rate: f64, seed: u64) -> Dropout {
+        LayerSpec::<f32>::build(Dropout::rate(rate), &[1000], &Random::seed(seed)).unwrap()
+    }
+
+    #[test]
+    fn drops_its_share_keeps_the_sum_and_passes_the_same_gradient() {
+        let mut d = layer(0.3, 1);
+        let (y, mask) = d.forward_train(Tensor::<f32>::ones(vec![100, 1000])).unwrap();
+        let dropped = y.iter().filter(|&&v| v == 0.).count() as f64 / 1e5;
+        assert!((dropped - 0.3).abs() < 5. * (0.3 * 0.7 / 1e5f64).sqrt());
+        assert!(y.iter().all(|&v| v == 0. || v == 1. / 0.7f32));
+        assert_eq!(d.backward(mask, Tensor::ones(vec![100, 1000])).unwrap(), y);
+    }
+
+    #[test]
+    fn another_step_seed_or_sample_is_another_mask() {
+        let ones = || Tensor::<f32>::ones(vec![2, 1000]);
+        let (mut a, mut b, mut c) = (layer(0.5, 1), layer(0.5, 1), layer(0.5, 2));
+        let first = a.forward_train(ones()).unwrap().0;
+        assert_eq!(first, b.forward_train(ones()).unwrap().0);
+        assert_ne!(first, a.forward_train(ones()).unwrap().0);
+        assert_ne!(first, c.forward_train(ones()).unwrap().0);
+        assert_ne!(first.row_of(0), first.row_of(1));
+    }
+
+    trait RowOf {
+        fn row_of(&self, i: usize) -> Vec<f32>;
+    }
+    impl RowOf for Tensor<f32> {
+        fn row_of(&self, i: usize) -> Vec<f32> {
+            self.index_axis(ndarray::Axis(0), i).iter().copied().collect()
+        }
+    }
+
+    #[test]
+    fn inference_does_nothing_and_bad_rates_are_refused() {
+        let x = Tensor::<f32>::ones(vec![2, 3]);
+        assert_eq!(layer(0.9, 1).forward(x.clone()).unwrap(), x);
+        for rate in [-0.1, 1.0, 1.5, f64::NAN] {
+            assert!(LayerSpec::<f32>::build(Dropout::rate(rate), &[3], &Random::seed(0)).is_err());
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Layers that only change the shape.
+
+use crate::error::{Error, Result};
+use crate::layer::{Layer, check_gradient};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, reshape};
+use serde::{Deserialize, Serialize};
+
+/// Makes one axis of all but the batch: `[batch, 28, 28]` becomes `[batch, 784]`, in row-major order. No copy.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([28, 28]).layer(Flatten).build()?;
+/// assert_eq!(model.output_shape(), [784]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Flatten;
+
+/// Gives each sample another shape with as many numbers, in row-major order. No copy.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([784]).layer(Reshape::to([28, 28])).build()?;
+/// assert_eq!(model.output_shape(), [28, 28]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reshape {
+    shape: Vec<usize>,
+}
+
+impl Reshape {
+    /// To this shape, without the batch axis.
+    pub fn to(shape: impl Into<Vec<usize>>) -> Self {
+        Self { shape: shape.into() }
+    }
+}
+
+/// The output, and the input's shape.
+fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, Vec<usize>)> {
+    let old = input.shape().to_vec();
+    let fits = !old.is_empty() && size(&old[1..]) == size(sample);
+    if !fits {
+        let numbers = size(sample).map_or_else(|| "too many".to_owned(), |n| n.to_string());
+        return Err(Error::shape("an input", format!("[batch, …] with {numbers} numbers a sample"), &old)
+            .help("A change of shape keeps the number of elements; axis 0 is the batch."));
+    }
+    let new: Vec<usize> = old[..1].iter().chain(sample).copied().collect();
+    Ok((reshape(input, &new), old))
+}
+
+fn back<F: Scalar>(old: &[usize], new: &[usize], grad: Tensor<F>) -> Result<Tensor<F>> {
+    let output: Vec<usize> = old.iter().take(1).chain(new).copied().collect();
+    check_gradient(&grad, &output)?;
+    Ok(reshape(grad, old))
+}
+
+/// The number of elements, unless it does not fit.
+fn size(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n))
+}
+
+impl<F: Scalar> Layer<F> for Flatten {
+    const KIND: &'static str = "flatten";
+    /// The input's shape.
+    type Cache = Vec<usize>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        match size(input) {
+            Some(size) => Ok(vec![size]),
+            None => Err(Error::shape("an input", "a size below 2^64", input).help("Use a smaller input.")),
+        }
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let size = input.shape().iter().skip(1).product();
+        Ok(change(input, &[size])?.0)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+        let size = input.shape().iter().skip(1).product();
+        change(input, &[size])
+    }
+
+    fn backward(&mut self, old: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let size = old.iter().skip(1).product();
+        back(&old, &[size], grad)
+    }
+}
+
+impl<F: Scalar> Layer<F> for Reshape {
+    const KIND: &'static str = "reshape";
+    /// The input's shape.
+    type Cache = Vec<usize>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        if size(input).is_some() && size(input) == size(&self.shape) {
+            return Ok(self.shape.clone());
+        }
+        let expected = format!("as many numbers as {:?}", self.shape);
+        Err(Error::shape("an input", expected, input).help("A change of shape keeps the number of elements."))
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(change(input, &self.shape)?.0)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+        change(input, &self.shape)
+    }
+
+    fn backward(&mut self, old: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        back(&old, &self.shape, grad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array, IxDyn};
+
+    #[test]
+    fn row_major_there_and_back() {
+        let x = Array::from_iter(0..12).mapv(f64::from).into_shape_with_order(IxDyn(&[2, 2, 3])).unwrap();
+        let (y, cache) = Layer::<f64>::forward_train(&mut Flatten, x.clone()).unwrap();
+        assert_eq!(y.shape(), [2, 6]);
+        assert_eq!(y[[1, 2]], 8.);
+        assert_eq!(Layer::<f64>::backward(&mut Flatten, cache, y).unwrap(), x);
+    }
+
+    #[test]
+    fn sizes_must_agree() {
+        let layer = Reshape::to([2, 3]);
+        assert!(Layer::<f32>::output_shape(&layer, &[5]).is_err());
+        assert!(Layer::<f32>::output_shape(&Reshape::to([usize::MAX, 2]), &[5]).is_err());
+        assert!(layer.forward(Tensor::<f32>::zeros(vec![4, 5])).is_err());
+        assert!(layer.forward(Tensor::<f32>::zeros(vec![])).is_err());
+        assert_eq!(layer.forward(Tensor::<f32>::zeros(vec![0, 6])).unwrap().shape(), [0, 2, 3]);
+    }
+}

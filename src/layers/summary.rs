@@ -1,0 +1,142 @@
+//! A model as a table.
+
+use super::sequential::Sequential;
+use crate::layer::Layer;
+use crate::layer::erased::ErasedLayer;
+use crate::param::ParamKind;
+use crate::scalar::Scalar;
+use std::fmt;
+
+/// Parameters of one layer, by kind.
+#[derive(Default)]
+struct Count {
+    trainable: usize,
+    frozen: usize,
+    buffers: usize,
+}
+
+impl Count {
+    fn add(&mut self, kind: ParamKind, len: usize) {
+        match kind {
+            ParamKind::Trainable => self.trainable += len,
+            ParamKind::Frozen => self.frozen += len,
+            ParamKind::Buffer => self.buffers += len,
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.trainable + self.frozen + self.buffers
+    }
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// A row for each layer, and below a container's those of the layers inside.
+    fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
+        let shapes = self.shapes().unwrap_or_default();
+        for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
+            let name = format!("{prefix}{i}");
+            let mut count = Count::default();
+            layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
+            rows.push([name.clone(), kind(layer), format!("{shape:?}"), grouped(count.total())]);
+            if let Some(inner) = layer.as_any().downcast_ref::<Self>() {
+                inner.table(&format!("{name}."), rows);
+            }
+        }
+    }
+}
+
+fn kind<F: Scalar>(layer: &dyn ErasedLayer<F>) -> String {
+    layer.erased_kind().to_owned()
+}
+
+impl<F: Scalar> fmt::Display for Sequential<F> {
+    /// The summary: layers, output shapes, parameters, memory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
+        rows.push([String::new(), "input".into(), format!("{:?}", self.input_shape()), String::new()]);
+        self.table("", &mut rows);
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2), width(3)];
+        let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
+        for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
+            let [a, b, c, d] = widths;
+            writeln!(f, "{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}")?;
+            if i == 0 {
+                writeln!(f, "{rule}")?;
+            }
+        }
+        let mut count = Count::default();
+        self.visit_params(&mut |_, param| count.add(param.kind(), param.len()));
+        writeln!(f, "{rule}")?;
+        write!(f, "{} parameters, {} trainable", grouped(count.total()), grouped(count.trainable))?;
+        for (n, what) in [(count.frozen, "frozen"), (count.buffers, "in buffers")] {
+            if n > 0 {
+                write!(f, ", {} {what}", grouped(n))?;
+            }
+        }
+        write!(f, "; {} in {}", memory(count.total() * size_of::<F>()), F::NAME)
+    }
+}
+
+/// 101,770.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// 397.5 KiB.
+fn memory(bytes: usize) -> String {
+    let mut size = bytes as f64;
+    for unit in ["bytes", "KiB", "MiB", "GiB"] {
+        if size < 1024.0 || unit == "GiB" {
+            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    unreachable!("the last unit returns")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Dense, Flatten, ReLU, Softmax};
+
+    #[test]
+    fn the_table_of_the_seed_network() {
+        let block = Sequential::block().layer(Dense::units(10)).layer(Softmax);
+        let model = Sequential::builder([28, 28])
+            .layer(Flatten)
+            .layer(Dense::units(128))
+            .layer(ReLU)
+            .layer(block)
+            .build()
+            .unwrap();
+        let table = model.to_string();
+        let expected = "\
+     Layer       Output shape  Parameters
+─────────────────────────────────────────
+     input       [28, 28]                
+0    flatten     [784]                  0
+1    dense       [128]            100,480
+2    relu        [128]                  0
+3    sequential  [10]               1,290
+3.0  dense       [10]               1,290
+3.1  softmax     [10]                   0
+─────────────────────────────────────────
+101,770 parameters, 101,770 trainable; 397.5 KiB in f32";
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([3, 2048, 5 << 30].map(memory), ["3 bytes", "2.0 KiB", "5.0 GiB"]);
+    }
+}

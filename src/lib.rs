@@ -1,0 +1,22 @@
+//! x
+mod codec;
+mod data;
+mod error;
+mod init;
+mod layer;
+mod layers;
+mod ops;
+mod param;
+mod random;
+mod scalar;
+mod tensor;
+pub use data::*;
+pub use error::*;
+pub use init::*;
+pub use layer::*;
+pub use layers::*;
+pub use ops::*;
+pub use param::*;
+pub use random::*;
+pub use scalar::*;
+pub use tensor::*;

@@ -1,0 +1,45 @@
+//! Small operations on predictions.
+
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+/// The position of the largest number in each row, along the last axis; of equals the first. A NaN counts as the
+/// largest, so that it shows.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::argmax_rows;
+///
+/// assert_eq!(argmax_rows(&arr2(&[[0.1, 0.9], [0.7, 0.3]]).into_dyn()), [1, 0]);
+/// ```
+pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
+    let columns = predictions.shape().last().copied().unwrap_or(0);
+    if columns == 0 {
+        return Vec::new();
+    }
+    let values = predictions.as_standard_layout();
+    values.as_slice().unwrap_or_default().chunks_exact(columns).map(argmax).collect()
+}
+
+/// The position of the largest number, as [`argmax_rows`].
+pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
+    let mut best = 0;
+    for (i, value) in row.iter().enumerate() {
+        if *value > row[best] || (value.is_nan() && !row[best].is_nan()) {
+            best = i;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equals_and_nan_before_all() {
+        assert_eq!(argmax(&[1.0f32, 3.0, 3.0]), 1);
+        assert_eq!(argmax(&[1.0f32, f32::NAN, 3.0, f32::NAN]), 1);
+        assert_eq!(argmax(&[f32::NEG_INFINITY; 2]), 0);
+    }
+}

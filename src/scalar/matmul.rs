@@ -1,0 +1,82 @@
+//! The product of matrices: the one seam through which the crate multiplies.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// Products of matrices, in any order in memory.
+///
+/// The contract that the rest of the crate builds on: each number of `c` is a sum over `k` in an order that does
+/// not depend on how many rows and columns are computed with it, so a product may be split by rows or columns and
+/// a row alone has the same bits as in any batch. `matrixmultiply` keeps it, measured for each split of the shapes
+/// in `tests`; the product of a matrix and a vector (`dot`) does not agree with it, so one sample is a matrix with
+/// one row.
+#[doc(hidden)]
+pub trait MatMul: Sized {
+    /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held does not matter.
+    fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
+}
+
+macro_rules! matmul {
+    ($t:ty) => {
+        impl MatMul for $t {
+            fn matmul(a: ArrayView2<'_, $t>, b: ArrayView2<'_, $t>, beta: $t, mut c: ArrayViewMut2<'_, $t>) {
+                if a.ncols() == 0 && beta == 0.0 {
+                    c.fill(0.0);
+                }
+                general_mat_mul(1.0, &a, &b, beta, &mut c);
+            }
+        }
+    };
+}
+matmul!(f32);
+matmul!(f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use ndarray::{Array2, s};
+
+    fn random(rows: usize, columns: usize, place: usize) -> Array2<f32> {
+        let mut draws = Random::seed(3).child(place).at(0, 0);
+        Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1., 1.) as f32)
+    }
+
+    #[test]
+    fn agrees_with_a_naive_loop_over_shapes_orders_and_old_content() {
+        for (m, k, n) in [(1, 1, 1), (3, 0, 4), (1, 784, 10), (5, 7, 9), (17, 33, 65), (32, 128, 10), (70, 3, 2)] {
+            for transposed in 0..4 {
+                let a = if transposed & 1 == 0 { random(m, k, 0) } else { random(k, m, 0).reversed_axes() };
+                let b = if transposed & 2 == 0 { random(k, n, 1) } else { random(n, k, 1).reversed_axes() };
+                for beta in [0f32, 1.] {
+                    let mut c = if beta == 0. { Array2::from_elem((m, n), f32::NAN) } else { random(m, n, 2) };
+                    let old = c.mapv(|v| if beta == 0. { 0. } else { f64::from(v) });
+                    f32::matmul(a.view(), b.view(), beta, c.view_mut());
+                    for ((i, j), &v) in c.indexed_iter() {
+                        let sum: f64 = (0..k).map(|p| f64::from(a[[i, p]]) * f64::from(b[[p, j]])).sum();
+                        assert!((sum + old[[i, j]] - f64::from(v)).abs() < 1e-5 * (k as f64).max(1.));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_split() {
+        let (a, b) = (random(32, 784, 0), random(784, 128, 1));
+        let mut whole = Array2::zeros((32, 128));
+        f32::matmul(a.view(), b.view(), 0., whole.view_mut());
+        for cut in [1, 2, 3, 7, 8, 16, 30, 31] {
+            let mut rows = Array2::zeros((32, 128));
+            for (from, to) in [(0, cut), (cut, 32)] {
+                f32::matmul(a.slice(s![from..to, ..]), b.view(), 0., rows.slice_mut(s![from..to, ..]));
+            }
+            assert_eq!(whole, rows);
+            let mut columns = Array2::zeros((32, 128));
+            for (from, to) in [(0, cut), (cut, 128)] {
+                f32::matmul(a.view(), b.slice(s![.., from..to]), 0., columns.slice_mut(s![.., from..to]));
+            }
+            assert_eq!(whole, columns);
+        }
+    }
+}

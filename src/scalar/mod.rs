@@ -1,0 +1,153 @@
+//! The element types, and the hot loops over slices of them.
+//!
+//! Everything that runs once per number of a batch or a parameter is here, compiled for `f32` and `f64` in this
+//! crate. Generic code elsewhere calls these and holds no loop of its own: it would be compiled in the user's
+//! crate, without optimisation in a dev build, and cost more than the product of matrices beside it.
+
+mod activation;
+mod convert;
+mod matmul;
+mod rows;
+mod update;
+
+pub use activation::Activation;
+pub use update::{AdamStep, SgdStep};
+
+use crate::tensor::{Spare, SpareKey};
+use ndarray::NdFloat;
+use serde::{Serialize, de::DeserializeOwned};
+use std::cell::RefCell;
+use std::iter::Sum;
+
+/// The element type of tensors: `f32`, or `f64` for checks and references.
+///
+/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`); what is hidden here are
+/// the crate's loops over slices.
+pub trait Scalar:
+    sealed::Sealed
+    + NdFloat
+    + Sum
+    + Default
+    + Serialize
+    + DeserializeOwned
+    + activation::Activations<Self>
+    + convert::Convert<Self>
+    + matmul::MatMul
+    + rows::Rows<Self>
+    + update::Updates<Self>
+    + 'static
+{
+    /// The type's name in files and messages: "f32", "f64".
+    const NAME: &'static str;
+
+    /// The nearest number of this type.
+    fn from_f64(value: f64) -> Self;
+
+    /// The same number, exactly.
+    fn to_f64(self) -> f64;
+
+    /// Appends the numbers' bytes, lowest first.
+    #[doc(hidden)]
+    fn write_bytes(values: &[Self], out: &mut Vec<u8>);
+
+    /// The numbers of bytes that [`write_bytes`](Scalar::write_bytes) made; what is left over at the end is ignored.
+    #[doc(hidden)]
+    fn read_bytes(bytes: &[u8]) -> Vec<Self>;
+
+    /// The thread's spare buffers.
+    #[doc(hidden)]
+    fn spare() -> &'static SpareKey<Self>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+macro_rules! scalar {
+    ($t:ty, $name:literal) => {
+        impl Scalar for $t {
+            const NAME: &'static str = $name;
+
+            fn from_f64(value: f64) -> Self {
+                value as $t
+            }
+
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn write_bytes(values: &[Self], out: &mut Vec<u8>) {
+                out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+            }
+
+            fn read_bytes(bytes: &[u8]) -> Vec<Self> {
+                let (numbers, _) = bytes.as_chunks::<{ size_of::<$t>() }>();
+                numbers.iter().map(|b| <$t>::from_le_bytes(*b)).collect()
+            }
+
+            fn spare() -> &'static SpareKey<Self> {
+                std::thread_local! {
+                    static SPARE: RefCell<Spare<$t>> = const { RefCell::new(Spare::EMPTY) };
+                }
+                &SPARE
+            }
+        }
+    };
+}
+scalar!(f32, "f32");
+scalar!(f64, "f64");
+
+/// Declares a trait of kernels and implements it for `f32` and `f64`.
+///
+/// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`;
+/// here it is compiled once for each type and for each level of vector instructions, and the level is chosen when
+/// the program runs. `F` in a signature stands for the element type. No level changes the result: the loops state
+/// every operation and its order, and the compiler keeps to it.
+macro_rules! kernels {
+    ($(#[$about:meta])* $trait_name:ident {
+        $($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)?;)*
+    }) => {
+        $(#[$about])*
+        #[doc(hidden)]
+        pub trait $trait_name<F> {
+            $($(#[$doc])* fn $name($($arg: $type),*) $(-> $out)?;)*
+        }
+        kernels!(@impl f32 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
+        kernels!(@impl f64 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
+    };
+    (@impl $t:ident $trait_name:ident { $(fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)* }) => {
+        const _: () = {
+            type F = $t;
+            impl $trait_name<F> for F {
+                $(fn $name($($arg: $type),*) $(-> $out)? {
+                    #[multiversion::multiversion(targets(
+                        "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma+bmi1+bmi2",
+                        "x86_64+avx2+fma+bmi1+bmi2",
+                    ))]
+                    fn kernel($($arg: $type),*) $(-> $out)? {
+                        generic::$name($($arg),*)
+                    }
+                    kernel($($arg),*)
+                })*
+            }
+        };
+    };
+}
+pub(crate) use kernels;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_back() {
+        let values = [1.5f32, -0.0, f32::NAN, f32::MIN_POSITIVE];
+        let mut bytes = Vec::new();
+        f32::write_bytes(&values, &mut bytes);
+        assert_eq!(bytes.len(), 16);
+        let back = f32::read_bytes(&bytes);
+        assert!(values.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+}

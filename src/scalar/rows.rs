@@ -1,0 +1,292 @@
+//! Loops over slices that hold the rows of a matrix.
+
+use super::kernels;
+
+kernels! {
+    /// Sums, scalings and normalisations. Every sum has one fixed order, so its bits depend on nothing else.
+    Rows {
+        /// Adds a row to each row.
+        fn add_row(x: &mut [F], row: &[F]);
+        /// The columns' sums, rows in order: `out = beta · out + Σ_rows x`; a `beta` of 0 does not read `out`.
+        fn sum_columns(x: &[F], beta: F, out: &mut [F]);
+        /// The columns' sums of `x · y`, as `sum_columns`.
+        fn dot_columns(x: &[F], y: &[F], beta: F, out: &mut [F]);
+        /// The columns' sums of squared distances from `mean`.
+        fn spread_columns(x: &[F], mean: &[F], out: &mut [F]);
+        /// The dot product of each row of `x` with the same row of `y`.
+        fn dot_rows(x: &[F], y: &[F], columns: usize, out: &mut [F]);
+        /// The sum of magnitudes of each row.
+        fn sum_magnitudes_rows(x: &[F], columns: usize, out: &mut [F]);
+        /// Multiplies each row by its factor.
+        fn scale_rows(x: &mut [F], columns: usize, factors: &[F]);
+        /// `x = factor · x`.
+        fn scale(x: &mut [F], factor: F);
+        /// `x = x + factor · y`.
+        fn add_scaled(x: &mut [F], factor: F, y: &[F]);
+        /// `x = x · y`, element by element.
+        fn multiply(x: &mut [F], y: &[F]);
+        /// -1, 0 or 1 by the sign; NaN stays.
+        fn signs(x: &mut [F]);
+        /// `e^(x - max) / Σ e^(x - max)` along each row, at least `F::MIN_POSITIVE`; a row with a NaN becomes NaN.
+        fn softmax_rows(x: &mut [F], columns: usize);
+        /// The gradient of softmax at its input, in place: `grad = y · (grad - Σ_row grad · y)`.
+        fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
+        /// `x = (x - mean) · factor` by columns.
+        fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
+        /// `x = x · factor + offset` by columns.
+        fn affine(x: &mut [F], factor: &[F], offset: &[F]);
+        /// Whether no number is infinite or NaN.
+        fn all_finite(x: &[F]) -> bool;
+        /// The sum of squares.
+        fn sum_squares(x: &[F]) -> f64;
+    }
+}
+
+mod generic {
+    use num_traits::{Float, ToPrimitive};
+
+    /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
+        let mut lanes = [F::zero(); LANES];
+        let (x_head, x_tail) = x.as_chunks::<LANES>();
+        let (y_head, y_tail) = y.as_chunks::<LANES>();
+        for (x, y) in x_head.iter().zip(y_head) {
+            for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
+                *lane = *lane + f(x, y);
+            }
+        }
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x_tail).zip(y_tail) {
+            *lane = *lane + f(x, y);
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                lanes[i] = lanes[i] + lanes[i + width];
+            }
+            width /= 2;
+        }
+        lanes[0]
+    }
+
+    #[inline(always)]
+    fn rows<F>(x: &[F], columns: usize) -> std::slice::ChunksExact<'_, F> {
+        x.chunks_exact(columns.max(1))
+    }
+
+    #[inline(always)]
+    fn rows_mut<F>(x: &mut [F], columns: usize) -> std::slice::ChunksExactMut<'_, F> {
+        x.chunks_exact_mut(columns.max(1))
+    }
+
+    #[inline(always)]
+    pub fn add_row<F: Float>(x: &mut [F], row: &[F]) {
+        for x in rows_mut(x, row.len()) {
+            for (x, &b) in x.iter_mut().zip(row) {
+                *x = *x + b;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn begin<F: Float>(beta: F, out: &mut [F]) {
+        if beta == F::zero() { out.fill(F::zero()) } else { scale(out, beta) }
+    }
+
+    #[inline(always)]
+    pub fn sum_columns<F: Float>(x: &[F], beta: F, out: &mut [F]) {
+        begin(beta, out);
+        for x in rows(x, out.len()) {
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = *out + x;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn dot_columns<F: Float>(x: &[F], y: &[F], beta: F, out: &mut [F]) {
+        begin(beta, out);
+        for (x, y) in rows(x, out.len()).zip(rows(y, out.len())) {
+            for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                *out = *out + x * y;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn spread_columns<F: Float>(x: &[F], mean: &[F], out: &mut [F]) {
+        out.fill(F::zero());
+        for x in rows(x, out.len()) {
+            for ((out, &x), &mean) in out.iter_mut().zip(x).zip(mean) {
+                *out = *out + (x - mean) * (x - mean);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn dot_rows<F: Float>(x: &[F], y: &[F], columns: usize, out: &mut [F]) {
+        for ((x, y), out) in rows(x, columns).zip(rows(y, columns)).zip(out) {
+            *out = sum_of(x, y, |x, y| x * y);
+        }
+    }
+
+    #[inline(always)]
+    pub fn sum_magnitudes_rows<F: Float>(x: &[F], columns: usize, out: &mut [F]) {
+        for (x, out) in rows(x, columns).zip(out) {
+            *out = sum_of(x, x, |x, _| x.abs());
+        }
+    }
+
+    #[inline(always)]
+    pub fn scale_rows<F: Float>(x: &mut [F], columns: usize, factors: &[F]) {
+        for (x, &factor) in rows_mut(x, columns).zip(factors) {
+            scale(x, factor);
+        }
+    }
+
+    #[inline(always)]
+    pub fn scale<F: Float>(x: &mut [F], factor: F) {
+        for x in x {
+            *x = *x * factor;
+        }
+    }
+
+    #[inline(always)]
+    pub fn add_scaled<F: Float>(x: &mut [F], factor: F, y: &[F]) {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x = *x + factor * y;
+        }
+    }
+
+    #[inline(always)]
+    pub fn multiply<F: Float>(x: &mut [F], y: &[F]) {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x = *x * y;
+        }
+    }
+
+    #[inline(always)]
+    pub fn signs<F: Float>(x: &mut [F]) {
+        for x in x {
+            *x = if *x > F::zero() {
+                F::one()
+            } else if *x < F::zero() {
+                -F::one()
+            } else {
+                *x * F::zero()
+            };
+        }
+    }
+
+    #[inline(always)]
+    pub fn softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+        for x in rows_mut(x, columns) {
+            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
+            let mut sum = F::zero();
+            for x in x.iter_mut() {
+                *x = (*x - max).exp();
+                sum = sum + *x;
+            }
+            for x in x {
+                let y = *x / sum;
+                *x = if y < F::min_positive_value() { F::min_positive_value() } else { y };
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn softmax_back_rows<F: Float>(y: &[F], grad: &mut [F], columns: usize) {
+        for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
+            let dot = sum_of(y, grad, |y, g| y * g);
+            for (g, &y) in grad.iter_mut().zip(y) {
+                *g = y * (*g - dot);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn standardise<F: Float>(x: &mut [F], mean: &[F], factor: &[F]) {
+        for x in rows_mut(x, mean.len()) {
+            for ((x, &mean), &factor) in x.iter_mut().zip(mean).zip(factor) {
+                *x = (*x - mean) * factor;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn affine<F: Float>(x: &mut [F], factor: &[F], offset: &[F]) {
+        for x in rows_mut(x, factor.len()) {
+            for ((x, &factor), &offset) in x.iter_mut().zip(factor).zip(offset) {
+                *x = *x * factor + offset;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn all_finite<F: Float>(x: &[F]) -> bool {
+        // x - x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises.
+        sum_of(x, x, |x, _| x - x) == F::zero()
+    }
+
+    #[inline(always)]
+    pub fn sum_squares<F: Float + ToPrimitive>(x: &[F]) -> f64 {
+        x.chunks(4096).map(|x| sum_of(x, x, |x, y| x * y).to_f64().unwrap_or(f64::NAN)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(len: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 29) % 23) as f32 / 8. - 1.25).collect()
+    }
+
+    #[test]
+    fn sums_agree_with_plain_loops_at_any_length() {
+        for columns in 0..70 {
+            let (x, y) = (ramp(3 * columns), ramp(3 * columns + 5)[5..].to_vec());
+            let at = |r: usize, c: usize| f64::from(x[r * columns + c]) * f64::from(y[r * columns + c]);
+            let mut rows = [0f32; 3];
+            f32::dot_rows(&x, &y, columns, &mut rows);
+            let mut by_columns = vec![1f32; columns];
+            f32::dot_columns(&x, &y, 2., &mut by_columns);
+            if columns > 0 {
+                for (r, &row) in rows.iter().enumerate() {
+                    assert!((f64::from(row) - (0..columns).map(|c| at(r, c)).sum::<f64>()).abs() < 1e-5);
+                }
+            }
+            for (c, &column) in by_columns.iter().enumerate() {
+                assert!((f64::from(column) - 2. - (0..3).map(|r| at(r, c)).sum::<f64>()).abs() < 1e-5);
+            }
+            let squares: f64 = x.iter().map(|&v| f64::from(v * v)).sum();
+            assert!((f32::sum_squares(&x) - squares).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn softmax_of_huge_logits_is_finite_and_keeps_nan() {
+        let mut x = [1000f32, -1000., 0., f32::NAN, 0., 0., -1000., -1000., -1000.];
+        f32::softmax_rows(&mut x, 3);
+        assert_eq!(x[0], 1.);
+        assert!(x[1] >= f32::MIN_POSITIVE && x[1] < 1e-30);
+        assert!(x[3].is_nan() && x[4].is_nan());
+        assert!((x[6] - 1. / 3.).abs() < 1e-7);
+    }
+
+    #[test]
+    fn one_number_that_is_not_finite_is_found_at_any_lane() {
+        for len in 0..70 {
+            assert!(f32::all_finite(&ramp(len)));
+            for lane in 0..len {
+                for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let mut x = ramp(len);
+                    x[lane] = bad;
+                    assert!(!f32::all_finite(&x));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The optimisers' passes over parameters: one pass, each number read and written once.
+
+use super::kernels;
+
+/// The numbers of one step of stochastic gradient descent.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct SgdStep {
+    pub rate: f64,
+    pub decay: f64,
+    pub momentum: f64,
+    pub nesterov: bool,
+}
+
+/// The numbers of one step of Adam.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct AdamStep {
+    /// The rate over the first moment's correction, `rate / (1 - beta1^t)`.
+    pub rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    /// The second moment's correction, `1 / sqrt(1 - beta2^t)`.
+    pub correction: f64,
+    /// The decay added to the gradient (Adam).
+    pub decay: f64,
+    /// What the parameter is multiplied by beforehand (AdamW), `1 - rate · decay`.
+    pub shrink: f64,
+}
+
+kernels! {
+    /// Updates of parameters.
+    Updates {
+        /// `value -= rate · (grad + decay · value)`.
+        fn sgd(step: SgdStep, value: &mut [F], grad: &[F]);
+        /// The same with a velocity.
+        fn sgd_momentum(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]);
+        /// Adam and AdamW.
+        fn adam(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+    }
+}
+
+mod generic {
+    use super::{AdamStep, SgdStep};
+    use num_traits::Float;
+
+    #[inline(always)]
+    fn number<F: Float>(value: f64) -> F {
+        F::from(value).unwrap_or_else(F::nan)
+    }
+
+    #[inline(always)]
+    pub fn sgd<F: Float>(step: SgdStep, value: &mut [F], grad: &[F]) {
+        let (rate, decay) = (number::<F>(step.rate), number::<F>(step.decay));
+        for (w, &g) in value.iter_mut().zip(grad) {
+            *w = *w - rate * (g + decay * *w);
+        }
+    }
+
+    #[inline(always)]
+    pub fn sgd_momentum<F: Float>(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]) {
+        let (rate, decay, momentum) = (number::<F>(step.rate), number::<F>(step.decay), number(step.momentum));
+        // PyTorch's definition: the step is the velocity, or with Nesterov one look further ahead.
+        let (fresh, carried) = if step.nesterov { (F::one(), momentum) } else { (F::zero(), F::one()) };
+        for ((w, &g), v) in value.iter_mut().zip(grad).zip(velocity) {
+            let g = g + decay * *w;
+            *v = momentum * *v + g;
+            *w = *w - rate * (fresh * g + carried * *v);
+        }
+    }
+
+    #[inline(always)]
+    pub fn adam<F: Float>(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]) {
+        let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink } = step;
+        let (rate, epsilon, correction) = (number::<F>(rate), number::<F>(epsilon), number::<F>(correction));
+        let (beta1, beta2) = (number::<F>(1.0 - beta1), number::<F>(1.0 - beta2));
+        let (decay, shrink) = (number::<F>(decay), number::<F>(shrink));
+        for (((w, &g), m), v) in value.iter_mut().zip(grad).zip(first).zip(second) {
+            let g = g + decay * *w;
+            *m = *m + beta1 * (g - *m);
+            *v = *v + beta2 * (g * g - *v);
+            *w = *w * shrink - rate * *m / (v.sqrt() * correction + epsilon);
+        }
+    }
+}
