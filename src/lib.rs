@@ -2,21 +2,44 @@
 mod codec;
 mod data;
 mod error;
+pub mod evaluate;
+mod history;
 mod init;
+mod io;
 mod layer;
 mod layers;
+mod loss;
+mod metric;
 mod ops;
+mod optim;
 mod param;
+pub mod prelude;
 mod random;
 mod scalar;
 mod tensor;
-pub use data::*;
-pub use error::*;
-pub use init::*;
-pub use layer::*;
-pub use layers::*;
-pub use ops::*;
-pub use param::*;
-pub use random::*;
-pub use scalar::*;
-pub use tensor::*;
+pub mod testing;
+mod train;
+
+pub use data::{ArrayDataset, Batch, Dataset, Element, Pass, Subset, Targets, random_split, split_at};
+pub use error::{Error, ErrorKind, Result};
+pub use history::{Epoch, History};
+pub use init::Initializer;
+pub use layer::elementwise::Elementwise;
+pub use layer::registry::Registry;
+pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
+pub use layers::{
+    BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, Flatten, LeakyReLU, ReLU, Reshape,
+    Sequential, SequentialBuilder, SequentialCache, Sigmoid, Softmax, Tanh,
+};
+pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
+pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};
+pub use ndarray;
+pub use ops::argmax_rows;
+pub use optim::{
+    Adam, AdamW, CosineDecay, ExponentialDecay, Optimizer, Rule, SGD, Schedule, Scope, Step, Update,
+};
+pub use param::{Gradient, Param, ParamKind};
+pub use random::{Draws, Place, Random};
+pub use scalar::Scalar;
+pub use tensor::{Tensor, recycle, scratch, standard};
+pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};

@@ -125,7 +125,7 @@ pub struct ArrayDataset<E, T> {
     weights: Option<Vec<f64>>,
     scale: f64,
     offset: f64,
-    class_names: Vec<String>,
+    names: Vec<String>,
 }
 
 impl<E: Element, T: Targets> ArrayDataset<E, T> {
@@ -144,7 +144,7 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
             return Err(Error::data("targets", format!("for {samples} samples"), count)
                 .help("Give one target for each sample."));
         }
-        Ok(Self { inputs, targets, weights: None, scale: 1.0, offset: 0.0, class_names: Vec::new() })
+        Ok(Self { inputs, targets, weights: None, scale: 1.0, offset: 0.0, names: Vec::new() })
     }
 
     /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
@@ -181,13 +181,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// Names for the classes, in the order of their indices; reports use them.
     #[must_use]
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.class_names = names.into_iter().map(Into::into).collect();
+        self.names = names.into_iter().map(Into::into).collect();
         self
-    }
-
-    /// The names of the classes; empty if none were given.
-    pub fn names(&self) -> &[String] {
-        &self.class_names
     }
 
     /// The inputs as they are stored, `[samples, …]`.
@@ -219,6 +214,10 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
 
     fn input_shape(&self) -> &[usize] {
         &self.inputs.shape()[1..]
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.names
     }
 
     fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<F, T::Batch>) -> Result<()> {

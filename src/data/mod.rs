@@ -110,6 +110,11 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     /// The shape of one input, without the batch axis.
     fn input_shape(&self) -> &[usize];
 
+    /// The names of the classes, in the order of their indices, where there are any; reports use them.
+    fn class_names(&self) -> &[String] {
+        &[]
+    }
+
     /// Reads the samples at these positions, in this order, into the batch; whatever it held is overwritten.
     ///
     /// # Errors
@@ -126,6 +131,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 
     fn input_shape(&self) -> &[usize] {
         (**self).input_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        (**self).class_names()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {

@@ -42,6 +42,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         self.data.input_shape()
     }
 
+    fn class_names(&self) -> &[String] {
+        self.data.class_names()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         check_indices(indices, self.indices.len())?;
         let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();

@@ -44,7 +44,7 @@ pub trait Scalar:
     fn from_f64(value: f64) -> Self;
 
     /// The same number, exactly.
-    fn to_f64(self) -> f64;
+    fn as_f64(self) -> f64;
 
     /// Appends the numbers' bytes, lowest first.
     #[doc(hidden)]
@@ -74,7 +74,7 @@ macro_rules! scalar {
                 value as $t
             }
 
-            fn to_f64(self) -> f64 {
+            fn as_f64(self) -> f64 {
                 f64::from(self)
             }
 

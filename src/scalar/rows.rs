@@ -29,6 +29,10 @@ kernels! {
         fn signs(x: &mut [F]);
         /// `e^(x - max) / Σ e^(x - max)` along each row, at least `F::MIN_POSITIVE`; a row with a NaN becomes NaN.
         fn softmax_rows(x: &mut [F], columns: usize);
+        /// The same, and the logarithm of each row's sum `Σ e^(x - max)`.
+        fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
+        /// `x = x - max`, the largest number of each row.
+        fn subtract_max_rows(x: &mut [F], columns: usize);
         /// The gradient of softmax at its input, in place: `grad = y · (grad - Σ_row grad · y)`.
         fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x = (x - mean) · factor` by columns.
@@ -180,18 +184,42 @@ mod generic {
         }
     }
 
+    /// Softmax of one row; the sum of its exponentials.
+    #[inline(always)]
+    fn softmax<F: Float>(x: &mut [F]) -> F {
+        let max = x.iter().copied().fold(F::neg_infinity(), F::max);
+        let mut sum = F::zero();
+        for x in x.iter_mut() {
+            *x = (*x - max).exp();
+            sum = sum + *x;
+        }
+        for x in x {
+            let y = *x / sum;
+            *x = if y < F::min_positive_value() { F::min_positive_value() } else { y };
+        }
+        sum
+    }
+
     #[inline(always)]
     pub fn softmax_rows<F: Float>(x: &mut [F], columns: usize) {
         for x in rows_mut(x, columns) {
+            softmax(x);
+        }
+    }
+
+    #[inline(always)]
+    pub fn softmax_log_rows<F: Float>(x: &mut [F], columns: usize, logs: &mut [F]) {
+        for (x, log) in rows_mut(x, columns).zip(logs) {
+            *log = softmax(x).ln();
+        }
+    }
+
+    #[inline(always)]
+    pub fn subtract_max_rows<F: Float>(x: &mut [F], columns: usize) {
+        for x in rows_mut(x, columns) {
             let max = x.iter().copied().fold(F::neg_infinity(), F::max);
-            let mut sum = F::zero();
-            for x in x.iter_mut() {
-                *x = (*x - max).exp();
-                sum = sum + *x;
-            }
             for x in x {
-                let y = *x / sum;
-                *x = if y < F::min_positive_value() { F::min_positive_value() } else { y };
+                *x = *x - max;
             }
         }
     }

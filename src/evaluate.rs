@@ -1,0 +1,77 @@
+//! Reports of a trained model on data.
+
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::layers::Sequential;
+use crate::metric::{ClassificationReport, ConfusionMatrix};
+use crate::ops::argmax;
+use crate::scalar::Scalar;
+use crate::tensor::{recycle, slice, standard};
+
+/// The class that the model predicts for each sample, and the class that it has, in order.
+///
+/// # Errors
+/// When model and data do not fit each other, or the data cannot be read.
+pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
+    model: &Sequential<F>,
+    data: &D,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (mut predicted, mut truth) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
+    let classes = class_count(model)?;
+    let mut batch = Batch::default();
+    for from in (0..data.len()).step_by(256) {
+        let indices: Vec<usize> = (from..data.len().min(from + 256)).collect();
+        data.read(&indices, Pass::Evaluate, &mut batch)?;
+        let output = standard(model.forward(batch.take_input()).map_err(|error| error.at("evaluate"))?);
+        predicted.extend(slice(&output).chunks_exact(classes).map(argmax));
+        truth.extend_from_slice(&batch.target);
+        recycle(output);
+    }
+    Ok((predicted, truth))
+}
+
+/// How often the model takes each class for each class.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.class_names(["low", "high"]);
+/// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// println!("{}", evaluate::confusion_matrix(&model, &data)?);
+/// println!("{}", evaluate::classification_report(&model, &data)?);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`classes`]; also when a label is not below the number of the model's outputs.
+pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
+    model: &Sequential<F>,
+    data: &D,
+) -> Result<ConfusionMatrix> {
+    let (predicted, truth) = classes(model, data)?;
+    let matrix = ConfusionMatrix::new(class_count(model)?, &truth, &predicted)?;
+    Ok(matrix.class_names(data.class_names()))
+}
+
+/// Precision, recall and F1 of each class.
+///
+/// # Errors
+/// As [`confusion_matrix`].
+pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
+    model: &Sequential<F>,
+    data: &D,
+) -> Result<ClassificationReport> {
+    Ok(confusion_matrix(model, data)?.report())
+}
+
+/// The number of classes that a model tells apart.
+fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<usize> {
+    match *model.output_shape() {
+        [classes] if classes > 1 => Ok(classes),
+        ref shape => Err(Error::shape("an output", "[classes], at least 2", shape)
+            .help("A classifier ends in one output for each class.")
+            .at("evaluate")),
+    }
+}

@@ -1,0 +1,143 @@
+//! Accuracy.
+
+use super::Metric;
+use crate::error::{Error, Result};
+use crate::ops::argmax;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+/// The share of samples whose most probable class is the right one.
+///
+/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape whose largest
+/// number marks the class. With one output (a sigmoid's), the class is 1 where it is above 0.5. Sample weights count.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut accuracy = Accuracy::default();
+/// let probabilities = arr2(&[[0.9f32, 0.1], [0.4, 0.6]]).into_dyn();
+/// accuracy.update(&probabilities, &[0usize, 0][..], None)?;
+/// assert_eq!(Metric::<[usize]>::value(&accuracy), 0.5);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Accuracy {
+    right: f64,
+    all: f64,
+}
+
+impl Accuracy {
+    fn count<F: Scalar>(
+        &mut self,
+        output: &Tensor<F>,
+        samples: usize,
+        weights: Option<&[F]>,
+        is_right: impl Fn(usize, usize) -> bool,
+    ) -> Result<()> {
+        let weighted = weights.is_none_or(|w| w.len() == samples);
+        let &[rows, classes] = output.shape() else { return Err(misfit(output)) };
+        if classes == 0 || !weighted {
+            return Err(misfit(output));
+        }
+        if rows != samples {
+            return Err(Error::data("targets", format!("for {rows} predictions"), samples)
+                .help("Give one target for each sample.")
+                .at("accuracy"));
+        }
+        let values = output.as_standard_layout();
+        let values = values.as_slice().unwrap_or_default();
+        for (i, row) in values.chunks_exact(classes).enumerate() {
+            let class = if classes == 1 { usize::from(row[0] > F::from_f64(0.5)) } else { argmax(row) };
+            let weight = weights.map_or(1.0, |w| w[i].as_f64());
+            self.all += weight;
+            // NaN predicts nothing, so it is never right.
+            if is_right(i, class) && !row[class.min(classes - 1)].is_nan() {
+                self.right += weight;
+            }
+        }
+        Ok(())
+    }
+
+    fn share(&self) -> f64 {
+        self.right / self.all
+    }
+}
+
+fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
+    Error::shape("predictions", "[batch, classes]", output.shape())
+        .help("Accuracy takes a row of class probabilities, and a weight or none, for each sample.")
+        .at("accuracy")
+}
+
+impl<F: Scalar> Metric<[usize], F> for Accuracy {
+    fn name(&self) -> &str {
+        "accuracy"
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn update(&mut self, output: &Tensor<F>, labels: &[usize], weights: Option<&[F]>) -> Result<()> {
+        self.count(output, labels.len(), weights, |i, class| labels[i] == class)
+    }
+
+    fn value(&self) -> f64 {
+        self.share()
+    }
+}
+
+impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
+    fn name(&self) -> &str {
+        "accuracy"
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn update(&mut self, output: &Tensor<F>, target: &Tensor<F>, weights: Option<&[F]>) -> Result<()> {
+        if output.shape() != target.shape() {
+            return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
+                .help("Give one row of class weights for each sample.")
+                .at("accuracy"));
+        }
+        let classes = target.shape().last().copied().unwrap_or(1).max(1);
+        let half = F::from_f64(0.5);
+        let values = target.as_standard_layout();
+        let rows: Vec<usize> = values
+            .as_slice()
+            .unwrap_or_default()
+            .chunks_exact(classes)
+            .map(|row| if classes == 1 { usize::from(row[0] > half) } else { argmax(row) })
+            .collect();
+        self.count(output, rows.len(), weights, |i, class| rows[i] == class)
+    }
+
+    fn value(&self) -> f64 {
+        self.share()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::arr2;
+
+    #[test]
+    fn weights_one_hot_single_outputs_and_nan() {
+        let p = arr2(&[[0.9f32, 0.1], [0.4, 0.6], [f32::NAN, 0.2]]).into_dyn();
+        let mut a = Accuracy::default();
+        a.update(&p, &[0usize, 0, 0][..], Some(&[3., 1., 1.])).unwrap();
+        assert_eq!(a.share(), 0.6);
+        let mut a = Accuracy::default();
+        a.update(&p, &arr2(&[[1., 0.], [0., 1.], [0., 1.]]).into_dyn(), None).unwrap();
+        assert_eq!(a.share(), 2. / 3.);
+        let mut a = Accuracy::default();
+        a.update(&arr2(&[[0.7f32], [0.2]]).into_dyn(), &[1usize, 1][..], None).unwrap();
+        assert_eq!(a.share(), 0.5);
+        assert!(Accuracy::default().share().is_nan());
+        assert!(a.update(&p, &[0usize][..], None).is_err());
+    }
+}

@@ -1,0 +1,409 @@
+//! Checks for layers, the crate's own and yours: [`check_layer`].
+
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::layer::{Layer, LayerSpec, Link};
+use crate::param::{Gradient, Param};
+use crate::random::{Draws, Random};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, slice, standard};
+use ndarray::Axis;
+use std::fmt;
+
+/// Checks a layer on random inputs of this shape (without the batch axis): see [`LayerCheck`] for what is checked.
+///
+/// In `f64` gradients are compared with finite differences to about five digits; `f32` allows for its rounding.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let report = check_layer::<f64>(Dense::units(3), &[4])?;
+/// println!("{report}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// When a check fails; the error says which, where, and by how much.
+pub fn check_layer<F: Scalar>(spec: impl LayerSpec<F>, input: &[usize]) -> Result<CheckReport> {
+    LayerCheck::new(input).run(spec)
+}
+
+/// What cannot hold for a layer by its nature, so that it is not checked. Reports say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exemption {
+    /// Training does something else than inference: dropout, batch normalisation.
+    TrainingDiffers,
+    /// The input has no gradient: ids of an embedding.
+    InputGradient,
+}
+
+/// A battery of checks for a layer.
+///
+/// 1. The output's shape is what `output_shape` says, for batches of any size.
+/// 2. Training puts out what inference does, unless [exempt](Exemption::TrainingDiffers).
+/// 3. A batch puts out what its samples do one by one.
+/// 4. The gradient at the input agrees with finite differences, unless [exempt](Exemption::InputGradient).
+/// 5. The gradient of each trainable parameter agrees with finite differences, adds up over two backward passes, and
+///    is the same from `backward_params`.
+/// 6. `visit_params` and `visit_params_mut` show the same parameters, each name once.
+/// 7. A layer that says it is a [`Link`] computes that function.
+/// 8. The layer saved and loaded puts out the same bits.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::testing::{Exemption, LayerCheck};
+///
+/// let report = LayerCheck::<f64>::new(&[6]).exempt(Exemption::TrainingDiffers).run(Dropout::rate(0.5))?;
+/// assert!(report.to_string().contains("not checked"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LayerCheck<F: Scalar> {
+    shape: Vec<usize>,
+    inputs: Option<Tensor<F>>,
+    exemptions: Vec<Exemption>,
+}
+
+/// The samples of a checked batch, unless inputs are given.
+const BATCH: usize = 5;
+
+/// How many numbers of an array are compared with finite differences, at most.
+const MOST_DIFFERENCES: usize = 64;
+
+/// What finite differences can be held to.
+struct Tolerance {
+    step: f64,
+    absolute: f64,
+    relative: f64,
+}
+
+impl<F: Scalar> LayerCheck<F> {
+    /// For inputs of this shape, without the batch axis: random numbers between 0.1 and 1 in magnitude, away from
+    /// the kinks that many activations have at 0.
+    pub fn new(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new() }
+    }
+
+    /// With these inputs, `[batch, …]`, instead of random ones: ids for an embedding.
+    #[must_use]
+    pub fn inputs(mut self, inputs: Tensor<F>) -> Self {
+        self.inputs = Some(inputs);
+        self
+    }
+
+    /// Declares what cannot hold for this layer.
+    #[must_use]
+    pub fn exempt(mut self, exemption: Exemption) -> Self {
+        self.exemptions.push(exemption);
+        self
+    }
+
+    fn is_exempt(&self, exemption: Exemption) -> bool {
+        self.exemptions.contains(&exemption)
+    }
+
+    /// Builds the layer and runs the checks.
+    ///
+    /// # Errors
+    /// When one fails, or the layer itself returns an error.
+    pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
+        let kind = <S::Layer as Layer<F>>::KIND;
+        self.run_checks(spec).map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
+    }
+
+    fn run_checks<S: LayerSpec<F>>(&self, spec: S) -> Result<CheckReport> {
+        let random = Random::seed(7);
+        let mut layer = spec.build(&self.shape, &random.child("layer"))?;
+        let mut draws = random.child("inputs").at(0, 0);
+        let x = match &self.inputs {
+            Some(inputs) => standard(inputs.clone()),
+            None => random_tensor(&[&[BATCH], &self.shape[..]].concat(), &mut draws),
+        };
+        let mut report = CheckReport { kind: <S::Layer as Layer<F>>::KIND, lines: Vec::new() };
+
+        names(&mut layer)?;
+        report.passed("parameters have one name each, in one order");
+        // Away from what initialisation makes special: a bias of 0, a scale of 1.
+        layer.visit_params_mut(&mut |_, param| {
+            if param.is_trainable() {
+                for v in param.as_slice_mut() {
+                    *v += F::from_f64(draws.uniform(-0.2, 0.2));
+                }
+            }
+        });
+        // Buffers, too, are to be something else than they are at first.
+        layer.forward_train(x.clone())?;
+
+        let shape = layer.output_shape(&self.shape)?;
+        let y = standard(layer.forward(x.clone())?);
+        for rows in [x.len_of(Axis(0)), 1] {
+            let part = x.slice_axis(Axis(0), (..rows).into()).to_owned();
+            let found = layer.forward(part)?;
+            let expected = [&[rows], &shape[..]].concat();
+            if found.shape() != expected {
+                return Err(Error::shape("an output", format!("{expected:?}"), found.shape())
+                    .help("`output_shape` and `forward` must agree."));
+            }
+        }
+        report.passed("outputs have the shape that output_shape says");
+
+        if self.is_exempt(Exemption::TrainingDiffers) {
+            report.skipped("training puts out what inference does", Exemption::TrainingDiffers);
+        } else {
+            let (trained, _) = layer.clone().forward_train(x.clone())?;
+            same("the output in training", &standard(trained), &y)?;
+            report.passed("training puts out what inference does");
+        }
+
+        for i in 0..x.len_of(Axis(0)) {
+            let one = x.slice_axis(Axis(0), (i..=i).into()).to_owned();
+            let alone = standard(layer.forward(one)?);
+            let in_batch = y.slice_axis(Axis(0), (i..=i).into()).to_owned();
+            same(&format!("the output of sample {i} alone"), &alone, &standard(in_batch))?;
+        }
+        report.passed("a batch puts out what its samples do one by one");
+
+        self.gradients(&mut layer, &x, &mut draws, &mut report)?;
+
+        if layer.link() != Link::Identity && <S::Layer as Layer<F>>::KIND != "sequential" {
+            same("the output of a link", &y, &layer.link().apply(x.clone()))?;
+            report.passed("it computes the link it says it is");
+        }
+
+        let loaded: S::Layer = codec::decode(&codec::encode(&layer)?, "the saved layer")?;
+        let again = standard(loaded.forward(x)?);
+        if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
+            return Err(Error::custom("expected the same bits from the layer saved and loaded, found others")
+                .help("Every field that `forward` looks at must be serialised."));
+        }
+        report.passed("saved and loaded, it puts out the same bits");
+        Ok(report)
+    }
+
+    fn gradients<L: Layer<F>>(
+        &self,
+        layer: &mut L,
+        x: &Tensor<F>,
+        draws: &mut Draws,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        let (y, cache) = layer.clone().forward_train(x.clone())?;
+        // The loss whose gradient is checked: a random combination of the outputs.
+        let weights: Tensor<F> = random_tensor(y.shape(), draws);
+        let loss = |layer: &L, x: Tensor<F>| -> Result<f64> {
+            let (y, _) = layer.clone().forward_train(x)?;
+            Ok(slice(&standard(y)).iter().zip(slice(&weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum())
+        };
+        layer.visit_params_mut(&mut |_, param| param.clear_gradient());
+        // From the same state as the passes that are compared with it: a clone went forward above.
+        let dx = standard(layer.backward(cache, weights.clone())?);
+
+        if self.is_exempt(Exemption::InputGradient) {
+            report.skipped("the gradient at the input", Exemption::InputGradient);
+        } else {
+            if dx.shape() != x.shape() {
+                return Err(Error::shape("the input's gradient", format!("{:?}", x.shape()), dx.shape())
+                    .help("`backward` returns the gradient in the input's shape."));
+            }
+            for i in chosen(x.len(), draws) {
+                let difference = central(slice(x)[i], |v| {
+                    let mut moved = x.clone();
+                    moved.as_slice_mut().expect("standard layout")[i] = v;
+                    loss(layer, moved)
+                })?;
+                let what = format!("the gradient at number {i} of the input");
+                compare::<F>(&what, slice(&dx)[i].as_f64(), difference)?;
+            }
+            report.passed("the gradient at the input agrees with finite differences");
+        }
+
+        let first = gradients_of(layer);
+        for (name, gradient) in &first {
+            for i in chosen(gradient.len(), draws) {
+                let mut moved = layer.clone();
+                let difference = central(value_of(layer, name, i), |v| {
+                    moved.visit_params_mut(&mut |other, param| {
+                        if other == name {
+                            param.as_slice_mut()[i] = v;
+                        }
+                    });
+                    loss(&moved, x.clone())
+                })?;
+                compare::<F>(&format!("the gradient at number {i} of {name:?}"), gradient[i], difference)?;
+            }
+        }
+        if !first.is_empty() {
+            report.passed("the gradients of the parameters agree with finite differences");
+            self.sums(layer, x, &weights, &first)?;
+            report.passed("gradients add up, and backward_params makes the same");
+        }
+        layer.visit_params_mut(&mut |_, param| param.clear_gradient());
+        Ok(())
+    }
+
+    /// A second backward pass doubles the gradients, and `backward_params` makes the same ones.
+    fn sums<L: Layer<F>>(
+        &self,
+        layer: &L,
+        x: &Tensor<F>,
+        weights: &Tensor<F>,
+        first: &[(String, Vec<f64>)],
+    ) -> Result<()> {
+        let mut twice = layer.clone();
+        let (_, cache) = layer.clone().forward_train(x.clone())?;
+        twice.backward(cache, weights.clone())?;
+        let mut params = layer.clone();
+        params.visit_params_mut(&mut |_, param| param.clear_gradient());
+        let (_, cache) = layer.clone().forward_train(x.clone())?;
+        params.backward_params(cache, weights.clone())?;
+        for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
+            for ((name, found), (_, one)) in gradients_of(&other).iter().zip(first) {
+                for (found, one) in found.iter().zip(one) {
+                    if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
+                        let text = format!("the gradient of {name:?} from {what}");
+                        return Err(Error::data(text, format!("of {}", factor * one), found)
+                            .help("Add to a gradient with `Param::add_gradient`; never set it."));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Numbers between 0.1 and 1 in magnitude, of both signs.
+fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut Draws) -> Tensor<F> {
+    Tensor::from_shape_simple_fn(shape, || {
+        let v = draws.uniform(0.1, 1.0);
+        F::from_f64(if draws.below(2) == 0 { v } else { -v })
+    })
+}
+
+/// All positions, or some at random where there are many.
+fn chosen(len: usize, draws: &mut Draws) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..len).collect();
+    if len > MOST_DIFFERENCES {
+        draws.shuffle(&mut all);
+        all.truncate(MOST_DIFFERENCES);
+    }
+    all
+}
+
+fn tolerance<F: Scalar>() -> Tolerance {
+    if F::NAME == "f64" {
+        Tolerance { step: 1e-6, absolute: 1e-5, relative: 1e-3 }
+    } else {
+        Tolerance { step: 4e-3, absolute: 2e-2, relative: 2e-2 }
+    }
+}
+
+/// The central difference `(f(v + h) - f(v - h)) / 2h`, with the h that the type really steps by.
+fn central<F: Scalar>(v: F, mut f: impl FnMut(F) -> Result<f64>) -> Result<f64> {
+    let h = F::from_f64(tolerance::<F>().step);
+    let (up, down) = (v + h, v - h);
+    Ok((f(up)? - f(down)?) / (up.as_f64() - down.as_f64()))
+}
+
+fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
+    let Tolerance { absolute, relative, .. } = tolerance::<F>();
+    if (found - expected).abs() <= absolute + relative * expected.abs() {
+        return Ok(());
+    }
+    Err(Error::data(what, format!("of {expected:.6}, by finite differences"), format!("{found:.6}"))
+        .help("Look at the formula in `backward`; where the function has a kink, give `inputs` away from it."))
+}
+
+/// Equal up to rounding.
+fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
+    if found.shape() != expected.shape() {
+        return Err(Error::shape(what, format!("{:?}", expected.shape()), found.shape())
+            .help("The forward passes must agree with each other."));
+    }
+    let epsilon = F::epsilon() * F::from_f64(64.0);
+    for (i, (&a, &b)) in slice(found).iter().zip(slice(expected)).enumerate() {
+        let close = (a - b).abs() <= epsilon * (F::one() + b.abs()) || (a.is_nan() && b.is_nan());
+        if !close {
+            return Err(Error::data(format!("number {i} of {what}"), format!("to be {b}"), a)
+                .help("If it cannot be so by the layer's nature, declare an `Exemption`."));
+        }
+    }
+    Ok(())
+}
+
+fn names<F: Scalar, L: Layer<F>>(layer: &mut L) -> Result<()> {
+    let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
+    layer.visit_params(&mut |name, param| shared.push((name.to_owned(), param.len())));
+    layer.visit_params_mut(&mut |name, param| exclusive.push((name.to_owned(), param.len())));
+    let mut unique: Vec<&String> = shared.iter().map(|(name, _)| name).collect();
+    unique.sort();
+    unique.dedup();
+    if shared != exclusive || unique.len() != shared.len() {
+        let found = format!("{shared:?} and {exclusive:?}");
+        return Err(Error::data("visit_params and visit_params_mut", "with the same names, each once", found)
+            .help("Both must show every parameter and buffer, in one order."));
+    }
+    Ok(())
+}
+
+/// The gradient of each trainable parameter, written out where it is by rows; 0 where it has none.
+fn gradients_of<F: Scalar, L: Layer<F>>(layer: &L) -> Vec<(String, Vec<f64>)> {
+    let mut all = Vec::new();
+    layer.visit_params(&mut |name, param| {
+        if param.is_trainable() {
+            all.push((name.to_owned(), written_out(param)));
+        }
+    });
+    all
+}
+
+fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
+    let mut out = vec![0.0; param.len()];
+    match param.gradient() {
+        Some(Gradient::Dense(gradient)) => {
+            out.iter_mut().zip(slice(gradient)).for_each(|(out, g)| *out = g.as_f64());
+        }
+        Some(Gradient::Rows { ids, values }) => {
+            let columns = values.len() / ids.len().max(1);
+            for (id, row) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
+                out[id * columns..].iter_mut().zip(row).for_each(|(out, g)| *out += g.as_f64());
+            }
+        }
+        None => {}
+    }
+    out
+}
+
+fn value_of<F: Scalar, L: Layer<F>>(layer: &L, name: &str, i: usize) -> F {
+    let mut value = F::nan();
+    layer.visit_params(&mut |other, param| {
+        if other == name {
+            value = param.as_slice()[i];
+        }
+    });
+    value
+}
+
+/// What was checked, and what was not; it prints as a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    kind: &'static str,
+    lines: Vec<String>,
+}
+
+impl CheckReport {
+    fn passed(&mut self, what: &str) {
+        self.lines.push(format!("ok           {what}"));
+    }
+
+    fn skipped(&mut self, what: &str, why: Exemption) {
+        self.lines.push(format!("not checked  {what} (declared: {why:?})"));
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "layer {:?}", self.kind)?;
+        self.lines.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
