@@ -198,7 +198,9 @@ impl fmt::Display for Error {
             ErrorKind::Argument { name, expected, found } => {
                 write!(f, "expected {name} of {expected}, found {found}")
             }
-            ErrorKind::Data { what, expected, found } => write!(f, "expected {what} {expected}, found {found}"),
+            ErrorKind::Data { what, expected, found } => {
+                write!(f, "expected {what} {expected}, found {found}")
+            }
             ErrorKind::NonFinite { what, step } => {
                 write!(f, "{what} is not finite (NaN or infinity), noticed at step {step}")
             }

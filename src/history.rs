@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn by_name_and_as_a_table() {
-        let epoch = |n, loss| Epoch::new(n, vec![("loss".into(), loss), ("val_accuracy".into(), 0.5)], 0.1, 1.0);
+        let epoch =
+            |n, loss| Epoch::new(n, vec![("loss".into(), loss), ("val_accuracy".into(), 0.5)], 0.1, 1.0);
         let history = History { epochs: vec![epoch(1, 0.75), epoch(2, 0.5)] };
         assert_eq!(history.get("loss"), [0.75, 0.5]);
         assert_eq!((history.last("loss"), history.last("accuracy")), (Some(0.5), None));

@@ -131,8 +131,12 @@ impl Initializer {
         if ok {
             return Ok(());
         }
-        Err(Error::argument(name, "finite bounds in order and a deviation of at least 0", format!("{self:?}"))
-            .help("Correct the initialiser's numbers."))
+        Err(Error::argument(
+            name,
+            "finite bounds in order and a deviation of at least 0",
+            format!("{self:?}"),
+        )
+        .help("Correct the initialiser's numbers."))
     }
 }
 

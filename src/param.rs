@@ -190,7 +190,11 @@ impl<F: Scalar> Param<F> {
                     slice(&copy)
                 }
             };
-            if beta == F::zero() { sum.copy_from_slice(gradient) } else { F::add_scaled(sum, F::one(), gradient) }
+            if beta == F::zero() {
+                sum.copy_from_slice(gradient)
+            } else {
+                F::add_scaled(sum, F::one(), gradient)
+            }
         }
         Ok(())
     }

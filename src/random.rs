@@ -44,7 +44,8 @@ impl Place for usize {
 impl Place for &str {
     /// FNV-1a, 64 bits.
     fn bits(&self) -> u64 {
-        self.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+        self.bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 
@@ -134,11 +135,10 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_published_generators() {
         // SplitMix64 from state 0, first three outputs, as published with the reference code.
-        assert_eq!([mix(0, 0), mix(0, 1), mix(0, 2)], [
-            0xe220_a839_7b1d_cdaf,
-            0x6e78_9e6a_a1b9_65f4,
-            0x06c4_5d18_8009_454f
-        ]);
+        assert_eq!(
+            [mix(0, 0), mix(0, 1), mix(0, 2)],
+            [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]
+        );
     }
 
     #[test]

@@ -174,8 +174,10 @@ impl<F: Scalar> LayerCheck<F> {
         let loaded: S::Layer = codec::decode(&codec::encode(&layer)?, "the saved layer")?;
         let again = standard(loaded.forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
-            return Err(Error::custom("expected the same bits from the layer saved and loaded, found others")
-                .help("Every field that `forward` looks at must be serialised."));
+            return Err(Error::custom(
+                "expected the same bits from the layer saved and loaded, found others",
+            )
+            .help("Every field that `forward` looks at must be serialised."));
         }
         report.passed("saved and loaded, it puts out the same bits");
         Ok(report)
@@ -310,8 +312,9 @@ fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
     if (found - expected).abs() <= absolute + relative * expected.abs() {
         return Ok(());
     }
-    Err(Error::data(what, format!("of {expected:.6}, by finite differences"), format!("{found:.6}"))
-        .help("Look at the formula in `backward`; where the function has a kink, give `inputs` away from it."))
+    Err(Error::data(what, format!("of {expected:.6}, by finite differences"), format!("{found:.6}")).help(
+        "Look at the formula in `backward`; where the function has a kink, give `inputs` away from it.",
+    ))
 }
 
 /// Equal up to rounding.
@@ -340,8 +343,12 @@ fn names<F: Scalar, L: Layer<F>>(layer: &mut L) -> Result<()> {
     unique.dedup();
     if shared != exclusive || unique.len() != shared.len() {
         let found = format!("{shared:?} and {exclusive:?}");
-        return Err(Error::data("visit_params and visit_params_mut", "with the same names, each once", found)
-            .help("Both must show every parameter and buffer, in one order."));
+        return Err(Error::data(
+            "visit_params and visit_params_mut",
+            "with the same names, each once",
+            found,
+        )
+        .help("Both must show every parameter and buffer, in one order."));
     }
     Ok(())
 }

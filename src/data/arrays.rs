@@ -80,7 +80,8 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
     }
 
     fn gather(&self, indices: &[usize], batch: &mut Tensor<F>) {
-        let shape: Vec<usize> = [indices.len()].into_iter().chain(self.shape().iter().skip(1).copied()).collect();
+        let shape: Vec<usize> =
+            [indices.len()].into_iter().chain(self.shape().iter().skip(1).copied()).collect();
         if batch.shape() != shape {
             *batch = Tensor::zeros(IxDyn(&shape));
         }
@@ -135,9 +136,12 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// When there are not as many targets as inputs, or the inputs have no axis 0.
     pub fn new<D: Dimension>(inputs: Array<E, D>, targets: T) -> Result<Self> {
         let inputs = inputs.into_dyn();
-        let inputs = if inputs.is_standard_layout() { inputs } else { inputs.as_standard_layout().into_owned() };
+        let inputs =
+            if inputs.is_standard_layout() { inputs } else { inputs.as_standard_layout().into_owned() };
         let Some(&samples) = inputs.shape().first() else {
-            return Err(Error::shape("inputs", "[samples, …]", inputs.shape()).help("Axis 0 counts the samples."));
+            return Err(
+                Error::shape("inputs", "[samples, …]", inputs.shape()).help("Axis 0 counts the samples.")
+            );
         };
         let count = targets.count();
         if count != samples {
@@ -168,11 +172,17 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     pub fn weights(mut self, weights: Vec<f64>) -> Result<Self> {
         if weights.len() != self.inputs.shape()[0] {
             let expected = format!("for {} samples", self.inputs.shape()[0]);
-            return Err(Error::data("weights", expected, weights.len()).help("Give one weight for each sample."));
+            return Err(
+                Error::data("weights", expected, weights.len()).help("Give one weight for each sample.")
+            );
         }
         if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            return Err(Error::data(format!("the weight of sample {i}"), "finite and at least 0", weights[i])
-                .help("A weight of 0 leaves a sample out."));
+            return Err(Error::data(
+                format!("the weight of sample {i}"),
+                "finite and at least 0",
+                weights[i],
+            )
+            .help("A weight of 0 leaves a sample out."));
         }
         self.weights = Some(weights);
         Ok(self)

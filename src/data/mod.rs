@@ -44,7 +44,8 @@ impl<F: Scalar, T> Batch<F, T> {
     /// row, each in row-major order.
     pub fn input_mut(&mut self, samples: usize, shape: &[usize]) -> &mut [F] {
         let found = self.input.shape();
-        if found.is_empty() || found[0] != samples || found[1..] != *shape || !self.input.is_standard_layout() {
+        if found.is_empty() || found[0] != samples || found[1..] != *shape || !self.input.is_standard_layout()
+        {
             let whole: Vec<usize> = [samples].into_iter().chain(shape.iter().copied()).collect();
             self.input = scratch(&whole);
         }

@@ -65,7 +65,8 @@ impl<F: Scalar> Sequential<F> {
     pub fn load_of(path: impl AsRef<Path>, registry: &Registry<F>) -> Result<Self> {
         let path = path.as_ref();
         let at = |error: Error| error.at(format!("load {}", path.display()));
-        let bytes = fs::read(path).map_err(|source| at(Error::io("read", path, source).help("Look at the path.")))?;
+        let bytes =
+            fs::read(path).map_err(|source| at(Error::io("read", path, source).help("Look at the path.")))?;
         Self::from_bytes(&bytes, registry).map_err(at)
     }
 
@@ -87,7 +88,8 @@ impl<F: Scalar> Sequential<F> {
     /// As [`load_with`](Sequential::load_with).
     pub fn from_bytes(bytes: &[u8], registry: &Registry<F>) -> Result<Self> {
         let truncated = |found: &[u8]| {
-            Error::format("a model", "at least 13 bytes", found.len()).help("The file is truncated; save it again.")
+            Error::format("a model", "at least 13 bytes", found.len())
+                .help("The file is truncated; save it again.")
         };
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
             let found = format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)]));

@@ -59,7 +59,9 @@ use std::fmt::Debug;
     note = "implement `plywood::Layer<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`, \
             and `#[serde(bound = \"\")]` on a struct that is generic over the element type"
 )]
-pub trait Layer<F: Scalar = f32>: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
+pub trait Layer<F: Scalar = f32>:
+    Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
+{
     /// The stable name in saved files: "dense"; of your own layers "mycrate.swish".
     const KIND: &'static str;
 

@@ -108,6 +108,7 @@ activation!(LeakyReLU, "leaky_relu", Identity, |layer| Activation::LeakyReLU(lay
     if layer.slope.is_finite() {
         Ok(())
     } else {
-        Err(Error::argument("slope", "a finite number", layer.slope).help("Usual slopes lie between 0.01 and 0.3."))
+        Err(Error::argument("slope", "a finite number", layer.slope)
+            .help("Usual slopes lie between 0.01 and 0.3."))
     }
 });

@@ -86,8 +86,9 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let n = self.features();
         let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
         if input != [n] || sizes.iter().any(|param| param.shape() != [n]) {
-            return Err(Error::shape("an input", format!("[{n}]"), input)
-                .help("Batch normalisation takes `[batch, features]` and was built for that many features."));
+            return Err(Error::shape("an input", format!("[{n}]"), input).help(
+                "Batch normalisation takes `[batch, features]` and was built for that many features.",
+            ));
         }
         Ok(input.to_vec())
     }
@@ -216,7 +217,9 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
                 .help("Batch normalisation takes `[batch, features]`; put Flatten before."));
         };
         if !(epsilon > 0.0 && epsilon.is_finite()) {
-            return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
+            return Err(
+                Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3.")
+            );
         }
         if !(0.0..=1.0).contains(&momentum) {
             return Err(Error::argument("momentum", "0 to 1", momentum)
@@ -265,7 +268,8 @@ mod tests {
 
     #[test]
     fn bad_settings_are_refused() {
-        let build = |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
+        let build =
+            |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
         assert!(build(BatchNorm::new(), &[2, 2]).is_err());
         assert!(build(BatchNorm::new().epsilon(0.), &[2]).is_err());
         assert!(build(BatchNorm::new().momentum(f64::NAN), &[2]).is_err());

@@ -45,11 +45,7 @@ pub struct Dense<F: Scalar = f32> {
 impl Dense<f32> {
     /// A layer with this many outputs; the number of inputs is known when the model is built.
     pub fn units(units: usize) -> DenseSpec {
-        DenseSpec {
-            units,
-            initializer: Initializer::GlorotUniform,
-            bias: Some(Initializer::Zeros),
-        }
+        DenseSpec { units, initializer: Initializer::GlorotUniform, bias: Some(Initializer::Zeros) }
     }
 }
 
@@ -154,9 +150,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let (inputs, units) = self.sizes()?;
         match input {
-            [axes @ .., last] if *last == inputs => {
-                Ok(axes.iter().copied().chain([units]).collect())
-            }
+            [axes @ .., last] if *last == inputs => Ok(axes.iter().copied().chain([units]).collect()),
             _ => Err(Error::shape("an input", format!("[{inputs}]"), input)
                 .help("The last axis must be the number of features the layer was built for.")),
         }
@@ -270,7 +264,8 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        let mut layer = Dense::from_weights(arr2(&[[1., 2., 3.], [4., 5., 6.]]), Some(arr1(&[0.5, 0., -1.]))).unwrap();
+        let mut layer =
+            Dense::from_weights(arr2(&[[1., 2., 3.], [4., 5., 6.]]), Some(arr1(&[0.5, 0., -1.]))).unwrap();
         let x = arr2(&[[1f64, -1.], [2., 0.]]).into_dyn();
         let (y, cache) = layer.forward_train(x).unwrap();
         assert_eq!(y, arr2(&[[-2.5, -3., -4.], [2.5, 4., 5.]]).into_dyn());

@@ -174,7 +174,9 @@ impl<F: Scalar> Sequential<F> {
                 Some(values) if piece_shape_fits(values.len(), &y) => values.copy_from_slice(slice(&y)),
                 _ => {
                     return Err(Error::shape("an output", format!("{:?}", piece_out.shape()), y.shape())
-                        .help("A layer's `output_shape` does not say what its `forward` does; mend the layer."));
+                        .help(
+                            "A layer's `output_shape` does not say what its `forward` does; mend the layer.",
+                        ));
                 }
             }
             recycle(y);
@@ -261,8 +263,10 @@ impl<F: Scalar> Sequential<F> {
         want_input: bool,
     ) -> Result<Option<Tensor<F>>> {
         if cache.slots.len() != self.layers.len() {
-            return Err(Error::custom("expected the cache of this model's forward_train, found another model's")
-                .help("Give `backward` the cache that `forward_train` of the same model returned."));
+            return Err(Error::custom(
+                "expected the cache of this model's forward_train, found another model's",
+            )
+            .help("Give `backward` the cache that `forward_train` of the same model returned."));
         }
         for i in (first..cache.ran).rev() {
             let (layer, slot) = (&mut self.layers[i], &mut cache.slots[i]);

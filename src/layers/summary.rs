@@ -60,7 +60,8 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
         let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
         for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
             let [a, b, c, d] = widths;
-            writeln!(f, "{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}")?;
+            let line = format!("{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}");
+            writeln!(f, "{}", line.trim_end())?;
             if i == 0 {
                 writeln!(f, "{rule}")?;
             }
@@ -119,10 +120,9 @@ mod tests {
             .build()
             .unwrap();
         let table = model.to_string();
-        let expected = "\
-     Layer       Output shape  Parameters
+        let expected = "     Layer       Output shape  Parameters
 ─────────────────────────────────────────
-     input       [28, 28]                
+     input       [28, 28]
 0    flatten     [784]                  0
 1    dense       [128]            100,480
 2    relu        [128]                  0

@@ -84,7 +84,12 @@ fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> 
 impl<F: Scalar> Loss<F> for CrossEntropy {
     type Target = [usize];
 
-    fn value_and_grad(&self, output: Tensor<F>, labels: &[usize], weights: Option<&[F]>) -> Result<(F, Tensor<F>)> {
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
         if self.from_logits {
             return self.value_and_grad_logits(output, labels, weights);
         }
@@ -133,7 +138,12 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
 impl<F: Scalar> Loss<F> for SoftCrossEntropy {
     type Target = Tensor<F>;
 
-    fn value_and_grad(&self, output: Tensor<F>, target: &Tensor<F>, weights: Option<&[F]>) -> Result<(F, Tensor<F>)> {
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
         if self.from_logits {
             return self.value_and_grad_logits(output, target, weights);
         }
@@ -172,7 +182,8 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
         let t = slice(&target);
         // Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max), mass = Σ_j t_j.
         F::subtract_max_rows(z, classes);
-        let (mut dots, mut masses, mut ones) = (scratch(&[samples]), scratch(&[samples]), scratch(&[classes]));
+        let (mut dots, mut masses, mut ones) =
+            (scratch(&[samples]), scratch(&[samples]), scratch(&[classes]));
         F::dot_rows(z, t, classes, slice_mut(&mut dots));
         ones.fill(F::one());
         for (row, mass) in t.chunks_exact(classes).zip(slice_mut(&mut masses)) {
@@ -272,7 +283,8 @@ mod tests {
     fn finite_at_logits_of_a_thousand() {
         let z = arr2(&[[1000f32, -1000., 0.]]).into_dyn();
         for label in 0..3 {
-            let (value, grad) = CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None).unwrap();
+            let (value, grad) =
+                CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None).unwrap();
             assert_eq!(value, [0., 2000., 1000.][label]);
             assert!(grad.iter().all(|g| g.is_finite()));
             assert_eq!(grad[[0, label]], [0., -1., -1.][label]);

@@ -92,8 +92,12 @@ pub fn loss_weights<F: Scalar>(
                 .help("Give one weight for each sample."));
         }
         if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= F::zero())) {
-            return Err(Error::data(format!("the weight of sample {i}"), "finite and at least 0", weights[i])
-                .help("A weight of 0 leaves a sample out."));
+            return Err(Error::data(
+                format!("the weight of sample {i}"),
+                "finite and at least 0",
+                weights[i],
+            )
+            .help("A weight of 0 leaves a sample out."));
         }
     }
     let total = weights.map_or_else(|| F::from_f64(samples as f64), |w| w.iter().copied().sum());

@@ -96,7 +96,12 @@ fn value_and_grad<F: Scalar>(
 impl<F: Scalar> Loss<F> for MeanSquaredError {
     type Target = Tensor<F>;
 
-    fn value_and_grad(&self, output: Tensor<F>, target: &Tensor<F>, weights: Option<&[F]>) -> Result<(F, Tensor<F>)> {
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
         value_and_grad(Power::Two, output, target, weights).map_err(|error| error.at("mean squared error"))
     }
 }
@@ -104,7 +109,12 @@ impl<F: Scalar> Loss<F> for MeanSquaredError {
 impl<F: Scalar> Loss<F> for MeanAbsoluteError {
     type Target = Tensor<F>;
 
-    fn value_and_grad(&self, output: Tensor<F>, target: &Tensor<F>, weights: Option<&[F]>) -> Result<(F, Tensor<F>)> {
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
         value_and_grad(Power::One, output, target, weights).map_err(|error| error.at("mean absolute error"))
     }
 }

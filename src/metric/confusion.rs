@@ -31,17 +31,27 @@ impl ConfusionMatrix {
     pub fn new(classes: usize, truth: &[usize], predicted: &[usize]) -> Result<Self> {
         let at = |error: Error| error.at("confusion matrix");
         if classes == 0 {
-            return Err(at(Error::argument("a number of classes", "at least 1", 0).help("Count the classes.")));
+            return Err(at(
+                Error::argument("a number of classes", "at least 1", 0).help("Count the classes.")
+            ));
         }
         if truth.len() != predicted.len() {
-            return Err(at(Error::data("predictions", format!("for {} labels", truth.len()), predicted.len())
-                .help("Give one prediction for each label.")));
+            return Err(at(Error::data(
+                "predictions",
+                format!("for {} labels", truth.len()),
+                predicted.len(),
+            )
+            .help("Give one prediction for each label.")));
         }
         let mut counts = vec![0; classes * classes];
         for (i, (&t, &p)) in truth.iter().zip(predicted).enumerate() {
             if t >= classes || p >= classes {
-                return Err(at(Error::data(format!("the classes of sample {i}"), format!("below {classes}"), t.max(p))
-                    .help("Labels count from 0; the model needs an output for each class.")));
+                return Err(at(Error::data(
+                    format!("the classes of sample {i}"),
+                    format!("below {classes}"),
+                    t.max(p),
+                )
+                .help("Labels count from 0; the model needs an output for each class.")));
             }
             counts[t * classes + p] += 1;
         }
@@ -210,7 +220,10 @@ mod tests {
         assert!(close(report.classes[0].precision, 2. / 3.) && close(report.classes[0].recall, 2. / 3.));
         assert!(close(report.classes[1].precision, 0.5) && close(report.classes[1].f1, 0.5));
         assert!(close(report.classes[2].precision, 0.75) && close(report.classes[2].recall, 0.75));
-        assert_eq!((report.classes[3].precision, report.classes[3].f1, report.classes[3].support), (0., 0., 0));
+        assert_eq!(
+            (report.classes[3].precision, report.classes[3].f1, report.classes[3].support),
+            (0., 0., 0)
+        );
         assert!(close(report.accuracy, 6. / 9.));
         assert!(close(report.macro_mean.precision, (2. / 3. + 0.5 + 0.75) / 4.));
         assert!(close(report.weighted_mean.recall, 6. / 9.));
@@ -218,7 +231,8 @@ mod tests {
 
     #[test]
     fn tables_for_people() {
-        let matrix = ConfusionMatrix::new(2, &[0, 0, 1], &[0, 1, 1]).unwrap().class_names(["T-shirt/top", "Bag"]);
+        let matrix =
+            ConfusionMatrix::new(2, &[0, 0, 1], &[0, 1, 1]).unwrap().class_names(["T-shirt/top", "Bag"]);
         assert_eq!(
             matrix.to_string(),
             "true \\ predicted  0  1\n0  T-shirt/top    1  1\n1  Bag            ·  1"

@@ -101,7 +101,10 @@ mod tests {
                     let mut x = vec![1.0f32; len];
                     x[lane] = f32::NAN;
                     f32::activate(f, &mut x);
-                    assert!(x.iter().enumerate().all(|(i, v)| v.is_nan() == (i == lane)), "{f:?} {len} {lane}");
+                    assert!(
+                        x.iter().enumerate().all(|(i, v)| v.is_nan() == (i == lane)),
+                        "{f:?} {len} {lane}"
+                    );
                 }
             }
         }

@@ -20,7 +20,12 @@ mod generic {
     use num_traits::{AsPrimitive, Float};
 
     #[inline(always)]
-    fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(values: &[T], scale: F, offset: F, out: &mut [F]) {
+    fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(
+        values: &[T],
+        scale: F,
+        offset: F,
+        out: &mut [F],
+    ) {
         for (out, &v) in out.iter_mut().zip(values) {
             *out = v.as_() * scale + offset;
         }

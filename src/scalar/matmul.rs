@@ -44,12 +44,15 @@ mod tests {
 
     #[test]
     fn agrees_with_a_naive_loop_over_shapes_orders_and_old_content() {
-        for (m, k, n) in [(1, 1, 1), (3, 0, 4), (1, 784, 10), (5, 7, 9), (17, 33, 65), (32, 128, 10), (70, 3, 2)] {
+        for (m, k, n) in
+            [(1, 1, 1), (3, 0, 4), (1, 784, 10), (5, 7, 9), (17, 33, 65), (32, 128, 10), (70, 3, 2)]
+        {
             for transposed in 0..4 {
                 let a = if transposed & 1 == 0 { random(m, k, 0) } else { random(k, m, 0).reversed_axes() };
                 let b = if transposed & 2 == 0 { random(k, n, 1) } else { random(n, k, 1).reversed_axes() };
                 for beta in [0f32, 1.] {
-                    let mut c = if beta == 0. { Array2::from_elem((m, n), f32::NAN) } else { random(m, n, 2) };
+                    let mut c =
+                        if beta == 0. { Array2::from_elem((m, n), f32::NAN) } else { random(m, n, 2) };
                     let old = c.mapv(|v| if beta == 0. { 0. } else { f64::from(v) });
                     f32::matmul(a.view(), b.view(), beta, c.view_mut());
                     for ((i, j), &v) in c.indexed_iter() {

@@ -60,7 +60,8 @@ mod generic {
 
     #[inline(always)]
     pub fn sgd_momentum<F: Float>(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]) {
-        let (rate, decay, momentum) = (number::<F>(step.rate), number::<F>(step.decay), number(step.momentum));
+        let (rate, decay, momentum) =
+            (number::<F>(step.rate), number::<F>(step.decay), number(step.momentum));
         // PyTorch's definition: the step is the velocity, or with Nesterov one look further ahead.
         let (fresh, carried) = if step.nesterov { (F::one(), momentum) } else { (F::zero(), F::one()) };
         for ((w, &g), v) in value.iter_mut().zip(grad).zip(velocity) {

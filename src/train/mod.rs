@@ -342,7 +342,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             if let Some(validation) = validation {
                 let evaluation = self.measure(model, validation).map_err(|error| error.at("validation"))?;
                 values.push(("val_loss".to_owned(), evaluation.loss));
-                values.extend(evaluation.metrics.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
+                values.extend(
+                    evaluation.metrics.into_iter().map(|(name, value)| (format!("val_{name}"), value)),
+                );
             }
             self.epochs_done += 1;
             let ended = Epoch::new(self.epochs_done, values, learning_rate, start.elapsed().as_secs_f64());
@@ -382,8 +384,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             data.read(indices, pass, batch)?;
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let loss =
-                step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?.as_f64();
+            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
+                .as_f64();
             if !loss.is_finite() {
                 let step = self.optimizer.steps() + 1;
                 return Err(find_non_finite(model, data, indices, pass, batch, step)?);
@@ -411,7 +413,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     fn check_settings<D: Dataset<F>>(&self, model: &Sequential<F>, data: &D) -> Result<()> {
         check_data(model, data)?;
         if self.epochs == 0 {
-            return Err(Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data."));
+            return Err(
+                Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
+            );
         }
         let samples = data.len();
         if self.batch_size == 0 || self.batch_size > samples {
@@ -426,7 +430,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 /// Whether there are data, of the shape that the model takes.
 fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
-        return Err(Error::data("data", "with at least one sample", "none").help("Look at where they are read."));
+        return Err(
+            Error::data("data", "with at least one sample", "none").help("Look at where they are read.")
+        );
     }
     if data.input_shape() != model.input_shape() {
         let expected = format!("{:?}", model.input_shape());

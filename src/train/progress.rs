@@ -114,7 +114,8 @@ mod bar {
                 return None;
             }
             let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{prefix}  {bar:24.cyan/dim} {pos:>5}/{len}  {eta:>3}  {msg}");
+            let style =
+                ProgressStyle::with_template("{prefix}  {bar:24.cyan/dim} {pos:>5}/{len}  {eta:>3}  {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
             Some(Self { bar, shown: Instant::now() })
         }
@@ -135,7 +136,8 @@ mod bar {
                 return;
             }
             self.shown = Instant::now();
-            let metrics: String = metrics().iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
+            let metrics: String =
+                metrics().iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
             self.bar.set_message(format!("loss {:.4}{metrics}", loss()));
             self.bar.set_position(number as u64);
         }

@@ -95,7 +95,8 @@ pub(super) fn update_metrics<T: ?Sized, F: Scalar>(
         Some(link) => {
             let logits = if output.is_standard_layout() { copy(output) } else { standard(output.clone()) };
             let predictions = link.apply(logits);
-            let result = metrics.iter_mut().try_for_each(|metric| metric.update(&predictions, target, weights));
+            let result =
+                metrics.iter_mut().try_for_each(|metric| metric.update(&predictions, target, weights));
             recycle(predictions);
             result
         }
