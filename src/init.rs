@@ -89,9 +89,9 @@ impl Initializer {
         let (fan_in, both) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
         let values = match self {
             Self::Zeros => return Ok(Tensor::zeros(IxDyn(shape))),
-            Self::Constant(value) => return Ok(Tensor::from_elem(IxDyn(shape), F::from_f64(value))),
+            Self::Constant(value) => return Ok(Tensor::from_elem(IxDyn(shape), F::of(value))),
             Self::Uniform { low, high } if low == high => {
-                return Ok(Tensor::from_elem(IxDyn(shape), F::from_f64(low)));
+                return Ok(Tensor::from_elem(IxDyn(shape), F::of(low)));
             }
             Self::GlorotUniform => return symmetric(6.0 / both).tensor(shape, 0, 0, random),
             Self::HeUniform => return symmetric(6.0 / fan_in).tensor(shape, 0, 0, random),
@@ -114,7 +114,7 @@ impl Initializer {
                 }
             }),
         };
-        Ok(values.mapv(F::from_f64))
+        Ok(values.mapv(F::of))
     }
 
     fn check(self) -> Result<()> {

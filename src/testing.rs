@@ -128,7 +128,7 @@ impl<F: Scalar> LayerCheck<F> {
         layer.visit_params_mut(&mut |_, param| {
             if param.is_trainable() {
                 for v in param.as_slice_mut() {
-                    *v += F::from_f64(draws.uniform(-0.2, 0.2));
+                    *v += F::of(draws.uniform(-0.2, 0.2));
                 }
             }
         });
@@ -278,7 +278,7 @@ impl<F: Scalar> LayerCheck<F> {
 fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut Draws) -> Tensor<F> {
     Tensor::from_shape_simple_fn(shape, || {
         let v = draws.uniform(0.1, 1.0);
-        F::from_f64(if draws.below(2) == 0 { v } else { -v })
+        F::of(if draws.below(2) == 0 { v } else { -v })
     })
 }
 
@@ -302,7 +302,7 @@ fn tolerance<F: Scalar>() -> Tolerance {
 
 /// The central difference `(f(v + h) - f(v - h)) / 2h`, with the h that the type really steps by.
 fn central<F: Scalar>(v: F, mut f: impl FnMut(F) -> Result<f64>) -> Result<f64> {
-    let h = F::from_f64(tolerance::<F>().step);
+    let h = F::of(tolerance::<F>().step);
     let (up, down) = (v + h, v - h);
     Ok((f(up)? - f(down)?) / (up.as_f64() - down.as_f64()))
 }
@@ -323,7 +323,7 @@ fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Resul
         return Err(Error::shape(what, format!("{:?}", expected.shape()), found.shape())
             .help("The forward passes must agree with each other."));
     }
-    let epsilon = F::epsilon() * F::from_f64(64.0);
+    let epsilon = F::epsilon() * F::of(64.0);
     for (i, (&a, &b)) in slice(found).iter().zip(slice(expected)).enumerate() {
         let close = (a - b).abs() <= epsilon * (F::one() + b.abs()) || (a.is_nan() && b.is_nan());
         if !close {

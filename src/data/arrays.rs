@@ -234,14 +234,14 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let shape = &self.inputs.shape()[1..];
         check_indices(indices, self.inputs.shape()[0])?;
         let columns: usize = shape.iter().product();
-        let (scale, offset) = (F::from_f64(self.scale), F::from_f64(self.offset));
+        let (scale, offset) = (F::of(self.scale), F::of(self.offset));
         let values = self.inputs.as_slice().unwrap_or_default();
         let out = batch.input_mut(indices.len(), shape);
         for (row, &i) in out.chunks_exact_mut(columns.max(1)).zip(indices) {
             E::convert(&values[i * columns..(i + 1) * columns], scale, offset, row);
         }
         self.targets.gather(indices, &mut batch.target);
-        batch.weights = self.weights.as_ref().map(|w| indices.iter().map(|&i| F::from_f64(w[i])).collect());
+        batch.weights = self.weights.as_ref().map(|w| indices.iter().map(|&i| F::of(w[i])).collect());
         Ok(())
     }
 }

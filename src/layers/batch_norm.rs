@@ -69,7 +69,7 @@ impl<F: Scalar> BatchNorm<F> {
         let n = self.features();
         let (mut factor, mut offset) = (scratch(&[n]), scratch(&[n]));
         let (f, o) = (slice_mut(&mut factor), slice_mut(&mut offset));
-        let epsilon = F::from_f64(self.epsilon);
+        let epsilon = F::of(self.epsilon);
         for i in 0..n {
             f[i] = self.weight.as_slice()[i] / (self.running_var.as_slice()[i] + epsilon).sqrt();
             o[i] = self.bias.as_slice()[i] - self.running_mean.as_slice()[i] * f[i];
@@ -108,7 +108,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         check_batch(&input, &[n])?;
         let mut x = standard(input);
         let rows = x.len() / n;
-        let count = F::from_f64(rows as f64);
+        let count = F::of(rows as f64);
         let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
         let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
         if rows > 1 {
@@ -116,7 +116,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
             F::scale(m, count.recip());
             F::spread_columns(slice(&x), m, f);
             F::scale(f, count.recip());
-            let (old, new) = (F::from_f64(1.0 - self.momentum), F::from_f64(self.momentum));
+            let (old, new) = (F::of(1.0 - self.momentum), F::of(self.momentum));
             F::scale(self.running_mean.as_slice_mut(), old);
             F::add_scaled(self.running_mean.as_slice_mut(), new, m);
             F::scale(self.running_var.as_slice_mut(), old);
@@ -125,7 +125,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
             m.copy_from_slice(self.running_mean.as_slice());
             f.copy_from_slice(self.running_var.as_slice());
         }
-        let epsilon = F::from_f64(self.epsilon);
+        let epsilon = F::of(self.epsilon);
         for f in f.iter_mut() {
             *f = (*f + epsilon).sqrt().recip();
         }
@@ -150,7 +150,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let scale = slice_mut(&mut factor);
         F::multiply(scale, self.weight.as_slice());
         if batch {
-            let share = F::from_f64((grad.len() / n) as f64).recip();
+            let share = F::of((grad.len() / n) as f64).recip();
             for sums in [&mut weight, &mut bias] {
                 F::multiply(slice_mut(sums), scale);
                 F::scale(slice_mut(sums), share);

@@ -50,7 +50,7 @@ impl Dropout {
         let mut mask = scratch(shape);
         let columns = shape.iter().skip(1).product::<usize>().max(1);
         let keep = 1.0 - self.rate;
-        let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::from_f64(1.0 / keep));
+        let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::of(1.0 / keep));
         let mut bits = vec![0; columns];
         for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
             self.random.at(self.step, sample as u64).fill(&mut bits);

@@ -100,7 +100,7 @@ pub fn loss_weights<F: Scalar>(
             .help("A weight of 0 leaves a sample out."));
         }
     }
-    let total = weights.map_or_else(|| F::from_f64(samples as f64), |w| w.iter().copied().sum());
+    let total = weights.map_or_else(|| F::of(samples as f64), |w| w.iter().copied().sum());
     let each = (0..samples).map(move |i| weights.map_or_else(F::one, |w| w[i]));
     Ok((each, if total == F::zero() { F::one() } else { total }))
 }

@@ -69,12 +69,12 @@ fn value_and_grad<F: Scalar>(
         Some(target) => F::add_scaled(d, -F::one(), target),
         None => F::add_scaled(d, -F::one(), slice(&standard(target.clone()))),
     }
-    let per_number = F::from_f64(numbers as f64).recip();
+    let per_number = F::of(numbers as f64).recip();
     let mut sums = scratch(&[samples]);
     let factor = match power {
         Power::Two => {
             F::dot_rows(d, d, numbers, slice_mut(&mut sums));
-            F::from_f64(2.0)
+            F::of(2.0)
         }
         Power::One => {
             F::sum_magnitudes_rows(d, numbers, slice_mut(&mut sums));

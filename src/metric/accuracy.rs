@@ -48,7 +48,7 @@ impl Accuracy {
         let values = output.as_standard_layout();
         let values = values.as_slice().unwrap_or_default();
         for (i, row) in values.chunks_exact(classes).enumerate() {
-            let class = if classes == 1 { usize::from(row[0] > F::from_f64(0.5)) } else { argmax(row) };
+            let class = if classes == 1 { usize::from(row[0] > F::of(0.5)) } else { argmax(row) };
             let weight = weights.map_or(1.0, |w| w[i].as_f64());
             self.all += weight;
             // NaN predicts nothing, so it is never right.
@@ -104,7 +104,7 @@ impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
                 .at("accuracy"));
         }
         let classes = target.shape().last().copied().unwrap_or(1).max(1);
-        let half = F::from_f64(0.5);
+        let half = F::of(0.5);
         let values = target.as_standard_layout();
         let rows: Vec<usize> = values
             .as_slice()

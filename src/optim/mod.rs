@@ -39,7 +39,7 @@ use std::fmt::Debug;
 ///         0
 ///     }
 ///     fn update(&self, update: Update<'_, F>, step: Step) {
-///         let rate = F::from_f64(step.rate);
+///         let rate = F::of(step.rate);
 ///         for (value, gradient) in update.value.iter_mut().zip(update.gradient) {
 ///             *value -= rate * gradient.signum();
 ///         }

@@ -141,7 +141,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         });
         let norm = squares.sqrt();
         if norm > limit {
-            let factor = F::from_f64(limit / norm);
+            let factor = F::of(limit / norm);
             model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
                 Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
                 Some((_, Gradient::Rows { values, .. })) => F::scale(values, factor),

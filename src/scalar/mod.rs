@@ -15,17 +15,19 @@ pub use update::{AdamStep, SgdStep};
 
 use crate::tensor::{Spare, SpareKey};
 use ndarray::NdFloat;
+use num_traits::FromPrimitive;
 use serde::{Serialize, de::DeserializeOwned};
 use std::cell::RefCell;
 use std::iter::Sum;
 
 /// The element type of tensors: `f32`, or `f64` for checks and references.
 ///
-/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`); what is hidden here are
-/// the crate's loops over slices.
+/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
+/// of ndarray's numeric methods; what is hidden here are the crate's loops over slices.
 pub trait Scalar:
     sealed::Sealed
     + NdFloat
+    + FromPrimitive
     + Sum
     + Default
     + Serialize
@@ -40,8 +42,8 @@ pub trait Scalar:
     /// The type's name in files and messages: "f32", "f64".
     const NAME: &'static str;
 
-    /// The nearest number of this type.
-    fn from_f64(value: f64) -> Self;
+    /// The nearest number of this type: `F::of(0.5)` in code that is generic over the element type.
+    fn of(value: f64) -> Self;
 
     /// The same number, exactly.
     fn as_f64(self) -> f64;
@@ -70,7 +72,7 @@ macro_rules! scalar {
         impl Scalar for $t {
             const NAME: &'static str = $name;
 
-            fn from_f64(value: f64) -> Self {
+            fn of(value: f64) -> Self {
                 value as $t
             }
 

@@ -33,7 +33,7 @@ use std::time::Instant;
 /// // Is x + y above 1?
 /// let mut draws = plywood::Random::seed(1).at(0, 0);
 /// let x = Array2::from_shape_simple_fn((500, 2), || draws.unit() as f32);
-/// let labels = x.outer_iter().map(|row| usize::from(row.sum() > 1.0)).collect();
+/// let labels: Vec<usize> = x.outer_iter().map(|row| usize::from(row.sum() > 1.0)).collect();
 /// let data = ArrayDataset::new(x, labels)?;
 ///
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
