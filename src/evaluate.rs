@@ -1,13 +1,12 @@
 //! Reports of a trained model on data.
 
-use crate::data::{Batch, Dataset, Pass};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::infer;
 use crate::layers::Sequential;
 use crate::metric::{ClassificationReport, ConfusionMatrix};
-use crate::ops::argmax;
+use crate::ops::argmax_rows;
 use crate::scalar::Scalar;
-use crate::tensor::{recycle, slice, standard};
 
 /// The class that the model predicts for each sample, and the class that it has, in order.
 ///
@@ -18,16 +17,13 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut predicted, mut truth) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
-    let classes = class_count(model)?;
-    let mut batch = Batch::default();
-    for from in (0..data.len()).step_by(256) {
-        let indices: Vec<usize> = (from..data.len().min(from + 256)).collect();
-        data.read(&indices, Pass::Evaluate, &mut batch)?;
-        let output = standard(model.forward(batch.take_input()).map_err(|error| error.at("evaluate"))?);
-        predicted.extend(slice(&output).chunks_exact(classes).map(argmax));
+    class_count(model)?;
+    infer::outputs(model, data, false, |output, batch| {
+        predicted.extend(argmax_rows(&output));
         truth.extend_from_slice(&batch.target);
-        recycle(output);
-    }
+        Ok(())
+    })
+    .map_err(|error| error.at("evaluate"))?;
     Ok((predicted, truth))
 }
 

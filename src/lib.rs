@@ -4,6 +4,7 @@ mod data;
 mod error;
 pub mod evaluate;
 mod history;
+mod infer;
 mod init;
 mod io;
 mod layer;
@@ -13,6 +14,7 @@ mod metric;
 mod ops;
 mod optim;
 mod param;
+mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
@@ -39,6 +41,7 @@ pub use optim::{
     Adam, AdamW, CosineDecay, ExponentialDecay, Optimizer, Rule, SGD, Schedule, Scope, Step, Update,
 };
 pub use param::{Gradient, Param, ParamKind};
+pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
