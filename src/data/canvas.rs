@@ -62,6 +62,7 @@ impl Canvas {
         let pixels = &pixels[..count];
         let next = |i: usize| pixels[(i + 1) % count];
         let area: f32 = (0..count).map(|i| pixels[i][0] * next(i)[1] - pixels[i][1] * next(i)[0]).sum();
+        // Each edge as a line in normal form: positive on the inner side, in pixels.
         for (i, edge) in edges[..count].iter_mut().enumerate() {
             let [x, y] = pixels[i];
             let (dx, dy) = (next(i)[0] - x, next(i)[1] - y);
@@ -69,12 +70,14 @@ impl Canvas {
             *edge = [-dy / length, dx / length, (x * dy - y * dx) / length];
         }
         let edges = &edges[..count];
+        // A point lies as deep inside as it does of the nearest edge.
         self.blend(pixels, tone, |_, x, y| {
             edges.iter().fold(f32::INFINITY, |least, e| least.min(e[0] * x + e[1] * y + e[2]))
         });
     }
 
-    /// Fills an ellipse whose axes lie along the garment's.
+    /// Fills an ellipse whose axes lie along the garment's. Its border is soft by about a pixel, less exactly where the
+    /// ellipse is flat.
     pub(super) fn ellipse(&mut self, centre: Point, radii: Point, tone: f32) {
         let corners = [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
             .map(|[i, j]: Point| self.pixel([centre[0] + i * radii[0], centre[1] + j * radii[1]]));

@@ -5,6 +5,8 @@ mod canvas;
 #[cfg(feature = "datasets")]
 mod checksum;
 #[cfg(feature = "datasets")]
+mod collection;
+#[cfg(feature = "datasets")]
 pub mod datasets;
 #[cfg(feature = "download")]
 mod download;
@@ -14,6 +16,7 @@ pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
 mod subset;
+mod tailor;
 
 pub use arrays::{ArrayDataset, Element, Targets};
 pub use subset::{Subset, random_split, split_at};
@@ -23,7 +26,7 @@ use crate::scalar::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
 
 /// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
-/// [`garments`](garments::garments), [`datasets::fashion_mnist`] and [`datasets::mnist`] return.
+/// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
 pub type Images = ArrayDataset<u8, Vec<usize>>;
 
 /// What a batch is read for.
