@@ -27,7 +27,9 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.slope.shape() {
             let expected = format!("{:?}", self.slope.shape());
-            return Err(Error::shape("an input", expected, input).help("Build the layer for as many features."));
+            return Err(
+                Error::shape("an input", expected, input).help("Build the layer for as many features.")
+            );
         }
         Ok(input.to_vec())
     }

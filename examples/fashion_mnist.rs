@@ -76,12 +76,7 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
     }
 }
 
-fn fit<R: Rule>(
-    rule: R,
-    options: &Options,
-    model: &mut Sequential,
-    train: &Images,
-) -> Result<History> {
+fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
     Trainer::new(CrossEntropy::default(), rule)
         .epochs(options.epochs)
         .batch_size(options.batch)
@@ -99,19 +94,23 @@ fn show_predictions(model: &Sequential, test: &Images) -> Result<()> {
         for image in images.outer_iter() {
             // Two rows of pixels in one line of text, so that an image keeps its proportions.
             let shade = |column: usize| {
-                let pixel = |row: usize| u16::from(image[[2 * row, column]]) + u16::from(image[[2 * row + 1, column]]);
+                let pixel = |row: usize| {
+                    u16::from(image[[2 * row, column]]) + u16::from(image[[2 * row + 1, column]])
+                };
                 [' ', '░', '▒', '▓', '█'][usize::from(pixel(rows) / 103).min(4)]
             };
             print!("{}  ", (0..28).map(shade).collect::<String>());
         }
         println!();
     }
-    for (i, row) in probabilities.outer_iter().enumerate() {
-        let class = plywood::argmax_rows(&row.insert_axis(Axis(0)).to_owned().into_dyn())[0];
-        let name = |class: usize| &test.class_names()[class];
-        let truth = test.targets()[i];
-        let mark = if class == truth { String::new() } else { format!(" (is {})", name(truth)) };
-        print!("{:<30}", format!("{} {:.0} %{mark}", name(class), 100.0 * row[[class]]));
+    let classes = plywood::argmax_rows(&probabilities);
+    let name = |class: usize| &test.class_names()[class];
+    for (row, &class) in probabilities.outer_iter().zip(&classes) {
+        print!("{:<30}", format!("{} {:.0} %", name(class), 100.0 * row[[class]]));
+    }
+    println!();
+    for (class, truth) in classes.iter().zip(test.targets()) {
+        print!("{:<30}", if class == truth { "right".into() } else { format!("wrong: {}", name(*truth)) });
     }
     println!("\n");
     Ok(())

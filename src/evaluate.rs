@@ -33,7 +33,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// use ndarray::arr2;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.class_names(["low", "high"]);
+/// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.with_class_names(["low", "high"]);
 /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// println!("{}", evaluate::confusion_matrix(&model, &data)?);
 /// println!("{}", evaluate::classification_report(&model, &data)?);
@@ -48,7 +48,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<ConfusionMatrix> {
     let (predicted, truth) = classes(model, data)?;
     let matrix = ConfusionMatrix::new(class_count(model)?, &truth, &predicted)?;
-    Ok(matrix.class_names(data.class_names()))
+    Ok(matrix.with_class_names(data.class_names()))
 }
 
 /// Precision, recall and F1 of each class.

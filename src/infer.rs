@@ -14,7 +14,9 @@ const PIECE: usize = 256;
 /// Checks that there are data, of the shape that the model takes.
 pub(crate) fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
-        return Err(Error::data("data", "with at least one sample", "none").help("Look at where they are read."));
+        return Err(
+            Error::data("data", "with at least one sample", "none").help("Look at where they are read.")
+        );
     }
     if data.input_shape() != model.input_shape() {
         let expected = format!("{:?}", model.input_shape());

@@ -22,7 +22,11 @@ mod tensor;
 pub mod testing;
 mod train;
 
-pub use data::{ArrayDataset, Batch, Dataset, Element, Pass, Subset, Targets, random_split, split_at};
+pub use data::{
+    ArrayDataset, Batch, Dataset, Element, Images, Pass, Subset, Targets, garments, random_split, split_at,
+};
+#[cfg(feature = "datasets")]
+pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::Initializer;

@@ -24,7 +24,9 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// When the number is 0.
 pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
-        return Err(Error::argument("a number of threads", "at least 1", 0).help("1 works without any others."));
+        return Err(
+            Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
+        );
     }
     THREADS.store(threads, Ordering::Relaxed);
     Ok(())
@@ -34,7 +36,8 @@ pub fn set_threads(threads: usize) -> Result<()> {
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
-            let threads = from_environment().unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+            let threads =
+                from_environment().unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
             THREADS.store(threads, Ordering::Relaxed);
             threads
         }

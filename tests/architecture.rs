@@ -67,7 +67,8 @@ fn modules_import_only_from_lower_ranks() {
     for path in found {
         let relative = path.strip_prefix(&src).unwrap();
         let first = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let own = rank(&first).unwrap_or_else(|| panic!("give {first} a rank in this test and in ARCHITECTURE.md"));
+        let own =
+            rank(&first).unwrap_or_else(|| panic!("give {first} a rank in this test and in ARCHITECTURE.md"));
         if first == "lib" || first == "prelude" {
             continue;
         }
@@ -77,7 +78,9 @@ fn modules_import_only_from_lower_ranks() {
                 _ if import == first => {}
                 Some(other) if other < own => {}
                 // `crate::kernels` is how a macro is imported: macros live at the crate's root.
-                other => wrong.push(format!("{} (rank {own}) imports {import} ({other:?})", relative.display())),
+                other => {
+                    wrong.push(format!("{} (rank {own}) imports {import} ({other:?})", relative.display()))
+                }
             }
         }
     }
@@ -87,9 +90,8 @@ fn modules_import_only_from_lower_ranks() {
 
 #[test]
 fn the_test_can_tell() {
-    assert_eq!(imports("use crate::tensor::{Tensor, slice};\nuse crate::{Sequential, io::x};"), [
-        "tensor",
-        "Sequential",
-        "io"
-    ]);
+    assert_eq!(
+        imports("use crate::tensor::{Tensor, slice};\nuse crate::{Sequential, io::x};"),
+        ["tensor", "Sequential", "io"]
+    );
 }

@@ -11,7 +11,8 @@ fn blobs(samples: usize) -> ArrayDataset<f32, Vec<usize>> {
     let mut draws = Random::seed(5).child("blobs").at(0, 0);
     let labels: Vec<usize> = (0..samples).map(|i| if i >= samples * 3 / 4 { 0 } else { i % 3 }).collect();
     let centres = [[0.0, 1.0], [1.0, -1.0], [-1.0, -1.0]];
-    let x = Array2::from_shape_fn((samples, 2), |(i, j)| (centres[labels[i]][j] + 0.4 * draws.normal()) as f32);
+    let x =
+        Array2::from_shape_fn((samples, 2), |(i, j)| (centres[labels[i]][j] + 0.4 * draws.normal()) as f32);
     ArrayDataset::new(x, labels).unwrap()
 }
 
@@ -46,12 +47,8 @@ fn one_seed_gives_one_result_to_the_bit_for_any_number_of_threads() {
     let train = |model_seed, order_seed, threads| {
         plywood::set_threads(threads).unwrap();
         let mut model = network(model_seed);
-        let history = trainer()
-            .seed(order_seed)
-            .epochs(3)
-            .validation_split(0.2)
-            .fit(&mut model, &blobs(900))
-            .unwrap();
+        let history =
+            trainer().seed(order_seed).epochs(3).validation_split(0.2).fit(&mut model, &blobs(900)).unwrap();
         let values: Vec<_> = history.epochs.into_iter().map(|epoch| epoch.values).collect();
         (bits(&model), values)
     };
@@ -149,7 +146,8 @@ fn what_is_not_finite_is_named_and_the_step_not_taken() {
     let (mut x, labels) = (blobs(64).inputs().clone(), vec![0; 64]);
     x[[17, 1]] = f32::NAN;
     let data = ArrayDataset::new(x, labels.clone()).unwrap();
-    let plain = || Sequential::builder([2]).layer(Dense::units(4)).layer(ReLU).layer(Dense::units(3)).layer(Softmax);
+    let plain =
+        || Sequential::builder([2]).layer(Dense::units(4)).layer(ReLU).layer(Dense::units(3)).layer(Softmax);
     let mut model = plain().build().unwrap();
     let error = trainer().shuffle(false).fit(&mut model, &data).unwrap_err();
     assert_eq!(
@@ -161,7 +159,10 @@ fn what_is_not_finite_is_named_and_the_step_not_taken() {
 
     let mut model = plain().build().unwrap();
     let error = trainer().learning_rate(1e30).epochs(3).fit(&mut model, &blobs(64)).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::NonFinite { what, .. } if what.contains("layer 2 (dense)")), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::NonFinite { what, .. } if what.contains("layer 2 (dense)")),
+        "{error}"
+    );
     assert!(error.to_string().contains("lower the learning rate"), "{error}");
 }
 
@@ -176,7 +177,8 @@ fn settings_that_make_no_sense_are_errors_before_the_first_step() {
     assert!(fit(&mut trainer().learning_rate(-1.0)).contains("a learning rate of at least 0"));
     assert!(fit(&mut trainer().learning_rate(f64::NAN)).contains("a learning rate of at least 0"));
     assert!(fit(&mut trainer().clip_norm(0.0)).contains("a clipping norm of above 0"));
-    let mut bad = Trainer::new(CrossEntropy::default(), Adam::default().betas(1.0, 0.9)).progress(Progress::Silent);
+    let mut bad =
+        Trainer::new(CrossEntropy::default(), Adam::default().betas(1.0, 0.9)).progress(Progress::Silent);
     assert!(fit(&mut bad).contains("beta1 of at least 0 and below 1"));
 
     let empty = ArrayDataset::new(Array2::<f32>::zeros((0, 2)), Vec::new()).unwrap();
@@ -205,9 +207,7 @@ fn sample_weights_count_in_training_and_a_weight_of_0_leaves_out() {
         weights.extend([1.0, 0.0]);
     }
     let spoilt = ArrayDataset::new(doubled, all).unwrap().weights(weights).unwrap();
-    let plain = || {
-        Sequential::<f64>::builder_of([2]).layer(Dense::units(3)).layer(Softmax).build().unwrap()
-    };
+    let plain = || Sequential::<f64>::builder_of([2]).layer(Dense::units(3)).layer(Softmax).build().unwrap();
     let fit = |data: &ArrayDataset<f32, Vec<usize>>, batch| {
         let mut model = plain();
         let mut t = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(batch).shuffle(false);
@@ -277,7 +277,10 @@ fn one_model_serves_many_threads_the_same_bits() {
             scope.spawn(move || {
                 for i in (worker..700).step_by(37) {
                     let alone = model.predict(&x.slice_axis(Axis(0), (i..=i).into())).unwrap();
-                    assert_eq!(alone.row_bits(), whole.slice_axis(Axis(0), (i..=i).into()).to_owned().row_bits());
+                    assert_eq!(
+                        alone.row_bits(),
+                        whole.slice_axis(Axis(0), (i..=i).into()).to_owned().row_bits()
+                    );
                 }
             });
         }
@@ -337,7 +340,14 @@ fn wrong_shapes_teach() {
     assert!(build(|b| b.layer(Dense::units(3)), &[0]).contains("at least 1 on each axis"));
     assert!(build(|b| b.layer(Dense::units(usize::MAX)), &[1000]).starts_with("layer 0 (dense)"));
     assert!(build(|b| b.layer(Dense::units(3)), &[]).contains("the last axis"));
-    assert!(Sequential::block().layer(ReLU).build().unwrap_err().to_string().contains("Sequential::builder(shape)"));
+    assert!(
+        Sequential::block()
+            .layer(ReLU)
+            .build()
+            .unwrap_err()
+            .to_string()
+            .contains("Sequential::builder(shape)")
+    );
 }
 
 #[test]
@@ -354,8 +364,16 @@ fn damaged_and_foreign_files_are_errors() {
     let mut newer = bytes.clone();
     newer[8] = 9;
     assert!(text(&newer).contains("the format's version to be 1, found 9"));
-    let double = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
+    let double =
+        Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
     assert!(text(&double).contains("the element type to be f32, found f64"));
-    assert!(Sequential::load("/nowhere/at/all").unwrap_err().to_string().contains("could not read /nowhere/at/all"));
-    assert!(model.save("/nowhere/at/all").unwrap_err().to_string().contains("could not write /nowhere/at/all"));
+    assert!(
+        Sequential::load("/nowhere/at/all")
+            .unwrap_err()
+            .to_string()
+            .contains("could not read /nowhere/at/all")
+    );
+    assert!(
+        model.save("/nowhere/at/all").unwrap_err().to_string().contains("could not write /nowhere/at/all")
+    );
 }

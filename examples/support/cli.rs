@@ -46,8 +46,15 @@ impl Options {
 
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let threads = plywood::threads();
-        let mut options =
-            Self { epochs: 10, batch: 32, hidden: 128, seed: 0, threads, optimizer: "adam".into(), json: false };
+        let mut options = Self {
+            epochs: 10,
+            batch: 32,
+            hidden: 128,
+            seed: 0,
+            threads,
+            optimizer: "adam".into(),
+            json: false,
+        };
         while let Some(name) = args.next() {
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
@@ -59,7 +66,9 @@ impl Options {
                 "--threads" => options.threads = number(&name, args.next())?,
                 "--optimizer" => match args.next().as_deref() {
                     Some(optimizer @ ("adam" | "adamw" | "sgd")) => options.optimizer = optimizer.into(),
-                    other => return Err(format!("expected adam, adamw or sgd after {name}, found {other:?}")),
+                    other => {
+                        return Err(format!("expected adam, adamw or sgd after {name}, found {other:?}"));
+                    }
                 },
                 _ => return Err(format!("expected an option, found {name:?}")),
             }

@@ -185,7 +185,7 @@ impl Collection<'_> {
                 .help(help)
                 .at(labels_path.display()));
         }
-        Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).class_names(self.classes))
+        Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(self.classes))
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
     fn assert_small((train, test): (Images, Images)) {
         assert_eq!((train.inputs().shape(), test.inputs().shape()), (&[3, 28, 28][..], &[2, 28, 28][..]));
         assert_eq!((&train.targets()[..], &test.targets()[..]), (&[0, 9, 4][..], &[1, 2][..]));
-        assert_eq!(train.names()[3], "3");
+        assert_eq!(train.class_names()[3], "3");
         let mut batch = crate::data::Batch::<f64, Vec<usize>>::default();
         let read = crate::data::Dataset::<f64>::read;
         read(&train, &[0], crate::data::Pass::Evaluate, &mut batch).unwrap();

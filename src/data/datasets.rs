@@ -93,7 +93,7 @@ pub(super) const MNIST: Collection = Collection {
 ///
 /// let (train, test) = datasets::fashion_mnist()?;
 /// assert_eq!(train.inputs().shape(), [60_000, 28, 28]);
-/// assert_eq!(test.names()[0], "T-shirt/top");
+/// assert_eq!(test.class_names()[0], "T-shirt/top");
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

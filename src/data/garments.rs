@@ -40,7 +40,7 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// let (train, test) = garments(500, 100, 42)?;
 /// assert_eq!(train.inputs().shape(), [500, 28, 28]);
 /// assert_eq!(test.targets().len(), 100);
-/// assert_eq!(test.names()[9], "Ankle boot");
+/// assert_eq!(test.class_names()[9], "Ankle boot");
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -68,7 +68,7 @@ fn set(name: &str, count: usize, seed: u64, split: u64) -> Result<Images> {
     let images = Array3::from_shape_vec((count, SIDE, SIDE), pixels).map_err(|_| {
         Error::argument(format!("a number of {name} images"), "a size that fits in memory", count)
     })?;
-    Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).class_names(CLASS_NAMES))
+    Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(CLASS_NAMES))
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(train.targets().iter().filter(|&&l| l == class).count(), 20);
         }
         assert_ne!(train.targets()[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(train.names(), CLASS_NAMES);
+        assert_eq!(train.class_names(), CLASS_NAMES);
         let again = garments(200, 50, 7).unwrap();
         assert_eq!((train.inputs(), test.inputs()), (again.0.inputs(), again.1.inputs()));
         assert_ne!(train.inputs(), garments(200, 50, 8).unwrap().0.inputs());

@@ -176,8 +176,9 @@ impl<F: Scalar> Sequential<F> {
             match place.as_slice_mut() {
                 Some(values) if values.len() == y.len() => values.copy_from_slice(slice(&y)),
                 _ => {
-                    return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape())
-                        .help("A layer's `output_shape` does not say what its `forward` does; mend the layer."));
+                    return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape()).help(
+                        "A layer's `output_shape` does not say what its `forward` does; mend the layer.",
+                    ));
                 }
             }
             recycle(y);
