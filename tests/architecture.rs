@@ -79,7 +79,7 @@ fn modules_import_only_from_lower_ranks() {
                 Some(other) if other < own => {}
                 // `crate::kernels` is how a macro is imported: macros live at the crate's root.
                 other => {
-                    wrong.push(format!("{} (rank {own}) imports {import} ({other:?})", relative.display()))
+                    wrong.push(format!("{} (rank {own}) imports {import} ({other:?})", relative.display()));
                 }
             }
         }

@@ -59,7 +59,7 @@ fn models<F: Scalar>(scale: f64) -> [Sequential<F>; 5] {
     ];
     models[0].visit_params_mut(&mut |name, param| {
         if name.starts_with("2.") {
-            param.as_slice_mut().iter_mut().for_each(|v| *v *= F::from_f64(scale));
+            param.as_slice_mut().iter_mut().for_each(|v| *v *= F::of(scale));
         }
     });
     let mut all = Vec::new();
@@ -86,7 +86,7 @@ fn labels() -> Vec<usize> {
 
 fn distributions<F: Scalar>() -> Array2<F> {
     let mut draws = Random::seed(13).at(0, 0);
-    let mut all = Array2::from_shape_simple_fn((SAMPLES, CLASSES), || F::from_f64(draws.unit()));
+    let mut all = Array2::from_shape_simple_fn((SAMPLES, CLASSES), || F::of(draws.unit()));
     for mut row in all.rows_mut() {
         let sum = row.sum();
         row /= sum;
@@ -121,24 +121,24 @@ where
     let mut target = Batch::default();
     data.read(&everything, Pass::Evaluate, &mut target).unwrap();
     let target: &L::Target = target.target.borrow();
-    let weights: Vec<F> = (0..SAMPLES).map(|i| F::from_f64([1.0, 0.5, 0.0, 2.0][i % 4])).collect();
+    let weights: Vec<F> = (0..SAMPLES).map(|i| F::of([1.0, 0.5, 0.0, 2.0][i % 4])).collect();
 
     let mut results = Vec::new();
     for (i, mut model) in models::<F>(scale).into_iter().enumerate() {
         let loss = if i == 0 { from_logits } else { absorbing };
         let mut trainer = trainer(loss);
         let start = parameters(&model);
-        let mut numbers = vec![F::from_f64(trainer.evaluate(&model, data).unwrap().loss)];
+        let mut numbers = vec![F::of(trainer.evaluate(&model, data).unwrap().loss)];
         // Steps on a batch, with and without weights; epochs; a step of a loop by hand; evaluation.
         for step in 0..6 {
             let weights = (step % 2 == 1).then_some(&weights[..]);
             numbers.push(trainer.step(&mut model, x.clone(), target, weights).unwrap());
         }
         let history = trainer.fit(&mut model, data).unwrap();
-        numbers.extend(history.epochs.iter().map(|epoch| F::from_f64(epoch.get("loss").unwrap())));
+        numbers.extend(history.epochs.iter().map(|epoch| F::of(epoch.get("loss").unwrap())));
         numbers.push(accumulate(&mut model, &loss, x.clone(), target, None).unwrap());
         Optimizer::new(SGD::default()).step(&mut model).unwrap();
-        numbers.push(F::from_f64(trainer.evaluate(&model, data).unwrap().loss));
+        numbers.push(F::of(trainer.evaluate(&model, data).unwrap().loss));
         let end = parameters(&model);
         assert!(start.iter().zip(&end).any(|(a, b)| a != b), "training changes something");
         assert!(numbers.iter().chain(&end).all(|v| v.is_finite()), "{numbers:?}");
@@ -146,7 +146,7 @@ where
         let predictions = model.predict(&x).unwrap();
         if i > 0 {
             for row in predictions.rows() {
-                assert!((row.sum() - F::one()).abs() < F::epsilon() * F::from_f64(8.0), "{row}");
+                assert!((row.sum() - F::one()).abs() < F::epsilon() * F::of(8.0), "{row}");
                 assert!(row.iter().all(|&p| p >= F::zero() && p <= F::one()), "{row}");
             }
         }
@@ -208,7 +208,7 @@ agree! {
 #[test]
 fn exact_where_probabilities_end() {
     fn check<F: Scalar>() {
-        let number = F::from_f64;
+        let number = F::of;
         let weight = Array2::from_shape_vec((1, 2), vec![number(1000.0), number(-1000.0)]).unwrap();
         let mut model = Sequential::<F>::builder_of([1])
             .layer(Dense::from_weights(weight, None).unwrap())

@@ -196,14 +196,14 @@ fn settings_that_make_no_sense_are_errors_before_the_first_step() {
 fn sample_weights_count_in_training_and_a_weight_of_0_leaves_out() {
     let data = blobs(90);
     let x = data.inputs().clone().into_dimensionality::<ndarray::Ix2>().unwrap();
-    let labels = data.targets().clone();
+    let labels = data.targets();
     // Spoilt copies with a weight of 0 change nothing, if each batch holds the same samples otherwise.
     let mut doubled = Array2::zeros((180, 2));
     let (mut all, mut weights) = (Vec::new(), Vec::new());
-    for i in 0..90 {
-        doubled.row_mut(2 * i).assign(&x.row(i));
+    for (i, (row, &label)) in x.outer_iter().zip(labels).enumerate() {
+        doubled.row_mut(2 * i).assign(&row);
         doubled.row_mut(2 * i + 1).fill(9.0);
-        all.extend([labels[i], 1]);
+        all.extend([label, 1]);
         weights.extend([1.0, 0.0]);
     }
     let spoilt = ArrayDataset::new(doubled, all).unwrap().weights(weights).unwrap();

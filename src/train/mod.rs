@@ -67,6 +67,9 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     epochs_done: u64,
 }
 
+/// Names and values of a loss and of metrics.
+type Values = Vec<(String, f64)>;
+
 /// The loss and the metrics of a model on some data.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -283,7 +286,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         Ok(Evaluation { loss, metrics: self.metric_values() })
     }
 
-    fn metric_values(&self) -> Vec<(String, f64)> {
+    fn metric_values(&self) -> Values {
         self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
     }
 
@@ -360,7 +363,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &D,
         batch: &mut Batch<F, D::Target>,
         reporter: &mut Reporter,
-    ) -> Result<(Vec<(String, f64)>, ControlFlow<()>)>
+    ) -> Result<(Values, ControlFlow<()>)>
     where
         D: Dataset<F>,
         D::Target: Borrow<L::Target>,
