@@ -1,7 +1,7 @@
 //! A training loop of one's own, from the same parts that `Trainer` is made of.
 //!
-//! It trains two models at once: each is shown only the samples on which the other is unsure (co-teaching, at its
-//! simplest), which no ready-made loop does.
+//! It trains two models at once: each is shown above all the samples on which the other is unsure (in the
+//! spirit of co-teaching), which no ready-made loop does.
 
 use plywood::prelude::*;
 use plywood::{accumulate, garments};
@@ -34,16 +34,17 @@ fn main() -> Result<()> {
     for epoch in 0..5 {
         let mut order: Vec<usize> = (0..train.len()).collect();
         random.at(epoch, 0).shuffle(&mut order);
-        let mut sum = 0.0;
+        let (mut sum, mut steps) = (0.0, 0);
         for indices in order.chunks(50) {
             train.read(indices, Pass::Train { epoch }, &mut batch)?;
             for i in 0..2 {
                 let weights = unsure(&models[1 - i], &batch, 0.9)?;
                 sum += accumulate(&mut models[i], &loss, batch.input.clone(), &batch.target, Some(&weights))?;
                 optimizers[i].step(&mut models[i])?;
+                steps += 1;
             }
         }
-        println!("epoch {}  loss {:.4}", epoch + 1, sum / 120.0);
+        println!("epoch {}  loss {:.4}", epoch + 1, sum / steps as f32);
     }
     for model in &models {
         let report = evaluate::classification_report(model, &test)?;

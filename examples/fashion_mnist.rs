@@ -83,6 +83,7 @@ fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Imag
         .seed(options.seed)
         .validation_split(0.2)
         .metric(Accuracy::default())
+        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
         .fit(model, train)
 }
 

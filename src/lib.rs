@@ -1,4 +1,5 @@
-//! x
+#![doc = include_str!("../README.md")]
+
 mod codec;
 mod data;
 mod error;
@@ -50,3 +51,12 @@ pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+
+/// The pages of docs/, so that their code is compiled and run with the other examples.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../docs/extending.md")]
+    struct Extending;
+}
