@@ -1,13 +1,12 @@
 //! Reports of a trained model on data.
 
-use crate::data::{Batch, Dataset, Pass};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::infer;
 use crate::layers::Sequential;
 use crate::metric::{ClassificationReport, ConfusionMatrix};
-use crate::ops::argmax;
+use crate::ops::argmax_rows;
 use crate::scalar::Scalar;
-use crate::tensor::{recycle, slice, standard};
 
 /// The class that the model predicts for each sample, and the class that it has, in order.
 ///
@@ -18,16 +17,13 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut predicted, mut truth) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
-    let classes = class_count(model)?;
-    let mut batch = Batch::default();
-    for from in (0..data.len()).step_by(256) {
-        let indices: Vec<usize> = (from..data.len().min(from + 256)).collect();
-        data.read(&indices, Pass::Evaluate, &mut batch)?;
-        let output = standard(model.forward(batch.take_input()).map_err(|error| error.at("evaluate"))?);
-        predicted.extend(slice(&output).chunks_exact(classes).map(argmax));
+    class_count(model)?;
+    infer::outputs(model, data, false, |output, batch| {
+        predicted.extend(argmax_rows(&output));
         truth.extend_from_slice(&batch.target);
-        recycle(output);
-    }
+        Ok(())
+    })
+    .map_err(|error| error.at("evaluate"))?;
     Ok((predicted, truth))
 }
 
@@ -37,7 +33,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// use ndarray::arr2;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.class_names(["low", "high"]);
+/// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.with_class_names(["low", "high"]);
 /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// println!("{}", evaluate::confusion_matrix(&model, &data)?);
 /// println!("{}", evaluate::classification_report(&model, &data)?);
@@ -52,7 +48,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<ConfusionMatrix> {
     let (predicted, truth) = classes(model, data)?;
     let matrix = ConfusionMatrix::new(class_count(model)?, &truth, &predicted)?;
-    Ok(matrix.class_names(data.class_names()))
+    Ok(matrix.with_class_names(data.class_names()))
 }
 
 /// Precision, recall and F1 of each class.

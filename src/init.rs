@@ -85,6 +85,7 @@ impl Initializer {
         random: &Random,
     ) -> Result<Tensor<F>> {
         self.check()?;
+        check_memory::<F>(shape)?;
         let mut draws = random.at(0, 0);
         let (fan_in, both) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
         let values = match self {
@@ -138,6 +139,15 @@ impl Initializer {
         )
         .help("Correct the initialiser's numbers."))
     }
+}
+
+/// Whether there is memory for a tensor of this shape.
+fn check_memory<F>(shape: &[usize]) -> Result<()> {
+    let len = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
+    if len.is_some_and(|len| Vec::<F>::new().try_reserve_exact(len).is_ok()) {
+        return Ok(());
+    }
+    Err(Error::shape("a parameter", "[a size that fits in memory]", shape).help("Make the layer smaller."))
 }
 
 fn symmetric(square: f64) -> Initializer {

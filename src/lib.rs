@@ -1,9 +1,11 @@
-//! x
+#![doc = include_str!("../README.md")]
+
 mod codec;
 mod data;
 mod error;
 pub mod evaluate;
 mod history;
+mod infer;
 mod init;
 mod io;
 mod layer;
@@ -13,6 +15,7 @@ mod metric;
 mod ops;
 mod optim;
 mod param;
+mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
@@ -20,7 +23,11 @@ mod tensor;
 pub mod testing;
 mod train;
 
-pub use data::{ArrayDataset, Batch, Dataset, Element, Pass, Subset, Targets, random_split, split_at};
+pub use data::{
+    ArrayDataset, Batch, Dataset, Element, Images, Pass, Subset, Targets, garments, random_split, split_at,
+};
+#[cfg(feature = "datasets")]
+pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::Initializer;
@@ -39,7 +46,17 @@ pub use optim::{
     Adam, AdamW, CosineDecay, ExponentialDecay, Optimizer, Rule, SGD, Schedule, Scope, Step, Update,
 };
 pub use param::{Gradient, Param, ParamKind};
+pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+
+/// The pages of docs/, so that their code is compiled and run with the other examples.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../docs/extending.md")]
+    struct Extending;
+}

@@ -191,9 +191,9 @@ impl<F: Scalar> Param<F> {
                 }
             };
             if beta == F::zero() {
-                sum.copy_from_slice(gradient)
+                sum.copy_from_slice(gradient);
             } else {
-                F::add_scaled(sum, F::one(), gradient)
+                F::add_scaled(sum, F::one(), gradient);
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What most programs need: `use plywood::prelude::*;`.
 
+#[cfg(feature = "datasets")]
+pub use crate::datasets;
 pub use crate::testing::check_layer;
 pub use crate::{
     Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, CrossEntropy, Dataset, Dense, Dropout,

@@ -2,7 +2,6 @@
 
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, IxDyn};
-use std::cell::RefCell;
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 pub type Tensor<F = f32> = ArrayD<F>;
@@ -72,40 +71,6 @@ pub(crate) fn batch_shape(sample: &[usize]) -> String {
     sample.iter().fold("[batch".to_owned(), |text, n| format!("{text}, {n}")) + "]"
 }
 
-/// One thread's spare buffers of one element type. Public only because `Scalar` names it; not reachable.
-#[derive(Debug)]
-pub struct Spare<F>(Vec<Vec<F>>);
-
-impl<F> Spare<F> {
-    pub(crate) const EMPTY: Self = Self(Vec::new());
-}
-
-/// More than a training step of a deep network holds at once.
-const MOST_SPARE: usize = 64;
-
-impl<F> Spare<F> {
-    /// The smallest spare buffer of at least this capacity, unless it is more than four times too large.
-    fn take(&mut self, len: usize) -> Vec<F> {
-        let best = (0..self.0.len())
-            .filter(|&i| self.0[i].capacity() >= len && self.0[i].capacity() / 4 <= len)
-            .min_by_key(|&i| self.0[i].capacity());
-        best.map_or_else(Vec::new, |i| self.0.swap_remove(i))
-    }
-
-    fn put(&mut self, data: Vec<F>) {
-        if data.capacity() == 0 {
-            return;
-        }
-        if self.0.len() == MOST_SPARE {
-            self.0.remove(0);
-        }
-        self.0.push(data);
-    }
-}
-
-/// Where a thread keeps its spare buffers.
-pub(crate) type SpareKey<F> = std::thread::LocalKey<RefCell<Spare<F>>>;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,14 +86,6 @@ mod tests {
         assert_eq!(second.as_ptr(), address);
         assert_eq!(second.shape(), &[1000, 3]);
         assert_ne!(scratch::<f64>(&[1, 10]).as_ptr(), address, "far too large a buffer is kept for others");
-    }
-
-    #[test]
-    fn the_store_is_bounded() {
-        for n in 0..200 {
-            recycle(Tensor::<f32>::zeros(IxDyn(&[n])));
-        }
-        <f32 as Scalar>::spare().with(|spare| assert!(spare.borrow().0.len() <= MOST_SPARE));
     }
 
     #[test]

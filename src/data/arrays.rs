@@ -115,7 +115,7 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
 /// // Bytes stay bytes; the model sees numbers from 0 to 1.
 /// let images = Array3::<u8>::zeros((100, 28, 28));
 /// let labels = vec![0; 100];
-/// let data = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).class_names(["T-shirt/top"]);
+/// let data = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(["T-shirt/top"]);
 /// # let _ = data;
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -190,9 +190,24 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
 
     /// Names for the classes, in the order of their indices; reports use them.
     #[must_use]
-    pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+    pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// The names of the classes; none unless they were given.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The inputs as they are stored, `[samples, …]`.

@@ -1,7 +1,22 @@
 //! Data sets: where batches come from.
 
 mod arrays;
+mod canvas;
+#[cfg(feature = "datasets")]
+mod checksum;
+#[cfg(feature = "datasets")]
+mod collection;
+#[cfg(feature = "datasets")]
+pub mod datasets;
+#[cfg(feature = "download")]
+mod download;
+#[cfg(all(test, feature = "datasets"))]
+mod fixtures;
+pub mod garments;
+#[cfg(feature = "datasets")]
+pub mod idx;
 mod subset;
+mod tailor;
 
 pub use arrays::{ArrayDataset, Element, Targets};
 pub use subset::{Subset, random_split, split_at};
@@ -9,6 +24,10 @@ pub use subset::{Subset, random_split, split_at};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
+
+/// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
+/// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
+pub type Images = ArrayDataset<u8, Vec<usize>>;
 
 /// What a batch is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

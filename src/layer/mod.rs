@@ -205,12 +205,17 @@ pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()>
     if found.len() == sample.len() + 1 && found[1..] == *sample {
         return Ok(());
     }
+    Err(batch_error(found, sample))
+}
+
+/// The error of a batch that has another shape.
+pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
     let help = if found == sample {
         "Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
     } else {
         "Axis 0 is the batch; the other axes must be what the layer was built for."
     };
-    Err(Error::shape("an input", crate::tensor::batch_shape(sample), found).help(help))
+    Error::shape("an input", crate::tensor::batch_shape(sample), found).help(help)
 }
 
 /// Checks that a gradient has the shape of the output it belongs to.

@@ -60,16 +60,17 @@ impl<F: Scalar> Registry<F> {
     /// error inside comes out as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         /// Takes the scope off the stack on every way out, a panic too.
-        struct Scope;
-        impl Drop for Scope {
+        struct Leave;
+        impl Drop for Leave {
             fn drop(&mut self) {
                 SCOPES.with_borrow_mut(Vec::pop);
             }
         }
-        SCOPES.with_borrow_mut(|scopes| scopes.push((Box::new(self.clone()), None)));
-        let _scope = Scope;
+        let scope = Scope { registry: Box::new(self.clone()), error: None };
+        SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+        let _leave = Leave;
         let result = decode();
-        let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|(_, error)| error.take()));
+        let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|scope| scope.error.take()));
         match (result, inner) {
             (Err(_), Some(inner)) => Err(inner),
             (result, _) => result,
@@ -83,7 +84,7 @@ impl<F: Scalar> Registry<F> {
         fallback: fn() -> Self,
     ) -> Result<Box<dyn ErasedLayer<F>>> {
         let decoder = SCOPES.with_borrow(|scopes| {
-            let current = scopes.last().and_then(|(registry, _)| registry.downcast_ref::<Self>());
+            let current = scopes.last().and_then(|scope| scope.registry.downcast_ref::<Self>());
             match current {
                 Some(registry) => registry.find(kind),
                 None => fallback().find(kind),
@@ -91,7 +92,7 @@ impl<F: Scalar> Registry<F> {
         });
         decoder.and_then(|decode| decode(bytes)).map_err(|error| {
             SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
-                Some((_, first @ None)) => {
+                Some(Scope { error: first @ None, .. }) => {
                     let text = Error::custom(&error);
                     *first = Some(error);
                     text
@@ -116,7 +117,14 @@ impl<F: Scalar> std::fmt::Debug for Registry<F> {
     }
 }
 
+/// A decoding call under way: the registry in force, and the first typed error.
+struct Scope {
+    /// A [`Registry`] of the element type that is decoded.
+    registry: Box<dyn Any>,
+    error: Option<Error>,
+}
+
 thread_local! {
-    /// Decoding calls under way in this thread, innermost last: the registry, and the first typed error.
-    static SCOPES: RefCell<Vec<(Box<dyn Any>, Option<Error>)>> = const { RefCell::new(Vec::new()) };
+    /// Decoding calls under way in this thread, the innermost last.
+    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
 }

@@ -5,9 +5,10 @@ use crate::codec::Bytes;
 use crate::error::{Error, Result};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
-use crate::layer::{Layer, Link, check_batch};
+use crate::layer::{Layer, Link, batch_error, check_batch};
 use crate::ops::argmax_rows;
 use crate::param::Param;
+use crate::pool;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayBase, ArrayViewD, Axis, Data, Dimension, Slice};
@@ -153,30 +154,31 @@ impl<F: Scalar> Sequential<F> {
 
     fn predict_view(&self, input: ArrayViewD<'_, F>) -> Result<Tensor<F>> {
         if input.ndim() != self.input.len() + 1 || input.shape()[1..] != *self.input {
-            check_batch(&Tensor::<F>::zeros(input.raw_dim()), &self.input)?;
+            return Err(batch_error(input.shape(), &self.input));
         }
         let batch = input.len_of(Axis(0));
         let shapes = self.shapes()?;
         let mut shape = vec![batch];
         shape.extend(shapes.last().unwrap_or(&self.input));
         let mut out = Tensor::zeros(shape);
-        for from in (0..batch).step_by(PREDICT_BATCH) {
-            let piece = Slice::from(from..batch.min(from + PREDICT_BATCH));
-            let piece_in = input.slice_axis(Axis(0), piece);
-            let mut x = scratch(piece_in.shape());
-            match piece_in.as_slice() {
+        let piece = |i: usize| Slice::from(i * PREDICT_BATCH..batch.min((i + 1) * PREDICT_BATCH));
+        let outputs = pool::map(batch.div_ceil(PREDICT_BATCH), |i| {
+            let view = input.slice_axis(Axis(0), piece(i));
+            let mut x = scratch(view.shape());
+            match view.as_slice() {
                 Some(values) => slice_mut(&mut x).copy_from_slice(values),
-                None => x.assign(&piece_in),
+                None => x.assign(&view),
             }
-            let y = standard(self.forward(x)?);
-            let mut piece_out = out.slice_axis_mut(Axis(0), piece);
-            match piece_out.as_slice_mut() {
-                Some(values) if piece_shape_fits(values.len(), &y) => values.copy_from_slice(slice(&y)),
+            self.forward(x).map(standard)
+        });
+        for (i, output) in outputs.into_iter().enumerate() {
+            let (y, mut place) = (output?, out.slice_axis_mut(Axis(0), piece(i)));
+            match place.as_slice_mut() {
+                Some(values) if values.len() == y.len() => values.copy_from_slice(slice(&y)),
                 _ => {
-                    return Err(Error::shape("an output", format!("{:?}", piece_out.shape()), y.shape())
-                        .help(
-                            "A layer's `output_shape` does not say what its `forward` does; mend the layer.",
-                        ));
+                    return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape()).help(
+                        "A layer's `output_shape` does not say what its `forward` does; mend the layer.",
+                    ));
                 }
             }
             recycle(y);
@@ -350,10 +352,6 @@ enum End<'a, F: Scalar> {
 
 fn place(i: usize, kind: &str) -> String {
     format!("layer {i} ({kind})")
-}
-
-fn piece_shape_fits<F: Scalar>(len: usize, y: &Tensor<F>) -> bool {
-    y.len() == len
 }
 
 impl<F: Scalar> Layer<F> for Sequential<F> {

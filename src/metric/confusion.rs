@@ -9,7 +9,7 @@ use std::fmt;
 /// ```
 /// use plywood::ConfusionMatrix;
 ///
-/// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.class_names(["cat", "dog"]);
+/// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
 /// assert_eq!(matrix.count(0, 1), 1);
 /// assert_eq!(matrix.accuracy(), 0.75);
 /// println!("{matrix}");
@@ -60,7 +60,7 @@ impl ConfusionMatrix {
 
     /// Names for the classes, in order; those left over keep their numbers.
     #[must_use]
-    pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+    pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for (own, name) in self.names.iter_mut().zip(names) {
             *own = name.into();
         }
@@ -73,7 +73,7 @@ impl ConfusionMatrix {
     }
 
     /// The classes' names, or their numbers.
-    pub fn names(&self) -> &[String] {
+    pub fn class_names(&self) -> &[String] {
         &self.names
     }
 
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn tables_for_people() {
         let matrix =
-            ConfusionMatrix::new(2, &[0, 0, 1], &[0, 1, 1]).unwrap().class_names(["T-shirt/top", "Bag"]);
+            ConfusionMatrix::new(2, &[0, 0, 1], &[0, 1, 1]).unwrap().with_class_names(["T-shirt/top", "Bag"]);
         assert_eq!(
             matrix.to_string(),
             "true \\ predicted  0  1\n0  T-shirt/top    1  1\n1  Bag            ·  1"

@@ -23,6 +23,9 @@ pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
     slots: Vec<(String, Slot<F>)>,
 }
 
+/// What PyTorch adds to the norm that it divides by in clipping.
+const CLIP_EPSILON: f64 = 1e-6;
+
 /// One parameter's state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
@@ -47,7 +50,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     }
 
     /// Scales all gradients down together where their common norm is above `norm` (Pascanu, Mikolov and Bengio, "On
-    /// the difficulty of training recurrent neural networks", 2013): each is multiplied by `norm / ‖g‖`.
+    /// the difficulty of training recurrent neural networks", 2013): each is multiplied by
+    /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);
@@ -139,9 +143,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             }
             None => {}
         });
-        let norm = squares.sqrt();
-        if norm > limit {
-            let factor = F::of(limit / norm);
+        let factor = limit / (squares.sqrt() + CLIP_EPSILON);
+        if factor < 1.0 {
+            let factor = F::of(factor);
             model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
                 Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
                 Some((_, Gradient::Rows { values, .. })) => F::scale(values, factor),

@@ -8,15 +8,16 @@ mod activation;
 mod convert;
 mod matmul;
 mod rows;
+mod spare;
 mod update;
 
 pub use activation::Activation;
 pub use update::{AdamStep, SgdStep};
 
-use crate::tensor::{Spare, SpareKey};
 use ndarray::NdFloat;
 use num_traits::FromPrimitive;
 use serde::{Serialize, de::DeserializeOwned};
+use spare::{Spare, SpareKey};
 use std::cell::RefCell;
 use std::iter::Sum;
 

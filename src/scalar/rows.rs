@@ -254,8 +254,8 @@ mod generic {
 
     #[inline(always)]
     pub fn all_finite<F: Float>(x: &[F]) -> bool {
-        // x - x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises.
-        sum_of(x, x, |x, _| x - x) == F::zero()
+        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises.
+        sum_of(x, x, |x, _| x * F::zero()) == F::zero()
     }
 
     #[inline(always)]

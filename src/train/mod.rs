@@ -11,6 +11,7 @@ pub use step::accumulate;
 use crate::data::{Batch, Dataset, Pass, Subset, split_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
+use crate::infer::{self, check_data};
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::Loss;
@@ -18,7 +19,8 @@ use crate::metric::Metric;
 use crate::optim::{Optimizer, Rule, Schedule};
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, copy, slice};
+use crate::tensor::{Tensor, copy, recycle, slice};
+use ndarray::Axis;
 use progress::Reporter;
 use std::borrow::Borrow;
 use std::ops::ControlFlow;
@@ -65,6 +67,9 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     epochs_done: u64,
 }
 
+/// Names and values of a loss and of metrics.
+type Values = Vec<(String, f64)>;
+
 /// The loss and the metrics of a model on some data.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -81,9 +86,6 @@ impl Evaluation {
         self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 }
-
-/// How many samples go through the model at once where nothing is trained.
-const EVALUATE_BATCH: usize = 256;
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
@@ -267,31 +269,24 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         D: Dataset<F>,
         D::Target: Borrow<L::Target>,
     {
-        check_data(model, data)?;
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let link = step::absorbed(model, &self.loss);
         let (mut sum, mut total) = (0.0, 0.0);
-        let mut batch = Batch::default();
-        let mut indices = Vec::with_capacity(EVALUATE_BATCH);
-        for from in (0..data.len()).step_by(EVALUATE_BATCH) {
-            indices.clear();
-            indices.extend(from..data.len().min(from + EVALUATE_BATCH));
-            data.read(&indices, Pass::Evaluate, &mut batch)?;
-            let input = batch.take_input();
+        infer::outputs(model, data, link.is_some(), |output, batch| {
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let output = if link.is_some() { model.forward_logits(input)? } else { model.forward(input)? };
+            let weight = weight_of(weights, output.len_of(Axis(0)));
             step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
             let (loss, grad) = step::loss(&self.loss, link, output, target, weights)?;
-            crate::tensor::recycle(grad);
-            let weight = weight_of(weights, indices.len());
+            recycle(grad);
             sum += loss.as_f64() * weight;
             total += weight;
-        }
+            Ok(())
+        })?;
         let loss = if total == 0.0 { 0.0 } else { sum / total };
         Ok(Evaluation { loss, metrics: self.metric_values() })
     }
 
-    fn metric_values(&self) -> Vec<(String, f64)> {
+    fn metric_values(&self) -> Values {
         self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
     }
 
@@ -368,7 +363,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &D,
         batch: &mut Batch<F, D::Target>,
         reporter: &mut Reporter,
-    ) -> Result<(Vec<(String, f64)>, ControlFlow<()>)>
+    ) -> Result<(Values, ControlFlow<()>)>
     where
         D: Dataset<F>,
         D::Target: Borrow<L::Target>,
@@ -425,21 +420,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         }
         Ok(())
     }
-}
-
-/// Whether there are data, of the shape that the model takes.
-fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: &D) -> Result<()> {
-    if data.is_empty() {
-        return Err(
-            Error::data("data", "with at least one sample", "none").help("Look at where they are read.")
-        );
-    }
-    if data.input_shape() != model.input_shape() {
-        let expected = format!("{:?}", model.input_shape());
-        return Err(Error::shape("samples", expected, data.input_shape())
-            .help("The model was built for the shape given to `Sequential::builder`."));
-    }
-    Ok(())
 }
 
 /// What a batch counts for in a mean: its samples' weights.

@@ -1,0 +1,54 @@
+//! A training loop of one's own, from the same parts that `Trainer` is made of.
+//!
+//! It trains two models at once: each is shown above all the samples on which the other is unsure (in the
+//! spirit of co-teaching), which no ready-made loop does.
+
+use plywood::prelude::*;
+use plywood::{accumulate, garments};
+
+fn network(seed: u64) -> Result<Sequential> {
+    Sequential::builder([28, 28])
+        .seed(seed)
+        .layer(Flatten)
+        .layer(Dense::units(64))
+        .layer(ReLU)
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()
+}
+
+/// The samples of a batch that this model gives its own class less than `limit`.
+fn unsure(model: &Sequential, batch: &Batch<f32, Vec<usize>>, limit: f32) -> Result<Vec<f32>> {
+    let probabilities = model.predict(&batch.input)?;
+    let weights = probabilities.outer_iter().zip(&batch.target);
+    Ok(weights.map(|(row, &label)| if row[[label]] < limit { 1.0 } else { 0.1 }).collect())
+}
+
+fn main() -> Result<()> {
+    let (train, test) = garments::garments(3000, 600, 1)?;
+    let mut models = [network(1)?, network(2)?];
+    let mut optimizers = [1, 2].map(|_| Optimizer::new(Adam::default()).learning_rate(2e-3).clip_norm(5.0));
+    let loss = CrossEntropy::default();
+    let random = Random::seed(7);
+    let mut batch = Batch::default();
+    for epoch in 0..5 {
+        let mut order: Vec<usize> = (0..train.len()).collect();
+        random.at(epoch, 0).shuffle(&mut order);
+        let (mut sum, mut steps) = (0.0, 0);
+        for indices in order.chunks(50) {
+            train.read(indices, Pass::Train { epoch }, &mut batch)?;
+            for i in 0..2 {
+                let weights = unsure(&models[1 - i], &batch, 0.9)?;
+                sum += accumulate(&mut models[i], &loss, batch.input.clone(), &batch.target, Some(&weights))?;
+                optimizers[i].step(&mut models[i])?;
+                steps += 1;
+            }
+        }
+        println!("epoch {}  loss {:.4}", epoch + 1, sum / steps as f32);
+    }
+    for model in &models {
+        let report = evaluate::classification_report(model, &test)?;
+        println!("test accuracy on drawn garments: {:.3}", report.accuracy);
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The Fashion-MNIST network: Flatten 28x28, Dense 128 ReLU, Dense 10 Softmax, trained, evaluated and shown.
+//!
+//! ```sh
+//! cargo run --example fashion_mnist -- --help
+//! ```
+
+use plywood::ndarray::Axis;
+use plywood::prelude::*;
+use plywood::{ErrorKind, Images, Rule, garments};
+use std::time::Instant;
+
+#[path = "support/cli.rs"]
+mod cli;
+use cli::Options;
+
+/// How many samples are drawn where the real ones cannot be had.
+const DRAWN: (usize, usize) = (12_000, 2_000);
+
+fn main() -> Result<()> {
+    let options = Options::from_args();
+    plywood::set_threads(options.threads)?;
+    let (train, test, drawn) = load(options.seed)?;
+    println!("{} training and {} test images of 28 x 28\n", train.len(), test.len());
+
+    let mut model = Sequential::builder([28, 28])
+        .seed(options.seed)
+        .layer(Flatten)
+        .layer(Dense::units(options.hidden))
+        .layer(ReLU)
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()?;
+    println!("{model}\n");
+
+    let start = Instant::now();
+    let history = match options.optimizer.as_str() {
+        "adam" => fit(Adam::default(), &options, &mut model, &train),
+        "adamw" => fit(AdamW::default(), &options, &mut model, &train),
+        _ => fit(SGD::default(), &options, &mut model, &train),
+    }?;
+    let train_seconds = start.elapsed().as_secs_f64();
+
+    let matrix = evaluate::confusion_matrix(&model, &test)?;
+    println!("\n{}\n\n{matrix}\n", matrix.report());
+    show_predictions(&model, &test)?;
+    let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
+    println!("test accuracy {:.4}{warning}", matrix.accuracy());
+
+    if options.json {
+        let report = cli::Report {
+            data: if drawn { "drawn" } else { "fashion-mnist" },
+            seed: options.seed,
+            threads: plywood::threads(),
+            epochs: history.epochs.len(),
+            train_seconds,
+            epoch_seconds: history.epochs.iter().map(|epoch| epoch.seconds).collect(),
+            val_accuracy: history.last("val_accuracy").unwrap_or(f64::NAN),
+            test_accuracy: matrix.accuracy(),
+            peak_rss_mb: cli::peak_rss_mb(),
+        };
+        println!("{}", report.to_json());
+    }
+    Ok(())
+}
+
+/// The real images; drawn ones where no host answers, and only then. The flag says which.
+fn load(seed: u64) -> Result<(Images, Images, bool)> {
+    match datasets::fashion_mnist() {
+        Ok((train, test)) => Ok((train, test, false)),
+        Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
+            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, seed)?;
+            Ok((train, test, true))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
+    Trainer::new(CrossEntropy::default(), rule)
+        .epochs(options.epochs)
+        .batch_size(options.batch)
+        .seed(options.seed)
+        .validation_split(0.2)
+        .metric(Accuracy::default())
+        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
+        .fit(model, train)
+}
+
+/// The first test images in the terminal, each with what the model takes it for.
+fn show_predictions(model: &Sequential, test: &Images) -> Result<()> {
+    let images = test.inputs().slice_axis(Axis(0), (..4).into());
+    let probabilities = model.predict(&images.mapv(|byte| f32::from(byte) / 255.0))?;
+    for rows in 0..14 {
+        for image in images.outer_iter() {
+            // Two rows of pixels in one line of text, so that an image keeps its proportions.
+            let shade = |column: usize| {
+                let pixel = |row: usize| {
+                    u16::from(image[[2 * row, column]]) + u16::from(image[[2 * row + 1, column]])
+                };
+                [' ', '░', '▒', '▓', '█'][usize::from(pixel(rows) / 103).min(4)]
+            };
+            print!("{}  ", (0..28).map(shade).collect::<String>());
+        }
+        println!();
+    }
+    let classes = plywood::argmax_rows(&probabilities);
+    let name = |class: usize| &test.class_names()[class];
+    for (row, &class) in probabilities.outer_iter().zip(&classes) {
+        print!("{:<30}", format!("{} {:.0} %", name(class), 100.0 * row[[class]]));
+    }
+    println!();
+    for (class, truth) in classes.iter().zip(test.targets()) {
+        print!("{:<30}", if class == truth { "right".into() } else { format!("wrong: {}", name(*truth)) });
+    }
+    println!("\n");
+    Ok(())
+}

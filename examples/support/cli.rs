@@ -1,0 +1,112 @@
+//! What the example takes from the command line, and the line of figures it ends with.
+
+/// The options of a run.
+pub struct Options {
+    pub epochs: usize,
+    pub batch: usize,
+    pub hidden: usize,
+    pub seed: u64,
+    pub threads: usize,
+    pub optimizer: String,
+    pub json: bool,
+}
+
+const HELP: &str = "\
+Trains a network on Fashion-MNIST and shows how good it is.
+
+usage: cargo run --example fashion_mnist -- [OPTIONS]
+
+  --epochs N        how often to go through the data           (10)
+  --batch N         samples in a step                          (32)
+  --hidden N        units in the hidden layer                  (128)
+  --seed N          of initial weights and the samples' order  (0)
+  --threads N       for evaluation and prediction              (PLYWOOD_NUM_THREADS, else all cores)
+  --optimizer NAME  adam, adamw or sgd                         (adam)
+  --json            ends with one line of figures
+  --help            shows this
+
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
+(or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
+
+impl Options {
+    /// From the program's arguments; ends the program where they make no sense.
+    pub fn from_args() -> Self {
+        match Self::parse(std::env::args().skip(1)) {
+            Ok(Some(options)) => options,
+            Ok(None) => {
+                println!("{HELP}");
+                std::process::exit(0);
+            }
+            Err(message) => {
+                eprintln!("{message}\n\n{HELP}");
+                std::process::exit(2);
+            }
+        }
+    }
+
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let threads = plywood::threads();
+        let mut options = Self {
+            epochs: 10,
+            batch: 32,
+            hidden: 128,
+            seed: 0,
+            threads,
+            optimizer: "adam".into(),
+            json: false,
+        };
+        while let Some(name) = args.next() {
+            match name.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--json" => options.json = true,
+                "--epochs" => options.epochs = number(&name, args.next())?,
+                "--batch" => options.batch = number(&name, args.next())?,
+                "--hidden" => options.hidden = number(&name, args.next())?,
+                "--seed" => options.seed = number(&name, args.next())?,
+                "--threads" => options.threads = number(&name, args.next())?,
+                "--optimizer" => match args.next().as_deref() {
+                    Some(optimizer @ ("adam" | "adamw" | "sgd")) => options.optimizer = optimizer.into(),
+                    other => {
+                        return Err(format!("expected adam, adamw or sgd after {name}, found {other:?}"));
+                    }
+                },
+                _ => return Err(format!("expected an option, found {name:?}")),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
+    let value = value.ok_or_else(|| format!("expected a number after {name}, found nothing"))?;
+    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+}
+
+/// The figures of a run.
+#[derive(serde::Serialize)]
+pub struct Report {
+    pub data: &'static str,
+    pub seed: u64,
+    pub threads: usize,
+    pub epochs: usize,
+    pub train_seconds: f64,
+    pub epoch_seconds: Vec<f64>,
+    pub val_accuracy: f64,
+    pub test_accuracy: f64,
+    pub peak_rss_mb: Option<f64>,
+}
+
+impl Report {
+    /// One line of JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The most memory that the process has held, where the system tells (Linux).
+pub fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024.0)
+}
