@@ -1,6 +1,7 @@
 //! How values become bytes. The one file that names `bincode`.
 
 use crate::error::{Error, Result};
+use bincode::error::DecodeError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
 /// Little-endian, variable-length integers, and no more memory claimed at once than this many bytes.
@@ -23,6 +24,9 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T>
     match bincode::serde::decode_from_slice::<T, _>(bytes, config()) {
         Ok((value, read)) if read == bytes.len() => Ok(value),
         Ok((_, read)) => Err(damaged(format!("{} bytes too many", bytes.len() - read))),
+        Err(DecodeError::UnexpectedEnd { additional }) => {
+            Err(damaged(format!("an end {additional} bytes too early")))
+        }
         Err(error) => Err(damaged(error.to_string())),
     }
 }

@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::infer;
 use crate::layers::Sequential;
 use crate::metric::{ClassificationReport, ConfusionMatrix};
-use crate::ops::argmax_rows;
+use crate::ops;
 use crate::scalar::Scalar;
 
-/// The class that the model predicts for each sample, and the class that it has, in order.
+/// The class that each sample has, and the class that the model predicts for it, in order.
 ///
 /// # Errors
 /// When model and data do not fit each other, or the data cannot be read.
@@ -16,15 +16,15 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    let (mut predicted, mut truth) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
+    let (mut truth, mut predicted) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
     class_count(model)?;
     infer::outputs(model, data, false, |output, batch| {
-        predicted.extend(argmax_rows(&output));
+        predicted.extend(ops::classes(&output));
         truth.extend_from_slice(&batch.target);
         Ok(())
     })
     .map_err(|error| error.at("evaluate"))?;
-    Ok((predicted, truth))
+    Ok((truth, predicted))
 }
 
 /// How often the model takes each class for each class.
@@ -46,7 +46,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
 ) -> Result<ConfusionMatrix> {
-    let (predicted, truth) = classes(model, data)?;
+    let (truth, predicted) = classes(model, data)?;
     let matrix = ConfusionMatrix::new(class_count(model)?, &truth, &predicted)?;
     Ok(matrix.with_class_names(data.class_names()))
 }
@@ -65,9 +65,10 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// The number of classes that a model tells apart.
 fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<usize> {
     match *model.output_shape() {
-        [classes] if classes > 1 => Ok(classes),
-        ref shape => Err(Error::shape("an output", "[classes], at least 2", shape)
-            .help("A classifier ends in one output for each class.")
+        [1] => Ok(2),
+        [classes] => Ok(classes),
+        ref shape => Err(Error::shape("an output", "[classes]", shape)
+            .help("A classifier ends in one output for each class, or in a sigmoid's single one for two.")
             .at("evaluate")),
     }
 }

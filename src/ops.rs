@@ -21,6 +21,15 @@ pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     values.as_slice().unwrap_or_default().chunks_exact(columns).map(argmax).collect()
 }
 
+/// The class that each row of predictions stands for: the position of the largest number, or with a single output
+/// (a sigmoid's) 1 where it is above 0.5.
+pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
+    match predictions.shape().last() {
+        Some(1) => predictions.iter().map(|&p| usize::from(p > F::of(0.5))).collect(),
+        _ => argmax_rows(predictions),
+    }
+}
+
 /// The position of the largest number, as [`argmax_rows`].
 pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
     let mut best = 0;

@@ -71,7 +71,8 @@ impl<F: Scalar> MeanEmbedding<F> {
 
 impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     const KIND: &'static str = "outside.mean_embedding";
-    type Cache = Vec<Vec<usize>>;
+    /// The ids of each sample, and the input's length.
+    type Cache = (Vec<Vec<usize>>, usize);
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input {
             [_] => Ok(vec![self.table.shape()[1]]),
@@ -83,11 +84,10 @@ impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     }
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         let ids = self.ids(&input)?;
-        Ok((self.mean(&ids), ids))
+        Ok((self.mean(&ids), (ids, input.len_of(Axis(1)))))
     }
-    fn backward(&mut self, ids: Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+    fn backward(&mut self, (ids, length): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let width = self.table.shape()[1];
-        let length = ids.iter().map(Vec::len).max().unwrap_or(0);
         check_gradient(&grad, &[ids.len(), width])?;
         let mut rows = Vec::new();
         for (row, ids) in grad.outer_iter().zip(&ids) {

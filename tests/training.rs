@@ -123,7 +123,7 @@ fn early_stopping_restores_the_best_weights_and_buffers() {
     let error = trainer().callback(EarlyStopping::patience(1)).fit(&mut network(1), &blobs(60)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fit, early stopping: expected a value to monitor of one of loss, accuracy, found val_loss. \
+        "fit, early stopping: expected the value to monitor to be one of loss, accuracy, found val_loss. \
          Values that begin with \"val_\" need validation data or `validation_split`."
     );
 }
@@ -331,7 +331,7 @@ fn wrong_shapes_teach() {
     };
     assert_eq!(
         build(|b| b.layer(Dense::units(4)).layer(Reshape::to([3])), &[2]),
-        "layer 1 (reshape): expected an input of shape as many numbers as [3], found [4]. \
+        "layer 1 (reshape): expected an input of shape [3], or another with as many numbers, found [4]. \
          A change of shape keeps the number of elements."
     );
     assert!(build(|b| b.layer(BatchNorm::new()), &[2, 3]).contains("put Flatten before"));

@@ -17,19 +17,19 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SequentialBuilder<F: Scalar = f32> {
     input: Option<Vec<usize>>,
-    seed: u64,
+    seed: Option<u64>,
     specs: Vec<(&'static str, Build<F>)>,
 }
 
 impl<F: Scalar> SequentialBuilder<F> {
     pub(super) fn new(input: Option<Vec<usize>>) -> Self {
-        Self { input, seed: 0, specs: Vec::new() }
+        Self { input, seed: None, specs: Vec::new() }
     }
 
     /// Sets the seed of everything random in the model: initial values, and what layers draw in training. Without
-    /// it the seed is 0.
+    /// it a model's seed is 0, and a block draws at its place in the model around it.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -46,9 +46,8 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// When a layer cannot take what the one before puts out, or a hyper-parameter is out of range; the error names
     /// the layer.
     pub fn build(self) -> Result<Sequential<F>> {
-        let random = Random::seed(self.seed);
         match self.input.clone() {
-            Some(input) => self.build_for(&input, &random),
+            Some(input) => self.build_for(&input, &Random::seed(0)),
             None => Err(Error::argument("the model's input shape", "some sizes", "none")
                 .help("Begin with `Sequential::builder(shape)`; a block learns its shape inside a model.")),
         }
@@ -69,6 +68,7 @@ impl<F: Scalar> SequentialBuilder<F> {
             return Err(Error::shape("an input", "[at least 1 on each axis]", input)
                 .help("Give the shape of one sample, without the batch axis."));
         }
+        let random = self.seed.map_or_else(|| random.clone(), Random::seed);
         let mut layers: Vec<Box<dyn ErasedLayer<F>>> = Vec::with_capacity(self.specs.len());
         let mut shape = input.to_vec();
         for (i, (kind, build)) in self.specs.into_iter().enumerate() {

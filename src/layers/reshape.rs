@@ -100,7 +100,7 @@ impl<F: Scalar> Layer<F> for Reshape {
         if size(input).is_some() && size(input) == size(&self.shape) {
             return Ok(self.shape.clone());
         }
-        let expected = format!("as many numbers as {:?}", self.shape);
+        let expected = format!("{:?}, or another with as many numbers", self.shape);
         Err(Error::shape("an input", expected, input).help("A change of shape keeps the number of elements."))
     }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
 use crate::layer::{Layer, Link, batch_error, check_batch};
-use crate::ops::argmax_rows;
+use crate::ops;
 use crate::param::Param;
 use crate::pool;
 use crate::scalar::Scalar;
@@ -141,7 +141,8 @@ impl<F: Scalar> Sequential<F> {
         self.predict_view(input.view().into_dyn()).map_err(|error| error.at("predict"))
     }
 
-    /// The most probable class of each sample: the position of the largest prediction.
+    /// The most probable class of each sample: the position of the largest prediction, or with a single output (a
+    /// sigmoid's) 1 where it is above 0.5.
     ///
     /// # Errors
     /// As [`predict`](Sequential::predict).
@@ -149,7 +150,7 @@ impl<F: Scalar> Sequential<F> {
         &self,
         input: &ArrayBase<S, D>,
     ) -> Result<Vec<usize>> {
-        Ok(argmax_rows(&self.predict(input)?))
+        Ok(ops::classes(&self.predict(input)?))
     }
 
     fn predict_view(&self, input: ArrayViewD<'_, F>) -> Result<Tensor<F>> {

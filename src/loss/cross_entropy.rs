@@ -58,7 +58,7 @@ fn predictions<F: Scalar>(output: Tensor<F>) -> Result<(Tensor<F>, usize, usize)
     match *output.shape() {
         [samples, classes] if classes > 0 => Ok((standard(output), samples, classes)),
         _ => Err(Error::shape("predictions", "[batch, classes]", output.shape())
-            .help("Cross-entropy takes a row of class probabilities, or logits, for each sample.")
+            .help("Give the model one row of class probabilities, or logits, for each sample; put Flatten before Dense.")
             .at("cross-entropy")),
     }
 }

@@ -142,8 +142,8 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
     fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
         let Some(value) = epoch.get(&self.monitor) else {
             let names: Vec<&str> = epoch.values.iter().map(|(name, _)| name.as_str()).collect();
-            let expected = format!("one of {}", names.join(", "));
-            return Err(Error::argument("a value to monitor", expected, &self.monitor)
+            let expected = format!("to be one of {}", names.join(", "));
+            return Err(Error::data("the value to monitor", expected, &self.monitor)
                 .help("Values that begin with \"val_\" need validation data or `validation_split`.")
                 .at("early stopping"));
         };

@@ -58,7 +58,7 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     metrics: Vec<Box<dyn Metric<L::Target, F>>>,
     callbacks: Vec<Box<dyn Callback<F>>>,
     epochs: usize,
-    batch_size: usize,
+    batch_size: Option<usize>,
     shuffle: bool,
     validation_split: Option<f64>,
     random: Random,
@@ -96,7 +96,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             metrics: Vec::new(),
             callbacks: Vec::new(),
             epochs: 1,
-            batch_size: 32,
+            batch_size: None,
             shuffle: true,
             validation_split: None,
             random: Random::seed(0).child("trainer"),
@@ -113,10 +113,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self
     }
 
-    /// How many samples make a step.
+    /// How many samples make a step: 32 unless told otherwise (all where there are fewer).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
         self
     }
 
@@ -224,8 +224,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         V::Target: Borrow<L::Target>,
     {
         if let Some(share) = self.validation_split {
-            let found = format!("a split of {share} and validation data");
-            return Err(Error::argument("validation", "one kind", found)
+            let found = format!("a split of {share} beside them");
+            return Err(Error::data("validation data", "to come from one place", found)
                 .help("Leave `validation_split` out, or call `fit`.")
                 .at("fit"));
         }
@@ -244,12 +244,15 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         weights: Option<&[F]>,
     ) -> Result<F> {
         let number = self.optimizer.steps() + 1;
-        let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
-        if !loss.is_finite() {
-            return Err(diverged("the loss".to_owned(), number));
-        }
-        self.optimizer.step(model)?;
-        Ok(loss)
+        let take = || {
+            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
+            if !loss.is_finite() {
+                return Err(diverged("the loss".to_owned(), number));
+            }
+            self.optimizer.step(model)?;
+            Ok(loss)
+        };
+        take().map_err(|error: Error| error.at("step"))
     }
 
     /// The loss and the metrics of the model on the data, which it sees as at inference.
@@ -302,7 +305,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             check_data(model, validation).map_err(|error| error.at("validation data"))?;
         }
         self.history = History::default();
-        let steps = data.len().div_ceil(self.batch_size);
+        let steps = data.len().div_ceil(self.batch_size_for(data.len()));
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
         for callback in &mut self.callbacks {
             callback.on_train_begin(model)?;
@@ -375,7 +378,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         }
         let pass = Pass::Train { epoch: self.epochs_done };
         let (mut sum, mut total, mut flow) = (0.0, 0.0, ControlFlow::Continue(()));
-        for (number, indices) in order.chunks(self.batch_size).enumerate() {
+        for (number, indices) in order.chunks(self.batch_size_for(data.len())).enumerate() {
             data.read(indices, pass, batch)?;
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
@@ -412,13 +415,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
             );
         }
-        let samples = data.len();
-        if self.batch_size == 0 || self.batch_size > samples {
-            let expected = format!("1 to {samples}, the number of training samples");
-            return Err(Error::argument("a batch size", expected, self.batch_size)
-                .help("Usual batches have 32 to 64 samples."));
+        match self.batch_size {
+            Some(size) if size == 0 || size > data.len() => {
+                let expected = format!("1 to {}, the number of training samples", data.len());
+                Err(Error::argument("a batch size", expected, size)
+                    .help("Usual batches have 32 to 64 samples."))
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn batch_size_for(&self, samples: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| samples.min(32))
     }
 }
 
