@@ -241,6 +241,59 @@ fn frozen_layers_keep_their_values_and_their_gradients_are_not_computed() {
     model.visit_params(&mut |name, param| assert!(!name.starts_with("0.") || param.gradient().is_none()));
 }
 
+/// Multiplies by a trained factor, and refuses to say what the gradient at its input is.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Factor {
+    factor: Param,
+}
+
+impl Layer for Factor {
+    const KIND: &'static str = "test.factor";
+    type Cache = Tensor;
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+    fn forward(&self, input: Tensor) -> Result<Tensor> {
+        Ok(input * self.factor.as_slice()[0])
+    }
+    fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, Tensor)> {
+        Ok((self.forward(input.clone())?, input))
+    }
+    fn backward(&mut self, _: Tensor, _: Tensor) -> Result<Tensor> {
+        Err(Error::custom("the gradient at the input was asked for"))
+    }
+    fn backward_params(&mut self, input: Tensor, grad: Tensor) -> Result<()> {
+        let sum = (input * grad).sum();
+        self.factor.add_gradient(&ndarray::arr1(&[sum]).into_dyn())
+    }
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param)) {
+        visit("factor", &self.factor);
+    }
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param)) {
+        visit("factor", &mut self.factor);
+    }
+}
+
+#[test]
+fn the_first_trainable_layer_is_not_asked_for_its_inputs_gradient() {
+    let factor = || Factor { factor: Param::new(ndarray::arr1(&[1.0])) };
+    let head = || Sequential::block().layer(Dense::units(3)).layer(Softmax);
+    // Behind layers without parameters, and also inside a container that comes first.
+    let plain = Sequential::builder([2]).layer(ReLU).layer(factor()).layer(head()).build().unwrap();
+    let inner = Sequential::block().layer(Tanh).layer(factor());
+    let nested = Sequential::builder([2]).layer(Flatten).layer(inner).layer(head()).build().unwrap();
+    for mut model in [plain, nested] {
+        let before = bits(&model);
+        trainer().fit(&mut model, &blobs(60)).unwrap();
+        assert_ne!(bits(&model)[0], before[0], "its parameter is trained all the same");
+    }
+    // With something to train before it, it is asked.
+    let mut model =
+        Sequential::builder([2]).layer(Dense::units(2)).layer(factor()).layer(head()).build().unwrap();
+    let error = trainer().fit(&mut model, &blobs(60)).unwrap_err().to_string();
+    assert_eq!(error, "fit, layer 1 (test.factor): the gradient at the input was asked for");
+}
+
 #[test]
 fn regression_learns_a_line() {
     let x = Array2::from_shape_fn((64, 1), |(i, _)| i as f32 / 32.0 - 1.0);
