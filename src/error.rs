@@ -219,7 +219,7 @@ impl Error {
     /// A shape that does not fit: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
     ///
     /// `what` begins with an article, `expected` is written like a shape with names for what is free, and `found` is
-    /// [`shape()`](ndarray::ArrayRef::shape) of the array, the batch axis included.
+    /// `shape()` of the array, the batch axis included.
     ///
     /// ```
     /// use plywood::Error;
