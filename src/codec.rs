@@ -28,8 +28,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 
 /// Little-endian, variable-length integers, and no more memory claimed at once than this many bytes.
 ///
-/// The limit guards against a file that claims a length it does not have: 16 GiB is more than any model that
-/// fits this crate, and a claim above it is refused before memory is asked for.
+/// The limit guards against a file that claims a length it does not have: 16 GiB is far
+/// above the models that this crate is for, and a claim above it is refused before memory is asked for.
 fn config() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<{ 1 << 34 }>()
 }

@@ -7,7 +7,7 @@
 //! └──── places ──────────┘  └──────────── the kind and its fields ────────────────┘  └─────── help ──────────┘
 //! ```
 //!
-//! The three parts are set by three different pieces of code. Who finds the fault knows what was expected and
+//! The parts are set by different pieces of code. Who finds the fault knows what was expected and
 //! found, and gives the advice ([`Error::help`]); whoever passes it on knows where it was ([`Error::at`]). So a
 //! layer does not need to know its number in the model, and a model does not need to know what a layer takes.
 //!
@@ -327,7 +327,7 @@ impl Error {
     /// Adds a place; places added later stand further outside: `inner.at("layer 2 (dense)").at("fit")`.
     ///
     /// Costs one `String` for each place, on the failing path only. A container calls it with the layer's number and
-    /// kind, `fit` with the epoch's step, `load` with the path.
+    /// kind, `fit` and `predict` with their own names, `load` with the path.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.0.place.push(place.to_string());

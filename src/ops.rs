@@ -21,8 +21,8 @@ use crate::tensor::Tensor;
 /// | `predictions` | `[…, columns]` |
 /// | the answer | one position for each row, as many as the axes before the last multiply to |
 ///
-/// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has no rows either: the
-/// answer is empty. Costs one comparison a number; an array that is not row-major is copied first.
+/// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has an
+/// empty answer. Costs one comparison a number; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     if columns == 0 {

@@ -18,7 +18,7 @@
 //! each, and a thread's stores end with the thread.
 //!
 //! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
-//! [`standard`] first. After that [`slice`] and [`slice_mut`] cannot fail.
+//! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, IxDyn};

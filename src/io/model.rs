@@ -1,6 +1,6 @@
 //! A whole model in one file.
 //!
-//! A file is a head of 13 bytes and the model as [`codec`](crate::codec) encodes it:
+//! A file is a head of 13 bytes and the model as [`codec`] encodes it:
 //!
 //! | offset | bytes | content |
 //! |---|---|---|

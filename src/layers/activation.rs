@@ -85,7 +85,8 @@ pub struct Tanh;
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let model = Sequential::builder([8]).layer(Dense::units(4)).layer(LeakyReLU::slope(0.1)).build()?;
+/// let model = Sequential::builder([8]).layer(Dense::units(4)).layer(LeakyReLU::default()).build()?;
+/// assert_eq!(LeakyReLU::default(), LeakyReLU::slope(0.01));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

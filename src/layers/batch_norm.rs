@@ -23,7 +23,7 @@
 //!
 //! The last line is what `backward` computes: the two sums are the gradients of weight and bias, which are there
 //! already, so the pass needs `x̂` and `f` and not the input. In words, the gradient loses its mean and its component
-//! along `x̂`: moving all samples together, or scaling them, does not change what comes out.
+//! along `x̂`: moving all samples together, or scaling them, does not change what comes out (up to ε).
 //!
 //! Where the running statistics were used, they do not depend on the batch, and what is left is `w · f · g_i`.
 
@@ -54,6 +54,7 @@ use serde::{Deserialize, Serialize};
 /// let model = Sequential::builder([8])
 ///     .layer(Dense::units(16).without_bias()).layer(BatchNorm::new()).layer(ReLU)
 ///     .build()?;
+/// assert_eq!(model.output_shape(), [16]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

@@ -77,7 +77,8 @@ pub struct Sequential<F: Scalar = f32> {
 
 /// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
 ///
-/// It goes to `backward` of the same model, once.
+/// It goes to `backward` of the same model, once. Another model's is refused where the layers differ; a twin's
+/// cannot be told apart.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -164,8 +165,7 @@ impl<F: Scalar> Sequential<F> {
 
     /// The shape of one output, without the batch axis.
     ///
-    /// For the model above of 28 by 28 pixels and ten classes, `[10]`. A model without layers puts out its input's
-    /// shape.
+    /// The last layer's; a model without layers hands its input on.
     pub fn output_shape(&self) -> Vec<usize> {
         self.shapes().ok().and_then(|mut shapes| shapes.pop()).unwrap_or_else(|| self.input.clone())
     }
@@ -286,7 +286,7 @@ impl<F: Scalar> Sequential<F> {
 
     /// The most probable class of each sample: the position of the largest prediction.
     ///
-    /// Of equals the first; NaN counts as the largest ([`argmax_rows`](crate::argmax_rows)). For a model that puts
+    /// Of equals the first; NaN counts as the largest ([`argmax_rows`]). For a model that puts
     /// out one number a sample, as with a sigmoid for two classes, the answer is always 0: compare the number with
     /// 0.5 instead.
     ///
