@@ -112,9 +112,9 @@ pub enum Exemption {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Before the checks, parameters are moved by up to 0.2 from where they began, and one training pass is made, so that
-/// a bias of 0, a scale of 1 and fresh running statistics do not hide a mistake. The random numbers are the same in
-/// every run.
+/// Before anything is computed, parameters are moved by up to 0.2 from where they began, and one training pass is
+/// made, so that a bias of 0, a scale of 1 and fresh running statistics do not hide a mistake. The random numbers are
+/// the same in every run.
 ///
 /// It cannot see a mistake that shows only at other inputs (a branch for large numbers), at other shapes, or in
 /// speed. Run it for two shapes and both element types.
@@ -424,7 +424,7 @@ fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
 
 /// Equal up to rounding.
 ///
-/// Within 64 units in the last place, and NaN equal to NaN. Not to the bit: a layer may add in another order in
+/// Within `64 · ε · (1 + |expected|)`, and NaN equal to NaN. Not to the bit: a layer may add in another order in
 /// training.
 fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
     if found.shape() != expected.shape() {
