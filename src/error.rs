@@ -1,9 +1,46 @@
 //! The one error type of the crate.
+//!
+//! An [`Error`] is a kind, a list of places and one sentence of advice, and its text is put together from them:
+//!
+//! ```text
+//! predict, layer 1 (dense): expected an input of shape [batch, 784], found [32, 100]. Flatten the images first.
+//! └──── places ──────────┘  └──────────── the kind and its fields ────────────────┘  └─────── help ──────────┘
+//! ```
+//!
+//! The parts are set by different pieces of code. Who finds the fault knows what was expected and
+//! found, and gives the advice ([`Error::help`]); whoever passes it on knows where it was ([`Error::at`]). So a
+//! layer does not need to know its number in the model, and a model does not need to know what a layer takes.
+//!
+//! There is one type for the whole crate because a training loop meets shapes, files and data sets in one function,
+//! and would otherwise convert between three types at each `?`. What a program wants to tell apart is in
+//! [`ErrorKind`]. Keras and PyTorch raise `ValueError` and `RuntimeError`, whose text is all there is to look at.
+//!
+//! An error is one pointer wide. A `Result<Tensor>` is as large as a tensor, and the good path pays for no more than
+//! a test of the tag; the allocation is made where something has already gone wrong.
 
 use std::fmt;
 use std::path::PathBuf;
 
 /// A result whose error is [`Error`].
+///
+/// The second parameter is there so that the alias may shadow `std::result::Result` after
+/// `use plywood::prelude::*` and functions with another error keep their signature.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// fn units(text: &str) -> Result<usize, std::num::ParseIntError> {
+///     text.parse()
+/// }
+///
+/// fn layer(text: &str) -> Result<usize> {
+///     units(text).map_err(Error::custom)
+/// }
+///
+/// assert_eq!(layer("128")?, 128);
+/// assert_eq!(layer("many").unwrap_err().to_string(), "invalid digit found in string");
+/// # Ok::<(), plywood::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, where, what was expected, what was found, and what to do about it.
@@ -24,15 +61,54 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///      Give the layer the number of features it shall put out."
 /// );
 /// ```
+///
+/// `Debug` prints the same text as `Display`: a `main` that returns `Result<(), plywood::Error>` ends with one
+/// readable line, and so does `unwrap`. `Send + Sync + 'static` hold, so an error crosses threads and goes into
+/// `Box<dyn std::error::Error + Send + Sync>` or `anyhow::Error`.
 pub struct Error(Box<Inner>);
 
+/// What the box holds. It is apart from [`Error`] so that moving an error moves eight bytes.
 struct Inner {
     kind: ErrorKind,
+    /// The innermost place first, because that is the order in which an error travels; `Display` turns it round.
     place: Vec<String>,
+    /// One or more sentences; empty for none.
     help: String,
 }
 
 /// The kinds of error, with what a program may want to know of each.
+///
+/// The text of each kind, without its places and its advice; `what`, `expected` and the like are the fields:
+///
+/// | kind | text |
+/// |---|---|
+/// | `Shape` | expected `what` of shape `expected`, found `found` |
+/// | `Argument` | expected `name` of `expected`, found `found` |
+/// | `Data` | expected `what` `expected`, found `found` |
+/// | `NonFinite` | `what` is not finite (NaN or infinity), noticed at step `step` |
+/// | `UnknownLayer` | expected a layer of a known kind (`known`), found `kind` |
+/// | `Format` | expected `what` to be `expected`, found `found` |
+/// | `Checksum` | expected `file` to have the SHA-256 `expected`, found `found` |
+/// | `Io` | could not `action` `path`: `source` |
+/// | `Download` | could not fetch `url`: `reason` |
+/// | `Custom` | `message` |
+///
+/// The fields are words where people read them and types where programs do: a shape that was found is a `Vec<usize>`,
+/// while the one that was expected may be "\[batch, 784\]", which no list of numbers can say. The enum is
+/// `#[non_exhaustive]`: a `match` needs a last arm.
+///
+/// ```
+/// use plywood::ErrorKind;
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([4]).layer(Dense::units(2)).build()?;
+/// let advice = match model.predict(&ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
+///     ErrorKind::Shape { found, .. } => format!("{} columns too many", found[1] - 4),
+///     other => format!("{other:?}"),
+/// };
+/// assert_eq!(advice, "1 columns too many");
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -122,45 +198,126 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of this kind, with no place and no advice yet.
+    ///
+    /// The constructors below cover the kinds that a layer, a loss or a data set of your own meets. This one makes
+    /// the rest, such as a download by another protocol:
+    ///
+    /// ```
+    /// use plywood::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Download {
+    ///     url: "s3://bucket/images".into(),
+    ///     reason: "no credentials".into(),
+    ///     unreachable: false,
+    /// });
+    /// assert_eq!(error.to_string(), "could not fetch s3://bucket/images: no credentials");
+    /// ```
     pub fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner { kind, place: Vec::new(), help: String::new() }))
     }
 
     /// A shape that does not fit: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
+    ///
+    /// `what` begins with an article, `expected` is written like a shape with names for what is free, and `found` is
+    /// `shape()` of the array, the batch axis included.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::shape("a kernel", "[height, width, 1, channels]", &[3, 3]);
+    /// assert_eq!(error.to_string(), "expected a kernel of shape [height, width, 1, channels], found [3, 3]");
+    /// ```
     pub fn shape(what: impl Into<String>, expected: impl fmt::Display, found: &[usize]) -> Self {
         let (what, expected) = (what.into(), expected.to_string());
         Self::new(ErrorKind::Shape { what, expected, found: found.to_vec() })
     }
 
     /// An argument outside what is allowed: `Error::argument("a rate", "at least 0 and below 1", 1.5)`.
+    ///
+    /// For what a caller chose: a rate, a size, a path. What came out of a file or a data set is
+    /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from a bad
+    /// input.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::argument("a window", "an odd length", 4).help("Take 3 or 5.");
+    /// assert_eq!(error.to_string(), "expected a window of an odd length, found 4. Take 3 or 5.");
+    /// ```
     pub fn argument(name: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (name, expected, found) = (name.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Argument { name, expected, found })
     }
 
     /// Data that cannot be used: `Error::data("label 7", "below 3, the number of classes", 5)`.
+    ///
+    /// The words before `expected` and after it are not filled in, so `expected` brings its own preposition.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::data("the weight of sample 12", "at least 0", -0.5);
+    /// assert_eq!(error.to_string(), "expected the weight of sample 12 at least 0, found -0.5");
+    /// ```
     pub fn data(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (what, expected, found) = (what.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Data { what, expected, found })
     }
 
     /// A file whose content is not what it should be.
+    ///
+    /// Raised for IDX files, model files and saved layers. `found` may be another error's text, as where a decoder
+    /// says at which point the bytes ended.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::format("the header", "4 bytes of magic", "2 bytes").at("load weights.bin");
+    /// assert_eq!(error.to_string(), "load weights.bin: expected the header to be 4 bytes of magic, found 2 bytes");
+    /// ```
     pub fn format(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (what, expected, found) = (what.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Format { what, expected, found })
     }
 
     /// A refusal of the operating system: `Error::io("read", path, error)`.
+    ///
+    /// `action` is a verb that a path may follow. This is the one kind with a
+    /// [`source`](std::error::Error::source), so the system's error code is not lost:
+    ///
+    /// ```
+    /// use plywood::Error;
+    /// use std::error::Error as _;
+    /// use std::io::{self, ErrorKind};
+    ///
+    /// let error = Error::io("open", "weights.bin", io::Error::from(ErrorKind::PermissionDenied));
+    /// let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    /// assert_eq!(source.kind(), ErrorKind::PermissionDenied);
+    /// ```
     pub fn io(action: impl Into<String>, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Io { action: action.into(), path: path.into(), source })
     }
 
     /// An error in the words of a layer, loss, data set or callback of your own.
+    ///
+    /// The way in for an error of another crate, too: `.map_err(Error::custom)` keeps its text. Its type is lost;
+    /// there is no `From<E>` for every error, because `?` would then turn a mistake into a `Custom` without being
+    /// asked.
     pub fn custom(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Custom { message: message.to_string() })
     }
 
     /// Adds what to do about it, as a full sentence.
+    ///
+    /// A second call replaces the first: whoever is nearest to the user knows best what the user can do. The text
+    /// begins with a capital and ends with a full stop, because it is printed behind ". ".
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::custom("no labels").help("Mend the file.").help("Pass `--labels`.");
+    /// assert_eq!(error.to_string(), "no labels. Pass `--labels`.");
+    /// ```
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = help.into();
@@ -168,6 +325,9 @@ impl Error {
     }
 
     /// Adds a place; places added later stand further outside: `inner.at("layer 2 (dense)").at("fit")`.
+    ///
+    /// Costs one `String` for each place, on the failing path only. A container calls it with the layer's number and
+    /// kind, `fit` and `predict` with their own names, `load` with the path.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.0.place.push(place.to_string());
@@ -175,16 +335,27 @@ impl Error {
     }
 
     /// What kind of error it is.
+    ///
+    /// To change an error that passes through, add a place or advice; the kind itself stays what it was.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
     /// The places it passed through, the outermost first; empty where there is nothing to name.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::custom("out of memory").at("layer 3 (mycrate.attention)").at("fit");
+    /// assert_eq!(error.place(), "fit, layer 3 (mycrate.attention)");
+    /// assert_eq!(Error::custom("out of memory").place(), "");
+    /// ```
     pub fn place(&self) -> String {
         self.0.place.iter().rev().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 
+/// `places: kind. help`; the colon and the full stop are there only with what they separate.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, place, help } = &*self.0;
@@ -231,6 +402,7 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {
+    /// The system's error below [`ErrorKind::Io`]; none for the other kinds, whose cause is in their text.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             ErrorKind::Io { source, .. } => Some(source),

@@ -1,4 +1,7 @@
 //! Small operations on predictions.
+//!
+//! They are the step from scores to a decision: the metrics and `predict_classes` use them on probabilities and on
+//! logits alike, since softmax and sigmoid are increasing and do not change which number is the largest.
 
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -12,6 +15,14 @@ use crate::tensor::Tensor;
 ///
 /// assert_eq!(argmax_rows(&arr2(&[[0.1, 0.9], [0.7, 0.3]]).into_dyn()), [1, 0]);
 /// ```
+///
+/// | | shape |
+/// |---|---|
+/// | `predictions` | `[…, columns]` |
+/// | the answer | one position for each row, as many as the axes before the last multiply to |
+///
+/// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has an
+/// empty answer. Costs one comparison a number; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     if columns == 0 {
@@ -31,6 +42,8 @@ pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
 }
 
 /// The position of the largest number, as [`argmax_rows`].
+///
+/// An empty row has position 0; the callers never have one.
 pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
     let mut best = 0;
     for (i, value) in row.iter().enumerate() {

@@ -1,13 +1,38 @@
 //! A layer's numbers: trained, frozen, or kept beside (buffers).
+//!
+//! A [`Param`] joins what belongs together: the numbers, what training may do with them, and the gradient that
+//! backward passes have added up. Layers show their parameters by name
+//! ([`visit_params`](crate::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
+//!
+//! Of the gradient three states are kept apart, because a step should neither allocate nor zero memory:
+//!
+//! ```text
+//!            accumulate / add_gradient              clear_gradient
+//!   None ──────────────────────────────> Filled <─────────────────> Fresh
+//!  (no buffer)                    (numbers count)   accumulate   (buffer kept, numbers are old)
+//! ```
+//!
+//! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with
+//! `beta = 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping
+//! it. Since gradients add up until they are cleared, a batch may be split over several backward passes.
 
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a parameter in training.
+///
+/// | kind | optimiser | gradient | saved | Keras | PyTorch |
+/// |---|---|---|---|---|---|
+/// | `Trainable` | changes it | yes | yes | `trainable=True` | `requires_grad=True` |
+/// | `Frozen` | leaves it | no | yes | `trainable=False` | `requires_grad=False` |
+/// | `Buffer` | leaves it | no | yes | a non-trainable weight | `register_buffer` |
+///
+/// A frozen parameter and a buffer differ in who owns the numbers: `unfreeze` turns the first back into a trainable
+/// one and leaves the second alone. A file stores the kind, so a model saved with frozen layers loads with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ParamKind {
     /// The optimiser changes it.
@@ -19,17 +44,27 @@ pub enum ParamKind {
 }
 
 /// What backward passes have added up for one parameter since the last step.
+///
+/// The second form is for tables of which a batch touches little. A table of 50,000 rows of 300 numbers has a dense
+/// gradient of 60 MB in `f32`; a batch of 32 ids has one of 38 KB by rows. PyTorch has it as `sparse=True` of
+/// `nn.Embedding`, TensorFlow as `IndexedSlices`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Gradient<F = f32> {
     /// A number for each number of the parameter, in its shape.
+    ///
+    /// Row-major, as the parameter is.
     Dense(Tensor<F>),
     /// Only some rows (positions along axis 0), as an embedding has it; an id may come up more than once, and its
     /// rows then add up.
     Rows {
         /// The row that each row of `values` belongs to.
+        ///
+        /// In the order of the calls, not sorted; each below the length of the parameter's axis 0.
         ids: Vec<usize>,
         /// One row after the other.
+        ///
+        /// `ids.len() · columns` of them, where `columns` is the product of the parameter's axes behind axis 0.
         values: Vec<F>,
     },
 }
@@ -50,6 +85,12 @@ pub enum Gradient<F = f32> {
 /// table.add_gradient_rows(&[2], arr2(&[[1.0, 1.0]]).view())?; // costs what it touches
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Memory: as many bytes as the value has, and as many again for the gradient from the first backward pass on; an
+/// optimiser's own state (momentum, Adam's moments) is kept by the optimiser. A clone copies both.
+///
+/// A parameter never changes its shape. [`set_value`](Param::set_value) refuses another one; the layer would have to
+/// be built anew.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Param<F: Scalar = f32> {
@@ -61,6 +102,8 @@ pub struct Param<F: Scalar = f32> {
 }
 
 /// The gradient's buffers outlive the steps; `Fresh` holds one whose numbers are of a step that is over.
+///
+/// `Default` is what serde puts in place of the skipped field, so a loaded parameter has no gradient.
 #[derive(Clone, Debug, Default)]
 enum Stored<F> {
     #[default]
@@ -71,31 +114,78 @@ enum Stored<F> {
 
 impl<F: Scalar> Param<F> {
     /// A trainable parameter with this initial value.
+    ///
+    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Param;
+    ///
+    /// let kernel = Param::new(arr2(&[[1.0f32, 2.0], [3.0, 4.0]]).reversed_axes());
+    /// assert_eq!(kernel.as_slice(), [1.0, 3.0, 2.0, 4.0]);
+    /// assert!(kernel.is_trainable());
+    /// ```
     pub fn new<D: ndarray::Dimension>(value: ndarray::Array<F, D>) -> Self {
         Self { value: standard(value.into_dyn()), kind: ParamKind::Trainable, gradient: Stored::None }
     }
 
     /// A buffer with this initial value.
+    ///
+    /// For what a layer measures rather than learns: a running mean, a count, a codebook that is updated by
+    /// averaging.
+    ///
+    /// ```
+    /// use ndarray::arr1;
+    /// use plywood::{Param, ParamKind};
+    ///
+    /// let mut mean = Param::buffer(arr1(&[0.0f32; 3]));
+    /// mean.as_slice_mut()[0] = 0.5; // the layer itself writes it, in `forward_train`
+    /// mean.add_gradient(&arr1(&[1.0; 3]).into_dyn())?; // and nothing else does
+    /// assert_eq!((mean.kind(), mean.gradient().is_none()), (ParamKind::Buffer, true));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn buffer<D: ndarray::Dimension>(value: ndarray::Array<F, D>) -> Self {
         Self { kind: ParamKind::Buffer, ..Self::new(value) }
     }
 
     /// The numbers.
+    ///
+    /// The shape is the layer's own, without a batch axis.
     pub fn value(&self) -> &Tensor<F> {
         &self.value
     }
 
     /// The numbers as a slice, in row-major order.
+    ///
+    /// No copy; the last axis runs fastest.
     pub fn as_slice(&self) -> &[F] {
         slice(&self.value)
     }
 
     /// The numbers as a mutable slice, in row-major order.
+    ///
+    /// The one way for an optimiser or a layer to change single numbers in place. The gradient is not touched.
     pub fn as_slice_mut(&mut self) -> &mut [F] {
         slice_mut(&mut self.value)
     }
 
     /// Puts other numbers in their place.
+    ///
+    /// For weights that come from elsewhere. The kind and the gradient stay as they are. PyTorch keeps a linear
+    /// layer's weight the other way round, so it has to be transposed first:
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Param;
+    ///
+    /// let mut weight = Param::<f32>::new(ndarray::Array2::zeros((3, 2)));
+    /// let torch = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [units, inputs]
+    /// let text = weight.set_value(torch.clone().into_dyn()).unwrap_err().to_string();
+    /// assert!(text.starts_with("expected a value of shape [3, 2], found [2, 3]."));
+    /// weight.set_value(torch.reversed_axes().into_dyn())?;
+    /// assert_eq!(weight.as_slice(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the shape is another one.
@@ -115,6 +205,8 @@ impl<F: Scalar> Param<F> {
     }
 
     /// How many numbers there are.
+    ///
+    /// The product of the shape; 1 for a parameter without axes.
     pub fn len(&self) -> usize {
         self.value.len()
     }
@@ -130,11 +222,16 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Whether the optimiser changes it, and a backward pass has to compute its gradient.
+    ///
+    /// A layer asks before it computes a gradient that nobody wants. [`accumulate`](Param::accumulate) and
+    /// [`add_gradient`](Param::add_gradient) ask by themselves.
     pub fn is_trainable(&self) -> bool {
         self.kind == ParamKind::Trainable
     }
 
     /// Freezes a trainable parameter; a buffer stays one.
+    ///
+    /// What had been added to its gradient is forgotten and the buffer is freed.
     pub fn freeze(&mut self) {
         if self.kind == ParamKind::Trainable {
             self.kind = ParamKind::Frozen;
@@ -143,6 +240,9 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Makes a frozen parameter trainable again; a buffer stays one.
+    ///
+    /// The gradient begins at none. An optimiser that keeps moments by name goes on with those from before the
+    /// freeze.
     pub fn unfreeze(&mut self) {
         if self.kind == ParamKind::Frozen {
             self.kind = ParamKind::Trainable;
@@ -150,6 +250,9 @@ impl<F: Scalar> Param<F> {
     }
 
     /// What has been added up since the last step; none if nothing was.
+    ///
+    /// None means "no backward pass since the last step", which is not the same as a gradient of zeros: an optimiser
+    /// with momentum moves a parameter whose gradient is 0, and skips one that has none.
     pub fn gradient(&self) -> Option<&Gradient<F>> {
         match &self.gradient {
             Stored::Filled(gradient) => Some(gradient),
@@ -158,6 +261,8 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Forgets the gradient, and keeps its buffer for the next.
+    ///
+    /// [`Optimizer::step`](crate::Optimizer::step) does so at its end. Costs nothing: no number is written.
     pub fn clear_gradient(&mut self) {
         if let Stored::Filled(gradient) = std::mem::take(&mut self.gradient) {
             self.gradient = Stored::Fresh(gradient);
@@ -165,14 +270,34 @@ impl<F: Scalar> Param<F> {
     }
 
     /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.
-    pub fn value_and_gradient(&mut self) -> Option<(&mut Tensor<F>, &mut Gradient<F>)> {
+    ///
+    /// Both borrows at once are what a loop `value -= rate · gradient` needs. The value comes as a view, so its shape
+    /// stays; leave the gradient in the parameter's shape too.
+    ///
+    /// ```
+    /// use ndarray::arr1;
+    /// use plywood::{Gradient, Param};
+    ///
+    /// let mut weight = Param::new(arr1(&[1.0f32, 1.0]));
+    /// assert!(weight.value_and_gradient().is_none());
+    /// weight.add_gradient(&arr1(&[10.0, -10.0]).into_dyn())?;
+    /// if let Some((mut value, Gradient::Dense(gradient))) = weight.value_and_gradient() {
+    ///     value.scaled_add(-0.1, gradient); // one step of gradient descent
+    /// }
+    /// assert_eq!(weight.as_slice(), [0.0, 2.0]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn value_and_gradient(&mut self) -> Option<(ArrayViewMutD<'_, F>, &mut Gradient<F>)> {
         match &mut self.gradient {
-            Stored::Filled(gradient) => Some((&mut self.value, gradient)),
+            Stored::Filled(gradient) => Some((self.value.view_mut(), gradient)),
             _ => None,
         }
     }
 
     /// Adds to the gradient. Does nothing unless the parameter is trainable.
+    ///
+    /// One pass over the numbers: the first call after a step copies, later ones add. On a parameter that has a
+    /// gradient by rows, the rows are written out into a dense one first.
     ///
     /// # Errors
     /// When the shape is not the parameter's.
@@ -201,6 +326,21 @@ impl<F: Scalar> Param<F> {
 
     /// Adds to the gradient of some rows (positions along axis 0): `values` has a row for each of `ids`, with what
     /// lies behind axis 0 as its columns. Does nothing unless the parameter is trainable.
+    ///
+    /// Cost and memory are those of the rows given, unless the gradient is dense already; then the rows are added to
+    /// it. The same id may come twice, in one call or in two:
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::{Gradient, Param};
+    ///
+    /// let mut table = Param::new(ndarray::Array2::<f32>::zeros((1000, 2)));
+    /// table.add_gradient_rows(&[7, 7], arr2(&[[1.0, 0.0], [2.0, 0.5]]).view())?;
+    /// assert!(matches!(table.gradient(), Some(Gradient::Rows { ids, .. }) if ids == &[7, 7]));
+    /// table.add_gradient(&ndarray::Array2::zeros((1000, 2)).into_dyn())?; // from here on it is dense
+    /// assert!(matches!(table.gradient(), Some(Gradient::Dense(g)) if g[[7, 0]] == 3.0 && g[[7, 1]] == 0.5));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there are not as many rows as ids, a row has another length, or an id is out of range.
@@ -256,6 +396,23 @@ impl<F: Scalar> Param<F> {
     ///
     /// This is [`add_gradient`](Param::add_gradient) without an array between: a product of matrices goes straight
     /// into the gradient, as `gradient = beta · gradient + x · y`, and nothing has to be zeroed.
+    ///
+    /// ```
+    /// use plywood::Param;
+    ///
+    /// let mut bias = Param::<f32>::new(ndarray::Array1::zeros(2));
+    /// for batch in [[1.0, 2.0], [10.0, 20.0]] {
+    ///     if let Some((_, sum, beta)) = bias.accumulate() {
+    ///         for (sum, g) in sum.iter_mut().zip(batch) {
+    ///             *sum = if beta == 0.0 { g } else { beta * *sum + g };
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(bias.accumulate().unwrap().1, [11.0, 22.0]);
+    /// ```
+    ///
+    /// The whole slice has to be written on every call, also where `beta` is 0 and the gradient of a number is 0:
+    /// from then on all of it counts. Multiplying old numbers by 0 is not enough, since 0 · NaN is NaN.
     pub fn accumulate(&mut self) -> Option<(&Tensor<F>, &mut [F], F)> {
         if !self.is_trainable() {
             return None;

@@ -1,9 +1,48 @@
 //! Tensors, and the store of spare buffers behind them.
+//!
+//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known when the program runs. There is no
+//! wrapper, so whatever `ndarray` can do with an array, a layer can do with what it is given.
+//!
+//! A training step of a small network is mostly memory traffic, and a fresh `Vec` for every output and every gradient
+//! costs more than its arithmetic: pages have to be mapped, zeroed and given back. So each thread keeps up to 64
+//! buffers that are no longer needed, and [`scratch`] hands them out again:
+//!
+//! ```text
+//! scratch([32, 128]) ──> output of Dense ──> ReLU in place ──> copy kept ──> backward ──> recycle
+//!       ^                                                                                    │
+//!       └────────────────────── the thread's spare buffers <─────────────────────────────────┘
+//! ```
+//!
+//! A buffer fits if it has room for as many numbers and is at most four times too large; of those that fit the
+//! smallest is taken. The store is bounded by the number of buffers, not by their bytes. `f32` and `f64` have a store
+//! each, and a thread's stores end with the thread.
+//!
+//! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
+//! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, IxDyn};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
+///
+/// | what | shape |
+/// |---|---|
+/// | a batch of feature vectors | `[batch, features]` |
+/// | a batch of grey images | `[batch, rows, columns]` |
+/// | a Dense weight | `[inputs, units]` |
+/// | one number per sample | `[batch]` |
+///
+/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is numbers in
+/// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::Param), and that of a batch
+/// is handed from layer to layer.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::Tensor;
+///
+/// let x: Tensor = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn();
+/// assert_eq!((x.shape(), x[[1, 2]]), (&[2, 3][..], 6.0));
+/// ```
 pub type Tensor<F = f32> = ArrayD<F>;
 
 /// A tensor of this shape, out of the thread's spare buffers where one fits. Its content is unspecified: old
@@ -19,6 +58,12 @@ pub type Tensor<F = f32> = ArrayD<F>;
 /// output.fill(0.0);
 /// recycle(output);
 /// ```
+///
+/// Costs a search of at most 64 entries, and a write of the numbers that a recycled buffer was too short by. It is
+/// not a way to get zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it.
+///
+/// # Panics
+/// When the shape has more numbers than the address space can hold.
 pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
     let mut data = F::spare().with(|spare| spare.borrow_mut().take(len));
@@ -30,6 +75,19 @@ pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
 }
 
 /// Hands a tensor's buffer back for [`scratch`] to use again in this thread.
+///
+/// Takes the buffer whatever the tensor's order in memory was. The store holds 64 buffers; one more pushes another
+/// out, which is freed. Where a tensor is dropped instead, nothing breaks: the buffer goes back to the allocator.
+///
+/// ```
+/// use plywood::{Tensor, recycle, scratch};
+///
+/// let tensor = Tensor::<f64>::from_elem(vec![4, 5], 2.5);
+/// let address = tensor.as_ptr();
+/// recycle(tensor);
+/// let again = scratch::<f64>(&[20]);
+/// assert_eq!(again.as_ptr(), address); // the same memory under another shape
+/// ```
 pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     let (data, _) = tensor.into_raw_vec_and_offset();
     F::spare().with(|spare| spare.borrow_mut().put(data));
@@ -39,11 +97,26 @@ pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
 ///
 /// The crate's layers call it on what they are given, so that their loops can run over plain slices; after it,
 /// [`as_slice`](ndarray::ArrayRef::as_slice) always answers.
+///
+/// Free for what is row-major already, as nearly all tensors are; a copy of `len` numbers for a transposed or
+/// reversed one.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::standard;
+///
+/// let transposed = arr2(&[[1.0f32, 2.0], [3.0, 4.0]]).reversed_axes().into_dyn();
+/// assert!(transposed.as_slice().is_none());
+/// assert_eq!(standard(transposed).as_slice(), Some(&[1.0, 3.0, 2.0, 4.0][..]));
+/// ```
 pub fn standard<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     if tensor.is_standard_layout() { tensor } else { tensor.as_standard_layout().into_owned() }
 }
 
 /// A tensor's numbers as a slice. The tensor must have been through [`standard`].
+///
+/// The `expect` marks a mistake in this crate, never one in a user's data: callers made the tensor with [`scratch`]
+/// or put it through [`standard`].
 pub(crate) fn slice<F>(tensor: &Tensor<F>) -> &[F] {
     tensor.as_slice().expect("a tensor in standard layout")
 }
@@ -54,12 +127,16 @@ pub(crate) fn slice_mut<F>(tensor: &mut Tensor<F>) -> &mut [F] {
 }
 
 /// The same numbers under another shape with as many elements; no copy. In standard layout.
+///
+/// Callers have compared the numbers of elements, with an error of their own where they differ.
 pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: &[usize]) -> Tensor<F> {
     debug_assert_eq!(tensor.len(), shape.iter().product::<usize>());
     standard(tensor).into_shape_with_order(IxDyn(shape)).expect("as many elements as before")
 }
 
 /// A copy out of the spare buffers. The tensor must have been through [`standard`].
+///
+/// For caches: the output goes on to the next layer, which may change it in place, and the copy stays for `backward`.
 pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     let mut out = scratch(tensor.shape());
     slice_mut(&mut out).copy_from_slice(slice(tensor));

@@ -1,4 +1,27 @@
 //! Checks for layers, the crate's own and yours: [`check_layer`].
+//!
+//! A wrong derivative does not crash. It trains a little worse, and looks like a bad learning rate. [`LayerCheck`]
+//! finds it by the definition of the derivative, with the loss `L = Σ c_i · y_i` for random `c`:
+//!
+//! ```text
+//! ∂L/∂x_i  ≈  (L(x_i + h) - L(x_i - h)) / 2h
+//! ```
+//!
+//! The error of the central difference has two parts. What the Taylor series leaves over is `h² / 6 · L‴`; what
+//! rounding adds is about `ε · |L| / h`. Their sum is least near `h = ε^⅓`: 6e-6 in `f64` and 5e-3 in `f32`, and the
+//! steps here are of that size.
+//!
+//! | | `f64` | `f32` |
+//! |---|---|---|
+//! | `h` | 1e-6 | 4e-3 |
+//! | allowed, absolute | 1e-5 | 2e-2 |
+//! | allowed, relative | 1e-3 | 2e-2 |
+//!
+//! So `f64` finds a factor that is wrong by more than a thousandth, and `f32` one that is wrong by some percent;
+//! check in `f64` where the layer has it. `torch.autograd.gradcheck` works likewise.
+//!
+//! A random loss is needed: under `L = Σ y_i` the gradient of softmax is 0, and any mistake in it that scales would
+//! pass.
 
 use crate::codec;
 use crate::error::{Error, Result};
@@ -12,14 +35,36 @@ use std::fmt;
 
 /// Checks a layer on random inputs of this shape (without the batch axis): see [`LayerCheck`] for what is checked.
 ///
-/// In `f64` gradients must agree with finite differences to 1e-5 + 0.1 %; `f32` allows for its rounding.
+/// In `f64` gradients are compared with finite differences to about three digits, in `f32` to about two.
 ///
 /// ```
 /// use plywood::prelude::*;
 ///
 /// let report = check_layer::<f64>(Dense::units(3), &[4])?;
-/// println!("{report}");
+/// assert!(report.to_string().contains("the gradient at the input agrees with finite differences"));
 /// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// It takes a batch of five, and two forward passes for each number that is checked: at most 64 of the input and 64
+/// of each parameter.
+///
+/// A derivative that is wrong by a factor of 2 is told apart from one that is right:
+///
+/// ```
+/// use plywood::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Cube;
+///
+/// impl Elementwise for Cube {
+///     const KIND: &'static str = "mycrate.cube";
+///     fn value<F: Scalar>(&self, x: F) -> F { x * x * x }
+///     fn derivative<F: Scalar>(&self, x: F, _: F) -> F { F::of(6.0) * x * x } // 3x² is right
+/// }
+///
+/// let error = check_layer::<f64>(Cube, &[2]).unwrap_err().to_string();
+/// assert!(error.starts_with("check of layer \"mycrate.cube\" in f64: expected the gradient at number"));
 /// ```
 ///
 /// # Errors
@@ -29,12 +74,20 @@ pub fn check_layer<F: Scalar>(spec: impl LayerSpec<F>, input: &[usize]) -> Resul
 }
 
 /// What cannot hold for a layer by its nature, so that it is not checked. Reports say so.
+///
+/// An exemption is a statement about the layer and not a switch for a check that fails: what is declared is printed
+/// in the report, for whoever reads it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exemption {
     /// Training does something else than inference: dropout, batch normalisation.
+    ///
+    /// Gradients are still checked, in training: each pass is made by a clone of the layer, so that all see one
+    /// state.
     TrainingDiffers,
     /// The input has no gradient: ids of an embedding.
+    ///
+    /// The gradients of its parameters are still checked.
     InputGradient,
 }
 
@@ -58,6 +111,13 @@ pub enum Exemption {
 /// assert!(report.to_string().contains("not checked"));
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Before anything is computed, parameters are moved by up to 0.2 from where they began, and one training pass is
+/// made, so that a bias of 0, a scale of 1 and fresh running statistics do not hide a mistake. The random numbers are
+/// the same in every run.
+///
+/// It cannot see a mistake that shows only at other inputs (a branch for large numbers), at other shapes, or in
+/// speed. Run it for two shapes and both element types.
 #[derive(Clone, Debug)]
 pub struct LayerCheck<F: Scalar> {
     shape: Vec<usize>,
@@ -66,12 +126,18 @@ pub struct LayerCheck<F: Scalar> {
 }
 
 /// The samples of a checked batch, unless inputs are given.
+///
+/// Odd and above 1, so that rows and columns are not mistaken for each other by chance.
 const BATCH: usize = 5;
 
 /// How many numbers of an array are compared with finite differences, at most.
+///
+/// Each costs two forward passes; a Dense layer of 784 by 128 would need 200,000 of them.
 const MOST_DIFFERENCES: usize = 64;
 
 /// What finite differences can be held to.
+///
+/// `|found - difference| <= absolute + relative · |difference|`.
 struct Tolerance {
     step: f64,
     absolute: f64,
@@ -81,11 +147,37 @@ struct Tolerance {
 impl<F: Scalar> LayerCheck<F> {
     /// For inputs of this shape, without the batch axis: random numbers between 0.1 and 1 in magnitude, away from
     /// the kinks that many activations have at 0.
+    ///
+    /// A kink within `h` of an input would make the difference wrong; at 0 the check could not tell ReLU's
+    /// derivative.
     pub fn new(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new() }
     }
 
     /// With these inputs, `[batch, …]`, instead of random ones: ids for an embedding.
+    ///
+    /// The shape given to [`new`](LayerCheck::new) still is what the layer is built for. For layers that are not
+    /// defined everywhere, too:
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    /// use plywood::testing::LayerCheck;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Clone, Debug, Serialize, Deserialize)]
+    /// struct SquareRoot;
+    ///
+    /// impl Elementwise for SquareRoot {
+    ///     const KIND: &'static str = "mycrate.square_root";
+    ///     fn value<F: Scalar>(&self, x: F) -> F { x.sqrt() }
+    ///     fn derivative<F: Scalar>(&self, _: F, y: F) -> F { F::of(0.5) / y }
+    /// }
+    ///
+    /// let positive = arr2(&[[0.5, 1.0], [2.0, 4.0]]).into_dyn();
+    /// LayerCheck::<f64>::new(&[2]).inputs(positive).run(SquareRoot)?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn inputs(mut self, inputs: Tensor<F>) -> Self {
         self.inputs = Some(inputs);
@@ -93,6 +185,8 @@ impl<F: Scalar> LayerCheck<F> {
     }
 
     /// Declares what cannot hold for this layer.
+    ///
+    /// May be called twice, for both.
     #[must_use]
     pub fn exempt(mut self, exemption: Exemption) -> Self {
         self.exemptions.push(exemption);
@@ -105,6 +199,8 @@ impl<F: Scalar> LayerCheck<F> {
 
     /// Builds the layer and runs the checks.
     ///
+    /// The first failure ends it: later checks build on what earlier ones found.
+    ///
     /// # Errors
     /// When one fails, or the layer itself returns an error.
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
@@ -112,6 +208,7 @@ impl<F: Scalar> LayerCheck<F> {
         self.run_checks(spec).map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
     }
 
+    /// The order is that of what depends on what: names, shapes, values, gradients, saving.
     fn run_checks<S: LayerSpec<F>>(&self, spec: S) -> Result<CheckReport> {
         let random = Random::seed(7);
         let mut layer = spec.build(&self.shape, &random.child("layer"))?;
@@ -183,6 +280,8 @@ impl<F: Scalar> LayerCheck<F> {
         Ok(report)
     }
 
+    /// `dx` and the parameters' gradients come from one backward pass of `layer` itself; what they are compared with
+    /// comes from clones, so that a layer's state (a mask's step) is the same in each.
     fn gradients<L: Layer<F>>(
         &self,
         layer: &mut L,
@@ -275,6 +374,8 @@ impl<F: Scalar> LayerCheck<F> {
 }
 
 /// Numbers between 0.1 and 1 in magnitude, of both signs.
+///
+/// Not below 0.1, so that a step of the differences cannot cross 0.
 fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut Draws) -> Tensor<F> {
     Tensor::from_shape_simple_fn(shape, || {
         let v = draws.uniform(0.1, 1.0);
@@ -292,6 +393,7 @@ fn chosen(len: usize, draws: &mut Draws) -> Vec<usize> {
     all
 }
 
+/// By name, as there are two element types and the trait is sealed.
 fn tolerance<F: Scalar>() -> Tolerance {
     if F::NAME == "f64" {
         Tolerance { step: 1e-6, absolute: 1e-5, relative: 1e-3 }
@@ -301,12 +403,15 @@ fn tolerance<F: Scalar>() -> Tolerance {
 }
 
 /// The central difference `(f(v + h) - f(v - h)) / 2h`, with the h that the type really steps by.
+///
+/// `v + h` is rounded; dividing by the distance of the two points that were really used takes that error out.
 fn central<F: Scalar>(v: F, mut f: impl FnMut(F) -> Result<f64>) -> Result<f64> {
     let h = F::of(tolerance::<F>().step);
     let (up, down) = (v + h, v - h);
     Ok((f(up)? - f(down)?) / (up.as_f64() - down.as_f64()))
 }
 
+/// A NaN on either side fails: it compares false.
 fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
     let Tolerance { absolute, relative, .. } = tolerance::<F>();
     if (found - expected).abs() <= absolute + relative * expected.abs() {
@@ -318,6 +423,9 @@ fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
 }
 
 /// Equal up to rounding.
+///
+/// Within `64 · ε · (1 + |expected|)`, and NaN equal to NaN. Not to the bit: a layer may add in another order in
+/// training.
 fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
     if found.shape() != expected.shape() {
         return Err(Error::shape(what, format!("{:?}", expected.shape()), found.shape())
@@ -334,6 +442,7 @@ fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Resul
     Ok(())
 }
 
+/// An optimiser's state and a saved freeze go by these names.
 fn names<F: Scalar, L: Layer<F>>(layer: &mut L) -> Result<()> {
     let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
     layer.visit_params(&mut |name, param| shared.push((name.to_owned(), param.len())));
@@ -364,6 +473,7 @@ fn gradients_of<F: Scalar, L: Layer<F>>(layer: &L) -> Vec<(String, Vec<f64>)> {
     all
 }
 
+/// So that a gradient by rows can be compared number by number.
 fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
     let mut out = vec![0.0; param.len()];
     match param.gradient() {
@@ -381,6 +491,7 @@ fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
     out
 }
 
+/// Through `visit_params`, because a layer's fields are its own.
 fn value_of<F: Scalar, L: Layer<F>>(layer: &L, name: &str, i: usize) -> F {
     let mut value = F::nan();
     layer.visit_params(&mut |other, param| {
@@ -392,6 +503,15 @@ fn value_of<F: Scalar, L: Layer<F>>(layer: &L, name: &str, i: usize) -> F {
 }
 
 /// What was checked, and what was not; it prints as a list.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let report = check_layer::<f64>(Tanh, &[3])?.to_string();
+/// assert!(report.starts_with("layer \"tanh\"\n  ok           parameters have one name each, in one order"));
+/// assert!(!report.contains("not checked"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
     kind: &'static str,
@@ -399,10 +519,12 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// In the past: what holds.
     fn passed(&mut self, what: &str) {
         self.lines.push(format!("ok           {what}"));
     }
 
+    /// With the exemption that was declared.
     fn skipped(&mut self, what: &str, why: Exemption) {
         self.lines.push(format!("not checked  {what} (declared: {why:?})"));
     }

@@ -1,4 +1,23 @@
 //! What a layer is.
+//!
+//! Three traits, from the one that most layers need to the one that few do:
+//!
+//! | trait | for | written by hand |
+//! |---|---|---|
+//! | [`Elementwise`](elementwise::Elementwise) | a function of one number | the function and its derivative |
+//! | [`Layer`] | everything else | five methods, two more with parameters |
+//! | [`LayerSpec`] | a layer whose parameters depend on its input's shape | `build` |
+//!
+//! The contract between a layer and what trains it is reverse-mode differentiation by hand (Rumelhart, Hinton and
+//! Williams, "Learning representations by back-propagating errors", 1986). For a layer `y = f(x, w)` and a loss `L`:
+//!
+//! ```text
+//! forward_train:  x                 ->  y, cache
+//! backward:       cache, ∂L/∂y      ->  ∂L/∂x = (∂y/∂x)ᵀ ∂L/∂y,   and  ∂L/∂w = (∂y/∂w)ᵀ ∂L/∂y  added to w's gradient
+//! ```
+//!
+//! There is no tape: what would be recorded on it is the cache, of a type that the layer chooses. The loss is already
+//! averaged over the batch, so no layer divides by the batch's size.
 
 pub(crate) mod elementwise;
 pub(crate) mod erased;
@@ -63,9 +82,14 @@ pub trait Layer<F: Scalar = f32>:
     Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
 {
     /// The stable name in saved files: "dense"; of your own layers "mycrate.swish".
+    ///
+    /// Two layers of one `KIND` cannot be in one registry; the built-in ones have no dot in theirs.
     const KIND: &'static str;
 
     /// What `backward` needs to know of `forward_train`.
+    ///
+    /// `()` where the derivative depends on nothing but the gradient. `Send + Sync` let a training step move to
+    /// another thread between its halves.
     type Cache: Send + Sync + 'static;
 
     /// The shape of one output for the shape of one input, both without the batch axis.
@@ -77,17 +101,28 @@ pub trait Layer<F: Scalar = f32>:
 
     /// Inference: the outputs of a batch. Each row must depend on its own input alone.
     ///
+    /// The input belongs to the layer and may be changed in place and handed back. The same bits have to come out for
+    /// the same row in any batch: prediction in pieces and on several threads rests on it, and
+    /// [`LayerCheck`](crate::testing::LayerCheck) checks it.
+    ///
     /// # Errors
     /// When the input has the wrong shape or holds what the layer cannot take.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
 
     /// Training: the outputs of a batch, and what `backward` will need.
     ///
+    /// It may change the layer: running means, a count of steps. It is called once for each `backward`; a call whose
+    /// cache is dropped is allowed and costs only its time.
+    ///
     /// # Errors
     /// As [`forward`](Layer::forward).
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)>;
 
     /// The gradient of the loss at the input, from that at the output; adds the parameters' gradients to them.
+    ///
+    /// Add to the gradients of parameters by [`Param::add_gradient`] or [`Param::accumulate`], never set them: a
+    /// parameter may be reached twice before the optimiser steps. Do not change the values; that is the optimiser's
+    /// part.
     ///
     /// # Errors
     /// When the gradient does not have the output's shape.
@@ -103,12 +138,17 @@ pub trait Layer<F: Scalar = f32>:
     }
 
     /// "I compute exactly this function, and nothing else": see [`Link`]. Few layers override it.
+    ///
+    /// A layer that overrides it may be left out of training: its `forward_train` is then not called while a loss
+    /// that absorbs the link is trained with.
     fn link(&self) -> Link {
         Link::Identity
     }
 
     /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
     /// a container puts the part's name in front ("0.weight").
+    ///
+    /// No name twice, and the same order on every call: the optimiser finds its state by it.
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         let _ = visit;
     }
@@ -141,6 +181,9 @@ pub trait Layer<F: Scalar = f32>:
 /// assert_eq!(model.output_shape(), [4]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// A spec is used up by `build`. Keras' layers are both things at once and build their weights at the first call;
+/// PyTorch's want the input's size written out (`nn.Linear(784, 128)`) or come as `LazyLinear`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a layer nor a layer's spec, for models of `{F}`",
     note = "implement `plywood::Layer<{F}>` or `plywood::LayerSpec<{F}>` for it"
@@ -150,6 +193,8 @@ pub trait LayerSpec<F: Scalar = f32> {
     type Layer: Layer<F>;
 
     /// Makes the layer for inputs of this shape (without the batch axis), with initial values drawn at this place.
+    ///
+    /// Draw a parameter at `random.child("its name")`, so that adding one leaves the others' initial values alone.
     ///
     /// # Errors
     /// When the layer cannot take such an input, or a hyper-parameter is out of range.
@@ -170,6 +215,15 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
 /// while each of the two alone loses precision. So a model whose last layer says that it is exactly this function
 /// can leave it out, and a loss that absorbs the function starts from the logits. Nobody has to ask for it, and
 /// `predict` still gives probabilities.
+///
+/// | link | predictions | absorbed by | gradient at the logits |
+/// |---|---|---|---|
+/// | `Identity` | the logits | | as the loss has it |
+/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `(p - t) / batch`, unweighted |
+///
+/// The name is that of generalised linear models (Nelder and Wedderburn, 1972), where it stands for the inverse of
+/// this function. Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model;
+/// both have to be remembered again for prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Link {
@@ -177,13 +231,31 @@ pub enum Link {
     #[default]
     Identity,
     /// Softmax over the last axis.
+    ///
+    /// One distribution for each row of `[…, classes]`.
     Softmax,
     /// The logistic function of each number.
+    ///
+    /// One independent probability for each number.
     Sigmoid,
 }
 
 impl Link {
     /// The predictions of these logits.
+    ///
+    /// Any shape; `Softmax` works along the last axis. In place, after a copy where the input is not row-major.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Link;
+    ///
+    /// let logits = arr2(&[[0.0f64, 3.0f64.ln()]]).into_dyn();
+    /// assert_eq!(Link::Identity.apply(logits.clone()), logits);
+    /// let p = Link::Softmax.apply(logits.clone());
+    /// assert!((p[[0, 1]] - 0.75).abs() < 1e-12);
+    /// let p = Link::Sigmoid.apply(logits);
+    /// assert!((p[[0, 0]] - 0.5).abs() < 1e-12 && (p[[0, 1]] - 0.75).abs() < 1e-12); // the same for two classes
+    /// ```
     pub fn apply<F: Scalar>(self, logits: Tensor<F>) -> Tensor<F> {
         let mut out = standard(logits);
         let columns = out.shape().last().copied().unwrap_or(1);
@@ -198,6 +270,20 @@ impl Link {
 
 /// Checks that a batch has the shape that a layer was built for, `sample` without the batch axis.
 ///
+/// For the first line of a `forward`. The advice tells the two usual mistakes apart:
+///
+/// ```
+/// use plywood::{Tensor, check_batch};
+///
+/// assert!(check_batch(&Tensor::<f32>::zeros(vec![32, 28, 28]), &[28, 28]).is_ok());
+/// let one = Tensor::<f32>::zeros(vec![28, 28]);
+/// assert_eq!(
+///     check_batch(&one, &[28, 28]).unwrap_err().to_string(),
+///     "expected an input of shape [batch, 28, 28], found [28, 28]. \
+///      Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
+/// );
+/// ```
+///
 /// # Errors
 /// When it does not, with the shapes in words and what to do.
 pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()> {
@@ -209,6 +295,8 @@ pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()>
 }
 
 /// The error of a batch that has another shape.
+///
+/// Apart from [`check_batch`] because `predict` has a view and no tensor.
 pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
     let help = if found == sample {
         "Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
@@ -219,6 +307,20 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
 }
 
 /// Checks that a gradient has the shape of the output it belongs to.
+///
+/// `output` includes the batch axis: it is the shape of what `forward_train` returned. For the first line of a
+/// `backward`; `ndarray`'s arithmetic would broadcast a gradient of another shape, or panic.
+///
+/// ```
+/// use plywood::{Tensor, check_gradient};
+///
+/// let grad = Tensor::<f32>::zeros(vec![32, 1]);
+/// assert_eq!(
+///     check_gradient(&grad, &[32, 10]).unwrap_err().to_string(),
+///     "expected a gradient of shape [32, 10], found [32, 1]. \
+///      The gradient at a layer's output has the output's shape."
+/// );
+/// ```
 ///
 /// # Errors
 /// When it does not.

@@ -1,4 +1,24 @@
 //! Which kinds of layers a saved file may hold.
+//!
+//! A file names its layers by [`Layer::KIND`]; a registry maps that name to a function that decodes the bytes.
+//! Pickle, which `torch.save` writes, can call whatever a file names; here a file can name only what the program has
+//! put into the map, and an unknown name is an error that lists the known ones.
+//!
+//! Layers inside a container are decoded by serde, and `Deserialize` has no argument by which a registry could be
+//! handed down. So the registry is put on a stack of this thread for the duration of one decoding call:
+//!
+//! ```text
+//! from_bytes(registry) ─> decoding: push ─> Sequential::deserialize ─> decode_layer: top of the stack
+//!                                               └─> a block inside ─> decode_layer: the same
+//!                         pop, on return, error or panic
+//! ```
+//!
+//! The stack is bounded by the call that pushed it, and holds a registry of one element type: an `f64` model decoded
+//! inside an `f32` one's bytes finds none of its type and uses its fallback.
+//!
+//! Errors have the same way to go. serde keeps an error's text and drops its type, so the first typed error is put
+//! beside the registry and comes out of `decoding` in place of serde's: a program can still match on
+//! [`ErrorKind::UnknownLayer`].
 
 use super::Layer;
 use super::erased::ErasedLayer;
@@ -9,6 +29,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+/// A function pointer and not a closure: it captures nothing, is `Copy`, and the registry stays `Send + Sync`.
 type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 
 /// The kinds of layers that a model may be loaded with: an explicit value, never a global.
@@ -30,6 +51,9 @@ type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// let model = Sequential::load_with("model.plywood", &Registry::builtin().with::<Swish>())?;
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// A registry is for one element type, and `Clone` copies a map of names and function pointers. `Debug` prints the
+/// names.
 #[derive(Clone)]
 pub struct Registry<F: Scalar = f32> {
     decoders: BTreeMap<&'static str, Decoder<F>>,
@@ -37,11 +61,28 @@ pub struct Registry<F: Scalar = f32> {
 
 impl<F: Scalar> Registry<F> {
     /// A registry that knows no layer.
+    ///
+    /// For a program that reads files from strangers and wants to be sure which layers can be in them:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let bytes = Sequential::builder([2]).layer(Dense::units(1)).layer(Tanh).build()?.to_bytes()?;
+    /// let dense_only = Registry::<f32>::empty().with::<Dense>();
+    /// assert_eq!(
+    ///     Sequential::from_bytes(&bytes, &dense_only).unwrap_err().to_string(),
+    ///     "expected a layer of a known kind (dense), found \"tanh\". Load with `load_with` and a registry \
+    ///      that has it: `Registry::builtin().with::<YourLayer>()`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn empty() -> Self {
         Self { decoders: BTreeMap::new() }
     }
 
     /// Adds a kind of layer; in place of one that has the same `KIND`.
+    ///
+    /// The later one wins, so a layer of your own may take the place of a built-in one when old files are read.
     #[must_use]
     pub fn with<L: Layer<F>>(mut self) -> Self {
         self.decoders.insert(L::KIND, |bytes| {
@@ -52,6 +93,13 @@ impl<F: Scalar> Registry<F> {
     }
 
     /// The kinds it knows, in alphabetical order.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let registry = Registry::<f32>::empty().with::<Softmax>().with::<Flatten>();
+    /// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["flatten", "softmax"]);
+    /// ```
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.decoders.keys().copied()
     }
@@ -102,6 +150,8 @@ impl<F: Scalar> Registry<F> {
         })
     }
 
+    /// A function pointer is copied out, so that the stack is not borrowed while the layer is decoded: a container
+    /// inside will look at it again.
     fn find(&self, kind: &str) -> Result<Decoder<F>> {
         self.decoders.get(kind).copied().ok_or_else(|| {
             let known = self.kinds().map(str::to_owned).collect();
@@ -121,6 +171,7 @@ impl<F: Scalar> std::fmt::Debug for Registry<F> {
 struct Scope {
     /// A [`Registry`] of the element type that is decoded.
     registry: Box<dyn Any>,
+    /// The first one is kept: the later ones are the same failure on its way out through the containers.
     error: Option<Error>,
 }
 

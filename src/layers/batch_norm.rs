@@ -1,4 +1,31 @@
 //! Batch normalisation over features.
+//!
+//! # The derivative
+//!
+//! For one feature of a batch of `m` samples let `μ = Σ x_i / m`, `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`,
+//! `x̂_i = (x_i - μ) · f` and `y_i = w · x̂_i + b`, and let `g_i = ∂L/∂y_i`. Weight and bias are plain sums:
+//!
+//! ```text
+//! ∂L/∂w = Σ g_i · x̂_i            ∂L/∂b = Σ g_i
+//! ```
+//!
+//! The input acts on the loss in three ways: directly, through the mean and through the variance. From
+//! `∂μ/∂x_i = 1/m`, `∂v/∂x_i = 2 (x_i - μ) / m` and `∂f/∂v = -f³/2`:
+//!
+//! ```text
+//! ∂x̂_j/∂x_i = f · ([i = j] - 1/m) - (x_j - μ) · f³ · (x_i - μ) / m
+//!           = f · ([i = j] - 1/m - x̂_i · x̂_j / m)
+//!
+//! ∂L/∂x_i   = Σ_j w · g_j · ∂x̂_j/∂x_i
+//!           = w · f · (g_i - Σ_j g_j / m - x̂_i · Σ_j g_j · x̂_j / m)
+//!           = w · f · (g_i - (∂L/∂b + x̂_i · ∂L/∂w) / m)
+//! ```
+//!
+//! The last line is what `backward` computes: the two sums are the gradients of weight and bias, which are there
+//! already, so the pass needs `x̂` and `f` and not the input. In words, the gradient loses its mean and its component
+//! along `x̂`: moving all samples together, or scaling them, does not change what comes out (up to ε).
+//!
+//! Where the running statistics were used, they do not depend on the batch, and what is left is `w · f · g_i`.
 
 use crate::error::{Error, Result};
 use crate::layer::{Layer, LayerSpec, check_batch, check_gradient};
@@ -27,20 +54,54 @@ use serde::{Deserialize, Serialize};
 /// let model = Sequential::builder([8])
 ///     .layer(Dense::units(16).without_bias()).layer(BatchNorm::new()).layer(ReLU)
 ///     .build()?;
+/// assert_eq!(model.output_shape(), [16]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | Plywood | PyTorch `BatchNorm1d` | Keras 3 `BatchNormalization` |
+/// |---|---|---|---|
+/// | ε | 1e-5 | 1e-5 | 1e-3 |
+/// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
+/// | running variance | unbiased | unbiased | biased |
+/// | training on one sample | running statistics | an error | variance 0 |
+/// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
+/// | with weight and bias frozen | statistics still run | statistics still run | inference mode |
+///
+/// An image has to be flattened first, and then has statistics for each pixel; there is no form by channels.
+///
+/// Memory in training: `x̂`, as large as the input and in its buffer, and a copy for the output. The variance is
+/// computed in two passes, so large means do not cancel it.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut layer: BatchNorm<f64> = BatchNorm::new().momentum(1.0).build(&[1], &Random::seed(0))?;
+/// let x = arr2(&[[2.0], [4.0], [6.0]]).into_dyn();
+/// let (y, _) = layer.forward_train(x.clone())?; // by the biased variance, 8/3
+/// assert!((y[[2, 0]] - 2.0 / (8.0 / 3.0 + 1e-5f64).sqrt()).abs() < 1e-12);
+/// let y = layer.forward(x)?; // by the running one, which is unbiased: 4
+/// assert!((y[[2, 0]] - 2.0 / (4.0 + 1e-5f64).sqrt()).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct BatchNorm<F: Scalar = f32> {
+    /// γ in the paper; begins at 1.
     weight: Param<F>,
+    /// β in the paper; begins at 0.
     bias: Param<F>,
+    /// A buffer; begins at 0.
     running_mean: Param<F>,
+    /// A buffer; begins at 1, so an untrained layer hands its input on, up to ε.
     running_var: Param<F>,
     epsilon: f64,
     momentum: f64,
 }
 
 /// What the backward pass of [`BatchNorm`] needs.
+///
+/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct BatchNormCache<F> {
     /// `(x - mean) / √(variance + ε)`.
@@ -48,11 +109,24 @@ pub struct BatchNormCache<F> {
     /// `1 / √(variance + ε)`, `[features]`.
     factor: Tensor<F>,
     /// Whether mean and variance depended on the batch.
+    ///
+    /// Not so for a batch of one: then the two last terms of the derivative are absent.
     batch: bool,
 }
 
 impl BatchNorm<f32> {
     /// With PyTorch's ε and momentum.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let layer: BatchNorm = BatchNorm::new().build(&[8], &Random::seed(0))?;
+    /// let mut names = Vec::new();
+    /// layer.visit_params(&mut |name, param| names.push((name.to_owned(), param.is_trainable())));
+    /// assert_eq!(names[0], ("weight".into(), true));
+    /// assert_eq!(names[3], ("running_var".into(), false));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[expect(clippy::new_ret_no_self, reason = "the number of features is known when the model is built")]
     pub fn new() -> BatchNormSpec {
         BatchNormSpec { epsilon: 1e-5, momentum: 0.1 }
@@ -60,11 +134,15 @@ impl BatchNorm<f32> {
 }
 
 impl<F: Scalar> BatchNorm<F> {
+    /// All four arrays have this length; `output_shape` checks it for layers that come out of a file.
     fn features(&self) -> usize {
         self.weight.len()
     }
 
     /// The numbers by which inference is `x · factor + offset`.
+    ///
+    /// `factor = w / √(var + ε)` and `offset = b - mean · factor`: two numbers a feature, worked out anew in each
+    /// call because the layer is shared and may have been trained since.
     fn inference(&self) -> (Tensor<F>, Tensor<F>) {
         let n = self.features();
         let (mut factor, mut offset) = (scratch(&[n]), scratch(&[n]));
@@ -83,9 +161,10 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
     type Cache = BatchNormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        check_settings(self.epsilon, self.momentum)?;
         let n = self.features();
         let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
-        if input != [n] || sizes.iter().any(|param| param.shape() != [n]) {
+        if n == 0 || input != [n] || sizes.iter().any(|param| param.shape() != [n]) {
             return Err(Error::shape("an input", format!("[{n}]"), input).help(
                 "Batch normalisation takes `[batch, features]` and was built for that many features.",
             ));
@@ -93,6 +172,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok(input.to_vec())
     }
 
+    /// In place: one multiplication and one addition a number. A row's output depends on that row alone.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         check_batch(&input, &[self.features()])?;
         let (factor, offset) = self.inference();
@@ -103,6 +183,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok(output)
     }
 
+    /// Five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
         let n = self.features();
         check_batch(&input, &[n])?;
@@ -136,6 +217,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok((output, BatchNormCache { normal: x, factor, batch: rows > 1 }))
     }
 
+    /// A parameter that is frozen ignores its gradient; the sums are needed for `dx` all the same.
     fn backward(&mut self, cache: BatchNormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let BatchNormCache { mut normal, mut factor, batch } = cache;
         check_gradient(&grad, normal.shape())?;
@@ -193,6 +275,18 @@ pub struct BatchNormSpec {
 
 impl BatchNormSpec {
     /// What is added to the variance, above 0.
+    ///
+    /// It bounds the factor: a feature that is constant in the batch has `x̂ = 0` and not 0/0.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let keras = BatchNorm::new().epsilon(1e-3).momentum(0.01);
+    /// assert!(Sequential::builder([4]).layer(keras).build().is_ok());
+    /// let error = Sequential::builder([4]).layer(BatchNorm::new().epsilon(0.0)).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("layer 0 (batch_norm): expected epsilon of above 0, found 0."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
@@ -200,6 +294,9 @@ impl BatchNormSpec {
     }
 
     /// The share of the new batch in the running statistics, from 0 to 1. (Keras' `momentum` is 1 minus this.)
+    ///
+    /// After `n` batches the running mean has forgotten all but `(1 - momentum)^n` of its initial value: at 0.1 that
+    /// is 3 % after 33 batches. With 0 the statistics never move.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
@@ -210,20 +307,18 @@ impl BatchNormSpec {
 impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
     type Layer = BatchNorm<F>;
 
+    /// One axis only. Nothing is drawn at random.
     fn build(self, input: &[usize], _: &Random) -> Result<BatchNorm<F>> {
         let Self { epsilon, momentum } = self;
         let &[n] = input else {
             return Err(Error::shape("an input", "[features]", input)
                 .help("Batch normalisation takes `[batch, features]`; put Flatten before."));
         };
-        if !(epsilon > 0.0 && epsilon.is_finite()) {
+        check_settings(epsilon, momentum)?;
+        if n == 0 {
             return Err(
-                Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3.")
+                Error::shape("an input", "[at least 1 feature]", input).help("Give each sample a feature.")
             );
-        }
-        if !(0.0..=1.0).contains(&momentum) {
-            return Err(Error::argument("momentum", "0 to 1", momentum)
-                .help("It is the share of the new batch; Keras counts the other way round."));
         }
         Ok(BatchNorm {
             weight: Param::new(Array1::ones(n)),
@@ -234,6 +329,18 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
             momentum,
         })
     }
+}
+
+/// Settings come from a user or from a file; both are checked.
+fn check_settings(epsilon: f64, momentum: f64) -> Result<()> {
+    if !(epsilon > 0.0 && epsilon.is_finite()) {
+        return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
+    }
+    if !(0.0..=1.0).contains(&momentum) {
+        return Err(Error::argument("momentum", "0 to 1", momentum)
+            .help("It is the share of the new batch; Keras counts the other way round."));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

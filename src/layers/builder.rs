@@ -1,4 +1,15 @@
 //! Building models: layers' specs, then shapes, then layers.
+//!
+//! A layer's parameters depend on its input's shape, which is the output's shape of the layer before. The builder
+//! keeps the specs as closures until the input's shape is known, and then walks through them once:
+//!
+//! ```text
+//! shape = input
+//! for i, spec:  layer = spec.build(shape, random.child(i));  shape = layer.output_shape(shape)
+//! ```
+//!
+//! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units
+//! of one layer leaves the numbers of the others alone, while putting a layer between changes those behind it.
 
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
@@ -7,6 +18,7 @@ use crate::layer::{Layer, LayerSpec};
 use crate::random::Random;
 use crate::scalar::Scalar;
 
+/// A closure hides the spec's type. It is `Send`, so a builder may be made in one thread and built in another.
 type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<F>>> + Send>;
 
 /// A model that is being put together: see [`Sequential::builder`].
@@ -14,10 +26,27 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 /// Nothing is checked and nothing is drawn before [`build`](SequentialBuilder::build), which goes through the
 /// specs in order, tells each the shape of its input, and names the layer that does not fit. The builder is itself
 /// a spec, so a [`Sequential::block`] may stand wherever a layer does.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let error = Sequential::builder([28, 28])
+///     .layer(Dense::units(128)) // along the last axis: [28, 128]
+///     .layer(BatchNorm::new())
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "layer 1 (batch_norm): expected an input of shape [features], found [28, 128]. \
+///      Batch normalisation takes `[batch, features]`; put Flatten before."
+/// );
+/// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SequentialBuilder<F: Scalar = f32> {
+    /// None for a block.
     input: Option<Vec<usize>>,
     seed: Option<u64>,
+    /// With the kind, so that an error can name a layer that could not be built.
     specs: Vec<(&'static str, Build<F>)>,
 }
 
@@ -27,13 +56,40 @@ impl<F: Scalar> SequentialBuilder<F> {
     }
 
     /// Sets the seed of everything random in the model: initial values, and what layers draw in training. Without
-    /// it a model's seed is 0, and a block draws at its place in the model around it.
+    /// it a model's seed is 0.
+    ///
+    /// The last call counts. A block without a seed draws at its place in the model, from the model's seed, so two
+    /// equal blocks begin differently; with a seed of its own it begins the same wherever it stands.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = |seed| Sequential::builder([4]).seed(seed).layer(Dense::units(3)).build();
+    /// let weight = |model: Sequential| model.predict(&ndarray::Array2::eye(4)); // the bias is 0
+    /// assert_eq!(weight(model(1)?)?, weight(model(1)?)?);
+    /// assert_ne!(weight(model(1)?)?, weight(model(2)?)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
     /// Adds a layer, or a layer's spec.
+    ///
+    /// `'static` and `Send` because the spec is kept until [`build`](SequentialBuilder::build). In a loop the builder
+    /// is handed on:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut builder = Sequential::builder([64]);
+    /// for units in [32, 16, 8] {
+    ///     builder = builder.layer(Dense::units(units)).layer(ReLU);
+    /// }
+    /// assert_eq!(builder.build()?.output_shape(), [8]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn layer<S: LayerSpec<F> + Send + 'static>(mut self, spec: S) -> Self {
         let build: Build<F> = Box::new(move |input, random| Ok(Box::new(spec.build(input, random)?)));
         self.specs.push((<S::Layer as Layer<F>>::KIND, build));
@@ -41,6 +97,8 @@ impl<F: Scalar> SequentialBuilder<F> {
     }
 
     /// Builds the model.
+    ///
+    /// Allocates and draws the parameters. No layer is run.
     ///
     /// # Errors
     /// When a layer cannot take what the one before puts out, or a hyper-parameter is out of range; the error names
@@ -54,6 +112,17 @@ impl<F: Scalar> SequentialBuilder<F> {
     }
 
     /// Builds a block for inputs of this shape, drawing at this place: for specs that are made of layers.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let place = Random::seed(5).child("encoder");
+    /// let encoder = Sequential::block().layer(Dense::units(2)).build_for(&[6], &place)?;
+    /// assert_eq!(encoder.input_shape(), [6]);
+    /// let fixed = Sequential::builder([5]).layer(Dense::units(2));
+    /// assert!(fixed.build_for(&[6], &place).is_err());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`build`](SequentialBuilder::build); also when the builder was begun for another shape.

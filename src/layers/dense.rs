@@ -1,4 +1,17 @@
 //! The fully connected layer.
+//!
+//! With the batch as the rows of `X`, all samples share one product of matrices, and so do both gradients:
+//!
+//! ```text
+//! forward    Y  = X · W + 1 bᵀ      [batch, inputs] · [inputs, units]        2 · batch · inputs · units FLOPs
+//! backward   dW = Xᵀ · dY           [inputs, batch] · [batch, units]         the same again
+//!            db = dYᵀ · 1           the columns' sums of dY                  batch · units
+//!            dX = dY · Wᵀ           [batch, units] · [units, inputs]         the same again
+//! ```
+//!
+//! `dW` follows from `∂y_j / ∂w_ij = x_i`, summed over the batch, and `dX` from `∂y_j / ∂x_i = w_ij`. The transposes
+//! are views: the product reads either order. The first layer of a model needs no `dX`, so its backward pass is half
+//! of that, and its step two thirds of a whole one.
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -33,17 +46,38 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.parameter_count(), 784 * 128 + 128 + 128 * 10);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Memory in training: the input is kept, not copied, and its buffer becomes that of the input's gradient. `dW` goes
+/// straight into the parameter's gradient.
+///
+/// There is no argument for an activation, as Keras' `Dense` has; put the activation behind it as a layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Dense<F: Scalar = f32> {
     /// `[inputs, units]`.
+    ///
+    /// As Keras has it: a row for each input. The batch's rows then meet it without a transpose.
     weight: Param<F>,
     /// `[units]`.
+    ///
+    /// None where a normalisation comes next, which has a bias of its own.
     bias: Option<Param<F>>,
 }
 
 impl Dense<f32> {
     /// A layer with this many outputs; the number of inputs is known when the model is built.
+    ///
+    /// The spec serves models of either element type. The weight and the bias are drawn at the places "weight" and
+    /// "bias" below the layer's.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::<f64>::builder_of([20, 8]).layer(Dense::units(3)).build()?;
+    /// assert_eq!(model.output_shape(), [20, 3]); // the same 8 · 3 weights at each of the 20 positions
+    /// assert_eq!(model.parameter_count(), 8 * 3 + 3);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn units(units: usize) -> DenseSpec {
         DenseSpec { units, initializer: Initializer::GlorotUniform, bias: Some(Initializer::Zeros) }
     }
@@ -51,6 +85,19 @@ impl Dense<f32> {
 
 impl<F: Scalar> Dense<F> {
     /// A layer with these numbers: a weight of `[inputs, units]` and a bias of `[units]`.
+    ///
+    /// For weights from elsewhere. Keras' arrays fit as they are; PyTorch's weight has to be transposed. Both begin
+    /// as trainable.
+    ///
+    /// ```
+    /// use ndarray::{arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let layer = Dense::from_weights(arr2(&[[1.0f32, 0.0], [0.0, 2.0], [1.0, 1.0]]), Some(arr1(&[0.5, 0.0])))?;
+    /// let y = layer.forward(arr2(&[[1.0, 10.0, 100.0]]).into_dyn())?;
+    /// assert_eq!(y, arr2(&[[101.5, 120.0]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When an axis is 0 or the bias is not as long as the weight has units.
@@ -61,6 +108,16 @@ impl<F: Scalar> Dense<F> {
     }
 
     /// The weight, `[inputs, units]`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let dense: Dense = Dense::units(4).build(&[3], &Random::seed(0))?;
+    /// assert_eq!(dense.weight().shape(), [3, 4]);
+    /// let norm = dense.weight().value().mapv(|w| w * w).sum().sqrt(); // Frobenius
+    /// assert!(norm > 0.0 && norm <= (12.0f32 * 6.0 / 7.0).sqrt()); // Glorot's bound is √(6 / 7)
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn weight(&self) -> &Param<F> {
         &self.weight
     }
@@ -71,6 +128,8 @@ impl<F: Scalar> Dense<F> {
     }
 
     /// Inputs and units.
+    ///
+    /// Asked in every pass and not only in `from_weights`: a file may hold a weight and a bias that do not fit.
     fn sizes(&self) -> Result<(usize, usize)> {
         let (weight, bias) = (self.weight.shape(), self.bias.as_ref().map(Param::shape));
         match *weight {
@@ -92,6 +151,7 @@ impl<F: Scalar> Dense<F> {
         Ok((standard(input), inputs, units))
     }
 
+    /// `scratch` has old numbers, and the product is told so by a `beta` of 0.
     fn product(&self, input: &Tensor<F>, inputs: usize, units: usize) -> Tensor<F> {
         let rows = input.len() / inputs;
         let mut shape = input.shape().to_vec();
@@ -107,10 +167,12 @@ impl<F: Scalar> Dense<F> {
         output
     }
 
+    /// The weight as a matrix, without a copy.
     fn matrix(&self) -> ArrayView2<'_, F> {
         matrix(self.weight.as_slice(), self.weight.shape()[0], self.weight.shape()[1])
     }
 
+    /// Each of the two is skipped where its parameter is frozen: then `dW`, a third of the step, is not computed.
     fn add_gradients(&mut self, input: &Tensor<F>, grad: &Tensor<F>) {
         let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
         let rows = grad.len() / units;
@@ -123,6 +185,7 @@ impl<F: Scalar> Dense<F> {
         }
     }
 
+    /// The gradient in row-major order, checked against the shape that this input's output had.
     fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let (_, units) = self.sizes()?;
         let mut shape = input.shape().to_vec();
@@ -134,6 +197,7 @@ impl<F: Scalar> Dense<F> {
     }
 }
 
+/// A slice as a matrix. The callers have divided the length by one of the two sizes.
 fn matrix<F>(values: &[F], rows: usize, columns: usize) -> ArrayView2<'_, F> {
     ArrayView2::from_shape((rows, columns), values).expect("as many numbers as the matrix has")
 }
@@ -145,8 +209,11 @@ fn matrix_mut<F>(values: &mut [F], rows: usize, columns: usize) -> ArrayViewMut2
 impl<F: Scalar> Layer<F> for Dense<F> {
     const KIND: &'static str = "dense";
     /// The input.
+    ///
+    /// Moved in, not copied.
     type Cache = Tensor<F>;
 
+    /// Only the last axis changes: `[…, inputs]` to `[…, units]`.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let (inputs, units) = self.sizes()?;
         match input {
@@ -156,6 +223,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         }
     }
 
+    /// One product and one pass for the bias. The input's buffer is recycled.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (input, inputs, units) = self.rows(input)?;
         let output = self.product(&input, inputs, units);
@@ -163,11 +231,13 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         Ok(output)
     }
 
+    /// As `forward`, and the input stays as the cache.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         let (input, inputs, units) = self.rows(input)?;
         Ok((self.product(&input, inputs, units), input))
     }
 
+    /// Two products. `dX` is written over the cached input, whose shape it has.
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let grad = self.check_grad(&input, grad)?;
         self.add_gradients(&input, &grad);
@@ -181,6 +251,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         Ok(back)
     }
 
+    /// `dW` and `db` only: half the work of `backward`.
     fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         let grad = self.check_grad(&input, grad)?;
         self.add_gradients(&input, &grad);
@@ -205,6 +276,16 @@ impl<F: Scalar> Layer<F> for Dense<F> {
 }
 
 /// What a [`Dense`] layer is built from: [`Dense::units`].
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let spec = Dense::units(5).initializer(Initializer::Constant(0.5)).bias_initializer(Initializer::Constant(-1.0));
+/// let layer: Dense<f64> = spec.build(&[4], &Random::seed(0))?;
+/// let y = layer.forward(ndarray::Array2::ones((1, 4)).into_dyn())?;
+/// assert!(y.iter().all(|&y| y == 4.0 * 0.5 - 1.0));
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DenseSpec {
     units: usize,
@@ -214,6 +295,9 @@ pub struct DenseSpec {
 
 impl DenseSpec {
     /// The distribution of the initial weight.
+    ///
+    /// For ReLU behind the layer [`Initializer::HeNormal`] or [`Initializer::HeUniform`] is usual. Its numbers are
+    /// checked when the model is built.
     #[must_use]
     pub fn initializer(mut self, initializer: Initializer) -> Self {
         self.initializer = initializer;
@@ -221,6 +305,9 @@ impl DenseSpec {
     }
 
     /// The distribution of the initial bias.
+    ///
+    /// It also brings a bias back after [`without_bias`](DenseSpec::without_bias). A bias drawn at random has the
+    /// fans of the weight.
     #[must_use]
     pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
         self.bias = Some(initializer);
@@ -228,6 +315,8 @@ impl DenseSpec {
     }
 
     /// No bias: `y = x · W`.
+    ///
+    /// Before a [`BatchNorm`](crate::BatchNorm) the mean that is subtracted would cancel it.
     #[must_use]
     pub fn without_bias(mut self) -> Self {
         self.bias = None;
@@ -238,6 +327,7 @@ impl DenseSpec {
 impl<F: Scalar> LayerSpec<F> for DenseSpec {
     type Layer = Dense<F>;
 
+    /// The last axis of `input` is the number of inputs.
     fn build(self, input: &[usize], random: &Random) -> Result<Dense<F>> {
         let units = self.units;
         if units == 0 {

@@ -1,4 +1,27 @@
 //! The crate's layers, a file each, and the container.
+//!
+//! | layer | function | parameters | shape of a sample | kept for backward |
+//! |---|---|---|---|---|
+//! | [`Dense`] | `x · W + b` | `weight`, `bias` | `[…, inputs]` to `[…, units]` | the input |
+//! | [`BatchNorm`] | `(x - mean) / √(var + ε) · w + b` | 2, and 2 buffers | `[features]` | x̂ |
+//! | [`Dropout`] | 0, or `x / (1 - rate)` | | any | the mask |
+//! | [`ReLU`] | `max(x, 0)` | | any | the output |
+//! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
+//! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
+//! | [`Tanh`] | `tanh x` | | any | the output |
+//! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |
+//! | [`Flatten`] | | | any to `[size]` | a shape |
+//! | [`Reshape`] | | | any to the one given | a shape |
+//! | [`Sequential`] | one after the other | those of its layers | | theirs |
+//!
+//! A layer's file holds the layer, its spec and its tests by hand; `tests/layers.rs` runs the battery of
+//! [`testing`](crate::testing) on every one of them.
+//!
+//! The files share three habits. A tensor that comes in goes through [`standard`](crate::tensor::standard), and from
+//! there on loops run over slices by the kernels of [`scalar`](crate::scalar). What goes out comes from
+//! [`scratch`](crate::tensor::scratch) or is the input, changed in place. What `backward` has used up goes to
+//! [`recycle`](crate::tensor::recycle). After the first steps a training step of these layers takes its large arrays
+//! from the spare buffers.
 
 mod activation;
 mod batch_norm;
@@ -24,6 +47,17 @@ use crate::scalar::Scalar;
 
 impl<F: Scalar> Registry<F> {
     /// A registry with every layer of this crate.
+    ///
+    /// This is what [`Sequential::load`] uses. It stands here and not beside [`Registry`], which comes below the
+    /// layers in the order of modules and must not know them.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let registry = Registry::<f64>::builtin();
+    /// assert_eq!(registry.kinds().count(), 11);
+    /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
+    /// ```
     pub fn builtin() -> Self {
         Self::empty()
             .with::<BatchNorm<F>>()

@@ -1,4 +1,15 @@
 //! Layers that only change the shape.
+//!
+//! Both give the numbers of each sample other axes and leave their order alone, row-major, the last axis fastest:
+//!
+//! ```text
+//! Flatten   [batch, a, b, c] -> [batch, a · b · c]      number (i, j, k) becomes number (i · b + j) · c + k
+//! Reshape   [batch, a, b, c] -> [batch, d, e]           with d · e = a · b · c
+//! ```
+//!
+//! The derivative of a rearrangement is the rearrangement back, so the cache is the old shape, a few integers. Where
+//! the input is row-major, as outputs of the crate's layers are, neither direction touches the numbers; any other
+//! input is copied into that order once. Sizes are multiplied with overflow checked, since a file may hold any.
 
 use crate::error::{Error, Result};
 use crate::layer::{Layer, check_gradient};
@@ -15,6 +26,19 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.output_shape(), [784]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// A sample that is one number becomes `[batch, 1]`. PyTorch's `nn.Flatten()` and Keras' `Flatten` do the same.
+///
+/// ```
+/// use ndarray::Array3;
+/// use plywood::prelude::*;
+///
+/// let images = Array3::from_shape_fn((2, 2, 3), |(n, row, column)| (100 * n + 10 * row + column) as f32);
+/// let rows = Flatten.forward(images.into_dyn())?;
+/// assert_eq!(rows.shape(), [2, 6]);
+/// assert_eq!(rows[[1, 4]], 111.0); // sample 1, row 1, column 1
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flatten;
 
@@ -27,6 +51,8 @@ pub struct Flatten;
 /// assert_eq!(model.output_shape(), [28, 28]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// All sizes are written out; there is no -1 for "the rest" as in Keras' `Reshape` and PyTorch's `view`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reshape {
     shape: Vec<usize>,
@@ -34,12 +60,27 @@ pub struct Reshape {
 
 impl Reshape {
     /// To this shape, without the batch axis.
+    ///
+    /// Whether it fits is seen when the model is built:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([10]).layer(Reshape::to([3, 3])).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (reshape): expected an input of shape [3, 3], or another with as many numbers, found [10]. \
+    ///      A change of shape keeps the number of elements."
+    /// );
+    /// ```
     pub fn to(shape: impl Into<Vec<usize>>) -> Self {
         Self { shape: shape.into() }
     }
 }
 
 /// The output, and the input's shape.
+///
+/// An input without any axis has no batch, and is an error here and not a panic further down.
 fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, Vec<usize>)> {
     let old = input.shape().to_vec();
     let fits = !old.is_empty() && size(&old[1..]) == size(sample);
@@ -52,6 +93,7 @@ fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, V
     Ok((reshape(input, &new), old))
 }
 
+/// The gradient under the input's shape. The batch axis comes from the input, so an empty batch passes.
 fn back<F: Scalar>(old: &[usize], new: &[usize], grad: Tensor<F>) -> Result<Tensor<F>> {
     let output: Vec<usize> = old.iter().take(1).chain(new).copied().collect();
     check_gradient(&grad, &output)?;

@@ -1,4 +1,26 @@
 //! The container: layers one after the other.
+//!
+//! Composition is the chain rule. With `x_0` the input and `x_i = f_i(x_{i-1})`, the forward pass goes up and keeps
+//! each layer's cache; the backward pass goes down:
+//!
+//! ```text
+//! ∂L/∂x_{i-1} = (∂f_i/∂x_{i-1})ᵀ · ∂L/∂x_i          for i = n, …, first trainable
+//! ```
+//!
+//! Two things are left out where nobody would see them. Below the first layer with something to train no gradient is
+//! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input.
+//! And a [`Link`] at the end is not run where the loss absorbs it, also where it stands at the end of a container at
+//! the end.
+//!
+//! The layers are kept without their types ([`ErasedLayer`]). A container inside is recognised by a downcast, which
+//! is how links at its end are found and how the summary lists its layers.
+//!
+//! What is in force between methods:
+//!
+//! - each layer takes the shape that the one before puts out: [`Sequential::from_layers`] checks it for models that
+//!   are built and for those that are loaded;
+//! - a [`SequentialCache`] has as many slots as the model has layers; one that has not came from another model;
+//! - errors of a layer carry its place, "layer 2 (dense)", counted from 0 as in the names of parameters.
 
 use super::builder::SequentialBuilder;
 use crate::codec::Bytes;
@@ -33,31 +55,80 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// assert_eq!(probabilities.shape(), [5, 10]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// | | Plywood | Keras `Sequential` | PyTorch `nn.Sequential` |
+/// |---|---|---|---|
+/// | input's shape | given first | given, or at the first call | never known |
+/// | shapes checked | when built | when built | in the forward pass |
+/// | names of parameters | `0.weight` | `dense/kernel` | `0.weight` |
+/// | training mode | `forward_train` | `training=True` | `model.train()` |
+///
+/// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters
+/// and gradients. There is one input and one output; for branches write a container of your own (docs/extending.md).
 pub struct Sequential<F: Scalar = f32> {
+    /// Without the batch axis.
     input: Vec<usize>,
     layers: Vec<Box<dyn ErasedLayer<F>>>,
     /// Boxes for caches, from the last backward pass to the next forward pass.
+    ///
+    /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
     spare: Vec<CacheSlot>,
 }
 
 /// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
+///
+/// It goes to `backward` of the same model, once. Another model's is refused where the layers differ; a twin's
+/// cannot be told apart.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).build()?;
+/// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
+/// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
+/// let error = other.backward(cache, y).unwrap_err().to_string();
+/// assert!(error.starts_with("expected the cache of this model's forward_train, found another model's."));
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct SequentialCache {
+    /// Empty from `ran` on.
     slots: Vec<CacheSlot>,
     /// How many layers ran: all, or all but the last where that is a link left out.
     ran: usize,
 }
 
 /// How many samples go through the layers at once in `predict`: memory is bounded by this, not by the input.
+///
+/// A piece of 784 pixels in `f32` takes 0.8 MB, and has enough rows to keep the product of matrices busy.
 const PREDICT_BATCH: usize = 256;
 
 impl Sequential<f32> {
     /// Begins a model for inputs of this shape (without the batch axis), in `f32`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2, 3]).seed(7).layer(Flatten).layer(Dense::units(4)).layer(Tanh).build()?;
+    /// assert_eq!((model.input_shape(), model.output_shape()), (&[2, 3][..], vec![4]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn builder(input: impl Into<Vec<usize>>) -> SequentialBuilder<f32> {
         Self::builder_of(input)
     }
 
     /// Begins a block of layers that learns its input's shape where it is put: a spec for a place inside a model.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let block = |units| Sequential::block().layer(Dense::units(units)).layer(ReLU).layer(Dropout::rate(0.2));
+    /// let model = Sequential::builder([16]).layer(block(12)).layer(block(4)).build()?;
+    /// let mut names = Vec::new();
+    /// model.visit_params(&mut |name, param| names.push(format!("{name} {:?}", param.shape())));
+    /// assert_eq!(names, ["0.0.weight [16, 12]", "0.0.bias [12]", "1.0.weight [12, 4]", "1.0.bias [4]"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn block() -> SequentialBuilder<f32> {
         Self::block_of()
     }
@@ -65,6 +136,8 @@ impl Sequential<f32> {
 
 impl<F: Scalar> Sequential<F> {
     /// [`builder`](Sequential::builder) for any element type: `Sequential::<f64>::builder_of([28, 28])`.
+    ///
+    /// `f64` is for checks against finite differences and against references; it costs twice the memory.
     pub fn builder_of(input: impl Into<Vec<usize>>) -> SequentialBuilder<F> {
         SequentialBuilder::new(Some(input.into()))
     }
@@ -75,6 +148,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// Puts layers together, checking that each takes what the one before puts out.
+    ///
+    /// The only way in, for the builder and for files.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
         let model = Self { input, layers, spare: Vec::new() };
         model.shapes()?;
@@ -82,26 +157,51 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The shape of one input, without the batch axis.
+    ///
+    /// What [`predict`](Sequential::predict) wants behind the batch axis, and a data set's samples must have.
     pub fn input_shape(&self) -> &[usize] {
         &self.input
     }
 
     /// The shape of one output, without the batch axis.
+    ///
+    /// The last layer's; a model without layers hands its input on.
     pub fn output_shape(&self) -> Vec<usize> {
         self.shapes().ok().and_then(|mut shapes| shapes.pop()).unwrap_or_else(|| self.input.clone())
     }
 
     /// How many layers it has; a container inside counts as one.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let head = Sequential::block().layer(Dense::units(2)).layer(Softmax);
+    /// let model = Sequential::builder([4]).layer(Dense::units(3)).layer(head).build()?;
+    /// assert_eq!(model.len(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
     /// Whether it has no layers, and hands its input on.
+    ///
+    /// Such a model is legal: a block of no layers is the identity.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
     /// How many numbers it is made of: trainable, frozen, and buffers together.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([784])
+    ///     .layer(Dense::units(128).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+    ///     .build()?;
+    /// assert_eq!(model.parameter_count(), 784 * 128 + 4 * 128); // scale, shift and two running statistics
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn parameter_count(&self) -> usize {
         let mut count = 0;
         self.visit_params(&mut |_, param| count += param.len());
@@ -110,15 +210,34 @@ impl<F: Scalar> Sequential<F> {
 
     /// Freezes every parameter whose name begins with `prefix` ("" for all, "0." for the first layer's); returns how
     /// many. They keep their values in training, and no gradient is computed for them.
+    ///
+    /// Every name that matches is counted: buffers, which keep running, and what was frozen before. The prefix is
+    /// compared letter by letter, so write the full stop: "1" is the beginning of "10.weight", too.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([4]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).build()?;
+    /// assert_eq!(model.freeze("0."), 2); // 0.weight and 0.bias
+    /// model.visit_params(&mut |name, param| assert_eq!(param.is_trainable(), name.starts_with("2.")));
+    /// assert_eq!(model.unfreeze(""), 4);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The layers below the first trainable one are then run forward only: training the last layer of a deep model
+    /// costs little more than its inference.
     pub fn freeze(&mut self, prefix: &str) -> usize {
         self.each_named(prefix, |param| param.freeze())
     }
 
     /// Undoes [`freeze`](Sequential::freeze).
+    ///
+    /// Returns how many names matched. Gradients begin at none; the optimiser's state for the names is still there.
     pub fn unfreeze(&mut self, prefix: &str) -> usize {
         self.each_named(prefix, |param| param.unfreeze())
     }
 
+    /// The names are those of `visit_params`, with the numbers of the layers in front.
     fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> usize {
         let mut count = 0;
         self.visit_params_mut(&mut |name, param| {
@@ -134,6 +253,30 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// The batch goes through in pieces, so memory stays bounded; a sample's bits do not depend on its company.
     ///
+    /// | | shape |
+    /// |---|---|
+    /// | `input` | `[batch, …]`, the model's input shape behind the batch |
+    /// | the answer | `[batch, …]`, the model's output shape behind the batch |
+    ///
+    /// Pieces of 256 samples go to the threads ([`set_threads`](crate::set_threads)), so activations inside the model
+    /// are there for 256 samples a thread at most; the outputs are held twice while they are put together. Links are
+    /// applied: a model that ends in softmax gives probabilities. An empty batch gives an empty answer.
+    ///
+    /// ```
+    /// use ndarray::{Array2, Axis, s};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(4)).layer(Softmax).build()?;
+    /// let x = Array2::from_shape_fn((1000, 3), |(i, j)| (i as f32 * 0.01).sin() + j as f32);
+    /// let all = model.predict(&x)?;
+    /// let some = model.predict(&x.slice(s![300..303, ..]))?; // a view
+    /// assert_eq!(some.index_axis(Axis(0), 1), all.index_axis(Axis(0), 301)); // to the bit
+    ///
+    /// let error = model.predict(&x.row(0)).unwrap_err().to_string();
+    /// assert!(error.starts_with("predict: expected an input of shape [batch, 3], found [3]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the input's shape is not `[batch, …]` with the model's input shape behind the batch axis, or holds what
     /// a layer cannot take.
@@ -144,6 +287,25 @@ impl<F: Scalar> Sequential<F> {
     /// The most probable class of each sample: the position of the largest prediction, or with a single output (a
     /// sigmoid's) 1 where it is above 0.5.
     ///
+    /// Of equals the first; NaN counts as the largest (see [`argmax_rows`](crate::argmax_rows)).
+    ///
+    /// ```
+    /// use ndarray::{Array2, arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// struct Given;
+    /// impl LayerSpec for Given {
+    ///     type Layer = Dense;
+    ///     fn build(self, _: &[usize], _: &Random) -> Result<Dense> {
+    ///         Dense::from_weights(Array2::eye(3), Some(arr1(&[0.0, 0.0, 1.0])))
+    ///     }
+    /// }
+    ///
+    /// let model = Sequential::builder([3]).layer(Given).layer(Softmax).build()?;
+    /// assert_eq!(model.predict_classes(&arr2(&[[5.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))?, [0, 2]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`predict`](Sequential::predict).
     pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
@@ -153,6 +315,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(ops::classes(&self.predict(input)?))
     }
 
+    /// A piece is copied into a spare buffer, because a layer may change what it is given and the caller keeps the
+    /// array.
     fn predict_view(&self, input: ArrayViewD<'_, F>) -> Result<Tensor<F>> {
         if input.ndim() != self.input.len() + 1 || input.shape()[1..] != *self.input {
             return Err(batch_error(input.shape(), &self.input));
@@ -190,6 +354,18 @@ impl<F: Scalar> Sequential<F> {
     /// [`forward`](Layer::forward) that leaves a link at the end out: the numbers before softmax or sigmoid, also
     /// inside a container that comes last. [`Link::apply`] of the model's [`link`](Layer::link) gives the rest.
     ///
+    /// For losses and scores of your own that want logits, as PyTorch's `F.cross_entropy` does:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
+    /// let x = Tensor::<f32>::ones(vec![1, 2]);
+    /// let logits = model.forward_logits(x.clone())?;
+    /// assert_eq!(model.link().apply(logits), model.forward(x)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`forward`](Layer::forward).
     pub fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
@@ -198,6 +374,21 @@ impl<F: Scalar> Sequential<F> {
 
     /// [`forward_train`](Layer::forward_train) that leaves a link at the end out; `backward` of this cache takes the
     /// gradient at the logits.
+    ///
+    /// [`accumulate`](crate::accumulate) and the trainer call it where the loss absorbs the model's link. Without a
+    /// link at the end it is `forward_train`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
+    /// let p = model.link().apply(z);
+    /// let target = ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
+    /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
+    /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`forward_train`](Layer::forward_train).
@@ -214,6 +405,7 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
+    /// Inference, with or without the link at the end.
     fn run(&self, input: Tensor<F>, to_logits: bool) -> Result<Tensor<F>> {
         check_batch(&input, &self.input)?;
         let mut x = input;
@@ -229,6 +421,7 @@ impl<F: Scalar> Sequential<F> {
         Ok(x)
     }
 
+    /// Where a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass makes new ones.
     fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, SequentialCache)> {
         check_batch(&input, &self.input)?;
         let (mut x, count) = (input, self.layers.len());
@@ -258,6 +451,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// Backward through the layers from the last that ran down to `first`; the gradient at its input where wanted.
+    ///
+    /// Layers from `ran` on did not run and have no cache; they are not asked.
     fn run_back(
         &mut self,
         mut cache: SequentialCache,
@@ -291,6 +486,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The first layer with something to train; the number of layers where there is none.
+    ///
+    /// A container counts as one layer: it asks itself the same question again.
     fn first_trainable(&self) -> usize {
         let trainable = |layer: &dyn ErasedLayer<F>| {
             let mut any = false;
@@ -301,6 +498,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The shape of one output of each layer.
+    ///
+    /// Asked when a model is built and again by `predict`; it costs a few small allocations a layer.
     pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>> {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
@@ -312,6 +511,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The kinds of the layers, and of those inside containers with their depth, in order.
+    ///
+    /// For the summary.
     pub(super) fn parts(&self) -> impl Iterator<Item = &dyn ErasedLayer<F>> {
         self.layers.iter().map(|layer| &**layer)
     }
@@ -321,6 +522,10 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The first thing in the order of computation that is not finite: the input, a parameter, a layer's output.
+    ///
+    /// Called when a loss is not finite, to say where it began. It runs in inference, so what only training does (a
+    /// batch's own statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it
+    /// spoils.
     pub(crate) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
         let mut x = standard(input);
         if !F::all_finite(slice(&x)) {
@@ -345,12 +550,14 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
+/// A borrow of the last layer cannot be held while the layer is run exclusively, so `run_train` downcasts again.
 enum End<'a, F: Scalar> {
     Inner(&'a Sequential<F>),
     Link,
     Layer,
 }
 
+/// The form in which errors name a layer; the builder uses the same words.
 fn place(i: usize, kind: &str) -> String {
     format!("layer {i} ({kind})")
 }
@@ -359,6 +566,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     const KIND: &'static str = "sequential";
     type Cache = SequentialCache;
 
+    /// A block has been built for one shape and refuses any other.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.input {
             return Err(Error::shape("an input", format!("{:?}", self.input), input)
@@ -375,11 +583,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run_train(input, false)
     }
 
+    /// Runs all layers, since the input's gradient is asked for.
     fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let input = self.run_back(cache, grad, 0, true)?;
         input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
     }
 
+    /// What training calls: stops at the first layer with something to train, and does nothing in a model without
+    /// any.
     fn backward_params(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<()> {
         let first = self.first_trainable();
         self.run_back(cache, grad, first, false).map(drop)
@@ -390,6 +601,8 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.layers.last().map_or(Link::Identity, |layer| layer.erased_link())
     }
 
+    /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",
+    /// "2.1.bias".
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         let mut full = String::new();
         for (i, layer) in self.layers.iter().enumerate() {
@@ -411,6 +624,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     }
 }
 
+/// One buffer for all names of a visit, which happens at every optimiser step.
 fn full_name(full: &mut String, i: usize, name: &str) {
     use std::fmt::Write;
     full.clear();
@@ -432,6 +646,7 @@ impl<F: Scalar> std::fmt::Debug for Sequential<F> {
 }
 
 impl<F: Scalar> Serialize for Sequential<F> {
+    /// The input's shape, then kind and bytes of each layer.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut layers = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {

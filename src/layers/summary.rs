@@ -1,4 +1,19 @@
 //! A model as a table.
+//!
+//! ```text
+//!    Layer    Output shape  Parameters
+//! ────────────────────────────────────
+//!    input    [28, 28]
+//! 0  flatten  [784]                  0
+//! 1  dense    [10]               7,850
+//! ────────────────────────────────────
+//! 7,850 parameters, 7,850 trainable; 30.7 KiB in f32
+//! ```
+//!
+//! The number in front is the one in names of parameters and in errors: layer 1 has "1.weight". A container has a row
+//! with the sum of its layers, and theirs below with its number in front. The first line of the foot counts each
+//! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
+//! values; training takes as many again for gradients, and what the optimiser keeps.
 
 use super::sequential::Sequential;
 use crate::layer::Layer;
@@ -8,6 +23,8 @@ use crate::scalar::Scalar;
 use std::fmt;
 
 /// Parameters of one layer, by kind.
+///
+/// In numbers, not bytes.
 #[derive(Default)]
 struct Count {
     trainable: usize,
@@ -16,6 +33,7 @@ struct Count {
 }
 
 impl Count {
+    /// A parameter is counted by what it is now: freezing moves it to another column.
     fn add(&mut self, kind: ParamKind, len: usize) {
         match kind {
             ParamKind::Trainable => self.trainable += len,
@@ -24,6 +42,7 @@ impl Count {
         }
     }
 
+    /// What the column "Parameters" shows.
     fn total(&self) -> usize {
         self.trainable + self.frozen + self.buffers
     }
@@ -31,6 +50,8 @@ impl Count {
 
 impl<F: Scalar> Sequential<F> {
     /// A row for each layer, and below a container's those of the layers inside.
+    ///
+    /// Shapes come from the layers, which a built model has checked.
     fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
         let shapes = self.shapes().unwrap_or_default();
         for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
@@ -45,12 +66,23 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
+/// The first column of text; layers of a user's own show their full kind, "mycrate.swish".
 fn kind<F: Scalar>(layer: &dyn ErasedLayer<F>) -> String {
     layer.erased_kind().to_owned()
 }
 
 impl<F: Scalar> fmt::Display for Sequential<F> {
     /// The summary: layers, output shapes, parameters, memory.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(BatchNorm::new()).build()?;
+    /// model.freeze("0.");
+    /// let text = model.to_string();
+    /// assert!(text.ends_with("16 parameters, 4 trainable, 8 frozen, 4 in buffers; 64 bytes in f32"), "{text}");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
         rows.push([String::new(), "input".into(), format!("{:?}", self.input_shape()), String::new()]);
@@ -80,6 +112,8 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
 }
 
 /// 101,770.
+///
+/// A comma before every third digit from the right.
 fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -93,6 +127,8 @@ fn grouped(n: usize) -> String {
 }
 
 /// 397.5 KiB.
+///
+/// In powers of 1024, with one digit behind the point.
 fn memory(bytes: usize) -> String {
     let mut size = bytes as f64;
     for unit in ["bytes", "KiB", "MiB", "GiB"] {

@@ -160,9 +160,9 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
     if rule.scope() == Scope::Parameter {
         param.accumulate();
     }
-    let Some((value, gradient)) = param.value_and_gradient() else { return };
+    let Some((mut value, gradient)) = param.value_and_gradient() else { return };
     let shape = value.shape().to_vec();
-    let value = slice_mut(value);
+    let Some(value) = value.as_slice_mut() else { return };
     match gradient {
         Gradient::Dense(gradient) => {
             let mut state: Vec<&mut [F]> = slot.0.iter_mut().map(|State(state)| slice_mut(state)).collect();

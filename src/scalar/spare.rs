@@ -17,9 +17,10 @@ impl<F> Spare<F> {
         let best = (0..self.0.len())
             .filter(|&i| self.0[i].capacity() >= len && self.0[i].capacity() / 4 <= len)
             .min_by_key(|&i| self.0[i].capacity());
-        best.map_or_else(Vec::new, |i| self.0.swap_remove(i))
+        best.map_or_else(Vec::new, |i| self.0.remove(i))
     }
 
+    /// Keeps a buffer; where there are too many, the one that has lain longest goes.
     pub(crate) fn put(&mut self, data: Vec<F>) {
         if data.capacity() == 0 {
             return;
