@@ -32,8 +32,8 @@ use crate::tensor::Tensor;
 
 /// A loss: the mean over a batch of a measure of how far predictions are from targets, and its gradient.
 ///
-/// With sample weights `w` it is the weighted mean `Σ w_i · l_i / Σ w_i` (scikit-learn's meaning; a weight of 0 leaves
-/// a sample out), without them `Σ l_i / n`. A batch whose weights are all 0 has the loss 0 and no gradient.
+/// With sample weights `w` it is the weighted mean `Σ w_i · l_i / Σ w_i` (scikit-learn's meaning; a weight of 0
+/// leaves a sample out), without them `Σ l_i / n`. A batch whose weights are all 0 has the loss 0 and no gradient.
 ///
 /// ```
 /// use plywood::prelude::*;
