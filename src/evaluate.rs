@@ -38,7 +38,7 @@ use crate::scalar::Scalar;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, and NaN before any number, as by [`argmax_rows`](crate::argmax_rows).
+/// Of equal outputs the first is taken, and NaN before any number, as by [`argmax_rows`].
 /// Softmax at the end makes no difference to the classes, so models that end in logits may be given too.
 ///
 /// # Errors

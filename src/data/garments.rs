@@ -61,7 +61,7 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Drawing takes some 10 µs for a picture, and memory 784 bytes for each and 8 for its label.
+/// Drawing takes some 25 µs for a picture, and memory 784 bytes for each and 8 for its label.
 ///
 /// ```
 /// use plywood::garments::garments;

@@ -93,6 +93,9 @@ pub trait Loss<F: Scalar = f32>: Send {
     ///
     /// The value may be infinite or NaN: that is no error here, as the caller knows better what to say about it.
     /// (The trainer does not take the step then, and names the first place that is not finite.)
+    ///
+    /// # Errors
+    /// When predictions, targets and weights do not fit each other, or a target is out of range.
     fn value_and_grad(
         &self,
         output: Tensor<F>,

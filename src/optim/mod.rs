@@ -134,6 +134,9 @@ pub trait Rule<F: Scalar = f32>: Clone + Debug + Send + Serialize + DeserializeO
     /// assert_eq!(model.forward(arr2(&[[1.0]]).into_dyn())?, before);
     /// # Ok::<(), plywood::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// When a hyper-parameter is out of range; the model is left unchanged then.
     fn begin_step(&mut self, step: Step) -> Result<()> {
         let _ = step;
         Ok(())

@@ -137,6 +137,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// assert!((model.forward(x)?[[0, 0]] - before - 2f64.sqrt()).abs() < 1e-6);
     /// # Ok::<(), plywood::Error>(())
     /// ```
+    ///
+    /// In `f32` the squares of gradients above about 1e19 overflow. The norm is then infinite, the factor 0, and
+    /// the step moves nothing but by decay and momentum.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);

@@ -1,9 +1,9 @@
 //! Buffers that were used before.
 //!
 //! A training step needs the same buffers as the one before: outputs, caches, gradients. To allocate them anew
-//! costs little for small ones; but what is larger than some 128 KB the usual allocators take from the system and give
-//! back each time, and every page of it faults on first use. So spent buffers are kept, a list for each thread and
-//! element type, and [`scratch`](crate::scratch) asks here first.
+//! costs little for small ones; but what is larger than some 128 KB the usual allocators take from the system and
+//! give back each time, and every page of it faults on first use. So spent buffers are kept, a list for each thread
+//! and element type, and [`scratch`](crate::scratch) asks here first.
 //!
 //! Nothing depends on it but speed: a buffer's old content is never relied on, and who does not hand buffers back
 //! only allocates more.
