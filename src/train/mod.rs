@@ -369,8 +369,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///
     /// # Errors
     /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go),
-    /// data cannot be read, or a number that is not finite comes up; it names the first place that holds one, and
-    /// the step is not taken. Callbacks have ended properly then, so early stopping has restored its best weights.
+    /// data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
+    /// that step is not taken. (A gradient that is not finite under a finite loss is noticed by the next loss.)
+    /// Callbacks have ended properly then, so early stopping has restored its best weights.
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
