@@ -1,4 +1,17 @@
 //! Reports of a trained model on data.
+//!
+//! | function | what it returns |
+//! |---|---|
+//! | [`classes`] | the predicted and the true class of each sample |
+//! | [`confusion_matrix`] | how often each class was taken for each |
+//! | [`classification_report`] | precision, recall and F1 of each class, and their means |
+//!
+//! They are for classifiers, on data whose targets are class indices: models whose output is `[classes]`, or a single
+//! number that is above 0.5 for the second of two classes. For a loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the
+//! outputs themselves, `predict` of [`Sequential`].
+//!
+//! All of them take the model as it is at inference (dropout does nothing, batch normalisation uses its running
+//! statistics), and run on [`threads()`](crate::threads) threads. Weights of samples play no part.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -9,6 +22,25 @@ use crate::ops;
 use crate::scalar::Scalar;
 
 /// The class that each sample has, and the class that the model predicts for it, in order.
+///
+/// Both lists are in the order of the data set, so they find the samples that the model got wrong:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // A model without parameters: the larger of the two inputs is the class.
+/// let model = Sequential::builder([2]).layer(Softmax).build()?;
+/// let data = ArrayDataset::new(arr2(&[[3.0f32, 1.0], [0.0, 2.0], [5.0, 4.0]]), vec![0, 1, 1])?;
+/// let (truth, predicted) = evaluate::classes(&model, &data)?;
+/// let wrong: Vec<usize> = (0..truth.len()).filter(|&i| predicted[i] != truth[i]).collect();
+/// assert_eq!((predicted, wrong), (vec![0, 1, 0], vec![2]));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Of equal outputs the first is taken, and NaN before any number, as by
+/// [`argmax_rows`](crate::argmax_rows); of a single output (a sigmoid's) the class is 1 above 0.5.
+/// Softmax at the end makes no difference to the classes, so models that end in logits may be given too.
 ///
 /// # Errors
 /// When model and data do not fit each other, or the data cannot be read.
@@ -40,6 +72,8 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// The matrix has the class names of the data set where it has any, and numbers for the others.
+///
 /// # Errors
 /// As [`classes`]; also when a label is not below the number of the model's outputs.
 pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
@@ -53,6 +87,23 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 
 /// Precision, recall and F1 of each class.
 ///
+/// It is the report of [`confusion_matrix`]; who wants both calls that, and then
+/// [`report`](ConfusionMatrix::report), so that the model runs once.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let (train, test) = plywood::garments::garments(600, 100, 1)?;
+/// let mut model =
+///     Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+/// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(2);
+/// trainer.progress(Progress::Silent).fit(&mut model, &train)?;
+/// let report = evaluate::classification_report(&model, &test)?;
+/// assert_eq!(report.classes[1].name, "Trouser");
+/// assert!(report.accuracy > 0.3, "{report}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`confusion_matrix`].
 pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
@@ -63,6 +114,8 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 }
 
 /// The number of classes that a model tells apart.
+///
+/// It comes from the output's shape and not from the labels, so that a class that the data lack has its row.
 fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<usize> {
     match *model.output_shape() {
         [1] => Ok(2),

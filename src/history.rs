@@ -1,9 +1,28 @@
 //! What happened in training, as data.
+//!
+//! A [`History`] is what `fit` returns: a list of [`Epoch`]s, each a list of names and values. Names are strings
+//! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
+//! may be kept, compared and saved long after them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One epoch of training.
+///
+/// Callbacks are given one after each epoch. It prints as one line, as progress shows it:
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((4, 1)), ndarray::Array2::<f32>::zeros((4, 1)))?;
+/// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
+/// let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).batch_size(4).progress(Progress::Silent);
+/// let history = trainer.fit(&mut model, &data)?;
+/// let epoch = &history.epochs[0];
+/// assert_eq!((epoch.number, epoch.learning_rate), (1, 0.01));
+/// assert!(epoch.to_string().starts_with("loss 0.0000  "), "{epoch}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Epoch {
@@ -11,24 +30,33 @@ pub struct Epoch {
     pub number: u64,
     /// Names and values: "loss" and the metrics over the epoch's training batches, then "val_loss" and "val_…" over
     /// the validation data after it.
+    ///
+    /// The order is that in which the metrics were added to the trainer. "loss" is the mean over the epoch's
+    /// samples by their weights, each batch's taken before its step.
     pub values: Vec<(String, f64)>,
-    /// The learning rate of the epoch's last step.
+    /// The learning rate of the epoch's last step. With a schedule, the earlier steps had others.
     pub learning_rate: f64,
-    /// How long it took, validation included.
+    /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
+    /// seed does not determine.
     pub seconds: f64,
 }
 
 impl Epoch {
+    /// The struct is `non_exhaustive`, so that more can be recorded later; only `fit` makes one.
     pub(crate) fn new(number: u64, values: Vec<(String, f64)>, learning_rate: f64, seconds: f64) -> Self {
         Self { number, values, learning_rate, seconds }
     }
 
     /// The value of this name: "loss", "accuracy", "val_loss", "val_accuracy".
+    ///
+    /// `None` where no such value was recorded: a metric that was not added, or validation data that were not
+    /// given.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 }
 
+/// Values with four decimals and the seconds with two, on one line.
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.values {
@@ -41,35 +69,66 @@ impl fmt::Display for Epoch {
 /// The epochs of one call of `fit`.
 ///
 /// It is plain data, saved by serde in any format, and prints as a table.
+///
+/// One trainer's second `fit` returns a history of its own, whose epochs count on. Keras' `History.history` is a
+/// dictionary from names to lists; [`get`](History::get) gives such a list.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), ndarray::Array2::<f32>::ones((8, 1)))?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(3).batch_size(4);
+/// let mut trainer = trainer.progress(Progress::Silent);
+/// trainer.fit(&mut model, &data)?;
+/// let history = trainer.fit(&mut model, &data)?;
+/// assert_eq!(history.epochs.iter().map(|epoch| epoch.number).collect::<Vec<_>>(), [4, 5, 6]);
+///
+/// let restored: History = serde_json::from_str(&serde_json::to_string(&history).unwrap()).unwrap();
+/// assert_eq!(restored.get("loss").len(), 3);
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct History {
-    /// The epochs, in order.
+    /// The epochs, in order. With early stopping they may be fewer than were asked for.
     pub epochs: Vec<Epoch>,
 }
 
 impl History {
     /// The values of this name, epoch by epoch; empty where there are none: `history.get("val_accuracy")`.
+    ///
+    /// Epochs that lack the value are left out, so positions in the list are those of epochs only where all have
+    /// it. All epochs of one `fit` have the same names.
     pub fn get(&self, name: &str) -> Vec<f64> {
         self.epochs.iter().filter_map(|epoch| epoch.get(name)).collect()
     }
 
     /// The first epoch's value of this name.
+    ///
+    /// `None` without epochs, or where the value is missing.
     pub fn first(&self, name: &str) -> Option<f64> {
         self.epochs.first().and_then(|epoch| epoch.get(name))
     }
 
     /// The last epoch's value of this name.
+    ///
+    /// For the best instead of the last, fold over [`get`](History::get):
+    /// `history.get("val_accuracy").into_iter().fold(0.0, f64::max)`.
     pub fn last(&self, name: &str) -> Option<f64> {
         self.epochs.last().and_then(|epoch| epoch.get(name))
     }
 
     /// How long all epochs took.
+    ///
+    /// It is the sum over the epochs. What `fit` does before the first and after the last is not in it.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
 }
 
+/// A table with a line for each epoch; the columns are the last epoch's names. Without epochs the text is "no
+/// epochs".
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(last) = self.epochs.last() else { return f.write_str("no epochs") };

@@ -1,4 +1,19 @@
 //! A model over a whole data set, piece by piece and on several threads.
+//!
+//! Inference takes the model by `&self`, so threads share it without locks. The data set is cut into pieces of 256
+//! samples. As many pieces as there are threads make a wave, which is worked out side by side:
+//!
+//! ```text
+//! wave 1:  samples    0..256 → thread 0      wave 2:  samples  512..768  → thread 0
+//!                   256..512 → thread 1                        768..1000 → thread 1
+//! ```
+//!
+//! After each wave the outputs are handed on in the order of the samples. So what is computed from them (a loss, a
+//! metric, a list of predictions) is computed in one order, on the calling thread, whatever the number of threads.
+//! A prediction itself does not depend on the other samples of its piece (`scalar/`), so no bit of the result
+//! depends on how the data are cut.
+//!
+//! At most one wave is in memory: `threads · 256` samples with the model's largest intermediate results.
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
@@ -9,9 +24,15 @@ use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
 /// How many samples go through the model at once.
+///
+/// Enough for products of matrices to run at full speed, and little enough that a wave of images is a few
+/// megabytes. Training batches are smaller; there the size is the user's and matters for the result.
 const PIECE: usize = 256;
 
 /// Checks that there are data, of the shape that the model takes.
+///
+/// It is the one check of data against model for `fit`, `evaluate` and `predict`, made before anything is computed,
+/// so that a shape that does not fit is found in the first moment and not after an epoch.
 pub(crate) fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
         return Err(
@@ -28,6 +49,10 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: 
 
 /// Calls `take` with the outputs of each piece of the data and with what was read, in order; outputs are logits
 /// where asked for.
+///
+/// `take` gets the batch without its input, which the model has taken over; targets and weights are there. The
+/// first error, in the order of the samples, ends it: of reading, of the model, or of `take`. Pieces of the same
+/// wave were then computed in vain.
 pub(crate) fn outputs<F: Scalar, D: Dataset<F>>(
     model: &Sequential<F>,
     data: &D,

@@ -1,4 +1,16 @@
 //! Threads.
+//!
+//! Threads are made for a call of [`map`] and end with it (`std::thread::scope`): there is no pool that lives on,
+//! nothing to shut down, and nothing that a fork or a test could inherit. Starting a thread costs some ten
+//! microseconds, so work is cut into pieces of a millisecond and more.
+//!
+//! The pieces are dealt out beforehand, like cards: with three threads, thread 0 works out the pieces 0, 3, 6, …,
+//! thread 1 the pieces 1, 4, 7, …. No thread takes work from another, so which thread does what is no matter of
+//! chance, and spare buffers (`scalar/spare.rs`) stay where they are used. The results are put back into the
+//! pieces' order at the end.
+//!
+//! Determinism is a matter of the pieces, not of the threads: each piece is computed alone, from its number, and
+//! results are combined in the pieces' order by whoever asked.
 
 use crate::error::{Error, Result};
 use std::num::NonZero;
@@ -6,6 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// The number set by [`set_threads`]; 0 where none was.
+///
+/// It is read for each call and has no other memory to be ordered with, so `Relaxed` is enough.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets how many threads evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
@@ -20,6 +34,12 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
+/// read an environment variable too. A single product of matrices is not split.
+///
+/// A training step runs on the calling thread; evaluation, validation and prediction over a data set use all of
+/// them.
+///
 /// # Errors
 /// When the number is 0.
 pub fn set_threads(threads: usize) -> Result<()> {
@@ -33,6 +53,15 @@ pub fn set_threads(threads: usize) -> Result<()> {
 }
 
 /// How many threads are used: see [`set_threads`].
+///
+/// The environment and the machine are asked at the first call, and the answer is kept: a variable that changes
+/// later has no effect.
+///
+/// ```
+/// let threads = plywood::threads();
+/// assert!(threads >= 1);
+/// assert_eq!(plywood::threads(), threads);
+/// ```
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
@@ -45,11 +74,16 @@ pub fn threads() -> usize {
     }
 }
 
+/// The number in `PLYWOOD_NUM_THREADS`, if it is one above 0. Anything else counts as not set, since there is
+/// nobody to return an error to.
 fn from_environment() -> Option<usize> {
     std::env::var("PLYWOOD_NUM_THREADS").ok()?.trim().parse().ok().filter(|&threads| threads > 0)
 }
 
 /// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several.
+///
+/// The calling thread takes a share itself, so `threads - 1` are started, and none for one piece. No more threads
+/// are made than there are pieces. A panic in a piece goes on in the caller once all threads have ended.
 pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads().min(pieces);
     if threads <= 1 {

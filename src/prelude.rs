@@ -1,4 +1,25 @@
 //! What most programs need: `use plywood::prelude::*;`.
+//!
+//! It has the layers, losses, rules, metrics and data sets, the traits with the methods that are called on them,
+//! and `Result` and `Error`, whose one-parameter [`Result`] stands in for the standard one. What is used once in a
+//! program, or by those who write layers, is left out and named by its path: schedules
+//! ([`CosineDecay`](crate::CosineDecay)), single results ([`ConfusionMatrix`](crate::ConfusionMatrix)), buffers
+//! ([`scratch`](crate::scratch)).
+//!
+//! ```
+//! use plywood::prelude::*;
+//!
+//! fn classifier(pixels: usize) -> Result<Sequential> {
+//!     Sequential::builder([pixels])
+//!         .layer(Dense::units(32))
+//!         .layer(ReLU)
+//!         .layer(Dense::units(10))
+//!         .layer(Softmax)
+//!         .build()
+//! }
+//! assert_eq!(classifier(784)?.output_shape(), [10]);
+//! # Ok::<(), Error>(())
+//! ```
 
 #[cfg(feature = "datasets")]
 pub use crate::datasets;

@@ -1,4 +1,14 @@
 //! Data sets in memory.
+//!
+//! Inputs stay in the type they are stored in, and become floating-point numbers when a batch is read:
+//!
+//! ```text
+//! number = stored · scale + offset                      in the model's element type
+//! ```
+//!
+//! So images stay bytes, a quarter of their size in `f32`, and the conversion of a batch of 32 images of 784 bytes
+//! costs a few microseconds. To standardise numbers to mean 0 and deviation 1, take `scale = 1 / deviation` and
+//! `offset = -mean / deviation`.
 
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
@@ -8,8 +18,12 @@ use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn};
 
 /// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
 /// 28 x 28 bytes stay 47 MB.
+///
+/// It is sealed: for other types, convert the array first.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// `out = value · scale + offset`.
+    ///
+    /// One call for each sample's row, which goes to a kernel of `scalar/convert.rs`.
     #[doc(hidden)]
     fn convert<F: Scalar>(values: &[Self], scale: F, offset: F, out: &mut [F]);
 }
@@ -39,17 +53,29 @@ impl Element for f64 {
 
 /// What a data set in memory may have as targets: class indices (`Vec<usize>`), or an array of numbers
 /// (`Array<F, D>` with `[samples, …]`).
+///
+/// | type | shape | what a batch has | losses |
+/// |---|---|---|---|
+/// | `Vec<usize>` | a label for each sample | `Vec<usize>` | [`CrossEntropy`](crate::CrossEntropy) |
+/// | `Array1<F>` | `[samples]` | `[batch]` | regression, with predictions `[batch]` |
+/// | `Array2<F>` | `[samples, outputs]` | `[batch, outputs]` | regression, soft cross-entropy |
+///
+/// `F` is the model's element type: targets are not converted.
 pub trait Targets: Sync {
-    /// The targets of a batch.
+    /// The targets of a batch, read into again and again.
     type Batch: Default + Send;
 
-    /// For how many samples.
+    /// For how many samples there are targets.
     fn count(&self) -> usize;
 
     /// Copies those at these positions, all in range.
+    ///
+    /// In the order of `indices`, over whatever the batch held.
     fn gather(&self, indices: &[usize], batch: &mut Self::Batch);
 
     /// The first `count`, at most as many as there are.
+    ///
+    /// Labels are cut short in place; an array is copied.
     #[must_use]
     fn first(self, count: usize) -> Self;
 }
@@ -119,18 +145,51 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
 /// # let _ = data;
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Inputs in another order than row-major are copied once, by [`new`](ArrayDataset::new). Once its
+/// buffers have their size, reading a batch allocates nothing but the list of weights, where there are weights.
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(array![[0u8, 255], [51, 102]], Array1::from(vec![1.0f32, 2.0]))?
+///     .scale(2.0 / 255.0)
+///     .offset(-1.0)
+///     .weights(vec![1.0, 0.5])?;
+/// let mut batch = Batch::<f32, Tensor>::default();
+/// data.read(&[1, 0], Pass::Evaluate, &mut batch)?;
+/// assert!((batch.input[[0, 0]] - -0.6).abs() < 1e-6 && batch.input[[1, 1]] == 1.0);
+/// assert_eq!((batch.target[[0]], batch.weights), (2.0, Some(vec![0.5, 1.0])));
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ArrayDataset<E, T> {
+    /// In standard layout, so that a sample is one slice.
     inputs: ArrayD<E>,
     targets: T,
+    /// Kept in `f64` whatever the model's type: the data set does not know it.
     weights: Option<Vec<f64>>,
+    /// 1 unless set.
     scale: f64,
+    /// 0 unless set.
     offset: f64,
+    /// Empty unless given.
     names: Vec<String>,
 }
 
 impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// Of these inputs and targets, sample for sample.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = ArrayDataset::new(ndarray::Array2::<f32>::zeros((3, 4)), vec![0, 1]).unwrap_err();
+    /// assert_eq!(error.to_string(), "expected targets for 3 samples, found 2. Give one target for each sample.");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Labels are not looked at, as the number of classes is the model's; the loss finds those out of range.
     ///
     /// # Errors
     /// When there are not as many targets as inputs, or the inputs have no axis 0.
@@ -152,6 +211,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
+    ///
+    /// Bytes read without it are numbers up to 255, on which training usually diverges.
     #[must_use]
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
@@ -159,6 +220,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// What is added to each number after scaling.
+    ///
+    /// With a scale of `2.0 / 255.0`, an offset of -1 makes bytes numbers from -1 to 1.
     #[must_use]
     pub fn offset(mut self, offset: f64) -> Self {
         self.offset = offset;
@@ -166,6 +229,9 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// A weight for each sample.
+    ///
+    /// They count in losses and metrics, in training and in evaluation. For classes of unequal size, the weight
+    /// `samples / (classes · size of the class)` makes each class count alike.
     ///
     /// # Errors
     /// When there are not as many as samples, or one is below 0 or not finite.
@@ -189,6 +255,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// Names for the classes, in the order of their indices; reports use them.
+    ///
+    /// Their number is not compared with anything; names beyond the model's classes are not used.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
@@ -201,6 +269,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// How many samples there are.
+    ///
+    /// It needs no element type, unlike [`Dataset::len`].
     pub fn len(&self) -> usize {
         self.inputs.shape()[0]
     }
@@ -211,16 +281,23 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 
     /// The inputs as they are stored, `[samples, …]`.
+    ///
+    /// They are as they were given: scale and offset are not in them.
     pub fn inputs(&self) -> &ArrayD<E> {
         &self.inputs
     }
 
     /// The targets as they are stored.
+    ///
+    /// For labels, `data.targets()[i]` is the class of sample `i`.
     pub fn targets(&self) -> &T {
         &self.targets
     }
 
     /// The first samples, at most `count`.
+    ///
+    /// A larger `count` keeps all. For a part that is not the first, or shares memory with the whole, see
+    /// [`Subset`](crate::Subset).
     #[must_use]
     pub fn first(self, count: usize) -> Self {
         let count = count.min(self.inputs.shape()[0]);

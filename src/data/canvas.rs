@@ -1,4 +1,17 @@
 //! A small grey picture to draw convex shapes on, for the [`garments`](super::garments).
+//!
+//! Shapes are filled by depth: how many pixels a pixel's centre lies inside of the shape's border (below 0
+//! outside). The part of the pixel that is covered is taken to be `depth + 1/2`, cut off at 0 and 1. That makes
+//! soft borders one pixel wide, without any sampling, and is exact for borders along an axis.
+//!
+//! A convex polygon is the intersection of the half-planes at its edges, so its depth is the least of the edges'
+//! depths. Each edge is kept as a line in normal form, `a · x + b · y + c` with `a² + b² = 1`, which is the signed
+//! distance in pixels.
+//!
+//! ```text
+//! garment coordinates          affine map               pixels
+//! (-1, -1) … (1, 1)    →    place, size, slant    →    28 x 28, row by row, y down
+//! ```
 
 /// The number of pixels along each side.
 pub(super) const SIDE: usize = 28;
@@ -38,11 +51,15 @@ impl Canvas {
     }
 
     /// Where a point lies, in pixels.
+    ///
+    /// The affine map.
     fn pixel(&self, p: Point) -> Point {
         [0, 1].map(|axis| self.origin[axis] + self.columns[0][axis] * p[0] + self.columns[1][axis] * p[1])
     }
 
     /// Where a pixel's centre lies, in garment coordinates.
+    ///
+    /// The inverse of the map, by Cramer's rule. The determinant is not 0 for the scales and shears that are drawn.
     pub(super) fn point(&self, row: usize, column: usize) -> Point {
         let [a, b] = self.columns;
         let (x, y) = (column as f32 + 0.5 - self.origin[0], row as f32 + 0.5 - self.origin[1]);
@@ -52,6 +69,9 @@ impl Canvas {
 
     /// Fills a convex polygon, given by its corners in either sense of rotation. Where the corners do not make a
     /// convex polygon, less than its area is filled.
+    ///
+    /// At most eight corners are used. The sign of the area tells the sense of rotation, and turns the edges'
+    /// normals inwards.
     pub(super) fn polygon(&mut self, corners: &[Point], tone: f32) {
         let mut edges = [[0.0; 3]; 8];
         let count = corners.len().min(edges.len());
@@ -76,8 +96,8 @@ impl Canvas {
         });
     }
 
-    /// Fills an ellipse whose axes lie along the garment's. Its border is soft by about a pixel, less exactly where the
-    /// ellipse is flat.
+    /// Fills an ellipse whose axes lie along the garment's. Its border is soft by about a pixel, less exactly where
+    /// the ellipse is flat.
     pub(super) fn ellipse(&mut self, centre: Point, radii: Point, tone: f32) {
         let corners = [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
             .map(|[i, j]: Point| self.pixel([centre[0] + i * radii[0], centre[1] + j * radii[1]]));
@@ -90,6 +110,9 @@ impl Canvas {
     }
 
     /// A line from `from` to `to` whose width goes from `widths[0]` to `widths[1]`.
+    ///
+    /// It is a polygon of four corners, so its ends are square. A line without length draws nothing that could be
+    /// seen.
     pub(super) fn stroke(&mut self, from: Point, to: Point, widths: [f32; 2], tone: f32) {
         let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
         let length = (dx * dx + dy * dy).sqrt().max(1e-6);
@@ -108,6 +131,8 @@ impl Canvas {
 
     /// Lays a tone over every pixel near these, as far as it is covered; `depth` is how many pixels a pixel's centre
     /// lies inside of the shape's border.
+    ///
+    /// Only the rows and columns around the shape are visited, and those within the picture.
     fn blend(&mut self, around: &[Point], tone: f32, depth: impl Fn(&Self, f32, f32) -> f32) {
         let range = |axis: usize| {
             let low = around.iter().fold(f32::INFINITY, |a, p| a.min(p[axis]));

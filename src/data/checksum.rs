@@ -1,10 +1,16 @@
 //! SHA-256 of files. The one file that names `sha2`.
+//!
+//! The sum is what makes a download over plain HTTP trustworthy: it is written in the crate's source, and whoever
+//! can change a file on its way cannot find another one with the same sum. A length alone, or a sum from the same
+//! host, would not do.
 
 use crate::error::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
 
 /// The SHA-256 of the bytes written so far.
+///
+/// It is a [`Write`], so that a copy and a sum can be one pass.
 #[derive(Default)]
 pub(super) struct Checksum(Sha256);
 
@@ -17,6 +23,8 @@ impl Checksum {
     }
 
     /// The sum as 64 lower-case hexadecimal digits.
+    ///
+    /// In the form that `sha256sum` prints, so that people can compare.
     pub(super) fn hex(self) -> String {
         self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -34,6 +42,8 @@ impl Write for Checksum {
 }
 
 /// The error of a file whose sum is not the published one.
+///
+/// `file` is a path or an address; both sums are in the error for programs.
 pub(super) fn mismatch(file: String, expected: &str, found: String, help: String) -> Error {
     Error::new(ErrorKind::Checksum { file, expected: expected.to_owned(), found }).help(help)
 }

@@ -2,6 +2,16 @@
 //!
 //! The order is: a folder that the user names, else the cache, else a download into the cache. A folder that the user
 //! names is never passed over: what is wrong with it is an error, not a reason to look elsewhere.
+//!
+//! | where the files are | which name | must be the published file |
+//! |---|---|---|
+//! | a folder that the user names | with or without `.gz` | only if it has the published size |
+//! | the cache | with `.gz` | always |
+//! | a download into the cache | with `.gz` | always, before it gets its name |
+//!
+//! A user's folder may hold another set of the same form (a part, a variation), hence the middle way: a file of the
+//! published size that differs was damaged, and a file of another size is the user's own. The check reads each file
+//! whole; for Fashion-MNIST's 31 MB that is a fraction of a second.
 
 use super::checksum::{Checksum, mismatch};
 use super::idx::{self, IdxArray};
@@ -40,6 +50,9 @@ pub(super) struct Collection<'a> {
 }
 
 /// What the environment says.
+///
+/// Read once, at the call, and handed on: so tests can make their own without touching the environment, which all
+/// threads share.
 pub(super) struct Settings {
     /// The folder to use instead of everything else.
     dir: Option<PathBuf>,
@@ -108,6 +121,9 @@ impl Collection<'_> {
     }
 
     /// What to do instead, in full sentences.
+    ///
+    /// It stands at the end of every error that a download makes, since a machine without a network is the usual
+    /// cause.
     fn remedy(&self) -> String {
         format!(
             "Get the four files of {} from {} or a copy of it, and set {} to the folder that holds them; or set {} to \
@@ -117,6 +133,8 @@ impl Collection<'_> {
     }
 
     /// Both sets, from wherever `read` gets a file and its path.
+    ///
+    /// The first file that fails ends it, so nothing is downloaded in vain after an error.
     fn assemble(&self, read: impl Fn(&Official) -> Result<(IdxArray, PathBuf)>) -> Result<(Images, Images)> {
         let [train_images, train_labels, test_images, test_labels] = &self.files;
         let set = |images, labels| self.set(read(images)?, read(labels)?);
@@ -124,6 +142,8 @@ impl Collection<'_> {
     }
 
     /// A file of the cache, which must be the published one; fetched if it is not there.
+    ///
+    /// Any other failure to open it than "not found" is left for the reading that follows, which reports it.
     fn cached(&self, file: &Official, folder: &Path, host: &str) -> Result<(IdxArray, PathBuf)> {
         let path = folder.join(file.name);
         match File::open(&path) {
@@ -137,6 +157,8 @@ impl Collection<'_> {
     }
 
     /// A file of the user's own, compressed or not.
+    ///
+    /// The compressed file comes first where both are there.
     fn own(&self, file: &Official, folder: &Path) -> Result<(IdxArray, PathBuf)> {
         let plain = file.name.trim_end_matches(".gz");
         for name in [file.name, plain] {
@@ -156,6 +178,9 @@ impl Collection<'_> {
     }
 
     /// A set of images and labels, if they are that.
+    ///
+    /// What a model and a loss rely on later is checked here, with the file's name at hand: 28 x 28 pixels, as many
+    /// labels as images, each label a class.
     fn set(&self, images: (IdxArray, PathBuf), labels: (IdxArray, PathBuf)) -> Result<Images> {
         let ((images, images_path), (labels, labels_path)) = (images, labels);
         let help = format!("The file does not hold what {} has; get it again.", self.title);
@@ -191,6 +216,10 @@ impl Collection<'_> {
 
 impl Official<'_> {
     /// The array of a file that must be the published one.
+    ///
+    /// The sum is taken over the bytes as they are in memory, and these are then decoded: the file cannot change
+    /// between the check and the use. No more than the published size and one byte is kept, however large the file
+    /// is.
     fn read_published(&self, path: &Path) -> Result<IdxArray> {
         let failed = |e| Error::io("read", path, e).help("Check the permission to read it, or delete it.");
         let mut file = File::open(path).map_err(failed)?;

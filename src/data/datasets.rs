@@ -1,7 +1,20 @@
 //! Fashion-MNIST and MNIST: from a folder, from the user's cache, or from their official hosts.
 //!
-//! Nothing here asks the network for what is already on the disk, and no file of the cache is used without its published
-//! SHA-256: a download that was tampered with cannot become training data unnoticed.
+//! Nothing here asks the network for what is already on the disk, and no file of the cache is used without its
+//! published SHA-256: a download that was tampered with cannot become training data unnoticed.
+//!
+//! | | Fashion-MNIST | MNIST |
+//! |---|---|---|
+//! | pictures | garments, in ten classes | handwritten digits |
+//! | training, test | 60,000 and 10,000 | 60,000 and 10,000 |
+//! | size of a picture | 28 x 28 bytes | 28 x 28 bytes |
+//! | to download | 31 MB | 12 MB |
+//! | in memory | 55 MB and 0.6 MB of labels | the same |
+//! | a folder of your own | `FASHION_MNIST_DIR` | `MNIST_DIR` |
+//! | another host | `FASHION_MNIST_URL` | `MNIST_URL` |
+//!
+//! The classes of both are equally frequent or nearly so, and the samples are in no order, so `validation_split`
+//! does no harm. For something to try without files, see [`garments`](crate::garments).
 
 use super::Images;
 use super::collection::{Collection, Official, Settings};
@@ -41,8 +54,8 @@ const FASHION_MNIST: Collection = Collection {
     classes: CLASS_NAMES,
 };
 
-/// Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"; the host is the mirror of the Common
-/// Visual Data Foundation.
+/// Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"; the host is the mirror of the
+/// Common Visual Data Foundation.
 pub(super) const MNIST: Collection = Collection {
     title: "MNIST",
     folder: "mnist",
@@ -74,8 +87,8 @@ pub(super) const MNIST: Collection = Collection {
     classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
 };
 
-/// Fashion-MNIST: 60,000 training and 10,000 test images of garments, 28 x 28 bytes, read as numbers from 0 to 1, with
-/// labels from 0 to 9 and the classes' names.
+/// Fashion-MNIST: 60,000 training and 10,000 test images of garments, 28 x 28 bytes, read as numbers from 0 to 1,
+/// with labels from 0 to 9 and the classes' names.
 ///
 /// Where the four files come from:
 ///
@@ -85,8 +98,8 @@ pub(super) const MNIST: Collection = Collection {
 /// 3. What is not there is downloaded into the cache, once, from the official host, or from the address in
 ///    `FASHION_MNIST_URL` (plain HTTP; needs the feature `download`).
 ///
-/// Files of the cache must have the published SHA-256, however they got there. Variables that are set to nothing count
-/// as not set.
+/// Files of the cache must have the published SHA-256, however they got there. Variables that are set to nothing
+/// count as not set.
 ///
 /// ```no_run
 /// use plywood::datasets;
@@ -96,6 +109,10 @@ pub(super) const MNIST: Collection = Collection {
 /// assert_eq!(test.class_names()[0], "T-shirt/top");
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// The training set's images as they come: the mean of all pixels is 0.286 and their deviation 0.353, after scaling
+/// to 0 … 1. Keras' `fashion_mnist.load_data()` returns the same arrays as bytes; torchvision's `FashionMNIST` the
+/// same as tensors.
 ///
 /// # Errors
 /// When a file is missing and cannot be fetched ([`ErrorKind::Download`](crate::ErrorKind::Download), whose
@@ -107,9 +124,9 @@ pub fn fashion_mnist() -> Result<(Images, Images)> {
 
 /// Fashion-MNIST from a folder: the four files by their official names, each with or without `.gz`.
 ///
-/// A file with the size of the official one must be the official one, by its SHA-256. Files of other sizes are taken as
-/// your own, of any number of images, and are only checked to be what they should: images of 28 x 28 bytes, as many
-/// labels, each below 10.
+/// A file with the size of the official one must be the official one, by its SHA-256. Files of other sizes are
+/// taken as your own, of any number of images, and are only checked to be what they should: images of 28 x 28
+/// bytes, as many labels, each below 10.
 ///
 /// ```no_run
 /// use plywood::datasets;
@@ -125,8 +142,8 @@ pub fn fashion_mnist_from(dir: impl AsRef<Path>) -> Result<(Images, Images)> {
     FASHION_MNIST.load_from(dir.as_ref())
 }
 
-/// MNIST: 60,000 training and 10,000 test images of handwritten digits, in the form of [`fashion_mnist`]. The variables
-/// are `MNIST_DIR` and `MNIST_URL`, the folder in the cache is `mnist/`.
+/// MNIST: 60,000 training and 10,000 test images of handwritten digits, in the form of [`fashion_mnist`]. The
+/// variables are `MNIST_DIR` and `MNIST_URL`, the folder in the cache is `mnist/`.
 ///
 /// ```no_run
 /// use plywood::datasets;
@@ -143,6 +160,13 @@ pub fn mnist() -> Result<(Images, Images)> {
 }
 
 /// MNIST from a folder, as [`fashion_mnist_from`].
+///
+/// ```
+/// let error = plywood::datasets::mnist_from("/no/such/folder").unwrap_err();
+/// let text = error.to_string();
+/// assert!(text.starts_with("MNIST: could not open the folder /no/such/folder: "), "{text}");
+/// assert!(matches!(error.kind(), plywood::ErrorKind::Io { .. }));
+/// ```
 ///
 /// # Errors
 /// As [`fashion_mnist_from`].

@@ -1,4 +1,19 @@
 //! Fetching a published file into a folder. The one file that names `ureq`.
+//!
+//! What it guards against:
+//!
+//! | danger | guard |
+//! |---|---|
+//! | a file that was tampered with | the SHA-256 in the source, over every byte that was written |
+//! | a file that never ends | at most one byte more than the published size is read |
+//! | half a file under the right name | written under another name, synced to the disk, then renamed |
+//! | two processes at once | names of temporary files that nobody else has; the last rename wins |
+//! | a process that was killed | its temporary file is removed by a later download, after two hours |
+//! | a host that does not answer | 10 seconds to look up a name and to connect, 30 of silence, an hour in all |
+//! | a redirect to another protocol | refused: there is no TLS in the build |
+//!
+//! HTTP without TLS saves the crate a cryptographic library and its roots of trust. What it gives up is secrecy:
+//! somebody who listens learns which public data set is fetched.
 
 use super::checksum::{Checksum, mismatch};
 use crate::error::{Error, ErrorKind, Result};
@@ -9,12 +24,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a name may take to be looked up, and then a host to answer.
+///
+/// Short, since a machine without a network should find out soon.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long a host may be silent once it has answered.
+///
+/// For each read, so that a slow line is no error.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long a file may take in all.
+///
+/// A host that sends a byte now and then ends here.
 const WHOLE: Duration = Duration::from_secs(3600);
 
 /// A published file, and where it shall be kept.
@@ -38,8 +59,8 @@ impl Download<'_> {
     /// (by renaming), or not at all; several processes may do this at the same time.
     ///
     /// # Errors
-    /// When the folder cannot be written to, the host does not answer or answers with an error, or the file is not the
-    /// published one.
+    /// When the folder cannot be written to, the host does not answer or answers with an error, or the file is not
+    /// the published one.
     pub(super) fn fetch(&self) -> Result<()> {
         if !self.url.starts_with("http://") {
             return Err(Error::argument(
@@ -73,6 +94,8 @@ impl Download<'_> {
     }
 
     /// A name that no other process and no other thread takes.
+    ///
+    /// Process, time and a counter: processes of the same id may share a folder over a network.
     fn temporary_name(&self) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -82,6 +105,8 @@ impl Download<'_> {
     }
 
     /// Removes what interrupted processes have left behind, once no download can still be writing to it.
+    ///
+    /// Twice the longest download, so that clocks that differ a little do no harm. What cannot be removed is left.
     fn remove_abandoned(&self) {
         for entry in fs::read_dir(self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -94,6 +119,9 @@ impl Download<'_> {
     }
 
     /// Asks the host, and passes on what it sends; an error unless that was the published file.
+    ///
+    /// A body that ends early is told from another file: if the host announced that many bytes, it was whole and is
+    /// not the published one; else the connection was cut.
     fn receive(&self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let response = agent(self.url).get(self.url).call().map_err(|e| self.no_answer(&e))?;
         let body = response.into_body();
@@ -134,6 +162,9 @@ impl Download<'_> {
     }
 
     /// The error of a request that got no file.
+    ///
+    /// `unreachable` is for programs that go on without the data where there is no network, as the examples and
+    /// tests do. It is true where no host was reached, and false as soon as one answered anything.
     fn no_answer(&self, error: &ureq::Error) -> Error {
         use io::ErrorKind as Io;
         let unreachable = match error {
@@ -162,6 +193,8 @@ impl Download<'_> {
 }
 
 /// Who speaks HTTP: through the proxy that the environment names, except to this very machine.
+///
+/// Hosts on this machine are the tests'; a proxy would not find them.
 fn agent(url: &str) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .timeout_resolve(Some(CONNECT))
@@ -190,6 +223,7 @@ struct Progress {
 }
 
 impl Progress {
+    /// The bar, or the one line.
     fn new(url: &str, bytes: u64) -> Self {
         #[cfg(feature = "progress")]
         if io::IsTerminal::is_terminal(&io::stderr()) {
@@ -209,6 +243,7 @@ impl Progress {
         }
     }
 
+    /// Moves the bar to this many bytes.
     #[cfg_attr(not(feature = "progress"), expect(clippy::unused_self, unused_variables))]
     fn advance(&mut self, total: u64) {
         #[cfg(feature = "progress")]
@@ -300,7 +335,6 @@ mod tests {
         let location = secure.url("/").replace("http://", "https://");
         let elsewhere =
             format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
-        b"HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec();
         for (bytes, part) in [
             (cut, "after 17 of 22 bytes"),
             (unannounced, "ended after 9 of 22 bytes"),

@@ -1,8 +1,28 @@
 //! The IDX file format of MNIST and Fashion-MNIST.
 //!
-//! An IDX file is an array: two zero bytes, a byte for the type of the elements, a byte for the number of axes, the
-//! length of each axis as a big-endian 32-bit number, and then the elements, big-endian, in row-major order (Y. LeCun,
-//! C. Cortes and C. Burges, "The MNIST database of handwritten digits"). Files may be compressed by gzip.
+//! An IDX file is one array (Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"). All
+//! numbers in it are big-endian, elements in row-major order:
+//!
+//! ```text
+//! byte 0, 1        0, 0
+//! byte 2           the type of the elements:  08 u8   09 i8   0B i16   0C i32   0D f32   0E f64
+//! byte 3           the number of axes, n
+//! byte 4 …         the length of each axis, 4 bytes each, n of them
+//! byte 4 + 4n …    the elements
+//! ```
+//!
+//! The labels of Fashion-MNIST's training set begin like this, and the images with one of three axes:
+//!
+//! ```text
+//! 00 00 08 01   00 00 EA 60                             60,000 labels, 8 + 60,000 bytes
+//! 00 00 08 03   00 00 EA 60   00 00 00 1C   00 00 00 1C   60,000 images of 28 x 28, 16 + 47,040,000 bytes
+//! ```
+//!
+//! Files may be compressed by gzip, which is recognised by its first two bytes, `1F 8B`, not by the file's name.
+//!
+//! Files come from elsewhere, so nothing in a header is believed: lengths are multiplied with a check for overflow,
+//! memory is taken as bytes arrive and no more than one byte beyond what the header says is kept, and
+//! what is missing or left over is an error. There is no writing.
 
 use crate::error::{Error, Result};
 use flate2::read::MultiGzDecoder;
@@ -12,12 +32,26 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The most bytes of elements that [`read`] and [`read_from`] take: 1 GiB. Fashion-MNIST's largest file has 47 MB.
+///
+/// It counts the elements as they are in memory, after decompression. It guards against small files that decompress
+/// to more than the machine has.
 pub const MAX_BYTES: u64 = 1 << 30;
 
 /// The most axes an array may have.
+///
+/// The format would allow 255; published files have 1 to 4.
 const MAX_AXES: u8 = 8;
 
 /// The array of an IDX file, with elements of any type that the format has.
+///
+/// ```
+/// use plywood::idx::{self, IdxArray};
+///
+/// let bytes = [0, 0, 0x0D, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0, 0, 0, 0]; // f32, 1 x 2
+/// let IdxArray::F32(array) = idx::read_from(&bytes[..], "two numbers")? else { panic!("another type") };
+/// assert_eq!(array, ndarray::array![[1.5, 0.0]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum IdxArray {
@@ -37,6 +71,8 @@ pub enum IdxArray {
 
 impl IdxArray {
     /// The length of each axis.
+    ///
+    /// At least one axis and at most eight; a length may be 0.
     pub fn shape(&self) -> &[usize] {
         match self {
             Self::U8(a) => a.shape(),
@@ -49,6 +85,8 @@ impl IdxArray {
     }
 
     /// The Rust type of the elements: `"u8"`, `"f32"`.
+    ///
+    /// For texts and for tests without a pattern.
     pub fn element(&self) -> &'static str {
         match self {
             Self::U8(_) => "u8",
@@ -62,6 +100,8 @@ impl IdxArray {
 
     /// The array of unsigned bytes: images.
     ///
+    /// The array itself, not a copy.
+    ///
     /// # Errors
     /// When the elements are of another type.
     pub fn into_u8(self) -> Result<ArrayD<u8>> {
@@ -73,6 +113,22 @@ impl IdxArray {
     }
 
     /// Class indices: an array with one axis, of whole numbers of at least 0.
+    ///
+    /// ```
+    /// use plywood::idx;
+    ///
+    /// // Images where labels should be: the two files were mixed up.
+    /// let images = [0, 0, 0x08, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 255];
+    /// let error = idx::read_from(&images[..], "labels.gz")?.into_labels().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "expected labels of shape [samples], found [1, 1, 1]. \
+    ///      This may be the file of the images instead of the labels."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Whether a label is a class of a model is not known here.
     ///
     /// # Errors
     /// When there is not exactly one axis, when the elements are floating-point numbers, or when one is below 0.
@@ -93,6 +149,8 @@ impl IdxArray {
 }
 
 /// Elements as class indices.
+///
+/// The first that is below 0 is named by its position.
 fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Result<Vec<usize>> {
     let convert = |(i, &label): (usize, &T)| {
         label.try_into().map_err(|_| {
@@ -111,6 +169,8 @@ fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Res
 /// let labels = idx::read("train-labels-idx1-ubyte.gz")?.into_labels()?;
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// The whole array is read into memory. Where it comes from a file of gzip, that is once its decompressed size.
 ///
 /// # Errors
 /// When the file cannot be read, or is anything but one whole IDX array of at most [`MAX_BYTES`].
@@ -132,6 +192,16 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// ```
+/// use plywood::idx;
+///
+/// let cut_off = [0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 1, 0]; // two 16-bit numbers, one byte short
+/// assert_eq!(
+///     idx::read_from(&cut_off[..], "short.idx").unwrap_err().to_string(),
+///     "short.idx: expected the elements to be 4 bytes for [2], found 3 bytes. The file was cut off; get it again."
+/// );
+/// ```
+///
 /// # Errors
 /// As [`read`].
 pub fn read_from(source: impl Read, name: &str) -> Result<IdxArray> {
@@ -139,6 +209,9 @@ pub fn read_from(source: impl Read, name: &str) -> Result<IdxArray> {
 }
 
 /// As [`read_from`], with elements of at most `limit` bytes.
+///
+/// The first two bytes are read to tell gzip, and put back in front. Several gzip members after one another count
+/// as one stream, as gzip itself has it.
 pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Result<IdxArray> {
     let start = take(&mut source, 2).map_err(|e| failed(e, name, false).at(name))?;
     let gzip = start == [0x1f, 0x8b];
@@ -152,6 +225,9 @@ pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Res
 }
 
 /// At most `count` bytes: fewer when the source ends.
+///
+/// It is the only way in which this file reads: a count out of a header bounds what is read, and never what is
+/// allocated beforehand.
 fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(count).read_to_end(&mut bytes)?;
@@ -159,6 +235,8 @@ fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The error of a source that fails: corrupt where it is compressed, else a refusal of the system.
+///
+/// What a decoder says about damaged data comes as `InvalidInput`, `InvalidData` or `UnexpectedEof`.
 fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if gzip => {
@@ -170,6 +248,9 @@ fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
 }
 
 /// The array, from bytes that are no longer compressed.
+///
+/// One byte more than the elements is asked for, so that bytes left over are noticed (and for gzip, the sum at the
+/// end is checked).
 fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<IdxArray> {
     let header = take(&mut source, 4).map_err(|e| failed(e, name, gzip))?;
     let &[0, 0, kind, axes] = &header[..] else {
@@ -230,11 +311,15 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
 }
 
 /// Numbers of `N` bytes each.
+///
+/// From big-endian, by the type's `from_be_bytes`.
 fn numbers<T, const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().map(|&number| convert(number)).collect()
 }
 
 /// Bytes as people write them: `[0x50, 0x4b]`.
+///
+/// For the four bytes that should have been a header: they often tell what the file really is.
 fn hex(bytes: &[u8]) -> String {
     format!("[{}]", bytes.iter().map(|b| format!("{b:#04x}")).collect::<Vec<_>>().join(", "))
 }
@@ -251,132 +336,12 @@ fn shaped<T>(shape: Vec<usize>, elements: Vec<T>) -> Result<ArrayD<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
-    /// A file's bytes: type, lengths of the axes, elements.
-    fn file(kind: u8, lengths: &[u32], elements: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0, 0, kind, lengths.len() as u8];
-        bytes.extend(lengths.iter().flat_map(|n| n.to_be_bytes()));
-        bytes.extend(elements);
-        bytes
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn from(bytes: &[u8]) -> Result<IdxArray> {
-        read_from(bytes, "a test")
-    }
-
-    fn text(bytes: &[u8]) -> String {
-        from(bytes).unwrap_err().to_string()
-    }
-
+    /// The rest is in tests/idx.rs; the limit cannot be set from outside.
     #[test]
-    fn every_type_is_read() {
-        let u8s = from(&file(0x08, &[2, 2], &[0, 1, 254, 255])).unwrap();
-        assert_eq!(u8s, IdxArray::U8(ndarray::array![[0, 1], [254, 255]].into_dyn()));
-        let i8s = from(&file(0x09, &[2], &[0x80, 0x7f])).unwrap();
-        assert_eq!(i8s, IdxArray::I8(ndarray::array![-128, 127].into_dyn()));
-        let i16s = from(&file(0x0B, &[2], &[0xff, 0xfe, 0x01, 0x00])).unwrap();
-        assert_eq!(i16s, IdxArray::I16(ndarray::array![-2, 256].into_dyn()));
-        let i32s = from(&file(0x0C, &[1], &[0xff, 0xff, 0xff, 0xfd])).unwrap();
-        assert_eq!(i32s, IdxArray::I32(ndarray::array![-3].into_dyn()));
-        let f32s = from(&file(0x0D, &[1], &[0x3f, 0xc0, 0, 0])).unwrap();
-        assert_eq!(f32s, IdxArray::F32(ndarray::array![1.5].into_dyn()));
-        let f64s = from(&file(0x0E, &[1, 1], &[0xc0, 0x04, 0, 0, 0, 0, 0, 0])).unwrap();
-        assert_eq!(f64s, IdxArray::F64(ndarray::array![[-2.5]].into_dyn()));
-        assert_eq!(
-            [u8s, i8s, i16s, i32s, f32s, f64s].map(|a| a.element()),
-            ["u8", "i8", "i16", "i32", "f32", "f64"]
-        );
-    }
-
-    #[test]
-    fn gzip_is_noticed_by_its_first_bytes() {
-        let bytes = file(0x0C, &[2, 1], &[0, 0, 0, 1, 0, 0, 0, 2]);
-        assert_eq!(from(&gzip(&bytes)).unwrap(), from(&bytes).unwrap());
-    }
-
-    #[test]
-    fn every_truncation_is_an_error() {
-        let bytes = file(0x0B, &[2, 2], &[1, 2, 3, 4, 5, 6, 7, 8]);
-        let packed = gzip(&bytes);
-        assert!(from(&bytes).is_ok() && from(&packed).is_ok());
-        for cut in 0..bytes.len() {
-            assert!(from(&bytes[..cut]).is_err(), "{cut} bytes");
-        }
-        for cut in 0..packed.len() {
-            assert!(from(&packed[..cut]).is_err(), "{cut} bytes of gzip");
-        }
-        assert_eq!(
-            text(&bytes[..15]),
-            "a test: expected the elements to be 8 bytes for [2, 2], found 3 bytes. The file was cut off; get it again."
-        );
-    }
-
-    #[test]
-    fn every_damaged_byte_of_gzip_is_an_answer_and_a_damaged_sum_an_error() {
-        let packed = gzip(&file(0x08, &[8], &[1, 2, 3, 4, 5, 6, 7, 8]));
-        for i in 0..packed.len() {
-            let mut damaged = packed.clone();
-            damaged[i] ^= 0x55;
-            let _ = from(&damaged);
-        }
-        let mut damaged = packed.clone();
-        let crc = damaged.len() - 8;
-        damaged[crc] ^= 1;
-        assert!(text(&damaged).contains("whole gzip data"), "{}", text(&damaged));
-        assert!(from(&[&packed[..], b"trailing"].concat()).is_err());
-    }
-
-    #[test]
-    fn what_is_no_idx_file_is_an_error() {
-        assert_eq!(
-            text(b"PK\x03\x04 a zip archive"),
-            "a test: expected the start to be two zero bytes, a type and a number of axes, \
-             found [0x50, 0x4b, 0x03, 0x04]. Give an IDX file, as those of MNIST and Fashion-MNIST, \
-             compressed by gzip or not."
-        );
-        assert!(text(&file(0x0A, &[1], &[0])).contains("found 0x0a"));
-        assert!(text(&file(0x08, &[], &[0])).contains("from 1 to 8, found 0"));
-        assert!(text(&file(0x08, &[1; 9], &[0])).contains("from 1 to 8, found 9"));
-        assert!(text(&file(0x08, &[2], &[1, 2, 3])).contains("2 bytes for [2], found more bytes after them"));
-        assert!(from(&file(0x08, &[0, 28, 28], &[])).is_ok());
-        assert!(from(&file(0x08, &[0, u32::MAX, u32::MAX, u32::MAX], &[])).is_err());
-    }
-
-    #[test]
-    fn a_header_that_claims_much_takes_no_memory() {
-        // Within the limit, but not there: only what arrives is kept.
-        assert!(
-            text(&file(0x08, &[1 << 30], &[1, 2]))
-                .contains("1073741824 bytes for [1073741824], found 2 bytes")
-        );
-        assert!(text(&file(0x08, &[u32::MAX], &[])).contains("of at most 1073741824 bytes"));
-        assert!(text(&file(0x0E, &[u32::MAX; 8], &[])).contains("of at most"));
-        assert!(read_at_most(&file(0x08, &[3], &[1, 2, 3])[..], "a test", 2).is_err());
-        // A gzip bomb: a header for three bytes, before a million of them.
-        assert!(text(&gzip(&[file(0x08, &[3], &[]), vec![0; 1 << 20]].concat())).contains("more bytes"));
-    }
-
-    #[test]
-    fn conversions_name_what_they_found() {
-        let floats = from(&file(0x0D, &[1], &[0; 4])).unwrap();
-        assert!(floats.clone().into_u8().unwrap_err().to_string().contains("of type u8, found f32"));
-        assert!(floats.into_labels().unwrap_err().to_string().contains("of whole numbers, found f32"));
-        assert_eq!(from(&file(0x0B, &[2], &[0, 9, 1, 0])).unwrap().into_labels().unwrap(), [9, 256]);
-        let text = from(&file(0x09, &[2], &[1, 0xff])).unwrap().into_labels().unwrap_err().to_string();
-        assert!(text.starts_with("expected label 1 of at least 0, found -1"), "{text}");
-        assert!(from(&file(0x08, &[1, 1], &[0])).unwrap().into_labels().is_err());
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let text = read("/no/such/file-idx3-ubyte").unwrap_err().to_string();
-        assert!(text.starts_with("could not open /no/such/file-idx3-ubyte: "), "{text}");
+    fn the_limit_counts_elements() {
+        let bytes = [0, 0, 0x08, 1, 0, 0, 0, 3, 1, 2, 3];
+        assert!(read_at_most(&bytes[..], "a test", 3).is_ok());
+        assert!(read_at_most(&bytes[..], "a test", 2).is_err());
     }
 }

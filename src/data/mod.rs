@@ -1,4 +1,20 @@
 //! Data sets: where batches come from.
+//!
+//! A [`Dataset`] says how many samples it has, of which shape, and reads any of them into a [`Batch`]. It is not an
+//! iterator: the trainer says which positions it wants, so shuffling, splitting and resuming are lists of numbers,
+//! and need no buffer.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
+//! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
+//! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
+//! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
+//! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
+//! | `idx.rs` | the file format of both |
+//! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
+//!
+//! Nothing is read ahead on other threads: the data sets here are in memory, where reading a batch is a copy.
 
 mod arrays;
 mod canvas;
@@ -27,14 +43,28 @@ use crate::tensor::{Tensor, scratch, slice_mut};
 
 /// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
 /// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let images: plywood::Images =
+///     ArrayDataset::new(ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
+/// assert_eq!(images.first(2).len(), 2);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A data set of 60,000 images of 28 x 28 takes 47 MB, and 0.5 MB for the labels.
 pub type Images = ArrayDataset<u8, Vec<usize>>;
 
 /// What a batch is read for.
+///
+/// It is part of [`Dataset::read`]'s arguments so that augmentation belongs to the data set, and cannot be left on
+/// at evaluation by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// Training, in this epoch (from 0): the time for augmentation, drawn by epoch and sample.
     Train {
-        /// The epoch.
+        /// The epoch, from 0, over all calls of the trainer's `fit`.
         epoch: u64,
     },
     /// Evaluation or prediction: the samples as they are.
@@ -42,9 +72,11 @@ pub enum Pass {
 }
 
 /// Some samples, as a model and a loss take them. It is filled again and again, so its buffers are reused.
+///
+/// Axis 0 of `input`, of `target` and of `weights` has the same length, one for each sample.
 #[derive(Clone, Debug)]
 pub struct Batch<F: Scalar, T> {
-    /// `[batch, …]`.
+    /// The inputs, `[batch, …]`. The trainer takes them out, as the model takes them over.
     pub input: Tensor<F>,
     /// The targets: class indices as `Vec<usize>`, or numbers as a tensor.
     pub target: T,
@@ -52,6 +84,7 @@ pub struct Batch<F: Scalar, T> {
     pub weights: Option<Vec<F>>,
 }
 
+/// A batch of no samples, to be read into.
 impl<F: Scalar, T: Default> Default for Batch<F, T> {
     fn default() -> Self {
         Self { input: Tensor::zeros(vec![0]), target: T::default(), weights: None }
@@ -61,6 +94,21 @@ impl<F: Scalar, T: Default> Default for Batch<F, T> {
 impl<F: Scalar, T> Batch<F, T> {
     /// Makes room for this many samples of this shape, and hands out all their numbers, to be overwritten: row after
     /// row, each in row-major order.
+    ///
+    /// The buffer that is there is used again if it has this shape; else one comes out of the thread's spare
+    /// buffers. What it held is not cleared.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut batch = Batch::<f32, Vec<usize>>::default();
+    /// for (i, number) in batch.input_mut(2, &[3]).iter_mut().enumerate() {
+    ///     *number = i as f32;
+    /// }
+    /// assert_eq!(batch.input.shape(), [2, 3]);
+    /// assert_eq!(batch.input[[1, 0]], 3.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn input_mut(&mut self, samples: usize, shape: &[usize]) -> &mut [F] {
         let found = self.input.shape();
         if found.is_empty() || found[0] != samples || found[1..] != *shape || !self.input.is_standard_layout()
@@ -72,6 +120,8 @@ impl<F: Scalar, T> Batch<F, T> {
     }
 
     /// Hands the input over and leaves an empty one.
+    ///
+    /// Targets and weights stay, for the loss.
     pub fn take_input(&mut self) -> Tensor<F> {
         std::mem::replace(&mut self.input, Tensor::zeros(vec![0]))
     }
@@ -115,11 +165,18 @@ impl<F: Scalar, T> Batch<F, T> {
 /// assert!(history.last("loss").unwrap() < history.first("loss").unwrap());
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// It is the counterpart of PyTorch's `Dataset` and of Keras' `PyDataset`. It reads batches and not single samples,
+/// so that a batch can be one copy or one query; there is no collating.
+///
+/// The trait is [`Sync`] because evaluation reads from several threads at once.
 pub trait Dataset<F: Scalar = f32>: Sync {
     /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](Tensor) for numbers.
+    ///
+    /// For a loss to take it, it must be possible to borrow it as the loss's target.
     type Target: Default + Send;
 
-    /// How many samples there are.
+    /// How many samples there are. It must not change while the data set is in use.
     fn len(&self) -> usize;
 
     /// Whether there are none.
@@ -128,6 +185,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     }
 
     /// The shape of one input, without the batch axis.
+    ///
+    /// It must be that which the model was built for: `[28, 28]` for images of 28 x 28.
     fn input_shape(&self) -> &[usize];
 
     /// The names of the classes, in the order of their indices, where there are any; reports use them.
@@ -137,11 +196,52 @@ pub trait Dataset<F: Scalar = f32>: Sync {
 
     /// Reads the samples at these positions, in this order, into the batch; whatever it held is overwritten.
     ///
+    /// Positions may come in any order, and more than once. After it the batch has `indices.len()` inputs, targets
+    /// and weights, or `None` for weights.
+    ///
+    /// What differs from sample to sample at random (noise, a shift) should be drawn from a
+    /// [`Random`](crate::Random) at (epoch, sample), so that neither the order nor the number of threads matters:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// /// Adds noise in training.
+    /// struct Noisy<D>(D, Random);
+    ///
+    /// impl<D: Dataset> Dataset for Noisy<D> {
+    ///     type Target = D::Target;
+    ///     fn len(&self) -> usize {
+    ///         self.0.len()
+    ///     }
+    ///     fn input_shape(&self) -> &[usize] {
+    ///         self.0.input_shape()
+    ///     }
+    ///     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<f32, D::Target>) -> Result<()> {
+    ///         self.0.read(indices, pass, batch)?;
+    ///         if let Pass::Train { epoch } = pass {
+    ///             for (mut row, &i) in batch.input.outer_iter_mut().zip(indices) {
+    ///                 let mut draws = self.1.at(epoch, i as u64);
+    ///                 row.mapv_inplace(|x| x + draws.uniform(-0.1, 0.1) as f32);
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let plain = ArrayDataset::new(ndarray::Array2::<f32>::zeros((4, 2)), vec![0; 4])?;
+    /// let (noisy, mut a, mut b) = (Noisy(plain, Random::seed(1)), Batch::default(), Batch::default());
+    /// noisy.read(&[0, 3], Pass::Train { epoch: 2 }, &mut a)?;
+    /// noisy.read(&[3], Pass::Train { epoch: 2 }, &mut b)?;
+    /// assert!(a.input[[1, 0]] != 0.0 && a.input[[1, 0]] == b.input[[0, 0]]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When a position is out of range, or the samples cannot be read.
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()>;
 }
 
+/// A reference is a data set too, so that a [`Subset`] may borrow or own.
 impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
     type Target = D::Target;
 
@@ -163,6 +263,8 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 }
 
 /// Checks that every position is one of a data set's samples.
+///
+/// For the data sets of this crate, before anything is read.
 fn check_indices(indices: &[usize], len: usize) -> Result<()> {
     match indices.iter().find(|&&i| i >= len) {
         None => Ok(()),

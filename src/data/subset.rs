@@ -1,4 +1,6 @@
 //! Parts of data sets.
+//!
+//! A part is a list of positions, 8 bytes each; no sample is copied. Parts may be taken of parts.
 
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
@@ -6,14 +8,36 @@ use crate::random::Random;
 use crate::scalar::Scalar;
 
 /// Some samples of a data set, in an order of their own.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::Subset;
+///
+/// // Cross-validation in five folds: every fifth sample, beginning with each of the first five.
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((20, 2)), vec![0; 20])?;
+/// for fold in 0..5 {
+///     let (held_out, rest): (Vec<usize>, Vec<usize>) = (0..20).partition(|i| i % 5 == fold);
+///     let (train, validation) = (Subset::new::<f32>(&data, rest)?, Subset::new::<f32>(&data, held_out)?);
+///     assert_eq!((train.indices().len(), validation.indices()[1]), (16, 5 + fold));
+/// }
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Its own positions count from 0: sample `i` of the part is sample `indices()[i]` of the whole. PyTorch has it
+/// under the same name.
 #[derive(Clone, Debug)]
 pub struct Subset<D> {
+    /// The whole, or a reference to it.
     data: D,
+    /// All below the whole's length.
     indices: Vec<usize>,
 }
 
 impl<D> Subset<D> {
     /// The samples of `data` at these positions; a position may come up more than once. `data` may be a reference.
+    ///
+    /// The element type has to be named where the data set leaves it open, as [`ArrayDataset`](crate::ArrayDataset)
+    /// does: `Subset::new::<f32>(…)`.
     ///
     /// # Errors
     /// When a position is out of range.
@@ -26,6 +50,8 @@ impl<D> Subset<D> {
     }
 
     /// The positions in the whole data set.
+    ///
+    /// In the order in which the part has them.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
@@ -54,6 +80,9 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
 }
 
 /// How many of `samples` a share leaves for the first part: `samples - share · samples`, rounded as Keras does.
+///
+/// It is the greatest whole number not above `samples · (1 - share)` as `f64` has it. Rounding in `1 - share` can
+/// take one sample more: of ten, a share of 0.9 leaves `10 · 0.0999…`, and so none.
 fn first_part(samples: usize, share: f64) -> Result<usize> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::argument("a share for the second part", "above 0 and below 1", share)
@@ -73,6 +102,21 @@ fn first_part(samples: usize, share: f64) -> Result<usize> {
 
 /// Splits a data set without changing its order: the last `share` of the samples make the second part. This is what
 /// Keras' `validation_split` means.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
+/// let (first, second) = plywood::split_at::<f32, _>(&data, 0.25)?; // 5.25 samples, so 5
+/// assert_eq!((first.indices(), second.indices()), (&[0, 1, 2, 3, 4][..], &[5, 6][..]));
+/// let error = plywood::split_at::<f32, _>(&data, 1.0).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a share for the second part of above 0 and below 1, found 1. \
+///      0.2 puts every fifth sample into the second part."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
 ///
 /// # Errors
 /// When the share is not above 0 and below 1, or a part would be empty.
@@ -94,6 +138,9 @@ pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subse
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// Both parts are in random order. Classes are not balanced between the parts (not stratified); with many samples
+/// they nearly are.
+///
 /// # Errors
 /// As [`split_at`].
 pub fn random_split<F: Scalar, D: Dataset<F>>(
@@ -107,58 +154,8 @@ pub fn random_split<F: Scalar, D: Dataset<F>>(
     Ok(split(data, indices, first))
 }
 
+/// The positions, cut in two.
 fn split<D>(data: &D, mut indices: Vec<usize>, first: usize) -> (Subset<&D>, Subset<&D>) {
     let second = indices.split_off(first);
     (Subset { data, indices }, Subset { data, indices: second })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::ArrayDataset;
-    use ndarray::Array2;
-
-    fn data(n: usize) -> ArrayDataset<u8, Vec<usize>> {
-        ArrayDataset::new(Array2::from_shape_fn((n, 2), |(i, _)| i as u8), (0..n).collect()).unwrap()
-    }
-
-    #[test]
-    fn the_last_share_in_order() {
-        let data = data(10);
-        let (a, b) = split_at::<f32, _>(&data, 0.2).unwrap();
-        assert_eq!((a.indices(), b.indices()), (&[0, 1, 2, 3, 4, 5, 6, 7][..], &[8, 9][..]));
-        let mut batch = Batch::<f32, Vec<usize>>::default();
-        b.read(&[1, 0], Pass::Evaluate, &mut batch).unwrap();
-        assert_eq!((batch.input[[0, 0]], batch.target), (9.0, vec![9, 8]));
-    }
-
-    #[test]
-    fn a_random_split_is_a_partition_by_seed() {
-        let data = data(100);
-        let parts = |seed| {
-            let (a, b) = random_split::<f32, _>(&data, 0.3, seed).unwrap();
-            (a.indices().to_vec(), b.indices().to_vec())
-        };
-        let (a, b) = parts(1);
-        assert_eq!(parts(1).0, a);
-        assert_ne!(parts(2).0, a);
-        let mut all = [a, b].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn impossible_splits_and_positions_are_errors() {
-        let data = data(3);
-        for share in [0.0, 1.0, -0.5, f64::NAN, 0.9] {
-            assert!(split_at::<f32, _>(&data, share).is_err());
-        }
-        assert!(Subset::new::<f32>(&data, vec![3]).is_err());
-        let mut batch = Batch::<f32, Vec<usize>>::default();
-        let text = data.read(&[0, 7], Pass::Evaluate, &mut batch).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "expected a sample's position below 3, the number of samples, found 7. Positions count from 0."
-        );
-    }
 }

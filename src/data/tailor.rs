@@ -1,9 +1,25 @@
 //! What the drawn [`garments`](super::garments) look like: a cut for each class, with everything about it random.
 //!
-//! All lengths are in garment coordinates: the picture goes from -1 to 1 along both axes, and y points down. Each method
-//! lays convex shapes over one another, from the back to the front; a tone of 0 cuts a hole. The ranges are chosen so
-//! that neighbouring classes overlap where those of Fashion-MNIST do: in the length of a sleeve, the height of a shaft,
-//! the contrast of a row of buttons.
+//! All lengths are in garment coordinates: the picture goes from -1 to 1 along both axes, and y points down. Each
+//! method lays convex shapes over one another, from the back to the front; a tone of 0 cuts a hole. The ranges are
+//! chosen so that neighbouring classes overlap where those of Fashion-MNIST do: in the length of a sleeve, the
+//! height of a shaft, the contrast of a row of buttons.
+//!
+//! | label | class | what decides |
+//! |---|---|---|
+//! | 0 | T-shirt/top | short sleeves, a round neck, sometimes a print |
+//! | 1 | Trouser | two legs and a belt |
+//! | 2 | Pullover | long sleeves, a band at the hem |
+//! | 3 | Dress | a waist, a long skirt |
+//! | 4 | Coat | long sleeves, more length, an opening |
+//! | 5 | Sandal | a sole and straps with gaps |
+//! | 6 | Shirt | a placket and a collar, sleeves of either length |
+//! | 7 | Sneaker | a low shoe |
+//! | 8 | Bag | a box under a handle |
+//! | 9 | Ankle boot | a shoe with a shaft |
+//!
+//! The order of the draws is part of the format: one draw more or less changes every number after it, and so every
+//! picture of that seed. tests/garments.rs holds a checksum over the pixels.
 
 use super::canvas::{Canvas, Point, SIDE};
 use crate::random::Draws;
@@ -27,6 +43,8 @@ impl Tailor {
     }
 
     /// A number from the uniform distribution over `[low, high)`.
+    ///
+    /// The draw is made in `f64` and rounded, the same on every machine.
     fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.0.unit() as f32
     }
@@ -77,9 +95,9 @@ impl Tailor {
 
     /// What covers the upper body: T-shirt (0), pullover (2), coat (4), shirt (6).
     ///
-    /// A T-shirt has short sleeves, a round neck and sometimes a print; a pullover long sleeves and a band at its hem; a
-    /// coat long sleeves, more length, lapels and an opening; a shirt sleeves of either length, a collar and a row of
-    /// buttons. The details may have no contrast at all, and then only the lengths are left.
+    /// A T-shirt has short sleeves, a round neck and sometimes a print; a pullover long sleeves and a band at its
+    /// hem; a coat long sleeves, more length, lapels and an opening; a shirt sleeves of either length, a collar and
+    /// a row of buttons. The details may have no contrast at all, and then only the lengths are left.
     fn top(&mut self, canvas: &mut Canvas, label: usize, tone: f32) {
         let long = match label {
             0 => self.chance(0.04),
@@ -193,8 +211,8 @@ impl Tailor {
         }
     }
 
-    /// A sandal (5): a sole, flat, on a wedge or on a heel, and two to five straps with gaps between them. It points to
-    /// the left.
+    /// A sandal (5): a sole, flat, on a wedge or on a heel, and two to five straps with gaps between them. It
+    /// points to the left.
     fn sandal(&mut self, canvas: &mut Canvas, tone: f32) {
         let (heel, thick) = (self.between(0.0, 0.5), self.between(0.07, 0.16));
         let (toe, back) = ([-0.88, 0.5], [0.8, 0.5 - heel]);

@@ -1,4 +1,51 @@
 //! Cross-entropy over classes.
+//!
+//! # From probabilities
+//!
+//! For one sample with the label `y`, and probabilities `p` over the classes:
+//!
+//! ```text
+//! l = -ln p_y              ∂l/∂p_j = -[j = y] / p_y
+//! ```
+//!
+//! The smaller `p_y` is, the larger the gradient: a model that is sure of the wrong class has a derivative of 1e30
+//! and more, which the derivative of softmax, `p_y · (…)`, then brings back to the order of 1. In between, numbers
+//! overflow or vanish. Frameworks therefore clamp `p` to, say, 1e-7. But where a clamp holds, its derivative is 0,
+//! so the gradient vanishes for just those samples that are most wrong.
+//!
+//! # From logits
+//!
+//! Put softmax into the formula, `p_j = e^z_j / Σ_k e^z_k`, and the logarithm cancels the exponential:
+//!
+//! ```text
+//! l = ln Σ_k e^z_k - z_y                ∂l/∂z_j = e^z_j / Σ_k e^z_k - [j = y] = p_j - [j = y]
+//! ```
+//!
+//! The gradient is a difference of probabilities. It lies between -1 and 1 for any logits, so nothing has to be
+//! clamped. The sum of exponentials is kept in range by taking off the row's largest logit `m` first, which changes
+//! neither side:
+//!
+//! ```text
+//! ln Σ_k e^z_k - z_y = ln Σ_k e^(z_k - m) - (z_y - m)
+//! ```
+//!
+//! The largest term of the sum is now 1, so the logarithm is at least 0, and neither part is a difference of large
+//! numbers. At logits of 1000, -1000 and 0 the loss of the second class is 2000, exactly.
+//!
+//! # With soft targets
+//!
+//! For targets `t` the sum runs over all classes. With the mass `M = Σ_j t_j`, which is 1 for a distribution:
+//!
+//! ```text
+//! l = M · ln Σ_k e^z_k - Σ_j t_j · z_j              ∂l/∂z_j = M · p_j - t_j
+//! ```
+//!
+//! # How it is computed
+//!
+//! All kernels run over the batch's one slice. From logits there are one exponential for each number and one
+//! logarithm for each row; the gradient is written over the logits. Beside that, only vectors of the batch's length
+//! (and for soft targets one of the number of classes and a copy of the targets) are used, the vectors out of the
+//! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
 
 use super::{Loss, loss_weights};
 use crate::error::{Error, Result};
@@ -9,10 +56,21 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 /// Cross-entropy against class indices: `-ln p_label`, averaged over the batch. Keras calls it sparse categorical
 /// cross-entropy.
 ///
-/// Predictions are `[batch, classes]`: probabilities, as [`Softmax`](crate::Softmax) makes them. A model that ends in
-/// softmax is computed from its logits all the same, exactly: `log Σ_j e^z_j - z_label`, whose gradient is
-/// `softmax(z) - [label]`. Nothing is clamped, so the gradient is right however wrong the model is. For a model that
-/// ends in logits, say [`from_logits`](CrossEntropy::from_logits). Targets are indices below the number of classes.
+/// | | shape | what it holds |
+/// |---|---|---|
+/// | predictions | `[batch, classes]` | probabilities, as [`Softmax`](crate::Softmax) makes them, or logits |
+/// | targets | `[usize]`, one for each sample | indices below the number of classes |
+/// | gradient | `[batch, classes]` | at the predictions, or at the logits |
+///
+/// A model that ends in softmax is computed from its logits all the same, exactly: `log Σ_j e^z_j - z_label`, whose
+/// gradient is `softmax(z) - [label]`. Nothing is clamped, so the gradient is right however wrong the model is. For
+/// a model that ends in logits, say [`from_logits`](CrossEntropy::from_logits).
+///
+/// The unit is the nat. A model that knows nothing of ten classes has a loss of `ln 10 = 2.303`; a first loss far
+/// above that says that the initial weights or the inputs are badly scaled.
+///
+/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`; there a weight belongs to a class, here to a
+/// sample.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -24,8 +82,25 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 /// assert!((grad[[0, 0]] + 1.0 / 0.7).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Labels that the model has no output for are errors that say which:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let two = arr2(&[[0.5f32, 0.5], [0.9, 0.1]]).into_dyn();
+/// let error = CrossEntropy::default().value_and_grad(two, &[1, 2], None).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
+///      Labels count from 0; give the last layer as many units as there are classes."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CrossEntropy {
+    /// Whether [`Loss::value_and_grad`] takes logits. What `value_and_grad_logits` takes is not in question.
     from_logits: bool,
 }
 
@@ -34,26 +109,64 @@ pub struct CrossEntropy {
 ///
 /// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any weights of the
 /// classes that are at least 0 and, as a rule, add up to 1.
+///
+/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. A row that
+/// does not add up to 1 counts by its mass: twice the target is twice the loss. A target of 0 leaves its
+/// probability out, whatever it is, so that `0 · ln 0` is 0.
+///
+/// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
+/// let logits = t.mapv(f64::ln); // softmax of these is `t`
+/// let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(logits, &t, None)?;
+/// let entropy = -(0.25 * 0.25f64.ln() + 0.75 * 0.75f64.ln());
+/// assert!((value - entropy).abs() < 1e-12 && grad.iter().all(|g| g.abs() < 1e-12));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Label smoothing (Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception architecture for
+/// computer vision", 2016) is a matter of the targets: `1 - ε + ε / classes` for the label, `ε / classes` for the
+/// others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SoftCrossEntropy {
     from_logits: bool,
 }
 
 impl CrossEntropy {
-    /// For a model whose outputs are logits.
+    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
+    /// let logits = arr2(&[[1000.0f32, -1000.0]]).into_dyn();
+    /// let (value, grad) = CrossEntropy::from_logits().value_and_grad(logits, &[1], None)?;
+    /// assert_eq!(value, 2000.0);
+    /// assert!(grad[[0, 0]] == 1.0 && grad[[0, 1]] == -1.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// A model that ends in softmax must not be trained with it: softmax would be taken twice.
     pub fn from_logits() -> Self {
         Self { from_logits: true }
     }
 }
 
 impl SoftCrossEntropy {
-    /// For a model whose outputs are logits.
+    /// For a model whose outputs are logits; see [`CrossEntropy::from_logits`].
     pub fn from_logits() -> Self {
         Self { from_logits: true }
     }
 }
 
 /// The predictions as `[batch, classes]` in standard layout.
+///
+/// `classes` is above 0, so `chunks_exact(classes)` in what follows cannot panic.
 fn predictions<F: Scalar>(output: Tensor<F>) -> Result<(Tensor<F>, usize, usize)> {
     match *output.shape() {
         [samples, classes] if classes > 0 => Ok((standard(output), samples, classes)),
@@ -63,6 +176,8 @@ fn predictions<F: Scalar>(output: Tensor<F>) -> Result<(Tensor<F>, usize, usize)
     }
 }
 
+/// One label for each row, each of them an output's position: after it, `row[label]` is in range. A pass of its own
+/// over the labels, before anything is changed.
 fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> {
     if labels.len() != samples {
         return Err(Error::data("labels", format!("for {samples} predictions"), labels.len())
@@ -206,6 +321,8 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
 }
 
 /// Softmax of each row in place; the weighted sum of the rows' `ln Σ e^z`, where the largest `z` is 0.
+///
+/// One pass gives both, as the exponentials are needed for both.
 fn weighted_softmax<F: Scalar>(z: &mut [F], classes: usize, weights: impl Iterator<Item = F>) -> F {
     let mut logs = scratch(&[z.len() / classes]);
     F::softmax_log_rows(z, classes, slice_mut(&mut logs));
@@ -215,6 +332,9 @@ fn weighted_softmax<F: Scalar>(z: &mut [F], classes: usize, weights: impl Iterat
 }
 
 /// Multiplies each sample's gradient by its share of the mean.
+///
+/// `w / total` is worked out for each row and then multiplied, so a weight of 0 makes its row exactly 0, unless a
+/// logit was not finite.
 fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, classes: usize, weights: impl Iterator<Item = F>, total: F) {
     let mut factors = scratch(&[grad.len() / classes]);
     for (factor, w) in slice_mut(&mut factors).iter_mut().zip(weights) {
@@ -224,6 +344,9 @@ fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, classes: usize, weights: impl Ite
     recycle(factors);
 }
 
+/// The targets in standard layout, checked to be of the predictions' shape and to have no negative and no infinite
+/// number and no NaN. They are copied, as the caller's are borrowed; the copy is one pass over memory that is read
+/// anyway.
 fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Tensor<F>> {
     check_gradient(target, output.shape()).map_err(|_| {
         Error::shape("targets", format!("{:?}", output.shape()), target.shape())
@@ -236,79 +359,4 @@ fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Ten
             .at("cross-entropy"));
     }
     Ok(standard(target.clone()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::{arr1, arr2};
-
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() < 1e-12
-    }
-
-    #[test]
-    fn by_hand_from_probabilities_and_from_logits() {
-        let z = arr2(&[[0.0, 2.0f64.ln(), 0.0], [3.0f64.ln(), 0.0, 0.0]]).into_dyn();
-        let p = arr2(&[[0.25, 0.5, 0.25], [0.6, 0.2, 0.2]]).into_dyn();
-        let expected = (-(0.5f64.ln()) - 0.2f64.ln()) / 2.;
-        let (a, _) = CrossEntropy::default().value_and_grad(p.clone(), &[1, 2], None).unwrap();
-        let (b, grad) = CrossEntropy::from_logits().value_and_grad(z.clone(), &[1, 2], None).unwrap();
-        assert!(close(a, expected) && close(b, expected));
-        let by_hand = (&p - &arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn()) / 2.;
-        assert!((grad - &by_hand).iter().all(|d| d.abs() < 1e-12));
-        let one_hot = arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn();
-        let (c, grad) = SoftCrossEntropy::from_logits().value_and_grad(z, &one_hot, None).unwrap();
-        assert!(close(c, expected) && (grad - by_hand).iter().all(|d| d.abs() < 1e-12));
-        let (d, _) = SoftCrossEntropy::default().value_and_grad(p, &one_hot, None).unwrap();
-        assert!(close(d, expected));
-    }
-
-    #[test]
-    fn weights_make_a_weighted_mean_and_zero_leaves_out() {
-        let z = || arr2(&[[0.3, -1., 2.], [1., 0., 0.5], [0.1, 0.2, 0.3]]).into_dyn();
-        let loss = CrossEntropy::from_logits();
-        let one = |i: usize, label| {
-            let row = z().slice_axis(ndarray::Axis(0), (i..=i).into()).to_owned();
-            loss.value_and_grad(row, &[label], None).unwrap().0
-        };
-        let (value, grad) = loss.value_and_grad(z(), &[0, 1, 2], Some(&[1., 3., 0.])).unwrap();
-        assert!(close(value, (one(0, 0) + 3. * one(1, 1)) / 4.));
-        assert!(grad.index_axis(ndarray::Axis(0), 2).iter().all(|&g| g == 0.));
-        let (value, grad) = loss.value_and_grad(z(), &[0, 1, 2], Some(&[0.; 3])).unwrap();
-        assert!(value == 0. && grad.iter().all(|&g| g == 0.));
-    }
-
-    #[test]
-    fn finite_at_logits_of_a_thousand() {
-        let z = arr2(&[[1000f32, -1000., 0.]]).into_dyn();
-        for label in 0..3 {
-            let (value, grad) =
-                CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None).unwrap();
-            assert_eq!(value, [0., 2000., 1000.][label]);
-            assert!(grad.iter().all(|g| g.is_finite()));
-            assert_eq!(grad[[0, label]], [0., -1., -1.][label]);
-        }
-        let soft = arr2(&[[0., 0.5, 0.5]]).into_dyn();
-        assert_eq!(SoftCrossEntropy::from_logits().value_and_grad(z, &soft, None).unwrap().0, 1500.);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_an_error() {
-        let loss = CrossEntropy::default();
-        let p = || arr2(&[[0.5f32, 0.5], [0.5, 0.5]]).into_dyn();
-        let text = loss.value_and_grad(p(), &[0, 2], None).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
-             Labels count from 0; give the last layer as many units as there are classes."
-        );
-        assert!(loss.value_and_grad(p(), &[0], None).is_err());
-        assert!(loss.value_and_grad(p(), &[0, 1], Some(&[1.])).is_err());
-        assert!(loss.value_and_grad(p(), &[0, 1], Some(&[1., -1.])).is_err());
-        assert!(loss.value_and_grad(arr1(&[1f32]).into_dyn(), &[0], None).is_err());
-        let soft = SoftCrossEntropy::default();
-        assert!(soft.value_and_grad(p(), &arr2(&[[1.]]).into_dyn(), None).is_err());
-        assert!(soft.value_and_grad(p(), &arr2(&[[1., f32::NAN], [0., 1.]]).into_dyn(), None).is_err());
-    }
 }

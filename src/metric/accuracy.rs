@@ -1,4 +1,7 @@
 //! Accuracy.
+//!
+//! Two sums make it: the weights of the samples that were right, and of all. Both are `f64`, so counts are exact up
+//! to 2^53.
 
 use super::Metric;
 use crate::error::{Error, Result};
@@ -21,13 +24,41 @@ use crate::tensor::Tensor;
 /// assert_eq!(Metric::<[usize]>::value(&accuracy), 0.5);
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// | predictions | targets | the class of a row |
+/// |---|---|---|
+/// | `[batch, classes]` | `[usize]`, an index for each | the largest number's position, the first of equals |
+/// | `[batch, classes]` | a tensor `[batch, classes]` | the same, on both sides |
+/// | `[batch, 1]` | `[usize]` or a tensor `[batch, 1]` | 1 above 0.5, else 0 |
+///
+/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). A label that is no
+/// class of the model counts as wrong; the loss is what refuses it. A row with a NaN in it is never right.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // A sigmoid's outputs, and a sample that counts three times.
+/// let mut accuracy = Accuracy::default();
+/// let outputs = arr2(&[[0.9f32], [0.2], [0.6]]).into_dyn();
+/// accuracy.update(&outputs, &arr2(&[[1.0], [1.0], [1.0]]).into_dyn(), Some(&[1.0, 3.0, 1.0]))?;
+/// assert_eq!(Metric::<Tensor>::value(&accuracy), 0.4);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A model that ends in logits with one output needs a threshold of 0, not 0.5: let it end in a sigmoid.
 #[derive(Clone, Debug, Default)]
 pub struct Accuracy {
+    /// The weights of the samples that were right.
     right: f64,
+    /// The weights of all samples seen.
     all: f64,
 }
 
 impl Accuracy {
+    /// Adds a batch, for targets of any form: `is_right` says whether a sample, by its position, has this class.
+    ///
+    /// Everything is checked before anything is added, so a batch that does not fit leaves the sums as they were.
     fn count<F: Scalar>(
         &mut self,
         output: &Tensor<F>,
@@ -35,10 +66,14 @@ impl Accuracy {
         weights: Option<&[F]>,
         is_right: impl Fn(usize, usize) -> bool,
     ) -> Result<()> {
-        let weighted = weights.is_none_or(|w| w.len() == samples);
-        let &[rows, classes] = output.shape() else { return Err(misfit(output)) };
-        if classes == 0 || !weighted {
-            return Err(misfit(output));
+        let (rows, classes) = match *output.shape() {
+            [rows, classes] if classes > 0 => (rows, classes),
+            _ => return Err(misfit(output)),
+        };
+        if let Some(weights) = weights.filter(|weights| weights.len() != rows) {
+            return Err(Error::data("weights", format!("for {rows} predictions"), weights.len())
+                .help("Give one weight for each sample.")
+                .at("accuracy"));
         }
         if rows != samples {
             return Err(Error::data("targets", format!("for {rows} predictions"), samples)
@@ -59,14 +94,16 @@ impl Accuracy {
         Ok(())
     }
 
+    /// 0 / 0 where there was nothing, which is the NaN that [`Metric::value`] promises.
     fn share(&self) -> f64 {
         self.right / self.all
     }
 }
 
+/// One error for predictions without classes and for weights that are too many or too few.
 fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
     Error::shape("predictions", "[batch, classes]", output.shape())
-        .help("Accuracy takes a row of class probabilities, and a weight or none, for each sample.")
+        .help("Accuracy takes a row of class probabilities for each sample.")
         .at("accuracy")
 }
 

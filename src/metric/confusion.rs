@@ -1,4 +1,22 @@
 //! The confusion matrix, and precision, recall and F1 by class.
+//!
+//! The matrix counts pairs of (true class, predicted class). Everything else is a ratio of its sums. For a class
+//! `c`:
+//!
+//! ```text
+//!                  predicted c      predicted else
+//! truly c          hits             misses             row sum:    support
+//! truly else       false alarms                        column sum: predicted
+//!
+//! precision = hits / predicted
+//! recall    = hits / support
+//! F1        = 2 / (1 / precision + 1 / recall) = 2 · hits / (predicted + support)
+//! accuracy  = Σ diagonal / Σ all
+//! ```
+//!
+//! F1 is computed by its last form, which has a value where precision or recall have none (a class that was never
+//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN, so that means stay numbers:
+//! scikit-learn's `zero_division` at its default, without the warning.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -16,15 +34,52 @@ use std::fmt;
 /// println!("{}", matrix.report());
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// Counts are `u64` and unweighted: weights of samples play no part here. Memory is `classes² · 8` bytes.
+///
+/// It is plain data, saved by serde in any format, and prints as a table in which 0 is a dot:
+///
+/// ```
+/// use plywood::ConfusionMatrix;
+///
+/// let matrix = ConfusionMatrix::new(3, &[0, 1, 1, 2, 2, 2], &[0, 1, 2, 2, 2, 2])?;
+/// assert_eq!(
+///     matrix.to_string(),
+///     "true \\ predicted  0  1  2\n\
+///      0  0              1  ·  ·\n\
+///      1  1              ·  1  1\n\
+///      2  2              ·  ·  3"
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
+/// round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfusionMatrix {
+    /// One for each class, so its length is the number of classes.
     names: Vec<String>,
-    /// Row by row.
+    /// Row by row: `counts[truth · classes + predicted]`.
     counts: Vec<u64>,
 }
 
 impl ConfusionMatrix {
     /// The matrix of true against predicted classes, sample for sample.
+    ///
+    /// `classes` is given and not taken from the labels, since a class may be missing in both lists. To have a
+    /// model's predictions counted, see [`evaluate::confusion_matrix`](crate::evaluate::confusion_matrix).
+    ///
+    /// ```
+    /// use plywood::ConfusionMatrix;
+    ///
+    /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "confusion matrix: expected the classes of sample 1 below 2, found 2. \
+    ///      Labels count from 0; the model needs an output for each class."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there are not as many of one as of the other, no classes, or a class is out of range.
@@ -59,6 +114,8 @@ impl ConfusionMatrix {
     }
 
     /// Names for the classes, in order; those left over keep their numbers.
+    ///
+    /// Too many names are no error: those beyond the last class are dropped.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for (own, name) in self.names.iter_mut().zip(names) {
@@ -78,22 +135,42 @@ impl ConfusionMatrix {
     }
 
     /// How many samples of class `truth` were taken for class `predicted`; 0 out of range.
+    ///
+    /// The number on the diagonal, `count(c, c)`, is the class's hits.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         let n = self.classes();
         if truth < n && predicted < n { self.counts[truth * n + predicted] } else { 0 }
     }
 
     /// How many samples there are.
+    ///
+    /// It is the sum over the whole matrix.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// The share of samples on the diagonal; NaN without samples.
+    ///
+    /// It is the same number as [`Accuracy`](crate::Accuracy) gives without weights.
     pub fn accuracy(&self) -> f64 {
         (0..self.classes()).map(|i| self.count(i, i)).sum::<u64>() as f64 / self.total() as f64
     }
 
     /// Precision, recall and F1 of each class, and their means.
+    ///
+    /// ```
+    /// use plywood::ConfusionMatrix;
+    ///
+    /// // Nine in ten are of class 0, and the model says 0 always.
+    /// let (truth, predicted) = ([vec![0; 9], vec![1]].concat(), vec![0; 10]);
+    /// let report = ConfusionMatrix::new(2, &truth, &predicted)?.report();
+    /// assert_eq!(report.accuracy, 0.9); // looks good
+    /// assert_eq!(report.macro_mean.recall, 0.5); // is not
+    /// assert_eq!(report.classes[1].f1, 0.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The cost is `classes²` additions; nothing of the predictions is needed any more.
     pub fn report(&self) -> ClassificationReport {
         let n = self.classes();
         let classes: Vec<ClassReport> = (0..n)
@@ -124,12 +201,16 @@ impl ConfusionMatrix {
 }
 
 /// 0 where there is nothing to divide by, as scikit-learn has it.
+///
+/// See the head of this file.
 fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
 impl fmt::Display for ConfusionMatrix {
     /// A table: a row for each true class, a column for each predicted one, by number.
+    ///
+    /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
         let name = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -155,29 +236,64 @@ impl fmt::Display for ConfusionMatrix {
 }
 
 /// One line of a [`ClassificationReport`]. Where a denominator is 0, so is the value.
+///
+/// All values but `support` lie between 0 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClassReport {
     /// The class's name, or "macro mean", "weighted mean".
     pub name: String,
     /// Of the samples predicted as this class, the share that is.
+    ///
+    /// It is `hits / predicted`. Low precision means false alarms.
     pub precision: f64,
     /// Of the samples of this class, the share that was found.
+    ///
+    /// It is `hits / support`. Low recall means misses. For a class it is also called sensitivity, or true positive
+    /// rate.
     pub recall: f64,
     /// The harmonic mean of both, `2 · hits / (predicted + support)`.
+    ///
+    /// It is near the smaller of the two: 1 and 0.1 make 0.18.
     pub f1: f64,
     /// How many samples the class has.
+    ///
+    /// For the means it is the number of all samples.
     pub support: u64,
 }
 
 /// Precision, recall, F1 and support of each class, with the plain mean (macro) and that weighted by support; the
 /// same numbers as scikit-learn's `classification_report`.
+///
+/// The macro mean counts each class alike, however rare. The weighted mean counts each sample alike; its recall is
+/// the accuracy. On a balanced test set such as Fashion-MNIST's the two are equal.
+///
+/// It prints as a table of four decimals, in the columns of scikit-learn's:
+///
+/// ```
+/// use plywood::ConfusionMatrix;
+///
+/// let report = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]).report();
+/// assert_eq!(
+///     report.to_string().lines().take(3).collect::<Vec<_>>(),
+///     [
+///         "               precision    recall        F1   support",
+///         "cat               1.0000    0.5000    0.6667         2",
+///         "dog               0.6667    1.0000    0.8000         2",
+///     ]
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClassificationReport {
     /// The classes, in order.
+    ///
+    /// A class that no sample has, and that was never predicted, is there with zeros, and counts in the macro mean.
     pub classes: Vec<ClassReport>,
     /// The share of samples that were right.
+    ///
+    /// NaN without samples.
     pub accuracy: f64,
     /// The mean over classes.
     pub macro_mean: ClassReport,
@@ -186,6 +302,7 @@ pub struct ClassificationReport {
 }
 
 impl fmt::Display for ClassificationReport {
+    /// A line for each class, then accuracy and both means.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let means = [&self.macro_mean, &self.weighted_mean];
         let rows = || self.classes.iter().chain(means);
@@ -203,55 +320,5 @@ impl fmt::Display for ClassificationReport {
         line(f, means[0])?;
         writeln!(f)?;
         line(f, means[1])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// By hand. A class that never occurs counts as 0, as in scikit-learn's `classification_report`.
-    #[test]
-    fn the_report_by_hand() {
-        let truth = [0, 0, 0, 1, 1, 2, 2, 2, 2];
-        let predicted = [0, 1, 0, 1, 2, 2, 2, 0, 2];
-        let report = ConfusionMatrix::new(4, &truth, &predicted).unwrap().report();
-        let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
-        assert!(close(report.classes[0].precision, 2. / 3.) && close(report.classes[0].recall, 2. / 3.));
-        assert!(close(report.classes[1].precision, 0.5) && close(report.classes[1].f1, 0.5));
-        assert!(close(report.classes[2].precision, 0.75) && close(report.classes[2].recall, 0.75));
-        assert_eq!(
-            (report.classes[3].precision, report.classes[3].f1, report.classes[3].support),
-            (0., 0., 0)
-        );
-        assert!(close(report.accuracy, 6. / 9.));
-        assert!(close(report.macro_mean.precision, (2. / 3. + 0.5 + 0.75) / 4.));
-        assert!(close(report.weighted_mean.recall, 6. / 9.));
-    }
-
-    #[test]
-    fn tables_for_people() {
-        let matrix =
-            ConfusionMatrix::new(2, &[0, 0, 1], &[0, 1, 1]).unwrap().with_class_names(["T-shirt/top", "Bag"]);
-        assert_eq!(
-            matrix.to_string(),
-            "true \\ predicted  0  1\n0  T-shirt/top    1  1\n1  Bag            ·  1"
-        );
-        let expected = "               precision    recall        F1   support
-T-shirt/top       1.0000    0.5000    0.6667         2
-Bag               0.5000    1.0000    0.6667         1
-
-accuracy                              0.6667         3
-macro mean        0.7500    0.7500    0.6667         3
-weighted mean     0.8333    0.6667    0.6667         3";
-        assert_eq!(matrix.report().to_string(), expected, "\n{}", matrix.report());
-    }
-
-    #[test]
-    fn what_does_not_fit_is_an_error() {
-        assert!(ConfusionMatrix::new(0, &[], &[]).is_err());
-        assert!(ConfusionMatrix::new(2, &[0], &[]).is_err());
-        assert!(ConfusionMatrix::new(2, &[0], &[2]).is_err());
-        assert!(ConfusionMatrix::new(2, &[], &[]).unwrap().accuracy().is_nan());
     }
 }

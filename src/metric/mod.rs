@@ -1,4 +1,14 @@
 //! Metrics: what people want to know of a model, added up batch by batch.
+//!
+//! A loss is what training makes small, and so must have a gradient. A metric is what is reported, and need not:
+//! the share of right answers has none. A metric keeps sums over the batches of an epoch, not the mean of the
+//! batches' values, so a last batch that is smaller than the others counts by its size.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod.rs` | the trait [`Metric`] |
+//! | `accuracy.rs` | [`Accuracy`] |
+//! | `confusion.rs` | [`ConfusionMatrix`] and its [`ClassificationReport`], which are no metrics but results |
 
 mod accuracy;
 mod confusion;
@@ -39,19 +49,35 @@ use crate::tensor::Tensor;
 ///
 /// let trainer = Trainer::new(MeanSquaredError, Adam::default()).metric(WorstError::default());
 /// ```
+///
+/// `T` is the loss's [`Target`](crate::Loss::Target): `[usize]` for class indices, [`Tensor`] for numbers. A metric
+/// may be implemented for several, as [`Accuracy`] is; which one is meant follows from the trainer's loss.
+///
+/// The trainer resets its metrics at the beginning of each epoch, and again for the validation data. Over training
+/// batches the model changes from batch to batch, so a metric of the training data lags behind: that of the
+/// validation data is taken after the epoch's last step. (Keras does the same.)
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
-    /// The name in histories and progress lines: "accuracy".
+    /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
+    ///
+    /// A name that ends in "loss" or "error" is taken to be better when lower, by
+    /// [`EarlyStopping`](crate::EarlyStopping).
     fn name(&self) -> &str;
 
-    /// Forgets everything.
+    /// Forgets everything, as if the metric were new.
     fn reset(&mut self);
 
     /// Takes a batch into account.
+    ///
+    /// `output` has the predictions, `[batch, …]`; `target` has what the data set gave for the same samples;
+    /// `weights` has the samples' weights, or is `None` for equal ones. Nothing is handed over, so a metric copies
+    /// what it wants to keep.
     ///
     /// # Errors
     /// When predictions, targets and weights do not fit each other.
     fn update(&mut self, output: &Tensor<F>, target: &T, weights: Option<&[F]>) -> Result<()>;
 
     /// The value over everything since the last reset; NaN where there was nothing.
+    ///
+    /// It may be asked for after any batch: progress bars do.
     fn value(&self) -> f64;
 }

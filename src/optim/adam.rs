@@ -1,6 +1,38 @@
 //! Adam and AdamW.
+//!
+//! # Why the moments are divided by 1 - β^t
+//!
+//! The first moment is a mean of past gradients whose weights fall off by β1 at each step. It starts at 0:
+//!
+//! ```text
+//! m_t = (1 - β1) · Σ_{i=1..t} β1^(t-i) · g_i
+//! ```
+//!
+//! The weights do not add up to 1 but to `(1 - β1) · Σ β1^(t-i) = 1 - β1^t`. Were the gradient a constant `g`, then
+//! `m_t` would be `(1 - β1^t) · g`: a tenth of `g` at the first step for β1 0.9, and for the second moment a
+//! thousandth of `g²` for β2 0.999. Dividing by `1 - β^t` makes both means exact for a constant gradient from the
+//! first step on. Without it the first steps would be about three times too long, `0.1 / √0.001`.
+//!
+//! # Why AdamW's decay is apart
+//!
+//! A decay that is added to the gradient goes through both moments, and is divided by `√v` with it: a weight whose
+//! gradients are large decays less than one whose gradients are small. L2 regularisation and weight decay, the same
+//! thing for plain gradient descent, are two things here. AdamW multiplies the weight by `1 - rate · decay` before
+//! the step, so that all weights decay at one pace.
+//!
+//! # How it is computed
+//!
+//! The corrections are worked out once for each step, in `f64`, and not for each number:
+//!
+//! ```text
+//! w -= (rate / (1 - β1^t)) · m / (√v · (1 / √(1 - β2^t)) + ε)
+//! ```
+//!
+//! This is algebraically the formula of the paper, with ε inside as there and in PyTorch. For each number there are
+//! one square root, one division and about ten other operations. A step reads four arrays (value, gradient, both
+//! moments) and writes three, so for large parameters memory is the limit: 28 bytes for each number in `f32`.
 
-use super::{Rule, Step, Update, check_not_negative, check_share};
+use super::{Rule, Step, Update, check_not_negative, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{AdamStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -23,6 +55,26 @@ use serde::{Deserialize, Serialize};
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(3e-4);
 /// # let _: plywood::Trainer<_, _, f32> = trainer;
 /// ```
+///
+/// Each step has a length of about `rate` in each number, whatever the scale of the gradients: doubling the loss
+/// changes almost nothing. After the first step from a standstill that is exact but for ε:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// for target in [10.0, 1e6] {
+///     let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
+///     let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[target]]).into_dyn());
+///     let before = model.forward(x.clone())?[[0, 0]];
+///     let mut optimizer = Optimizer::new(Adam::default()).learning_rate(0.1);
+///     plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+///     optimizer.step(&mut model)?;
+///     let moved = model.forward(x)?[[0, 0]] - before; // the weight by 0.1, and the bias by 0.1
+///     assert!((moved - 0.2).abs() < 1e-6);
+/// }
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
     beta1: f64,
@@ -31,6 +83,7 @@ pub struct Adam {
     decay: f64,
 }
 
+/// PyTorch's numbers, which are the paper's.
 impl Default for Adam {
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0 }
@@ -52,6 +105,26 @@ impl Default for Adam {
 /// let trainer = Trainer::new(CrossEntropy::default(), AdamW::default().weight_decay(0.05));
 /// # let _: plywood::Trainer<_, _, f32> = trainer;
 /// ```
+///
+/// The product of rate and decay is what counts: 0.001 · 0.01 takes a hundred-thousandth of each weight at each
+/// step. A rate that falls takes the decay down with it, as in PyTorch; the paper's own schedule multiplier is that
+/// product.
+///
+/// Where gradients are 0, only the decay is left:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
+/// let x = arr2(&[[1.0]]).into_dyn();
+/// let before = model.forward(x.clone())?;
+/// let mut optimizer = Optimizer::new(AdamW::default().weight_decay(0.5)).learning_rate(0.1);
+/// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &before, None)?; // the target is met
+/// optimizer.step(&mut model)?;
+/// assert!((model.forward(x)?[[0, 0]] - 0.95 * before[[0, 0]]).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {
     adam: Adam,
@@ -65,14 +138,22 @@ impl Default for AdamW {
 }
 
 impl Adam {
-    /// How slowly the two moments change, each from 0 to below 1.
+    /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    ///
+    /// A moment looks back over about `1 / (1 - β)` steps: 10 and 1000 by default. A second moment of 0.95 is usual
+    /// for transformers, whose gradients change their scale faster. A number out of range is an error of the first
+    /// step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
-    /// What is added to the denominator, above 0.
+    /// What is added to the denominator: above 0, 1e-8 unless set.
+    ///
+    /// It bounds the step of a number whose gradients are tiny: below `ε` in size, the step is no longer about
+    /// `rate`. 0 is refused: a number whose gradient has been exactly 0 in every step (a weight of a pixel that is
+    /// always black) would become NaN, as `0 / 0`.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
@@ -80,19 +161,27 @@ impl Adam {
     }
 
     /// Weight decay that is added to the gradient (L2 regularisation); [`AdamW`] has the decoupled form.
+    ///
+    /// It is `weight_decay` of PyTorch's `Adam`. At least 0; 0, the default, turns it off.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
         self
     }
 
+    /// All numbers of the rule, in the order of the constructor's methods; the first that is out of range is
+    /// reported.
     fn check(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_not_negative("epsilon", self.epsilon)?;
+        check_positive("epsilon", self.epsilon)?;
         check_not_negative("a weight decay", self.decay)
     }
 
+    /// What is the same for all numbers of a step, so that the loop over them has neither a power nor a correction
+    /// in it.
+    ///
+    /// `t` goes through `powf` in `f64`: exact enough up to 2^53 steps, and the same for every part of a parameter.
     fn step(&self, step: Step) -> AdamStep {
         let Self { beta1, beta2, epsilon, decay } = *self;
         let t = step.number as f64;
@@ -103,21 +192,23 @@ impl Adam {
 }
 
 impl AdamW {
-    /// How slowly the two moments change, each from 0 to below 1.
+    /// How slowly the two moments change, each from 0 to below 1; see [`Adam::betas`].
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         self.adam = self.adam.betas(beta1, beta2);
         self
     }
 
-    /// What is added to the denominator, above 0.
+    /// What is added to the denominator; see [`Adam::epsilon`].
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.adam = self.adam.epsilon(epsilon);
         self
     }
 
-    /// The share that a parameter loses at each step, times the rate.
+    /// The share that a parameter loses at each step, times the rate; 0.01 unless set.
+    ///
+    /// At least 0. A product of rate and decay above 1 turns the sign of every weight; nothing refuses it.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
@@ -125,6 +216,8 @@ impl AdamW {
     }
 }
 
+/// Hands the slices to the kernel; the two rules differ in `step` alone. State of another number of arrays cannot
+/// occur, as [`Optimizer`](super::Optimizer) makes as many as `states` says.
 fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
     if let [first, second] = update.state {
         F::adam(step, update.value, update.gradient, first, second);

@@ -1,4 +1,28 @@
 //! Optimisers: rules for one array, and what is common to all.
+//!
+//! Training moves each parameter a little against the gradient of the loss. Which way and how far is a [`Rule`]: it
+//! is given slices of numbers and of their gradients, and knows nothing of models. Everything that does not depend
+//! on the rule is in [`Optimizer`], once.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod.rs` | the trait [`Rule`] and what it is given: [`Step`], [`Update`], [`Scope`] |
+//! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, clipping |
+//! | `schedule.rs` | [`Schedule`]: the rate as a function of the step |
+//! | `sgd.rs`, `adam.rs` | the rules of the crate |
+//!
+//! The order within a step is fixed:
+//!
+//! ```text
+//! 1  rate = schedule(step)          refused unless finite and at least 0
+//! 2  shapes of the kept state       refused unless those of the parameters
+//! 3  Rule::begin_step               checks the rule's own numbers
+//! 4  clipping                       one norm over all gradients
+//! 5  Rule::update                   parameter by parameter, in the order of the model's layers
+//! ```
+//!
+//! What is refused in 1 to 4 leaves every parameter as it was. The rules' loops over numbers are not here but in
+//! `scalar/update.rs`, where they are compiled with optimisation whatever the user's profile says.
 
 mod adam;
 mod optimizer;
@@ -21,6 +45,14 @@ use std::fmt::Debug;
 /// asks the schedule for the rate, and clips. The state is a fixed number of arrays, each in the parameter's shape
 /// and 0 at first (a momentum, a mean of squares); numbers that all parameters share belong into the rule's own
 /// fields, changed in [`begin_step`](Rule::begin_step), and are saved with it.
+///
+/// | rule | arrays of state | default rate | memory beside the parameters |
+/// |---|---|---|---|
+/// | [`SGD`] | 0, or 1 with momentum | 0.01 | none, or as much again |
+/// | [`Adam`], [`AdamW`] | 2 | 0.001 | twice as much |
+///
+/// In PyTorch an optimiser is given the list of parameters when it is made. Here it is given the model at each
+/// step, and finds a parameter's state by the parameter's name.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -46,8 +78,13 @@ use std::fmt::Debug;
 ///     }
 /// }
 ///
-/// let trainer = Trainer::new(MeanSquaredError, SignDescent).learning_rate(1e-3);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// let mut model = Sequential::builder([3]).layer(Dense::units(1)).build()?;
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 3)), ndarray::Array2::<f32>::zeros((8, 1)))?;
+/// let mut trainer = Trainer::new(MeanSquaredError, SignDescent).learning_rate(1e-3).epochs(3).batch_size(4);
+/// trainer = trainer.progress(Progress::Silent);
+/// let history = trainer.fit(&mut model, &data)?;
+/// assert!(history.last("loss") < history.first("loss"));
+/// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimiser's rule for parameters of `{F}`",
@@ -55,18 +92,48 @@ use std::fmt::Debug;
 )]
 pub trait Rule<F: Scalar = f32>: Clone + Debug + Send + Serialize + DeserializeOwned + 'static {
     /// The learning rate where the user sets none.
+    ///
+    /// It is asked for once, by [`Optimizer::new`]. Take the rate that the rule was published with or that the
+    /// large frameworks use, so that `Trainer::new(loss, Rule::default())` does something sensible.
     fn default_rate(&self) -> f64;
 
     /// How many arrays of state each parameter has.
+    ///
+    /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's
+    /// arrays are made once, filled with 0. [`Update::state`] has as many slices, in the same order at each step.
     fn states(&self) -> usize;
 
     /// What the rule looks at: single numbers, or a parameter as a whole.
+    ///
+    /// [`Scope::Elements`] unless said otherwise. A rule whose step for one number depends on the parameter's other
+    /// numbers (a norm of the layer as in LARS, an orthogonalised matrix as in Muon) needs [`Scope::Parameter`]. It
+    /// is then never given a part of a parameter, at the cost of a gradient of full size where an embedding touched
+    /// a few rows.
     fn scope(&self) -> Scope {
         Scope::Elements
     }
 
     /// Called once at the beginning of each step: to check the rule's own numbers, and to change those that all
     /// parameters share.
+    ///
+    /// Hyper-parameters are checked here and not in constructors: a builder that returned a `Result` after each
+    /// number would be a nuisance, and numbers that were read from a file have to be checked as well.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([1]).layer(Dense::units(2)).build()?;
+    /// let before = model.forward(arr2(&[[1.0]]).into_dyn())?;
+    /// let mut optimizer: Optimizer<_> = SGD::default().momentum(1.5).into();
+    /// let error = optimizer.step(&mut model).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the optimiser: expected a momentum of at least 0 and below 1, found 1.5. 0.9 is a usual value."
+    /// );
+    /// assert_eq!(model.forward(arr2(&[[1.0]]).into_dyn())?, before);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When a hyper-parameter is out of range; the model is left unchanged then.
@@ -76,44 +143,95 @@ pub trait Rule<F: Scalar = f32>: Clone + Debug + Send + Serialize + DeserializeO
     }
 
     /// Changes the numbers of a parameter, or of a part of one where the scope is [`Scope::Elements`].
+    ///
+    /// `self` is shared: what changes in here is `update.value` and `update.state`, nothing else. So the result
+    /// cannot depend on which parameter comes first. All slices have the length of `update.value`.
+    ///
+    /// There is no error to return. What can be wrong with the rule's numbers was found in
+    /// [`begin_step`](Rule::begin_step), and lengths are right by construction.
     fn update(&self, update: Update<'_, F>, step: Step);
 }
 
 /// What a [`Rule`] looks at.
+///
+/// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has
+/// a gradient of 200 rows. A rule of scope [`Elements`](Scope::Elements) is called once for each of these rows; all
+/// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in the steps in
+/// which its row is not touched. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
     /// Each number for itself: the rule may be given any part of a parameter, such as the rows that an embedding
     /// touched.
+    ///
+    /// The rule must give the same numbers however a parameter is cut into parts.
     Elements,
     /// The whole array at once, as a rule for matrices needs it.
+    ///
+    /// A gradient of rows is added up into an array of the parameter's size first, and [`Update::shape`] is the
+    /// parameter's shape.
     Parameter,
 }
 
 /// Where training stands.
+///
+/// It is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of `number`,
+/// so a rule needs no counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The number of this step, from 1.
+    /// The number of this step, from 1; it counts on over epochs and over calls of `fit`.
     pub number: u64,
-    /// The learning rate.
+    /// The learning rate of this step, as the schedule gave it: finite and at least 0.
     pub rate: f64,
 }
 
 /// The numbers that a [`Rule`] works on, all of one length.
+///
+/// | field | what it is | how the rule uses it |
+/// |---|---|---|
+/// | `value` | the parameter's numbers | reads and writes |
+/// | `gradient` | the loss's derivative by each of them, after clipping | reads |
+/// | `state` | [`Rule::states`] arrays, 0 at first, then as the rule left them | reads and writes |
+/// | `shape` | the array's shape | reads, where the scope is [`Scope::Parameter`] |
+///
+/// All are in row-major order.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Update<'a, F> {
-    /// The parameter's numbers, to be changed.
+    /// The parameter's numbers, to be changed in place.
     pub value: &'a mut [F],
-    /// The loss's gradient at them.
+    /// The loss's gradient at them; of the mean over the batch, for the losses of this crate.
     pub gradient: &'a [F],
-    /// The rule's state, as many as [`Rule::states`] says.
+    /// The rule's state, as many slices as [`Rule::states`] says. A slice pattern takes them apart: `let [first,
+    /// second] = update.state`.
     pub state: &'a mut [&'a mut [F]],
     /// The parameter's shape; of a part, the part's length alone.
     pub shape: &'a [usize],
 }
 
-/// Checks that a share, such as a momentum, is at least 0 and below 1.
+impl<'a, F> Update<'a, F> {
+    /// The numbers of a parameter of one axis: for testing a rule of your own by itself.
+    ///
+    /// ```
+    /// use plywood::{Rule, SGD, Step, Update};
+    ///
+    /// let (mut value, shape) = ([1.0, 2.0], [2]);
+    /// let update = Update::new(&mut value, &[10.0, 0.0], &mut [], &shape);
+    /// SGD::default().update(update, Step { number: 1, rate: 0.1 });
+    /// assert_eq!(value, [0.0, 2.0]);
+    /// ```
+    pub fn new(
+        value: &'a mut [F],
+        gradient: &'a [F],
+        state: &'a mut [&'a mut [F]],
+        shape: &'a [usize],
+    ) -> Self {
+        Self { value, gradient, state, shape }
+    }
+}
+
+/// Checks that a share, such as a momentum, is at least 0 and below 1. At 1 a mean would never take in anything
+/// new, and Adam's correction would divide by 0. NaN is refused too, as it is in no range.
 fn check_share(name: &str, share: f64) -> Result<()> {
     if (0.0..1.0).contains(&share) {
         return Ok(());
@@ -121,10 +239,18 @@ fn check_share(name: &str, share: f64) -> Result<()> {
     Err(Error::argument(name, "at least 0 and below 1", share).help("0.9 is a usual value."))
 }
 
-/// Checks that a number is at least 0 and finite.
+/// Checks that a number is at least 0 and finite. A negative decay would make weights grow without bound.
 fn check_not_negative(name: &str, value: f64) -> Result<()> {
     if value >= 0.0 && value.is_finite() {
         return Ok(());
     }
     Err(Error::argument(name, "at least 0 and finite", value).help("0 turns it off."))
+}
+
+/// Checks that a number is above 0 and finite.
+fn check_positive(name: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::argument(name, "above 0 and finite", value).help("1e-8 is a usual value."))
 }

@@ -1,4 +1,31 @@
 //! What is common to all rules: state by parameter, steps, schedule, clipping.
+//!
+//! # State by name
+//!
+//! A slot holds a parameter's arrays of state under the parameter's name ("0.weight"). Slots lie in the order in
+//! which parameters were met, which is the order of the model's layers; so the slot that is wanted next is nearly
+//! always the one after the last, and a search by name happens only when a layer was frozen or a model changed. A
+//! parameter without a gradient is passed over: it takes no step, and no state is made for it.
+//!
+//! # Sparse gradients
+//!
+//! [`Gradient::Rows`] lists the rows that a batch touched, one entry for each use, so an id may come up many times.
+//! `merge_rows` adds up the entries of an id, in the order in which they came, and sorts the ids: the sum's bits
+//! depend on the batch alone. Then the rule sees one row at a time, with the same row of its state. Rows that are
+//! not in the list cost nothing; their momentum waits, and a weight decay does not reach them.
+//!
+//! # Clipping
+//!
+//! The norm is that of all gradients together, as if they were one vector:
+//!
+//! ```text
+//! ‖g‖ = √ Σ_parameters Σ g²                factor = norm / (‖g‖ + 1e-6)
+//! ```
+//!
+//! The squares are summed in the element type in blocks of 4096 numbers and the blocks in `f64`, in one fixed
+//! order. If the factor is below 1, a second pass multiplies all gradients by it; so the direction stays and only
+//! the length changes. Rows of an embedding are merged before the norm is taken, as two entries of one id would
+//! count wrongly.
 
 use super::{Rule, Schedule, Scope, Step, Update};
 use crate::codec;
@@ -15,34 +42,73 @@ use std::collections::BTreeMap;
 ///
 /// A [`Trainer`](crate::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
 /// backward pass; examples/custom_loop.rs shows it.
+///
+/// One optimiser belongs to one model. It takes the model at each step, and finds state by name: a second model
+/// with the same names and shapes would go on with the first one's moments, and one with other shapes is refused.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut small = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+/// let mut large = Sequential::builder([3]).layer(Dense::units(1)).build()?;
+/// let mut optimizer: Optimizer<_> = SGD::default().momentum(0.9).into();
+/// let target = arr2(&[[0.0]]).into_dyn();
+/// plywood::accumulate(&mut small, &MeanSquaredError, arr2(&[[1.0, 2.0]]).into_dyn(), &target, None)?;
+/// optimizer.step(&mut small)?;
+/// plywood::accumulate(&mut large, &MeanSquaredError, arr2(&[[1.0, 2.0, 3.0]]).into_dyn(), &target, None)?;
+/// let error = optimizer.step(&mut large).unwrap_err().to_string();
+/// assert!(error.ends_with("An optimiser belongs to one model; use a new one for another."), "{error}");
+/// assert_eq!(optimizer.steps(), 1);
+/// # Ok::<(), plywood::Error>(())
+/// ```
 pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
+    /// The rule, with the numbers that all parameters share.
     rule: R,
+    /// Never `None`: a rule has a default rate, and a number is a schedule.
     rate: Box<dyn Schedule>,
+    /// Checked at the step, not when it is set, as a builder returns no `Result`.
     clip_norm: Option<f64>,
+    /// The number of steps taken. It is raised when nothing can be refused any more.
     step: u64,
+    /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
+    /// search.
     slots: Vec<(String, Slot<F>)>,
 }
 
 /// What PyTorch adds to the norm that it divides by in clipping.
 const CLIP_EPSILON: f64 = 1e-6;
 
-/// One parameter's state.
+/// One parameter's state: as many arrays as the rule asks for, each in the parameter's shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct Slot<F: Scalar>(Vec<State<F>>);
 
+/// One array of state, in standard layout from the start, as it is made by `zeros` and only ever changed in place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct State<F: Scalar>(#[serde(with = "codec::tensor")] Tensor<F>);
 
 impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
-    /// The rule at its default rate.
+    /// The rule at its default rate, without clipping, at step 0. Nothing is allocated until the first step.
     pub fn new(rule: R) -> Self {
         let rate = Box::new(rule.default_rate());
         Self { rule, rate, clip_norm: None, step: 0, slots: Vec::new() }
     }
 
     /// Sets the rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
+    ///
+    /// It replaces the rule's default. The count of steps is not touched, so a schedule set in the middle of
+    /// training goes on from where training is.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default());
+    /// assert_eq!(optimizer.rate_at(1), 0.001);
+    /// let optimizer = optimizer.learning_rate(|step| 1.0 / step as f64);
+    /// assert_eq!(optimizer.rate_at(4), 0.25);
+    /// ```
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
         self.rate = Box::new(rate);
@@ -52,23 +118,53 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Scales all gradients down together where their common norm is above `norm` (Pascanu, Mikolov and Bengio, "On
     /// the difficulty of training recurrent neural networks", 2013): each is multiplied by
     /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
+    ///
+    /// Two passes over the gradients come with it, and nothing is allocated. The norm is checked at the step: 0, a
+    /// negative number, an infinite one and NaN are errors. Gradients that hold NaN are left as they are, as no
+    /// factor could mend them.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
+    /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
+    /// let before = model.forward(x.clone())?[[0, 0]];
+    /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_norm(1.0);
+    /// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    /// optimizer.step(&mut model)?;
+    /// // Weight and bias have the same gradient, so each moves by 1 / √2.
+    /// assert!((model.forward(x)?[[0, 0]] - before - 2f64.sqrt()).abs() < 1e-6);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The norm is summed in `f64` for both element types, so squares do not overflow.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);
         self
     }
 
-    /// How many steps were taken.
+    /// How many steps were taken, by all calls together. A step that was refused does not count.
     pub fn steps(&self) -> u64 {
         self.step
     }
 
-    /// The rate of this step, from 1.
+    /// The rate of this step, from 1: what the schedule says, without the check that [`step`](Optimizer::step)
+    /// makes.
     pub fn rate_at(&self, step: u64) -> f64 {
         self.rate.rate(step)
     }
 
     /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
+    ///
+    /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Gradients that were
+    /// accumulated over several batches are taken as their sum; for the mean, divide the rate or the loss.
+    ///
+    /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
+    /// met for the first time, and never after that.
+    ///
+    /// Numbers are not looked at: a gradient that holds NaN makes NaN of its parameter.
     ///
     /// # Errors
     /// When the rate is negative or not finite, the clipping norm is not above 0, or a parameter has changed its
@@ -81,8 +177,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
                 .at(format!("step {}", step.number)));
         }
         self.check(model)?;
+        self.check_clip_norm()?;
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        self.clip(model)?;
+        self.clip(model);
         self.step = step.number;
         let mut position = 0;
         model.visit_params_mut(&mut |name, param| {
@@ -97,6 +194,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     }
 
     /// The parameter's slot: the one expected next in almost every case, else found by name, else a new one.
+    ///
+    /// The result is a position and not a reference, so that the caller can remember where it was.
     fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
         if self.slots.get(expected).is_some_and(|(known, _)| known == name) {
             return expected;
@@ -110,6 +209,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     }
 
     /// A state belongs to a shape: another model under the same names is refused.
+    ///
+    /// It runs before anything is changed, so that a refused step leaves the model as it was. The comparison is by
+    /// shape alone: a model of the same shapes under the same names cannot be told from the one that was trained.
     fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         model.visit_params(&mut |name, param| {
@@ -128,12 +230,20 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         result
     }
 
-    fn clip<M: Layer<F>>(&self, model: &mut M) -> Result<()> {
-        let Some(limit) = self.clip_norm else { return Ok(()) };
-        if !(limit > 0.0 && limit.is_finite()) {
-            return Err(Error::argument("a clipping norm", "above 0 and finite", limit)
-                .help("Usual norms lie between 0.1 and 10."));
+    fn check_clip_norm(&self) -> Result<()> {
+        match self.clip_norm {
+            Some(limit) if !(limit > 0.0 && limit.is_finite()) => {
+                Err(Error::argument("a clipping norm", "above 0 and finite", limit)
+                    .help("Usual norms lie between 0.1 and 10."))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Scales the gradients in place where their common norm is too long; see the head of this file. A factor of
+    /// NaN, from gradients that hold NaN, is not below 1 and scales nothing.
+    fn clip<M: Layer<F>>(&self, model: &mut M) {
+        let Some(limit) = self.clip_norm else { return };
         let mut squares = 0.0;
         model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
             Some((_, Gradient::Dense(gradient))) => squares += F::sum_squares(slice(gradient)),
@@ -152,10 +262,13 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
                 None => {}
             });
         }
-        Ok(())
     }
 }
 
+/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows.
+///
+/// A rule of scope [`Scope::Parameter`] gets rows added up into a full gradient first (`Param::accumulate`). The
+/// slices of state are collected in a small vector for each call, as their number is known to the rule only.
 fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param: &mut Param<F>) {
     if rule.scope() == Scope::Parameter {
         param.accumulate();
@@ -183,6 +296,9 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
 }
 
 /// Adds up the rows of each id, in the order in which they came; ids end up sorted.
+///
+/// Ids that are strictly increasing already, as after clipping has been here, are left as they are at the price of
+/// one look at each. A `BTreeMap` and not a `HashMap`, whose order would change from run to run.
 fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
     if ids.is_sorted_by(|a, b| a < b) {
         return;
@@ -203,12 +319,14 @@ fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usi
     *values = merged;
 }
 
+/// A rule is an optimiser at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
 impl<F: Scalar, R: Rule<F>> From<R> for Optimizer<R, F> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
+/// State is left out: it has as many numbers as the model.
 impl<F: Scalar, R: Rule<F>> std::fmt::Debug for Optimizer<R, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Optimizer")

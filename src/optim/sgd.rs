@@ -1,4 +1,30 @@
 //! Stochastic gradient descent.
+//!
+//! # Two ways to write momentum
+//!
+//! In the form of Sutskever and others, as Keras computes it, the velocity holds the rate:
+//!
+//! ```text
+//! v = momentum · v - rate · g          w = w + v
+//! ```
+//!
+//! In PyTorch's form, which is the one here, it does not:
+//!
+//! ```text
+//! v = momentum · v + g                 w = w - rate · v
+//! ```
+//!
+//! With a constant rate they give the same weights. When the rate falls, the first form keeps on with the old
+//! rate's velocity for about `1 / (1 - momentum)` steps, while the second takes the new rate at once.
+//!
+//! With a constant gradient the velocity tends to `g / (1 - momentum)`: a momentum of 0.9 makes steps ten times as
+//! long. Whoever turns momentum on should lower the rate, or think of it as that much higher.
+//!
+//! # Nesterov
+//!
+//! Nesterov's method takes the gradient where momentum alone would lead, not where the weights are. Rewritten so
+//! that the gradient is always taken at the weights that are stored (Bengio, Boulanger-Lewandowski and Pascanu,
+//! "Advances in optimizing recurrent networks", 2013), the step is `g + momentum · v` in place of `v`.
 
 use super::{Rule, Step, Update, check_not_negative, check_share};
 use crate::error::Result;
@@ -22,15 +48,32 @@ use serde::{Deserialize, Serialize};
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9).nesterov()).learning_rate(0.1);
 /// # let _: plywood::Trainer<_, _, f32> = trainer;
 /// ```
+///
+/// In numbers, for one weight of 1 with a gradient of 2 at both of two steps, a rate of 0.1 and a momentum of 0.9:
+///
+/// | | step 1 | step 2 |
+/// |---|---|---|
+/// | plain | 1 - 0.2 = 0.8 | 0.8 - 0.2 = 0.6 |
+/// | momentum | v = 2, 0.8 | v = 3.8, 0.42 |
+/// | Nesterov | 1 - 0.1 · (2 + 1.8) = 0.62 | 0.62 - 0.1 · (2 + 3.42) = 0.078 |
+///
+/// Differences: Keras' `SGD` keeps the rate inside of the velocity. PyTorch's first velocity is the gradient, which
+/// is what a velocity of 0 gives here; its `dampening` and `maximize` are not offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SGD {
+    /// At 0 there is no array of state at all, and the kernel without a velocity is used.
     momentum: f64,
+    /// Without momentum it changes nothing.
     nesterov: bool,
+    /// At least 0; 0 turns it off.
     decay: f64,
 }
 
 impl SGD {
     /// The share of the last velocity that is kept, from 0 (the default) to below 1.
+    ///
+    /// The velocity needs one array in the shape of each parameter. Whether there is one is settled when a
+    /// parameter is met for the first time. A momentum out of range is an error of the first step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
@@ -38,6 +81,33 @@ impl SGD {
     }
 
     /// Nesterov's form of momentum.
+    ///
+    /// It converges faster than plain momentum on smooth convex functions; on networks the difference is usually
+    /// small. With a momentum of 0 it has no effect, where PyTorch refuses the combination.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// // y = w · x + b with x = 1, so that w and b take the same two steps.
+    /// let outputs = |rule: SGD| -> Result<Vec<f64>> {
+    ///     let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
+    ///     let (x, mut optimizer) = (arr2(&[[1.0]]).into_dyn(), Optimizer::new(rule).learning_rate(0.1));
+    ///     let mut seen = vec![model.forward(x.clone())?[[0, 0]]];
+    ///     for _ in 0..2 {
+    ///         let t = model.forward(x.clone())? - 1.0; // a gradient of 2 · (y - t) = 2
+    ///         plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    ///         optimizer.step(&mut model)?;
+    ///         seen.push(model.forward(x.clone())?[[0, 0]]);
+    ///     }
+    ///     Ok(seen.windows(2).map(|pair| (pair[1] - pair[0]) / 2.0).collect())
+    /// };
+    /// let close = |a: &[f64], b: [f64; 2]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+    /// assert!(close(&outputs(SGD::default())?, [-0.2, -0.2]));
+    /// assert!(close(&outputs(SGD::default().momentum(0.9))?, [-0.2, -0.38]));
+    /// assert!(close(&outputs(SGD::default().momentum(0.9).nesterov())?, [-0.38, -0.542]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn nesterov(mut self) -> Self {
         self.nesterov = true;
@@ -45,6 +115,10 @@ impl SGD {
     }
 
     /// Weight decay: `decay · w` is added to the gradient (L2 regularisation).
+    ///
+    /// For this rule it is the same as multiplying the weight by `1 - rate · decay` before the step, without
+    /// momentum. Every parameter decays, biases and the factors of normalisations too, as in PyTorch where one
+    /// group holds them all.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

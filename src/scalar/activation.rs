@@ -1,4 +1,16 @@
 //! Elementwise activation functions and their derivatives.
+//!
+//! | function | value | derivative, from what is kept |
+//! |---|---|---|
+//! | ReLU | `max(x, 0)` | 1 where the output is above 0, else 0 |
+//! | LeakyReLU | `x`, or `slope · x` below 0 | 1 where the input is above 0, else `slope` |
+//! | Sigmoid | `1 / (1 + e^-x)` | `y · (1 - y)` |
+//! | Tanh | `tanh x` | `1 - y²` |
+//!
+//! All work in place, on the activation's input going forward and on the gradient going back. ReLU, sigmoid and
+//! tanh need their output only, which the next layer has anyway. LeakyReLU keeps its input: with a negative slope
+//! the output does not tell the sign. At 0, the derivatives of both ReLUs are those of the left side, as in
+//! PyTorch.
 
 use super::kernels;
 
@@ -18,6 +30,8 @@ pub enum Activation {
 
 impl Activation {
     /// True where the derivative is computed from the output, so that the output is what backward has to keep.
+    ///
+    /// A layer keeps one of the two, input or output, by this answer.
     pub fn derives_from_output(self) -> bool {
         !matches!(self, Self::LeakyReLU(_))
     }
@@ -66,11 +80,13 @@ mod generic {
         }
     }
 
+    /// A hyper-parameter in the element type. For `f32` and `f64` the conversion cannot fail.
     #[inline(always)]
     fn number<F: Float>(value: f64) -> F {
         F::from(value).unwrap_or_else(F::nan)
     }
 
+    /// In place over a slice; the closure is compiled into the loop.
     #[inline(always)]
     fn each<F: Float>(x: &mut [F], f: impl Fn(F) -> F) {
         for x in x {
@@ -78,6 +94,7 @@ mod generic {
         }
     }
 
+    /// The gradient in place, with what was kept beside it.
     #[inline(always)]
     fn both<F: Float>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
         for (g, &k) in grad.iter_mut().zip(kept) {

@@ -1,4 +1,7 @@
 //! From what data is stored as to what the model computes with.
+//!
+//! Reading a batch of images is `values · scale + offset` over bytes, which takes eight to sixteen of them at a
+//! time. The multiplication and the addition are rounded separately, at every level of instructions.
 
 use super::kernels;
 
@@ -10,8 +13,13 @@ kernels! {
         /// From `f32`.
         fn from_f32s(values: &[f32], scale: F, offset: F, out: &mut [F]);
         /// From `f64`.
+        ///
+        /// To `f32` it rounds to the nearest before scaling.
         fn from_f64s(values: &[f64], scale: F, offset: F, out: &mut [F]);
         /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
+        ///
+        /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
+        /// 1 / (1 - rate)`.
         fn mask(bits: &[u32], threshold: u64, scale: F, out: &mut [F]);
     }
 }
@@ -19,6 +27,7 @@ kernels! {
 mod generic {
     use num_traits::{AsPrimitive, Float};
 
+    /// The one loop behind the three conversions.
     #[inline(always)]
     fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(
         values: &[T],

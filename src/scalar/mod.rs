@@ -3,6 +3,26 @@
 //! Everything that runs once per number of a batch or a parameter is here, compiled for `f32` and `f64` in this
 //! crate. Generic code elsewhere calls these and holds no loop of its own: it would be compiled in the user's
 //! crate, without optimisation in a dev build, and cost more than the product of matrices beside it.
+//!
+//! | file | kernels |
+//! |---|---|
+//! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
+//! | `activation.rs` | ReLU and the like, and their derivatives |
+//! | `update.rs` | one optimiser's pass over a parameter |
+//! | `convert.rs` | stored types to the model's, and random masks |
+//! | `matmul` | products of matrices |
+//! | `spare.rs` | buffers to be used again, one store for each thread and type |
+//!
+//! # The same bits at every level of vector instructions
+//!
+//! A kernel is compiled three times: for AVX-512, for AVX2 with FMA, and for what every machine of the architecture
+//! has. Rust does not reorder floating-point operations and does not join `a · b + c` into one operation of its own
+//! accord, so a loop that states its operations has one result, and a wider register only does more of them at a
+//! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
+//! sixteen lanes of `rows.rs`.
+//!
+//! What `exp`, `ln` and `tanh` return is the standard library's affair; it may differ between platforms, but not
+//! between runs.
 
 mod activation;
 mod convert;
@@ -25,6 +45,20 @@ use std::iter::Sum;
 ///
 /// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
 /// of ndarray's numeric methods; what is hidden here are the crate's loops over slices.
+///
+/// ```
+/// use plywood::Scalar;
+///
+/// /// The mean of squares, for either type.
+/// fn mean_square<F: Scalar>(x: &[F]) -> F {
+///     x.iter().map(|&x| x * x).sum::<F>() / F::of(x.len() as f64)
+/// }
+/// assert_eq!(mean_square(&[1.0f32, 3.0]), 5.0);
+/// assert_eq!((mean_square(&[0.5f64]), <f64 as Scalar>::NAME), (0.25, "f64"));
+/// ```
+///
+/// `f32` has 24 bits of precision, about seven decimals, and is the default everywhere: half the memory and about
+/// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
 pub trait Scalar:
     sealed::Sealed
     + NdFloat
@@ -41,15 +75,23 @@ pub trait Scalar:
     + 'static
 {
     /// The type's name in files and messages: "f32", "f64".
+    ///
+    /// Files record it, so that a model of one type is not read as another.
     const NAME: &'static str;
 
     /// The nearest number of this type: `F::of(0.5)` in code that is generic over the element type.
+    ///
+    /// Rounded to the nearest; in `f32`, what is too large becomes infinite.
     fn of(value: f64) -> Self;
 
     /// The same number, exactly.
+    ///
+    /// Sums over a batch or an epoch are kept in it.
     fn as_f64(self) -> f64;
 
     /// Appends the numbers' bytes, lowest first.
+    ///
+    /// Little-endian on every machine, so that files can be moved; NaN keeps its bits.
     #[doc(hidden)]
     fn write_bytes(values: &[Self], out: &mut Vec<u8>);
 
@@ -58,6 +100,9 @@ pub trait Scalar:
     fn read_bytes(bytes: &[u8]) -> Vec<Self>;
 
     /// The thread's spare buffers.
+    ///
+    /// Thread-local, so there is no lock. A buffer that is recycled on another thread than it came from stays
+    /// there.
     #[doc(hidden)]
     fn spare() -> &'static SpareKey<Self>;
 }
@@ -68,6 +113,8 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
+/// Implements [`Scalar`] for a primitive type. A macro and not a generic function, as `to_le_bytes` and
+/// thread-local statics belong to the concrete type.
 macro_rules! scalar {
     ($t:ty, $name:literal) => {
         impl Scalar for $t {
@@ -108,6 +155,12 @@ scalar!(f64, "f64");
 /// here it is compiled once for each type and for each level of vector instructions, and the level is chosen when
 /// the program runs. `F` in a signature stands for the element type. No level changes the result: the loops state
 /// every operation and its order, and the compiler keeps to it.
+///
+/// A call costs a jump. `#[inline(always)]` is what lets the generic function be compiled anew inside of
+/// each version, with that version's instructions; without it, all would call one plain copy.
+///
+/// A kernel takes slices and numbers. What does not fit (slices of different lengths) is the caller's mistake and
+/// ends early by `zip`: nothing is read or written out of bounds.
 macro_rules! kernels {
     ($(#[$about:meta])* $trait_name:ident {
         $($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)?;)*

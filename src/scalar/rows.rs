@@ -1,4 +1,26 @@
 //! Loops over slices that hold the rows of a matrix.
+//!
+//! A matrix `[rows, columns]` is a slice in row-major order, with the number of columns beside it, or told by the
+//! length of another argument. Names say along what a kernel goes: `_rows` has a result for each row, `_columns`
+//! for each column.
+//!
+//! # Sums in lanes
+//!
+//! A sum over a row is kept in sixteen partial sums, lane `i` taking the elements `i, i + 16, i + 32, …`. At the
+//! end the lanes are added up in halves:
+//!
+//! ```text
+//! 8 lanes:   l0+l8   l1+l9   …   l7+l15
+//! 4 lanes:   (l0+l8)+(l4+l12)   …
+//! 2, then 1
+//! ```
+//!
+//! Sixteen `f32` fill one register of AVX-512, two of AVX2, four of SSE: the compiler may do the additions in any
+//! of them, and they are the same additions. The result differs from that of a plain loop in the last bits (it is a
+//! little more exact, as the chains are sixteen times shorter), but never from itself.
+//!
+//! Sums over columns need no lanes: the columns themselves lie side by side, and each is added up from the first
+//! row to the last.
 
 use super::kernels;
 
@@ -12,46 +34,70 @@ kernels! {
         /// The columns' sums of `x · y`, as `sum_columns`.
         fn dot_columns(x: &[F], y: &[F], beta: F, out: &mut [F]);
         /// The columns' sums of squared distances from `mean`.
+        ///
+        /// Divided by the number of rows it is the variance. Two passes, the mean first, since `Σ x² - n · mean²`
+        /// cancels.
         fn spread_columns(x: &[F], mean: &[F], out: &mut [F]);
         /// The dot product of each row of `x` with the same row of `y`.
         fn dot_rows(x: &[F], y: &[F], columns: usize, out: &mut [F]);
         /// The sum of magnitudes of each row.
+        ///
+        /// For the absolute error.
         fn sum_magnitudes_rows(x: &[F], columns: usize, out: &mut [F]);
         /// Multiplies each row by its factor.
         fn scale_rows(x: &mut [F], columns: usize, factors: &[F]);
         /// `x = factor · x`.
         fn scale(x: &mut [F], factor: F);
         /// `x = x + factor · y`.
+        ///
+        /// With a factor of -1 it is a difference, exactly.
         fn add_scaled(x: &mut [F], factor: F, y: &[F]);
         /// `x = x · y`, element by element.
         fn multiply(x: &mut [F], y: &[F]);
         /// -1, 0 or 1 by the sign; NaN stays.
+        ///
+        /// 0 for both zeros: it is the derivative of the magnitude as the crate defines it.
         fn signs(x: &mut [F]);
         /// `e^(x - max) / Σ e^(x - max)` along each row, at least `F::MIN_POSITIVE`; a row with a NaN becomes NaN.
+        ///
+        /// The floor keeps `1 / y` and `ln y` finite; at `f32` it is 1.2e-38. Rows of minus infinity alone become
+        /// NaN.
         fn softmax_rows(x: &mut [F], columns: usize);
         /// The same, and the logarithm of each row's sum `Σ e^(x - max)`.
+        ///
+        /// With the maximum taken off beforehand, the logarithm is what cross-entropy needs beside the logits.
         fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
         /// `x = x - max`, the largest number of each row.
         fn subtract_max_rows(x: &mut [F], columns: usize);
         /// The gradient of softmax at its input, in place: `grad = y · (grad - Σ_row grad · y)`.
+        ///
+        /// From `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: a row's derivatives are never written out as a matrix.
         fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x = (x - mean) · factor` by columns.
         fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
         fn affine(x: &mut [F], factor: &[F], offset: &[F]);
         /// Whether no number is infinite or NaN.
+        ///
+        /// One pass without branches; it is asked of whole outputs when a loss was not finite.
         fn all_finite(x: &[F]) -> bool;
         /// The sum of squares.
+        ///
+        /// Blocks of 4096 numbers are summed in the element type, the blocks in `f64`: a norm over millions of
+        /// numbers stays right to about six decimals.
         fn sum_squares(x: &[F]) -> f64;
     }
 }
 
 mod generic {
-    use num_traits::{Float, ToPrimitive};
+    use num_traits::{AsPrimitive, Float};
 
     /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
+    ///
+    /// Part of the results: another number would change the last bits of every sum.
     const LANES: usize = 16;
 
+    /// `Σ f(x_i, y_i)` in lanes. The rest, fewer than sixteen, goes to the first lanes.
     #[inline(always)]
     fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
         let mut lanes = [F::zero(); LANES];
@@ -75,11 +121,13 @@ mod generic {
         lanes[0]
     }
 
+    /// The rows; of no columns there are none, where `chunks_exact(0)` would panic.
     #[inline(always)]
     fn rows<F>(x: &[F], columns: usize) -> std::slice::ChunksExact<'_, F> {
         x.chunks_exact(columns.max(1))
     }
 
+    /// The same, to be changed.
     #[inline(always)]
     fn rows_mut<F>(x: &mut [F], columns: usize) -> std::slice::ChunksExactMut<'_, F> {
         x.chunks_exact_mut(columns.max(1))
@@ -94,6 +142,7 @@ mod generic {
         }
     }
 
+    /// What a sum that is added on begins with. 0 overwrites, as `0 · NaN` would not be 0.
     #[inline(always)]
     fn begin<F: Float>(beta: F, out: &mut [F]) {
         if beta == F::zero() { out.fill(F::zero()) } else { scale(out, beta) }
@@ -258,9 +307,18 @@ mod generic {
         sum_of(x, x, |x, _| x * F::zero()) == F::zero()
     }
 
+    /// In `f64` for both types: a square of an `f32` may be larger than any `f32`.
     #[inline(always)]
-    pub fn sum_squares<F: Float + ToPrimitive>(x: &[F]) -> f64 {
-        x.chunks(4096).map(|x| sum_of(x, x, |x, y| x * y).to_f64().unwrap_or(f64::NAN)).sum()
+    pub fn sum_squares<F: Float + AsPrimitive<f64>>(x: &[F]) -> f64 {
+        let mut lanes = [0.0f64; LANES];
+        let (head, tail) = x.as_chunks::<LANES>();
+        for x in head.iter().map(<[F; LANES]>::as_slice).chain([tail]) {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                let x: f64 = x.as_();
+                *lane += x * x;
+            }
+        }
+        lanes.iter().sum()
     }
 }
 

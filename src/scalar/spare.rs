@@ -1,4 +1,12 @@
 //! Buffers that were used before.
+//!
+//! A training step needs the same buffers as the one before: outputs, caches, gradients. To allocate them anew
+//! costs little for small ones; but what is larger than some 128 KB the usual allocators take from the system and
+//! give back each time, and every page of it faults on first use. So spent buffers are kept, a list for each thread
+//! and element type, and [`scratch`](crate::scratch) asks here first.
+//!
+//! Nothing depends on it but speed: a buffer's old content is never relied on, and who does not hand buffers back
+//! only allocates more.
 
 use std::cell::RefCell;
 
@@ -7,12 +15,19 @@ use std::cell::RefCell;
 pub struct Spare<F>(Vec<Vec<F>>);
 
 /// More than a training step of a deep network holds at once.
+///
+/// It is the bound on what is kept; the oldest goes first.
 const MOST_SPARE: usize = 64;
 
 impl<F> Spare<F> {
+    /// For a thread-local that needs no initialisation at run time.
     pub(crate) const EMPTY: Self = Self(Vec::new());
 
     /// The smallest spare buffer of at least this capacity, unless it is more than four times too large.
+    ///
+    /// A linear search through at most 64 lengths. The bound of four keeps a small request from taking the one
+    /// large buffer that the next layer wants. An empty `Vec` where nothing fits: the caller makes it the size it
+    /// needs.
     pub(crate) fn take(&mut self, len: usize) -> Vec<F> {
         let best = (0..self.0.len())
             .filter(|&i| self.0[i].capacity() >= len && self.0[i].capacity() / 4 <= len)
@@ -20,7 +35,8 @@ impl<F> Spare<F> {
         best.map_or_else(Vec::new, |i| self.0.remove(i))
     }
 
-    /// Keeps a buffer; where there are too many, the one that has lain longest goes.
+    /// Keeps a buffer; where there are too many, the one that has lain longest goes. One without memory is not
+    /// worth a place.
     pub(crate) fn put(&mut self, data: Vec<F>) {
         if data.capacity() == 0 {
             return;

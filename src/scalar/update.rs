@@ -1,4 +1,12 @@
 //! The optimisers' passes over parameters: one pass, each number read and written once.
+//!
+//! A rule's formula has several terms, and written with array operations each would be a pass of its own with an
+//! array between. Here a number's value, gradient and state are read once, worked on in registers, and written
+//! once. Large parameters are then as fast as memory is.
+//!
+//! Hyper-parameters come as `f64` and are rounded to the element type once for each call. Means are updated as `m +
+//! (1 - β) · (g - m)`, not `β · m + (1 - β) · g`: one multiplication less, and `1 - β` is taken in `f64`, where for
+//! β2 0.999 it loses nothing that `f32` could show. PyTorch does the same (`lerp`) for the first moment.
 
 use super::kernels;
 
@@ -6,9 +14,13 @@ use super::kernels;
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct SgdStep {
+    /// The step's learning rate.
     pub rate: f64,
+    /// What is added to the gradient, times the value.
     pub decay: f64,
+    /// The share of the velocity that is kept.
     pub momentum: f64,
+    /// Whether the step looks ahead.
     pub nesterov: bool,
 }
 
@@ -18,8 +30,11 @@ pub struct SgdStep {
 pub struct AdamStep {
     /// The rate over the first moment's correction, `rate / (1 - beta1^t)`.
     pub rate: f64,
+    /// How slowly the first moment changes.
     pub beta1: f64,
+    /// How slowly the second moment changes.
     pub beta2: f64,
+    /// Added to the root of the second moment.
     pub epsilon: f64,
     /// The second moment's correction, `1 / sqrt(1 - beta2^t)`.
     pub correction: f64,
@@ -45,6 +60,7 @@ mod generic {
     use super::{AdamStep, SgdStep};
     use num_traits::Float;
 
+    /// A hyper-parameter in the element type.
     #[inline(always)]
     fn number<F: Float>(value: f64) -> F {
         F::from(value).unwrap_or_else(F::nan)

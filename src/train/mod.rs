@@ -1,4 +1,45 @@
 //! Training: batches, steps, epochs.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod.rs` | [`Trainer`]: settings, `fit`, `evaluate`, and the loops over epochs and batches |
+//! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
+//! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `progress.rs` | what is shown while it works |
+//!
+//! A call of `fit` runs as follows; each line ends in an error if something does not fit:
+//!
+//! ```text
+//! check data, validation data, epochs, batch size
+//! on_train_begin
+//! for each epoch:
+//!     shuffle the positions, by (seed, epoch)
+//!     for each batch of positions:
+//!         read → forward → metrics → loss → backward → optimiser's step
+//!         on_batch_end
+//!     validate, if there are data for it
+//!     on_epoch_end
+//! on_train_end                              also after an error in the loop
+//! ```
+//!
+//! # What makes a run repeatable
+//!
+//! The order of samples is a function of the trainer's seed and the number of the epoch, not of a generator that
+//! has been used before. Layers draw by their own seeds. A step runs on one thread; validation runs on several, but
+//! its sums are taken in the order of the samples. So the same seeds give the same bits, with any number of
+//! threads, and whether or not there are callbacks, metrics and a progress bar.
+//!
+//! # Means over an epoch
+//!
+//! A batch's loss is a mean over its samples. The epoch's is `Σ loss_b · w_b / Σ w_b` in `f64`, with the sum of the
+//! samples' weights as `w_b`, which is their number where there are none. So a last, smaller batch counts by its
+//! size.
+//!
+//! # Numbers that are not finite
+//!
+//! The loss is looked at before each step; to look at every number of every layer would cost as much as the layers.
+//! Only when it is not finite, the batch is read again and followed through the model, so that the error can name
+//! the first place.
 
 mod callback;
 mod progress;
@@ -52,18 +93,41 @@ use std::time::Instant;
 ///
 /// The trainer keeps the optimiser's state: a second `fit` goes on where the first ended. One seed gives one result,
 /// to the bit.
+///
+/// | setting | unless set |
+/// |---|---|
+/// | [`epochs`](Trainer::epochs) | 1 |
+/// | [`batch_size`](Trainer::batch_size) | 32 |
+/// | [`shuffle`](Trainer::shuffle) | yes, anew in each epoch |
+/// | [`seed`](Trainer::seed) | 0 |
+/// | [`learning_rate`](Trainer::learning_rate) | the rule's default |
+/// | [`clip_norm`](Trainer::clip_norm) | no clipping |
+/// | [`validation_split`](Trainer::validation_split) | no validation |
+/// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
+///
+/// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
+/// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
+/// [`accumulate`].
 pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
+    /// Applied to each batch, in training and in validation.
     loss: L,
+    /// Lives as long as the trainer, so that a second `fit` has its moments.
     optimizer: Optimizer<R, F>,
+    /// One list for training and validation; reset in between.
     metrics: Vec<Box<dyn Metric<L::Target, F>>>,
+    /// In the order in which they were added, which is that in which they are called.
     callbacks: Vec<Box<dyn Callback<F>>>,
     epochs: usize,
     batch_size: Option<usize>,
     shuffle: bool,
     validation_split: Option<f64>,
+    /// Seeds the order of samples and nothing else.
     random: Random,
     progress: Progress,
+    /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
     history: History,
+    /// Over all calls of `fit`. The next epoch's order is drawn by it, so that a second `fit` does not repeat the
+    /// first's.
     epochs_done: u64,
 }
 
@@ -71,17 +135,21 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
 type Values = Vec<(String, f64)>;
 
 /// The loss and the metrics of a model on some data.
+///
+/// It is what [`Trainer::evaluate`] returns, and what becomes the "val_…" values of an epoch.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// The loss.
+    /// The loss: the mean over all samples, by their weights.
     pub loss: f64,
-    /// Names and values of the metrics.
+    /// Names and values of the metrics, in the order in which they were added.
     pub metrics: Vec<(String, f64)>,
 }
 
 impl Evaluation {
     /// The metric of this name: "accuracy".
+    ///
+    /// The loss is not among them: it is a field of its own.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
@@ -89,6 +157,9 @@ impl Evaluation {
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
+    ///
+    /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
+    /// found by `fit`, not here.
     pub fn new(loss: L, optimizer: impl Into<Optimizer<R, F>>) -> Self {
         Self {
             loss,
@@ -107,6 +178,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// How many times `fit` goes through the data.
+    ///
+    /// A second `fit` goes through them again. 0 is an error of `fit`.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
@@ -114,6 +187,26 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// How many samples make a step: 32 unless told otherwise (all where there are fewer).
+    ///
+    /// From 1 to the number of training samples; an epoch has `samples / batch_size` steps, rounded up, and its
+    /// last batch may be smaller. Larger batches make a step's gradient less noisy, and steps fewer: whoever
+    /// doubles the size usually raises the rate, too.
+    ///
+    /// Told otherwise, a size above the number of samples is an error, where Keras and PyTorch make one batch of them all:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((10, 3)), vec![0; 10])?;
+    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(32);
+    /// assert_eq!(
+    ///     trainer.fit(&mut model, &data).unwrap_err().to_string(),
+    ///     "fit: expected a batch size of 1 to 10, the number of training samples, found 32. \
+    ///      Usual batches have 32 to 64 samples."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = Some(batch_size);
@@ -121,6 +214,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
+    ///
+    /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
         self.optimizer = self.optimizer.learning_rate(rate);
@@ -128,6 +223,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// Scales gradients down where their common norm is above this: see [`Optimizer::clip_norm`].
+    ///
+    /// It is the norm before clipping that is compared, over all parameters together.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.optimizer = self.optimizer.clip_norm(norm);
@@ -135,6 +232,23 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// The seed of the order in which samples come; 0 without it. The model has a seed of its own.
+    ///
+    /// Two trainers with one seed show the samples in the same order:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let run = |seed| -> Result<Vec<f64>> {
+    ///     let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
+    ///     let data = ArrayDataset::new(inputs, vec![1; 64])?;
+    ///     let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+    ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).epochs(2).seed(seed);
+    ///     Ok(trainer.progress(Progress::Silent).fit(&mut model, &data)?.get("loss"))
+    /// };
+    /// assert_eq!(run(7)?, run(7)?);
+    /// assert_ne!(run(7)?, run(8)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.random = Random::seed(seed).child("trainer");
@@ -142,6 +256,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// Whether samples come in a new random order each epoch (they do unless told otherwise).
+    ///
+    /// Without it they come in the order of the data set, the same in each epoch. The order is a list of positions,
+    /// 8 bytes for each sample; the samples themselves are not moved.
     #[must_use]
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
@@ -150,6 +267,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// Keeps the last `share` of the samples out of training, before any shuffling, and evaluates the model on them
     /// after each epoch: what Keras' `validation_split` means.
+    ///
+    /// The share lies above 0 and below 1, and both parts must have a sample; `fit` says so otherwise. Data that
+    /// are sorted by class should be split with [`random_split`](crate::random_split) and given to
+    /// [`fit_with_validation`](Trainer::fit_with_validation), as the last share of them has few classes.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation_split = Some(share);
@@ -157,6 +278,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// Adds a metric, over training batches and over validation data.
+    ///
+    /// Its type of targets must be the loss's. A metric costs a pass over each batch's predictions; where the loss
+    /// works on logits, the link is applied once for all metrics.
     #[must_use]
     pub fn metric(mut self, metric: impl Metric<L::Target, F> + 'static) -> Self {
         self.metrics.push(Box::new(metric));
@@ -164,6 +288,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// Adds a callback.
+    ///
+    /// Callbacks are called in the order in which they were added.
     #[must_use]
     pub fn callback(mut self, callback: impl Callback<F> + 'static) -> Self {
         self.callbacks.push(Box::new(callback));
@@ -171,6 +297,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// How progress is shown.
+    ///
+    /// It has no effect on the result.
     #[must_use]
     pub fn progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
@@ -178,21 +306,72 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// The optimiser, with its state.
+    ///
+    /// It has the count of steps and the rate: `trainer.optimizer().rate_at(1000)`.
     pub fn optimizer(&self) -> &Optimizer<R, F> {
         &self.optimizer
     }
 
     /// What happened in the last `fit`, also when it ended with an error.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// /// Gives up after the second epoch.
+    /// struct GiveUp;
+    /// impl Callback for GiveUp {
+    ///     fn on_batch_end(
+    ///         &mut self,
+    ///         _: &mut Sequential,
+    ///         batch: &plywood::BatchEnd,
+    ///     ) -> Result<std::ops::ControlFlow<()>> {
+    ///         if batch.step > 2 { Err(Error::custom("enough")) } else { Ok(std::ops::ControlFlow::Continue(())) }
+    ///     }
+    /// }
+    ///
+    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 1)), ndarray::Array2::<f32>::ones((4, 1)))?;
+    /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
+    /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).batch_size(4).epochs(9).callback(GiveUp);
+    /// let mut trainer = trainer.progress(Progress::Silent);
+    /// assert!(trainer.fit(&mut model, &data).is_err());
+    /// assert_eq!(trainer.history().epochs.len(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn history(&self) -> &History {
         &self.history
     }
 
     /// Trains the model on the data.
     ///
+    /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they
+    /// are. The returned history has this call's epochs.
+    ///
+    /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimiser's state. All
+    /// are kept from step to step, so a step allocates next to nothing.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut inputs = ndarray::Array2::<f32>::ones((64, 3));
+    /// inputs[[5, 1]] = f32::NAN;
+    /// let data = ArrayDataset::new(inputs, vec![0; 64])?;
+    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).shuffle(false);
+    /// trainer = trainer.progress(Progress::Silent);
+    /// let text = trainer.fit(&mut model, &data).unwrap_err().to_string();
+    /// assert!(text.contains("the input of sample 5") && text.contains("Clean the data"), "{text}");
+    /// assert_eq!(trainer.optimizer().steps(), 0); // the step was not taken
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`], not in the whole
+    /// data set.
+    ///
     /// # Errors
     /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go),
-    /// data cannot be read, or a number that is not finite comes up; it names the first place that holds one, and
-    /// the step is not taken. Callbacks have ended properly then, so early stopping has restored its best weights.
+    /// data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
+    /// that step is not taken. (A gradient that is not finite under a finite loss is noticed by the next loss.)
+    /// Callbacks have ended properly then, so early stopping has restored its best weights.
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
@@ -208,6 +387,20 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// [`fit`](Trainer::fit) with data of its own for validation.
+    ///
+    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`].
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((50, 2)), vec![1; 50])?;
+    /// let (train, validation) = random_split::<f32, _>(&data, 0.2, 3)?;
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
+    /// let history = trainer.fit_with_validation(&mut model, &train, &validation)?;
+    /// assert!(history.last("val_loss").is_some() && history.last("val_accuracy").is_none());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`fit`](Trainer::fit); also when a validation split was asked for too.
@@ -234,6 +427,23 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// One step on one batch: the loss before the step. Metrics are not updated, callbacks not called.
     ///
+    /// It is [`accumulate`] and the optimiser's step, with the trainer's settings: for batches that come from
+    /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+    /// let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.1);
+    /// let (x, t) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[3.0]]).into_dyn());
+    /// let losses: Vec<f32> =
+    ///     (0..5).map(|_| trainer.step(&mut model, x.clone(), &t, None)).collect::<Result<_>>()?;
+    /// assert!(losses[4] < losses[0]);
+    /// assert_eq!(trainer.optimizer().steps(), 5);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the batch does not fit, or the loss is not finite (the step is not taken then).
     pub fn step(
@@ -257,6 +467,23 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// The loss and the metrics of the model on the data, which it sees as at inference.
     ///
+    /// Every sample is seen once, in order, in pieces of 256 on [`threads()`](crate::threads) threads. The batch
+    /// size of training plays no part. `self` is borrowed mutably because the metrics are the trainer's own;
+    /// nothing else of it changes.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Softmax).build()?; // the larger input wins
+    /// let data = ArrayDataset::new(arr2(&[[9.0f32, 0.0], [0.0, 9.0], [9.0, 0.0], [0.0, 9.0]]), vec![0, 1, 0, 0])?;
+    /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
+    /// let evaluation = trainer.evaluate(&model, &data)?;
+    /// assert_eq!(evaluation.get("accuracy"), Some(0.75));
+    /// assert!((evaluation.loss - 9.0 / 4.0).abs() < 1e-3); // one of four is wrong by 9
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When model and data do not fit each other, there are no data, or they cannot be read.
     pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
@@ -267,6 +494,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self.measure(model, data).map_err(|error| error.at("evaluate"))
     }
 
+    /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
+    /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
     fn measure<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
     where
         D: Dataset<F>,
@@ -289,10 +518,15 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         Ok(Evaluation { loss, metrics: self.metric_values() })
     }
 
+    /// Names and values of the metrics as they stand.
     fn metric_values(&self) -> Values {
         self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
     }
 
+    /// `fit` for both kinds of validation.
+    ///
+    /// Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
+    /// parameters; every callback is ended, and the first error is the one returned.
     fn run<D, V>(&mut self, model: &mut Sequential<F>, data: &D, validation: Option<&V>) -> Result<History>
     where
         D: Dataset<F>,
@@ -307,17 +541,19 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self.history = History::default();
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
-        for callback in &mut self.callbacks {
-            callback.on_train_begin(model)?;
-        }
-        let result = self.run_epochs(model, data, validation, &mut reporter);
+        let begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
+        let mut result = begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter));
         reporter.end();
         for callback in &mut self.callbacks {
-            callback.on_train_end(model, &self.history)?;
+            // Every callback ends; the first error is the one that is told.
+            result = result.and(callback.on_train_end(model, &self.history));
         }
         result.map(|()| self.history.clone())
     }
 
+    /// The epochs, one after the other. The history grows as they end, for `run` to hand out in any case.
+    ///
+    /// One batch is read into again and again, so its buffers are allocated once.
     fn run_epochs<D, V>(
         &mut self,
         model: &mut Sequential<F>,
@@ -360,6 +596,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// One pass over the data: loss and metrics, and whether a callback wants to stop.
+    ///
+    /// A callback that breaks ends the epoch after its batch, and the epoch is recorded and validated like any
+    /// other. The remaining callbacks are called for that batch all the same.
     fn run_epoch<D>(
         &mut self,
         model: &mut Sequential<F>,
@@ -408,6 +647,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         Ok((values, flow))
     }
 
+    /// What can be checked before anything is computed. The rate, the rule's numbers and the norm for clipping are
+    /// checked by the optimiser at the first step, labels by the loss.
     fn check_settings<D: Dataset<F>>(&self, model: &Sequential<F>, data: &D) -> Result<()> {
         check_data(model, data)?;
         if self.epochs == 0 {
@@ -431,10 +672,14 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 }
 
 /// What a batch counts for in a mean: its samples' weights.
+///
+/// In `f64`, so that the sum over an epoch of a million samples is exact.
 fn weight_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> f64 {
     weights.map_or(samples as f64, |weights| weights.iter().map(|w| w.as_f64()).sum())
 }
 
+/// The error of a number that is not finite, with advice that depends on where: data can be cleaned, training be
+/// tamed.
 fn diverged(what: String, step: u64) -> Error {
     let help = if what.starts_with("the input") {
         "Clean the data: leave such samples out, or fill in what is missing."
@@ -445,6 +690,9 @@ fn diverged(what: String, step: u64) -> Error {
 }
 
 /// Reads the batch again and follows it through the model to the first thing that is not finite.
+///
+/// It is only called when the loss was not finite, so it may be slow. Reading again gives the same batch, as
+/// [`Dataset::read`] depends on its arguments alone; layers that draw at random are followed as at inference.
 fn find_non_finite<F: Scalar, D: Dataset<F>>(
     model: &Sequential<F>,
     data: &D,
@@ -464,6 +712,7 @@ fn find_non_finite<F: Scalar, D: Dataset<F>>(
     Ok(diverged(what.unwrap_or_else(|| "the loss".to_owned()), step))
 }
 
+/// Metrics and callbacks need not be `Debug`, and are left out.
 impl<F: Scalar, L: Loss<F> + std::fmt::Debug, R: Rule<F>> std::fmt::Debug for Trainer<L, R, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
@@ -477,16 +726,20 @@ impl<F: Scalar, L: Loss<F> + std::fmt::Debug, R: Rule<F>> std::fmt::Debug for Tr
 }
 
 /// A model's parameters and buffers, to be put back later.
+///
+/// It is a list in the order of the model's visits, without names: it goes back into the model it was taken from.
 #[derive(Debug)]
 struct Snapshot<F: Scalar>(Vec<Tensor<F>>);
 
 impl<F: Scalar> Snapshot<F> {
+    /// A copy of all parameters and buffers: as many bytes as the model.
     fn of(model: &Sequential<F>) -> Self {
         let mut values = Vec::new();
         model.visit_params(&mut |_, param| values.push(copy(param.value())));
         Self(values)
     }
 
+    /// Puts the numbers back. A parameter that has changed its size since is left as it is.
     fn restore(&self, model: &mut Sequential<F>) {
         let mut values = self.0.iter();
         model.visit_params_mut(&mut |_, param| {
