@@ -1,5 +1,6 @@
 //! The product of matrices: the one seam through which the crate multiplies.
 
+use super::gemm;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -16,20 +17,20 @@ pub trait MatMul: Sized {
     fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 }
 
-macro_rules! matmul {
-    ($t:ty) => {
-        impl MatMul for $t {
-            fn matmul(a: ArrayView2<'_, $t>, b: ArrayView2<'_, $t>, beta: $t, mut c: ArrayViewMut2<'_, $t>) {
-                if a.ncols() == 0 && beta == 0.0 {
-                    c.fill(0.0);
-                }
-                general_mat_mul(1.0, &a, &b, beta, &mut c);
-            }
-        }
-    };
+impl MatMul for f32 {
+    fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
+        gemm::multiply(a, b, beta, c);
+    }
 }
-matmul!(f32);
-matmul!(f64);
+
+impl MatMul for f64 {
+    fn matmul(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, beta: f64, mut c: ArrayViewMut2<'_, f64>) {
+        if a.ncols() == 0 && beta == 0.0 {
+            c.fill(0.0);
+        }
+        general_mat_mul(1.0, &a, &b, beta, &mut c);
+    }
+}
 
 #[cfg(test)]
 mod tests {

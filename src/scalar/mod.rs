@@ -6,6 +6,7 @@
 
 mod activation;
 mod convert;
+mod gemm;
 mod matmul;
 mod rows;
 mod update;
