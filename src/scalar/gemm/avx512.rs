@@ -1,6 +1,7 @@
 //! Kernels for `x86_64` with AVX-512.
 
 use super::drive::{Level, Tile};
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Vectors of 16 numbers, 32 of them in registers.
@@ -17,6 +18,14 @@ impl Avx512 {
 fn first(count: usize) -> __mmask16 {
     debug_assert!(count <= 16);
     ((1u32 << count) - 1) as __mmask16
+}
+
+/// The same address, of which the compiler does not know where it comes from.
+#[inline(always)]
+fn opaque(mut address: *const f32) -> *const f32 {
+    // SAFETY: nothing is executed.
+    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+    address
 }
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
@@ -86,7 +95,20 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     let a_row = if NEXT { 1 } else { tile.a_row };
     let mask = first(tile.last);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
-    let (mut a, mut b) = (tile.a, tile.b);
+    // One address for three rows: known to lie apart by so much, the compiler would compute each from the one before,
+    // and that chain takes longer than the sums.
+    let mut a = [0, 1, 2, 3].map(|i| {
+        let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
+        if NEXT { a } else { opaque(a) }
+    });
+    let mut b = tile.b;
+    if k >= 64 {
+        for i in 0..R as isize {
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(16 * v).cast());
+            }
+        }
+    }
     for _ in 0..k {
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
@@ -96,12 +118,13 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: row `i` is valid by the caller's word.
-            let row = _mm512_set1_ps(unsafe { *a.offset(i as isize * a_row) });
+            let row = unsafe { if NEXT { a[0].add(i) } else { a[i / 3].offset((i % 3) as isize * a_row) }.read() };
+            let row = _mm512_set1_ps(row);
             for (sum, &columns) in sums.iter_mut().zip(&columns) {
                 *sum = _mm512_fmadd_ps(row, columns, *sum);
             }
         }
-        a = a.wrapping_offset(a_k);
+        a = a.map(|a| a.wrapping_offset(a_k));
         b = b.wrapping_offset(b_k);
     }
     let scale = _mm512_set1_ps(beta);
@@ -126,14 +149,20 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
 /// As [`Level::copy`].
 #[target_feature(enable = "avx512f")]
 unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
-    for j in (0..width).step_by(16) {
-        let wide = first((width - j).min(16));
-        let mask = first(columns.saturating_sub(j).min(16));
-        for p in 0..rows {
+    let whole = columns / 16 * 16;
+    for p in 0..rows {
+        let from = from.wrapping_offset(p as isize * stride);
+        for j in (0..whole).step_by(16) {
+            // SAFETY: the columns are valid by the caller's word.
+            unsafe { _mm512_storeu_ps(to.add(p * width + j), _mm512_loadu_ps(from.add(j))) };
+        }
+        for j in (whole..width).step_by(16) {
+            let mask = first(columns.saturating_sub(j).min(16));
+            let wide = first((width - j).min(16));
             // SAFETY: the masked columns are valid by the caller's word.
             unsafe {
-                let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
-                _mm512_mask_storeu_ps(to.add(p * width + j), wide, _mm512_maskz_loadu_ps(mask, from));
+                let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
+                _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
             }
         }
     }

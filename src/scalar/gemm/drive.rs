@@ -4,14 +4,21 @@ use super::pack::{self, Source, Spare};
 use super::{blocks, check};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// The most rows of `a` that are packed at once; with [`BLOCK`](super::BLOCK) they fill half of a usual L2 cache.
-const ROWS_AT_ONCE: usize = 264;
+/// The most numbers of `a` that are packed at once: half of a usual L2 cache.
+const PACKED_A: usize = 264 * 512;
 
 /// From how many panels of columns on packing `a` pays: each reads all of `a` again.
 const PANELS_TO_PACK_A: usize = 6;
 
 /// From how many tiles of rows on packing `b` pays where a kernel could read it in place.
 const TILES_TO_PACK_B: usize = 4;
+
+/// From how many numbers between one `k` and the next on packing `b` pays: so far apart, they fall on a few places of
+/// the caches and push each other out.
+const STRIDE_TO_PACK_B: usize = 512;
+
+/// From which length of a block on the next panel of `b` is packed while one is in use.
+const K_TO_PACK_AHEAD: usize = 64;
 
 /// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
 pub(super) struct Tile {
@@ -105,7 +112,7 @@ pub(super) fn product<L: Level>(
         return;
     }
     let [row, column] = [c.strides()[0], c.strides()[1]];
-    if column == 1 || n == 1 {
+    if (column == 1 || n == 1) && (n > 1 || m == 1 || row != 1) {
         // SAFETY: the shapes agree, and the columns of `c` are neighbours, or there is one.
         unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c) }
     } else if row == 1 || m == 1 {
@@ -120,6 +127,42 @@ pub(super) fn product<L: Level>(
         }
         product::<L>(a, b, beta, dense.view_mut());
         c.assign(&dense);
+    }
+}
+
+/// Neighbouring columns that are computed together.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// The first.
+    start: usize,
+    /// How many.
+    columns: usize,
+    /// In how many vectors.
+    vectors: usize,
+}
+
+impl Panel {
+    /// The panel that begins with a column of `n`, if there are any left.
+    fn at<L: Level>(start: usize, n: usize, widest: usize) -> Option<Self> {
+        let left = n.checked_sub(start)?.div_ceil(L::LANES);
+        let vectors = 1 << left.checked_ilog2()?.min(widest.ilog2());
+        Some(Self { start, columns: (vectors * L::LANES).min(n - start), vectors })
+    }
+
+    /// Its columns, filled up to whole vectors.
+    fn width<L: Level>(self) -> usize {
+        self.vectors * L::LANES
+    }
+
+    /// Packs the part `from..to` of a block of `k` that begins at `p`.
+    ///
+    /// # Safety
+    /// The processor has the level, and `b` has the columns and `p + to` of `k`.
+    unsafe fn pack<L: Level>(self, b: Source, p: usize, [from, to]: [usize; 2], room: &mut [f32]) {
+        let width = self.width::<L>();
+        let room = &mut room[from * width..to * width];
+        // SAFETY: by the caller's word.
+        unsafe { pack::pack::<L>(b.skip(p + from, self.start), to - from, self.columns, width, room) };
     }
 }
 
@@ -143,11 +186,11 @@ unsafe fn rows_by_columns<L: Level>(
     let tiles = m.div_ceil(L::ROWS);
     let start = |tile: usize| tile * m / tiles;
     let widest = L::vectors(m.div_ceil(tiles));
-    let at_once = (ROWS_AT_ONCE / L::ROWS).max(1);
 
-    let panels = n.div_ceil(widest * L::LANES);
-    let pack_a = panels >= PANELS_TO_PACK_A && a.other != 1 || panels > 2 && tiles > 8;
-    let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && k * n > 4096;
+    let pack_a = tiles > 1 && n.div_ceil(widest * L::LANES) >= PANELS_TO_PACK_A;
+    let pack_b = b.other != 1 && n > 1
+        || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
+    let at_once = if pack_a { (PACKED_A / k.clamp(1, super::BLOCK) / L::ROWS).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
 
     for (p, k) in blocks(k) {
@@ -157,40 +200,52 @@ unsafe fn rows_by_columns<L: Level>(
             let (top, bottom) = (start(first), start(end));
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
             let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };
-            let (to_a, to_b) = match &mut spare {
-                Some(spare) => spare.two(numbers_a, numbers_b),
-                None => (&mut [][..], &mut [][..]),
+            let [room_a, mut room, mut room_next]: [&mut [f32]; 3] = match &mut spare {
+                Some(spare) => spare.parts([numbers_a, numbers_b, numbers_b]),
+                None => Default::default(),
             };
             if pack_a {
-                for tile in first..end {
-                    let (from, to) = (start(tile), start(tile + 1));
-                    let room = &mut to_a[(from - top) * k..(to - top) * k];
-                    // SAFETY: rows `from..to` and `k` numbers from `p` on are within `a`.
-                    unsafe { pack::pack::<L>(a.skip(p, from), k, to - from, to - from, room) };
+                // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
+                let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
+                for some in (first..end).step_by(together) {
+                    for q in (0..k).step_by(length.max(1)) {
+                        for tile in some..(some + together).min(end) {
+                            let (from, rows) = (start(tile), start(tile + 1) - start(tile));
+                            let length = length.min(k - q);
+                            let room = &mut room_a[(from - top) * k + q * rows..][..length * rows];
+                            // SAFETY: the tile's rows and `length` numbers from `p + q` on are within `a`.
+                            unsafe { pack::pack::<L>(a.skip(p + q, from), length, rows, rows, room) };
+                        }
+                    }
                 }
             }
-            let mut j = 0;
-            while j < n {
-                let full = ((n - j).div_ceil(L::LANES)).min(widest);
-                let vectors = if full.is_power_of_two() { full } else { full.next_power_of_two() / 2 };
-                let columns = (vectors * L::LANES).min(n - j);
-                let width = vectors * L::LANES;
-                let in_place = b.skip(p, j);
+            let ahead = pack_b && end - first >= TILES_TO_PACK_B && k >= K_TO_PACK_AHEAD;
+            let mut next = Panel::at::<L>(0, n, widest);
+            while let Some(panel) = next {
+                next = Panel::at::<L>(panel.start + panel.columns, n, widest);
+                if pack_b && !(ahead && panel.start > 0) {
+                    // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
+                    unsafe { panel.pack::<L>(b, p, [0, k], room) };
+                }
                 let (from_b, b_k) = if pack_b {
-                    let room = &mut to_b[..width * k];
-                    // SAFETY: `columns` from `j` on and `k` numbers from `p` on are within `b`.
-                    unsafe { pack::pack::<L>(in_place, k, columns, width, room) };
-                    (room.as_ptr(), width as isize)
+                    (room.as_ptr(), panel.width::<L>() as isize)
                 } else {
-                    (in_place.at, in_place.k)
+                    (b.skip(p, panel.start).at, b.k)
                 };
                 for tile in first..end {
+                    // The next panel is packed in parts, a part after each tile, fetched before it.
+                    let share = [tile - first, tile + 1 - first].map(|i| match i {
+                        i if i == end - first => k,
+                        i => k * i / (end - first) / L::LANES * L::LANES,
+                    });
+                    if let (true, Some(next)) = (ahead, next) {
+                        pack::fetch(b.skip(p + share[0], next.start), share[1] - share[0], next.columns);
+                    }
                     let (i, rows) = (start(tile), start(tile + 1) - start(tile));
                     let (from_a, a_row, a_k) = if pack_a {
-                        (to_a[(i - top) * k..(i - top + rows) * k].as_ptr(), 1, rows as isize)
+                        (room_a[(i - top) * k..(i - top + rows) * k].as_ptr(), 1, rows as isize)
                     } else {
-                        let at = a.skip(p, i);
-                        (at.at, at.other, at.k)
+                        (a.skip(p, i).at, a.other, a.k)
                     };
                     let job = Tile {
                         k,
@@ -200,14 +255,20 @@ unsafe fn rows_by_columns<L: Level>(
                         b: from_b,
                         b_k,
                         beta,
-                        c: c.wrapping_offset(i as isize * c_row + j as isize),
+                        c: c.wrapping_offset(i as isize * c_row + panel.start as isize),
                         c_row,
-                        last: columns - (vectors - 1) * L::LANES,
+                        last: panel.columns - (panel.vectors - 1) * L::LANES,
                     };
                     // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
-                    unsafe { L::tile(&job, rows, vectors) };
+                    unsafe { L::tile(&job, rows, panel.vectors) };
+                    if let (true, Some(next)) = (ahead, next) {
+                        // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
+                        unsafe { next.pack::<L>(b, p, share, room_next) };
+                    }
                 }
-                j += columns;
+                if ahead {
+                    std::mem::swap(&mut room, &mut room_next);
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Copies of parts of the factors in the order in which the kernels read them.
 
 use super::drive::Level;
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::cell::Cell;
 
 /// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
@@ -56,6 +57,22 @@ pub(super) unsafe fn pack<L: Level>(from: Source, k: usize, count: usize, width:
     }
 }
 
+/// Asks for the lines of the cache in which the first `k` by `count` numbers of a factor lie.
+pub(super) fn fetch(from: Source, k: usize, count: usize) {
+    if k == 0 || count == 0 {
+        return;
+    }
+    let (lines, along) = if from.other == 1 { (k, count) } else { (count, k) };
+    for line in 0..lines {
+        for j in (0..along + Line::LEN - 1).step_by(Line::LEN) {
+            let j = j.min(along - 1);
+            let at = if from.other == 1 { from.skip(line, j) } else { from.skip(j, line) }.at;
+            // SAFETY: a hint; it has no effect but on time, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        }
+    }
+}
+
 /// A line of the cache: what the buffers are aligned to.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -83,14 +100,19 @@ impl Spare {
         SPARE.set(self.0);
     }
 
-    /// Two parts with this many numbers, each at the start of a line of the cache; what they hold is left over.
-    pub fn two(&mut self, first: usize, second: usize) -> (&mut [f32], &mut [f32]) {
-        let (lines_first, lines_second) = (first.div_ceil(Line::LEN), second.div_ceil(Line::LEN));
-        if self.0.len() < lines_first + lines_second {
-            self.0.resize(lines_first + lines_second, Line([0.; Line::LEN]));
+    /// Parts with this many numbers, each at the start of a line of the cache; what they hold is left over.
+    pub fn parts<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [f32]; N] {
+        let lines = lengths.map(|length| length.div_ceil(Line::LEN));
+        let total = lines.iter().sum();
+        if self.0.len() < total {
+            self.0.resize(total, Line([0.; Line::LEN]));
         }
-        let (a, b) = self.0.split_at_mut(lines_first);
-        (&mut numbers(a)[..first], &mut numbers(b)[..second])
+        let mut rest = &mut self.0[..];
+        std::array::from_fn(|i| {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(lines[i]);
+            rest = after;
+            &mut numbers(part)[..lengths[i]]
+        })
     }
 }
 
