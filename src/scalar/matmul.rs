@@ -8,9 +8,9 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 ///
 /// The contract that the rest of the crate builds on: each number of `c` is a sum over `k` in an order that does
 /// not depend on how many rows and columns are computed with it, so a product may be split by rows or columns and
-/// a row alone has the same bits as in any batch. `matrixmultiply` keeps it, measured for each split of the shapes
-/// in `tests`; the product of a matrix and a vector (`dot`) does not agree with it, so one sample is a matrix with
-/// one row.
+/// a row alone has the same bits as in any batch. For `f32` the crate's own kernels keep it by construction, see
+/// `gemm`. For `f64`, `matrixmultiply` keeps it, measured for splits of the layers' shapes; the product of a matrix
+/// and a vector (`dot`) does not agree with it, so one sample is a matrix with one row.
 #[doc(hidden)]
 pub trait MatMul: Sized {
     /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held does not matter.

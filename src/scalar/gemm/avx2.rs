@@ -1,17 +1,10 @@
 //! Kernels for `x86_64` with AVX2 and FMA.
 
-use super::drive::{Level, Tile};
+use super::drive::{K_TO_FETCH_C, Level, Tile};
 use std::arch::x86_64::*;
 
 /// Vectors of 8 numbers, 16 of them in registers.
 pub(super) struct Avx2;
-
-impl Avx2 {
-    /// Whether the processor has it.
-    pub fn detected() -> bool {
-        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-    }
-}
 
 /// The mask of the first `count` lanes, of 8.
 #[target_feature(enable = "avx2,fma")]
@@ -22,8 +15,15 @@ fn first(count: usize) -> __m256i {
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx2 {
+    fn detected() -> bool {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    }
+
     const LANES: usize = 8;
-    const ROWS: usize = 6;
+
+    fn rows(_: usize) -> usize {
+        6
+    }
 
     fn vectors(rows: usize) -> usize {
         match rows {
@@ -49,14 +49,7 @@ unsafe impl Level for Avx2 {
         }
     }
 
-    unsafe fn copy(
-        from: *const f32,
-        stride: isize,
-        rows: usize,
-        columns: usize,
-        to: *mut f32,
-        width: usize,
-    ) {
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
         // SAFETY: by the caller's word.
         unsafe { copy(from, stride, rows, columns, to, width) }
     }
@@ -105,6 +98,13 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
     let mask = first(tile.last);
     let mut sums = [[_mm256_setzero_ps(); V]; R];
     let (mut a, mut b) = (tile.a, tile.b);
+    if k >= K_TO_FETCH_C {
+        for i in 0..R as isize {
+            for v in (0..V).step_by(2) {
+                _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(8 * v).cast());
+            }
+        }
+    }
     for _ in 0..k {
         let mut columns = [_mm256_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
@@ -128,8 +128,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
             // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
             unsafe {
                 let c = tile.c.offset(i as isize * c_row).add(8 * v);
-                let sum =
-                    if beta == 0. { sum } else { _mm256_fmadd_ps(scale, load(c, masked, mask), sum) };
+                let sum = if beta == 0. { sum } else { _mm256_fmadd_ps(scale, load(c, masked, mask), sum) };
                 store(c, masked, mask, sum);
             }
         }
@@ -182,8 +181,7 @@ unsafe fn transpose(
     let mut quads = lines;
     for g in (0..8).step_by(4) {
         for half in 0..2 {
-            let (low, high) =
-                (_mm256_castps_pd(pairs[g + half]), _mm256_castps_pd(pairs[g + half + 2]));
+            let (low, high) = (_mm256_castps_pd(pairs[g + half]), _mm256_castps_pd(pairs[g + half + 2]));
             quads[g + 2 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
             quads[g + 2 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
         }

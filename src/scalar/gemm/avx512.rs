@@ -1,18 +1,11 @@
 //! Kernels for `x86_64` with AVX-512.
 
-use super::drive::{Level, Tile};
+use super::drive::{K_TO_FETCH_C, Level, Tile};
 use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Vectors of 16 numbers, 32 of them in registers.
 pub(super) struct Avx512;
-
-impl Avx512 {
-    /// Whether the processor has it.
-    pub fn detected() -> bool {
-        is_x86_feature_detected!("avx512f")
-    }
-}
 
 /// The mask of the first `count` lanes, of 16.
 fn first(count: usize) -> __mmask16 {
@@ -24,14 +17,21 @@ fn first(count: usize) -> __mmask16 {
 #[inline(always)]
 fn opaque(mut address: *const f32) -> *const f32 {
     // SAFETY: nothing is executed.
-    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, readonly, nostack, preserves_flags)) };
     address
 }
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx512 {
+    fn detected() -> bool {
+        is_x86_feature_detected!("avx512f")
+    }
+
     const LANES: usize = 16;
-    const ROWS: usize = 12;
+
+    fn rows(vectors: usize) -> usize {
+        if vectors <= 2 { 12 } else { 6 }
+    }
 
     fn vectors(rows: usize) -> usize {
         match rows {
@@ -59,14 +59,7 @@ unsafe impl Level for Avx512 {
         }
     }
 
-    unsafe fn copy(
-        from: *const f32,
-        stride: isize,
-        rows: usize,
-        columns: usize,
-        to: *mut f32,
-        width: usize,
-    ) {
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
         // SAFETY: by the caller's word.
         unsafe { copy(from, stride, rows, columns, to, width) }
     }
@@ -102,7 +95,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
         if NEXT { a } else { opaque(a) }
     });
     let mut b = tile.b;
-    if k >= 64 {
+    if k >= K_TO_FETCH_C {
         for i in 0..R as isize {
             for v in 0..V {
                 _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(16 * v).cast());
@@ -118,7 +111,8 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: row `i` is valid by the caller's word.
-            let row = unsafe { if NEXT { a[0].add(i) } else { a[i / 3].offset((i % 3) as isize * a_row) }.read() };
+            let row =
+                unsafe { if NEXT { a[0].add(i) } else { a[i / 3].offset((i % 3) as isize * a_row) }.read() };
             let row = _mm512_set1_ps(row);
             for (sum, &columns) in sums.iter_mut().zip(&columns) {
                 *sum = _mm512_fmadd_ps(row, columns, *sum);
@@ -197,8 +191,7 @@ unsafe fn transpose(
     let mut quads = lines;
     for g in (0..16).step_by(4) {
         for half in 0..2 {
-            let (low, high) =
-                (_mm512_castps_pd(pairs[g + half]), _mm512_castps_pd(pairs[g + half + 2]));
+            let (low, high) = (_mm512_castps_pd(pairs[g + half]), _mm512_castps_pd(pairs[g + half + 2]));
             quads[g + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
             quads[g + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
         }

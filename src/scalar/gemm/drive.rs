@@ -1,14 +1,14 @@
 //! From a product to tiles: which rows and columns a kernel computes at once, and what is packed for it.
 
 use super::pack::{self, Source, Spare};
-use super::{blocks, check};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use super::{BLOCK, blocks, check};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 /// The most numbers of `a` that are packed at once: half of a usual L2 cache.
-const PACKED_A: usize = 264 * 512;
+const PACKED_A: usize = 264 * BLOCK;
 
 /// From how many panels of columns on packing `a` pays: each reads all of `a` again.
-const PANELS_TO_PACK_A: usize = 6;
+const PANELS_TO_PACK_A: usize = 4;
 
 /// From how many tiles of rows on packing `b` pays where a kernel could read it in place.
 const TILES_TO_PACK_B: usize = 4;
@@ -18,7 +18,10 @@ const TILES_TO_PACK_B: usize = 4;
 const STRIDE_TO_PACK_B: usize = 512;
 
 /// From which length of a block on the next panel of `b` is packed while one is in use.
-const K_TO_PACK_AHEAD: usize = 64;
+const K_TO_PACK_AHEAD: usize = 320;
+
+/// From which length of a block on a kernel asks for its tile of `c` at the start, to have it at the end.
+pub(super) const K_TO_FETCH_C: usize = 64;
 
 /// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
 pub(super) struct Tile {
@@ -50,11 +53,14 @@ pub(super) struct Tile {
 /// A kernel may read and write what its documentation says and nothing else, and keeps the order of the sums that
 /// the module's documentation gives.
 pub(super) unsafe trait Level {
+    /// Whether the processor has it; the answer is cached.
+    fn detected() -> bool;
+
     /// Numbers in a vector.
     const LANES: usize;
 
-    /// The most rows of a tile.
-    const ROWS: usize;
+    /// The most rows of a tile, for a product with this many vectors of columns.
+    fn rows(vectors: usize) -> usize;
 
     /// The widest tile with this many rows, in vectors: a power of 2. What is left of the columns at the end is
     /// computed in tiles of smaller powers of 2.
@@ -63,7 +69,8 @@ pub(super) unsafe trait Level {
     /// Computes a tile with this many rows and vectors of columns.
     ///
     /// # Safety
-    /// The processor has the level. `1 <= rows <= ROWS`, and `vectors` is a power of 2, at most `vectors(rows)`.
+    /// The processor has the level. `rows` and `vectors` are such as [`rows`](Level::rows) and
+    /// [`vectors`](Level::vectors) lead to.
     /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
     /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid, for reads and `c` also for writes.
     unsafe fn tile(tile: &Tile, rows: usize, vectors: usize);
@@ -73,14 +80,7 @@ pub(super) unsafe trait Level {
     ///
     /// # Safety
     /// The processor has the level, `columns <= width`, and what is named above is valid for reads and writes.
-    unsafe fn copy(
-        from: *const f32,
-        stride: isize,
-        rows: usize,
-        columns: usize,
-        to: *mut f32,
-        width: usize,
-    );
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize);
 
     /// Transposes a block of at most `LANES` by `LANES`: `to[p · stride_to + j] = from[j · stride + p]` for
     /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`.
@@ -99,31 +99,37 @@ pub(super) unsafe trait Level {
     );
 }
 
-/// The product by the kernels of a level that the processor has; see [`multiply`](super::multiply).
+/// The product by the kernels of a level; see [`multiply`](super::multiply).
+///
+/// # Panics
+/// When the processor has not the level, or the shapes do not agree.
 pub(super) fn product<L: Level>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
     beta: f32,
     mut c: ArrayViewMut2<'_, f32>,
 ) {
+    assert!(L::detected(), "the processor has not the vector instructions");
     check(&a, &b, &c);
     let (m, n) = c.dim();
     if m == 0 || n == 0 {
         return;
     }
     let [row, column] = [c.strides()[0], c.strides()[1]];
-    if (column == 1 || n == 1) && (n > 1 || m == 1 || row != 1) {
-        // SAFETY: the shapes agree, and the columns of `c` are neighbours, or there is one.
+    // A single column is computed as a row where it can be, in whole vectors.
+    let (by_columns, by_rows) = (column == 1 || n == 1, row == 1 || m == 1);
+    if by_columns && !(by_rows && n == 1) {
+        // SAFETY: the processor has the level, the shapes agree, and the columns of `c` are neighbours.
         unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c) }
-    } else if row == 1 || m == 1 {
+    } else if by_rows {
         // The same chains: a product of two numbers does not depend on their order.
         let (a, b) = (b.reversed_axes(), a.reversed_axes());
-        // SAFETY: the shapes agree, and the rows of `c`, now its columns, are neighbours, or there is one.
+        // SAFETY: as above; the rows of `c`, now its columns, are neighbours.
         unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c.reversed_axes()) }
     } else {
-        let mut dense = if beta == 0. { ndarray::Array2::zeros((m, n)) } else { c.to_owned() };
-        if dense.strides()[1] != 1 {
-            dense = dense.as_standard_layout().into_owned();
+        let mut dense = Array2::zeros((m, n));
+        if beta != 0. {
+            dense.assign(&c);
         }
         product::<L>(a, b, beta, dense.view_mut());
         c.assign(&dense);
@@ -183,14 +189,14 @@ unsafe fn rows_by_columns<L: Level>(
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
 
     // Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
-    let tiles = m.div_ceil(L::ROWS);
+    let highest = L::rows(n.div_ceil(L::LANES));
+    let tiles = m.div_ceil(highest);
     let start = |tile: usize| tile * m / tiles;
     let widest = L::vectors(m.div_ceil(tiles));
 
     let pack_a = tiles > 1 && n.div_ceil(widest * L::LANES) >= PANELS_TO_PACK_A;
-    let pack_b = b.other != 1 && n > 1
-        || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
-    let at_once = if pack_a { (PACKED_A / k.clamp(1, super::BLOCK) / L::ROWS).max(1) } else { tiles };
+    let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
+    let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
 
     for (p, k) in blocks(k) {

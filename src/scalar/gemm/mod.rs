@@ -50,6 +50,7 @@ const BLOCK: usize = 512;
 pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
     #[cfg(target_arch = "x86_64")]
     {
+        use drive::Level;
         if avx512::Avx512::detected() {
             return drive::product::<avx512::Avx512>(a, b, beta, c);
         }

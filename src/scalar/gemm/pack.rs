@@ -90,14 +90,15 @@ thread_local! {
 }
 
 impl Spare {
-    /// The thread's buffer; an empty one if it is in use.
+    /// The thread's buffer; an empty one if it is in use, or if the thread is ending.
     pub fn take() -> Self {
-        Self(SPARE.take())
+        Self(SPARE.try_with(Cell::take).unwrap_or_default())
     }
 
     /// Gives it back for the next product.
     pub fn put_back(self) {
-        SPARE.set(self.0);
+        // A thread that is ending has no next product.
+        let _ = SPARE.try_with(|spare| spare.set(self.0));
     }
 
     /// Parts with this many numbers, each at the start of a line of the cache; what they hold is left over.

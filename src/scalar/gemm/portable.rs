@@ -58,7 +58,7 @@ fn in_tiles<const R: usize, const FUSED: bool>(
     mut c: ArrayViewMut2<'_, f32>,
 ) {
     let (m, n) = c.dim();
-    let (mut packed_a, mut packed_b) = SPARE.take();
+    let (mut packed_a, mut packed_b) = SPARE.try_with(Cell::take).unwrap_or_default();
     for (p, k) in blocks(a.ncols()) {
         let beta = if p == 0 { beta } else { 1. };
         for top in (0..m).step_by(ROWS_AT_ONCE) {
@@ -84,7 +84,8 @@ fn in_tiles<const R: usize, const FUSED: bool>(
             }
         }
     }
-    SPARE.set((packed_a, packed_b));
+    // A thread that is ending has no next product.
+    let _ = SPARE.try_with(|spare| spare.set((packed_a, packed_b)));
 }
 
 /// Copies a matrix of at most `W` columns into rows of `W`, filled up with 0.

@@ -13,6 +13,7 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
     ];
     #[cfg(target_arch = "x86_64")]
     {
+        use drive::Level;
         if avx2::Avx2::detected() {
             levels.push(("avx2", true, drive::product::<avx2::Avx2>));
         } else {
@@ -89,7 +90,14 @@ fn agrees_with_a_naive_loop_in_any_shape_order_and_level() {
     let mut shapes: Vec<(usize, usize, usize)> =
         (0..300).map(|_| (draws.below(70), draws.below(70), draws.below(70))).collect();
     shapes.extend([(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 0, 1), (1, 1, 1), (0, 0, 0)]);
-    shapes.extend([(1, 784, 128), (32, 784, 128), (130, 32, 10), (300, 20, 40), (5, 1100, 300), (70, 700, 260)]);
+    shapes.extend([
+        (1, 784, 128),
+        (32, 784, 128),
+        (130, 32, 10),
+        (300, 20, 40),
+        (5, 1100, 300),
+        (70, 700, 260),
+    ]);
     for (turn, &(m, k, n)) in shapes.iter().enumerate() {
         let ways = [draws.below(LAYOUTS), draws.below(LAYOUTS), draws.below(LAYOUTS)];
         let beta = [0., 1., 0.5][turn % 3];
@@ -129,7 +137,8 @@ fn every_way_to_lie_in_memory_has_the_same_bits() {
                 for ways in 0..LAYOUTS.pow(3) {
                     let ways = [ways % LAYOUTS, ways / LAYOUTS % LAYOUTS, ways / LAYOUTS / LAYOUTS];
                     let mut rooms = [(m, k), (k, n), (m, n)];
-                    let mut next = rooms.iter_mut().zip(ways).map(|(&mut (r, c), way)| room(r, c, way, &mut draws));
+                    let mut next =
+                        rooms.iter_mut().zip(ways).map(|(&mut (r, c), way)| room(r, c, way, &mut draws));
                     let [mut a2, mut b2, mut c2] = std::array::from_fn(|_| next.next().unwrap());
                     let mut a2 = cut(&mut a2, m, k, ways[0]);
                     let mut b2 = cut(&mut b2, k, n, ways[1]);
@@ -165,7 +174,11 @@ fn the_bits_do_not_depend_on_the_split() {
                             product(a.slice(s![from..to, ..]), b.view(), beta, c);
                         }
                     }
-                    assert_eq!(bits(&whole.view_mut()), bits(&parts.view_mut()), "{name} {m} {k} {n} {cuts:?}");
+                    assert_eq!(
+                        bits(&whole.view_mut()),
+                        bits(&parts.view_mut()),
+                        "{name} {m} {k} {n} {cuts:?}"
+                    );
                 };
                 for at in (1..m).step_by(if m > 40 { 13 } else { 1 }) {
                     same(&[(0, at), (at, m)], false);
@@ -231,5 +244,10 @@ fn blocks_cover_k_in_order_and_never_come_up_empty() {
 #[test]
 #[should_panic(expected = "a product of [2, 3] and [4, 5]")]
 fn shapes_that_do_not_agree_panic() {
-    multiply(Array2::zeros((2, 3)).view(), Array2::zeros((4, 5)).view(), 0., Array2::zeros((2, 5)).view_mut());
+    multiply(
+        Array2::zeros((2, 3)).view(),
+        Array2::zeros((4, 5)).view(),
+        0.,
+        Array2::zeros((2, 5)).view_mut(),
+    );
 }
