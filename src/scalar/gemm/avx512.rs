@@ -29,8 +29,9 @@ unsafe impl Level for Avx512 {
 
     const LANES: usize = 16;
 
-    fn rows(vectors: usize) -> usize {
-        if vectors <= 2 { 12 } else { 6 }
+    fn rows(rows: usize, vectors: usize) -> usize {
+        // With few rows, what counts is how often `b` is read.
+        if rows <= 36 || vectors <= 2 { 12 } else { 6 }
     }
 
     fn vectors(rows: usize) -> usize {

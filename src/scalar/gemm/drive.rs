@@ -59,8 +59,8 @@ pub(super) unsafe trait Level {
     /// Numbers in a vector.
     const LANES: usize;
 
-    /// The most rows of a tile, for a product with this many vectors of columns.
-    fn rows(vectors: usize) -> usize;
+    /// The most rows of a tile, for a product with this many rows and vectors of columns.
+    fn rows(rows: usize, vectors: usize) -> usize;
 
     /// The widest tile with this many rows, in vectors: a power of 2. What is left of the columns at the end is
     /// computed in tiles of smaller powers of 2.
@@ -189,7 +189,7 @@ unsafe fn rows_by_columns<L: Level>(
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
 
     // Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
-    let highest = L::rows(n.div_ceil(L::LANES));
+    let highest = L::rows(m, n.div_ceil(L::LANES));
     let tiles = m.div_ceil(highest);
     let start = |tile: usize| tile * m / tiles;
     let widest = L::vectors(m.div_ceil(tiles));
