@@ -37,11 +37,38 @@ pub(super) fn product_with<const FUSED: bool>(
     c: ArrayViewMut2<'_, f32>,
 ) {
     check(&a, &b, &c);
-    if a.nrows() == 1 {
-        in_tiles::<1, FUSED>(a, b, beta, c);
-    } else {
-        in_tiles::<ROWS, FUSED>(a, b, beta, c);
+    match b.to_slice() {
+        Some(b) if a.nrows() == 1 && c.ncols() > 0 => one_row::<FUSED>(a, b, beta, c),
+        _ if a.nrows() == 1 => in_tiles::<1, FUSED>(a, b, beta, c),
+        _ => in_tiles::<ROWS, FUSED>(a, b, beta, c),
     }
+}
+
+/// One row, with `b` in standard order: reads `b` once, as it lies in memory.
+fn one_row<const FUSED: bool>(a: ArrayView2<'_, f32>, b: &[f32], beta: f32, mut c: ArrayViewMut2<'_, f32>) {
+    let n = c.ncols();
+    let (mut sums, other) = SPARE.try_with(Cell::take).unwrap_or_default();
+    for (p, k) in blocks(a.ncols()) {
+        let beta = if p == 0 { beta } else { 1. };
+        sums.clear();
+        sums.resize(n, 0.);
+        for (&a, b) in a.slice(s![0, p..p + k]).iter().zip(b[p * n..].chunks_exact(n)) {
+            for (sum, &b) in sums.iter_mut().zip(b) {
+                *sum = step::<FUSED>(a, b, *sum);
+            }
+        }
+        for (c, &sum) in c.iter_mut().zip(&sums) {
+            *c = merge::<FUSED>(beta, *c, sum);
+        }
+    }
+    // A thread that is ending has no next product.
+    let _ = SPARE.try_with(|spare| spare.set((sums, other)));
+}
+
+/// A block's sum added to what `c` holds; with a `beta` of 0, that is not used.
+#[inline(always)]
+fn merge<const FUSED: bool>(beta: f32, c: f32, sum: f32) -> f32 {
+    if beta == 0. { sum } else { step::<FUSED>(beta, c, sum) }
 }
 
 /// `sum + a · b`, rounded once or twice.
@@ -77,7 +104,7 @@ fn in_tiles<const R: usize, const FUSED: bool>(
                     let mut c = c.slice_mut(s![i..(i + R).min(bottom), j..end]);
                     for (mut c, sums) in c.rows_mut().into_iter().zip(&sums) {
                         for (c, &sum) in c.iter_mut().zip(sums) {
-                            *c = if beta == 0. { sum } else { step::<FUSED>(beta, *c, sum) };
+                            *c = merge::<FUSED>(beta, *c, sum);
                         }
                     }
                 }
