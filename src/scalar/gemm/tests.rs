@@ -127,7 +127,7 @@ fn agrees_with_a_naive_loop_in_any_shape_order_and_level() {
 
 #[test]
 fn every_way_to_lie_in_memory_has_the_same_bits() {
-    for (m, k, n) in [(5, 9, 33), (1, 40, 17), (26, 17, 10), (40, 530, 50), (33, 3, 1)] {
+    for (m, k, n) in [(5, 9, 33), (1, 40, 17), (26, 17, 10), (14, 530, 35), (33, 3, 1)] {
         let mut draws = draws(1);
         let (a, b, old) = (matrix(m, k, &mut draws), matrix(k, n, &mut draws), matrix(m, n, &mut draws));
         for (name, _, product) in levels() {
