@@ -15,9 +15,10 @@ fn first(count: usize) -> __mmask16 {
 
 /// The same address, of which the compiler does not know where it comes from.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "the address is not used")]
 fn opaque(mut address: *const f32) -> *const f32 {
     // SAFETY: nothing is executed.
-    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, readonly, nostack, preserves_flags)) };
+    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
     address
 }
 

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 /// The most numbers of `a` that are packed at once: half of a usual L2 cache.
 const PACKED_A: usize = 264 * BLOCK;
 
-/// From how many panels of columns on packing `a` pays: each reads all of `a` again.
-const PANELS_TO_PACK_A: usize = 4;
+/// From how many columns of `b` on packing `a` pays: each panel of them reads all of `a` again.
+const COLUMNS_TO_PACK_A: usize = 193;
 
 /// From how many tiles of rows on packing `b` pays where a kernel could read it in place.
 const TILES_TO_PACK_B: usize = 4;
@@ -194,7 +194,7 @@ unsafe fn rows_by_columns<L: Level>(
     let start = |tile: usize| tile * m / tiles;
     let widest = L::vectors(m.div_ceil(tiles));
 
-    let pack_a = tiles > 1 && n.div_ceil(widest * L::LANES) >= PANELS_TO_PACK_A;
+    let pack_a = tiles > 1 && n >= COLUMNS_TO_PACK_A;
     let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
     let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
