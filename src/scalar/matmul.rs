@@ -1,5 +1,6 @@
 //! The product of matrices: the one seam through which the crate multiplies.
 
+use super::gemm;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -7,29 +8,29 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 ///
 /// The contract that the rest of the crate builds on: each number of `c` is a sum over `k` in an order that does
 /// not depend on how many rows and columns are computed with it, so a product may be split by rows or columns and
-/// a row alone has the same bits as in any batch. `matrixmultiply` keeps it, measured for each split of the shapes
-/// in `tests`; the product of a matrix and a vector (`dot`) does not agree with it, so one sample is a matrix with
-/// one row.
+/// a row alone has the same bits as in any batch. For `f32` the crate's own kernels keep it by construction, see
+/// `gemm`. For `f64`, `matrixmultiply` keeps it, measured for splits of the layers' shapes; the product of a matrix
+/// and a vector (`dot`) does not agree with it, so one sample is a matrix with one row.
 #[doc(hidden)]
 pub trait MatMul: Sized {
     /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held does not matter.
     fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 }
 
-macro_rules! matmul {
-    ($t:ty) => {
-        impl MatMul for $t {
-            fn matmul(a: ArrayView2<'_, $t>, b: ArrayView2<'_, $t>, beta: $t, mut c: ArrayViewMut2<'_, $t>) {
-                if a.ncols() == 0 && beta == 0.0 {
-                    c.fill(0.0);
-                }
-                general_mat_mul(1.0, &a, &b, beta, &mut c);
-            }
-        }
-    };
+impl MatMul for f32 {
+    fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
+        gemm::multiply(a, b, beta, c);
+    }
 }
-matmul!(f32);
-matmul!(f64);
+
+impl MatMul for f64 {
+    fn matmul(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, beta: f64, mut c: ArrayViewMut2<'_, f64>) {
+        if a.ncols() == 0 && beta == 0.0 {
+            c.fill(0.0);
+        }
+        general_mat_mul(1.0, &a, &b, beta, &mut c);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,7 @@
 
 mod activation;
 mod convert;
+mod gemm;
 mod matmul;
 mod rows;
 mod spare;

@@ -1,0 +1,218 @@
+//! Kernels for `x86_64` with AVX-512.
+
+use super::drive::{K_TO_FETCH_C, Level, Tile};
+use std::arch::asm;
+use std::arch::x86_64::*;
+
+/// Vectors of 16 numbers, 32 of them in registers.
+pub(super) struct Avx512;
+
+/// The mask of the first `count` lanes, of 16.
+fn first(count: usize) -> __mmask16 {
+    debug_assert!(count <= 16);
+    ((1u32 << count) - 1) as __mmask16
+}
+
+/// The same address, of which the compiler does not know where it comes from.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "the address is not used")]
+fn opaque(mut address: *const f32) -> *const f32 {
+    // SAFETY: nothing is executed.
+    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+    address
+}
+
+// SAFETY: the kernels read and write what they are told to; each has one chain for each number.
+unsafe impl Level for Avx512 {
+    fn detected() -> bool {
+        is_x86_feature_detected!("avx512f")
+    }
+
+    const LANES: usize = 16;
+
+    fn rows(rows: usize, vectors: usize) -> usize {
+        // With few rows, what counts is how often `b` is read.
+        if rows <= 36 || vectors <= 2 { 12 } else { 6 }
+    }
+
+    fn vectors(rows: usize) -> usize {
+        match rows {
+            0..=3 => 8,
+            4..=6 => 4,
+            _ => 2,
+        }
+    }
+
+    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize) {
+        macro_rules! kernels {
+            ($($rows:literal: $($vectors:literal)*;)*) => {
+                match (rows, vectors, tile.a_row == 1) {
+                    // SAFETY: by the caller's word.
+                    $($(($rows, $vectors, true) => unsafe { kernel::<$rows, $vectors, true>(tile) },
+                    ($rows, $vectors, false) => unsafe { kernel::<$rows, $vectors, false>(tile) },)*)*
+                    _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
+                }
+            };
+        }
+        kernels! {
+            1: 1 2 4 8; 2: 1 2 4 8; 3: 1 2 4 8;
+            4: 1 2 4; 5: 1 2 4; 6: 1 2 4;
+            7: 1 2; 8: 1 2; 9: 1 2; 10: 1 2; 11: 1 2; 12: 1 2;
+        }
+    }
+
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+        // SAFETY: by the caller's word.
+        unsafe { copy(from, stride, rows, columns, to, width) }
+    }
+
+    unsafe fn transpose(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        stride_to: usize,
+        width: usize,
+    ) {
+        // SAFETY: by the caller's word.
+        unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
+    }
+}
+
+/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours.
+///
+/// # Safety
+/// As [`Level::tile`].
+#[target_feature(enable = "avx512f")]
+unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) {
+    let Tile { k, a_k, b_k, beta, c_row, .. } = *tile;
+    let a_row = if NEXT { 1 } else { tile.a_row };
+    let mask = first(tile.last);
+    let mut sums = [[_mm512_setzero_ps(); V]; R];
+    // One address for three rows: known to lie apart by so much, the compiler would compute each from the one before,
+    // and that chain takes longer than the sums.
+    let mut a = [0, 1, 2, 3].map(|i| {
+        let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
+        if NEXT { a } else { opaque(a) }
+    });
+    let mut b = tile.b;
+    if k >= K_TO_FETCH_C {
+        for i in 0..R as isize {
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(16 * v).cast());
+            }
+        }
+    }
+    for _ in 0..k {
+        let mut columns = [_mm512_setzero_ps(); V];
+        for (v, columns) in columns.iter_mut().enumerate() {
+            let mask = if v + 1 < V { 0xFFFF } else { mask };
+            // SAFETY: the masked columns are valid by the caller's word.
+            *columns = unsafe { _mm512_maskz_loadu_ps(mask, b.add(16 * v)) };
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: row `i` is valid by the caller's word.
+            let row =
+                unsafe { if NEXT { a[0].add(i) } else { a[i / 3].offset((i % 3) as isize * a_row) }.read() };
+            let row = _mm512_set1_ps(row);
+            for (sum, &columns) in sums.iter_mut().zip(&columns) {
+                *sum = _mm512_fmadd_ps(row, columns, *sum);
+            }
+        }
+        a = a.map(|a| a.wrapping_offset(a_k));
+        b = b.wrapping_offset(b_k);
+    }
+    let scale = _mm512_set1_ps(beta);
+    for (i, sums) in sums.iter().enumerate() {
+        for (v, &sum) in sums.iter().enumerate() {
+            let mask = if v + 1 < V { 0xFFFF } else { mask };
+            // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
+            unsafe {
+                let c = tile.c.offset(i as isize * c_row).add(16 * v);
+                let sum = if beta == 0. {
+                    sum
+                } else {
+                    _mm512_fmadd_ps(scale, _mm512_maskz_loadu_ps(mask, c), sum)
+                };
+                _mm512_mask_storeu_ps(c, mask, sum);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Level::copy`].
+#[target_feature(enable = "avx512f")]
+unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+    let whole = columns / 16 * 16;
+    for p in 0..rows {
+        let from = from.wrapping_offset(p as isize * stride);
+        for j in (0..whole).step_by(16) {
+            // SAFETY: the columns are valid by the caller's word.
+            unsafe { _mm512_storeu_ps(to.add(p * width + j), _mm512_loadu_ps(from.add(j))) };
+        }
+        for j in (whole..width).step_by(16) {
+            let mask = first(columns.saturating_sub(j).min(16));
+            let wide = first((width - j).min(16));
+            // SAFETY: the masked columns are valid by the caller's word.
+            unsafe {
+                let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
+                _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Level::transpose`].
+#[target_feature(enable = "avx512f")]
+unsafe fn transpose(
+    from: *const f32,
+    stride: isize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    stride_to: usize,
+    width: usize,
+) {
+    let (mask, wide) = (first(rows), first(width));
+    let mut lines = [_mm512_setzero_ps(); 16];
+    for (j, line) in lines.iter_mut().enumerate() {
+        if j < columns {
+            // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+            *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
+        }
+    }
+    let mut pairs = lines;
+    for i in 0..8 {
+        pairs[2 * i] = _mm512_unpacklo_ps(lines[2 * i], lines[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_ps(lines[2 * i], lines[2 * i + 1]);
+    }
+    // `quads[4 · g + c]` has numbers `4 · l + c` of lines `4 · g ..= 4 · g + 3` in its quarter `l`.
+    let mut quads = lines;
+    for g in (0..16).step_by(4) {
+        for half in 0..2 {
+            let (low, high) = (_mm512_castps_pd(pairs[g + half]), _mm512_castps_pd(pairs[g + half + 2]));
+            quads[g + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            quads[g + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    }
+    let mut out = lines;
+    for c in 0..4 {
+        let even_low = _mm512_shuffle_f32x4::<0x88>(quads[c], quads[4 + c]);
+        let even_high = _mm512_shuffle_f32x4::<0x88>(quads[8 + c], quads[12 + c]);
+        let odd_low = _mm512_shuffle_f32x4::<0xDD>(quads[c], quads[4 + c]);
+        let odd_high = _mm512_shuffle_f32x4::<0xDD>(quads[8 + c], quads[12 + c]);
+        out[c] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
+        out[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
+        out[8 + c] = _mm512_shuffle_f32x4::<0xDD>(even_low, even_high);
+        out[12 + c] = _mm512_shuffle_f32x4::<0xDD>(odd_low, odd_high);
+    }
+    for (p, &line) in out.iter().enumerate() {
+        if p < rows {
+            // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+            unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! From a product to tiles: which rows and columns a kernel computes at once, and what is packed for it.
+
+use super::pack::{self, Source, Spare};
+use super::{BLOCK, blocks, check};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+/// The most numbers of `a` that are packed at once: half of a usual L2 cache.
+const PACKED_A: usize = 264 * BLOCK;
+
+/// From how many columns of `b` on packing `a` pays: each panel of them reads all of `a` again.
+const COLUMNS_TO_PACK_A: usize = 193;
+
+/// From how many tiles of rows on packing `b` pays where a kernel could read it in place.
+const TILES_TO_PACK_B: usize = 4;
+
+/// From how many numbers between one `k` and the next on packing `b` pays: so far apart, they fall on a few places of
+/// the caches and push each other out.
+const STRIDE_TO_PACK_B: usize = 512;
+
+/// From which length of a block on the next panel of `b` is packed while one is in use.
+const K_TO_PACK_AHEAD: usize = 320;
+
+/// From which length of a block on a kernel asks for its tile of `c` at the start, to have it at the end.
+pub(super) const K_TO_FETCH_C: usize = 64;
+
+/// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
+pub(super) struct Tile {
+    /// The length of the block.
+    pub k: usize,
+    /// The first row of `a`, at the block's first `k`.
+    pub a: *const f32,
+    /// From one row of `a` to the next.
+    pub a_row: isize,
+    /// From one `k` to the next in `a`.
+    pub a_k: isize,
+    /// The first column of `b`, at the block's first `k`; the columns are neighbours.
+    pub b: *const f32,
+    /// From one `k` to the next in `b`.
+    pub b_k: isize,
+    /// What the old content of `c` is multiplied with; with 0 it is not read.
+    pub beta: f32,
+    /// The first number of the tile; the columns are neighbours.
+    pub c: *mut f32,
+    /// From one row of `c` to the next.
+    pub c_row: isize,
+    /// How many of the last vector's columns there are: 1 to [`Level::LANES`].
+    pub last: usize,
+}
+
+/// A level of vector instructions.
+///
+/// # Safety
+/// A kernel may read and write what its documentation says and nothing else, and keeps the order of the sums that
+/// the module's documentation gives.
+pub(super) unsafe trait Level {
+    /// Whether the processor has it; the answer is cached.
+    fn detected() -> bool;
+
+    /// Numbers in a vector.
+    const LANES: usize;
+
+    /// The most rows of a tile, for a product with this many rows and vectors of columns.
+    fn rows(rows: usize, vectors: usize) -> usize;
+
+    /// The widest tile with this many rows, in vectors: a power of 2. What is left of the columns at the end is
+    /// computed in tiles of smaller powers of 2.
+    fn vectors(rows: usize) -> usize;
+
+    /// Computes a tile with this many rows and vectors of columns.
+    ///
+    /// # Safety
+    /// The processor has the level. `rows` and `vectors` are such as [`rows`](Level::rows) and
+    /// [`vectors`](Level::vectors) lead to.
+    /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
+    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid, for reads and `c` also for writes.
+    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize);
+
+    /// Copies rows of numbers that are neighbours: `to[p · width + j] = from[p · stride + j]` for `p < rows`,
+    /// `j < columns`, and 0 for `columns <= j < width`.
+    ///
+    /// # Safety
+    /// The processor has the level, `columns <= width`, and what is named above is valid for reads and writes.
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize);
+
+    /// Transposes a block of at most `LANES` by `LANES`: `to[p · stride_to + j] = from[j · stride + p]` for
+    /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`.
+    ///
+    /// # Safety
+    /// The processor has the level, `rows`, `columns` and `width` are at most `LANES`, `columns <= width`, and what
+    /// is named above is valid for reads and writes.
+    unsafe fn transpose(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        stride_to: usize,
+        width: usize,
+    );
+}
+
+/// The product by the kernels of a level; see [`multiply`](super::multiply).
+///
+/// # Panics
+/// When the processor has not the level, or the shapes do not agree.
+pub(super) fn product<L: Level>(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    mut c: ArrayViewMut2<'_, f32>,
+) {
+    assert!(L::detected(), "the processor has not the vector instructions");
+    check(&a, &b, &c);
+    let (m, n) = c.dim();
+    if m == 0 || n == 0 {
+        return;
+    }
+    let [row, column] = [c.strides()[0], c.strides()[1]];
+    // A single column is computed as a row where it can be, in whole vectors.
+    let (by_columns, by_rows) = (column == 1 || n == 1, row == 1 || m == 1);
+    if by_columns && !(by_rows && n == 1) {
+        // SAFETY: the processor has the level, the shapes agree, and the columns of `c` are neighbours.
+        unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c) }
+    } else if by_rows {
+        // The same chains: a product of two numbers does not depend on their order.
+        let (a, b) = (b.reversed_axes(), a.reversed_axes());
+        // SAFETY: as above; the rows of `c`, now its columns, are neighbours.
+        unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c.reversed_axes()) }
+    } else {
+        let mut dense = Array2::zeros((m, n));
+        if beta != 0. {
+            dense.assign(&c);
+        }
+        product::<L>(a, b, beta, dense.view_mut());
+        c.assign(&dense);
+    }
+}
+
+/// Neighbouring columns that are computed together.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// The first.
+    start: usize,
+    /// How many.
+    columns: usize,
+    /// In how many vectors.
+    vectors: usize,
+}
+
+impl Panel {
+    /// The panel that begins with a column of `n`, if there are any left.
+    fn at<L: Level>(start: usize, n: usize, widest: usize) -> Option<Self> {
+        let left = n.checked_sub(start)?.div_ceil(L::LANES);
+        let vectors = 1 << left.checked_ilog2()?.min(widest.ilog2());
+        Some(Self { start, columns: (vectors * L::LANES).min(n - start), vectors })
+    }
+
+    /// Its columns, filled up to whole vectors.
+    fn width<L: Level>(self) -> usize {
+        self.vectors * L::LANES
+    }
+
+    /// Packs the part `from..to` of a block of `k` that begins at `p`.
+    ///
+    /// # Safety
+    /// The processor has the level, and `b` has the columns and `p + to` of `k`.
+    unsafe fn pack<L: Level>(self, b: Source, p: usize, [from, to]: [usize; 2], room: &mut [f32]) {
+        let width = self.width::<L>();
+        let room = &mut room[from * width..to * width];
+        // SAFETY: by the caller's word.
+        unsafe { pack::pack::<L>(b.skip(p + from, self.start), to - from, self.columns, width, room) };
+    }
+}
+
+/// The blocks, tiles and panels of a product.
+///
+/// # Safety
+/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
+unsafe fn rows_by_columns<L: Level>(
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    beta: f32,
+    c: &mut ArrayViewMut2<'_, f32>,
+) {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    let c_row = c.strides()[0];
+    let c = c.as_mut_ptr();
+    let a = Source { at: a.as_ptr(), k: a.strides()[1], other: a.strides()[0] };
+    let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
+
+    // Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
+    let highest = L::rows(m, n.div_ceil(L::LANES));
+    let tiles = m.div_ceil(highest);
+    let start = |tile: usize| tile * m / tiles;
+    let widest = L::vectors(m.div_ceil(tiles));
+
+    let pack_a = tiles > 1 && n >= COLUMNS_TO_PACK_A;
+    let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
+    let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
+    let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
+
+    for (p, k) in blocks(k) {
+        let beta = if p == 0 { beta } else { 1. };
+        for first in (0..tiles).step_by(at_once) {
+            let end = (first + at_once).min(tiles);
+            let (top, bottom) = (start(first), start(end));
+            let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
+            let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };
+            let [room_a, mut room, mut room_next]: [&mut [f32]; 3] = match &mut spare {
+                Some(spare) => spare.parts([numbers_a, numbers_b, numbers_b]),
+                None => Default::default(),
+            };
+            if pack_a {
+                // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
+                let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
+                for some in (first..end).step_by(together) {
+                    for q in (0..k).step_by(length.max(1)) {
+                        for tile in some..(some + together).min(end) {
+                            let (from, rows) = (start(tile), start(tile + 1) - start(tile));
+                            let length = length.min(k - q);
+                            let room = &mut room_a[(from - top) * k + q * rows..][..length * rows];
+                            // SAFETY: the tile's rows and `length` numbers from `p + q` on are within `a`.
+                            unsafe { pack::pack::<L>(a.skip(p + q, from), length, rows, rows, room) };
+                        }
+                    }
+                }
+            }
+            let ahead = pack_b && end - first >= TILES_TO_PACK_B && k >= K_TO_PACK_AHEAD;
+            let mut next = Panel::at::<L>(0, n, widest);
+            while let Some(panel) = next {
+                next = Panel::at::<L>(panel.start + panel.columns, n, widest);
+                if pack_b && !(ahead && panel.start > 0) {
+                    // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
+                    unsafe { panel.pack::<L>(b, p, [0, k], room) };
+                }
+                let (from_b, b_k) = if pack_b {
+                    (room.as_ptr(), panel.width::<L>() as isize)
+                } else {
+                    (b.skip(p, panel.start).at, b.k)
+                };
+                for tile in first..end {
+                    // The next panel is packed in parts, a part after each tile, fetched before it.
+                    let share = [tile - first, tile + 1 - first].map(|i| match i {
+                        i if i == end - first => k,
+                        i => k * i / (end - first) / L::LANES * L::LANES,
+                    });
+                    if let (true, Some(next)) = (ahead, next) {
+                        pack::fetch(b.skip(p + share[0], next.start), share[1] - share[0], next.columns);
+                    }
+                    let (i, rows) = (start(tile), start(tile + 1) - start(tile));
+                    let (from_a, a_row, a_k) = if pack_a {
+                        (room_a[(i - top) * k..(i - top + rows) * k].as_ptr(), 1, rows as isize)
+                    } else {
+                        (a.skip(p, i).at, a.other, a.k)
+                    };
+                    let job = Tile {
+                        k,
+                        a: from_a,
+                        a_row,
+                        a_k,
+                        b: from_b,
+                        b_k,
+                        beta,
+                        c: c.wrapping_offset(i as isize * c_row + panel.start as isize),
+                        c_row,
+                        last: panel.columns - (panel.vectors - 1) * L::LANES,
+                    };
+                    // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
+                    unsafe { L::tile(&job, rows, panel.vectors) };
+                    if let (true, Some(next)) = (ahead, next) {
+                        // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
+                        unsafe { next.pack::<L>(b, p, share, room_next) };
+                    }
+                }
+                if ahead {
+                    std::mem::swap(&mut room, &mut room_next);
+                }
+            }
+        }
+    }
+    if let Some(spare) = spare {
+        spare.put_back();
+    }
+}

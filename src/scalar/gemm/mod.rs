@@ -1,0 +1,75 @@
+//! The product of `f32` matrices, in kernels of the crate's own.
+//!
+//! # The contract
+//!
+//! `k` is cut into blocks: as few of at most [`BLOCK`] as cover it, all of one length but the last, which may be
+//! shorter ([`blocks`]). Within a block, each number of `c` has one chain of multiplications and additions, in
+//! ascending `k`, that starts from 0. The first block's chain is added to `beta · c` (with a `beta` of 0, `c` is not
+//! read and the chain is the result), each further one to what the blocks before it made.
+//!
+//! No kernel cuts `k` in any other way, or keeps several sums for one number. So the bits depend on the row of `a`,
+//! the column of `b`, the length of `k` and `beta`, and on nothing else: not on how many rows and columns are
+//! computed together, where they are cut or by how many threads, nor on how the matrices lie in memory. A row alone
+//! has the bits it has in any batch.
+//!
+//! Each multiplication and addition is rounded once, as a fused step, where the processor has such steps
+//! (`x86_64` with AVX2 and FMA or AVX-512, `aarch64`), so all of those agree on the bits. Elsewhere the product is
+//! rounded and then the sum, and the bits differ from those in the last places.
+//!
+//! # The structure
+//!
+//! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
+//! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
+//! ([`pack`]), into buffers that each thread keeps. A [`Level`] has the kernels: [`avx512`], [`avx2`].
+//! [`portable`] has no use for any of this and is in safe code.
+//!
+//! Unsafe code is confined to this folder: vector instructions and addresses need it.
+#![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod drive;
+#[cfg(target_arch = "x86_64")]
+mod pack;
+mod portable;
+#[cfg(test)]
+mod tests;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// The longest block of `k`.
+const BLOCK: usize = 512;
+
+/// `c = a · b + beta · c`; with a `beta` of 0, what `c` held is not read.
+///
+/// # Panics
+/// When the shapes do not agree.
+pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use drive::Level;
+        if avx512::Avx512::detected() {
+            return drive::product::<avx512::Avx512>(a, b, beta, c);
+        }
+        if avx2::Avx2::detected() {
+            return drive::product::<avx2::Avx2>(a, b, beta, c);
+        }
+    }
+    portable::product(a, b, beta, c);
+}
+
+/// Panics unless the shapes agree.
+fn check(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, c: &ArrayViewMut2<'_, f32>) {
+    let ((m, k), (kb, n)) = (a.dim(), b.dim());
+    assert!(k == kb && c.dim() == (m, n), "a product of [{m}, {k}] and [{kb}, {n}] into {:?}", c.dim());
+}
+
+/// The blocks of `k`, as start and length: at least one, if empty.
+fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = k.div_ceil(BLOCK).max(1);
+    let length = k.div_ceil(count);
+    (0..count).map(move |i| (i * length, length.min(k - i * length)))
+}

@@ -1,0 +1,124 @@
+//! Copies of parts of the factors in the order in which the kernels read them.
+
+use super::drive::Level;
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use std::cell::Cell;
+
+/// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    /// The first number.
+    pub at: *const f32,
+    /// From one `k` to the next.
+    pub k: isize,
+    /// From one row of `a` or column of `b` to the next.
+    pub other: isize,
+}
+
+impl Source {
+    /// The factor without the first `p` of `k` and the first `i` of the other index.
+    pub fn skip(self, p: usize, i: usize) -> Self {
+        Self { at: self.at.wrapping_offset(p as isize * self.k + i as isize * self.other), ..self }
+    }
+}
+
+/// Packs the first `k` by `count` numbers of a factor: `to[p · width + i]` is number `p`, `i`, and 0 from `count` on.
+///
+/// # Safety
+/// The processor has the level, and the factor has that many numbers.
+///
+/// # Panics
+/// When `to` has not `k · width` numbers, or `count > width`.
+pub(super) unsafe fn pack<L: Level>(from: Source, k: usize, count: usize, width: usize, to: &mut [f32]) {
+    assert!(count <= width && k.checked_mul(width) == Some(to.len()));
+    if from.other == 1 {
+        // SAFETY: by the caller's word and the assertion above, both are as large as is said here.
+        unsafe { L::copy(from.at, from.k, k, count, to.as_mut_ptr(), width) };
+    } else if from.k == 1 {
+        for p in (0..k).step_by(L::LANES) {
+            let rows = (k - p).min(L::LANES);
+            for i in (0..width).step_by(L::LANES) {
+                let wide = (width - i).min(L::LANES);
+                let columns = count.saturating_sub(i).min(wide);
+                let part = &mut to[p * width + i..];
+                let from = from.skip(p, i);
+                // SAFETY: the block of `rows` by `columns` lies within the factor; its last number written is
+                // `(p + rows - 1) · width + i + wide - 1 < k · width`.
+                unsafe { L::transpose(from.at, from.other, rows, columns, part.as_mut_ptr(), width, wide) };
+            }
+        }
+    } else {
+        for (p, row) in to.chunks_exact_mut(width).enumerate() {
+            for (i, to) in row.iter_mut().enumerate() {
+                // SAFETY: `p < k` and `i < count`, which the factor has by the caller's word.
+                *to = if i < count { unsafe { *from.skip(p, i).at } } else { 0. };
+            }
+        }
+    }
+}
+
+/// Asks for the lines of the cache in which the first `k` by `count` numbers of a factor lie.
+pub(super) fn fetch(from: Source, k: usize, count: usize) {
+    if k == 0 || count == 0 {
+        return;
+    }
+    let (lines, along) = if from.other == 1 { (k, count) } else { (count, k) };
+    for line in 0..lines {
+        for j in (0..along + Line::LEN - 1).step_by(Line::LEN) {
+            let j = j.min(along - 1);
+            let at = if from.other == 1 { from.skip(line, j) } else { from.skip(j, line) }.at;
+            // SAFETY: a hint; it has no effect but on time, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        }
+    }
+}
+
+/// A line of the cache: what the buffers are aligned to.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; Line::LEN]);
+
+impl Line {
+    const LEN: usize = 16;
+}
+
+/// A thread's buffer for packed factors, taken out while it is in use.
+pub(super) struct Spare(Vec<Line>);
+
+thread_local! {
+    static SPARE: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+impl Spare {
+    /// The thread's buffer; an empty one if it is in use, or if the thread is ending.
+    pub fn take() -> Self {
+        Self(SPARE.try_with(Cell::take).unwrap_or_default())
+    }
+
+    /// Gives it back for the next product.
+    pub fn put_back(self) {
+        // A thread that is ending has no next product.
+        let _ = SPARE.try_with(|spare| spare.set(self.0));
+    }
+
+    /// Parts with this many numbers, each at the start of a line of the cache; what they hold is left over.
+    pub fn parts<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [f32]; N] {
+        let lines = lengths.map(|length| length.div_ceil(Line::LEN));
+        let total = lines.iter().sum();
+        if self.0.len() < total {
+            self.0.resize(total, Line([0.; Line::LEN]));
+        }
+        let mut rest = &mut self.0[..];
+        std::array::from_fn(|i| {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(lines[i]);
+            rest = after;
+            &mut numbers(part)[..lengths[i]]
+        })
+    }
+}
+
+/// The numbers of some lines.
+fn numbers(lines: &mut [Line]) -> &mut [f32] {
+    // SAFETY: a line is an array of `LEN` numbers with no space between or behind them.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Line::LEN) }
+}

@@ -1,0 +1,253 @@
+use super::*;
+use crate::random::{Draws, Random};
+use ndarray::{Array2, s};
+
+type Product = fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>);
+
+/// Every level this machine can run, by name, and whether its steps are fused.
+fn levels() -> Vec<(&'static str, bool, Product)> {
+    let mut levels: Vec<(&'static str, bool, Product)> = vec![
+        ("portable", false, portable::product_with::<false>),
+        ("portable fused", true, portable::product_with::<true>),
+        ("dispatch", true, multiply),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    {
+        use drive::Level;
+        if avx2::Avx2::detected() {
+            levels.push(("avx2", true, drive::product::<avx2::Avx2>));
+        } else {
+            levels[2].1 = portable::FUSED;
+        }
+        if avx512::Avx512::detected() {
+            levels.push(("avx512", true, drive::product::<avx512::Avx512>));
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        levels[2].1 = portable::FUSED;
+    }
+    levels
+}
+
+fn draws(place: usize) -> Draws {
+    Random::seed(11).child(place).at(0, 0)
+}
+
+fn matrix(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
+    Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1., 1.) as f32)
+}
+
+/// The ways in which a matrix can lie in memory.
+const LAYOUTS: usize = 6;
+
+/// Room for a matrix in the given way: cut out of it by [`cut`].
+fn room(rows: usize, columns: usize, layout: usize, draws: &mut Draws) -> Array2<f32> {
+    match layout {
+        0 => matrix(rows, columns, draws),
+        1 => matrix(columns, rows, draws),
+        2 => matrix(rows + 3, columns + 5, draws),
+        3 => matrix(rows, columns, draws),
+        4 => matrix(columns, rows, draws),
+        _ => matrix(2 * rows, 3 * columns, draws),
+    }
+}
+
+/// A matrix in row-major, column-major, sliced, reversed (twice) or strided order.
+fn cut(room: &mut Array2<f32>, rows: usize, columns: usize, layout: usize) -> ArrayViewMut2<'_, f32> {
+    let view = match layout {
+        0 => room.view_mut(),
+        1 => room.view_mut().reversed_axes(),
+        2 => room.slice_mut(s![2..rows + 2, 4..columns + 4]),
+        3 => room.slice_mut(s![..;-1, ..]),
+        4 => room.slice_mut(s![..;-1, ..;-1]).reversed_axes(),
+        _ => room.slice_mut(s![..;2, ..;3]),
+    };
+    assert_eq!(view.dim(), (rows, columns));
+    view
+}
+
+fn bits(matrix: &ArrayViewMut2<'_, f32>) -> Vec<u32> {
+    matrix.iter().map(|v| v.to_bits()).collect()
+}
+
+fn close(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, beta: f32, old: &Array2<f32>, c: &Array2<f32>) {
+    for ((i, j), &v) in c.indexed_iter() {
+        let (mut sum, mut size) = (0f64, 1f64);
+        for p in 0..a.ncols() {
+            let term = f64::from(a[[i, p]]) * f64::from(b[[p, j]]);
+            (sum, size) = (sum + term, size + term.abs());
+        }
+        let old = if beta == 0. { 0. } else { f64::from(beta) * f64::from(old[[i, j]]) };
+        assert!((sum + old - f64::from(v)).abs() <= 2e-6 * size, "{:?} {i} {j}: {v} {sum}", c.dim());
+    }
+}
+
+#[test]
+fn agrees_with_a_naive_loop_in_any_shape_order_and_level() {
+    let levels = levels();
+    let mut draws = draws(0);
+    let mut shapes: Vec<(usize, usize, usize)> =
+        (0..300).map(|_| (draws.below(70), draws.below(70), draws.below(70))).collect();
+    shapes.extend([(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 0, 1), (1, 1, 1), (0, 0, 0)]);
+    shapes.extend([
+        (1, 784, 128),
+        (32, 784, 128),
+        (130, 32, 10),
+        (300, 20, 40),
+        (5, 1100, 300),
+        (70, 700, 260),
+    ]);
+    for (turn, &(m, k, n)) in shapes.iter().enumerate() {
+        let ways = [draws.below(LAYOUTS), draws.below(LAYOUTS), draws.below(LAYOUTS)];
+        let beta = [0., 1., 0.5][turn % 3];
+        let (mut a, mut b) = (room(m, k, ways[0], &mut draws), room(k, n, ways[1], &mut draws));
+        let (a, b) = (cut(&mut a, m, k, ways[0]), cut(&mut b, k, n, ways[1]));
+        let mut before = room(m, n, ways[2], &mut draws);
+        if beta == 0. {
+            before.fill(f32::NAN);
+        }
+        let old = cut(&mut before, m, n, ways[2]).to_owned();
+        let mut fused = None;
+        for &(name, is_fused, product) in &levels {
+            let mut after = before.clone();
+            let mut c = cut(&mut after, m, n, ways[2]);
+            product(a.view(), b.view(), beta, c.view_mut());
+            close(&a.view(), &b.view(), beta, &old, &c.to_owned());
+            if is_fused {
+                let bits = bits(&c);
+                assert_eq!(*fused.get_or_insert_with(|| bits.clone()), bits, "{name} {m} {k} {n} {ways:?}");
+            }
+            // Nothing beside the matrix was written.
+            c.assign(&old);
+            assert!(after.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits()), "{name} {m} {k} {n}");
+        }
+    }
+}
+
+#[test]
+fn every_way_to_lie_in_memory_has_the_same_bits() {
+    for (m, k, n) in [(5, 9, 33), (1, 40, 17), (26, 17, 10), (14, 530, 35), (33, 3, 1)] {
+        let mut draws = draws(1);
+        let (a, b, old) = (matrix(m, k, &mut draws), matrix(k, n, &mut draws), matrix(m, n, &mut draws));
+        for (name, _, product) in levels() {
+            for beta in [0., 1., 0.5] {
+                let mut whole = old.clone();
+                product(a.view(), b.view(), beta, whole.view_mut());
+                for ways in 0..LAYOUTS.pow(3) {
+                    let ways = [ways % LAYOUTS, ways / LAYOUTS % LAYOUTS, ways / LAYOUTS / LAYOUTS];
+                    let mut rooms = [(m, k), (k, n), (m, n)];
+                    let mut next =
+                        rooms.iter_mut().zip(ways).map(|(&mut (r, c), way)| room(r, c, way, &mut draws));
+                    let [mut a2, mut b2, mut c2] = std::array::from_fn(|_| next.next().unwrap());
+                    let mut a2 = cut(&mut a2, m, k, ways[0]);
+                    let mut b2 = cut(&mut b2, k, n, ways[1]);
+                    let mut c2 = cut(&mut c2, m, n, ways[2]);
+                    a2.assign(&a);
+                    b2.assign(&b);
+                    c2.assign(&old);
+                    product(a2.view(), b2.view(), beta, c2.view_mut());
+                    assert_eq!(bits(&whole.view_mut()), bits(&c2), "{name} {m} {k} {n} {beta} {ways:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_split() {
+    for (m, k, n) in [(32, 784, 128), (61, 32, 70), (7, 1500, 45), (280, 40, 200), (32, 128, 10)] {
+        let mut draws = draws(2);
+        let (a, b, old) = (matrix(m, k, &mut draws), matrix(k, n, &mut draws), matrix(m, n, &mut draws));
+        for (name, _, product) in levels() {
+            for beta in [0., 0.5] {
+                let mut whole = old.clone();
+                product(a.view(), b.view(), beta, whole.view_mut());
+                let mut same = |cuts: &[(usize, usize)], columns: bool| {
+                    let mut parts = old.clone();
+                    for &(from, to) in cuts {
+                        if columns {
+                            let c = parts.slice_mut(s![.., from..to]);
+                            product(a.view(), b.slice(s![.., from..to]), beta, c);
+                        } else {
+                            let c = parts.slice_mut(s![from..to, ..]);
+                            product(a.slice(s![from..to, ..]), b.view(), beta, c);
+                        }
+                    }
+                    assert_eq!(
+                        bits(&whole.view_mut()),
+                        bits(&parts.view_mut()),
+                        "{name} {m} {k} {n} {cuts:?}"
+                    );
+                };
+                for at in (1..m).step_by(if m > 40 { 13 } else { 1 }) {
+                    same(&[(0, at), (at, m)], false);
+                }
+                for at in (1..n).step_by(if n > 40 { 7 } else { 1 }) {
+                    same(&[(0, at), (at, n)], true);
+                }
+                same(&(0..m).map(|i| (i, i + 1)).collect::<Vec<_>>(), false);
+                same(&(0..n).map(|j| (j, j + 1)).collect::<Vec<_>>(), true);
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_and_infinity_reach_their_row_and_column_only() {
+    let mut draws = draws(3);
+    let (mut a, b) = (matrix(30, 40, &mut draws), matrix(40, 37, &mut draws));
+    a[[13, 7]] = f32::NAN;
+    for (name, _, product) in levels() {
+        let mut c = Array2::zeros((30, 37));
+        product(a.view(), b.view(), 0., c.view_mut());
+        assert!(c.indexed_iter().all(|((i, _), v)| v.is_nan() == (i == 13)), "{name}");
+    }
+}
+
+#[test]
+fn a_row_or_column_that_is_repeated_by_a_stride_of_0() {
+    let mut draws = draws(4);
+    let (row, b) = (matrix(1, 20, &mut draws), matrix(20, 1, &mut draws));
+    let (a, b) = (row.broadcast((9, 20)).unwrap(), b.broadcast((20, 18)).unwrap());
+    for (name, _, product) in levels() {
+        let mut c = Array2::from_elem((9, 18), f32::NAN);
+        product(a, b, 0., c.view_mut());
+        assert!(c.iter().all(|v| v.to_bits() == c[[0, 0]].to_bits()), "{name}");
+        close(&a, &b, 0., &c, &c);
+    }
+}
+
+#[test]
+fn an_inner_length_of_0_scales_the_old_content() {
+    let (a, b) = (Array2::zeros((3, 0)), Array2::zeros((0, 20)));
+    for (name, _, product) in levels() {
+        let mut c = Array2::from_elem((3, 20), f32::NAN);
+        product(a.view(), b.view(), 0., c.view_mut());
+        assert_eq!(c, Array2::zeros((3, 20)), "{name}");
+        c.fill(3.);
+        product(a.view(), b.view(), 0.5, c.view_mut());
+        assert_eq!(c, Array2::from_elem((3, 20), 1.5), "{name}");
+    }
+}
+
+#[test]
+fn blocks_cover_k_in_order_and_never_come_up_empty() {
+    for k in (0..3000).chain([100_000, 100_001]) {
+        let blocks: Vec<_> = blocks(k).collect();
+        assert!(blocks.iter().all(|&(_, length)| length <= BLOCK && (length > 0 || k == 0)), "{k}");
+        assert!(blocks.windows(2).all(|w| w[0].0 + w[0].1 == w[1].0), "{k}");
+        assert_eq!((blocks[0].0, blocks.iter().map(|b| b.1).sum::<usize>()), (0, k));
+    }
+}
+
+#[test]
+#[should_panic(expected = "a product of [2, 3] and [4, 5]")]
+fn shapes_that_do_not_agree_panic() {
+    multiply(
+        Array2::zeros((2, 3)).view(),
+        Array2::zeros((4, 5)).view(),
+        0.,
+        Array2::zeros((2, 5)).view_mut(),
+    );
+}
