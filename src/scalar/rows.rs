@@ -63,7 +63,8 @@ kernels! {
         /// The floor keeps `1 / y` and `ln y` finite; at `f32` it is 1.2e-38. Rows of minus infinity alone become
         /// NaN.
         fn softmax_rows(x: &mut [F], columns: usize);
-        /// The same, and the logarithm of each row's sum `Σ e^(x - max)`.
+        /// The same with 0 for what is too small to matter in a gradient (subnormal numbers are slow), and the
+        /// logarithm of each row's sum `Σ e^(x - max)`.
         ///
         /// With the maximum taken off beforehand, the logarithm is what cross-entropy needs beside the logits.
         fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
@@ -233,9 +234,9 @@ mod generic {
         }
     }
 
-    /// Softmax of one row; the sum of its exponentials.
+    /// Softmax of one row, with `instead` for what is below `least`; the sum of its exponentials.
     #[inline(always)]
-    fn softmax<F: Float>(x: &mut [F]) -> F {
+    fn softmax<F: Float>(x: &mut [F], least: F, instead: F) -> F {
         let max = x.iter().copied().fold(F::neg_infinity(), F::max);
         let mut sum = F::zero();
         for x in x.iter_mut() {
@@ -244,22 +245,24 @@ mod generic {
         }
         for x in x {
             let y = *x / sum;
-            *x = if y < F::min_positive_value() { F::min_positive_value() } else { y };
+            *x = if y < least { instead } else { y };
         }
         sum
     }
 
     #[inline(always)]
     pub fn softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+        let least = F::min_positive_value();
         for x in rows_mut(x, columns) {
-            softmax(x);
+            softmax(x, least, least);
         }
     }
 
     #[inline(always)]
     pub fn softmax_log_rows<F: Float>(x: &mut [F], columns: usize, logs: &mut [F]) {
+        let least = F::min_positive_value() / F::epsilon();
         for (x, log) in rows_mut(x, columns).zip(logs) {
-            *log = softmax(x).ln();
+            *log = softmax(x, least, F::zero()).ln();
         }
     }
 
