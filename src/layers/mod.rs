@@ -28,6 +28,7 @@ mod batch_norm;
 mod builder;
 mod dense;
 mod dropout;
+mod passes;
 mod reshape;
 mod sequential;
 mod softmax;
@@ -38,8 +39,9 @@ pub use batch_norm::{BatchNorm, BatchNormCache, BatchNormSpec};
 pub use builder::SequentialBuilder;
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
+pub use passes::SequentialCache;
 pub use reshape::{Flatten, Reshape};
-pub use sequential::{Sequential, SequentialCache};
+pub use sequential::Sequential;
 pub use softmax::Softmax;
 
 use crate::layer::registry::Registry;

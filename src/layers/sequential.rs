@@ -27,12 +27,12 @@ use crate::codec::Bytes;
 use crate::error::{Error, Result};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
-use crate::layer::{Layer, Link, batch_error, check_batch};
+use crate::layer::{Layer, batch_error};
 use crate::ops;
 use crate::param::Param;
 use crate::pool;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayBase, ArrayViewD, Axis, Data, Dimension, Slice};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -67,35 +67,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// and gradients. There is one input and one output; for branches write a container of your own (docs/extending.md).
 pub struct Sequential<F: Scalar = f32> {
     /// Without the batch axis.
-    input: Vec<usize>,
-    layers: Vec<Box<dyn ErasedLayer<F>>>,
+    pub(super) input: Vec<usize>,
+    pub(super) layers: Vec<Box<dyn ErasedLayer<F>>>,
     /// Boxes for caches, from the last backward pass to the next forward pass.
     ///
     /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
-    spare: Vec<CacheSlot>,
-}
-
-/// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
-///
-/// It goes to `backward` of the same model, once. Another model's is refused where the layers differ; a twin's
-/// cannot be told apart.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).build()?;
-/// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
-/// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
-/// let error = other.backward(cache, y).unwrap_err().to_string();
-/// assert!(error.starts_with("expected the cache of this model's forward_train, found another model's."));
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct SequentialCache {
-    /// Empty from `ran` on.
-    slots: Vec<CacheSlot>,
-    /// How many layers ran: all, or all but the last where that is a link left out.
-    ran: usize,
+    pub(super) spare: Vec<CacheSlot>,
 }
 
 /// How many samples go through the layers at once in `predict`: memory is bounded by this, not by the input.
@@ -351,152 +328,6 @@ impl<F: Scalar> Sequential<F> {
         Ok(out)
     }
 
-    /// [`forward`](Layer::forward) that leaves a link at the end out: the numbers before softmax or sigmoid, also
-    /// inside a container that comes last. [`Link::apply`] of the model's [`link`](Layer::link) gives the rest.
-    ///
-    /// For losses and scores of your own that want logits, as PyTorch's `F.cross_entropy` does:
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
-    /// let x = Tensor::<f32>::ones(vec![1, 2]);
-    /// let logits = model.forward_logits(x.clone())?;
-    /// assert_eq!(model.link().apply(logits), model.forward(x)?);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`forward`](Layer::forward).
-    pub fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.run(input, true)
-    }
-
-    /// [`forward_train`](Layer::forward_train) that leaves a link at the end out; `backward` of this cache takes the
-    /// gradient at the logits.
-    ///
-    /// [`accumulate`](crate::accumulate) and the trainer call it where the loss absorbs the model's link. Without a
-    /// link at the end it is `forward_train`.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
-    /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
-    /// let p = model.link().apply(z);
-    /// let target = ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
-    /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
-    /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`forward_train`](Layer::forward_train).
-    pub fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
-        self.run_train(input, true)
-    }
-
-    /// What comes last, if there is anything to be said of it: a container to look into, or a link to leave out.
-    fn end(layer: &dyn ErasedLayer<F>) -> End<'_, F> {
-        match layer.as_any().downcast_ref::<Self>() {
-            Some(inner) => End::Inner(inner),
-            None if layer.erased_link() != Link::Identity => End::Link,
-            None => End::Layer,
-        }
-    }
-
-    /// Inference, with or without the link at the end.
-    fn run(&self, input: Tensor<F>, to_logits: bool) -> Result<Tensor<F>> {
-        check_batch(&input, &self.input)?;
-        let mut x = input;
-        for (i, layer) in self.layers.iter().enumerate() {
-            let last = to_logits && i + 1 == self.layers.len();
-            x = match Self::end(&**layer) {
-                End::Link if last => return Ok(x),
-                End::Inner(inner) if last => inner.run(x, true),
-                _ => layer.erased_forward(x),
-            }
-            .map_err(|error| error.at(self.place(i)))?;
-        }
-        Ok(x)
-    }
-
-    /// Where a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass makes new ones.
-    fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, SequentialCache)> {
-        check_batch(&input, &self.input)?;
-        let (mut x, count) = (input, self.layers.len());
-        let mut slots = std::mem::take(&mut self.spare);
-        slots.resize_with(count, || None);
-        let mut ran = count;
-        for (i, (layer, slot)) in self.layers.iter_mut().zip(&mut slots).enumerate() {
-            let last = to_logits && i + 1 == count;
-            let kind = layer.erased_kind();
-            let result = match Self::end(&**layer) {
-                End::Link if last => {
-                    ran = i;
-                    break;
-                }
-                End::Inner(_) if last => match layer.as_any_mut().downcast_mut::<Self>() {
-                    Some(inner) => inner.run_train(x, true).map(|(x, cache)| {
-                        *slot = Some(Box::new(Some(cache)));
-                        x
-                    }),
-                    None => Ok(x),
-                },
-                _ => layer.erased_forward_train(x, slot),
-            };
-            x = result.map_err(|error| error.at(place(i, kind)))?;
-        }
-        Ok((x, SequentialCache { slots, ran }))
-    }
-
-    /// Backward through the layers from the last that ran down to `first`; the gradient at its input where wanted.
-    ///
-    /// Layers from `ran` on did not run and have no cache; they are not asked.
-    fn run_back(
-        &mut self,
-        mut cache: SequentialCache,
-        mut grad: Tensor<F>,
-        first: usize,
-        want_input: bool,
-    ) -> Result<Option<Tensor<F>>> {
-        if cache.slots.len() != self.layers.len() {
-            return Err(Error::custom(
-                "expected the cache of this model's forward_train, found another model's",
-            )
-            .help("Give `backward` the cache that `forward_train` of the same model returned."));
-        }
-        for i in (first..cache.ran).rev() {
-            let (layer, slot) = (&mut self.layers[i], &mut cache.slots[i]);
-            let result = if i == first && !want_input {
-                layer.erased_backward_params(slot, grad).map(|()| None)
-            } else {
-                layer.erased_backward(slot, grad).map(Some)
-            };
-            match result.map_err(|error| error.at(self.place(i)))? {
-                Some(back) => grad = back,
-                None => {
-                    self.spare = cache.slots;
-                    return Ok(None);
-                }
-            }
-        }
-        self.spare = cache.slots;
-        Ok(Some(grad))
-    }
-
-    /// The first layer with something to train; the number of layers where there is none.
-    ///
-    /// A container counts as one layer: it asks itself the same question again.
-    fn first_trainable(&self) -> usize {
-        let trainable = |layer: &dyn ErasedLayer<F>| {
-            let mut any = false;
-            layer.erased_visit(&mut |_, param| any |= param.is_trainable());
-            any
-        };
-        self.layers.iter().position(|layer| trainable(&**layer)).unwrap_or(self.layers.len())
-    }
-
     /// The shape of one output of each layer.
     ///
     /// Asked when a model is built and again by `predict`; it costs a few small allocations a layer.
@@ -517,119 +348,14 @@ impl<F: Scalar> Sequential<F> {
         self.layers.iter().map(|layer| &**layer)
     }
 
-    fn place(&self, i: usize) -> String {
+    pub(super) fn place(&self, i: usize) -> String {
         place(i, self.layers[i].erased_kind())
     }
-
-    /// The first thing in the order of computation that is not finite: the input, a parameter, a layer's output.
-    ///
-    /// Called when a loss is not finite, to say where it began. It runs in inference, so what only training does (a
-    /// batch's own statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it
-    /// spoils.
-    pub(crate) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
-        let mut x = standard(input);
-        if !F::all_finite(slice(&x)) {
-            return Ok(Some("the input".to_owned()));
-        }
-        for (i, layer) in self.layers.iter().enumerate() {
-            let mut bad = None;
-            layer.erased_visit(&mut |name, param| {
-                if bad.is_none() && !F::all_finite(param.as_slice()) {
-                    bad = Some(format!("{name} of {}", self.place(i)));
-                }
-            });
-            if bad.is_some() {
-                return Ok(bad);
-            }
-            x = standard(layer.erased_forward(copy(&x)).map_err(|error| error.at(self.place(i)))?);
-            if !F::all_finite(slice(&x)) {
-                return Ok(Some(format!("the output of {}", self.place(i))));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// A borrow of the last layer cannot be held while the layer is run exclusively, so `run_train` downcasts again.
-enum End<'a, F: Scalar> {
-    Inner(&'a Sequential<F>),
-    Link,
-    Layer,
 }
 
 /// The form in which errors name a layer; the builder uses the same words.
-fn place(i: usize, kind: &str) -> String {
+pub(super) fn place(i: usize, kind: &str) -> String {
     format!("layer {i} ({kind})")
-}
-
-impl<F: Scalar> Layer<F> for Sequential<F> {
-    const KIND: &'static str = "sequential";
-    type Cache = SequentialCache;
-
-    /// A block has been built for one shape and refuses any other.
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        if input != self.input {
-            return Err(Error::shape("an input", format!("{:?}", self.input), input)
-                .help("A model takes the shape it was built for; build it anew for another."));
-        }
-        Ok(self.shapes()?.pop().unwrap_or_else(|| self.input.clone()))
-    }
-
-    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.run(input, false)
-    }
-
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
-        self.run_train(input, false)
-    }
-
-    /// Runs all layers, since the input's gradient is asked for.
-    fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
-        let input = self.run_back(cache, grad, 0, true)?;
-        input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
-    }
-
-    /// What training calls: stops at the first layer with something to train, and does nothing in a model without
-    /// any.
-    fn backward_params(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<()> {
-        let first = self.first_trainable();
-        self.run_back(cache, grad, first, false).map(drop)
-    }
-
-    /// The last layer's.
-    fn link(&self) -> Link {
-        self.layers.last().map_or(Link::Identity, |layer| layer.erased_link())
-    }
-
-    /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",
-    /// "2.1.bias".
-    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        let mut full = String::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            layer.erased_visit(&mut |name, param| {
-                full_name(&mut full, i, name);
-                visit(&full, param);
-            });
-        }
-    }
-
-    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
-        let mut full = String::new();
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            layer.erased_visit_mut(&mut |name, param| {
-                full_name(&mut full, i, name);
-                visit(&full, param);
-            });
-        }
-    }
-}
-
-/// One buffer for all names of a visit, which happens at every optimiser step.
-fn full_name(full: &mut String, i: usize, name: &str) {
-    use std::fmt::Write;
-    full.clear();
-    // Writing to a String cannot fail.
-    let _ = write!(full, "{i}.{name}");
 }
 
 impl<F: Scalar> Clone for Sequential<F> {

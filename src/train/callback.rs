@@ -4,11 +4,12 @@
 //! model (a frozen layer to be thawed). For the learning rate there are schedules, and for numbers to be reported
 //! metrics; neither needs a callback.
 
-use super::Snapshot;
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
+use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;
 use std::ops::ControlFlow;
 
@@ -262,5 +263,30 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
             snapshot.restore(model);
         }
         Ok(())
+    }
+}
+
+/// A model's parameters and buffers, to be put back later.
+///
+/// It is a list in the order of the model's visits, without names: it goes back into the model it was taken from.
+#[derive(Debug)]
+struct Snapshot<F: Scalar>(Vec<Tensor<F>>);
+
+impl<F: Scalar> Snapshot<F> {
+    /// A copy of all parameters and buffers: as many bytes as the model.
+    fn of(model: &Sequential<F>) -> Self {
+        let mut values = Vec::new();
+        model.visit_params(&mut |_, param| values.push(copy(param.value())));
+        Self(values)
+    }
+
+    /// Puts the numbers back. A parameter that has changed its size since is left as it is.
+    fn restore(&self, model: &mut Sequential<F>) {
+        let mut values = self.0.iter();
+        model.visit_params_mut(&mut |_, param| {
+            if let Some(value) = values.next().filter(|value| value.len() == param.len()) {
+                param.as_slice_mut().copy_from_slice(slice(value));
+            }
+        });
     }
 }

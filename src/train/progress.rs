@@ -186,7 +186,7 @@ mod bar {
     }
 }
 
-/// Says once if the crate's loops were compiled without optimisation: they are 80 times slower then.
+/// Says once if the crate's loops were compiled without optimisation: they are more than a hundred times slower then.
 fn warn_if_not_optimised() {
     static ONCE: Once = Once::new();
     if matches!(env!("PLYWOOD_OPT_LEVEL"), "2" | "3") {
@@ -194,7 +194,7 @@ fn warn_if_not_optimised() {
     }
     ONCE.call_once(|| {
         eprintln!(
-            "plywood was compiled without optimisation, and trains up to 80 times slower than it can.\n\
+            "plywood was compiled without optimisation, and trains more than a hundred times slower than it can.\n\
              Use `--release`, or put this into the workspace's Cargo.toml:\n\n{}",
             profile_lines()
         );

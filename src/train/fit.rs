@@ -1,0 +1,243 @@
+//! The loops over epochs and batches, and over the batches of an evaluation.
+
+use super::callback::BatchEnd;
+use super::progress::Reporter;
+use super::step;
+use super::trainer::{Evaluation, Trainer, Values};
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::{Error, ErrorKind, Result};
+use crate::history::{Epoch, History};
+use crate::infer::{self, check_data};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::optim::Rule;
+use crate::scalar::Scalar;
+use crate::tensor::recycle;
+use ndarray::Axis;
+use std::borrow::Borrow;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+    /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
+    /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
+    pub(super) fn measure<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
+    where
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+    {
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let link = step::absorbed(model, &self.loss);
+        let (mut sum, mut total) = (0.0, 0.0);
+        infer::outputs(model, data, link.is_some(), |output, batch| {
+            let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
+            let weight = weight_of(weights, output.len_of(Axis(0)));
+            step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
+            let (loss, grad) = step::loss(&self.loss, link, output, target, weights)?;
+            recycle(grad);
+            sum += loss.as_f64() * weight;
+            total += weight;
+            Ok(())
+        })?;
+        let loss = if total == 0.0 { 0.0 } else { sum / total };
+        Ok(Evaluation { loss, metrics: self.metric_values() })
+    }
+
+    /// Names and values of the metrics as they stand.
+    fn metric_values(&self) -> Values {
+        self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
+    }
+
+    /// `fit` for both kinds of validation.
+    ///
+    /// Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
+    /// parameters; every callback is ended, and the first error is the one returned.
+    pub(super) fn run<D, V>(
+        &mut self,
+        model: &mut Sequential<F>,
+        data: &D,
+        validation: Option<&V>,
+    ) -> Result<History>
+    where
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+    {
+        self.check_settings(model, data)?;
+        if let Some(validation) = validation {
+            check_data(model, validation).map_err(|error| error.at("validation data"))?;
+        }
+        self.history = History::default();
+        let steps = data.len().div_ceil(self.batch_size_for(data.len()));
+        let mut reporter = Reporter::new(self.progress, self.epochs, steps);
+        let begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
+        let mut result = begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter));
+        reporter.end();
+        for callback in &mut self.callbacks {
+            // Every callback ends; the first error is the one that is told.
+            result = result.and(callback.on_train_end(model, &self.history));
+        }
+        result.map(|()| self.history.clone())
+    }
+
+    /// The epochs, one after the other. The history grows as they end, for `run` to hand out in any case.
+    ///
+    /// One batch is read into again and again, so its buffers are allocated once.
+    fn run_epochs<D, V>(
+        &mut self,
+        model: &mut Sequential<F>,
+        data: &D,
+        validation: Option<&V>,
+        reporter: &mut Reporter,
+    ) -> Result<()>
+    where
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+    {
+        let mut batch = Batch::default();
+        for epoch in 1..=self.epochs {
+            let start = Instant::now();
+            reporter.begin_epoch(epoch);
+            let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter)?;
+            let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
+            if let Some(validation) = validation {
+                let evaluation = self.measure(model, validation).map_err(|error| error.at("validation"))?;
+                values.push(("val_loss".to_owned(), evaluation.loss));
+                values.extend(
+                    evaluation.metrics.into_iter().map(|(name, value)| (format!("val_{name}"), value)),
+                );
+            }
+            self.epochs_done += 1;
+            let ended = Epoch::new(self.epochs_done, values, learning_rate, start.elapsed().as_secs_f64());
+            reporter.end_epoch(epoch, &ended);
+            let mut stop = flow.is_break();
+            for callback in &mut self.callbacks {
+                stop |= callback.on_epoch_end(model, &ended)?.is_break();
+            }
+            self.history.epochs.push(ended);
+            if stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One pass over the data: loss and metrics, and whether a callback wants to stop.
+    ///
+    /// A callback that breaks ends the epoch after its batch, and the epoch is recorded and validated like any
+    /// other. The remaining callbacks are called for that batch all the same.
+    fn run_epoch<D>(
+        &mut self,
+        model: &mut Sequential<F>,
+        data: &D,
+        batch: &mut Batch<F, D::Target>,
+        reporter: &mut Reporter,
+    ) -> Result<(Values, ControlFlow<()>)>
+    where
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+    {
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let mut order: Vec<usize> = (0..data.len()).collect();
+        if self.shuffle {
+            self.random.child("shuffle").at(self.epochs_done, 0).shuffle(&mut order);
+        }
+        let pass = Pass::Train { epoch: self.epochs_done };
+        let (mut sum, mut total, mut flow) = (0.0, 0.0, ControlFlow::Continue(()));
+        for (number, indices) in order.chunks(self.batch_size_for(data.len())).enumerate() {
+            data.read(indices, pass, batch)?;
+            let input = batch.take_input();
+            let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
+            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
+                .as_f64();
+            if !loss.is_finite() {
+                let step = self.optimizer.steps() + 1;
+                return Err(find_non_finite(model, data, indices, pass, batch, step)?);
+            }
+            self.optimizer.step(model)?;
+            let weight = weight_of(batch.weights.as_deref(), indices.len());
+            sum += loss * weight;
+            total += weight;
+            let end = BatchEnd { number: number + 1, step: self.optimizer.steps(), loss };
+            for callback in &mut self.callbacks {
+                if callback.on_batch_end(model, &end)?.is_break() {
+                    flow = ControlFlow::Break(());
+                }
+            }
+            reporter.batch(number + 1, || sum / total, || self.metric_values());
+            if flow.is_break() {
+                break;
+            }
+        }
+        let mut values = vec![("loss".to_owned(), if total == 0.0 { 0.0 } else { sum / total })];
+        values.extend(self.metric_values());
+        Ok((values, flow))
+    }
+
+    /// What can be checked before anything is computed. The rate, the rule's numbers and the norm for clipping are
+    /// checked by the optimiser at the first step, labels by the loss.
+    fn check_settings<D: Dataset<F>>(&self, model: &Sequential<F>, data: &D) -> Result<()> {
+        check_data(model, data)?;
+        if self.epochs == 0 {
+            return Err(
+                Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
+            );
+        }
+        match self.batch_size {
+            Some(size) if size == 0 || size > data.len() => {
+                let expected = format!("1 to {}, the number of training samples", data.len());
+                Err(Error::argument("a batch size", expected, size)
+                    .help("Usual batches have 32 to 64 samples."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn batch_size_for(&self, samples: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| samples.min(32))
+    }
+}
+
+/// What a batch counts for in a mean: its samples' weights.
+///
+/// In `f64`, so that the sum over an epoch of a million samples is exact.
+fn weight_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> f64 {
+    weights.map_or(samples as f64, |weights| weights.iter().map(|w| w.as_f64()).sum())
+}
+
+/// The error of a number that is not finite, with advice that depends on where: data can be cleaned, training be
+/// tamed.
+pub(super) fn diverged(what: String, step: u64) -> Error {
+    let help = if what.starts_with("the input") {
+        "Clean the data: leave such samples out, or fill in what is missing."
+    } else {
+        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs."
+    };
+    Error::new(ErrorKind::NonFinite { what, step }).help(help)
+}
+
+/// Reads the batch again and follows it through the model to the first thing that is not finite.
+///
+/// It is only called when the loss was not finite, so it may be slow. Reading again gives the same batch, as
+/// [`Dataset::read`] depends on its arguments alone; layers that draw at random are followed as at inference.
+fn find_non_finite<F: Scalar, D: Dataset<F>>(
+    model: &Sequential<F>,
+    data: &D,
+    indices: &[usize],
+    pass: Pass,
+    batch: &mut Batch<F, D::Target>,
+    step: u64,
+) -> Result<Error> {
+    data.read(indices, pass, batch)?;
+    let input = batch.take_input();
+    for (row, &i) in input.outer_iter().zip(indices) {
+        if row.iter().any(|x| !x.is_finite()) {
+            return Ok(diverged(format!("the input of sample {i}"), step));
+        }
+    }
+    let what = model.first_non_finite(input)?;
+    Ok(diverged(what.unwrap_or_else(|| "the loss".to_owned()), step))
+}
