@@ -56,7 +56,7 @@ use std::borrow::Borrow;
 ///
 /// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
 /// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
-/// [`accumulate`].
+/// [`accumulate`](crate::accumulate).
 pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     /// Applied to each batch, in training and in validation.
     pub(super) loss: L,
@@ -337,7 +337,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// [`fit`](Trainer::fit) with data of its own for validation.
     ///
-    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`].
+    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`](crate::Pass::Evaluate).
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -376,7 +376,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// One step on one batch: the loss before the step. Metrics are not updated, callbacks not called.
     ///
-    /// It is [`accumulate`] and the optimiser's step, with the trainer's settings: for batches that come from
+    /// It is [`accumulate`](crate::accumulate) and the optimiser's step, with the trainer's settings: for batches that come from
     /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
     ///
     /// ```
