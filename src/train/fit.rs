@@ -113,11 +113,11 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.epochs_done += 1;
             let ended = Epoch::new(self.epochs_done, values, learning_rate, start.elapsed().as_secs_f64());
             reporter.end_epoch(epoch, &ended);
+            self.history.epochs.push(ended.clone());
             let mut stop = flow.is_break();
             for callback in &mut self.callbacks {
                 stop |= callback.on_epoch_end(model, &ended)?.is_break();
             }
-            self.history.epochs.push(ended);
             if stop {
                 break;
             }
