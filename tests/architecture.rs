@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 /// The modules by rank, from the bottom.
-const RANKS: [&[&str]; 10] = [
+const RANKS: [&[&str]; 11] = [
     &["error"],
-    &["scalar", "pool", "random"],
+    &["pool", "random"],
+    &["scalar"],
     &["tensor"],
     &["codec", "init", "ops"],
     &["param"],

@@ -90,7 +90,9 @@ use std::fmt::Debug;
     message = "`{Self}` is not an optimiser's rule for parameters of `{F}`",
     note = "implement `plywood::Rule<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`"
 )]
-pub trait Rule<F: Scalar = f32>: Clone + Debug + Send + Serialize + DeserializeOwned + 'static {
+pub trait Rule<F: Scalar = f32>:
+    Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
+{
     /// The learning rate where the user sets none.
     ///
     /// It is asked for once, by [`Optimizer::new`]. Take the rate that the rule was published with or that the

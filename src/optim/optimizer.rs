@@ -32,6 +32,7 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::param::{Gradient, Param};
+use crate::pool;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut};
 use serde::{Deserialize, Serialize};
@@ -265,7 +266,12 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     }
 }
 
-/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows.
+/// How many numbers a thread should have at least: some microseconds of work.
+const LEAST_NUMBERS: usize = 16_384;
+
+/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
+/// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
+/// from its own gradient and state, so the bits are the same.
 ///
 /// A rule of scope [`Scope::Parameter`] gets rows added up into a full gradient first (`Param::accumulate`). The
 /// slices of state are collected in a small vector for each call, as their number is known to the rule only.
@@ -278,8 +284,26 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
     let Some(value) = value.as_slice_mut() else { return };
     match gradient {
         Gradient::Dense(gradient) => {
-            let mut state: Vec<&mut [F]> = slot.0.iter_mut().map(|State(state)| slice_mut(state)).collect();
-            rule.update(Update { value, gradient: slice(gradient), state: &mut state, shape: &shape }, step);
+            let gradient = slice(gradient);
+            let parts =
+                if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+            if parts == 1 {
+                let mut state: Vec<&mut [F]> =
+                    slot.0.iter_mut().map(|State(state)| slice_mut(state)).collect();
+                rule.update(Update { value, gradient, state: &mut state, shape: &shape }, step);
+                return;
+            }
+            let length = value.len().div_ceil(parts);
+            let mut states: Vec<_> =
+                slot.0.iter_mut().map(|State(state)| slice_mut(state).chunks_mut(length)).collect();
+            let cut = value.chunks_mut(length).zip(gradient.chunks(length)).map(|(value, gradient)| {
+                let state: Vec<&mut [F]> = states.iter_mut().filter_map(Iterator::next).collect();
+                (value, gradient, state)
+            });
+            pool::each(cut, |(value, gradient, mut state)| {
+                let shape = [value.len()];
+                rule.update(Update { value, gradient, state: &mut state, shape: &shape }, step);
+            });
         }
         Gradient::Rows { ids, values } => {
             let columns = value.len() / shape.first().copied().unwrap_or(1).max(1);

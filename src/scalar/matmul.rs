@@ -1,8 +1,9 @@
 //! The product of matrices: the one seam through which the crate multiplies.
 
 use super::gemm;
+use crate::pool;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Products of matrices, in any order in memory.
 ///
@@ -17,9 +18,37 @@ pub trait MatMul: Sized {
     fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 }
 
+/// How many multiplications and additions a thread should have at least: some microseconds of work, which is several
+/// times what a fork and a join cost.
+const LEAST_WORK: usize = 500_000;
+
+/// Cuts the longer axis of `c` into parts for several threads, where the product is large enough. Their lengths are
+/// multiples of what the kernels compute at once.
+fn in_parts<F: Send + Sync>(
+    a: ArrayView2<'_, F>,
+    b: ArrayView2<'_, F>,
+    mut c: ArrayViewMut2<'_, F>,
+    product: impl Fn(ArrayView2<'_, F>, ArrayView2<'_, F>, ArrayViewMut2<'_, F>) + Sync,
+) {
+    let ((m, n), k) = (c.dim(), a.ncols());
+    let parts = pool::parts(m.saturating_mul(n).saturating_mul(k), LEAST_WORK);
+    let by_rows = m > n;
+    let (axis, together) = if by_rows { (Axis(0), 12) } else { (Axis(1), 64) };
+    let length = c.len_of(axis).div_ceil(parts).next_multiple_of(together);
+    if parts == 1 || length >= c.len_of(axis) {
+        return product(a, b, c);
+    }
+    let cut = c.axis_chunks_iter_mut(axis, length);
+    if by_rows {
+        pool::each(cut.zip(a.axis_chunks_iter(Axis(0), length)), |(c, a)| product(a, b, c));
+    } else {
+        pool::each(cut.zip(b.axis_chunks_iter(Axis(1), length)), |(c, b)| product(a, b, c));
+    }
+}
+
 impl MatMul for f32 {
     fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-        gemm::multiply(a, b, beta, c);
+        in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
     }
 }
 
@@ -28,7 +57,7 @@ impl MatMul for f64 {
         if a.ncols() == 0 && beta == 0.0 {
             c.fill(0.0);
         }
-        general_mat_mul(1.0, &a, &b, beta, &mut c);
+        in_parts(a, b, c, |a, b, mut c| general_mat_mul(1.0, &a, &b, beta, &mut c));
     }
 }
 

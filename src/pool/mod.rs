@@ -1,0 +1,153 @@
+//! Threads: how many, and how work is dealt out to them.
+//!
+//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation and prediction need it; [`each`]
+//! works on parts that were cut beforehand, as a product of matrices or an optimiser's pass does; [`parts`] says into
+//! how many it pays to cut. The threads themselves are in `workers.rs`.
+//!
+//! Which thread does what is dealt out beforehand, like cards: no thread takes work from another, so spare buffers
+//! (`scalar/spare.rs`) stay where they are used.
+//!
+//! Determinism is a matter of the parts, not of the threads: each part is computed alone, no number is a sum over
+//! several parts, and results are combined in the parts' order by whoever asked.
+
+mod workers;
+
+use crate::error::{Error, Result};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// The number set by [`set_threads`]; 0 where none was.
+///
+/// It is read for each call and has no other memory to be ordered with, so `Relaxed` is enough.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets how many threads training, evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
+///
+/// Without it the number is that in the environment variable `PLYWOOD_NUM_THREADS`, and without that (or where it is
+/// not a number above 0) as many as the machine has cores. Results are the same to the bit for any number.
+///
+/// ```
+/// plywood::set_threads(2)?;
+/// assert_eq!(plywood::threads(), 2);
+/// assert!(plywood::set_threads(0).is_err());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
+/// read an environment variable too.
+///
+/// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
+/// step finds them awake, and sleep after that.
+///
+/// # Errors
+/// When the number is 0.
+pub fn set_threads(threads: usize) -> Result<()> {
+    if threads == 0 {
+        return Err(
+            Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
+        );
+    }
+    THREADS.store(threads, Ordering::Relaxed);
+    Ok(())
+}
+
+/// How many threads are used: see [`set_threads`].
+///
+/// The environment and the machine are asked at the first call, and the answer is kept: a variable that changes
+/// later has no effect.
+///
+/// ```
+/// let threads = plywood::threads();
+/// assert!(threads >= 1);
+/// assert_eq!(plywood::threads(), threads);
+/// ```
+pub fn threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => {
+            let threads =
+                from_environment().unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+            THREADS.store(threads, Ordering::Relaxed);
+            threads
+        }
+        threads => threads,
+    }
+}
+
+/// The number in `PLYWOOD_NUM_THREADS`, if it is one above 0. Anything else counts as not set, since there is
+/// nobody to return an error to.
+fn from_environment() -> Option<usize> {
+    std::env::var("PLYWOOD_NUM_THREADS").ok()?.trim().parse().ok().filter(|&threads| threads > 0)
+}
+
+/// The most parts that one piece of work is cut into.
+const MOST_PARTS: usize = 16;
+
+/// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
+/// thread, as far as that goes.
+pub(crate) fn parts(size: usize, least: usize) -> usize {
+    if size < 2 * least { 1 } else { threads().min(size / least).min(MOST_PARTS) }
+}
+
+/// Works on parts that do not overlap, each on a thread of its own as far as there are threads.
+///
+/// Nothing is allocated. Parts beyond [`MOST_PARTS`] are worked on by the calling thread.
+pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let slots: [Mutex<Option<T>>; MOST_PARTS] = [const { Mutex::new(None) }; MOST_PARTS];
+    let mut count = 0;
+    for (slot, part) in slots.iter().zip(&mut parts) {
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(part);
+        count += 1;
+    }
+    workers::fork(count, &|i| {
+        let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(part) = part {
+            work(part);
+        }
+    });
+    parts.for_each(work);
+}
+
+/// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several.
+///
+/// With three threads, thread 0 works out the pieces 0, 3, 6, …, thread 1 the pieces 1, 4, 7, …. A panic in a piece
+/// goes on in the caller once all threads have ended.
+pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads().min(pieces);
+    if threads <= 1 {
+        return (0..pieces).map(work).collect();
+    }
+    let shares: Vec<Mutex<Vec<T>>> = (0..threads).map(|_| Mutex::default()).collect();
+    workers::fork(threads, &|first| {
+        let share = (first..pieces).step_by(threads).map(&work).collect();
+        *shares[first].lock().unwrap_or_else(PoisonError::into_inner) = share;
+    });
+    let inner = |share: Mutex<Vec<T>>| share.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut shares: Vec<_> = shares.into_iter().map(|share| inner(share).into_iter()).collect();
+    (0..pieces).filter_map(|piece| shares[piece % threads].next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_for_any_number_of_threads() {
+        for threads in [1, 2, 3, 8] {
+            set_threads(threads).unwrap();
+            for pieces in [0, 1, 2, 7, 20] {
+                assert_eq!(map(pieces, |i| i * i), (0..pieces).map(|i| i * i).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_is_worked_on_once_also_where_there_are_many() {
+        let mut numbers = vec![0; 1000];
+        for size in [1, 7, 100, 1000] {
+            each(numbers.chunks_mut(size), |part| part.iter_mut().for_each(|n| *n += 1));
+        }
+        assert!(numbers.iter().all(|&n| n == 4));
+    }
+}
