@@ -4,6 +4,7 @@ use super::gemm;
 use crate::pool;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use std::cell::RefCell;
 
 /// Products of matrices, in any order in memory.
 ///
@@ -22,7 +23,11 @@ pub trait MatMul: Sized {
 /// times what a fork and a join cost.
 const LEAST_WORK: usize = 500_000;
 
-/// Cuts the longer axis of `c` into parts for several threads, where the product is large enough. Their lengths are
+/// The most numbers of `c`, over all blocks, for which a product is cut along `k`: the sums beside `c` stay in the
+/// first level of the caches.
+const MOST_BESIDE: usize = 8_192;
+
+/// Cuts the longer axis of `c` into parts for several threads, where the product is large enough. Columns are cut at
 /// multiples of what the kernels compute at once.
 fn in_parts<F: Send + Sync>(
     a: ArrayView2<'_, F>,
@@ -30,10 +35,9 @@ fn in_parts<F: Send + Sync>(
     mut c: ArrayViewMut2<'_, F>,
     product: impl Fn(ArrayView2<'_, F>, ArrayView2<'_, F>, ArrayViewMut2<'_, F>) + Sync,
 ) {
-    let ((m, n), k) = (c.dim(), a.ncols());
-    let parts = pool::parts(m.saturating_mul(n).saturating_mul(k), LEAST_WORK);
-    let by_rows = m > n;
-    let (axis, together) = if by_rows { (Axis(0), 12) } else { (Axis(1), 64) };
+    let parts = pool::parts(work(&a, &c), LEAST_WORK);
+    let by_rows = c.nrows() > c.ncols();
+    let (axis, together) = if by_rows { (Axis(0), 1) } else { (Axis(1), 64) };
     let length = c.len_of(axis).div_ceil(parts).next_multiple_of(together);
     if parts == 1 || length >= c.len_of(axis) {
         return product(a, b, c);
@@ -46,9 +50,45 @@ fn in_parts<F: Send + Sync>(
     }
 }
 
+/// Multiplications and additions.
+fn work<F>(a: &ArrayView2<'_, F>, c: &ArrayViewMut2<'_, F>) -> usize {
+    a.len().saturating_mul(c.ncols())
+}
+
+/// Cuts the product along `k` for two threads, where `k` has two blocks and `c` is small: the second block's sums are
+/// made beside `c` and added to it, which is what the order of the sums asks for in any case.
+///
+/// A layer's forward product is such a one. Cut so, a thread needs only its rows of the weights: the same ones whose
+/// gradient it computes, and that it updates. Weights then stay in the caches of the core that uses them, and only
+/// the few numbers of `c` go from one core to another.
+fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
+    let mut blocks = gemm::blocks(a.ncols());
+    let (Some((_, first)), Some(_), None) = (blocks.next(), blocks.next(), blocks.next()) else {
+        return in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
+    };
+    if c.len() > MOST_BESIDE || pool::parts(work(&a, &c), LEAST_WORK) < 2 {
+        return in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
+    }
+    let (a1, a2) = a.split_at(Axis(1), first);
+    let (b1, b2) = b.split_at(Axis(0), first);
+    BESIDE.with_borrow_mut(|beside| {
+        beside.resize(c.len(), 0.0);
+        let mut c = c;
+        let Ok(mut sums) = ArrayViewMut2::from_shape(c.dim(), beside) else { return };
+        let parts = [(a1, b1, beta, c.view_mut()), (a2, b2, 0.0, sums.view_mut())];
+        pool::each(parts.into_iter(), |(a, b, beta, c)| gemm::multiply(a, b, beta, c));
+        c += &sums;
+    });
+}
+
+thread_local! {
+    /// The second block's sums.
+    static BESIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
 impl MatMul for f32 {
     fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-        in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
+        along_k(a, b, beta, c);
     }
 }
 

@@ -68,7 +68,7 @@ fn check(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, c: &ArrayViewMut2<'_,
 }
 
 /// The blocks of `k`, as start and length: at least one, if empty.
-fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = k.div_ceil(BLOCK).max(1);
     let length = k.div_ceil(count);
     (0..count).map(move |i| (i * length, length.min(k - i * length)))

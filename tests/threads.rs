@@ -1,0 +1,62 @@
+//! The same bits for any number of threads, over whole training runs whose products and updates are cut into parts.
+//!
+//! One test to a process, as the number of threads is the process's.
+
+use plywood::garments::garments;
+use plywood::prelude::*;
+use plywood::{Images, Rule};
+
+/// Layers large enough to be cut: along k (784 inputs), by columns (600 units), by rows (their gradients).
+fn network<F: Scalar>() -> Sequential<F> {
+    Sequential::<F>::builder_of([28, 28])
+        .seed(3)
+        .layer(Flatten)
+        .layer(Dense::units(128))
+        .layer(ReLU)
+        .layer(Dense::units(600))
+        .layer(BatchNorm::new())
+        .layer(Tanh)
+        .layer(Dropout::rate(0.3))
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+/// Parameters, buffers, what training and evaluation said, and predictions, all as bits.
+fn run<F: Scalar, R: Rule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
+    plywood::set_threads(threads).unwrap();
+    let mut model = network::<F>();
+    let mut trainer = Trainer::<_, R, F>::new(CrossEntropy::default(), rule)
+        .epochs(2)
+        .batch_size(batch)
+        .validation_split(0.25)
+        .metric(Accuracy::default())
+        .progress(Progress::Silent);
+    let history = trainer.fit(&mut model, data).unwrap();
+    let mut numbers: Vec<f64> = Vec::new();
+    model.visit_params(&mut |_, param| numbers.extend(param.as_slice().iter().map(|v| v.as_f64())));
+    for epoch in &history.epochs {
+        numbers.extend(epoch.values.iter().map(|(_, value)| *value));
+    }
+    let images = data.inputs().mapv(|byte| F::of(f64::from(byte) / 255.0));
+    numbers.extend(model.predict(&images).unwrap().iter().map(|v| v.as_f64()));
+    numbers.iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn training_gives_the_same_bits_with_1_2_3_4_and_8_threads() {
+    let (data, _) = garments(700, 1, 1).unwrap();
+    let first = [
+        run::<f32, _>(Adam::default(), 1, &data, 32),
+        run::<f32, _>(SGD::default().momentum(0.9), 1, &data, 100),
+        run::<f64, _>(Adam::default(), 1, &data, 32),
+    ];
+    assert_ne!(first[0], first[1]);
+    for threads in [2, 3, 4, 8] {
+        assert_eq!(run::<f32, _>(Adam::default(), threads, &data, 32), first[0], "f32, {threads} threads");
+        let sgd = run::<f32, _>(SGD::default().momentum(0.9), threads, &data, 100);
+        assert_eq!(sgd, first[1], "f32, batches of 100, {threads} threads");
+        assert_eq!(run::<f64, _>(Adam::default(), threads, &data, 32), first[2], "f64, {threads} threads");
+    }
+}
