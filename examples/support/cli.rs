@@ -20,7 +20,7 @@ usage: cargo run --example fashion_mnist -- [OPTIONS]
   --batch N         samples in a step                          (32)
   --hidden N        units in the hidden layer                  (128)
   --seed N          of initial weights and the samples' order  (0)
-  --threads N       for evaluation and prediction              (PLYWOOD_NUM_THREADS, else all cores)
+  --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
   --optimizer NAME  adam, adamw or sgd                         (adam)
   --json            ends with one line of figures
   --help            shows this

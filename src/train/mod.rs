@@ -26,9 +26,10 @@
 //! # What makes a run repeatable
 //!
 //! The order of samples is a function of the trainer's seed and the number of the epoch, not of a generator that
-//! has been used before. Layers draw by their own seeds. A step runs on one thread; validation runs on several, but
-//! its sums are taken in the order of the samples. So the same seeds give the same bits, with any number of
-//! threads, and whether or not there are callbacks, metrics and a progress bar.
+//! has been used before. Layers draw by their own seeds. Products, updates and validation run on several threads, but
+//! the order of every sum is fixed, and losses and metrics are added up in the order of the samples. So the same
+//! seeds give the same bits, with any number of threads, and whether or not there are callbacks, metrics and a
+//! progress bar.
 //!
 //! # Means over an epoch
 //!
