@@ -114,7 +114,7 @@ pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T)
 /// With three threads, thread 0 works out the pieces 0, 3, 6, …, thread 1 the pieces 1, 4, 7, …. A panic in a piece
 /// goes on in the caller once all threads have ended.
 pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = threads().min(pieces);
+    let threads = threads().min(pieces).min(workers::MOST);
     if threads <= 1 {
         return (0..pieces).map(work).collect();
     }

@@ -7,52 +7,73 @@
 //! One fork is under way at a time, in the whole process. Whoever asks while there is one (another thread, or a part
 //! of the fork itself) does all the parts alone, one after the other; the results are the same.
 //!
+//! The thread that forks also works on parts that no worker has begun, once its own is done. So where a machine has
+//! other things to do than run the workers, a fork costs little more than doing everything alone.
+//!
 //! # Why it is sound
 //!
-//! A worker is given a reference to a closure on the stack of the thread that forks, with its lifetime taken off.
-//! [`fork`] does not return, nor unwind, before every worker that was given it has counted itself out of `left`, and
-//! a worker does not touch the closure after that. A worker's [`Slot`] is written only while the worker waits: after
-//! it has counted itself out of the fork before, and before the change of `turn` that sets it to work.
+//! A worker is given a reference to a closure on the stack of the thread that forks, with its lifetime taken off. Who
+//! may touch what is told by the worker's `state`, which goes round in one direction:
+//!
+//! - [`IDLE`]: the job belongs to the thread that forks. It writes the job and sets [`POSTED`].
+//! - [`POSTED`]: nobody touches the job. The worker takes it by the change to [`BUSY`], or the thread that forked takes
+//!   it back by the change to [`IDLE`]; only one of the two changes can succeed.
+//! - [`BUSY`]: the job belongs to the worker, which sets [`IDLE`] as its last touch.
+//!
+//! [`fork`] does not return, nor unwind, before every worker that was given its closure is [`IDLE`] again.
 #![allow(unsafe_code, reason = "a reference is handed to threads that outlive it; see above why it is sound")]
 
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// How long a worker stays awake after its last work.
 const AWAKE: Duration = Duration::from_micros(50);
 
-/// What a worker is given: the closure of a fork, the part to work out, and where to count itself out.
+/// The most parts of a fork: a bit for each.
+pub(super) const MOST: usize = u64::BITS as usize;
+
+/// The states of a worker; see above.
+const IDLE: u32 = 0;
+const POSTED: u32 = 1;
+const BUSY: u32 = 2;
+
+/// What a worker is given: the closure of a fork, the part that is its, and what the fork shares.
 #[derive(Clone, Copy)]
 struct Job {
     work: *const (dyn Fn(usize) + Sync),
     part: usize,
-    join: *const Join,
+    shared: *const Shared,
 }
 
-/// Where the parts of a fork come together again.
-struct Join {
-    /// Workers that have not finished.
-    left: AtomicUsize,
+/// What the threads of a fork share.
+struct Shared {
+    /// A bit for each part that somebody has begun.
+    begun: AtomicU64,
     /// The first panic of a worker.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
+impl Shared {
+    /// Whether this part is the caller's to do.
+    fn begin(&self, part: usize) -> bool {
+        self.begun.fetch_or(1 << part, Ordering::Relaxed) & (1 << part) == 0
+    }
+}
+
 /// Where a worker finds its job.
 struct Slot {
-    /// Counts the jobs; a change is the sign to begin.
-    turn: AtomicUsize,
+    state: AtomicU32,
     job: UnsafeCell<Option<Job>>,
 }
 
-// SAFETY: `job` is written only by the thread that forks, while the worker waits for `turn` to change, and read only
-// by the worker, after it has changed (release and acquire). What it points to is shared: `Fn(usize) + Sync`, and
-// `Join`, which is made of synchronised parts.
+// SAFETY: `job` is touched only by whom `state` says, and `state` is changed with release and read with acquire. What
+// the job points to may be shared: `Fn(usize) + Sync`, and `Shared`, which is made of synchronised parts.
 unsafe impl Sync for Slot {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl Send for Slot {}
@@ -66,14 +87,14 @@ struct Worker {
 /// The workers, in the order in which they were started. To hold the lock is the right to fork.
 static WORKERS: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
 
-/// Calls `work(0)`, `work(1)`, … `work(parts - 1)`, each on a thread of its own where threads are free, and returns
-/// when all are done. Part 0 runs on the calling thread.
+/// Calls `work(0)`, `work(1)`, … `work(parts - 1)`, each once, on threads of their own as far as threads are free,
+/// and returns when all are done. Part 0 runs on the calling thread.
 ///
 /// # Panics
-/// When `work` does, after all parts have ended.
+/// When `work` does, after all parts that were begun have ended.
 pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     let alone = || (0..parts).for_each(work);
-    if parts < 2 {
+    if !(2..=MOST).contains(&parts) {
         return alone();
     }
     let mut workers = match WORKERS.try_lock() {
@@ -86,30 +107,35 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
         drop(workers);
         return alone();
     }
-    let join = Join { left: AtomicUsize::new(parts - 1), panic: Mutex::new(None) };
+    let shared = Shared { begun: AtomicU64::new(0), panic: Mutex::new(None) };
     for (i, worker) in workers.iter().take(parts - 1).enumerate() {
-        // SAFETY: only the lifetime is taken off. The worker uses it until it has counted itself out of `join`, and
-        // this function waits for that.
+        // SAFETY: only the lifetime is taken off. This function waits until nobody can use it any more.
         let work = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync + 'static)>(
                 work,
             )
         };
-        let job = Job { work, part: i + 1, join: &raw const join };
-        // SAFETY: the worker has finished its last job, as every fork waits for that, and waits for `turn`.
+        let job = Job { work, part: i + 1, shared: &raw const shared };
+        // SAFETY: the worker is idle, as every fork waits for that, and only this thread has the right to fork.
         unsafe { *worker.slot.job.get() = Some(job) };
-        worker.slot.turn.fetch_add(1, Ordering::Release);
+        worker.slot.state.store(POSTED, Ordering::Release);
         worker.thread.unpark();
     }
-    let own = catch_unwind(AssertUnwindSafe(|| work(0)));
-    let mut spins = 0u32;
-    while join.left.load(Ordering::Acquire) > 0 {
-        spins += 1;
-        // Where there are more threads than cores, the worker may need this one to make room.
-        if spins.is_multiple_of(1 << 12) { thread::yield_now() } else { spin_loop() }
+    let own = catch_unwind(AssertUnwindSafe(|| (0..parts).filter(|&part| shared.begin(part)).for_each(work)));
+    for worker in workers.iter().take(parts - 1) {
+        let state = &worker.slot.state;
+        if state.compare_exchange(POSTED, IDLE, Ordering::Acquire, Ordering::Acquire).is_ok() {
+            continue;
+        }
+        let mut spins = 0u32;
+        while state.load(Ordering::Acquire) != IDLE {
+            spins += 1;
+            // Where there are more threads than cores, the worker may need this one to make room.
+            if spins.is_multiple_of(1 << 8) { thread::yield_now() } else { spin_loop() }
+        }
     }
     drop(workers);
-    let others = join.panic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let others = shared.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(panic) = own.err().or(others) {
         resume_unwind(panic);
     }
@@ -118,7 +144,7 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
 /// Starts workers until there are `count`.
 fn start(workers: &mut MutexGuard<'_, Vec<Worker>>, count: usize) -> std::io::Result<()> {
     while workers.len() < count {
-        let slot = Arc::new(Slot { turn: AtomicUsize::new(0), job: UnsafeCell::new(None) });
+        let slot = Arc::new(Slot { state: AtomicU32::new(IDLE), job: UnsafeCell::new(None) });
         let own = Arc::clone(&slot);
         let name = format!("plywood-{}", workers.len() + 1);
         let handle = thread::Builder::new().name(name).spawn(move || wait_and_work(&own))?;
@@ -129,11 +155,13 @@ fn start(workers: &mut MutexGuard<'_, Vec<Worker>>, count: usize) -> std::io::Re
 
 /// A worker's life. It ends with the process.
 fn wait_and_work(slot: &Slot) {
-    let mut seen = 0;
     loop {
         let since = Instant::now();
         let mut spins = 0u32;
-        while slot.turn.load(Ordering::Acquire) == seen {
+        // Read before it is changed: to try a change takes the line of the cache away from the thread that forks.
+        while slot.state.load(Ordering::Relaxed) != POSTED
+            || slot.state.compare_exchange(POSTED, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
             spins += 1;
             if !spins.is_multiple_of(1 << 6) || since.elapsed() < AWAKE {
                 spin_loop();
@@ -142,23 +170,25 @@ fn wait_and_work(slot: &Slot) {
                 thread::park();
             }
         }
-        seen = seen.wrapping_add(1);
-        // SAFETY: `turn` has changed, so the job was written before and will not be written again before this worker
-        // has counted itself out.
-        let Some(Job { work, part, join }) = (unsafe { *slot.job.get() }) else { continue };
-        // SAFETY: the thread that forked waits until this worker has counted itself out, so both still live.
-        let (work, join) = unsafe { (&*work, &*join) };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(part))) {
-            join.panic.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(panic);
+        // SAFETY: the worker is busy, so the job is its own.
+        if let Some(Job { work, part, shared }) = unsafe { *slot.job.get() } {
+            // SAFETY: the thread that forked waits until this worker is idle, so both still live.
+            let (work, shared) = unsafe { (&*work, &*shared) };
+            if shared.begin(part)
+                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(part)))
+            {
+                shared.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+            }
         }
         // The last touch: from here on, what was lent may be gone.
-        join.left.fetch_sub(1, Ordering::Release);
+        slot.state.store(IDLE, Ordering::Release);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn every_part_is_done_once_whoever_asks_and_however_often() {
@@ -196,12 +226,8 @@ mod tests {
     #[test]
     fn a_panic_comes_out_after_all_parts_have_ended() {
         for bad in 0..3 {
-            let count = AtomicUsize::new(0);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                fork(3, &|part| {
-                    count.fetch_add(1, Ordering::Relaxed);
-                    assert!(part != bad, "part {part}");
-                });
+                fork(3, &|part| assert!(part != bad, "part {part}"));
             }));
             assert!(result.is_err());
         }
