@@ -61,20 +61,17 @@ fn work<F>(a: &ArrayView2<'_, F>, c: &ArrayViewMut2<'_, F>) -> usize {
 /// A layer's forward product is such a one. Cut so, a thread needs only its rows of the weights: the same ones whose
 /// gradient it computes, and that it updates. Weights then stay in the caches of the core that uses them, and only
 /// the few numbers of `c` go from one core to another.
-fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-    let mut blocks = gemm::blocks(a.ncols());
-    let (Some((_, first)), Some(_), None) = (blocks.next(), blocks.next(), blocks.next()) else {
-        return in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
-    };
-    if c.len() > MOST_BESIDE || pool::parts(work(&a, &c), LEAST_WORK) < 2 {
+fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: ArrayViewMut2<'_, f32>) {
+    let two_blocks = gemm::blocks(a.ncols()).count() == 2;
+    if !two_blocks || c.len() > MOST_BESIDE || pool::parts(work(&a, &c), LEAST_WORK) < 2 {
         return in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
     }
+    let first = gemm::blocks(a.ncols()).next().map_or(0, |(_, length)| length);
     let (a1, a2) = a.split_at(Axis(1), first);
     let (b1, b2) = b.split_at(Axis(0), first);
     BESIDE.with_borrow_mut(|beside| {
         beside.resize(c.len(), 0.0);
-        let mut c = c;
-        let Ok(mut sums) = ArrayViewMut2::from_shape(c.dim(), beside) else { return };
+        let mut sums = ArrayViewMut2::from_shape(c.dim(), beside).expect("as many numbers as the result");
         let parts = [(a1, b1, beta, c.view_mut()), (a2, b2, 0.0, sums.view_mut())];
         pool::each(parts.into_iter(), |(a, b, beta, c)| gemm::multiply(a, b, beta, c));
         c += &sums;
