@@ -1,11 +1,11 @@
 //! Losses against numbers worked out by hand, weights, extremes, and what does not fit.
 
+use approx::assert_abs_diff_eq;
 use ndarray::{arr1, arr2};
 use plywood::prelude::*;
 
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() < 1e-12
-}
+/// What hand and machine may differ by, in `f64`.
+const EPSILON: f64 = 1e-12;
 
 #[test]
 fn by_hand_from_probabilities_and_from_logits() {
@@ -14,14 +14,16 @@ fn by_hand_from_probabilities_and_from_logits() {
     let expected = (-(0.5f64.ln()) - 0.2f64.ln()) / 2.;
     let (a, _) = CrossEntropy::default().value_and_grad(p.clone(), &[1, 2], None).unwrap();
     let (b, grad) = CrossEntropy::from_logits().value_and_grad(z.clone(), &[1, 2], None).unwrap();
-    assert!(close(a, expected) && close(b, expected));
+    assert_abs_diff_eq!(a, expected, epsilon = EPSILON);
+    assert_abs_diff_eq!(b, expected, epsilon = EPSILON);
     let by_hand = (&p - &arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn()) / 2.;
-    assert!((grad - &by_hand).iter().all(|d| d.abs() < 1e-12));
+    assert!((grad - &by_hand).iter().all(|d| d.abs() < EPSILON));
     let one_hot = arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn();
     let (c, grad) = SoftCrossEntropy::from_logits().value_and_grad(z, &one_hot, None).unwrap();
-    assert!(close(c, expected) && (grad - by_hand).iter().all(|d| d.abs() < 1e-12));
+    assert_abs_diff_eq!(c, expected, epsilon = EPSILON);
+    assert!((grad - by_hand).iter().all(|d| d.abs() < EPSILON));
     let (d, _) = SoftCrossEntropy::default().value_and_grad(p, &one_hot, None).unwrap();
-    assert!(close(d, expected));
+    assert_abs_diff_eq!(d, expected, epsilon = EPSILON);
 }
 
 #[test]
@@ -33,7 +35,7 @@ fn weights_make_a_weighted_mean_and_zero_leaves_out() {
         loss.value_and_grad(row, &[label], None).unwrap().0
     };
     let (value, grad) = loss.value_and_grad(z(), &[0, 1, 2], Some(&[1., 3., 0.])).unwrap();
-    assert!(close(value, (one(0, 0) + 3. * one(1, 1)) / 4.));
+    assert_abs_diff_eq!(value, (one(0, 0) + 3. * one(1, 1)) / 4., epsilon = EPSILON);
     assert!(grad.index_axis(ndarray::Axis(0), 2).iter().all(|&g| g == 0.));
     let (value, grad) = loss.value_and_grad(z(), &[0, 1, 2], Some(&[0.; 3])).unwrap();
     assert!(value == 0. && grad.iter().all(|&g| g == 0.));
@@ -76,10 +78,10 @@ fn regression_by_hand_with_weights() {
     let y = || arr2(&[[1f64, 2.], [0., 0.]]).into_dyn();
     let t = arr2(&[[0., 4.], [3., 0.]]).into_dyn();
     let (value, grad) = MeanSquaredError.value_and_grad(y(), &t, Some(&[1., 3.])).unwrap();
-    assert!((value - (2.5 + 3. * 4.5) / 4.).abs() < 1e-12);
+    assert!((value - (2.5 + 3. * 4.5) / 4.).abs() < EPSILON);
     assert_eq!(grad, arr2(&[[0.25, -0.5], [-2.25, 0.]]).into_dyn());
     let (value, grad) = MeanAbsoluteError.value_and_grad(y(), &t, Some(&[1., 3.])).unwrap();
-    assert!((value - (1.5 + 3. * 1.5) / 4.).abs() < 1e-12);
+    assert!((value - (1.5 + 3. * 1.5) / 4.).abs() < EPSILON);
     assert_eq!(grad, arr2(&[[0.125, -0.125], [-0.375, 0.]]).into_dyn());
 }
 
