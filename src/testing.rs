@@ -217,6 +217,9 @@ impl<F: Scalar> LayerCheck<F> {
             Some(inputs) => standard(inputs.clone()),
             None => random_tensor(&[&[BATCH], &self.shape[..]].concat(), &mut draws),
         };
+        if x.ndim() == 0 {
+            return Err(Error::shape("inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
+        }
         let mut report = CheckReport { kind: <S::Layer as Layer<F>>::KIND, lines: Vec::new() };
 
         names(&mut layer)?;

@@ -430,3 +430,37 @@ fn damaged_and_foreign_files_are_errors() {
         model.save("/nowhere/at/all").unwrap_err().to_string().contains("could not write /nowhere/at/all")
     );
 }
+
+#[test]
+fn arrays_without_axes_are_errors_or_nothing() {
+    use plywood::testing::LayerCheck;
+    let point = || ndarray::arr0(1.0f32).into_dyn();
+    let error = LayerCheck::<f32>::new(&[]).inputs(point()).run(Tanh).unwrap_err().to_string();
+    assert!(error.contains("expected inputs of shape [batch, …], found []"), "{error}");
+
+    #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+    struct Number(Param);
+    impl Layer for Number {
+        const KIND: &'static str = "test.number";
+        type Cache = ();
+        fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+            Ok(input.to_vec())
+        }
+        fn forward(&self, input: Tensor) -> Result<Tensor> {
+            Ok(input)
+        }
+        fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, ())> {
+            Ok((input, ()))
+        }
+        fn backward(&mut self, (): (), grad: Tensor) -> Result<Tensor> {
+            Ok(grad)
+        }
+        fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param)) {
+            visit("number", &mut self.0);
+        }
+    }
+    let mut layer = Number(Param::new(ndarray::arr0(1.0)));
+    layer.0.add_gradient_rows(&[], Array2::zeros((0, 0)).view()).unwrap();
+    Optimizer::new(Adam::default()).clip_norm(1.0).step(&mut layer).unwrap();
+    assert_eq!(layer.0.as_slice(), [1.0]);
+}

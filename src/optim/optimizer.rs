@@ -249,7 +249,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
             Some((_, Gradient::Dense(gradient))) => squares += F::sum_squares(slice(gradient)),
             Some((value, Gradient::Rows { ids, values })) => {
-                merge_rows(ids, values, value.len() / value.shape()[0].max(1));
+                merge_rows(ids, values, columns_of(value.shape()));
                 squares += F::sum_squares(values);
             }
             None => {}
@@ -306,7 +306,7 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
             });
         }
         Gradient::Rows { ids, values } => {
-            let columns = value.len() / shape.first().copied().unwrap_or(1).max(1);
+            let columns = columns_of(&shape);
             merge_rows(ids, values, columns);
             for (&id, gradient) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
                 let row = id * columns..(id + 1) * columns;
@@ -317,6 +317,11 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
             }
         }
     }
+}
+
+/// The numbers in a row: what lies behind axis 0.
+fn columns_of(shape: &[usize]) -> usize {
+    shape.iter().skip(1).product()
 }
 
 /// Adds up the rows of each id, in the order in which they came; ids end up sorted.

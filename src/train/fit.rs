@@ -13,7 +13,6 @@ use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
 use crate::tensor::recycle;
-use ndarray::Axis;
 use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -31,7 +30,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let (mut sum, mut total) = (0.0, 0.0);
         infer::outputs(model, data, link.is_some(), |output, batch| {
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let weight = weight_of(weights, output.len_of(Axis(0)));
+            let weight = weight_of(weights, output.shape().first().copied().unwrap_or(0));
             step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
             let (loss, grad) = step::loss(&self.loss, link, output, target, weights)?;
             recycle(grad);
