@@ -4,13 +4,17 @@
 //! backward passes have added up. Layers show their parameters by name
 //! ([`visit_params`](crate::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
 //!
-//! Of the gradient three states are kept apart, because a step should neither allocate nor zero memory:
+//! Of a gradient's buffer three states are kept apart, because a step should neither allocate nor zero memory:
 //!
 //! ```text
 //!            accumulate / add_gradient              clear_gradient
 //!   None ──────────────────────────────> Filled <─────────────────> Fresh
 //!  (no buffer)                    (numbers count)   accumulate   (buffer kept, numbers are old)
 //! ```
+//!
+//! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient at its output,
+//! and much larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser multiplies
+//! it out, strip by strip, each strip still in the first cache when it is used.
 //!
 //! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with
 //! `beta = 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping
@@ -19,9 +23,10 @@
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice, slice_mut, standard};
-use ndarray::{ArrayView2, ArrayViewMutD};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// What becomes of a parameter in training.
 ///
@@ -110,6 +115,29 @@ enum Stored<F> {
     None,
     Fresh(Gradient<F>),
     Filled(Gradient<F>),
+    Product(Product<F>),
+}
+
+/// A gradient `leftᵀ · right` that has not been multiplied out, unless somebody has looked at it.
+#[derive(Clone, Debug)]
+struct Product<F> {
+    left: Tensor<F>,
+    right: Tensor<F>,
+    multiplied: OnceLock<Gradient<F>>,
+}
+
+/// Up to how many numbers on its right side a product is left for the optimiser to multiply out, strip by strip: each
+/// strip reads them all, so they should stay in the first level of the caches.
+const MOST_TO_DEFER: usize = 8_192;
+
+/// A gradient as the optimiser takes it up.
+pub(crate) enum Pending<'a, F> {
+    /// A number for each number of the parameter.
+    Dense(&'a [F]),
+    /// As [`Gradient::Rows`].
+    Rows(&'a mut Vec<usize>, &'a mut Vec<F>),
+    /// `leftᵀ · right`, of matrices with one row for each row of the batch.
+    Product(ArrayView2<'a, F>, ArrayView2<'a, F>),
 }
 
 impl<F: Scalar> Param<F> {
@@ -256,17 +284,29 @@ impl<F: Scalar> Param<F> {
     pub fn gradient(&self) -> Option<&Gradient<F>> {
         match &self.gradient {
             Stored::Filled(gradient) => Some(gradient),
-            _ => None,
+            Stored::Product(product) => Some(product.multiplied(&self.value)),
+            Stored::None | Stored::Fresh(_) => None,
         }
+    }
+
+    /// Whether anything has been added since the last step. Unlike [`gradient`](Param::gradient) it works nothing out.
+    pub(crate) fn has_gradient(&self) -> bool {
+        matches!(self.gradient, Stored::Filled(_) | Stored::Product(_))
     }
 
     /// Forgets the gradient, and keeps its buffer for the next.
     ///
     /// [`Optimizer::step`](crate::Optimizer::step) does so at its end. Costs nothing: no number is written.
     pub fn clear_gradient(&mut self) {
-        if let Stored::Filled(gradient) = std::mem::take(&mut self.gradient) {
-            self.gradient = Stored::Fresh(gradient);
-        }
+        self.gradient = match std::mem::take(&mut self.gradient) {
+            Stored::Filled(gradient) => Stored::Fresh(gradient),
+            Stored::Product(product) => {
+                recycle(product.left);
+                recycle(product.right);
+                product.multiplied.into_inner().map_or(Stored::None, Stored::Fresh)
+            }
+            as_it_was => as_it_was,
+        };
     }
 
     /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.
@@ -288,6 +328,7 @@ impl<F: Scalar> Param<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn value_and_gradient(&mut self) -> Option<(ArrayViewMutD<'_, F>, &mut Gradient<F>)> {
+        self.multiply_out();
         match &mut self.gradient {
             Stored::Filled(gradient) => Some((self.value.view_mut(), gradient)),
             _ => None,
@@ -320,6 +361,95 @@ impl<F: Scalar> Param<F> {
             } else {
                 F::add_scaled(sum, F::one(), gradient);
             }
+        }
+        Ok(())
+    }
+
+    /// [`value_and_gradient`](Param::value_and_gradient) for the optimiser, which multiplies products out itself.
+    pub(crate) fn pending(&mut self) -> Option<(&mut [F], Pending<'_, F>)> {
+        let shape = [self.value.shape().first(), self.value.shape().get(1)].map(|n| n.copied().unwrap_or(1));
+        let pending = match &mut self.gradient {
+            Stored::Filled(Gradient::Dense(gradient)) => Pending::Dense(slice(gradient)),
+            Stored::Filled(Gradient::Rows { ids, values }) => Pending::Rows(ids, values),
+            Stored::Product(product) => {
+                let (left, right) = product.factors(shape);
+                Pending::Product(left, right)
+            }
+            Stored::None | Stored::Fresh(_) => return None,
+        };
+        Some((slice_mut(&mut self.value), pending))
+    }
+
+    /// Turns a product into a dense gradient.
+    fn multiply_out(&mut self) {
+        if let Stored::Product(product) = &self.gradient {
+            product.multiplied(&self.value);
+            self.clear_gradient();
+            if let Stored::Fresh(gradient) = std::mem::take(&mut self.gradient) {
+                self.gradient = Stored::Filled(gradient);
+            }
+        }
+    }
+
+    /// Adds `leftᵀ · right` to the gradient of a matrix: for `y = x · W`, `left` is the input `x` and `right` the
+    /// gradient at `y`. Does nothing unless the parameter is trainable.
+    ///
+    /// | | shape |
+    /// |---|---|
+    /// | the parameter | `[inputs, units]` |
+    /// | `left` | `[batch, …, inputs]` |
+    /// | `right` | `[batch, …, units]` |
+    ///
+    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a small product is kept as it
+    /// is until the optimiser's step, which multiplies it out a few rows at a time and changes the weights with them at
+    /// once. The gradient as a whole is then never in memory. Whoever looks at it
+    /// ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::{Gradient, Param};
+    ///
+    /// let mut weight = Param::new(arr2(&[[0.0, 0.0], [0.0, 0.0]]));
+    /// let (x, at_y) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[10.0, 0.5]]).into_dyn());
+    /// weight.add_gradient_product(x, at_y)?;
+    /// assert!(matches!(weight.gradient(), Some(Gradient::Dense(g)) if *g == arr2(&[[10.0, 0.5], [20.0, 1.0]]).into_dyn()));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the shapes do not agree.
+    pub fn add_gradient_product(&mut self, left: Tensor<F>, right: Tensor<F>) -> Result<()> {
+        let fits = match *self.shape() {
+            [inputs, units] => {
+                left.ndim() == right.ndim()
+                    && left
+                        .shape()
+                        .split_last()
+                        .zip(right.shape().split_last())
+                        .is_some_and(|((i, x), (u, y))| x == y && (*i, *u) == (inputs, units))
+            }
+            _ => false,
+        };
+        if !fits {
+            let found = format!("{:?} and {:?}", left.shape(), right.shape());
+            let expected = format!("whose product by rows has the shape {:?}", self.shape());
+            return Err(Error::data("factors of a gradient", expected, found)
+                .help("For y = x · W give x and the gradient at y: the same axes but for the last."));
+        }
+        if !self.is_trainable() {
+            recycle(left);
+            recycle(right);
+            return Ok(());
+        }
+        let product = Product { left: standard(left), right: standard(right), multiplied: OnceLock::new() };
+        if matches!(self.gradient, Stored::None) && product.right.len() <= MOST_TO_DEFER {
+            self.gradient = Stored::Product(product);
+        } else if let Some((value, sum, beta)) = self.accumulate() {
+            let (left, right) = product.factors([value.shape()[0], value.shape()[1]]);
+            let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), sum);
+            F::matmul(left.reversed_axes(), right, beta, sum.expect("the parameter's numbers"));
+            recycle(product.left);
+            recycle(product.right);
         }
         Ok(())
     }
@@ -361,6 +491,7 @@ impl<F: Scalar> Param<F> {
         if !self.is_trainable() {
             return Ok(());
         }
+        self.multiply_out();
         let values = values.as_standard_layout();
         let values = values.as_slice().unwrap_or_default();
         match &mut self.gradient {
@@ -417,6 +548,7 @@ impl<F: Scalar> Param<F> {
         if !self.is_trainable() {
             return None;
         }
+        self.multiply_out();
         let (dense, beta) = match std::mem::take(&mut self.gradient) {
             Stored::Filled(Gradient::Dense(dense)) => (dense, F::one()),
             Stored::Fresh(Gradient::Dense(dense)) => (dense, F::zero()),
@@ -435,6 +567,27 @@ impl<F: Scalar> Param<F> {
             Stored::Filled(Gradient::Dense(dense)) => Some((&self.value, slice_mut(dense), beta)),
             _ => None,
         }
+    }
+}
+
+impl<F: Scalar> Product<F> {
+    /// Both sides as matrices, for a parameter of this shape.
+    fn factors(&self, [inputs, units]: [usize; 2]) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
+        let rows = self.left.shape().split_last().map_or(0, |(_, axes)| axes.iter().product());
+        let left = ArrayView2::from_shape((rows, inputs), slice(&self.left));
+        let right = ArrayView2::from_shape((rows, units), slice(&self.right));
+        (left.expect("rows of inputs"), right.expect("rows of units"))
+    }
+
+    /// The gradient, worked out at the first look.
+    fn multiplied(&self, value: &Tensor<F>) -> &Gradient<F> {
+        self.multiplied.get_or_init(|| {
+            let (left, right) = self.factors([value.shape()[0], value.shape()[1]]);
+            let mut gradient = scratch(value.shape());
+            let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), slice_mut(&mut gradient));
+            F::matmul(left.reversed_axes(), right, F::zero(), sum.expect("the parameter's numbers"));
+            Gradient::Dense(gradient)
+        })
     }
 }
 

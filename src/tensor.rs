@@ -21,7 +21,7 @@
 //! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Dimension, IxDyn};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 ///
@@ -129,9 +129,9 @@ pub(crate) fn slice_mut<F>(tensor: &mut Tensor<F>) -> &mut [F] {
 /// The same numbers under another shape with as many elements; no copy. In standard layout.
 ///
 /// Callers have compared the numbers of elements, with an error of their own where they differ.
-pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: &[usize]) -> Tensor<F> {
-    debug_assert_eq!(tensor.len(), shape.iter().product::<usize>());
-    standard(tensor).into_shape_with_order(IxDyn(shape)).expect("as many elements as before")
+pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: IxDyn) -> Tensor<F> {
+    debug_assert_eq!(tensor.len(), shape.size());
+    standard(tensor).into_shape_with_order(shape).expect("as many elements as before")
 }
 
 /// A copy out of the spare buffers. The tensor must have been through [`standard`].

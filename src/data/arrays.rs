@@ -12,20 +12,21 @@
 
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::pool;
+use crate::scalar::{Scalar, Starts};
 use crate::tensor::{Tensor, slice_mut};
-use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn};
+use ndarray::{Array, ArrayD, ArrayViewMut2, Axis, Dimension};
 
 /// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
 /// 28 x 28 bytes stay 47 MB.
 ///
 /// It is sealed: for other types, convert the array first.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
-    /// `out = value · scale + offset`.
+    /// The rows that begin at these places, as `value · scale + offset`.
     ///
-    /// One call for each sample's row, which goes to a kernel of `scalar/convert.rs`.
+    /// It goes to a kernel of `scalar/convert.rs`.
     #[doc(hidden)]
-    fn convert<F: Scalar>(values: &[Self], scale: F, offset: F, out: &mut [F]);
+    fn rows<F: Scalar>(values: &[Self], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
 }
 
 mod sealed {
@@ -36,20 +37,23 @@ mod sealed {
 }
 
 impl Element for u8 {
-    fn convert<F: Scalar>(values: &[u8], scale: F, offset: F, out: &mut [F]) {
-        F::from_u8s(values, scale, offset, out);
+    fn rows<F: Scalar>(values: &[u8], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
+        F::rows_of_u8s(values, starts, scale, offset, out);
     }
 }
 impl Element for f32 {
-    fn convert<F: Scalar>(values: &[f32], scale: F, offset: F, out: &mut [F]) {
-        F::from_f32s(values, scale, offset, out);
+    fn rows<F: Scalar>(values: &[f32], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
+        F::rows_of_f32s(values, starts, scale, offset, out);
     }
 }
 impl Element for f64 {
-    fn convert<F: Scalar>(values: &[f64], scale: F, offset: F, out: &mut [F]) {
-        F::from_f64s(values, scale, offset, out);
+    fn rows<F: Scalar>(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
+        F::rows_of_f64s(values, starts, scale, offset, out);
     }
 }
+
+/// How many numbers a thread should have to read at least: some microseconds of work.
+const LEAST_NUMBERS: usize = 8_192;
 
 /// What a data set in memory may have as targets: class indices (`Vec<usize>`), or an array of numbers
 /// (`Array<F, D>` with `[samples, …]`).
@@ -106,12 +110,14 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
     }
 
     fn gather(&self, indices: &[usize], batch: &mut Tensor<F>) {
-        let shape: Vec<usize> =
-            [indices.len()].into_iter().chain(self.shape().iter().skip(1).copied()).collect();
-        if batch.shape() != shape {
-            *batch = Tensor::zeros(IxDyn(&shape));
+        let mut shape = self.raw_dim().into_dyn();
+        if let Some(samples) = shape.slice_mut().first_mut() {
+            *samples = indices.len();
         }
-        let columns: usize = shape[1..].iter().product();
+        if batch.shape() != shape.slice() {
+            *batch = Tensor::zeros(shape);
+        }
+        let columns: usize = self.shape().iter().skip(1).product();
         match self.as_slice() {
             Some(values) => {
                 let rows = slice_mut(batch).chunks_exact_mut(columns.max(1));
@@ -329,11 +335,23 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let (scale, offset) = (F::of(self.scale), F::of(self.offset));
         let values = self.inputs.as_slice().unwrap_or_default();
         let out = batch.input_mut(indices.len(), shape);
-        for (row, &i) in out.chunks_exact_mut(columns.max(1)).zip(indices) {
-            E::convert(&values[i * columns..(i + 1) * columns], scale, offset, row);
+        if let Ok(mut out) = ArrayViewMut2::from_shape((indices.len(), columns), out) {
+            // By columns, as a dense layer's product is cut: what a thread has read stays in its core's cache.
+            let share = columns.div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
+            pool::each(out.axis_chunks_iter_mut(Axis(1), share).enumerate(), |(i, out)| {
+                let starts = Starts { rows: indices, length: columns, first: i * share };
+                E::rows(values, starts, scale, offset, out);
+            });
         }
         self.targets.gather(indices, &mut batch.target);
-        batch.weights = self.weights.as_ref().map(|w| indices.iter().map(|&i| F::of(w[i])).collect());
+        match &self.weights {
+            None => batch.weights = None,
+            Some(weights) => {
+                let batch = batch.weights.get_or_insert_default();
+                batch.clear();
+                batch.extend(indices.iter().map(|&i| F::of(weights[i])));
+            }
+        }
         Ok(())
     }
 }

@@ -40,6 +40,7 @@ pub use subset::{Subset, random_split, split_at};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
+use ndarray::{Dimension, IxDyn};
 
 /// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
 /// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
@@ -87,7 +88,7 @@ pub struct Batch<F: Scalar, T> {
 /// A batch of no samples, to be read into.
 impl<F: Scalar, T: Default> Default for Batch<F, T> {
     fn default() -> Self {
-        Self { input: Tensor::zeros(vec![0]), target: T::default(), weights: None }
+        Self { input: Tensor::zeros(IxDyn(&[0])), target: T::default(), weights: None }
     }
 }
 
@@ -113,8 +114,10 @@ impl<F: Scalar, T> Batch<F, T> {
         let found = self.input.shape();
         if found.is_empty() || found[0] != samples || found[1..] != *shape || !self.input.is_standard_layout()
         {
-            let whole: Vec<usize> = [samples].into_iter().chain(shape.iter().copied()).collect();
-            self.input = scratch(&whole);
+            let mut whole = IxDyn::zeros(1 + shape.len());
+            whole[0] = samples;
+            whole.slice_mut()[1..].copy_from_slice(shape);
+            self.input = scratch(whole.slice());
         }
         slice_mut(&mut self.input)
     }
@@ -123,7 +126,7 @@ impl<F: Scalar, T> Batch<F, T> {
     ///
     /// Targets and weights stay, for the loss.
     pub fn take_input(&mut self) -> Tensor<F> {
-        std::mem::replace(&mut self.input, Tensor::zeros(vec![0]))
+        std::mem::replace(&mut self.input, Tensor::zeros(IxDyn(&[0])))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// A fully connected layer: `y = x · W + b`.
@@ -154,11 +154,7 @@ impl<F: Scalar> Dense<F> {
     /// `scratch` has old numbers, and the product is told so by a `beta` of 0.
     fn product(&self, input: &Tensor<F>, inputs: usize, units: usize) -> Tensor<F> {
         let rows = input.len() / inputs;
-        let mut shape = input.shape().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = units;
-        }
-        let mut output = scratch(&shape);
+        let mut output = scratch(with_last(input, units).slice());
         let y = slice_mut(&mut output);
         F::matmul(matrix(slice(input), rows, inputs), self.matrix(), F::zero(), matrix_mut(y, rows, units));
         if let Some(bias) = &self.bias {
@@ -173,28 +169,28 @@ impl<F: Scalar> Dense<F> {
     }
 
     /// Each of the two is skipped where its parameter is frozen: then `dW`, a third of the step, is not computed.
-    fn add_gradients(&mut self, input: &Tensor<F>, grad: &Tensor<F>) {
-        let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
-        let rows = grad.len() / units;
-        if let Some((_, sum, beta)) = self.weight.accumulate() {
-            let (x, g) = (matrix(slice(input), rows, inputs), matrix(slice(grad), rows, units));
-            F::matmul(x.reversed_axes(), g, beta, matrix_mut(sum, inputs, units));
-        }
+    fn add_gradients(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         if let Some((_, sum, beta)) = self.bias.as_mut().and_then(Param::accumulate) {
-            F::sum_columns(slice(grad), beta, sum);
+            F::sum_columns(slice(&grad), beta, sum);
         }
+        self.weight.add_gradient_product(input, grad)
     }
 
     /// The gradient in row-major order, checked against the shape that this input's output had.
     fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let (_, units) = self.sizes()?;
-        let mut shape = input.shape().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = units;
-        }
-        check_gradient(&grad, &shape)?;
+        check_gradient(&grad, with_last(input, units).slice())?;
         Ok(standard(grad))
     }
+}
+
+/// The input's shape with another last axis: the output's.
+fn with_last<F: Scalar>(input: &Tensor<F>, units: usize) -> IxDyn {
+    let mut shape = input.raw_dim();
+    if let Some(last) = shape.slice_mut().last_mut() {
+        *last = units;
+    }
+    shape
 }
 
 /// A slice as a matrix. The callers have divided the length by one of the two sizes.
@@ -240,24 +236,19 @@ impl<F: Scalar> Layer<F> for Dense<F> {
     /// Two products. `dX` is written over the cached input, whose shape it has.
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let grad = self.check_grad(&input, grad)?;
-        self.add_gradients(&input, &grad);
         let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
         let rows = grad.len() / units;
-        // The input has the shape that its gradient needs, and is not needed any more.
-        let mut back = input;
+        let mut back = scratch(input.shape());
         let out = matrix_mut(slice_mut(&mut back), rows, inputs);
         F::matmul(matrix(slice(&grad), rows, units), self.matrix().reversed_axes(), F::zero(), out);
-        recycle(grad);
+        self.add_gradients(input, grad)?;
         Ok(back)
     }
 
     /// `dW` and `db` only: half the work of `backward`.
     fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         let grad = self.check_grad(&input, grad)?;
-        self.add_gradients(&input, &grad);
-        recycle(grad);
-        recycle(input);
-        Ok(())
+        self.add_gradients(input, grad)
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -29,6 +29,7 @@ mod builder;
 mod dense;
 mod dropout;
 mod passes;
+mod predict;
 mod reshape;
 mod sequential;
 mod softmax;

@@ -7,6 +7,7 @@ use crate::layer::{Layer, Link, check_batch};
 use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, slice, standard};
+use std::cell::RefCell;
 
 /// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
 ///
@@ -224,7 +225,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             return Err(Error::shape("an input", format!("{:?}", self.input), input)
                 .help("A model takes the shape it was built for; build it anew for another."));
         }
-        Ok(self.shapes()?.pop().unwrap_or_else(|| self.input.clone()))
+        Ok(self.output.clone())
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
@@ -256,27 +257,44 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",
     /// "2.1.bias".
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        let mut full = String::new();
+        let mut full = take_name();
         for (i, layer) in self.layers.iter().enumerate() {
             layer.erased_visit(&mut |name, param| {
                 full_name(&mut full, i, name);
                 visit(&full, param);
             });
         }
+        put_name(full);
     }
 
     fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
-        let mut full = String::new();
+        let mut full = take_name();
         for (i, layer) in self.layers.iter_mut().enumerate() {
             layer.erased_visit_mut(&mut |name, param| {
                 full_name(&mut full, i, name);
                 visit(&full, param);
             });
         }
+        put_name(full);
     }
 }
 
-/// One buffer for all names of a visit, which happens at every optimiser step.
+thread_local! {
+    /// Buffers for names, to be used again: parameters are visited at every step. More than one where containers nest.
+    static NAMES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer for the names of a visit.
+fn take_name() -> String {
+    NAMES.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Keeps a buffer for the next visit.
+fn put_name(name: String) {
+    NAMES.with_borrow_mut(|names| names.push(name));
+}
+
+/// Writes a parameter's whole name.
 fn full_name(full: &mut String, i: usize, name: &str) {
     use std::fmt::Write;
     full.clear();

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Layer, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, reshape};
+use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// Makes one axis of all but the batch: `[batch, 28, 28]` becomes `[batch, 784]`, in row-major order. No copy.
@@ -81,22 +82,29 @@ impl Reshape {
 /// The output, and the input's shape.
 ///
 /// An input without any axis has no batch, and is an error here and not a panic further down.
-fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, Vec<usize>)> {
-    let old = input.shape().to_vec();
-    let fits = !old.is_empty() && size(&old[1..]) == size(sample);
+fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, IxDyn)> {
+    let old = input.raw_dim();
+    let fits = old.ndim() > 0 && size(&old.slice()[1..]) == size(sample);
     if !fits {
         let numbers = size(sample).map_or_else(|| "too many".to_owned(), |n| n.to_string());
-        return Err(Error::shape("an input", format!("[batch, …] with {numbers} numbers a sample"), &old)
+        let expected = format!("[batch, …] with {numbers} numbers a sample");
+        return Err(Error::shape("an input", expected, input.shape())
             .help("A change of shape keeps the number of elements; axis 0 is the batch."));
     }
-    let new: Vec<usize> = old[..1].iter().chain(sample).copied().collect();
-    Ok((reshape(input, &new), old))
+    Ok((reshape(input, batch_of(old[0], sample)), old))
+}
+
+/// The shape of a batch of samples of this shape.
+fn batch_of(samples: usize, sample: &[usize]) -> IxDyn {
+    let mut shape = IxDyn::zeros(1 + sample.len());
+    shape[0] = samples;
+    shape.slice_mut()[1..].copy_from_slice(sample);
+    shape
 }
 
 /// The gradient under the input's shape. The batch axis comes from the input, so an empty batch passes.
-fn back<F: Scalar>(old: &[usize], new: &[usize], grad: Tensor<F>) -> Result<Tensor<F>> {
-    let output: Vec<usize> = old.iter().take(1).chain(new).copied().collect();
-    check_gradient(&grad, &output)?;
+fn back<F: Scalar>(old: IxDyn, new: &[usize], grad: Tensor<F>) -> Result<Tensor<F>> {
+    check_gradient(&grad, batch_of(old[0], new).slice())?;
     Ok(reshape(grad, old))
 }
 
@@ -108,7 +116,7 @@ fn size(shape: &[usize]) -> Option<usize> {
 impl<F: Scalar> Layer<F> for Flatten {
     const KIND: &'static str = "flatten";
     /// The input's shape.
-    type Cache = Vec<usize>;
+    type Cache = IxDyn;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match size(input) {
@@ -122,21 +130,21 @@ impl<F: Scalar> Layer<F> for Flatten {
         Ok(change(input, &[size])?.0)
     }
 
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
         let size = input.shape().iter().skip(1).product();
         change(input, &[size])
     }
 
-    fn backward(&mut self, old: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        let size = old.iter().skip(1).product();
-        back(&old, &[size], grad)
+    fn backward(&mut self, old: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let size = old.slice().iter().skip(1).product();
+        back(old, &[size], grad)
     }
 }
 
 impl<F: Scalar> Layer<F> for Reshape {
     const KIND: &'static str = "reshape";
     /// The input's shape.
-    type Cache = Vec<usize>;
+    type Cache = IxDyn;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if size(input).is_some() && size(input) == size(&self.shape) {
@@ -150,19 +158,19 @@ impl<F: Scalar> Layer<F> for Reshape {
         Ok(change(input, &self.shape)?.0)
     }
 
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
         change(input, &self.shape)
     }
 
-    fn backward(&mut self, old: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        back(&old, &self.shape, grad)
+    fn backward(&mut self, old: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
+        back(old, &self.shape, grad)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array, IxDyn};
+    use ndarray::Array;
 
     #[test]
     fn row_major_there_and_back() {

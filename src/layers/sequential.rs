@@ -24,16 +24,12 @@
 
 use super::builder::SequentialBuilder;
 use crate::codec::Bytes;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
-use crate::layer::{Layer, batch_error};
-use crate::ops;
 use crate::param::Param;
-use crate::pool;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::{ArrayBase, ArrayViewD, Axis, Data, Dimension, Slice};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Layers one after the other: the model that is built, trained, saved and asked for predictions.
@@ -68,17 +64,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct Sequential<F: Scalar = f32> {
     /// Without the batch axis.
     pub(super) input: Vec<usize>,
+    /// Worked out once, as the layers do not change.
+    pub(super) output: Vec<usize>,
     pub(super) layers: Vec<Box<dyn ErasedLayer<F>>>,
     /// Boxes for caches, from the last backward pass to the next forward pass.
     ///
     /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
     pub(super) spare: Vec<CacheSlot>,
 }
-
-/// How many samples go through the layers at once in `predict`: memory is bounded by this, not by the input.
-///
-/// A piece of 784 pixels in `f32` takes 0.8 MB, and has enough rows to keep the product of matrices busy.
-const PREDICT_BATCH: usize = 256;
 
 impl Sequential<f32> {
     /// Begins a model for inputs of this shape (without the batch axis), in `f32`.
@@ -87,7 +80,7 @@ impl Sequential<f32> {
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([2, 3]).seed(7).layer(Flatten).layer(Dense::units(4)).layer(Tanh).build()?;
-    /// assert_eq!((model.input_shape(), model.output_shape()), (&[2, 3][..], vec![4]));
+    /// assert_eq!((model.input_shape(), model.output_shape()), (&[2, 3][..], &[4][..]));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn builder(input: impl Into<Vec<usize>>) -> SequentialBuilder<f32> {
@@ -128,8 +121,8 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// The only way in, for the builder and for files.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
-        let model = Self { input, layers, spare: Vec::new() };
-        model.shapes()?;
+        let mut model = Self { input, layers, output: Vec::new(), spare: Vec::new() };
+        model.output = model.shapes()?.pop().unwrap_or_else(|| model.input.clone());
         Ok(model)
     }
 
@@ -143,8 +136,8 @@ impl<F: Scalar> Sequential<F> {
     /// The shape of one output, without the batch axis.
     ///
     /// The last layer's; a model without layers hands its input on.
-    pub fn output_shape(&self) -> Vec<usize> {
-        self.shapes().ok().and_then(|mut shapes| shapes.pop()).unwrap_or_else(|| self.input.clone())
+    pub fn output_shape(&self) -> &[usize] {
+        &self.output
     }
 
     /// How many layers it has; a container inside counts as one.
@@ -226,111 +219,9 @@ impl<F: Scalar> Sequential<F> {
         count
     }
 
-    /// The predictions for a batch, `[batch, …]`, from an array or a view in any order of memory.
-    ///
-    /// The batch goes through in pieces, so memory stays bounded; a sample's bits do not depend on its company.
-    ///
-    /// | | shape |
-    /// |---|---|
-    /// | `input` | `[batch, …]`, the model's input shape behind the batch |
-    /// | the answer | `[batch, …]`, the model's output shape behind the batch |
-    ///
-    /// Pieces of 256 samples go to the threads ([`set_threads`](crate::set_threads)), so activations inside the model
-    /// are there for 256 samples a thread at most; the outputs are held twice while they are put together. Links are
-    /// applied: a model that ends in softmax gives probabilities. An empty batch gives an empty answer.
-    ///
-    /// ```
-    /// use ndarray::{Array2, Axis, s};
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(4)).layer(Softmax).build()?;
-    /// let x = Array2::from_shape_fn((1000, 3), |(i, j)| (i as f32 * 0.01).sin() + j as f32);
-    /// let all = model.predict(&x)?;
-    /// let some = model.predict(&x.slice(s![300..303, ..]))?; // a view
-    /// assert_eq!(some.index_axis(Axis(0), 1), all.index_axis(Axis(0), 301)); // to the bit
-    ///
-    /// let error = model.predict(&x.row(0)).unwrap_err().to_string();
-    /// assert!(error.starts_with("predict: expected an input of shape [batch, 3], found [3]."));
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When the input's shape is not `[batch, …]` with the model's input shape behind the batch axis, or holds what
-    /// a layer cannot take.
-    pub fn predict<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
-        self.predict_view(input.view().into_dyn()).map_err(|error| error.at("predict"))
-    }
-
-    /// The most probable class of each sample: the position of the largest prediction, or with a single output (a
-    /// sigmoid's) 1 where it is above 0.5.
-    ///
-    /// Of equals the first; NaN counts as the largest (see [`argmax_rows`](crate::argmax_rows)).
-    ///
-    /// ```
-    /// use ndarray::{Array2, arr1, arr2};
-    /// use plywood::prelude::*;
-    ///
-    /// struct Given;
-    /// impl LayerSpec for Given {
-    ///     type Layer = Dense;
-    ///     fn build(self, _: &[usize], _: &Random) -> Result<Dense> {
-    ///         Dense::from_weights(Array2::eye(3), Some(arr1(&[0.0, 0.0, 1.0])))
-    ///     }
-    /// }
-    ///
-    /// let model = Sequential::builder([3]).layer(Given).layer(Softmax).build()?;
-    /// assert_eq!(model.predict_classes(&arr2(&[[5.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))?, [0, 2]);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`predict`](Sequential::predict).
-    pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
-        &self,
-        input: &ArrayBase<S, D>,
-    ) -> Result<Vec<usize>> {
-        Ok(ops::classes(&self.predict(input)?))
-    }
-
-    /// A piece is copied into a spare buffer, because a layer may change what it is given and the caller keeps the
-    /// array.
-    fn predict_view(&self, input: ArrayViewD<'_, F>) -> Result<Tensor<F>> {
-        if input.ndim() != self.input.len() + 1 || input.shape()[1..] != *self.input {
-            return Err(batch_error(input.shape(), &self.input));
-        }
-        let batch = input.len_of(Axis(0));
-        let shapes = self.shapes()?;
-        let mut shape = vec![batch];
-        shape.extend(shapes.last().unwrap_or(&self.input));
-        let mut out = Tensor::zeros(shape);
-        let piece = |i: usize| Slice::from(i * PREDICT_BATCH..batch.min((i + 1) * PREDICT_BATCH));
-        let outputs = pool::map(batch.div_ceil(PREDICT_BATCH), |i| {
-            let view = input.slice_axis(Axis(0), piece(i));
-            let mut x = scratch(view.shape());
-            match view.as_slice() {
-                Some(values) => slice_mut(&mut x).copy_from_slice(values),
-                None => x.assign(&view),
-            }
-            self.forward(x).map(standard)
-        });
-        for (i, output) in outputs.into_iter().enumerate() {
-            let (y, mut place) = (output?, out.slice_axis_mut(Axis(0), piece(i)));
-            match place.as_slice_mut() {
-                Some(values) if values.len() == y.len() => values.copy_from_slice(slice(&y)),
-                _ => {
-                    return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape()).help(
-                        "A layer's `output_shape` does not say what its `forward` does; mend the layer.",
-                    ));
-                }
-            }
-            recycle(y);
-        }
-        Ok(out)
-    }
-
     /// The shape of one output of each layer.
     ///
-    /// Asked when a model is built and again by `predict`; it costs a few small allocations a layer.
+    /// Asked when a model is built, and by the summary.
     pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>> {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
@@ -361,7 +252,7 @@ pub(super) fn place(i: usize, kind: &str) -> String {
 impl<F: Scalar> Clone for Sequential<F> {
     fn clone(&self) -> Self {
         let layers = self.layers.iter().map(|layer| layer.erased_clone()).collect();
-        Self { input: self.input.clone(), layers, spare: Vec::new() }
+        Self { input: self.input.clone(), layers, output: self.output.clone(), spare: Vec::new() }
     }
 }
 

@@ -102,7 +102,7 @@ pub trait Rule<F: Scalar = f32>:
     /// How many arrays of state each parameter has.
     ///
     /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's
-    /// arrays are made once, filled with 0. [`Update::state`] has as many slices, in the same order at each step.
+    /// arrays are made once, filled with 0. There may be up to 8. [`Update::state`] has as many slices, in the same order at each step.
     fn states(&self) -> usize;
 
     /// What the rule looks at: single numbers, or a parameter as a whole.

@@ -31,12 +31,14 @@ use super::{Rule, Schedule, Scope, Step, Update};
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
-use crate::param::{Gradient, Param};
+use crate::param::{Gradient, Param, Pending};
 use crate::pool;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice, slice_mut};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A [`Rule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
@@ -179,12 +181,21 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         }
         self.check(model)?;
         self.check_clip_norm()?;
+        if self.rule.states() > MOST_STATES {
+            return Err(Error::argument(
+                "a rule's number of states",
+                format!("at most {MOST_STATES}"),
+                self.rule.states(),
+            )
+            .help("Keep what all parameters share in fields of the rule.")
+            .at("the optimiser"));
+        }
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
         self.clip(model);
         self.step = step.number;
         let mut position = 0;
         model.visit_params_mut(&mut |name, param| {
-            if param.gradient().is_some() {
+            if param.has_gradient() {
                 let at = self.slot(position, name, param);
                 apply(&self.rule, step, &mut self.slots[at].1, param);
                 param.clear_gradient();
@@ -269,53 +280,140 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 /// How many numbers a thread should have at least: some microseconds of work.
 const LEAST_NUMBERS: usize = 16_384;
 
+/// How many numbers of a product are multiplied out at once, about: few enough to be in the first level of the caches
+/// when the rule reads them, and enough for the product's kernels.
+const STRIP: usize = 6_144;
+
 /// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
 /// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
 /// from its own gradient and state, so the bits are the same.
 ///
-/// A rule of scope [`Scope::Parameter`] gets rows added up into a full gradient first (`Param::accumulate`). The
-/// slices of state are collected in a small vector for each call, as their number is known to the rule only.
+/// A rule of scope [`Scope::Parameter`] gets rows and products written out into a full gradient first
+/// (`Param::accumulate`).
 fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param: &mut Param<F>) {
     if rule.scope() == Scope::Parameter {
         param.accumulate();
     }
-    let Some((mut value, gradient)) = param.value_and_gradient() else { return };
-    let shape = value.shape().to_vec();
-    let Some(value) = value.as_slice_mut() else { return };
+    let shape = param.value().raw_dim();
+    let shape = shape.slice();
+    let Some((value, gradient)) = param.pending() else { return };
+    let parts = || if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
     match gradient {
-        Gradient::Dense(gradient) => {
-            let gradient = slice(gradient);
-            let parts =
-                if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+        Pending::Dense(gradient) => {
+            let parts = parts();
+            let mut states = States::of(slot);
             if parts == 1 {
-                let mut state: Vec<&mut [F]> =
-                    slot.0.iter_mut().map(|State(state)| slice_mut(state)).collect();
-                rule.update(Update { value, gradient, state: &mut state, shape: &shape }, step);
+                rule.update(Update { value, gradient, state: states.all(), shape }, step);
                 return;
             }
             let length = value.len().div_ceil(parts);
-            let mut states: Vec<_> =
-                slot.0.iter_mut().map(|State(state)| slice_mut(state).chunks_mut(length)).collect();
-            let cut = value.chunks_mut(length).zip(gradient.chunks(length)).map(|(value, gradient)| {
-                let state: Vec<&mut [F]> = states.iter_mut().filter_map(Iterator::next).collect();
-                (value, gradient, state)
-            });
-            pool::each(cut, |(value, gradient, mut state)| {
+            let cut = value.chunks_mut(length).zip(gradient.chunks(length));
+            let cut = cut.map(|(value, gradient)| (states.take(value.len()), value, gradient));
+            pool::each(cut, |(mut states, value, gradient)| {
                 let shape = [value.len()];
-                rule.update(Update { value, gradient, state: &mut state, shape: &shape }, step);
+                rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
             });
         }
-        Gradient::Rows { ids, values } => {
-            let columns = columns_of(&shape);
+        Pending::Product(left, right) => {
+            let (rows, columns) = (left.ncols(), right.ncols());
+            let share = rows.div_ceil(parts()).max(1);
+            let mut states = States::of(slot);
+            let cut = value.chunks_mut((share * columns).max(1)).enumerate();
+            let cut = cut.map(|(i, value)| (states.take(value.len()), value, i * share));
+            pool::each(cut, |(states, value, row)| {
+                let left = left.slice_axis(Axis(1), (row..).into());
+                strip_by_strip(rule, step, states, value, left, right);
+            });
+        }
+        Pending::Rows(ids, values) => {
+            let columns = columns_of(shape);
             merge_rows(ids, values, columns);
+            let mut states = States::of(slot);
             for (&id, gradient) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
                 let row = id * columns..(id + 1) * columns;
-                let mut state: Vec<&mut [F]> =
-                    slot.0.iter_mut().map(|State(state)| &mut slice_mut(state)[row.clone()]).collect();
+                let mut states = states.part(row.clone());
                 let value = &mut value[row];
-                rule.update(Update { value, gradient, state: &mut state, shape: &[columns] }, step);
+                rule.update(Update { value, gradient, state: states.all(), shape: &[columns] }, step);
             }
         }
+    }
+}
+
+/// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
+/// multiplied out and used at once.
+fn strip_by_strip<F: Scalar, R: Rule<F>>(
+    rule: &R,
+    step: Step,
+    mut states: States<'_, F>,
+    value: &mut [F],
+    left: ArrayView2<'_, F>,
+    right: ArrayView2<'_, F>,
+) {
+    let columns = right.ncols();
+    let rows = (STRIP / columns.max(1)).max(1);
+    let strips = value.len().div_ceil((rows * columns).max(1));
+    let mut strip = scratch(&[rows * columns]);
+    for i in 0..strips {
+        // Up in one step and down in the next: what a step has used last is what the caches still have.
+        let first = if step.number.is_multiple_of(2) { strips - 1 - i } else { i } * rows;
+        let numbers = first * columns..value.len().min((first + rows) * columns);
+        let gradient = &mut slice_mut(&mut strip)[..numbers.len()];
+        let rows = first..numbers.end / columns;
+        let product = ArrayViewMut2::from_shape((rows.len(), columns), &mut *gradient);
+        let left = left.slice_axis(Axis(1), rows.into());
+        F::matmul(left.reversed_axes(), right, F::zero(), product.expect("whole rows"));
+        let (mut states, shape) = (states.part(numbers.clone()), [numbers.len()]);
+        let value = &mut value[numbers];
+        rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
+    }
+    recycle(strip);
+}
+
+/// The most arrays of state that a rule may have.
+const MOST_STATES: usize = 8;
+
+/// A rule's arrays of state, or a part of each; in place, so that no list of them is allocated for a step.
+struct States<'a, F> {
+    arrays: [&'a mut [F]; MOST_STATES],
+    count: usize,
+}
+
+impl<'a, F: Scalar> States<'a, F> {
+    /// The whole arrays.
+    fn of(slot: &'a mut Slot<F>) -> Self {
+        let count = slot.0.len().min(MOST_STATES);
+        let mut states = slot.0.iter_mut();
+        let arrays = std::array::from_fn(|_| match states.next() {
+            Some(State(state)) => slice_mut(state),
+            None => &mut [],
+        });
+        Self { arrays, count }
+    }
+
+    /// The first so many numbers of each array; the rest stays.
+    fn take(&mut self, length: usize) -> Self {
+        let arrays = std::array::from_fn(|i| {
+            let array = std::mem::take(&mut self.arrays[i]);
+            let (first, rest) = array.split_at_mut(length.min(array.len()));
+            self.arrays[i] = rest;
+            first
+        });
+        Self { arrays, count: self.count }
+    }
+
+    /// These numbers of each array.
+    fn part(&mut self, numbers: Range<usize>) -> States<'_, F> {
+        let mut arrays = self.arrays.iter_mut();
+        let arrays = std::array::from_fn(|i| match arrays.next() {
+            Some(array) if i < self.count => &mut array[numbers.clone()],
+            _ => &mut [],
+        });
+        States { arrays, count: self.count }
+    }
+
+    /// All that there are.
+    fn all(&mut self) -> &mut [&'a mut [F]] {
+        &mut self.arrays[..self.count]
     }
 }
 

@@ -4,18 +4,20 @@
 //! time. The multiplication and the addition are rounded separately, at every level of instructions.
 
 use super::kernels;
+use ndarray::ArrayViewMut2;
 
 kernels! {
-    /// Conversions, `out = value · scale + offset`, and random masks.
+    /// Rows of a batch, `out = value · scale + offset`, and random masks.
     Convert {
-        /// From bytes, as images are stored.
-        fn from_u8s(values: &[u8], scale: F, offset: F, out: &mut [F]);
+        /// A row of `out` for each of the pieces of `values` that begin at these places; from bytes, as images are
+        /// stored. The columns of `out` must be neighbours.
+        fn rows_of_u8s(values: &[u8], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
         /// From `f32`.
-        fn from_f32s(values: &[f32], scale: F, offset: F, out: &mut [F]);
+        fn rows_of_f32s(values: &[f32], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
         /// From `f64`.
         ///
         /// To `f32` it rounds to the nearest before scaling.
-        fn from_f64s(values: &[f64], scale: F, offset: F, out: &mut [F]);
+        fn rows_of_f64s(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
         /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
         ///
         /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
@@ -24,44 +26,96 @@ kernels! {
     }
 }
 
+/// Where the pieces of a batch's rows begin among stored values: for row `i` of the batch at `rows[i] · length + first`.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+pub struct Starts<'a> {
+    /// The stored rows.
+    pub rows: &'a [usize],
+    /// Their length.
+    pub length: usize,
+    /// The first column wanted.
+    pub first: usize,
+}
+
 mod generic {
+    use super::Starts;
+    use ndarray::{ArrayViewMut2, Axis};
     use num_traits::{AsPrimitive, Float};
+    use std::hint::black_box;
+
+    /// How many rows are asked for before the first of them is needed: some 25 KB of images, which stay in the cache.
+    const AHEAD: usize = 32;
+
+    /// A line of the cache, in bytes.
+    const LINE: usize = 64;
 
     /// The one loop behind the three conversions.
+    ///
+    /// Rows lie anywhere in a data set that is larger than the caches, and each would be waited for in turn. So one
+    /// value of each line is looked at first: the processor then waits for many lines at a time.
     #[inline(always)]
     fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(
         values: &[T],
+        starts: Starts<'_>,
         scale: F,
         offset: F,
-        out: &mut [F],
+        mut out: ArrayViewMut2<'_, F>,
     ) {
-        for (out, &v) in out.iter_mut().zip(values) {
-            *out = v.as_() * scale + offset;
+        let Starts { rows, length, first } = starts;
+        let columns = out.ncols();
+        let piece = |row: usize| &values[row * length + first..][..columns];
+        for (rows, mut out) in rows.chunks(AHEAD).zip(out.axis_chunks_iter_mut(Axis(0), AHEAD)) {
+            for &row in rows {
+                for value in piece(row).iter().step_by(LINE / size_of::<T>()) {
+                    black_box(*value);
+                }
+            }
+            for (&row, mut out) in rows.iter().zip(out.rows_mut()) {
+                for (out, &v) in out.as_slice_mut().unwrap_or_default().iter_mut().zip(piece(row)) {
+                    *out = v.as_() * scale + offset;
+                }
+            }
         }
     }
 
     #[inline(always)]
-    pub fn from_u8s<F: Float + 'static>(values: &[u8], scale: F, offset: F, out: &mut [F])
-    where
+    pub fn rows_of_u8s<F: Float + 'static>(
+        values: &[u8],
+        starts: Starts<'_>,
+        scale: F,
+        offset: F,
+        out: ArrayViewMut2<'_, F>,
+    ) where
         u8: AsPrimitive<F>,
     {
-        affine(values, scale, offset, out);
+        affine(values, starts, scale, offset, out);
     }
 
     #[inline(always)]
-    pub fn from_f32s<F: Float + 'static>(values: &[f32], scale: F, offset: F, out: &mut [F])
-    where
+    pub fn rows_of_f32s<F: Float + 'static>(
+        values: &[f32],
+        starts: Starts<'_>,
+        scale: F,
+        offset: F,
+        out: ArrayViewMut2<'_, F>,
+    ) where
         f32: AsPrimitive<F>,
     {
-        affine(values, scale, offset, out);
+        affine(values, starts, scale, offset, out);
     }
 
     #[inline(always)]
-    pub fn from_f64s<F: Float + 'static>(values: &[f64], scale: F, offset: F, out: &mut [F])
-    where
+    pub fn rows_of_f64s<F: Float + 'static>(
+        values: &[f64],
+        starts: Starts<'_>,
+        scale: F,
+        offset: F,
+        out: ArrayViewMut2<'_, F>,
+    ) where
         f64: AsPrimitive<F>,
     {
-        affine(values, scale, offset, out);
+        affine(values, starts, scale, offset, out);
     }
 
     #[inline(always)]
@@ -75,14 +129,21 @@ mod generic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array2;
 
     #[test]
     fn bytes_are_scaled_at_any_length() {
         for len in 0..70usize {
             let bytes: Vec<u8> = (0..len).map(|i| (i * 37) as u8).collect();
-            let mut out = vec![0f64; len];
-            f64::from_u8s(&bytes, 0.5, -1., &mut out);
-            assert!(out.iter().zip(&bytes).all(|(o, &b)| *o == f64::from(b) * 0.5 - 1.));
+            let stored = [&[9][..], &bytes, &[7], &bytes].concat(); // two rows, of which the first column is left out
+            let mut out = Array2::zeros((2, len));
+            let starts = Starts { rows: &[1, 0], length: len + 1, first: 1 };
+            f64::rows_of_u8s(&stored, starts, 0.5, -1., out.view_mut());
+            assert!(
+                out.rows()
+                    .into_iter()
+                    .all(|row| { row.iter().zip(&bytes).all(|(o, &b)| *o == f64::from(b) * 0.5 - 1.) })
+            );
         }
     }
 }

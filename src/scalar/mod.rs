@@ -33,6 +33,7 @@ mod spare;
 mod update;
 
 pub use activation::Activation;
+pub use convert::Starts;
 pub use update::{AdamStep, SgdStep};
 
 use ndarray::NdFloat;

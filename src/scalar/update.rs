@@ -9,8 +9,11 @@
 //! β2 0.999 it loses nothing that `f32` could show. PyTorch does the same (`lerp`) for the first moment.
 //!
 //! A mean of gradients that have become 0 (a pixel that is rarely lit) shrinks towards the subnormal numbers, below
-//! `MIN_POSITIVE`, where processors take four times as long: a third of a training step was spent there. So a mean
-//! becomes 0 a little before (`negligible`). What it could still have moved is some 1e-29 of a weight in `f32`.
+//! `MIN_POSITIVE`, where processors take four times as long: a third of a training step was spent there. So means stay
+//! clear of them, by operations that cost next to nothing beside the square root and the division, which are what
+//! Adam's pass waits for. A mean of gradients is rounded to a grid far below all that matters (`settled`), and ends at
+//! 0 or near it; a mean of squares has a smallest value (`at_least`). What a weight could still have moved is some
+//! 1e-27 in `f32`.
 
 use super::kernels;
 
@@ -70,17 +73,31 @@ mod generic {
         F::from(value).unwrap_or_else(F::nan)
     }
 
-    /// What a mean may be taken as 0 below: 10,000 times the smallest normal number, so that a product with a rate
-    /// or a share is normal too.
+    /// The smallest mean of squares: 10,000 times the smallest normal number, so that a product with a share is normal
+    /// too. Its root is far below ε.
     #[inline(always)]
-    fn negligible<F: Float>() -> F {
+    fn least<F: Float>() -> F {
         F::min_positive_value() * number(1e4)
     }
 
-    /// The number, or 0 where it is below the limit in size; NaN stays.
+    /// The larger of the two; NaN stays.
     #[inline(always)]
-    fn flushed<F: Float>(x: F, limit: F) -> F {
-        if x.abs() < limit { F::zero() } else { x }
+    fn at_least<F: Float>(x: F, least: F) -> F {
+        if x < least { least } else { x }
+    }
+
+    /// What [`settled`] adds and takes away: `2^-80` in `f32`. Its last place, `2^-103`, is the grid.
+    #[inline(always)]
+    fn settler<F: Float>() -> F {
+        F::min_positive_value() / (F::epsilon() * F::epsilon())
+    }
+
+    /// The number, rounded to a multiple of the settler's last place where it is smaller than the settler; larger ones
+    /// are as they were, but for the last place. NaN stays. So what is not 0 is a million times the smallest normal
+    /// number at least.
+    #[inline(always)]
+    fn settled<F: Float>(x: F, settler: F) -> F {
+        (x + settler) - settler
     }
 
     #[inline(always)]
@@ -97,26 +114,43 @@ mod generic {
             (number::<F>(step.rate), number::<F>(step.decay), number(step.momentum));
         // PyTorch's definition: the step is the velocity, or with Nesterov one look further ahead.
         let (fresh, carried) = if step.nesterov { (F::one(), momentum) } else { (F::zero(), F::one()) };
-        let tiny = negligible();
+        let settler = settler();
         for ((w, &g), v) in value.iter_mut().zip(grad).zip(velocity) {
             let g = g + decay * *w;
-            *v = flushed(momentum * *v + g, tiny);
+            *v = settled(momentum * *v + g, settler);
             *w = *w - rate * (fresh * g + carried * *v);
         }
     }
 
+    /// Without decay, which is usual, its operations are left out: they are a quarter of the time.
     #[inline(always)]
     pub fn adam<F: Float>(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]) {
+        if step.decay == 0.0 && step.shrink == 1.0 {
+            adam_pass::<F, false>(step, value, grad, first, second);
+        } else {
+            adam_pass::<F, true>(step, value, grad, first, second);
+        }
+    }
+
+    #[inline(always)]
+    fn adam_pass<F: Float, const DECAY: bool>(
+        step: AdamStep,
+        value: &mut [F],
+        grad: &[F],
+        first: &mut [F],
+        second: &mut [F],
+    ) {
         let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink } = step;
         let (rate, epsilon, correction) = (number::<F>(rate), number::<F>(epsilon), number::<F>(correction));
         let (beta1, beta2) = (number::<F>(1.0 - beta1), number::<F>(1.0 - beta2));
         let (decay, shrink) = (number::<F>(decay), number::<F>(shrink));
-        let tiny = negligible();
+        let (settler, least) = (settler(), least());
         for (((w, &g), m), v) in value.iter_mut().zip(grad).zip(first).zip(second) {
-            let g = g + decay * *w;
-            *m = flushed(*m + beta1 * (g - *m), tiny);
-            *v = flushed(*v + beta2 * (g * g - *v), tiny);
-            *w = *w * shrink - rate * *m / (v.sqrt() * correction + epsilon);
+            let g = if DECAY { g + decay * *w } else { g };
+            let kept = if DECAY { *w * shrink } else { *w };
+            *m = settled(*m + beta1 * (g - *m), settler);
+            *v = at_least(*v + beta2 * (g * g - *v), least);
+            *w = kept - rate * *m / (v.sqrt() * correction + epsilon);
         }
     }
 }
