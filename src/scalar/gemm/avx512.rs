@@ -1,7 +1,7 @@
 //! Kernels for `x86_64` with AVX-512.
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
-use std::arch::asm;
+use super::hint::opaque;
 use std::arch::x86_64::*;
 
 /// Vectors of 16 numbers, 32 of them in registers.
@@ -11,15 +11,6 @@ pub(super) struct Avx512;
 fn first(count: usize) -> __mmask16 {
     debug_assert!(count <= 16);
     ((1u32 << count) - 1) as __mmask16
-}
-
-/// The same address, of which the compiler does not know where it comes from.
-#[inline(always)]
-#[allow(clippy::pointers_in_nomem_asm_block, reason = "the address is not used")]
-fn opaque(mut address: *const f32) -> *const f32 {
-    // SAFETY: nothing is executed.
-    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
-    address
 }
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
@@ -90,8 +81,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     let a_row = if NEXT { 1 } else { tile.a_row };
     let mask = first(tile.last);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
-    // One address for three rows: known to lie apart by so much, the compiler would compute each from the one before,
-    // and that chain takes longer than the sums.
+    // One address for three rows: the processor adds one or two strides to it as it reads.
     let mut a = [0, 1, 2, 3].map(|i| {
         let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
         if NEXT { a } else { opaque(a) }

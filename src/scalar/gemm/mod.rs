@@ -13,15 +13,15 @@
 //! has the bits it has in any batch.
 //!
 //! Each multiplication and addition is rounded once, as a fused step, where the processor has such steps
-//! (`x86_64` with AVX2 and FMA or AVX-512, `aarch64`), so all of those agree on the bits. Elsewhere the product is
-//! rounded and then the sum, and the bits differ from those in the last places.
+//! (`x86_64` with AVX2 and FMA or AVX-512, `aarch64`), so all of those agree on the bits, but for those of a NaN.
+//! Elsewhere the product is rounded and then the sum, and the bits differ from those in the last places.
 //!
 //! # The structure
 //!
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
 //! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
-//! ([`pack`]), into buffers that each thread keeps. A [`Level`] has the kernels: [`avx512`], [`avx2`].
-//! [`portable`] has no use for any of this and is in safe code.
+//! ([`pack`]), into buffers that each thread keeps. A [`Level`] has the kernels: [`avx512`], [`avx2`] and, on
+//! `aarch64`, [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
 //! Unsafe code is confined to this folder: vector instructions and addresses need it.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
@@ -30,9 +30,13 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod drive;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod hint;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod pack;
 mod portable;
 #[cfg(test)]
@@ -56,6 +60,13 @@ pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: Ar
         }
         if avx2::Avx2::detected() {
             return drive::product::<avx2::Avx2>(a, b, beta, c);
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        use drive::Level;
+        if neon::Neon::detected() {
+            return drive::product::<neon::Neon>(a, b, beta, c);
         }
     }
     portable::product(a, b, beta, c);

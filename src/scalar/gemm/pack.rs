@@ -1,7 +1,7 @@
 //! Copies of parts of the factors in the order in which the kernels read them.
 
 use super::drive::Level;
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use super::hint::prefetch;
 use std::cell::Cell;
 
 /// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
@@ -67,8 +67,7 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
         for j in (0..along + Line::LEN - 1).step_by(Line::LEN) {
             let j = j.min(along - 1);
             let at = if from.other == 1 { from.skip(line, j) } else { from.skip(j, line) }.at;
-            // SAFETY: a hint; it has no effect but on time, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+            prefetch(at);
         }
     }
 }

@@ -1,20 +1,19 @@
 //! The product in plain, safe code, for the compiler to make vector instructions from.
 //!
-//! It keeps the contract. Where fused steps are part of the target (`aarch64`), it uses them and has the bits of the
-//! kernels for `x86_64`.
+//! It keeps the contract. Where fused steps are part of the target, it uses them and has the bits of the kernels.
 
 use super::{blocks, check};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use std::cell::Cell;
 
 /// Whether the target has fused steps; without, `mul_add` would be a call of a slow function.
-pub(super) const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+pub(super) const FUSED: bool = cfg!(target_feature = "fma");
 
 /// Rows of a tile.
 const ROWS: usize = 4;
 
 /// Columns of a tile: as many as the registers can hold sums for.
-const COLUMNS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
+const COLUMNS: usize = 8;
 
 /// The most rows of `a` that are packed at once.
 const ROWS_AT_ONCE: usize = 256;

@@ -1,0 +1,31 @@
+//! What the processor and the compiler are told about addresses: no effect but on time.
+
+use std::arch::asm;
+
+/// Asks for the line of the cache with an address, which may be any.
+#[inline(always)]
+pub(super) fn prefetch(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; nothing is read.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a hint; nothing is read.
+    unsafe {
+        asm!("prfm pldl1keep, [{0}]", in(reg) address, options(readonly, nostack, preserves_flags));
+    }
+}
+
+/// The same address, of which the compiler does not know where it comes from.
+///
+/// Of addresses known to lie equally far apart it would compute each from the one before, and that chain takes longer
+/// than the sums.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "the address is not used")]
+pub(super) fn opaque(mut address: *const f32) -> *const f32 {
+    // SAFETY: nothing is executed.
+    unsafe { asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags)) };
+    address
+}

@@ -1,0 +1,256 @@
+//! Kernels for `aarch64`, where NEON is part of every processor.
+
+use super::drive::{K_TO_FETCH_C, Level, Tile};
+use super::hint::{opaque, prefetch};
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+/// Vectors of 4 numbers, 32 of them in registers.
+pub(super) struct Neon;
+
+// SAFETY: the kernels read and write what they are told to; each has one chain for each number.
+unsafe impl Level for Neon {
+    fn detected() -> bool {
+        true
+    }
+
+    const LANES: usize = 4;
+
+    fn rows(_: usize, vectors: usize) -> usize {
+        // The registers hold 24 sums, 4 vectors of `b` and 2 of `a`. Four pipes with steps of four cycles need 16
+        // sums; no tile is wider than 2 vectors where there are 3 or less.
+        if vectors <= 3 { 8 } else { 6 }
+    }
+
+    fn vectors(rows: usize) -> usize {
+        match rows {
+            0..=2 => 8,
+            3..=6 => 4,
+            _ => 2,
+        }
+    }
+
+    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize) {
+        macro_rules! kernels {
+            ($($rows:literal: $($vectors:literal)*;)*) => {
+                match (rows, vectors, tile.a_row == 1) {
+                    // SAFETY: by the caller's word.
+                    $($(($rows, $vectors, true) => unsafe { kernel::<$rows, $vectors, true>(tile) },
+                    ($rows, $vectors, false) => unsafe { kernel::<$rows, $vectors, false>(tile) },)*)*
+                    _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
+                }
+            };
+        }
+        kernels! {
+            1: 1 2 4 8; 2: 1 2 4 8; 3: 1 2 4; 4: 1 2 4; 5: 1 2 4; 6: 1 2 4; 7: 1 2; 8: 1 2;
+        }
+    }
+
+    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+        // SAFETY: by the caller's word.
+        unsafe { copy(from, stride, rows, columns, to, width) }
+    }
+
+    unsafe fn transpose(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        stride_to: usize,
+        width: usize,
+    ) {
+        // SAFETY: by the caller's word.
+        unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
+    }
+}
+
+/// The first `count` numbers at an address, at most 4; the other lanes are 0.
+///
+/// # Safety
+/// They are valid for reads.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn load(from: *const f32, count: usize) -> float32x4_t {
+    let none = vdupq_n_f32(0.);
+    // SAFETY: by the caller's word; each arm reads `count` numbers.
+    unsafe {
+        match count {
+            0 => none,
+            1 => vld1q_lane_f32::<0>(from, none),
+            2 => vcombine_f32(vld1_f32(from), vdup_n_f32(0.)),
+            3 => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vdup_n_f32(0.))),
+            _ => vld1q_f32(from),
+        }
+    }
+}
+
+/// Writes the first `count` numbers, at most 4.
+///
+/// # Safety
+/// They are valid for writes.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store(to: *mut f32, count: usize, numbers: float32x4_t) {
+    // SAFETY: by the caller's word; each arm writes `count` numbers.
+    unsafe {
+        match count {
+            0 => {}
+            1 => vst1q_lane_f32::<0>(to, numbers),
+            2 => vst1_f32(to, vget_low_f32(numbers)),
+            3 => {
+                vst1_f32(to, vget_low_f32(numbers));
+                vst1q_lane_f32::<2>(to.add(2), numbers);
+            }
+            _ => vst1q_f32(to, numbers),
+        }
+    }
+}
+
+/// `sum + columns · row[lane]`, rounded once.
+#[inline]
+#[target_feature(enable = "neon")]
+fn step(sum: float32x4_t, columns: float32x4_t, row: float32x4_t, lane: usize) -> float32x4_t {
+    match lane {
+        0 => vfmaq_laneq_f32::<0>(sum, columns, row),
+        1 => vfmaq_laneq_f32::<1>(sum, columns, row),
+        2 => vfmaq_laneq_f32::<2>(sum, columns, row),
+        _ => vfmaq_laneq_f32::<3>(sum, columns, row),
+    }
+}
+
+/// A number in every lane, of which the compiler does not know that it was just read: it would read it into every lane,
+/// which takes one of the pipes that the sums need. So it reads it into lane 0 and multiplies with that.
+#[inline]
+#[target_feature(enable = "neon")]
+fn splat(mut number: f32) -> float32x4_t {
+    // SAFETY: nothing is executed.
+    unsafe { asm!("/* {0:s} */", inout(vreg) number, options(pure, nomem, nostack, preserves_flags)) };
+    vdupq_n_f32(number)
+}
+
+/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours.
+///
+/// If the last vector has less than 4 columns, it begins so much earlier and has some columns of the one before
+/// again: the same chain, and so the same bits. A vector that is alone is read and written in part.
+///
+/// # Safety
+/// As [`Level::tile`].
+#[target_feature(enable = "neon")]
+unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) {
+    let Tile { k, a_k, b_k, beta, c_row, .. } = *tile;
+    let a_row = if NEXT { 1 } else { tile.a_row };
+    let count = if V == 1 { tile.last } else { 4 };
+    let last = ((V - 1) * 4 + tile.last).saturating_sub(4);
+    let mut sums = [[vdupq_n_f32(0.); V]; R];
+    // One address for three rows: the processor adds one or two strides to it as it reads.
+    let mut a = [0, 1, 2].map(|i| {
+        let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
+        if NEXT { a } else { opaque(a) }
+    });
+    let mut b = tile.b;
+    if k >= K_TO_FETCH_C {
+        for i in 0..R as isize {
+            for v in (0..V).step_by(4) {
+                prefetch(tile.c.wrapping_offset(i * c_row).wrapping_add(4 * v));
+            }
+        }
+    }
+    for _ in 0..k {
+        let mut columns = [vdupq_n_f32(0.); V];
+        for (v, columns) in columns.iter_mut().enumerate() {
+            // SAFETY: the columns are valid by the caller's word.
+            *columns = unsafe { load(b.add(if v + 1 < V { 4 * v } else { last }), count) };
+        }
+        // With `NEXT`, a vector has 4 rows in its lanes.
+        let mut rows = [vdupq_n_f32(0.); R];
+        for (i, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the rows are valid by the caller's word.
+            *row = match NEXT {
+                true if i % 4 > 0 => continue,
+                true if i + 1 < R => unsafe { load(a[0].add(i), R - i) },
+                true => splat(unsafe { *a[0].add(i) }),
+                false => splat(unsafe { *a[i / 3].offset((i % 3) as isize * a_row) }),
+            };
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let (row, lane) = if NEXT { (rows[i / 4 * 4], i % 4) } else { (rows[i], 0) };
+            for (sum, &columns) in sums.iter_mut().zip(&columns) {
+                *sum = step(*sum, columns, row, lane);
+            }
+        }
+        a = a.map(|a| a.wrapping_offset(a_k));
+        b = b.wrapping_offset(b_k);
+    }
+    let scale = vdupq_n_f32(beta);
+    for (i, sums) in sums.iter_mut().enumerate() {
+        let c = tile.c.wrapping_offset(i as isize * c_row);
+        let at = |v| c.wrapping_add(if v + 1 < V { 4 * v } else { last });
+        if beta != 0. {
+            // All of the row is read before any is written, as columns may be there twice.
+            for (v, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: row `i` and the columns are valid by the caller's word.
+                *sum = vfmaq_f32(*sum, scale, unsafe { load(at(v), count) });
+            }
+        }
+        for (v, &sum) in sums.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { store(at(v), count, sum) };
+        }
+    }
+}
+
+/// # Safety
+/// As [`Level::copy`].
+#[target_feature(enable = "neon")]
+unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+    let whole = columns / 4 * 4;
+    for p in 0..rows {
+        let from = from.wrapping_offset(p as isize * stride);
+        for j in (0..whole).step_by(4) {
+            // SAFETY: the columns are valid by the caller's word.
+            unsafe { vst1q_f32(to.add(p * width + j), vld1q_f32(from.add(j))) };
+        }
+        for j in (whole..width).step_by(4) {
+            let count = columns.saturating_sub(j);
+            // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
+            unsafe { store(to.add(p * width + j), width - j, load(from.wrapping_add(j), count)) };
+        }
+    }
+}
+
+/// # Safety
+/// As [`Level::transpose`].
+#[target_feature(enable = "neon")]
+unsafe fn transpose(
+    from: *const f32,
+    stride: isize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    stride_to: usize,
+    width: usize,
+) {
+    let mut lines = [vdupq_n_f32(0.); 4];
+    for (j, line) in lines.iter_mut().enumerate() {
+        if j < columns {
+            // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+            *line = unsafe { load(from.offset(j as isize * stride), rows) };
+        }
+    }
+    let [a, b, c, d] = lines;
+    // Numbers 0 and 2, and 1 and 3, of two lines in turn.
+    let (even, odd) = ((vtrn1q_f32(a, b), vtrn1q_f32(c, d)), (vtrn2q_f32(a, b), vtrn2q_f32(c, d)));
+    let out = [
+        vcombine_f32(vget_low_f32(even.0), vget_low_f32(even.1)),
+        vcombine_f32(vget_low_f32(odd.0), vget_low_f32(odd.1)),
+        vcombine_f32(vget_high_f32(even.0), vget_high_f32(even.1)),
+        vcombine_f32(vget_high_f32(odd.0), vget_high_f32(odd.1)),
+    ];
+    for (p, &line) in out.iter().enumerate() {
+        if p < rows {
+            // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+            unsafe { store(to.add(p * stride_to), width, line) };
+        }
+    }
+}
