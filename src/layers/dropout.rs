@@ -106,17 +106,19 @@ impl Dropout {
 
     /// 0 or `1 / (1 - rate)` for each number of the batch.
     ///
-    /// A sample is what lies behind axis 0. Its bits are drawn into one buffer that all samples share, and a kernel
-    /// turns them into numbers.
+    /// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
     fn mask<F: Scalar>(&self, shape: &[usize]) -> Tensor<F> {
         let mut mask = scratch(shape);
         let columns = shape.iter().skip(1).product::<usize>().max(1);
         let keep = 1.0 - self.rate;
         let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::of(1.0 / keep));
-        let mut bits = vec![0; columns];
+        let mut bits = [0; 256];
         for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
-            self.random.at(self.step, sample as u64).fill(&mut bits);
-            F::mask(&bits, threshold, scale, row);
+            let mut draws = self.random.at(self.step, sample as u64);
+            for some in row.chunks_mut(bits.len()) {
+                draws.fill(&mut bits[..some.len()]);
+                F::mask(&bits, threshold, scale, some);
+            }
         }
         mask
     }
