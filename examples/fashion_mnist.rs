@@ -11,6 +11,8 @@ use std::time::Instant;
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/memory.rs"]
+mod memory;
 use cli::Options;
 
 /// How many samples are drawn where the real ones cannot be had.
@@ -56,7 +58,7 @@ fn main() -> Result<()> {
             epoch_seconds: history.epochs.iter().map(|epoch| epoch.seconds).collect(),
             val_accuracy: history.last("val_accuracy").unwrap_or(f64::NAN),
             test_accuracy: matrix.accuracy(),
-            peak_rss_mb: cli::peak_rss_mb(),
+            peak_rss_mb: memory::peak_rss_mb(),
         };
         println!("{}", report.to_json());
     }

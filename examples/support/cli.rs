@@ -102,11 +102,3 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
-
-/// The most memory that the process has held, where the system tells (Linux).
-pub fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024.0)
-}

@@ -1,0 +1,173 @@
+//! Three whole jobs, each measured as programs in other libraries measure theirs, and told in one line of JSON.
+//!
+//! ```sh
+//! cargo bench --bench jobs -- --job seed --threads 1
+//! ```
+//!
+//! | job | network | what is measured |
+//! |---|---|---|
+//! | `seed` | 784-128-10, batch 32, Adam, 48,000 samples | 10 epochs, each with the accuracy on 12,000 others |
+//! | `mlp` | 784-2048-2048-10, batch 256, Adam, 12,000 samples | 2 epochs, and one more |
+//! | `infer` | 784-128-10 with softmax | one sample 10,000 times, and 10,000 samples at once |
+//!
+//! Reading the data is not counted, shuffling is. The data are the real Fashion-MNIST where the folder
+//! `FASHION_MNIST_DIR` or the cache has it, drawn garments elsewhere; the line says which. To compare libraries, run
+//! the programs in turn on one machine, one thread bound to one core (`taskset -c 1`), and take the medians.
+
+use plywood::ndarray::{Array2, ArrayD, Axis};
+use plywood::prelude::*;
+use plywood::{Images, Subset, garments};
+use serde_json::json;
+use std::hint::black_box;
+use std::time::Instant;
+
+#[path = "../examples/support/memory.rs"]
+mod memory;
+
+const USAGE: &str =
+    "usage: cargo bench --bench jobs -- [--job seed|mlp|infer] [--threads N] [--epochs N] [--seed N]";
+
+struct Options {
+    job: String,
+    epochs: Option<usize>,
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    let Some(options) = options() else {
+        eprintln!("{USAGE}");
+        std::process::exit(2);
+    };
+    let (train, test, data) = match datasets::fashion_mnist() {
+        Ok((train, test)) => (train, test, "fashion-mnist"),
+        Err(_) => {
+            let (train, test) = garments::garments(60_000, 10_000, 1)?;
+            (train, test, "drawn")
+        }
+    };
+    let mut line = match options.job.as_str() {
+        "seed" => seed(&options, &train, &test)?,
+        "mlp" => mlp(&options, &train)?,
+        "infer" => infer(&test)?,
+        _ => {
+            eprintln!("{USAGE}");
+            std::process::exit(2);
+        }
+    };
+    line["peer"] = json!("plywood");
+    line["version"] = json!(env!("CARGO_PKG_VERSION"));
+    line["job"] = json!(options.job);
+    line["data"] = json!(data);
+    line["threads"] = json!(plywood::threads());
+    line["peak_rss_mb"] = json!(memory::peak_rss_mb());
+    println!("{line}");
+    Ok(())
+}
+
+/// None where they make no sense. `cargo bench` itself adds `--bench`.
+fn options() -> Option<Options> {
+    let mut options = Options { job: "seed".into(), epochs: None, seed: 0 };
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    while let Some(name) = args.next() {
+        let value = args.next()?;
+        match name.as_str() {
+            "--job" => options.job = value,
+            "--threads" => plywood::set_threads(value.parse().ok()?).ok()?,
+            "--epochs" => options.epochs = Some(value.parse().ok()?),
+            "--seed" => options.seed = value.parse().ok()?,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+/// Dense layers of these sizes with ReLU between them.
+fn network(sizes: &[usize], seed: u64) -> Result<Sequential> {
+    let mut builder = Sequential::builder([28, 28]).seed(seed).layer(Flatten);
+    for &units in sizes {
+        builder = builder.layer(Dense::units(units)).layer(ReLU);
+    }
+    builder.layer(Dense::units(10)).layer(Softmax).build()
+}
+
+fn trainer(options: &Options, epochs: usize) -> Trainer<CrossEntropy, Adam> {
+    Trainer::new(CrossEntropy::default(), Adam::default())
+        .epochs(options.epochs.unwrap_or(epochs))
+        .seed(options.seed)
+        .progress(Progress::Silent)
+}
+
+fn seed(options: &Options, train: &Images, test: &Images) -> Result<serde_json::Value> {
+    let mut model = network(&[128], options.seed)?;
+    let mut trainer = trainer(options, 10).batch_size(32).validation_split(0.2).metric(Accuracy::default());
+    let start = Instant::now();
+    let history = trainer.fit(&mut model, train)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let evaluation = trainer.evaluate(&model, test)?;
+    Ok(json!({
+        "epochs": history.epochs.len(),
+        "batch": 32,
+        "samples": train.len() - train.len() / 5,
+        "train_seconds": seconds,
+        "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
+        "val_accuracy": history.last("val_accuracy"),
+        "test_accuracy": evaluation.get("accuracy"),
+    }))
+}
+
+fn mlp(options: &Options, train: &Images) -> Result<serde_json::Value> {
+    let mut model = network(&[2048, 2048], options.seed)?;
+    let samples = train.len().min(12_000);
+    let data = Subset::new::<f32>(train, (0..samples).collect())?;
+    let mut trainer = trainer(options, 2).batch_size(256);
+    let start = Instant::now();
+    let history = trainer.fit(&mut model, &data)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let more = trainer.epochs(1).fit(&mut model, &data)?;
+    Ok(json!({
+        "epochs": history.epochs.len(),
+        "batch": 256,
+        "samples": samples,
+        "train_seconds": seconds,
+        "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
+        "steady_epoch_seconds": more.epochs.last().map(|epoch| epoch.seconds),
+        "loss": more.last("loss"),
+    }))
+}
+
+fn infer(test: &Images) -> Result<serde_json::Value> {
+    let model = network(&[128], 0)?;
+    let images: ArrayD<f32> = test.inputs().mapv(|byte| f32::from(byte) / 255.0);
+    let samples = images.len_of(Axis(0));
+    let (mut one, mut all) = (Array2::zeros((1, 10)), Array2::zeros((samples, 10)));
+
+    // A request has arrived in a buffer, and is answered.
+    let mut image = images.slice_axis(Axis(0), (..1).into()).to_owned();
+    let mut call = |i: usize| -> Result<f64> {
+        image.assign(&images.slice_axis(Axis(0), (i..i + 1).into()));
+        let start = Instant::now();
+        model.predict_into(black_box(&image), &mut one)?;
+        Ok(start.elapsed().as_secs_f64() * 1e6)
+    };
+    (0..500).try_for_each(|i| call(i % samples).map(drop))?;
+    let mut micros = (0..10_000).map(|i| call(i % samples)).collect::<Result<Vec<_>>>()?;
+    micros.sort_by(f64::total_cmp);
+
+    let mut times = Vec::new();
+    for i in 0..30 {
+        let start = Instant::now();
+        model.predict_into(black_box(&images), &mut all)?;
+        if i >= 5 {
+            times.push(start.elapsed().as_secs_f64());
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    Ok(json!({
+        "batch1_median_us": micros[micros.len() / 2],
+        "batch1_p99_us": micros[micros.len() * 99 / 100],
+        "batch10000_ms": median * 1e3 * 10_000.0 / samples as f64,
+        "batch10000_samples_per_s": samples as f64 / median,
+        "best_samples_per_s": samples as f64 / times[0],
+    }))
+}
