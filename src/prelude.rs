@@ -26,8 +26,9 @@ pub use crate::datasets;
 pub use crate::testing::check_layer;
 pub use crate::{
     Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, CrossEntropy, Dataset, Dense, Dropout,
-    EarlyStopping, Elementwise, Error, Flatten, History, Initializer, Layer, LayerSpec, LeakyReLU, Loss,
-    MeanAbsoluteError, MeanSquaredError, Metric, Optimizer, Param, Pass, Progress, Random, ReLU, Registry,
-    Reshape, Result, SGD, Scalar, Sequential, Sigmoid, SoftCrossEntropy, Softmax, Tanh, Tensor, Trainer,
+    ELU, EarlyStopping, Elementwise, Error, Flatten, GELU, HardSigmoid, HardSwish, History, Initializer,
+    Layer, LayerSpec, LeakyReLU, LogSoftmax, Loss, MeanAbsoluteError, MeanSquaredError, Metric, Mish,
+    Optimizer, PReLU, Param, Pass, Progress, Random, ReLU, ReLU6, Registry, Reshape, Result, SELU, SGD,
+    Scalar, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus, Softsign, Tanh, Tensor, Trainer,
     evaluate, random_split,
 };

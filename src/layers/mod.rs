@@ -9,7 +9,13 @@
 //! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
 //! | [`Tanh`] | `tanh x` | | any | the output |
+//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | pieces of straight lines | | any | the output, or the input |
+//! | [`ELU`], [`SELU`] | `x` or `α · (e^x - 1)`, scaled | | any | the input |
+//! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the input |
+//! | [`Softplus`], [`Softsign`] | `ln(1 + e^x)`, `x / (1 + \|x\|)` | | any | the input |
+//! | [`PReLU`] | `x` or `w · x` | `weight` | any, or `[channels, …]` | the input |
 //! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |
+//! | [`LogSoftmax`] | `x_i - ln Σ e^x_j` | | `[…, classes]` | the output |
 //! | [`Flatten`] | | | any to `[size]` | a shape |
 //! | [`Reshape`] | | | any to the one given | a shape |
 //! | [`Sequential`] | one after the other | those of its layers | | theirs |
@@ -28,10 +34,14 @@ mod batch_norm;
 mod builder;
 mod dense;
 mod dropout;
+mod log_softmax;
 mod passes;
 mod predict;
+mod prelu;
+mod rectifiers;
 mod reshape;
 mod sequential;
+mod smooth;
 mod softmax;
 mod summary;
 
@@ -40,9 +50,13 @@ pub use batch_norm::{BatchNorm, BatchNormCache, BatchNormSpec};
 pub use builder::SequentialBuilder;
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
+pub use log_softmax::LogSoftmax;
 pub use passes::SequentialCache;
+pub use prelu::{PReLU, PReLUSpec};
+pub use rectifiers::{ELU, HardSigmoid, HardSwish, ReLU6, SELU};
 pub use reshape::{Flatten, Reshape};
 pub use sequential::Sequential;
+pub use smooth::{GELU, Mish, SiLU, Softplus, Softsign};
 pub use softmax::Softmax;
 
 use crate::layer::registry::Registry;
@@ -58,7 +72,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 11);
+    /// assert_eq!(registry.kinds().count(), 23);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -66,13 +80,25 @@ impl<F: Scalar> Registry<F> {
             .with::<BatchNorm<F>>()
             .with::<Dense<F>>()
             .with::<Dropout>()
+            .with::<ELU>()
             .with::<Flatten>()
+            .with::<GELU>()
+            .with::<HardSigmoid>()
+            .with::<HardSwish>()
             .with::<LeakyReLU>()
+            .with::<LogSoftmax>()
+            .with::<Mish>()
+            .with::<PReLU<F>>()
             .with::<ReLU>()
+            .with::<ReLU6>()
             .with::<Reshape>()
+            .with::<SELU>()
             .with::<Sequential<F>>()
+            .with::<SiLU>()
             .with::<Sigmoid>()
             .with::<Softmax>()
+            .with::<Softplus>()
+            .with::<Softsign>()
             .with::<Tanh>()
     }
 }

@@ -7,7 +7,7 @@
 //! | file | kernels |
 //! |---|---|
 //! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
-//! | `activation.rs` | ReLU and the like, and their derivatives |
+//! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `matmul` | products of matrices |
@@ -26,6 +26,8 @@
 
 mod activation;
 mod convert;
+mod curves;
+mod erf;
 mod gemm;
 mod matmul;
 mod rows;

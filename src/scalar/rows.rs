@@ -74,6 +74,10 @@ kernels! {
         ///
         /// From `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: a row's derivatives are never written out as a matrix.
         fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
+        /// `x - max - ln Σ e^(x - max)` along each row; a row with a NaN becomes NaN.
+        fn log_softmax_rows(x: &mut [F], columns: usize);
+        /// The gradient of log-softmax at its input, in place: `grad = grad - e^y · Σ_row grad`.
+        fn log_softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x = (x - mean) · factor` by columns.
         fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
@@ -90,6 +94,8 @@ kernels! {
     }
 }
 
+pub(super) use generic::sum_of;
+
 mod generic {
     use num_traits::{AsPrimitive, Float};
 
@@ -100,7 +106,7 @@ mod generic {
 
     /// `Σ f(x_i, y_i)` in lanes. The rest, fewer than sixteen, goes to the first lanes.
     #[inline(always)]
-    fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
+    pub fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
         let mut lanes = [F::zero(); LANES];
         let (x_head, x_tail) = x.as_chunks::<LANES>();
         let (y_head, y_tail) = y.as_chunks::<LANES>();
@@ -282,6 +288,27 @@ mod generic {
             let dot = sum_of(y, grad, |y, g| y * g);
             for (g, &y) in grad.iter_mut().zip(y) {
                 *g = y * (*g - dot);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn log_softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+        for x in rows_mut(x, columns) {
+            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
+            let log = sum_of(x, x, |x, _| (x - max).exp()).ln();
+            for x in x {
+                *x = (*x - max) - log;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn log_softmax_back_rows<F: Float>(y: &[F], grad: &mut [F], columns: usize) {
+        for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
+            let sum = sum_of(grad, grad, |g, _| g);
+            for (g, &y) in grad.iter_mut().zip(y) {
+                *g = *g - y.exp() * sum;
             }
         }
     }

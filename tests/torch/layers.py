@@ -1,0 +1,94 @@
+"""Makes tests/torch/layers.json: what PyTorch's layers compute, for tests/torch_layers.rs to compare Plywood with.
+
+The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+
+    python tests/torch/layers.py > tests/torch/layers.json
+
+It needs PyTorch, nothing of this crate; what make.py says of its file holds for this one, too. A case is one layer,
+forward and backward: parameters and buffers before and after, the input, the output, a random gradient at the output,
+and the gradients at the input and of the parameters.
+"""
+
+import json
+import sys
+
+import torch
+from torch import nn
+
+torch.set_default_dtype(torch.float64)
+torch.use_deterministic_algorithms(True)
+torch.set_num_threads(1)
+
+
+def tensor(t):
+    t = t.detach()
+    return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
+
+
+def case(layer, x):
+    state = lambda: {name: tensor(t) for name, t in layer.state_dict().items() if t.dim() > 0}
+    before = state()
+    ids = not x.is_floating_point()
+    x = x.clone() if ids else x.clone().requires_grad_()
+    y = layer(x)
+    g = torch.randn_like(y)
+    y.backward(g)
+    return {
+        "before": before,
+        "x": tensor(x),
+        "y": tensor(y),
+        "g": tensor(g),
+        "dx": None if ids else tensor(x.grad),
+        "grads": {name: tensor(p.grad) for name, p in layer.named_parameters()},
+        "after": state(),
+    }
+
+
+def shaken(layer):
+    """Parameters away from the ones and zeros that they begin with."""
+    for p in layer.parameters():
+        nn.init.normal_(p)
+    return layer
+
+
+class HardSigmoid(nn.Module):
+    """The backward pass of nn.Hardsigmoid takes 1/6 in single precision, also in float64; this one does not."""
+
+    def forward(self, x):
+        y = nn.functional.relu6(x + 3) / 6
+        torch.testing.assert_close(y, nn.functional.hardsigmoid(x), rtol=1e-15, atol=1e-15)
+        return y
+
+
+def activations():
+    torch.manual_seed(1)
+    x = torch.randn(4, 6) * 3
+    x[0] = torch.tensor([0.0, -0.0, 3.0, -3.0, 6.0, -6.0])  # the kinks
+    x[1] = torch.tensor([700.0, -700.0, 40.0, -40.0, 1e-9, -1e-9])
+    image = torch.randn(3, 4, 2, 5)
+    return {
+        "relu6": case(nn.ReLU6(), x),
+        "elu": case(nn.ELU(), x),
+        "elu_changed": case(nn.ELU(1.7), x),
+        "selu": case(nn.SELU(), x),
+        "hard_sigmoid": case(HardSigmoid(), x),
+        "hard_swish": case(nn.Hardswish(), x),
+        "gelu": case(nn.GELU(), x),
+        "gelu_tanh": case(nn.GELU(approximate="tanh"), x),
+        "silu": case(nn.SiLU(), x),
+        "mish": case(nn.Mish(), x),
+        # Without the threshold, from which on PyTorch is off by 2e-9.
+        "softplus": case(nn.Softplus(threshold=100), x),
+        "softplus_changed": case(nn.Softplus(beta=2.5, threshold=100), x),
+        "softsign": case(nn.Softsign(), x),
+        "prelu": case(nn.PReLU(init=-0.3), x),
+        "prelu_per_channel": case(shaken(nn.PReLU(4)), image),
+        "log_softmax": case(nn.LogSoftmax(-1), x),
+        "log_softmax_of_rows": case(nn.LogSoftmax(-1), image),
+    }
+
+
+if __name__ == "__main__":
+    reference = {"torch": torch.__version__, "activations": activations()}
+    json.dump(reference, sys.stdout, separators=(",", ":"), allow_nan=False)
+    print()
