@@ -36,8 +36,9 @@ pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
 pub use layers::{
     BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, ELU, Flatten, GELU,
-    HardSigmoid, HardSwish, LeakyReLU, LogSoftmax, Mish, PReLU, PReLUSpec, ReLU, ReLU6, Reshape, SELU,
-    Sequential, SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
+    GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax, Mish,
+    NormCache, PReLU, PReLUSpec, RMSNorm, RMSNormSpec, ReLU, ReLU6, Reshape, SELU, Sequential,
+    SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
 };
 pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
 pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};

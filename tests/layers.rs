@@ -46,6 +46,14 @@ battery! {
     softmax_of_rows: Softmax, [2, 5];
     dropout: Dropout::rate(0.4), [20], Exemption::TrainingDiffers;
     batch_norm: BatchNorm::new(), [6], Exemption::TrainingDiffers;
+    batch_norm_of_channels: BatchNorm::new(), [3, 2, 3], Exemption::TrainingDiffers;
+    layer_norm: LayerNorm::new(), [6];
+    layer_norm_of_two_axes: LayerNorm::new().axes(2).without_bias(), [2, 3, 4];
+    group_norm: GroupNorm::groups(2), [4, 2, 3];
+    group_norm_of_features: GroupNorm::groups(2), [6];
+    instance_norm: GroupNorm::groups(3), [3, 5];
+    rms_norm: RMSNorm::new(), [6];
+    rms_norm_of_rows: RMSNorm::new().epsilon(1e-3), [3, 4];
 }
 
 macro_rules! block {

@@ -134,3 +134,24 @@ section! {
         log_softmax_of_rows: LogSoftmax, true;
     }
 }
+
+section! {
+    normalisation {
+        batch_norm_1d: BatchNorm::new(), false;
+        batch_norm_1d_of_sequences: BatchNorm::new(), false;
+        batch_norm_2d: BatchNorm::new(), false;
+        batch_norm_2d_changed: BatchNorm::new().epsilon(1e-2).momentum(0.3), false;
+        batch_norm_2d_of_one: BatchNorm::new(), false;
+        batch_norm_3d: BatchNorm::new(), false;
+        layer_norm: LayerNorm::new(), true;
+        layer_norm_of_rows: LayerNorm::new().epsilon(1e-3), true;
+        layer_norm_of_two_axes: LayerNorm::new().axes(2), true;
+        layer_norm_of_samples: LayerNorm::new().axes(3).without_bias(), true;
+        group_norm: GroupNorm::groups(2), true;
+        group_norm_of_all: GroupNorm::groups(1).epsilon(1e-3), true;
+        group_norm_of_features: GroupNorm::groups(3), true;
+        instance_norm: GroupNorm::groups(4), true;
+        rms_norm: RMSNorm::new(), true;
+        rms_norm_of_rows: RMSNorm::new().epsilon(1e-2), true;
+    }
+}

@@ -3,7 +3,10 @@
 //! | layer | function | parameters | shape of a sample | kept for backward |
 //! |---|---|---|---|---|
 //! | [`Dense`] | `x · W + b` | `weight`, `bias` | `[…, inputs]` to `[…, units]` | the input |
-//! | [`BatchNorm`] | `(x - mean) / √(var + ε) · w + b` | 2, and 2 buffers | `[features]` | x̂ |
+//! | [`BatchNorm`] | `(x - mean) / √(var + ε) · w + b` | 2, and 2 buffers | `[features]`, `[channels, …]` | x̂ |
+//! | [`LayerNorm`] | the same over a sample's last axes | `weight`, `bias` | `[…, n]` | x̂ |
+//! | [`GroupNorm`] | the same over groups of channels | `weight`, `bias` | `[channels, …]` | x̂ |
+//! | [`RMSNorm`] | `x / √(mean x² + ε) · w` | `weight` | `[…, n]` | x̂ |
 //! | [`Dropout`] | 0, or `x / (1 - rate)` | | any | the mask |
 //! | [`ReLU`] | `max(x, 0)` | | any | the output |
 //! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
@@ -34,12 +37,16 @@ mod batch_norm;
 mod builder;
 mod dense;
 mod dropout;
+mod group_norm;
+mod layer_norm;
 mod log_softmax;
+mod norm;
 mod passes;
 mod predict;
 mod prelu;
 mod rectifiers;
 mod reshape;
+mod rms_norm;
 mod sequential;
 mod smooth;
 mod softmax;
@@ -50,11 +57,15 @@ pub use batch_norm::{BatchNorm, BatchNormCache, BatchNormSpec};
 pub use builder::SequentialBuilder;
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
+pub use group_norm::{GroupNorm, GroupNormSpec};
+pub use layer_norm::{LayerNorm, LayerNormSpec};
 pub use log_softmax::LogSoftmax;
+pub use norm::NormCache;
 pub use passes::SequentialCache;
 pub use prelu::{PReLU, PReLUSpec};
 pub use rectifiers::{ELU, HardSigmoid, HardSwish, ReLU6, SELU};
 pub use reshape::{Flatten, Reshape};
+pub use rms_norm::{RMSNorm, RMSNormSpec};
 pub use sequential::Sequential;
 pub use smooth::{GELU, Mish, SiLU, Softplus, Softsign};
 pub use softmax::Softmax;
@@ -72,7 +83,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 23);
+    /// assert_eq!(registry.kinds().count(), 26);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -83,12 +94,15 @@ impl<F: Scalar> Registry<F> {
             .with::<ELU>()
             .with::<Flatten>()
             .with::<GELU>()
+            .with::<GroupNorm<F>>()
             .with::<HardSigmoid>()
             .with::<HardSwish>()
+            .with::<LayerNorm<F>>()
             .with::<LeakyReLU>()
             .with::<LogSoftmax>()
             .with::<Mish>()
             .with::<PReLU<F>>()
+            .with::<RMSNorm<F>>()
             .with::<ReLU>()
             .with::<ReLU6>()
             .with::<Reshape>()

@@ -13,12 +13,12 @@
 //! sixteen lanes and from sample to sample in order, so its bits are fixed.
 
 use crate::error::{Error, Result};
+use crate::init::Initializer;
 use crate::layer::{Layer, LayerSpec, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
-use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 /// ReLU with a learned slope: `x` above 0, else `weight · x`; one weight for all numbers, or one for each channel.
@@ -183,9 +183,8 @@ impl<F: Scalar> LayerSpec<F> for PReLUSpec {
     type Layer = PReLU<F>;
 
     /// Nothing is drawn at random.
-    fn build(self, input: &[usize], _: &Random) -> Result<PReLU<F>> {
-        let initial = F::of(self.initial);
-        if !initial.is_finite() {
+    fn build(self, input: &[usize], random: &Random) -> Result<PReLU<F>> {
+        if !F::of(self.initial).is_finite() {
             return Err(Error::argument("the initial slope", "a finite number", self.initial)
                 .help("The paper and PyTorch begin at 0.25, Keras at 0."));
         }
@@ -197,7 +196,8 @@ impl<F: Scalar> LayerSpec<F> for PReLUSpec {
                     .help("A slope for each channel needs the axis of the channels behind the batch."));
             }
         };
-        Ok(PReLU { weight: Param::new(Array1::from_elem(weights, initial)) })
+        let weight = Initializer::Constant(self.initial).tensor(&[weights], 1, 1, random)?;
+        Ok(PReLU { weight: Param::new(weight) })
     }
 }
 

@@ -85,7 +85,7 @@ kernels! {
 mod generic {
     use super::{Activation, SELU_ALPHA, SELU_SCALE};
     use crate::scalar::curves::*;
-    use crate::scalar::rows::sum_of;
+    use crate::scalar::rows::generic::sum_of;
     use num_traits::Float;
 
     #[inline(always)]

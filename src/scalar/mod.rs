@@ -7,6 +7,7 @@
 //! | file | kernels |
 //! |---|---|
 //! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
+//! | `channels.rs` | the same by channels of images; normalisation of rows |
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
@@ -25,6 +26,7 @@
 //! between runs.
 
 mod activation;
+mod channels;
 mod convert;
 mod curves;
 mod erf;
@@ -72,6 +74,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + activation::Activations<Self>
+    + channels::Channels<Self>
     + convert::Convert<Self>
     + matmul::MatMul
     + rows::Rows<Self>

@@ -94,9 +94,7 @@ kernels! {
     }
 }
 
-pub(super) use generic::sum_of;
-
-mod generic {
+pub(super) mod generic {
     use num_traits::{AsPrimitive, Float};
 
     /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.

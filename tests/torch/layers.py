@@ -88,7 +88,38 @@ def activations():
     }
 
 
+def normalisation():
+    torch.manual_seed(2)
+    x = torch.randn(5, 6) * 2 + 3
+    image = torch.randn(3, 4, 2, 5) * 2 - 1
+    volume = torch.randn(2, 3, 2, 2, 3)
+
+    def running(layer):
+        nn.init.normal_(layer.running_mean)
+        nn.init.uniform_(layer.running_var, 0.5, 2.0)
+        return shaken(layer)
+
+    return {
+        "batch_norm_1d": case(running(nn.BatchNorm1d(6)), x),
+        "batch_norm_1d_of_sequences": case(running(nn.BatchNorm1d(4)), image.flatten(2)),
+        "batch_norm_2d": case(running(nn.BatchNorm2d(4)), image),
+        "batch_norm_2d_changed": case(running(nn.BatchNorm2d(4, eps=1e-2, momentum=0.3)), image),
+        "batch_norm_2d_of_one": case(running(nn.BatchNorm2d(4)), image[:1]),
+        "batch_norm_3d": case(running(nn.BatchNorm3d(3)), volume),
+        "layer_norm": case(shaken(nn.LayerNorm(6)), x),
+        "layer_norm_of_rows": case(shaken(nn.LayerNorm(5, eps=1e-3)), image),
+        "layer_norm_of_two_axes": case(shaken(nn.LayerNorm([2, 5])), image),
+        "layer_norm_of_samples": case(shaken(nn.LayerNorm([4, 2, 5], bias=False)), image),
+        "group_norm": case(shaken(nn.GroupNorm(2, 4)), image),
+        "group_norm_of_all": case(shaken(nn.GroupNorm(1, 4, eps=1e-3)), image),
+        "group_norm_of_features": case(shaken(nn.GroupNorm(3, 6)), x),
+        "instance_norm": case(shaken(nn.InstanceNorm2d(4, affine=True)), image),
+        "rms_norm": case(shaken(nn.RMSNorm(6)), x),
+        "rms_norm_of_rows": case(shaken(nn.RMSNorm(5, eps=1e-2)), image),
+    }
+
+
 if __name__ == "__main__":
-    reference = {"torch": torch.__version__, "activations": activations()}
+    reference = {"torch": torch.__version__, "activations": activations(), "normalisation": normalisation()}
     json.dump(reference, sys.stdout, separators=(",", ":"), allow_nan=False)
     print()
