@@ -35,7 +35,8 @@ pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
 pub use layers::{
-    BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, ELU, Flatten, GELU,
+    BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, ELU, Embedding,
+    EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec, Flatten, GELU,
     GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax, Mish,
     NormCache, PReLU, PReLUSpec, RMSNorm, RMSNormSpec, ReLU, ReLU6, Reshape, SELU, Sequential,
     SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,

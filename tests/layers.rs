@@ -84,3 +84,27 @@ block! {
         [4], Exemption::TrainingDiffers;
     nothing_at_all: F => Sequential::<F>::block_of(), [3];
 }
+
+/// Ids as inputs: they have no gradient, and the checks of the parameters see padding, repetitions and rows without.
+macro_rules! of_ids {
+    ($($name:ident: $spec:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            let ids = [3.0, 0.0, 3.0, 1.0, 4.0, 0.0, 0.0, 0.0, 0.0, 6.0, 6.0, 6.0];
+            let ids = ndarray::Array2::from_shape_vec((4, 3), ids.to_vec()).unwrap().into_dyn();
+            let check = LayerCheck::<f64>::new(&[3]).exempt(Exemption::InputGradient).inputs(ids.clone());
+            println!("{}", check.run($spec).unwrap());
+            let ids = ids.mapv(|id| id as f32);
+            println!("{}", LayerCheck::<f32>::new(&[3]).exempt(Exemption::InputGradient).inputs(ids).run($spec).unwrap());
+        })*
+    };
+}
+
+of_ids! {
+    embedding: Embedding::vocabulary(7, 2);
+    embedding_with_padding: Embedding::vocabulary(7, 2).padding(0);
+    embedding_bag: EmbeddingBag::vocabulary(7, 2);
+    embedding_bag_with_padding: EmbeddingBag::vocabulary(7, 5).padding(0);
+    embedding_bag_of_sums: EmbeddingBag::vocabulary(7, 2).sum().padding(6);
+    embedding_bag_of_maxima: EmbeddingBag::vocabulary(7, 2).max().padding(0);
+}

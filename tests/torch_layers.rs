@@ -155,3 +155,17 @@ section! {
         rms_norm_of_rows: RMSNorm::new().epsilon(1e-2), true;
     }
 }
+
+section! {
+    embeddings {
+        embedding: Embedding::vocabulary(9, 4), true;
+        embedding_with_padding: Embedding::vocabulary(9, 4).padding(0), true;
+        embedding_of_images: Embedding::vocabulary(9, 4), true;
+        bag_mean: EmbeddingBag::vocabulary(9, 4), true;
+        bag_mean_with_padding: EmbeddingBag::vocabulary(9, 4).padding(0), true;
+        bag_sum: EmbeddingBag::vocabulary(9, 4).sum(), true;
+        bag_sum_with_padding: EmbeddingBag::vocabulary(9, 4).sum().padding(4), true;
+        bag_max: EmbeddingBag::vocabulary(9, 4).max(), true;
+        bag_max_with_padding: EmbeddingBag::vocabulary(9, 4).max().padding(0), true;
+    }
+}

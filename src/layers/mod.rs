@@ -3,6 +3,8 @@
 //! | layer | function | parameters | shape of a sample | kept for backward |
 //! |---|---|---|---|---|
 //! | [`Dense`] | `x · W + b` | `weight`, `bias` | `[…, inputs]` to `[…, units]` | the input |
+//! | [`Embedding`] | row `x` of a table | `weight` | any, ids | the ids |
+//! | [`EmbeddingBag`] | the mean, sum or maximum of rows | `weight` | `[length]`, ids | the ids |
 //! | [`BatchNorm`] | `(x - mean) / √(var + ε) · w + b` | 2, and 2 buffers | `[features]`, `[channels, …]` | x̂ |
 //! | [`LayerNorm`] | the same over a sample's last axes | `weight`, `bias` | `[…, n]` | x̂ |
 //! | [`GroupNorm`] | the same over groups of channels | `weight`, `bias` | `[channels, …]` | x̂ |
@@ -37,6 +39,8 @@ mod batch_norm;
 mod builder;
 mod dense;
 mod dropout;
+mod embedding;
+mod embedding_bag;
 mod group_norm;
 mod layer_norm;
 mod log_softmax;
@@ -51,12 +55,15 @@ mod sequential;
 mod smooth;
 mod softmax;
 mod summary;
+mod table;
 
 pub use activation::{LeakyReLU, ReLU, Sigmoid, Tanh};
 pub use batch_norm::{BatchNorm, BatchNormCache, BatchNormSpec};
 pub use builder::SequentialBuilder;
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
+pub use embedding::{Embedding, EmbeddingCache, EmbeddingSpec};
+pub use embedding_bag::{EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 pub use group_norm::{GroupNorm, GroupNormSpec};
 pub use layer_norm::{LayerNorm, LayerNormSpec};
 pub use log_softmax::LogSoftmax;
@@ -83,7 +90,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 26);
+    /// assert_eq!(registry.kinds().count(), 28);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -92,6 +99,8 @@ impl<F: Scalar> Registry<F> {
             .with::<Dense<F>>()
             .with::<Dropout>()
             .with::<ELU>()
+            .with::<Embedding<F>>()
+            .with::<EmbeddingBag<F>>()
             .with::<Flatten>()
             .with::<GELU>()
             .with::<GroupNorm<F>>()

@@ -9,6 +9,7 @@
 //! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
 //! | `channels.rs` | the same by channels of images; normalisation of rows |
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
+//! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `matmul` | products of matrices |
@@ -30,6 +31,7 @@ mod channels;
 mod convert;
 mod curves;
 mod erf;
+mod gather;
 mod gemm;
 mod matmul;
 mod rows;
@@ -38,6 +40,7 @@ mod update;
 
 pub use activation::Activation;
 pub use convert::Starts;
+pub(crate) use gather::{id_of, ids_of, order_of};
 pub use update::{AdamStep, SgdStep};
 
 use ndarray::NdFloat;
@@ -76,6 +79,7 @@ pub trait Scalar:
     + activation::Activations<Self>
     + channels::Channels<Self>
     + convert::Convert<Self>
+    + gather::Gather<Self>
     + matmul::MatMul
     + rows::Rows<Self>
     + update::Updates<Self>

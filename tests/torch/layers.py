@@ -119,7 +119,40 @@ def normalisation():
     }
 
 
+def embeddings():
+    torch.manual_seed(3)
+    ids = torch.randint(0, 9, (6, 5))
+    ids[1, 2:] = 0
+    ids[2] = 0
+    ids[3] = 4
+
+    def bag(**settings):
+        layer = shaken(nn.EmbeddingBag(9, 4, **settings))
+        if "padding_idx" in settings:
+            with torch.no_grad():
+                layer.weight[settings["padding_idx"]] = 0
+        return layer
+
+    padded = nn.Embedding(9, 4, padding_idx=0)
+    return {
+        "embedding": case(nn.Embedding(9, 4), ids),
+        "embedding_with_padding": case(padded, ids),
+        "embedding_of_images": case(nn.Embedding(9, 4), ids.reshape(2, 3, 5)),
+        "bag_mean": case(bag(mode="mean"), ids),
+        "bag_mean_with_padding": case(bag(mode="mean", padding_idx=0), ids),
+        "bag_sum": case(bag(mode="sum"), ids),
+        "bag_sum_with_padding": case(bag(mode="sum", padding_idx=4), ids),
+        "bag_max": case(bag(mode="max"), ids),
+        "bag_max_with_padding": case(bag(mode="max", padding_idx=0), ids),
+    }
+
+
 if __name__ == "__main__":
-    reference = {"torch": torch.__version__, "activations": activations(), "normalisation": normalisation()}
+    reference = {
+        "torch": torch.__version__,
+        "activations": activations(),
+        "normalisation": normalisation(),
+        "embeddings": embeddings(),
+    }
     json.dump(reference, sys.stdout, separators=(",", ":"), allow_nan=False)
     print()
