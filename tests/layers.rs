@@ -82,6 +82,35 @@ block! {
     a_network_with_state: F => Sequential::<F>::block_of()
         .layer(Dense::units(6)).layer(BatchNorm::new()).layer(Tanh).layer(Dropout::rate(0.2)).layer(Dense::units(2)),
         [4], Exemption::TrainingDiffers;
+    residual: F => Residual::around(Sequential::<F>::block_of().layer(Dense::units(4)).layer(Tanh)), [4];
+    residual_around_nothing: F => Residual::around(Sequential::<F>::block_of()), [2, 2];
+    residual_with_projection: F => Residual::around(
+        Sequential::<F>::block_of().layer(Dense::units(5)).layer(SiLU).layer(Dense::units(3)),
+    ).projection(Sequential::<F>::block_of().layer(Dense::units(3).without_bias())), [4];
+    sum: F => Sum::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
+        Sequential::<F>::block_of().layer(Sigmoid),
+    ]), [2, 3];
+    concat: F => Concat::of([
+        Sequential::<F>::block_of().layer(Dense::units(3)),
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(1)).layer(Tanh),
+    ]), [4];
+    concat_of_channels: F => Concat::of([
+        Sequential::<F>::block_of().layer(Reshape::to([3, 2, 2])),
+        Sequential::<F>::block_of().layer(Reshape::to([3, 2, 2])).layer(Tanh),
+    ]), [3, 4];
+    concat_along_the_last_axis: F => Concat::of([
+        Sequential::<F>::block_of().layer(Dense::units(2)),
+        Sequential::<F>::block_of(),
+    ]).axis(3), [2, 2, 3];
+    branches_with_state_in_branches: F => Concat::of([
+        Sequential::<F>::block_of().layer(Residual::around(
+            Sequential::<F>::block_of().layer(Dense::units(4)).layer(BatchNorm::new()).layer(Dropout::rate(0.3)),
+        )),
+        Sequential::<F>::block_of().layer(Sum::of([Sequential::<F>::block_of(), Sequential::<F>::block_of()])),
+    ]), [4], Exemption::TrainingDiffers;
     nothing_at_all: F => Sequential::<F>::block_of(), [3];
 }
 

@@ -100,6 +100,10 @@ fn compare<S: LayerSpec<f64>>(section: &str, case: &str, spec: S, inference: boo
     assert_eq!(count, expected.len(), "{case}");
 }
 
+fn block() -> plywood::SequentialBuilder<f64> {
+    Sequential::<f64>::block_of()
+}
+
 /// A test for each section, which must name every case of it.
 macro_rules! section {
     ($section:ident { $($case:ident: $spec:expr, $inference:literal;)* }) => {
@@ -167,5 +171,22 @@ section! {
         bag_sum_with_padding: EmbeddingBag::vocabulary(9, 4).sum().padding(4), true;
         bag_max: EmbeddingBag::vocabulary(9, 4).max(), true;
         bag_max_with_padding: EmbeddingBag::vocabulary(9, 4).max().padding(0), true;
+    }
+}
+
+section! {
+    containers {
+        residual: Residual::around(block().layer(LayerNorm::new()).layer(SiLU)), true;
+        residual_with_projection: Residual::around(block().layer(LayerNorm::new()).layer(GELU::default()))
+            .projection(block().layer(LayerNorm::new())), true;
+        sum: Sum::of([
+            block().layer(LayerNorm::new()).layer(Tanh),
+            block(),
+            block().layer(PReLU::new().per_channel()),
+        ]), true;
+        concat: Concat::of([block().layer(LayerNorm::new()).layer(Tanh), block()]), true;
+        concat_of_channels: Concat::of([block(), block().layer(GroupNorm::groups(2)), block().layer(Mish)]), true;
+        concat_along_the_last_axis:
+            Concat::of([block().layer(Tanh), block().layer(LayerNorm::new()), block()]).axis(3), true;
     }
 }

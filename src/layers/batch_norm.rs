@@ -33,7 +33,7 @@ use crate::layer::{Layer, LayerSpec, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature, or each channel of images.
@@ -143,7 +143,7 @@ impl<F: Scalar> BatchNorm<F> {
     fn inner(&self, sample: &[usize]) -> Result<usize> {
         let n = self.features();
         match sample {
-            [channels, rest @ ..] if *channels == n && n > 0 => Ok(rest.iter().product()),
+            [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
             _ => Err(Error::shape("an input", format!("[{n}] or [{n}, …]"), sample)
                 .help("Axis 1, behind the batch, must have as many features or channels as the layer was built for.")),
         }

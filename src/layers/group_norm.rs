@@ -7,7 +7,7 @@ use crate::layer::{Layer, LayerSpec};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, size};
 use serde::{Deserialize, Serialize};
 
 /// Group normalisation: the channels are cut into groups, and `y = (x - mean) / √(variance + ε) · weight + bias` with
@@ -80,8 +80,13 @@ impl<F: Scalar> GroupNorm<F> {
         }
         match input {
             [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {
-                let inner = rest.iter().product();
-                Ok(Cut { columns: n / self.groups * inner, inner, centre: true, epsilon: self.epsilon })
+                let inner = size(rest);
+                Ok(Cut {
+                    columns: (n / self.groups).saturating_mul(inner),
+                    inner,
+                    centre: true,
+                    epsilon: self.epsilon,
+                })
             }
             _ => Err(Error::shape("an input", format!("[{n}, …]"), input)
                 .help("Channels are the axis behind the batch; the layer was built for that many.")),

@@ -24,6 +24,8 @@
 //! | [`Flatten`] | | | any to `[size]` | a shape |
 //! | [`Reshape`] | | | any to the one given | a shape |
 //! | [`Sequential`] | one after the other | those of its layers | | theirs |
+//! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
+//! | [`Sum`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
 //!
 //! A layer's file holds the layer, its spec and its tests by hand; `tests/layers.rs` runs the battery of
 //! [`testing`](crate::testing) on every one of them.
@@ -36,7 +38,9 @@
 
 mod activation;
 mod batch_norm;
+mod branches;
 mod builder;
+mod concat;
 mod dense;
 mod dropout;
 mod embedding;
@@ -50,16 +54,19 @@ mod predict;
 mod prelu;
 mod rectifiers;
 mod reshape;
+mod residual;
 mod rms_norm;
 mod sequential;
 mod smooth;
 mod softmax;
+mod sum;
 mod summary;
 mod table;
 
 pub use activation::{LeakyReLU, ReLU, Sigmoid, Tanh};
 pub use batch_norm::{BatchNorm, BatchNormCache, BatchNormSpec};
 pub use builder::SequentialBuilder;
+pub use concat::{Concat, ConcatSpec};
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
 pub use embedding::{Embedding, EmbeddingCache, EmbeddingSpec};
@@ -72,10 +79,12 @@ pub use passes::SequentialCache;
 pub use prelu::{PReLU, PReLUSpec};
 pub use rectifiers::{ELU, HardSigmoid, HardSwish, ReLU6, SELU};
 pub use reshape::{Flatten, Reshape};
+pub use residual::{Residual, ResidualSpec};
 pub use rms_norm::{RMSNorm, RMSNormSpec};
 pub use sequential::Sequential;
 pub use smooth::{GELU, Mish, SiLU, Softplus, Softsign};
 pub use softmax::Softmax;
+pub use sum::{Sum, SumSpec};
 
 use crate::layer::registry::Registry;
 use crate::scalar::Scalar;
@@ -90,12 +99,13 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 28);
+    /// assert_eq!(registry.kinds().count(), 31);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
         Self::empty()
             .with::<BatchNorm<F>>()
+            .with::<Concat<F>>()
             .with::<Dense<F>>()
             .with::<Dropout>()
             .with::<ELU>()
@@ -115,6 +125,7 @@ impl<F: Scalar> Registry<F> {
             .with::<ReLU>()
             .with::<ReLU6>()
             .with::<Reshape>()
+            .with::<Residual<F>>()
             .with::<SELU>()
             .with::<Sequential<F>>()
             .with::<SiLU>()
@@ -122,6 +133,7 @@ impl<F: Scalar> Registry<F> {
             .with::<Softmax>()
             .with::<Softplus>()
             .with::<Softsign>()
+            .with::<Sum<F>>()
             .with::<Tanh>()
     }
 }

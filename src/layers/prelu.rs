@@ -18,7 +18,7 @@ use crate::layer::{Layer, LayerSpec, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, copy, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// ReLU with a learned slope: `x` above 0, else `weight · x`; one weight for all numbers, or one for each channel.
@@ -75,8 +75,8 @@ impl<F: Scalar> PReLU<F> {
     fn inner(&self, input: &[usize]) -> Result<usize> {
         let n = self.weight.len();
         match input {
-            _ if n == 1 => Ok(input.iter().product()),
-            [channels, rest @ ..] if *channels == n && n > 0 => Ok(rest.iter().product()),
+            _ if n == 1 => Ok(size(input)),
+            [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
             _ => Err(Error::shape("an input", format!("[{n}, …]"), input).help(
                 "A slope for each channel was built for that many; channels are the axis behind the batch.",
             )),

@@ -52,6 +52,10 @@ kernels! {
         ///
         /// With a factor of -1 it is a difference, exactly.
         fn add_scaled(x: &mut [F], factor: F, y: &[F]);
+        /// Copies rows of `width` numbers into the columns from `offset` on of rows of `columns`.
+        fn put_columns(x: &[F], width: usize, offset: usize, out: &mut [F], columns: usize);
+        /// The way back: rows of `width` numbers out of those columns.
+        fn take_columns(x: &[F], columns: usize, offset: usize, out: &mut [F], width: usize);
         /// `x = x · y`, element by element.
         fn multiply(x: &mut [F], y: &[F]);
         /// -1, 0 or 1 by the sign; NaN stays.
@@ -219,6 +223,24 @@ pub(super) mod generic {
     }
 
     #[inline(always)]
+    pub fn put_columns<F: Float>(x: &[F], width: usize, offset: usize, out: &mut [F], columns: usize) {
+        for (x, out) in rows(x, width).zip(rows_mut(out, columns)) {
+            for (out, &x) in out.iter_mut().skip(offset).zip(x) {
+                *out = x;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn take_columns<F: Float>(x: &[F], columns: usize, offset: usize, out: &mut [F], width: usize) {
+        for (x, out) in rows(x, columns).zip(rows_mut(out, width)) {
+            for (out, &x) in out.iter_mut().zip(x.iter().skip(offset)) {
+                *out = x;
+            }
+        }
+    }
+
+    #[inline(always)]
     pub fn multiply<F: Float>(x: &mut [F], y: &[F]) {
         for (x, &y) in x.iter_mut().zip(y) {
             *x = *x * y;
@@ -377,6 +399,19 @@ mod tests {
             }
             let squares: f64 = x.iter().map(|&v| f64::from(v * v)).sum();
             assert!((f32::sum_squares(&x) - squares).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn columns_are_put_and_taken_at_any_width() {
+        for width in 0..40 {
+            let (x, mut out) = (ramp(3 * width), vec![9f32; 3 * (width + 5)]);
+            f32::put_columns(&x, width, 2, &mut out, width + 5);
+            let row: Vec<f32> = [&[9., 9.], &x[..width], &[9., 9., 9.]].concat();
+            assert_eq!(out[..width + 5], row);
+            let mut back = vec![0.; 3 * width];
+            f32::take_columns(&out, width + 5, 2, &mut back, width);
+            assert_eq!(back, x);
         }
     }
 

@@ -147,12 +147,55 @@ def embeddings():
     }
 
 
+class Residual(nn.Module):
+    def __init__(self, block, projection=None):
+        super().__init__()
+        self.block = block
+        if projection is not None:
+            self.projection = projection
+
+    def forward(self, x):
+        return (self.projection(x) if hasattr(self, "projection") else x) + self.block(x)
+
+
+class Sum(nn.ModuleList):
+    def forward(self, x):
+        return sum(branch(x) for branch in self)
+
+
+class Concat(nn.ModuleList):
+    axis = 1
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self], dim=self.axis)
+
+
+def containers():
+    """Of layers without matrices, which are transposed there."""
+    torch.manual_seed(4)
+    x, image = torch.randn(5, 6), torch.randn(3, 4, 2, 5)
+    norm = lambda n: shaken(nn.LayerNorm(n))
+    last = Concat([nn.Sequential(nn.Tanh()), nn.Sequential(norm(5)), nn.Sequential()])
+    last.axis = 3
+    return {
+        "residual": case(Residual(nn.Sequential(norm(6), nn.SiLU())), x),
+        "residual_with_projection": case(Residual(nn.Sequential(norm(6), nn.GELU()), nn.Sequential(norm(6))), x),
+        "sum": case(Sum([nn.Sequential(norm(5), nn.Tanh()), nn.Sequential(), nn.Sequential(shaken(nn.PReLU(4)))]), image),
+        "concat": case(Concat([nn.Sequential(norm(6), nn.Tanh()), nn.Sequential()]), x),
+        "concat_of_channels": case(
+            Concat([nn.Sequential(), nn.Sequential(shaken(nn.GroupNorm(2, 4))), nn.Sequential(nn.Mish())]), image
+        ),
+        "concat_along_the_last_axis": case(last, image),
+    }
+
+
 if __name__ == "__main__":
     reference = {
         "torch": torch.__version__,
         "activations": activations(),
         "normalisation": normalisation(),
         "embeddings": embeddings(),
+        "containers": containers(),
     }
     json.dump(reference, sys.stdout, separators=(",", ":"), allow_nan=False)
     print()
