@@ -26,7 +26,11 @@ fn network() -> Sequential {
     let block = Sequential::block;
     let deep = block().layer(LayerNorm::new()).layer(Dense::units(8)).layer(GELU::default()).layer(Square);
     let residual = Residual::around(deep).projection(block().layer(Dense::units(8)).layer(PReLU::new()));
-    let wide = block().layer(RMSNorm::new()).layer(Dropout::rate(0.2)).layer(Mish);
+    let wide = block()
+        .layer(RMSNorm::new())
+        .layer(Dropout::rate(0.2))
+        .layer(GaussianNoise::deviation(0.01))
+        .layer(Mish);
     let normal = block().layer(Dense::units(8)).layer(GroupNorm::groups(2)).layer(BatchNorm::new());
     Sequential::builder([LENGTH])
         .seed(5)

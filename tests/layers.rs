@@ -45,6 +45,9 @@ battery! {
     softmax: Softmax, [7];
     softmax_of_rows: Softmax, [2, 5];
     dropout: Dropout::rate(0.4), [20], Exemption::TrainingDiffers;
+    dropout2d: Dropout2d::rate(0.4), [6, 2, 2], Exemption::TrainingDiffers;
+    dropout2d_of_features: Dropout2d::rate(0.4), [20], Exemption::TrainingDiffers;
+    gaussian_noise: GaussianNoise::deviation(0.3), [2, 3], Exemption::TrainingDiffers;
     batch_norm: BatchNorm::new(), [6], Exemption::TrainingDiffers;
     batch_norm_of_channels: BatchNorm::new(), [3, 2, 3], Exemption::TrainingDiffers;
     layer_norm: LayerNorm::new(), [6];

@@ -10,6 +10,8 @@
 //! | [`GroupNorm`] | the same over groups of channels | `weight`, `bias` | `[channels, …]` | x̂ |
 //! | [`RMSNorm`] | `x / √(mean x² + ε) · w` | `weight` | `[…, n]` | x̂ |
 //! | [`Dropout`] | 0, or `x / (1 - rate)` | | any | the mask |
+//! | [`Dropout2d`] | the same for whole channels | | `[channels, …]` | the mask |
+//! | [`GaussianNoise`] | `x + σ n` in training | | any | a shape |
 //! | [`ReLU`] | `max(x, 0)` | | any | the output |
 //! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
@@ -43,11 +45,13 @@ mod builder;
 mod concat;
 mod dense;
 mod dropout;
+mod dropout2d;
 mod embedding;
 mod embedding_bag;
 mod group_norm;
 mod layer_norm;
 mod log_softmax;
+mod noise;
 mod norm;
 mod passes;
 mod predict;
@@ -69,11 +73,13 @@ pub use builder::SequentialBuilder;
 pub use concat::{Concat, ConcatSpec};
 pub use dense::{Dense, DenseSpec};
 pub use dropout::{Dropout, DropoutSpec};
+pub use dropout2d::{Dropout2d, Dropout2dSpec};
 pub use embedding::{Embedding, EmbeddingCache, EmbeddingSpec};
 pub use embedding_bag::{EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 pub use group_norm::{GroupNorm, GroupNormSpec};
 pub use layer_norm::{LayerNorm, LayerNormSpec};
 pub use log_softmax::LogSoftmax;
+pub use noise::{GaussianNoise, GaussianNoiseSpec};
 pub use norm::NormCache;
 pub use passes::SequentialCache;
 pub use prelu::{PReLU, PReLUSpec};
@@ -99,7 +105,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 31);
+    /// assert_eq!(registry.kinds().count(), 33);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -108,11 +114,13 @@ impl<F: Scalar> Registry<F> {
             .with::<Concat<F>>()
             .with::<Dense<F>>()
             .with::<Dropout>()
+            .with::<Dropout2d>()
             .with::<ELU>()
             .with::<Embedding<F>>()
             .with::<EmbeddingBag<F>>()
             .with::<Flatten>()
             .with::<GELU>()
+            .with::<GaussianNoise>()
             .with::<GroupNorm<F>>()
             .with::<HardSigmoid>()
             .with::<HardSwish>()
