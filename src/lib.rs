@@ -35,8 +35,12 @@ pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
 pub use layers::{
-    BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, Flatten, LeakyReLU,
-    ReLU, Reshape, Sequential, SequentialBuilder, SequentialCache, Sigmoid, Softmax, Tanh,
+    BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec, Dense, DenseSpec, Dropout, Dropout2d,
+    Dropout2dSpec, DropoutSpec, ELU, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec,
+    EmbeddingCache, EmbeddingSpec, Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GroupNorm, GroupNormSpec,
+    HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax, Mish, NormCache, PReLU,
+    PReLUSpec, RMSNorm, RMSNormSpec, ReLU, ReLU6, Reshape, Residual, ResidualSpec, SELU, Sequential,
+    SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Sum, SumSpec, Tanh,
 };
 pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
 pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};

@@ -25,9 +25,11 @@
 pub use crate::datasets;
 pub use crate::testing::check_layer;
 pub use crate::{
-    Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, CrossEntropy, Dataset, Dense, Dropout,
-    EarlyStopping, Elementwise, Error, Flatten, History, Initializer, Layer, LayerSpec, LeakyReLU, Loss,
-    MeanAbsoluteError, MeanSquaredError, Metric, Optimizer, Param, Pass, Progress, Random, ReLU, Registry,
-    Reshape, Result, SGD, Scalar, Sequential, Sigmoid, SoftCrossEntropy, Softmax, Tanh, Tensor, Trainer,
+    Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, Concat, CrossEntropy, Dataset, Dense,
+    Dropout, Dropout2d, ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU,
+    GaussianNoise, GroupNorm, HardSigmoid, HardSwish, History, Initializer, Layer, LayerNorm, LayerSpec,
+    LeakyReLU, LogSoftmax, Loss, MeanAbsoluteError, MeanSquaredError, Metric, Mish, Optimizer, PReLU, Param,
+    Pass, Progress, RMSNorm, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result, SELU, SGD, Scalar,
+    Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus, Softsign, Sum, Tanh, Tensor, Trainer,
     evaluate, random_split,
 };

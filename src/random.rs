@@ -254,6 +254,13 @@ impl Draws {
         }
     }
 
+    /// Fills a slice from the standard normal distribution.
+    ///
+    /// Here and not in the layer, whose code is compiled in the user's crate.
+    pub(crate) fn fill_normal(&mut self, out: &mut [f64]) {
+        out.fill_with(|| self.normal());
+    }
+
     /// The generator itself, for the distributions of `ndarray-rand`.
     ///
     /// This is the one place where another crate's algorithm decides how many draws are taken.

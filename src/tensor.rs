@@ -143,6 +143,13 @@ pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     out
 }
 
+/// The number of elements of a shape; of one that no array can have, the largest number.
+///
+/// For shapes that come from a user or a file, before there is an array.
+pub(crate) fn size(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |size, &n| size.saturating_mul(n))
+}
+
 /// `[batch, …]` for texts: `[batch, 28, 28]`.
 pub(crate) fn batch_shape(sample: &[usize]) -> String {
     sample.iter().fold("[batch".to_owned(), |text, n| format!("{text}, {n}")) + "]"

@@ -23,12 +23,40 @@ battery! {
     reshape: Reshape::to([3, 4]), [2, 6];
     relu: ReLU, [3, 4];
     leaky_relu: LeakyReLU::slope(0.2), [7];
+    relu6: ReLU6, [7];
+    elu: ELU::alpha(1.5), [2, 3];
+    selu: SELU, [7];
+    hard_sigmoid: HardSigmoid, [7];
+    hard_swish: HardSwish, [7];
+    gelu: GELU::default(), [2, 3];
+    gelu_tanh: GELU::tanh(), [7];
+    silu: SiLU, [7];
+    mish: Mish, [7];
+    softplus: Softplus::default(), [7];
+    softplus_of_beta: Softplus::beta(3.0), [2, 3];
+    softsign: Softsign, [7];
+    prelu: PReLU::new(), [2, 3];
+    prelu_per_channel: PReLU::new().per_channel(), [3, 2, 2];
+    prelu_per_feature: PReLU::new().per_channel(), [5];
+    log_softmax: LogSoftmax, [7];
+    log_softmax_of_rows: LogSoftmax, [2, 5];
     sigmoid: Sigmoid, [7];
     tanh: Tanh, [7];
     softmax: Softmax, [7];
     softmax_of_rows: Softmax, [2, 5];
     dropout: Dropout::rate(0.4), [20], Exemption::TrainingDiffers;
+    dropout2d: Dropout2d::rate(0.4), [6, 2, 2], Exemption::TrainingDiffers;
+    dropout2d_of_features: Dropout2d::rate(0.4), [20], Exemption::TrainingDiffers;
+    gaussian_noise: GaussianNoise::deviation(0.3), [2, 3], Exemption::TrainingDiffers;
     batch_norm: BatchNorm::new(), [6], Exemption::TrainingDiffers;
+    batch_norm_of_channels: BatchNorm::new(), [3, 2, 3], Exemption::TrainingDiffers;
+    layer_norm: LayerNorm::new(), [6];
+    layer_norm_of_two_axes: LayerNorm::new().axes(2).without_bias(), [2, 3, 4];
+    group_norm: GroupNorm::groups(2), [4, 2, 3];
+    group_norm_of_features: GroupNorm::groups(2), [6];
+    instance_norm: GroupNorm::groups(3), [3, 5];
+    rms_norm: RMSNorm::new(), [6];
+    rms_norm_of_rows: RMSNorm::new().epsilon(1e-3), [3, 4];
 }
 
 macro_rules! block {
@@ -57,5 +85,58 @@ block! {
     a_network_with_state: F => Sequential::<F>::block_of()
         .layer(Dense::units(6)).layer(BatchNorm::new()).layer(Tanh).layer(Dropout::rate(0.2)).layer(Dense::units(2)),
         [4], Exemption::TrainingDiffers;
+    residual: F => Residual::around(Sequential::<F>::block_of().layer(Dense::units(4)).layer(Tanh)), [4];
+    residual_around_nothing: F => Residual::around(Sequential::<F>::block_of()), [2, 2];
+    residual_with_projection: F => Residual::around(
+        Sequential::<F>::block_of().layer(Dense::units(5)).layer(SiLU).layer(Dense::units(3)),
+    ).projection(Sequential::<F>::block_of().layer(Dense::units(3).without_bias())), [4];
+    sum: F => Sum::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
+        Sequential::<F>::block_of().layer(Sigmoid),
+    ]), [2, 3];
+    concat: F => Concat::of([
+        Sequential::<F>::block_of().layer(Dense::units(3)),
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(1)).layer(Tanh),
+    ]), [4];
+    concat_of_channels: F => Concat::of([
+        Sequential::<F>::block_of().layer(Reshape::to([3, 2, 2])),
+        Sequential::<F>::block_of().layer(Reshape::to([3, 2, 2])).layer(Tanh),
+    ]), [3, 4];
+    concat_along_the_last_axis: F => Concat::of([
+        Sequential::<F>::block_of().layer(Dense::units(2)),
+        Sequential::<F>::block_of(),
+    ]).axis(3), [2, 2, 3];
+    branches_with_state_in_branches: F => Concat::of([
+        Sequential::<F>::block_of().layer(Residual::around(
+            Sequential::<F>::block_of().layer(Dense::units(4)).layer(BatchNorm::new()).layer(Dropout::rate(0.3)),
+        )),
+        Sequential::<F>::block_of().layer(Sum::of([Sequential::<F>::block_of(), Sequential::<F>::block_of()])),
+    ]), [4], Exemption::TrainingDiffers;
     nothing_at_all: F => Sequential::<F>::block_of(), [3];
+}
+
+/// Ids as inputs: they have no gradient, and the checks of the parameters see padding, repetitions and rows without.
+macro_rules! of_ids {
+    ($($name:ident: $spec:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            let ids = [3.0, 0.0, 3.0, 1.0, 4.0, 0.0, 0.0, 0.0, 0.0, 6.0, 6.0, 6.0];
+            let ids = ndarray::Array2::from_shape_vec((4, 3), ids.to_vec()).unwrap().into_dyn();
+            let check = LayerCheck::<f64>::new(&[3]).exempt(Exemption::InputGradient).inputs(ids.clone());
+            println!("{}", check.run($spec).unwrap());
+            let ids = ids.mapv(|id| id as f32);
+            println!("{}", LayerCheck::<f32>::new(&[3]).exempt(Exemption::InputGradient).inputs(ids).run($spec).unwrap());
+        })*
+    };
+}
+
+of_ids! {
+    embedding: Embedding::vocabulary(7, 2);
+    embedding_with_padding: Embedding::vocabulary(7, 2).padding(0);
+    embedding_bag: EmbeddingBag::vocabulary(7, 2);
+    embedding_bag_with_padding: EmbeddingBag::vocabulary(7, 5).padding(0);
+    embedding_bag_of_sums: EmbeddingBag::vocabulary(7, 2).sum().padding(6);
+    embedding_bag_of_maxima: EmbeddingBag::vocabulary(7, 2).max().padding(0);
 }

@@ -387,7 +387,12 @@ fn wrong_shapes_teach() {
         "layer 1 (reshape): expected an input of shape [3], or another with as many numbers, found [4]. \
          A change of shape keeps the number of elements."
     );
-    assert!(build(|b| b.layer(BatchNorm::new()), &[2, 3]).contains("put Flatten before"));
+    assert!(build(|b| b.layer(BatchNorm::new()), &[]).contains("[features] or [channels, …], found []"));
+    let huge = [4, usize::MAX, 2]; // a size that no array has
+    assert!(
+        build(|b| b.layer(GroupNorm::groups(2)).layer(Dense::units(0)), &huge).contains("layer 1 (dense)")
+    );
+    assert!(build(|b| b.layer(BatchNorm::new()), &[usize::MAX]).contains("a size that fits in memory"));
     assert!(build(|b| b.layer(Dropout::rate(1.0)), &[2]).contains("at least 0 and below 1, found 1"));
     assert!(build(|b| b.layer(LeakyReLU::slope(f64::NAN)), &[2]).starts_with("layer 0 (leaky_relu)"));
     assert!(build(|b| b.layer(Dense::units(3)), &[0]).contains("at least 1 on each axis"));

@@ -13,8 +13,8 @@
 //! networks of sigmoids train slowly: through ten of them a gradient is multiplied by at most 4^-10.
 //!
 //! The forward pass works in place and makes one copy for the cache out of the spare buffers; the backward pass works
-//! in place in the gradient. One macro writes the four implementations, because they differ in a kernel, a name and a
-//! check only.
+//! in place in the gradient. One macro writes the implementations, here and in `rectifiers.rs` and `smooth.rs`, because
+//! they differ in a kernel, a name and a check only.
 
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Link, check_gradient};
@@ -125,7 +125,12 @@ impl Default for LeakyReLU {
     }
 }
 
+/// `Layer` for an activation: its name, its kind in files, its link, its kernel, and the check of its settings, in
+/// which `F` is the element type.
 macro_rules! activation {
+    ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr) => {
+        activation!($layer, $kind, $link, |$self_| $function, |_layer| Ok::<(), Error>(()));
+    };
     ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
         impl<F: Scalar> Layer<F> for $layer {
             const KIND: &'static str = $kind;
@@ -175,9 +180,11 @@ macro_rules! activation {
     };
 }
 
-activation!(ReLU, "relu", Identity, |_layer| Activation::ReLU, |_layer| Ok::<(), Error>(()));
-activation!(Sigmoid, "sigmoid", Sigmoid, |_layer| Activation::Sigmoid, |_layer| Ok::<(), Error>(()));
-activation!(Tanh, "tanh", Identity, |_layer| Activation::Tanh, |_layer| Ok::<(), Error>(()));
+pub(super) use activation;
+
+activation!(ReLU, "relu", Identity, |_layer| Activation::ReLU);
+activation!(Sigmoid, "sigmoid", Sigmoid, |_layer| Activation::Sigmoid);
+activation!(Tanh, "tanh", Identity, |_layer| Activation::Tanh);
 activation!(LeakyReLU, "leaky_relu", Identity, |layer| Activation::LeakyReLU(layer.slope), |layer| {
     if layer.slope.is_finite() {
         Ok(())

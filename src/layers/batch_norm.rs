@@ -1,8 +1,8 @@
-//! Batch normalisation over features.
+//! Batch normalisation over features, or over the channels of images.
 //!
 //! # The derivative
 //!
-//! For one feature of a batch of `m` samples let `μ = Σ x_i / m`, `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`,
+//! For one feature of a batch of `m` samples (or one channel of images, with `m` its numbers in the whole batch) let `μ = Σ x_i / m`, `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`,
 //! `x̂_i = (x_i - μ) · f` and `y_i = w · x̂_i + b`, and let `g_i = ∂L/∂y_i`. Weight and bias are plain sums:
 //!
 //! ```text
@@ -28,22 +28,23 @@
 //! Where the running statistics were used, they do not depend on the batch, and what is left is `w · f · g_i`.
 
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_batch, check_gradient};
+use crate::init::Initializer;
+use crate::layer::{Layer, LayerSpec, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::Array1;
+use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature.
+/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature, or each channel of images.
 ///
-/// Input and output are `[batch, features]`. In training the mean and the (biased) variance are the batch's, and
+/// Input and output are `[batch, features]` or `[batch, channels, …]`: statistics are those of axis 1, over the batch
+/// and all axes behind. In training the mean and the (biased) variance are the batch's, and
 /// running ones are kept as buffers: `running = (1 - momentum) · running + momentum · batch`, with the unbiased
-/// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, PyTorch's `BatchNorm1d`, whose
-/// names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
+/// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
+/// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// A training batch of one sample has no variance: it is normalised by the running statistics, and leaves them alone.
+/// A training batch of one number a feature has no variance: it is normalised by the running statistics, and leaves them alone.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.
@@ -58,16 +59,15 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// | | Plywood | PyTorch `BatchNorm1d` | Keras 3 `BatchNormalization` |
+/// | | Plywood | PyTorch `BatchNorm1d`, `2d` | Keras 3 `BatchNormalization` |
 /// |---|---|---|---|
 /// | ε | 1e-5 | 1e-5 | 1e-3 |
 /// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
 /// | running variance | unbiased | unbiased | biased |
-/// | training on one sample | running statistics | an error | variance 0 |
+/// | channels | axis 1 | axis 1 | the last axis |
+/// | training on one number | running statistics | an error | variance 0 |
 /// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
 /// | with weight and bias frozen | statistics still run | statistics still run | inference mode |
-///
-/// An image has to be flattened first, and then has statistics for each pixel; there is no form by channels.
 ///
 /// Memory in training: `x̂`, as large as the input and in its buffer, and a copy for the output. The variance is
 /// computed in two passes, so large means do not cancel it.
@@ -106,11 +106,11 @@ pub struct BatchNorm<F: Scalar = f32> {
 pub struct BatchNormCache<F> {
     /// `(x - mean) / √(variance + ε)`.
     normal: Tensor<F>,
-    /// `1 / √(variance + ε)`, `[features]`.
+    /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
     factor: Tensor<F>,
     /// Whether mean and variance depended on the batch.
     ///
-    /// Not so for a batch of one: then the two last terms of the derivative are absent.
+    /// Not so for one number a feature: then the two last terms of the derivative are absent.
     batch: bool,
 }
 
@@ -139,6 +139,32 @@ impl<F: Scalar> BatchNorm<F> {
         self.weight.len()
     }
 
+    /// How many numbers of a sample lie side by side in one channel: 1 where features are normalised.
+    fn inner(&self, sample: &[usize]) -> Result<usize> {
+        let n = self.features();
+        match sample {
+            [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
+            _ => Err(Error::shape("an input", format!("[{n}] or [{n}, …]"), sample)
+                .help("Axis 1, behind the batch, must have as many features or channels as the layer was built for.")),
+        }
+    }
+
+    /// The input in row-major order, with what [`inner`](BatchNorm::inner) says of it.
+    fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
+        match input.shape() {
+            [_, sample @ ..] if self.inner(sample).is_ok() => {
+                let inner = self.inner(sample)?;
+                Ok((standard(input), inner))
+            }
+            found if found.len() > 2 => {
+                let expected = format!("[batch, {}, …]", self.features());
+                Err(Error::shape("an input", expected, found)
+                    .help("Axis 0 is the batch, axis 1 that of the channels."))
+            }
+            found => Err(batch_error(found, &[self.features()])),
+        }
+    }
+
     /// The numbers by which inference is `x · factor + offset`.
     ///
     /// `factor = w / √(var + ε)` and `offset = b - mean · factor`: two numbers a feature, worked out anew in each
@@ -164,20 +190,20 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         check_settings(self.epsilon, self.momentum)?;
         let n = self.features();
         let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
-        if n == 0 || input != [n] || sizes.iter().any(|param| param.shape() != [n]) {
-            return Err(Error::shape("an input", format!("[{n}]"), input).help(
-                "Batch normalisation takes `[batch, features]` and was built for that many features.",
-            ));
+        if sizes.iter().any(|param| param.shape() != [n]) {
+            let found = sizes.map(|param| format!("{:?}", param.shape())).join(", ");
+            return Err(Error::format("a batch normalisation", "four arrays of one length", found)
+                .help("The file is corrupt; save the model again."));
         }
+        self.inner(input)?;
         Ok(input.to_vec())
     }
 
     /// In place: one multiplication and one addition a number. A row's output depends on that row alone.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        check_batch(&input, &[self.features()])?;
+        let (mut output, inner) = self.checked(input)?;
         let (factor, offset) = self.inference();
-        let mut output = standard(input);
-        F::affine(slice_mut(&mut output), slice(&factor), slice(&offset));
+        F::affine_channels(slice_mut(&mut output), inner, slice(&factor), slice(&offset));
         recycle(factor);
         recycle(offset);
         Ok(output)
@@ -185,17 +211,16 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
 
     /// Five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
+        let (mut x, inner) = self.checked(input)?;
         let n = self.features();
-        check_batch(&input, &[n])?;
-        let mut x = standard(input);
         let rows = x.len() / n;
         let count = F::of(rows as f64);
         let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
         let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
         if rows > 1 {
-            F::sum_columns(slice(&x), F::zero(), m);
+            F::sum_channels(slice(&x), inner, m);
             F::scale(m, count.recip());
-            F::spread_columns(slice(&x), m, f);
+            F::spread_channels(slice(&x), inner, m, f);
             F::scale(f, count.recip());
             let (old, new) = (F::of(1.0 - self.momentum), F::of(self.momentum));
             F::scale(self.running_mean.as_slice_mut(), old);
@@ -210,9 +235,9 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         for f in f.iter_mut() {
             *f = (*f + epsilon).sqrt().recip();
         }
-        F::standardise(slice_mut(&mut x), m, f);
+        F::standardise_channels(slice_mut(&mut x), inner, m, f);
         let mut output = crate::tensor::copy(&x);
-        F::affine(slice_mut(&mut output), self.weight.as_slice(), self.bias.as_slice());
+        F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
         recycle(mean);
         Ok((output, BatchNormCache { normal: x, factor, batch: rows > 1 }))
     }
@@ -221,11 +246,12 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
     fn backward(&mut self, cache: BatchNormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let BatchNormCache { mut normal, mut factor, batch } = cache;
         check_gradient(&grad, normal.shape())?;
+        let inner = self.inner(grad.shape().get(1..).unwrap_or_default())?;
         let mut grad = standard(grad);
         let n = self.features();
         let (mut weight, mut bias) = (scratch(&[n]), scratch(&[n]));
-        F::dot_columns(slice(&grad), slice(&normal), F::zero(), slice_mut(&mut weight));
-        F::sum_columns(slice(&grad), F::zero(), slice_mut(&mut bias));
+        F::dot_channels(slice(&grad), slice(&normal), inner, slice_mut(&mut weight));
+        F::sum_channels(slice(&grad), inner, slice_mut(&mut bias));
         self.weight.add_gradient(&weight)?;
         self.bias.add_gradient(&bias)?;
         // dx = w·f · (g - (Σ g + x̂ · Σ g·x̂) / rows), where mean and variance came from the batch; else w·f · g.
@@ -237,11 +263,9 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
                 F::multiply(slice_mut(sums), scale);
                 F::scale(slice_mut(sums), share);
             }
-            F::affine(slice_mut(&mut normal), slice(&weight), slice(&bias));
+            F::affine_channels(slice_mut(&mut normal), inner, slice(&weight), slice(&bias));
         }
-        let zeros = slice_mut(&mut bias);
-        zeros.fill(F::zero());
-        F::affine(slice_mut(&mut grad), scale, zeros);
+        F::scale_channels(slice_mut(&mut grad), inner, scale);
         if batch {
             F::add_scaled(slice_mut(&mut grad), -F::one(), slice(&normal));
         }
@@ -307,24 +331,23 @@ impl BatchNormSpec {
 impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
     type Layer = BatchNorm<F>;
 
-    /// One axis only. Nothing is drawn at random.
-    fn build(self, input: &[usize], _: &Random) -> Result<BatchNorm<F>> {
+    /// The first axis of a sample counts. Nothing is drawn at random.
+    fn build(self, input: &[usize], random: &Random) -> Result<BatchNorm<F>> {
         let Self { epsilon, momentum } = self;
-        let &[n] = input else {
-            return Err(Error::shape("an input", "[features]", input)
-                .help("Batch normalisation takes `[batch, features]`; put Flatten before."));
-        };
         check_settings(epsilon, momentum)?;
-        if n == 0 {
-            return Err(
-                Error::shape("an input", "[at least 1 feature]", input).help("Give each sample a feature.")
-            );
-        }
+        let n = match *input {
+            [n, ..] if n > 0 => n,
+            _ => {
+                return Err(Error::shape("an input", "[features] or [channels, …]", input)
+                    .help("Batch normalisation takes `[batch, features]` or `[batch, channels, …]`."));
+            }
+        };
+        let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random);
         Ok(BatchNorm {
-            weight: Param::new(Array1::ones(n)),
-            bias: Param::new(Array1::zeros(n)),
-            running_mean: Param::buffer(Array1::zeros(n)),
-            running_var: Param::buffer(Array1::ones(n)),
+            weight: Param::new(all(1.0)?),
+            bias: Param::new(all(0.0)?),
+            running_mean: Param::buffer(all(0.0)?),
+            running_var: Param::buffer(all(1.0)?),
             epsilon,
             momentum,
         })
@@ -374,10 +397,24 @@ mod tests {
     }
 
     #[test]
+    fn one_image_has_a_variance_and_two_channels_have_their_own() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2, 2], &Random::seed(0)).unwrap();
+        let x = ndarray::arr3(&[[[1., 3.], [10., 30.]]]).into_dyn();
+        let (y, _) = bn.forward_train(x).unwrap();
+        assert!(y.iter().zip([-1., 1., -1., 1.]).all(|(y, expected)| (y - expected).abs() < 1e-5));
+        assert!((bn.running_mean.as_slice()[1] - 2.).abs() < 1e-12);
+        for shape in [&[][..], &[2], &[1, 3, 2], &[1, 3]] {
+            assert!(bn.forward(Tensor::zeros(shape)).is_err(), "{shape:?}");
+        }
+        assert_eq!(bn.forward(Tensor::zeros(vec![1, 2, 0])).unwrap().shape(), [1, 2, 0]);
+        assert!(bn.forward_train(Tensor::zeros(vec![0, 2, 3])).is_ok());
+    }
+
+    #[test]
     fn bad_settings_are_refused() {
         let build =
             |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
-        assert!(build(BatchNorm::new(), &[2, 2]).is_err());
+        assert!(build(BatchNorm::new(), &[]).is_err() && build(BatchNorm::new(), &[0, 2]).is_err());
         assert!(build(BatchNorm::new().epsilon(0.), &[2]).is_err());
         assert!(build(BatchNorm::new().momentum(f64::NAN), &[2]).is_err());
     }

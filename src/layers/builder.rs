@@ -32,13 +32,13 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 ///
 /// let error = Sequential::builder([28, 28])
 ///     .layer(Dense::units(128)) // along the last axis: [28, 128]
-///     .layer(BatchNorm::new())
+///     .layer(Reshape::to([128]))
 ///     .build()
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer 1 (batch_norm): expected an input of shape [features], found [28, 128]. \
-///      Batch normalisation takes `[batch, features]`; put Flatten before."
+///     "layer 1 (reshape): expected an input of shape [128], or another with as many numbers, found [28, 128]. \
+///      A change of shape keeps the number of elements."
 /// );
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]

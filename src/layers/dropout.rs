@@ -94,34 +94,35 @@ impl Dropout {
     pub fn rate(rate: f64) -> DropoutSpec {
         DropoutSpec { rate }
     }
+}
 
-    /// NaN is outside of every range, so it is refused, too.
-    fn check(&self) -> Result<()> {
-        if (0.0..1.0).contains(&self.rate) {
-            return Ok(());
-        }
-        Err(Error::argument("a dropout rate", "at least 0 and below 1", self.rate)
-            .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
+/// NaN is outside of every range, so it is refused, too.
+pub(super) fn check_rate(rate: f64) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
     }
+    Err(Error::argument("a dropout rate", "at least 0 and below 1", rate)
+        .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
+}
 
-    /// 0 or `1 / (1 - rate)` for each number of the batch.
-    ///
-    /// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
-    fn mask<F: Scalar>(&self, shape: &[usize]) -> Tensor<F> {
-        let mut mask = scratch(shape);
-        let columns = shape.iter().skip(1).product::<usize>().max(1);
-        let keep = 1.0 - self.rate;
-        let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::of(1.0 / keep));
-        let mut bits = [0; 256];
-        for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
-            let mut draws = self.random.at(self.step, sample as u64);
-            for some in row.chunks_mut(bits.len()) {
-                draws.fill(&mut bits[..some.len()]);
-                F::mask(&bits, threshold, scale, some);
-            }
+/// 0 or `1 / (1 - rate)` for each number of a batch of this shape; [`Dropout2d`](crate::Dropout2d) has one for each
+/// channel.
+///
+/// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
+pub(super) fn draw_mask<F: Scalar>(rate: f64, random: &Random, step: u64, shape: &[usize]) -> Tensor<F> {
+    let mut mask = scratch(shape);
+    let columns = shape.iter().skip(1).product::<usize>().max(1);
+    let keep = 1.0 - rate;
+    let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::of(1.0 / keep));
+    let mut bits = [0; 256];
+    for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
+        let mut draws = random.at(step, sample as u64);
+        for some in row.chunks_mut(bits.len()) {
+            draws.fill(&mut bits[..some.len()]);
+            F::mask(&bits, threshold, scale, some);
         }
-        mask
     }
+    mask
 }
 
 impl<F: Scalar> Layer<F> for Dropout {
@@ -130,7 +131,7 @@ impl<F: Scalar> Layer<F> for Dropout {
     type Cache = Tensor<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.check()?;
+        check_rate(self.rate)?;
         Ok(input.to_vec())
     }
 
@@ -141,9 +142,9 @@ impl<F: Scalar> Layer<F> for Dropout {
 
     /// One draw of 64 bits for two numbers, and a product in place.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
-        self.check()?;
+        check_rate(self.rate)?;
         let mut output = standard(input);
-        let mask = self.mask(output.shape());
+        let mask = draw_mask(self.rate, &self.random, self.step, output.shape());
         self.step += 1;
         F::multiply(slice_mut(&mut output), slice(&mask));
         Ok((output, mask))
@@ -170,9 +171,8 @@ impl<F: Scalar> LayerSpec<F> for DropoutSpec {
 
     /// The shape does not matter, as the mask is made for each batch.
     fn build(self, _: &[usize], random: &Random) -> Result<Dropout> {
-        let layer = Dropout { rate: self.rate, random: random.child("mask"), step: 0 };
-        layer.check()?;
-        Ok(layer)
+        check_rate(self.rate)?;
+        Ok(Dropout { rate: self.rate, random: random.child("mask"), step: 0 })
     }
 }
 

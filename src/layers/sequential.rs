@@ -60,7 +60,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// | training mode | `forward_train` | `training=True` | `model.train()` |
 ///
 /// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters
-/// and gradients. There is one input and one output; for branches write a container of your own (docs/extending.md).
+/// and gradients. There is one input and one output; branches in between are [`Residual`](crate::Residual),
+/// [`Concat`](crate::Concat) and [`Sum`](crate::Sum).
 pub struct Sequential<F: Scalar = f32> {
     /// Without the batch axis.
     pub(super) input: Vec<usize>,

@@ -15,6 +15,7 @@
 //! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
 //! values; training takes as many again for gradients, and what the optimiser keeps.
 
+use super::branches::blocks_of;
 use super::sequential::Sequential;
 use crate::layer::Layer;
 use crate::layer::erased::ErasedLayer;
@@ -52,18 +53,29 @@ impl<F: Scalar> Sequential<F> {
     /// A row for each layer, and below a container's those of the layers inside.
     ///
     /// Shapes come from the layers, which a built model has checked.
+    /// A block of a [`Residual`](crate::Residual) or of another container has a row under its own name.
     fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
         let shapes = self.shapes().unwrap_or_default();
         for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
             let name = format!("{prefix}{i}");
-            let mut count = Count::default();
-            layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
-            rows.push([name.clone(), kind(layer), format!("{shape:?}"), grouped(count.total())]);
+            rows.push(row(name.clone(), layer, &shape));
             if let Some(inner) = layer.as_any().downcast_ref::<Self>() {
+                inner.table(&format!("{name}."), rows);
+            }
+            for (block, inner) in blocks_of(layer) {
+                let name = format!("{name}.{block}");
+                rows.push(row(name.clone(), inner, inner.output_shape()));
                 inner.table(&format!("{name}."), rows);
             }
         }
     }
+}
+
+/// The row of one layer.
+fn row<F: Scalar>(name: String, layer: &dyn ErasedLayer<F>, shape: &[usize]) -> [String; 4] {
+    let mut count = Count::default();
+    layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
+    [name, kind(layer), format!("{shape:?}"), grouped(count.total())]
 }
 
 /// The first column of text; layers of a user's own show their full kind, "mycrate.swish".
@@ -143,7 +155,7 @@ fn memory(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::{Dense, Flatten, ReLU, Softmax};
+    use crate::layers::{Concat, Dense, Flatten, ReLU, Residual, Softmax};
 
     #[test]
     fn the_table_of_the_seed_network() {
@@ -167,6 +179,29 @@ mod tests {
 3.1  softmax     [10]                   0
 ─────────────────────────────────────────
 101,770 parameters, 101,770 trainable; 397.5 KiB in f32";
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn blocks_inside_containers_have_their_rows() {
+        let model = Sequential::builder([2])
+            .layer(Residual::around(Sequential::block().layer(Dense::units(2))))
+            .layer(Concat::of([Sequential::block(), Sequential::block().layer(ReLU)]))
+            .build()
+            .unwrap();
+        let table = model.to_string();
+        let expected = "           Layer       Output shape  Parameters
+───────────────────────────────────────────────
+           input       [2]
+0          residual    [2]                    6
+0.block    sequential  [2]                    6
+0.block.0  dense       [2]                    6
+1          concat      [4]                    0
+1.0        sequential  [2]                    0
+1.1        sequential  [2]                    0
+1.1.0      relu        [2]                    0
+───────────────────────────────────────────────
+6 parameters, 6 trainable; 24 bytes in f32";
         assert_eq!(table, expected, "\n{table}");
     }
 

@@ -157,7 +157,7 @@ pub trait Rule<F: Scalar = f32>:
 /// What a [`Rule`] looks at.
 ///
 /// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has
-/// a gradient of 200 rows. A rule of scope [`Elements`](Scope::Elements) is called once for each of these rows; all
+/// a gradient of 200 rows. A rule of scope [`Elements`](Scope::Elements) is called for these rows alone; all
 /// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in the steps in
 /// which its row is not touched. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

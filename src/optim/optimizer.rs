@@ -11,7 +11,7 @@
 //!
 //! [`Gradient::Rows`] lists the rows that a batch touched, one entry for each use, so an id may come up many times.
 //! `merge_rows` adds up the entries of an id, in the order in which they came, and sorts the ids: the sum's bits
-//! depend on the batch alone. Then the rule sees one row at a time, with the same row of its state. Rows that are
+//! depend on the batch alone. Then the rule sees rows that follow one another as one part, with those of its state. Rows that are
 //! not in the list cost nothing; their momentum waits, and a weight decay does not reach them.
 //!
 //! # Clipping
@@ -37,7 +37,6 @@ use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A [`Rule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
@@ -329,11 +328,16 @@ fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param:
             let columns = columns_of(shape);
             merge_rows(ids, values, columns);
             let mut states = States::of(slot);
-            for (&id, gradient) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
-                let row = id * columns..(id + 1) * columns;
-                let mut states = states.part(row.clone());
-                let value = &mut value[row];
-                rule.update(Update { value, gradient, state: states.all(), shape: &[columns] }, step);
+            // Rows that follow one another are one part: the frequent words of a vocabulary often do.
+            let mut values = &values[..];
+            for run in ids.chunk_by(|a, b| a + 1 == *b) {
+                let (start, length) = (run[0] * columns, run.len() * columns);
+                let (gradient, rest) = values.split_at(length);
+                values = rest;
+                let part = start..start + length;
+                let mut states = states.part(part.clone());
+                let value = &mut value[part];
+                rule.update(Update { value, gradient, state: states.all(), shape: &[length] }, step);
             }
         }
     }
@@ -424,25 +428,24 @@ fn columns_of(shape: &[usize]) -> usize {
 
 /// Adds up the rows of each id, in the order in which they came; ids end up sorted.
 ///
-/// Ids that are strictly increasing already, as after clipping has been here, are left as they are at the price of
-/// one look at each. A `BTreeMap` and not a `HashMap`, whose order would change from run to run.
+/// Ids that are strictly increasing already, as an embedding's are after one backward pass, are left as they are at
+/// the price of one look at each. Positions are sorted by id and then by position, so the order has one result.
 fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
     if ids.is_sorted_by(|a, b| a < b) {
         return;
     }
-    let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (row, &id) in ids.iter().enumerate() {
-        rows.entry(id).or_default().push(row);
-    }
-    let mut merged = Vec::with_capacity(rows.len() * columns);
-    for of_one in rows.values() {
-        let start = merged.len();
-        merged.extend_from_slice(&values[of_one[0] * columns..(of_one[0] + 1) * columns]);
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_unstable_by_key(|&row| (ids[row], row));
+    let (mut merged_ids, mut merged) = (Vec::new(), Vec::new());
+    for of_one in order.chunk_by(|&a, &b| ids[a] == ids[b]) {
+        let (start, first) = (merged.len(), of_one[0]);
+        merged_ids.push(ids[first]);
+        merged.extend_from_slice(&values[first * columns..(first + 1) * columns]);
         for &row in &of_one[1..] {
             F::add_scaled(&mut merged[start..], F::one(), &values[row * columns..(row + 1) * columns]);
         }
     }
-    *ids = rows.into_keys().collect();
+    *ids = merged_ids;
     *values = merged;
 }
 

@@ -18,6 +18,8 @@ kernels! {
         ///
         /// To `f32` it rounds to the nearest before scaling.
         fn rows_of_f64s(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
+        /// `out = out + factor · value`, each value rounded to the type before.
+        fn add_f64s(values: &[f64], factor: F, out: &mut [F]);
         /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
         ///
         /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
@@ -116,6 +118,16 @@ mod generic {
         f64: AsPrimitive<F>,
     {
         affine(values, starts, scale, offset, out);
+    }
+
+    #[inline(always)]
+    pub fn add_f64s<F: Float + 'static>(values: &[f64], factor: F, out: &mut [F])
+    where
+        f64: AsPrimitive<F>,
+    {
+        for (out, &v) in out.iter_mut().zip(values) {
+            *out = *out + factor * v.as_();
+        }
     }
 
     #[inline(always)]

@@ -7,7 +7,9 @@
 //! | file | kernels |
 //! |---|---|
 //! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
-//! | `activation.rs` | ReLU and the like, and their derivatives |
+//! | `channels.rs` | the same by channels of images; normalisation of rows |
+//! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
+//! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `matmul` | products of matrices |
@@ -25,7 +27,11 @@
 //! between runs.
 
 mod activation;
+mod channels;
 mod convert;
+mod curves;
+mod erf;
+mod gather;
 mod gemm;
 mod matmul;
 mod rows;
@@ -34,6 +40,7 @@ mod update;
 
 pub use activation::Activation;
 pub use convert::Starts;
+pub(crate) use gather::{id_of, ids_of, order_of};
 pub use update::{AdamStep, SgdStep};
 
 use ndarray::NdFloat;
@@ -70,7 +77,9 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + activation::Activations<Self>
+    + channels::Channels<Self>
     + convert::Convert<Self>
+    + gather::Gather<Self>
     + matmul::MatMul
     + rows::Rows<Self>
     + update::Updates<Self>

@@ -52,6 +52,10 @@ kernels! {
         ///
         /// With a factor of -1 it is a difference, exactly.
         fn add_scaled(x: &mut [F], factor: F, y: &[F]);
+        /// Copies rows of `width` numbers into the columns from `offset` on of rows of `columns`.
+        fn put_columns(x: &[F], width: usize, offset: usize, out: &mut [F], columns: usize);
+        /// The way back: rows of `width` numbers out of those columns.
+        fn take_columns(x: &[F], columns: usize, offset: usize, out: &mut [F], width: usize);
         /// `x = x · y`, element by element.
         fn multiply(x: &mut [F], y: &[F]);
         /// -1, 0 or 1 by the sign; NaN stays.
@@ -74,6 +78,10 @@ kernels! {
         ///
         /// From `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: a row's derivatives are never written out as a matrix.
         fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
+        /// `x - max - ln Σ e^(x - max)` along each row; a row with a NaN becomes NaN.
+        fn log_softmax_rows(x: &mut [F], columns: usize);
+        /// The gradient of log-softmax at its input, in place: `grad = grad - e^y · Σ_row grad`.
+        fn log_softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x = (x - mean) · factor` by columns.
         fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
@@ -90,7 +98,7 @@ kernels! {
     }
 }
 
-mod generic {
+pub(super) mod generic {
     use num_traits::{AsPrimitive, Float};
 
     /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
@@ -100,7 +108,7 @@ mod generic {
 
     /// `Σ f(x_i, y_i)` in lanes. The rest, fewer than sixteen, goes to the first lanes.
     #[inline(always)]
-    fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
+    pub fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
         let mut lanes = [F::zero(); LANES];
         let (x_head, x_tail) = x.as_chunks::<LANES>();
         let (y_head, y_tail) = y.as_chunks::<LANES>();
@@ -215,6 +223,24 @@ mod generic {
     }
 
     #[inline(always)]
+    pub fn put_columns<F: Float>(x: &[F], width: usize, offset: usize, out: &mut [F], columns: usize) {
+        for (x, out) in rows(x, width).zip(rows_mut(out, columns)) {
+            for (out, &x) in out.iter_mut().skip(offset).zip(x) {
+                *out = x;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn take_columns<F: Float>(x: &[F], columns: usize, offset: usize, out: &mut [F], width: usize) {
+        for (x, out) in rows(x, columns).zip(rows_mut(out, width)) {
+            for (out, &x) in out.iter_mut().zip(x.iter().skip(offset)) {
+                *out = x;
+            }
+        }
+    }
+
+    #[inline(always)]
     pub fn multiply<F: Float>(x: &mut [F], y: &[F]) {
         for (x, &y) in x.iter_mut().zip(y) {
             *x = *x * y;
@@ -287,6 +313,27 @@ mod generic {
     }
 
     #[inline(always)]
+    pub fn log_softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+        for x in rows_mut(x, columns) {
+            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
+            let log = sum_of(x, x, |x, _| (x - max).exp()).ln();
+            for x in x {
+                *x = (*x - max) - log;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn log_softmax_back_rows<F: Float>(y: &[F], grad: &mut [F], columns: usize) {
+        for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
+            let sum = sum_of(grad, grad, |g, _| g);
+            for (g, &y) in grad.iter_mut().zip(y) {
+                *g = *g - y.exp() * sum;
+            }
+        }
+    }
+
+    #[inline(always)]
     pub fn standardise<F: Float>(x: &mut [F], mean: &[F], factor: &[F]) {
         for x in rows_mut(x, mean.len()) {
             for ((x, &mean), &factor) in x.iter_mut().zip(mean).zip(factor) {
@@ -352,6 +399,19 @@ mod tests {
             }
             let squares: f64 = x.iter().map(|&v| f64::from(v * v)).sum();
             assert!((f32::sum_squares(&x) - squares).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn columns_are_put_and_taken_at_any_width() {
+        for width in 0..40 {
+            let (x, mut out) = (ramp(3 * width), vec![9f32; 3 * (width + 5)]);
+            f32::put_columns(&x, width, 2, &mut out, width + 5);
+            let row: Vec<f32> = [&[9., 9.], &x[..width], &[9., 9., 9.]].concat();
+            assert_eq!(out[..width + 5], row);
+            let mut back = vec![0.; 3 * width];
+            f32::take_columns(&out, width + 5, 2, &mut back, width);
+            assert_eq!(back, x);
         }
     }
 

@@ -1,0 +1,133 @@
+//! What [`Embedding`](crate::Embedding) and [`EmbeddingBag`](crate::EmbeddingBag) share: a table with a row for each
+//! id, and ids that come as numbers.
+//!
+//! Tensors hold numbers of one type, so an id is a number that happens to be whole. `f32` holds whole numbers exactly
+//! up to 2^24 = 16,777,216; from there on two ids would be one, so a larger vocabulary is refused in `f32`.
+
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::{Scalar, id_of, ids_of};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+/// The table, and the id that stands for nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct Table<F: Scalar> {
+    /// `[vocabulary, dimension]`.
+    pub weight: Param<F>,
+    pub padding: Option<u32>,
+}
+
+/// What a table is made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TableSpec {
+    pub vocabulary: usize,
+    pub dimension: usize,
+    pub padding: Option<usize>,
+    pub initializer: Initializer,
+}
+
+/// The largest vocabulary whose ids are told apart in the element type and in 32 bits.
+fn most_ids<F: Scalar>() -> usize {
+    if F::NAME == "f32" { 1 << 24 } else { u32::MAX as usize }
+}
+
+/// The two sizes and the padding, as a user or a file gives them.
+fn check<F: Scalar>(vocabulary: usize, dimension: usize, padding: Option<usize>) -> Result<()> {
+    if vocabulary == 0 || vocabulary > most_ids::<F>() {
+        return Err(Error::argument(
+            "a vocabulary",
+            format!("1 to {} in {}", most_ids::<F>(), F::NAME),
+            vocabulary,
+        )
+        .help("Ids are numbers of the element type, which holds no more whole numbers exactly."));
+    }
+    if dimension == 0 {
+        return Err(Error::argument("a dimension", "at least 1", dimension)
+            .help("It is how many numbers each id is described by; 8 to 300 are usual."));
+    }
+    match padding {
+        Some(id) if id >= vocabulary => Err(Error::argument(
+            "a padding id",
+            format!("below {vocabulary}, the size of the vocabulary"),
+            id,
+        )
+        .help("It is the id that fills sequences up; 0 is usual.")),
+        _ => Ok(()),
+    }
+}
+
+impl TableSpec {
+    /// Rows are drawn at the place "weight"; that of the padding is 0.
+    pub(super) fn build<F: Scalar>(self, random: &Random) -> Result<Table<F>> {
+        let Self { vocabulary, dimension, padding, initializer } = self;
+        check::<F>(vocabulary, dimension, padding)?;
+        let shape = [vocabulary, dimension];
+        let mut weight =
+            Param::new(initializer.tensor(&shape, vocabulary, dimension, &random.child("weight"))?);
+        if let Some(id) = padding {
+            weight.as_slice_mut()[id * dimension..(id + 1) * dimension].fill(F::zero());
+        }
+        Ok(Table { weight, padding: padding.and_then(|id| u32::try_from(id).ok()) })
+    }
+}
+
+impl<F: Scalar> Table<F> {
+    /// Vocabulary and dimension, checked: a file may hold any.
+    pub(super) fn sizes(&self) -> Result<(usize, usize)> {
+        let [vocabulary, dimension] = *self.weight.shape() else {
+            return Err(Error::shape("a table", "[vocabulary, dimension]", self.weight.shape())
+                .help("The file is corrupt; save the model again."));
+        };
+        check::<F>(vocabulary, dimension, self.padding.map(|id| id as usize))?;
+        Ok((vocabulary, dimension))
+    }
+
+    /// The ids of a batch.
+    ///
+    /// The error names the first that is wrong by its sample and its position there, counted from 0.
+    pub(super) fn ids(&self, input: Tensor<F>) -> Result<Vec<u32>> {
+        let (vocabulary, _) = self.sizes()?;
+        if u32::try_from(input.len()).is_err() {
+            return Err(Error::shape("an input", "[fewer than 2^32 ids]", input.shape())
+                .help("Give smaller batches."));
+        }
+        let samples = input.shape().first().copied().unwrap_or(1).max(1);
+        let input = standard(input);
+        let mut ids = vec![0; input.len()];
+        if let Some(position) = F::read_ids(slice(&input), vocabulary, self.padding, &mut ids) {
+            let length = (input.len() / samples).max(1);
+            let what = format!("the id at position {} of sample {}", position % length, position / length);
+            let found = slice(&input)[position];
+            return Err(Error::data(what, format!("whole and below {vocabulary}"), found).help(
+                "Look words up in the vocabulary of the model; give those that it lacks one id of their own.",
+            ));
+        }
+        recycle(input);
+        Ok(ids)
+    }
+
+    /// Adds the gradient of the rows that `order` names, each once; `fill` computes them, side by side.
+    pub(super) fn add_gradient(&mut self, order: &[u64], fill: impl FnOnce(usize, &mut [F])) -> Result<()> {
+        let columns = self.weight.shape()[1];
+        let ids = ids_of(order);
+        debug_assert_eq!(ids.first().copied(), order.first().map(|&entry| id_of(entry)));
+        let mut rows = scratch(&[ids.len(), columns]);
+        fill(columns, slice_mut(&mut rows));
+        let view = ArrayView2::from_shape((ids.len(), columns), slice(&rows)).map_err(Error::custom)?;
+        self.weight.add_gradient_rows(&ids, view)?;
+        recycle(rows);
+        Ok(())
+    }
+}
+
+/// The gradient of ids: zeros.
+pub(super) fn no_gradient<F: Scalar>(shape: &[usize]) -> Tensor<F> {
+    let mut zeros = scratch(shape);
+    slice_mut(&mut zeros).fill(F::zero());
+    zeros
+}

@@ -1,0 +1,192 @@
+//! Agreement of the layers with PyTorch's in f64, to 1e-9: outputs, all gradients, buffers.
+//!
+//! The numbers are in torch/layers.json; torch/layers.py made them, and says how to make them anew.
+
+use plywood::Gradient;
+use plywood::prelude::*;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+static REFERENCE: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("torch/layers.json")).expect("JSON"));
+
+/// How far numbers may be apart: absolutely below 1, relatively above.
+const TOLERANCE: f64 = 1e-9;
+
+/// What is found at these keys; a missing one is a failure, so that no case drops out unseen.
+fn at<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
+    keys.iter().fold(value, |value, key| value.get(key).unwrap_or_else(|| panic!("no {key:?} in {keys:?}")))
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+fn tensor(value: &Value) -> Tensor<f64> {
+    let shape: Vec<usize> = numbers(at(value, &["shape"])).into_iter().map(|n| n as usize).collect();
+    Tensor::from_shape_vec(shape, numbers(at(value, &["data"]))).expect("a tensor")
+}
+
+fn tensors(value: &Value) -> BTreeMap<String, Tensor<f64>> {
+    value.as_object().expect("an object").iter().map(|(name, t)| (name.clone(), tensor(t))).collect()
+}
+
+fn agree(what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) {
+    assert_eq!(found.shape(), expected.shape(), "{what}");
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let deviation = (found - expected).abs() / expected.abs().max(1.0);
+        assert!(deviation <= TOLERANCE, "{what}, number {i}: {found:e} here, {expected:e} in PyTorch");
+    }
+}
+
+fn agree_all<L: Layer<f64>>(what: &str, layer: &L, expected: &Value) {
+    let expected = tensors(expected);
+    let mut count = 0;
+    layer.visit_params(&mut |name, param| {
+        agree(&format!("{what}, {name}"), param.value(), &expected[name]);
+        count += 1;
+    });
+    assert_eq!(count, expected.len(), "{what}");
+}
+
+/// A gradient written out; that of an embedding comes by rows.
+fn written_out(param: &Param<f64>) -> Tensor<f64> {
+    match param.gradient() {
+        Some(Gradient::Dense(gradient)) => gradient.clone(),
+        Some(Gradient::Rows { ids, values }) => {
+            let mut out = Tensor::zeros(param.shape().to_vec());
+            let columns = param.len() / param.shape()[0];
+            for (&id, row) in ids.iter().zip(values.chunks(columns)) {
+                out.index_axis_mut(ndarray::Axis(0), id).iter_mut().zip(row).for_each(|(out, g)| *out += g);
+            }
+            out
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The layer with PyTorch's parameters, forward and backward, and once more with the batch axis reversed in memory.
+fn compare<S: LayerSpec<f64>>(section: &str, case: &str, spec: S, inference: bool) {
+    let reference = at(&REFERENCE, &[section, case]);
+    let (x, y) = (tensor(at(reference, &["x"])), tensor(at(reference, &["y"])));
+    let mut layer = spec.build(&x.shape()[1..], &Random::seed(0)).unwrap();
+    let before = tensors(at(reference, &["before"]));
+    layer.visit_params_mut(&mut |name, param| param.set_value(before[name].clone()).unwrap());
+    agree_all(&format!("{case}, before"), &layer, at(reference, &["before"]));
+    let mut reversed = x.clone();
+    reversed.invert_axis(ndarray::Axis(0));
+    let mut reversed = reversed.as_standard_layout().into_owned();
+    reversed.invert_axis(ndarray::Axis(0));
+    if inference {
+        agree(&format!("{case}, inference"), &layer.forward(x.clone()).unwrap(), &y);
+        agree(&format!("{case}, another order in memory"), &layer.forward(reversed).unwrap(), &y);
+    }
+    let (found, cache) = layer.forward_train(x).unwrap();
+    agree(&format!("{case}, output"), &found, &y);
+    let dx = layer.backward(cache, tensor(at(reference, &["g"]))).unwrap();
+    if !at(reference, &["dx"]).is_null() {
+        agree(&format!("{case}, input's gradient"), &dx, &tensor(at(reference, &["dx"])));
+    }
+    agree_all(&format!("{case}, after"), &layer, at(reference, &["after"]));
+    let expected = tensors(at(reference, &["grads"]));
+    let mut count = 0;
+    layer.visit_params(&mut |name, param| {
+        if param.is_trainable() {
+            agree(&format!("{case}, gradient of {name}"), &written_out(param), &expected[name]);
+            count += 1;
+        }
+    });
+    assert_eq!(count, expected.len(), "{case}");
+}
+
+fn block() -> plywood::SequentialBuilder<f64> {
+    Sequential::<f64>::block_of()
+}
+
+/// A test for each section, which must name every case of it.
+macro_rules! section {
+    ($section:ident { $($case:ident: $spec:expr, $inference:literal;)* }) => {
+        #[test]
+        fn $section() {
+            let names = [$(stringify!($case)),*];
+            let all: Vec<&String> = at(&REFERENCE, &[stringify!($section)]).as_object().unwrap().keys().collect();
+            assert!(all.iter().all(|name| names.contains(&name.as_str())), "{all:?}");
+            $(compare(stringify!($section), stringify!($case), $spec, $inference);)*
+        }
+    };
+}
+
+section! {
+    activations {
+        relu6: ReLU6, true;
+        elu: ELU::default(), true;
+        elu_changed: ELU::alpha(1.7), true;
+        selu: SELU, true;
+        hard_sigmoid: HardSigmoid, true;
+        hard_swish: HardSwish, true;
+        gelu: GELU::default(), true;
+        gelu_tanh: GELU::tanh(), true;
+        silu: SiLU, true;
+        mish: Mish, true;
+        softplus: Softplus::default(), true;
+        softplus_changed: Softplus::beta(2.5), true;
+        softsign: Softsign, true;
+        prelu: PReLU::new(), true;
+        prelu_per_channel: PReLU::new().per_channel(), true;
+        log_softmax: LogSoftmax, true;
+        log_softmax_of_rows: LogSoftmax, true;
+    }
+}
+
+section! {
+    normalisation {
+        batch_norm_1d: BatchNorm::new(), false;
+        batch_norm_1d_of_sequences: BatchNorm::new(), false;
+        batch_norm_2d: BatchNorm::new(), false;
+        batch_norm_2d_changed: BatchNorm::new().epsilon(1e-2).momentum(0.3), false;
+        batch_norm_2d_of_one: BatchNorm::new(), false;
+        batch_norm_3d: BatchNorm::new(), false;
+        layer_norm: LayerNorm::new(), true;
+        layer_norm_of_rows: LayerNorm::new().epsilon(1e-3), true;
+        layer_norm_of_two_axes: LayerNorm::new().axes(2), true;
+        layer_norm_of_samples: LayerNorm::new().axes(3).without_bias(), true;
+        group_norm: GroupNorm::groups(2), true;
+        group_norm_of_all: GroupNorm::groups(1).epsilon(1e-3), true;
+        group_norm_of_features: GroupNorm::groups(3), true;
+        instance_norm: GroupNorm::groups(4), true;
+        rms_norm: RMSNorm::new(), true;
+        rms_norm_of_rows: RMSNorm::new().epsilon(1e-2), true;
+    }
+}
+
+section! {
+    embeddings {
+        embedding: Embedding::vocabulary(9, 4), true;
+        embedding_with_padding: Embedding::vocabulary(9, 4).padding(0), true;
+        embedding_of_images: Embedding::vocabulary(9, 4), true;
+        bag_mean: EmbeddingBag::vocabulary(9, 4), true;
+        bag_mean_with_padding: EmbeddingBag::vocabulary(9, 4).padding(0), true;
+        bag_sum: EmbeddingBag::vocabulary(9, 4).sum(), true;
+        bag_sum_with_padding: EmbeddingBag::vocabulary(9, 4).sum().padding(4), true;
+        bag_max: EmbeddingBag::vocabulary(9, 4).max(), true;
+        bag_max_with_padding: EmbeddingBag::vocabulary(9, 4).max().padding(0), true;
+    }
+}
+
+section! {
+    containers {
+        residual: Residual::around(block().layer(LayerNorm::new()).layer(SiLU)), true;
+        residual_with_projection: Residual::around(block().layer(LayerNorm::new()).layer(GELU::default()))
+            .projection(block().layer(LayerNorm::new())), true;
+        sum: Sum::of([
+            block().layer(LayerNorm::new()).layer(Tanh),
+            block(),
+            block().layer(PReLU::new().per_channel()),
+        ]), true;
+        concat: Concat::of([block().layer(LayerNorm::new()).layer(Tanh), block()]), true;
+        concat_of_channels: Concat::of([block(), block().layer(GroupNorm::groups(2)), block().layer(Mish)]), true;
+        concat_along_the_last_axis:
+            Concat::of([block().layer(Tanh), block().layer(LayerNorm::new()), block()]).axis(3), true;
+    }
+}
