@@ -110,6 +110,10 @@ pub struct Param<F: Scalar = f32> {
 ///
 /// `Default` is what serde puts in place of the skipped field, so a loaded parameter has no gradient.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for a parameter, and a box would be allocated at each step"
+)]
 enum Stored<F> {
     #[default]
     None,
@@ -445,9 +449,7 @@ impl<F: Scalar> Param<F> {
         if matches!(self.gradient, Stored::None) && product.right.len() <= MOST_TO_DEFER {
             self.gradient = Stored::Product(product);
         } else if let Some((value, sum, beta)) = self.accumulate() {
-            let (left, right) = product.factors([value.shape()[0], value.shape()[1]]);
-            let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), sum);
-            F::matmul(left.reversed_axes(), right, beta, sum.expect("the parameter's numbers"));
+            product.multiply(value, beta, sum);
             recycle(product.left);
             recycle(product.right);
         }
@@ -582,12 +584,17 @@ impl<F: Scalar> Product<F> {
     /// The gradient, worked out at the first look.
     fn multiplied(&self, value: &Tensor<F>) -> &Gradient<F> {
         self.multiplied.get_or_init(|| {
-            let (left, right) = self.factors([value.shape()[0], value.shape()[1]]);
             let mut gradient = scratch(value.shape());
-            let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), slice_mut(&mut gradient));
-            F::matmul(left.reversed_axes(), right, F::zero(), sum.expect("the parameter's numbers"));
+            self.multiply(value, F::zero(), slice_mut(&mut gradient));
             Gradient::Dense(gradient)
         })
+    }
+
+    /// `sum = beta · sum + leftᵀ · right`, for a parameter with this value.
+    fn multiply(&self, value: &Tensor<F>, beta: F, sum: &mut [F]) {
+        let (left, right) = self.factors([value.shape()[0], value.shape()[1]]);
+        let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), sum);
+        F::matmul(left.reversed_axes(), right, beta, sum.expect("the parameter's numbers"));
     }
 }
 
