@@ -35,8 +35,10 @@ pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
 pub use layers::{
-    BatchNorm, BatchNormCache, BatchNormSpec, Dense, DenseSpec, Dropout, DropoutSpec, Flatten, LeakyReLU,
-    ReLU, Reshape, Sequential, SequentialBuilder, SequentialCache, Sigmoid, Softmax, Tanh,
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Conv1d, Conv1dSpec,
+    Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, DropoutSpec, Flatten, GlobalAvgPool, GlobalMaxPool,
+    GlobalMaxPoolCache, LeakyReLU, MaxPool1d, MaxPool2d, MaxPoolCache, Padding, Pair, ReLU, ReLUCache,
+    Reshape, Sequential, SequentialBuilder, SequentialCache, Sigmoid, Softmax, Tanh, Upsample, ZeroPad2d,
 };
 pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
 pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};

@@ -25,9 +25,10 @@
 pub use crate::datasets;
 pub use crate::testing::check_layer;
 pub use crate::{
-    Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, CrossEntropy, Dataset, Dense, Dropout,
-    EarlyStopping, Elementwise, Error, Flatten, History, Initializer, Layer, LayerSpec, LeakyReLU, Loss,
-    MeanAbsoluteError, MeanSquaredError, Metric, Optimizer, Param, Pass, Progress, Random, ReLU, Registry,
-    Reshape, Result, SGD, Scalar, Sequential, Sigmoid, SoftCrossEntropy, Softmax, Tanh, Tensor, Trainer,
-    evaluate, random_split,
+    Accuracy, Adam, AdamW, AdaptiveAvgPool2d, ArrayDataset, AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback,
+    Conv1d, Conv2d, CrossEntropy, Dataset, Dense, Dropout, EarlyStopping, Elementwise, Error, Flatten,
+    GlobalAvgPool, GlobalMaxPool, History, Initializer, Layer, LayerSpec, LeakyReLU, Loss, MaxPool1d,
+    MaxPool2d, MeanAbsoluteError, MeanSquaredError, Metric, Optimizer, Padding, Param, Pass, Progress,
+    Random, ReLU, Registry, Reshape, Result, SGD, Scalar, Sequential, Sigmoid, SoftCrossEntropy, Softmax,
+    Tanh, Tensor, Trainer, Upsample, ZeroPad2d, evaluate, random_split,
 };

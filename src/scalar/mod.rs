@@ -10,6 +10,8 @@
 //! | `activation.rs` | ReLU and the like, and their derivatives |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
+//! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
+//! | `windows.rs` | maxima and means under windows, for pooling |
 //! | `matmul` | products of matrices |
 //! | `spare.rs` | buffers to be used again, one store for each thread and type |
 //!
@@ -28,13 +30,19 @@ mod activation;
 mod convert;
 mod gemm;
 mod matmul;
+mod patches;
 mod rows;
 mod spare;
 mod update;
+mod windows;
 
 pub use activation::Activation;
 pub use convert::Starts;
+pub(crate) use patches::BEHIND;
+pub use patches::Run;
+pub(crate) use spare::Marks;
 pub use update::{AdamStep, SgdStep};
+pub use windows::{Span, Windows};
 
 use ndarray::NdFloat;
 use num_traits::FromPrimitive;
@@ -72,8 +80,10 @@ pub trait Scalar:
     + activation::Activations<Self>
     + convert::Convert<Self>
     + matmul::MatMul
+    + patches::Patches<Self>
     + rows::Rows<Self>
     + update::Updates<Self>
+    + windows::Pooling<Self>
     + 'static
 {
     /// The type's name in files and messages: "f32", "f64".
