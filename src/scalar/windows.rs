@@ -101,6 +101,34 @@ mod generic {
         x.chunks_exact_mut((rows * columns).max(1))
     }
 
+    /// Where pieces of `N` begin that cover at least `N` columns; the last two may overlap. Pieces of a length that is
+    /// known when this is compiled are done in vectors; a loop's last few would be done one by one.
+    #[inline(always)]
+    fn pieces<const N: usize>(columns: usize) -> impl Iterator<Item = usize> {
+        (0..columns.div_ceil(N)).map(move |i| (i * N).min(columns - N))
+    }
+
+    /// The maxima of squares of two by two, and where they were.
+    #[inline(always)]
+    fn squares<F: Float>(upper: &[[F; 2]], lower: &[[F; 2]], out: &mut [F], marks: &mut [u32]) {
+        for ((out, mark), (&[a, b], &[c, d])) in out.iter_mut().zip(marks).zip(upper.iter().zip(lower)) {
+            let (mut best, mut place) = (a, 0);
+            larger(b, 1, &mut best, &mut place);
+            larger(c, 2, &mut best, &mut place);
+            larger(d, 3, &mut best, &mut place);
+            (*out, *mark) = (best, place);
+        }
+    }
+
+    /// The gradients of one row of squares, whose first number's place is given.
+    #[inline(always)]
+    fn pairs_back<F: Float>(grad: &[F], marks: &[u32], place: u32, dx: &mut [[F; 2]]) {
+        for ((dx, &g), &mark) in dx.iter_mut().zip(grad).zip(marks) {
+            let at = |place: u32| if mark == place { g } else { F::zero() };
+            *dx = [at(place), at(place + 1)];
+        }
+    }
+
     #[inline(always)]
     pub fn max_windows<F: Float>(x: &[F], windows: Windows, out: &mut [F]) {
         // Marks of one row of outputs are kept and dropped: one loop for both, and no allocation.
@@ -139,13 +167,23 @@ mod generic {
             if windows.is_two_by_two() {
                 for (x, (out, marks)) in x.chunks_exact(2 * windows.input[1]).zip(rows) {
                     let (upper, lower) = x.split_at(windows.input[1]);
-                    let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
-                    for ((out, mark), (&[a, b], &[c, d])) in out.iter_mut().zip(marks).zip(pairs) {
-                        let (mut best, mut place) = (a, 0);
-                        larger(b, 1, &mut best, &mut place);
-                        larger(c, 2, &mut best, &mut place);
-                        larger(d, 3, &mut best, &mut place);
-                        (*out, *mark) = (best, place);
+                    let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
+                    match columns {
+                        0..4 => squares(upper, lower, out, marks),
+                        4..8 => {
+                            for i in pieces::<4>(columns) {
+                                let at = i..i + 4;
+                                let (out, marks) = (&mut out[at.clone()], &mut marks[at.clone()]);
+                                squares(&upper[at.clone()], &lower[at], out, marks);
+                            }
+                        }
+                        _ => {
+                            for i in pieces::<8>(columns) {
+                                let at = i..i + 8;
+                                let (out, marks) = (&mut out[at.clone()], &mut marks[at.clone()]);
+                                squares(&upper[at.clone()], &lower[at], out, marks);
+                            }
+                        }
                     }
                 }
             } else {
@@ -206,12 +244,23 @@ mod generic {
             if windows.is_two_by_two() {
                 for ((grad, marks), dx) in rows.zip(dx.chunks_exact_mut(2 * input[1])) {
                     let (upper, lower) = dx.split_at_mut(input[1]);
-                    let at = |mark: u32, place: u32, g: F| if mark == place { g } else { F::zero() };
-                    for ((dx, &g), &mark) in upper.as_chunks_mut::<2>().0.iter_mut().zip(grad).zip(marks) {
-                        *dx = [at(mark, 0, g), at(mark, 1, g)];
-                    }
-                    for ((dx, &g), &mark) in lower.as_chunks_mut::<2>().0.iter_mut().zip(grad).zip(marks) {
-                        *dx = [at(mark, 2, g), at(mark, 3, g)];
+                    for (dx, place) in [(upper, 0), (lower, 2)] {
+                        let dx = dx.as_chunks_mut::<2>().0;
+                        match output[1] {
+                            0..4 => pairs_back(grad, marks, place, dx),
+                            4..8 => {
+                                for i in pieces::<4>(output[1]) {
+                                    let at = i..i + 4;
+                                    pairs_back(&grad[at.clone()], &marks[at.clone()], place, &mut dx[at]);
+                                }
+                            }
+                            _ => {
+                                for i in pieces::<8>(output[1]) {
+                                    let at = i..i + 8;
+                                    pairs_back(&grad[at.clone()], &marks[at.clone()], place, &mut dx[at]);
+                                }
+                            }
+                        }
                     }
                 }
                 continue;
