@@ -12,12 +12,13 @@
 //! LeakyReLU cannot use its output: with a negative slope the sign of the input is lost. The last column is why deep
 //! networks of sigmoids train slowly: through ten of them a gradient is multiplied by at most 4^-10.
 //!
-//! ReLU keeps a bit for each number, a thirty-second of what a copy of the output would take: behind a convolution the
-//! memory that is gone through costs more than the arithmetic. Large arrays are cut into parts for several threads.
+//! ReLU keeps a bit for each number, a thirty-second of what a copy of the output would take: behind a convolution
+//! the memory that is gone through costs more than the arithmetic. Large arrays are cut into parts for several
+//! threads.
 //!
-//! The forward pass of the others works in place and makes one copy for the cache out of the spare buffers; the backward pass works
-//! in place in the gradient. One macro writes three of the implementations, because they differ in a kernel, a name
-//! and a check only.
+//! The forward pass of the others works in place and makes one copy for the cache out of the spare buffers; the
+//! backward pass works in place in the gradient. One macro writes three of the implementations, because they differ
+//! in a kernel, a name and a check only.
 
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Link, check_gradient};

@@ -29,11 +29,23 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdaptiveAvgPool2d {
+    /// Rows and columns of the output.
     size: [usize; 2],
 }
 
 impl AdaptiveAvgPool2d {
     /// To so many rows and columns, each at least 1.
+    ///
+    /// Of five numbers in three pieces, the first and the last are the means of two, the middle one of three:
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let x = array![[[[0.0f32, 2.0, 4.0, 6.0, 8.0]]]].into_dyn();
+    /// assert_eq!(AdaptiveAvgPool2d::to([1, 3]).forward(x)?, array![[[[1.0, 4.0, 7.0]]]].into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn to(size: impl Into<Pair>) -> Self {
         Self { size: size.into().0 }
     }

@@ -72,6 +72,8 @@ impl AvgPool2d {
     }
 
     /// By how many pixels the window moves on.
+    ///
+    /// Less than the window's size and windows overlap; more, and some pixels are left out of every mean.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.window.stride = stride.into().0;
@@ -86,6 +88,17 @@ impl AvgPool2d {
     }
 
     /// The mean of the numbers that are inside of the image: PyTorch's `count_include_pad=False`, and Keras' way.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let x = || array![[[[4.0f32, 4.0]]]].into_dyn();
+    /// let pool = AvgPool2d::window([1, 2]).padding([0, 1]);
+    /// assert_eq!(pool.forward(x())?, array![[[[2.0, 2.0]]]].into_dyn()); // half of each window are zeros
+    /// assert_eq!(pool.without_padding_in_the_mean().forward(x())?, array![[[[4.0, 4.0]]]].into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn without_padding_in_the_mean(mut self) -> Self {
         self.counts_padding = false;

@@ -51,6 +51,23 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// Weights from PyTorch fit as they are:
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let mut layer: Conv2d = Conv2d::filters(1, 2).build(&[1, 3, 3], &Random::seed(0))?;
+/// let edges = Tensor::from_shape_vec(vec![1, 1, 2, 2], vec![1.0, -1.0, 1.0, -1.0]).unwrap();
+/// layer.visit_params_mut(&mut |name, param| {
+///     if name == "weight" {
+///         param.set_value(edges.clone()).unwrap();
+///     }
+/// });
+/// let image = ndarray::array![[[[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]]].into_dyn();
+/// assert_eq!(layer.forward(image)?, ndarray::array![[[[0.0, -2.0], [0.0, -2.0]]]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
 /// Each pass is a product of matrices over tiles that stay in a core's cache. Memory in training: the input is kept,
 /// not copied, and its buffer becomes that of the input's gradient.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -130,6 +147,16 @@ pub struct Conv2dSpec {
 
 impl Conv2dSpec {
     /// By how many pixels the window moves on: one number, or rows and columns.
+    ///
+    /// A stride of 2 makes an image half as high and wide, as a pooling layer does, at a quarter of the work:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let halved = Conv2d::filters(16, 3).stride(2).padding(1);
+    /// assert_eq!(Sequential::builder([8, 28, 28]).layer(halved).build()?.output_shape(), [16, 14, 14]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.filters.window.stride = stride.into().0;
@@ -137,6 +164,9 @@ impl Conv2dSpec {
     }
 
     /// How far the input is extended with zeros: see [`Padding`].
+    ///
+    /// `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`, `.padding([0, 2])`. There is no padding by
+    /// reflection or repetition, as PyTorch's `padding_mode` has.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.filters = self.filters.padding(padding);
@@ -144,6 +174,17 @@ impl Conv2dSpec {
     }
 
     /// How far apart the numbers under the window lie; 1 is next to each other.
+    ///
+    /// A window of 3 with a dilation of 4 reaches over 9 pixels and still has 3 weights along an axis:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([1, 28, 28]).layer(Conv2d::filters(1, 3).dilation(4)).build()?;
+    /// assert_eq!(model.output_shape(), [1, 20, 20]);
+    /// assert_eq!(model.parameter_count(), 3 * 3 + 1);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// Yu and Koltun, "Multi-scale context aggregation by dilated convolutions", 2016.
     #[must_use]
@@ -155,7 +196,16 @@ impl Conv2dSpec {
     /// Into how many groups channels and filters are divided: the first filters read the first channels only, and so
     /// on.
     ///
-    /// A depthwise layer has as many groups as channels, whatever is said here.
+    /// A depthwise layer has as many groups as channels, whatever is said here. Krizhevsky, Sutskever and Hinton,
+    /// "ImageNet classification with deep convolutional neural networks", 2012, had two, for two processors.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let layer: Conv2d = Conv2d::filters(6, 3).groups(2).build(&[4, 9, 9], &Random::seed(0))?;
+    /// assert_eq!(layer.weight().shape(), [6, 2, 3, 3]); // a filter reads two of the four channels
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {
         self.filters.groups = groups;
@@ -177,6 +227,8 @@ impl Conv2dSpec {
     }
 
     /// No bias.
+    ///
+    /// Before a normalisation the mean that is subtracted would cancel it.
     #[must_use]
     pub fn without_bias(mut self) -> Self {
         self.filters.bias = None;

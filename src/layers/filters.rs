@@ -1,7 +1,8 @@
 //! What [`Conv2d`](super::Conv2d) and [`Conv1d`](super::Conv1d) have in common: filters, and how they are made.
 //!
 //! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolve.rs` with a window
-//! of one row. What differs are the shapes: of the weight, which has PyTorch's, and of the input.
+//! of one row. The number of axes is a constant of the type: each layer's file and fields are its own, and there is
+//! one implementation. What differs are the shapes: of the weight, which has PyTorch's, and of the input.
 
 use super::convolve::Convolution;
 use super::window::{self, Padding, Window};
@@ -22,12 +23,17 @@ pub(super) struct Filters<F: Scalar, const AXES: usize> {
     pub weight: Param<F>,
     /// `[filters]`.
     pub bias: Option<Param<F>>,
+    /// Into how many parts channels and filters are divided.
     groups: usize,
+    /// With a size of one row for a sequence.
     window: Window,
 }
 
 impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
     /// The convolution of a sample of this shape, which is checked against the weight.
+    ///
+    /// Asked in every pass: an input may have another size than the layer was built with, as long as it has as many
+    /// channels; and a file may hold a weight and a window that do not fit.
     fn over(&self, sample: &[usize]) -> Result<Convolution> {
         let size = &self.window.size[2 - AXES.min(2)..];
         let bias = self.bias.as_ref().map(Param::shape);
@@ -50,6 +56,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Convolution::new(image, filters, self.groups, self.window)
     }
 
+    /// Without the batch axis.
     pub fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(output::<AXES>(&self.over(input)?))
     }
@@ -64,7 +71,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Ok((convolution, shape))
     }
 
-    /// The output; the input in row-major order.
+    /// The output; and the input in row-major order, to be kept or recycled.
     pub fn forward(&self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         let (convolution, shape) = self.of_batch(input.shape())?;
         let (input, mut output) = (standard(input), scratch(&shape));
@@ -90,6 +97,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Ok(input)
     }
 
+    /// By PyTorch's names.
     pub fn visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         visit("weight", &self.weight);
         if let Some(bias) = &self.bias {
@@ -132,14 +140,20 @@ pub(super) enum Count {
 /// What filters are made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FiltersSpec {
+    /// How many filters.
     pub count: Count,
+    /// Not looked at where the count is by channels.
     pub groups: usize,
+    /// Its size, and how it moves.
     pub window: Window,
+    /// Of the weight.
     pub initializer: Initializer,
+    /// Of the bias, if there is to be one.
     pub bias: Option<Initializer>,
 }
 
 impl FiltersSpec {
+    /// With Keras' initial values, and with a bias.
     pub fn new(count: Count, window: Window) -> Self {
         let (initializer, bias) = (Initializer::GlorotUniform, Some(Initializer::Zeros));
         Self { count, groups: 1, window, initializer, bias }

@@ -69,6 +69,8 @@ impl MaxPool2d {
     }
 
     /// By how many pixels the window moves on.
+    ///
+    /// Less than the window's size and windows overlap; more, and some pixels are never looked at.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.window.stride = stride.into().0;
@@ -76,6 +78,18 @@ impl MaxPool2d {
     }
 
     /// How far the window may reach beyond the image: at most half its size.
+    ///
+    /// `Padding::Same` gives as many outputs as Keras does; there is nothing beyond the image that could be chosen.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let x = array![[[[-1.0f32, -2.0, -3.0]]]].into_dyn();
+    /// let y = MaxPool2d::window([1, 2]).padding(Padding::Same).forward(x)?;
+    /// assert_eq!(y, array![[[[-1.0, -3.0]]]].into_dyn()); // -3 alone, not the 0 of a border
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();
@@ -109,9 +123,12 @@ impl MaxPool1d {
 /// Its content is the layers' own affair; it is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct MaxPoolCache {
+    /// The input's shape; a sequence has one row in it.
     input: Vec<usize>,
+    /// The output's, likewise.
     output: Vec<usize>,
     windows: Windows,
+    /// The place of each output's maximum in its window.
     marks: Marks,
 }
 

@@ -2,6 +2,13 @@
 //!
 //! An output pixel stands for a span of rows and a span of columns. Its value is the sum over both, divided by both
 //! counts; its gradient, divided likewise, goes to every pixel of the spans.
+//!
+//! | layer | fine side | spans | counts |
+//! |---|---|---|---|
+//! | `AvgPool2d`, `AvgPool1d` | the input | windows | the window's size |
+//! | `AdaptiveAvgPool2d` | the input | pieces, which may overlap | the pieces' sizes |
+//! | `GlobalAvgPool` | the input | everything behind the channels | all of it |
+//! | `Upsample` | the output | the pixels that come of one | 1 |
 
 use crate::pool;
 use crate::scalar::{Scalar, Span};
@@ -13,8 +20,11 @@ const LEAST_WORK: usize = 1 << 16;
 /// What stands for what: planes `[rows, columns]` on the fine side, and their spans on the coarse side.
 #[derive(Debug)]
 pub(super) struct Spans {
+    /// Rows and columns of the fine side.
     pub plane: [usize; 2],
+    /// For each row of the coarse side, its rows of the fine one.
     pub rows: Vec<Span>,
+    /// For each column of the coarse side, its columns of the fine one.
     pub columns: Vec<Span>,
 }
 

@@ -28,11 +28,23 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Upsample {
+    /// For rows and columns.
     factor: [usize; 2],
 }
 
 impl Upsample {
     /// By this factor, for rows and columns; each at least 1.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let decoder = Sequential::builder([16, 7, 7])
+    ///     .layer(Upsample::by(2)).layer(Conv2d::filters(8, 3).padding(Padding::Same)).layer(ReLU)
+    ///     .layer(Upsample::by(2)).layer(Conv2d::filters(1, 3).padding(Padding::Same))
+    ///     .build()?;
+    /// assert_eq!(decoder.output_shape(), [1, 28, 28]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn by(factor: impl Into<Pair>) -> Self {
         Self { factor: factor.into().0 }
     }

@@ -9,6 +9,10 @@
 //!          m = ⌈n / s⌉,   p = max((m - 1) · s + r - n, 0)           Same
 //! ```
 //!
+//! So 28 rows under a window of 3 are 26, and 28 again with `Same`; with a stride of 2 they are 13, and 14 with
+//! `Same`. All of it is worked out when a model is built, with overflow checked, so that a size with a digit too many
+//! is an error there and not a panic later.
+//!
 //! Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, draw all of it. What is not
 //! covered at the end by a whole window is left out, as in PyTorch and Keras.
 
@@ -102,9 +106,13 @@ impl From<[usize; 2]> for Pair {
 /// A window and how it moves, for rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Window {
+    /// The numbers under it.
     pub size: [usize; 2],
+    /// By how many it moves on.
     pub stride: [usize; 2],
+    /// How far apart its numbers lie.
     pub dilation: [usize; 2],
+    /// What the input is extended by.
     pub padding: Padding,
 }
 

@@ -12,6 +12,22 @@
 //! `x` has its borders of zeros already (`frame`), so no loop asks whether it is inside the image. A run is a piece
 //! of a row of the output, and with a stride of 1 a piece of a row of `x`: it is copied in whole vectors.
 
+//! With an image of four columns and a window of two by two, the taps are 0, 1, 4 and 5, and the outputs of a row are
+//! a run of three:
+//!
+//! ```text
+//! x    a b c d        cols    a b c | e f g       tap 0
+//!      e f g h                b c d | f g h       tap 1
+//!      i j k l                e f g | i j k       tap 4
+//!                             f g h | j k l       tap 5
+//! ```
+//!
+//! # Short rows
+//!
+//! Images in the middle of a network are 14 or 7 numbers wide. A loop as the compiler makes it does a row of 14 in
+//! one vector of 8 and then six numbers one by one, and a call of `memcpy` takes as long as ten vectors. So `gather`
+//! copies a whole vector where a row is shorter, and the other loops go in pieces of 32, 16, 8, 4, 2 and 1.
+
 use super::kernels;
 
 /// The windows of outputs that are neighbours in a row, and in the columns.

@@ -3,6 +3,13 @@
 //! All work on planes, one behind the other: a channel of a sample is a plane of `rows` by `columns`. Every loop goes
 //! along a row of the output, so a window costs a pass over short rows that are in the first level of the caches.
 //!
+//! # Where a maximum was
+//!
+//! A place in a window is its number, row by row: in a window of two by two, 0 to 3. It is what the backward pass
+//! needs, and with the window's own place gives that in the plane. The first number of a window is always taken, so
+//! that a window of minus infinity alone has a place, too; then what is larger, or NaN. So of equal numbers the first
+//! stays, and NaN passes on to the last NaN, as PyTorch has it.
+//!
 //! # Spans
 //!
 //! A mean over windows is a sum over the rows of a span, side by side, and then over its columns. The same two
@@ -101,8 +108,8 @@ mod generic {
         x.chunks_exact_mut((rows * columns).max(1))
     }
 
-    /// Where pieces of `N` begin that cover at least `N` columns; the last two may overlap. Pieces of a length that is
-    /// known when this is compiled are done in vectors; a loop's last few would be done one by one.
+    /// Where pieces of `N` begin that cover at least `N` columns; the last two may overlap. Pieces of a length that
+    /// is known when this is compiled are done in vectors; a loop's last few would be done one by one.
     #[inline(always)]
     fn pieces<const N: usize>(columns: usize) -> impl Iterator<Item = usize> {
         (0..columns.div_ceil(N)).map(move |i| (i * N).min(columns - N))
