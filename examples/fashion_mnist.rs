@@ -19,7 +19,7 @@ use cli::Options;
 const DRAWN: (usize, usize) = (12_000, 2_000);
 
 fn main() -> Result<()> {
-    let options = Options::from_args();
+    let options = Options::from_args("fashion_mnist", 32);
     plywood::set_threads(options.threads)?;
     let (train, test, drawn) = load(options.seed)?;
     println!("{} training and {} test images of 28 x 28\n", train.len(), test.len());

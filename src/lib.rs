@@ -35,12 +35,15 @@ pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
 pub use layers::{
-    BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec, Dense, DenseSpec, Dropout, Dropout2d,
-    Dropout2dSpec, DropoutSpec, ELU, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec,
-    EmbeddingCache, EmbeddingSpec, Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GroupNorm, GroupNormSpec,
-    HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax, Mish, NormCache, PReLU,
-    PReLUSpec, RMSNorm, RMSNormSpec, ReLU, ReLU6, Reshape, Residual, ResidualSpec, SELU, Sequential,
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec,
+    Conv1d, Conv1dSpec, Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, Dropout2d, Dropout2dSpec, DropoutSpec,
+    ELU, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
+    Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache,
+    GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax,
+    MaxPool1d, MaxPool2d, MaxPoolCache, Mish, NormCache, PReLU, PReLUSpec, Padding, Pair, RMSNorm,
+    RMSNormSpec, ReLU, ReLU6, ReLUCache, Reshape, Residual, ResidualSpec, SELU, Sequential,
     SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Sum, SumSpec, Tanh,
+    Upsample, ZeroPad2d,
 };
 pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
 pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};

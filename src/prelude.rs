@@ -25,11 +25,12 @@
 pub use crate::datasets;
 pub use crate::testing::check_layer;
 pub use crate::{
-    Accuracy, Adam, AdamW, ArrayDataset, Batch, BatchNorm, Callback, Concat, CrossEntropy, Dataset, Dense,
-    Dropout, Dropout2d, ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU,
-    GaussianNoise, GroupNorm, HardSigmoid, HardSwish, History, Initializer, Layer, LayerNorm, LayerSpec,
-    LeakyReLU, LogSoftmax, Loss, MeanAbsoluteError, MeanSquaredError, Metric, Mish, Optimizer, PReLU, Param,
-    Pass, Progress, RMSNorm, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result, SELU, SGD, Scalar,
-    Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus, Softsign, Sum, Tanh, Tensor, Trainer,
-    evaluate, random_split,
+    Accuracy, Adam, AdamW, AdaptiveAvgPool2d, ArrayDataset, AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback,
+    Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense, Dropout, Dropout2d, ELU, EarlyStopping,
+    Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU, GaussianNoise, GlobalAvgPool, GlobalMaxPool,
+    GroupNorm, HardSigmoid, HardSwish, History, Initializer, Layer, LayerNorm, LayerSpec, LeakyReLU,
+    LogSoftmax, Loss, MaxPool1d, MaxPool2d, MeanAbsoluteError, MeanSquaredError, Metric, Mish, Optimizer,
+    PReLU, Padding, Param, Pass, Progress, RMSNorm, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result,
+    SELU, SGD, Scalar, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus, Softsign, Sum, Tanh,
+    Tensor, Trainer, Upsample, ZeroPad2d, evaluate, random_split,
 };

@@ -1,4 +1,4 @@
-//! What the example takes from the command line, and the line of figures it ends with.
+//! What the examples on Fashion-MNIST take from the command line, and the line of figures they end with.
 
 /// The options of a run.
 pub struct Options {
@@ -14,11 +14,11 @@ pub struct Options {
 const HELP: &str = "\
 Trains a network on Fashion-MNIST and shows how good it is.
 
-usage: cargo run --example fashion_mnist -- [OPTIONS]
+usage: cargo run --example {example} -- [OPTIONS]
 
   --epochs N        how often to go through the data           (10)
-  --batch N         samples in a step                          (32)
-  --hidden N        units in the hidden layer                  (128)
+  --batch N         samples in a step                          ({batch})
+  --hidden N        units in the hidden dense layer            (128)
   --seed N          of initial weights and the samples' order  (0)
   --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
   --optimizer NAME  adam, adamw or sgd                         (adam)
@@ -29,32 +29,27 @@ Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the
 (or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
 
 impl Options {
-    /// From the program's arguments; ends the program where they make no sense.
-    pub fn from_args() -> Self {
-        match Self::parse(std::env::args().skip(1)) {
+    /// From the program's arguments, for the example of this name and its usual batch; ends the program where they
+    /// make no sense.
+    pub fn from_args(example: &str, batch: usize) -> Self {
+        let help = HELP.replace("{example}", example).replace("{batch}", &batch.to_string());
+        match Self::parse(std::env::args().skip(1), batch) {
             Ok(Some(options)) => options,
             Ok(None) => {
-                println!("{HELP}");
+                println!("{help}");
                 std::process::exit(0);
             }
             Err(message) => {
-                eprintln!("{message}\n\n{HELP}");
+                eprintln!("{message}\n\n{help}");
                 std::process::exit(2);
             }
         }
     }
 
-    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+    fn parse(mut args: impl Iterator<Item = String>, batch: usize) -> Result<Option<Self>, String> {
         let threads = plywood::threads();
-        let mut options = Self {
-            epochs: 10,
-            batch: 32,
-            hidden: 128,
-            seed: 0,
-            threads,
-            optimizer: "adam".into(),
-            json: false,
-        };
+        let mut options =
+            Self { epochs: 10, batch, hidden: 128, seed: 0, threads, optimizer: "adam".into(), json: false };
         while let Some(name) = args.next() {
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),

@@ -4,7 +4,7 @@
 //!
 //! | layer | `f(x)` | `f'` | from | largest `f'` |
 //! |---|---|---|---|---|
-//! | [`ReLU`] | `max(x, 0)` | 1 where `y > 0`, else 0 | the output | 1 |
+//! | [`ReLU`] | `max(x, 0)` | 1 where `x > 0`, else 0 | a bit of the input | 1 |
 //! | [`LeakyReLU`] | `x` or `slope · x` | 1 where `x > 0`, else `slope` | the input | 1 |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | `y · (1 - y)` | the output | 1/4 |
 //! | [`Tanh`] | `tanh x` | `1 - y²` | the output | 1 |
@@ -12,14 +12,20 @@
 //! LeakyReLU cannot use its output: with a negative slope the sign of the input is lost. The last column is why deep
 //! networks of sigmoids train slowly: through ten of them a gradient is multiplied by at most 4^-10.
 //!
-//! The forward pass works in place and makes one copy for the cache out of the spare buffers; the backward pass works
-//! in place in the gradient. One macro writes the implementations, here and in `rectifiers.rs` and `smooth.rs`, because
-//! they differ in a kernel, a name and a check only.
+//! ReLU keeps a bit for each number, a thirty-second of what a copy of the output would take: behind a convolution
+//! the memory that is gone through costs more than the arithmetic. Large arrays are cut into parts for several
+//! threads.
+//!
+//! The forward pass of the others works in place and makes one copy for the cache out of the spare buffers; the
+//! backward pass works in place in the gradient. One macro writes the implementations, here and in `rectifiers.rs` and
+//! `smooth.rs`, because they differ in a kernel, a name and a check only.
 
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Link, check_gradient};
-use crate::scalar::{Activation, Scalar};
+use crate::pool;
+use crate::scalar::{Activation, Marks, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// The rectified linear unit: `max(x, 0)`, for each number of its input; NaN stays NaN.
@@ -182,7 +188,63 @@ macro_rules! activation {
 
 pub(super) use activation;
 
-activation!(ReLU, "relu", Identity, |_layer| Activation::ReLU);
+/// What the backward pass of [`ReLU`] needs: a bit for each number.
+///
+/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+#[derive(Debug)]
+pub struct ReLUCache {
+    /// Up to four axes of it are kept without an allocation.
+    shape: IxDyn,
+    marks: Marks,
+}
+
+/// How many numbers a thread should have at least: some microseconds of work.
+const LEAST_WORK: usize = 1 << 16;
+
+/// The length of a thread's part: a multiple of the numbers of a mark.
+fn share(len: usize) -> usize {
+    len.div_ceil(pool::parts(len, LEAST_WORK)).next_multiple_of(32).max(32)
+}
+
+/// Not by the macro: bits are a thirty-second of a copy of the output, and images are large.
+impl<F: Scalar> Layer<F> for ReLU {
+    const KIND: &'static str = "relu";
+    /// Where the derivative is 1.
+    type Cache = ReLUCache;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let mut output = standard(input);
+        let y = slice_mut(&mut output);
+        pool::each(y.chunks_mut(share(y.len())), |y| F::activate(Activation::ReLU, y));
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ReLUCache)> {
+        let mut output = standard(input);
+        let mut marks = Marks::new(output.len().div_ceil(32));
+        let shape = output.raw_dim();
+        let y = slice_mut(&mut output);
+        let share = share(y.len());
+        let parts = y.chunks_mut(share).zip(marks.as_mut_slice().chunks_mut(share / 32));
+        pool::each(parts, |(y, marks)| F::relu_marked(y, marks));
+        Ok((output, ReLUCache { shape, marks }))
+    }
+
+    fn backward(&mut self, cache: ReLUCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, cache.shape.slice())?;
+        let mut grad = standard(grad);
+        let g = slice_mut(&mut grad);
+        let share = share(g.len());
+        let parts = g.chunks_mut(share).zip(cache.marks.as_slice().chunks(share / 32));
+        pool::each(parts, |(g, marks)| F::relu_marked_back(marks, g));
+        Ok(grad)
+    }
+}
+
 activation!(Sigmoid, "sigmoid", Sigmoid, |_layer| Activation::Sigmoid);
 activation!(Tanh, "tanh", Identity, |_layer| Activation::Tanh);
 activation!(LeakyReLU, "leaky_relu", Identity, |layer| Activation::LeakyReLU(layer.slope), |layer| {

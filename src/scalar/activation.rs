@@ -79,6 +79,10 @@ kernels! {
         fn prelu(x: &mut [F], inner: usize, weight: &[F]);
         /// The gradient at the input in place, and that of the weights, overwriting `sums`.
         fn prelu_back(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]);
+        /// ReLU, and a bit for each number: whether its derivative is 1. A mark has the bits of 32 numbers.
+        fn relu_marked(x: &mut [F], marks: &mut [u32]);
+        /// The gradient of ReLU from the bits.
+        fn relu_marked_back(marks: &[u32], grad: &mut [F]);
     }
 }
 
@@ -203,6 +207,40 @@ mod generic {
     }
 
     #[inline(always)]
+    pub fn relu_marked<F: Float>(x: &mut [F], marks: &mut [u32]) {
+        for (x, mark) in x.chunks_mut(32).zip(marks) {
+            // Of a length that is known where there are 32, so that it is done in vectors.
+            *mark = if let Some(whole) = x.first_chunk_mut::<32>() { relu_bits(whole) } else { relu_bits(x) };
+        }
+    }
+
+    /// ReLU of at most 32 numbers; NaN stays, and its derivative is 1.
+    #[inline(always)]
+    fn relu_bits<F: Float>(x: &mut [F]) -> u32 {
+        let (zero, mut bits) = (F::zero(), 0);
+        for (i, x) in x.iter_mut().enumerate() {
+            bits |= u32::from(*x > zero || x.is_nan()) << i;
+            *x = if *x < zero { zero } else { *x };
+        }
+        bits
+    }
+
+    #[inline(always)]
+    pub fn relu_marked_back<F: Float>(marks: &[u32], grad: &mut [F]) {
+        for (grad, &bits) in grad.chunks_mut(32).zip(marks) {
+            if let Some(whole) = grad.first_chunk_mut::<32>() { keep(whole, bits) } else { keep(grad, bits) }
+        }
+    }
+
+    /// 0 where the bit is.
+    #[inline(always)]
+    fn keep<F: Float>(grad: &mut [F], bits: u32) {
+        for (i, g) in grad.iter_mut().enumerate() {
+            *g = if bits & (1 << i) == 0 { F::zero() } else { *g };
+        }
+    }
+
+    #[inline(always)]
     pub fn prelu<F: Float>(x: &mut [F], inner: usize, weight: &[F]) {
         for sample in x.chunks_mut((inner * weight.len()).max(1)) {
             for (x, &w) in sample.chunks_mut(inner.max(1)).zip(weight) {
@@ -245,6 +283,22 @@ mod generic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_of_relu_say_what_the_outputs_say() {
+        for len in 0..70usize {
+            let x: Vec<f32> =
+                (0..len).map(|i| if i % 7 == 6 { f32::NAN } else { (i % 5) as f32 - 2. }).collect();
+            let (mut y, mut marked, mut marks) = (x.clone(), x.clone(), vec![0; len.div_ceil(32)]);
+            f32::activate(Activation::ReLU, &mut y);
+            f32::relu_marked(&mut marked, &mut marks);
+            let (mut grad, mut back) = (vec![3.0f32; len], vec![3.0f32; len]);
+            f32::activate_back(Activation::ReLU, &y, &mut grad);
+            f32::relu_marked_back(&marks, &mut back);
+            assert_eq!(grad, back);
+            assert!(y.iter().zip(&marked).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
 
     const ALL: [Activation; 15] = [
         Activation::ReLU,

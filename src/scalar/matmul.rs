@@ -17,6 +17,9 @@ use std::cell::RefCell;
 pub trait MatMul: Sized {
     /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held does not matter.
     fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
+
+    /// The same, to the bit, on the calling thread alone: for callers that have dealt out their work already.
+    fn matmul_alone(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 }
 
 /// How many multiplications and additions a thread should have at least: some microseconds of work, which is several
@@ -87,14 +90,27 @@ impl MatMul for f32 {
     fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
         along_k(a, b, beta, c);
     }
+
+    fn matmul_alone(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
+        gemm::multiply(a, b, beta, c);
+    }
 }
 
 impl MatMul for f64 {
-    fn matmul(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, beta: f64, mut c: ArrayViewMut2<'_, f64>) {
+    fn matmul(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, beta: f64, c: ArrayViewMut2<'_, f64>) {
+        in_parts(a, b, c, |a, b, c| Self::matmul_alone(a, b, beta, c));
+    }
+
+    fn matmul_alone(
+        a: ArrayView2<'_, f64>,
+        b: ArrayView2<'_, f64>,
+        beta: f64,
+        mut c: ArrayViewMut2<'_, f64>,
+    ) {
         if a.ncols() == 0 && beta == 0.0 {
             c.fill(0.0);
         }
-        in_parts(a, b, c, |a, b, mut c| general_mat_mul(1.0, &a, &b, beta, &mut c));
+        general_mat_mul(1.0, &a, &b, beta, &mut c);
     }
 }
 

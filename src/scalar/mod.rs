@@ -12,6 +12,8 @@
 //! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
+//! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
+//! | `windows.rs` | maxima and means under windows, for pooling |
 //! | `matmul` | products of matrices |
 //! | `spare.rs` | buffers to be used again, one store for each thread and type |
 //!
@@ -34,14 +36,20 @@ mod erf;
 mod gather;
 mod gemm;
 mod matmul;
+mod patches;
 mod rows;
 mod spare;
 mod update;
+mod windows;
 
 pub use activation::Activation;
 pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
+pub(crate) use patches::BEHIND;
+pub use patches::Run;
+pub(crate) use spare::Marks;
 pub use update::{AdamStep, SgdStep};
+pub use windows::{Span, Windows};
 
 use ndarray::NdFloat;
 use num_traits::FromPrimitive;
@@ -81,8 +89,10 @@ pub trait Scalar:
     + convert::Convert<Self>
     + gather::Gather<Self>
     + matmul::MatMul
+    + patches::Patches<Self>
     + rows::Rows<Self>
     + update::Updates<Self>
+    + windows::Pooling<Self>
     + 'static
 {
     /// The type's name in files and messages: "f32", "f64".

@@ -51,6 +51,40 @@ impl<F> Spare<F> {
 /// Where a thread keeps its spare buffers.
 pub(crate) type SpareKey<F> = std::thread::LocalKey<RefCell<Spare<F>>>;
 
+thread_local! {
+    /// Spare marks.
+    static MARKS: RefCell<Spare<u32>> = const { RefCell::new(Spare::EMPTY) };
+}
+
+/// Small whole numbers that a forward pass leaves for the backward pass: where a maximum was, which numbers were
+/// above 0. The buffer goes back to the thread's spare ones when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Marks(Vec<u32>);
+
+impl Marks {
+    /// So many; what they are is left over.
+    pub(crate) fn new(len: usize) -> Self {
+        let mut marks = MARKS.try_with(|spare| spare.borrow_mut().take(len)).unwrap_or_default();
+        marks.resize(len, 0);
+        Self(marks)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u32] {
+        &mut self.0
+    }
+}
+
+impl Drop for Marks {
+    fn drop(&mut self) {
+        // A thread that is ending keeps nothing.
+        let _ = MARKS.try_with(|spare| spare.borrow_mut().put(std::mem::take(&mut self.0)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

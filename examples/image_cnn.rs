@@ -1,0 +1,101 @@
+//! A convolutional network on Fashion-MNIST: two convolutions with pooling, a dense layer, trained and evaluated.
+//!
+//! ```sh
+//! cargo run --example image_cnn -- --help
+//! ```
+
+use plywood::prelude::*;
+use plywood::{CosineDecay, ErrorKind, Images, Rule, garments};
+use std::time::Instant;
+
+#[path = "support/cli.rs"]
+mod cli;
+#[path = "support/memory.rs"]
+mod memory;
+use cli::Options;
+
+/// How many samples are drawn where the real ones cannot be had.
+const DRAWN: (usize, usize) = (6_000, 1_000);
+
+fn main() -> Result<()> {
+    let options = Options::from_args("image_cnn", 64);
+    plywood::set_threads(options.threads)?;
+    let (train, test, drawn) = load(options.seed)?;
+    println!("{} training and {} test images of 28 x 28\n", train.len(), test.len());
+
+    let mut model = Sequential::builder([28, 28])
+        .seed(options.seed)
+        .layer(Reshape::to([1, 28, 28])) // channels come first, and grey images have one
+        .layer(Conv2d::filters(32, 3).padding(Padding::Same))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Conv2d::filters(64, 3).padding(Padding::Same))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Flatten)
+        .layer(Dense::units(options.hidden))
+        .layer(ReLU)
+        .layer(Dropout::rate(0.3))
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()?;
+    println!("{model}\n");
+
+    let start = Instant::now();
+    let history = match options.optimizer.as_str() {
+        "adam" => fit(Adam::default(), &options, &mut model, &train),
+        "adamw" => fit(AdamW::default(), &options, &mut model, &train),
+        _ => fit(SGD::default(), &options, &mut model, &train),
+    }?;
+    let train_seconds = start.elapsed().as_secs_f64();
+
+    let matrix = evaluate::confusion_matrix(&model, &test)?;
+    println!("\n{}\n", matrix.report());
+    let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
+    println!("test accuracy {:.4}{warning}", matrix.accuracy());
+
+    if options.json {
+        let report = cli::Report {
+            data: if drawn { "drawn" } else { "fashion-mnist" },
+            seed: options.seed,
+            threads: plywood::threads(),
+            epochs: history.epochs.len(),
+            train_seconds,
+            epoch_seconds: history.epochs.iter().map(|epoch| epoch.seconds).collect(),
+            val_accuracy: history.last("val_accuracy").unwrap_or(f64::NAN),
+            test_accuracy: matrix.accuracy(),
+            peak_rss_mb: memory::peak_rss_mb(),
+        };
+        println!("{}", report.to_json());
+    }
+    Ok(())
+}
+
+/// The real images; drawn ones where no host answers, and only then. The flag says which.
+fn load(seed: u64) -> Result<(Images, Images, bool)> {
+    match datasets::fashion_mnist() {
+        Ok((train, test)) => Ok((train, test, false)),
+        Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
+            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, seed)?;
+            Ok((train, test, true))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
+    let samples = train.len() - train.len() / 10;
+    let steps = (options.epochs * samples.div_ceil(options.batch.max(1))) as u64;
+    // From the rule's usual rate down to 0 along a cosine: the last epochs gain most.
+    let rate = CosineDecay { start: rule.default_rate(), steps };
+    Trainer::new(CrossEntropy::default(), rule)
+        .learning_rate(rate)
+        .epochs(options.epochs)
+        .batch_size(options.batch)
+        .seed(options.seed)
+        .validation_split(0.1)
+        .metric(Accuracy::default())
+        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
+        .fit(model, train)
+}
