@@ -4,7 +4,7 @@
 //! Adam; the data are drawn garments, so that it runs anywhere.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use plywood::ndarray::{Array3, Axis};
+use plywood::ndarray::{Array2, Array3, Axis};
 use plywood::prelude::*;
 use plywood::{Images, garments};
 use std::hint::black_box;
@@ -51,13 +51,23 @@ fn step(c: &mut Criterion) {
 fn fit(c: &mut Criterion) {
     let data = data();
     let mut group = c.benchmark_group("seed network");
-    group.throughput(Throughput::Elements(data.len() as u64)).sample_size(20);
-    group.bench_function("epoch of 3,200 with accuracy and validation", |b| {
-        let mut model = network();
-        let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default())
+    group.throughput(Throughput::Elements(data.len() as u64)).sample_size(40);
+    let bare = || {
+        Trainer::new(CrossEntropy::default(), Adam::default())
             .validation_split(0.2)
+            .progress(Progress::Silent)
+    };
+    // What the comforts of training cost: the second should be within 3 % of the first.
+    group.bench_function("epoch of 3,200 with validation, and no more", |b| {
+        let (mut model, mut trainer) = (network(), bare());
+        b.iter(|| trainer.fit(&mut model, &data));
+    });
+    group.bench_function("epoch of 3,200 with validation, accuracy, early stopping, progress", |b| {
+        let mut model = network();
+        let mut trainer = bare()
             .metric(Accuracy::default())
-            .progress(Progress::Silent);
+            .callback(EarlyStopping::patience(1000))
+            .progress(Progress::Auto);
         b.iter(|| trainer.fit(&mut model, &data));
     });
     group.finish();
@@ -70,6 +80,10 @@ fn predict(c: &mut Criterion) {
     let mut group = c.benchmark_group("seed network");
     group.throughput(Throughput::Elements(1));
     group.bench_function("predict 1", |b| b.iter(|| model.predict(black_box(&one))));
+    let mut answer = Array2::zeros((1, 10));
+    group.bench_function("predict 1 into an array", |b| {
+        b.iter(|| model.predict_into(black_box(&one), &mut answer));
+    });
     group.throughput(Throughput::Elements(1000));
     group.bench_function("predict 1,000", |b| b.iter(|| model.predict(black_box(&images))));
     group.finish();

@@ -1,0 +1,84 @@
+//! How long each layer takes: prediction, and forward and backward in training.
+//!
+//! `cargo bench --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job, image shapes those of
+//! a small convolutional network, batches of 32.
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use plywood::prelude::*;
+use plywood::{Random, recycle, scratch};
+use std::hint::black_box;
+
+const BATCH: usize = 32;
+
+/// A batch of numbers below `below`, whole ones for ids.
+fn batch(sample: &[usize], below: Option<usize>) -> Tensor {
+    let shape: Vec<usize> = [BATCH].into_iter().chain(sample.iter().copied()).collect();
+    let mut draws = Random::seed(1).at(0, 0);
+    Tensor::from_shape_simple_fn(shape, || match below {
+        Some(below) => draws.below(below) as f32,
+        None => draws.uniform(-1.0, 1.0) as f32,
+    })
+}
+
+/// A copy out of the spare buffers, as the step before would have left it.
+fn copy(tensor: &Tensor) -> Tensor {
+    let mut out = scratch(tensor.shape());
+    out.assign(tensor);
+    out
+}
+
+/// One layer: built for the sample's shape, with what it costs to copy its input counted in.
+fn layer<S: LayerSpec>(c: &mut Criterion, name: &str, spec: S, sample: &[usize], below: Option<usize>) {
+    let mut layer = spec.build(sample, &Random::seed(0)).expect("a layer for the sample");
+    let x = batch(sample, below);
+    let y = layer.forward(x.clone()).expect("an output");
+    let mut group = c.benchmark_group("layer");
+    group.bench_function(BenchmarkId::new(name, "predict"), |b| {
+        b.iter(|| layer.forward(black_box(copy(&x))).map(recycle));
+    });
+    group.bench_function(BenchmarkId::new(name, "train"), |b| {
+        b.iter(|| -> Result<()> {
+            let (output, cache) = layer.forward_train(black_box(copy(&x)))?;
+            recycle(output);
+            recycle(layer.backward(cache, copy(&y))?);
+            layer.visit_params_mut(&mut |_, param| param.clear_gradient());
+            Ok(())
+        });
+    });
+    group.finish();
+}
+
+fn dense(c: &mut Criterion) {
+    layer(c, "dense 784 to 128", Dense::units(128), &[784], None);
+    layer(c, "dense 128 to 10", Dense::units(10), &[128], None);
+    layer(c, "dense 2048 to 2048", Dense::units(2048), &[2048], None);
+}
+
+fn activations(c: &mut Criterion) {
+    layer(c, "relu 128", ReLU, &[128], None);
+    layer(c, "sigmoid 128", Sigmoid, &[128], None);
+    layer(c, "tanh 128", Tanh, &[128], None);
+    layer(c, "gelu 128", GELU::default(), &[128], None);
+    layer(c, "silu 128", SiLU, &[128], None);
+    layer(c, "softmax 10", Softmax, &[10], None);
+}
+
+fn others(c: &mut Criterion) {
+    layer(c, "flatten 28 x 28", Flatten, &[28, 28], None);
+    layer(c, "dropout 128", Dropout::rate(0.5), &[128], None);
+    layer(c, "batch norm 128", BatchNorm::new(), &[128], None);
+    layer(c, "layer norm 128", LayerNorm::new(), &[128], None);
+    layer(c, "embedding bag 200 of 20000 x 16", EmbeddingBag::vocabulary(20_000, 16), &[200], Some(20_000));
+}
+
+fn images(c: &mut Criterion) {
+    let same = |filters| Conv2d::filters(filters, 3).padding(Padding::Same);
+    layer(c, "conv 1 to 32, 28 x 28", same(32), &[1, 28, 28], None);
+    layer(c, "conv 32 to 64, 14 x 14", same(64), &[32, 14, 14], None);
+    layer(c, "max pool 2, 32 x 28 x 28", MaxPool2d::window(2), &[32, 28, 28], None);
+    layer(c, "average pool 2, 32 x 28 x 28", AvgPool2d::window(2), &[32, 28, 28], None);
+    layer(c, "batch norm 32 x 28 x 28", BatchNorm::new(), &[32, 28, 28], None);
+}
+
+criterion_group!(benches, dense, activations, others, images);
+criterion_main!(benches);
