@@ -240,11 +240,14 @@ unsafe fn rows_by_columns<L: Level>(
                 };
                 for tile in first..end {
                     // The next panel is packed in parts, a part after each tile, fetched before it.
-                    let share = [tile - first, tile + 1 - first].map(|i| match i {
-                        i if i == end - first => k,
-                        i => k * i / (end - first) / L::LANES * L::LANES,
+                    let to_pack = next.filter(|_| ahead).map(|next| {
+                        let share = [tile - first, tile + 1 - first].map(|i| match i {
+                            i if i == end - first => k,
+                            i => k * i / (end - first) / L::LANES * L::LANES,
+                        });
+                        (next, share)
                     });
-                    if let (true, Some(next)) = (ahead, next) {
+                    if let Some((next, share)) = to_pack {
                         pack::fetch(b.skip(p + share[0], next.start), share[1] - share[0], next.columns);
                     }
                     let (i, rows) = (start(tile), start(tile + 1) - start(tile));
@@ -267,7 +270,7 @@ unsafe fn rows_by_columns<L: Level>(
                     };
                     // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
                     unsafe { L::tile(&job, rows, panel.vectors) };
-                    if let (true, Some(next)) = (ahead, next) {
+                    if let Some((next, share)) = to_pack {
                         // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
                         unsafe { next.pack::<L>(b, p, share, room_next) };
                     }
