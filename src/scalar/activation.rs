@@ -89,11 +89,11 @@ kernels! {
 mod generic {
     use super::{Activation, SELU_ALPHA, SELU_SCALE};
     use crate::scalar::curves::*;
+    use crate::scalar::exponential::Exponential;
     use crate::scalar::rows::generic::sum_of;
-    use num_traits::Float;
 
     #[inline(always)]
-    pub fn activate<F: Float>(f: Activation, x: &mut [F]) {
+    pub fn activate<F: Exponential>(f: Activation, x: &mut [F]) {
         let (zero, one) = (F::zero(), F::one());
         let (half, sixth, three, six) =
             (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
@@ -144,7 +144,7 @@ mod generic {
                 });
             }
             Activation::Sigmoid => each(x, sigmoid),
-            Activation::Tanh => each(x, |x| x.tanh()),
+            Activation::Tanh => each(x, |x| x.hyperbolic_tangent()),
             Activation::Softsign => each(x, softsign),
             Activation::Softplus(beta) => {
                 let beta = number(beta);
@@ -158,7 +158,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn activate_back<F: Float>(f: Activation, kept: &[F], grad: &mut [F]) {
+    pub fn activate_back<F: Exponential>(f: Activation, kept: &[F], grad: &mut [F]) {
         let (zero, one) = (F::zero(), F::one());
         let (half, sixth, three, six) =
             (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
@@ -207,7 +207,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn relu_marked<F: Float>(x: &mut [F], marks: &mut [u32]) {
+    pub fn relu_marked<F: Exponential>(x: &mut [F], marks: &mut [u32]) {
         for (x, mark) in x.chunks_mut(32).zip(marks) {
             // Of a length that is known where there are 32, so that it is done in vectors.
             *mark = if let Some(whole) = x.first_chunk_mut::<32>() { relu_bits(whole) } else { relu_bits(x) };
@@ -216,7 +216,7 @@ mod generic {
 
     /// ReLU of at most 32 numbers; NaN stays, and its derivative is 1.
     #[inline(always)]
-    fn relu_bits<F: Float>(x: &mut [F]) -> u32 {
+    fn relu_bits<F: Exponential>(x: &mut [F]) -> u32 {
         let (zero, mut bits) = (F::zero(), 0);
         for (i, x) in x.iter_mut().enumerate() {
             bits |= u32::from(*x > zero || x.is_nan()) << i;
@@ -226,7 +226,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn relu_marked_back<F: Float>(marks: &[u32], grad: &mut [F]) {
+    pub fn relu_marked_back<F: Exponential>(marks: &[u32], grad: &mut [F]) {
         for (grad, &bits) in grad.chunks_mut(32).zip(marks) {
             if let Some(whole) = grad.first_chunk_mut::<32>() { keep(whole, bits) } else { keep(grad, bits) }
         }
@@ -234,14 +234,14 @@ mod generic {
 
     /// 0 where the bit is.
     #[inline(always)]
-    fn keep<F: Float>(grad: &mut [F], bits: u32) {
+    fn keep<F: Exponential>(grad: &mut [F], bits: u32) {
         for (i, g) in grad.iter_mut().enumerate() {
             *g = if bits & (1 << i) == 0 { F::zero() } else { *g };
         }
     }
 
     #[inline(always)]
-    pub fn prelu<F: Float>(x: &mut [F], inner: usize, weight: &[F]) {
+    pub fn prelu<F: Exponential>(x: &mut [F], inner: usize, weight: &[F]) {
         for sample in x.chunks_mut((inner * weight.len()).max(1)) {
             for (x, &w) in sample.chunks_mut(inner.max(1)).zip(weight) {
                 each(x, |x| if x > F::zero() { x } else { w * x });
@@ -250,7 +250,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn prelu_back<F: Float>(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]) {
+    pub fn prelu_back<F: Exponential>(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]) {
         sums.fill(F::zero());
         let (sample, inner) = ((inner * weight.len()).max(1), inner.max(1));
         for (x, grad) in x.chunks(sample).zip(grad.chunks_mut(sample)) {
@@ -265,7 +265,7 @@ mod generic {
 
     /// In place over a slice; the closure is compiled into the loop.
     #[inline(always)]
-    fn each<F: Float>(x: &mut [F], f: impl Fn(F) -> F) {
+    fn each<F: Exponential>(x: &mut [F], f: impl Fn(F) -> F) {
         for x in x {
             *x = f(*x);
         }
@@ -273,7 +273,7 @@ mod generic {
 
     /// The gradient in place, with what was kept beside it.
     #[inline(always)]
-    fn both<F: Float>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
+    fn both<F: Exponential>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
         for (g, &k) in grad.iter_mut().zip(kept) {
             *g = f(k, *g);
         }

@@ -9,6 +9,7 @@
 //! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
 //! | `channels.rs` | the same by channels of images; normalisation of rows |
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
+//! | `exponential.rs` | `exp` and `tanh` without a branch, for the others |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
@@ -25,14 +26,15 @@
 //! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
 //! sixteen lanes of `rows.rs`.
 //!
-//! What `exp`, `ln` and `tanh` return is the standard library's affair; it may differ between platforms, but not
-//! between runs.
+//! In `f32`, `exp` and `tanh` are the crate's own (`exponential.rs`) and the same everywhere. What `ln` returns, and
+//! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
 mod activation;
 mod channels;
 mod convert;
 mod curves;
 mod erf;
+mod exponential;
 mod gather;
 mod gemm;
 mod matmul;

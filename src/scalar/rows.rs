@@ -99,6 +99,7 @@ kernels! {
 }
 
 pub(super) mod generic {
+    use crate::scalar::exponential::Exponential;
     use num_traits::{AsPrimitive, Float};
 
     /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
@@ -260,36 +261,52 @@ pub(super) mod generic {
         }
     }
 
-    /// Softmax of one row, with `instead` for what is below `least`; the sum of its exponentials.
+    /// How many numbers of a softmax are worked on in one pass after the other: they stay in the first cache.
+    const SOFTMAX_AT_ONCE: usize = 4096;
+
+    /// Softmax of each row, with `instead` for what is below `least`; `sum` is told the sum of each row's exponentials.
+    ///
+    /// The exponentials are taken over several rows at once, since a row of a few classes does not fill a vector.
     #[inline(always)]
-    fn softmax<F: Float>(x: &mut [F], least: F, instead: F) -> F {
-        let max = x.iter().copied().fold(F::neg_infinity(), F::max);
-        let mut sum = F::zero();
-        for x in x.iter_mut() {
-            *x = (*x - max).exp();
-            sum = sum + *x;
+    fn softmax<F: Exponential>(
+        x: &mut [F],
+        columns: usize,
+        least: F,
+        instead: F,
+        mut sum_of_row: impl FnMut(F),
+    ) {
+        let at_once = (SOFTMAX_AT_ONCE / columns.max(1)).max(1) * columns.max(1);
+        for x in x.chunks_mut(at_once) {
+            subtract_max_rows(x, columns);
+            for x in x.iter_mut() {
+                *x = x.exponential();
+            }
+            for x in rows_mut(x, columns) {
+                let sum = x.iter().fold(F::zero(), |sum, &x| sum + x);
+                for x in x {
+                    let y = *x / sum;
+                    *x = if y < least { instead } else { y };
+                }
+                sum_of_row(sum);
+            }
         }
-        for x in x {
-            let y = *x / sum;
-            *x = if y < least { instead } else { y };
-        }
-        sum
     }
 
     #[inline(always)]
-    pub fn softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+    pub fn softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
         let least = F::min_positive_value();
-        for x in rows_mut(x, columns) {
-            softmax(x, least, least);
-        }
+        softmax(x, columns, least, least, |_| {});
     }
 
     #[inline(always)]
-    pub fn softmax_log_rows<F: Float>(x: &mut [F], columns: usize, logs: &mut [F]) {
+    pub fn softmax_log_rows<F: Exponential>(x: &mut [F], columns: usize, logs: &mut [F]) {
         let least = F::min_positive_value() / F::epsilon();
-        for (x, log) in rows_mut(x, columns).zip(logs) {
-            *log = softmax(x, least, F::zero()).ln();
-        }
+        let mut logs = logs.iter_mut();
+        softmax(x, columns, least, F::zero(), |sum| {
+            if let Some(log) = logs.next() {
+                *log = sum.ln();
+            }
+        });
     }
 
     #[inline(always)]
@@ -313,10 +330,10 @@ pub(super) mod generic {
     }
 
     #[inline(always)]
-    pub fn log_softmax_rows<F: Float>(x: &mut [F], columns: usize) {
+    pub fn log_softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
         for x in rows_mut(x, columns) {
             let max = x.iter().copied().fold(F::neg_infinity(), F::max);
-            let log = sum_of(x, x, |x, _| (x - max).exp()).ln();
+            let log = sum_of(x, x, |x, _| (x - max).exponential()).ln();
             for x in x {
                 *x = (*x - max) - log;
             }
@@ -324,11 +341,11 @@ pub(super) mod generic {
     }
 
     #[inline(always)]
-    pub fn log_softmax_back_rows<F: Float>(y: &[F], grad: &mut [F], columns: usize) {
+    pub fn log_softmax_back_rows<F: Exponential>(y: &[F], grad: &mut [F], columns: usize) {
         for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
             let sum = sum_of(grad, grad, |g, _| g);
             for (g, &y) in grad.iter_mut().zip(y) {
-                *g = *g - y.exp() * sum;
+                *g = *g - y.exponential() * sum;
             }
         }
     }
