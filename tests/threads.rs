@@ -1,8 +1,10 @@
-//! The same bits for any number of threads, over whole training runs whose products and updates are cut into parts.
+//! The same bits for any number of threads, over whole training runs whose products and updates are cut into parts,
+//! and for a sample alone or in any batch.
 //!
 //! One test to a process, as the number of threads is the process's.
 
 use plywood::garments::garments;
+use plywood::ndarray::{Axis, Slice};
 use plywood::prelude::*;
 use plywood::{Images, Rule};
 
@@ -40,7 +42,19 @@ fn run<F: Scalar, R: Rule<F>>(rule: R, threads: usize, data: &Images, batch: usi
         numbers.extend(epoch.values.iter().map(|(_, value)| *value));
     }
     let images = data.inputs().mapv(|byte| F::of(f64::from(byte) / 255.0));
-    numbers.extend(model.predict(&images).unwrap().iter().map(|v| v.as_f64()));
+    let whole = model.predict(&images).unwrap();
+    // A sample alone, and batches that are cut between the threads in all sorts of ways, have the whole's bits.
+    for size in [1, 2, 7, 31, 129, 300] {
+        let mut some = Tensor::<F>::zeros(vec![size, 10]);
+        for from in (0..700 - size).step_by(size.max(50)) {
+            let rows = Slice::from(from..from + size);
+            model.predict_into(&images.slice_axis(Axis(0), rows), &mut some).unwrap();
+            let expected = whole.slice_axis(Axis(0), rows);
+            let same = some.iter().zip(expected).all(|(a, b)| a.as_f64().to_bits() == b.as_f64().to_bits());
+            assert!(same, "{size} samples from {from}, {} with {threads} threads", F::NAME);
+        }
+    }
+    numbers.extend(whole.iter().map(|v| v.as_f64()));
     numbers.iter().map(|v| v.to_bits()).collect()
 }
 
