@@ -24,7 +24,8 @@ pub mod testing;
 mod train;
 
 pub use data::{
-    ArrayDataset, Batch, Dataset, Element, Images, Pass, Subset, Targets, garments, random_split, split_at,
+    ArrayDataset, Batch, Dataset, Element, Images, LabelledTexts, Pass, Subset, Targets, Tokenizer,
+    Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};

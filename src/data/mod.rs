@@ -9,6 +9,8 @@
 //! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
+//! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
+//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
@@ -31,11 +33,19 @@ mod fixtures;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+mod labelled;
 mod subset;
 mod tailor;
+#[cfg(feature = "csv")]
+mod text_csv;
+mod tokenizer;
+mod vocabulary;
 
 pub use arrays::{ArrayDataset, Element, Targets};
+pub use labelled::LabelledTexts;
 pub use subset::{Subset, random_split, split_at};
+pub use tokenizer::Tokenizer;
+pub use vocabulary::{Vocabulary, VocabularySpec};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;

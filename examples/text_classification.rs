@@ -1,0 +1,207 @@
+//! Texts into classes: words and pairs of words, their embeddings' mean, one dense layer (as fastText does it).
+//!
+//! ```sh
+//! cargo run --features csv --example text_classification                       # a small corpus of its own
+//! cargo run --features csv --example text_classification -- --csv texts.csv    # columns `label` and `text`
+//! ```
+
+use plywood::prelude::*;
+
+#[path = "support/memory.rs"]
+mod memory;
+
+const HELP: &str = "\
+Trains a classifier of texts and shows how good it is.
+
+usage: cargo run --features csv --example text_classification -- [OPTIONS]
+
+  --csv FILE        a CSV file, plain or gzip, with a header   (a small corpus that is built in)
+  --label NAME      the column of labels                       (label)
+  --text NAME       the column of texts                        (text)
+  --train N         rows for training, from the first on       (4 of 5)
+  --epochs N        how often to go through the data           (6)
+  --batch N         samples in a step                          (64; at most a quarter of the training rows)
+  --dimension N     numbers for each word                      (128)
+  --min-count N     how often a word must occur                (1)
+  --length N        words and pairs that are read of a text    (64)
+  --seed N          of initial weights and the samples' order  (0)
+  --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
+  --json            ends with one line of figures
+  --help            shows this
+
+The last tenth of the training rows says which epoch is the best; that epoch's weights are tested.";
+
+struct Options {
+    csv: Option<String>,
+    label: String,
+    text: String,
+    train: Option<usize>,
+    epochs: usize,
+    batch: usize,
+    dimension: usize,
+    min_count: usize,
+    length: usize,
+    seed: u64,
+    threads: usize,
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return Ok(());
+        }
+        Err(message) => {
+            eprintln!("{message}\n\n{HELP}");
+            std::process::exit(2);
+        }
+    };
+    plywood::set_threads(options.threads)?;
+    let texts = match &options.csv {
+        Some(path) => LabelledTexts::read_csv(path, &options.label, &options.text)?,
+        None => corpus()?,
+    };
+    let (train, test) = {
+        let rows = options.train.unwrap_or(texts.len() / 5 * 4);
+        texts.split_at(rows)?
+    };
+    let classes = train.class_names().to_vec();
+
+    // The vocabulary of what is trained on; the validation rows are no part of that.
+    let fitted_on = train.len() - train.len() / 10;
+    let tokenizer = Tokenizer::words().bigrams();
+    let vocabulary =
+        Vocabulary::of(tokenizer).min_count(options.min_count).fit(&train.texts()[..fitted_on])?;
+    let data = |texts: &LabelledTexts| -> Result<_> {
+        let ids = vocabulary.encode(texts.texts(), options.length)?;
+        Ok(ArrayDataset::new(ids, texts.labels().to_vec())?.with_class_names(classes.clone()))
+    };
+    let (rows, test) = (data(&train)?, data(&test)?);
+    println!("{} training and {} test texts, {} tokens\n", rows.len(), test.len(), vocabulary.len());
+
+    let mut model = Sequential::builder([options.length])
+        .seed(options.seed)
+        .layer(
+            EmbeddingBag::vocabulary(vocabulary.len(), options.dimension)
+                .padding(Vocabulary::PADDING)
+                .initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 }),
+        )
+        .layer(Dropout::rate(0.5))
+        .layer(Dense::units(classes.len()))
+        .layer(Softmax)
+        .build()?;
+    println!("{model}\n");
+
+    let batch = options.batch.min(rows.len() / 4).max(1);
+    let steps = (options.epochs * fitted_on.div_ceil(batch)) as f64;
+    let start = std::time::Instant::now();
+    let history = Trainer::new(CrossEntropy::default(), Adam::default())
+        .learning_rate(move |step: u64| 3e-3 * (1.0 - (step - 1) as f64 / steps).max(0.0))
+        .epochs(options.epochs)
+        .batch_size(batch)
+        .seed(options.seed)
+        .validation_split(0.1)
+        .metric(Accuracy::default())
+        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
+        .fit(&mut model, &rows)?;
+    let train_seconds = start.elapsed().as_secs_f64();
+
+    let matrix = evaluate::confusion_matrix(&model, &test)?;
+    println!("\n{}\n", matrix.report());
+    let text = "a small puzzle game with coloured blocks";
+    let probabilities = model.predict(&vocabulary.encode(&[text], options.length)?)?;
+    println!("{text:?} is of class {:?}", classes[plywood::argmax_rows(&probabilities)[0]]);
+    println!("test accuracy {:.4}", matrix.accuracy());
+    if options.json {
+        let report = serde_json::json!({
+            "data": options.csv.as_deref().unwrap_or("built-in"),
+            "seed": options.seed,
+            "threads": plywood::threads(),
+            "epochs": history.epochs.len(),
+            "train_seconds": train_seconds,
+            "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
+            "val_accuracy": history.get("val_accuracy"),
+            "test_accuracy": matrix.accuracy(),
+            "peak_rss_mb": memory::peak_rss_mb(),
+        });
+        println!("{report}");
+    }
+    Ok(())
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options {
+        csv: None,
+        label: "label".into(),
+        text: "text".into(),
+        train: None,
+        epochs: 6,
+        batch: 64,
+        dimension: 128,
+        min_count: 1,
+        length: 64,
+        seed: 0,
+        threads: plywood::threads(),
+        json: false,
+    };
+    while let Some(name) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
+        match name.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--json" => options.json = true,
+            "--csv" => options.csv = Some(value()?),
+            "--label" => options.label = value()?,
+            "--text" => options.text = value()?,
+            "--train" => options.train = Some(number(&name, value()?)?),
+            "--epochs" => options.epochs = number(&name, value()?)?,
+            "--batch" => options.batch = number(&name, value()?)?,
+            "--dimension" => options.dimension = number(&name, value()?)?,
+            "--min-count" => options.min_count = number(&name, value()?)?,
+            "--length" => options.length = number(&name, value()?)?,
+            "--seed" => options.seed = number(&name, value()?)?,
+            "--threads" => options.threads = number(&name, value()?)?,
+            _ => return Err(format!("expected an option, found {name:?}")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: String) -> Result<T, String> {
+    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+}
+
+/// Sentences that are put together from parts, 240 in three classes: enough to see the program work, no more.
+fn corpus() -> Result<LabelledTexts> {
+    const PARTS: [(&str, [&str; 4], [&str; 5], [&str; 4]); 3] = [
+        (
+            "games",
+            ["a small", "a fast", "a classic", "an addictive"],
+            ["puzzle game", "chess program", "card game", "racing game", "platform game"],
+            ["with coloured blocks", "for two players", "with many levels", "against the computer"],
+        ),
+        (
+            "network",
+            ["a small", "a fast", "a secure", "a modern"],
+            ["web server", "mail client", "proxy", "chat server", "download tool"],
+            ["for large sites", "with encryption", "over slow lines", "for many users"],
+        ),
+        (
+            "science",
+            ["a small", "a fast", "an exact", "a parallel"],
+            ["equation solver", "genome browser", "star atlas", "statistics package", "molecule viewer"],
+            ["for large matrices", "with error bounds", "for teaching", "from measured data"],
+        ),
+    ];
+    let (mut texts, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..80 {
+        // 27 and 80 have no common factor, so each of the 80 comes up once, in mixed order.
+        let j = i * 27 % 80;
+        for (label, how, what, which) in PARTS {
+            texts.push(format!("{} {} {}", how[j % 4], what[j / 4 % 5], which[j / 20]));
+            labels.push(label);
+        }
+    }
+    LabelledTexts::new(texts, &labels)
+}

@@ -1,0 +1,124 @@
+//! Texts with the names of their classes.
+
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+
+/// Texts, a class index for each, and the classes' names.
+///
+/// ```
+/// use plywood::LabelledTexts;
+///
+/// let data = LabelledTexts::new(vec!["a chess game", "a web server", "a puzzle"], &["games", "net", "games"])?;
+/// assert_eq!((data.class_names(), data.labels()), (&["games".to_owned(), "net".to_owned()][..], &[0, 1, 0][..]));
+///
+/// let (train, test) = data.split_at(2)?; // both know all classes
+/// assert_eq!((train.len(), test.texts(), test.class_names().len()), (2, &["a puzzle".to_owned()][..], 2));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Classes are the different labels in sorted order (by Unicode's numbers), as scikit-learn's `LabelEncoder` has
+/// them: the order of the texts does not matter. Labels are compared as they are, capitals and spaces included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledTexts {
+    texts: Vec<String>,
+    labels: Vec<usize>,
+    names: Vec<String>,
+}
+
+impl LabelledTexts {
+    /// Texts with a label each; the labels' different values become the classes.
+    ///
+    /// # Errors
+    /// When there is not one label for each text.
+    pub fn new<T: Into<String>, S: AsRef<str>>(texts: Vec<T>, labels: &[S]) -> Result<Self> {
+        let mut names: Vec<String> = labels.iter().map(|label| label.as_ref().to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self::with_classes(texts, labels, names)
+    }
+
+    /// Texts with labels out of a list: for test data that must have the training data's classes.
+    ///
+    /// ```
+    /// use plywood::LabelledTexts;
+    ///
+    /// let names = vec!["games".to_owned(), "net".to_owned()];
+    /// let error = LabelledTexts::with_classes(vec!["a clock"], &["time"], names).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "expected label 0 one of the 2 classes (games, net), found \"time\". \
+    ///      Train on data with this class, or leave its texts out."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is not one label for each text, a label is not in the list, or a name is there twice.
+    pub fn with_classes<T: Into<String>, S: AsRef<str>>(
+        texts: Vec<T>,
+        labels: &[S],
+        names: Vec<String>,
+    ) -> Result<Self> {
+        if texts.len() != labels.len() {
+            return Err(Error::data("labels", format!("for {} texts", texts.len()), labels.len())
+                .help("Give one label for each text."));
+        }
+        let mut classes = HashMap::with_capacity(names.len());
+        for (class, name) in names.iter().enumerate() {
+            if classes.insert(name.as_str(), class).is_some() {
+                return Err(Error::data("class names", "to differ", format!("{name:?} twice"))
+                    .help("Give each class once."));
+            }
+        }
+        let class = |(i, label): (usize, &S)| {
+            classes.get(label.as_ref()).copied().ok_or_else(|| {
+                let some = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let more = if names.len() > 5 { ", …" } else { "" };
+                let expected = format!("one of the {} classes ({some}{more})", names.len());
+                Error::data(format!("label {i}"), expected, format!("{:?}", label.as_ref()))
+                    .help("Train on data with this class, or leave its texts out.")
+            })
+        };
+        let labels = labels.iter().enumerate().map(class).collect::<Result<_>>()?;
+        Ok(Self { texts: texts.into_iter().map(Into::into).collect(), labels, names })
+    }
+
+    /// The texts, in the order in which they came.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The class of each text.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The names of the classes, in the order of their indices.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The first `count` texts, and the rest, with the classes of all.
+    ///
+    /// # Errors
+    /// When there are fewer texts.
+    pub fn split_at(mut self, count: usize) -> Result<(Self, Self)> {
+        if count > self.len() {
+            return Err(Error::argument("a first part", format!("at most {} texts", self.len()), count)
+                .help("Take a smaller part."));
+        }
+        let (texts, labels) = (self.texts.split_off(count), self.labels.split_off(count));
+        let rest = Self { texts, labels, names: self.names.clone() };
+        Ok((self, rest))
+    }
+}

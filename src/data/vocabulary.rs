@@ -1,0 +1,269 @@
+//! Tokens as numbers: which tokens a model knows, and texts as rows of their ids.
+//!
+//! ```text
+//! text ── Tokenizer ──> tokens ── Vocabulary ──> ids, [samples, length] ── EmbeddingBag or Embedding ──> numbers
+//! ```
+//!
+//! Counting goes through a hash map; the order of the ids does not depend on it, since no two tokens are equal in
+//! both frequency and spelling.
+
+use super::tokenizer::{LONGEST, Sort, Tokenizer};
+use crate::error::{Error, Result};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The most ids that there may be: `f32` tells whole numbers apart up to here.
+const MOST: usize = 1 << 24;
+
+/// Ids 0 and 1 are no tokens.
+const FIRST: usize = 2;
+
+/// The tokens that a model knows, each with its id.
+///
+/// | id | |
+/// |---|---|
+/// | 0 | [`PADDING`](Vocabulary::PADDING), behind the end of a text |
+/// | 1 | [`UNKNOWN`](Vocabulary::UNKNOWN), for words that are not in the vocabulary |
+/// | 2 … | tokens, the most frequent first; those of one frequency in alphabetical order |
+///
+/// Fit it on the training texts alone: words that only test texts have must be unknown, as those of the future are.
+/// Pairs and pieces of words that are not known are left out; an id for all of them would tell nothing.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let train = ["A fast library", "a library for images", "a game"];
+/// let vocabulary = Vocabulary::of(Tokenizer::words()).min_count(2).fit(&train)?;
+/// assert_eq!(vocabulary.tokens(), ["a", "library"]); // 3 times and 2 times
+/// assert_eq!(vocabulary.ids("A new library!"), [2, 1, 3]);
+///
+/// let ids = vocabulary.encode(&train, 4)?; // [samples, length]
+/// assert_eq!(ids.row(2).to_vec(), [2.0, 1.0, 0.0, 0.0]);
+/// let data = ArrayDataset::new(ids, vec![0, 1, 1])?;
+/// let model = Sequential::builder([4])
+///     .layer(EmbeddingBag::vocabulary(vocabulary.len(), 8).padding(Vocabulary::PADDING))
+///     .layer(Dense::units(2)).layer(Softmax)
+///     .build()?;
+/// assert_eq!(evaluate::confusion_matrix(&model, &data)?.counts().sum(), 3);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// It implements serde's traits, with its tokeniser in it, and belongs beside a saved model: with another vocabulary
+/// the model's ids mean other words. Ids 0 and 1 mean what they mean in Keras' `TextVectorization`; `min_count` is
+/// scikit-learn's `min_df`, but counts occurrences, not texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Saved", try_from = "Saved")]
+pub struct Vocabulary {
+    tokenizer: Tokenizer,
+    /// By id, from [`FIRST`].
+    tokens: Vec<String>,
+    /// Only looked up, never gone through.
+    ids: HashMap<String, u32>,
+}
+
+/// What is saved of a vocabulary.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Vocabulary")]
+struct Saved {
+    tokenizer: Tokenizer,
+    tokens: Vec<String>,
+}
+
+impl From<Vocabulary> for Saved {
+    fn from(vocabulary: Vocabulary) -> Self {
+        Self { tokenizer: vocabulary.tokenizer, tokens: vocabulary.tokens }
+    }
+}
+
+/// Fails where a token is there twice, or there are too many: such a file was not written by this crate.
+impl TryFrom<Saved> for Vocabulary {
+    type Error = Error;
+
+    fn try_from(saved: Saved) -> Result<Self> {
+        let Saved { tokenizer, tokens } = saved;
+        check(&tokenizer)?;
+        let corrupt = |found: String| {
+            let expected = format!("at most {} different tokens", MOST - FIRST);
+            Error::format("a vocabulary", expected, found).help("The file is corrupt; save it again.")
+        };
+        if tokens.len() > MOST - FIRST {
+            return Err(corrupt(format!("{} tokens", tokens.len())));
+        }
+        let mut ids = HashMap::with_capacity(tokens.len());
+        for (token, id) in tokens.iter().zip(FIRST as u32..) {
+            if ids.insert(token.clone(), id).is_some() {
+                return Err(corrupt(format!("{token:?} twice")));
+            }
+        }
+        Ok(Self { tokenizer, tokens, ids })
+    }
+}
+
+/// The lengths of pieces lie in their range.
+fn check(tokenizer: &Tokenizer) -> Result<()> {
+    match tokenizer.fault() {
+        None => Ok(()),
+        Some((shortest, longest)) => {
+            let expected = format!("1 to {LONGEST} characters, the shortest first");
+            Err(Error::argument("pieces of words", expected, format!("{shortest} to {longest}"))
+                .help("3 to 5 are usual."))
+        }
+    }
+}
+
+impl Vocabulary {
+    /// The id behind the end of a text; give it to the embedding's `padding`.
+    pub const PADDING: usize = 0;
+
+    /// The id of all words that are not in the vocabulary.
+    pub const UNKNOWN: usize = 1;
+
+    /// A vocabulary of the tokens that this tokeniser makes, to be fitted.
+    ///
+    /// Unless told otherwise it takes every token.
+    pub fn of(tokenizer: Tokenizer) -> VocabularySpec {
+        VocabularySpec { tokenizer, max_size: MOST, min_count: 1 }
+    }
+
+    /// The number of ids, those of padding and of unknown words included: what an embedding is built for.
+    #[expect(clippy::len_without_is_empty, reason = "two ids are always there")]
+    pub fn len(&self) -> usize {
+        FIRST + self.tokens.len()
+    }
+
+    /// The tokens in the order of their ids; the first has id 2.
+    pub fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+
+    /// What cuts texts into tokens.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The id of a token as the tokeniser makes it (in lower case), where it is known.
+    pub fn id(&self, token: &str) -> Option<usize> {
+        self.ids.get(token).map(|&id| id as usize)
+    }
+
+    /// The ids of a text, as many as it has: first its words, then pairs, then pieces.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).fit(&["not good"])?;
+    /// assert_eq!(vocabulary.tokens(), ["good", "not", "not good"]);
+    /// assert_eq!(vocabulary.ids("Not bad, not good."), [3, 1, 3, 2, 4]); // "not bad" is left out
+    /// assert!(vocabulary.ids("...").is_empty());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn ids(&self, text: &str) -> Vec<usize> {
+        let mut ids = Vec::new();
+        self.each(text, &mut |id| ids.push(id as usize));
+        ids
+    }
+
+    fn each(&self, text: &str, visit: &mut dyn FnMut(u32)) {
+        self.tokenizer.each(text, &mut |sort, token| match (self.ids.get(token), sort) {
+            (Some(&id), _) => visit(id),
+            (None, Sort::Word) => visit(Self::UNKNOWN as u32),
+            (None, _) => {}
+        });
+    }
+
+    /// Texts as an array of ids, `[texts, length]`, for [`ArrayDataset`](crate::ArrayDataset) and for `predict`.
+    ///
+    /// Shorter texts are filled up with [`PADDING`](Vocabulary::PADDING) at the end, of longer ones the first
+    /// `length` ids are kept. The array takes 4 bytes for each id: a length that 99 of 100 texts fit in is a better
+    /// choice than that of the longest.
+    ///
+    /// # Errors
+    /// When the length is 0, or the array does not fit into memory.
+    pub fn encode<S: AsRef<str>>(&self, texts: &[S], length: usize) -> Result<Array2<f32>> {
+        if length == 0 {
+            return Err(Error::argument("a length of texts", "at least 1", length)
+                .help("Count the tokens of usual texts: `vocabulary.ids(text).len()`."));
+        }
+        let mut numbers: Vec<f32> = Vec::new();
+        let count = texts.len().checked_mul(length);
+        let large = || {
+            let found = format!("{} texts and a length of {length}", texts.len());
+            Error::argument("an array of ids", "a size that fits into memory", found)
+                .help("Take a smaller length, or fewer texts at a time.")
+        };
+        let count = count.filter(|&n| numbers.try_reserve_exact(n).is_ok()).ok_or_else(large)?;
+        numbers.resize(count, Self::PADDING as f32);
+        for (text, row) in texts.iter().zip(numbers.chunks_exact_mut(length)) {
+            let mut row = row.iter_mut();
+            self.each(text.as_ref(), &mut |id| {
+                if let Some(number) = row.next() {
+                    *number = id as f32; // exact: ids are below 2^24
+                }
+            });
+        }
+        Array2::from_shape_vec((texts.len(), length), numbers).map_err(|_| large())
+    }
+}
+
+/// What a [`Vocabulary`] is fitted by: [`Vocabulary::of`].
+#[derive(Clone, Debug)]
+pub struct VocabularySpec {
+    tokenizer: Tokenizer,
+    max_size: usize,
+    min_count: usize,
+}
+
+impl VocabularySpec {
+    /// The most ids, padding and unknown words included, as in Keras' `max_tokens`: rare tokens are left out first.
+    ///
+    /// From 3 to 2^24, which it is unless set.
+    #[must_use]
+    pub fn max_size(mut self, ids: usize) -> Self {
+        self.max_size = ids;
+        self
+    }
+
+    /// How often a token must occur in the training texts to be taken; 1 unless set.
+    ///
+    /// With 2, what occurs once is unknown in training already, so that id 1 learns what rare words mean.
+    #[must_use]
+    pub fn min_count(mut self, count: usize) -> Self {
+        self.min_count = count;
+        self
+    }
+
+    /// Counts the tokens of the training texts and numbers them.
+    ///
+    /// The result depends on the texts alone, not on their order.
+    ///
+    /// # Errors
+    /// When a setting is out of range, or no token is left.
+    pub fn fit<S: AsRef<str>>(self, texts: &[S]) -> Result<Vocabulary> {
+        let Self { tokenizer, max_size, min_count } = self;
+        check(&tokenizer)?;
+        if !(FIRST + 1..=MOST).contains(&max_size) {
+            return Err(Error::argument("a vocabulary's size", format!("3 to {MOST}"), max_size)
+                .help("Ids 0 and 1 stand for padding and unknown words; 20,000 is a usual size."));
+        }
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for text in texts {
+            tokenizer.each(text.as_ref(), &mut |_, token| match counts.get_mut(token) {
+                Some(count) => *count += 1,
+                None => {
+                    counts.insert(token.to_owned(), 1);
+                }
+            });
+        }
+        let mut tokens: Vec<(String, usize)> = counts.into_iter().filter(|&(_, n)| n >= min_count).collect();
+        if tokens.is_empty() {
+            let found = format!("none in {} texts", texts.len());
+            return Err(Error::data("a token", format!("that occurs at least {min_count} times"), found)
+                .help("Give training texts with words, or take a smaller `min_count`."));
+        }
+        tokens.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
+        tokens.truncate(max_size - FIRST);
+        let tokens = tokens.into_iter().map(|(token, _)| token).collect();
+        Vocabulary::try_from(Saved { tokenizer, tokens })
+    }
+}

@@ -1,0 +1,188 @@
+//! Texts on their way to a model: tokens, vocabularies, arrays of ids, CSV files.
+
+use plywood::prelude::*;
+
+fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn words_are_runs_of_letters_and_digits_in_lower_case() {
+    let words = |text| Tokenizer::words().tokens(text);
+    assert_eq!(
+        words("  Hello, WORLD!x86_64\tÉtude 東京 Ünï-2 "),
+        ["hello", "world", "x86", "64", "étude", "東京", "ünï", "2"]
+    );
+    for nothing in ["", " ", "!?\n\0", "\u{301}", "👍🏽"] {
+        assert!(words(nothing).is_empty(), "{nothing:?}");
+    }
+    assert_eq!(words("İ ß ǅ"), ["i\u{307}", "ß", "ǆ"]); // a letter may become two
+}
+
+#[test]
+fn pairs_and_pieces_follow_the_words() {
+    let tokens = Tokenizer::words().bigrams().characters(2, 3).tokens("Éa b");
+    assert_eq!(tokens, ["éa", "b", "éa b", "#<é", "#éa", "#a>", "#<éa", "#éa>", "#<b", "#b>", "#<b>"]);
+}
+
+#[test]
+fn odd_lengths_of_pieces_do_not_panic_and_are_refused_by_fit() {
+    for (shortest, longest) in [(0, 0), (0, 3), (4, 2), (3, 11), (usize::MAX, usize::MAX), (0, usize::MAX)] {
+        let tokenizer = Tokenizer::words().characters(shortest, longest);
+        assert!(tokenizer.tokens("some wörds").len() >= 2);
+        let expected = format!(
+            "expected pieces of words of 1 to 10 characters, the shortest first, found {shortest} to {longest}. \
+             3 to 5 are usual."
+        );
+        assert_eq!(text(Vocabulary::of(tokenizer).fit(&["a"])), expected);
+    }
+}
+
+#[test]
+fn ids_fall_with_frequency_and_ties_are_alphabetical() {
+    let texts = ["b a c", "c b d", "c e"];
+    let fitted = Vocabulary::of(Tokenizer::words()).fit(&texts).unwrap();
+    assert_eq!(fitted.tokens(), ["c", "b", "a", "d", "e"]);
+    assert_eq!((fitted.id("c"), fitted.id("e"), fitted.id("x"), fitted.len()), (Some(2), Some(6), None, 7));
+    let turned: Vec<&str> = texts.iter().rev().copied().collect();
+    assert_eq!(Vocabulary::of(Tokenizer::words()).fit(&turned).unwrap().tokens(), fitted.tokens());
+    let capped = Vocabulary::of(Tokenizer::words()).max_size(5).fit(&texts).unwrap();
+    assert_eq!((capped.tokens(), capped.len()), (&fitted.tokens()[..3], 5));
+    let counted = Vocabulary::of(Tokenizer::words()).min_count(2).fit(&texts).unwrap();
+    assert_eq!(counted.tokens(), ["c", "b"]);
+}
+
+#[test]
+fn encoding_pads_and_cuts_and_leaves_unknown_pairs_out() {
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).fit(&["x y", "x"]).unwrap();
+    assert_eq!(vocabulary.tokens(), ["x", "x y", "y"]);
+    let ids = vocabulary.encode(&["", "x y", "y x z", "?!"], 3).unwrap();
+    assert_eq!(ids, ndarray::arr2(&[[0., 0., 0.], [2., 4., 3.], [4., 2., 1.], [0., 0., 0.]]));
+    assert_eq!(vocabulary.encode(&["x y"], 1).unwrap(), ndarray::arr2(&[[2.]]));
+    assert_eq!(vocabulary.encode::<&str>(&[], 4).unwrap().shape(), [0, 4]);
+}
+
+#[test]
+fn settings_out_of_range_are_errors() {
+    let spec = || Vocabulary::of(Tokenizer::words());
+    for size in [0, 2, (1 << 24) + 1, usize::MAX] {
+        assert!(
+            text(spec().max_size(size).fit(&["a"])).contains("vocabulary's size of 3 to 16777216"),
+            "{size}"
+        );
+    }
+    assert_eq!(
+        text(spec().min_count(2).fit(&["a b", "?"])),
+        "expected a token that occurs at least 2 times, found none in 2 texts. \
+         Give training texts with words, or take a smaller `min_count`."
+    );
+    assert!(spec().fit::<&str>(&[]).is_err());
+    let vocabulary = spec().min_count(0).fit(&["a"]).unwrap();
+    assert!(
+        text(vocabulary.encode(&["a"], 0)).starts_with("expected a length of texts of at least 1, found 0.")
+    );
+    for length in [usize::MAX, usize::MAX / 2, usize::MAX / 8] {
+        assert!(text(vocabulary.encode(&["a", "a"], length)).contains("a size that fits into memory"));
+    }
+}
+
+#[test]
+fn a_vocabulary_survives_serde_and_a_corrupt_one_is_refused() {
+    let texts = ["not good", "good"];
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams().characters(3, 4)).fit(&texts).unwrap();
+    let json = serde_json::to_string(&vocabulary).unwrap();
+    let back: Vocabulary = serde_json::from_str(&json).unwrap();
+    assert_eq!((back.tokens(), back.tokenizer()), (vocabulary.tokens(), vocabulary.tokenizer()));
+    assert_eq!(back.encode(&texts, 30).unwrap(), vocabulary.encode(&texts, 30).unwrap());
+    let twice = json.replace("\"not good\"", "\"good\"");
+    let error = serde_json::from_str::<Vocabulary>(&twice).unwrap_err().to_string();
+    assert!(error.contains("different tokens, found \"good\" twice"), "{error}");
+    assert!(serde_json::from_str::<Vocabulary>(&json.replace("[3,4]", "[4,3]")).is_err());
+}
+
+#[test]
+fn labels_become_classes_in_sorted_order() {
+    let data = LabelledTexts::new(vec!["1", "2", "3"], &["b", "a", "b"]).unwrap();
+    assert_eq!((data.labels(), data.class_names()), (&[1, 0, 1][..], &["a".to_owned(), "b".to_owned()][..]));
+    let (first, rest) = data.clone().split_at(3).unwrap();
+    assert!(first == data && rest.is_empty() && rest.class_names().len() == 2);
+    assert!(text(data.split_at(4)).starts_with("expected a first part of at most 3 texts, found 4."));
+    assert_eq!(
+        text(LabelledTexts::new(vec!["1"], &["a", "b"])),
+        "expected labels for 1 texts, found 2. Give one label for each text."
+    );
+    let names = vec!["a".to_owned(), "a".to_owned()];
+    assert!(text(LabelledTexts::with_classes(vec!["1"], &["a"], names)).contains("\"a\" twice"));
+}
+
+#[test]
+fn a_bag_of_words_learns_from_texts() {
+    let texts: Vec<String> =
+        (0..60).map(|i| format!("{} number {i}", ["cats purr", "dogs bark", "cats bark"][i % 3])).collect();
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).min_count(2).fit(&texts).unwrap();
+    let data = ArrayDataset::new(vocabulary.encode(&texts, 8).unwrap(), labels).unwrap();
+    let bag = EmbeddingBag::vocabulary(vocabulary.len(), 8).padding(Vocabulary::PADDING);
+    let mut model =
+        Sequential::builder([8]).layer(bag).layer(Dense::units(3)).layer(Softmax).build().unwrap();
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(0.05).epochs(20);
+    trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap();
+    assert_eq!(evaluate::confusion_matrix(&model, &data).unwrap().accuracy(), 1.0);
+}
+
+#[cfg(feature = "csv")]
+mod csv {
+    use super::*;
+    use std::io::Write;
+
+    fn read(bytes: &[u8]) -> Result<LabelledTexts> {
+        LabelledTexts::csv_from(bytes, "f.csv", "label", "text")
+    }
+
+    #[test]
+    fn quotes_line_ends_marks_and_other_columns() {
+        let file = "\u{feff}text,id,label\r\n\"a, \"\"b\"\"\nc\",7,x\r\n,8,w";
+        let data = read(file.as_bytes()).unwrap();
+        assert_eq!(data.texts(), ["a, \"b\"\nc", ""]);
+        assert_eq!((data.labels(), data.class_names().join(" ")), (&[1, 0][..], "w x".to_owned()));
+        assert!(read(b"label,text\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn faults_name_row_and_column() {
+        let fails =
+            |bytes: &[u8], expected: &str| assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
+        fails(
+            b"",
+            "expected the header to be one with a column \"label\", found an empty file. Name a column that is there.",
+        );
+        fails(
+            b"label,text\na,b\nc\n",
+            "expected row 2 to be 2 fields, as the header has, found 1. \
+             Put quotes around fields with commas or line ends.",
+        );
+        fails(
+            b"label,text\n,b\n",
+            "expected row 1, column \"label\" to be a label, found nothing. Fill it in, or leave the row out.",
+        );
+        assert!(
+            text(read(b"label,text\na,b\xff\n")).starts_with(
+                "f.csv: expected row 1, column \"text\" to be UTF-8, found invalid utf-8 sequence"
+            )
+        );
+        assert!(
+            text(LabelledTexts::read_csv("no/such.csv", "a", "b")).starts_with("could not open no/such.csv")
+        );
+    }
+
+    #[test]
+    fn gzip_is_told_by_its_first_bytes() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(b"label,text\na,one\nb,two\n").unwrap();
+        let bytes = encoder.finish().unwrap();
+        assert_eq!(read(&bytes).unwrap().texts(), ["one", "two"]);
+        for end in 2..bytes.len() {
+            assert!(read(&bytes[..end]).is_err(), "{end}");
+        }
+    }
+}
