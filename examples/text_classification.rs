@@ -174,7 +174,9 @@ fn number<T: std::str::FromStr>(name: &str, value: String) -> Result<T, String> 
 
 /// Sentences that are put together from parts, 240 in three classes: enough to see the program work, no more.
 fn corpus() -> Result<LabelledTexts> {
-    const PARTS: [(&str, [&str; 4], [&str; 5], [&str; 4]); 3] = [
+    /// A class, and the beginnings, middles and ends of its sentences.
+    type Parts = (&'static str, [&'static str; 4], [&'static str; 5], [&'static str; 4]);
+    const PARTS: [Parts; 3] = [
         (
             "games",
             ["a small", "a fast", "a classic", "an addictive"],
