@@ -19,7 +19,7 @@ usage: cargo run --features csv --example text_classification -- [OPTIONS]
   --label NAME      the column of labels                       (label)
   --text NAME       the column of texts                        (text)
   --train N         rows for training, from the first on       (4 of 5)
-  --epochs N        how often to go through the data           (6)
+  --epochs N        how often to go through the data           (20)
   --batch N         samples in a step                          (64; at most a quarter of the training rows)
   --dimension N     numbers for each word                      (128)
   --min-count N     how often a word must occur                (1)
@@ -137,7 +137,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         label: "label".into(),
         text: "text".into(),
         train: None,
-        epochs: 6,
+        epochs: 20,
         batch: 64,
         dimension: 128,
         min_count: 1,
