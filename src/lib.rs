@@ -46,8 +46,14 @@ pub use layers::{
     SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Sum, SumSpec, Tanh,
     Upsample, ZeroPad2d,
 };
-pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
-pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};
+pub use loss::{
+    CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, class_weights, loss_weights,
+};
+pub use metric::{
+    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,
+    ClassificationReport, ConfusionMatrix, FBeta, LogLoss, MAE, Metric, Precision, R2, RMSE, Recall, RocAuc,
+    RocCurve, TopK, roc_curve,
+};
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{

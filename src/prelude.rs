@@ -34,3 +34,7 @@ pub use crate::{
     Residual, Result, SELU, SGD, Scalar, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus,
     Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
 };
+pub use crate::{
+    AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,
+    TopK,
+};

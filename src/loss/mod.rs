@@ -19,14 +19,17 @@
 //! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two
 //! places (Keras' `from_logits`).
 
+mod class_weights;
 mod cross_entropy;
 mod regression;
 
+pub use class_weights::class_weights;
 pub use cross_entropy::{CrossEntropy, SoftCrossEntropy};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layer::Link;
+use crate::ops::check_weights;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
@@ -156,20 +159,7 @@ pub fn loss_weights<F: Scalar>(
     weights: Option<&[F]>,
     samples: usize,
 ) -> Result<(impl Iterator<Item = F> + Clone + '_, F)> {
-    if let Some(weights) = weights {
-        if weights.len() != samples {
-            return Err(Error::data("weights", format!("for {samples} samples"), weights.len())
-                .help("Give one weight for each sample."));
-        }
-        if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= F::zero())) {
-            return Err(Error::data(
-                format!("the weight of sample {i}"),
-                "finite and at least 0",
-                weights[i],
-            )
-            .help("A weight of 0 leaves a sample out."));
-        }
-    }
+    check_weights(weights, samples)?;
     let total = weights.map_or_else(|| F::of(samples as f64), |w| w.iter().copied().sum());
     let each = (0..samples).map(move |i| weights.map_or_else(F::one, |w| w[i]));
     Ok((each, if total == F::zero() { F::one() } else { total }))

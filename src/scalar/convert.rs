@@ -20,6 +20,10 @@ kernels! {
         fn rows_of_f64s(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
         /// `out = out + factor · value`, each value rounded to the type before.
         fn add_f64s(values: &[f64], factor: F, out: &mut [F]);
+        /// The same numbers in `f64`, exactly.
+        ///
+        /// Metrics count and add up in it.
+        fn to_f64s(values: &[F], out: &mut [f64]);
         /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
         ///
         /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
@@ -118,6 +122,13 @@ mod generic {
         f64: AsPrimitive<F>,
     {
         affine(values, starts, scale, offset, out);
+    }
+
+    #[inline(always)]
+    pub fn to_f64s<F: AsPrimitive<f64>>(values: &[F], out: &mut [f64]) {
+        for (out, v) in out.iter_mut().zip(values) {
+            *out = v.as_();
+        }
     }
 
     #[inline(always)]
