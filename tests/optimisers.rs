@@ -89,6 +89,9 @@ fn a_restored_state_goes_on_with_the_same_bits() {
     });
 }
 
+/// A change that makes a state useless.
+type Damage<'a> = &'a dyn Fn(&mut OptimizerState);
+
 #[test]
 fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
     let (mut model, mut optimizer) =
@@ -96,7 +99,7 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
     train(&mut model, &mut optimizer, 0..2);
     let state = optimizer.state(&model).unwrap();
     let (before, steps) = (bits(&model), optimizer.steps());
-    let mut refused = |change: &dyn Fn(&mut OptimizerState)| {
+    let mut refused = |change: Damage<'_>| {
         let mut state = state.clone();
         change(&mut state);
         let text = optimizer.load_state(&mut model, state).unwrap_err().to_string();
@@ -108,7 +111,7 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
         "the optimiser's state: expected a state of the rule Adam, found SGD. \
          Resume with the optimiser that the state was taken from."
     );
-    let damages: &[(&str, &dyn Fn(&mut OptimizerState))] = &[
+    let damages: &[(&str, Damage<'_>)] = &[
         ("a state of this model", &|s| {
             for (name, _) in &mut s.arrays {
                 *name = name.replace("0.weight/", "9.weight/");
