@@ -57,7 +57,8 @@ pub use metric::{
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{
-    Adam, AdamW, CosineDecay, ExponentialDecay, Optimizer, Rule, SGD, Schedule, Scope, Step, Update,
+    Adam, AdamW, Averaging, CosineDecay, ExponentialDecay, Group, Optimizer, OptimizerState, Rule, SGD,
+    Schedule, Scope, Step, Update,
 };
 pub use param::{Gradient, Param, ParamKind};
 pub use pool::{set_threads, threads};

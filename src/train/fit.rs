@@ -49,7 +49,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// `fit` for both kinds of validation.
     ///
-    /// Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
+    /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
+    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
     /// parameters; every callback is ended, and the first error is the one returned.
     pub(super) fn run<D, V>(
         &mut self,
@@ -72,6 +73,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
         let begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
         let mut result = begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter));
+        if result.is_err() {
+            self.optimizer.discard(model);
+        }
+        result = result.and(self.optimizer.evaluation_weights(model));
         reporter.end();
         for callback in &mut self.callbacks {
             // Every callback ends; the first error is the one that is told.
@@ -100,7 +105,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             reporter.begin_epoch(epoch);
+            self.optimizer.training_weights(model)?;
             let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter)?;
+            self.optimizer.flush(model)?;
+            self.optimizer.evaluation_weights(model)?;
             let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
             if let Some(validation) = validation {
                 let evaluation = self.measure(model, validation).map_err(|error| error.at("validation"))?;

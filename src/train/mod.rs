@@ -3,6 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `trainer.rs` | [`Trainer`]: its settings, `fit`, `step`, `evaluate` |
+//! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
@@ -18,6 +19,7 @@
 //!     for each batch of positions:
 //!         read → forward → metrics → loss → backward → optimiser's step
 //!         on_batch_end
+//!     step with what is left of accumulated batches; averages of the weights into the model
 //!     validate, if there are data for it
 //!     on_epoch_end
 //! on_train_end                              also after an error in the loop
@@ -44,6 +46,7 @@
 //! the first place.
 mod callback;
 mod fit;
+mod optimise;
 mod progress;
 mod step;
 mod trainer;

@@ -10,7 +10,7 @@ use crate::history::History;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::optim::{Optimizer, Rule, Schedule};
+use crate::optim::{Optimizer, Rule};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -51,6 +51,8 @@ use std::borrow::Borrow;
 /// | [`seed`](Trainer::seed) | 0 |
 /// | [`learning_rate`](Trainer::learning_rate) | the rule's default |
 /// | [`clip_norm`](Trainer::clip_norm) | no clipping |
+/// | [`average`](Trainer::average) | no averages of weights |
+/// | [`batches_per_step`](Trainer::batches_per_step) | 1 |
 /// | [`validation_split`](Trainer::validation_split) | no validation |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
@@ -162,24 +164,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self
     }
 
-    /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
-    ///
-    /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
-    #[must_use]
-    pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.optimizer = self.optimizer.learning_rate(rate);
-        self
-    }
-
-    /// Scales gradients down where their common norm is above this: see [`Optimizer::clip_norm`].
-    ///
-    /// It is the norm before clipping that is compared, over all parameters together.
-    #[must_use]
-    pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.optimizer = self.optimizer.clip_norm(norm);
-        self
-    }
-
     /// The seed of the order in which samples come; 0 without it. The model has a seed of its own.
     ///
     /// Two trainers with one seed show the samples in the same order:
@@ -252,13 +236,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub fn progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
-    }
-
-    /// The optimiser, with its state.
-    ///
-    /// It has the count of steps and the rate: `trainer.optimizer().rate_at(1000)`.
-    pub fn optimizer(&self) -> &Optimizer<R, F> {
-        &self.optimizer
     }
 
     /// What happened in the last `fit`, also when it ended with an error.
@@ -404,6 +381,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<F> {
         let number = self.optimizer.steps() + 1;
         let take = || {
+            self.optimizer.training_weights(model)?;
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
             if !loss.is_finite() {
                 return Err(diverged("the loss".to_owned(), number));
