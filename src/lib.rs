@@ -27,6 +27,10 @@ pub use data::{
     ArrayDataset, Batch, Dataset, Element, Images, LabelledTexts, Pass, Subset, Targets, Tokenizer,
     Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
+#[cfg(feature = "images")]
+pub use data::{ImageFiles, ImageFolder};
+#[cfg(feature = "csv")]
+pub use data::{TextCsv, TextRows};
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};

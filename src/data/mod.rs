@@ -10,7 +10,8 @@
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
-//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
+//! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
+//! | `labelled.rs`, `text_csv.rs`, `quotes.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
@@ -33,7 +34,13 @@ mod fixtures;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+#[cfg(feature = "images")]
+mod image_file;
+#[cfg(feature = "images")]
+mod image_folder;
 mod labelled;
+#[cfg(feature = "csv")]
+mod quotes;
 mod subset;
 mod tailor;
 #[cfg(feature = "csv")]
@@ -42,8 +49,12 @@ mod tokenizer;
 mod vocabulary;
 
 pub use arrays::{ArrayDataset, Element, Targets};
+#[cfg(feature = "images")]
+pub use image_folder::{ImageFiles, ImageFolder};
 pub use labelled::LabelledTexts;
 pub use subset::{Subset, random_split, split_at};
+#[cfg(feature = "csv")]
+pub use text_csv::{TextCsv, TextRows};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
 
