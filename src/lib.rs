@@ -77,4 +77,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
+    #[doc = include_str!("../docs/transfer.md")]
+    struct Transfer;
 }
