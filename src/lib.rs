@@ -27,6 +27,10 @@ pub use data::{
     ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
     Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
+#[cfg(feature = "images")]
+pub use data::{ImageFiles, ImageFolder};
+#[cfg(feature = "csv")]
+pub use data::{TextCsv, TextRows};
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
@@ -74,4 +78,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
+    #[doc = include_str!("../docs/transfer.md")]
+    struct Transfer;
 }

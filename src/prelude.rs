@@ -21,6 +21,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[cfg(feature = "images")]
+pub use crate::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
 pub use crate::testing::check_layer;

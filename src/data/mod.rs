@@ -12,7 +12,8 @@
 //! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
 //! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
-//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
+//! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
+//! | `labelled.rs`, `text_csv.rs`, `quotes.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
@@ -38,9 +39,15 @@ mod fixtures;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+#[cfg(feature = "images")]
+mod image_file;
+#[cfg(feature = "images")]
+mod image_folder;
 mod labelled;
 mod mix_up;
 mod one_hot;
+#[cfg(feature = "csv")]
+mod quotes;
 mod subset;
 mod tailor;
 #[cfg(feature = "csv")]
@@ -51,10 +58,14 @@ mod vocabulary;
 pub use arrays::{ArrayDataset, Element, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
+#[cfg(feature = "images")]
+pub use image_folder::{ImageFiles, ImageFolder};
 pub use labelled::LabelledTexts;
 pub use mix_up::MixUp;
 pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
+#[cfg(feature = "csv")]
+pub use text_csv::{TextCsv, TextRows};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
 
