@@ -27,6 +27,9 @@ pub use data::{
     ArrayDataset, Batch, Dataset, Element, Images, LabelledTexts, Pass, Subset, Targets, Tokenizer,
     Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
+pub use data::{
+    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, stratified_split,
+};
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
@@ -59,6 +62,7 @@ pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+pub use train::{CrossValidation, cross_validate, cross_validate_with};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

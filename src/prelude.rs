@@ -34,3 +34,4 @@ pub use crate::{
     Residual, Result, SELU, SGD, Scalar, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus,
     Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
 };
+pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};

@@ -9,6 +9,8 @@
 //! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
+//! | `folds.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
+//! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
 //! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
@@ -16,7 +18,8 @@
 //! | `idx.rs` | the file format of both |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
-//! Nothing is read ahead on other threads: the data sets here are in memory, where reading a batch is a copy.
+//! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
+//! says by [`Dataset::prefetch`] that `fit` should read the next batches while one trains.
 
 mod arrays;
 mod canvas;
@@ -30,10 +33,12 @@ pub mod datasets;
 mod download;
 #[cfg(all(test, feature = "datasets"))]
 mod fixtures;
+mod folds;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
 mod labelled;
+mod normalizer;
 mod subset;
 mod tailor;
 #[cfg(feature = "csv")]
@@ -42,7 +47,9 @@ mod tokenizer;
 mod vocabulary;
 
 pub use arrays::{ArrayDataset, Element, Targets};
+pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use labelled::LabelledTexts;
+pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use subset::{Subset, random_split, split_at};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
@@ -207,6 +214,14 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
+    /// How many batches `fit` should read ahead, on a thread of its own, while others train.
+    ///
+    /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
+    /// reads, returns 2 or so. [`Trainer::prefetch`](crate::Trainer::prefetch) overrides it.
+    fn prefetch(&self) -> usize {
+        0
+    }
+
     /// Reads the samples at these positions, in this order, into the batch; whatever it held is overwritten.
     ///
     /// Positions may come in any order, and more than once. After it the batch has `indices.len()` inputs, targets
@@ -268,6 +283,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 
     fn class_names(&self) -> &[String] {
         (**self).class_names()
+    }
+
+    fn prefetch(&self) -> usize {
+        (**self).prefetch()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {
