@@ -27,6 +27,9 @@ pub use data::{
     ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
     Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
+pub use data::{
+    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, stratified_split,
+};
 #[cfg(feature = "images")]
 pub use data::{ImageFiles, ImageFolder};
 #[cfg(feature = "csv")]
@@ -70,6 +73,7 @@ pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+pub use train::{CrossValidation, cross_validate, cross_validate_with};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]
