@@ -24,8 +24,8 @@ pub mod testing;
 mod train;
 
 pub use data::{
-    ArrayDataset, Batch, Dataset, Element, Images, LabelledTexts, Pass, Subset, Targets, Tokenizer,
-    Vocabulary, VocabularySpec, garments, random_split, split_at,
+    ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
+    Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};

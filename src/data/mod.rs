@@ -9,6 +9,8 @@
 //! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
+//! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
+//! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
 //! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
@@ -19,7 +21,10 @@
 //! Nothing is read ahead on other threads: the data sets here are in memory, where reading a batch is a copy.
 
 mod arrays;
+mod augment;
+mod augmented;
 mod canvas;
+mod change;
 #[cfg(feature = "datasets")]
 mod checksum;
 #[cfg(feature = "datasets")]
@@ -34,6 +39,8 @@ pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
 mod labelled;
+mod mix_up;
+mod one_hot;
 mod subset;
 mod tailor;
 #[cfg(feature = "csv")]
@@ -42,7 +49,11 @@ mod tokenizer;
 mod vocabulary;
 
 pub use arrays::{ArrayDataset, Element, Targets};
+pub use augment::Augment;
+pub use augmented::Augmented;
 pub use labelled::LabelledTexts;
+pub use mix_up::MixUp;
+pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
