@@ -15,12 +15,15 @@ mod metric;
 mod ops;
 mod optim;
 mod param;
+#[cfg(feature = "plots")]
+pub mod plot;
 mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
 mod tensor;
 pub mod testing;
+mod trace;
 mod train;
 
 pub use data::{
@@ -47,7 +50,7 @@ pub use layers::{
     Upsample, ZeroPad2d,
 };
 pub use loss::{CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, loss_weights};
-pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric};
+pub use metric::{Accuracy, ClassReport, ClassificationReport, ConfusionMatrix, Metric, Spread};
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{
@@ -58,7 +61,10 @@ pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
-pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+pub use trace::GradientTrace;
+pub use train::{
+    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, Trainer, accumulate,
+};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

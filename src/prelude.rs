@@ -23,6 +23,8 @@
 
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
+#[cfg(feature = "plots")]
+pub use crate::plot;
 pub use crate::testing::check_layer;
 pub use crate::{
     Accuracy, Adam, AdamW, AdaptiveAvgPool2d, ArrayDataset, AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback,

@@ -12,9 +12,11 @@
 
 mod accuracy;
 mod confusion;
+mod spread;
 
 pub use accuracy::Accuracy;
 pub use confusion::{ClassReport, ClassificationReport, ConfusionMatrix};
+pub use spread::Spread;
 
 use crate::error::Result;
 use crate::scalar::Scalar;

@@ -31,6 +31,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamW};
 pub use optimizer::Optimizer;
+pub(crate) use optimizer::merge_rows;
 pub use schedule::{CosineDecay, ExponentialDecay, Schedule};
 pub use sgd::SGD;
 

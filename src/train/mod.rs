@@ -44,11 +44,13 @@
 //! the first place.
 mod callback;
 mod fit;
+mod gradients;
 mod progress;
 mod step;
 mod trainer;
 
 pub use callback::{BatchEnd, Callback, EarlyStopping};
+pub use gradients::GradientNorms;
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
