@@ -15,12 +15,15 @@ mod metric;
 mod ops;
 mod optim;
 mod param;
+#[cfg(feature = "plots")]
+pub mod plot;
 mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
 mod tensor;
 pub mod testing;
+mod trace;
 mod train;
 
 pub use data::{
@@ -59,7 +62,7 @@ pub use loss::{
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,
     ClassificationReport, ConfusionMatrix, FBeta, LogLoss, MAE, Metric, Precision, R2, RMSE, Recall, RocAuc,
-    RocCurve, TopK, roc_curve,
+    RocCurve, Spread, TopK, roc_curve,
 };
 pub use ndarray;
 pub use ops::argmax_rows;
@@ -72,7 +75,10 @@ pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
-pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+pub use trace::GradientTrace;
+pub use train::{
+    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, Trainer, accumulate,
+};
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.

@@ -25,6 +25,8 @@
 pub use crate::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
+#[cfg(feature = "plots")]
+pub use crate::plot;
 pub use crate::testing::check_layer;
 pub use crate::{
     Accuracy, Adam, AdamW, AdaptiveAvgPool2d, ArrayDataset, Augment, Augmented, AvgPool1d, AvgPool2d, Batch,

@@ -41,6 +41,7 @@ mod sgd;
 mod state;
 
 pub use adam::{Adam, AdamW};
+pub(crate) use apply::merge_rows;
 pub use averaging::Averaging;
 pub use group::Group;
 pub use optimizer::Optimizer;

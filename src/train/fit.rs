@@ -166,6 +166,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 let step = self.optimizer.steps() + 1;
                 return Err(find_non_finite(model, data, indices, pass, batch, step)?);
             }
+            let step = self.optimizer.steps() + 1;
+            self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))?;
             self.optimizer.step(model)?;
             let weight = weight_of(batch.weights.as_deref(), indices.len());
             sum += loss * weight;

@@ -50,6 +50,7 @@ mod ahead;
 mod callback;
 mod cross_validation;
 mod fit;
+mod gradients;
 mod optimise;
 mod progress;
 mod step;
@@ -57,6 +58,7 @@ mod trainer;
 
 pub use callback::{BatchEnd, Callback, EarlyStopping};
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
+pub use gradients::GradientNorms;
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
