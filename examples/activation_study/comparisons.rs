@@ -65,7 +65,7 @@ pub fn all() -> Vec<Comparison> {
         },
         Comparison {
             name: "dropout",
-            title: "Dropout over 30 epochs of Adam, batches of 32",
+            title: "Dropout, trained for longer by Adam, batches of 32",
             networks: [0.0, 0.2, 0.5]
                 .map(|dropout| (format!("dropout {dropout}"), Setting { dropout, ..longer.clone() }))
                 .to_vec(),

@@ -29,6 +29,10 @@ fn main() -> Result<()> {
     comparisons.retain(|it| options.only.is_empty() || options.only.iter().any(|name| name == it.name));
     for comparison in &mut comparisons {
         comparison.networks.retain(|(_, setting)| setting.width <= options.widest);
+        // What was published holds for the whole of the real data and ten epochs.
+        if drawn || options.images.is_some() || options.epochs.is_some() {
+            comparison.published = &[];
+        }
         for (_, setting) in &mut comparison.networks {
             setting.epochs = options.epochs.unwrap_or(setting.epochs);
         }

@@ -14,8 +14,6 @@ pub struct Options {
     pub images: Option<usize>,
     /// The widest hidden layer of all comparisons.
     pub widest: usize,
-    /// Where pictures go.
-    pub pictures: PathBuf,
     pub save: Option<PathBuf>,
     pub load: Option<PathBuf>,
     pub json: bool,
@@ -23,7 +21,7 @@ pub struct Options {
 
 const HELP: &str = "\
 The experiments of a first lecture on deep learning, on Fashion-MNIST, several times each: activations, sizes of
-batches, dropout, width. Prints a table for each comparison, mean and standard deviation over the seeds, and draws it.
+batches, dropout, width. Prints a table for each comparison, mean and standard deviation over the seeds.
 
 usage: cargo run --example activation_study -- [OPTIONS]
 
@@ -35,13 +33,10 @@ usage: cargo run --example activation_study -- [OPTIONS]
   --images N        of the 70,000                          (all)
   --widest N        leaves networks with more units out    (1024)
   --jobs N          runs at a time, on one thread each     (PLYWOOD_NUM_THREADS, else all cores)
-  --pictures DIR    where pictures go                      (target/activation_study)
   --save FILE       writes every run, as JSON
   --load FILE       takes the runs from such a file, as far as it has them
   --json            ends with one line of figures
   --help            shows this
-
-On one core of a current server the whole study takes about ten minutes.
 
 Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
 (or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
@@ -70,7 +65,6 @@ impl Options {
             epochs: None,
             images: None,
             widest: 1024,
-            pictures: PathBuf::from("target/activation_study"),
             save: None,
             load: None,
             json: false,
@@ -92,7 +86,6 @@ impl Options {
                 "--images" => options.images = Some(number(&name, &value()?)?),
                 "--widest" => options.widest = number(&name, &value()?)?,
                 "--jobs" => options.jobs = number(&name, &value()?)?,
-                "--pictures" => options.pictures = PathBuf::from(value()?),
                 "--save" => options.save = Some(PathBuf::from(value()?)),
                 "--load" => options.load = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("expected an option, found {name:?}")),
