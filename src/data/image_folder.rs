@@ -9,6 +9,9 @@ use ndarray::{ArrayD, IxDyn};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Files with the indices of their classes, in order.
+type Labelled = Vec<(usize, PathBuf)>;
+
 /// How many files are decoded at a time, before their pixels are put behind the others.
 const AT_A_TIME: usize = 128;
 
@@ -214,7 +217,7 @@ impl ImageFolder {
     }
 
     /// The classes' names, and the files with their classes, in order.
-    fn files(&self, skipped: &mut Vec<(PathBuf, Error)>) -> Result<(Vec<String>, Vec<(usize, PathBuf)>)> {
+    fn files(&self, skipped: &mut Vec<(PathBuf, Error)>) -> Result<(Vec<String>, Labelled)> {
         let mut folders = Vec::new();
         for path in entries(&self.path)? {
             if path.is_dir() {

@@ -39,7 +39,7 @@ impl Spread {
         let runs = values.len();
         let mean = values.iter().sum::<f64>() / runs as f64;
         let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-        let deviation = if runs == 1 { mean - mean } else { (squares / (runs as f64 - 1.0)).sqrt() };
+        let deviation = (squares / (runs.max(2) as f64 - 1.0)).sqrt();
         Self { mean, deviation: if runs == 0 { f64::NAN } else { deviation }, runs }
     }
 }

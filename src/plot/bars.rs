@@ -112,7 +112,7 @@ impl Bars {
             Anchor::Middle,
         );
         let numbered = bar >= 8.0;
-        let small = self.groups.iter().flat_map(|g| &g.1).all(|s| !(s.mean.abs() > 1.0));
+        let small = self.groups.iter().flat_map(|g| &g.1).all(|s| s.mean.is_nan() || s.mean.abs() <= 1.0);
         for (g, (name, values)) in self.groups.iter().enumerate() {
             let from = top + g as f64 * group + (group - bar * n as f64) / 2.0;
             let name = font::fit(name, BODY, false, widest + 1.0);

@@ -3,6 +3,9 @@
 use super::{Chart, Figure};
 use crate::error::{Error, Result};
 
+/// A curve's name, its points, and the area under it.
+type Curve<'a> = (String, &'a [(f64, f64)], f64);
+
 /// Up to how many curves each has a colour; of more, the worst do.
 const NAMED: usize = 12;
 
@@ -23,7 +26,7 @@ const NAMED: usize = 12;
 /// # Errors
 /// When no curve has a finite point.
 pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a [(f64, f64)])>) -> Result<Figure> {
-    let mut curves: Vec<(String, &[(f64, f64)], f64)> = curves
+    let mut curves: Vec<Curve<'_>> = curves
         .into_iter()
         .map(|(name, points)| (name.into(), points, area(points)))
         .filter(|(_, points, _)| points.iter().any(|p| p.0.is_finite() && p.1.is_finite()))

@@ -58,7 +58,7 @@ impl GradientNorms {
 
 impl<F: Scalar> Callback<F> for GradientNorms {
     fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
-        if (step - 1) % self.every != 0 {
+        if !(step - 1).is_multiple_of(self.every) {
             return Ok(());
         }
         let mut squares: Vec<(String, f64)> = Vec::new();
