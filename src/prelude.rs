@@ -43,4 +43,4 @@ pub use crate::{
     AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,
     TopK,
 };
-pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};
+pub use crate::{KFold, Normalizer, StratifiedKFold, TableCsv, stratified_split};

@@ -19,6 +19,9 @@
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
+//! | `idx_stream.rs` | [`IdxStream`](crate::IdxStream): such files, larger than memory |
+//! | `table.rs`, `table_stream.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
+//! | `file.rs` | files that are read at any place |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
 //! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
@@ -37,16 +40,22 @@ mod collection;
 pub mod datasets;
 #[cfg(feature = "download")]
 mod download;
+mod file;
 #[cfg(all(test, feature = "datasets"))]
 mod fixtures;
 mod folds;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+<<<<<<< HEAD
 #[cfg(feature = "images")]
 mod image_file;
 #[cfg(feature = "images")]
 mod image_folder;
+=======
+#[cfg(feature = "datasets")]
+mod idx_stream;
+>>>>>>> e7a7fe1 (IDX files and tables in CSV that are larger than memory)
 mod labelled;
 mod mix_up;
 mod normalizer;
@@ -54,6 +63,8 @@ mod one_hot;
 #[cfg(feature = "csv")]
 mod quotes;
 mod subset;
+mod table;
+mod table_stream;
 mod tailor;
 #[cfg(feature = "csv")]
 mod text_csv;
@@ -64,15 +75,25 @@ pub use arrays::{ArrayDataset, Element, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
 pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
+<<<<<<< HEAD
 #[cfg(feature = "images")]
 pub use image_folder::{ImageFiles, ImageFolder};
+=======
+#[cfg(feature = "datasets")]
+pub use idx_stream::IdxStream;
+>>>>>>> e7a7fe1 (IDX files and tables in CSV that are larger than memory)
 pub use labelled::LabelledTexts;
 pub use mix_up::MixUp;
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
+<<<<<<< HEAD
 #[cfg(feature = "csv")]
 pub use text_csv::{TextCsv, TextRows};
+=======
+pub use table::TableCsv;
+pub use table_stream::TableStream;
+>>>>>>> e7a7fe1 (IDX files and tables in CSV that are larger than memory)
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
 
