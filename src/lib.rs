@@ -34,12 +34,12 @@ pub use data::{
     Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, TableCsv, TableStream,
     stratified_split,
 };
+#[cfg(feature = "datasets")]
+pub use data::{IdxStream, datasets, idx};
 #[cfg(feature = "images")]
 pub use data::{ImageFiles, ImageFolder};
 #[cfg(feature = "csv")]
 pub use data::{TextCsv, TextRows};
-#[cfg(feature = "datasets")]
-pub use data::{IdxStream, datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::Initializer;

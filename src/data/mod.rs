@@ -47,12 +47,12 @@ mod folds;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+#[cfg(feature = "datasets")]
+mod idx_stream;
 #[cfg(feature = "images")]
 mod image_file;
 #[cfg(feature = "images")]
 mod image_folder;
-#[cfg(feature = "datasets")]
-mod idx_stream;
 mod labelled;
 mod mix_up;
 mod normalizer;
@@ -72,19 +72,19 @@ pub use arrays::{ArrayDataset, Element, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
 pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
-#[cfg(feature = "images")]
-pub use image_folder::{ImageFiles, ImageFolder};
 #[cfg(feature = "datasets")]
 pub use idx_stream::IdxStream;
+#[cfg(feature = "images")]
+pub use image_folder::{ImageFiles, ImageFolder};
 pub use labelled::LabelledTexts;
 pub use mix_up::MixUp;
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
-#[cfg(feature = "csv")]
-pub use text_csv::{TextCsv, TextRows};
 pub use table::TableCsv;
 pub use table_stream::TableStream;
+#[cfg(feature = "csv")]
+pub use text_csv::{TextCsv, TextRows};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
 
