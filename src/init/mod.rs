@@ -153,7 +153,8 @@ pub enum Initializer {
     /// use plywood::{Fan, Initializer, Random, ScalingDistribution};
     ///
     /// let place = Random::seed(1);
-    /// let he = Initializer::VarianceScaling { scale: 2.0, fan: Fan::In, distribution: ScalingDistribution::TruncatedNormal };
+    /// let distribution = ScalingDistribution::TruncatedNormal;
+    /// let he = Initializer::VarianceScaling { scale: 2.0, fan: Fan::In, distribution };
     /// let draw = |init: Initializer| init.tensor::<f32>(&[20, 30], 20, 30, &place);
     /// assert_eq!(draw(he)?, draw(Initializer::HeNormal)?);
     /// # Ok::<(), plywood::Error>(())
@@ -293,7 +294,13 @@ impl Initializer {
     fn check(self) -> Result<()> {
         let (name, ok) = match self {
             Self::Constant(value) => ("a constant", value.is_finite()),
-            Self::Orthogonal { gain } => ("a gain", gain.is_finite()),
+            Self::Orthogonal { gain } => {
+                if gain.is_finite() {
+                    return Ok(());
+                }
+                return Err(Error::argument("a gain", "a finite number", gain)
+                    .help("1 before linear units and tanh, √2 before ReLU."));
+            }
             Self::VarianceScaling { scale, .. } => {
                 if scale.is_finite() && scale > 0.0 {
                     return Ok(());
