@@ -44,3 +44,4 @@ pub use crate::{
     TopK,
 };
 pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};
+pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
