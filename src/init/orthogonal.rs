@@ -21,7 +21,7 @@ pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut Draw
     let rows = shape.first().copied().unwrap_or(1);
     let columns: usize = shape.iter().skip(1).product();
     let (count, length) = (rows.min(columns), rows.max(columns));
-    let vectors = orthonormal(count, length, draws);
+    let vectors = orthonormal::<f64>(count, length, draws);
     let at = |i: usize| {
         let (row, column) = (i / columns, i % columns);
         let (vector, place) = if rows <= columns { (row, column) } else { (column, row) };
@@ -32,22 +32,22 @@ pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut Draw
 }
 
 /// `count` orthonormal vectors, row by row; `count` is at most `length`.
-fn orthonormal(count: usize, length: usize, draws: &mut Draws) -> Vec<f64> {
-    let mut done: Vec<f64> = Vec::with_capacity(count * length);
-    let mut vector = vec![0.0; length];
+fn orthonormal<F: Scalar>(count: usize, length: usize, draws: &mut Draws) -> Vec<F> {
+    let mut done: Vec<F> = Vec::with_capacity(count * length);
+    let mut vector = vec![F::zero(); length];
     while done.len() < count * length {
-        vector.fill_with(|| draws.normal());
-        let drawn = f64::sum_squares(&vector);
+        vector.fill_with(|| F::of(draws.normal()));
+        let drawn = F::sum_squares(&vector);
         for _ in 0..2 {
             for other in done.chunks_exact(length) {
-                let mut dot = [0.0];
-                f64::dot_rows(&vector, other, length, &mut dot);
-                f64::add_scaled(&mut vector, -dot[0], other);
+                let mut dot = [F::zero()];
+                F::dot_rows(&vector, other, length, &mut dot);
+                F::add_scaled(&mut vector, -dot[0], other);
             }
         }
-        let left = f64::sum_squares(&vector);
+        let left = F::sum_squares(&vector);
         if left > LEAST * LEAST * drawn {
-            f64::scale(&mut vector, left.sqrt().recip());
+            F::scale(&mut vector, F::of(left.sqrt().recip()));
             done.extend_from_slice(&vector);
         }
     }
@@ -59,7 +59,6 @@ mod tests {
     use crate::init::Initializer;
     use crate::random::Random;
     use crate::tensor::Tensor;
-    use ndarray::Ix2;
 
     fn draw(shape: &[usize], gain: f64, seed: u64) -> Tensor<f64> {
         Initializer::Orthogonal { gain }.tensor(shape, 1, 1, &Random::seed(seed)).unwrap()
@@ -70,8 +69,8 @@ mod tests {
         for shape in [&[30usize, 30][..], &[50, 7], &[7, 50], &[1, 9], &[9, 1], &[8, 3, 3, 3], &[1, 1]] {
             for gain in [1.0, 1.5] {
                 let tensor = draw(shape, gain, 3);
-                let matrix = tensor.to_shape((shape[0], shape[1..].iter().product())).unwrap();
-                let matrix = matrix.into_dimensionality::<Ix2>().unwrap();
+                let size = (shape[0], shape[1..].iter().product::<usize>());
+                let matrix = tensor.into_shape_with_order(size).unwrap();
                 let product = if matrix.nrows() <= matrix.ncols() {
                     matrix.dot(&matrix.t())
                 } else {
