@@ -78,7 +78,12 @@ fn write(path: &str, labels_path: &str) -> Result<()> {
         .map_err(|e| Error::io("write", labels_path, e))
 }
 
-fn run<D: Dataset<Target = Vec<usize>>>(what: &str, data: &D, epochs: usize, ahead: Option<usize>) -> Result<()> {
+fn run<D: Dataset<Target = Vec<usize>>>(
+    what: &str,
+    data: &D,
+    epochs: usize,
+    ahead: Option<usize>,
+) -> Result<()> {
     let mut model = Sequential::builder([28, 28])
         .layer(Flatten)
         .layer(Dense::units(128))
@@ -86,7 +91,8 @@ fn run<D: Dataset<Target = Vec<usize>>>(what: &str, data: &D, epochs: usize, ahe
         .layer(Dense::units(10))
         .layer(Softmax)
         .build()?;
-    let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(epochs).progress(Progress::Silent);
+    let mut trainer =
+        Trainer::new(CrossEntropy::default(), Adam::default()).epochs(epochs).progress(Progress::Silent);
     if let Some(ahead) = ahead {
         trainer = trainer.prefetch(ahead);
     }

@@ -62,12 +62,19 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
     let table = match &options.csv {
         Some(path) => TableCsv::target(&options.target).inputs(options.inputs.clone()).read::<f32>(path)?,
         None => {
-            println!("No --csv was given: the table is made up (Friedman's function with noise), 4,000 rows.\n");
+            println!(
+                "No --csv was given: the table is made up (Friedman's function with noise), 4,000 rows.\n"
+            );
             friedman(4_000)?
         }
     };
     let (rows, test) = random_split::<f32, _>(&table, 0.2, options.seed)?;
-    println!("{} training and {} test rows of {} columns\n", rows.len(), test.len(), table.inputs().shape()[1]);
+    println!(
+        "{} training and {} test rows of {} columns\n",
+        Dataset::<f32>::len(&rows),
+        Dataset::<f32>::len(&test),
+        table.inputs().shape()[1]
+    );
 
     // What is subtracted and divided by comes from the training rows alone, for targets as for inputs.
     let inputs = Normalizer::standard().fit::<f32, _>(&rows)?;
@@ -144,7 +151,7 @@ type Table = ArrayDataset<f32, Array2<f32>>;
 /// All rows of a part at once.
 fn rows_of(part: &plywood::Subset<&Table>) -> Result<Batch<f32, Tensor>> {
     let mut batch = Batch::default();
-    let all: Vec<usize> = (0..part.len()).collect();
+    let all: Vec<usize> = (0..Dataset::<f32>::len(part)).collect();
     part.read(&all, Pass::Evaluate, &mut batch)?;
     Ok(batch)
 }
@@ -200,7 +207,9 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                 options.absolute = match value()?.as_str() {
                     "squared" => false,
                     "absolute" => true,
-                    other => return Err(format!("expected squared or absolute after --loss, found {other:?}")),
+                    other => {
+                        return Err(format!("expected squared or absolute after --loss, found {other:?}"));
+                    }
                 }
             }
             "--epochs" => options.epochs = number(&name, value()?)?,
