@@ -41,7 +41,7 @@ pub use data::{TextCsv, TextRows};
 pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
-pub use init::Initializer;
+pub use init::{Fan, Initializer, ScalingDistribution};
 pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
@@ -57,7 +57,8 @@ pub use layers::{
     Upsample, ZeroPad2d,
 };
 pub use loss::{
-    CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, class_weights, loss_weights,
+    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
+    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, loss_weights,
 };
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,

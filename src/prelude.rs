@@ -43,4 +43,5 @@ pub use crate::{
     AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,
     TopK,
 };
+pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
 pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};

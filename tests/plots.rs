@@ -8,7 +8,7 @@
 
 use plywood::plot::{self, Bars, Chart, Figure};
 use plywood::prelude::*;
-use plywood::{ConfusionMatrix, GradientTrace};
+use plywood::{CalibrationBin, ConfusionMatrix, GradientTrace, RocCurve};
 use std::fs;
 use std::path::Path;
 
@@ -89,8 +89,19 @@ fn trace() -> GradientTrace {
     serde_json::from_value(serde_json::json!({ "steps": steps, "layers": layers })).unwrap()
 }
 
-fn roc_points(power: f64) -> Vec<(f64, f64)> {
-    (0..=50).map(|i| f64::from(i) / 50.0).map(|x| (x, x.powf(power))).collect()
+fn roc_points(power: f64) -> RocCurve {
+    let x: Vec<f64> = (0..=50).map(|i| f64::from(i) / 50.0).collect();
+    let y: Vec<f64> = x.iter().map(|x| x.powf(power)).collect();
+    let curve = serde_json::json!({ "thresholds": y, "false_positive_rates": x, "true_positive_rates": y });
+    serde_json::from_value(curve).unwrap()
+}
+
+/// A bin of this confidence, accuracy and weight.
+fn bin((confidence, accuracy, weight): (f64, f64, f64)) -> CalibrationBin {
+    let bin = serde_json::json!({
+        "low": 0.0, "high": 1.0, "weight": weight, "confidence": confidence, "accuracy": accuracy
+    });
+    serde_json::from_value(bin).unwrap()
 }
 
 fn model() -> Sequential {
@@ -149,7 +160,7 @@ fn golden_class_scores() {
 #[test]
 fn golden_roc() {
     let curves: Vec<_> = (0..10).map(|i| roc_points(0.03 + 0.03 * i as f64)).collect();
-    golden("roc", plot::roc(GARMENTS.iter().copied().zip(curves.iter().map(Vec::as_slice))));
+    golden("roc", plot::roc(GARMENTS.iter().copied().zip(&curves)));
 }
 
 #[test]
@@ -158,6 +169,7 @@ fn golden_reliability() {
         .map(|i| (i as f64 + 0.5) / 15.0)
         .map(|c| (c, c * c * 0.35 + c * 0.6 + 0.02 * noise((c * 1e3) as usize), (6.0 * c).exp()))
         .filter(|bin| bin.0 > 0.2)
+        .map(bin)
         .collect();
     golden("reliability", plot::reliability(&bins));
 }
@@ -234,8 +246,10 @@ fn one_epoch_one_class_and_numbers_that_are_not_finite() {
     drawn(plot::confusion_matrix(&matrix(300, 1_000)));
     drawn(plot::class_scores(&matrix(100, 5_000).report()));
     let curves: Vec<_> = (0..100).map(|i| roc_points(0.01 + 0.01 * i as f64)).collect();
-    drawn(plot::roc(curves.iter().enumerate().map(|(i, c)| (i.to_string(), c.as_slice()))));
-    drawn(plot::reliability(&[(0.5, f64::NAN, 1.0), (0.9, 0.8, 4.0), (0.3, 0.1, 0.0)]));
+    drawn(plot::roc(curves.iter().enumerate().map(|(i, c)| (i.to_string(), c))));
+    let mut bins = [(0.5, 0.5, 1.0), (0.9, 0.8, 4.0), (0.3, 0.1, 0.0)].map(bin);
+    bins[0].accuracy = f64::NAN;
+    drawn(plot::reliability(&bins));
     let strange = [f64::NAN, 1.0, f64::INFINITY, -1e300, 1e-300, 2.0, 1e150, f64::NEG_INFINITY];
     let points: Vec<_> = strange.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
     drawn(Chart::new("strange").line("a", &points).draw());
@@ -271,7 +285,7 @@ fn what_cannot_be_drawn_is_an_error() {
     );
     drawn(plot::class_scores(&empty.report()));
     assert!(
-        text(plot::roc([("a", &[][..])]))
+        text(plot::roc(Vec::<(&str, &RocCurve)>::new()))
             .starts_with("plot ROC: expected curves with at least one finite point")
     );
     assert!(text(plot::reliability(&[])).starts_with("plot reliability: expected bins"));

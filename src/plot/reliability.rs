@@ -4,13 +4,18 @@ use super::axes::{Axes, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Chart, Figure, palette};
 use crate::error::{Error, Result};
+use crate::metric::CalibrationBin;
 
-/// How sure the model is against how often it is right, by bins of confidence: (mean confidence, accuracy, samples).
+/// How sure the model is against how often it is right, by bins of confidence.
 ///
 /// ```
-/// use plywood::plot;
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+/// use plywood::{CalibrationError, plot};
 ///
-/// let figure = plot::reliability(&[(0.55, 0.5, 10.0), (0.75, 0.8, 30.0), (0.97, 0.95, 160.0)])?;
+/// let mut error = CalibrationError::bins(10);
+/// error.update(&arr2(&[[0.9f32, 0.1], [0.4, 0.6]]).into_dyn(), &[0usize, 0][..], None)?;
+/// let figure = plot::reliability(&error.reliability())?;
 /// # assert!(figure.title().starts_with("Reliability"));
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -27,10 +32,10 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// When no bin has samples.
-pub fn reliability(bins: &[(f64, f64, f64)]) -> Result<Figure> {
+pub fn reliability(bins: &[CalibrationBin]) -> Result<Figure> {
     let bins: Vec<(f64, f64, f64)> = bins
         .iter()
-        .copied()
+        .map(|bin| (bin.confidence, bin.accuracy, bin.weight))
         .filter(|b| b.2 > 0.0 && b.2.is_finite() && (0.0..=1.0).contains(&b.0) && (0.0..=1.0).contains(&b.1))
         .collect();
     let all: f64 = bins.iter().map(|bin| bin.2).sum();

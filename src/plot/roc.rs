@@ -1,21 +1,20 @@
 //! ROC curves.
 
+use super::mark::Point;
 use super::{Chart, Figure};
 use crate::error::{Error, Result};
-
-/// A curve's name, its points, and the area under it.
-type Curve<'a> = (String, &'a [(f64, f64)], f64);
+use crate::metric::RocCurve;
 
 /// Up to how many curves each has a colour; of more, the worst do.
 const NAMED: usize = 12;
 
-/// ROC curves, each by its name and points (false positive rate, true positive rate), with the areas under them.
+/// ROC curves, each with a name, and the areas under them.
 ///
 /// ```
-/// use plywood::plot;
+/// use plywood::{plot, roc_curve};
 ///
-/// let points = [(0.0, 0.0), (0.1, 0.6), (0.4, 0.9), (1.0, 1.0)];
-/// let figure = plot::roc([("Shirt", &points[..])])?;
+/// let curve = roc_curve(&[false, false, true, true], &[0.1f32, 0.4, 0.35, 0.8], None)?;
+/// let figure = plot::roc([("Shirt", &curve)])?;
 /// # assert!(figure.title().starts_with("ROC curves"));
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -25,10 +24,13 @@ const NAMED: usize = 12;
 ///
 /// # Errors
 /// When no curve has a finite point.
-pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a [(f64, f64)])>) -> Result<Figure> {
-    let mut curves: Vec<Curve<'_>> = curves
+pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a RocCurve)>) -> Result<Figure> {
+    let points = |curve: &RocCurve| -> Vec<Point> {
+        curve.false_positive_rates.iter().copied().zip(curve.true_positive_rates.iter().copied()).collect()
+    };
+    let mut curves: Vec<(String, Vec<Point>, f64)> = curves
         .into_iter()
-        .map(|(name, points)| (name.into(), points, area(points)))
+        .map(|(name, curve)| (name.into(), thin(&points(curve)), curve.area()))
         .filter(|(_, points, _)| points.iter().any(|p| p.0.is_finite() && p.1.is_finite()))
         .collect();
     if curves.is_empty() {
@@ -44,25 +46,19 @@ pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a [(f64, 
     let many = curves.len() > NAMED;
     if many {
         curves.sort_by(|a, b| a.2.total_cmp(&b.2));
-        chart = chart.grey("others", curves[4..].iter().map(|curve| curve.1));
+        chart = chart.grey("others", curves[4..].iter().map(|curve| &curve.1[..]));
         curves.truncate(4);
     }
     for (name, points, area) in &curves {
-        let points: Vec<_> = if points.len() > 400 { thin(points) } else { points.to_vec() };
-        chart = chart.line(format!("{name} ({area:.3})"), &points);
+        chart = chart.line(format!("{name} ({area:.3})"), points);
     }
     let rows = curves.len().div_ceil(3) as f64;
     chart.guide("guessing", &[(0.0, 0.0), (1.0, 1.0)]).unmarked().size(540.0, 500.0 + 18.0 * rows).draw()
 }
 
-/// The area under the curve by trapezia.
-fn area(points: &[(f64, f64)]) -> f64 {
-    points.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum()
-}
-
 /// Leaves out points that lie within half a thousandth of the last one that is kept.
-fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mut kept: Vec<(f64, f64)> = Vec::new();
+fn thin(points: &[Point]) -> Vec<Point> {
+    let mut kept: Vec<Point> = Vec::new();
     for (i, &p) in points.iter().enumerate() {
         let near = kept.last().is_some_and(|k| (k.0 - p.0).abs() + (k.1 - p.1).abs() < 5e-4);
         if !near || i + 1 == points.len() {

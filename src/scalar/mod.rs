@@ -12,6 +12,7 @@
 //! | `exponential.rs` | `exp` and `tanh` without a branch, for the others |
 //! | `images.rs` | images moved, turned, erased and mixed, for augmentation |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
+//! | `losses.rs` | losses of single numbers, and their derivatives |
 //! | `update.rs` | one optimiser's pass over a parameter |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
@@ -39,6 +40,7 @@ mod exponential;
 mod gather;
 mod gemm;
 mod images;
+mod losses;
 mod matmul;
 mod patches;
 mod rows;
@@ -94,6 +96,7 @@ pub trait Scalar:
     + convert::Convert<Self>
     + gather::Gather<Self>
     + images::Images<Self>
+    + losses::Losses<Self>
     + matmul::MatMul
     + patches::Patches<Self>
     + rows::Rows<Self>
