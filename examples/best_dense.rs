@@ -11,8 +11,6 @@
 //!
 //! Every twelfth of the training images, 5,000 in all and in the same share of each class, is held out for validation.
 //! The epoch with the best accuracy on them is the one that is kept. The test images are looked at once, after that.
-//!
-//! What each part brought is in docs/performance.md.
 
 use plywood::prelude::*;
 use plywood::{Images, garments};
