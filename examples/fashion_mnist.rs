@@ -13,6 +13,8 @@ use std::time::Instant;
 mod cli;
 #[path = "support/memory.rs"]
 mod memory;
+#[path = "support/report.rs"]
+mod report;
 use cli::Options;
 
 /// How many samples are drawn where the real ones cannot be had.
@@ -47,6 +49,8 @@ fn main() -> Result<()> {
     show_predictions(&model, &test)?;
     let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
     println!("test accuracy {:.4}{warning}", matrix.accuracy());
+    let run = report::Run { options: &options, drawn, model: &model, history: &history, matrix: &matrix, train_seconds };
+    report::show(&run, &test);
 
     if options.json {
         let report = cli::Report {
