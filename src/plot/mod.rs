@@ -32,7 +32,8 @@
 //! | samples with what they are taken for | [`samples`] |
 //! | the first layer's weights | [`filters`] |
 //! | gradients of each layer over the steps | [`gradient_norms`] |
-| text, tables and pictures on a page of HTML | [`Report`] |
+//! | confidence and accuracy by class | [`class_calibration`] |
+//! | text, tables and pictures on a page of HTML | [`Report`] |
 //!
 //! No font and no library of the system is used; pixels are set, and letters drawn, by this crate. Colours can be told
 //! apart with any kind of colour vision, and no meaning is in a colour alone. The same data give the same file.
@@ -40,7 +41,8 @@
 //! # Inside
 //!
 //! `mark.rs` has the seven kinds of marks that pictures are made of; `svg.rs` writes them, `raster.rs` draws them, and
-//! `png.rs` packs what was drawn; `report.rs` puts pictures on a page. `font/` has the letters, `axes.rs` the numbers beside axes, `palette.rs` the colours.
+//! `png.rs` packs what was drawn; `report.rs` puts pictures on a page. `font/` has the letters, `axes.rs` the numbers
+//! beside axes, `palette.rs` the colours.
 
 mod axes;
 mod bars;
@@ -60,7 +62,7 @@ mod report;
 mod roc;
 pub(crate) mod svg;
 
-pub use bars::{Bars, class_scores};
+pub use bars::{Bars, class_calibration, class_scores};
 pub use chart::Chart;
 pub use confusion::confusion_matrix;
 pub use curves::{curve, history, runs};

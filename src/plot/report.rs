@@ -1,8 +1,8 @@
 //! A run as a page of HTML.
 
+use super::Figure;
 use super::figure::write_whole;
 use super::svg::{escape, number};
-use super::Figure;
 use crate::error::Result;
 use std::fmt::Write;
 use std::path::Path;
@@ -227,7 +227,11 @@ mod tests {
         for outside in ["url(", "@import", "<link", "<script", "<iframe"] {
             assert!(!page.contains(outside), "{outside}");
         }
-        assert_eq!(page.matches("http").count(), page.matches("http://www.w3.org/2000/svg").count() + 1, "http-equiv");
+        assert_eq!(
+            page.matches("http").count(),
+            page.matches("http://www.w3.org/2000/svg").count() + 1,
+            "http-equiv"
+        );
     }
 
     #[test]
@@ -253,7 +257,10 @@ mod tests {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
         for wrong in [folder.join("none").join("report.html"), folder.clone()] {
             let text = report.save(&wrong).unwrap_err().to_string();
-            assert!(text.starts_with("save report: ") && text.contains(&wrong.display().to_string()), "{text}");
+            assert!(
+                text.starts_with("save report: ") && text.contains(&wrong.display().to_string()),
+                "{text}"
+            );
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         fs::remove_dir_all(&folder).unwrap();
