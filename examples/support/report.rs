@@ -87,7 +87,7 @@ mod written {
             .picture(
                 "history",
                 "Where the validation loss rises while the training loss falls, the network learns its training images by \
-                 heart. The weights of the marked epoch were kept.",
+                 heart. The weights with the best validation accuracy were kept.",
                 &plot::history(run.history)?,
             )?
             .lines(&run.history.to_string())
@@ -108,7 +108,7 @@ mod written {
             .heading("What the first layer looks for")
             .picture(
                 "filters",
-                "Bright pixels speak for a unit, dark ones against it.",
+                "Orange pixels speak for a unit, blue ones against it.",
                 &plot::filters(run.model)?,
             )?;
         let path = page.folder.join("report.html");

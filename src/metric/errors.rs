@@ -215,9 +215,9 @@ mod tests {
         assert_eq!(classes[..3], [(4, 0.625, 0.25), (3, 2.5 / 3.0, 1.0 / 3.0), (1, 0.25, 1.0)]);
         assert!(classes[3].0 == 0 && classes[3].1.is_nan() && classes[3].2.is_nan());
         let text = analysis.with_class_names(["a", "b"]).to_string();
-        assert!(text.contains("\na taken for b                    2      66.7 %\n"), "{text}");
-        assert!(text.contains("\n2 taken for a                    5      87.5 %\n"), "{text}");
-        assert!(text.ends_with("\n3                                0"), "{text}");
+        assert!(text.contains("\na taken for b                     2      66.7 %\n"), "{text}");
+        assert!(text.contains("\n2 taken for a                     5      87.5 %\n"), "{text}");
+        assert!(text.ends_with("\n3                                 0"), "{text}");
     }
 
     #[test]

@@ -213,7 +213,8 @@ mod tests {
         let figure = Chart::new("aa").line("a", &[(0.0, 0.0), (1.0, 1.0)]).draw().unwrap();
         let page = Report::new("a").picture("", &figure).picture("twice", &figure).to_html();
         let attributes = |name: &str| -> Vec<String> {
-            let ends = page.split(&format!(" {name}=\"")).skip(1);
+            let start = format!(" {name}=\"");
+            let ends = page.split(start.as_str()).skip(1);
             ends.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
         };
         let names = attributes("id");
