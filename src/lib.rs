@@ -82,6 +82,7 @@ pub use train::{
     BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, Trainer, accumulate,
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
+pub use train::{CsvLog, JsonLines, TensorBoard};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]
