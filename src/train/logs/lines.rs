@@ -154,9 +154,9 @@ impl Lines {
             Some(head) => {
                 file.seek(SeekFrom::Start(0)).map_err(io)?;
                 let mut found = Vec::new();
-                Read::take(&*file, head.len() as u64 + 1).read_to_end(&mut found).map_err(io)?;
+                Read::take(&*file, head.len() as u64 + 1000).read_to_end(&mut found).map_err(io)?;
                 let rest = found.strip_prefix(head.as_bytes());
-                if !rest.is_some_and(|rest| rest.is_empty() || rest == b"\n" || rest == b"\r") {
+                if !rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'\n' | b'\r'))) {
                     let found = String::from_utf8_lossy(&found).lines().next().unwrap_or_default().to_owned();
                     return Err(Error::format(
                         self.path.display().to_string(),
@@ -247,7 +247,7 @@ mod tests {
         add("a,b", "5,6").unwrap();
         for other in ["a", "a,b,c", "x"] {
             let text = add(other, "7").unwrap_err().to_string();
-            assert!(text.contains("log.csv") && text.contains("a,b"), "{text}");
+            assert!(text.contains("log.csv") && text.contains("found a,b."), "{text}");
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3\n5,6\n");
         fs::write(&path, "a,b").unwrap(); // cut off in the head
