@@ -51,7 +51,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 fn records(mut file: &[u8]) -> Vec<&[u8]> {
     let unmask = |bytes: &[u8]| {
         let masked = u32::from_le_bytes(bytes.try_into().unwrap()).wrapping_sub(0xa282_ead8);
-        masked >> 17 | masked << 15
+        masked.rotate_left(15)
     };
     let mut found = Vec::new();
     while !file.is_empty() {
