@@ -32,6 +32,7 @@ pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::Initializer;
+pub use io::{Metadata, Mismatches, StateDict};
 pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};

@@ -21,6 +21,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+pub use crate::Metadata;
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
 pub use crate::testing::check_layer;
