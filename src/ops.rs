@@ -1,8 +1,10 @@
 //! Small operations on predictions.
 //!
 //! They are the step from scores to a decision: the metrics and `predict_classes` use them on probabilities and on
-//! logits alike, since softmax and sigmoid are increasing and do not change which number is the largest.
+//! logits alike, since softmax and sigmoid are increasing and do not change which number is the largest. Beside them
+//! is the check of sample weights that losses and metrics share.
 
+use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
@@ -52,6 +54,20 @@ pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
         }
     }
     best
+}
+
+/// Checks the weights of so many samples, for losses and metrics alike.
+pub(crate) fn check_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<()> {
+    let Some(weights) = weights else { return Ok(()) };
+    if weights.len() != samples {
+        return Err(Error::data("weights", format!("for {samples} samples"), weights.len())
+            .help("Give one weight for each sample."));
+    }
+    match weights.iter().position(|w| !(w.is_finite() && *w >= F::zero())) {
+        None => Ok(()),
+        Some(i) => Err(Error::data(format!("the weight of sample {i}"), "finite and at least 0", weights[i])
+            .help("A weight of 0 leaves a sample out.")),
+    }
 }
 
 #[cfg(test)]

@@ -257,6 +257,13 @@ impl<F: Scalar> Param<F> {
         Ok(())
     }
 
+    /// Swaps the numbers with others of the same shape in standard layout. The arrays change places; nothing is
+    /// copied.
+    pub(crate) fn exchange(&mut self, other: &mut Tensor<F>) {
+        debug_assert!(other.shape() == self.value.shape() && other.is_standard_layout());
+        std::mem::swap(&mut self.value, other);
+    }
+
     /// The shape.
     pub fn shape(&self) -> &[usize] {
         self.value.shape()

@@ -6,7 +6,7 @@
 use plywood::garments::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
 use plywood::prelude::*;
-use plywood::{Rule, set_threads};
+use plywood::{Averaging, Group, Rule, set_threads};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -75,15 +75,13 @@ fn models() -> Vec<(&'static str, Sequential)> {
     vec![("the seed network", seed.build().unwrap()), ("the other network", other.build().unwrap())]
 }
 
-/// Counts over steps of training with a metric and weights, and with clipping where asked for.
-fn train<R: Rule>(rule: R, model: &mut Sequential, clip: bool) -> (usize, usize) {
+/// Counts over steps of training with a metric and weights.
+fn train<R: Rule>(optimizer: impl Into<Optimizer<R>>, model: &mut Sequential) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
-    let mut trainer =
-        Trainer::new(CrossEntropy::default(), rule).metric(Accuracy::default()).progress(Progress::Silent);
-    if clip {
-        trainer = trainer.clip_norm(1.0);
-    }
+    let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)
+        .metric(Accuracy::default())
+        .progress(Progress::Silent);
     let mut batch = Batch::default();
     let order: Vec<usize> = (0..320).rev().collect();
     let mut run = |steps: usize| {
@@ -102,9 +100,14 @@ fn what_is_under_way_allocates_nothing() {
         set_threads(threads).unwrap();
         for (name, mut model) in models() {
             let context = format!("{name}, {threads} threads");
-            assert_eq!(train(Adam::default(), &mut model, false), (0, 0), "training by Adam: {context}");
-            assert_eq!(train(Adam::default(), &mut model, true), (0, 0), "with clipping: {context}");
-            assert_eq!(train(SGD::default().momentum(0.9), &mut model, false), (0, 0), "by SGD: {context}");
+            assert_eq!(train(Adam::default(), &mut model), (0, 0), "training by Adam: {context}");
+            let adam = || Optimizer::new(Adam::default());
+            assert_eq!(train(adam().clip_norm(1.0), &mut model), (0, 0), "with clipping: {context}");
+            assert_eq!(train(SGD::default().momentum(0.9), &mut model), (0, 0), "by SGD: {context}");
+            let group = Group::matching("*.bias").rate_factor(0.5).weight_decay(0.0);
+            let much = adam().group(group).clip_value(1.0).average(Averaging::exponential(0.9));
+            assert_eq!(train(much, &mut model), (0, 0), "with groups and averages: {context}");
+            assert_eq!(train(adam().batches_per_step(3), &mut model), (0, 0), "by three batches: {context}");
 
             let images =
                 Array3::from_shape_fn((1000, 28, 28), |(i, y, x)| ((i + y * x) % 256) as f32 / 255.0);

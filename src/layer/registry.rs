@@ -118,7 +118,12 @@ impl<F: Scalar> Registry<F> {
             }
         }
         let scope = Scope { registry: Box::new(self.clone()), error: None };
-        SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+        SCOPES.with_borrow_mut(|scopes| {
+            if scopes.is_empty() {
+                MET.set((0, 0));
+            }
+            scopes.push(scope);
+        });
         let _leave = Leave;
         let result = decode();
         let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|scope| scope.error.take()));
@@ -187,7 +192,7 @@ struct Scope {
 thread_local! {
     /// Decoding calls under way in this thread, the innermost last.
     static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
-    /// Layers that are being decoded, one inside the other, and those met since the outermost began.
+    /// Layers that are being decoded, one inside the other, and those met in the outermost call.
     static MET: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
@@ -208,7 +213,6 @@ impl Counted {
     /// Counts a layer, and goes a level down.
     fn enter() -> Result<Self> {
         let (depth, met) = MET.get();
-        let met = if depth == 0 { 0 } else { met };
         if depth == MAX_DEPTH {
             return Err(too_many("containers inside one another", MAX_DEPTH));
         }
@@ -226,10 +230,14 @@ impl Drop for Counted {
     }
 }
 
-/// Counts a container that stands in another's list, without a kind of its own.
+/// Counts a layer, or a container without a kind of its own.
+///
+/// It goes on through one call of [`Registry::decoding`]; outside of such calls, where another format's file is
+/// decoded, it begins anew with each layer on the outermost level.
 pub(crate) fn count_container() -> Result<()> {
     let (depth, met) = MET.get();
-    if depth > 0 && met >= MAX_LAYERS {
+    let met = if depth <= 1 && SCOPES.with_borrow(Vec::is_empty) { 0 } else { met };
+    if met >= MAX_LAYERS {
         return Err(too_many("layers", MAX_LAYERS));
     }
     MET.set((depth, met + 1));

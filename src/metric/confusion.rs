@@ -15,9 +15,10 @@
 //! ```
 //!
 //! F1 is computed by its last form, which has a value where precision or recall have none (a class that was never
-//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN, so that means stay numbers:
-//! scikit-learn's `zero_division` at its default, without the warning.
+//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `tally.rs`,
+//! which the streaming metrics have, too.
 
+use super::tally::{ClassCounts, weighted_mean};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -173,38 +174,33 @@ impl ConfusionMatrix {
     /// The cost is `classes²` additions; nothing of the predictions is needed any more.
     pub fn report(&self) -> ClassificationReport {
         let n = self.classes();
-        let classes: Vec<ClassReport> = (0..n)
-            .map(|i| {
-                let (hits, support) = (self.count(i, i), (0..n).map(|p| self.count(i, p)).sum());
-                let predicted: u64 = (0..n).map(|t| self.count(t, i)).sum();
-                ClassReport {
-                    name: self.names[i].clone(),
-                    precision: ratio(hits as f64, predicted as f64),
-                    recall: ratio(hits as f64, support as f64),
-                    f1: ratio(2.0 * hits as f64, (predicted + support) as f64),
-                    support,
-                }
+        let counts: Vec<ClassCounts> = (0..n)
+            .map(|i| ClassCounts {
+                hits: self.count(i, i) as f64,
+                predicted: (0..n).map(|t| self.count(t, i)).sum::<u64>() as f64,
+                support: (0..n).map(|p| self.count(i, p)).sum::<u64>() as f64,
             })
             .collect();
-        let mean = |name: &str, weight: &dyn Fn(&ClassReport) -> f64| {
-            let total: f64 = classes.iter().map(weight).sum();
-            let of = |value: fn(&ClassReport) -> f64| {
-                ratio(classes.iter().map(|c| weight(c) * value(c)).sum::<f64>(), total)
+        let classes = counts.iter().zip(&self.names).map(|(class, name)| ClassReport {
+            name: name.clone(),
+            precision: class.precision(),
+            recall: class.recall(),
+            f1: class.f_beta(1.0),
+            support: class.support as u64,
+        });
+        let mean = |name: &str, weight: fn(&ClassCounts) -> f64| {
+            let of = |value: &dyn Fn(&ClassCounts) -> f64| {
+                weighted_mean(counts.iter().map(|class| (value(class), weight(class))))
             };
-            let (precision, recall, f1) = (of(|c| c.precision), of(|c| c.recall), of(|c| c.f1));
+            let (precision, recall) = (of(&ClassCounts::precision), of(&ClassCounts::recall));
+            let f1 = of(&|class| class.f_beta(1.0));
             ClassReport { name: name.to_owned(), precision, recall, f1, support: self.total() }
         };
-        let macro_mean = mean("macro mean", &|_| 1.0);
-        let weighted_mean = mean("weighted mean", &|c| c.support as f64);
+        let macro_mean = mean("macro mean", |_| 1.0);
+        let weighted_mean = mean("weighted mean", |class| class.support);
+        let classes = classes.collect();
         ClassificationReport { accuracy: self.accuracy(), macro_mean, weighted_mean, classes }
     }
-}
-
-/// 0 where there is nothing to divide by, as scikit-learn has it.
-///
-/// See the head of this file.
-fn ratio(a: f64, b: f64) -> f64 {
-    if b == 0.0 { 0.0 } else { a / b }
 }
 
 impl fmt::Display for ConfusionMatrix {

@@ -7,14 +7,54 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `mod.rs` | the trait [`Metric`] |
-//! | `accuracy.rs` | [`Accuracy`] |
+//! | `accuracy.rs`, `top_k.rs` | [`Accuracy`], [`TopK`] |
+//! | `precision.rs`, `recall.rs`, `f_beta.rs` | [`Precision`], [`Recall`], [`FBeta`] |
+//! | `roc.rs`, `average_precision.rs` | [`RocAuc`] and [`roc_curve`], [`AveragePrecision`] |
+//! | `log_loss.rs`, `brier.rs`, `calibration.rs` | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
+//! | `absolute.rs`, `root_mean_squared.rs`, `r2.rs` | of numbers: [`MAE`], [`RMSE`], [`R2`] |
 //! | `confusion.rs` | [`ConfusionMatrix`] and its [`ClassificationReport`], which are no metrics but results |
+//! | `batch.rs` | what they share: a batch checked and in `f64`, and `Metric` for both forms of targets |
+//! | `tally.rs` | hits by class, and [`Average`] |
+//! | `ranking.rs` | samples in the order of their scores |
+//!
+//! None of them stops training where predictions are NaN: a row with a NaN in it is never right, and measures of
+//! probabilities and numbers become NaN. The trainer then says where the first one was.
 
+mod absolute;
 mod accuracy;
+mod average_precision;
+mod batch;
+mod brier;
+mod calibration;
 mod confusion;
+mod f_beta;
+mod log_loss;
+mod precision;
+mod r2;
+mod ranking;
+mod recall;
+mod roc;
+mod root_mean_squared;
+mod spread;
+mod tally;
+mod top_k;
 
+pub use absolute::MAE;
 pub use accuracy::Accuracy;
+pub use average_precision::AveragePrecision;
+pub use brier::BrierScore;
+pub use calibration::{CalibrationBin, CalibrationError};
 pub use confusion::{ClassReport, ClassificationReport, ConfusionMatrix};
+pub use f_beta::FBeta;
+pub use log_loss::LogLoss;
+pub use precision::Precision;
+pub use r2::R2;
+pub use recall::Recall;
+pub use roc::{RocAuc, RocCurve, roc_curve};
+pub use root_mean_squared::RMSE;
+pub use spread::Spread;
+pub use tally::Average;
+pub use top_k::TopK;
 
 use crate::error::Result;
 use crate::scalar::Scalar;

@@ -32,7 +32,7 @@
 //! one square root, one division and about ten other operations. A step reads four arrays (value, gradient, both
 //! moments) and writes three, so for large parameters memory is the limit: 28 bytes for each number in `f32`.
 
-use super::{Rule, Step, Update, check_not_negative, check_positive, check_share};
+use super::{Rule, Step, Update, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{AdamStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -174,8 +174,7 @@ impl Adam {
     fn check(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)?;
-        check_not_negative("a weight decay", self.decay)
+        check_positive("epsilon", self.epsilon)
     }
 
     /// What is the same for all numbers of a step, so that the loop over them has neither a power nor a correction
@@ -183,11 +182,11 @@ impl Adam {
     ///
     /// `t` goes through `powf` in `f64`: exact enough up to 2^53 steps, and the same for every part of a parameter.
     fn step(&self, step: Step) -> AdamStep {
-        let Self { beta1, beta2, epsilon, decay } = *self;
+        let Self { beta1, beta2, epsilon, .. } = *self;
         let t = step.number as f64;
         let (first, second) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
         let (rate, correction) = (step.rate / first, second.sqrt().recip());
-        AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink: 1.0 }
+        AdamStep { rate, beta1, beta2, epsilon, correction, decay: 0.0, shrink: 1.0 }
     }
 }
 
@@ -233,12 +232,16 @@ impl<F: Scalar> Rule<F> for Adam {
         2
     }
 
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
     fn begin_step(&mut self, _: Step) -> Result<()> {
         self.check()
     }
 
     fn update(&self, numbers: Update<'_, F>, step: Step) {
-        update(self.step(step), numbers);
+        update(AdamStep { decay: step.weight_decay, ..self.step(step) }, numbers);
     }
 }
 
@@ -251,12 +254,15 @@ impl<F: Scalar> Rule<F> for AdamW {
         2
     }
 
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        self.adam.check()?;
-        check_not_negative("a weight decay", self.decay)
+        self.adam.check()
     }
 
     fn update(&self, numbers: Update<'_, F>, step: Step) {
-        update(AdamStep { shrink: 1.0 - step.rate * self.decay, ..self.adam.step(step) }, numbers);
+        update(AdamStep { shrink: 1.0 - step.rate * step.weight_decay, ..self.adam.step(step) }, numbers);
     }
 }

@@ -7,32 +7,47 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `mod.rs` | the trait [`Rule`] and what it is given: [`Step`], [`Update`], [`Scope`] |
-//! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, clipping |
+//! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, batches that make one step |
+//! | `apply.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
+//! | `group.rs` | [`Group`]: a rate and a decay of their own for some parameters |
+//! | `clip.rs` | limits to gradients, and their mean over several batches |
+//! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
+//! | `state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
 //! | `schedule.rs` | [`Schedule`]: the rate as a function of the step |
 //! | `sgd.rs`, `adam.rs` | the rules of the crate |
 //!
 //! The order within a step is fixed:
 //!
 //! ```text
-//! 1  rate = schedule(step)          refused unless finite and at least 0
-//! 2  shapes of the kept state       refused unless those of the parameters
-//! 3  Rule::begin_step               checks the rule's own numbers
-//! 4  clipping                       one norm over all gradients
-//! 5  Rule::update                   parameter by parameter, in the order of the model's layers
+//! 1  settings, rate = schedule(step)   refused where out of range
+//! 2  shapes of the kept state          refused unless those of the parameters
+//! 3  Rule::begin_step                  checks the rule's own numbers
+//! 4  mean over batches, clipping
+//! 5  Rule::update                      parameter by parameter, in the order of the model's layers
+//! 6  averages of the weights
 //! ```
 //!
-//! What is refused in 1 to 4 leaves every parameter as it was. The rules' loops over numbers are not here but in
+//! What is refused in 1 to 3 leaves every parameter as it was. The rules' loops over numbers are not here but in
 //! `scalar/update.rs`, where they are compiled with optimisation whatever the user's profile says.
 
 mod adam;
+mod apply;
+mod averaging;
+mod clip;
+mod group;
 mod optimizer;
 mod schedule;
 mod sgd;
+mod state;
 
 pub use adam::{Adam, AdamW};
+pub(crate) use apply::merge_rows;
+pub use averaging::Averaging;
+pub use group::Group;
 pub use optimizer::Optimizer;
 pub use schedule::{CosineDecay, ExponentialDecay, Schedule};
 pub use sgd::SGD;
+pub use state::OptimizerState;
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -42,7 +57,7 @@ use std::fmt::Debug;
 /// An optimiser's rule: how one parameter's numbers change, given their gradient.
 ///
 /// What is common to all rules is not in here: [`Optimizer`] keeps the state of each parameter, counts the steps,
-/// asks the schedule for the rate, and clips. The state is a fixed number of arrays, each in the parameter's shape
+/// asks the schedule for the rate, clips, knows groups of parameters and averages weights. The state is a fixed number of arrays, each in the parameter's shape
 /// and 0 at first (a momentum, a mean of squares); numbers that all parameters share belong into the rule's own
 /// fields, changed in [`begin_step`](Rule::begin_step), and are saved with it.
 ///
@@ -104,6 +119,14 @@ pub trait Rule<F: Scalar = f32>:
     /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's
     /// arrays are made once, filled with 0. There may be up to 8. [`Update::state`] has as many slices, in the same order at each step.
     fn states(&self) -> usize;
+
+    /// The weight decay of parameters that are in no [`Group`] with another; none for a rule that has no decay.
+    ///
+    /// The optimiser checks it (at least 0 and finite) and hands it on in [`Step::weight_decay`], where a group may
+    /// have changed it. What the rule does with it there is its own affair.
+    fn weight_decay(&self) -> Option<f64> {
+        None
+    }
 
     /// What the rule looks at: single numbers, or a parameter as a whole.
     ///
@@ -177,14 +200,25 @@ pub enum Scope {
 
 /// Where training stands.
 ///
-/// It is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of `number`,
+/// The number is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of `number`,
 /// so a rule needs no counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The number of this step, from 1; it counts on over epochs and over calls of `fit`.
     pub number: u64,
-    /// The learning rate of this step, as the schedule gave it: finite and at least 0.
+    /// The learning rate of this step, as the schedule gave it, times the factors of the parameter's groups: finite
+    /// and at least 0. In [`Rule::begin_step`], without groups.
     pub rate: f64,
+    /// The weight decay: that of [`Rule::weight_decay`], or of the parameter's group. Finite and at least 0.
+    pub weight_decay: f64,
+}
+
+impl Step {
+    /// A step without weight decay: for testing a rule of your own by itself.
+    pub fn new(number: u64, rate: f64) -> Self {
+        Self { number, rate, weight_decay: 0.0 }
+    }
 }
 
 /// The numbers that a [`Rule`] works on, all of one length.
@@ -219,7 +253,7 @@ impl<'a, F> Update<'a, F> {
     ///
     /// let (mut value, shape) = ([1.0, 2.0], [2]);
     /// let update = Update::new(&mut value, &[10.0, 0.0], &mut [], &shape);
-    /// SGD::default().update(update, Step { number: 1, rate: 0.1 });
+    /// SGD::default().update(update, Step::new(1, 0.1));
     /// assert_eq!(value, [0.0, 2.0]);
     /// ```
     pub fn new(

@@ -1,4 +1,4 @@
-//! What is common to all rules: state by parameter, steps, schedule, clipping.
+//! What is common to all rules: state by parameter, steps, schedule, groups, batches that make one step.
 //!
 //! # State by name
 //!
@@ -7,37 +7,23 @@
 //! always the one after the last, and a search by name happens only when a layer was frozen or a model changed. A
 //! parameter without a gradient is passed over: it takes no step, and no state is made for it.
 //!
-//! # Sparse gradients
+//! # What is not asked for costs nothing
 //!
-//! [`Gradient::Rows`] lists the rows that a batch touched, one entry for each use, so an id may come up many times.
-//! `merge_rows` adds up the entries of an id, in the order in which they came, and sorts the ids: the sum's bits
-//! depend on the batch alone. Then the rule sees rows that follow one another as one part, with those of its state. Rows that are
-//! not in the list cost nothing; their momentum waits, and a weight decay does not reach them.
-//!
-//! # Clipping
-//!
-//! The norm is that of all gradients together, as if they were one vector:
-//!
-//! ```text
-//! ‖g‖ = √ Σ_parameters Σ g²                factor = norm / (‖g‖ + 1e-6)
-//! ```
-//!
-//! The squares are summed in the element type in blocks of 4096 numbers and the blocks in `f64`, in one fixed
-//! order. If the factor is below 1, a second pass multiplies all gradients by it; so the direction stays and only
-//! the length changes. Rows of an embedding are merged before the norm is taken, as two entries of one id would
-//! count wrongly.
+//! Without groups, clipping, averages and accumulation a step is one visit that checks shapes and one that changes
+//! parameters, and gradients stay products of two matrices until `apply.rs` multiplies them out in strips. Clipping
+//! and accumulation need whole gradients, as a norm is known only when all of them are.
 
-use super::{Rule, Schedule, Scope, Step, Update};
-use crate::codec;
+use super::apply::{MOST_STATES, apply};
+use super::averaging::{Averages, Averaging, find};
+use super::clip::Clipping;
+use super::group::{self, Group};
+use super::state::check_shape;
+use super::{Rule, Schedule, Step, check_not_negative};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
-use crate::param::{Gradient, Param, Pending};
-use crate::pool;
+use crate::param::Param;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
-use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use crate::tensor::Tensor;
 
 /// A [`Rule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
@@ -66,36 +52,40 @@ use std::ops::Range;
 /// ```
 pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
     /// The rule, with the numbers that all parameters share.
-    rule: R,
+    pub(super) rule: R,
     /// Never `None`: a rule has a default rate, and a number is a schedule.
-    rate: Box<dyn Schedule>,
-    /// Checked at the step, not when it is set, as a builder returns no `Result`.
-    clip_norm: Option<f64>,
+    pub(super) rate: Box<dyn Schedule>,
+    /// Settings are checked at the step, not when they are set, as a builder returns no `Result`.
+    clipping: Clipping,
+    groups: Vec<Group>,
+    batches_per_step: u64,
+    /// Whether schedule and groups have been looked at since they were set.
+    checked: bool,
     /// The number of steps taken. It is raised when nothing can be refused any more.
-    step: u64,
+    pub(super) step: u64,
+    /// How many batches' gradients are in the model that no step has used yet.
+    pub(super) batches: u64,
     /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
-    /// search.
-    slots: Vec<(String, Slot<F>)>,
+    /// search. Each has as many arrays as the rule asks for, in the parameter's shape and in standard layout.
+    pub(super) slots: Vec<(String, Vec<Tensor<F>>)>,
+    pub(super) averages: Averages<F>,
 }
 
-/// What PyTorch adds to the norm that it divides by in clipping.
-const CLIP_EPSILON: f64 = 1e-6;
-
-/// One parameter's state: as many arrays as the rule asks for, each in the parameter's shape.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
-struct Slot<F: Scalar>(Vec<State<F>>);
-
-/// One array of state, in standard layout from the start, as it is made by `zeros` and only ever changed in place.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "")]
-struct State<F: Scalar>(#[serde(with = "codec::tensor")] Tensor<F>);
-
 impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
-    /// The rule at its default rate, without clipping, at step 0. Nothing is allocated until the first step.
+    /// The rule at its default rate, without anything else, at step 0. Nothing is allocated until the first step.
     pub fn new(rule: R) -> Self {
-        let rate = Box::new(rule.default_rate());
-        Self { rule, rate, clip_norm: None, step: 0, slots: Vec::new() }
+        Self {
+            rate: Box::new(rule.default_rate()),
+            rule,
+            clipping: Clipping::default(),
+            groups: Vec::new(),
+            batches_per_step: 1,
+            checked: false,
+            step: 0,
+            batches: 0,
+            slots: Vec::new(),
+            averages: Averages::none(),
+        }
     }
 
     /// Sets the rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
@@ -114,6 +104,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
         self.rate = Box::new(rate);
+        self.checked = false;
         self
     }
 
@@ -143,7 +134,88 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// The norm is summed in `f64` for both element types, so squares do not overflow.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.clip_norm = Some(norm);
+        self.clipping.norm = Some(norm);
+        self
+    }
+
+    /// Scales the gradient of each parameter down by itself where its norm is above `norm`: Keras' `clipnorm`.
+    ///
+    /// The formula is that of [`clip_norm`](Optimizer::clip_norm), with the parameter's own norm. The direction of the
+    /// step changes, as parameters with long gradients are held back and the others are not.
+    #[must_use]
+    pub fn clip_norm_per_parameter(mut self, norm: f64) -> Self {
+        self.clipping.parameter_norm = Some(norm);
+        self
+    }
+
+    /// Holds each number of each gradient between `-value` and `value`: PyTorch's `clip_grad_value_`, Keras'
+    /// `clipvalue`. The limit lies above 0; NaN stays.
+    ///
+    /// Several kinds of clipping may be set together. They come in the order value, norm of each parameter, norm of
+    /// all.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
+    /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
+    /// let before = model.forward(x.clone())?[[0, 0]];
+    /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_value(0.5);
+    /// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    /// optimizer.step(&mut model)?; // weight and bias move by 0.5 each
+    /// assert!((model.forward(x)?[[0, 0]] - before - 1.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn clip_value(mut self, value: f64) -> Self {
+        self.clipping.value = Some(value);
+        self
+    }
+
+    /// Adds a [`Group`]: parameters with a rate or a weight decay of their own.
+    #[must_use]
+    pub fn group(mut self, group: Group) -> Self {
+        self.groups.push(group);
+        self.checked = false;
+        self
+    }
+
+    /// Averages the weights over the steps, for evaluation: see [`Averaging`].
+    #[must_use]
+    pub fn average(mut self, averaging: Averaging) -> Self {
+        self.averages.how = Some(averaging);
+        self
+    }
+
+    /// Takes one step for so many batches, with the mean of their gradients: a batch of 256 on the memory of 32.
+    ///
+    /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to add up,
+    /// and changes the parameters at every `batches`th call. A [`Trainer`](crate::Trainer) takes a step with what there
+    /// is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
+    /// let mut optimizer = Optimizer::new(SGD::default()).batches_per_step(2);
+    /// for target in [1.0, 2.0, 3.0] {
+    ///     let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[target]]).into_dyn());
+    ///     plywood::accumulate(&mut model, &MeanSquaredError, x, &t, None)?;
+    ///     optimizer.step(&mut model)?;
+    /// }
+    /// assert_eq!(optimizer.steps(), 1);
+    /// optimizer.flush(&mut model)?; // the third batch
+    /// assert_eq!(optimizer.steps(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Means of equal batches are the mean of all their samples, so without batch normalisation it is the step of the
+    /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
+    #[must_use]
+    pub fn batches_per_step(mut self, batches: u64) -> Self {
+        self.batches_per_step = batches;
         self
     }
 
@@ -160,8 +232,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 
     /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
     ///
-    /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Gradients that were
-    /// accumulated over several batches are taken as their sum; for the mean, divide the rate or the loss.
+    /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Where
+    /// [`batches_per_step`](Optimizer::batches_per_step) is above 1, the call may only count the batch. Gradients that
+    /// were added up over several batches without it are taken as their sum.
     ///
     /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
     /// met for the first time, and never after that.
@@ -169,38 +242,128 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Numbers are not looked at: a gradient that holds NaN makes NaN of its parameter.
     ///
     /// # Errors
-    /// When the rate is negative or not finite, the clipping norm is not above 0, or a parameter has changed its
-    /// shape since the last step; the model is left unchanged then.
+    /// When the rate is negative or not finite, another setting is out of range, the model holds its averages, or a
+    /// parameter has changed its shape since the last step; the model is left unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        let step = Step { number: self.step + 1, rate: self.rate_at(self.step + 1) };
+        if self.averages.exchanged {
+            return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
+                .help("Call `training_weights` before the forward pass.")
+                .at("the optimiser"));
+        }
+        if self.batches + 1 < self.batches_per_step {
+            self.batches += 1;
+            return Ok(());
+        }
+        self.take(model, self.batches + 1)
+    }
+
+    /// Takes a step with the batches that have been counted since the last one, fewer than
+    /// [`batches_per_step`](Optimizer::batches_per_step), and their mean. Without any it does nothing.
+    ///
+    /// # Errors
+    /// As [`step`](Optimizer::step).
+    pub fn flush<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+        if self.batches == 0 { Ok(()) } else { self.take(model, self.batches) }
+    }
+
+    /// Forgets the batches that have been counted, and their gradients.
+    pub(crate) fn discard<M: Layer<F>>(&mut self, model: &mut M) {
+        if self.batches > 0 {
+            self.batches = 0;
+            model.visit_params_mut(&mut |_, param| param.clear_gradient());
+        }
+    }
+
+    /// Puts the weights to be evaluated into the model, where they are others than those that are trained:
+    /// [`average`](Optimizer::average). Where they are there already, or there are none, nothing happens.
+    ///
+    /// # Errors
+    /// When the averages are those of another model.
+    pub fn evaluation_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+        if self.averages.exchanged { Ok(()) } else { self.averages.exchange(model) }
+    }
+
+    /// The way back: the model gets the weights that are trained, the same bits as before.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Averaging;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
+    /// let mut optimizer = Optimizer::new(SGD::default()).average(Averaging::uniform());
+    /// let (x, t) = (arr2(&[[1.0]]), arr2(&[[5.0]]).into_dyn());
+    /// for _ in 0..10 {
+    ///     optimizer.training_weights(&mut model)?;
+    ///     plywood::accumulate(&mut model, &MeanSquaredError, x.clone().into_dyn(), &t, None)?;
+    ///     optimizer.step(&mut model)?;
+    /// }
+    /// let trained = model.predict(&x)?[[0, 0]];
+    /// optimizer.evaluation_weights(&mut model)?;
+    /// assert!(model.predict(&x)?[[0, 0]] < trained); // the mean over the way lags behind
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the weights are those of another model.
+    pub fn training_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+        if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
+    }
+
+    /// A step with the mean over so many batches. All checks come before anything is changed.
+    fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
+        let number = self.step + 1;
+        let decay = self.rule.weight_decay();
+        let step = Step { number, rate: self.rate_at(number), weight_decay: decay.unwrap_or(0.0) };
+        self.check_settings(model, step)?;
+        self.check_shapes(model)?;
+        self.averages.check(model)?;
+        self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
+        self.clipping.apply(model, batches);
+        (self.step, self.batches) = (number, 0);
+        let mut position = 0;
+        model.visit_params_mut(&mut |name, param| {
+            if param.has_gradient() {
+                let at = self.slot(position, name, param);
+                apply(&self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
+                param.clear_gradient();
+                position = at + 1;
+            }
+        });
+        self.averages.take(model, number);
+        Ok(())
+    }
+
+    /// Refuses numbers that are out of range. What only changes when it is set is looked at once.
+    fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
+        let at = |error: Error| error.at("the optimiser");
+        if !self.checked {
+            self.rate.check().map_err(at)?;
+            group::check(&self.groups, model, self.rule.weight_decay().is_some()).map_err(at)?;
+            self.checked = true;
+        }
         if !(step.rate.is_finite() && step.rate >= 0.0) {
             return Err(Error::argument("a learning rate", "at least 0 and finite", step.rate)
                 .help("Correct the number or the schedule given to `learning_rate`.")
                 .at(format!("step {}", step.number)));
         }
-        self.check(model)?;
-        self.check_clip_norm()?;
+        self.clipping.check()?;
+        check_not_negative("a weight decay", step.weight_decay).map_err(at)?;
+        if let Some(averaging) = self.averages.how {
+            averaging.check().map_err(at)?;
+        }
+        if self.batches_per_step == 0 {
+            return Err(at(Error::argument("batches in a step", "at least 1", 0)
+                .help("1 takes a step after each batch.")));
+        }
         if self.rule.states() > MOST_STATES {
-            return Err(Error::argument(
+            return Err(at(Error::argument(
                 "a rule's number of states",
                 format!("at most {MOST_STATES}"),
                 self.rule.states(),
             )
-            .help("Keep what all parameters share in fields of the rule.")
-            .at("the optimiser"));
+            .help("Keep what all parameters share in fields of the rule.")));
         }
-        self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        self.clip(model);
-        self.step = step.number;
-        let mut position = 0;
-        model.visit_params_mut(&mut |name, param| {
-            if param.has_gradient() {
-                let at = self.slot(position, name, param);
-                apply(&self.rule, step, &mut self.slots[at].1, param);
-                param.clear_gradient();
-                position = at + 1;
-            }
-        });
         Ok(())
     }
 
@@ -208,12 +371,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     ///
     /// The result is a position and not a reference, so that the caller can remember where it was.
     fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
-        if self.slots.get(expected).is_some_and(|(known, _)| known == name) {
-            return expected;
-        }
-        self.slots.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            let zeros = || State(Tensor::zeros(param.value().raw_dim()));
-            let slot = Slot((0..self.rule.states()).map(|_| zeros()).collect());
+        find(&self.slots, expected, name).unwrap_or_else(|| {
+            let slot = (0..self.rule.states()).map(|_| Tensor::zeros(param.value().raw_dim())).collect();
             self.slots.push((name.to_owned(), slot));
             self.slots.len() - 1
         })
@@ -223,230 +382,19 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     ///
     /// It runs before anything is changed, so that a refused step leaves the model as it was. The comparison is by
     /// shape alone: a model of the same shapes under the same names cannot be told from the one that was trained.
-    fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
+    fn check_shapes<M: Layer<F>>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         model.visit_params(&mut |name, param| {
-            let expected = self.slots.get(position).filter(|(known, _)| known == name);
-            let slot = expected.or_else(|| self.slots.iter().find(|(known, _)| known == name));
+            let slot = find(&self.slots, position, name);
             position += usize::from(param.is_trainable());
-            if let Some((_, Slot(states))) = slot
-                && let Some(State(state)) = states.iter().find(|State(state)| state.shape() != param.shape())
+            if let Some(state) = slot.and_then(|at| self.slots[at].1.first())
                 && result.is_ok()
             {
-                let what = format!("parameter {name}");
-                result = Err(Error::shape(what, format!("{:?}", state.shape()), param.shape())
-                    .help("An optimiser belongs to one model; use a new one for another."));
+                result = check_shape(name, state.shape(), param);
             }
         });
         result
     }
-
-    fn check_clip_norm(&self) -> Result<()> {
-        match self.clip_norm {
-            Some(limit) if !(limit > 0.0 && limit.is_finite()) => {
-                Err(Error::argument("a clipping norm", "above 0 and finite", limit)
-                    .help("Usual norms lie between 0.1 and 10."))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Scales the gradients in place where their common norm is too long; see the head of this file. A factor of
-    /// NaN, from gradients that hold NaN, is not below 1 and scales nothing.
-    fn clip<M: Layer<F>>(&self, model: &mut M) {
-        let Some(limit) = self.clip_norm else { return };
-        let mut squares = 0.0;
-        model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
-            Some((_, Gradient::Dense(gradient))) => squares += F::sum_squares(slice(gradient)),
-            Some((value, Gradient::Rows { ids, values })) => {
-                merge_rows(ids, values, columns_of(value.shape()));
-                squares += F::sum_squares(values);
-            }
-            None => {}
-        });
-        let factor = limit / (squares.sqrt() + CLIP_EPSILON);
-        if factor < 1.0 {
-            let factor = F::of(factor);
-            model.visit_params_mut(&mut |_, param| match param.value_and_gradient() {
-                Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
-                Some((_, Gradient::Rows { values, .. })) => F::scale(values, factor),
-                None => {}
-            });
-        }
-    }
-}
-
-/// How many numbers a thread should have at least: some microseconds of work.
-const LEAST_NUMBERS: usize = 16_384;
-
-/// How many numbers of a product are multiplied out at once, about: few enough to be in the first level of the caches
-/// when the rule reads them, and enough for the product's kernels.
-const STRIP: usize = 6_144;
-
-/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
-/// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
-/// from its own gradient and state, so the bits are the same.
-///
-/// A rule of scope [`Scope::Parameter`] gets rows and products written out into a full gradient first
-/// (`Param::accumulate`).
-fn apply<F: Scalar, R: Rule<F>>(rule: &R, step: Step, slot: &mut Slot<F>, param: &mut Param<F>) {
-    if rule.scope() == Scope::Parameter {
-        param.accumulate();
-    }
-    let shape = param.value().raw_dim();
-    let shape = shape.slice();
-    let Some((value, gradient)) = param.pending() else { return };
-    let parts = || if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
-    match gradient {
-        Pending::Dense(gradient) => {
-            let parts = parts();
-            let mut states = States::of(slot);
-            if parts == 1 {
-                rule.update(Update { value, gradient, state: states.all(), shape }, step);
-                return;
-            }
-            let length = value.len().div_ceil(parts);
-            let cut = value.chunks_mut(length).zip(gradient.chunks(length));
-            let cut = cut.map(|(value, gradient)| (states.take(value.len()), value, gradient));
-            pool::each(cut, |(mut states, value, gradient)| {
-                let shape = [value.len()];
-                rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
-            });
-        }
-        Pending::Product(left, right) => {
-            let (rows, columns) = (left.ncols(), right.ncols());
-            let share = rows.div_ceil(parts()).max(1);
-            let mut states = States::of(slot);
-            let cut = value.chunks_mut((share * columns).max(1)).enumerate();
-            let cut = cut.map(|(i, value)| (states.take(value.len()), value, i * share));
-            pool::each(cut, |(states, value, row)| {
-                let left = left.slice_axis(Axis(1), (row..).into());
-                strip_by_strip(rule, step, states, value, left, right);
-            });
-        }
-        Pending::Rows(ids, values) => {
-            let columns = columns_of(shape);
-            merge_rows(ids, values, columns);
-            let mut states = States::of(slot);
-            // Rows that follow one another are one part: the frequent words of a vocabulary often do.
-            let mut values = &values[..];
-            for run in ids.chunk_by(|a, b| a + 1 == *b) {
-                let (start, length) = (run[0] * columns, run.len() * columns);
-                let (gradient, rest) = values.split_at(length);
-                values = rest;
-                let part = start..start + length;
-                let mut states = states.part(part.clone());
-                let value = &mut value[part];
-                rule.update(Update { value, gradient, state: states.all(), shape: &[length] }, step);
-            }
-        }
-    }
-}
-
-/// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
-/// multiplied out and used at once.
-fn strip_by_strip<F: Scalar, R: Rule<F>>(
-    rule: &R,
-    step: Step,
-    mut states: States<'_, F>,
-    value: &mut [F],
-    left: ArrayView2<'_, F>,
-    right: ArrayView2<'_, F>,
-) {
-    let columns = right.ncols();
-    let rows = (STRIP / columns.max(1)).max(1);
-    let strips = value.len().div_ceil((rows * columns).max(1));
-    let mut strip = scratch(&[rows * columns]);
-    for i in 0..strips {
-        // Up in one step and down in the next: what a step has used last is what the caches still have.
-        let first = if step.number.is_multiple_of(2) { strips - 1 - i } else { i } * rows;
-        let numbers = first * columns..value.len().min((first + rows) * columns);
-        let gradient = &mut slice_mut(&mut strip)[..numbers.len()];
-        let rows = first..numbers.end / columns;
-        let product = ArrayViewMut2::from_shape((rows.len(), columns), &mut *gradient);
-        let left = left.slice_axis(Axis(1), rows.into());
-        F::matmul(left.reversed_axes(), right, F::zero(), product.expect("whole rows"));
-        let (mut states, shape) = (states.part(numbers.clone()), [numbers.len()]);
-        let value = &mut value[numbers];
-        rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
-    }
-    recycle(strip);
-}
-
-/// The most arrays of state that a rule may have.
-const MOST_STATES: usize = 8;
-
-/// A rule's arrays of state, or a part of each; in place, so that no list of them is allocated for a step.
-struct States<'a, F> {
-    arrays: [&'a mut [F]; MOST_STATES],
-    count: usize,
-}
-
-impl<'a, F: Scalar> States<'a, F> {
-    /// The whole arrays.
-    fn of(slot: &'a mut Slot<F>) -> Self {
-        let count = slot.0.len().min(MOST_STATES);
-        let mut states = slot.0.iter_mut();
-        let arrays = std::array::from_fn(|_| match states.next() {
-            Some(State(state)) => slice_mut(state),
-            None => &mut [],
-        });
-        Self { arrays, count }
-    }
-
-    /// The first so many numbers of each array; the rest stays.
-    fn take(&mut self, length: usize) -> Self {
-        let arrays = std::array::from_fn(|i| {
-            let array = std::mem::take(&mut self.arrays[i]);
-            let (first, rest) = array.split_at_mut(length.min(array.len()));
-            self.arrays[i] = rest;
-            first
-        });
-        Self { arrays, count: self.count }
-    }
-
-    /// These numbers of each array.
-    fn part(&mut self, numbers: Range<usize>) -> States<'_, F> {
-        let mut arrays = self.arrays.iter_mut();
-        let arrays = std::array::from_fn(|i| match arrays.next() {
-            Some(array) if i < self.count => &mut array[numbers.clone()],
-            _ => &mut [],
-        });
-        States { arrays, count: self.count }
-    }
-
-    /// All that there are.
-    fn all(&mut self) -> &mut [&'a mut [F]] {
-        &mut self.arrays[..self.count]
-    }
-}
-
-/// The numbers in a row: what lies behind axis 0.
-fn columns_of(shape: &[usize]) -> usize {
-    shape.iter().skip(1).product()
-}
-
-/// Adds up the rows of each id, in the order in which they came; ids end up sorted.
-///
-/// Ids that are strictly increasing already, as an embedding's are after one backward pass, are left as they are at
-/// the price of one look at each. Positions are sorted by id and then by position, so the order has one result.
-fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
-    if ids.is_sorted_by(|a, b| a < b) {
-        return;
-    }
-    let mut order: Vec<usize> = (0..ids.len()).collect();
-    order.sort_unstable_by_key(|&row| (ids[row], row));
-    let (mut merged_ids, mut merged) = (Vec::new(), Vec::new());
-    for of_one in order.chunk_by(|&a, &b| ids[a] == ids[b]) {
-        let (start, first) = (merged.len(), of_one[0]);
-        merged_ids.push(ids[first]);
-        merged.extend_from_slice(&values[first * columns..(first + 1) * columns]);
-        for &row in &of_one[1..] {
-            F::add_scaled(&mut merged[start..], F::one(), &values[row * columns..(row + 1) * columns]);
-        }
-    }
-    *ids = merged_ids;
-    *values = merged;
 }
 
 /// A rule is an optimiser at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
@@ -462,7 +410,10 @@ impl<F: Scalar, R: Rule<F>> std::fmt::Debug for Optimizer<R, F> {
         f.debug_struct("Optimizer")
             .field("rule", &self.rule)
             .field("next_rate", &self.rate_at(self.step + 1))
-            .field("clip_norm", &self.clip_norm)
+            .field("clipping", &self.clipping)
+            .field("groups", &self.groups)
+            .field("batches_per_step", &self.batches_per_step)
+            .field("average", &self.averages.how)
             .field("steps", &self.step)
             .finish_non_exhaustive()
     }

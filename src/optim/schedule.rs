@@ -11,6 +11,8 @@
 //! Schedules are combined by writing a closure that calls them: a warm-up before a decay is one line (see
 //! [`CosineDecay`]). The optimiser refuses a rate that is negative, infinite or NaN, with the number of the step.
 
+use crate::error::Result;
+
 /// The learning rate of each step. A number is a schedule, and so is a closure.
 ///
 /// A schedule has no state, so resuming needs only the number of the step.
@@ -64,6 +66,14 @@ pub trait Schedule: Send {
     /// It must depend on `step` and on nothing that changes: it is asked for more than once for a step, and for
     /// steps of the past (an epoch's entry in the history names the rate of its last step).
     fn rate(&self, step: u64) -> f64;
+
+    /// Checks the schedule's own numbers; the optimiser asks once, before the first step.
+    ///
+    /// # Errors
+    /// When one is out of range.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A number is the same rate at each step.

@@ -26,7 +26,7 @@
 //! that the gradient is always taken at the weights that are stored (Bengio, Boulanger-Lewandowski and Pascanu,
 //! "Advances in optimizing recurrent networks", 2013), the step is `g + momentum · v` in place of `v`.
 
-use super::{Rule, Step, Update, check_not_negative, check_share};
+use super::{Rule, Step, Update, check_share};
 use crate::error::Result;
 use crate::scalar::{Scalar, SgdStep};
 use serde::{Deserialize, Serialize};
@@ -135,14 +135,17 @@ impl<F: Scalar> Rule<F> for SGD {
         usize::from(self.momentum != 0.0)
     }
 
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_share("a momentum", self.momentum)?;
-        check_not_negative("a weight decay", self.decay)
+        check_share("a momentum", self.momentum)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let Self { momentum, nesterov, decay } = *self;
-        let numbers = SgdStep { rate: step.rate, decay, momentum, nesterov };
+        let Self { momentum, nesterov, .. } = *self;
+        let numbers = SgdStep { rate: step.rate, decay: step.weight_decay, momentum, nesterov };
         match update.state {
             [velocity] => F::sgd_momentum(numbers, update.value, update.gradient, velocity),
             _ => F::sgd(numbers, update.value, update.gradient),

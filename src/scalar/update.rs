@@ -60,6 +60,10 @@ kernels! {
         fn sgd_momentum(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]);
         /// Adam and AdamW.
         fn adam(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+        /// `average += share · (value - average)`.
+        fn approach(average: &mut [F], share: F, value: &[F]);
+        /// `min(max(x, -limit), limit)`; NaN stays.
+        fn limit(x: &mut [F], limit: F);
     }
 }
 
@@ -98,6 +102,21 @@ mod generic {
     #[inline(always)]
     fn settled<F: Float>(x: F, settler: F) -> F {
         (x + settler) - settler
+    }
+
+    #[inline(always)]
+    pub fn approach<F: Float>(average: &mut [F], share: F, value: &[F]) {
+        for (a, &w) in average.iter_mut().zip(value) {
+            *a = *a + share * (w - *a);
+        }
+    }
+
+    #[inline(always)]
+    pub fn limit<F: Float>(x: &mut [F], limit: F) {
+        for x in x {
+            let below = if *x > limit { limit } else { *x };
+            *x = if below < -limit { -limit } else { below };
+        }
     }
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! The loops over epochs and batches, and over the batches of an evaluation.
 
+use super::ahead::each_batch;
 use super::callback::BatchEnd;
 use super::progress::Reporter;
 use super::step;
@@ -49,7 +50,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// `fit` for both kinds of validation.
     ///
-    /// Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
+    /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
+    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
     /// parameters; every callback is ended, and the first error is the one returned.
     pub(super) fn run<D, V>(
         &mut self,
@@ -72,6 +74,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
         let begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
         let mut result = begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter));
+        if result.is_err() {
+            self.optimizer.discard(model);
+        }
+        result = result.and(self.optimizer.evaluation_weights(model));
         reporter.end();
         for callback in &mut self.callbacks {
             // Every callback ends; the first error is the one that is told.
@@ -100,7 +106,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             reporter.begin_epoch(epoch);
+            self.optimizer.training_weights(model)?;
             let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter)?;
+            self.optimizer.flush(model)?;
+            self.optimizer.evaluation_weights(model)?;
             let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
             if let Some(validation) = validation {
                 let evaluation = self.measure(model, validation).map_err(|error| error.at("validation"))?;
@@ -145,9 +154,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.random.child("shuffle").at(self.epochs_done, 0).shuffle(&mut order);
         }
         let pass = Pass::Train { epoch: self.epochs_done };
-        let (mut sum, mut total, mut flow) = (0.0, 0.0, ControlFlow::Continue(()));
-        for (number, indices) in order.chunks(self.batch_size_for(data.len())).enumerate() {
-            data.read(indices, pass, batch)?;
+        let ahead = self.prefetch.unwrap_or_else(|| data.prefetch());
+        let (mut sum, mut total) = (0.0, 0.0);
+        let batches = order.chunks(self.batch_size_for(data.len()));
+        let flow = each_batch(data, batches, pass, ahead, batch, |number, indices, batch| {
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
@@ -156,21 +166,22 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 let step = self.optimizer.steps() + 1;
                 return Err(find_non_finite(model, data, indices, pass, batch, step)?);
             }
+            let step = self.optimizer.steps() + 1;
+            self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))?;
             self.optimizer.step(model)?;
             let weight = weight_of(batch.weights.as_deref(), indices.len());
             sum += loss * weight;
             total += weight;
             let end = BatchEnd { number: number + 1, step: self.optimizer.steps(), loss };
+            let mut flow = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
                 if callback.on_batch_end(model, &end)?.is_break() {
                     flow = ControlFlow::Break(());
                 }
             }
             reporter.batch(number + 1, || sum / total, || self.metric_values());
-            if flow.is_break() {
-                break;
-            }
-        }
+            Ok(flow)
+        })?;
         let mut values = vec![("loss".to_owned(), if total == 0.0 { 0.0 } else { sum / total })];
         values.extend(self.metric_values());
         Ok((values, flow))

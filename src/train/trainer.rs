@@ -10,7 +10,7 @@ use crate::history::History;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::optim::{Optimizer, Rule, Schedule};
+use crate::optim::{Optimizer, Rule};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -51,7 +51,10 @@ use std::borrow::Borrow;
 /// | [`seed`](Trainer::seed) | 0 |
 /// | [`learning_rate`](Trainer::learning_rate) | the rule's default |
 /// | [`clip_norm`](Trainer::clip_norm) | no clipping |
+/// | [`average`](Trainer::average) | no averages of weights |
+/// | [`batches_per_step`](Trainer::batches_per_step) | 1 |
 /// | [`validation_split`](Trainer::validation_split) | no validation |
+/// | [`prefetch`](Trainer::prefetch) | as the data set says: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
 /// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
@@ -70,6 +73,8 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     pub(super) batch_size: Option<usize>,
     pub(super) shuffle: bool,
     pub(super) validation_split: Option<f64>,
+    /// As the data set says, unless set.
+    pub(super) prefetch: Option<usize>,
     /// Seeds the order of samples and nothing else.
     pub(super) random: Random,
     pub(super) progress: Progress,
@@ -119,6 +124,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             batch_size: None,
             shuffle: true,
             validation_split: None,
+            prefetch: None,
             random: Random::seed(0).child("trainer"),
             progress: Progress::default(),
             history: History::default(),
@@ -159,24 +165,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = Some(batch_size);
-        self
-    }
-
-    /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
-    ///
-    /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
-    #[must_use]
-    pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.optimizer = self.optimizer.learning_rate(rate);
-        self
-    }
-
-    /// Scales gradients down where their common norm is above this: see [`Optimizer::clip_norm`].
-    ///
-    /// It is the norm before clipping that is compared, over all parameters together.
-    #[must_use]
-    pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.optimizer = self.optimizer.clip_norm(norm);
         self
     }
 
@@ -226,6 +214,34 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self
     }
 
+    /// How many batches are read ahead, on a thread of its own, while others train; 0 for none.
+    ///
+    /// Unless it is set, the data set says it ([`Dataset::prefetch`]): none for data in memory, where reading is a
+    /// copy of microseconds and another thread only takes a core away; some for files. Set it for data sets whose
+    /// reading takes a good part of a step: pictures that are decoded, a database.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let run = |ahead| -> Result<Vec<f64>> {
+    ///     let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
+    ///     let data = ArrayDataset::new(inputs, vec![1; 64])?;
+    ///     let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+    ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(8).prefetch(ahead);
+    ///     Ok(trainer.progress(Progress::Silent).fit(&mut model, &data)?.get("loss"))
+    /// };
+    /// assert_eq!(run(0)?, run(3)?); // the same bits
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Each batch takes its memory. With one thread ([`set_threads`](crate::set_threads)) nothing is spawned, and
+    /// batches are read one by one.
+    #[must_use]
+    pub fn prefetch(mut self, batches: usize) -> Self {
+        self.prefetch = Some(batches);
+        self
+    }
+
     /// Adds a metric, over training batches and over validation data.
     ///
     /// Its type of targets must be the loss's. A metric costs a pass over each batch's predictions; where the loss
@@ -252,13 +268,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub fn progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
-    }
-
-    /// The optimiser, with its state.
-    ///
-    /// It has the count of steps and the rate: `trainer.optimizer().rate_at(1000)`.
-    pub fn optimizer(&self) -> &Optimizer<R, F> {
-        &self.optimizer
     }
 
     /// What happened in the last `fit`, also when it ended with an error.
@@ -404,6 +413,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<F> {
         let number = self.optimizer.steps() + 1;
         let take = || {
+            self.optimizer.training_weights(model)?;
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
             if !loss.is_finite() {
                 return Err(diverged("the loss".to_owned(), number));

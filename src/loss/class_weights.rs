@@ -1,0 +1,56 @@
+//! Weights of classes.
+
+use crate::error::{Error, Result};
+
+/// A weight for each class, the larger the rarer it is: `n / (classes · count)`, so that all classes weigh the same
+/// together, and the mean weight of the samples is 1.
+///
+/// It is scikit-learn's `compute_class_weight("balanced", ..)`. Without it, a model of rare classes learns that
+/// saying the common one is nearly always right. King and Zeng, "Logistic regression in rare events data", 2001.
+///
+/// ```
+/// use plywood::class_weights;
+///
+/// // Three of class 0, one of class 1.
+/// assert_eq!(class_weights(&[0, 0, 1, 0], 2)?, [4.0 / 6.0, 2.0]);
+///
+/// let error = class_weights(&[0, 0, 2], 3).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "class weights: expected samples of every class, found none of class 1. \
+///      A class without samples has no weight that would balance it."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Take the labels that are trained on, not those of the validation or the test data.
+///
+/// # Errors
+/// When a label is not below `classes`, or a class has no sample.
+pub fn class_weights(labels: &[usize], classes: usize) -> Result<Vec<f64>> {
+    let at = |error: Error| error.at("class weights");
+    if classes == 0 || classes > labels.len() {
+        let expected = format!("1 to {}, the number of labels", labels.len());
+        return Err(at(Error::argument("a number of classes", expected, classes)
+            .help("Every class must have a sample, to be given a weight by their number.")));
+    }
+    let mut counts = vec![0u64; classes];
+    for (i, &label) in labels.iter().enumerate() {
+        match counts.get_mut(label) {
+            Some(count) => *count += 1,
+            None => {
+                return Err(at(Error::data(
+                    format!("the label of sample {i}"),
+                    format!("below {classes}"),
+                    label,
+                )
+                .help("Labels count from 0.")));
+            }
+        }
+    }
+    if let Some(class) = counts.iter().position(|&count| count == 0) {
+        return Err(at(Error::data("samples", "of every class", format!("none of class {class}"))
+            .help("A class without samples has no weight that would balance it.")));
+    }
+    Ok(counts.iter().map(|&count| labels.len() as f64 / (classes as f64 * count as f64)).collect())
+}

@@ -1,0 +1,57 @@
+//! The mean absolute error as a metric.
+
+use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
+use crate::error::Result;
+
+/// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.
+///
+/// Predictions and targets are tensors `[batch, …]` of one shape; sample weights make a weighted mean. It is
+/// scikit-learn's `mean_absolute_error`, and its unit that of the targets. It says the same as the loss
+/// [`MeanAbsoluteError`](crate::MeanAbsoluteError), of a model trained with any loss. The name is
+/// "mean_absolute_error".
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut error = MAE::default();
+/// error.update(&arr2(&[[1.0f32], [5.0]]).into_dyn(), &arr2(&[[0.0], [2.0]]).into_dyn(), None)?;
+/// assert_eq!(error.value(), 2.0);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MAE {
+    /// How many numbers a sample has; 0 before the first batch.
+    columns: usize,
+    /// The weighted sum of magnitudes.
+    sum: f64,
+    /// The weights of all numbers seen.
+    all: f64,
+}
+
+impl OverNumbers for MAE {
+    fn title(&self) -> &str {
+        "mean_absolute_error"
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
+        check_width(self.columns, batch.columns())?;
+        self.columns = batch.columns();
+        for (output, target, weight) in batch.samples() {
+            let magnitudes: f64 = output.iter().zip(target).map(|(y, t)| (y - t).abs()).sum();
+            self.sum += weight * magnitudes;
+            self.all += weight * output.len() as f64;
+        }
+        Ok(())
+    }
+
+    fn result(&self) -> f64 {
+        self.sum / self.all
+    }
+}
+
+metric_of_numbers!(MAE);

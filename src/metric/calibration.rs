@@ -1,0 +1,148 @@
+//! The expected calibration error.
+
+use super::batch::{ClassBatch, OverClasses, check_width, class_of, metric_of_classes, probability};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// The largest number of bins: more would be a mistake, and its memory the program's end.
+const MOST_BINS: usize = 1_000_000;
+
+/// How far confidence and accuracy are apart: of the predictions made with a confidence of 0.8, 80 % should be right.
+///
+/// ```text
+/// ECE = Σ_b (W_b / W) · |accuracy_b - confidence_b|
+/// ```
+///
+/// The confidence of a sample is the probability of the class that it is predicted to have, `max(p, 1 - p)` of a
+/// single output. Bin `b` of `B`, counted from 1, has the samples of a confidence in `((b - 1) / B, b / B]`, the
+/// first also 0; `W_b` is their weight, `accuracy_b` the share of it that was right, `confidence_b` the mean
+/// confidence. This is the definition of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
+/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::Accuracy). A NaN in the
+/// predictions makes it NaN.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // Sure of itself to 0.9, and right every second time.
+/// let outputs = arr2(&[[0.9f64, 0.1], [0.9, 0.1]]).into_dyn();
+/// let mut error = CalibrationError::default();
+/// error.update(&outputs, &[0usize, 1][..], None)?;
+/// assert!((error.value() - 0.4).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The bins themselves, for a reliability diagram, are [`reliability`](CalibrationError::reliability).
+#[derive(Clone, Debug)]
+pub struct CalibrationError {
+    /// How many bins there are to be.
+    count: usize,
+    /// How many numbers a sample has; 0 before the first batch.
+    columns: usize,
+    /// Empty before the first batch.
+    bins: Vec<Sums>,
+}
+
+/// A bin's sums of weights.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    all: f64,
+    right: f64,
+    confidence: f64,
+}
+
+/// One bin of a reliability diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CalibrationBin {
+    /// The lowest confidence, itself not in the bin, except 0 in the first.
+    pub low: f64,
+    /// The highest confidence, itself in the bin.
+    pub high: f64,
+    /// The weight of the samples in it: their number, where there are no weights.
+    pub weight: f64,
+    /// Their mean confidence; NaN in an empty bin.
+    pub confidence: f64,
+    /// The share of them that was right; NaN in an empty bin.
+    pub accuracy: f64,
+}
+
+impl Default for CalibrationError {
+    /// With 15 bins.
+    fn default() -> Self {
+        Self::bins(15)
+    }
+}
+
+impl CalibrationError {
+    /// With so many bins, at least 1 and at most a million, which the first batch checks.
+    pub fn bins(bins: usize) -> Self {
+        Self { count: bins, columns: 0, bins: Vec::new() }
+    }
+
+    /// The bins, from the lowest confidence to the highest; empty before the first batch.
+    pub fn reliability(&self) -> Vec<CalibrationBin> {
+        let edge = |i: usize| i as f64 / self.count as f64;
+        let bin = |(i, sums): (usize, &Sums)| CalibrationBin {
+            low: edge(i),
+            high: edge(i + 1),
+            weight: sums.all,
+            confidence: sums.confidence / sums.all,
+            accuracy: sums.right / sums.all,
+        };
+        self.bins.iter().enumerate().map(bin).collect()
+    }
+
+    /// The bin of a confidence: the first whose upper edge is not below it. What is no probability goes to the ends.
+    fn bin_of(&self, confidence: f64) -> usize {
+        let last = self.count - 1;
+        let (mut low, mut high) = (0, last);
+        while low < high {
+            let middle = (low + high) / 2;
+            if (middle + 1) as f64 / self.count as f64 >= confidence {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+}
+
+impl OverClasses for CalibrationError {
+    fn title(&self) -> &str {
+        "calibration_error"
+    }
+
+    fn clear(&mut self) {
+        *self = Self::bins(self.count);
+    }
+
+    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+        if !(1..=MOST_BINS).contains(&self.count) {
+            return Err(
+                Error::argument("bins", format!("1 to {MOST_BINS}"), self.count).help("10 to 20 are usual.")
+            );
+        }
+        check_width(self.columns, batch.columns())?;
+        self.columns = batch.columns();
+        self.bins.resize(self.count, Sums::default());
+        for (row, label, weight) in batch.samples() {
+            let class = class_of(row);
+            let confidence = probability(row, class);
+            let place = self.bin_of(confidence);
+            let bin = &mut self.bins[place];
+            bin.all += weight;
+            bin.right += if class == label { weight } else { 0.0 };
+            bin.confidence += weight * confidence;
+        }
+        Ok(())
+    }
+
+    fn result(&self) -> f64 {
+        let all: f64 = self.bins.iter().map(|bin| bin.all).sum();
+        self.bins.iter().map(|bin| (bin.right - bin.confidence).abs()).sum::<f64>() / all
+    }
+}
+
+metric_of_classes!(CalibrationError);

@@ -1,0 +1,100 @@
+//! F-beta.
+
+use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::tally::{Average, ClassCounts, Tally};
+use crate::error::{Error, Result};
+
+/// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.
+///
+/// ```text
+/// F_β = (1 + β²) · precision · recall / (β² · precision + recall)
+///     = (1 + β²) · hits / (predicted + β² · support)
+/// ```
+///
+/// It is computed by the second form, which has a value where precision or recall have none. Predictions and targets
+/// are as for [`Accuracy`](crate::Accuracy); averages, weights and `0 / 0` as for [`Precision`](crate::Precision),
+/// and as scikit-learn's `fbeta_score` has them.
+///
+/// van Rijsbergen, "Information retrieval", 1979, chapter 7.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let outputs = arr2(&[[0.9f64, 0.1], [0.2, 0.8], [0.3, 0.7]]).into_dyn();
+/// let mut f1 = FBeta::default();
+/// f1.update(&outputs, &[0usize, 1, 0][..], None)?;
+/// assert!((f1.value() - 2.0 / 3.0).abs() < 1e-12);
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).metric(FBeta::beta(2.0)); // "f2"
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FBeta {
+    beta: f64,
+    average: Average,
+    /// "f1", with what the average adds to it.
+    name: String,
+    tally: Tally,
+}
+
+impl Default for FBeta {
+    /// F1 by the macro mean.
+    fn default() -> Self {
+        Self::beta(1.0)
+    }
+}
+
+impl FBeta {
+    /// With this `β`: 2 for recall above precision, 0.5 for the reverse. At least 0 and finite, which the first batch
+    /// checks.
+    pub fn beta(beta: f64) -> Self {
+        let base = Self { beta, average: Average::Macro, name: String::new(), tally: Tally::default() };
+        base.average(Average::Macro)
+    }
+
+    /// How the classes' numbers become one, and with it the metric's name: "f1", "micro_f1", "weighted_f1", "f1_3"
+    /// for class 3.
+    #[must_use]
+    pub fn average(mut self, average: Average) -> Self {
+        self.name = average.title(&format!("f{}", self.beta));
+        self.average = average;
+        self
+    }
+
+    /// The F-beta of each class, in order; empty before the first batch.
+    pub fn per_class(&self) -> Vec<f64> {
+        self.tally.per_class(self.of_class())
+    }
+
+    /// The value of a class's counts.
+    fn of_class(&self) -> impl Fn(&ClassCounts) -> f64 {
+        let beta = self.beta;
+        move |counts| counts.f_beta(beta)
+    }
+}
+
+impl OverClasses for FBeta {
+    fn title(&self) -> &str {
+        &self.name
+    }
+
+    fn clear(&mut self) {
+        self.tally.clear();
+    }
+
+    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+        if !(self.beta.is_finite() && self.beta >= 0.0) {
+            return Err(Error::argument("a beta", "at least 0 and finite", self.beta)
+                .help("It says how much more recall counts than precision; 1 makes F1."));
+        }
+        self.tally.add(batch, self.average)
+    }
+
+    fn result(&self) -> f64 {
+        self.tally.value(self.average, self.of_class())
+    }
+}
+
+metric_of_classes!(FBeta);

@@ -1,0 +1,80 @@
+//! Precision.
+
+use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::tally::{Average, ClassCounts, Tally};
+use crate::error::Result;
+
+/// Of the samples predicted as a class, the share that is of it: low where there are false alarms.
+///
+/// ```text
+/// hits / predicted
+/// ```
+///
+/// Predictions and targets are as for [`Accuracy`](crate::Accuracy). Sample weights count in all three sums of
+/// `tally.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the macro
+/// mean unless said; `0 / 0` is 0, as scikit-learn's `precision_score` has it.
+///
+/// It is also called positive predictive value.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::Average;
+/// use plywood::prelude::*;
+///
+/// let outputs = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.3, 0.7]]).into_dyn();
+/// let mut precision = Precision::default().average(Average::Class(1));
+/// precision.update(&outputs, &[0usize, 1, 0][..], None)?;
+/// assert_eq!(precision.value(), 0.5);
+/// assert_eq!(precision.per_class(), [1.0, 0.5]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Precision {
+    average: Average,
+    /// "precision", with what the average adds to it.
+    name: String,
+    tally: Tally,
+}
+
+impl Default for Precision {
+    /// The macro mean.
+    fn default() -> Self {
+        Self { average: Average::Macro, name: Average::Macro.title("precision"), tally: Tally::default() }
+    }
+}
+
+impl Precision {
+    /// How the classes' numbers become one, and with it the metric's name: "precision", "micro_precision",
+    /// "weighted_precision", "precision_3" for class 3.
+    #[must_use]
+    pub fn average(mut self, average: Average) -> Self {
+        self.name = average.title("precision");
+        self.average = average;
+        self
+    }
+
+    /// The precision of each class, in order; empty before the first batch.
+    pub fn per_class(&self) -> Vec<f64> {
+        self.tally.per_class(ClassCounts::precision)
+    }
+}
+
+impl OverClasses for Precision {
+    fn title(&self) -> &str {
+        &self.name
+    }
+
+    fn clear(&mut self) {
+        self.tally.clear();
+    }
+
+    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+        self.tally.add(batch, self.average)
+    }
+
+    fn result(&self) -> f64 {
+        self.tally.value(self.average, ClassCounts::precision)
+    }
+}
+
+metric_of_classes!(Precision);

@@ -1,0 +1,81 @@
+//! Recall.
+
+use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::tally::{Average, ClassCounts, Tally};
+use crate::error::Result;
+
+/// Of the samples of a class, the share that was found: low where there are misses.
+///
+/// ```text
+/// hits / support
+/// ```
+///
+/// Predictions and targets are as for [`Accuracy`](crate::Accuracy). Sample weights count in all three sums of
+/// `tally.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the macro
+/// mean unless said; `0 / 0` is 0, as scikit-learn's `recall_score` has it.
+///
+/// Of one class it is also called sensitivity, or true positive rate; that of class 0 against class 1 is the
+/// specificity. The macro mean is the balanced accuracy.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // Three of four are of class 0, and the model says 0 always.
+/// let outputs = arr2(&[[0.9f32, 0.1]; 4]).into_dyn();
+/// let mut recall = Recall::default();
+/// recall.update(&outputs, &[0usize, 0, 0, 1][..], None)?;
+/// assert_eq!(recall.value(), 0.5);
+/// assert_eq!(recall.per_class(), [1.0, 0.0]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recall {
+    average: Average,
+    /// "recall", with what the average adds to it.
+    name: String,
+    tally: Tally,
+}
+
+impl Default for Recall {
+    /// The macro mean.
+    fn default() -> Self {
+        Self { average: Average::Macro, name: Average::Macro.title("recall"), tally: Tally::default() }
+    }
+}
+
+impl Recall {
+    /// How the classes' numbers become one, and with it the metric's name: "recall", "micro_recall",
+    /// "weighted_recall", "recall_3" for class 3.
+    #[must_use]
+    pub fn average(mut self, average: Average) -> Self {
+        self.name = average.title("recall");
+        self.average = average;
+        self
+    }
+
+    /// The recall of each class, in order; empty before the first batch.
+    pub fn per_class(&self) -> Vec<f64> {
+        self.tally.per_class(ClassCounts::recall)
+    }
+}
+
+impl OverClasses for Recall {
+    fn title(&self) -> &str {
+        &self.name
+    }
+
+    fn clear(&mut self) {
+        self.tally.clear();
+    }
+
+    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+        self.tally.add(batch, self.average)
+    }
+
+    fn result(&self) -> f64 {
+        self.tally.value(self.average, ClassCounts::recall)
+    }
+}
+
+metric_of_classes!(Recall);

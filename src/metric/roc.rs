@@ -1,0 +1,192 @@
+//! The ROC curve and the area under it.
+
+use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::ranking::{Cut, Scored, Scores, rank};
+use super::tally::Average;
+use crate::error::{Error, Result};
+use crate::ops::check_weights;
+use crate::scalar::Scalar;
+use serde::{Deserialize, Serialize};
+
+/// The area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
+///
+/// ```text
+/// AUC = P(score of a positive > score of a negative) + P(both equal) / 2
+///     = Σ_t (FPR_t - FPR_t-1) · (TPR_t + TPR_t-1) / 2          over the distinct scores t, from the highest down
+/// ```
+///
+/// 0.5 is what guessing has, 1 a perfect order. It needs no threshold, and does not change under increasing functions
+/// of the scores, so probabilities and logits do alike.
+///
+/// | predictions | what it is |
+/// |---|---|
+/// | `[batch, 1]` or `[batch, 2]` | that of class 1, whatever the average, unless class 0 is asked for |
+/// | `[batch, classes]` | each class against the rest, averaged: the macro mean unless said |
+///
+/// Targets are as for [`Accuracy`](crate::Accuracy); sample weights count. It is scikit-learn's `roc_auc_score` with
+/// `multi_class="ovr"`, ties and all. A class of which all samples are, or none, has no area: its own
+/// value and the macro mean are NaN, and so they all are where a score was NaN. The weighted mean leaves out a class
+/// without samples.
+///
+/// It keeps the scores of all samples, 8 bytes for each number, and sorts them when the value is asked for: nothing
+/// is approximated by bins. Over training data, every redrawing of a progress bar asks.
+///
+/// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let outputs = arr2(&[[0.1f32], [0.4], [0.35], [0.8]]).into_dyn();
+/// let mut auc = RocAuc::default();
+/// auc.update(&outputs, &[0usize, 0, 1, 1][..], None)?;
+/// assert_eq!(auc.value(), 0.75); // of four pairs, one in the wrong order
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RocAuc {
+    average: Average,
+    /// "roc_auc", with what the average adds to it.
+    name: String,
+    scores: Scores,
+}
+
+impl Default for RocAuc {
+    /// That of class 1 of two classes, the macro mean of more.
+    fn default() -> Self {
+        Self { average: Average::Macro, name: Average::Macro.title("roc_auc"), scores: Scores::default() }
+    }
+}
+
+impl RocAuc {
+    /// How the classes' areas become one, and with it the metric's name: "roc_auc", "micro_roc_auc",
+    /// "weighted_roc_auc", "roc_auc_3" for class 3.
+    #[must_use]
+    pub fn average(mut self, average: Average) -> Self {
+        self.name = average.title("roc_auc");
+        self.average = average;
+        self
+    }
+
+    /// The area of each class against the others, in order; empty before the first batch.
+    pub fn per_class(&self) -> Vec<f64> {
+        self.scores.per_class(area)
+    }
+}
+
+impl OverClasses for RocAuc {
+    fn title(&self) -> &str {
+        &self.name
+    }
+
+    fn clear(&mut self) {
+        self.scores.clear();
+    }
+
+    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+        self.scores.add(batch, self.average)
+    }
+
+    fn result(&self) -> f64 {
+        self.scores.value(self.average, area)
+    }
+}
+
+metric_of_classes!(RocAuc);
+
+/// The area by trapezia; NaN where there are no positives or no negatives.
+fn area(cuts: &[Cut]) -> f64 {
+    let Some(last) = cuts.last() else { return f64::NAN };
+    let (mut sum, mut hits, mut false_alarms) = (0.0, 0.0, 0.0);
+    for cut in cuts {
+        sum += (cut.false_alarms - false_alarms) * (cut.hits + hits) / 2.0;
+        (hits, false_alarms) = (cut.hits, cut.false_alarms);
+    }
+    // 0 / 0 without positives or negatives: the NaN that is promised.
+    sum / (last.hits * last.false_alarms)
+}
+
+/// The points of a ROC curve, for plots and for the choice of a threshold; all three lists are of one length.
+///
+/// The first point is (0, 0), at an infinite threshold, where no sample is called positive; the last is (1, 1).
+/// Between them is one for each distinct score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RocCurve {
+    /// Falling: a sample is called positive where its score is at or above the threshold.
+    pub thresholds: Vec<f64>,
+    /// The share of the negatives that are called positive: 1 - specificity.
+    pub false_positive_rates: Vec<f64>,
+    /// The share of the positives that are called positive: sensitivity, recall.
+    pub true_positive_rates: Vec<f64>,
+}
+
+impl RocCurve {
+    /// The area under the curve, as [`RocAuc`] has it.
+    pub fn area(&self) -> f64 {
+        let points = self.false_positive_rates.iter().zip(&self.true_positive_rates);
+        points
+            .clone()
+            .zip(points.skip(1))
+            .map(|((x, y), (next_x, next_y))| (next_x - x) * (y + next_y) / 2.0)
+            .sum()
+    }
+}
+
+/// The ROC curve of scores: the true positive rate over the false positive rate, at every threshold.
+///
+/// `truth` says which samples are positive. For one class of several, say so by `labels.iter().map(|&label| label ==
+/// class)` and give the class's column of the predictions. With weights, rates are shares of weights. It is
+/// scikit-learn's `roc_curve` with `drop_intermediate=False`.
+///
+/// ```
+/// use plywood::roc_curve;
+///
+/// let curve = roc_curve(&[false, false, true, true], &[0.1f32, 0.4, 0.35, 0.8], None)?;
+/// assert_eq!(curve.false_positive_rates, [0.0, 0.0, 0.5, 0.5, 1.0]);
+/// assert_eq!(curve.true_positive_rates, [0.0, 0.5, 0.5, 1.0, 1.0]);
+/// assert_eq!(curve.area(), 0.75);
+///
+/// let error = roc_curve(&[true, true], &[0.1, 0.4], None).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "ROC curve: expected samples both positive and negative, found none negative. \
+///      A curve needs both kinds, with weights above 0."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// When there are not as many of one argument as of another, a score is NaN, a weight is negative or not finite, or
+/// positives or negatives are missing.
+pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>) -> Result<RocCurve> {
+    let at = |error: Error| error.at("ROC curve");
+    if truth.len() != scores.len() {
+        return Err(at(Error::data("scores", format!("for {} samples", truth.len()), scores.len())
+            .help("Give one score for each sample.")));
+    }
+    check_weights(weights, truth.len()).map_err(at)?;
+    if let Some(i) = scores.iter().position(|score| score.is_nan()) {
+        return Err(at(Error::data(format!("the score of sample {i}"), "a number", "NaN")
+            .help("NaN has no place in an order; look at the model that made it.")));
+    }
+    let sample = |i: usize| Scored {
+        score: scores[i].as_f64(),
+        positive: truth[i],
+        weight: weights.map_or(1.0, |w| w[i].as_f64()),
+    };
+    let cuts = rank((0..truth.len()).map(sample).collect());
+    let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
+    if positives == 0.0 || negatives == 0.0 {
+        let missing = if positives == 0.0 { "none positive" } else { "none negative" };
+        return Err(at(Error::data("samples", "both positive and negative", missing)
+            .help("A curve needs both kinds, with weights above 0.")));
+    }
+    let first = Cut { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
+    let cuts: Vec<Cut> = std::iter::once(first).chain(cuts).collect();
+    Ok(RocCurve {
+        thresholds: cuts.iter().map(|cut| cut.threshold).collect(),
+        false_positive_rates: cuts.iter().map(|cut| cut.false_alarms / negatives).collect(),
+        true_positive_rates: cuts.iter().map(|cut| cut.hits / positives).collect(),
+    })
+}

@@ -1,0 +1,200 @@
+//! A rule over one parameter: dense, row by row, or strip by strip behind a product.
+//!
+//! # Products
+//!
+//! The gradient of a matrix that is still a product `leftᵀ · right` is multiplied out a strip of rows at a time, and the
+//! rule takes each strip up while it is in the first cache. So the whole gradient is never in memory.
+//!
+//! # Sparse gradients
+//!
+//! [`Gradient::Rows`](crate::Gradient::Rows) lists the rows that a batch touched, one entry for each use, so an id may
+//! come up many times. [`merge_rows`] adds up the entries of an id, in the order in which they came, and sorts the
+//! ids: the sum's bits depend on the batch alone. Then the rule sees rows that follow one another as one part, with
+//! those of its state. Rows that are not in the list cost nothing; their momentum waits, and a weight decay does not
+//! reach them.
+
+use super::{Rule, Scope, Step, Update};
+use crate::param::{Param, Pending};
+use crate::pool;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice_mut};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
+use std::ops::Range;
+
+/// How many numbers a thread should have at least: some microseconds of work.
+pub(super) const LEAST_NUMBERS: usize = 16_384;
+
+/// How many numbers of a product are multiplied out at once, about: few enough to be in the first level of the caches
+/// when the rule reads them, and enough for the product's kernels.
+const STRIP: usize = 6_144;
+
+/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
+/// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
+/// from its own gradient and state, so the bits are the same.
+///
+/// A rule of scope [`Scope::Parameter`] gets rows and products written out into a full gradient first
+/// (`Param::accumulate`).
+pub(super) fn apply<F: Scalar, R: Rule<F>>(
+    rule: &R,
+    step: Step,
+    slot: &mut [Tensor<F>],
+    param: &mut Param<F>,
+) {
+    if rule.scope() == Scope::Parameter {
+        param.accumulate();
+    }
+    let shape = param.value().raw_dim();
+    let shape = shape.slice();
+    let Some((value, gradient)) = param.pending() else { return };
+    let parts = || if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+    match gradient {
+        Pending::Dense(gradient) => {
+            let parts = parts();
+            let mut states = States::of(slot);
+            if parts == 1 {
+                rule.update(Update { value, gradient, state: states.all(), shape }, step);
+                return;
+            }
+            let length = value.len().div_ceil(parts);
+            let cut = value.chunks_mut(length).zip(gradient.chunks(length));
+            let cut = cut.map(|(value, gradient)| (states.take(value.len()), value, gradient));
+            pool::each(cut, |(mut states, value, gradient)| {
+                let shape = [value.len()];
+                rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
+            });
+        }
+        Pending::Product(left, right) => {
+            let (rows, columns) = (left.ncols(), right.ncols());
+            let share = rows.div_ceil(parts()).max(1);
+            let mut states = States::of(slot);
+            let cut = value.chunks_mut((share * columns).max(1)).enumerate();
+            let cut = cut.map(|(i, value)| (states.take(value.len()), value, i * share));
+            pool::each(cut, |(states, value, row)| {
+                let left = left.slice_axis(Axis(1), (row..).into());
+                strip_by_strip(rule, step, states, value, left, right);
+            });
+        }
+        Pending::Rows(ids, values) => {
+            let columns = columns_of(shape);
+            merge_rows(ids, values, columns);
+            let mut states = States::of(slot);
+            // Rows that follow one another are one part: the frequent words of a vocabulary often do.
+            let mut values = &values[..];
+            for run in ids.chunk_by(|a, b| a + 1 == *b) {
+                let (start, length) = (run[0] * columns, run.len() * columns);
+                let (gradient, rest) = values.split_at(length);
+                values = rest;
+                let part = start..start + length;
+                let mut states = states.part(part.clone());
+                let value = &mut value[part];
+                rule.update(Update { value, gradient, state: states.all(), shape: &[length] }, step);
+            }
+        }
+    }
+}
+
+/// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
+/// multiplied out and used at once.
+fn strip_by_strip<F: Scalar, R: Rule<F>>(
+    rule: &R,
+    step: Step,
+    mut states: States<'_, F>,
+    value: &mut [F],
+    left: ArrayView2<'_, F>,
+    right: ArrayView2<'_, F>,
+) {
+    let columns = right.ncols();
+    let rows = (STRIP / columns.max(1)).max(1);
+    let strips = value.len().div_ceil((rows * columns).max(1));
+    let mut strip = scratch(&[rows * columns]);
+    for i in 0..strips {
+        // Up in one step and down in the next: what a step has used last is what the caches still have.
+        let first = if step.number.is_multiple_of(2) { strips - 1 - i } else { i } * rows;
+        let numbers = first * columns..value.len().min((first + rows) * columns);
+        let gradient = &mut slice_mut(&mut strip)[..numbers.len()];
+        let rows = first..numbers.end / columns;
+        let product = ArrayViewMut2::from_shape((rows.len(), columns), &mut *gradient);
+        let left = left.slice_axis(Axis(1), rows.into());
+        F::matmul(left.reversed_axes(), right, F::zero(), product.expect("whole rows"));
+        let (mut states, shape) = (states.part(numbers.clone()), [numbers.len()]);
+        let value = &mut value[numbers];
+        rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
+    }
+    recycle(strip);
+}
+
+/// The most arrays of state that a rule may have.
+pub(super) const MOST_STATES: usize = 8;
+
+/// A rule's arrays of state, or a part of each; in place, so that no list of them is allocated for a step.
+struct States<'a, F> {
+    arrays: [&'a mut [F]; MOST_STATES],
+    count: usize,
+}
+
+impl<'a, F: Scalar> States<'a, F> {
+    /// The whole arrays.
+    fn of(slot: &'a mut [Tensor<F>]) -> Self {
+        let count = slot.len().min(MOST_STATES);
+        let mut states = slot.iter_mut();
+        let arrays = std::array::from_fn(|_| match states.next() {
+            Some(state) => slice_mut(state),
+            None => &mut [],
+        });
+        Self { arrays, count }
+    }
+
+    /// The first so many numbers of each array; the rest stays.
+    fn take(&mut self, length: usize) -> Self {
+        let arrays = std::array::from_fn(|i| {
+            let array = std::mem::take(&mut self.arrays[i]);
+            let (first, rest) = array.split_at_mut(length.min(array.len()));
+            self.arrays[i] = rest;
+            first
+        });
+        Self { arrays, count: self.count }
+    }
+
+    /// These numbers of each array.
+    fn part(&mut self, numbers: Range<usize>) -> States<'_, F> {
+        let mut arrays = self.arrays.iter_mut();
+        let arrays = std::array::from_fn(|i| match arrays.next() {
+            Some(array) if i < self.count => &mut array[numbers.clone()],
+            _ => &mut [],
+        });
+        States { arrays, count: self.count }
+    }
+
+    /// All that there are.
+    fn all(&mut self) -> &mut [&'a mut [F]] {
+        &mut self.arrays[..self.count]
+    }
+}
+
+/// The numbers in a row: what lies behind axis 0.
+pub(super) fn columns_of(shape: &[usize]) -> usize {
+    shape.iter().skip(1).product()
+}
+
+/// Adds up the rows of each id, in the order in which they came; ids end up sorted.
+///
+/// Ids that are strictly increasing already, as an embedding's are after one backward pass, are left as they are at
+/// the price of one look at each. Positions are sorted by id and then by position, so the order has one result.
+pub(crate) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
+    if ids.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_unstable_by_key(|&row| (ids[row], row));
+    let (mut merged_ids, mut merged) = (Vec::new(), Vec::new());
+    for of_one in order.chunk_by(|&a, &b| ids[a] == ids[b]) {
+        let (start, first) = (merged.len(), of_one[0]);
+        merged_ids.push(ids[first]);
+        merged.extend_from_slice(&values[first * columns..(first + 1) * columns]);
+        for &row in &of_one[1..] {
+            F::add_scaled(&mut merged[start..], F::one(), &values[row * columns..(row + 1) * columns]);
+        }
+    }
+    *ids = merged_ids;
+    *values = merged;
+}

@@ -1,0 +1,201 @@
+//! Averages of the weights over the steps.
+//!
+//! The weights of a run jump about the bottom of a valley, by steps as long as the learning rate is high. Their mean
+//! lies nearer to the bottom than any of them, so it predicts better than the last weights do, about as if the rate
+//! had been lowered to 0.
+//!
+//! There are two sets of numbers then: the weights that are trained, and those to be evaluated. The model holds one,
+//! and the optimiser the other under the same names; [`Averages::exchange`] swaps the arrays themselves, so it costs
+//! nothing and is exact in both directions.
+
+use super::apply::LEAST_NUMBERS;
+use super::check_share;
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::param::{Param, ParamKind};
+use crate::pool;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, slice_mut};
+
+/// How weights are averaged over the steps, for validation and for the model that comes out of training.
+///
+/// ```text
+/// exponential    average = average + (1 - decay) · (w - average)
+/// uniform        average = average + (w - average) / n          for the nth average taken
+/// ```
+///
+/// The first one is the weights themselves. Polyak and Juditsky, "Acceleration of stochastic approximation by
+/// averaging", 1992; uniform over the last part of a run: Izmailov and others, "Averaging weights leads to wider
+/// optima and better generalization" (stochastic weight averaging), 2018.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::Averaging;
+///
+/// let optimizer: Optimizer<_> = Optimizer::new(Adam::default()).average(Averaging::exponential(0.999));
+/// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
+///
+/// // Over the second half of 10,000 steps, once in an epoch of 500.
+/// let averaging = Averaging::uniform().from_step(5_000).every(500);
+/// let optimizer: Optimizer<_> = Optimizer::new(SGD::default().momentum(0.9)).average(averaging);
+/// # let _: Trainer<_, _, f32> = Trainer::new(CrossEntropy::default(), optimizer);
+/// # let _: Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// A [`Trainer`](crate::Trainer) puts the averages into the model at the end of each epoch, so validation, callbacks
+/// and the model that `fit` leaves behind have them; a further epoch trains the weights as they were. In a loop of
+/// your own call [`Optimizer::evaluation_weights`](crate::Optimizer::evaluation_weights) and
+/// [`training_weights`](crate::Optimizer::training_weights).
+///
+/// Buffers, such as the running means of a batch normalisation, are averaged with the weights, as they belong to
+/// them. Frozen parameters are not. Memory: as much again as the parameters; time: one pass over them for each
+/// average. PyTorch: `torch.optim.swa_utils.AveragedModel` with `use_buffers`; Keras: `use_ema`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Averaging {
+    /// None for a uniform mean.
+    decay: Option<f64>,
+    from: u64,
+    every: u64,
+}
+
+impl Averaging {
+    /// A mean whose weights fall off by `decay` from step to step: at least 0 and below 1.
+    ///
+    /// It looks back over about `1 / (1 - decay)` steps: 0.99 for runs of some hundred steps, 0.999 for thousands.
+    pub fn exponential(decay: f64) -> Self {
+        Self { decay: Some(decay), from: 1, every: 1 }
+    }
+
+    /// The plain mean of all weights that were taken.
+    pub fn uniform() -> Self {
+        Self { decay: None, from: 1, every: 1 }
+    }
+
+    /// The first step whose weights are taken, from 1 (unless set). Before it there is no average, and the model is
+    /// evaluated as it is.
+    #[must_use]
+    pub fn from_step(mut self, step: u64) -> Self {
+        self.from = step;
+        self
+    }
+
+    /// Takes the weights of every so many steps, counted from the first; 1 unless set.
+    #[must_use]
+    pub fn every(mut self, steps: u64) -> Self {
+        self.every = steps;
+        self
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        check_share("a decay of averages", self.decay.unwrap_or(0.0))?;
+        if self.every == 0 {
+            return Err(Error::argument("the steps between averages", "at least 1", 0)
+                .help("1 takes the weights of each step."));
+        }
+        Ok(())
+    }
+}
+
+/// The averages, or while they are in the model, the weights that are trained.
+pub(super) struct Averages<F: Scalar> {
+    pub how: Option<Averaging>,
+    /// By the parameter's name, in the order of the model's visits.
+    pub arrays: Vec<(String, Tensor<F>)>,
+    /// How many times weights were taken.
+    pub taken: u64,
+    /// Whether the model holds what is evaluated, and `arrays` what is trained.
+    pub exchanged: bool,
+}
+
+impl<F: Scalar> Averages<F> {
+    pub fn none() -> Self {
+        Self { how: None, arrays: Vec::new(), taken: 0, exchanged: false }
+    }
+
+    /// Takes the weights of this step, where they are wanted.
+    pub fn take<M: Layer<F>>(&mut self, model: &M, step: u64) {
+        let Some(Averaging { decay, from, every }) = self.how else { return };
+        if step < from || !(step - from).is_multiple_of(every.max(1)) {
+            return;
+        }
+        self.taken += 1;
+        let share = F::of(decay.map_or(1.0 / self.taken as f64, |decay| 1.0 - decay));
+        let mut position = 0;
+        model.visit_params(&mut |name, param| {
+            if !averaged(param) {
+                return;
+            }
+            match find(&self.arrays, position, name) {
+                Some(at) => {
+                    approach(slice_mut(&mut self.arrays[at].1), share, param.as_slice());
+                    position = at + 1;
+                }
+                None => {
+                    self.arrays.push((name.to_owned(), copy(param.value())));
+                    position = self.arrays.len();
+                }
+            }
+        });
+    }
+
+    /// Swaps the arrays with those of the model. Where there are none yet, nothing happens.
+    pub fn exchange<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+        if self.arrays.is_empty() {
+            return Ok(());
+        }
+        self.check(model)?;
+        let mut position = 0;
+        model.visit_params_mut(&mut |name, param| {
+            if averaged(param)
+                && let Some(at) = find(&self.arrays, position, name)
+            {
+                param.exchange(&mut self.arrays[at].1);
+                position = at + 1;
+            }
+        });
+        self.exchanged = !self.exchanged;
+        Ok(())
+    }
+
+    /// Averages belong to one model, as the rest of an optimiser's state does.
+    pub fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
+        let (mut result, mut position) = (Ok(()), 0);
+        if self.arrays.is_empty() {
+            return result;
+        }
+        model.visit_params(&mut |name, param| {
+            if let Some(at) = find(&self.arrays, position, name) {
+                position = at + 1;
+                if result.is_ok() {
+                    result = super::state::check_shape(name, self.arrays[at].1.shape(), param);
+                }
+            }
+        });
+        result
+    }
+}
+
+/// Whether a parameter changes in training.
+fn averaged<F: Scalar>(param: &Param<F>) -> bool {
+    param.kind() != ParamKind::Frozen
+}
+
+/// The position of this name, which is nearly always the expected one.
+pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Option<usize> {
+    if list.get(expected).is_some_and(|(known, _)| known == name) {
+        return Some(expected);
+    }
+    list.iter().position(|(known, _)| known == name)
+}
+
+/// `average += share · (value - average)`, on several threads where there is enough of it.
+fn approach<F: Scalar>(average: &mut [F], share: F, value: &[F]) {
+    let parts = pool::parts(value.len(), LEAST_NUMBERS);
+    if parts == 1 {
+        F::approach(average, share, value);
+        return;
+    }
+    let length = value.len().div_ceil(parts);
+    let cut = average.chunks_mut(length).zip(value.chunks(length));
+    pool::each(cut, |(average, value)| F::approach(average, share, value));
+}
