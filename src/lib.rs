@@ -31,14 +31,15 @@ pub use data::{
     Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
 pub use data::{
-    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, stratified_split,
+    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, TableCsv, TableStream,
+    stratified_split,
 };
+#[cfg(feature = "datasets")]
+pub use data::{IdxStream, datasets, idx};
 #[cfg(feature = "images")]
 pub use data::{ImageFiles, ImageFolder};
 #[cfg(feature = "csv")]
 pub use data::{TextCsv, TextRows};
-#[cfg(feature = "datasets")]
-pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::{Fan, Initializer, ScalingDistribution};
@@ -62,9 +63,9 @@ pub use loss::{
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, loss_weights,
 };
 pub use metric::{
-    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,
-    ClassificationReport, ConfusionMatrix, FBeta, LogLoss, MAE, Metric, Precision, R2, RMSE, Recall, RocAuc,
-    RocCurve, Spread, TopK, roc_curve,
+    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
+    ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, FBeta, LogLoss, MAE,
+    Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve, Spread, TopK, roc_curve,
 };
 pub use ndarray;
 pub use ops::argmax_rows;
@@ -82,6 +83,7 @@ pub use train::{
     BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, Trainer, accumulate,
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
+pub use train::{CsvLog, JsonLines, TensorBoard};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

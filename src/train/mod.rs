@@ -9,6 +9,7 @@
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
 //! | `progress.rs` | what is shown while it works |
 //!
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
@@ -51,6 +52,7 @@ mod callback;
 mod cross_validation;
 mod fit;
 mod gradients;
+mod logs;
 mod optimise;
 mod progress;
 mod step;
@@ -59,6 +61,7 @@ mod trainer;
 pub use callback::{BatchEnd, Callback, EarlyStopping};
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use gradients::GradientNorms;
+pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
