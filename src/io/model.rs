@@ -165,10 +165,10 @@ impl<F: Scalar> Sequential<F> {
     /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x02\0\0\0\x01\x04\0\0"); // version 2, a model, of 4-byte numbers
     /// let numbers = 4 * (3 * 2 + 2);
     /// assert_eq!(bytes[24], numbers); // in bytes
-    /// let body = &bytes[bytes.len() - 4 - numbers as usize - 19..];
+    /// let body = &bytes[bytes.len() - 4 - numbers as usize - 20..];
     /// assert_eq!(body[..2], [1, 3]); // one axis, of 3
     /// assert_eq!(&body[2..9], b"\x01\x05dense"); // one layer, its kind
-    /// assert_eq!(body[9], 9); // its length: the weight, a byte for "there is a bias", the bias
+    /// assert_eq!(body[9], 10); // its length: the weight, a byte for "there is a bias", the bias
     /// assert_eq!(&body[10..15], [2, 3, 2, 0, 1]); // the weight: two axes, 3 and 2; trainable; transposed elsewhere
     /// assert_eq!(&body[15..20], [1, 1, 2, 0, 0]); // a bias; one axis, of 2; trainable
     /// # Ok::<(), plywood::Error>(())
