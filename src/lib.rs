@@ -43,6 +43,7 @@ pub use data::{TextCsv, TextRows};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::{Fan, Initializer, ScalingDistribution};
+pub use io::{Metadata, Mismatches, StateDict};
 pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
@@ -91,6 +92,8 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
+    #[doc = include_str!("../docs/saving.md")]
+    struct Saving;
     #[doc = include_str!("../docs/transfer.md")]
     struct Transfer;
 }

@@ -102,6 +102,8 @@ pub struct Param<F: Scalar = f32> {
     #[serde(with = "codec::tensor")]
     value: Tensor<F>,
     kind: ParamKind,
+    /// In state dicts, see [`transposed_in_state_dicts`](Param::transposed_in_state_dicts).
+    transposed: bool,
     #[serde(skip)]
     gradient: Stored<F>,
 }
@@ -158,7 +160,31 @@ impl<F: Scalar> Param<F> {
     /// assert!(kernel.is_trainable());
     /// ```
     pub fn new<D: ndarray::Dimension>(value: ndarray::Array<F, D>) -> Self {
-        Self { value: standard(value.into_dyn()), kind: ParamKind::Trainable, gradient: Stored::None }
+        let (kind, gradient) = (ParamKind::Trainable, Stored::None);
+        Self { value: standard(value.into_dyn()), kind, transposed: false, gradient }
+    }
+
+    /// Marks a matrix that PyTorch keeps the other way round: state dicts
+    /// ([`save_weights`](crate::Sequential::save_weights)) then hold it with its two axes exchanged.
+    ///
+    /// [`Dense`](crate::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`. In
+    /// memory and in Plywood's own files nothing changes.
+    ///
+    /// ```
+    /// use plywood::Param;
+    ///
+    /// let weight = Param::<f32>::new(ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts();
+    /// assert_eq!(weight.shape(), [3, 2]);
+    /// ```
+    #[must_use]
+    pub fn transposed_in_state_dicts(mut self) -> Self {
+        self.transposed = true;
+        self
+    }
+
+    /// Whether state dicts have it the other way round.
+    pub(crate) fn is_transposed(&self) -> bool {
+        self.transposed && self.value.ndim() == 2
     }
 
     /// A buffer with this initial value.

@@ -23,6 +23,7 @@
 
 #[cfg(feature = "images")]
 pub use crate::ImageFolder;
+pub use crate::Metadata;
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
 #[cfg(feature = "plots")]

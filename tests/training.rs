@@ -418,10 +418,10 @@ fn damaged_and_foreign_files_are_errors() {
         assert!(Sequential::from_bytes(&bytes[..cut], &registry).is_err(), "cut at {cut}");
     }
     let text = |bytes: &[u8]| Sequential::from_bytes(bytes, &registry).unwrap_err().to_string();
-    assert!(text(b"PK\x03\x04 a zip file").contains("not a Plywood model"));
+    assert!(text(b"PK\x03\x04 a zip file").contains("not a Plywood file"));
     let mut newer = bytes.clone();
     newer[8] = 9;
-    assert!(text(&newer).contains("the format's version to be 1, found 9"));
+    assert!(text(&newer).contains("the format's version to be 2, found 9"));
     let double =
         Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
     assert!(text(&double).contains("the element type to be f32, found f64"));

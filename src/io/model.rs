@@ -1,47 +1,31 @@
 //! A whole model in one file.
 //!
-//! A file is a head of 13 bytes and the model as [`codec`] encodes it:
-//!
-//! | offset | bytes | content |
-//! |---|---|---|
-//! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer as text would change |
-//! | 8 | 4 | the version of the format, 1, lowest byte first |
-//! | 12 | 1 | bytes in a number: 4 for `f32`, 8 for `f64` |
-//! | 13 | | the model |
-//!
-//! The model is the input's shape and a list of layers, each as its kind and its bytes. A length or a size below 251
-//! takes one byte:
+//! The form of the file is [`container`]'s. The model in it is the input's shape and a list of layers, each as its kind
+//! and its bytes. A length or a size below 251 takes one byte:
 //!
 //! ```text
 //! rank  axis 0 …   layers   [ length, kind as UTF-8, length, the layer's bytes ] …
 //! ```
 //!
-//! A layer's bytes are its fields in their order. A parameter is its shape, the number of its bytes, the raw numbers
-//! and one byte for its kind (0 trainable, 1 frozen, 2 buffer). What layers need to go on as before is in there:
-//! running statistics, and a dropout layer's seed and step. Gradients and the optimiser's state are not; a model file
-//! is for predicting and fine-tuning, not for resuming in the midst of an epoch.
+//! A layer's bytes are its fields in their order. A parameter is its shape and one byte for its kind (0 trainable, 1
+//! frozen, 2 buffer); its numbers stand at the end of the file, in the order of the layers. What layers need to go on
+//! as before is in there: running statistics, and a dropout layer's seed and step. Gradients and the optimiser's state
+//! are not; a model file is for predicting and fine-tuning, not for going on in the midst of an epoch.
 //!
 //! Since each layer's kind and length stand in front of its bytes, an unknown kind is reported as such and not as
 //! damage.
 
-use super::write_whole;
-use crate::codec;
+use super::Metadata;
+use super::container::{self, Content};
+use super::disk::write_whole;
+use super::source::Source;
+use crate::codec::numbers;
 use crate::error::{Error, Result};
 use crate::layer::registry::Registry;
 use crate::layers::Sequential;
 use crate::scalar::Scalar;
-use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
-
-/// The first bytes of a model file.
-///
-/// The idea is PNG's: text for people, and an end-of-line that shows damage.
-const MAGIC: &[u8; 8] = b"PLYWOOD\n";
-
-/// The version of what follows: `u32` version, `u8` bytes per number, the model by bincode.
-///
-/// It goes up with any change of the bytes, the order of a struct's fields included.
-const VERSION: u32 = 1;
 
 impl Sequential<f32> {
     /// Reads a model of the crate's own layers, in `f32`.
@@ -92,13 +76,47 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The encoded model is in memory as a whole before it is written: two to three times the parameters' bytes at
-    /// its peak, and more for layers inside containers.
+    /// The parameters go from memory to the disk in pieces, so no second model is in memory. On failure the old file is
+    /// still there, whole.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_whole(path.as_ref(), &self.to_bytes()?).map_err(|error| error.at("save"))
+        self.save_with(path, &Metadata::new())
+    }
+
+    /// [`save`](Sequential::save) with the names of classes and other [`Metadata`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_with(&self, path: impl AsRef<Path>, metadata: &Metadata) -> Result<()> {
+        let fill = |file| container::write(self, Content::Model, size_of::<F>(), metadata, file);
+        write_whole(path.as_ref(), fill).map_err(|error| error.at("save"))
+    }
+
+    /// Writes what [`save_with`](Sequential::save_with) would, to anything that takes bytes.
+    ///
+    /// The file is made in memory first.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([4]).layer(Dense::units(2)).build()?;
+    /// let mut sent = Vec::new(); // a connection, an archive …
+    /// model.write_to(&mut sent, &Metadata::new())?;
+    /// let received = Sequential::read_from(&sent[..], &Registry::<f32>::builtin())?;
+    /// assert_eq!(received.to_bytes()?, sent);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write_to(&self, mut writer: impl Write, metadata: &Metadata) -> Result<()> {
+        let bytes = container::to_bytes(self, Content::Model, size_of::<F>(), metadata)?;
+        let written = writer.write_all(&bytes).and_then(|()| writer.flush());
+        written.map_err(|error| {
+            Error::io("write to", "a writer", error).help("Look at where the bytes go.").at("save")
+        })
     }
 
     /// [`load_with`](Sequential::load_with) for any element type.
@@ -115,10 +133,25 @@ impl<F: Scalar> Sequential<F> {
     /// As [`load_with`](Sequential::load_with).
     pub fn load_of(path: impl AsRef<Path>, registry: &Registry<F>) -> Result<Self> {
         let path = path.as_ref();
-        let at = |error: Error| error.at(format!("load {}", path.display()));
-        let bytes =
-            fs::read(path).map_err(|source| at(Error::io("read", path, source).help("Look at the path.")))?;
-        Self::from_bytes(&bytes, registry).map_err(at)
+        let read = || Self::read(&mut Source::open(path)?, registry);
+        read().map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// A model from anything that gives bytes, read to its end.
+    ///
+    /// How much there is shows only at the end, so memory is taken as bytes come in. To bound it, give
+    /// `reader.take(limit)`.
+    ///
+    /// # Errors
+    /// As [`load_with`](Sequential::load_with).
+    pub fn read_from(reader: impl Read, registry: &Registry<F>) -> Result<Self> {
+        Self::read(&mut Source::new(reader), registry).map_err(|error| error.at("load"))
+    }
+
+    fn read(source: &mut Source<impl Read>, registry: &Registry<F>) -> Result<Self> {
+        container::read(source, Content::Model, (size_of::<F>(), F::NAME), |body, numbers| {
+            registry.decoding(|| numbers::read(body, numbers, "the model"))
+        })
     }
 
     /// The bytes that [`save`](Sequential::save) writes.
@@ -129,24 +162,22 @@ impl<F: Scalar> Sequential<F> {
     /// use plywood::prelude::*;
     ///
     /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).build()?.to_bytes()?;
-    /// assert_eq!(&bytes[..13], b"PLYWOOD\n\x01\0\0\0\x04");
-    /// assert_eq!(&bytes[13..15], [1, 3]); // one axis, of 3
-    /// assert_eq!(&bytes[15..22], b"\x01\x05dense"); // one layer, its kind
-    /// assert_eq!(bytes[22], 42); // its length: the weight, a byte for "there is a bias", the bias
-    /// assert_eq!(&bytes[23..27], [2, 3, 2, 24]); // the weight: two axes, 3 and 2, and 24 bytes
-    /// assert_eq!(&bytes[51..55], [0, 1, 1, 2]); // trainable; a bias; one axis, of 2
-    /// assert_eq!(&bytes[55..], [8, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // 8 bytes, two times 0.0, trainable
+    /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x02\0\0\0\x01\x04\0\0"); // version 2, a model, of 4-byte numbers
+    /// let numbers = 4 * (3 * 2 + 2);
+    /// assert_eq!(bytes[24], numbers); // in bytes
+    /// let body = &bytes[bytes.len() - 4 - numbers as usize - 20..];
+    /// assert_eq!(body[..2], [1, 3]); // one axis, of 3
+    /// assert_eq!(&body[2..9], b"\x01\x05dense"); // one layer, its kind
+    /// assert_eq!(body[9], 10); // its length: the weight, a byte for "there is a bias", the bias
+    /// assert_eq!(&body[10..15], [2, 3, 2, 0, 1]); // the weight: two axes, 3 and 2; trainable; transposed elsewhere
+    /// assert_eq!(&body[15..20], [1, 1, 2, 0, 0]); // a bias; one axis, of 2; trainable
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
     /// # Errors
     /// When a layer cannot be serialised.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.push(size_of::<F>() as u8);
-        bytes.extend(codec::encode(self)?);
-        Ok(bytes)
+        container::to_bytes(self, Content::Model, size_of::<F>(), &Metadata::new())
     }
 
     /// A model from the bytes of a file.
@@ -162,38 +193,20 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// assert!(text(b"\x89PNG").starts_with("expected the file's first bytes to be \"PLYWOOD\\n\", found"));
     /// let mut newer = bytes.clone();
-    /// newer[8] = 2;
-    /// assert!(text(&newer).starts_with("expected the format's version to be 1, found 2."));
-    /// let mut wider = bytes.clone();
-    /// wider[12] = 8;
+    /// newer[8] = 3;
+    /// assert!(text(&newer).starts_with("expected the format's version to be 2, found 3. A newer version of Plywood"));
+    /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
     /// assert!(text(&wider).starts_with("expected the element type to be f32, found f64."));
-    /// assert!(text(&bytes[..bytes.len() - 1]).starts_with("expected the model to be whole and undamaged, found"));
+    /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));
+    /// let mut damaged = bytes.clone();
+    /// damaged[bytes.len() - 9] ^= 1;
+    /// assert!(text(&damaged).starts_with("expected the numbers to be bytes of the sum"));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`load_with`](Sequential::load_with).
     pub fn from_bytes(bytes: &[u8], registry: &Registry<F>) -> Result<Self> {
-        let truncated = |found: &[u8]| {
-            Error::format("a model", "at least 13 bytes", found.len())
-                .help("The file is truncated; save it again.")
-        };
-        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| {
-            let found = format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)]));
-            Error::format("the file's first bytes", format!("{:?}", String::from_utf8_lossy(MAGIC)), found)
-                .help("This is not a Plywood model; load what `save` wrote.")
-        })?;
-        let (version, rest) = rest.split_first_chunk::<4>().ok_or_else(|| truncated(bytes))?;
-        let version = u32::from_le_bytes(*version);
-        if version != VERSION {
-            return Err(Error::format("the format's version", VERSION, version)
-                .help("Load it with the version of Plywood that wrote it."));
-        }
-        let (&width, rest) = rest.split_first().ok_or_else(|| truncated(bytes))?;
-        if usize::from(width) != size_of::<F>() {
-            return Err(Error::format("the element type", F::NAME, format!("f{}", u32::from(width) * 8))
-                .help("Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."));
-        }
-        registry.decoding(|| codec::decode(rest, "the model"))
+        Self::read(&mut Source::of(bytes), registry)
     }
 }

@@ -16,6 +16,9 @@
 //! The stack is bounded by the call that pushed it, and holds a registry of one element type: an `f64` model decoded
 //! inside an `f32` one's bytes finds none of its type and uses its fallback.
 //!
+//! A hostile file may hold containers in containers without end, or more layers than there is memory for: both are
+//! counted on the way ([`MAX_DEPTH`], [`MAX_LAYERS`]) and refused before they are made.
+//!
 //! Errors have the same way to go. serde keeps an error's text and drops its type, so the first typed error is put
 //! beside the registry and comes out of `decoding` in place of serde's: a program can still match on
 //! [`ErrorKind::UnknownLayer`].
@@ -26,7 +29,7 @@ use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scalar::Scalar;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 /// A function pointer and not a closure: it captures nothing, is `Copy`, and the registry stays `Send + Sync`.
@@ -115,7 +118,12 @@ impl<F: Scalar> Registry<F> {
             }
         }
         let scope = Scope { registry: Box::new(self.clone()), error: None };
-        SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+        SCOPES.with_borrow_mut(|scopes| {
+            if scopes.is_empty() {
+                MET.set((0, 0));
+            }
+            scopes.push(scope);
+        });
         let _leave = Leave;
         let result = decode();
         let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|scope| scope.error.take()));
@@ -131,6 +139,7 @@ impl<F: Scalar> Registry<F> {
         bytes: &[u8],
         fallback: fn() -> Self,
     ) -> Result<Box<dyn ErasedLayer<F>>> {
+        let counted = Counted::enter();
         let decoder = SCOPES.with_borrow(|scopes| {
             let current = scopes.last().and_then(|scope| scope.registry.downcast_ref::<Self>());
             match current {
@@ -138,14 +147,17 @@ impl<F: Scalar> Registry<F> {
                 None => fallback().find(kind),
             }
         });
-        decoder.and_then(|decode| decode(bytes)).map_err(|error| {
+        let decoded = counted.and_then(|_level| decoder.and_then(|decode| decode(bytes)));
+        decoded.map_err(|error| {
             SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
                 Some(Scope { error: first @ None, .. }) => {
                     let text = Error::custom(&error);
                     *first = Some(error);
                     text
                 }
-                _ => error,
+                // Nobody will read this one, and with each level it would grow.
+                Some(_) => Error::custom("a layer inside"),
+                None => error,
             })
         })
     }
@@ -155,7 +167,9 @@ impl<F: Scalar> Registry<F> {
     fn find(&self, kind: &str) -> Result<Decoder<F>> {
         self.decoders.get(kind).copied().ok_or_else(|| {
             let known = self.kinds().map(str::to_owned).collect();
-            Error::new(ErrorKind::UnknownLayer { kind: kind.to_owned(), known })
+            // A name may be as long as the file; what is shown of it is not.
+            let kind = kind.chars().take(100).collect();
+            Error::new(ErrorKind::UnknownLayer { kind, known })
                 .help("Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.")
         })
     }
@@ -178,4 +192,59 @@ struct Scope {
 thread_local! {
     /// Decoding calls under way in this thread, the innermost last.
     static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+    /// Layers that are being decoded, one inside the other, and those met in the outermost call.
+    static MET: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// How deep containers may stand inside one another in what is decoded.
+///
+/// A level takes some kilobytes of the stack; a thread has two megabytes.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// How many layers and containers may be in what is decoded, on all levels together.
+///
+/// A layer takes some bytes in a file and some hundred in memory.
+pub(crate) const MAX_LAYERS: usize = 1 << 14;
+
+/// One level of layers under decoding, until it is dropped.
+struct Counted;
+
+impl Counted {
+    /// Counts a layer, and goes a level down.
+    fn enter() -> Result<Self> {
+        let (depth, met) = MET.get();
+        if depth == MAX_DEPTH {
+            return Err(too_many("containers inside one another", MAX_DEPTH));
+        }
+        MET.set((depth + 1, met));
+        let level = Self;
+        count_container()?;
+        Ok(level)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let (depth, met) = MET.get();
+        MET.set((depth - 1, met));
+    }
+}
+
+/// Counts a layer, or a container without a kind of its own.
+///
+/// It goes on through one call of [`Registry::decoding`]; outside of such calls, where another format's file is
+/// decoded, it begins anew with each layer on the outermost level.
+pub(crate) fn count_container() -> Result<()> {
+    let (depth, met) = MET.get();
+    let met = if depth <= 1 && SCOPES.with_borrow(Vec::is_empty) { 0 } else { met };
+    if met >= MAX_LAYERS {
+        return Err(too_many("layers", MAX_LAYERS));
+    }
+    MET.set((depth, met + 1));
+    Ok(())
+}
+
+fn too_many(what: &str, limit: usize) -> Error {
+    Error::format(format!("the number of {what}"), format!("at most {limit}"), "more")
+        .help("The file is damaged, or made to fill the memory.")
 }

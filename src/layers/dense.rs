@@ -102,7 +102,8 @@ impl<F: Scalar> Dense<F> {
     /// # Errors
     /// When an axis is 0 or the bias is not as long as the weight has units.
     pub fn from_weights(weight: Array2<F>, bias: Option<Array1<F>>) -> Result<Self> {
-        let layer = Self { weight: Param::new(weight), bias: bias.map(Param::new) };
+        let weight = Param::new(weight).transposed_in_state_dicts();
+        let layer = Self { weight, bias: bias.map(Param::new) };
         layer.sizes()?;
         Ok(layer)
     }
@@ -333,7 +334,8 @@ impl<F: Scalar> LayerSpec<F> for DenseSpec {
             initializer.tensor(shape, inputs, units, &random.child(name)).map(Param::new)
         };
         let bias = self.bias.map(|bias| make(bias, &[units], "bias")).transpose()?;
-        Ok(Dense { weight: make(self.initializer, &[inputs, units], "weight")?, bias })
+        let weight = make(self.initializer, &[inputs, units], "weight")?.transposed_in_state_dicts();
+        Ok(Dense { weight, bias })
     }
 }
 

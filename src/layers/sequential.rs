@@ -23,14 +23,17 @@
 //! - errors of a layer carry its place, "layer 2 (dense)", counted from 0 as in the names of parameters.
 
 use super::builder::SequentialBuilder;
-use crate::codec::Bytes;
+use crate::codec::{Bytes, Shape};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
-use crate::layer::registry::Registry;
+use crate::layer::registry::{Registry, count_container};
 use crate::param::Param;
 use crate::scalar::Scalar;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::{Error as _, SeqAccess};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::marker::PhantomData;
 
 /// Layers one after the other: the model that is built, trained, saved and asked for predictions.
 ///
@@ -327,7 +330,7 @@ impl<F: Scalar> Serialize for Sequential<F> {
         let mut layers = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
             let bytes = layer.erased_encode().map_err(|e| serde::ser::Error::custom(e.at(self.place(i))))?;
-            layers.push((layer.erased_kind(), Bytes(bytes)));
+            layers.push((layer.erased_kind(), Bytes(bytes.into())));
         }
         (&self.input, layers).serialize(serializer)
     }
@@ -336,11 +339,36 @@ impl<F: Scalar> Serialize for Sequential<F> {
 impl<'de, F: Scalar> Deserialize<'de> for Sequential<F> {
     /// Layers inside are looked up in the registry of the loading call under way, else among the built-in ones.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (input, parts) = <(Vec<usize>, Vec<(String, Bytes)>)>::deserialize(deserializer)?;
-        let mut layers = Vec::new();
-        for (kind, Bytes(bytes)) in parts {
-            layers.push(Registry::decode_layer(&kind, &bytes, Registry::builtin).map_err(D::Error::custom)?);
-        }
+        count_container().map_err(D::Error::custom)?;
+        let (Shape(input), Parts(layers)) = <(Shape, Parts<F>)>::deserialize(deserializer)?;
         Self::from_layers(input, layers).map_err(D::Error::custom)
+    }
+}
+
+/// Layers, each decoded as its bytes come by, so that no list of bytes is kept.
+struct Parts<F: Scalar>(Vec<Box<dyn ErasedLayer<F>>>);
+
+/// A layer's kind and bytes, lent where the format can.
+#[derive(Deserialize)]
+struct Part<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
+
+impl<'de, F: Scalar> Deserialize<'de> for Parts<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<F>(PhantomData<F>);
+        impl<'de, F: Scalar> serde::de::Visitor<'de> for Visitor<F> {
+            type Value = Parts<F>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("layers")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parts<F>, A::Error> {
+                let mut layers = Vec::new();
+                while let Some(Part(kind, Bytes(bytes))) = seq.next_element()? {
+                    let layer = Registry::decode_layer(&kind, &bytes, Registry::builtin);
+                    layers.push(layer.map_err(A::Error::custom)?);
+                }
+                Ok(Parts(layers))
+            }
+        }
+        deserializer.deserialize_seq(Visitor(PhantomData))
     }
 }

@@ -127,7 +127,15 @@ pub trait Scalar:
 
     /// The numbers of bytes that [`write_bytes`](Scalar::write_bytes) made; what is left over at the end is ignored.
     #[doc(hidden)]
-    fn read_bytes(bytes: &[u8]) -> Vec<Self>;
+    fn read_bytes(bytes: &[u8]) -> Vec<Self> {
+        let mut values = Vec::with_capacity(bytes.len() / size_of::<Self>());
+        Self::extend(bytes, &mut values);
+        values
+    }
+
+    /// [`read_bytes`](Scalar::read_bytes) behind what is there.
+    #[doc(hidden)]
+    fn extend(bytes: &[u8], out: &mut Vec<Self>);
 
     /// The thread's spare buffers.
     ///
@@ -159,12 +167,15 @@ macro_rules! scalar {
             }
 
             fn write_bytes(values: &[Self], out: &mut Vec<u8>) {
-                out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+                let start = out.len();
+                out.resize(start + size_of_val(values), 0);
+                let (bytes, _) = out[start..].as_chunks_mut::<{ size_of::<$t>() }>();
+                bytes.iter_mut().zip(values).for_each(|(bytes, value)| *bytes = value.to_le_bytes());
             }
 
-            fn read_bytes(bytes: &[u8]) -> Vec<Self> {
+            fn extend(bytes: &[u8], out: &mut Vec<Self>) {
                 let (numbers, _) = bytes.as_chunks::<{ size_of::<$t>() }>();
-                numbers.iter().map(|b| <$t>::from_le_bytes(*b)).collect()
+                out.extend(numbers.iter().map(|b| <$t>::from_le_bytes(*b)));
             }
 
             fn spare() -> &'static SpareKey<Self> {

@@ -1,0 +1,262 @@
+//! How values become bytes. The one file that names `bincode`.
+//!
+//! Two things are settled here and nowhere else: which bytes serde's data model becomes, and how a tensor stands in
+//! them. The format is bincode 2's standard one, which is specified and not tied to Rust's memory layout:
+//!
+//! | value | bytes |
+//! |---|---|
+//! | integer below 251 | 1 |
+//! | integer below 2^16, 2^32, 2^64 | 251, 252 or 253, then 2, 4 or 8, lowest first |
+//! | `f64` | 8, lowest first |
+//! | string, bytes, sequence | the length as an integer, then the content |
+//! | `Option` | 0, or 1 and the content |
+//! | enum | the variant's number as an integer, then its fields |
+//! | struct, tuple | the fields in order; no names |
+//!
+//! Since names are not stored, the order of a saved struct's fields is part of the file format. A tensor is its shape
+//! and its raw numbers:
+//!
+//! ```text
+//! rank  axis 0  axis 1  …  bytes  number 0  number 1  …          a [2, 3] tensor of f32: 1 + 2 + 1 + 24 = 28 bytes
+//! ```
+//!
+//! Raw bytes matter: serde sees a sequence of a million numbers as a million calls, and bytes as one. Each bit of a
+//! number is kept, NaN's payload and the sign of zero included. In files the numbers stand apart, behind everything
+//! else: see [`numbers`].
+//!
+//! Bytes may be hostile. They are decoded from a slice, so text and bytes are lent and never claimed; what is copied
+//! is bounded by [`config`]; lists whose items take more memory than bytes have a largest length ([`list`]).
+
+pub(crate) mod numbers;
+
+use crate::error::{Error, Result};
+use bincode::error::DecodeError;
+use serde::de::{DeserializeOwned, SeqAccess};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// Little-endian, variable-length integers, and no more memory claimed than this many bytes: 32 MiB.
+///
+/// The limit guards against bytes that claim a length they do not have. Numbers of models do not count: they stand
+/// apart, or are lent.
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<{ 1 << 25 }>()
+}
+
+/// The bytes of a value.
+///
+/// Fails only where a `Serialize` of a user's layer does.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    bincode::serde::encode_to_vec(value, config())
+        .map_err(|e| Error::format("a value", "one that can be saved", e).help("Look at its `Serialize`."))
+}
+
+/// The value of these bytes, all of them.
+///
+/// Bytes left over are an error like bytes missing: both mean that writer and reader disagree on the type. The error
+/// names `what`, and carries the decoder's words for what it found.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    decode_borrowed(bytes, what)
+}
+
+/// [`decode`] for a value that borrows from the bytes.
+pub(crate) fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8], what: &str) -> Result<T> {
+    let damaged = |found: String| {
+        Error::format(what, "whole and undamaged", found)
+            .help("The file is truncated or corrupt, or was written by another version; save it again.")
+    };
+    match bincode::serde::borrow_decode_from_slice::<T, _>(bytes, config()) {
+        Ok((value, read)) if read == bytes.len() => Ok(value),
+        Ok((_, read)) => Err(damaged(format!("{} bytes too many", bytes.len() - read))),
+        Err(DecodeError::UnexpectedEnd { additional }) => {
+            Err(damaged(format!("an end {additional} bytes too early")))
+        }
+        // As it stands: `Display` would quote it, and quote that on the next level, twice as long each time.
+        Err(DecodeError::OtherString(text)) => Err(damaged(text)),
+        Err(error) => Err(damaged(error.to_string())),
+    }
+}
+
+/// Bytes that serde passes on as bytes, not as a sequence of numbers; lent by what they are decoded from, if it can.
+///
+/// `Vec<u8>` by itself goes through serde as a sequence, one call for each byte.
+pub(crate) struct Bytes<'a>(pub Cow<'a, [u8]>);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Bytes<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            /// From bincode, which reads from a slice.
+            fn visit_borrowed_bytes<E: serde::de::Error>(self, bytes: &'de [u8]) -> Result<Bytes<'de>, E> {
+                Ok(Bytes(bytes.into()))
+            }
+            /// From a format that reads piece by piece; it has to be copied.
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Bytes<'de>, E> {
+                Ok(Bytes(bytes.to_vec().into()))
+            }
+            /// From a format without bytes, such as JSON, where they are a list of numbers.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Bytes<'de>, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Bytes(bytes.into()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// A list of at most `MAX` items: `#[serde(deserialize_with = "codec::list::<_, _, 32>")]`.
+///
+/// An item may take more memory than bytes in a file, an empty text 24 times as much. So a list's length is bounded
+/// before its items are made.
+pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: usize>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Visitor<T, const MAX: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> serde::de::Visitor<'de> for Visitor<T, MAX> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {MAX} items")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let claimed = seq.size_hint().unwrap_or(0);
+            if claimed > MAX {
+                return Err(serde::de::Error::invalid_length(claimed, &self));
+            }
+            let mut items = Vec::new();
+            while let Some(item) = seq.next_element()? {
+                if items.len() == MAX {
+                    return Err(serde::de::Error::invalid_length(MAX + 1, &self));
+                }
+                items.push(item);
+            }
+            Ok(items)
+        }
+    }
+    deserializer.deserialize_seq(Visitor::<T, MAX>(PhantomData))
+}
+
+/// The most axes that a saved shape has.
+pub(crate) const MAX_AXES: usize = 32;
+
+/// A shape, of at most [`MAX_AXES`] axes.
+#[derive(Deserialize)]
+pub(crate) struct Shape(#[serde(deserialize_with = "list::<_, _, MAX_AXES>")] pub Vec<usize>);
+
+/// Serialises a tensor as its shape and its raw bytes: `#[serde(with = "crate::codec::tensor")]`.
+///
+/// Whatever order a tensor has in memory, it is written and read in row-major order.
+pub(crate) mod tensor {
+    use super::{Bytes, Shape, numbers};
+    use crate::scalar::Scalar;
+    use crate::tensor::{Tensor, standard};
+    use ndarray::IxDyn;
+    use serde::de::{Error, SeqAccess};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::marker::PhantomData;
+
+    /// A tensor in another order is copied once.
+    pub fn serialize<F: Scalar, S: Serializer>(tensor: &Tensor<F>, serializer: S) -> Result<S::Ok, S::Error> {
+        let copy;
+        let values = match tensor.as_slice() {
+            Some(values) => values,
+            None => {
+                copy = standard(tensor.clone());
+                crate::tensor::slice(&copy)
+            }
+        };
+        if numbers::take(values).map_err(serde::ser::Error::custom)? {
+            return tensor.shape().serialize(serializer);
+        }
+        let mut bytes = Vec::new();
+        F::write_bytes(values, &mut bytes);
+        (tensor.shape(), Bytes(bytes.into())).serialize(serializer)
+    }
+
+    /// The product of the shape is taken with overflow checked and compared with the numbers that there are before
+    /// anything is allocated for it, so a damaged shape is an error and not an attempt to allocate.
+    pub fn deserialize<'de, F: Scalar, D: Deserializer<'de>>(deserializer: D) -> Result<Tensor<F>, D::Error> {
+        struct Visitor<F>(PhantomData<F>);
+        impl<'de, F: Scalar> serde::de::Visitor<'de> for Visitor<F> {
+            type Value = Tensor<F>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a shape and numbers")
+            }
+            /// Where numbers stand behind the shape.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tensor<F>, A::Error> {
+                let (shape, Bytes(bytes)) = match (seq.next_element::<Shape>()?, seq.next_element::<Bytes>()?)
+                {
+                    (Some(Shape(shape)), Some(bytes)) => (shape, bytes),
+                    _ => return Err(Error::invalid_length(1, &self)),
+                };
+                let width = bytes.len() / size_of::<F>();
+                if count(&shape) != Some(width) || !bytes.len().is_multiple_of(size_of::<F>()) {
+                    return Err(unfit::<F, _>(&shape, format!("{} bytes", bytes.len())));
+                }
+                Tensor::from_shape_vec(IxDyn(&shape), F::read_bytes(&bytes)).map_err(Error::custom)
+            }
+        }
+        if !numbers::apart() {
+            return deserializer.deserialize_tuple(2, Visitor(PhantomData));
+        }
+        let Shape(shape) = Shape::deserialize(deserializer)?;
+        let values = numbers::give::<F>(count(&shape)).map_err(|found| unfit::<F, _>(&shape, found))?;
+        Tensor::from_shape_vec(IxDyn(&shape), values).map_err(Error::custom)
+    }
+
+    /// The numbers of a shape, if they can be counted.
+    fn count(shape: &[usize]) -> Option<usize> {
+        shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n))
+    }
+
+    fn unfit<F: Scalar, E: Error>(shape: &[usize], found: String) -> E {
+        E::custom(format!("a tensor of shape {shape:?} in {} with {found}", F::NAME))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Tensor;
+    use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+
+    #[derive(Serialize, Deserialize)]
+    struct Holder(#[serde(with = "tensor")] Tensor<f64>);
+
+    #[test]
+    fn a_tensor_keeps_its_bits_and_loses_its_memory_order() {
+        let values = vec![1.5, f64::NAN, -0.0, f64::MIN_POSITIVE, 5.0, 6.0];
+        let holder = Holder(ArrayD::from_shape_vec(IxDyn(&[2, 3]).f(), values).unwrap());
+        let back: Holder = decode(&encode(&holder).unwrap(), "a tensor").unwrap();
+        assert!(back.0.is_standard_layout());
+        assert!(holder.0.iter().zip(&back.0).all(|(a, b)| a.to_bits() == b.to_bits()));
+        assert_eq!(holder.0.shape(), back.0.shape());
+    }
+
+    #[test]
+    fn every_truncation_and_a_wrong_shape_is_an_error() {
+        let bytes = encode(&Holder(ArrayD::zeros(IxDyn(&[2, 2])))).unwrap();
+        for cut in 0..bytes.len() {
+            assert!(decode::<Holder>(&bytes[..cut], "a tensor").is_err());
+        }
+        let claims = encode(&((vec![usize::MAX, 2]), vec![0u8; 8])).unwrap();
+        assert!(decode::<Holder>(&claims, "a tensor").is_err());
+        let mut longer = bytes;
+        longer.push(0);
+        let text = decode::<Holder>(&longer, "the model").err().unwrap().to_string();
+        assert!(text.contains("the model") && text.contains("1 bytes too many"), "{text}");
+    }
+}

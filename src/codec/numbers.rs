@@ -1,0 +1,162 @@
+//! Tensors apart from what is around them.
+//!
+//! A saved file has two parts: a small one that says what is there, and one with nothing but numbers. So numbers go
+//! from memory to disk and back without passing through serde, and a container in a container does not copy what is
+//! inside. While one of the calls below is under way in a thread, a tensor is written as its shape alone, and its
+//! numbers go where the call wants them:
+//!
+//! | call | a tensor's numbers |
+//! |---|---|
+//! | [`measure`] | are counted |
+//! | [`write`] | go into a [`Sink`], in the order of serialisation |
+//! | [`read`] | are the next of a list that was read before |
+//! | none | stand behind the shape, as bytes |
+//!
+//! `Serialize` has no argument for a sink, so the call puts its state on a stack of this thread, as
+//! [`Registry`](crate::Registry) does. A value is serialised twice, first to measure and then to write; it has to
+//! come out the same both times.
+
+use super::{decode, encode};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+
+/// How many numbers a tensor has, and how wide each is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Array {
+    /// Numbers, not bytes.
+    pub count: u64,
+    /// Bytes in a number: 4 or 8.
+    pub width: u8,
+}
+
+impl Array {
+    /// The bytes of the numbers; none where there are more than can be counted.
+    pub fn bytes(self) -> Option<u64> {
+        self.count.checked_mul(u64::from(self.width))
+    }
+}
+
+/// Where numbers go: a file, or memory.
+pub(crate) trait Sink: Any {
+    /// Takes these bytes behind those before.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// For the caller of [`write`] to get its own type back.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// Numbers of one tensor, a `Vec<f32>` or a `Vec<f64>`.
+pub(crate) type Numbers = Box<dyn Any>;
+
+/// A call under way.
+enum Scope {
+    Measure(Vec<Array>),
+    /// The first failure is kept: serde would only pass on its text.
+    Write(Box<dyn Sink>, Option<io::Error>),
+    Read(VecDeque<Numbers>),
+}
+
+thread_local! {
+    /// Calls under way in this thread, the innermost last.
+    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `f` with this scope in force, and gives back what has become of it. After a panic it is off the stack, too.
+fn within<T>(scope: Scope, f: impl FnOnce() -> T) -> (T, Scope) {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                SCOPES.with_borrow_mut(Vec::pop);
+            }
+        }
+    }
+    SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+    let _leave = Leave;
+    let result = f();
+    let scope = SCOPES.with_borrow_mut(Vec::pop);
+    (result, scope.expect("the scope that was pushed"))
+}
+
+/// The bytes of a value without its tensors' numbers, and how many numbers each tensor has.
+pub(crate) fn measure<T: Serialize>(value: &T) -> Result<(Vec<u8>, Vec<Array>)> {
+    let (bytes, scope) = within(Scope::Measure(Vec::new()), || encode(value));
+    let arrays = if let Scope::Measure(arrays) = scope { arrays } else { Vec::new() };
+    Ok((bytes?, arrays))
+}
+
+/// Puts the numbers of all tensors of a value into the sink. An outer error is that of the value, an inner one that of
+/// the sink.
+pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Result<S>> {
+    let (bytes, scope) = within(Scope::Write(Box::new(sink), None), || encode(value));
+    match scope {
+        Scope::Write(_, Some(error)) => Ok(Err(error)),
+        Scope::Write(sink, None) => {
+            bytes?;
+            Ok(Ok(*sink.into_any().downcast().expect("the sink that was given")))
+        }
+        _ => Err(Error::custom("expected the sink of this call")),
+    }
+}
+
+/// The value of these bytes, with the numbers of its tensors in order. All have to be used.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>, what: &str) -> Result<T> {
+    let (value, scope) = within(Scope::Read(numbers), || decode(bytes, what));
+    match scope {
+        Scope::Read(left) if value.is_ok() && !left.is_empty() => {
+            let found = format!("{} tensors too many", left.len());
+            Err(Error::format(what, "whole and undamaged", found).help("Save it again."))
+        }
+        _ => value,
+    }
+}
+
+/// How many numbers are turned into bytes at once: few enough to stay in a core's cache on their way.
+const SOME: usize = 1 << 16;
+
+/// Takes a tensor's numbers, where a call is under way that wants them. False where none is.
+pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
+    SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+        Some(Scope::Measure(arrays)) => {
+            arrays.push(Array { count: values.len() as u64, width: size_of::<F>() as u8 });
+            Ok(true)
+        }
+        Some(Scope::Write(sink, failed)) => {
+            let mut bytes = Vec::new();
+            for some in values.chunks(SOME) {
+                bytes.clear();
+                F::write_bytes(some, &mut bytes);
+                if let Err(error) = sink.put(&bytes) {
+                    let text = io::Error::other(error.to_string());
+                    failed.get_or_insert(error);
+                    return Err(text);
+                }
+            }
+            Ok(true)
+        }
+        Some(Scope::Read(_)) | None => Ok(false),
+    })
+}
+
+/// Whether the numbers of tensors that are decoded now were read before.
+pub(super) fn apart() -> bool {
+    SCOPES.with_borrow(|scopes| matches!(scopes.last(), Some(Scope::Read(_))))
+}
+
+/// The next tensor's numbers; what was found instead, where there are no more or they are of another number or type.
+pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
+    let next = SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+        Some(Scope::Read(numbers)) => numbers.pop_front(),
+        _ => None,
+    });
+    match next.map(|next| next.downcast::<Vec<F>>()) {
+        Some(Ok(next)) if Some(next.len()) == count => Ok(*next),
+        Some(Ok(next)) => Err(format!("{} numbers", next.len())),
+        Some(Err(_)) => Err("numbers of another type".to_owned()),
+        None => Err("no numbers left".to_owned()),
+    }
+}

@@ -1,0 +1,286 @@
+//! The form of Plywood's files.
+//!
+//! | offset | bytes | content |
+//! |---|---|---|
+//! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer as text would change |
+//! | 8 | 4 | the version of the format |
+//! | 12 | 1 | what the file is: 1 a model |
+//! | 13 | 1 | bytes in a number: 4 for `f32`, 8 for `f64` |
+//! | 14 | 2 | 0 |
+//! | 16 | 8 | `d`, the bytes of the description |
+//! | 24 | 8 | `n`, the bytes of the numbers |
+//! | 32 | 4 | CRC-32 of the bytes from 0 to 32 |
+//! | 36 | 4 | CRC-32 of the description |
+//! | 40 | d | the description: metadata, the length of each array, everything but numbers |
+//! | 40 + d | n | the numbers, array after array, without gaps |
+//! | 40 + d + n | 4 | CRC-32 of the numbers |
+//!
+//! All numbers have their lowest byte first. The sums are those of gzip and PNG; they tell damage, not intent: whoever
+//! changes a file on purpose can mend them.
+//!
+//! # What a reader believes
+//!
+//! Nothing. Files are hostile until proven otherwise:
+//!
+//! - the description is at most [`MAX_DESCRIPTION`] bytes, and is decoded within the limits of
+//!   [`codec`](crate::codec) and of the [`Registry`](crate::Registry);
+//! - lengths are added with a check for overflow, and have to agree with one another and with the file's;
+//! - room for numbers is made once they are known to be there, or as they come in;
+//! - numbers are handed out only when their sum is right, and only as many as a shape asks for.
+
+use super::Metadata;
+use super::source::Source;
+use crate::codec::numbers::{self, Array, Numbers, Sink};
+use crate::codec::{self, Bytes};
+use crate::error::{Error, Result};
+use crc32fast::Hasher;
+use serde::{Deserialize, Serialize};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+
+/// The first bytes of a file.
+///
+/// The idea is PNG's: text for people, and an end-of-line that shows damage.
+const MAGIC: &[u8; 8] = b"PLYWOOD\n";
+
+/// The version of the format.
+///
+/// It goes up with any change of the bytes, the order of a struct's fields included. 1 was never released.
+const VERSION: u32 = 2;
+
+/// The head, up to the description.
+const HEAD: usize = 40;
+
+/// The most bytes of a description: 2 MiB. Numbers do not count, so this is many thousands of layers.
+const MAX_DESCRIPTION: u64 = 1 << 21;
+
+/// The most arrays of numbers in a file.
+const MAX_ARRAYS: usize = 1 << 16;
+
+/// What is in a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Model = 1,
+}
+
+impl Content {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Model => "a model",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Self::Model => "Read it with `Sequential::load`.",
+        }
+    }
+}
+
+/// Everything but numbers.
+#[derive(Serialize, Deserialize)]
+struct Description<'a> {
+    metadata: Metadata,
+    #[serde(deserialize_with = "codec::list::<_, _, MAX_ARRAYS>")]
+    arrays: Vec<Array>,
+    #[serde(borrow)]
+    body: Bytes<'a>,
+}
+
+/// A writer that takes the sum of what it writes.
+struct Summed<W>(W, Hasher);
+
+impl<W: Write + 'static> Sink for Summed<W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.1.update(bytes);
+        self.0.write_all(bytes)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// Writes a value with tensors as a file. An inner error is the writer's.
+pub(super) fn write<T: Serialize, W: Write + 'static>(
+    value: &T,
+    content: Content,
+    width: usize,
+    metadata: &Metadata,
+    mut out: W,
+) -> Result<io::Result<W>> {
+    let (body, arrays) = numbers::measure(value)?;
+    let bytes: u64 = arrays.iter().filter_map(|array| array.bytes()).sum();
+    let count = arrays.len();
+    let description = Description { metadata: metadata.clone(), arrays, body: Bytes(body.into()) };
+    let description = codec::encode(&description)?;
+    if count > MAX_ARRAYS || description.len() as u64 > MAX_DESCRIPTION {
+        let expected = format!("of at most {MAX_ARRAYS} arrays and {MAX_DESCRIPTION} bytes beside them");
+        let found = format!("{count} arrays and {} bytes", description.len());
+        return Err(Error::format(content.name(), expected, found)
+            .help("Keep a layer's numbers in `Param`s, which do not count among those bytes."));
+    }
+    let mut head = MAGIC.to_vec();
+    head.extend(VERSION.to_le_bytes());
+    head.extend([content as u8, width as u8, 0, 0]);
+    head.extend((description.len() as u64).to_le_bytes());
+    head.extend(bytes.to_le_bytes());
+    head.extend(crc32fast::hash(&head).to_le_bytes());
+    head.extend(crc32fast::hash(&description).to_le_bytes());
+    if let Err(error) = out.write_all(&head).and_then(|()| out.write_all(&description)) {
+        return Ok(Err(error));
+    }
+    Ok(numbers::write(value, Summed(out, Hasher::new()))?.and_then(|Summed(mut out, sum)| {
+        out.write_all(&sum.finalize().to_le_bytes())?;
+        Ok(out)
+    }))
+}
+
+/// The bytes of a value as a file.
+pub(super) fn to_bytes<T: Serialize>(
+    value: &T,
+    content: Content,
+    width: usize,
+    metadata: &Metadata,
+) -> Result<Vec<u8>> {
+    write(value, content, width, metadata, Vec::new())?
+        .map_err(|error| Error::custom(format!("could not write into memory: {error}")))
+}
+
+/// What a file said of itself, before its numbers are read.
+struct Head {
+    /// Of the file's bytes.
+    description: Vec<u8>,
+    /// The bytes of the numbers.
+    bytes: u64,
+}
+
+/// Reads a file to its end and decodes it; `decode` is given everything but numbers, and the numbers.
+pub(super) fn read<T>(
+    source: &mut Source<impl Read>,
+    content: Content,
+    (width, element): (usize, &str),
+    decode: impl FnOnce(&[u8], VecDeque<Numbers>) -> Result<T>,
+) -> Result<T> {
+    let head = read_head(source, Some((content, width, element)))?;
+    let Description { arrays, body: Bytes(body), .. } =
+        codec::decode_borrowed(&head.description, "the description")?;
+    let claimed = arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.bytes()?));
+    if claimed != Some(head.bytes) || arrays.iter().any(|array| !matches!(array.width, 4 | 8)) {
+        let found = claimed.map_or_else(|| "more than can be counted".to_owned(), |n| format!("{n} bytes"));
+        return Err(damaged("the arrays", format!("{} bytes", head.bytes), found));
+    }
+    let mut sum = Hasher::new();
+    let mut numbers = VecDeque::with_capacity(arrays.len());
+    for array in arrays {
+        numbers.push_back(if array.width == 4 {
+            Box::new(source.numbers::<f32>(array.count, &mut sum)?) as Numbers
+        } else {
+            Box::new(source.numbers::<f64>(array.count, &mut sum)?)
+        });
+    }
+    check_sum("the numbers", sum.finalize(), u32::from_le_bytes(source.exactly()?))?;
+    if source.take(&mut [0])? > 0 {
+        return Err(damaged("the file", "at its end".to_owned(), "more bytes after it".to_owned()));
+    }
+    decode(&body, numbers)
+}
+
+/// What a file says of itself beside the model.
+pub(super) fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> {
+    let head = read_head(source, None)?;
+    let Description { metadata, .. } = codec::decode_borrowed(&head.description, "the description")?;
+    Ok(metadata)
+}
+
+/// The head and the description, checked; of any content where none is wanted.
+fn read_head(source: &mut Source<impl Read>, wanted: Option<(Content, usize, &str)>) -> Result<Head> {
+    let mut head = [0; HEAD];
+    let found = source.take(&mut head[..MAGIC.len()])?;
+    if !MAGIC.starts_with(&head[..found]) {
+        let found = format!("{:?}", String::from_utf8_lossy(&head[..found]));
+        return Err(Error::format(
+            "the file's first bytes",
+            format!("{:?}", String::from_utf8_lossy(MAGIC)),
+            found,
+        )
+        .help("This is not a Plywood file; load what `save` wrote, and state dicts with `load_weights`."));
+    }
+    if found < MAGIC.len() {
+        return Err(source.truncated(HEAD as u64 - found as u64));
+    }
+    let version: [u8; 4] = source.exactly()?;
+    check_version(u32::from_le_bytes(version))?;
+    head[8..12].copy_from_slice(&version);
+    let rest: [u8; HEAD - 12] = source.exactly()?;
+    head[12..].copy_from_slice(&rest);
+    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
+    let sum = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
+    check_sum("the head", crc32fast::hash(&head[..32]), sum(32))?;
+    if let Some((content, width, element)) = wanted {
+        let known = [Content::Model];
+        let found = known.into_iter().find(|&known| known as u8 == head[12]);
+        if found != Some(content) {
+            return Err(Error::format(
+                "the file",
+                content.name(),
+                found.map_or("something else", Content::name),
+            )
+            .help(found.map_or("Use a newer version of Plywood.", Content::help)));
+        }
+        if usize::from(head[13]) != width {
+            return Err(Error::format("the element type", element, format!("f{}", u32::from(head[13]) * 8))
+                .help("Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."));
+        }
+    }
+    let (length, bytes) = (number(16), number(24));
+    if length > MAX_DESCRIPTION || head[14..16] != [0, 0] {
+        return Err(damaged(
+            "the description",
+            format!("at most {MAX_DESCRIPTION} bytes"),
+            format!("{length} bytes"),
+        ));
+    }
+    // All lengths are known now, so a file that was cut off says so before anything is read in vain.
+    let whole = length.checked_add(bytes).and_then(|whole| whole.checked_add(4));
+    let Some(whole) = whole else {
+        return Err(damaged(
+            "the lengths",
+            "those of a file".to_owned(),
+            format!("{length} and {bytes} bytes"),
+        ));
+    };
+    source.expect(whole)?;
+    let mut description = vec![0; length as usize];
+    let found = source.take(&mut description)?;
+    if found < description.len() {
+        return Err(source.truncated(length - found as u64));
+    }
+    check_sum("the description", crc32fast::hash(&description), sum(36))?;
+    Ok(Head { description, bytes })
+}
+
+fn check_version(version: u32) -> Result<()> {
+    let help = match version {
+        VERSION => return Ok(()),
+        newer if newer > VERSION => {
+            "A newer version of Plywood wrote it: update the crate (`cargo update -p plywood`, or raise the version \
+             in Cargo.toml), or save it again from the version that wrote it as a state dict with `save_weights`."
+        }
+        _ => "It was written before the first release; save it again.",
+    };
+    Err(Error::format("the format's version", VERSION, version).help(help))
+}
+
+fn check_sum(what: &str, found: u32, expected: u32) -> Result<()> {
+    // A fuzzer cannot guess sums.
+    if found == expected || cfg!(fuzzing) {
+        return Ok(());
+    }
+    Err(damaged(what, format!("bytes of the sum {expected:08x}"), format!("{found:08x}")))
+}
+
+fn damaged(what: &str, expected: String, found: String) -> Error {
+    Error::format(what, expected, found).help("The file is damaged; get it again, or save it again.")
+}

@@ -1,0 +1,118 @@
+//! What a file says of its model beside the model.
+
+use super::container;
+use super::source::Source;
+use crate::codec;
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::path::Path;
+
+/// What whoever loads a model needs to know beside it: the names of its classes, how inputs were prepared, notes.
+///
+/// It is written with the model by [`Sequential::save_with`](crate::Sequential::save_with), and read without it: only
+/// the file's head is looked at, however large the model is. It is text for people and programs; nothing in the crate
+/// acts upon it.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let path = std::env::temp_dir().join("plywood-doc-metadata.plywood");
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(2)).layer(Softmax).build()?;
+/// let metadata = Metadata::new()
+///     .classes(["shirt", "shoe"])
+///     .preprocessing("bytes / 255")
+///     .note("trained", "garments, 10 epochs");
+/// model.save_with(&path, &metadata)?;
+///
+/// let read = Metadata::load(&path)?;
+/// assert_eq!(read.class_names(), ["shirt", "shoe"]);
+/// assert_eq!((read.get("preprocessing"), read.get("author")), (Some("bytes / 255"), None));
+/// assert_eq!(read.written_by(), env!("CARGO_PKG_VERSION")); // this crate's version
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The crate's version.
+    written_by: String,
+    /// In the order of the model's outputs.
+    #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
+    classes: Vec<String>,
+    /// Keys and texts, in the order in which they were added.
+    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    notes: Vec<(String, String)>,
+}
+
+impl Metadata {
+    /// Nothing but the crate's version.
+    pub fn new() -> Self {
+        Self { written_by: env!("CARGO_PKG_VERSION").to_owned(), classes: Vec::new(), notes: Vec::new() }
+    }
+
+    /// The names of the classes, in the order of the model's outputs. At most 65,536.
+    #[must_use]
+    pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.classes = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How inputs were prepared, in words or in a form of your own: the note "preprocessing".
+    #[must_use]
+    pub fn preprocessing(self, how: impl Into<String>) -> Self {
+        self.note("preprocessing", how)
+    }
+
+    /// A text under a key; it takes the place of one that is there already. At most 4,096 of them.
+    #[must_use]
+    pub fn note(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        let key = key.into();
+        self.notes.retain(|(known, _)| *known != key);
+        self.notes.push((key, text.into()));
+        self
+    }
+
+    /// The names of the classes; empty where none were given.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The text under this key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.notes.iter().find(|(known, _)| known == key).map(|(_, text)| text.as_str())
+    }
+
+    /// All keys with their texts, in the order in which they were added.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.notes.iter().map(|(key, text)| (key.as_str(), text.as_str()))
+    }
+
+    /// The version of Plywood that wrote the file.
+    pub fn written_by(&self) -> &str {
+        &self.written_by
+    }
+
+    /// That of a model's file, of any element type and with any layers.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or its head is not that of a Plywood file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let read = || container::read_metadata(&mut Source::open(path)?);
+        read().map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// That of what a reader gives; it is read as far as the metadata go.
+    ///
+    /// # Errors
+    /// As [`load`](Metadata::load).
+    pub fn read_from(reader: impl Read) -> Result<Self> {
+        container::read_metadata(&mut Source::new(reader))
+    }
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,361 @@
+//! Parameters by name: in and out of safetensors files, in the layouts of PyTorch's state dicts.
+//!
+//! Names are PyTorch's already ("0.weight"), and so are the layouts of all layers but one: a [`Dense`](crate::Dense)
+//! keeps its weight as `[inputs, units]`, and a state dict the other way round. Such a parameter says so itself
+//! ([`Param::transposed_in_state_dicts`](crate::Param::transposed_in_state_dicts)), so containers and layers of other crates
+//! need not know.
+
+use super::disk::write_whole;
+use super::safetensors::{self, Entry, short};
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::layers::Sequential;
+use crate::param::Param;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, slice, standard};
+use ndarray::IxDyn;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Named arrays out of a safetensors file, as PyTorch's `state_dict` has them.
+///
+/// It borrows the file's bytes: nothing is copied until a model takes the numbers over. It may be looked at and its
+/// names changed, where the other side's model has its layers under other names:
+///
+/// ```
+/// use plywood::StateDict;
+/// use plywood::prelude::*;
+///
+/// let body = Sequential::builder([3]).layer(Dense::units(2)).build()?;
+/// let bytes = body.weights_to_bytes()?;
+/// let dict = StateDict::from_bytes(&bytes)?;
+/// assert_eq!(dict.names().collect::<Vec<_>>(), ["0.bias", "0.weight"]);
+/// assert_eq!(dict.shape("0.weight"), Some(&[2, 3][..])); // PyTorch's order
+///
+/// let mut model = Sequential::builder([3]).layer(Tanh).layer(Dense::units(2)).build()?;
+/// model.load_state_dict(&dict.rename(|name| name.replace("0.", "1.")))?;
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct StateDict<'a> {
+    entries: BTreeMap<String, Entry>,
+    data: Cow<'a, [u8]>,
+}
+
+/// What a state dict and a model do not share: the report of [`Sequential::load_matching`].
+///
+/// It prints as the list that is in the error of [`Sequential::load_state_dict`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mismatches {
+    /// Names of the model that the state dict lacks.
+    pub missing: Vec<String>,
+    /// Names of the state dict that the model lacks.
+    pub unexpected: Vec<String>,
+    /// Names of both whose arrays have different shapes, or numbers of a type that cannot be taken over; with both.
+    pub unfit: Vec<String>,
+}
+
+impl Mismatches {
+    /// Whether everything was taken over.
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.unfit.is_empty()
+    }
+}
+
+impl fmt::Display for Mismatches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 50;
+        let lists = [
+            ("missing", &self.missing),
+            ("unexpected", &self.unexpected),
+            ("of another shape or type", &self.unfit),
+        ];
+        let mut between = "";
+        for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+            let shown = names.iter().take(SHOWN).map(|name| short(name)).collect::<Vec<_>>().join(", ");
+            write!(f, "{between}{what}: {shown}")?;
+            if names.len() > SHOWN {
+                write!(f, " and {} more", names.len() - SHOWN)?;
+            }
+            between = "; ";
+        }
+        if self.is_empty() { f.write_str("nothing") } else { Ok(()) }
+    }
+}
+
+impl<'a> StateDict<'a> {
+    /// The arrays of a safetensors file in memory.
+    ///
+    /// # Errors
+    /// When the bytes are anything but one whole safetensors file.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
+        let (entries, data) = safetensors::parse(bytes)?;
+        let entries = entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+        Ok(Self { entries, data: data.into() })
+    }
+
+    /// Those of a file, which is read into memory as a whole.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no safetensors file.
+    pub fn load(path: impl AsRef<Path>) -> Result<StateDict<'static>> {
+        let path = path.as_ref();
+        let at = |error: Error| error.at(format!("load {}", path.display()));
+        let mut bytes =
+            fs::read(path).map_err(|e| at(Error::io("read", path, e).help("Look at the path.")))?;
+        let StateDict { entries, data } = StateDict::from_bytes(&bytes).map_err(at)?;
+        let header = bytes.len() - data.len();
+        drop(data);
+        bytes.drain(..header);
+        Ok(StateDict { entries, data: bytes.into() })
+    }
+
+    /// The names, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The shape of the array of this name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries.get(name).map(|entry| &entry.shape[..])
+    }
+
+    /// The same arrays under other names; of two that come to have one name the later is kept.
+    #[must_use]
+    pub fn rename(self, mut rename: impl FnMut(&str) -> String) -> Self {
+        let entries = self.entries.into_iter().map(|(name, entry)| (rename(&name), entry)).collect();
+        Self { entries, data: self.data }
+    }
+
+    /// The array of this name as numbers of a model; `None` where there is none, or its elements are not
+    /// floating-point numbers of 16 to 64 bits.
+    ///
+    /// ```
+    /// use plywood::StateDict;
+    /// use plywood::prelude::*;
+    ///
+    /// let bytes = Sequential::builder([1]).layer(Dense::units(2)).build()?.weights_to_bytes()?;
+    /// let bias: Option<Tensor<f64>> = StateDict::from_bytes(&bytes)?.tensor("0.bias");
+    /// assert_eq!(bias.unwrap().shape(), [2]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn tensor<F: Scalar>(&self, name: &str) -> Option<Tensor<F>> {
+        let entry = self.entries.get(name).filter(|entry| is_known(&entry.dtype))?;
+        let bytes = self.data.get(entry.bytes.clone())?;
+        let values = match (entry.dtype.as_str(), size_of::<F>()) {
+            ("F32", 4) | ("F64", 8) => F::read_bytes(bytes),
+            (dtype, _) => {
+                let wide = widened(dtype, bytes);
+                let mut values = vec![F::zero(); wide.len()];
+                F::add_f64s(&wide, F::one(), &mut values);
+                values
+            }
+        };
+        Tensor::from_shape_vec(IxDyn(&entry.shape), values).ok()
+    }
+}
+
+impl fmt::Debug for StateDict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.entries.iter().map(|(name, entry)| (name, (&entry.dtype, &entry.shape))))
+            .finish()
+    }
+}
+
+/// The types whose numbers a model can take over.
+fn is_known(dtype: &str) -> bool {
+    matches!(dtype, "F16" | "BF16" | "F32" | "F64")
+}
+
+/// Numbers of one of the types of `is_known`.
+fn widened(dtype: &str, bytes: &[u8]) -> Vec<f64> {
+    let halves = || bytes.as_chunks::<2>().0.iter().map(|&b| u16::from_le_bytes(b));
+    match dtype {
+        "F16" => halves().map(|bits| f64::from(half(bits))).collect(),
+        "BF16" => halves().map(|bits| f64::from(f32::from_bits(u32::from(bits) << 16))).collect(),
+        "F32" => bytes.as_chunks::<4>().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+        _ => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
+    }
+}
+
+/// IEEE 754's 16-bit number: a sign, 5 bits of exponent, 10 of fraction.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    match exponent {
+        0 => sign * fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => sign * f32::INFINITY,
+        31 => f32::NAN,
+        _ => sign * (1024.0 + fraction) * 2f32.powi(exponent - 25),
+    }
+}
+
+/// What PyTorch counts and nobody needs: the batches that batch normalisation has seen.
+fn is_ignored(name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked")
+}
+
+/// The shape in a state dict.
+fn outer_shape<F: Scalar>(param: &Param<F>) -> Vec<usize> {
+    let mut shape = param.shape().to_vec();
+    if param.is_transposed() {
+        shape.reverse();
+    }
+    shape
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// Takes all parameters and buffers from a state dict, by name; everything has to be there and to fit. Numbers of
+    /// another type (`F16`, `BF16`, `F32`, `F64`) are converted.
+    ///
+    /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is passed over.
+    ///
+    /// ```
+    /// use plywood::StateDict;
+    /// use plywood::prelude::*;
+    ///
+    /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).layer(Tanh).build()?.weights_to_bytes()?;
+    /// let mut other = Sequential::builder([4]).layer(Dense::units(2)).layer(Dense::units(1)).build()?;
+    /// assert_eq!(
+    ///     other.load_state_dict(&StateDict::from_bytes(&bytes)?).unwrap_err().to_string(),
+    ///     "expected the state dict to be that of this model, found missing: 1.bias, 1.weight; of another shape or \
+    ///      type: 0.weight (F32 [2, 3] for [2, 4]). Rename what has other names (`StateDict::rename`), or take what \
+    ///      fits with `load_matching`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When names or shapes differ: all of them are in the error, and the model is as it was.
+    pub fn load_state_dict(&mut self, dict: &StateDict<'_>) -> Result<()> {
+        let mismatches = self.compare(dict);
+        if mismatches.is_empty() {
+            self.take_from(dict);
+            return Ok(());
+        }
+        Err(Error::format("the state dict", "that of this model", mismatches).help(
+            "Rename what has other names (`StateDict::rename`), or take what fits with `load_matching`.",
+        ))
+    }
+
+    /// Takes what fits, and reports the rest. PyTorch's counterpart is `strict=False`, which refuses other shapes.
+    ///
+    /// For a body that was trained with another head:
+    ///
+    /// ```
+    /// use plywood::StateDict;
+    /// use plywood::prelude::*;
+    ///
+    /// let network = |classes| Sequential::builder([4]).layer(Dense::units(8)).layer(Dense::units(classes)).build();
+    /// let bytes = network(10)?.weights_to_bytes()?;
+    /// let report = network(3)?.load_matching(&StateDict::from_bytes(&bytes)?);
+    /// assert!(report.missing.is_empty() && report.unexpected.is_empty());
+    /// assert_eq!(report.unfit, ["1.bias (F32 [10] for [3])", "1.weight (F32 [10, 8] for [3, 8])"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn load_matching(&mut self, dict: &StateDict<'_>) -> Mismatches {
+        self.take_from(dict);
+        self.compare(dict)
+    }
+
+    /// [`load_state_dict`](Sequential::load_state_dict) from a safetensors file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no safetensors file, or is not that of this model.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let dict = StateDict::load(path)?;
+        self.load_state_dict(&dict).map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// Writes parameters and buffers as a safetensors file, in the names and layouts of PyTorch's state dicts. The
+    /// file is there whole or not at all, as with [`save`](Sequential::save).
+    ///
+    /// The architecture is not in it: build the same network, then [`load_weights`](Sequential::load_weights).
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_whole(path.as_ref(), |file| Ok(self.write_weights(file))).map_err(|error| error.at("save"))
+    }
+
+    /// The bytes that [`save_weights`](Sequential::save_weights) writes.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub fn weights_to_bytes(&self) -> Result<Vec<u8>> {
+        self.write_weights(Vec::new()).map_err(Error::custom)
+    }
+
+    fn write_weights<W: Write>(&self, mut out: W) -> io::Result<W> {
+        let (mut entries, mut end) = (Vec::new(), 0);
+        self.visit_params(&mut |name, param| {
+            let bytes = end..end + param.len() * size_of::<F>();
+            end = bytes.end;
+            let dtype = if size_of::<F>() == 4 { "F32" } else { "F64" };
+            entries.push(Entry {
+                name: name.to_owned(),
+                dtype: dtype.to_owned(),
+                shape: outer_shape(param),
+                bytes,
+            });
+        });
+        out.write_all(&safetensors::header(&entries))?;
+        let (mut result, mut bytes) = (Ok(()), Vec::new());
+        self.visit_params(&mut |_, param| {
+            let transposed = param.is_transposed().then(|| standard(param.value().t().to_owned()));
+            for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(1 << 16) {
+                if result.is_ok() {
+                    bytes.clear();
+                    F::write_bytes(some, &mut bytes);
+                    result = out.write_all(&bytes);
+                }
+            }
+            if let Some(transposed) = transposed {
+                recycle(transposed);
+            }
+        });
+        result.map(|()| out)
+    }
+
+    fn compare(&self, dict: &StateDict<'_>) -> Mismatches {
+        let mut mismatches = Mismatches::default();
+        let mut unknown: BTreeMap<&str, ()> = dict.names().map(|name| (name, ())).collect();
+        self.visit_params(&mut |name, param| {
+            unknown.remove(name);
+            let shape = outer_shape(param);
+            match dict.entries.get(name) {
+                None => mismatches.missing.push(name.to_owned()),
+                Some(entry) if entry.shape != shape || !is_known(&entry.dtype) => {
+                    let text = format!("{name} ({} {:?} for {shape:?})", short(&entry.dtype), entry.shape);
+                    mismatches.unfit.push(text);
+                }
+                Some(_) => {}
+            }
+        });
+        let unknown = unknown.into_keys().filter(|name| !is_ignored(name));
+        mismatches.unexpected = unknown.map(str::to_owned).collect();
+        mismatches.missing.sort_unstable();
+        mismatches.unfit.sort_unstable();
+        mismatches
+    }
+
+    /// Takes over what has the right name and shape.
+    fn take_from(&mut self, dict: &StateDict<'_>) {
+        self.visit_params_mut(&mut |name, param| {
+            if dict.shape(name).is_none_or(|shape| shape != outer_shape(param)) {
+                return;
+            }
+            if let Some(tensor) = dict.tensor(name) {
+                let tensor = if param.is_transposed() { standard(tensor.reversed_axes()) } else { tensor };
+                param.as_slice_mut().copy_from_slice(slice(&tensor));
+            }
+        });
+    }
+}
