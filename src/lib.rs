@@ -57,15 +57,17 @@ pub use metric::{
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{
-    Adam, AdamW, Averaging, CosineDecay, ExponentialDecay, Group, Optimizer, OptimizerState, Rule, SGD,
-    Schedule, Scope, Step, Update,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay,
+    Group, Lion, MultiStepDecay, Muon, NAdam, OneCycle, Optimizer, OptimizerState, Piecewise,
+    PolynomialDecay, RAdam, RMSprop, ReduceOnPlateau, Rule, SGD, Schedule, ScheduleFreeAdamW, Scope, Step,
+    StepDecay, Update, WarmUp,
 };
 pub use param::{Gradient, Param, ParamKind};
 pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
-pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, Trainer, accumulate};
+pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, RateCurve, Trainer, accumulate};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

@@ -11,7 +11,8 @@
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
 //! | `exponential.rs` | `exp` and `tanh` without a branch, for the others |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
-//! | `update.rs` | one optimiser's pass over a parameter |
+//! | `update.rs` | an optimiser's pass over a parameter: gradient descent and Adam |
+//! | `adaptive.rs` | the other rules' passes |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
 //! | `windows.rs` | maxima and means under windows, for pooling |
@@ -30,6 +31,7 @@
 //! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
 mod activation;
+mod adaptive;
 mod channels;
 mod convert;
 mod curves;
@@ -45,6 +47,7 @@ mod update;
 mod windows;
 
 pub use activation::Activation;
+pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
 pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
 pub(crate) use patches::BEHIND;
@@ -87,6 +90,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + activation::Activations<Self>
+    + adaptive::Adaptive<Self>
     + channels::Channels<Self>
     + convert::Convert<Self>
     + gather::Gather<Self>

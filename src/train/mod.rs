@@ -3,6 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `trainer.rs` | [`Trainer`]: its settings, `fit`, `step`, `evaluate` |
+//! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
@@ -45,6 +46,7 @@
 //! Only when it is not finite, the batch is read again and followed through the model, so that the error can name
 //! the first place.
 mod callback;
+mod find_rate;
 mod fit;
 mod optimise;
 mod progress;
@@ -52,6 +54,7 @@ mod step;
 mod trainer;
 
 pub use callback::{BatchEnd, Callback, EarlyStopping};
+pub use find_rate::RateCurve;
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
