@@ -15,23 +15,33 @@ mod metric;
 mod ops;
 mod optim;
 mod param;
+#[cfg(feature = "plots")]
+pub mod plot;
 mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
 mod tensor;
 pub mod testing;
+mod trace;
 mod train;
 
 pub use data::{
-    ArrayDataset, Batch, Dataset, Element, Images, LabelledTexts, Pass, Subset, Targets, Tokenizer,
-    Vocabulary, VocabularySpec, garments, random_split, split_at,
+    ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
+    Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
+pub use data::{
+    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, stratified_split,
+};
+#[cfg(feature = "images")]
+pub use data::{ImageFiles, ImageFolder};
+#[cfg(feature = "csv")]
+pub use data::{TextCsv, TextRows};
 #[cfg(feature = "datasets")]
 pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
-pub use init::Initializer;
+pub use init::{Fan, Initializer, ScalingDistribution};
 pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
 pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
@@ -47,12 +57,13 @@ pub use layers::{
     Upsample, ZeroPad2d,
 };
 pub use loss::{
-    CrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError, SoftCrossEntropy, class_weights, loss_weights,
+    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
+    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, loss_weights,
 };
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,
     ClassificationReport, ConfusionMatrix, FBeta, LogLoss, MAE, Metric, Precision, R2, RMSE, Recall, RocAuc,
-    RocCurve, TopK, roc_curve,
+    RocCurve, Spread, TopK, roc_curve,
 };
 pub use ndarray;
 pub use ops::argmax_rows;
@@ -67,7 +78,11 @@ pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
-pub use train::{BatchEnd, Callback, EarlyStopping, Evaluation, Progress, RateCurve, Trainer, accumulate};
+pub use trace::GradientTrace;
+pub use train::{
+    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Trainer, accumulate,
+};
+pub use train::{CrossValidation, cross_validate, cross_validate_with};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]
@@ -76,4 +91,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
+    #[doc = include_str!("../docs/transfer.md")]
+    struct Transfer;
 }

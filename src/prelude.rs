@@ -21,21 +21,27 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[cfg(feature = "images")]
+pub use crate::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::datasets;
+#[cfg(feature = "plots")]
+pub use crate::plot;
 pub use crate::testing::check_layer;
 pub use crate::{
-    Accuracy, Adadelta, Adagrad, Adam, AdamW, Adamax, AdaptiveAvgPool2d, ArrayDataset, AvgPool1d, AvgPool2d,
-    Batch, BatchNorm, Callback, Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense, Dropout, Dropout2d,
-    ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU, GaussianNoise,
-    GlobalAvgPool, GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, History, Initializer, LabelledTexts,
-    Layer, LayerNorm, LayerSpec, LeakyReLU, Lion, LogSoftmax, Loss, MaxPool1d, MaxPool2d, MeanAbsoluteError,
-    MeanSquaredError, Metric, Mish, Muon, NAdam, Optimizer, PReLU, Padding, Param, Pass, Progress, RAdam,
-    RMSNorm, RMSprop, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result, SELU, SGD, Scalar,
-    ScheduleFreeAdamW, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus, Softsign, Sum, Tanh,
-    Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
+    Accuracy, Adadelta, Adagrad, Adam, AdamW, Adamax, AdaptiveAvgPool2d, ArrayDataset, Augment, Augmented,
+    AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback, Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense,
+    Dropout, Dropout2d, ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU,
+    GaussianNoise, GlobalAvgPool, GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, History, Initializer,
+    LabelledTexts, Layer, LayerNorm, LayerSpec, LeakyReLU, Lion, LogSoftmax, Loss, MaxPool1d, MaxPool2d,
+    MeanAbsoluteError, MeanSquaredError, Metric, Mish, MixUp, Muon, NAdam, OneHot, Optimizer, PReLU, Padding,
+    Param, Pass, Progress, RAdam, RMSNorm, RMSprop, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result,
+    SELU, SGD, Scalar, ScheduleFreeAdamW, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus,
+    Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
 };
 pub use crate::{
     AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,
     TopK,
 };
+pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
+pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};

@@ -196,6 +196,13 @@ impl Draws {
         self.0.sample(ndarray_rand::rand_distr::StandardNormal)
     }
 
+    /// A number from the beta distribution with both parameters `alpha`, which is symmetrical about 1/2.
+    ///
+    /// By Cheng's methods (1978), which reject some draws. 1/2 where `alpha` is none of a beta distribution.
+    pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
+        ndarray_rand::rand_distr::Beta::new(alpha, alpha).map_or(0.5, |beta| self.0.sample(beta))
+    }
+
     /// A whole number from the uniform distribution over `0..end`; 0 when `end` is 0 (Lemire's multiplication,
     /// whose bias is below `end / 2^64`).
     ///

@@ -12,8 +12,8 @@ const RANKS: [&[&str]; 11] = [
     &["codec", "init", "ops"],
     &["param"],
     &["layer"],
-    &["layers", "optim", "loss", "metric", "data", "history", "testing"],
-    &["io", "infer"],
+    &["layers", "optim", "loss", "metric", "data", "history", "trace", "testing"],
+    &["io", "infer", "plot"],
     &["train", "evaluate"],
     &["lib", "prelude"],
 ];

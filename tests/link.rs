@@ -98,7 +98,7 @@ fn distributions<F: Scalar>() -> Array2<F> {
 fn agree<F, L, R, D>(scale: f64, absorbing: L, from_logits: L, rule: R, data: &D)
 where
     F: Scalar,
-    L: Loss<F> + Copy,
+    L: Loss<F> + Clone,
     R: Rule<F>,
     D: Dataset<F>,
     D::Target: Borrow<L::Target>,
@@ -125,8 +125,8 @@ where
 
     let mut results = Vec::new();
     for (i, mut model) in models::<F>(scale).into_iter().enumerate() {
-        let loss = if i == 0 { from_logits } else { absorbing };
-        let mut trainer = trainer(loss);
+        let loss = if i == 0 { from_logits.clone() } else { absorbing.clone() };
+        let mut trainer = trainer(loss.clone());
         let start = parameters(&model);
         let mut numbers = vec![F::of(trainer.evaluate(&model, data).unwrap().loss)];
         // Steps on a batch, with and without weights; epochs; a step of a loop by hand; evaluation.
@@ -174,7 +174,7 @@ macro_rules! agree {
             fn of_class_indices() {
                 let data = ArrayDataset::new(inputs(), labels()).unwrap();
                 let losses = (CrossEntropy::default(), CrossEntropy::from_logits());
-                agree::<$f, _, _, _>($scale, losses.0, losses.1, Adam::default(), &data);
+                agree::<$f, _, _, _>($scale, losses.0.clone(), losses.1.clone(), Adam::default(), &data);
                 agree::<$f, _, _, _>($scale, losses.0, losses.1, SGD::default().momentum(0.9), &data);
             }
 
@@ -182,7 +182,7 @@ macro_rules! agree {
             fn of_distributions() {
                 let data = ArrayDataset::new(inputs(), distributions::<$f>()).unwrap();
                 let losses = (SoftCrossEntropy::default(), SoftCrossEntropy::from_logits());
-                agree::<$f, _, _, _>($scale, losses.0, losses.1, Adam::default(), &data);
+                agree::<$f, _, _, _>($scale, losses.0.clone(), losses.1.clone(), Adam::default(), &data);
                 agree::<$f, _, _, _>($scale, losses.0, losses.1, SGD::default().momentum(0.9), &data);
             }
 

@@ -91,3 +91,98 @@ fn shapes_must_agree() {
     assert!(MeanSquaredError.value_and_grad(y.clone(), &Tensor::zeros(vec![2]), None).is_err());
     assert!(MeanAbsoluteError.value_and_grad(y, &Tensor::zeros(vec![2, 2]), None).is_err());
 }
+
+#[test]
+fn focal_at_0_is_cross_entropy_and_extremes_are_finite() {
+    let z = || arr2(&[[0.3, -1., 2.], [1., 0., 0.5]]).into_dyn();
+    let (a, grad_a) = CrossEntropy::from_logits().value_and_grad(z(), &[0, 1], None).unwrap();
+    let (b, grad_b) = Focal::gamma(0.0).from_logits().value_and_grad(z(), &[0, 1], None).unwrap();
+    assert_abs_diff_eq!(a, b, epsilon = EPSILON);
+    assert!((grad_a - grad_b).iter().all(|d: &f64| d.abs() < EPSILON));
+    for label in 0..2 {
+        let far = arr2(&[[1000f32, -1000.]]).into_dyn();
+        for gamma in [0.0, 0.5, 2.0] {
+            let loss = Focal::gamma(gamma).from_logits();
+            let (value, grad) = loss.value_and_grad(far.clone(), &[label], None).unwrap();
+            assert_eq!(value, [0., 2000.][label]);
+            assert!(grad.iter().all(|g| g.is_finite()), "{gamma} {label} {grad}");
+        }
+        let column = arr2(&[[-1000f32]]).into_dyn();
+        let (value, _) = BinaryCrossEntropy::from_logits().value_and_grad(column, &[label], None).unwrap();
+        assert_eq!(value, [0., 1000.][label]);
+    }
+}
+
+#[test]
+fn nan_is_not_hidden_by_any_loss() {
+    let nan = |columns| Tensor::<f32>::from_elem(vec![1, columns], f32::NAN);
+    let target = arr2(&[[0f32, 1.]]).into_dyn();
+    let labels: [(&str, Box<dyn Loss<f32, Target = [usize]>>); 3] = [
+        ("focal", Box::new(Focal::default())),
+        ("hinge", Box::new(Hinge::default())),
+        ("smoothed", Box::new(CrossEntropy::default().label_smoothing(0.1))),
+    ];
+    for (name, loss) in labels {
+        assert!(loss.value_and_grad(nan(2), &[1], None).unwrap().0.is_nan(), "{name}");
+        assert!(loss.value_and_grad_logits(nan(2), &[1], None).unwrap().0.is_nan(), "{name}");
+    }
+    let tensors: [(&str, Box<dyn Loss<f32, Target = Tensor>>); 3] = [
+        ("KL", Box::new(KLDivergence::default())),
+        ("binary", Box::new(SoftBinaryCrossEntropy::default())),
+        ("Huber", Box::new(Huber::default())),
+    ];
+    for (name, loss) in tensors {
+        assert!(loss.value_and_grad(nan(2), &target, None).unwrap().0.is_nan(), "{name}");
+        assert!(loss.value_and_grad_logits(nan(2), &target, None).unwrap().0.is_nan(), "{name}");
+    }
+}
+
+#[test]
+fn settings_and_targets_out_of_range_are_errors() {
+    let p = || arr2(&[[0.5f32, 0.5], [0.5, 0.5]]).into_dyn();
+    let one = || arr2(&[[0.5f32], [0.5]]).into_dyn();
+    let labels = |loss: CrossEntropy| loss.value_and_grad(p(), &[0, 1], None);
+    assert_eq!(
+        labels(CrossEntropy::default().class_weights([1.0])).unwrap_err().to_string(),
+        "cross-entropy: expected class weights of 2 numbers, found 1. \
+         Give one weight for each class; `class_weights` computes them from labels."
+    );
+    assert!(labels(CrossEntropy::default().class_weights([1.0, f64::NAN])).is_err());
+    assert!(labels(CrossEntropy::default().label_smoothing(1.5)).is_err());
+    assert!(labels(CrossEntropy::default().label_smoothing(f64::NAN)).is_err());
+    assert_eq!(labels(CrossEntropy::default().class_weights([0.0, 0.0])).unwrap().0, 0.0);
+    assert!(Focal::gamma(-1.0).value_and_grad(p(), &[0, 1], None).is_err());
+    assert!(Focal::default().value_and_grad(p(), &[0, 2], None).is_err());
+    assert!(Hinge::margin(f64::NAN).value_and_grad(p(), &[0, 1], None).is_err());
+    assert!(Hinge::default().value_and_grad(one(), &[0, 2], None).is_err());
+    assert!(Huber::delta(0.0).value_and_grad(p(), &p(), None).is_err());
+    let binary = BinaryCrossEntropy::default();
+    assert!(binary.value_and_grad(p(), &[0, 1], None).is_err());
+    assert!(binary.value_and_grad(one(), &[0, 2], None).is_err());
+    assert!(binary.value_and_grad(one(), &[0], None).is_err());
+    assert!(binary.positive_weight(-1.0).value_and_grad(one(), &[0, 1], None).is_err());
+    let soft = SoftBinaryCrossEntropy::default();
+    assert!(soft.value_and_grad(one(), &arr2(&[[0.5], [1.5]]).into_dyn(), None).is_err());
+    assert!(soft.value_and_grad(one(), &arr2(&[[0.5]]).into_dyn(), None).is_err());
+    assert!(KLDivergence::default().value_and_grad(p(), &one(), None).is_err());
+    let none = Tensor::<f32>::zeros(vec![0, 1]);
+    assert_eq!(binary.value_and_grad(none, &[], None).unwrap().0, 0.0);
+}
+
+/// A model that ends in a sigmoid is trained as one that ends in logits.
+#[test]
+fn binary_cross_entropy_absorbs_the_sigmoid() {
+    let x = ndarray::Array2::<f32>::from_shape_fn((40, 1), |(i, _)| i as f32 / 20.0 - 1.0);
+    let labels: Vec<usize> = x.iter().map(|&x| usize::from(x > 0.0)).collect();
+    let data = ArrayDataset::new(x, labels).unwrap();
+    let fit = |sigmoid: bool| {
+        let builder = Sequential::builder([1]).layer(Dense::units(1));
+        let builder = if sigmoid { builder.layer(Sigmoid) } else { builder };
+        let mut model = builder.build().unwrap();
+        let loss = if sigmoid { BinaryCrossEntropy::default() } else { BinaryCrossEntropy::from_logits() };
+        let trainer = Trainer::new(loss, Adam::default()).learning_rate(0.1).epochs(5);
+        trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap().last("loss").unwrap()
+    };
+    assert_eq!(fit(true), fit(false));
+    assert!(fit(true) < 0.5);
+}

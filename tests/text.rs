@@ -133,6 +133,7 @@ fn a_bag_of_words_learns_from_texts() {
 #[cfg(feature = "csv")]
 mod csv {
     use super::*;
+    use plywood::TextCsv;
     use std::io::Write;
 
     fn read(bytes: &[u8]) -> Result<LabelledTexts> {
@@ -141,9 +142,9 @@ mod csv {
 
     #[test]
     fn quotes_line_ends_marks_and_other_columns() {
-        let file = "\u{feff}text,id,label\r\n\"a, \"\"b\"\"\nc\",7,x\r\n,8,w";
+        let file = "\u{feff}text,id,label\r\n\"a, \"\"b\"\"\nc\",7,x\r\n\nit's 5\" long,8,w";
         let data = read(file.as_bytes()).unwrap();
-        assert_eq!(data.texts(), ["a, \"b\"\nc", ""]);
+        assert_eq!(data.texts(), ["a, \"b\"\nc", "it's 5\" long"]);
         assert_eq!((data.labels(), data.class_names().join(" ")), (&[1, 0][..], "w x".to_owned()));
         assert!(read(b"label,text\n").unwrap().is_empty());
     }
@@ -159,11 +160,17 @@ mod csv {
         fails(
             b"label,text\na,b\nc\n",
             "expected row 2 to be 2 fields, as the header has, found 1. \
-             Put quotes around fields with commas or line ends.",
+             Put quotes around fields with commas or line ends, or leave such rows out by `TextCsv::skip_faulty`.",
         );
         fails(
             b"label,text\n,b\n",
-            "expected row 1, column \"label\" to be a label, found nothing. Fill it in, or leave the row out.",
+            "expected row 1, column \"label\" to be a label, found nothing. \
+             Fill it in, or leave such rows out by `TextCsv::skip_faulty`.",
+        );
+        fails(
+            b"label,text\na, \n",
+            "expected row 1, column \"text\" to be a text, found nothing. \
+             Fill it in, or leave such rows out by `TextCsv::skip_faulty`.",
         );
         assert!(
             text(read(b"label,text\na,b\xff\n")).starts_with(
@@ -173,6 +180,54 @@ mod csv {
         assert!(
             text(LabelledTexts::read_csv("no/such.csv", "a", "b")).starts_with("could not open no/such.csv")
         );
+    }
+
+    #[test]
+    fn faulty_rows_are_left_out_and_listed_where_the_user_says_so() {
+        let file = b"label,text\na,one\nb\na,\n,three\nc,four\nb,fi\xffve\nb,six\n";
+        let csv = TextCsv::columns("label", "text").classes(["a", "b"]).skip_faulty();
+        let rows = csv.read_from(&file[..], "f.csv").unwrap();
+        assert_eq!((rows.texts.texts().join(" "), rows.texts.labels()), ("one six".to_owned(), &[0, 1][..]));
+        let numbers: Vec<usize> = rows.skipped.iter().map(|(row, _)| *row).collect();
+        assert_eq!(numbers, [2, 3, 4, 5, 6]);
+        assert_eq!(
+            rows.skipped[3].1.to_string(),
+            "f.csv: expected row 5, column \"label\" to be one of the 2 classes (a, b), found \"c\". \
+             Train on data with this class, or leave such rows out by `TextCsv::skip_faulty`."
+        );
+        let said = rows.to_string();
+        assert!(
+            said.starts_with("2 texts in 2 classes\n5 rows left out:\n  f.csv: expected row 2 to"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 7);
+    }
+
+    #[test]
+    fn quotes_that_do_not_fit_are_errors_whatever_the_user_chose() {
+        let strict = TextCsv::columns("label", "text");
+        for csv in [strict.clone(), strict.skip_faulty()] {
+            let fails = |file: &str, what: &str, found: &str| {
+                assert_eq!(
+                    text(csv.read_from(file.as_bytes(), "f.csv")),
+                    format!(
+                        "f.csv: expected {what} to be a row whose quotes are in pairs, found {found}. \
+                         Write a quote inside of quotes twice; rows behind it cannot be told apart."
+                    )
+                );
+            };
+            let open = "a quote that is never closed";
+            fails("label,text\na,one\nb,\"two\na,three\nb,four\n", "row 2", open);
+            fails("label,text\n\"a,one\n", "row 1", open);
+            fails("label,\"text\na,one\n", "the header", open);
+            // Long enough that the file does not fit into one buffer.
+            let rows = "a,some words\n".repeat(20_000);
+            fails(&format!("label,text\n{rows}b,\"open\n{rows}"), "row 20001", open);
+            let torn = "a closing quote with something else behind it than a comma or the line's end";
+            fails("label,text\na,one\nb,\"two\na,\"three\nb,four\n", "row 2", torn);
+            fails("label,text\na,\"he said \\\"no\\\"\"\n", "row 1", torn);
+            fails("la\"b,\"te\"xt\"\na,one\n", "the header", torn);
+        }
     }
 
     #[test]

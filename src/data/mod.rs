@@ -9,17 +9,26 @@
 //! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
+//! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
+//! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
+//! | `folds.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
+//! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
-//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
+//! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
+//! | `labelled.rs`, `text_csv.rs`, `quotes.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
-//! Nothing is read ahead on other threads: the data sets here are in memory, where reading a batch is a copy.
+//! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
+//! says by [`Dataset::prefetch`] that `fit` should read the next batches while one trains.
 
 mod arrays;
+mod augment;
+mod augmented;
 mod canvas;
+mod change;
 #[cfg(feature = "datasets")]
 mod checksum;
 #[cfg(feature = "datasets")]
@@ -30,10 +39,20 @@ pub mod datasets;
 mod download;
 #[cfg(all(test, feature = "datasets"))]
 mod fixtures;
+mod folds;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+#[cfg(feature = "images")]
+mod image_file;
+#[cfg(feature = "images")]
+mod image_folder;
 mod labelled;
+mod mix_up;
+mod normalizer;
+mod one_hot;
+#[cfg(feature = "csv")]
+mod quotes;
 mod subset;
 mod tailor;
 #[cfg(feature = "csv")]
@@ -42,8 +61,18 @@ mod tokenizer;
 mod vocabulary;
 
 pub use arrays::{ArrayDataset, Element, Targets};
+pub use augment::Augment;
+pub use augmented::Augmented;
+pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
+#[cfg(feature = "images")]
+pub use image_folder::{ImageFiles, ImageFolder};
 pub use labelled::LabelledTexts;
+pub use mix_up::MixUp;
+pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
+pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
+#[cfg(feature = "csv")]
+pub use text_csv::{TextCsv, TextRows};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::{Vocabulary, VocabularySpec};
 
@@ -207,6 +236,14 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
+    /// How many batches `fit` should read ahead, on a thread of its own, while others train.
+    ///
+    /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
+    /// reads, returns 2 or so. [`Trainer::prefetch`](crate::Trainer::prefetch) overrides it.
+    fn prefetch(&self) -> usize {
+        0
+    }
+
     /// Reads the samples at these positions, in this order, into the batch; whatever it held is overwritten.
     ///
     /// Positions may come in any order, and more than once. After it the batch has `indices.len()` inputs, targets
@@ -268,6 +305,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 
     fn class_names(&self) -> &[String] {
         (**self).class_names()
+    }
+
+    fn prefetch(&self) -> usize {
+        (**self).prefetch()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {

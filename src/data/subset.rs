@@ -34,6 +34,11 @@ pub struct Subset<D> {
 }
 
 impl<D> Subset<D> {
+    /// Of positions that are known to be in range.
+    pub(super) fn of(data: D, indices: Vec<usize>) -> Self {
+        Self { data, indices }
+    }
+
     /// The samples of `data` at these positions; a position may come up more than once. `data` may be a reference.
     ///
     /// The element type has to be named where the data set leaves it open, as [`ArrayDataset`](crate::ArrayDataset)
@@ -72,6 +77,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         self.data.class_names()
     }
 
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         check_indices(indices, self.indices.len())?;
         let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
@@ -83,7 +92,7 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
 ///
 /// It is the greatest whole number not above `samples · (1 - share)` as `f64` has it. Rounding in `1 - share` can
 /// take one sample more: of ten, a share of 0.9 leaves `10 · 0.0999…`, and so none.
-fn first_part(samples: usize, share: f64) -> Result<usize> {
+pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::argument("a share for the second part", "above 0 and below 1", share)
             .help("0.2 puts every fifth sample into the second part."));

@@ -220,6 +220,7 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
 /// |---|---|---|---|
 /// | `Identity` | the logits | | as the loss has it |
 /// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `(p - t) / batch`, unweighted |
+/// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) | the same |
 ///
 /// The name is that of generalised linear models (Nelder and Wedderburn, 1972), where it stands for the inverse of
 /// this function. Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model;

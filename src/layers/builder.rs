@@ -55,6 +55,16 @@ impl<F: Scalar> SequentialBuilder<F> {
         Self { input, seed: None, specs: Vec::new() }
     }
 
+    /// Of layers that are there already, each of which is its own spec.
+    pub(super) fn of_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Self {
+        let spec = |layer: Box<dyn ErasedLayer<F>>| {
+            let kind = layer.erased_kind();
+            let build: Build<F> = Box::new(move |_, _| Ok(layer));
+            (kind, build)
+        };
+        Self { input: Some(input), seed: None, specs: layers.into_iter().map(spec).collect() }
+    }
+
     /// Sets the seed of everything random in the model: initial values, and what layers draw in training. Without
     /// it a model's seed is 0.
     ///

@@ -24,7 +24,7 @@
 
 use super::builder::SequentialBuilder;
 use crate::codec::Bytes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
@@ -206,6 +206,64 @@ impl<F: Scalar> Sequential<F> {
     /// Returns how many names matched. Gradients begin at none; the optimiser's state for the names is still there.
     pub fn unfreeze(&mut self, prefix: &str) -> usize {
         self.each_named(prefix, |param| param.unfreeze())
+    }
+
+    /// Takes the model apart: it keeps its first `at` layers, and the others come out as a model of their own, for
+    /// inputs of the shape that they had so far.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut trunk = Sequential::builder([4])
+    ///     .layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).layer(Softmax)
+    ///     .build()?;
+    /// let x = ndarray::Array2::<f32>::ones((5, 4));
+    /// let whole = trunk.predict(&x)?;
+    /// let head = trunk.split_off(2)?;
+    /// assert_eq!((trunk.output_shape(), head.input_shape(), head.len()), (&[8][..], &[8][..], 2));
+    /// assert_eq!(head.predict(&trunk.predict(&x)?)?, whole);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Parameters keep their values and stay frozen if they were; in the part that comes out their names count from
+    /// 0 again. It is `Vec::split_off` for layers; in Keras it takes a new model over the layers' outputs, in PyTorch
+    /// `model[:at]` and `model[at:]`. To put other layers behind, see [`into_builder`](Sequential::into_builder).
+    ///
+    /// # Errors
+    /// When the model has fewer layers.
+    pub fn split_off(&mut self, at: usize) -> Result<Self> {
+        if at > self.layers.len() {
+            let expected = format!("at most {}, the number of layers", self.layers.len());
+            return Err(Error::argument("a number of layers to keep", expected, at)
+                .help("Count from the end: `model.split_off(model.len() - 2)`."));
+        }
+        let shapes = self.shapes()?;
+        let middle = at.checked_sub(1).map_or(&self.input, |last| &shapes[last]);
+        let rest = Self::from_layers(middle.clone(), self.layers.split_off(at))?;
+        self.output = rest.input.clone();
+        self.spare.clear();
+        Ok(rest)
+    }
+
+    /// A builder that begins with the layers of this model, as they are, to put others behind them.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut trunk = Sequential::builder([4]).layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).build()?;
+    /// trunk.split_off(2)?; // the old head
+    /// trunk.freeze("");
+    /// let model = trunk.into_builder().seed(1).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let mut trainable = Vec::new();
+    /// model.visit_params(&mut |name, param| if param.is_trainable() { trainable.push(name.to_owned()) });
+    /// assert_eq!(trainable, ["2.weight", "2.bias"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Only what is added is drawn, from the builder's seed. Shapes are checked when it is built. The layers stay in
+    /// one row; a model can also stand in another as one layer, `.layer(trunk)`, and be frozen by its prefix.
+    pub fn into_builder(self) -> SequentialBuilder<F> {
+        SequentialBuilder::of_layers(self.input, self.layers)
     }
 
     /// The names are those of `visit_params`, with the numbers of the layers in front.

@@ -47,11 +47,15 @@
 //! (and for soft targets one of the number of classes and a copy of the targets) are used, the vectors out of the
 //! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
 
-use super::{Loss, loss_weights};
+use super::Loss;
+use super::classes::{
+    Rows, check_labels, check_target, label_weights, of_classes, sample_weights, scale_rows, soft_logits,
+    soft_probabilities,
+};
 use crate::error::{Error, Result};
-use crate::layer::{Link, check_gradient};
+use crate::layer::Link;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// Cross-entropy against class indices: `-ln p_label`, averaged over the batch. Keras calls it sparse categorical
 /// cross-entropy.
@@ -69,8 +73,9 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 /// The unit is the nat. A model that knows nothing of ten classes has a loss of `ln 10 = 2.303`; a first loss far
 /// above that says that the initial weights or the inputs are badly scaled.
 ///
-/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`; there a weight belongs to a class, here to a
-/// sample.
+/// The mean is `Σ w_i · l_i / Σ w_i`, with the weights of the samples times those of their classes, if there are
+/// [`class_weights`](CrossEntropy::class_weights). PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`,
+/// with the same reduction, and knows no weights of samples.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -98,10 +103,14 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CrossEntropy {
     /// Whether [`Loss::value_and_grad`] takes logits. What `value_and_grad_logits` takes is not in question.
     from_logits: bool,
+    /// Empty for none.
+    class_weights: Vec<f64>,
+    /// The share of a target that is spread over all classes.
+    smoothing: f64,
 }
 
 /// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`, averaged over the batch. Keras calls it categorical
@@ -128,12 +137,14 @@ pub struct CrossEntropy {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Label smoothing (Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception architecture for
-/// computer vision", 2016) is a matter of the targets: `1 - ε + ε / classes` for the label, `ε / classes` for the
-/// others.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Smoothed labels need no targets of their own: see [`CrossEntropy::label_smoothing`]. Weights of classes multiply
+/// the targets, and the mean is by the weights of the samples alone, as in PyTorch's `CrossEntropyLoss` of
+/// probabilities.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftCrossEntropy {
     from_logits: bool,
+    /// Empty for none.
+    class_weights: Vec<f64>,
 }
 
 impl CrossEntropy {
@@ -153,46 +164,176 @@ impl CrossEntropy {
     ///
     /// A model that ends in softmax must not be trained with it: softmax would be taken twice.
     pub fn from_logits() -> Self {
-        Self { from_logits: true }
+        Self { from_logits: true, ..Self::default() }
+    }
+
+    /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
+    ///
+    /// One weight for each class, finite and at least 0, as [`class_weights`](crate::class_weights) computes them
+    /// from labels. Each sample counts by its class's weight (times its own), in the divisor, too, as in PyTorch's
+    /// `CrossEntropyLoss(weight=..)`.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::class_weights;
+    /// use plywood::prelude::*;
+    ///
+    /// let labels = [0, 0, 0, 1];
+    /// let loss = CrossEntropy::default().class_weights(class_weights(&labels, 2)?);
+    /// let p = arr2(&[[0.5f64, 0.5], [0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]).into_dyn();
+    /// // Each class is half of the mean.
+    /// assert!((loss.value_and_grad(p, &labels, None)?.0 - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.class_weights = weights.into();
+        self
+    }
+
+    /// Spreads the share `ε` of each target over all classes: `1 - ε + ε / classes` for the label, `ε / classes` for
+    /// the others. From 0 to 1; 0.1 is usual.
+    ///
+    /// The model is no longer drawn towards infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking
+    /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`, also with
+    /// weights of classes: each term then counts by its own class's weight, and the divisor has those of the labels.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let logits = arr2(&[[0.0f64, 0.0]]).into_dyn();
+    /// let (_, grad) = CrossEntropy::from_logits().label_smoothing(0.2).value_and_grad(logits, &[0], None)?;
+    /// assert!((grad[[0, 0]] - (0.5 - 0.9)).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn label_smoothing(mut self, share: f64) -> Self {
+        self.smoothing = share;
+        self
+    }
+
+    /// The loss by smoothed targets, `w_j · ((1 - ε) · [j = label] + ε / classes)`.
+    fn smoothed<F: Scalar>(
+        &self,
+        rows: Rows<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        logits: bool,
+    ) -> Result<(F, Tensor<F>)> {
+        if !(0.0..=1.0).contains(&self.smoothing) {
+            return Err(
+                Error::argument("label smoothing", "from 0 to 1", self.smoothing).help("0.1 is usual.")
+            );
+        }
+        let (spent, total) = label_weights(&self.class_weights, rows.columns, labels, weights)?;
+        recycle(spent);
+        let (each, _) = sample_weights(weights, rows.samples)?;
+        let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
+        let (own, others) = (F::of(1.0 - self.smoothing), F::of(self.smoothing / rows.columns as f64));
+        let mut target = scratch(&[rows.samples, rows.columns]);
+        target.fill(F::zero());
+        let ts = slice_mut(&mut target);
+        let shares: Vec<F> = of_class.iter().map(|&w| w * others).collect();
+        F::add_row(ts, &shares);
+        for (row, &label) in ts.chunks_exact_mut(rows.columns).zip(labels) {
+            row[label] += own * of_class[label];
+        }
+        let soft = if logits { soft_logits } else { soft_probabilities };
+        let result = soft(rows, &target, slice(&each), total);
+        [each, target].into_iter().for_each(recycle);
+        Ok(result)
+    }
+
+    fn of_logits<F: Scalar>(
+        &self,
+        logits: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
+        let rows = Rows::of(logits)?;
+        check_labels(labels, rows.samples, rows.columns)?;
+        if self.smoothing != 0.0 {
+            return self.smoothed(rows, labels, weights, true);
+        }
+        let Rows { mut grad, samples, columns } = rows;
+        let (each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
+        let z = slice_mut(&mut grad);
+        // ln Σ e^(z - max) - (z_label - max), without the cancellation of large numbers.
+        F::subtract_max_rows(z, columns);
+        let mut value = F::zero();
+        for ((row, &label), &w) in z.chunks_exact(columns).zip(labels).zip(slice(&each)) {
+            value -= w * row[label];
+        }
+        let mut logs = scratch(&[samples]);
+        F::softmax_log_rows(z, columns, slice_mut(&mut logs));
+        value += slice(&logs).iter().zip(slice(&each)).map(|(&log, &w)| w * log).sum();
+        for (row, &label) in z.chunks_exact_mut(columns).zip(labels) {
+            row[label] -= F::one();
+        }
+        scale_rows(&mut grad, columns, slice(&each), total);
+        [logs, each].into_iter().for_each(recycle);
+        Ok((value / total, grad))
+    }
+
+    fn of_probabilities<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
+        let rows = Rows::of(output)?;
+        check_labels(labels, rows.samples, rows.columns)?;
+        if self.smoothing != 0.0 {
+            return self.smoothed(rows, labels, weights, false);
+        }
+        let Rows { mut grad, columns, .. } = rows;
+        let (each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
+        let mut value = F::zero();
+        for ((row, &label), &w) in
+            slice_mut(&mut grad).chunks_exact_mut(columns).zip(labels).zip(slice(&each))
+        {
+            let p = row[label];
+            value -= w * p.ln();
+            row.fill(F::zero());
+            row[label] = -w / (p * total);
+        }
+        recycle(each);
+        Ok((value / total, grad))
     }
 }
 
 impl SoftCrossEntropy {
     /// For a model whose outputs are logits; see [`CrossEntropy::from_logits`].
     pub fn from_logits() -> Self {
-        Self { from_logits: true }
+        Self { from_logits: true, ..Self::default() }
     }
-}
 
-/// The predictions as `[batch, classes]` in standard layout.
-///
-/// `classes` is above 0, so `chunks_exact(classes)` in what follows cannot panic.
-fn predictions<F: Scalar>(output: Tensor<F>) -> Result<(Tensor<F>, usize, usize)> {
-    match *output.shape() {
-        [samples, classes] if classes > 0 => Ok((standard(output), samples, classes)),
-        _ => Err(Error::shape("predictions", "[batch, classes]", output.shape())
-            .help("Give the model one row of class probabilities, or logits, for each sample; put Flatten before Dense.")
-            .at("cross-entropy")),
+    /// Multiplies the targets by weights of their classes: finite and at least 0, one for each.
+    #[must_use]
+    pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.class_weights = weights.into();
+        self
     }
-}
 
-/// One label for each row, each of them an output's position: after it, `row[label]` is in range. A pass of its own
-/// over the labels, before anything is changed.
-fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> {
-    if labels.len() != samples {
-        return Err(Error::data("labels", format!("for {samples} predictions"), labels.len())
-            .help("Give one label for each sample.")
-            .at("cross-entropy"));
-    }
-    match labels.iter().position(|&label| label >= classes) {
-        None => Ok(()),
-        Some(i) => Err(Error::data(
-            format!("the label of sample {i} in the batch"),
-            format!("below {classes}, the number of outputs"),
-            labels[i],
-        )
-        .help("Labels count from 0; give the last layer as many units as there are classes.")
-        .at("cross-entropy")),
+    fn compute<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        logits: bool,
+    ) -> Result<(F, Tensor<F>)> {
+        let rows = Rows::of(output)?;
+        let mut target = check_target(target, &rows.grad)?;
+        if !self.class_weights.is_empty() {
+            let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
+            F::affine(slice_mut(&mut target), &of_class, &vec![F::zero(); rows.columns]);
+        }
+        let (each, total) = sample_weights(weights, rows.samples)?;
+        let soft = if logits { soft_logits } else { soft_probabilities };
+        let result = soft(rows, &target, slice(&each), total);
+        [each, target].into_iter().for_each(recycle);
+        Ok(result)
     }
 }
 
@@ -208,17 +349,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         if self.from_logits {
             return self.value_and_grad_logits(output, labels, weights);
         }
-        let (mut grad, samples, classes) = predictions(output)?;
-        check_labels(labels, samples, classes)?;
-        let (weights, total) = loss_weights(weights, samples)?;
-        let mut value = F::zero();
-        for ((row, &label), w) in slice_mut(&mut grad).chunks_exact_mut(classes).zip(labels).zip(weights) {
-            let p = row[label];
-            value -= w * p.ln();
-            row.fill(F::zero());
-            row[label] = -w / (p * total);
-        }
-        Ok((value / total, grad))
+        self.of_probabilities(output, labels, weights).map_err(|error| error.at("cross-entropy"))
     }
 
     fn absorbs(&self) -> Link {
@@ -231,22 +362,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         labels: &[usize],
         weights: Option<&[F]>,
     ) -> Result<(F, Tensor<F>)> {
-        let (mut grad, samples, classes) = predictions(logits)?;
-        check_labels(labels, samples, classes)?;
-        let (weights, total) = loss_weights(weights, samples)?;
-        let z = slice_mut(&mut grad);
-        // ln Σ e^(z - max) - (z_label - max), without the cancellation of large numbers.
-        F::subtract_max_rows(z, classes);
-        let mut value = F::zero();
-        for ((row, &label), w) in z.chunks_exact(classes).zip(labels).zip(weights.clone()) {
-            value -= w * row[label];
-        }
-        value += weighted_softmax(z, classes, weights.clone());
-        for (row, &label) in z.chunks_exact_mut(classes).zip(labels) {
-            row[label] -= F::one();
-        }
-        scale_rows(&mut grad, classes, weights, total);
-        Ok((value / total, grad))
+        self.of_logits(logits, labels, weights).map_err(|error| error.at("cross-entropy"))
     }
 }
 
@@ -259,25 +375,7 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
         target: &Tensor<F>,
         weights: Option<&[F]>,
     ) -> Result<(F, Tensor<F>)> {
-        if self.from_logits {
-            return self.value_and_grad_logits(output, target, weights);
-        }
-        let (mut grad, samples, classes) = predictions(output)?;
-        let target = check_target(target, &grad)?;
-        let (weights, total) = loss_weights(weights, samples)?;
-        let mut value = F::zero();
-        let rows = slice_mut(&mut grad).chunks_exact_mut(classes).zip(slice(&target).chunks_exact(classes));
-        for ((row, target), w) in rows.zip(weights) {
-            for (p, &t) in row.iter_mut().zip(target) {
-                if t == F::zero() {
-                    *p = F::zero();
-                } else {
-                    value -= w * t * p.ln();
-                    *p = -w * t / (*p * total);
-                }
-            }
-        }
-        Ok((value / total, grad))
+        self.compute(output, target, weights, self.from_logits).map_err(|error| error.at("cross-entropy"))
     }
 
     fn absorbs(&self) -> Link {
@@ -290,73 +388,6 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
         target: &Tensor<F>,
         weights: Option<&[F]>,
     ) -> Result<(F, Tensor<F>)> {
-        let (mut grad, samples, classes) = predictions(logits)?;
-        let target = check_target(target, &grad)?;
-        let (weights, total) = loss_weights(weights, samples)?;
-        let z = slice_mut(&mut grad);
-        let t = slice(&target);
-        // Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max), mass = Σ_j t_j.
-        F::subtract_max_rows(z, classes);
-        let (mut dots, mut masses, mut ones) =
-            (scratch(&[samples]), scratch(&[samples]), scratch(&[classes]));
-        F::dot_rows(z, t, classes, slice_mut(&mut dots));
-        ones.fill(F::one());
-        for (row, mass) in t.chunks_exact(classes).zip(slice_mut(&mut masses)) {
-            F::dot_rows(row, slice(&ones), classes, std::slice::from_mut(mass));
-        }
-        let mut value = F::zero();
-        for (w, &dot) in weights.clone().zip(slice(&dots)) {
-            value -= w * dot;
-        }
-        let weighted = weights.clone().zip(slice(&masses)).map(|(w, &mass)| w * mass);
-        value += weighted_softmax(z, classes, weighted);
-        F::scale_rows(z, classes, slice(&masses));
-        F::add_scaled(z, -F::one(), t);
-        for spent in [dots, masses, ones] {
-            recycle(spent);
-        }
-        scale_rows(&mut grad, classes, weights, total);
-        Ok((value / total, grad))
+        self.compute(logits, target, weights, true).map_err(|error| error.at("cross-entropy"))
     }
-}
-
-/// Softmax of each row in place; the weighted sum of the rows' `ln Σ e^z`, where the largest `z` is 0.
-///
-/// One pass gives both, as the exponentials are needed for both.
-fn weighted_softmax<F: Scalar>(z: &mut [F], classes: usize, weights: impl Iterator<Item = F>) -> F {
-    let mut logs = scratch(&[z.len() / classes]);
-    F::softmax_log_rows(z, classes, slice_mut(&mut logs));
-    let sum = slice(&logs).iter().zip(weights).map(|(&log, w)| w * log).sum();
-    recycle(logs);
-    sum
-}
-
-/// Multiplies each sample's gradient by its share of the mean.
-///
-/// `w / total` is worked out for each row and then multiplied, so a weight of 0 makes its row exactly 0, unless a
-/// logit was not finite.
-fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, classes: usize, weights: impl Iterator<Item = F>, total: F) {
-    let mut factors = scratch(&[grad.len() / classes]);
-    for (factor, w) in slice_mut(&mut factors).iter_mut().zip(weights) {
-        *factor = w / total;
-    }
-    F::scale_rows(slice_mut(grad), classes, slice(&factors));
-    recycle(factors);
-}
-
-/// The targets in standard layout, checked to be of the predictions' shape and to have no negative and no infinite
-/// number and no NaN. They are copied, as the caller's are borrowed; the copy is one pass over memory that is read
-/// anyway.
-fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Tensor<F>> {
-    check_gradient(target, output.shape()).map_err(|_| {
-        Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-            .help("Give one row of class weights for each sample; for indices use `CrossEntropy`.")
-            .at("cross-entropy")
-    })?;
-    if let Some(bad) = target.iter().find(|t| !(t.is_finite() && **t >= F::zero())) {
-        return Err(Error::data("targets", "finite and at least 0", bad)
-            .help("Targets are the classes' shares, 0 to 1.")
-            .at("cross-entropy"));
-    }
-    Ok(standard(target.clone()))
 }

@@ -4,8 +4,14 @@
 //! |---|---|---|---|
 //! | [`CrossEntropy`] | `[batch, classes]` | `[usize]`, one for each sample | `-ln p_label` |
 //! | [`SoftCrossEntropy`] | `[batch, classes]` | a tensor of the same shape | `-Σ_j t_j · ln p_j` |
+//! | [`KLDivergence`] | `[batch, classes]` | a tensor of the same shape | `Σ_j t_j · ln(t_j / p_j)` |
+//! | [`Focal`] | `[batch, classes]` | `[usize]` | `-(1 - p_label)^γ · ln p_label` |
+//! | [`Hinge`] | `[batch, classes]` or `[batch, 1]` | `[usize]` | `Σ_j max(0, 1 - x_label + x_j) / classes` |
+//! | [`BinaryCrossEntropy`] | `[batch, 1]` | `[usize]`, 0 or 1 | `-ln p` or `-ln(1 - p)` |
+//! | [`SoftBinaryCrossEntropy`] | `[batch, …]` | a tensor, 0 to 1 | `Σ_j -t_j · ln p_j - (1 - t_j) · ln(1 - p_j)`, `/ m` |
 //! | [`MeanSquaredError`] | `[batch, …]` | a tensor of the same shape | `Σ_j (y_j - t_j)² / m` |
 //! | [`MeanAbsoluteError`] | `[batch, …]` | a tensor of the same shape | `Σ_j \|y_j - t_j\| / m` |
+//! | [`Huber`] | `[batch, …]` | a tensor of the same shape | squared up to `δ`, absolute beyond |
 //!
 //! A loss takes the predictions over and writes the gradient into them, so a step allocates nothing of the batch's
 //! size for it. There is no `reduction` to choose, as there is in PyTorch: the value is always the mean over
@@ -19,13 +25,23 @@
 //! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two
 //! places (Keras' `from_logits`).
 
+mod binary;
 mod class_weights;
+mod classes;
 mod cross_entropy;
+mod focal;
+mod hinge;
+mod kl_divergence;
+mod paired;
 mod regression;
 
+pub use binary::{BinaryCrossEntropy, SoftBinaryCrossEntropy};
 pub use class_weights::class_weights;
 pub use cross_entropy::{CrossEntropy, SoftCrossEntropy};
-pub use regression::{MeanAbsoluteError, MeanSquaredError};
+pub use focal::Focal;
+pub use hinge::Hinge;
+pub use kl_divergence::KLDivergence;
+pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 
 use crate::error::Result;
 use crate::layer::Link;

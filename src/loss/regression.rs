@@ -1,24 +1,26 @@
 //! Losses for numbers.
 //!
-//! Both losses are means twice over: over the `m` numbers of a sample, and over the samples by their weights. With
-//! the differences `d = y - t` and the share `s_i = w_i / (Σ w · m)` of sample `i`:
+//! All three losses are means twice over: over the `m` numbers of a sample, and over the samples by their weights.
+//! With the differences `d = y - t` and the share `s_i = w_i / (Σ w · m)` of sample `i`:
 //!
 //! ```text
 //! squared:    L = Σ_i s_i · Σ_j d_ij²          ∂L/∂y_ij = 2 · s_i · d_ij
 //! absolute:   L = Σ_i s_i · Σ_j |d_ij|         ∂L/∂y_ij = s_i · sign(d_ij)
+//! Huber:      L = Σ_i s_i · Σ_j h(d_ij)        ∂L/∂y_ij = s_i · d_ij, d_ij cut at ±δ
 //! ```
 //!
-//! So both take the same path: differences in place of the predictions, a sum for each sample, and a factor for
+//! So all take the same path: differences in place of the predictions, a sum for each sample, and a factor for
 //! each sample's row. The sums run over sixteen lanes in a fixed order (`scalar/rows.rs`).
 //!
 //! The squared error makes a model predict the mean of the targets that an input can have, the absolute error their
 //! median. One target that is a hundred times too large pulls a mean along, and a median hardly: with outliers take
 //! the latter.
 
-use super::{Loss, loss_weights};
+use super::Loss;
+use super::paired::paired;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::Tensor;
 
 /// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` numbers, averaged over the batch.
 ///
@@ -96,65 +98,47 @@ pub struct MeanSquaredError;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanAbsoluteError;
 
-/// What to add up for each sample, and what the differences become.
+/// Huber's loss: squared where the error is at most `δ`, absolute beyond.
 ///
-/// Chosen once for each batch; the loops over numbers are in the kernels.
-#[derive(Clone, Copy)]
-enum Power {
-    /// Magnitudes; differences become signs.
-    One,
-    /// Squares; differences stay as they are.
-    Two,
+/// ```text
+/// h(d) = d² / 2               where |d| ≤ δ
+///        δ · (|d| - δ / 2)    beyond
+/// ```
+///
+/// The mean over the numbers of a sample, and over the batch by sample weights. Predictions and targets are `[batch,
+/// …]`, of the same shape. It is smooth at 0 like the squared error, and an outlier pulls no more than `δ`, as with
+/// the absolute. This is PyTorch's `HuberLoss` and Keras' `Huber`; with `δ = 1`, the default, it is PyTorch's
+/// `SmoothL1Loss`, too.
+///
+/// Huber, "Robust estimation of a location parameter", 1964.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let (y, t) = (arr2(&[[0.5f64, 5.0]]).into_dyn(), arr2(&[[0.0, 0.0]]).into_dyn());
+/// let (loss, grad) = Huber::delta(2.0).value_and_grad(y, &t, None)?;
+/// assert_eq!(loss, (0.125 + 2.0 * (5.0 - 1.0)) / 2.0);
+/// assert_eq!(grad, arr2(&[[0.25, 1.0]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber {
+    delta: f64,
 }
 
-/// Both losses. Samples without numbers (a shape with a 0 in it) have the loss 0, as there is nothing to divide by.
-///
-/// The predictions become the differences, and these the gradient, in one buffer. Targets in row-major order are
-/// read where they are, others are copied first.
-fn value_and_grad<F: Scalar>(
-    power: Power,
-    output: Tensor<F>,
-    target: &Tensor<F>,
-    weights: Option<&[F]>,
-) -> Result<(F, Tensor<F>)> {
-    let samples = output.shape().first().copied().unwrap_or(0);
-    if output.shape() != target.shape() || output.ndim() == 0 {
-        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-            .help("Give a target for each number that the model puts out, `[batch, …]`."));
+impl Default for Huber {
+    /// `δ = 1`.
+    fn default() -> Self {
+        Self::delta(1.0)
     }
-    let numbers = output.shape()[1..].iter().product::<usize>();
-    let (weights, total) = loss_weights(weights, samples)?;
-    if numbers == 0 {
-        return Ok((F::zero(), output));
+}
+
+impl Huber {
+    /// Squared up to this error; above 0 and finite, which the first batch checks.
+    pub fn delta(delta: f64) -> Self {
+        Self { delta }
     }
-    let mut grad = standard(output);
-    let d = slice_mut(&mut grad);
-    match target.as_slice() {
-        Some(target) => F::add_scaled(d, -F::one(), target),
-        None => F::add_scaled(d, -F::one(), slice(&standard(target.clone()))),
-    }
-    let per_number = F::of(numbers as f64).recip();
-    let mut sums = scratch(&[samples]);
-    let factor = match power {
-        Power::Two => {
-            F::dot_rows(d, d, numbers, slice_mut(&mut sums));
-            F::of(2.0)
-        }
-        Power::One => {
-            F::sum_magnitudes_rows(d, numbers, slice_mut(&mut sums));
-            F::signs(d);
-            F::one()
-        }
-    };
-    let mut value = F::zero();
-    for (sum, w) in slice_mut(&mut sums).iter_mut().zip(weights) {
-        let share = w / total * per_number;
-        value += *sum * share;
-        *sum = factor * share;
-    }
-    F::scale_rows(d, numbers, slice(&sums));
-    recycle(sums);
-    Ok((value, grad))
 }
 
 impl<F: Scalar> Loss<F> for MeanSquaredError {
@@ -166,7 +150,12 @@ impl<F: Scalar> Loss<F> for MeanSquaredError {
         target: &Tensor<F>,
         weights: Option<&[F]>,
     ) -> Result<(F, Tensor<F>)> {
-        value_and_grad(Power::Two, output, target, weights).map_err(|error| error.at("mean squared error"))
+        paired(output, target, weights, |d, t, numbers, sums| {
+            F::add_scaled(d, -F::one(), t);
+            F::dot_rows(d, d, numbers, sums);
+            F::of(2.0)
+        })
+        .map_err(|error| error.at("mean squared error"))
     }
 }
 
@@ -179,6 +168,35 @@ impl<F: Scalar> Loss<F> for MeanAbsoluteError {
         target: &Tensor<F>,
         weights: Option<&[F]>,
     ) -> Result<(F, Tensor<F>)> {
-        value_and_grad(Power::One, output, target, weights).map_err(|error| error.at("mean absolute error"))
+        paired(output, target, weights, |d, t, numbers, sums| {
+            F::add_scaled(d, -F::one(), t);
+            F::sum_magnitudes_rows(d, numbers, sums);
+            F::signs(d);
+            F::one()
+        })
+        .map_err(|error| error.at("mean absolute error"))
+    }
+}
+
+impl<F: Scalar> Loss<F> for Huber {
+    type Target = Tensor<F>;
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<(F, Tensor<F>)> {
+        if !(self.delta.is_finite() && self.delta > 0.0) {
+            return Err(Error::argument("a delta", "above 0 and finite", self.delta)
+                .help("It is the error from which on the loss is no longer squared; 1 is usual.")
+                .at("Huber"));
+        }
+        paired(output, target, weights, |d, t, numbers, sums| {
+            F::add_scaled(d, -F::one(), t);
+            F::huber_rows(d, numbers, F::of(self.delta), sums);
+            F::one()
+        })
+        .map_err(|error| error.at("Huber"))
     }
 }

@@ -35,6 +35,7 @@ mod ranking;
 mod recall;
 mod roc;
 mod root_mean_squared;
+mod spread;
 mod tally;
 mod top_k;
 
@@ -51,6 +52,7 @@ pub use r2::R2;
 pub use recall::Recall;
 pub use roc::{RocAuc, RocCurve, roc_curve};
 pub use root_mean_squared::RMSE;
+pub use spread::Spread;
 pub use tally::Average;
 pub use top_k::TopK;
 

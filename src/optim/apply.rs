@@ -180,7 +180,7 @@ pub(super) fn columns_of(shape: &[usize]) -> usize {
 ///
 /// Ids that are strictly increasing already, as an embedding's are after one backward pass, are left as they are at
 /// the price of one look at each. Positions are sorted by id and then by position, so the order has one result.
-pub(super) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
+pub(crate) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
     if ids.is_sorted_by(|a, b| a < b) {
         return;
     }

@@ -55,6 +55,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub(crate) use apply::merge_rows;
 pub use averaging::Averaging;
 pub use group::Group;
 pub use lion::Lion;

@@ -132,7 +132,7 @@ impl<F: Scalar> Rule<F> for NAdam {
             ..MomentStep::decaying(step.weight_decay, step.rate, decoupled)
         };
         if let [first, second] = update.state {
-            F::moments(numbers, update.value, update.gradient, first, second);
+            F::two_moments(numbers, update.value, update.gradient, first, second);
         }
     }
 }

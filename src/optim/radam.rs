@@ -112,9 +112,9 @@ impl<F: Scalar> Rule<F> for RAdam {
         if length > 5.0 {
             let share = (length - 4.0) * (length - 2.0) * most / ((most - 4.0) * (most - 2.0) * length);
             numbers.carried *= share.sqrt() * second.sqrt();
-            F::moments(numbers, update.value, update.gradient, m, v);
+            F::two_moments(numbers, update.value, update.gradient, m, v);
         } else {
-            F::moments_unadapted(numbers, update.value, update.gradient, m, v);
+            F::two_moments_unadapted(numbers, update.value, update.gradient, m, v);
         }
     }
 }

@@ -13,6 +13,7 @@
 mod workers;
 
 use crate::error::{Error, Result};
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -81,13 +82,24 @@ fn from_environment() -> Option<usize> {
     std::env::var("PLYWOOD_NUM_THREADS").ok()?.trim().parse().ok().filter(|&threads| threads > 0)
 }
 
+thread_local! {
+    /// Whether this thread does its work alone.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on, this thread cuts nothing: for a thread that works beside the one that trains, and would take the
+/// workers away from it.
+pub(crate) fn alone() {
+    ALONE.set(true);
+}
+
 /// The most parts that one piece of work is cut into.
 const MOST_PARTS: usize = 16;
 
 /// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
 /// thread, as far as that goes.
 pub(crate) fn parts(size: usize, least: usize) -> usize {
-    if size < 2 * least { 1 } else { threads().min(size / least).min(MOST_PARTS) }
+    if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_PARTS) }
 }
 
 /// Works on parts that do not overlap, each on a thread of its own as far as there are threads.
@@ -115,7 +127,7 @@ pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T)
 /// goes on in the caller once all threads have ended.
 pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads().min(pieces).min(workers::MOST);
-    if threads <= 1 {
+    if threads <= 1 || ALONE.get() {
         return (0..pieces).map(work).collect();
     }
     let shares: Vec<Mutex<Vec<T>>> = (0..threads).map(|_| Mutex::default()).collect();

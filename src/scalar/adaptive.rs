@@ -125,9 +125,9 @@ kernels! {
         /// Adamax.
         fn adamax(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], largest: &mut [F]);
         /// NAdam and, without a share of the gradient itself, rectified Adam.
-        fn moments(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+        fn two_moments(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
         /// The moments alone, and a step by the first: rectified Adam's first steps.
-        fn moments_unadapted(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+        fn two_moments_unadapted(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
         /// Adam by the largest second moment so far.
         fn amsgrad(
             step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F], largest: &mut [F],
@@ -264,7 +264,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn moments<F: Float>(
+    pub fn two_moments<F: Float>(
         step: MomentStep,
         value: &mut [F],
         grad: &[F],
@@ -286,7 +286,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn moments_unadapted<F: Float>(
+    pub fn two_moments_unadapted<F: Float>(
         step: MomentStep,
         value: &mut [F],
         grad: &[F],

@@ -24,6 +24,16 @@ kernels! {
         ///
         /// Metrics count and add up in it.
         fn to_f64s(values: &[F], out: &mut [f64]);
+        /// `x = (x - shift) · factor` by columns, worked out in `f64`.
+        fn shift_scale_rows(x: &mut [F], shift: &[f64], factor: &[f64]);
+        /// `x = x · scale + offset` by columns, worked out in `f64`.
+        fn scale_offset_rows(x: &mut [F], scale: &[f64], offset: &[f64]);
+        /// Takes rows into account, one after the other: `mean` and the sum of squared differences from it, by
+        /// columns, over `seen` rows before. (B. P. Welford, "Note on a method for calculating corrected sums of
+        /// squares and products", 1962.)
+        fn moments(x: &[F], seen: usize, mean: &mut [f64], squares: &mut [f64]);
+        /// The lowest and highest numbers by columns so far.
+        fn extremes(x: &[F], low: &mut [f64], high: &mut [f64]);
         /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
         ///
         /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
@@ -138,6 +148,56 @@ mod generic {
     {
         for (out, &v) in out.iter_mut().zip(values) {
             *out = *out + factor * v.as_();
+        }
+    }
+
+    #[inline(always)]
+    pub fn shift_scale_rows<F: Float + AsPrimitive<f64>>(x: &mut [F], shift: &[f64], factor: &[f64])
+    where
+        f64: AsPrimitive<F>,
+    {
+        for row in x.chunks_exact_mut(shift.len().max(1)) {
+            for ((x, &shift), &factor) in row.iter_mut().zip(shift).zip(factor) {
+                *x = (((*x).as_() - shift) * factor).as_();
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn scale_offset_rows<F: Float + AsPrimitive<f64>>(x: &mut [F], scale: &[f64], offset: &[f64])
+    where
+        f64: AsPrimitive<F>,
+    {
+        for row in x.chunks_exact_mut(scale.len().max(1)) {
+            for ((x, &scale), &offset) in row.iter_mut().zip(scale).zip(offset) {
+                *x = ((*x).as_() * scale + offset).as_();
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn moments<F: Float + AsPrimitive<f64>>(x: &[F], seen: usize, mean: &mut [f64], squares: &mut [f64]) {
+        let mut seen = seen;
+        for row in x.chunks_exact(mean.len().max(1)) {
+            seen += 1;
+            let count = seen as f64;
+            for ((&x, mean), squares) in row.iter().zip(mean.iter_mut()).zip(squares.iter_mut()) {
+                let x: f64 = x.as_();
+                let difference = x - *mean;
+                *mean += difference / count;
+                *squares += difference * (x - *mean);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn extremes<F: Float + AsPrimitive<f64>>(x: &[F], low: &mut [f64], high: &mut [f64]) {
+        for row in x.chunks_exact(low.len().max(1)) {
+            for ((&x, low), high) in row.iter().zip(low.iter_mut()).zip(high.iter_mut()) {
+                let x: f64 = x.as_();
+                *low = if x < *low { x } else { *low };
+                *high = if x > *high { x } else { *high };
+            }
         }
     }
 

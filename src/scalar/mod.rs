@@ -10,7 +10,9 @@
 //! | `channels.rs` | the same by channels of images; normalisation of rows |
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
 //! | `exponential.rs` | `exp` and `tanh` without a branch, for the others |
+//! | `images.rs` | images moved, turned, erased and mixed, for augmentation |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
+//! | `losses.rs` | losses of single numbers, and their derivatives |
 //! | `update.rs` | an optimiser's pass over a parameter: gradient descent and Adam |
 //! | `adaptive.rs` | the other rules' passes |
 //! | `convert.rs` | stored types to the model's, and random masks |
@@ -39,6 +41,8 @@ mod erf;
 mod exponential;
 mod gather;
 mod gemm;
+mod images;
+mod losses;
 mod matmul;
 mod patches;
 mod rows;
@@ -50,6 +54,7 @@ pub use activation::Activation;
 pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
 pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
+pub use images::{Move, Warp};
 pub(crate) use patches::BEHIND;
 pub use patches::Run;
 pub(crate) use spare::Marks;
@@ -94,6 +99,8 @@ pub trait Scalar:
     + channels::Channels<Self>
     + convert::Convert<Self>
     + gather::Gather<Self>
+    + images::Images<Self>
+    + losses::Losses<Self>
     + matmul::MatMul
     + patches::Patches<Self>
     + rows::Rows<Self>

@@ -38,6 +38,7 @@ use std::ops::ControlFlow;
 /// | method | when | may end training |
 /// |---|---|---|
 /// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by an error |
+/// | [`on_gradients`](Callback::on_gradients) | after each backward pass, before the step | by an error |
 /// | [`on_batch_end`](Callback::on_batch_end) | after each step | by `Break` or an error |
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `Break` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, after an error of an epoch too | |
@@ -53,6 +54,19 @@ pub trait Callback<F: Scalar = f32>: Send {
     /// Ends training.
     fn on_train_begin(&mut self, model: &mut Sequential<F>) -> Result<()> {
         let _ = model;
+        Ok(())
+    }
+
+    /// After each backward pass, before the step: the parameters have their gradients, before any clipping.
+    ///
+    /// `step` is the number of the step that is about to be taken, from 1. To look at a gradient costs time where it is
+    /// a product that the optimiser would have multiplied out in strips
+    /// ([`add_gradient_product`](crate::Param::add_gradient_product)), and changes no bit of the result.
+    ///
+    /// # Errors
+    /// Ends training; the step is not taken.
+    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
+        let _ = (model, step);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The loops over epochs and batches, and over the batches of an evaluation.
 
+use super::ahead::each_batch;
 use super::callback::{BatchEnd, monitored};
 use super::progress::Reporter;
 use super::step;
@@ -157,9 +158,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.random.child("shuffle").at(self.epochs_done, 0).shuffle(&mut order);
         }
         let pass = Pass::Train { epoch: self.epochs_done };
-        let (mut sum, mut total, mut flow) = (0.0, 0.0, ControlFlow::Continue(()));
-        for (number, indices) in order.chunks(self.batch_size_for(data.len())).enumerate() {
-            data.read(indices, pass, batch)?;
+        let ahead = self.prefetch.unwrap_or_else(|| data.prefetch());
+        let (mut sum, mut total) = (0.0, 0.0);
+        let batches = order.chunks(self.batch_size_for(data.len()));
+        let flow = each_batch(data, batches, pass, ahead, batch, |number, indices, batch| {
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
@@ -168,21 +170,22 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 let step = self.optimizer.steps() + 1;
                 return Err(find_non_finite(model, data, indices, pass, batch, step)?);
             }
+            let step = self.optimizer.steps() + 1;
+            self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))?;
             self.optimizer.step(model)?;
             let weight = weight_of(batch.weights.as_deref(), indices.len());
             sum += loss * weight;
             total += weight;
             let end = BatchEnd { number: number + 1, step: self.optimizer.steps(), loss };
+            let mut flow = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
                 if callback.on_batch_end(model, &end)?.is_break() {
                     flow = ControlFlow::Break(());
                 }
             }
             reporter.batch(number + 1, || sum / total, || self.metric_values());
-            if flow.is_break() {
-                break;
-            }
-        }
+            Ok(flow)
+        })?;
         let mut values = vec![("loss".to_owned(), if total == 0.0 { 0.0 } else { sum / total })];
         values.extend(self.metric_values());
         Ok((values, flow))

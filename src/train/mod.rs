@@ -6,6 +6,8 @@
 //! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
+//! | `ahead.rs` | batches that are read while others train |
+//! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
 //! | `progress.rs` | what is shown while it works |
@@ -45,16 +47,21 @@
 //! The loss is looked at before each step; to look at every number of every layer would cost as much as the layers.
 //! Only when it is not finite, the batch is read again and followed through the model, so that the error can name
 //! the first place.
+mod ahead;
 mod callback;
+mod cross_validation;
 mod find_rate;
 mod fit;
+mod gradients;
 mod optimise;
 mod progress;
 mod step;
 mod trainer;
 
 pub use callback::{BatchEnd, Callback, EarlyStopping};
+pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use find_rate::RateCurve;
+pub use gradients::GradientNorms;
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};

@@ -54,6 +54,7 @@ use std::borrow::Borrow;
 /// | [`average`](Trainer::average) | no averages of weights |
 /// | [`batches_per_step`](Trainer::batches_per_step) | 1 |
 /// | [`validation_split`](Trainer::validation_split) | no validation |
+/// | [`prefetch`](Trainer::prefetch) | as the data set says: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
 /// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
@@ -72,6 +73,8 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     pub(super) batch_size: Option<usize>,
     pub(super) shuffle: bool,
     pub(super) validation_split: Option<f64>,
+    /// As the data set says, unless set.
+    pub(super) prefetch: Option<usize>,
     /// Seeds the order of samples and nothing else.
     pub(super) random: Random,
     pub(super) progress: Progress,
@@ -121,6 +124,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             batch_size: None,
             shuffle: true,
             validation_split: None,
+            prefetch: None,
             random: Random::seed(0).child("trainer"),
             progress: Progress::default(),
             history: History::default(),
@@ -207,6 +211,34 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.validation_split = Some(share);
+        self
+    }
+
+    /// How many batches are read ahead, on a thread of its own, while others train; 0 for none.
+    ///
+    /// Unless it is set, the data set says it ([`Dataset::prefetch`]): none for data in memory, where reading is a
+    /// copy of microseconds and another thread only takes a core away; some for files. Set it for data sets whose
+    /// reading takes a good part of a step: pictures that are decoded, a database.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let run = |ahead| -> Result<Vec<f64>> {
+    ///     let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
+    ///     let data = ArrayDataset::new(inputs, vec![1; 64])?;
+    ///     let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+    ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(8).prefetch(ahead);
+    ///     Ok(trainer.progress(Progress::Silent).fit(&mut model, &data)?.get("loss"))
+    /// };
+    /// assert_eq!(run(0)?, run(3)?); // the same bits
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Each batch takes its memory. With one thread ([`set_threads`](crate::set_threads)) nothing is spawned, and
+    /// batches are read one by one.
+    #[must_use]
+    pub fn prefetch(mut self, batches: usize) -> Self {
+        self.prefetch = Some(batches);
         self
     }
 

@@ -18,6 +18,11 @@
 //! The numbers are drawn in `f64` and rounded to the element type. A model in `f32` and one in `f64` from the same
 //! seed therefore begin with the same numbers, up to rounding.
 
+mod orthogonal;
+mod scaling;
+
+pub use scaling::{Fan, ScalingDistribution};
+
 use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -25,6 +30,7 @@ use crate::tensor::Tensor;
 use ndarray::IxDyn;
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::{Distribution, Normal, Uniform};
+use scaling::scaled;
 use serde::{Deserialize, Serialize};
 
 /// A distribution for the initial values of a parameter.
@@ -37,8 +43,12 @@ use serde::{Deserialize, Serialize};
 /// | `GlorotNormal` | truncated normal, deviation √(2 / (fan_in + fan_out)) | the same; truncated as Keras has it |
 /// | `HeUniform` | uniform in ±√(6 / fan_in) | He, Zhang, Ren and Sun, 2015, section 2.2 |
 /// | `HeNormal` | truncated normal, deviation √(2 / fan_in) | the same, eq. 10; truncated as Keras has it |
+/// | `LeCunUniform` | uniform in ±√(3 / fan_in) | LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16 |
+/// | `LeCunNormal` | truncated normal, deviation √(1 / fan_in) | the same; truncated as Keras has it |
+/// | `VarianceScaling` | variance `scale / fan`, of either form | Keras' `VarianceScaling`, of which the six above are cases |
+/// | `Orthogonal` | a random rotation times `gain` | Saxe, McClelland and Ganguli, 2013, section 3 |
 ///
-/// A normal distribution truncated at two deviations is narrower than the one it was cut from; the Glorot and He
+/// A normal distribution truncated at two deviations is narrower than the one it was cut from; the scaled
 /// forms widen it by 1/0.8796 first, as Keras does, so that the deviation is the one stated.
 ///
 /// ```
@@ -128,18 +138,67 @@ pub enum Initializer {
     ///
     /// Keras' `he_normal`.
     HeNormal,
+    /// Uniform in ±√(3 / fan_in): before SELU, and where nothing halves the variance.
+    ///
+    /// Keras' `lecun_uniform`.
+    LeCunUniform,
+    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalising networks ([`SELU`](crate::SELU))
+    /// ask for.
+    ///
+    /// Keras' `lecun_normal`.
+    LeCunNormal,
+    /// A variance of `scale / n`, where `n` is a fan or the mean of both; Keras' `VarianceScaling`.
+    ///
+    /// ```
+    /// use plywood::{Fan, Initializer, Random, ScalingDistribution};
+    ///
+    /// let place = Random::seed(1);
+    /// let distribution = ScalingDistribution::TruncatedNormal;
+    /// let he = Initializer::VarianceScaling { scale: 2.0, fan: Fan::In, distribution };
+    /// let draw = |init: Initializer| init.tensor::<f32>(&[20, 30], 20, 30, &place);
+    /// assert_eq!(draw(he)?, draw(Initializer::HeNormal)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    VarianceScaling {
+        /// The variance times `n`.
+        ///
+        /// Above 0: 1 for linear units, 2 for ReLU.
+        scale: f64,
+        /// What `n` is.
+        fan: Fan,
+        /// The distribution.
+        distribution: ScalingDistribution,
+    },
+    /// `gain` times a matrix with orthonormal rows, or columns where there are fewer of them, drawn uniformly.
+    ///
+    /// The shape's first axis is the matrix's first side, the others together are its second, as in PyTorch's
+    /// `orthogonal_`; there are at least two. It keeps lengths exactly, where the other forms keep them on average,
+    /// so that very deep linear networks and recurrent ones can be trained: Saxe, McClelland and Ganguli, "Exact
+    /// solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013. The cost grows with the
+    /// shorter side squared times the longer.
+    ///
+    /// ```
+    /// use plywood::ndarray::Ix2;
+    /// use plywood::{Initializer, Random};
+    ///
+    /// let init = Initializer::Orthogonal { gain: 1.0 };
+    /// let w = init.tensor::<f64>(&[5, 3], 5, 3, &Random::seed(1))?.into_dimensionality::<Ix2>().unwrap();
+    /// let product = w.t().dot(&w);
+    /// assert!(product.indexed_iter().all(|((i, j), v)| (v - f64::from(i == j)).abs() < 1e-14));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    Orthogonal {
+        /// What the matrix is multiplied by.
+        ///
+        /// 1 before linear units and tanh, √2 before ReLU.
+        gain: f64,
+    },
 }
-
-/// The standard deviation of a standard normal distribution cut at ±2.
-///
-/// `√(1 - 4 · φ(2) / (2 · Φ(2) - 1))`, where φ and Φ are the density and the distribution function of the standard
-/// normal distribution. Keras has the same digits.
-const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 impl Initializer {
     /// A tensor of this shape, drawn at this place; for a Dense weight, `fan_in` inputs and `fan_out` outputs.
     ///
-    /// `fan_in` and `fan_out` matter to the four scaled forms only; for a convolution each is the number of channels
+    /// `fan_in` and `fan_out` matter to the scaled forms only; for a convolution each is the number of channels
     /// times the size of the kernel. The answer depends on the seed, the place, the shape and nothing else.
     ///
     /// ```
@@ -172,17 +231,45 @@ impl Initializer {
     ) -> Result<Tensor<F>> {
         self.check()?;
         check_memory::<F>(shape)?;
+        if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {
+            return Err(Error::shape("an orthogonal parameter", "[rows, columns, …]", shape)
+                .help("A vector has no rows to be orthogonal; take another initialiser for it."));
+        }
         let mut draws = random.at(0, 0);
-        let (fan_in, both) = (fan_in.max(1) as f64, fan_in.saturating_add(fan_out).max(1) as f64);
+        let mean = fan_in.saturating_add(fan_out).max(1) as f64 / 2.0;
+        let (fan_in, fan_out) = (fan_in.max(1) as f64, fan_out.max(1) as f64);
         let shape_of = IxDyn(shape);
         Ok(match self {
             Self::Zeros => Tensor::zeros(shape_of),
             Self::Constant(value) => Tensor::from_elem(shape_of, F::of(value)),
             Self::Uniform { low, high } if low == high => Tensor::from_elem(shape_of, F::of(low)),
-            Self::GlorotUniform => return symmetric(6.0 / both).tensor(shape, 0, 0, random),
-            Self::HeUniform => return symmetric(6.0 / fan_in).tensor(shape, 0, 0, random),
-            Self::GlorotNormal => return truncated(2.0 / both).tensor(shape, 0, 0, random),
-            Self::HeNormal => return truncated(2.0 / fan_in).tensor(shape, 0, 0, random),
+            Self::GlorotUniform => {
+                return scaled(1.0, mean, ScalingDistribution::Uniform).tensor(shape, 0, 0, random);
+            }
+            Self::HeUniform => {
+                return scaled(2.0, fan_in, ScalingDistribution::Uniform).tensor(shape, 0, 0, random);
+            }
+            Self::LeCunUniform => {
+                return scaled(1.0, fan_in, ScalingDistribution::Uniform).tensor(shape, 0, 0, random);
+            }
+            Self::GlorotNormal => {
+                return scaled(1.0, mean, ScalingDistribution::TruncatedNormal).tensor(shape, 0, 0, random);
+            }
+            Self::HeNormal => {
+                return scaled(2.0, fan_in, ScalingDistribution::TruncatedNormal).tensor(shape, 0, 0, random);
+            }
+            Self::LeCunNormal => {
+                return scaled(1.0, fan_in, ScalingDistribution::TruncatedNormal).tensor(shape, 0, 0, random);
+            }
+            Self::VarianceScaling { scale, fan, distribution } => {
+                let n = match fan {
+                    Fan::In => fan_in,
+                    Fan::Out => fan_out,
+                    Fan::Mean => mean,
+                };
+                return scaled(scale, n, distribution).tensor(shape, 0, 0, random);
+            }
+            Self::Orthogonal { gain } => orthogonal::orthogonal(shape, gain, &mut draws),
             Self::Uniform { low, high } => {
                 let range = Uniform::new(low, high).map_err(Error::custom)?;
                 Tensor::random_using(shape_of, range.map(F::of), draws.generator())
@@ -207,6 +294,20 @@ impl Initializer {
     fn check(self) -> Result<()> {
         let (name, ok) = match self {
             Self::Constant(value) => ("a constant", value.is_finite()),
+            Self::Orthogonal { gain } => {
+                if gain.is_finite() {
+                    return Ok(());
+                }
+                return Err(Error::argument("a gain", "a finite number", gain)
+                    .help("1 before linear units and tanh, √2 before ReLU."));
+            }
+            Self::VarianceScaling { scale, .. } => {
+                if scale.is_finite() && scale > 0.0 {
+                    return Ok(());
+                }
+                return Err(Error::argument("a scale", "above 0 and finite", scale)
+                    .help("The variance is the scale over the fan; 1 and 2 are usual."));
+            }
             Self::Uniform { low, high } => {
                 ("a uniform distribution", low.is_finite() && high.is_finite() && low <= high)
             }
@@ -239,16 +340,6 @@ fn check_memory<F>(shape: &[usize]) -> Result<()> {
     Err(Error::shape("a parameter", "[a size that fits in memory]", shape).help("Make the layer smaller."))
 }
 
-/// Uniform in ±√square.
-fn symmetric(square: f64) -> Initializer {
-    Initializer::Uniform { low: -square.sqrt(), high: square.sqrt() }
-}
-
-/// Truncated normal that has this variance after the cut.
-fn truncated(variance: f64) -> Initializer {
-    Initializer::TruncatedNormal { mean: 0.0, deviation: variance.sqrt() / TRUNCATED_DEVIATION }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +351,10 @@ mod tests {
         (mean, deviation, t.iter().fold(0.0, |m: f64, v| m.max(v.abs())))
     }
 
+    fn scaling(fan: Fan, distribution: ScalingDistribution) -> Initializer {
+        Initializer::VarianceScaling { scale: 3.0, fan, distribution }
+    }
+
     #[test]
     fn each_has_the_moments_of_its_formula() {
         let cases = [
@@ -268,6 +363,19 @@ mod tests {
             (Initializer::GlorotNormal, (2.0f64 / 700.0).sqrt(), 2. * (2.0f64 / 700.0).sqrt() / 0.8796),
             (Initializer::HeNormal, (2.0f64 / 200.0).sqrt(), 2. * (2.0f64 / 200.0).sqrt() / 0.8796),
             (Initializer::Normal { mean: 0.0, deviation: 0.3 }, 0.3, f64::INFINITY),
+            (Initializer::LeCunUniform, (1.0f64 / 200.0).sqrt(), (3.0f64 / 200.0).sqrt()),
+            (Initializer::LeCunNormal, (1.0f64 / 200.0).sqrt(), 2. * (1.0f64 / 200.0).sqrt() / 0.8796),
+            (scaling(Fan::In, ScalingDistribution::Normal), (3.0f64 / 200.0).sqrt(), f64::INFINITY),
+            (
+                scaling(Fan::Out, ScalingDistribution::Uniform),
+                (3.0f64 / 500.0).sqrt(),
+                (9.0f64 / 500.0).sqrt(),
+            ),
+            (
+                scaling(Fan::Mean, ScalingDistribution::TruncatedNormal),
+                (3.0f64 / 350.0).sqrt(),
+                2. * (3.0f64 / 350.0).sqrt() / 0.8796,
+            ),
         ];
         for (init, deviation, limit) in cases {
             let (mean, found, largest) = moments(init);
@@ -287,5 +395,14 @@ mod tests {
         assert!(t(Initializer::Uniform { low: 1.0, high: 0.0 }).is_err());
         assert!(t(Initializer::Normal { mean: 0.0, deviation: -1.0 }).is_err());
         assert!(t(Initializer::Constant(f64::NAN)).is_err());
+        assert!(t(Initializer::Orthogonal { gain: 1.0 }).is_err()); // of a vector
+        let bad = |init: Initializer| init.tensor::<f32>(&[2, 2], 2, 2, &random).is_err();
+        assert!(bad(Initializer::Orthogonal { gain: f64::INFINITY }));
+        let scaling = |scale| Initializer::VarianceScaling {
+            scale,
+            fan: Fan::In,
+            distribution: ScalingDistribution::Normal,
+        };
+        assert!(bad(scaling(0.0)) && bad(scaling(f64::NAN)) && !bad(scaling(1.0)));
     }
 }

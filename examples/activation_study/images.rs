@@ -1,0 +1,47 @@
+//! The 70,000 images in one data set, and its parts.
+
+use plywood::prelude::*;
+use plywood::{ErrorKind, Images, Subset, garments, ndarray};
+
+/// How many samples are drawn where the real ones cannot be had.
+const DRAWN: (usize, usize) = (12_000, 2_000);
+
+/// Training and test images together, and whether they are drawn ones, as where no host answers.
+pub fn load() -> Result<(Images, bool)> {
+    let (train, test, drawn) = match datasets::fashion_mnist() {
+        Ok((train, test)) => (train, test, false),
+        Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
+            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, 0)?;
+            (train, test, true)
+        }
+        Err(error) => return Err(error),
+    };
+    let inputs = ndarray::concatenate(ndarray::Axis(0), &[train.inputs().view(), test.inputs().view()])
+        .map_err(Error::custom)?;
+    let labels = [&train.targets()[..], test.targets()].concat();
+    let whole = ArrayDataset::new(inputs, labels)?.scale(1.0 / 255.0);
+    Ok((whole.with_class_names(train.class_names().to_vec()), drawn))
+}
+
+/// Four fifths for training and one for testing, each class split so.
+pub fn split(data: &Images, seed: u64) -> Result<(Subset<&Images>, Subset<&Images>)> {
+    let random = Random::seed(seed).child("split");
+    let (mut train, mut test) = (Vec::new(), Vec::new());
+    let mut classes: Vec<usize> = Vec::new();
+    for label in data.targets() {
+        if !classes.contains(label) {
+            classes.push(*label);
+        }
+    }
+    for class in classes {
+        let mut of_class: Vec<usize> =
+            (0..data.len()).filter(|&sample| data.targets()[sample] == class).collect();
+        random.at(1, class as u64).shuffle(&mut of_class);
+        train.extend(of_class.split_off(of_class.len() / 5));
+        test.extend(of_class);
+    }
+    random.at(2, 0).shuffle(&mut train);
+    random.at(2, 1).shuffle(&mut test);
+    Ok((Subset::new::<f32>(data, train)?, Subset::new::<f32>(data, test)?))
+}

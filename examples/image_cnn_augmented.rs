@@ -1,0 +1,179 @@
+//! A small convolutional network for Fashion-MNIST with all that helps: batch normalisation, images that change in
+//! training, label smoothing, a rate that rises and falls.
+//!
+//! ```sh
+//! cargo run --example image_cnn_augmented -- --help
+//! ```
+//!
+//! The numbers of the recipe were set beforehand, not tuned on the test images; the network after the last epoch is
+//! the one that counts. It is judged twice: by the probabilities of each image, and by the mean of those of the image
+//! and its mirror image, which costs a second prediction.
+//!
+//! With the seeds 0, 1 and 2 the test accuracy after 16 epochs is 0.9313, 0.9341 and 0.9301 (mean 0.932), with mirror
+//! images 0.9339, 0.9353 and 0.9323 (mean 0.934). The training accuracy, over changed images, is still rising then.
+
+use plywood::ndarray::s;
+use plywood::prelude::*;
+use std::time::Instant;
+
+#[path = "support/memory.rs"]
+mod memory;
+
+const HELP: &str = "\
+Trains a small convolutional network with augmentation on Fashion-MNIST.
+
+usage: cargo run --example image_cnn_augmented -- [OPTIONS]
+
+  --epochs N   how often to go through the data             (16)
+  --samples N  how many training images to use              (all)
+  --seed N     of initial weights, order and changes        (0)
+  --threads N  to work with                                 (PLYWOOD_NUM_THREADS, else all cores)
+  --json       ends with one line of figures
+  --help       shows this
+
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
+(or FASHION_MNIST_URL).";
+
+/// Mean and deviation of the training images' pixels.
+const MEAN: f64 = 0.2860;
+const DEVIATION: f64 = 0.3530;
+
+const BATCH: usize = 128;
+const RATE: f64 = 3e-3;
+
+struct Options {
+    epochs: usize,
+    samples: usize,
+    seed: u64,
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let options = options().unwrap_or_else(|message| {
+        eprintln!("{message}\n\n{HELP}");
+        std::process::exit(2)
+    });
+    let (train, test) = datasets::fashion_mnist()?;
+    let standardised =
+        |images: plywood::Images| images.scale(1.0 / 255.0 / DEVIATION).offset(-MEAN / DEVIATION);
+    let (train, test) = (standardised(train.first(options.samples)), standardised(test));
+
+    let augment = Augment::seed(options.seed)
+        .flip_horizontal()
+        .shift(1)
+        .erase(0.5, 0.02..=0.25)
+        .fill(-MEAN / DEVIATION); // black
+    let changing = OneHot::new(Augmented::new(&train, augment)?, 10)?.smoothing(0.1)?;
+
+    let mut model = network(options.seed)?;
+    println!("{model}\n");
+    let start = Instant::now();
+    let steps = (options.epochs * train.len().div_ceil(BATCH)) as f64;
+    let history = Trainer::new(SoftCrossEntropy::default(), AdamW::default().weight_decay(0.05))
+        .learning_rate(move |step| RATE * up_and_down((step - 1) as f64 / steps))
+        .epochs(options.epochs)
+        .batch_size(BATCH.min(train.len()))
+        .seed(options.seed)
+        .metric(Accuracy::default())
+        .fit(&mut model, &changing)?;
+    let train_seconds = start.elapsed().as_secs_f64();
+
+    println!("\n{}\n", evaluate::classification_report(&model, &test)?);
+    let (accuracy, mirrored) = judge(&model, &test)?;
+    println!("test accuracy {accuracy:.4}, with mirror images {mirrored:.4}");
+    if options.json {
+        let report = serde_json::json!({
+            "seed": options.seed,
+            "threads": plywood::threads(),
+            "parameters": model.parameter_count(),
+            "train_seconds": train_seconds,
+            "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
+            "test_accuracy": accuracy,
+            "test_accuracy_mirrored": mirrored,
+            "peak_rss_mb": memory::peak_rss_mb(),
+        });
+        println!("{report}");
+    }
+    Ok(())
+}
+
+/// Convolutions with batch normalisation, narrow where images are large: 5.7 million multiplications an image.
+fn network(seed: u64) -> Result<Sequential> {
+    let conv = |filters| {
+        let conv = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
+        conv.initializer(Initializer::HeNormal)
+    };
+    Sequential::builder([28, 28])
+        .seed(seed)
+        .layer(Reshape::to([1, 28, 28]))
+        .layer(conv(24))
+        .layer(MaxPool2d::window(2))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(conv(48))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(conv(96))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(conv(192))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(Flatten)
+        .layer(Dropout::rate(0.3))
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()
+}
+
+/// The share of the highest rate: up in a straight line over a tenth of the steps, then down along half a cosine.
+fn up_and_down(done: f64) -> f64 {
+    const UP: f64 = 0.1;
+    if done < UP {
+        return (done / UP).max(0.01);
+    }
+    (1.0 + (std::f64::consts::PI * (done - UP) / (1.0 - UP)).cos()) / 2.0
+}
+
+/// The accuracy on the test images, and that of the mean with their mirror images.
+fn judge(model: &Sequential, test: &plywood::Images) -> Result<(f64, f64)> {
+    let mut batch = Batch::default();
+    test.read(&(0..test.len()).collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
+    let images = batch.input.view().into_shape_with_order([test.len(), 28, 28]).map_err(Error::custom)?;
+    let plain = model.predict(&images)?;
+    let both = model.predict(&images.slice(s![.., .., ..;-1]))? + &plain;
+    let accuracy = |probabilities: &Tensor| {
+        let classes = plywood::argmax_rows(probabilities);
+        let right = classes.iter().zip(&batch.target).filter(|(class, label)| class == label);
+        right.count() as f64 / test.len() as f64
+    };
+    Ok((accuracy(&plain), accuracy(&both)))
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options { epochs: 16, samples: usize::MAX, seed: 0, json: false };
+    let mut args = std::env::args().skip(1);
+    while let Some(name) = args.next() {
+        let mut number = || {
+            let value = args.next().unwrap_or_default();
+            value
+                .parse::<usize>()
+                .map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+        };
+        match name.as_str() {
+            "--help" | "-h" => {
+                println!("{HELP}");
+                std::process::exit(0);
+            }
+            "--json" => options.json = true,
+            "--epochs" => options.epochs = number()?,
+            "--samples" => options.samples = number()?,
+            "--seed" => options.seed = number()? as u64,
+            "--threads" => plywood::set_threads(number()?).map_err(|error| error.to_string())?,
+            _ => return Err(format!("expected an option, found {name:?}")),
+        }
+    }
+    Ok(options)
+}

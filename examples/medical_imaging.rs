@@ -1,0 +1,196 @@
+//! Medical images of two classes, one of them rare: class weights, the ROC curve, and a threshold that is chosen.
+//!
+//! ```sh
+//! cargo run --features images --example medical_imaging                   # pictures that it draws itself
+//! cargo run --features images --example medical_imaging -- --data DIR     # DIR/benign/…, DIR/malignant/…
+//! ```
+
+use plywood::prelude::*;
+use plywood::{Images, Subset, class_weights, roc_curve};
+use std::path::PathBuf;
+
+#[path = "support/args.rs"]
+mod args;
+#[path = "support/lesions.rs"]
+mod lesions;
+#[path = "support/memory.rs"]
+mod memory;
+
+const HELP: &str = "\
+Trains a classifier of medical images, chooses a threshold on validation images, and reports the ROC AUC, the
+sensitivity and the specificity on test images.
+
+usage: cargo run --features images --example medical_imaging -- [OPTIONS]
+
+  --data DIR         PNG and JPEG files in a folder for each class  (pictures of moles that are drawn)
+  --skip-faulty      leaves out files that cannot be read, and lists them
+  --positive NAME    the class that is looked for                   (the last by name: malignant)
+  --sensitivity S    the share of it to be found, at least          (0.9)
+  --size N           height and width that images are made to       (32)
+  --epochs N         at most; training ends when it no longer helps (20)
+  --batch N          samples in a step                              (32)
+  --seed N           of pictures, parts, initial weights and order  (0)
+  --threads N        to work with                                   (PLYWOOD_NUM_THREADS, else all cores)
+  --json             ends with one line of figures
+  --help             shows this
+
+Three fifths of each class are trained on; a fifth chooses the epoch and the threshold; a fifth is the test. Images of
+one patient should lie in one of the three: with real data, make the parts by patient.";
+
+fn main() -> Result<()> {
+    let mut args = args::Args::new(HELP);
+    let data = args.text("--data").map(PathBuf::from);
+    let (skip, json) = (args.flag("--skip-faulty"), args.flag("--json"));
+    let positive = args.text("--positive");
+    let (sensitivity, size): (f64, u32) = (args.number("--sensitivity", 0.9), args.number("--size", 32));
+    let (epochs, batch): (usize, usize) = (args.number("--epochs", 20), args.number("--batch", 32));
+    let seed: u64 = args.number("--seed", 0);
+    plywood::set_threads(args.number("--threads", plywood::threads()))?;
+    args.finish();
+
+    let folder = match &data {
+        Some(folder) => folder.clone(),
+        None => drawn(seed)?,
+    };
+    let reader = ImageFolder::new(&folder, [size, size]);
+    let read = if skip { reader.skip_faulty() } else { reader }.read()?;
+    println!("{read}\n");
+    let classes = read.images.class_names().to_vec();
+    let positive = match positive {
+        None => classes.len() - 1,
+        Some(name) => classes.iter().position(|class| *class == name).ok_or_else(|| {
+            Error::argument("the class to look for", format!("one of {}", classes.join(", ")), name)
+                .help("Name one that has a folder.")
+        })?,
+    };
+
+    // Three parts with the same share of each class; each class weighs the same in the loss.
+    let parts = parts(read.images.targets(), classes.len(), seed);
+    let labels: Vec<usize> = parts[0].iter().map(|&i| read.images.targets()[i]).collect();
+    let weights = class_weights(&labels, classes.len())?;
+    let of_samples = read.images.targets().iter().map(|&label| weights[label]).collect();
+    let images = read.images.weights(of_samples)?;
+    let [train, validation, test] = parts.map(|part| Subset::new::<f32>(&images, part));
+    let (train, validation, test) = (train?, validation?, test?);
+
+    let mut model = network(size as usize, classes.len(), seed)?;
+    println!("{model}\n");
+    let start = std::time::Instant::now();
+    let history = Trainer::new(CrossEntropy::default(), Adam::default())
+        .epochs(epochs)
+        .batch_size(batch.min(labels.len()))
+        .seed(seed)
+        .metric(RocAuc::default())
+        .callback(EarlyStopping::patience(6).monitor("val_roc_auc")) // keeps the best epoch
+        .fit_with_validation(&mut model, &train, &validation)?;
+    let train_seconds = start.elapsed().as_secs_f64();
+
+    // The validation images say which probability is high enough; the test images, how good that is.
+    let (truth, scores) = scores(&model, &validation, positive)?;
+    let curve = roc_curve(&truth, &scores, None)?;
+    let enough = curve.true_positive_rates.iter().position(|&rate| rate >= sensitivity);
+    let threshold = enough.map_or(0.0, |point| curve.thresholds[point]);
+    let (truth, scores) = self::scores(&model, &test, positive)?;
+    let auc = roc_curve(&truth, &scores, None)?.area();
+    println!("\n{} are looked for; the threshold is chosen to find {sensitivity} of them", classes[positive]);
+    println!("test images: ROC AUC {auc:.4}\n");
+    println!("threshold  sensitivity  specificity    found   missed   alarms  cleared");
+    let mut rates = [(0.0, 0.0); 2];
+    for (rate, threshold) in rates.iter_mut().zip([0.5, threshold]) {
+        let count = |is: bool, called: bool| {
+            let called_so = |score: f32| (f64::from(score) >= threshold) == called;
+            truth.iter().zip(&scores).filter(|&(&t, &score)| t == is && called_so(score)).count()
+        };
+        let counts @ [found, missed, alarms, cleared] =
+            [count(true, true), count(true, false), count(false, true), count(false, false)];
+        *rate = (found as f64 / (found + missed) as f64, cleared as f64 / (cleared + alarms) as f64);
+        print!("{threshold:>9.4}  {:>11.4}  {:>11.4}", rate.0, rate.1);
+        println!("{}", counts.map(|count| format!("{count:>9}")).concat());
+    }
+    if data.is_none() {
+        println!("\n(pictures that were drawn by this program: no medical images, and no medical result)");
+    }
+    if json {
+        let report = serde_json::json!({
+            "data": data.as_ref().map_or("drawn".into(), |folder| folder.display().to_string()),
+            "images": images.len(),
+            "skipped": read.skipped.len(),
+            "seed": seed,
+            "threads": plywood::threads(),
+            "epochs": history.epochs.len(),
+            "train_seconds": train_seconds,
+            "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
+            "val_roc_auc": history.get("val_roc_auc"),
+            "test_roc_auc": auc,
+            "threshold": threshold,
+            "sensitivity": rates[1].0,
+            "specificity": rates[1].1,
+            "peak_rss_mb": memory::peak_rss_mb(),
+        });
+        println!("{report}");
+    }
+    Ok(())
+}
+
+/// The folder of drawn pictures, below `target`.
+fn drawn(seed: u64) -> Result<PathBuf> {
+    let folder = PathBuf::from(format!("{}/target/lesions/seed-{seed}", env!("CARGO_MANIFEST_DIR")));
+    println!("NOT medical images: without --data DIR this program draws pictures of moles, into");
+    println!("{}\n", folder.display());
+    lesions::draw(&folder, seed).map_err(|error| {
+        Error::custom(error).at(folder.display()).help("Check the permission to write there.")
+    })?;
+    Ok(folder)
+}
+
+/// Three convolutions, each followed by pooling, and two dense layers.
+fn network(size: usize, classes: usize, seed: u64) -> Result<Sequential> {
+    Sequential::builder([3, size, size])
+        .seed(seed)
+        .layer(Conv2d::filters(16, 3).padding(Padding::Same).without_bias())
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Conv2d::filters(32, 3).padding(Padding::Same).without_bias())
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Conv2d::filters(32, 3).padding(Padding::Same).without_bias())
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Flatten)
+        .layer(Dense::units(64))
+        .layer(ReLU)
+        .layer(Dropout::rate(0.4))
+        .layer(Dense::units(classes))
+        .layer(Softmax)
+        .build()
+}
+
+/// Positions for training, validation and test: three, one and one fifths of each class, drawn by the seed.
+fn parts(labels: &[usize], classes: usize, seed: u64) -> [Vec<usize>; 3] {
+    let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+    for class in 0..classes {
+        let mut positions: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+        Random::seed(seed).child("parts").at(class as u64, 0).shuffle(&mut positions);
+        for (i, position) in positions.into_iter().enumerate() {
+            parts[[0, 1, 0, 2, 0][i % 5]].push(position);
+        }
+    }
+    parts
+}
+
+/// Which samples are positive, and the probability that the model gives each to be so.
+fn scores(model: &Sequential, part: &Subset<&Images>, positive: usize) -> Result<(Vec<bool>, Vec<f32>)> {
+    let (mut truth, mut scores) = (Vec::new(), Vec::new());
+    let mut batch = Batch::<f32, Vec<usize>>::default();
+    let positions: Vec<usize> = (0..Dataset::<f32>::len(part)).collect();
+    for some in positions.chunks(256) {
+        part.read(some, Pass::Evaluate, &mut batch)?;
+        let probabilities = model.predict(&batch.input)?;
+        scores.extend(probabilities.outer_iter().map(|row| row[[positive]]));
+        truth.extend(batch.target.iter().map(|&label| label == positive));
+    }
+    Ok((truth, scores))
+}

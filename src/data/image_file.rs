@@ -1,0 +1,130 @@
+//! One file with an image: PNG or JPEG, told by its first bytes and not by its name.
+//!
+//! ```text
+//! file ── whole? ──> decoded ── turned as its EXIF says ──> grey or RGB ──> resized ──> bytes, channels first
+//! ```
+//!
+//! A decoder of JPEG fills what a cut-off file lacks with grey, so the end of the file is looked for first. PNG has
+//! check sums.
+
+use crate::error::{Error, Result};
+use image::imageops::{self, FilterType};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+/// What an image is made into.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) height: u32,
+    pub(super) width: u32,
+    /// One channel, else three.
+    pub(super) grey: bool,
+    /// The greatest height and width that are decoded.
+    pub(super) largest: u32,
+}
+
+/// The most memory that one image may take while it is decoded, and the longest file: 512 MiB.
+const MOST_BYTES: u64 = 1 << 29;
+
+impl Form {
+    /// How many bytes an image has.
+    pub(super) fn len(self) -> usize {
+        let channels = if self.grey { 1 } else { 3 };
+        (self.height as usize).saturating_mul(self.width as usize).saturating_mul(channels)
+    }
+
+    /// The image in a file, in this form.
+    pub(super) fn read(self, path: &Path) -> Result<Vec<u8>> {
+        let failed =
+            |e| Error::io("read", path, e).help("Check that it is a file, and the permission to read it.");
+        let file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(Error::format(path.display().to_string(), "a file", "something else")
+                .help("Take it out of the folder."));
+        }
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+        self.decode(&bytes).map_err(|(expected, found, help)| {
+            Error::format(path.display().to_string(), expected, found).help(help)
+        })
+    }
+
+    /// The image in these bytes; else what was expected, what was found, and what to do.
+    fn decode(self, bytes: &[u8]) -> Result<Vec<u8>, (String, String, &'static str)> {
+        let fault = |error: ImageError| match error {
+            ImageError::Limits(error) => (
+                format!("an image of at most {0} by {0} pixels", self.largest),
+                error.to_string(),
+                "Make it smaller, or raise `largest_side` if you trust the file.",
+            ),
+            ImageError::Unsupported(error) => ("a PNG or JPEG image".to_owned(), error.to_string(), CONVERT),
+            error => ("a PNG or JPEG image".to_owned(), error.to_string(), REPLACE),
+        };
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+        let mut reader = reader.map_err(|error| fault(ImageError::IoError(error)))?;
+        if reader.format() == Some(image::ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
+            return Err(("a whole JPEG image".to_owned(), "a file that is cut off".to_owned(), REPLACE));
+        }
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(self.largest);
+        limits.max_image_height = Some(self.largest);
+        limits.max_alloc = Some(MOST_BYTES);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(fault)?;
+        if decoder.total_bytes() > MOST_BYTES {
+            let expected = format!("an image that takes at most {MOST_BYTES} bytes");
+            return Err((expected, decoder.total_bytes().to_string(), "Make it smaller."));
+        }
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
+        image.apply_orientation(orientation);
+        Ok(self.shape(image))
+    }
+
+    /// Grey or RGB, resized, and with the channels first.
+    ///
+    /// The filter is a triangle that grows with what is shrunk, so fine patterns become grey and no other pattern.
+    fn shape(self, image: DynamicImage) -> Vec<u8> {
+        if self.grey {
+            let image = image.into_luma8();
+            if image.dimensions() == (self.width, self.height) {
+                return image.into_raw();
+            }
+            return imageops::resize(&image, self.width, self.height, FilterType::Triangle).into_raw();
+        }
+        let mut image = image.into_rgb8();
+        if image.dimensions() != (self.width, self.height) {
+            image = imageops::resize(&image, self.width, self.height, FilterType::Triangle);
+        }
+        let pixels = image.into_raw();
+        (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
+    }
+}
+
+const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
+const REPLACE: &str = "Replace the file, or leave such files out by `skip_faulty`.";
+
+/// Whether a JPEG file goes on to its end marker.
+///
+/// Segments say their length. What follows a scan's header is coded so that 255 comes only before 0, before another
+/// 255, or in a marker.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    let (mut at, mut scan) = (2, false);
+    loop {
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(0xff), Some(0xd9)) => return true,
+            (Some(0xff), Some(0x00 | 0x01 | 0xd0..=0xd7)) => at += 2,
+            (Some(0xff), Some(0xff)) => at += 1,
+            (Some(0xff), Some(&marker)) => {
+                let (Some(&high), Some(&low)) = (bytes.get(at + 2), bytes.get(at + 3)) else { return false };
+                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+                scan = marker == 0xda;
+            }
+            (Some(_), Some(_)) if scan => at += 1,
+            _ => return false,
+        }
+    }
+}

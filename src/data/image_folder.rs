@@ -1,0 +1,328 @@
+//! Images out of folders, a folder for each class.
+
+use super::image_file::Form;
+use super::{ArrayDataset, Images};
+use crate::error::{Error, Result};
+use crate::pool;
+use crate::tensor::Tensor;
+use ndarray::{ArrayD, IxDyn};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Files with the indices of their classes, in order.
+type Labelled = Vec<(usize, PathBuf)>;
+
+/// How many files are decoded at a time, before their pixels are put behind the others.
+const AT_A_TIME: usize = 128;
+
+/// How deep folders may lie in a class's folder; a link that leads back to its own folder would have no end.
+const DEEPEST: usize = 16;
+
+/// A folder of images: in it a folder for each class, named after the class, with PNG and JPEG files.
+///
+/// ```text
+/// photos/benign/1.png                    class 0, "benign"
+/// photos/benign/2.jpg
+/// photos/malignant/clinic a/1.jpg        class 1, "malignant": folders within a class are gone through
+/// ```
+///
+/// ```no_run
+/// use plywood::prelude::*;
+///
+/// let read = ImageFolder::new("photos/train", [64, 64]).read()?; // RGB
+/// println!("{read}"); // how many of which class
+/// let mut model = Sequential::builder([3, 64, 64])
+///     .layer(Conv2d::filters(16, 3)).layer(ReLU).layer(GlobalAvgPool)
+///     .layer(Dense::units(read.images.class_names().len())).layer(Softmax)
+///     .build()?;
+/// Trainer::new(CrossEntropy::default(), Adam::default()).epochs(5).fit(&mut model, &read.images)?;
+///
+/// let classes = read.images.class_names().to_vec();
+/// let test = ImageFolder::new("photos/test", [64, 64]).classes(classes).read()?;
+/// println!("{}", evaluate::classification_report(&model, &test.images)?);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | shape of an image |
+/// |---|---|
+/// | RGB, unless told otherwise | `[3, height, width]` |
+/// | [`grey`](ImageFolder::grey) | `[height, width]` |
+///
+/// Every image is stretched to the one size, whatever its proportions, and turned as the camera says (EXIF).
+/// Transparency is left out, and 16 bits become 8. Images stay bytes in memory and are read as numbers from 0 to 1.
+/// Classes come in the order of their names, images in that of their paths: the order does not depend on the file
+/// system, nor on the number of threads that decode.
+///
+/// Nothing is left out in silence. A file that is no image, a broken one, and one beside the classes' folders is an
+/// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, and is in the list of
+/// [`ImageFiles::skipped`] with its error. Only names that begin with a full stop are passed over.
+///
+/// It is torchvision's `ImageFolder` and Keras' `image_dataset_from_directory`. Those resize later, and without the
+/// filter that keeps fine patterns from becoming other patterns; neither takes a full account of what it left out.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `read` is called"]
+pub struct ImageFolder {
+    path: PathBuf,
+    form: Form,
+    /// Empty where the folders say which there are.
+    classes: Vec<String>,
+    skip: bool,
+}
+
+/// The images of an [`ImageFolder`], and what became of each file.
+///
+/// Its `Display` says how many images there are of each class, and lists the files that were left out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ImageFiles {
+    /// The images that were read, with their classes.
+    pub images: Images,
+    /// The file of each image.
+    pub files: Vec<PathBuf>,
+    /// The files that were left out, each with the reason; empty unless
+    /// [`skip_faulty`](ImageFolder::skip_faulty) was called.
+    pub skipped: Vec<(PathBuf, Error)>,
+}
+
+impl ImageFolder {
+    /// The images below this folder, as RGB of this height and width. Nothing is read yet.
+    pub fn new(path: impl Into<PathBuf>, [height, width]: [u32; 2]) -> Self {
+        let form = Form { height, width, grey: false, largest: 8_192 };
+        Self { path: path.into(), form, classes: Vec::new(), skip: false }
+    }
+
+    /// One channel instead of three: images `[height, width]`.
+    ///
+    /// Of coloured images it is the brightness, `0.2126 · red + 0.7152 · green + 0.0722 · blue`.
+    pub fn grey(mut self) -> Self {
+        self.form.grey = true;
+        self
+    }
+
+    /// The classes there are, in the order of their indices: for test images, those that the model was trained on.
+    ///
+    /// A class without a folder has no images then, and a folder of another name is a fault.
+    pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.classes = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves out what cannot be read, and lists it in [`ImageFiles::skipped`].
+    pub fn skip_faulty(mut self) -> Self {
+        self.skip = true;
+        self
+    }
+
+    /// The greatest height and width, in pixels, that are decoded; 8,192 unless set.
+    ///
+    /// A file of some kilobytes can claim to have so many pixels that they fill the memory. What claims more than
+    /// this, or needs more than 512 MiB, is a fault, found before any pixel is decoded.
+    pub fn largest_side(mut self, pixels: u32) -> Self {
+        self.form.largest = pixels;
+        self
+    }
+
+    /// Reads all images, on [`threads()`](crate::threads) threads.
+    ///
+    /// # Errors
+    /// When there is no such folder, no image, or a class without one (unless the [`classes`](ImageFolder::classes)
+    /// were given); when the images do not fit into memory; and for the first faulty file, unless
+    /// [`skip_faulty`](ImageFolder::skip_faulty) was called.
+    pub fn read(&self) -> Result<ImageFiles> {
+        self.form_is_sound()?;
+        let mut skipped = Vec::new();
+        let (names, found) = self.files(&mut skipped)?;
+        let mut pixels = Vec::new();
+        let room = found.len().checked_mul(self.form.len());
+        room.filter(|&bytes| pixels.try_reserve_exact(bytes).is_ok()).ok_or_else(|| {
+            let found = format!("{} images of {} bytes", found.len(), self.form.len());
+            Error::argument("a size of images", "a size that fits into memory", found)
+                .help("Take a smaller size, or read the images in a `Dataset` of your own.")
+        })?;
+        let (mut files, mut labels) = (Vec::new(), Vec::new());
+        let mut rest = found.into_iter();
+        loop {
+            let some: Vec<(usize, PathBuf)> = rest.by_ref().take(AT_A_TIME).collect();
+            if some.is_empty() {
+                break;
+            }
+            let images = pool::map(some.len(), |i| self.form.read(&some[i].1));
+            for ((class, path), image) in some.into_iter().zip(images) {
+                match image {
+                    Ok(bytes) => {
+                        pixels.extend_from_slice(&bytes);
+                        labels.push(class);
+                        files.push(path);
+                    }
+                    Err(error) => self.fault(&mut skipped, path, error)?,
+                }
+            }
+        }
+        for (class, name) in names.iter().enumerate() {
+            if self.classes.is_empty() && !labels.contains(&class) {
+                return Err(Error::data(format!("class {name:?}"), "to have an image", "none")
+                    .help("Put images into its folder, or take the folder away.")
+                    .at(self.path.display()));
+            }
+        }
+        if labels.is_empty() {
+            let folders = names.join(", ");
+            return Err(Error::data("images", format!("in the classes' folders ({folders})"), "none")
+                .help("Put PNG or JPEG files into them.")
+                .at(self.path.display()));
+        }
+        skipped.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let images = ArrayD::from_shape_vec(self.shape(labels.len()), pixels)
+            .map_err(|error| Error::custom(error).at(self.path.display()))?;
+        let images = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(names);
+        Ok(ImageFiles { images, files, skipped })
+    }
+
+    /// One file as a batch of one, in the form of the others and scaled like them: for `predict`.
+    ///
+    /// ```no_run
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::load("lesions.plywood")?;
+    /// let image = ImageFolder::new("", [64, 64]).image("new/photo.jpg")?; // [1, 3, 64, 64]
+    /// println!("{}", model.predict(&image)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no PNG or JPEG image.
+    pub fn image(&self, path: impl AsRef<Path>) -> Result<Tensor<f32>> {
+        self.form_is_sound()?;
+        let bytes = self.form.read(path.as_ref())?;
+        // The factor of the data set, so that the numbers have the same bits.
+        let (pixels, scale) = (bytes.into_iter().map(f32::from), (1.0 / 255.0) as f32);
+        Tensor::from_shape_vec(self.shape(1), pixels.map(|pixel| pixel * scale).collect())
+            .map_err(Error::custom)
+    }
+
+    /// Of so many images.
+    fn shape(&self, count: usize) -> IxDyn {
+        let (height, width) = (self.form.height as usize, self.form.width as usize);
+        if self.form.grey { IxDyn(&[count, height, width]) } else { IxDyn(&[count, 3, height, width]) }
+    }
+
+    fn form_is_sound(&self) -> Result<()> {
+        let Form { height, width, .. } = self.form;
+        let usual = 1..=16_384;
+        if usual.contains(&height) && usual.contains(&width) {
+            return Ok(());
+        }
+        Err(Error::argument("an image's height and width", "1 to 16384", format!("{height} and {width}"))
+            .help("Take the size that the model is built for: 64 by 64 is a usual beginning."))
+    }
+
+    /// The classes' names, and the files with their classes, in order.
+    fn files(&self, skipped: &mut Vec<(PathBuf, Error)>) -> Result<(Vec<String>, Labelled)> {
+        let mut folders = Vec::new();
+        for path in entries(&self.path)? {
+            if path.is_dir() {
+                let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+                let name = name.ok_or_else(|| {
+                    Error::format(path.display().to_string(), "named in UTF-8", "another encoding")
+                        .help("Give the folder another name: it is the class's.")
+                })?;
+                folders.push((name, path));
+            } else {
+                let error = Error::format(path.display().to_string(), "a class's folder", "a file")
+                    .help("Put it into the folder of its class, or leave such files out by `skip_faulty`.");
+                self.fault(skipped, path, error)?;
+            }
+        }
+        folders.sort_unstable();
+        let names = match &self.classes[..] {
+            [] => folders.iter().map(|(name, _)| name.clone()).collect(),
+            names => names.to_vec(),
+        };
+        if names.is_empty() {
+            return Err(Error::data("a folder", "with a folder for each class", "none")
+                .help("Put the images of each class into a folder with the class's name.")
+                .at(self.path.display()));
+        }
+        let mut found = Vec::new();
+        for (name, folder) in folders {
+            let mut files = Vec::new();
+            walk(&folder, 0, &mut files)?;
+            match names.iter().position(|known| *known == name) {
+                Some(class) => found.extend(files.into_iter().map(|file| (class, file))),
+                None => {
+                    let error = |path: &Path| {
+                        let expected = format!("one of the {} classes ({})", names.len(), names.join(", "));
+                        Error::data("the folder's name", expected, format!("{name:?}"))
+                            .help("Train on images of this class, or leave them out by `skip_faulty`.")
+                            .at(path.display())
+                    };
+                    if files.is_empty() {
+                        self.fault(skipped, folder.clone(), error(&folder))?;
+                    }
+                    for file in files {
+                        let error = error(&file);
+                        self.fault(skipped, file, error)?;
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok((names, found))
+    }
+
+    /// Lists the file, or ends in its error.
+    fn fault(&self, skipped: &mut Vec<(PathBuf, Error)>, path: PathBuf, error: Error) -> Result<()> {
+        if !self.skip {
+            return Err(error);
+        }
+        skipped.push((path, error));
+        Ok(())
+    }
+}
+
+/// What is in a folder, hidden things left out.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| Error::io("read the folder", folder, e).help("Check the path and the permission.");
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// All files in a folder and in its folders.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    if depth > DEEPEST {
+        let expected = format!("at most {DEEPEST} folders deep in its class's");
+        return Err(Error::format(folder.display().to_string(), expected, "more")
+            .help("Look for a link that leads back to a folder it is in."));
+    }
+    for path in entries(folder)? {
+        if path.is_dir() {
+            walk(&path, depth + 1, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The counts by class, and the files that were left out.
+impl fmt::Display for ImageFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.images.class_names();
+        write!(f, "{} images in {} classes", self.images.len(), names.len())?;
+        for (class, name) in names.iter().enumerate() {
+            let count = self.images.targets().iter().filter(|&&label| label == class).count();
+            write!(f, "{} {name} {count}", if class == 0 { ":" } else { "," })?;
+        }
+        if !self.skipped.is_empty() {
+            write!(f, "\n{} left out:", self.skipped.len())?;
+        }
+        self.skipped.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
+    }
+}

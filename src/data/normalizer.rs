@@ -1,0 +1,405 @@
+//! Normalisation that is fitted on training data and then applied to all.
+//!
+//! Numbers of very different size (a year, a price, a share) train badly: one rate of learning does not suit all. So
+//! they are brought to the same size before the model sees them:
+//!
+//! ```text
+//! standard:   y = (x - mean) / deviation             mean 0, deviation 1
+//! range:      y = (x - min) · (high - low) / (max - min) + low
+//! ```
+//!
+//! What is subtracted and divided by is taken from the **training part only**. Taken from all data, it would tell the
+//! model something about the samples that it is tested on. These are scikit-learn's `StandardScaler` and
+//! `MinMaxScaler`.
+
+use super::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// Normalisation with its fitted numbers. Save it beside the model: both are needed to predict.
+///
+/// ```
+/// use ndarray::array;
+/// use plywood::prelude::*;
+///
+/// let train = ArrayDataset::new(array![[1.0f32, 100.0], [3.0, 300.0]], vec![0, 1])?;
+/// let test = ArrayDataset::new(array![[2.0f32, 400.0]], vec![1])?;
+/// let normalizer = Normalizer::standard().fit::<f32, _>(&train)?;
+/// assert_eq!((normalizer.centre(), normalizer.width()), (&[2.0, 200.0][..], &[1.0, 100.0][..]));
+///
+/// let (train, test) = (normalizer.apply(&train), normalizer.apply(&test)); // data sets, for `fit` and `evaluate`
+/// let mut batch = Batch::<f32, Vec<usize>>::default();
+/// test.read(&[0], Pass::Evaluate, &mut batch)?;
+/// assert_eq!(batch.input, array![[0.0, 2.0]].into_dyn());
+///
+/// let saved = serde_json::to_string(&normalizer).map_err(Error::custom)?;
+/// let loaded: Normalizer = serde_json::from_str(&saved).map_err(Error::custom)?;
+/// assert_eq!(loaded, normalizer);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | of | fitted | applied | undone |
+/// |---|---|---|---|
+/// | a data set's inputs | [`fit`](NormalizerSpec::fit) | [`apply`](Normalizer::apply) | |
+/// | a tensor: targets, samples to predict | [`fit_tensor`](NormalizerSpec::fit_tensor) | [`transform`](Normalizer::transform) | [`inverse`](Normalizer::inverse) |
+///
+/// A feature that is the same in all samples is only shifted, as scikit-learn has it. Numbers are worked out in `f64`
+/// and rounded to the model's type. For images of bytes, one mean and one deviation of all pixels are usual:
+/// [`whole`](NormalizerSpec::whole).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Saved", into = "Saved")]
+pub struct Normalizer {
+    /// Of one sample.
+    shape: Vec<usize>,
+    /// What is subtracted: one number for each feature, or one in all.
+    centre: Vec<f64>,
+    /// What is divided by, above 0: as many.
+    width: Vec<f64>,
+}
+
+/// What is saved of it, before it is checked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Normalizer")]
+struct Saved {
+    shape: Vec<usize>,
+    centre: Vec<f64>,
+    width: Vec<f64>,
+}
+
+impl From<Normalizer> for Saved {
+    fn from(normalizer: Normalizer) -> Self {
+        let Normalizer { shape, centre, width } = normalizer;
+        Self { shape, centre, width }
+    }
+}
+
+/// Fails where the numbers are none that fitting gives.
+impl TryFrom<Saved> for Normalizer {
+    type Error = Error;
+
+    fn try_from(saved: Saved) -> Result<Self> {
+        let Saved { shape, centre, width } = saved;
+        let features = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        let sound = (centre.len() == 1 || Some(centre.len()) == features)
+            && centre.len() == width.len()
+            && centre.iter().all(|x| x.is_finite())
+            && width.iter().all(|x| x.is_finite() && *x > 0.0);
+        if !sound {
+            let found = format!("{} and {} for a sample of shape {shape:?}", centre.len(), width.len());
+            return Err(Error::format("a normaliser", "finite centres and widths above 0", found)
+                .help("The file is corrupt; save it again."));
+        }
+        Ok(Self { shape, centre, width })
+    }
+}
+
+/// A normalisation to be fitted: what [`Normalizer::standard`] and [`Normalizer::range`] return.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormalizerSpec {
+    /// None for mean and deviation.
+    range: Option<(f64, f64)>,
+    whole: bool,
+}
+
+impl Normalizer {
+    /// To mean 0 and deviation 1. The deviation is that of the population: squares are divided by the number of
+    /// samples.
+    pub fn standard() -> NormalizerSpec {
+        NormalizerSpec { range: None, whole: false }
+    }
+
+    /// The lowest number becomes `low`, the highest `high`. Data that were not fitted on may lie outside.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let normalizer = Normalizer::range(-1.0, 1.0).fit_tensor(&array![[2.0f64], [6.0]].into_dyn())?;
+    /// assert_eq!(normalizer.transform(array![[3.0f64], [8.0]].into_dyn())?, array![[-0.5], [2.0]].into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn range(low: f64, high: f64) -> NormalizerSpec {
+        NormalizerSpec { range: Some((low, high)), whole: false }
+    }
+
+    /// What is subtracted: a number for each feature of a sample, row by row, or one in all.
+    ///
+    /// The means; for a range `min - low · width`, so that `min` becomes `low`.
+    pub fn centre(&self) -> &[f64] {
+        &self.centre
+    }
+
+    /// What is divided by: the deviations, or `(max - min) / (high - low)`. As many as centres.
+    ///
+    /// For a feature that never changes, as if it had changed by 1.
+    pub fn width(&self) -> &[f64] {
+        &self.width
+    }
+
+    /// The data set with normalised inputs. `data` may be a reference.
+    ///
+    /// Targets and weights stay as they are. Its inputs must have the shape that was fitted; that is checked when
+    /// they are read.
+    pub fn apply<D>(&self, data: D) -> Normalized<D> {
+        Normalized { data, normalizer: self.clone(), factor: self.width.iter().map(|w| w.recip()).collect() }
+    }
+
+    /// Normalises `[samples, …]`, in place where the order in memory allows.
+    ///
+    /// # Errors
+    /// When samples have another shape than what was fitted.
+    pub fn transform<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
+        let factor: Vec<f64> = self.width.iter().map(|w| w.recip()).collect();
+        let mut tensor = self.checked(tensor)?;
+        F::shift_scale_rows(slice_mut(&mut tensor), &self.centre, &factor);
+        Ok(tensor)
+    }
+
+    /// Undoes [`transform`](Normalizer::transform): from a model's outputs back to the targets' units.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let prices = array![[100.0f32], [300.0], [500.0]].into_dyn();
+    /// let normalizer = Normalizer::standard().fit_tensor(&prices)?;
+    /// let small = normalizer.transform(prices.clone())?;
+    /// assert!(small.iter().all(|x| x.abs() < 1.3));
+    /// let back = normalizer.inverse(small)?;
+    /// assert!((back - prices).iter().all(|difference| difference.abs() < 1e-3));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`transform`](Normalizer::transform).
+    pub fn inverse<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
+        let mut tensor = self.checked(tensor)?;
+        F::scale_offset_rows(slice_mut(&mut tensor), &self.width, &self.centre);
+        Ok(tensor)
+    }
+
+    /// The tensor in row-major order, if its samples have the shape that was fitted.
+    fn checked<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
+        if tensor.ndim() == 0 || tensor.shape()[1..] != self.shape {
+            let expected = format!("[samples, …] with {:?} for a sample", self.shape);
+            return Err(Error::shape("numbers to normalise", expected, tensor.shape())
+                .help("A normaliser takes what it was fitted on."));
+        }
+        Ok(standard(tensor))
+    }
+}
+
+/// How many samples are read at once to fit.
+const PIECE: usize = 256;
+
+impl NormalizerSpec {
+    /// One centre and one width for all features together, as is usual for images.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// Fits on the inputs of this data set: on the training part, not on all.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let data = ArrayDataset::new(ndarray::array![[1.0f32, 0.5], [2.0, f32::NAN]], vec![0, 1])?;
+    /// let error = Normalizer::standard().fit::<f32, _>(&data).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "fit a normaliser: expected feature 1 of sample 1 to be a finite number, found NaN. \
+    ///      Leave the sample out, or fill in what is missing."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Samples are read once, in order, as for evaluation; memory does not grow with them. Their weights play no part.
+    ///
+    /// # Errors
+    /// When there are no samples, they cannot be read, or a number is not finite (features count in row-major
+    /// order); when the range is empty or not finite.
+    pub fn fit<F: Scalar, D: Dataset<F>>(self, data: &D) -> Result<Normalizer> {
+        let run = || {
+            let mut sums = Sums::new(self, data.input_shape());
+            let mut batch = Batch::<F, D::Target>::default();
+            for first in (0..data.len()).step_by(PIECE) {
+                let indices: Vec<usize> = (first..data.len().min(first + PIECE)).collect();
+                data.read(&indices, Pass::Evaluate, &mut batch)?;
+                let input = standard(batch.take_input());
+                sums.take(slice(&input), first)?;
+                batch.input = input;
+            }
+            sums.end()
+        };
+        run().map_err(|error: Error| error.at("fit a normaliser"))
+    }
+
+    /// Fits on `[samples, …]`: on the targets of the training part, for example.
+    ///
+    /// # Errors
+    /// As [`fit`](NormalizerSpec::fit).
+    pub fn fit_tensor<F: Scalar>(self, tensor: &Tensor<F>) -> Result<Normalizer> {
+        let run = || {
+            let Some((_, shape)) = tensor.shape().split_first() else {
+                return Err(Error::shape("numbers", "[samples, …]", tensor.shape())
+                    .help("Axis 0 counts the samples."));
+            };
+            let mut sums = Sums::new(self, shape);
+            match tensor.as_slice() {
+                Some(values) => sums.take(values, 0)?,
+                None => sums.take(slice(&standard(tensor.clone())), 0)?,
+            }
+            sums.end()
+        };
+        run().map_err(|error: Error| error.at("fit a normaliser"))
+    }
+}
+
+/// What has been seen while fitting.
+struct Sums {
+    spec: NormalizerSpec,
+    shape: Vec<usize>,
+    /// How many samples.
+    seen: usize,
+    /// Means, or lowest numbers.
+    first: Vec<f64>,
+    /// Sums of squared differences from the mean, or highest numbers.
+    second: Vec<f64>,
+}
+
+impl Sums {
+    fn new(spec: NormalizerSpec, shape: &[usize]) -> Self {
+        let columns = shape.iter().product();
+        let (first, second) = match spec.range {
+            None => (0.0, 0.0),
+            Some(_) => (f64::INFINITY, f64::NEG_INFINITY),
+        };
+        let (first, second) = (vec![first; columns], vec![second; columns]);
+        Self { spec, shape: shape.to_vec(), seen: 0, first, second }
+    }
+
+    /// Samples one after the other, the first of which is sample `sample`.
+    fn take<F: Scalar>(&mut self, values: &[F], sample: usize) -> Result<()> {
+        if !F::all_finite(values)
+            && let Some(i) = values.iter().position(|x| !x.is_finite())
+        {
+            let features = self.shape.iter().product::<usize>();
+            let what = format!("feature {} of sample {}", i % features, sample + i / features);
+            return Err(Error::data(what, "to be a finite number", values[i])
+                .help("Leave the sample out, or fill in what is missing."));
+        }
+        match self.spec.range {
+            None => F::moments(values, self.seen, &mut self.first, &mut self.second),
+            Some(_) => F::extremes(values, &mut self.first, &mut self.second),
+        }
+        self.seen += values.len() / self.first.len().max(1);
+        Ok(())
+    }
+
+    /// One feature of them all, where that was asked for.
+    fn joined(mut self) -> Self {
+        if !self.spec.whole {
+            return self;
+        }
+        match self.spec.range {
+            None => {
+                let features = self.first.len() as f64;
+                let mean = self.first.iter().sum::<f64>() / features;
+                let between: f64 = self.first.iter().map(|m| (m - mean) * (m - mean)).sum();
+                let within: f64 = self.second.iter().sum();
+                self.second = vec![(within + self.seen as f64 * between) / features];
+                self.first = vec![mean];
+            }
+            Some(_) => {
+                self.first = vec![self.first.iter().copied().fold(f64::INFINITY, f64::min)];
+                self.second = vec![self.second.iter().copied().fold(f64::NEG_INFINITY, f64::max)];
+            }
+        }
+        self
+    }
+
+    /// The normaliser of what was seen.
+    ///
+    /// Widths that are rounding errors count as none, by scikit-learn's bounds.
+    fn end(self) -> Result<Normalizer> {
+        if self.seen == 0 || self.first.is_empty() {
+            return Err(
+                Error::data("data", "with at least one number", "none").help("Look at where they are read.")
+            );
+        }
+        let Self { spec, shape, seen, first, second } = self.joined();
+        let count = seen as f64;
+        let (mut centre, mut width) = (Vec::new(), Vec::new());
+        for (feature, (first, second)) in first.into_iter().zip(second).enumerate() {
+            let (c, w) = match spec.range {
+                None => {
+                    let variance = second / count;
+                    let rounding = count * first * f64::EPSILON;
+                    let noise = count * f64::EPSILON * variance + rounding * rounding;
+                    (first, if variance.is_finite() && variance <= noise { 1.0 } else { variance.sqrt() })
+                }
+                Some((low, high)) => {
+                    if !(low < high && (high - low).is_finite()) {
+                        let found = format!("{low} to {high}");
+                        return Err(Error::argument("a range", "a lower and a higher finite number", found)
+                            .help("0 to 1 and -1 to 1 are usual."));
+                    }
+                    let span = second - first;
+                    let w = if span < 10.0 * f64::EPSILON { 1.0 } else { span } / (high - low);
+                    (first - low * w, w)
+                }
+            };
+            if !(c.is_finite() && w.is_finite() && w.recip().is_finite() && w > 0.0) {
+                let expected = "of a size that can be squared";
+                return Err(Error::data(format!("numbers of feature {feature}"), expected, "others")
+                    .help("Scale them before."));
+            }
+            centre.push(c);
+            width.push(w);
+        }
+        Ok(Normalizer { shape, centre, width })
+    }
+}
+
+/// A data set whose inputs are normalised when they are read: what [`Normalizer::apply`] returns.
+///
+/// Reading costs one pass over the batch more.
+#[derive(Clone, Debug)]
+pub struct Normalized<D> {
+    data: D,
+    normalizer: Normalizer,
+    /// `1 / width`.
+    factor: Vec<f64>,
+}
+
+impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
+    type Target = D::Target;
+
+    fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.data.input_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.data.class_names()
+    }
+
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
+        self.data.read(indices, pass, batch)?;
+        let input = self.normalizer.checked(batch.take_input()).map_err(|error| error.at("normaliser"))?;
+        batch.input = input;
+        F::shift_scale_rows(slice_mut(&mut batch.input), &self.normalizer.centre, &self.factor);
+        Ok(())
+    }
+}

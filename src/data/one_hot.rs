@@ -1,0 +1,111 @@
+//! Class indices as probabilities.
+
+use super::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, slice_mut};
+use ndarray::IxDyn;
+
+/// More classes than this are taken for a mistake: a batch of 64 would have a gigabyte of targets.
+const MOST_CLASSES: usize = 1 << 22;
+
+/// A data set whose class indices become rows of probabilities, for [`SoftCrossEntropy`](crate::SoftCrossEntropy).
+///
+/// With label smoothing `ε` and `K` classes, in training, the target of class `j` is
+///
+/// ```text
+/// t_j = (1 - ε) · [j = label] + ε / K
+/// ```
+///
+/// (Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the inception architecture for computer vision", 2016,
+/// arXiv:1512.00567, section 7). In evaluation targets are 1 and 0, so that losses can be compared.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((3, 2)), vec![0, 3, 1])?;
+/// let soft = OneHot::new(data, 4)?.smoothing(0.2)?;
+/// let mut batch = Batch::<f32, Tensor>::default();
+/// soft.read(&[1], Pass::Train { epoch: 0 }, &mut batch)?;
+/// assert_eq!(batch.target, ndarray::array![[0.05, 0.05, 0.05, 0.85]].into_dyn());
+/// soft.read(&[1], Pass::Evaluate, &mut batch)?;
+/// assert_eq!(batch.target, ndarray::array![[0.0, 0.0, 0.0, 1.0]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// [`Accuracy`](crate::Accuracy) takes such targets too. Reports by class want indices: give them the data itself.
+/// Keras' `to_categorical` and `CategoricalCrossentropy(label_smoothing=0.2)`; PyTorch's `one_hot` and
+/// `CrossEntropyLoss(label_smoothing=0.2)`, both of which smooth in evaluation too.
+#[derive(Clone, Debug)]
+pub struct OneHot<D> {
+    data: D,
+    classes: usize,
+    smoothing: f64,
+}
+
+impl<D> OneHot<D> {
+    /// This data set, which may be a reference, with targets `[batch, classes]`.
+    ///
+    /// # Errors
+    /// When the number of classes is 0, or above four million.
+    pub fn new(data: D, classes: usize) -> Result<Self> {
+        if classes == 0 || classes > MOST_CLASSES {
+            return Err(Error::argument("classes", format!("1 to {MOST_CLASSES}"), classes)
+                .help("Give as many as the model has outputs."));
+        }
+        Ok(Self { data, classes, smoothing: 0.0 })
+    }
+
+    /// Spreads this share of each sample's probability over all classes, in training; 0.1 is usual.
+    ///
+    /// # Errors
+    /// When it is not at least 0 and below 1.
+    pub fn smoothing(mut self, share: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&share) {
+            return Err(Error::argument("label smoothing", "at least 0 and below 1", share)
+                .help("It is the share spread over all classes; 0.1 is usual."));
+        }
+        self.smoothing = share;
+        Ok(self)
+    }
+}
+
+impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
+    type Target = Tensor<F>;
+
+    fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.data.input_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.data.class_names()
+    }
+
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
+        let input = batch.take_input();
+        let mut inner = Batch { input, target: Vec::new(), weights: batch.weights.take() };
+        self.data.read(indices, pass, &mut inner)?;
+        (batch.input, batch.weights) = (inner.input, inner.weights);
+        let classes = self.classes;
+        if let Some((i, label)) = inner.target.iter().enumerate().find(|(_, label)| **label >= classes) {
+            let what = format!("the label of sample {i} in the batch");
+            return Err(Error::data(what, format!("below {classes}, the number of classes"), label)
+                .help("Labels count from 0."));
+        }
+        let shape = [inner.target.len(), classes];
+        if batch.target.shape() != shape || !batch.target.is_standard_layout() {
+            batch.target = Tensor::zeros(IxDyn(&shape));
+        }
+        let smoothing = if matches!(pass, Pass::Evaluate) { 0.0 } else { self.smoothing };
+        let rest = smoothing / classes as f64;
+        batch.target.fill(F::of(rest));
+        for (row, &label) in slice_mut(&mut batch.target).chunks_exact_mut(classes).zip(&inner.target) {
+            row[label] = F::of(1.0 - smoothing + rest);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Mean and deviation of a number over several runs.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The mean of several runs, and how far they lie apart: what is told of an experiment that was repeated with other
+/// seeds.
+///
+/// ```text
+/// mean      = Σ x / n
+/// deviation = √( Σ (x − mean)² / (n − 1) )
+/// ```
+///
+/// ```
+/// use plywood::Spread;
+///
+/// let spread = Spread::of(&[0.88, 0.89, 0.90]);
+/// assert_eq!(spread.to_string(), "0.8900 ± 0.0100");
+/// assert_eq!(Spread::of(&[0.5]).deviation, 0.0);
+/// assert!(Spread::of(&[]).mean.is_nan());
+/// ```
+///
+/// The deviation is that of a sample (`numpy.std` with `ddof=1`); one run has 0. It says how much a single run may be
+/// off, not how well the mean is known: that is `deviation / √n`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Spread {
+    /// The mean; NaN without runs.
+    pub mean: f64,
+    /// The standard deviation over runs; NaN without runs, 0 for one.
+    pub deviation: f64,
+    /// How many runs there were.
+    pub runs: usize,
+}
+
+impl Spread {
+    /// The spread of these numbers. A NaN among them makes both numbers NaN.
+    pub fn of(values: &[f64]) -> Self {
+        let runs = values.len();
+        let mean = values.iter().sum::<f64>() / runs as f64;
+        let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        let deviation = (squares / (runs.max(2) as f64 - 1.0)).sqrt();
+        Self { mean, deviation: if runs == 0 { f64::NAN } else { deviation }, runs }
+    }
+}
+
+/// "0.8900 ± 0.0100"; a precision in the format is that of both: `{:.2}`.
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = f.precision().unwrap_or(4);
+        write!(f, "{:.decimals$} ± {:.decimals$}", self.mean, self.deviation)
+    }
+}

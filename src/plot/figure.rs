@@ -1,0 +1,192 @@
+//! A picture.
+
+use super::mark::{Anchor, Colour, Mark, Pixels, Point};
+use super::{png, raster, svg};
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::Path;
+
+/// A picture: it is written as SVG or as PNG, and looks the same in both.
+///
+/// The functions of [`plot`](crate::plot) and [`Chart`](super::Chart) make one.
+///
+/// ```
+/// use plywood::plot::Chart;
+///
+/// let figure = Chart::new("Squares").line("x²", &[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)]).draw()?;
+/// assert!(figure.to_svg().starts_with("<svg"));
+/// assert!(figure.to_png().starts_with(b"\x89PNG"));
+///
+/// let path = std::env::temp_dir().join("plywood-doc-squares.svg");
+/// figure.save(&path)?;
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Letters are outlines out of a table in the crate (Latin, some Greek, signs): no font is looked for, and what the
+/// table lacks is drawn as a box. The ground is white.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    /// For readers of the screen; the title that is seen is among the marks.
+    pub(super) title: String,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// How many pixels of a PNG make one of the picture's: 192 to an inch, sharp on screens and in print.
+const SCALE: f64 = 2.0;
+
+impl Figure {
+    /// An empty picture on white.
+    pub(super) fn new(title: &str, width: f64, height: f64) -> Self {
+        let (width, height) = (width.ceil(), height.ceil());
+        let ground =
+            Mark::Rect { at: (0.0, 0.0), size: (width, height), fill: Some(Colour::Paper), frame: None };
+        Self { width, height, title: title.to_owned(), marks: vec![ground] }
+    }
+
+    /// How wide it is, in pixels of 1/96 inch.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+
+    /// How high it is, in pixels of 1/96 inch.
+    pub fn height(&self) -> f64 {
+        self.height
+    }
+
+    /// The title, as in the picture.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The picture as an SVG document.
+    ///
+    /// It refers to nothing outside: letters are paths, images are inside.
+    pub fn to_svg(&self) -> String {
+        svg::write(self, false)
+    }
+
+    /// The picture as an element of an HTML page, whose variables `--ink`, `--soft`, `--grid` and `--paper` colour
+    /// it; without them it is as [`to_svg`](Figure::to_svg).
+    ///
+    /// ```
+    /// use plywood::plot::Chart;
+    ///
+    /// let svg = Chart::new("Loss").line("loss", &[(1.0, 0.5), (2.0, 0.4)]).draw()?.to_inline_svg();
+    /// assert!(svg.contains("var(--ink"));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn to_inline_svg(&self) -> String {
+        svg::write(self, true)
+    }
+
+    /// The picture as a PNG file's bytes, with two pixels for each of its own along both axes.
+    pub fn to_png(&self) -> Vec<u8> {
+        png::encode(&raster::draw(&self.marks, self.width, self.height, SCALE), Some(96.0 * SCALE))
+    }
+
+    /// [`to_png`](Figure::to_png) at another scale: 1 for a small preview, 4 for a poster.
+    ///
+    /// # Errors
+    /// When the scale is not above 0 and at most 8.
+    pub fn to_png_scaled(&self, scale: f64) -> Result<Vec<u8>> {
+        if !(scale > 0.0 && scale <= 8.0) {
+            return Err(Error::argument("a scale", "more than 0, at most 8", scale)
+                .help("2 is sharp on screens and in print."));
+        }
+        Ok(png::encode(&raster::draw(&self.marks, self.width, self.height, scale), Some(96.0 * scale)))
+    }
+
+    /// Writes a file: SVG or PNG, by the end of its name. The folder must be there.
+    ///
+    /// ```
+    /// use plywood::plot::Chart;
+    ///
+    /// let figure = Chart::new("Loss").line("loss", &[(1.0, 0.5)]).draw()?;
+    /// assert_eq!(
+    ///     figure.save("loss.jpg").unwrap_err().to_string(),
+    ///     "save picture: expected a file name of \".svg\" or \".png\" at its end, found loss.jpg. \
+    ///      Name the file after the format that you want."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the name ends otherwise, or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        let bytes = match ending.as_deref() {
+            Some("svg") => self.to_svg().into_bytes(),
+            Some("png") => self.to_png(),
+            _ => {
+                return Err(Error::argument(
+                    "a file name",
+                    "\".svg\" or \".png\" at its end",
+                    path.display(),
+                )
+                .help("Name the file after the format that you want.")
+                .at("save picture"));
+            }
+        };
+        fs::write(path, bytes).map_err(|source| {
+            Error::io("write", path, source).help("The folder must exist and be writable.").at("save picture")
+        })
+    }
+}
+
+/// What the pictures are drawn with.
+impl Figure {
+    pub(super) fn area(&mut self, points: Vec<Point>, fill: Colour, opacity: f64) {
+        self.marks.push(Mark::Area { points, fill, opacity });
+    }
+
+    pub(super) fn line(&mut self, points: &[Point], colour: Colour, width: f64, dash: Option<(f64, f64)>) {
+        self.marks.push(Mark::Line { points: points.to_vec(), colour, width, dash });
+    }
+
+    pub(super) fn rect(&mut self, at: Point, size: Point, fill: Colour) {
+        self.marks.push(Mark::Rect { at, size, fill: Some(fill), frame: None });
+    }
+
+    pub(super) fn frame(&mut self, at: Point, size: Point, colour: Colour, width: f64) {
+        self.marks.push(Mark::Rect { at, size, fill: None, frame: Some((colour, width)) });
+    }
+
+    pub(super) fn disc(&mut self, at: Point, radius: f64, fill: Colour, frame: Option<(Colour, f64)>) {
+        self.marks.push(Mark::Disc { at, radius, fill, frame });
+    }
+
+    /// Text in the regular weight, level.
+    pub(super) fn text(&mut self, at: Point, text: &str, size: f64, colour: Colour, anchor: Anchor) {
+        self.lettering(at, text, size, false, colour, anchor, 0.0);
+    }
+
+    /// A bold line at the picture's head.
+    pub(super) fn heading(&mut self, at: Point, text: &str) {
+        self.lettering(at, text, 15.0, true, Colour::Ink, Anchor::Start, 0.0);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of the mark")]
+    pub(super) fn lettering(
+        &mut self,
+        at: Point,
+        text: &str,
+        size: f64,
+        bold: bool,
+        colour: Colour,
+        anchor: Anchor,
+        turn: f64,
+    ) {
+        self.marks.push(Mark::Text { at, text: text.to_owned(), size, bold, colour, anchor, turn });
+    }
+
+    /// Pixels as sharp rectangles; without any, nothing.
+    pub(super) fn image(&mut self, at: Point, size: Point, pixels: Pixels) {
+        if pixels.width > 0 && pixels.height > 0 {
+            self.marks.push(Mark::Image { at, size, pixels });
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Arrays as images: samples of a data set, weights.
+
+use super::mark::{Anchor, Colour, Pixels};
+use super::{Figure, font, palette};
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::layers::Sequential;
+use crate::ops;
+use crate::scalar::Scalar;
+
+/// Channels, rows, columns of what can be shown as an image; none for anything else.
+fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {
+    match *shape {
+        [rows, columns] if rows > 0 && columns > 0 => Some((1, rows, columns)),
+        [channels @ (1 | 3), rows, columns] if rows > 0 && columns > 0 => Some((channels, rows, columns)),
+        _ => None,
+    }
+}
+
+/// Numbers from `low` to `high` as grey, or as red, green and blue where there are three channels.
+fn grey(values: &[f64], (channels, rows, columns): (usize, usize, usize), low: f64, high: f64) -> Pixels {
+    let byte = |v: f64| {
+        let share = (v - low) / (high - low);
+        if share.is_finite() { (share.clamp(0.0, 1.0) * 255.0).round() as u8 } else { 0 }
+    };
+    let size = rows * columns;
+    let rgb = (0..size).flat_map(|i| (0..3).map(move |k| values[k.min(channels - 1) * size + i])).map(byte);
+    Pixels { width: columns, height: rows, rgb: rgb.collect() }
+}
+
+/// The most samples in one picture.
+const MOST: usize = 400;
+
+/// Samples of a data set as images, each with what the model takes it for and how sure it is; wrong ones are framed
+/// and have their true class.
+///
+/// ```
+/// use plywood::plot;
+/// use plywood::prelude::*;
+///
+/// let (_, test) = plywood::garments::garments(10, 20, 1)?;
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+/// let first: Vec<usize> = (0..20).collect();
+/// let figure = plot::samples(&model, &test, &first)?;
+/// assert!(figure.title().starts_with("20 samples"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | the model's input | shown as |
+/// |---|---|
+/// | `[rows, columns]`, `[1, rows, columns]` | grey, bright for large numbers |
+/// | `[3, rows, columns]` | red, green and blue |
+///
+/// Numbers from 0 to 1 are shown as they are, others from the least to the largest of the samples. The confidence is
+/// the model's output for the class; it is left out where outputs are no probabilities.
+///
+/// # Errors
+/// When the inputs are no such images, there are no positions or more than 400, one is outside of the data, or the
+/// data cannot be read.
+pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
+    model: &Sequential<F>,
+    data: &D,
+    positions: &[usize],
+) -> Result<Figure> {
+    let at = |error: Error| error.at("plot samples");
+    let sides = sides(data.input_shape()).ok_or_else(|| {
+        at(Error::shape("samples", "[rows, columns] or [1 or 3, rows, columns]", data.input_shape())
+            .help("Only images can be shown."))
+    })?;
+    if positions.is_empty() || positions.len() > MOST {
+        return Err(at(Error::argument("positions", format!("1 to {MOST} samples"), positions.len())
+            .help("Choose some of the samples.")));
+    }
+    if let Some(&position) = positions.iter().find(|&&position| position >= data.len()) {
+        return Err(at(Error::argument("a position", format!("less than {}", data.len()), position)
+            .help("Positions count from 0.")));
+    }
+    let mut batch = Batch::default();
+    data.read(positions, Pass::Evaluate, &mut batch).map_err(at)?;
+    let input = batch.take_input();
+    let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
+    let output = model.forward(input).map_err(at)?;
+    let classes = ops::classes(&output);
+    let confidences = confidences(&output, &classes);
+
+    let usable = values.iter().copied().filter(|v| v.is_finite());
+    let (low, high) = usable.fold((0.0f64, 1.0f64), |(l, h), v| (l.min(v), h.max(v)));
+    let size = values.len() / positions.len();
+    let name = |class: usize| data.class_names().get(class).cloned().unwrap_or_else(|| class.to_string());
+    let wrong = classes.iter().zip(&batch.target).filter(|(a, b)| a != b).count();
+    let title = format!("{} samples, {wrong} taken for another class", positions.len());
+
+    let columns = positions.len().min(if positions.len() > 100 { 20 } else { 8 });
+    let (side, cell) = (84.0, (112.0, 132.0));
+    let rows = positions.len().div_ceil(columns);
+    let width = (24.0 + cell.0 * columns as f64).max(32.0 + font::width(&title, 15.0, true));
+    let mut figure = Figure::new(&title, width, 48.0 + cell.1 * rows as f64);
+    figure.heading((16.0, 28.0), &title);
+    for (i, &class) in classes.iter().enumerate() {
+        let truth = batch.target[i];
+        let left = 12.0 + cell.0 * (i % columns) as f64 + (cell.0 - side) / 2.0;
+        let top = 46.0 + cell.1 * (i / columns) as f64;
+        let pixels = grey(&values[i * size..(i + 1) * size], sides, low, high);
+        let scale = side / sides.1.max(sides.2) as f64;
+        let (w, h) = (sides.2 as f64 * scale, sides.1 as f64 * scale);
+        figure.image((left + (side - w) / 2.0, top + (side - h) / 2.0), (w, h), pixels);
+        let right = class == truth;
+        if !right {
+            figure.frame((left - 1.5, top - 1.5), (side + 3.0, side + 3.0), palette::WRONG, 3.0);
+        }
+        let sure = confidences[i].map_or(String::new(), |share| format!(" {:.0} %", 100.0 * share));
+        let sign = if right { "✓" } else { "✗" };
+        let colour = if right { palette::RIGHT } else { palette::WRONG };
+        let wide = font::width(sign, SMALL, false) + 4.0;
+        let text =
+            font::fit(&name(class), SMALL, false, cell.0 - 8.0 - wide - font::width(&sure, SMALL, false))
+                + &sure;
+        let from = left + side / 2.0 - (font::width(&text, SMALL, false) + wide) / 2.0;
+        figure.text((from, top + side + 15.0), sign, SMALL, colour, Anchor::Start);
+        figure.text((from + wide, top + side + 15.0), &text, SMALL, Colour::Ink, Anchor::Start);
+        if !right {
+            let text = font::fit(&format!("is {}", name(truth)), SMALL, false, cell.0 - 8.0);
+            figure.text((left + side / 2.0, top + side + 29.0), &text, SMALL, palette::WRONG, Anchor::Middle);
+        }
+    }
+    Ok(figure)
+}
+
+const SMALL: f64 = 10.5;
+
+/// The model's output for each class it chose; none where outputs are no probabilities.
+fn confidences<F: Scalar>(output: &crate::tensor::Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
+    let rows = output.outer_iter().map(|row| row.iter().map(|x| x.as_f64()).collect::<Vec<f64>>());
+    rows.zip(classes)
+        .map(|(row, &class)| {
+            let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
+            match row.len() {
+                1 if valid => Some(if class == 1 { row[0] } else { 1.0 - row[0] }),
+                2.. if valid && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3 => row.get(class).copied(),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// The most filters in one picture.
+const TILES: usize = 64;
+
+/// The first layer's weights as images: what each unit, or each filter of a convolution, answers to.
+///
+/// ```
+/// use plywood::plot;
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(16)).build()?;
+/// let figure = plot::filters(&model)?;
+/// assert_eq!(figure.title(), "Weights of 16 units in \"1.weight\"");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A dense layer's unit has a weight for each pixel of the input, a convolution's filter one for each pixel of its
+/// window. Blue is below 0 and orange above; one scale holds for all. The first 64 units are shown. Where there are
+/// several channels, they stand beside each other.
+///
+/// # Errors
+/// When the model's input is no image, or its first weights do not have a number for each pixel.
+pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
+    let mut found: Option<(String, Vec<usize>, Vec<f64>)> = None;
+    model.visit_params(&mut |name, param| {
+        if found.is_none() && param.shape().len() >= 2 {
+            let values = param.as_slice().iter().map(|x| x.as_f64()).collect();
+            found = Some((name.to_owned(), param.shape().to_vec(), values));
+        }
+    });
+    let at = |error: Error| error.at("plot filters");
+    let Some((name, shape, values)) = found else {
+        return Err(at(Error::data("a model", "with weights of at least two axes", "none")
+            .help("Only dense layers and convolutions can be shown.")));
+    };
+    // Each unit as channels, rows, columns, and where its numbers are.
+    let (units, what, (channels, rows, columns), dense) = match (&shape[..], sides(model.input_shape())) {
+        (&[inputs, units], Some(sides)) if inputs == sides.0 * sides.1 * sides.2 => {
+            (units, "units", sides, true)
+        }
+        (&[units, channels, rows, columns], _) => (units, "filters", (channels, rows, columns), false),
+        _ => {
+            return Err(at(Error::shape(
+                "the first weights",
+                "[pixels, units] or [filters, channels, rows, columns]",
+                &shape,
+            )
+            .help("Only a dense layer over images, or a convolution, can be shown.")));
+        }
+    };
+    let each = channels * rows * columns;
+    let shown = units.min(TILES);
+    if shown == 0 || each == 0 {
+        return Err(at(Error::shape("the first weights", "with at least one number", &shape)
+            .help("Build the model with units.")));
+    }
+    let unit = |u: usize, i: usize| if dense { values[i * units + u] } else { values[u * each + i] };
+    let most = (0..shown).flat_map(|u| (0..each).map(move |i| (u, i))).map(|(u, i)| unit(u, i).abs());
+    let most = most.filter(|v| v.is_finite()).fold(0.0, f64::max).max(1e-12);
+
+    let title = if shown < units {
+        format!("Weights of the first {shown} of {units} {what} in {name:?}")
+    } else {
+        format!("Weights of {units} {what} in {name:?}")
+    };
+    let scale = (72.0 / rows.max(columns) as f64).max(1.0);
+    let tile =
+        (columns as f64 * scale * channels as f64 + 2.0 * (channels as f64 - 1.0), rows as f64 * scale);
+    let gap = 8.0;
+    let across = (((720.0 / (tile.0 + gap)) as usize).clamp(1, 8)).min(shown);
+    let down = shown.div_ceil(across);
+    let (wide, high) = ((tile.0 + gap) * across as f64, (tile.1 + gap) * down as f64);
+    let width = (16.0 + wide + 90.0).max(32.0 + font::width(&title, 15.0, true));
+    let mut figure = Figure::new(&title, width, 46.0 + high.max(140.0) + 12.0);
+    figure.heading((16.0, 28.0), &title);
+    for u in 0..shown {
+        let (x, y) =
+            (16.0 + (tile.0 + gap) * (u % across) as f64, 46.0 + (tile.1 + gap) * (u / across) as f64);
+        for c in 0..channels {
+            let size = rows * columns;
+            let rgb =
+                (0..size).flat_map(|i| palette::diverging(unit(u, c * size + i) / most).rgb()).collect();
+            let at = (x + c as f64 * (columns as f64 * scale + 2.0), y);
+            let pixels = Pixels { width: columns, height: rows, rgb };
+            figure.image(at, (columns as f64 * scale, tile.1), pixels);
+        }
+        figure.frame((x, y), tile, Colour::Grid, 1.0);
+    }
+    let (bar, top, long) = (16.0 + wide + 12.0, 50.0, high.clamp(100.0, 220.0) - 16.0);
+    let rgb = (0..64).flat_map(|i| palette::diverging(1.0 - f64::from(i) / 31.5).rgb()).collect();
+    figure.image((bar, top), (14.0, long), Pixels { width: 1, height: 64, rgb });
+    figure.frame((bar, top), (14.0, long), Colour::Soft, 1.0);
+    for (share, value) in [(0.0, most), (0.5, 0.0), (1.0, -most)] {
+        let text = super::axes::general((value * 1e3).round() / 1e3);
+        figure.text((bar + 20.0, top + long * share + 4.0), &text, 11.0, Colour::Soft, Anchor::Start);
+    }
+    Ok(figure)
+}

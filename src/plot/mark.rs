@@ -1,0 +1,78 @@
+//! What a picture is made of.
+//!
+//! There are seven kinds of marks, and two writers, [`svg`](super::svg) and [`raster`](super::raster), that know them.
+//! A picture is a list of marks in the order in which they cover each other, so each picture is written once.
+
+/// A point in pixels, y down.
+pub(super) type Point = (f64, f64);
+
+/// A colour: by its part in the picture where a page may have one of its own, else by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// Text, axes.
+    Ink,
+    /// Text that stands back: numbers at the axes.
+    Soft,
+    /// Lines of the grid.
+    Grid,
+    /// The ground.
+    Paper,
+    /// Red, green, blue.
+    Rgb(u8, u8, u8),
+}
+
+impl Colour {
+    /// Red, green and blue on a white ground.
+    pub fn rgb(self) -> [u8; 3] {
+        match self {
+            Self::Ink => [0x1f, 0x24, 0x2b],
+            Self::Soft => [0x5b, 0x64, 0x70],
+            Self::Grid => [0xe3, 0xe6, 0xea],
+            Self::Paper => [0xff; 3],
+            Self::Rgb(r, g, b) => [r, g, b],
+        }
+    }
+
+    /// Whether white letters are easier to read on it than dark ones, by the luminance of WCAG 2.1.
+    pub fn is_dark(self) -> bool {
+        let linear = |byte: u8| {
+            let x = f64::from(byte) / 255.0;
+            if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+        };
+        let [r, g, b] = self.rgb().map(linear);
+        0.2126 * r + 0.7152 * g + 0.0722 * b < 0.25
+    }
+}
+
+/// Which point of a text is at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// Bytes of red, green and blue, row after row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pixels {
+    pub width: usize,
+    pub height: usize,
+    pub rgb: Vec<u8>,
+}
+
+/// A thing that is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Mark {
+    /// A closed polygon.
+    Area { points: Vec<Point>, fill: Colour, opacity: f64 },
+    /// Straight lines from point to point, with dashes of these lengths (drawn, left out).
+    Line { points: Vec<Point>, colour: Colour, width: f64, dash: Option<(f64, f64)> },
+    /// A rectangle by its corner, filled, framed or both.
+    Rect { at: Point, size: Point, fill: Option<Colour>, frame: Option<(Colour, f64)> },
+    /// A disc, filled, and framed where wanted.
+    Disc { at: Point, radius: f64, fill: Colour, frame: Option<(Colour, f64)> },
+    /// A line of text; `at` is on its base line, and `turn` in degrees, clockwise, about that point.
+    Text { at: Point, text: String, size: f64, bold: bool, colour: Colour, anchor: Anchor, turn: f64 },
+    /// Pixels, each as a sharp rectangle.
+    Image { at: Point, size: Point, pixels: Pixels },
+}

@@ -1,0 +1,74 @@
+//! The norms of gradients over the steps of training, as data.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The gradient's norm of each layer at some steps.
+///
+/// [`GradientNorms`](crate::GradientNorms) records it, and `plot::gradient_norms` draws it. It is plain data, saved by
+/// serde in any format.
+///
+/// ```
+/// let trace = plywood::GradientTrace::default();
+/// assert_eq!(trace.to_string(), "no gradients");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GradientTrace {
+    /// The numbers of the steps that were recorded, from 1.
+    pub steps: Vec<u64>,
+    /// Each layer's name ("1", "4.0") and its norms, one for each of the steps: the square root of the sum of squares
+    /// over all its trainable parameters. NaN where a layer had no gradient.
+    pub layers: Vec<(String, Vec<f64>)>,
+}
+
+impl GradientTrace {
+    /// Adds a step with the norms of some layers. A layer that is new has NaN for the steps before.
+    pub(crate) fn push(&mut self, step: u64, norms: Vec<(String, f64)>) {
+        self.steps.push(step);
+        for (name, norm) in norms {
+            let position = self.layers.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                self.layers.push((name, Vec::new()));
+                self.layers.len() - 1
+            });
+            let values = &mut self.layers[position].1;
+            values.resize(self.steps.len() - 1, f64::NAN);
+            values.push(norm);
+        }
+        self.layers.iter_mut().for_each(|(_, values)| values.resize(self.steps.len(), f64::NAN));
+    }
+}
+
+/// A line for each layer: its first norm, its last, and their ratio.
+impl fmt::Display for GradientTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.layers.is_empty() {
+            return f.write_str("no gradients");
+        }
+        let width = self.layers.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+        write!(f, "{:<width$}  {:>12}  {:>12}", "layer", "first norm", "last norm")?;
+        for (name, norms) in &self.layers {
+            let of = |norm: Option<&f64>| format!("{:.3e}", norm.copied().unwrap_or(f64::NAN));
+            write!(f, "\n{name:<width$}  {:>12}  {:>12}", of(norms.first()), of(norms.last()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_that_come_and_go_have_gaps() {
+        let mut trace = GradientTrace::default();
+        trace.push(1, vec![("1".into(), 0.5)]);
+        trace.push(3, vec![("1".into(), 0.25), ("2".into(), 2.0)]);
+        trace.push(5, vec![("2".into(), 4.0)]);
+        assert_eq!(trace.steps, [1, 3, 5]);
+        assert_eq!(trace.layers[0].1[..2], [0.5, 0.25]);
+        assert!(trace.layers[0].1[2].is_nan() && trace.layers[1].1[0].is_nan());
+        assert_eq!(trace.layers[1].1[1..], [2.0, 4.0]);
+        assert_eq!(trace.to_string().lines().count(), 3);
+    }
+}

@@ -1,0 +1,175 @@
+//! Cross-validation: how good a model and its training are, measured on data that were held out, several times.
+//!
+//! One split measures by chance: another test part gives another number. Cross-validation takes `k` splits in which
+//! every sample is held out once, trains a model anew for each, and reports each fold's scores, their mean and how
+//! far they spread.
+
+use super::trainer::{Evaluation, Trainer};
+use crate::data::{Dataset, Folds, Subset};
+use crate::error::{Error, Result};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::optim::Rule;
+use crate::scalar::Scalar;
+use std::borrow::Borrow;
+use std::fmt;
+
+/// Trains a model anew on each fold's training part and evaluates it on the part held out.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::cross_validate;
+///
+/// let inputs = ndarray::Array2::from_shape_fn((60, 2), |(i, j)| if j == i % 2 { 1.0f32 } else { 0.0 });
+/// let data = ArrayDataset::new(inputs, (0..60).map(|i| i % 2).collect::<Vec<_>>())?;
+///
+/// let scores = cross_validate(&data, &StratifiedKFold::new(3).seed(1), |fold| {
+///     let model = Sequential::builder([2]).seed(fold as u64).layer(Dense::units(2)).layer(Softmax).build()?;
+///     let trainer = Trainer::new(CrossEntropy::default(), Adam::default())
+///         .epochs(20).learning_rate(0.05).metric(Accuracy::default()).progress(Progress::Silent);
+///     Ok((model, trainer))
+/// })?;
+/// assert_eq!(scores.get("accuracy"), Some(vec![1.0; 3]));
+/// println!("{scores}"); // accuracy 1 ± 0, loss …
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// `build` is called with the fold's number, from 0, and makes the model and the trainer. The scores are the loss and
+/// the trainer's metrics, as [`Trainer::evaluate`] has them. A trainer that keeps the best of its epochs should take
+/// [`validation_split`](Trainer::validation_split) for that: the part held out has no say in training.
+///
+/// What is fitted on data besides the model (a [`Normalizer`](crate::Normalizer), a vocabulary) has to be fitted on
+/// each training part anew: see [`cross_validate_with`].
+///
+/// # Errors
+/// When the data cannot be dealt into these folds, or `build`, training or evaluation fails; the error names the fold.
+pub fn cross_validate<F, D, L, R>(
+    data: &D,
+    folds: &impl Folds<F, D>,
+    mut build: impl FnMut(usize) -> Result<(Sequential<F>, Trainer<L, R, F>)>,
+) -> Result<CrossValidation>
+where
+    F: Scalar,
+    D: Dataset<F>,
+    D::Target: Borrow<L::Target>,
+    L: Loss<F>,
+    R: Rule<F>,
+{
+    let mut number = 0;
+    cross_validate_with(data, folds, |train, test| {
+        let (mut model, mut trainer) = build(number)?;
+        number += 1;
+        trainer.fit(&mut model, train)?;
+        trainer.evaluate(&model, test)
+    })
+}
+
+/// Calls `run` with each fold's training part and held-out part, and collects what it measured.
+///
+/// For runs that fit more than a model: here a [`Normalizer`](crate::Normalizer), on the training part alone.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::cross_validate_with;
+///
+/// let inputs = ndarray::Array2::from_shape_fn((40, 1), |(i, _)| 1000.0 + i as f32);
+/// let targets = inputs.mapv(|x| x / 100.0 - 10.0);
+/// let data = ArrayDataset::new(inputs, targets)?;
+/// let scores = cross_validate_with::<f32, _>(&data, &KFold::new(4).seed(1), |train, test| {
+///     let normalizer = Normalizer::standard().fit::<f32, _>(train)?;
+///     let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
+///     let trainer = Trainer::new(MeanSquaredError, Adam::default()).epochs(100).batch_size(10);
+///     let mut trainer = trainer.learning_rate(0.05).progress(Progress::Silent);
+///     trainer.fit(&mut model, &normalizer.apply(train))?;
+///     trainer.evaluate(&model, &normalizer.apply(test))
+/// })?;
+/// assert!(scores.mean("loss").unwrap() < 1e-3, "{scores}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// When the data cannot be dealt into these folds, or `run` fails; the error names the fold.
+pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
+    data: &D,
+    folds: &impl Folds<F, D>,
+    mut run: impl FnMut(&Subset<&D>, &Subset<&D>) -> Result<Evaluation>,
+) -> Result<CrossValidation> {
+    let at = |error: Error| error.at("cross-validation");
+    let folds = folds.folds(data).map_err(at)?.into_iter().enumerate().map(|(number, (train, test))| {
+        run(&train, &test).map_err(|error| at(error.at(format!("fold {number}"))))
+    });
+    Ok(CrossValidation { folds: folds.collect::<Result<_>>()? })
+}
+
+/// The scores of each fold: what [`cross_validate`] returns. Printed, it is a line for each score.
+///
+/// ```text
+/// loss      0.2714 ± 0.0121
+/// accuracy  0.9017 ± 0.0034
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CrossValidation {
+    /// In the order of the folds.
+    pub folds: Vec<Evaluation>,
+}
+
+impl CrossValidation {
+    /// The score of this name in each fold: "loss", or a metric's name. None where a fold lacks it.
+    ///
+    /// ```text
+    /// scores.get("accuracy")   // Some([0.91, 0.89, 0.90])
+    /// ```
+    pub fn get(&self, name: &str) -> Option<Vec<f64>> {
+        let score = |fold: &Evaluation| if name == "loss" { Some(fold.loss) } else { fold.get(name) };
+        self.folds.iter().map(score).collect()
+    }
+
+    /// The mean over the folds, each counting alike, however many samples it holds.
+    ///
+    /// ```text
+    /// Σ s / k
+    /// ```
+    pub fn mean(&self, name: &str) -> Option<f64> {
+        self.get(name).map(|scores| mean(&scores))
+    }
+
+    /// The standard deviation over the folds, as NumPy's `std` has it.
+    ///
+    /// ```text
+    /// √(Σ (s - mean)² / k)
+    /// ```
+    ///
+    /// It says how far single folds lie from the mean, not how exact the mean is: folds share most of their training
+    /// samples, so their scores are not independent (Y. Bengio and Y. Grandvalet, "No unbiased estimator of the
+    /// variance of k-fold cross-validation", 2004).
+    pub fn deviation(&self, name: &str) -> Option<f64> {
+        let scores = self.get(name)?;
+        let centre = mean(&scores);
+        let squares: Vec<f64> = scores.iter().map(|score| (score - centre) * (score - centre)).collect();
+        Some(mean(&squares).sqrt())
+    }
+}
+
+/// 0 of nothing.
+fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
+}
+
+/// A line for each score, loss first.
+impl fmt::Display for CrossValidation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let metrics = self.folds.first().map_or(&[][..], |fold| &fold.metrics);
+        let names: Vec<&str> =
+            std::iter::once("loss").chain(metrics.iter().map(|(name, _)| name.as_str())).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (i, name) in names.into_iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            let (mean, deviation) = (self.mean(name).unwrap_or(0.0), self.deviation(name).unwrap_or(0.0));
+            write!(f, "{name:width$}  {mean:.4} ± {deviation:.4}")?;
+        }
+        Ok(())
+    }
+}

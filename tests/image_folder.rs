@@ -1,0 +1,236 @@
+//! Folders of images: what becomes of whole files, of broken ones, and of what does not belong there.
+
+#![cfg(feature = "images")]
+
+use image::{ImageFormat, Rgb, RgbImage};
+use plywood::ndarray::Axis;
+use plywood::prelude::*;
+use std::fs;
+use std::path::PathBuf;
+
+/// A folder that is there until the value is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("plywood-images-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An image of one colour, encoded.
+fn encoded(width: u32, height: u32, colour: [u8; 3], format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(width, height, Rgb(colour)).write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn png(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
+    encoded(width, height, colour, ImageFormat::Png)
+}
+
+fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn classes_and_images_come_in_order_with_channels_first() {
+    let folder = Folder::new("order");
+    folder.write("zebra/2.png", &png(2, 3, [10, 20, 30]));
+    folder.write("zebra/1/deep.jpg", &encoded(9, 7, [200, 100, 50], ImageFormat::Jpeg));
+    folder.write("ant/odd name.JPEG", &png(8, 8, [255, 0, 0])); // told by its content
+    folder.write("ant/.DS_Store", b"hidden");
+    let read = ImageFolder::new(&folder.0, [3, 2]).read().unwrap();
+    assert_eq!(read.images.class_names(), ["ant", "zebra"]);
+    assert_eq!(read.images.targets(), &[0, 1, 1]);
+    assert_eq!(read.images.inputs().shape(), [3, 3, 3, 2]);
+    assert!(read.skipped.is_empty() && read.files[1].ends_with("zebra/1/deep.jpg"));
+    let colour = |i: usize| {
+        let image = read.images.inputs().index_axis(Axis(0), i);
+        [0, 1, 2].map(|c| image.index_axis(Axis(0), c).iter().map(|&p| f64::from(p)).sum::<f64>() / 6.0)
+    };
+    assert_eq!((colour(0), colour(2)), ([255.0, 0.0, 0.0], [10.0, 20.0, 30.0]));
+    assert!(colour(1).iter().zip([200.0, 100.0, 50.0]).all(|(a, b)| (a - b).abs() < 3.0), "{:?}", colour(1));
+    assert_eq!(read.to_string(), "3 images in 2 classes: ant 1, zebra 2");
+
+    // One file by itself has the bits that the data set gives.
+    let mut batch = Batch::<f32, Vec<usize>>::default();
+    read.images.read(&[1], Pass::Evaluate, &mut batch).unwrap();
+    let alone = ImageFolder::new("", [3, 2]).image(&read.files[1]).unwrap();
+    assert_eq!(alone, batch.input);
+
+    let grey = ImageFolder::new(&folder.0, [5, 4]).grey().read().unwrap();
+    assert_eq!(grey.images.inputs().shape(), [3, 5, 4]);
+    assert_eq!(grey.images.inputs()[[0, 0, 0]], 54); // 0.2126 of 255
+}
+
+#[test]
+fn fine_stripes_become_grey_when_an_image_is_made_smaller() {
+    let folder = Folder::new("stripes");
+    let stripes = RgbImage::from_fn(64, 64, |x, _| Rgb([if x % 2 == 0 { 0 } else { 255 }; 3]));
+    stripes.save(folder.write("a/1.png", b"")).unwrap();
+    let read = ImageFolder::new(&folder.0, [8, 8]).grey().read().unwrap();
+    assert!(
+        read.images.inputs().iter().all(|&pixel| (110..146).contains(&pixel)),
+        "{}",
+        read.images.inputs()
+    );
+}
+
+#[test]
+fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
+    let folder = Folder::new("faulty");
+    let (whole, jpeg) = (png(40, 40, [9, 9, 9]), encoded(40, 40, [9, 90, 9], ImageFormat::Jpeg));
+    folder.write("a/good.png", &whole);
+    folder.write("b/good.jpg", &jpeg);
+    let mut flipped = whole.clone();
+    let middle = whole.len() / 2;
+    flipped[middle] ^= 0x55;
+    let gif = b"GIF89a\x01\0\x01\0\0\0\0;";
+    let long = png(40, 5, [1, 1, 1]);
+    let faults: [(&str, &[u8], &str); 9] = [
+        ("a/cut.png", &whole[..whole.len() - 20], "to be a PNG or JPEG image, found"),
+        ("a/flipped.png", &flipped, "to be a PNG or JPEG image, found"),
+        ("b/cut.jpg", &jpeg[..jpeg.len() - 2], "to be a whole JPEG image, found a file that is cut off."),
+        ("b/half.jpg", &jpeg[..jpeg.len() / 2], "to be a whole JPEG image, found a file that is cut off."),
+        ("a/empty.png", b"", "to be a PNG or JPEG image, found"),
+        ("a/notes.txt", b"some notes", "to be a PNG or JPEG image, found"),
+        ("a/moving.gif", gif, "to be a PNG or JPEG image, found"),
+        ("a/long.png", &long, "to be an image of at most 39 by 39 pixels, found"),
+        ("beside.png", &whole, "to be a class's folder, found a file."),
+    ];
+    let reader = ImageFolder::new(&folder.0, [4, 4]);
+    for (name, bytes, expected) in faults {
+        let path = folder.write(name, bytes);
+        let mut reader = reader.clone();
+        if name == "a/long.png" {
+            fs::write(folder.0.join("a/good.png"), png(3, 3, [7, 7, 7])).unwrap();
+            fs::write(folder.0.join("b/good.jpg"), png(3, 3, [7, 7, 7])).unwrap();
+            reader = reader.largest_side(39);
+        }
+        let error = text(reader.read());
+        assert!(error.starts_with(&format!("expected {} {expected}", path.display())), "{error}");
+        assert!(error.contains("`skip_faulty`") || error.contains("`largest_side`"), "{error}");
+        let read = reader.skip_faulty().read().unwrap();
+        assert_eq!((read.images.len(), read.skipped.len()), (2, 1), "{name}: {read}");
+        assert_eq!((&read.skipped[0].0, read.skipped[0].1.to_string()), (&path, error.clone()));
+        assert_eq!(read.to_string(), format!("2 images in 2 classes: a 1, b 1\n1 left out:\n  {error}"));
+        fs::remove_file(path).unwrap();
+    }
+}
+
+/// The header of a PNG that claims to be this large; its pixels would be a few kilobytes when compressed.
+fn bomb(side: u32) -> Vec<u8> {
+    let mut bytes = png(1, 1, [0, 0, 0]);
+    bytes[16..20].copy_from_slice(&side.to_be_bytes());
+    bytes[20..24].copy_from_slice(&side.to_be_bytes());
+    let sum = bytes[12..29].iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    });
+    bytes[29..33].copy_from_slice(&(!sum).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn an_image_that_claims_to_be_huge_is_refused() {
+    let folder = Folder::new("bomb");
+    folder.write("a/1.png", &bomb(60_000));
+    let error = text(ImageFolder::new(&folder.0, [4, 4]).read());
+    assert!(error.contains("an image of at most 8192 by 8192 pixels, found"), "{error}");
+    let error = text(ImageFolder::new(&folder.0, [4, 4]).largest_side(u32::MAX).read());
+    let expected = "an image that takes at most 536870912 bytes, found 10800000000. Make it smaller.";
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[test]
+fn classes_of_the_training_hold_at_test_time() {
+    let folder = Folder::new("classes");
+    folder.write("cat/1.png", &png(2, 2, [1, 1, 1]));
+    folder.write("dog/1.png", &png(2, 2, [2, 2, 2]));
+    let reader = ImageFolder::new(&folder.0, [2, 2]).classes(["ant", "dog"]);
+    let path = folder.0.join("cat/1.png");
+    let error = text(reader.read());
+    assert_eq!(
+        error,
+        format!(
+            "{}: expected the folder's name one of the 2 classes (ant, dog), found \"cat\". \
+             Train on images of this class, or leave them out by `skip_faulty`.",
+            path.display()
+        )
+    );
+    let read = reader.skip_faulty().read().unwrap();
+    assert_eq!((read.images.targets(), &read.skipped[0].0), (&vec![1], &path));
+    assert_eq!(read.images.class_names(), ["ant", "dog"]);
+}
+
+#[test]
+fn folders_without_images_and_settings_out_of_range_are_errors() {
+    let folder = Folder::new("none");
+    let read = |size| ImageFolder::new(&folder.0, size).read();
+    let place = folder.0.display().to_string();
+    assert_eq!(
+        text(read([4, 4])),
+        format!(
+            "{place}: expected a folder with a folder for each class, found none. \
+             Put the images of each class into a folder with the class's name."
+        )
+    );
+    folder.write("a/1.png", &png(2, 2, [0, 0, 0]));
+    fs::create_dir(folder.0.join("b")).unwrap();
+    assert_eq!(
+        text(read([4, 4])),
+        format!(
+            "{place}: expected class \"b\" to have an image, found none. \
+             Put images into its folder, or take the folder away."
+        )
+    );
+    assert!(
+        text(read([0, 4])).starts_with("expected an image's height and width of 1 to 16384, found 0 and 4.")
+    );
+    assert!(read([u32::MAX, 4]).is_err());
+    let error = text(ImageFolder::new(folder.0.join("no"), [4, 4]).read());
+    assert!(error.starts_with("could not read the folder "), "{error}");
+    let error = text(ImageFolder::new(&folder.0, [4, 4]).image(folder.0.join("a")));
+    assert!(
+        error.ends_with("Check that it is a file, and the permission to read it.")
+            || error.contains("to be a file")
+    );
+}
+
+#[test]
+fn the_number_of_threads_makes_no_difference() {
+    let folder = Folder::new("threads");
+    for i in 0..300u32 {
+        let name = format!("{}/{i}.png", i % 3);
+        if i % 50 == 7 {
+            folder.write(&name, b"broken")
+        } else {
+            folder.write(&name, &png(5, 4, [i as u8; 3]))
+        };
+    }
+    let run = |threads| {
+        plywood::set_threads(threads).unwrap();
+        let read = ImageFolder::new(&folder.0, [6, 6]).skip_faulty().read().unwrap();
+        let skipped: Vec<_> =
+            read.skipped.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
+        (read.images.inputs().clone(), read.images.targets().clone(), read.files, skipped)
+    };
+    let one = run(1);
+    assert_eq!((one.1.len(), one.3.len()), (294, 6));
+    assert!(run(2) == one && run(4) == one);
+}
