@@ -31,14 +31,15 @@ pub use data::{
     Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
 pub use data::{
-    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, stratified_split,
+    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, TableCsv, TableStream,
+    stratified_split,
 };
+#[cfg(feature = "datasets")]
+pub use data::{IdxStream, datasets, idx};
 #[cfg(feature = "images")]
 pub use data::{ImageFiles, ImageFolder};
 #[cfg(feature = "csv")]
 pub use data::{TextCsv, TextRows};
-#[cfg(feature = "datasets")]
-pub use data::{datasets, idx};
 pub use error::{Error, ErrorKind, Result};
 pub use history::{Epoch, History};
 pub use init::{Fan, Initializer, ScalingDistribution};

@@ -44,4 +44,4 @@ pub use crate::{
     TopK,
 };
 pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
-pub use crate::{KFold, Normalizer, StratifiedKFold, stratified_split};
+pub use crate::{KFold, Normalizer, StratifiedKFold, TableCsv, stratified_split};

@@ -117,21 +117,16 @@ fn focal_at_0_is_cross_entropy_and_extremes_are_finite() {
 fn nan_is_not_hidden_by_any_loss() {
     let nan = |columns| Tensor::<f32>::from_elem(vec![1, columns], f32::NAN);
     let target = arr2(&[[0f32, 1.]]).into_dyn();
-    let labels: [(&str, Box<dyn Loss<f32, Target = [usize]>>); 3] = [
-        ("focal", Box::new(Focal::default())),
-        ("hinge", Box::new(Hinge::default())),
-        ("smoothed", Box::new(CrossEntropy::default().label_smoothing(0.1))),
-    ];
-    for (name, loss) in labels {
+    type Of<T> = Box<dyn Loss<f32, Target = T>>;
+    let focal: Of<[usize]> = Box::<Focal>::default();
+    let smoothed = Box::new(CrossEntropy::default().label_smoothing(0.1));
+    for (name, loss) in [("focal", focal), ("hinge", Box::new(Hinge::default())), ("smoothed", smoothed)] {
         assert!(loss.value_and_grad(nan(2), &[1], None).unwrap().0.is_nan(), "{name}");
         assert!(loss.value_and_grad_logits(nan(2), &[1], None).unwrap().0.is_nan(), "{name}");
     }
-    let tensors: [(&str, Box<dyn Loss<f32, Target = Tensor>>); 3] = [
-        ("KL", Box::new(KLDivergence::default())),
-        ("binary", Box::new(SoftBinaryCrossEntropy::default())),
-        ("Huber", Box::new(Huber::default())),
-    ];
-    for (name, loss) in tensors {
+    let divergence: Of<Tensor> = Box::<KLDivergence>::default();
+    let binary = Box::new(SoftBinaryCrossEntropy::default());
+    for (name, loss) in [("KL", divergence), ("binary", binary), ("Huber", Box::new(Huber::default()))] {
         assert!(loss.value_and_grad(nan(2), &target, None).unwrap().0.is_nan(), "{name}");
         assert!(loss.value_and_grad_logits(nan(2), &target, None).unwrap().0.is_nan(), "{name}");
     }

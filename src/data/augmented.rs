@@ -83,6 +83,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
         self.data.class_names()
     }
 
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         if let Pass::Train { epoch } = pass {

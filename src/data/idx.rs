@@ -247,11 +247,18 @@ fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     }
 }
 
-/// The array, from bytes that are no longer compressed.
-///
-/// One byte more than the elements is asked for, so that bytes left over are noticed (and for gzip, the sum at the
-/// end is checked).
-fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<IdxArray> {
+/// What stands before the elements.
+pub(super) struct Header {
+    /// The type of the elements.
+    pub kind: u8,
+    /// The bytes of one.
+    pub size: u64,
+    /// The length of each axis.
+    pub lengths: Vec<u32>,
+}
+
+/// Reads the header, and nothing behind it.
+pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<Header> {
     let header = take(&mut source, 4).map_err(|e| failed(e, name, gzip))?;
     let &[0, 0, kind, axes] = &header[..] else {
         let found = if header.len() < 4 { format!("{} bytes in all", header.len()) } else { hex(&header) };
@@ -281,6 +288,15 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
             .help("The file was cut off; get it again."));
     }
     let lengths: Vec<u32> = lengths.iter().map(|&bytes| u32::from_be_bytes(bytes)).collect();
+    Ok(Header { kind, size, lengths })
+}
+
+/// The array, from bytes that are no longer compressed.
+///
+/// One byte more than the elements is asked for, so that bytes left over are noticed (and for gzip, the sum at the
+/// end is checked).
+fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<IdxArray> {
+    let Header { kind, size, lengths } = header(&mut source, name, gzip)?;
     let bytes = lengths.iter().try_fold(size, |bytes: u64, &n| bytes.checked_mul(u64::from(n)));
     let Some(bytes) = bytes.filter(|&bytes| bytes <= limit) else {
         let expected = format!("of at most {limit} bytes");
@@ -313,7 +329,7 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
 /// Numbers of `N` bytes each.
 ///
 /// From big-endian, by the type's `from_be_bytes`.
-fn numbers<T, const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+pub(super) fn numbers<T, const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().map(|&number| convert(number)).collect()
 }
 

@@ -86,6 +86,10 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         self.data.class_names()
     }
 
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         let Pass::Train { epoch } = pass else { return Ok(()) };

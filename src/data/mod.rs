@@ -19,6 +19,9 @@
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
+//! | `idx_stream.rs` | [`IdxStream`](crate::IdxStream): such files, larger than memory |
+//! | `table.rs`, `table_stream.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
+//! | `file.rs` | files that are read at any place |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
 //! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
@@ -37,12 +40,15 @@ mod collection;
 pub mod datasets;
 #[cfg(feature = "download")]
 mod download;
+mod file;
 #[cfg(all(test, feature = "datasets"))]
 mod fixtures;
 mod folds;
 pub mod garments;
 #[cfg(feature = "datasets")]
 pub mod idx;
+#[cfg(feature = "datasets")]
+mod idx_stream;
 #[cfg(feature = "images")]
 mod image_file;
 #[cfg(feature = "images")]
@@ -54,6 +60,8 @@ mod one_hot;
 #[cfg(feature = "csv")]
 mod quotes;
 mod subset;
+mod table;
+mod table_stream;
 mod tailor;
 #[cfg(feature = "csv")]
 mod text_csv;
@@ -64,6 +72,8 @@ pub use arrays::{ArrayDataset, Element, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
 pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
+#[cfg(feature = "datasets")]
+pub use idx_stream::IdxStream;
 #[cfg(feature = "images")]
 pub use image_folder::{ImageFiles, ImageFolder};
 pub use labelled::LabelledTexts;
@@ -71,6 +81,8 @@ pub use mix_up::MixUp;
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use subset::{Subset, random_split, split_at};
+pub use table::TableCsv;
+pub use table_stream::TableStream;
 #[cfg(feature = "csv")]
 pub use text_csv::{TextCsv, TextRows};
 pub use tokenizer::Tokenizer;

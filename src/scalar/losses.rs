@@ -94,7 +94,7 @@ mod generic {
     /// `h` where it is above 0, else 0; NaN stays.
     #[inline(always)]
     fn hinge<F: Float>(h: F) -> F {
-        if h > F::zero() { h } else { h - h }
+        if h < F::zero() { F::zero() } else { h }
     }
 
     #[inline(always)]
@@ -157,7 +157,7 @@ mod tests {
         type Kernel = fn(&mut [f64], &[f64], usize, f64, &mut [f64]);
         let kernels: [Kernel; 3] =
             [f64::binary_rows, f64::binary_logits_rows, |x, _, columns, delta, sums| {
-                f64::huber_rows(x, columns, delta, sums)
+                f64::huber_rows(x, columns, delta, sums);
             }];
         for columns in 1..40 {
             let x: Vec<f64> = (0..2 * columns).map(|i| ((i * 29) % 23 + 1) as f64 / 25.0).collect();

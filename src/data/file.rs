@@ -1,0 +1,127 @@
+//! Files that are read at any place, by several threads at once.
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// An open file whose pieces are read by their place. There is no position that a reader would move.
+#[derive(Debug)]
+pub(super) struct PlacedFile {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl PlacedFile {
+    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |action: &str, error| {
+            Error::io(action, path, error).help("Check the path and the permission to read it.")
+        };
+        let file = File::open(path).map_err(|e| failed("open", e))?;
+        let length = file.metadata().map_err(|e| failed("look at", e))?.len();
+        let file = Self { file, path: path.to_owned(), length };
+        let mut start = [0; 2];
+        if length >= 2 {
+            file.read_at(0, &mut start)?;
+        }
+        if start == [0x1f, 0x8b] {
+            return Err(Error::format("the file", "one that is not compressed", "gzip data")
+                .help("Unpack it (`gunzip`) to read it piece by piece, or read it whole into memory.")
+                .at(path.display()));
+        }
+        Ok(file)
+    }
+
+    /// In bytes, when it was opened.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes from the first on.
+    pub fn reader(&self) -> FromStart<'_> {
+        FromStart { file: self, place: 0 }
+    }
+
+    /// Fills the buffer with the bytes from this place on.
+    pub fn read_at(&self, place: u64, buffer: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, place, buffer).map_err(|error| {
+            let help = if error.kind() == io::ErrorKind::UnexpectedEof {
+                "The file has become shorter since it was opened."
+            } else {
+                "Check that the file is on a healthy disk."
+            };
+            Error::io("read", &self.path, error).help(help)
+        })
+    }
+}
+
+/// A file read in order, without moving a position that others share.
+pub(super) struct FromStart<'a> {
+    file: &'a PlacedFile,
+    place: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = (self.file.length - self.place).min(buffer.len() as u64) as usize;
+        read_exact_at(&self.file.file, self.place, &mut buffer[..count])?;
+        self.place += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, place: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, place)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut place: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, place) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                buffer = &mut buffer[count..];
+                place += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Elsewhere the file has one position, and one reader at a time.
+#[cfg(not(any(unix, windows)))]
+fn read_exact_at(mut file: &File, place: u64, buffer: &mut [u8]) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom};
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    file.seek(SeekFrom::Start(place))?;
+    file.read_exact(buffer)
+}
+
+/// Calls `read` with each run of neighbours among these positions: the first position, how many there are, and where
+/// in the list they begin. One read serves a run, so data that are read in order are read in large pieces.
+pub(super) fn each_run(
+    indices: &[usize],
+    most: usize,
+    mut read: impl FnMut(usize, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let mut begin = 0;
+    while begin < indices.len() {
+        let mut end = begin + 1;
+        while end < indices.len() && end - begin < most && indices[end] == indices[end - 1] + 1 {
+            end += 1;
+        }
+        read(indices[begin], end - begin, begin)?;
+        begin = end;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Training the network of each example gives the same bits with 1 and 4 threads.
+//!
+//! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a few
+//! steps are taken, on drawn images or ids.
+
+use plywood::garments::garments;
+use plywood::ndarray;
+use plywood::prelude::*;
+use plywood::{Images, class_weights};
+
+/// How many samples, and how many make a step.
+const SAMPLES: usize = 192;
+const BATCH: usize = 64;
+
+/// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
+fn bits<D>(mut model: Sequential, data: &D) -> Vec<u64>
+where
+    D: Dataset<Target = Vec<usize>>,
+{
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(BATCH);
+    let mut trainer = trainer.metric(Accuracy::default()).validation_split(0.25).progress(Progress::Silent);
+    let history = trainer.fit(&mut model, data).unwrap();
+    let mut numbers: Vec<f64> = history.epochs[0].values.iter().map(|(_, value)| *value).collect();
+    model.visit_params(&mut |_, param| numbers.extend(param.as_slice().iter().map(|&v| f64::from(v))));
+    let mut batch = Batch::default();
+    data.read(&(0..SAMPLES).collect::<Vec<_>>(), Pass::Evaluate, &mut batch).unwrap();
+    numbers.extend(model.predict(&batch.input).unwrap().iter().map(|&v| f64::from(v)));
+    numbers.into_iter().map(f64::to_bits).collect()
+}
+
+fn fashion_mnist() -> Sequential {
+    let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(128)).layer(ReLU);
+    model.layer(Dense::units(10)).layer(Softmax).build().unwrap()
+}
+
+fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential {
+    Sequential::builder([28, 28])
+        .layer(Reshape::to([1, 28, 28]))
+        .layer(Conv2d::filters(filters[0], 3).padding(Padding::Same))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Conv2d::filters(filters[1], 3).padding(Padding::Same))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Flatten)
+        .layer(Dense::units(units))
+        .layer(ReLU)
+        .layer(Dropout::rate(dropout))
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+/// A trained network with frozen convolutions and a new head, as `transfer` has it.
+fn transfer(data: &Images) -> Sequential {
+    let mut trunk = convolutional([16, 32], 64, 0.0);
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(BATCH);
+    trainer.progress(Progress::Silent).fit(&mut trunk, data).unwrap();
+    trunk.split_off(8).unwrap();
+    trunk.freeze("");
+    let head = trunk.into_builder().layer(Dense::units(64)).layer(ReLU);
+    head.layer(Dense::units(10)).layer(Softmax).build().unwrap()
+}
+
+fn medical() -> Sequential {
+    let mut model = Sequential::builder([3, 32, 32]);
+    for filters in [16, 32, 32] {
+        model = model
+            .layer(Conv2d::filters(filters, 3).padding(Padding::Same).without_bias())
+            .layer(BatchNorm::new())
+            .layer(ReLU)
+            .layer(MaxPool2d::window(2));
+    }
+    let model = model.layer(Flatten).layer(Dense::units(64)).layer(ReLU).layer(Dropout::rate(0.4));
+    model.layer(Dense::units(2)).layer(Softmax).build().unwrap()
+}
+
+/// Images of three channels, unequal classes, and weights that make up for it.
+fn moles() -> Images {
+    let mut draws = Random::seed(4).at(0, 0);
+    let pixels = ndarray::Array4::from_shape_simple_fn((SAMPLES, 3, 32, 32), || draws.below(256) as u8);
+    let labels: Vec<usize> = (0..SAMPLES).map(|i| usize::from(i % 7 == 0)).collect();
+    let weights = class_weights(&labels, 2).unwrap();
+    let of_samples = labels.iter().map(|&label| weights[label]).collect();
+    ArrayDataset::new(pixels, labels).unwrap().scale(1.0 / 255.0).weights(of_samples).unwrap()
+}
+
+fn texts() -> (Sequential, ArrayDataset<f32, Vec<usize>>) {
+    let mut draws = Random::seed(5).at(0, 0);
+    let ids = ndarray::Array2::from_shape_fn((SAMPLES, 64), |(i, j)| {
+        if j > i % 60 { 0.0 } else { draws.below(5_000) as f32 }
+    });
+    let labels = (0..SAMPLES).map(|i| i % 14).collect();
+    let bag = EmbeddingBag::vocabulary(5_000, 128)
+        .padding(Vocabulary::PADDING)
+        .initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 });
+    let model = Sequential::builder([64]).layer(bag).layer(Dropout::rate(0.5)).layer(Dense::units(14));
+    (model.layer(Softmax).build().unwrap(), ArrayDataset::new(ids, labels).unwrap())
+}
+
+#[test]
+fn each_examples_network_has_the_same_bits_with_1_and_4_threads() {
+    let (images, _) = garments(SAMPLES, 1, 3).unwrap();
+    let run = |threads| {
+        plywood::set_threads(threads).unwrap();
+        let (text_model, text_data) = texts();
+        [
+            ("fashion_mnist", bits(fashion_mnist(), &images)),
+            ("image_cnn", bits(convolutional([32, 64], 128, 0.3), &images)),
+            ("text_classification", bits(text_model, &text_data)),
+            ("medical_imaging", bits(medical(), &moles())),
+            ("transfer", bits(transfer(&images), &images)),
+        ]
+    };
+    let (one, four) = (run(1), run(4));
+    for ((name, one), (_, four)) in one.iter().zip(&four) {
+        assert!(one == four, "{name}");
+        assert!(one.iter().all(|&bits| f64::from_bits(bits).is_finite()), "{name}");
+    }
+    assert_ne!(one[0].1, one[1].1);
+}

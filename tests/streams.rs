@@ -1,0 +1,179 @@
+//! Files that are read batch by batch: the same bits as in memory, and faults that are found.
+
+use ndarray::{Array2, Array3};
+use plywood::prelude::*;
+use plywood::{ArrayDataset, IdxStream};
+use std::path::PathBuf;
+
+/// A file of this test, taken away at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("plywood-streams-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn idx(kind: u8, lengths: &[u32], elements: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, kind, lengths.len() as u8];
+    bytes.extend(lengths.iter().flat_map(|n| n.to_be_bytes()));
+    bytes.extend_from_slice(elements);
+    bytes
+}
+
+fn batch<T: Default, D: Dataset<f32, Target = T>>(data: &D, indices: &[usize]) -> (Tensor, T) {
+    let mut batch = Batch::<f32, T>::default();
+    data.read(indices, Pass::Evaluate, &mut batch).unwrap();
+    (batch.input, batch.target)
+}
+
+const ORDERS: [&[usize]; 5] = [&[0], &[2, 0, 2, 1], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[9, 8, 4, 5, 6], &[]];
+
+#[test]
+fn idx_files_give_the_batches_of_arrays() {
+    let pixels: Vec<u8> = (0..10 * 6).map(|i| (i * 7 % 256) as u8).collect();
+    let labels: Vec<usize> = (0..10).map(|i| i % 3).collect();
+    let file = Temporary::new("images.idx", &idx(8, &[10, 2, 3], &pixels));
+    let stream = IdxStream::open(&file.0, labels.clone()).unwrap().scale(1.0 / 255.0).offset(-0.5);
+    let array = Array3::from_shape_vec((10, 2, 3), pixels).unwrap();
+    let memory = ArrayDataset::new(array, labels).unwrap().scale(1.0 / 255.0).offset(-0.5);
+    for order in ORDERS {
+        assert_eq!(batch(&stream, order), batch(&memory, order));
+    }
+    assert_eq!((Dataset::<f32>::len(&stream), Dataset::<f32>::input_shape(&stream)), (10, &[2, 3][..]));
+    let floats: Vec<f32> = (0..20).map(|i| i as f32 / 3.0).collect();
+    let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_be_bytes()).collect();
+    let file = Temporary::new("floats.idx", &idx(0x0D, &[10, 2], &bytes));
+    let stream = IdxStream::open(&file.0, vec![0; 10]).unwrap();
+    assert_eq!(batch(&stream, &[7]).0.as_slice().unwrap(), &floats[14..16]);
+}
+
+#[test]
+fn training_on_a_stream_gives_the_bits_of_training_in_memory() {
+    let pixels: Vec<u8> = (0..200 * 4).map(|i| (i * i % 251) as u8).collect();
+    let labels: Vec<usize> = (0..200).map(|i| i % 2).collect();
+    let file = Temporary::new("train.idx", &idx(8, &[200, 4], &pixels));
+    let stream = IdxStream::open(&file.0, labels.clone()).unwrap().scale(0.01);
+    let memory =
+        ArrayDataset::new(Array2::from_shape_vec((200, 4), pixels).unwrap(), labels).unwrap().scale(0.01);
+    fn run<D: Dataset<Target = Vec<usize>>>(data: &D) -> Vec<u64> {
+        plywood::set_threads(2).unwrap();
+        let mut model = Sequential::builder([4]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+        let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(3).validation_split(0.2);
+        let history = trainer.progress(Progress::Silent).fit(&mut model, data).unwrap();
+        [history.get("loss"), history.get("val_loss")].concat().iter().map(|x| x.to_bits()).collect()
+    }
+    assert_eq!(run(&stream), run(&memory));
+}
+
+#[test]
+fn faulty_idx_files_are_errors() {
+    let open = |name: &str, bytes: &[u8], targets| {
+        let file = Temporary::new(name, bytes);
+        let text = IdxStream::open(&file.0, vec![0usize; targets]).unwrap_err().to_string();
+        text.replace(&file.0.display().to_string(), "FILE")
+    };
+    assert_eq!(
+        open("short.idx", &idx(8, &[3, 2], &[0; 5]), 3),
+        "FILE: expected the elements to be 6 bytes for [3, 2], found 5 bytes. \
+         The file was cut off or is damaged; get it again."
+    );
+    assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("a possible number of bytes"));
+    assert!(open("targets.idx", &idx(8, &[3, 2], &[0; 6]), 2).contains("targets for 3 samples, found 2"));
+    assert!(open("type.idx", &idx(0x0B, &[3], &[0; 6]), 3).contains("0x0b"));
+    assert!(open("none.idx", &idx(8, &[0, 2], &[]), 0).contains("at least one number"));
+    assert!(open("gzip.idx", &[0x1f, 0x8b, 8, 0, 0], 1).contains("gunzip"));
+    assert!(open("empty.idx", &[], 1).contains("0 bytes in all"));
+    assert!(
+        IdxStream::open("no/such/file", vec![0usize]).unwrap_err().to_string().contains("could not open")
+    );
+
+    // A file that becomes shorter while it is in use.
+    let file = Temporary::new("shrinks.idx", &idx(8, &[3, 2], &[1; 6]));
+    let stream = IdxStream::open(&file.0, vec![0usize; 3]).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&file.0).unwrap().set_len(14).unwrap();
+    let mut batch = Batch::<f32, Vec<usize>>::default();
+    stream.read(&[0], Pass::Evaluate, &mut batch).unwrap();
+    let text = stream.read(&[2], Pass::Evaluate, &mut batch).unwrap_err().to_string();
+    assert!(text.contains("shorter since it was opened"), "{text}");
+    assert!(stream.read(&[3], Pass::Evaluate, &mut batch).is_err());
+}
+
+const TABLE: &str = "\u{feff}a,b,\"the kind\",y\r\n1,2,x,3\r\n\r\n-1.5e2, 0.25 ,\"k, \"\"q\"\"\",4\n0,7,x,-5\n1,1,w,0\n5,6,x,1\n9,8,w,2\n0,0,x,3\n4,5,w,4\n2,2,w,5\n3,3,x,6";
+
+#[test]
+fn tables_give_the_same_numbers_whole_and_row_by_row() {
+    let file = Temporary::new("table.csv", TABLE.as_bytes());
+    let csv = TableCsv::target("y").inputs(["b", "a"]);
+    let whole = csv.read::<f32>(&file.0).unwrap();
+    assert_eq!(whole.inputs().shape(), [10, 2]);
+    assert_eq!((whole.inputs()[[1, 0]], whole.inputs()[[1, 1]]), (0.25, -150.0));
+    assert_eq!(whole.targets()[[2, 0]], -5.0);
+    let stream = csv.stream::<f32>(&file.0).unwrap();
+    assert_eq!(stream.targets(), whole.targets());
+    for order in ORDERS {
+        assert_eq!(batch(&stream, order), batch(&whole, order));
+    }
+    let csv = TableCsv::target("the kind").inputs(["y"]);
+    let (whole, stream) = (csv.read_labelled::<f32>(&file.0).unwrap(), csv.stream_labelled(&file.0).unwrap());
+    assert_eq!(whole.class_names(), ["k, \"q\"", "w", "x"]);
+    assert_eq!(Dataset::<f32>::class_names(&stream), whole.class_names());
+    assert_eq!(&whole.targets()[..4], [2, 0, 2, 1]);
+    for order in ORDERS {
+        assert_eq!(batch(&stream, order), batch(&whole, order));
+    }
+    // Test rows have the classes of the training rows.
+    let known = csv.classes(["x", "w", "k, \"q\""]);
+    assert_eq!(&known.read_labelled::<f32>(&file.0).unwrap().targets()[..4], [0, 2, 0, 1]);
+}
+
+#[test]
+fn faulty_tables_are_errors() {
+    let read = |text: &[u8]| {
+        let (memory, file) =
+            (TableCsv::target("y").read_from::<f32>(text, "t"), Temporary::new("bad.csv", text));
+        let stream = TableCsv::target("y").stream::<f32>(&file.0).map_err(|e| e.to_string());
+        let memory = memory.unwrap_err().to_string();
+        assert_eq!(stream.unwrap_err().replace(&file.0.display().to_string(), "t"), memory);
+        memory
+    };
+    assert_eq!(
+        read(b"a,y\n1,2\n3,NaN\n"),
+        "t: expected row 2, column \"y\" to be a finite number, found \"NaN\". \
+         Fill it in, leave the row out, or name the columns to be read by `TableCsv::inputs`."
+    );
+    assert!(read(b"a,y\n,2\n").contains("row 1, column \"a\" to be a finite number, found nothing"));
+    assert!(read(b"a,y\ninf,2\n").contains("found \"inf\""));
+    assert!(read(b"a,y\n1,2,3\n").contains("row 1 to be 2 fields, as the first line has, found 3"));
+    assert!(read(b"a,y\n1\n").contains("found 1"));
+    assert!(read(b"a,y\n\"1,2\n").contains("one that is never closed"));
+    assert!(read(b"a,y\n\"1\"2,2\n").contains("something behind a closing quote"));
+    assert!(read(b"a,x\n1,2\n").contains("a column \"y\", found \"a\", \"x\""));
+    assert!(read(b"a,y\n").contains("none below the names") && read(b"").contains("an empty file"));
+    assert!(read(b"y\n1\n").contains("a column beside the target"));
+    assert!(read(&[0xff, 0xfe, b'\n', 1]).contains("a column \"y\""));
+    assert!(read(b"a,y\n\xff,1\n").contains("a finite number"));
+    let labelled =
+        |csv: TableCsv, text: &str| csv.read_labelled_from::<f32>(text.as_bytes(), "t").unwrap_err();
+    let text = labelled(TableCsv::target("y").classes(["p", "q"]), "a,y\n1,r\n").to_string();
+    assert!(text.contains("one of the 2 classes (p, q), found \"r\""), "{text}");
+    assert!(labelled(TableCsv::target("y"), "a,y\n1,\n").to_string().contains("a class, found nothing"));
+    assert!(labelled(TableCsv::target("y").classes(["p", "p"]), "a,y\n1,p\n").to_string().contains("twice"));
+    let twice = TableCsv::target("y").inputs(["a", "a"]).read_from::<f32>(&b"a,y\n1,2\n"[..], "t");
+    assert!(twice.unwrap_err().to_string().contains("Name each once"));
+}
+
+#[test]
+fn a_line_that_does_not_end_is_not_read_for_ever() {
+    let endless = std::io::Read::chain(&b"a,y\n"[..], std::io::repeat(b'7'));
+    let text = TableCsv::target("y").read_from::<f32>(endless, "t").unwrap_err().to_string();
+    assert!(text.contains("the line of row 1"), "{text}");
+}
