@@ -11,6 +11,8 @@
 //!
 //! Every twelfth of the training images, 5,000 in all and in the same share of each class, is held out for validation.
 //! The epoch with the best accuracy on them is the one that is kept. The test images are looked at once, after that.
+//!
+//! Test accuracy with seeds 0 to 4: 0.9108, 0.9105, 0.9099, 0.9084, 0.9069; mean 0.9093, about 160 s a run on two cores.
 
 use plywood::prelude::*;
 use plywood::{Images, garments};

@@ -17,8 +17,8 @@ use std::path::Path;
 /// use plywood::prelude::*;
 ///
 /// let rows = TableCsv::target("price").stream("houses.csv")?;
-/// let (train, test) = random_split(&rows, 0.2, 1)?;
-/// let normalizer = Normalizer::standard().fit(&train)?; // a pass over the file, in constant memory
+/// let (train, test) = random_split::<f32, _>(&rows, 0.2, 1)?;
+/// let normalizer = Normalizer::standard().fit::<f32, _>(&train)?; // a pass over the file, in constant memory
 /// let mut model = Sequential::builder([8]).layer(Dense::units(1)).build()?;
 /// Trainer::new(MeanSquaredError, Adam::default()).fit(&mut model, &normalizer.apply(&train))?;
 /// # Ok::<(), plywood::Error>(())
