@@ -108,7 +108,7 @@ impl<F: Scalar> Rule<F> for RMSprop {
         let (value, grad) = (update.value, update.gradient);
         match update.state {
             [square, mean, velocity] => {
-                F::rmsprop_centred_momentum(step, value, grad, square, mean, velocity)
+                F::rmsprop_centred_momentum(step, value, grad, square, mean, velocity);
             }
             [square, mean] if self.centred => F::rmsprop_centred(step, value, grad, square, mean),
             [square, velocity] => F::rmsprop_momentum(step, value, grad, square, velocity),
