@@ -13,6 +13,8 @@ use std::time::Instant;
 mod cli;
 #[path = "support/memory.rs"]
 mod memory;
+#[path = "support/report.rs"]
+mod report;
 use cli::Options;
 
 /// How many samples are drawn where the real ones cannot be had.
@@ -47,6 +49,9 @@ fn main() -> Result<()> {
     show_predictions(&model, &test)?;
     let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
     println!("test accuracy {:.4}{warning}", matrix.accuracy());
+    let peak_rss_mb = memory::peak_rss_mb(); // of the work itself
+    let (options, model, history, matrix) = (&options, &model, &history, &matrix);
+    report::show(&report::Run { options, drawn, model, history, matrix, train_seconds }, &test);
 
     if options.json {
         let report = cli::Report {
@@ -58,7 +63,7 @@ fn main() -> Result<()> {
             epoch_seconds: history.epochs.iter().map(|epoch| epoch.seconds).collect(),
             val_accuracy: history.last("val_accuracy").unwrap_or(f64::NAN),
             test_accuracy: matrix.accuracy(),
-            peak_rss_mb: memory::peak_rss_mb(),
+            peak_rss_mb,
         };
         println!("{}", report.to_json());
     }

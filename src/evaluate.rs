@@ -5,6 +5,7 @@
 //! | [`classes`] | the predicted and the true class of each sample |
 //! | [`confusion_matrix`] | how often each class was taken for each |
 //! | [`classification_report`] | precision, recall and F1 of each class, and their means |
+//! | [`error_analysis`] | the classes that are confused, the most confident mistakes, how sure it is by class |
 //!
 //! They are for classifiers, on data whose targets are class indices: models whose output is `[classes]`, or a single
 //! number that is above 0.5 for the second of two classes. For a loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the
@@ -17,7 +18,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::infer;
 use crate::layers::Sequential;
-use crate::metric::{ClassificationReport, ConfusionMatrix};
+use crate::metric::{ClassificationReport, ConfusionMatrix, ErrorAnalysis};
 use crate::ops;
 use crate::scalar::Scalar;
 
@@ -111,6 +112,45 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
 ) -> Result<ClassificationReport> {
     Ok(confusion_matrix(model, data)?.report())
+}
+
+/// Which classes the model confuses, where it is wrong and sure of it, and how sure it is by class.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let (_, test) = plywood::garments::garments(10, 100, 1)?;
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+/// let analysis = evaluate::error_analysis(&model, &test)?;
+/// println!("{analysis}");
+/// let worst = analysis.worst(12); // positions in the data, to look at
+/// # assert_eq!(worst.len(), 12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`confusion_matrix`]; also when an output is no probability, as of a model that ends in logits.
+pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
+    model: &Sequential<F>,
+    data: &D,
+) -> Result<ErrorAnalysis> {
+    let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
+    let classes = class_count(model)?;
+    infer::outputs(model, data, false, |output, batch| {
+        let found = ops::classes(&output);
+        for sure in ops::confidences(&output, &found) {
+            confidence.push(sure.ok_or_else(|| {
+                let sample = format!("the output for sample {}", confidence.len());
+                Error::data(sample, "probabilities", "other numbers")
+                    .help("Let the model end in Softmax, or in a single Sigmoid.")
+            })?);
+        }
+        predicted.extend(found);
+        truth.extend_from_slice(&batch.target);
+        Ok(())
+    })
+    .map_err(|error| error.at("evaluate"))?;
+    Ok(ErrorAnalysis::new(classes, &truth, &predicted, &confidence)?.with_class_names(data.class_names()))
 }
 
 /// The number of classes that a model tells apart.

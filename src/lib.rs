@@ -62,9 +62,9 @@ pub use loss::{
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, loss_weights,
 };
 pub use metric::{
-    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassReport,
-    ClassificationReport, ConfusionMatrix, FBeta, LogLoss, MAE, Metric, Precision, R2, RMSE, Recall, RocAuc,
-    RocCurve, Spread, TopK, roc_curve,
+    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
+    ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, FBeta, LogLoss, MAE,
+    Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve, Spread, TopK, roc_curve,
 };
 pub use ndarray;
 pub use ops::argmax_rows;
@@ -84,6 +84,7 @@ pub use train::{
     BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Trainer, accumulate,
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
+pub use train::{CsvLog, JsonLines, TensorBoard};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

@@ -43,6 +43,21 @@ pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     }
 }
 
+/// How sure the outputs are of these classes; `None` for a row whose numbers are no probabilities.
+pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
+    let rows = predictions.outer_iter().map(|row| row.iter().map(|x| x.as_f64()).collect::<Vec<f64>>());
+    rows.zip(classes)
+        .map(|(row, &class)| {
+            let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
+            match row.len() {
+                1 if valid => Some(if class == 1 { row[0] } else { 1.0 - row[0] }),
+                2.. if valid && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3 => row.get(class).copied(),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
 /// The position of the largest number, as [`argmax_rows`].
 ///
 /// An empty row has position 0; the callers never have one.

@@ -13,6 +13,7 @@
 //! | `log_loss.rs`, `brier.rs`, `calibration.rs` | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
 //! | `absolute.rs`, `root_mean_squared.rs`, `r2.rs` | of numbers: [`MAE`], [`RMSE`], [`R2`] |
 //! | `confusion.rs` | [`ConfusionMatrix`] and its [`ClassificationReport`], which are no metrics but results |
+//! | `errors.rs` | [`ErrorAnalysis`], the mistakes one by one; a result too |
 //! | `batch.rs` | what they share: a batch checked and in `f64`, and `Metric` for both forms of targets |
 //! | `tally.rs` | hits by class, and [`Average`] |
 //! | `ranking.rs` | samples in the order of their scores |
@@ -27,6 +28,7 @@ mod batch;
 mod brier;
 mod calibration;
 mod confusion;
+mod errors;
 mod f_beta;
 mod log_loss;
 mod precision;
@@ -45,6 +47,7 @@ pub use average_precision::AveragePrecision;
 pub use brier::BrierScore;
 pub use calibration::{CalibrationBin, CalibrationError};
 pub use confusion::{ClassReport, ClassificationReport, ConfusionMatrix};
+pub use errors::{ClassCalibration, ConfusedPair, ErrorAnalysis, Mistake};
 pub use f_beta::FBeta;
 pub use log_loss::LogLoss;
 pub use precision::Precision;

@@ -4,7 +4,7 @@ use super::axes::{BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metric::{ClassificationReport, Spread};
+use crate::metric::{ClassificationReport, ErrorAnalysis, Spread};
 
 /// Horizontal bars in groups, each the mean of some runs with its standard deviation as a whisker.
 ///
@@ -146,6 +146,31 @@ impl Bars {
         figure.line(&[(x, top), (x, top + high)], Colour::Soft, 1.0, None);
         Ok(figure)
     }
+}
+
+/// For each class, how sure the model is where it says that class, and how often it is right there.
+///
+/// ```
+/// use plywood::{ErrorAnalysis, plot};
+///
+/// let analysis = ErrorAnalysis::new(2, &[0, 0, 1], &[0, 1, 1], &[0.9, 0.6, 0.8])?.with_class_names(["cat", "dog"]);
+/// let figure = plot::class_calibration(&analysis)?;
+/// # assert_eq!(figure.title(), "Confidence and accuracy by predicted class");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Where the upper bar is the longer one, the model is too sure. Classes that were never predicted have no bars.
+///
+/// # Errors
+/// When there are more than 1,000 classes, or no samples.
+pub fn class_calibration(analysis: &ErrorAnalysis) -> Result<Figure> {
+    let mut bars =
+        Bars::new("Confidence and accuracy by predicted class", ["mean confidence", "share that is right"])
+            .value_label("share of samples");
+    for (name, class) in analysis.class_names().iter().zip(&analysis.classes) {
+        bars = bars.group(name.as_str(), &[vec![class.confidence], vec![class.accuracy]]);
+    }
+    bars.draw()
 }
 
 /// Precision, recall and F1 of each class, as bars, and below them their means.

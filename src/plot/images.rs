@@ -82,7 +82,7 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
     let output = model.forward(input).map_err(at)?;
     let classes = ops::classes(&output);
-    let confidences = confidences(&output, &classes);
+    let confidences = ops::confidences(&output, &classes);
 
     let usable = values.iter().copied().filter(|v| v.is_finite());
     let (low, high) = usable.fold((0.0f64, 1.0f64), |(l, h), v| (l.min(v), h.max(v)));
@@ -128,21 +128,6 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 }
 
 const SMALL: f64 = 10.5;
-
-/// The model's output for each class it chose; none where outputs are no probabilities.
-fn confidences<F: Scalar>(output: &crate::tensor::Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
-    let rows = output.outer_iter().map(|row| row.iter().map(|x| x.as_f64()).collect::<Vec<f64>>());
-    rows.zip(classes)
-        .map(|(row, &class)| {
-            let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
-            match row.len() {
-                1 if valid => Some(if class == 1 { row[0] } else { 1.0 - row[0] }),
-                2.. if valid && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3 => row.get(class).copied(),
-                _ => None,
-            }
-        })
-        .collect()
-}
 
 /// The most filters in one picture.
 const TILES: usize = 64;

@@ -1,4 +1,4 @@
-//! Pictures of training and of what a model does, as SVG and PNG.
+//! Pictures of training and of what a model does, as SVG and PNG, and pages with them.
 //!
 //! Each function takes data that the rest of the crate makes and returns a [`Figure`], which is written by
 //! [`save`](Figure::save):
@@ -32,6 +32,8 @@
 //! | samples with what they are taken for | [`samples`] |
 //! | the first layer's weights | [`filters`] |
 //! | gradients of each layer over the steps | [`gradient_norms`] |
+//! | confidence and accuracy by class | [`class_calibration`] |
+//! | text, tables and pictures on a page of HTML | [`Report`] |
 //!
 //! No font and no library of the system is used; pixels are set, and letters drawn, by this crate. Colours can be told
 //! apart with any kind of colour vision, and no meaning is in a colour alone. The same data give the same file.
@@ -39,7 +41,8 @@
 //! # Inside
 //!
 //! `mark.rs` has the seven kinds of marks that pictures are made of; `svg.rs` writes them, `raster.rs` draws them, and
-//! `png.rs` packs what was drawn. `font/` has the letters, `axes.rs` the numbers beside axes, `palette.rs` the colours.
+//! `png.rs` packs what was drawn; `report.rs` puts pictures on a page. `font/` has the letters, `axes.rs` the numbers
+//! beside axes, `palette.rs` the colours.
 
 mod axes;
 mod bars;
@@ -55,10 +58,11 @@ mod palette;
 pub(crate) mod png;
 mod raster;
 mod reliability;
+mod report;
 mod roc;
 pub(crate) mod svg;
 
-pub use bars::{Bars, class_scores};
+pub use bars::{Bars, class_calibration, class_scores};
 pub use chart::Chart;
 pub use confusion::confusion_matrix;
 pub use curves::{curve, history, runs};
@@ -66,4 +70,5 @@ pub use figure::Figure;
 pub use gradients::gradient_norms;
 pub use images::{filters, samples};
 pub use reliability::reliability;
+pub use report::Report;
 pub use roc::roc;

@@ -10,6 +10,7 @@
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
 //! | `progress.rs` | what is shown while it works |
 //!
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
@@ -53,6 +54,7 @@ mod cross_validation;
 mod find_rate;
 mod fit;
 mod gradients;
+mod logs;
 mod optimise;
 mod progress;
 mod step;
@@ -62,6 +64,7 @@ pub use callback::{BatchEnd, Callback, EarlyStopping};
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use find_rate::RateCurve;
 pub use gradients::GradientNorms;
+pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
