@@ -70,8 +70,10 @@ pub use metric::{
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{
-    Adam, AdamW, Averaging, CosineDecay, ExponentialDecay, Group, Optimizer, OptimizerState, Rule, SGD,
-    Schedule, Scope, Step, Update,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay,
+    Group, Lion, MultiStepDecay, Muon, NAdam, OneCycle, Optimizer, OptimizerState, Piecewise,
+    PolynomialDecay, RAdam, RMSprop, ReduceOnPlateau, Rule, SGD, Schedule, ScheduleFreeAdamW, Scope, Step,
+    StepDecay, Update, WarmUp,
 };
 pub use param::{Gradient, Param, ParamKind};
 pub use pool::{set_threads, threads};
@@ -80,7 +82,7 @@ pub use scalar::Scalar;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use trace::GradientTrace;
 pub use train::{
-    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, Trainer, accumulate,
+    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Trainer, accumulate,
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
 pub use train::{CsvLog, JsonLines, TensorBoard};

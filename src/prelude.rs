@@ -30,15 +30,15 @@ pub use crate::datasets;
 pub use crate::plot;
 pub use crate::testing::check_layer;
 pub use crate::{
-    Accuracy, Adam, AdamW, AdaptiveAvgPool2d, ArrayDataset, Augment, Augmented, AvgPool1d, AvgPool2d, Batch,
-    BatchNorm, Callback, Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense, Dropout, Dropout2d, ELU,
-    EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU, GaussianNoise, GlobalAvgPool,
-    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, History, Initializer, LabelledTexts, Layer, LayerNorm,
-    LayerSpec, LeakyReLU, LogSoftmax, Loss, MaxPool1d, MaxPool2d, MeanAbsoluteError, MeanSquaredError,
-    Metric, Mish, MixUp, OneHot, Optimizer, PReLU, Padding, Param, Pass, Progress, RMSNorm, Random, ReLU,
-    ReLU6, Registry, Reshape, Residual, Result, SELU, SGD, Scalar, Sequential, SiLU, Sigmoid,
-    SoftCrossEntropy, Softmax, Softplus, Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample,
-    Vocabulary, ZeroPad2d, evaluate, random_split,
+    Accuracy, Adadelta, Adagrad, Adam, AdamW, Adamax, AdaptiveAvgPool2d, ArrayDataset, Augment, Augmented,
+    AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback, Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense,
+    Dropout, Dropout2d, ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU,
+    GaussianNoise, GlobalAvgPool, GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, History, Initializer,
+    LabelledTexts, Layer, LayerNorm, LayerSpec, LeakyReLU, Lion, LogSoftmax, Loss, MaxPool1d, MaxPool2d,
+    MeanAbsoluteError, MeanSquaredError, Metric, Mish, MixUp, Muon, NAdam, OneHot, Optimizer, PReLU, Padding,
+    Param, Pass, Progress, RAdam, RMSNorm, RMSprop, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result,
+    SELU, SGD, Scalar, ScheduleFreeAdamW, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus,
+    Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
 };
 pub use crate::{
     AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,

@@ -1,9 +1,13 @@
-//! Agreement with PyTorch in f64, to 1e-9, over 20 steps: clipping, groups, batches that make one step, averages.
+//! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every rule over 20 steps,
+//! clipping, groups, batches that make one step, averages, and every schedule.
 //!
 //! The numbers are in torch/optimisers.json; torch/optimisers.py made them, and says how to make them anew.
 
 use plywood::prelude::*;
-use plywood::{Averaging, Group, Rule};
+use plywood::{
+    Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay, Group, MultiStepDecay, OneCycle,
+    Piecewise, PolynomialDecay, ReduceOnPlateau, Rule, Schedule, StepDecay, WarmUp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -135,6 +139,126 @@ fn groups<R: Rule<f64>>(rule: R) -> Optimizer<R, f64> {
         .learning_rate(0.01)
         .group(Group::matching("0").rate_factor(0.5).weight_decay(0.1))
         .group(Group::matching("2*").rate_factor(2.0).weight_decay(0.3))
+}
+
+runs! {
+    rules:
+    rmsprop: Optimizer::new(RMSprop::default()).learning_rate(0.01);
+    rmsprop_decay:
+        Optimizer::new(RMSprop::default().alpha(0.9).epsilon(1e-4).weight_decay(0.1)).learning_rate(0.02);
+    rmsprop_centred: Optimizer::new(RMSprop::default().centred().epsilon(1e-3)).learning_rate(0.01);
+    rmsprop_momentum: Optimizer::new(RMSprop::default().momentum(0.9)).learning_rate(0.01);
+    rmsprop_all: {
+        let rule = RMSprop::default().alpha(0.9).epsilon(1e-3).centred().momentum(0.8).weight_decay(0.1);
+        Optimizer::new(rule).learning_rate(0.01)
+    };
+    adagrad: Optimizer::new(Adagrad::default());
+    adagrad_all: {
+        let rule = Adagrad::default().rate_decay(0.05).initial_sum(0.1).epsilon(1e-4).weight_decay(0.1);
+        Optimizer::new(rule).learning_rate(0.1)
+    };
+    adadelta: Optimizer::new(Adadelta::default());
+    adadelta_all: Optimizer::new(Adadelta::default().rho(0.95).epsilon(1e-3).weight_decay(0.1)).learning_rate(0.5);
+    adamax: Optimizer::new(Adamax::default());
+    adamax_all:
+        Optimizer::new(Adamax::default().betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.1)).learning_rate(0.01);
+    nadam: Optimizer::new(NAdam::default());
+    nadam_decay: {
+        let rule = NAdam::default().betas(0.8, 0.95).epsilon(1e-3).momentum_decay(0.1).weight_decay(0.1);
+        Optimizer::new(rule).learning_rate(0.01)
+    };
+    nadam_decoupled: Optimizer::new(NAdam::default().weight_decay(0.1).decoupled()).learning_rate(0.01);
+    radam: Optimizer::new(RAdam::default()).learning_rate(0.01);
+    radam_decay:
+        Optimizer::new(RAdam::default().betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.1)).learning_rate(0.01);
+    radam_decoupled: Optimizer::new(RAdam::default().weight_decay(0.1).decoupled()).learning_rate(0.01);
+    amsgrad: Optimizer::new(Adam::default().betas(0.8, 0.5).amsgrad()).learning_rate(0.01);
+    amsgrad_decay: Optimizer::new(Adam::default().amsgrad().weight_decay(0.1)).learning_rate(0.01);
+    amsgrad_decoupled:
+        Optimizer::new(AdamW::default().betas(0.8, 0.5).amsgrad().weight_decay(0.2)).learning_rate(0.01);
+    lion: Optimizer::new(Lion::default()).learning_rate(0.01);
+    lion_decay: Optimizer::new(Lion::default().betas(0.8, 0.9).weight_decay(0.1)).learning_rate(0.02);
+    muon: Optimizer::new(Muon::default()).learning_rate(0.01);
+    muon_original: {
+        let rule = Muon::default().original_scale().momentum(0.9).without_nesterov().rounds(3).weight_decay(0.2);
+        Optimizer::new(rule).learning_rate(0.01)
+    };
+    schedule_free: Optimizer::new(ScheduleFreeAdamW::default());
+    schedule_free_all: {
+        let rule = ScheduleFreeAdamW::default().betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.1);
+        Optimizer::new(rule).learning_rate(|step: u64| 0.01 * step.min(5) as f64 / 5.0)
+    };
+}
+
+/// Compares the rates of all steps.
+fn schedule(run: &str, schedule: impl Schedule) {
+    schedule.check().unwrap();
+    let expected = numbers(at(&["schedules", run]));
+    assert_eq!(expected.len(), 40);
+    for (step, expected) in (1..).zip(expected) {
+        let found = schedule.rate(step);
+        let deviation = (found - expected).abs() / expected.abs().max(1e-6);
+        assert!(deviation <= TOLERANCE, "{run}, step {step}: {found:e} here, {expected:e} in the reference");
+    }
+}
+
+#[test]
+fn schedules() {
+    schedule("step", StepDecay { start: 0.1, factor: 0.3, steps: 7 });
+    schedule("multi_step", MultiStepDecay { start: 0.1, factor: 0.3, after: vec![5, 6, 30] });
+    schedule("exponential", ExponentialDecay { start: 0.1, factor: 0.9, steps: 1 });
+    schedule("polynomial", PolynomialDecay { start: 0.1, end: 0.0, power: 2.5, steps: 30 });
+    schedule("cosine", CosineDecay { start: 0.1, steps: 40 });
+    schedule("restarts", CosineRestarts { start: 0.1, end: 0.01, steps: 5, growth: 2 });
+    schedule("restarts_equal", CosineRestarts { start: 0.1, end: 0.0, steps: 7, growth: 1 });
+    schedule("warm_up", WarmUp { from: 0.02, steps: 10, then: 0.1 });
+    let cosine = CosineDecay { start: 0.1, steps: 20 };
+    // PyTorch's cosine goes up again behind its end; ours stays at 0.
+    let up_again = move |step: u64| if step > 20 { cosine.rate(42 - step) } else { cosine.rate(step) };
+    schedule("warm_up_cosine", WarmUp { from: 0.01, steps: 8, then: up_again });
+    schedule("one_cycle", OneCycle::peak(0.2, 40));
+    schedule("one_cycle_linear", OneCycle::peak(0.2, 40).rise(0.45).divisors(10.0, 100.0).linear());
+    let (exponential, stairs) = (
+        ExponentialDecay { start: 0.1, factor: 0.9, steps: 1 },
+        StepDecay { start: 0.1, factor: 0.5, steps: 4 },
+    );
+    schedule("chain", Chain::from(0.05).after(10, exponential).after(25, stairs));
+    let (exponential, stairs) = (
+        ExponentialDecay { start: 1.0, factor: 0.95, steps: 1 },
+        StepDecay { start: 1.0, factor: 0.5, steps: 10 },
+    );
+    schedule("factors", move |step| 0.1 * exponential.rate(step) * stairs.rate(step));
+    schedule("piecewise", Piecewise::constant([(1, 0.1), (11, 0.05), (26, 0.01)]));
+    schedule("piecewise_lines", Piecewise::linear([(3, 0.01), (10, 0.1), (30, 0.02)]));
+}
+
+/// The rate after each of the values that are observed.
+fn plateau(run: &str, how: ReduceOnPlateau) {
+    let mut optimizer = Optimizer::<_, f64>::new(SGD::default()).learning_rate(0.1).reduce_on_plateau(how);
+    let rates = numbers(at(&["schedules", run, "rates"]));
+    let mut seen = vec![0.1];
+    for (value, expected) in numbers(at(&["schedules", run, "values"])).into_iter().zip(rates) {
+        optimizer.observe(value);
+        agree(run, optimizer.rate_at(1), expected);
+        seen.push(expected);
+    }
+    seen.dedup();
+    assert!(seen.len() > 3, "the rate falls some times: {seen:?}");
+}
+
+#[test]
+fn plateaus() {
+    plateau("plateau", ReduceOnPlateau::factor(0.5).patience(2).threshold(0.01).cool_down(1));
+    let rising = ReduceOnPlateau::factor(0.3).patience(1).monitor("val_accuracy").least(0.04);
+    plateau("plateau_rising", rising);
+}
+
+#[test]
+fn every_schedule_of_the_reference_is_compared() {
+    let source = include_str!("torch_optimisers.rs");
+    for run in at(&["schedules"]).as_object().unwrap().keys() {
+        assert!(source.contains(&format!("(\"{run}\", ")), "{run}");
+    }
 }
 
 runs! {

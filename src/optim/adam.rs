@@ -34,7 +34,7 @@
 
 use super::{Rule, Step, Update, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{AdamStep, Scalar};
+use crate::scalar::{AdamStep, MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Adam: adaptive moments.
@@ -81,12 +81,13 @@ pub struct Adam {
     beta2: f64,
     epsilon: f64,
     decay: f64,
+    amsgrad: bool,
 }
 
 /// PyTorch's numbers, which are the paper's.
 impl Default for Adam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0 }
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0, amsgrad: false }
     }
 }
 
@@ -169,6 +170,30 @@ impl Adam {
         self
     }
 
+    /// AMSGrad: divides by the largest second moment so far in place of the present one, so that no number's rate ever
+    /// rises. One more array of state.
+    ///
+    /// ```text
+    /// v = β2 · v + (1 - β2) · g²
+    /// V = max(V, v)
+    /// w = w - rate · (m / (1 - β1^t)) / (√(V / (1 - β2^t)) + ε)
+    /// ```
+    ///
+    /// Reddi, Kale and Kumar, "On the convergence of Adam and beyond", 2018, as PyTorch computes it; Keras takes the
+    /// maximum too.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default().amsgrad());
+    /// # let _: plywood::Trainer<_, _, f32> = trainer;
+    /// ```
+    #[must_use]
+    pub fn amsgrad(mut self) -> Self {
+        self.amsgrad = true;
+        self
+    }
+
     /// All numbers of the rule, in the order of the constructor's methods; the first that is out of range is
     /// reported.
     fn check(&self) -> Result<()> {
@@ -205,6 +230,13 @@ impl AdamW {
         self
     }
 
+    /// Divides by the largest second moment so far; see [`Adam::amsgrad`].
+    #[must_use]
+    pub fn amsgrad(mut self) -> Self {
+        self.adam = self.adam.amsgrad();
+        self
+    }
+
     /// The share that a parameter loses at each step, times the rate; 0.01 unless set.
     ///
     /// At least 0. A product of rate and decay above 1 turns the sign of every weight; nothing refuses it.
@@ -218,8 +250,16 @@ impl AdamW {
 /// Hands the slices to the kernel; the two rules differ in `step` alone. State of another number of arrays cannot
 /// occur, as [`Optimizer`](super::Optimizer) makes as many as `states` says.
 fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
-    if let [first, second] = update.state {
-        F::adam(step, update.value, update.gradient, first, second);
+    let (value, grad) = (update.value, update.gradient);
+    match update.state {
+        [first, second] => F::adam(step, value, grad, first, second),
+        [first, second, largest] => {
+            let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink } = step;
+            let step =
+                MomentStep { fresh: 0.0, carried: rate, beta1, beta2, epsilon, correction, decay, shrink };
+            F::amsgrad(step, value, grad, first, second, largest);
+        }
+        _ => {}
     }
 }
 
@@ -229,7 +269,7 @@ impl<F: Scalar> Rule<F> for Adam {
     }
 
     fn states(&self) -> usize {
-        2
+        2 + usize::from(self.amsgrad)
     }
 
     fn weight_decay(&self) -> Option<f64> {
@@ -251,7 +291,7 @@ impl<F: Scalar> Rule<F> for AdamW {
     }
 
     fn states(&self) -> usize {
-        2
+        2 + usize::from(self.adam.amsgrad)
     }
 
     fn weight_decay(&self) -> Option<f64> {

@@ -96,6 +96,9 @@ impl Averaging {
     }
 }
 
+/// A parameter's name and its arrays of state.
+pub(super) type Slot<F> = (String, Vec<Tensor<F>>);
+
 /// The averages, or while they are in the model, the weights that are trained.
 pub(super) struct Averages<F: Scalar> {
     pub how: Option<Averaging>,
@@ -134,6 +137,33 @@ impl<F: Scalar> Averages<F> {
                     self.arrays.push((name.to_owned(), copy(param.value())));
                     position = self.arrays.len();
                 }
+            }
+        });
+    }
+
+    /// Works out the weights to be evaluated for a rule that has an average of its own, from the weights and the
+    /// state of each parameter that has one.
+    pub fn refill<M: Layer<F>>(
+        &mut self,
+        model: &M,
+        slots: &[Slot<F>],
+        evaluation: impl Fn(&mut [F], &[Tensor<F>]),
+    ) {
+        let (mut position, mut slot_position) = (0, 0);
+        model.visit_params(&mut |name, param| {
+            let Some(slot) = find(slots, slot_position, name).filter(|_| param.is_trainable()) else {
+                return;
+            };
+            slot_position = slot + 1;
+            let at = find(&self.arrays, position, name).unwrap_or_else(|| {
+                self.arrays.push((name.to_owned(), copy(param.value())));
+                self.arrays.len() - 1
+            });
+            position = at + 1;
+            let array = slice_mut(&mut self.arrays[at].1);
+            if array.len() == param.len() {
+                array.copy_from_slice(param.as_slice());
+                evaluation(array, &slots[slot].1);
             }
         });
     }

@@ -13,8 +13,9 @@
 //! | `clip.rs` | limits to gradients, and their mean over several batches |
 //! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
 //! | `state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
-//! | `schedule.rs` | [`Schedule`]: the rate as a function of the step |
-//! | `sgd.rs`, `adam.rs` | the rules of the crate |
+//! | `schedule/` | [`Schedule`]: the rate as a function of the step |
+//! | `plateau.rs` | [`ReduceOnPlateau`]: the rate as a function of how training goes |
+//! | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
 //!
 //! The order within a step is fixed:
 //!
@@ -28,29 +29,53 @@
 //! ```
 //!
 //! What is refused in 1 to 3 leaves every parameter as it was. The rules' loops over numbers are not here but in
-//! `scalar/update.rs`, where they are compiled with optimisation whatever the user's profile says.
+//! `scalar/update.rs` and `adaptive.rs`, where they are compiled with optimisation whatever the user's profile says.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod apply;
 mod averaging;
 mod clip;
 mod group;
+mod lion;
+mod muon;
+mod nadam;
 mod optimizer;
+mod plateau;
+mod radam;
+mod rmsprop;
 mod schedule;
+mod schedule_free;
 mod sgd;
 mod state;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
 pub(crate) use apply::merge_rows;
 pub use averaging::Averaging;
 pub use group::Group;
+pub use lion::Lion;
+pub use muon::Muon;
+pub use nadam::NAdam;
 pub use optimizer::Optimizer;
-pub use schedule::{CosineDecay, ExponentialDecay, Schedule};
+pub use plateau::ReduceOnPlateau;
+pub use radam::RAdam;
+pub use rmsprop::RMSprop;
+pub use schedule::{
+    Chain, CosineDecay, CosineRestarts, ExponentialDecay, MultiStepDecay, OneCycle, Piecewise,
+    PolynomialDecay, Schedule, StepDecay, WarmUp,
+};
+pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::SGD;
 pub use state::OptimizerState;
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::tensor::Tensor;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
@@ -64,7 +89,15 @@ use std::fmt::Debug;
 /// | rule | arrays of state | default rate | memory beside the parameters |
 /// |---|---|---|---|
 /// | [`SGD`] | 0, or 1 with momentum | 0.01 | none, or as much again |
-/// | [`Adam`], [`AdamW`] | 2 | 0.001 | twice as much |
+/// | [`Adam`], [`AdamW`] | 2, or 3 with AMSGrad | 0.001 | twice or three times as much |
+/// | [`RMSprop`] | 1, one more centred, one more with momentum | 0.001 | as much again for each |
+/// | [`Adagrad`] | 1 | 0.01 | as much again |
+/// | [`Adadelta`] | 2 | 1 | twice as much |
+/// | [`Adamax`], [`NAdam`] | 2 | 0.002 | twice as much |
+/// | [`RAdam`] | 2 | 0.001 | twice as much |
+/// | [`Lion`] | 1 | 0.0001 | as much again |
+/// | [`Muon`] | 2 | 0.001 | twice as much |
+/// | [`ScheduleFreeAdamW`] | 2 | 0.0025 | twice as much, and as much again in evaluation |
 ///
 /// In PyTorch an optimiser is given the list of parameters when it is made. Here it is given the model at each
 /// step, and finds a parameter's state by the parameter's name.
@@ -175,6 +208,20 @@ pub trait Rule<F: Scalar = f32>:
     /// There is no error to return. What can be wrong with the rule's numbers was found in
     /// [`begin_step`](Rule::begin_step), and lengths are right by construction.
     fn update(&self, update: Update<'_, F>, step: Step);
+
+    /// Whether the rule keeps an average of its own, so that other weights are to be evaluated than are trained.
+    ///
+    /// [`Optimizer::evaluation_weights`] then asks for them; few rules override it.
+    fn averages(&self) -> bool {
+        false
+    }
+
+    /// Turns the weights of a parameter as they are trained into those to be evaluated, given its arrays of state.
+    ///
+    /// It is asked for where [`averages`](Rule::averages) says so. The trained weights are kept meanwhile.
+    fn evaluation(&self, value: &mut [F], state: &[Tensor<F>]) {
+        let _ = (value, state);
+    }
 }
 
 /// What a [`Rule`] looks at.

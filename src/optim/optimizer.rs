@@ -14,9 +14,10 @@
 //! and accumulation need whole gradients, as a norm is known only when all of them are.
 
 use super::apply::{MOST_STATES, apply};
-use super::averaging::{Averages, Averaging, find};
+use super::averaging::{Averages, Averaging, Slot, find};
 use super::clip::Clipping;
 use super::group::{self, Group};
+use super::plateau::{Plateau, ReduceOnPlateau};
 use super::state::check_shape;
 use super::{Rule, Schedule, Step, check_not_negative};
 use crate::error::{Error, Result};
@@ -67,8 +68,9 @@ pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
     pub(super) batches: u64,
     /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
     /// search. Each has as many arrays as the rule asks for, in the parameter's shape and in standard layout.
-    pub(super) slots: Vec<(String, Vec<Tensor<F>>)>,
+    pub(super) slots: Vec<Slot<F>>,
     pub(super) averages: Averages<F>,
+    pub(super) plateau: Plateau,
 }
 
 impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
@@ -85,6 +87,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             batches: 0,
             slots: Vec::new(),
             averages: Averages::none(),
+            plateau: Plateau::none(),
         }
     }
 
@@ -224,10 +227,51 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.step
     }
 
-    /// The rate of this step, from 1: what the schedule says, without the check that [`step`](Optimizer::step)
-    /// makes.
+    /// The rate of this step, from 1: what the schedule says, times what [`ReduceOnPlateau`] has left of it, without
+    /// the check that [`step`](Optimizer::step) makes.
     pub fn rate_at(&self, step: u64) -> f64 {
-        self.rate.rate(step)
+        self.rate.rate(step) * self.plateau.factor
+    }
+
+    /// Lowers the rate each time a value stops getting better: see [`ReduceOnPlateau`].
+    #[must_use]
+    pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
+        self.plateau.how = Some(plateau);
+        self
+    }
+
+    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): in a loop of
+    /// your own. A [`Trainer`](crate::Trainer) does so by itself.
+    ///
+    /// ```
+    /// use plywood::ReduceOnPlateau;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut optimizer: Optimizer<_> = Optimizer::new(Adam::default());
+    /// optimizer = optimizer.reduce_on_plateau(ReduceOnPlateau::factor(0.5).patience(1));
+    /// for loss in [1.0, 0.8, 0.9, 0.9] {
+    ///     optimizer.observe(loss);
+    /// }
+    /// assert_eq!(optimizer.rate_at(1), 0.0005);
+    /// ```
+    pub fn observe(&mut self, value: f64) {
+        self.plateau.observe(value);
+    }
+
+    /// The name of the value that [`observe`](Optimizer::observe) wants.
+    pub(crate) fn monitored(&self) -> Option<&str> {
+        self.plateau.how.as_ref().map(|how| how.monitor.as_str())
+    }
+
+    /// A copy with everything but the schedule.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Self::new(self.rule.clone());
+        (copy.clipping, copy.batches_per_step) = (self.clipping, 1);
+        copy.groups.clone_from(&self.groups);
+        (copy.step, copy.slots) = (self.step, self.slots.clone());
+        copy.averages.arrays.clone_from(&self.averages.arrays);
+        copy.averages.exchanged = self.averages.exchanged;
+        copy
     }
 
     /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
@@ -275,12 +319,18 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     }
 
     /// Puts the weights to be evaluated into the model, where they are others than those that are trained:
-    /// [`average`](Optimizer::average). Where they are there already, or there are none, nothing happens.
+    /// [`average`](Optimizer::average), and rules that average by themselves. Where they are there already, or there are none, nothing happens.
     ///
     /// # Errors
     /// When the averages are those of another model.
     pub fn evaluation_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        if self.averages.exchanged { Ok(()) } else { self.averages.exchange(model) }
+        if self.averages.exchanged {
+            return Ok(());
+        }
+        if self.rule.averages() {
+            self.averages.refill(model, &self.slots, |value, state| self.rule.evaluation(value, state));
+        }
+        self.averages.exchange(model)
     }
 
     /// The way back: the model gets the weights that are trained, the same bits as before.
@@ -351,6 +401,17 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         check_not_negative("a weight decay", step.weight_decay).map_err(at)?;
         if let Some(averaging) = self.averages.how {
             averaging.check().map_err(at)?;
+            if self.rule.averages() {
+                return Err(at(Error::data(
+                    "averages",
+                    "for a rule that keeps none of its own",
+                    "one that does",
+                )
+                .help("Leave `average` out: the rule's own average is evaluated.")));
+            }
+        }
+        if let Some(plateau) = &self.plateau.how {
+            plateau.check().map_err(at)?;
         }
         if self.batches_per_step == 0 {
             return Err(at(Error::argument("batches in a step", "at least 1", 0)

@@ -5,6 +5,7 @@
 //! | number `steps` | steps taken |
 //! | number `batches` | batches accumulated since the last step |
 //! | number `averages` | how many times weights were taken for an average |
+//! | numbers `plateau.factor`, `plateau.best`, … | what the rate is multiplied by, and why |
 //! | number `exchanged` | 1 while the model holds the averages and the optimiser the weights that are trained |
 //! | array `0.weight/0`, `0.weight/1`, … | the rule's state of the parameter "0.weight" |
 //! | array `0.weight/average` | its average |
@@ -15,7 +16,8 @@
 //! them as it did before.
 
 use super::apply::MOST_STATES;
-use super::averaging::find;
+use super::averaging::{Averages, find};
+use super::plateau::Plateau;
 use super::{Optimizer, Rule};
 use crate::codec;
 use crate::error::{Error, Result};
@@ -104,6 +106,9 @@ mod arrays {
     }
 }
 
+/// A number that is there only once something has been observed.
+const BEST: &str = "plateau.best";
+
 /// What the arrays of a parameter are called, behind its name.
 const AVERAGE: &str = "average";
 const GRADIENT: &str = "gradient";
@@ -125,7 +130,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         for (name, slot) in &self.slots {
             arrays.extend(slot.iter().enumerate().map(|(i, array)| (format!("{name}/{i}"), copy(array))));
         }
-        for (name, array) in &self.averages.arrays {
+        // A rule's own average is worked out anew from its state, unless it is in the model.
+        let kept = !self.rule.averages() || self.averages.exchanged;
+        for (name, array) in self.averages.arrays.iter().filter(|_| kept) {
             arrays.push((format!("{name}/{AVERAGE}"), copy(array)));
         }
         if self.batches > 0 {
@@ -138,7 +145,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
     /// the numbers that it had at that time.
     ///
-    /// Schedule, clipping, groups and averaging stay as they are set on this optimiser. The rule's hyper-parameters
+    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimiser. The rule's hyper-parameters
     /// are those of the state.
     ///
     /// # Errors
@@ -167,45 +174,59 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             }
         }
         restored.fits(model, &gradients)?;
-        if !restored.averages.arrays.is_empty() && self.averages.how.is_none() {
+        if !restored.averages.arrays.is_empty() && self.averages.how.is_none() && !self.rule.averages() {
             return Err(Error::data("averages", "only where they are asked for", "some in the state")
                 .help("Set `average` as it was when the state was taken."));
         }
         load_gradients(model, &gradients)?;
         self.rule = restored.rule;
         (self.step, self.batches, self.slots) = (restored.step, restored.batches, restored.slots);
-        self.averages = super::averaging::Averages { how: self.averages.how, ..restored.averages };
+        self.averages = Averages { how: self.averages.how, ..restored.averages };
+        self.plateau = Plateau { how: self.plateau.how.take(), ..restored.plateau };
         Ok(())
     }
 
     /// All single numbers.
-    fn numbers(&self) -> [(&'static str, f64); 4] {
-        [
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let Plateau { factor, best, waited, cooling, .. } = self.plateau;
+        let mut numbers = vec![
             ("steps", self.step as f64),
             ("batches", self.batches as f64),
             ("averages", self.averages.taken as f64),
             ("exchanged", f64::from(u8::from(self.averages.exchanged))),
-        ]
+            ("plateau.factor", factor),
+            ("plateau.waited", waited as f64),
+            ("plateau.cooling", cooling as f64),
+        ];
+        numbers.extend(best.map(|best| (BEST, best)));
+        numbers
     }
 
-    /// The same back; each must be there, and no other.
+    /// The same back; each must be there but for the best value of a plateau, and no other.
     fn set_numbers(&mut self, numbers: &[(String, f64)]) -> Result<()> {
-        let known = self.numbers().map(|(name, _)| name);
+        let known: Vec<&str> = self.numbers().into_iter().map(|(name, _)| name).chain([BEST]).collect();
         if let Some((name, _)) = numbers.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(Error::format("a number's name", known.join(", "), name).help(DAMAGED));
         }
-        let count = |name: &str, most: f64| {
-            let number = find(numbers, 0, name).map_or(f64::NAN, |at| numbers[at].1);
-            if number.fract() == 0.0 && (0.0..=most).contains(&number) {
-                return Ok(number as u64);
-            }
-            Err(Error::format(format!("the number {name}"), format!("a whole one up to {most}"), number)
-                .help(DAMAGED))
+        let number = |name: &str| find(numbers, 0, name).map(|at| numbers[at].1);
+        let wrong = |name: &str, expected: &str, found| {
+            Err(Error::format(format!("the number {name}"), expected, found).help(DAMAGED))
+        };
+        let count = |name: &str, most: f64| match number(name).unwrap_or(f64::NAN) {
+            number if number.fract() == 0.0 && (0.0..=most).contains(&number) => Ok(number as u64),
+            number => wrong(name, &format!("a whole one up to {most}"), number),
         };
         let most = 2f64.powi(53);
         (self.step, self.batches) = (count("steps", most)?, count("batches", most)?);
         (self.averages.taken, self.averages.exchanged) =
             (count("averages", most)?, count("exchanged", 1.0)? == 1);
+        (self.plateau.waited, self.plateau.cooling) =
+            (count("plateau.waited", most)?, count("plateau.cooling", most)?);
+        self.plateau.best = number(BEST);
+        self.plateau.factor = number("plateau.factor").unwrap_or(f64::NAN);
+        if !(0.0..=1.0).contains(&self.plateau.factor) {
+            return wrong("plateau.factor", "from 0 to 1", self.plateau.factor).map(drop);
+        }
         Ok(())
     }
 

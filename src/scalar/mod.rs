@@ -13,7 +13,8 @@
 //! | `images.rs` | images moved, turned, erased and mixed, for augmentation |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `losses.rs` | losses of single numbers, and their derivatives |
-//! | `update.rs` | one optimiser's pass over a parameter |
+//! | `update.rs` | an optimiser's pass over a parameter: gradient descent and Adam |
+//! | `adaptive.rs` | the other rules' passes |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
 //! | `windows.rs` | maxima and means under windows, for pooling |
@@ -32,6 +33,7 @@
 //! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
 mod activation;
+mod adaptive;
 mod channels;
 mod convert;
 mod curves;
@@ -49,6 +51,7 @@ mod update;
 mod windows;
 
 pub use activation::Activation;
+pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
 pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
 pub use images::{Move, Warp};
@@ -92,6 +95,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + activation::Activations<Self>
+    + adaptive::Adaptive<Self>
     + channels::Channels<Self>
     + convert::Convert<Self>
     + gather::Gather<Self>

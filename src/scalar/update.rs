@@ -67,32 +67,32 @@ kernels! {
     }
 }
 
-mod generic {
+pub(super) mod generic {
     use super::{AdamStep, SgdStep};
     use num_traits::Float;
 
     /// A hyper-parameter in the element type.
     #[inline(always)]
-    fn number<F: Float>(value: f64) -> F {
+    pub fn number<F: Float>(value: f64) -> F {
         F::from(value).unwrap_or_else(F::nan)
     }
 
     /// The smallest mean of squares: 10,000 times the smallest normal number, so that a product with a share is normal
     /// too. Its root is far below ε.
     #[inline(always)]
-    fn least<F: Float>() -> F {
+    pub fn least<F: Float>() -> F {
         F::min_positive_value() * number(1e4)
     }
 
     /// The larger of the two; NaN stays.
     #[inline(always)]
-    fn at_least<F: Float>(x: F, least: F) -> F {
+    pub fn at_least<F: Float>(x: F, least: F) -> F {
         if x < least { least } else { x }
     }
 
     /// What [`settled`] adds and takes away: `2^-80` in `f32`. Its last place, `2^-103`, is the grid.
     #[inline(always)]
-    fn settler<F: Float>() -> F {
+    pub fn settler<F: Float>() -> F {
         F::min_positive_value() / (F::epsilon() * F::epsilon())
     }
 
@@ -100,7 +100,7 @@ mod generic {
     /// are as they were, but for the last place. NaN stays. So what is not 0 is a million times the smallest normal
     /// number at least.
     #[inline(always)]
-    fn settled<F: Float>(x: F, settler: F) -> F {
+    pub fn settled<F: Float>(x: F, settler: F) -> F {
         (x + settler) - settler
     }
 

@@ -255,13 +255,7 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
     }
 
     fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let Some(value) = epoch.get(&self.monitor) else {
-            let names: Vec<&str> = epoch.values.iter().map(|(name, _)| name.as_str()).collect();
-            let expected = format!("to be one of {}", names.join(", "));
-            return Err(Error::data("the value to monitor", expected, &self.monitor)
-                .help("Values that begin with \"val_\" need validation data or `validation_split`.")
-                .at("early stopping"));
-        };
+        let value = monitored(epoch, &self.monitor).map_err(|error| error.at("early stopping"))?;
         if self.is_better(value) {
             (self.best, self.waited) = (Some(value), 0);
             self.snapshot = Some(Box::new(Snapshot::of(model)));
@@ -278,6 +272,16 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         }
         Ok(())
     }
+}
+
+/// The epoch's value of this name; without it, an error that lists those there are.
+pub(super) fn monitored(epoch: &Epoch, name: &str) -> Result<f64> {
+    epoch.get(name).ok_or_else(|| {
+        let names: Vec<&str> = epoch.values.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = format!("to be one of {}", names.join(", "));
+        Error::data("the value to monitor", expected, name)
+            .help("Values that begin with \"val_\" need validation data or `validation_split`.")
+    })
 }
 
 /// A model's parameters and buffers, to be put back later.

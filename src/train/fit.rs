@@ -1,7 +1,7 @@
 //! The loops over epochs and batches, and over the batches of an evaluation.
 
 use super::ahead::each_batch;
-use super::callback::BatchEnd;
+use super::callback::{BatchEnd, monitored};
 use super::progress::Reporter;
 use super::step;
 use super::trainer::{Evaluation, Trainer, Values};
@@ -122,6 +122,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let ended = Epoch::new(self.epochs_done, values, learning_rate, start.elapsed().as_secs_f64());
             reporter.end_epoch(epoch, &ended);
             self.history.epochs.push(ended.clone());
+            if let Some(name) = self.optimizer.monitored() {
+                let value = monitored(&ended, name).map_err(|error| error.at("reduce on plateau"))?;
+                self.optimizer.observe(value);
+            }
             let mut stop = flow.is_break();
             for callback in &mut self.callbacks {
                 stop |= callback.on_epoch_end(model, &ended)?.is_break();
@@ -206,7 +210,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         }
     }
 
-    fn batch_size_for(&self, samples: usize) -> usize {
+    pub(super) fn batch_size_for(&self, samples: usize) -> usize {
         self.batch_size.unwrap_or_else(|| samples.min(32))
     }
 }

@@ -3,6 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `trainer.rs` | [`Trainer`]: its settings, `fit`, `step`, `evaluate` |
+//! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `ahead.rs` | batches that are read while others train |
@@ -50,6 +51,7 @@
 mod ahead;
 mod callback;
 mod cross_validation;
+mod find_rate;
 mod fit;
 mod gradients;
 mod logs;
@@ -60,6 +62,7 @@ mod trainer;
 
 pub use callback::{BatchEnd, Callback, EarlyStopping};
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
+pub use find_rate::RateCurve;
 pub use gradients::GradientNorms;
 pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;

@@ -2,7 +2,7 @@
 
 use super::trainer::Trainer;
 use crate::loss::Loss;
-use crate::optim::{Averaging, Optimizer, Rule, Schedule};
+use crate::optim::{Averaging, Optimizer, ReduceOnPlateau, Rule, Schedule};
 use crate::scalar::Scalar;
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
@@ -58,6 +58,15 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
         self.optimizer = self.optimizer.batches_per_step(batches);
+        self
+    }
+
+    /// Lowers the rate each time a value of the epochs stops getting better: see [`ReduceOnPlateau`].
+    ///
+    /// An epoch without the value it watches is an error, which lists those there are.
+    #[must_use]
+    pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
+        self.optimizer = self.optimizer.reduce_on_plateau(plateau);
         self
     }
 

@@ -1,8 +1,8 @@
 """Makes tests/torch/optimisers.json: what PyTorch and others compute, for tests/torch_optimisers.rs to compare with.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch, schedulefree 1.4.1 and Python 3:
 
-    python tests/torch/optimisers.py > tests/torch/optimisers.json
+    KERAS_BACKEND=torch python tests/torch/optimisers.py > tests/torch/optimisers.json
 
 Everything is float64 and drawn from one seed. Tensors are {"shape": [...], "data": [...]}, numbers read back to the same
 bits.
@@ -13,6 +13,7 @@ import sys
 
 import torch
 from torch import nn
+from torch.optim import lr_scheduler as lr
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
 torch.set_default_dtype(torch.float64)
@@ -112,12 +113,202 @@ def structure():
     }
 
 
+def rules():
+    """Every rule beside SGD, Adam and AdamW, which make.py has."""
+    o = torch.optim
+
+    def run(make, before=None, evaluate=None):
+        params = [nn.Parameter(p.clone()) for p in START]
+        optimizers = make(params)
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        values = {}
+        for step in range(1, STEPS + 1):
+            for p, g in zip(params, GRADS[step - 1]):
+                p.grad = g.clone()
+            for optimizer in optimizers:
+                if before:
+                    before(optimizer, step)
+                optimizer.step()
+            if step in KEPT:
+                if evaluate:
+                    optimizer.eval()
+                values[str(step)] = [tensor(p) for p in params]
+                if evaluate:
+                    optimizer.train()
+        return values
+
+    def muon(scale, **settings):
+        """Matrices by Muon, transposed as Dense keeps them; the rest by AdamW."""
+        # PyTorch takes Newton-Schulz's products in bfloat16, whatever the parameters are; here in their own type.
+        class Turned(o.Muon):
+            def step(self):
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        p.data, p.grad = p.data.T, p.grad.T
+                        self.state[p].setdefault("momentum_buffer", torch.zeros_like(p.data))
+                half, torch.bfloat16 = torch.bfloat16, torch.float64
+                super().step()
+                torch.bfloat16 = half
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        p.data, p.grad = p.data.T.contiguous(), None
+
+        decay = settings.get("weight_decay", 0.1)
+        return lambda p: [
+            Turned([p[0]], lr=0.01, adjust_lr_fn=scale, **settings),
+            o.AdamW(p[1:], lr=0.01, weight_decay=decay),
+        ]
+
+    def lion(**settings):
+        """Keras', over float64."""
+        import keras
+
+        keras.config.set_floatx("float64")
+        variables = [keras.Variable(p.numpy(), dtype="float64") for p in START]
+        optimizer = keras.optimizers.Lion(**settings)
+        values = {}
+        for step in range(1, STEPS + 1):
+            optimizer.apply([g.clone() for g in GRADS[step - 1]], variables)
+            if step in KEPT:
+                values[str(step)] = [tensor(torch.tensor(v.numpy())) for v in variables]
+        return values
+
+    def free(warm_up=0, **settings):
+        from schedulefree import AdamWScheduleFree
+
+        def make(p):
+            optimizer = AdamWScheduleFree(p, warmup_steps=warm_up, foreach=False, **settings)
+            optimizer.train()
+            return optimizer
+
+        return run(make, evaluate=True)
+
+    return {
+        "rmsprop": run(lambda p: o.RMSprop(p, lr=0.01)),
+        "rmsprop_decay": run(lambda p: o.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-4, weight_decay=0.1)),
+        "rmsprop_centred": run(lambda p: o.RMSprop(p, lr=0.01, centered=True, eps=1e-3)),
+        "rmsprop_momentum": run(lambda p: o.RMSprop(p, lr=0.01, momentum=0.9)),
+        "rmsprop_all": run(
+            lambda p: o.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-3, centered=True, momentum=0.8, weight_decay=0.1)
+        ),
+        "adagrad": run(lambda p: o.Adagrad(p)),
+        "adagrad_all": run(
+            lambda p: o.Adagrad(
+                p, lr=0.1, lr_decay=0.05, initial_accumulator_value=0.1, eps=1e-4, weight_decay=0.1
+            )
+        ),
+        "adadelta": run(lambda p: o.Adadelta(p)),
+        "adadelta_all": run(lambda p: o.Adadelta(p, lr=0.5, rho=0.95, eps=1e-3, weight_decay=0.1)),
+        "adamax": run(lambda p: o.Adamax(p)),
+        "adamax_all": run(lambda p: o.Adamax(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)),
+        "nadam": run(lambda p: o.NAdam(p)),
+        "nadam_decay": run(
+            lambda p: o.NAdam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, momentum_decay=0.1, weight_decay=0.1)
+        ),
+        "nadam_decoupled": run(
+            lambda p: o.NAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True)
+        ),
+        "radam": run(lambda p: o.RAdam(p, lr=0.01)),
+        "radam_decay": run(lambda p: o.RAdam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)),
+        "radam_decoupled": run(
+            lambda p: o.RAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True)
+        ),
+        "amsgrad": run(lambda p: o.Adam(p, lr=0.01, betas=(0.8, 0.5), amsgrad=True)),
+        "amsgrad_decay": run(lambda p: o.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.1)),
+        "amsgrad_decoupled": run(lambda p: o.AdamW(p, lr=0.01, betas=(0.8, 0.5), amsgrad=True, weight_decay=0.2)),
+        "lion": lion(learning_rate=0.01),
+        "lion_decay": lion(learning_rate=0.02, beta_1=0.8, beta_2=0.9, weight_decay=0.1),
+        "muon": run(muon("match_rms_adamw")),
+        "muon_original": run(muon("original", weight_decay=0.2, momentum=0.9, nesterov=False, ns_steps=3)),
+        "schedule_free": free(),
+        "schedule_free_all": free(warm_up=5, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+    }
+
+
+def schedules():
+    """The rates of 40 steps."""
+    count = 40
+
+    def rates(make, start=0.1):
+        param = nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([param], lr=start)
+        scheduler = make(optimizer)
+        found = []
+        for _ in range(count):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return found
+
+    def sequence(o):
+        parts = [lr.LinearLR(o, start_factor=0.1, total_iters=8), lr.CosineAnnealingLR(o, T_max=20)]
+        return lr.SequentialLR(o, parts, milestones=[8])
+
+    def three(o):
+        parts = [lr.ConstantLR(o, factor=0.5, total_iters=100), lr.ExponentialLR(o, 0.9), lr.StepLR(o, 4, 0.5)]
+        return lr.SequentialLR(o, parts, milestones=[10, 25])
+
+    def plateau(values, **settings):
+        param = nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([param], lr=0.1)
+        scheduler = lr.ReduceLROnPlateau(optimizer, eps=0.0, **settings)
+        found = []
+        for value in values:
+            scheduler.step(value)
+            found.append(optimizer.param_groups[0]["lr"])
+        return {"values": values, "rates": found}
+
+    def keras_constant():
+        import keras
+
+        keras.config.set_floatx("float64")
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay([9, 24], [0.1, 0.05, 0.01])
+        return [float(schedule(torch.tensor(step, dtype=torch.float64))) for step in range(count)]
+
+    def lines():
+        import numpy
+
+        return numpy.interp(range(1, count + 1), [3, 10, 30], [0.01, 0.1, 0.02]).tolist()
+
+    torch.manual_seed(12)
+    falling = (1.0 / torch.arange(1, 31).clamp(max=8) + 0.1 * torch.rand(30)).tolist()
+    rising = [1.0 - value for value in falling]
+    return {
+        "step": rates(lambda o: lr.StepLR(o, 7, 0.3)),
+        "multi_step": rates(lambda o: lr.MultiStepLR(o, [5, 6, 30], 0.3)),
+        "exponential": rates(lambda o: lr.ExponentialLR(o, 0.9)),
+        "polynomial": rates(lambda o: lr.PolynomialLR(o, 30, 2.5)),
+        "cosine": rates(lambda o: lr.CosineAnnealingLR(o, T_max=count)),
+        "restarts": rates(lambda o: lr.CosineAnnealingWarmRestarts(o, 5, 2, 0.01)),
+        "restarts_equal": rates(lambda o: lr.CosineAnnealingWarmRestarts(o, 7)),
+        "warm_up": rates(lambda o: lr.LinearLR(o, start_factor=0.2, total_iters=10)),
+        "warm_up_cosine": rates(sequence),
+        "one_cycle": rates(
+            lambda o: lr.OneCycleLR(o, max_lr=0.2, total_steps=count, cycle_momentum=False)
+        ),
+        "one_cycle_linear": rates(
+            lambda o: lr.OneCycleLR(
+                o, 0.2, total_steps=count, pct_start=0.45, anneal_strategy="linear", cycle_momentum=False,
+                div_factor=10.0, final_div_factor=100.0,
+            )
+        ),
+        "chain": rates(three),
+        "factors": rates(lambda o: lr.ChainedScheduler([lr.ExponentialLR(o, 0.95), lr.StepLR(o, 10, 0.5)])),
+        "piecewise": keras_constant(),
+        "piecewise_lines": lines(),
+        "plateau": plateau(falling, factor=0.5, patience=2, threshold=0.01, cooldown=1),
+        "plateau_rising": plateau(rising, mode="max", factor=0.3, patience=1, min_lr=0.004),
+    }
+
+
 if __name__ == "__main__":
     reference = {
         "torch": torch.__version__,
         "start": [tensor(p) for p in START],
         "grads": [[tensor(g) for g in step] for step in GRADS],
         "structure": structure(),
+        "rules": rules(),
+        "schedules": schedules(),
     }
     json.dump(reference, sys.stdout, separators=(",", ":"), allow_nan=False)
     print()

@@ -1,0 +1,60 @@
+//! Every optimiser on one network: 784 inputs, 128 units with ReLU, 10 classes; batches of 32, five epochs, each rule
+//! at its default rate or the one its documentation advises. Prints the test accuracy after each epoch.
+//!
+//! On Fashion-MNIST where its files are (`FASHION_MNIST_DIR`), else on drawn garments:
+//!
+//! ```console
+//! cargo run --release --example optimisers
+//! ```
+
+use plywood::prelude::*;
+use plywood::{Images, Rule, garments};
+
+/// The test accuracies after each epoch.
+fn run<R: Rule>(name: &str, optimizer: impl Into<Optimizer<R>>, train: &Images, test: &Images) -> Result<()> {
+    let mut model = Sequential::builder([28, 28])
+        .seed(42)
+        .layer(Flatten)
+        .layer(Dense::units(128))
+        .layer(ReLU)
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()?;
+    let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)
+        .epochs(5)
+        .metric(Accuracy::default())
+        .progress(Progress::Silent);
+    let rate = trainer.optimizer().rate_at(1);
+    let history = trainer.fit_with_validation(&mut model, train, test)?;
+    let accuracies =
+        history.get("val_accuracy").iter().map(|accuracy| format!("  {accuracy:.4}")).collect::<String>();
+    let seconds = history.seconds() / history.epochs.len() as f64;
+    println!("{name:<28}  {rate:<8}{accuracies}  {seconds:.2} s");
+    Ok(())
+}
+
+/// The rule at another rate than its default.
+fn at<R: Rule>(rate: f64, rule: R) -> Optimizer<R> {
+    Optimizer::new(rule).learning_rate(rate)
+}
+
+fn main() -> Result<()> {
+    let (train, test) = datasets::fashion_mnist().or_else(|_| garments::garments(12_000, 2_000, 42))?;
+    println!("{:<28}  rate      epoch 1 to 5, and the time of one", "rule");
+    run("SGD", at(0.1, SGD::default()), &train, &test)?;
+    run("SGD, momentum 0.9", SGD::default().momentum(0.9), &train, &test)?;
+    run("SGD, Nesterov", SGD::default().momentum(0.9).nesterov(), &train, &test)?;
+    run("RMSprop", RMSprop::default(), &train, &test)?;
+    run("RMSprop, centred, momentum", at(1e-4, RMSprop::default().centred().momentum(0.9)), &train, &test)?;
+    run("Adagrad", Adagrad::default(), &train, &test)?;
+    run("Adadelta", Adadelta::default(), &train, &test)?;
+    run("Adam", Adam::default(), &train, &test)?;
+    run("Adam, AMSGrad", Adam::default().amsgrad(), &train, &test)?;
+    run("AdamW", AdamW::default(), &train, &test)?;
+    run("Adamax", Adamax::default(), &train, &test)?;
+    run("NAdam", NAdam::default(), &train, &test)?;
+    run("RAdam", RAdam::default(), &train, &test)?;
+    run("Lion", Lion::default(), &train, &test)?;
+    run("Muon", Muon::default(), &train, &test)?;
+    run("ScheduleFreeAdamW", ScheduleFreeAdamW::default(), &train, &test)
+}

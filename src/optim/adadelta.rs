@@ -1,0 +1,91 @@
+//! Adadelta: steps in the weights' own unit.
+
+use super::{Rule, Step, Update, check_positive, check_share};
+use crate::error::Result;
+use crate::scalar::{AdaStep, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// Adadelta: the ratio of two running sizes, of the steps and of the gradients, is the rate.
+///
+/// ```text
+/// g = gradient + decay · w
+/// s = ρ · s + (1 - ρ) · g²
+/// u = √(d + ε) / √(s + ε) · g
+/// d = ρ · d + (1 - ρ) · u²
+/// w = w - rate · u
+/// ```
+///
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1, as PyTorch computes it: rate 1, ρ 0.9, ε
+/// 1e-6. Keras' default rate is 0.001, a thousandth of the paper's.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), Adadelta::default().rho(0.95));
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// A step has the unit of the weight, so there is no rate to be found: 1 is the method as published. It starts with
+/// steps of about `√ε` and lengthens them itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adadelta {
+    rho: f64,
+    epsilon: f64,
+    decay: f64,
+}
+
+impl Default for Adadelta {
+    fn default() -> Self {
+        Self { rho: 0.9, epsilon: 1e-6, decay: 0.0 }
+    }
+}
+
+impl Adadelta {
+    /// How slowly both means change, from 0 to below 1; 0.9 unless set, 0.95 in the paper.
+    #[must_use]
+    pub fn rho(mut self, rho: f64) -> Self {
+        self.rho = rho;
+        self
+    }
+
+    /// What is added inside of both roots: above 0, 1e-6 unless set. It settles how long the first steps are.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// Weight decay that is added to the gradient (L2 regularisation): at least 0.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+}
+
+impl<F: Scalar> Rule<F> for Adadelta {
+    fn default_rate(&self) -> f64 {
+        1.0
+    }
+
+    fn states(&self) -> usize {
+        2
+    }
+
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
+    fn begin_step(&mut self, _: Step) -> Result<()> {
+        check_share("rho", self.rho)?;
+        check_positive("epsilon", self.epsilon)
+    }
+
+    fn update(&self, update: Update<'_, F>, step: Step) {
+        let Self { rho, epsilon, .. } = *self;
+        let numbers = AdaStep { rate: step.rate, rho, epsilon, decay: step.weight_decay };
+        if let [square, moved] = update.state {
+            F::adadelta(numbers, update.value, update.gradient, square, moved);
+        }
+    }
+}

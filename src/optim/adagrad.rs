@@ -1,0 +1,98 @@
+//! AdaGrad: rates that fall with what each number has seen.
+
+use super::{Rule, Step, Update, check_not_negative, check_positive};
+use crate::error::Result;
+use crate::scalar::{AdaStep, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// AdaGrad: each number's rate is divided by the root of the sum of its squared gradients.
+///
+/// ```text
+/// g = gradient + decay · w
+/// s = s + g²                                       (s begins at the initial sum, 0 unless set)
+/// w = w - rate / (1 + (t - 1) · rate decay) · g / (√s + ε)
+/// ```
+///
+/// Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011, as
+/// PyTorch computes it: rate 0.01, ε 1e-10.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), Adagrad::default().initial_sum(0.1));
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// The sum only grows, so rates fall like `1 / √t` without a schedule. Rare features keep a high rate, which suits
+/// embeddings: rows that a batch did not touch are left alone. Keras' initial sum is 0.1 and its ε 1e-7.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adagrad {
+    initial_sum: f64,
+    epsilon: f64,
+    rate_decay: f64,
+    decay: f64,
+}
+
+impl Default for Adagrad {
+    fn default() -> Self {
+        Self { initial_sum: 0.0, epsilon: 1e-10, rate_decay: 0.0, decay: 0.0 }
+    }
+}
+
+impl Adagrad {
+    /// What the sums begin at: at least 0, which is the default. Above 0 the first steps are shorter.
+    #[must_use]
+    pub fn initial_sum(mut self, sum: f64) -> Self {
+        self.initial_sum = sum;
+        self
+    }
+
+    /// What is added to the denominator: above 0, 1e-10 unless set.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// How fast the rate falls beside: at least 0, which is the default. PyTorch's `lr_decay`.
+    #[must_use]
+    pub fn rate_decay(mut self, decay: f64) -> Self {
+        self.rate_decay = decay;
+        self
+    }
+
+    /// Weight decay that is added to the gradient (L2 regularisation): at least 0.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+}
+
+impl<F: Scalar> Rule<F> for Adagrad {
+    fn default_rate(&self) -> f64 {
+        0.01
+    }
+
+    fn states(&self) -> usize {
+        1
+    }
+
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
+    fn begin_step(&mut self, _: Step) -> Result<()> {
+        check_not_negative("an initial sum", self.initial_sum)?;
+        check_positive("epsilon", self.epsilon)?;
+        check_not_negative("a decay of the rate", self.rate_decay)
+    }
+
+    fn update(&self, update: Update<'_, F>, step: Step) {
+        let rate = step.rate / (1.0 + step.number.saturating_sub(1) as f64 * self.rate_decay);
+        let (rho, epsilon, decay) = (self.initial_sum, self.epsilon, step.weight_decay);
+        if let [sum] = update.state {
+            F::adagrad(AdaStep { rate, rho, epsilon, decay }, update.value, update.gradient, sum);
+        }
+    }
+}

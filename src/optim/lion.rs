@@ -1,0 +1,83 @@
+//! Lion: steps of one length, by the sign of a momentum.
+
+use super::{Rule, Step, Update, check_share};
+use crate::error::Result;
+use crate::scalar::{LionStep, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// Lion: each number moves by `rate` up or down.
+///
+/// ```text
+/// w = w - rate · decay · w
+/// w = w - rate · sign(β1 · m + (1 - β1) · g)
+/// m = β2 · m + (1 - β2) · g
+/// ```
+///
+/// Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2: rate 1e-4, β1 0.9, β2 0.99, no
+/// decay, as in the authors' code. Keras' rate is 0.001; PyTorch does not have it.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), Lion::default().weight_decay(0.1)).learning_rate(3e-4);
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// One array of state, half of Adam's. All numbers move by the same length, so the steps are longer than Adam's at the
+/// same rate: take a third to a tenth of Adam's rate, and for the same effect as much more decay. The paper trains
+/// with large batches; with small ones the signs are noisy, and a rate that falls to 0 matters more than elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lion {
+    beta1: f64,
+    beta2: f64,
+    decay: f64,
+}
+
+impl Default for Lion {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.99, decay: 0.0 }
+    }
+}
+
+impl Lion {
+    /// The momentum's share in the step's direction, and how slowly the momentum changes; each from 0 to below 1.
+    #[must_use]
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
+        (self.beta1, self.beta2) = (beta1, beta2);
+        self
+    }
+
+    /// The share that a parameter loses at each step, times the rate; 0 unless set.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+}
+
+impl<F: Scalar> Rule<F> for Lion {
+    fn default_rate(&self) -> f64 {
+        1e-4
+    }
+
+    fn states(&self) -> usize {
+        1
+    }
+
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
+    fn begin_step(&mut self, _: Step) -> Result<()> {
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)
+    }
+
+    fn update(&self, update: Update<'_, F>, step: Step) {
+        let Self { beta1, beta2, .. } = *self;
+        let numbers = LionStep { rate: step.rate, beta1, beta2, shrink: 1.0 - step.rate * step.weight_decay };
+        if let [momentum] = update.state {
+            F::lion(numbers, update.value, update.gradient, momentum);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! NAdam: Adam with Nesterov's look ahead.
+//!
+//! The momentum's share rises slowly from β1 / 2 to β1, and the correction of the first moment is the product of all
+//! shares so far, in place of Adam's `1 - β1^t`. That product is the same for all parameters; the rule keeps it.
+
+use super::{Rule, Step, Update, check_not_negative, check_positive, check_share};
+use crate::error::Result;
+use crate::scalar::{MomentStep, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// NAdam: Adam, with the gradient counted as if momentum had already been applied.
+///
+/// ```text
+/// g = gradient + decay · w                         (decoupled: w = w - rate · decay · w before the step)
+/// μ_t = β1 · (1 - 0.96^(t · ψ) / 2)
+/// m = β1 · m + (1 - β1) · g
+/// v = β2 · v + (1 - β2) · g²
+/// m̂ = μ_(t+1) · m / (1 - μ_1 ⋯ μ_(t+1)) + (1 - μ_t) · g / (1 - μ_1 ⋯ μ_t)
+/// w = w - rate · m̂ / (√(v / (1 - β2^t)) + ε)
+/// ```
+///
+/// Dozat, "Incorporating Nesterov momentum into Adam", 2016, as PyTorch computes it: rate 0.002, β1 0.9, β2 0.999, ψ
+/// 0.004, ε 1e-8. Keras' rate is 0.001 and its ε 1e-7.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), NAdam::default()).learning_rate(1e-3);
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NAdam {
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    momentum_decay: f64,
+    decay: f64,
+    decoupled: bool,
+    /// The product of the momentum's shares up to the step.
+    product: f64,
+}
+
+impl Default for NAdam {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            momentum_decay: 0.004,
+            decay: 0.0,
+            decoupled: false,
+            product: 1.0,
+        }
+    }
+}
+
+impl NAdam {
+    /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    #[must_use]
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
+        (self.beta1, self.beta2) = (beta1, beta2);
+        self
+    }
+
+    /// What is added to the denominator: above 0, 1e-8 unless set.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// ψ, how fast the momentum's share rises to β1: at least 0, 0.004 unless set.
+    #[must_use]
+    pub fn momentum_decay(mut self, decay: f64) -> Self {
+        self.momentum_decay = decay;
+        self
+    }
+
+    /// Weight decay that is added to the gradient (L2 regularisation): at least 0.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+
+    /// Takes the decay off the weights themselves, as [`AdamW`](crate::AdamW) does.
+    #[must_use]
+    pub fn decoupled(mut self) -> Self {
+        self.decoupled = true;
+        self
+    }
+
+    /// The momentum's share at step `t`.
+    fn share(&self, t: f64) -> f64 {
+        self.beta1 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay))
+    }
+}
+
+impl<F: Scalar> Rule<F> for NAdam {
+    fn default_rate(&self) -> f64 {
+        0.002
+    }
+
+    fn states(&self) -> usize {
+        2
+    }
+
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
+    fn begin_step(&mut self, step: Step) -> Result<()> {
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon)?;
+        check_not_negative("a decay of the momentum", self.momentum_decay)?;
+        self.product *= self.share(step.number as f64);
+        Ok(())
+    }
+
+    fn update(&self, update: Update<'_, F>, step: Step) {
+        let Self { beta1, beta2, epsilon, product, decoupled, .. } = *self;
+        let t = step.number as f64;
+        let (now, next) = (self.share(t), self.share(t + 1.0));
+        let numbers = MomentStep {
+            fresh: step.rate * (1.0 - now) / (1.0 - product),
+            carried: step.rate * next / (1.0 - product * next),
+            beta1,
+            beta2,
+            epsilon,
+            correction: (1.0 - beta2.powf(t)).sqrt().recip(),
+            ..MomentStep::decaying(step.weight_decay, step.rate, decoupled)
+        };
+        if let [first, second] = update.state {
+            F::two_moments(numbers, update.value, update.gradient, first, second);
+        }
+    }
+}

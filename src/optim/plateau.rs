@@ -1,0 +1,132 @@
+//! A rate that falls when training no longer gets better.
+//!
+//! It is no [`Schedule`](crate::Schedule), as it depends on what came of the steps. The optimiser keeps a factor that
+//! every scheduled rate is multiplied by, and lowers it when it is told of too many values without improvement.
+
+use super::{check_not_negative, check_share};
+use crate::error::Result;
+
+/// Multiplies the rate by a factor each time a value has not got better for some epochs.
+///
+/// ```text
+/// better    v < best · (1 - threshold)        for a name that ends in "loss" or "error"
+///           v > best · (1 + threshold)        for any other
+/// after more than `patience` epochs in a row without a better value:  rate = rate · factor
+/// ```
+///
+/// PyTorch's `ReduceLROnPlateau`, with its numbers: patience 10, threshold 1e-4, no cool-down. Keras' callback of the
+/// same name has an absolute `min_delta`, and reduces after `patience` epochs, one earlier.
+///
+/// ```
+/// use plywood::ReduceOnPlateau;
+/// use plywood::prelude::*;
+///
+/// let plateau = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_accuracy");
+/// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).reduce_on_plateau(plateau);
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. In a loop of your own, tell the
+/// optimiser by [`Optimizer::observe`](crate::Optimizer::observe). The factor multiplies whatever the schedule says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReduceOnPlateau {
+    factor: f64,
+    patience: u64,
+    threshold: f64,
+    cool_down: u64,
+    least: f64,
+    pub(super) monitor: String,
+}
+
+impl ReduceOnPlateau {
+    /// Multiplies the rate by this: at least 0 and below 1; 0.1 to 0.5 are usual.
+    pub fn factor(factor: f64) -> Self {
+        let monitor = "val_loss".to_owned();
+        Self { factor, patience: 10, threshold: 1e-4, cool_down: 0, least: 0.0, monitor }
+    }
+
+    /// How many epochs without a better value are let pass; the next one lowers the rate. 10 unless set.
+    #[must_use]
+    pub fn patience(mut self, epochs: u64) -> Self {
+        self.patience = epochs;
+        self
+    }
+
+    /// The value to watch, by its name in the [`History`](crate::History).
+    #[must_use]
+    pub fn monitor(mut self, name: impl Into<String>) -> Self {
+        self.monitor = name.into();
+        self
+    }
+
+    /// By which share a value must be better to count: at least 0 and below 1, 1e-4 unless set.
+    #[must_use]
+    pub fn threshold(mut self, share: f64) -> Self {
+        self.threshold = share;
+        self
+    }
+
+    /// For how many epochs after a reduction nothing is counted; 0 unless set.
+    #[must_use]
+    pub fn cool_down(mut self, epochs: u64) -> Self {
+        self.cool_down = epochs;
+        self
+    }
+
+    /// The smallest share of the scheduled rate that is left: at least 0, which is the default.
+    #[must_use]
+    pub fn least(mut self, share: f64) -> Self {
+        self.least = share;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_share("a factor of the rate", self.factor)?;
+        check_share("a threshold", self.threshold)?;
+        check_not_negative("the least share of the rate", self.least)
+    }
+
+    /// The first value is better than none, unless it is not a number.
+    fn is_better(&self, value: f64, best: Option<f64>) -> bool {
+        let lower = self.monitor.ends_with("loss") || self.monitor.ends_with("error");
+        match best {
+            None => value.is_finite(),
+            Some(best) if lower => value < best * (1.0 - self.threshold),
+            Some(best) => value > best * (1.0 + self.threshold),
+        }
+    }
+}
+
+/// What has been seen, and the factor that came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Plateau {
+    pub how: Option<ReduceOnPlateau>,
+    /// What the scheduled rate is multiplied by.
+    pub factor: f64,
+    pub best: Option<f64>,
+    pub waited: u64,
+    pub cooling: u64,
+}
+
+impl Plateau {
+    pub fn none() -> Self {
+        Self { how: None, factor: 1.0, best: None, waited: 0, cooling: 0 }
+    }
+
+    /// Takes in an epoch's value.
+    pub fn observe(&mut self, value: f64) {
+        let Some(how) = &self.how else { return };
+        if how.is_better(value, self.best) {
+            (self.best, self.waited) = (Some(value), 0);
+        } else {
+            self.waited += 1;
+        }
+        if self.cooling > 0 {
+            (self.cooling, self.waited) = (self.cooling - 1, 0);
+        }
+        if self.waited > how.patience {
+            self.factor = (self.factor * how.factor).max(how.least.min(self.factor));
+            (self.cooling, self.waited) = (how.cool_down, 0);
+        }
+    }
+}

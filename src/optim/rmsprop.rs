@@ -1,0 +1,119 @@
+//! RMSprop: steps divided by a running size of the gradient.
+
+use super::{Rule, Step, Update, check_positive, check_share};
+use crate::error::Result;
+use crate::scalar::{RmsStep, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// RMSprop, plain, centred and with momentum.
+///
+/// ```text
+/// g = gradient + decay · w
+/// s = α · s + (1 - α) · g²
+/// m = α · m + (1 - α) · g                          (centred)
+/// u = g / (√s + ε)                                 (centred: g / (√(s - m²) + ε))
+/// w = w - rate · u                                 (momentum: v = momentum · v + u;  w = w - rate · v)
+/// ```
+///
+/// Tieleman and Hinton, "Lecture 6.5: RMSprop", 2012; centred: Graves, "Generating sequences with recurrent neural
+/// networks", 2013, equation 40. As PyTorch computes it, with α 0.99 and ε 1e-8. The default rate is 0.001, Keras'
+/// default; PyTorch's is 0.01, which is too high for most networks.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let trainer = Trainer::new(CrossEntropy::default(), RMSprop::default().centred().momentum(0.9));
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// Each number has a step of about `rate`, whatever the scale of its gradient. The means begin at 0 and are not
+/// corrected for it, so the first steps are longer: `1 / √(1 - α)` = 10 times the rate. Differences: Keras' α (`rho`)
+/// is 0.9 and its ε 1e-7, inside of the root.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RMSprop {
+    alpha: f64,
+    epsilon: f64,
+    momentum: f64,
+    centred: bool,
+    decay: f64,
+}
+
+impl Default for RMSprop {
+    fn default() -> Self {
+        Self { alpha: 0.99, epsilon: 1e-8, momentum: 0.0, centred: false, decay: 0.0 }
+    }
+}
+
+impl RMSprop {
+    /// How slowly the means change, from 0 to below 1: they look back over about `1 / (1 - α)` steps.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// What is added to the denominator: above 0, 1e-8 unless set.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// The share of the last velocity that is kept, from 0 (the default) to below 1. One more array of state.
+    #[must_use]
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    /// Divides by the gradient's deviation from its mean in place of its size. One more array of state.
+    ///
+    /// Where a gradient hardly varies, steps become long; with the default rate it may need a larger ε or momentum.
+    #[must_use]
+    pub fn centred(mut self) -> Self {
+        self.centred = true;
+        self
+    }
+
+    /// Weight decay that is added to the gradient (L2 regularisation): at least 0.
+    #[must_use]
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+}
+
+impl<F: Scalar> Rule<F> for RMSprop {
+    fn default_rate(&self) -> f64 {
+        0.001
+    }
+
+    fn states(&self) -> usize {
+        1 + usize::from(self.centred) + usize::from(self.momentum != 0.0)
+    }
+
+    fn weight_decay(&self) -> Option<f64> {
+        Some(self.decay)
+    }
+
+    fn begin_step(&mut self, _: Step) -> Result<()> {
+        check_share("alpha", self.alpha)?;
+        check_positive("epsilon", self.epsilon)?;
+        check_share("a momentum", self.momentum)
+    }
+
+    fn update(&self, update: Update<'_, F>, step: Step) {
+        let Self { alpha, epsilon, momentum, .. } = *self;
+        let step = RmsStep { rate: step.rate, alpha, epsilon, momentum, decay: step.weight_decay };
+        let (value, grad) = (update.value, update.gradient);
+        match update.state {
+            [square, mean, velocity] => {
+                F::rmsprop_centred_momentum(step, value, grad, square, mean, velocity);
+            }
+            [square, mean] if self.centred => F::rmsprop_centred(step, value, grad, square, mean),
+            [square, velocity] => F::rmsprop_momentum(step, value, grad, square, velocity),
+            [square] => F::rmsprop(step, value, grad, square),
+            _ => {}
+        }
+    }
+}

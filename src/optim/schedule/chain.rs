@@ -1,0 +1,111 @@
+//! Schedules one after the other.
+
+use super::{Schedule, check_rate};
+use crate::error::{Error, Result};
+
+/// A straight line up to another schedule, which then begins.
+///
+/// ```text
+/// from + (then(1) - from) · t / steps        for t from 0 to steps - 1, then `then` from its first step on
+/// ```
+///
+/// ```
+/// use plywood::{CosineDecay, Schedule, WarmUp};
+///
+/// let schedule = WarmUp { from: 0.01, steps: 100, then: CosineDecay { start: 0.1, steps: 900 } };
+/// assert_eq!([schedule.rate(1), schedule.rate(101)], [0.01, 0.1]);
+/// assert!((schedule.rate(51) - 0.055).abs() < 1e-12);
+/// let constant = WarmUp { from: 0.0, steps: 100, then: 0.001 };
+/// assert_eq!(constant.rate(5000), 0.001);
+/// ```
+///
+/// Goyal and others, "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017. PyTorch's `LinearLR` in a
+/// `SequentialLR`; Keras' `warmup_steps` of `CosineDecay`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmUp<S> {
+    /// The rate of the first step: at least 0.
+    pub from: f64,
+    /// The steps of the line. With 0 there is none.
+    pub steps: u64,
+    /// What comes after: a number, a closure, any schedule.
+    pub then: S,
+}
+
+impl<S: Schedule> Schedule for WarmUp<S> {
+    fn rate(&self, step: u64) -> f64 {
+        if step > self.steps {
+            return self.then.rate(step - self.steps);
+        }
+        let share = step.saturating_sub(1) as f64 / self.steps as f64;
+        self.from + (self.then.rate(1) - self.from) * share
+    }
+
+    fn check(&self) -> Result<()> {
+        check_rate("a warm-up's first rate", self.from)?;
+        self.then.check()
+    }
+}
+
+/// Schedules one after the other, each from its own first step.
+///
+/// ```
+/// use plywood::{Chain, CosineDecay, Schedule};
+///
+/// let schedule = Chain::from(0.1).after(1000, CosineDecay { start: 0.1, steps: 500 }).after(1500, 1e-4);
+/// assert_eq!([schedule.rate(1), schedule.rate(1001), schedule.rate(1501)], [0.1, 0.1, 1e-4]);
+/// ```
+///
+/// PyTorch's `SequentialLR`, whose milestones are the steps given to [`after`](Chain::after). PyTorch's
+/// `ChainedScheduler` multiplies the factors of several schedules, which is a closure here: `move |step| 0.1 *
+/// a.rate(step) * b.rate(step)`.
+pub struct Chain {
+    first: Box<dyn Schedule>,
+    /// With the number of steps before each.
+    rest: Vec<(u64, Box<dyn Schedule>)>,
+}
+
+impl Chain {
+    /// Begins with this schedule.
+    pub fn from(first: impl Schedule + 'static) -> Self {
+        Self { first: Box::new(first), rest: Vec::new() }
+    }
+
+    /// Goes on with this schedule after so many steps, counted from the beginning of the chain; they rise from call
+    /// to call.
+    #[must_use]
+    pub fn after(mut self, steps: u64, next: impl Schedule + 'static) -> Self {
+        self.rest.push((steps, Box::new(next)));
+        self
+    }
+}
+
+impl Schedule for Chain {
+    fn rate(&self, step: u64) -> f64 {
+        match self.rest.iter().rfind(|(before, _)| step > *before) {
+            Some((before, schedule)) => schedule.rate(step - before),
+            None => self.first.rate(step),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.rest.is_sorted_by(|a, b| a.0 < b.0) {
+            let found: Vec<u64> = self.rest.iter().map(|(steps, _)| *steps).collect();
+            return Err(Error::data(
+                "a chain",
+                "of schedules after rising numbers of steps",
+                format!("{found:?}"),
+            )
+            .help("Steps count from the beginning of the chain."));
+        }
+        self.first.check()?;
+        self.rest.iter().try_for_each(|(_, schedule)| schedule.check())
+    }
+}
+
+/// Schedules need not be `Debug`; the steps at which they change are shown.
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let after: Vec<u64> = self.rest.iter().map(|(steps, _)| *steps).collect();
+        f.debug_struct("Chain").field("after", &after).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! Rates along a power of what is left.
+
+use super::{Schedule, check_factor, check_rate, check_steps};
+use crate::error::Result;
+
+/// From `start` to `end` along a power: `end + (start - end) · (1 - t / steps)^power` for `t` from 0, then `end`.
+///
+/// ```
+/// use plywood::{PolynomialDecay, Schedule};
+///
+/// let line = PolynomialDecay { start: 0.1, end: 0.0, power: 1.0, steps: 1000 };
+/// assert_eq!([line.rate(1), line.rate(501), line.rate(2000)], [0.1, 0.05, 0.0]);
+/// ```
+///
+/// A power of 1 is a straight line, 2 falls fast at first. PyTorch's `PolynomialLR` (with `end` 0) and Keras'
+/// `PolynomialDecay` without cycles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PolynomialDecay {
+    /// The rate of the first step: at least 0.
+    pub start: f64,
+    /// The rate after the last of `steps`: at least 0.
+    pub end: f64,
+    /// The power: above 0.
+    pub power: f64,
+    /// The number of steps until `end`: at least 1.
+    pub steps: u64,
+}
+
+impl Schedule for PolynomialDecay {
+    fn rate(&self, step: u64) -> f64 {
+        let t = step.saturating_sub(1).min(self.steps) as f64 / self.steps.max(1) as f64;
+        self.end + (self.start - self.end) * (1.0 - t).powf(self.power)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_rate("a schedule's start", self.start)?;
+        check_rate("a schedule's end", self.end)?;
+        check_factor("a schedule's power", self.power)?;
+        check_steps("a schedule's steps", self.steps)
+    }
+}
