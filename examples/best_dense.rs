@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --example best_dense                     # five runs of 60 epochs; minutes each
+//! cargo run --example best_dense -- --without mirror # the same without a part of the recipe
 //! cargo run --example best_dense -- --help
 //! ```
 //!
@@ -30,6 +31,9 @@ usage: cargo run --example best_dense -- [OPTIONS]
   --seed N          the seed of the first run                   (0)
   --epochs N        how often to go through the data            (60)
   --hidden N,N,..   units of the hidden layers                  (1024,512)
+  --without PART    leaves a part of the recipe out, to see what it brings; may be given several times:
+                    mirror, dropout, smoothing, decay, schedule, silu (ReLU instead),
+                    standardise (pixels from 0 to 1 instead)
   --threads N       to work with                                (PLYWOOD_NUM_THREADS, else all cores)
   --json            ends with one line of figures
   --help            shows this
@@ -41,13 +45,23 @@ const BATCH: usize = 128;
 const RATE: f64 = 1e-3;
 const RISE: f64 = 200.0;
 
+/// The parts of the recipe that can be left out.
+const PARTS: [&str; 7] = ["mirror", "dropout", "smoothing", "decay", "schedule", "silu", "standardise"];
+
 struct Options {
     seeds: u64,
     seed: u64,
     epochs: usize,
     hidden: Vec<usize>,
+    without: Vec<String>,
     threads: usize,
     json: bool,
+}
+
+impl Options {
+    fn with(&self, part: &str) -> bool {
+        !self.without.iter().any(|left_out| left_out == part)
+    }
 }
 
 /// The accuracies of a run, by the validation images and by the test images.
@@ -97,6 +111,7 @@ fn main() -> Result<()> {
             "threads": plywood::threads(),
             "epochs": options.epochs,
             "hidden": options.hidden,
+            "without": options.without,
             "kept_epochs": runs.iter().map(|run| run.epoch).collect::<Vec<_>>(),
             "val_accuracy": runs.iter().map(|run| run.validation).collect::<Vec<_>>(),
             "test_accuracy": runs.iter().map(|run| run.test).collect::<Vec<_>>(),
@@ -109,37 +124,53 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn network(hidden: &[usize], seed: u64) -> Result<Sequential> {
+fn network(options: &Options, seed: u64) -> Result<Sequential> {
     let mut builder = Sequential::builder([28, 28]).seed(seed).layer(Flatten);
-    for &units in hidden {
-        let dense = Dense::units(units).initializer(Initializer::HeNormal);
-        builder = builder.layer(dense).layer(SiLU).layer(Dropout::rate(0.4));
+    for &units in &options.hidden {
+        builder = builder.layer(Dense::units(units).initializer(Initializer::HeNormal));
+        builder = if options.with("silu") { builder.layer(SiLU) } else { builder.layer(ReLU) };
+        if options.with("dropout") {
+            builder = builder.layer(Dropout::rate(0.4));
+        }
     }
     builder.layer(Dense::units(10)).layer(Softmax).build()
 }
 
 fn train(options: &Options, seed: u64, images: &Images, test: &Images) -> Result<Run> {
+    let given = |part: &str, value: f64| if options.with(part) { value } else { 0.0 };
     let (train, validation) = stratified_split::<f32, _>(images, 1.0 / 12.0, seed)?;
-    let normalizer = Normalizer::standard().whole().fit::<f32, _>(&train)?;
-    let mirrored = Augmented::new(normalizer.apply(&train), Augment::seed(seed).flip_horizontal())?;
-    let changing = OneHot::new(mirrored, 10)?.smoothing(0.1)?;
+    let normalizer = match options.with("standardise") {
+        true => Normalizer::standard().whole(),
+        false => Normalizer::range(0.0, 1.0).whole(),
+    };
+    let normalizer = normalizer.fit::<f32, _>(&train)?;
+    let mut augment = Augment::seed(seed);
+    if options.with("mirror") {
+        augment = augment.flip_horizontal();
+    }
+    let mirrored = Augmented::new(normalizer.apply(&train), augment)?;
+    let changing = OneHot::new(mirrored, 10)?.smoothing(given("smoothing", 0.1))?;
     let held_out = OneHot::new(normalizer.apply(&validation), 10)?;
 
     let steps = (options.epochs * train.indices().len().div_ceil(BATCH)) as f64;
-    let rate = move |step: u64| {
-        let done = step as f64 / steps;
-        RATE * (step as f64 / RISE).min(1.0) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    let falls = options.with("schedule");
+    let rate = move |step: u64| match step as f64 {
+        step if falls => {
+            RATE * (step / RISE).min(1.0) * 0.5 * (1.0 + (std::f64::consts::PI * step / steps).cos())
+        }
+        _ => RATE,
     };
-    let mut model = network(&options.hidden, seed)?;
+    let mut model = network(options, seed)?;
     let start = Instant::now();
-    let history = Trainer::new(SoftCrossEntropy::default(), AdamW::default().weight_decay(0.05))
-        .learning_rate(rate)
-        .epochs(options.epochs)
-        .batch_size(BATCH)
-        .seed(seed)
-        .metric(Accuracy::default())
-        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
-        .fit_with_validation(&mut model, &changing, &held_out)?;
+    let history =
+        Trainer::new(SoftCrossEntropy::default(), AdamW::default().weight_decay(given("decay", 0.05)))
+            .learning_rate(rate)
+            .epochs(options.epochs)
+            .batch_size(BATCH)
+            .seed(seed)
+            .metric(Accuracy::default())
+            .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
+            .fit_with_validation(&mut model, &changing, &held_out)?;
     let seconds = start.elapsed().as_secs_f64();
     let (mut epoch, mut best) = (0, 0.0);
     for (number, accuracy) in (1..).zip(history.get("val_accuracy")) {
@@ -153,8 +184,15 @@ fn train(options: &Options, seed: u64, images: &Images, test: &Images) -> Result
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let threads = plywood::threads();
-    let mut options =
-        Options { seeds: 5, seed: 0, epochs: 60, hidden: vec![1024, 512], threads, json: false };
+    let mut options = Options {
+        seeds: 5,
+        seed: 0,
+        epochs: 60,
+        hidden: vec![1024, 512],
+        without: Vec::new(),
+        threads,
+        json: false,
+    };
     while let Some(name) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
         match name.as_str() {
@@ -168,6 +206,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                 let units = value()?;
                 options.hidden = units.split(',').map(|n| number(&name, n)).collect::<Result<_, _>>()?;
             }
+            "--without" => match value()? {
+                part if PARTS.contains(&part.as_str()) => options.without.push(part),
+                part => {
+                    return Err(format!("expected --without one of {}, found {part:?}", PARTS.join(", ")));
+                }
+            },
             _ => return Err(format!("expected an option, found {name:?}")),
         }
     }

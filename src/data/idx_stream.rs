@@ -13,9 +13,11 @@ use super::file::{PlacedFile, each_run};
 use super::idx::{self, Header};
 use super::{Batch, Dataset, Element, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
+use crate::pool;
 use crate::scalar::{Scalar, Starts};
 use ndarray::ArrayViewMut2;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Inputs out of an IDX file of any size, read batch by batch; targets in memory.
 ///
@@ -34,7 +36,8 @@ use std::path::Path;
 /// few batches, whatever the file's length, beside 8 bytes for each sample's label and 8 for its place in the order
 /// of an epoch.
 ///
-/// `fit` reads two batches ahead ([`Dataset::prefetch`]), so that reading goes on while training does. On a disk that
+/// A batch's samples are read by several threads. Where reading still takes a good part of the time, as it does from a
+/// disk, `fit` reads two batches ahead ([`Dataset::prefetch`]), so that it goes on while training does. On a disk that
 /// is slow at reading from many places, shuffle the file once when it is made, and train with
 /// [`shuffle(false)`](crate::Trainer::shuffle): then each batch is one piece of the file.
 ///
@@ -163,6 +166,32 @@ impl<T: Targets> IdxStream<T> {
 /// The most bytes of a run of neighbours that are read at once.
 const MOST: usize = 1 << 22;
 
+/// The least number of samples that are worth a thread of their own: a read takes about as long as waking a thread.
+const LEAST: usize = 8;
+
+impl<T> IdxStream<T> {
+    /// The samples at these positions: their bytes, and as numbers.
+    fn read_rows<F: Scalar>(&self, indices: &[usize], bytes: &mut [u8], out: &mut [F]) -> Result<()> {
+        let columns: usize = self.shape[1..].iter().product();
+        let row = columns * self.kind.size();
+        each_run(indices, (MOST / row).max(1), |sample, count, begin| {
+            let place = self.start + sample as u64 * row as u64;
+            self.file.read_at(place, &mut bytes[begin * row..(begin + count) * row])
+        })?;
+        let rows: Vec<usize> = (0..indices.len()).collect();
+        if let Ok(out) = ArrayViewMut2::from_shape((indices.len(), columns), out) {
+            let starts = Starts { rows: &rows, length: columns, first: 0 };
+            let (scale, offset) = (F::of(self.scale), F::of(self.offset));
+            match self.kind {
+                Kind::U8 => u8::rows(bytes, starts, scale, offset, out),
+                Kind::F32 => f32::rows(&idx::numbers(bytes, f32::from_be_bytes), starts, scale, offset, out),
+                Kind::F64 => f64::rows(&idx::numbers(bytes, f64::from_be_bytes), starts, scale, offset, out),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
     type Target = T::Batch;
 
@@ -187,20 +216,21 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
         let columns: usize = self.shape[1..].iter().product();
         let row = columns * self.kind.size();
         let mut bytes = vec![0; indices.len() * row];
-        each_run(indices, (MOST / row).max(1), |sample, count, begin| {
-            let place = self.start + sample as u64 * row as u64;
-            self.file.read_at(place, &mut bytes[begin * row..(begin + count) * row])
-        })?;
         let out = batch.input_mut(indices.len(), &self.shape[1..]);
-        let rows: Vec<usize> = (0..indices.len()).collect();
-        if let Ok(out) = ArrayViewMut2::from_shape((indices.len(), columns), out) {
-            let starts = Starts { rows: &rows, length: columns, first: 0 };
-            let (scale, offset) = (F::of(self.scale), F::of(self.offset));
-            match self.kind {
-                Kind::U8 => u8::rows(&bytes, starts, scale, offset, out),
-                Kind::F32 => f32::rows(&idx::numbers(&bytes, f32::from_be_bytes), starts, scale, offset, out),
-                Kind::F64 => f64::rows(&idx::numbers(&bytes, f64::from_be_bytes), starts, scale, offset, out),
+        let share = indices.len().div_ceil(pool::parts(indices.len(), LEAST)).max(1);
+        let parts =
+            indices.chunks(share).zip(bytes.chunks_mut(share * row)).zip(out.chunks_mut(share * columns));
+        let failed = Mutex::new(None);
+        pool::each(parts.enumerate(), |(part, ((indices, bytes), out))| {
+            if let Err(error) = self.read_rows(indices, bytes, out) {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                if failed.as_ref().is_none_or(|&(first, _)| part < first) {
+                    *failed = Some((part, error));
+                }
             }
+        });
+        if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
         }
         self.targets.gather(indices, &mut batch.target);
         batch.weights = None;

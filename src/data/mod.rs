@@ -248,10 +248,11 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
-    /// How many batches `fit` should read ahead, on a thread of its own, while others train.
+    /// How many batches `fit` may read ahead, on a thread of its own, while others train.
     ///
     /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
-    /// reads, returns 2 or so. [`Trainer::prefetch`](crate::Trainer::prefetch) overrides it.
+    /// reads, returns 2 or so; `fit` makes use of it where reading turns out to take more than a third of the time.
+    /// [`Trainer::prefetch`](crate::Trainer::prefetch) overrides it, and is done from the first batch on.
     fn prefetch(&self) -> usize {
         0
     }

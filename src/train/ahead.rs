@@ -12,6 +12,12 @@
 //!
 //! What is read, and in which order, is the same as without it. So are the bits.
 //!
+//! A thread that reads wants a core. Where a file is in the system's memory already, reading a batch is a few copies,
+//! and the core is worth more to training; where reading waits for a disk, it is the other way round. So what a data
+//! set offers to have read ahead is read by the training thread at first, with a look at the clock, and by a thread of
+//! its own from where reading has turned out to take more than its share ([`SHARE`]). What a user asks for is done from
+//! the first batch on.
+//!
 //! The thread is scoped: it has ended when the epoch has, whether by the last batch, a callback that stops, an error
 //! or a panic of either side. When the training side leaves, its ends of the two channels are dropped, and the reading
 //! thread finds that out at its next batch. A panic of the data set goes on in the thread that trains.
@@ -26,23 +32,71 @@ use std::panic::resume_unwind;
 use std::slice::Chunks;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// How many batches are read ahead, and from when on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// From the first batch on.
+    Always(usize),
+    /// Once reading has turned out to take more than [`SHARE`] of the time.
+    IfItPays(usize),
+}
+
+/// The share of the time above which reading is worth a thread of its own.
+///
+/// On two cores the thread costs training about a third of its speed, and gains what reading took.
+const SHARE: f64 = 1.0 / 3.0;
+
+/// How many batches are timed, the first of which start threads and take memory, before reading is judged.
+const TIMED: usize = 16;
 
 /// Reads batches of these positions one after the other and calls `take` with each, its number (from 0) and its
 /// positions, until it breaks.
 ///
-/// With `ahead` above 0 and more than one thread, they are read on a thread of its own. `batch` is what is read into
-/// otherwise.
+/// With one thread nothing is read ahead. `batch` is what is read into where reading and training share a thread.
 pub(super) fn each_batch<F: Scalar, D: Dataset<F>>(
     data: &D,
-    batches: Chunks<'_, usize>,
+    mut batches: Chunks<'_, usize>,
     pass: Pass,
-    ahead: usize,
+    ahead: Ahead,
     batch: &mut Batch<F, D::Target>,
     mut take: impl FnMut(usize, &[usize], &mut Batch<F, D::Target>) -> Result<ControlFlow<()>>,
 ) -> Result<ControlFlow<()>> {
-    if ahead > 0 && pool::threads() > 1 && batches.len() > 1 {
-        return read_ahead(data, batches, pass, ahead, batch, take);
+    let (most, judged) = match ahead {
+        Ahead::Always(most) => (most, false),
+        Ahead::IfItPays(most) => (most, true),
+    };
+    if most == 0 || pool::threads() == 1 {
+        return one_by_one(data, batches, pass, batch, take);
     }
+    let (begun, mut reading, mut number) = (Instant::now(), Duration::ZERO, 0);
+    loop {
+        let pays = || number >= TIMED && reading.as_secs_f64() > SHARE * begun.elapsed().as_secs_f64();
+        if batches.len() > 1 && (!judged || pays()) {
+            return read_ahead(data, batches, pass, most, batch, |after, indices, batch| {
+                take(number + after, indices, batch)
+            });
+        }
+        let Some(indices) = batches.next() else { return Ok(ControlFlow::Continue(())) };
+        let start = Instant::now();
+        data.read(indices, pass, batch)?;
+        reading += start.elapsed();
+        if take(number, indices, batch)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        number += 1;
+    }
+}
+
+/// The same without a second thread.
+fn one_by_one<F: Scalar, D: Dataset<F>>(
+    data: &D,
+    batches: Chunks<'_, usize>,
+    pass: Pass,
+    batch: &mut Batch<F, D::Target>,
+    mut take: impl FnMut(usize, &[usize], &mut Batch<F, D::Target>) -> Result<ControlFlow<()>>,
+) -> Result<ControlFlow<()>> {
     for (number, indices) in batches.enumerate() {
         data.read(indices, pass, batch)?;
         if take(number, indices, batch)?.is_break() {
@@ -52,7 +106,7 @@ pub(super) fn each_batch<F: Scalar, D: Dataset<F>>(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The same, with a thread that reads.
+/// The same, with a thread that reads from the first of these batches on.
 fn read_ahead<F: Scalar, D: Dataset<F>>(
     data: &D,
     batches: Chunks<'_, usize>,
@@ -85,7 +139,7 @@ fn read_ahead<F: Scalar, D: Dataset<F>>(
         let reader = match thread::Builder::new().name("plywood-reader".to_owned()).spawn_scoped(scope, read)
         {
             Ok(reader) => reader,
-            Err(_) => return each_batch(data, batches, pass, 0, batch, take),
+            Err(_) => return one_by_one(data, batches, pass, batch, take),
         };
         for (number, indices) in batches.enumerate() {
             let Ok(result) = filled.recv() else {

@@ -1,6 +1,6 @@
 //! The loops over epochs and batches, and over the batches of an evaluation.
 
-use super::ahead::each_batch;
+use super::ahead::{Ahead, each_batch};
 use super::callback::{BatchEnd, monitored};
 use super::progress::Reporter;
 use super::step;
@@ -158,7 +158,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.random.child("shuffle").at(self.epochs_done, 0).shuffle(&mut order);
         }
         let pass = Pass::Train { epoch: self.epochs_done };
-        let ahead = self.prefetch.unwrap_or_else(|| data.prefetch());
+        let ahead = self.prefetch.map_or_else(|| Ahead::IfItPays(data.prefetch()), Ahead::Always);
         let (mut sum, mut total) = (0.0, 0.0);
         let batches = order.chunks(self.batch_size_for(data.len()));
         let flow = each_batch(data, batches, pass, ahead, batch, |number, indices, batch| {
