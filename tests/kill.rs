@@ -4,7 +4,7 @@
 //! unless set. A kill is `SIGKILL` on Unix: nothing of the program runs after it.
 
 use plywood::prelude::*;
-use plywood::{Augmented, Averaging, Checkpoints, CosineDecay, garments};
+use plywood::{Augmented, Averaging, Checkpoints, CosineDecay};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const FOLDER: &str = "PLYWOOD_KILL_FOLDER";
 
 /// The program: it knows nothing of kills but one line, `resume_if_any`.
 fn train(folder: &Path) -> Result<()> {
-    let (data, _) = garments(600, 10, 7)?;
+    let (data, _) = plywood::garments::garments(600, 10, 7)?;
     let data = Augmented::new(data, Augment::seed(1).flip_horizontal().shift(2))?;
     let mut model = Sequential::builder([28, 28])
         .seed(4)
