@@ -615,3 +615,95 @@ fn a_break_within_an_epoch_ends_the_run_for_good() {
     assert_eq!(trainer.fit(&mut again, &data).unwrap().epochs.len(), 2);
     assert_eq!(again.to_bytes().unwrap(), model.to_bytes().unwrap());
 }
+
+/// A metric over two batches, with and without an interruption in between.
+fn over_two_batches<T: ?Sized, M: Metric<T>>(make: impl Fn() -> M, batches: [(&Tensor, &T); 2]) {
+    let weights = [1.0, 0.5, 2.0];
+    let [first, second] = batches;
+    let mut unbroken = make();
+    unbroken.update(first.0, first.1, Some(&weights)).unwrap();
+    let mut state = unbroken.state().unwrap();
+    unbroken.update(second.0, second.1, Some(&weights)).unwrap();
+    let mut resumed = make();
+    resumed.load_state(&mut state).unwrap();
+    assert_eq!(state.names().count(), 0, "{}", unbroken.name());
+    resumed.update(second.0, second.1, Some(&weights)).unwrap();
+    assert_eq!(resumed.value().to_bits(), unbroken.value().to_bits(), "{}", unbroken.name());
+    assert!(unbroken.value().is_finite(), "{}", unbroken.name());
+    let mut anothers = State::new().number("nobody's", 1.0);
+    assert!(make().load_state(&mut anothers).is_err(), "{}", unbroken.name());
+}
+
+#[test]
+fn every_metric_goes_on_where_it_was() {
+    let scores =
+        |k: f32| Array2::from_shape_fn((3, 3), |(i, j)| ((i as f32 * 1.7 + j as f32 * k) % 1.0) / 2.0);
+    let (a, b) = (scores(0.37).into_dyn(), scores(0.59).into_dyn());
+    macro_rules! classes {
+        ($($metric:expr),*) => {$(
+            over_two_batches::<[usize], _>(|| $metric, [(&a, &[0, 1, 2][..]), (&b, &[2, 2, 1])]);
+            over_two_batches::<Tensor, _>(|| $metric, [(&a, &b), (&b, &a)]);
+        )*};
+    }
+    classes!(
+        Accuracy::default(),
+        TopK::k(2),
+        Precision::default(),
+        Recall::default(),
+        plywood::FBeta::beta(2.0),
+        RocAuc::default(),
+        AveragePrecision::default(),
+        LogLoss::default(),
+        BrierScore::default(),
+        CalibrationError::bins(4)
+    );
+    over_two_batches::<Tensor, _>(MAE::default, [(&a, &b), (&b, &a)]);
+    over_two_batches::<Tensor, _>(RMSE::default, [(&a, &b), (&b, &a)]);
+    over_two_batches::<Tensor, _>(R2::default, [(&a, &b), (&b, &a)]);
+}
+
+#[test]
+fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
+    let (folder, board) = (Folder::new("board"), Folder::new("events"));
+    let (data, mut model, trainer) = small();
+    let set = |t: Trainer<CrossEntropy, Adam>, part: &str| {
+        t.epochs(1).callback(plywood::TensorBoard::new(board.file(part)).histograms(1))
+    };
+    let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(2);
+    set(trainer, "a").checkpoints(checkpoints).fit(&mut model, &data).unwrap();
+    let (_, mut model, trainer) = small();
+    let mut trainer = set(trainer, "b");
+    trainer.resume(&mut model, folder.file("epoch-0001-batch-00004.checkpoint")).unwrap();
+    trainer.fit(&mut model, &data).unwrap();
+    let events = fs::read_dir(board.file("b")).unwrap().next().unwrap().unwrap().path();
+    let bytes = fs::read(events).unwrap();
+    let tag = b"gradients/0.weight";
+    assert!(bytes.windows(tag.len()).any(|window| window == tag));
+}
+
+/// Checkpoints of every version of the format that was released are read for ever; files that are here are never written
+/// anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
+fn golden_of<F: Scalar>(name: &str, close: f64) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
+        let folder = Folder::new(name);
+        let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(1).keep_last(1000);
+        run(&mut network::<F>(), |trainer| trainer.checkpoints(checkpoints), None).unwrap();
+        fs::copy(folder.file("epoch-0003-batch-00003.checkpoint"), &path).unwrap();
+    }
+    let history = |left: &Left| serde_json::from_str::<History>(&left.history).unwrap();
+    let unbroken = history(&run(&mut network::<F>(), |trainer| trainer, None).unwrap());
+    let resumed = history(&run(&mut network::<F>(), |trainer| trainer, Some(&path)).unwrap());
+    assert_eq!(resumed.epochs.len(), unbroken.epochs.len());
+    for name in ["loss", "roc_auc", "val_loss"] {
+        for (a, b) in resumed.get(name).into_iter().zip(unbroken.get(name)) {
+            assert!((a - b).abs() < close, "{name}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn golden_checkpoints_are_read_and_gone_on_with() {
+    golden_of::<f32>("v2-f32.checkpoint", 1e-3);
+    golden_of::<f64>("v2-f64.checkpoint", 1e-9);
+}

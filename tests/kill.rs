@@ -32,10 +32,10 @@ fn train(folder: &Path) -> Result<()> {
         .build()?;
     let runs = folder.join("run");
     let mut trainer = Trainer::new(CrossEntropy::default(), AdamW::default())
-        .epochs(6)
+        .epochs(4)
         .batch_size(20)
         .validation_split(0.2)
-        .learning_rate(CosineDecay { start: 0.01, steps: 72 })
+        .learning_rate(CosineDecay { start: 0.01, steps: 48 })
         .average(Averaging::exponential(0.95))
         .batches_per_step(2)
         .metric(Accuracy::default())
