@@ -21,6 +21,7 @@ mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
+mod state;
 mod tensor;
 pub mod testing;
 mod trace;
@@ -79,10 +80,12 @@ pub use param::{Gradient, Param, ParamKind};
 pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
+pub use state::State;
 pub use tensor::{Tensor, recycle, scratch, standard};
 pub use trace::GradientTrace;
 pub use train::{
-    BatchEnd, Callback, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Trainer, accumulate,
+    BatchEnd, Callback, Checkpoints, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Resumed,
+    Trainer, accumulate,
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
 pub use train::{CsvLog, JsonLines, TensorBoard};

@@ -297,3 +297,32 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     );
     assert_eq!(bits(&network()), before);
 }
+
+#[test]
+fn a_gradient_that_is_not_finite_is_refused_where_norms_are_taken() {
+    let adam = || Optimizer::<Adam>::new(Adam::default());
+    for mut optimizer in [adam().clip_norm(1.0), adam().clip_norm_per_parameter(1.0).batches_per_step(2)] {
+        let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
+        let before = bits(&model);
+        let mut step = |numbers: [f32; 2]| {
+            let mut result = Ok(());
+            for number in numbers {
+                model.visit_params_mut(&mut |_, param| {
+                    let gradient = Tensor::from_elem(param.value().raw_dim(), number);
+                    param.add_gradient(&gradient).unwrap();
+                });
+                result = result.and(optimizer.step(&mut model));
+            }
+            (result.map_err(|error| error.to_string()), bits(&model), optimizer.steps())
+        };
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let text = "the gradient of 0.weight is not finite (NaN or infinity), noticed at step 1. Training diverged: \
+                        lower the learning rate, scale the inputs, or leave such a batch out; its gradients are \
+                        forgotten.";
+            assert_eq!(step([wrong, wrong]), (Err(text.to_owned()), before.clone(), 0));
+        }
+        let (result, after, steps) = step([0.5, 0.5]);
+        assert!(result.is_ok() && steps > 0 && after != before);
+        assert!(after.iter().all(|bits| f32::from_bits(*bits).is_finite()), "nothing of them is left");
+    }
+}

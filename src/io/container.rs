@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer as text would change |
 //! | 8 | 4 | the version of the format |
-//! | 12 | 1 | what the file is: 1 a model |
+//! | 12 | 1 | what the file is: 1 a model, 2 a checkpoint |
 //! | 13 | 1 | bytes in a number: 4 for `f32`, 8 for `f64` |
 //! | 14 | 2 | 0 |
 //! | 16 | 8 | `d`, the bytes of the description |
@@ -32,7 +32,7 @@ use super::Metadata;
 use super::source::Source;
 use crate::codec::numbers::{self, Array, Numbers, Sink};
 use crate::codec::{self, Bytes};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -62,18 +62,21 @@ const MAX_ARRAYS: usize = 1 << 16;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Model = 1,
+    Checkpoint = 2,
 }
 
 impl Content {
     fn name(self) -> &'static str {
         match self {
             Self::Model => "a model",
+            Self::Checkpoint => "a checkpoint",
         }
     }
 
     fn help(self) -> &'static str {
         match self {
             Self::Model => "Read it with `Sequential::load`.",
+            Self::Checkpoint => "Go on with it by `Trainer::resume`.",
         }
     }
 }
@@ -154,16 +157,17 @@ struct Head {
     description: Vec<u8>,
     /// The bytes of the numbers.
     bytes: u64,
+    /// None for what only newer versions know.
+    content: Option<Content>,
 }
 
 /// Reads a file to its end and decodes it; `decode` is given everything but numbers, and the numbers.
 pub(super) fn read<T>(
     source: &mut Source<impl Read>,
-    content: Content,
-    (width, element): (usize, &str),
-    decode: impl FnOnce(&[u8], VecDeque<Numbers>) -> Result<T>,
+    wanted: (&[Content], usize, &str),
+    decode: impl FnOnce(Content, &[u8], VecDeque<Numbers>) -> Result<T>,
 ) -> Result<T> {
-    let head = read_head(source, Some((content, width, element)))?;
+    let head = read_head(source, Some(wanted))?;
     let Description { arrays, body: Bytes(body), .. } =
         codec::decode_borrowed(&head.description, "the description")?;
     let claimed = arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.bytes()?));
@@ -184,7 +188,7 @@ pub(super) fn read<T>(
     if source.take(&mut [0])? > 0 {
         return Err(damaged("the file", "at its end".to_owned(), "more bytes after it".to_owned()));
     }
-    decode(&body, numbers)
+    decode(head.content.unwrap_or(wanted.0[0]), &body, numbers)
 }
 
 /// What a file says of itself beside the model.
@@ -194,8 +198,23 @@ pub(super) fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> 
     Ok(metadata)
 }
 
+/// Whether a file is there to its last byte, undamaged; one of another version is not for us to judge.
+pub(super) fn is_whole(source: &mut Source<impl Read>) -> bool {
+    let head = match read_head(source, None) {
+        Ok(head) => head,
+        Err(error) => return matches!(error.kind(), ErrorKind::Format { what, .. } if what == VERSION_OF),
+    };
+    let mut sum = Hasher::new();
+    let read = source.pass(head.bytes, &mut sum).and_then(|()| source.exactly());
+    read.is_ok_and(|expected| u32::from_le_bytes(expected) == sum.finalize())
+        && source.take(&mut [0]).is_ok_and(|more| more == 0)
+}
+
+/// What is wanted: contents, bytes in a number, and the number's name.
+type Wanted<'a> = (&'a [Content], usize, &'a str);
+
 /// The head and the description, checked; of any content where none is wanted.
-fn read_head(source: &mut Source<impl Read>, wanted: Option<(Content, usize, &str)>) -> Result<Head> {
+fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Result<Head> {
     let mut head = [0; HEAD];
     let found = source.take(&mut head[..MAGIC.len()])?;
     if !MAGIC.starts_with(&head[..found]) {
@@ -218,20 +237,25 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<(Content, usize, &st
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     let sum = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     check_sum("the head", crc32fast::hash(&head[..32]), sum(32))?;
-    if let Some((content, width, element)) = wanted {
-        let known = [Content::Model];
-        let found = known.into_iter().find(|&known| known as u8 == head[12]);
-        if found != Some(content) {
+    let known = [Content::Model, Content::Checkpoint];
+    let content = known.into_iter().find(|&known| known as u8 == head[12]);
+    if let Some((contents, width, element)) = wanted {
+        if !content.is_some_and(|found| contents.contains(&found)) {
             return Err(Error::format(
                 "the file",
-                content.name(),
-                found.map_or("something else", Content::name),
+                contents[0].name(),
+                content.map_or("something else", Content::name),
             )
-            .help(found.map_or("Use a newer version of Plywood.", Content::help)));
+            .help(content.map_or("Use a newer version of Plywood.", Content::help)));
         }
         if usize::from(head[13]) != width {
             return Err(Error::format("the element type", element, format!("f{}", u32::from(head[13]) * 8))
-                .help("Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."));
+                .help(match contents[0] {
+                    Content::Model => {
+                        "Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."
+                    }
+                    Content::Checkpoint => "Resume with a model and a trainer of the type it was saved with.",
+                }));
         }
     }
     let (length, bytes) = (number(16), number(24));
@@ -258,8 +282,11 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<(Content, usize, &st
         return Err(source.truncated(length - found as u64));
     }
     check_sum("the description", crc32fast::hash(&description), sum(36))?;
-    Ok(Head { description, bytes })
+    Ok(Head { description, bytes, content })
 }
+
+/// What an error of another version is about.
+const VERSION_OF: &str = "the format's version";
 
 fn check_version(version: u32) -> Result<()> {
     let help = match version {
@@ -270,7 +297,7 @@ fn check_version(version: u32) -> Result<()> {
         }
         _ => "It was written before the first release; save it again.",
     };
-    Err(Error::format("the format's version", VERSION, version).help(help))
+    Err(Error::format(VERSION_OF, VERSION, version).help(help))
 }
 
 fn check_sum(what: &str, found: u32, expected: u32) -> Result<()> {

@@ -40,7 +40,7 @@ pub(super) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Res
         Error::argument("a path", "a file's name", path.display())
             .help("Name the file to write, not a folder.")
     })?;
-    remove_forgotten(path, &name.to_string_lossy());
+    remove_forgotten_in(&folder_of(path), |other| other == name);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut beside = name.to_owned();
     beside.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
@@ -86,11 +86,11 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Removes what killed programs have left of this path. Whatever fails is left as it is.
-fn remove_forgotten(path: &Path, name: &str) {
-    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
+/// Removes what killed programs have left of files of such names in a folder. Whatever fails is left as it is.
+pub(super) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|other| is_temporary(other, name));
+        let ours = entry.file_name().to_str().and_then(of_temporary).is_some_and(&ours);
         let age = entry.metadata().ok().and_then(|data| data.modified().ok()?.elapsed().ok());
         if ours
             && age.is_some_and(|age| age > FORGOTTEN)
@@ -101,11 +101,11 @@ fn remove_forgotten(path: &Path, name: &str) {
     }
 }
 
-/// `model.plywood.4711-0.tmp` for `model.plywood`.
-fn is_temporary(other: &str, name: &str) -> bool {
-    let numbers = other.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".tmp"));
+/// `model.plywood` for `model.plywood.4711-0.tmp`, and nothing for a name of another form.
+fn of_temporary(name: &str) -> Option<&str> {
+    let (file, numbers) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    numbers.and_then(|numbers| numbers.split_once('-')).is_some_and(|(id, count)| digits(id) && digits(count))
+    numbers.split_once('-').filter(|(id, count)| digits(id) && digits(count)).map(|_| file)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! damage.
 
 use super::Metadata;
+use super::checkpoint;
 use super::container::{self, Content};
 use super::disk::write_whole;
 use super::source::Source;
@@ -31,7 +32,8 @@ impl Sequential<f32> {
     /// Reads a model of the crate's own layers, in `f32`.
     ///
     /// Checks the head, decodes the layers and checks that their shapes fit each other; the numbers are not looked
-    /// at, so a model with NaN loads. Nothing in the file is executed.
+    /// at, so a model with NaN loads. Nothing in the file is executed. Out of a checkpoint
+    /// ([`Checkpoints`](crate::Checkpoints)) it takes the model and leaves the rest.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -149,8 +151,10 @@ impl<F: Scalar> Sequential<F> {
     }
 
     fn read(source: &mut Source<impl Read>, registry: &Registry<F>) -> Result<Self> {
-        container::read(source, Content::Model, (size_of::<F>(), F::NAME), |body, numbers| {
-            registry.decoding(|| numbers::read(body, numbers, "the model"))
+        let wanted = (&[Content::Model, Content::Checkpoint][..], size_of::<F>(), F::NAME);
+        container::read(source, wanted, |content, body, numbers| match content {
+            Content::Model => registry.decoding(|| numbers::read(body, numbers, "the model")),
+            Content::Checkpoint => Ok(checkpoint::decode(body, numbers, registry)?.model.into_owned()),
         })
     }
 

@@ -97,6 +97,21 @@ impl<R: Read> Source<R> {
             .help("The file is truncated; get it again, or save it again.")
     }
 
+    /// Passes over so many bytes, which go into the sum.
+    pub fn pass(&mut self, bytes: u64, sum: &mut Hasher) -> Result<()> {
+        let (mut some, mut missing) = (vec![0; SOME], bytes);
+        while missing > 0 {
+            let next = &mut some[..missing.min(SOME as u64) as usize];
+            let found = self.take(next)?;
+            if found < next.len() {
+                return Err(self.truncated(missing - found as u64));
+            }
+            sum.update(next);
+            missing -= next.len() as u64;
+        }
+        Ok(())
+    }
+
     /// So many numbers, and their bytes into the sum. Room for all is made where they are known to be there, else it
     /// grows as they come in.
     pub fn numbers<F: Scalar>(&mut self, count: u64, sum: &mut Hasher) -> Result<Vec<F>> {

@@ -123,6 +123,21 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
     }
 }
 
+impl<F: Scalar> Sequential<F> {
+    /// A line for the input and for each layer, those inside containers too: "layer 1 (dense) with output [10] and
+    /// 850 parameters".
+    ///
+    /// Two models with the same lines have the same architecture but for hyper-parameters.
+    pub(crate) fn outline(&self) -> Vec<String> {
+        let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
+        self.table("", &mut rows);
+        lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
+            format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
+        }));
+        lines
+    }
+}
+
 /// 101,770.
 ///
 /// A comma before every third digit from the right.

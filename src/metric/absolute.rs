@@ -2,6 +2,8 @@
 
 use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.
 ///
@@ -51,6 +53,16 @@ impl OverNumbers for MAE {
 
     fn result(&self) -> f64 {
         self.sum / self.all
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.columns = state.take_count("columns")?;
+        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
+        Ok(())
     }
 }
 

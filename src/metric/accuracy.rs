@@ -7,6 +7,7 @@ use super::Metric;
 use crate::error::{Error, Result};
 use crate::ops::argmax;
 use crate::scalar::Scalar;
+use crate::state::State;
 use crate::tensor::Tensor;
 
 /// The share of samples whose most probable class is the right one.
@@ -98,6 +99,15 @@ impl Accuracy {
     fn share(&self) -> f64 {
         self.right / self.all
     }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        State::new().number("right", self.right).number("all", self.all)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        (self.right, self.all) = (state.take_number("right")?, state.take_number("all")?);
+        Ok(())
+    }
 }
 
 /// One error for predictions without classes and for weights that are too many or too few.
@@ -122,6 +132,14 @@ impl<F: Scalar> Metric<[usize], F> for Accuracy {
 
     fn value(&self) -> f64 {
         self.share()
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        Some(self.save())
+    }
+
+    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+        self.restore(state)
     }
 }
 
@@ -154,6 +172,14 @@ impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
 
     fn value(&self) -> f64 {
         self.share()
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        Some(self.save())
+    }
+
+    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+        self.restore(state)
     }
 }
 

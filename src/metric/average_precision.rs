@@ -4,6 +4,8 @@ use super::batch::{ClassBatch, OverClasses, metric_of_classes};
 use super::ranking::{Cut, Scores};
 use super::tally::{Average, ratio};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The precision at every threshold, each weighted by the recall that it adds: the area under the precision-recall
 /// curve, as a sum of steps.
@@ -74,6 +76,14 @@ impl OverClasses for AveragePrecision {
 
     fn result(&self) -> f64 {
         self.scores.value(self.average, area)
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        self.scores.save()
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.scores.restore(state)
     }
 }
 

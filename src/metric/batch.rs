@@ -8,6 +8,7 @@
 use crate::error::{Error, Result};
 use crate::ops::{argmax, check_weights};
 use crate::scalar::Scalar;
+use crate::state::State;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 
@@ -179,6 +180,10 @@ pub(super) trait OverClasses {
     fn clear(&mut self);
     fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()>;
     fn result(&self) -> f64;
+    /// What was added up, for a checkpoint.
+    fn save<F: Scalar>(&self) -> State<F>;
+    /// The same back.
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()>;
 }
 
 /// Sums over batches of numbers; [`metric_of_numbers`] makes a [`Metric`](super::Metric) of it.
@@ -187,6 +192,10 @@ pub(super) trait OverNumbers {
     fn clear(&mut self);
     fn add(&mut self, batch: &NumberBatch) -> Result<()>;
     fn result(&self) -> f64;
+    /// What was added up, for a checkpoint.
+    fn save<F: Scalar>(&self) -> State<F>;
+    /// The same back.
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()>;
 }
 
 /// `Metric` for one form of targets, and the conversion that goes with it.
@@ -214,6 +223,14 @@ macro_rules! metric_by {
 
             fn value(&self) -> f64 {
                 $over::result(self)
+            }
+
+            fn state(&self) -> Option<crate::state::State<F>> {
+                Some($over::save(self))
+            }
+
+            fn load_state(&mut self, state: &mut crate::state::State<F>) -> crate::error::Result<()> {
+                $over::restore(self, state)
             }
         }
     };

@@ -2,6 +2,8 @@
 
 use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The mean squared distance between the probabilities and what came true: 0 is best.
 ///
@@ -65,6 +67,16 @@ impl OverClasses for BrierScore {
 
     fn result(&self) -> f64 {
         self.sum / self.all
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.columns = state.take_count("columns")?;
+        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
+        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::batch::{ClassBatch, OverClasses, check_width, class_of, metric_of_classes, probability};
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::state::{State, misfit};
 use serde::{Deserialize, Serialize};
 
 /// The largest number of bins: more would be a mistake, and its memory the program's end.
@@ -142,6 +144,22 @@ impl OverClasses for CalibrationError {
     fn result(&self) -> f64 {
         let all: f64 = self.bins.iter().map(|bin| bin.all).sum();
         self.bins.iter().map(|bin| (bin.right - bin.confidence).abs()).sum::<f64>() / all
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        let bins = self.bins.iter().flat_map(|bin| [bin.all, bin.right, bin.confidence]);
+        State::new().count("columns", self.columns).list("bins", bins)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let rows = state.take_rows("bins")?;
+        if !rows.is_empty() && rows.len() != self.count {
+            return Err(misfit("bins", format!("{} of them", self.count), rows.len().to_string()));
+        }
+        self.bins =
+            rows.into_iter().map(|[all, right, confidence]| Sums { all, right, confidence }).collect();
+        self.columns = state.take_count("columns")?;
+        Ok(())
     }
 }
 

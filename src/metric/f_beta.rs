@@ -3,6 +3,8 @@
 use super::batch::{ClassBatch, OverClasses, metric_of_classes};
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.
 ///
@@ -94,6 +96,14 @@ impl OverClasses for FBeta {
 
     fn result(&self) -> f64 {
         self.tally.value(self.average, self.of_class())
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        self.tally.save()
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.tally.restore(state)
     }
 }
 

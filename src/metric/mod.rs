@@ -61,6 +61,7 @@ pub use top_k::TopK;
 
 use crate::error::Result;
 use crate::scalar::Scalar;
+use crate::state::State;
 use crate::tensor::Tensor;
 
 /// A number that says how good predictions are, over all batches since the last reset.
@@ -123,4 +124,37 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     ///
     /// It may be asked for after any batch: progress bars do.
     fn value(&self) -> f64;
+
+    /// What it has added up since the last reset, for a checkpoint within an epoch; `None`, unless it is written, where
+    /// that cannot be saved.
+    ///
+    /// All of the crate's own metrics have a state. A run that is resumed within an epoch has for a metric without one
+    /// the value over the rest of that epoch; over validation data, and in later epochs, nothing is different.
+    fn state(&self) -> Option<State<F>> {
+        None
+    }
+
+    /// Puts back what [`state`](Metric::state) gave, after a reset: everything has to be taken out of it.
+    ///
+    /// ```
+    /// use plywood::State;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut half = Accuracy::default();
+    /// half.update(&ndarray::arr2(&[[0.9f32, 0.1]]).into_dyn(), &[0usize][..], None)?;
+    /// let mut state: State = Metric::<[usize]>::state(&half).unwrap();
+    /// let mut resumed = Accuracy::default();
+    /// Metric::<[usize]>::load_state(&mut resumed, &mut state)?;
+    /// resumed.update(&ndarray::arr2(&[[0.9f32, 0.1]]).into_dyn(), &[1usize][..], None)?;
+    /// assert_eq!(Metric::<[usize]>::value(&resumed), 0.5);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the state is another's. Unless it is written, always: a metric without a state is given none.
+    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+        let _ = state;
+        Err(crate::error::Error::custom("this metric cannot load a state")
+            .help("Write `load_state` beside `state`."))
+    }
 }

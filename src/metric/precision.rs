@@ -3,6 +3,8 @@
 use super::batch::{ClassBatch, OverClasses, metric_of_classes};
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// Of the samples predicted as a class, the share that is of it: low where there are false alarms.
 ///
@@ -74,6 +76,14 @@ impl OverClasses for Precision {
 
     fn result(&self) -> f64 {
         self.tally.value(self.average, ClassCounts::precision)
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        self.tally.save()
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.tally.restore(state)
     }
 }
 

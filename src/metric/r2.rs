@@ -2,6 +2,8 @@
 
 use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The coefficient of determination, R²: the share of the targets' variance that the predictions account for.
 ///
@@ -83,6 +85,18 @@ impl OverNumbers for R2 {
             (spread, error) => 1.0 - error / spread,
         };
         self.sums.iter().map(of).sum::<f64>() / self.sums.len() as f64
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        let sums = self.sums.iter().flat_map(|sums| [sums.mean, sums.spread, sums.error]);
+        State::new().list("sums", sums).number("all", self.all).count("samples", self.samples)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let rows = state.take_rows("sums")?;
+        self.sums = rows.into_iter().map(|[mean, spread, error]| Sums { mean, spread, error }).collect();
+        (self.all, self.samples) = (state.take_number("all")?, state.take_count("samples")?);
+        Ok(())
     }
 }
 

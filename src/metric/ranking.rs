@@ -8,6 +8,8 @@
 use super::batch::{ClassBatch, check_width};
 use super::tally::{Average, weighted_mean};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::{State, misfit, whole};
 
 /// The sums at a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +77,35 @@ impl Scores {
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// All of it, for a checkpoint.
+    pub(super) fn save<F: Scalar>(&self) -> State<F> {
+        State::new()
+            .count("columns", self.columns)
+            .list("scores", self.scores.iter().copied())
+            .list("labels", self.labels.iter().map(|&label| label as f64))
+            .list("weights", self.weights.iter().copied())
+    }
+
+    /// The same back.
+    pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let columns = state.take_count("columns")?;
+        let (scores, weights) = (state.take_list("scores")?, state.take_list("weights")?);
+        let labels = state.take_list("labels")?;
+        let rows = labels.len();
+        if weights.len() != rows
+            || columns.checked_mul(rows) != Some(scores.len())
+            || (columns == 0) != (rows == 0)
+        {
+            let found = format!("{} scores and {} weights", scores.len(), weights.len());
+            return Err(misfit("scores", format!("{columns} for each of {rows} labels"), found));
+        }
+        let label = |label| whole(label).ok_or_else(|| misfit("labels", "whole numbers", label.to_string()));
+        self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
+        self.nan = scores.iter().any(|score| score.is_nan());
+        (self.columns, self.scores, self.weights) = (columns, scores, weights);
+        Ok(())
     }
 
     /// The samples by their score for a class, of which they are or are not.

@@ -3,6 +3,8 @@
 use super::batch::{ClassBatch, OverClasses, metric_of_classes};
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// Of the samples of a class, the share that was found: low where there are misses.
 ///
@@ -75,6 +77,14 @@ impl OverClasses for Recall {
 
     fn result(&self) -> f64 {
         self.tally.value(self.average, ClassCounts::recall)
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        self.tally.save()
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.tally.restore(state)
     }
 }
 

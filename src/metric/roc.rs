@@ -6,6 +6,7 @@ use super::tally::Average;
 use crate::error::{Error, Result};
 use crate::ops::check_weights;
 use crate::scalar::Scalar;
+use crate::state::State;
 use serde::{Deserialize, Serialize};
 
 /// The area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
@@ -89,6 +90,14 @@ impl OverClasses for RocAuc {
 
     fn result(&self) -> f64 {
         self.scores.value(self.average, area)
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        self.scores.save()
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.scores.restore(state)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
 use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The root mean squared error: `√(Σ_i w_i · (y_i - t_i)² / Σ_i w_i)`, a root for each number of a sample, and their
 /// mean.
@@ -51,6 +53,15 @@ impl OverNumbers for RMSE {
 
     fn result(&self) -> f64 {
         self.sums.iter().map(|sum| (sum / self.all).sqrt()).sum::<f64>() / self.sums.len() as f64
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        State::new().list("sums", self.sums.iter().copied()).number("all", self.all)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        (self.sums, self.all) = (state.take_list("sums")?, state.take_number("all")?);
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@
 
 use super::batch::{ClassBatch, check_width, predicted};
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// How the numbers of single classes become one.
 ///
@@ -145,6 +147,20 @@ impl Tally {
 
     pub(super) fn clear(&mut self) {
         self.classes.clear();
+    }
+
+    /// What was added up, for a checkpoint.
+    pub(super) fn save<F: Scalar>(&self) -> State<F> {
+        let sums = self.classes.iter().flat_map(|class| [class.hits, class.predicted, class.support]);
+        State::new().list("classes", sums)
+    }
+
+    /// The same back.
+    pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let rows = state.take_rows("classes")?.into_iter();
+        let class = |[hits, predicted, support]: [f64; 3]| ClassCounts { hits, predicted, support };
+        self.classes = rows.map(class).collect();
+        Ok(())
     }
 
     /// The value of each class.

@@ -2,6 +2,8 @@
 
 use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes};
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::state::State;
 
 /// The share of samples whose class is among the `k` most probable.
 ///
@@ -88,6 +90,16 @@ impl OverClasses for TopK {
 
     fn result(&self) -> f64 {
         self.right / self.all
+    }
+
+    fn save<F: Scalar>(&self) -> State<F> {
+        State::new().count("classes", self.classes).number("right", self.right).number("all", self.all)
+    }
+
+    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        self.classes = state.take_count("classes")?;
+        (self.right, self.all) = (state.take_number("right")?, state.take_number("all")?);
+        Ok(())
     }
 }
 

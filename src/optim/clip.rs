@@ -14,9 +14,12 @@
 //!
 //! # Norms
 //!
-//! The squares are summed in `f64`, in one fixed order. A norm that is short enough changes no bit. A factor of NaN,
-//! from gradients that hold NaN, is not below 1 and scales nothing. Rows of an embedding are merged before anything,
-//! as two entries of one id would count wrongly.
+//! The squares are summed in `f64`, in one fixed order. A norm that is short enough changes no bit. Rows of an embedding
+//! are merged before anything, as two entries of one id would count wrongly.
+//!
+//! A norm that is not finite tells of a gradient that is not, and costs nothing to find where norms are taken anyway: it
+//! is an error, before the step. Without norms nothing is looked at, as that would be a pass over all gradients, which
+//! would have to be multiplied out for it.
 
 use super::apply::{columns_of, merge_rows};
 use crate::error::{Error, Result};
@@ -60,14 +63,15 @@ impl Clipping {
         Ok(())
     }
 
-    /// Changes the gradients in place: the mean over so many batches, within the limits.
-    pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, batches: u64) {
+    /// Changes the gradients in place: the mean over so many batches, within the limits. Where a norm was taken and is
+    /// not finite, the result is the name of the first such parameter.
+    pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, batches: u64) -> Option<String> {
         let Self { value, parameter_norm, norm } = self;
         if batches <= 1 && value.is_none() && parameter_norm.is_none() && norm.is_none() {
-            return;
+            return None;
         }
-        let mut squares = 0.0;
-        model.visit_params_mut(&mut |_, param| {
+        let (mut squares, mut unfit) = (0.0, None);
+        model.visit_params_mut(&mut |name, param| {
             let Some(numbers) = numbers(param) else { return };
             if batches > 1 {
                 F::scale(numbers, F::of(1.0 / batches as f64));
@@ -75,13 +79,22 @@ impl Clipping {
             if let Some(limit) = value {
                 F::limit(numbers, F::of(limit));
             }
+            let mut own = 0.0;
             if let Some(limit) = parameter_norm {
-                shorten(numbers, limit, F::sum_squares(numbers));
+                own = F::sum_squares(numbers);
+                shorten(numbers, limit, own);
             }
             if norm.is_some() {
-                squares += F::sum_squares(numbers);
+                own = F::sum_squares(numbers);
+                squares += own;
+            }
+            if !(own + squares).is_finite() && unfit.is_none() {
+                unfit = Some(name.to_owned());
             }
         });
+        if unfit.is_some() {
+            return unfit;
+        }
         if let Some(limit) = norm
             && factor(limit, squares) < 1.0
         {
@@ -91,6 +104,7 @@ impl Clipping {
                 }
             });
         }
+        None
     }
 }
 

@@ -20,7 +20,7 @@ use super::group::{self, Group};
 use super::plateau::{Plateau, ReduceOnPlateau};
 use super::state::check_shape;
 use super::{Rule, Schedule, Step, check_not_negative};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;
 use crate::param::Param;
 use crate::scalar::Scalar;
@@ -116,8 +116,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
     ///
     /// Two passes over the gradients come with it, and nothing is allocated. The norm is checked at the step: 0, a
-    /// negative number, an infinite one and NaN are errors. Gradients that hold NaN are left as they are, as no
-    /// factor could mend them.
+    /// negative number, an infinite one and NaN are errors. So are gradients whose norm is not finite, as no factor could
+    /// mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
     ///
     /// ```
     /// use ndarray::arr2;
@@ -222,6 +222,11 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self
     }
 
+    /// How many batches make a step.
+    pub(crate) fn batches_in_a_step(&self) -> u64 {
+        self.batches_per_step
+    }
+
     /// How many steps were taken, by all calls together. A step that was refused does not count.
     pub fn steps(&self) -> u64 {
         self.step
@@ -283,11 +288,14 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
     /// met for the first time, and never after that.
     ///
-    /// Numbers are not looked at: a gradient that holds NaN makes NaN of its parameter.
+    /// Numbers are not looked at, as that would be one more pass: a gradient that holds NaN makes NaN of its parameter.
+    /// Only where norms are taken for clipping ([`clip_norm`](Optimizer::clip_norm),
+    /// [`clip_norm_per_parameter`](Optimizer::clip_norm_per_parameter)) it is an error instead.
     ///
     /// # Errors
-    /// When the rate is negative or not finite, another setting is out of range, the model holds its averages, or a
-    /// parameter has changed its shape since the last step; the model is left unchanged then.
+    /// When the rate is negative or not finite, another setting is out of range, the model holds its averages, a
+    /// parameter has changed its shape since the last step, or a norm for clipping is not finite; the parameters are left
+    /// unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
             return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
@@ -368,8 +376,17 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.check_settings(model, step)?;
         self.check_shapes(model)?;
         self.averages.check(model)?;
+        let rule = self.rule.clone();
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        self.clipping.apply(model, batches);
+        if let Some(name) = self.clipping.apply(model, batches) {
+            (self.rule, self.batches) = (rule, 0);
+            model.visit_params_mut(&mut |_, param| param.clear_gradient());
+            let what = format!("the gradient of {name}");
+            return Err(Error::new(ErrorKind::NonFinite { what, step: number }).help(
+                "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
+                 gradients are forgotten.",
+            ));
+        }
         (self.step, self.batches) = (number, 0);
         let mut position = 0;
         model.visit_params_mut(&mut |name, param| {

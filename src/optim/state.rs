@@ -27,6 +27,7 @@ use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy};
 use ndarray::{Array2, ArrayView2, Ix2};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that an [`Optimizer`] has gathered while training, to be saved and restored.
 ///
@@ -232,10 +233,11 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 
     /// Adds one array to a parameter's slot; they come in order.
     fn add_slot(&mut self, param: &str, what: &str, array: Tensor<F>) -> Result<()> {
-        let at = find(&self.slots, self.slots.len().wrapping_sub(1), param).unwrap_or_else(|| {
+        // Those of one parameter stand together; `fits` refuses a second slot of one name.
+        if self.slots.last().is_none_or(|(known, _)| known != param) {
             self.slots.push((param.to_owned(), Vec::new()));
-            self.slots.len() - 1
-        });
+        }
+        let at = self.slots.len() - 1;
         let slot = &mut self.slots[at].1;
         if what != slot.len().to_string() || slot.len() >= MOST_STATES {
             let expected = format!("{param}/{}", slot.len());
@@ -247,17 +249,22 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 
     /// Whether every array belongs to a parameter of the model and has its shape, and each slot is complete.
     fn fits<M: Layer<F>>(&self, model: &M, gradients: &[(String, Tensor<F>)]) -> Result<()> {
-        let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
-        model.visit_params(&mut |name, param| shapes.push((name.to_owned(), param.shape().to_vec())));
+        let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        model.visit_params(&mut |name, param| drop(shapes.insert(name.to_owned(), param.shape().to_vec())));
         let shape_of = |name: &str| {
-            let at = find(&shapes, 0, name).ok_or_else(|| {
+            shapes.get(name).map(|shape| &shape[..]).ok_or_else(|| {
                 Error::data("a state", "of this model", format!("one with a parameter {name}"))
                     .help("Build the model as it was when the state was taken.")
-            })?;
-            Ok(&shapes[at].1[..])
+            })
         };
+        let mut seen = BTreeSet::new();
         for (name, slot) in &self.slots {
             let shape = shape_of(name)?;
+            if !seen.insert(name) {
+                return Err(
+                    Error::format(format!("the arrays of {name}"), "there once", "twice").help(DAMAGED)
+                );
+            }
             slot.iter().try_for_each(|array| same_shape(name, array.shape(), shape))?;
             if slot.len() != self.rule.states() {
                 let expected = format!("{}, as the rule has it", self.rule.states());
@@ -269,10 +276,12 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         for (name, array) in &self.averages.arrays {
             same_shape(name, array.shape(), shape_of(name)?)?;
         }
+        let by_name: BTreeMap<&str, &Tensor<F>> =
+            gradients.iter().rev().map(|(name, array)| (name.as_str(), array)).collect();
         for (name, array) in gradients {
             let (param, what) = name.rsplit_once('/').unwrap_or((name, ""));
             let shape = shape_of(param)?;
-            let ids = find(gradients, 0, &format!("{param}/{IDS}")).map(|at| &gradients[at].1);
+            let ids = by_name.get(format!("{param}/{IDS}").as_str()).copied();
             let rows = ids.map(|ids| ids.shape().first().copied().unwrap_or(0));
             let expected = match (what, rows) {
                 (GRADIENT, None) => shape.to_vec(),
@@ -345,7 +354,9 @@ fn ids_of<F: Scalar>(ids: &Tensor<F>) -> impl Iterator<Item = usize> {
 
 /// The model's gradients are those of the state and no others.
 fn load_gradients<F: Scalar, M: Layer<F>>(model: &mut M, gradients: &[(String, Tensor<F>)]) -> Result<()> {
-    let array = |name: &str, what| find(gradients, 0, &format!("{name}/{what}")).map(|at| &gradients[at].1);
+    let by_name: BTreeMap<&str, &Tensor<F>> =
+        gradients.iter().rev().map(|(name, array)| (name.as_str(), array)).collect();
+    let array = |name: &str, what| by_name.get(format!("{name}/{what}").as_str()).copied();
     let mut result = Ok(());
     model.visit_params_mut(&mut |name, param| {
         param.clear_gradient();

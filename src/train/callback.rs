@@ -6,11 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
-use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, copy, slice};
-use std::any::Any;
+use crate::state::State;
 use std::ops::ControlFlow;
 
 /// What is called during `fit`: every method does nothing unless it is written.
@@ -42,6 +40,8 @@ use std::ops::ControlFlow;
 /// | [`on_batch_end`](Callback::on_batch_end) | after each step | by `Break` or an error |
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `Break` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, after an error of an epoch too | |
+/// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
+/// | [`load_state`](Callback::load_state) | in `resume`, and in its `fit` after `on_train_begin` | by an error |
 ///
 /// All get the model by `&mut`. Where there are several callbacks, they are called in the order in which they were
 /// added.
@@ -84,7 +84,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 
     /// After each epoch, validation included.
     ///
-    /// The epoch is not in the trainer's history yet; an error keeps it out.
+    /// The epoch is in the trainer's history already, and stays there after an error.
     ///
     /// # Errors
     /// Ends training.
@@ -104,6 +104,59 @@ pub trait Callback<F: Scalar = f32>: Send {
     fn on_train_end(&mut self, model: &mut Sequential<F>, history: &History) -> Result<()> {
         let _ = (model, history);
         Ok(())
+    }
+
+    /// Under which name a checkpoint keeps its state: that of the type, without its path, unless it is written.
+    fn name(&self) -> &str {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or(path);
+        path.rsplit("::").next().unwrap_or(path)
+    }
+
+    /// What it has gathered, for a checkpoint; `None`, unless it is written, for one that keeps nothing.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    /// use plywood::{BatchEnd, State};
+    /// use std::ops::ControlFlow;
+    ///
+    /// /// The largest loss of a batch, over the whole run, resumed or not.
+    /// struct Worst(f64);
+    ///
+    /// impl Callback for Worst {
+    ///     fn on_train_begin(&mut self, _: &mut Sequential) -> Result<()> {
+    ///         self.0 = 0.0;
+    ///         Ok(())
+    ///     }
+    ///     fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+    ///         self.0 = self.0.max(batch.loss);
+    ///         Ok(ControlFlow::Continue(()))
+    ///     }
+    ///     fn state(&self) -> Option<State> {
+    ///         Some(State::new().number("worst", self.0))
+    ///     }
+    ///     fn load_state(&mut self, state: &mut State, _: &Sequential) -> Result<()> {
+    ///         self.0 = state.take_number("worst")?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let trainer = Trainer::new(MeanSquaredError, Adam::default()).callback(Worst(0.0));
+    /// ```
+    fn state(&self) -> Option<State<F>> {
+        None
+    }
+
+    /// Puts back what [`state`](Callback::state) gave: everything has to be taken out of it. `model` is the one that
+    /// goes on.
+    ///
+    /// It is called twice in a resumed run: first by [`resume`](crate::Trainer::resume), to find out whether the state
+    /// fits, and after `on_train_begin`.
+    ///
+    /// # Errors
+    /// When the state is another's. Unless it is written, always: a callback without a state is given none.
+    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+        let _ = (state, model);
+        Err(Error::custom("this callback cannot load a state").help("Write `load_state` beside `state`."))
     }
 }
 
@@ -144,136 +197,6 @@ pub struct BatchEnd {
     pub loss: f64,
 }
 
-/// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
-///
-/// It watches "val_loss" unless told otherwise. A name that ends in "loss" or "error" is better when lower, any other
-/// when higher. The best epoch is restored however training ends.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// let stopping = EarlyStopping::patience(3).monitor("val_accuracy").min_delta(0.001);
-/// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).callback(stopping);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
-/// ```
-///
-/// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
-/// with those of the best epoch.
-///
-/// A copy of all parameters and buffers is kept, made anew in each epoch that is the best so far. The optimiser's
-/// moments are not put back, so to train on, take a new trainer.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// // A rate of 0: nothing ever gets better, so training ends after 1 + 2 epochs.
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
-/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
-/// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).learning_rate(0.0).epochs(50);
-/// let stopping = EarlyStopping::patience(2).monitor("loss");
-/// let history = trainer.callback(stopping).progress(Progress::Silent).fit(&mut model, &data)?;
-/// assert_eq!(history.epochs.len(), 3);
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct EarlyStopping {
-    /// How many epochs without a better value end training.
-    patience: usize,
-    /// A name in [`Epoch::values`].
-    monitor: String,
-    /// At least this much better, in the value's unit.
-    min_delta: f64,
-    /// None until the first epoch has ended.
-    best: Option<f64>,
-    /// A [`Snapshot`] of the element type that is trained.
-    ///
-    /// The type is erased because the callback is made before the element type is known: `EarlyStopping` has no
-    /// `F`, so it reads the same for every trainer.
-    snapshot: Option<Box<dyn Any + Send>>,
-    /// Epochs since the best one.
-    waited: usize,
-}
-
-impl EarlyStopping {
-    /// Ends after this many epochs in a row without a better value.
-    ///
-    /// 0 acts as 1, as in Keras: the first epoch that is no better ends training.
-    pub fn patience(epochs: usize) -> Self {
-        let monitor = "val_loss".to_owned();
-        Self { patience: epochs, monitor, min_delta: 0.0, best: None, snapshot: None, waited: 0 }
-    }
-
-    /// The value to watch, by its name in the [`History`].
-    ///
-    /// A name that no epoch has is an error after the first epoch, which lists those there are:
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
-    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
-    /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).callback(EarlyStopping::patience(2));
-    /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "fit, early stopping: expected the value to monitor to be one of loss, found val_loss. \
-    ///      Values that begin with \"val_\" need validation data or `validation_split`."
-    /// );
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[must_use]
-    pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor = name.into();
-        self
-    }
-
-    /// By how much a value must be better to count.
-    ///
-    /// 0 unless set: any improvement counts. It is absolute, not a share of the value.
-    #[must_use]
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.min_delta = min_delta;
-        self
-    }
-
-    /// The first value is better than none. A NaN is never better than a number, and any number than a NaN.
-    fn is_better(&self, value: f64) -> bool {
-        let lower = self.monitor.ends_with("loss") || self.monitor.ends_with("error");
-        match self.best {
-            None => true,
-            Some(best) if best.is_nan() => !value.is_nan(),
-            Some(best) if lower => value < best - self.min_delta,
-            Some(best) => value > best + self.min_delta,
-        }
-    }
-}
-
-impl<F: Scalar> Callback<F> for EarlyStopping {
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
-        (self.best, self.snapshot, self.waited) = (None, None, 0);
-        Ok(())
-    }
-
-    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let value = monitored(epoch, &self.monitor).map_err(|error| error.at("early stopping"))?;
-        if self.is_better(value) {
-            (self.best, self.waited) = (Some(value), 0);
-            self.snapshot = Some(Box::new(Snapshot::of(model)));
-        } else {
-            self.waited += 1;
-        }
-        let stop = self.waited > 0 && self.waited >= self.patience;
-        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
-    fn on_train_end(&mut self, model: &mut Sequential<F>, _: &History) -> Result<()> {
-        if let Some(snapshot) = self.snapshot.take().and_then(|s| s.downcast::<Snapshot<F>>().ok()) {
-            snapshot.restore(model);
-        }
-        Ok(())
-    }
-}
-
 /// The epoch's value of this name; without it, an error that lists those there are.
 pub(super) fn monitored(epoch: &Epoch, name: &str) -> Result<f64> {
     epoch.get(name).ok_or_else(|| {
@@ -284,27 +207,16 @@ pub(super) fn monitored(epoch: &Epoch, name: &str) -> Result<f64> {
     })
 }
 
-/// A model's parameters and buffers, to be put back later.
+/// Whether a value of this name is better than the best so far by more than `min_delta`: lower for a name that ends in
+/// "loss" or "error", else higher.
 ///
-/// It is a list in the order of the model's visits, without names: it goes back into the model it was taken from.
-#[derive(Debug)]
-struct Snapshot<F: Scalar>(Vec<Tensor<F>>);
-
-impl<F: Scalar> Snapshot<F> {
-    /// A copy of all parameters and buffers: as many bytes as the model.
-    fn of(model: &Sequential<F>) -> Self {
-        let mut values = Vec::new();
-        model.visit_params(&mut |_, param| values.push(copy(param.value())));
-        Self(values)
-    }
-
-    /// Puts the numbers back. A parameter that has changed its size since is left as it is.
-    fn restore(&self, model: &mut Sequential<F>) {
-        let mut values = self.0.iter();
-        model.visit_params_mut(&mut |_, param| {
-            if let Some(value) = values.next().filter(|value| value.len() == param.len()) {
-                param.as_slice_mut().copy_from_slice(slice(value));
-            }
-        });
+/// The first value is better than none. A NaN is never better than a number, and any number than a NaN.
+pub(super) fn is_better(name: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
+    let lower = name.ends_with("loss") || name.ends_with("error");
+    match best {
+        None => true,
+        Some(best) if best.is_nan() => !value.is_nan(),
+        Some(best) if lower => value < best - min_delta,
+        Some(best) => value > best + min_delta,
     }
 }

@@ -4,7 +4,8 @@
 //! every sample is held out once, trains a model anew for each, and reports each fold's scores, their mean and how
 //! far they spread.
 
-use super::trainer::{Evaluation, Trainer};
+use super::calls::Evaluation;
+use super::trainer::Trainer;
 use crate::data::{Dataset, Folds, Subset};
 use crate::error::{Error, Result};
 use crate::layers::Sequential;

@@ -2,21 +2,48 @@
 
 use super::ahead::{Ahead, each_batch};
 use super::callback::{BatchEnd, monitored};
+use super::calls::{Evaluation, Values};
 use super::progress::Reporter;
+use super::resume::Pending;
 use super::step;
-use super::trainer::{Evaluation, Trainer, Values};
+use super::trainer::Trainer;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
+use crate::io::checkpoint::{Position, Settings};
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
+use crate::state::State;
 use crate::tensor::recycle;
 use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+/// How far a call of `fit` is.
+pub(super) struct Run {
+    pub settings: Settings,
+    pub position: Position,
+    /// Batches since the last checkpoint within an epoch.
+    pub since: u64,
+    /// When the epoch under way began, or was resumed.
+    start: Instant,
+}
+
+impl Run {
+    /// How long the epoch under way has taken, before an interruption and after.
+    pub fn seconds(&self) -> f64 {
+        self.position.seconds + self.start.elapsed().as_secs_f64()
+    }
+
+    /// The loss over what is done of the epoch.
+    fn loss(&self) -> f64 {
+        let Position { loss, weight, .. } = self.position;
+        if weight == 0.0 { 0.0 } else { loss / weight }
+    }
+}
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
@@ -69,11 +96,29 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         if let Some(validation) = validation {
             check_data(model, validation).map_err(|error| error.at("validation data"))?;
         }
-        self.history = History::default();
+        let settings = self.settings(data.len());
+        self.check_checkpoints(data.len())?;
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
-        let begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
-        let mut result = begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter));
+        let mut position = Position { epochs_done: self.epochs_done, ..Position::default() };
+        let mut states = None;
+        match self.pending.take() {
+            None => self.history = History::default(),
+            Some(pending) => {
+                let Pending { metrics, callbacks, line, .. } = *pending;
+                reporter.note(&line);
+                (position, states) = (pending.position, Some((metrics, callbacks)));
+            }
+        }
+        let mut run = Run { settings, position, since: 0, start: Instant::now() };
+        let mut begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
+        let mut metrics = Vec::new();
+        if let Some((of_metrics, of_callbacks)) = states {
+            metrics = of_metrics;
+            begun = begun.and_then(|()| self.load_callbacks(model, of_callbacks));
+        }
+        let mut result =
+            begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter, &mut run, metrics));
         if result.is_err() {
             self.optimizer.discard(model);
         }
@@ -88,13 +133,16 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// The epochs, one after the other. The history grows as they end, for `run` to hand out in any case.
     ///
-    /// One batch is read into again and again, so its buffers are allocated once.
+    /// One batch is read into again and again, so its buffers are allocated once. A resumed run begins behind the epochs
+    /// of its history, with what its metrics have gathered of the next.
     fn run_epochs<D, V>(
         &mut self,
         model: &mut Sequential<F>,
         data: &D,
         validation: Option<&V>,
         reporter: &mut Reporter,
+        run: &mut Run,
+        metrics: Vec<Option<State<F>>>,
     ) -> Result<()>
     where
         D: Dataset<F>,
@@ -103,11 +151,17 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         V::Target: Borrow<L::Target>,
     {
         let mut batch = Batch::default();
-        for epoch in 1..=self.epochs {
-            let start = Instant::now();
+        let mut metrics = Some(metrics);
+        for epoch in self.history.epochs.len() + 1..=self.epochs {
+            if run.position.ended {
+                break;
+            }
+            run.start = Instant::now();
             reporter.begin_epoch(epoch);
             self.optimizer.training_weights(model)?;
-            let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter)?;
+            self.metrics.iter_mut().for_each(|metric| metric.reset());
+            self.load_metrics(&metrics.take().unwrap_or_default())?;
+            let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter, run)?;
             self.optimizer.flush(model)?;
             self.optimizer.evaluation_weights(model)?;
             let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
@@ -119,7 +173,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 );
             }
             self.epochs_done += 1;
-            let ended = Epoch::new(self.epochs_done, values, learning_rate, start.elapsed().as_secs_f64());
+            let ended = Epoch::new(self.epochs_done, values, learning_rate, run.seconds());
+            let best = run.position.best;
+            run.position = Position { epochs_done: self.epochs_done, best, ..Position::default() };
             reporter.end_epoch(epoch, &ended);
             self.history.epochs.push(ended.clone());
             if let Some(name) = self.optimizer.monitored() {
@@ -130,9 +186,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             for callback in &mut self.callbacks {
                 stop |= callback.on_epoch_end(model, &ended)?.is_break();
             }
-            if stop {
-                break;
-            }
+            run.position.ended = stop;
+            self.save_after(model, run, &ended)?;
         }
         Ok(())
     }
@@ -140,28 +195,30 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// One pass over the data: loss and metrics, and whether a callback wants to stop.
     ///
     /// A callback that breaks ends the epoch after its batch, and the epoch is recorded and validated like any
-    /// other. The remaining callbacks are called for that batch all the same.
+    /// other. The remaining callbacks are called for that batch all the same. A resumed epoch begins behind the batches
+    /// that are done: they are not read.
     fn run_epoch<D>(
         &mut self,
         model: &mut Sequential<F>,
         data: &D,
         batch: &mut Batch<F, D::Target>,
         reporter: &mut Reporter,
+        run: &mut Run,
     ) -> Result<(Values, ControlFlow<()>)>
     where
         D: Dataset<F>,
         D::Target: Borrow<L::Target>,
     {
-        self.metrics.iter_mut().for_each(|metric| metric.reset());
         let mut order: Vec<usize> = (0..data.len()).collect();
         if self.shuffle {
             self.random.child("shuffle").at(self.epochs_done, 0).shuffle(&mut order);
         }
         let pass = Pass::Train { epoch: self.epochs_done };
         let ahead = self.prefetch.map_or_else(|| Ahead::IfItPays(data.prefetch()), Ahead::Always);
-        let (mut sum, mut total) = (0.0, 0.0);
-        let batches = order.chunks(self.batch_size_for(data.len()));
+        let (size, done) = (self.batch_size_for(data.len()), run.position.batches as usize);
+        let batches = order[(done * size).min(order.len())..].chunks(size);
         let flow = each_batch(data, batches, pass, ahead, batch, |number, indices, batch| {
+            let number = done + number + 1;
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
@@ -174,19 +231,23 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))?;
             self.optimizer.step(model)?;
             let weight = weight_of(batch.weights.as_deref(), indices.len());
-            sum += loss * weight;
-            total += weight;
-            let end = BatchEnd { number: number + 1, step: self.optimizer.steps(), loss };
+            run.position.loss += loss * weight;
+            run.position.weight += weight;
+            run.position.batches = number as u64;
+            let end = BatchEnd { number, step: self.optimizer.steps(), loss };
             let mut flow = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
                 if callback.on_batch_end(model, &end)?.is_break() {
                     flow = ControlFlow::Break(());
                 }
             }
-            reporter.batch(number + 1, || sum / total, || self.metric_values());
+            if flow.is_continue() {
+                self.save_within(model, run)?;
+            }
+            reporter.batch(number, || run.loss(), || self.metric_values());
             Ok(flow)
         })?;
-        let mut values = vec![("loss".to_owned(), if total == 0.0 { 0.0 } else { sum / total })];
+        let mut values = vec![("loss".to_owned(), run.loss())];
         values.extend(self.metric_values());
         Ok((values, flow))
     }
@@ -208,6 +269,24 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The folder for checkpoints, and whether what is resumed fits settings and data: all before anything is changed.
+    fn check_checkpoints(&self, samples: usize) -> Result<()> {
+        if let Some(pending) = &self.pending {
+            self.same_settings(&pending.settings, Some(samples)).map_err(|error| error.at("resumed run"))?;
+            let begun = self.history.epochs.len() + usize::from(pending.position.batches > 0);
+            if self.epochs < begun {
+                let expected = format!("at least {begun}, as many as the resumed run has begun");
+                return Err(Error::argument("epochs", expected, self.epochs)
+                    .help("`epochs` counts those before the interruption, too."));
+            }
+        }
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.check()?;
+            checkpoints.open(self.pending.as_deref())?;
+        }
+        Ok(())
     }
 
     pub(super) fn batch_size_for(&self, samples: usize) -> usize {

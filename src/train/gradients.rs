@@ -7,6 +7,7 @@ use crate::layers::Sequential;
 use crate::optim::merge_rows;
 use crate::param::Gradient;
 use crate::scalar::Scalar;
+use crate::state::{State, misfit, whole};
 use crate::tensor::slice;
 use crate::trace::GradientTrace;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,6 +81,31 @@ impl<F: Scalar> Callback<F> for GradientNorms {
         });
         let norms = squares.into_iter().map(|(layer, sum)| (layer, sum.sqrt())).collect();
         self.lock().push(step, norms);
+        Ok(())
+    }
+
+    /// The whole record.
+    fn state(&self) -> Option<State<F>> {
+        let trace = self.lock();
+        let state = State::new().list("steps", trace.steps.iter().map(|&step| step as f64));
+        let layers = trace.layers.iter();
+        Some(layers.fold(state, |state, (name, norms)| state.list(name, norms.iter().copied())))
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        let step = |step| whole(step).ok_or_else(|| misfit("steps", "whole numbers", step.to_string()));
+        let steps =
+            state.take_list("steps")?.into_iter().map(|s| Ok(step(s)? as u64)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<String> = state.names().map(str::to_owned).collect();
+        let mut layers = Vec::with_capacity(names.len());
+        for name in names {
+            let norms = state.take_list(&name)?;
+            if norms.len() != steps.len() {
+                return Err(misfit(&name, format!("{} norms", steps.len()), norms.len().to_string()));
+            }
+            layers.push((name, norms));
+        }
+        *self.lock() = GradientTrace { steps, layers };
         Ok(())
     }
 }

@@ -2,30 +2,33 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `trainer.rs` | [`Trainer`]: its settings, `fit`, `step`, `evaluate` |
+//! | `trainer.rs` | [`Trainer`]: its settings |
+//! | `calls.rs` | what it is asked for: `fit`, `step`, `evaluate` |
 //! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `ahead.rs` | batches that are read while others train |
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
-//! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `callback.rs`, `early_stopping.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `checkpoints.rs` | [`Checkpoints`]: when files are written, and which are kept |
+//! | `resume.rs` | going on with a run out of a checkpoint |
 //! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
 //! | `progress.rs` | what is shown while it works |
 //!
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
 //!
 //! ```text
-//! check data, validation data, epochs, batch size
+//! check data, validation data, epochs, batch size, and a checkpoint that is resumed
 //! on_train_begin
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
 //!     for each batch of positions:
 //!         read → forward → metrics → loss → backward → optimiser's step
-//!         on_batch_end
+//!         on_batch_end, checkpoint
 //!     step with what is left of accumulated batches; averages of the weights into the model
 //!     validate, if there are data for it
-//!     on_epoch_end
+//!     on_epoch_end, checkpoint
 //! on_train_end                              also after an error in the loop
 //! ```
 //!
@@ -50,21 +53,29 @@
 //! the first place.
 mod ahead;
 mod callback;
+mod calls;
+mod checkpoints;
 mod cross_validation;
+mod early_stopping;
 mod find_rate;
 mod fit;
 mod gradients;
 mod logs;
 mod optimise;
 mod progress;
+mod resume;
 mod step;
 mod trainer;
 
-pub use callback::{BatchEnd, Callback, EarlyStopping};
+pub use callback::{BatchEnd, Callback};
+pub use calls::Evaluation;
+pub use checkpoints::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
+pub use early_stopping::EarlyStopping;
 pub use find_rate::RateCurve;
 pub use gradients::GradientNorms;
 pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;
+pub use resume::Resumed;
 pub use step::accumulate;
-pub use trainer::{Evaluation, Trainer};
+pub use trainer::Trainer;

@@ -69,6 +69,19 @@ impl Reporter {
         format!("epoch {epoch:>width$}/{}", self.epochs)
     }
 
+    /// A line of its own.
+    pub(super) fn note(&mut self, line: &str) {
+        if self.progress == Progress::Silent {
+            return;
+        }
+        #[cfg(feature = "progress")]
+        if let Some(bar) = &mut self.bar {
+            bar.line(line);
+            return;
+        }
+        eprintln!("{line}");
+    }
+
     /// Sets the bar back to its start. Lines have nothing to show yet.
     pub(super) fn begin_epoch(&mut self, epoch: usize) {
         #[cfg(feature = "progress")]
@@ -99,16 +112,9 @@ impl Reporter {
 
     /// The epoch's line, above the bar where there is one.
     pub(super) fn end_epoch(&mut self, epoch: usize, ended: &Epoch) {
-        if self.progress == Progress::Silent {
-            return;
+        if self.progress != Progress::Silent {
+            self.note(&format!("{}  {ended}", self.label(epoch)));
         }
-        let line = format!("{}  {ended}", self.label(epoch));
-        #[cfg(feature = "progress")]
-        if let Some(bar) = &mut self.bar {
-            bar.line(&line);
-            return;
-        }
-        eprintln!("{line}");
     }
 
     /// Takes the bar off the terminal; the lines stay.

@@ -1,20 +1,16 @@
-//! The trainer: what it is made of, how it is set up, and what can be asked of it.
+//! The trainer: what it is made of, and how it is set up.
 
 use super::callback::Callback;
-use super::fit::diverged;
+use super::checkpoints::Checkpoints;
 use super::progress::Progress;
-use super::step;
-use crate::data::{Dataset, Subset, split_at};
-use crate::error::{Error, Result};
+use super::resume::Pending;
 use crate::history::History;
-use crate::layers::Sequential;
+use crate::layer::registry::Registry;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::optim::{Optimizer, Rule};
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::Tensor;
-use std::borrow::Borrow;
 
 /// Trains models: a loss, an optimiser, and how to go through the data.
 ///
@@ -54,6 +50,7 @@ use std::borrow::Borrow;
 /// | [`average`](Trainer::average) | no averages of weights |
 /// | [`batches_per_step`](Trainer::batches_per_step) | 1 |
 /// | [`validation_split`](Trainer::validation_split) | no validation |
+/// | [`checkpoints`](Trainer::checkpoints) | none |
 /// | [`prefetch`](Trainer::prefetch) | as the data set says: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
@@ -77,36 +74,20 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     pub(super) prefetch: Option<usize>,
     /// Seeds the order of samples and nothing else.
     pub(super) random: Random,
+    /// What `random` was made of, to be compared with a checkpoint's.
+    pub(super) seed: u64,
+    /// None, unless checkpoints are asked for.
+    pub(super) checkpoints: Option<Checkpoints>,
+    /// The built-in layers, unless set.
+    pub(super) registry: Option<Registry<F>>,
+    /// What the next `fit` goes on from.
+    pub(super) pending: Option<Box<Pending<F>>>,
     pub(super) progress: Progress,
     /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
     pub(super) history: History,
     /// Over all calls of `fit`. The next epoch's order is drawn by it, so that a second `fit` does not repeat the
     /// first's.
     pub(super) epochs_done: u64,
-}
-
-/// Names and values of a loss and of metrics.
-pub(super) type Values = Vec<(String, f64)>;
-
-/// The loss and the metrics of a model on some data.
-///
-/// It is what [`Trainer::evaluate`] returns, and what becomes the "val_…" values of an epoch.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Evaluation {
-    /// The loss: the mean over all samples, by their weights.
-    pub loss: f64,
-    /// Names and values of the metrics, in the order in which they were added.
-    pub metrics: Vec<(String, f64)>,
-}
-
-impl Evaluation {
-    /// The metric of this name: "accuracy".
-    ///
-    /// The loss is not among them: it is a field of its own.
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
-    }
 }
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
@@ -126,6 +107,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             validation_split: None,
             prefetch: None,
             random: Random::seed(0).child("trainer"),
+            seed: 0,
+            checkpoints: None,
+            registry: None,
+            pending: None,
             progress: Progress::default(),
             history: History::default(),
             epochs_done: 0,
@@ -189,6 +174,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.random = Random::seed(seed).child("trainer");
+        self.seed = seed;
         self
     }
 
@@ -268,189 +254,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub fn progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
-    }
-
-    /// What happened in the last `fit`, also when it ended with an error.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// /// Gives up after the second epoch.
-    /// struct GiveUp;
-    /// impl Callback for GiveUp {
-    ///     fn on_batch_end(
-    ///         &mut self,
-    ///         _: &mut Sequential,
-    ///         batch: &plywood::BatchEnd,
-    ///     ) -> Result<std::ops::ControlFlow<()>> {
-    ///         if batch.step > 2 { Err(Error::custom("enough")) } else { Ok(std::ops::ControlFlow::Continue(())) }
-    ///     }
-    /// }
-    ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 1)), ndarray::Array2::<f32>::ones((4, 1)))?;
-    /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
-    /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).batch_size(4).epochs(9).callback(GiveUp);
-    /// let mut trainer = trainer.progress(Progress::Silent);
-    /// assert!(trainer.fit(&mut model, &data).is_err());
-    /// assert_eq!(trainer.history().epochs.len(), 2);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
-    /// Trains the model on the data.
-    ///
-    /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they
-    /// are. The returned history has this call's epochs.
-    ///
-    /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimiser's state. All
-    /// are kept from step to step, so a step allocates next to nothing.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut inputs = ndarray::Array2::<f32>::ones((64, 3));
-    /// inputs[[5, 1]] = f32::NAN;
-    /// let data = ArrayDataset::new(inputs, vec![0; 64])?;
-    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
-    /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).shuffle(false);
-    /// trainer = trainer.progress(Progress::Silent);
-    /// let text = trainer.fit(&mut model, &data).unwrap_err().to_string();
-    /// assert!(text.contains("the input of sample 5") && text.contains("Clean the data"), "{text}");
-    /// assert_eq!(trainer.optimizer().steps(), 0); // the step was not taken
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`], not in the whole
-    /// data set.
-    ///
-    /// # Errors
-    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go),
-    /// data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
-    /// that step is not taken. (A gradient that is not finite under a finite loss is noticed by the next loss.)
-    /// Callbacks have ended properly then, so early stopping has restored its best weights.
-    pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
-    where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
-    {
-        let result = match self.validation_split {
-            Some(share) => split_at(data, share)
-                .map_err(|error| error.at("validation split"))
-                .and_then(|(train, validation)| self.run(model, &train, Some(&validation))),
-            None => self.run(model, data, None::<&Subset<&D>>),
-        };
-        result.map_err(|error| error.at("fit"))
-    }
-
-    /// [`fit`](Trainer::fit) with data of its own for validation.
-    ///
-    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`](crate::Pass::Evaluate).
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((50, 2)), vec![1; 50])?;
-    /// let (train, validation) = random_split::<f32, _>(&data, 0.2, 3)?;
-    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
-    /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
-    /// let history = trainer.fit_with_validation(&mut model, &train, &validation)?;
-    /// assert!(history.last("val_loss").is_some() && history.last("val_accuracy").is_none());
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`fit`](Trainer::fit); also when a validation split was asked for too.
-    pub fn fit_with_validation<D, V>(
-        &mut self,
-        model: &mut Sequential<F>,
-        data: &D,
-        validation: &V,
-    ) -> Result<History>
-    where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
-        V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
-    {
-        if let Some(share) = self.validation_split {
-            let found = format!("a split of {share} beside them");
-            return Err(Error::data("validation data", "to come from one place", found)
-                .help("Leave `validation_split` out, or call `fit`.")
-                .at("fit"));
-        }
-        self.run(model, data, Some(validation)).map_err(|error| error.at("fit"))
-    }
-
-    /// One step on one batch: the loss before the step. Metrics are not updated, callbacks not called.
-    ///
-    /// It is [`accumulate`](crate::accumulate) and the optimiser's step, with the trainer's settings: for batches that come from
-    /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
-    ///
-    /// ```
-    /// use ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
-    /// let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.1);
-    /// let (x, t) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[3.0]]).into_dyn());
-    /// let losses: Vec<f32> =
-    ///     (0..5).map(|_| trainer.step(&mut model, x.clone(), &t, None)).collect::<Result<_>>()?;
-    /// assert!(losses[4] < losses[0]);
-    /// assert_eq!(trainer.optimizer().steps(), 5);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When the batch does not fit, or the loss is not finite (the step is not taken then).
-    pub fn step(
-        &mut self,
-        model: &mut Sequential<F>,
-        input: Tensor<F>,
-        target: &L::Target,
-        weights: Option<&[F]>,
-    ) -> Result<F> {
-        let number = self.optimizer.steps() + 1;
-        let take = || {
-            self.optimizer.training_weights(model)?;
-            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
-            if !loss.is_finite() {
-                return Err(diverged("the loss".to_owned(), number));
-            }
-            self.optimizer.step(model)?;
-            Ok(loss)
-        };
-        take().map_err(|error: Error| error.at("step"))
-    }
-
-    /// The loss and the metrics of the model on the data, which it sees as at inference.
-    ///
-    /// Every sample is seen once, in order, in pieces of 256 on [`threads()`](crate::threads) threads. The batch
-    /// size of training plays no part. `self` is borrowed mutably because the metrics are the trainer's own;
-    /// nothing else of it changes.
-    ///
-    /// ```
-    /// use ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([2]).layer(Softmax).build()?; // the larger input wins
-    /// let data = ArrayDataset::new(arr2(&[[9.0f32, 0.0], [0.0, 9.0], [9.0, 0.0], [0.0, 9.0]]), vec![0, 1, 0, 0])?;
-    /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
-    /// let evaluation = trainer.evaluate(&model, &data)?;
-    /// assert_eq!(evaluation.get("accuracy"), Some(0.75));
-    /// assert!((evaluation.loss - 9.0 / 4.0).abs() < 1e-3); // one of four is wrong by 9
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When model and data do not fit each other, there are no data, or they cannot be read.
-    pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
-    where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
-    {
-        self.measure(model, data).map_err(|error| error.at("evaluate"))
     }
 }
 

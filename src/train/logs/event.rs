@@ -19,6 +19,16 @@ const BUCKETS: usize = 60;
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
+    /// What was written so far.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// One that goes on.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     fn varint(&mut self, mut value: u64) {
         while value > 127 {
             self.0.push(value as u8 | 128);

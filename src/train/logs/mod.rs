@@ -24,7 +24,7 @@ use std::fs;
 use std::path::Path;
 
 /// Makes a folder and those above it.
-fn make_folder(folder: &Path) -> Result<()> {
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
     if folder.as_os_str().is_empty() {
         return Ok(());
     }

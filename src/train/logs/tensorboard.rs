@@ -11,6 +11,7 @@ use crate::layers::Sequential;
 use crate::optim::merge_rows;
 use crate::param::Gradient;
 use crate::scalar::Scalar;
+use crate::state::State;
 use crate::tensor::slice;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -197,6 +198,22 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         (inner.epoch, inner.first) = (epoch.number + 1, true);
         inner.write(&summary, epoch.number)?;
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// What is known of the epoch under way: the gradients of its first batch are written at its end.
+    fn state(&self) -> Option<State<F>> {
+        let inner = self.lock();
+        let gradients = inner.gradients.as_bytes().iter().map(|&byte| f64::from(byte));
+        let state = State::new().count("epoch", inner.epoch as usize).count("first", inner.first.into());
+        Some(state.list("gradients", gradients))
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        let (epoch, first) = (state.take_count("epoch")? as u64, state.take_count("first")? == 1);
+        let gradients = state.take_list("gradients")?.into_iter().map(|byte| byte as u8).collect();
+        let mut inner = self.lock();
+        (inner.epoch, inner.first, inner.gradients) = (epoch, first, Message::from_bytes(gradients));
+        Ok(())
     }
 }
 

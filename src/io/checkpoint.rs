@@ -1,0 +1,183 @@
+//! A run of training in one file: everything that going on with it needs.
+//!
+//! The form of the file is [`container`]'s, its content a struct: the model first, then the optimiser's state, the
+//! settings that have to be the same, how far the run is, the history, and what metrics and callbacks keep. All arrays
+//! are among the file's numbers, the history's table included, so a long run does not run into the bound on descriptions.
+//!
+//! A checkpoint holds a whole model, so [`Sequential::load`] reads it too and leaves the rest.
+
+use super::Metadata;
+use super::container::{self, Content};
+use super::disk::{remove_forgotten_in, write_whole};
+use super::source::Source;
+use crate::codec::{self, numbers};
+use crate::error::{Error, ErrorKind, Result};
+use crate::history::{Epoch, History};
+use crate::layer::registry::Registry;
+use crate::layers::Sequential;
+use crate::optim::OptimizerState;
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::tensor::Tensor;
+use ndarray::{Array2, Ix2};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::path::Path;
+
+/// What is in the file. The order of the fields is part of the format.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Checkpoint<'a, F: Scalar> {
+    pub model: Cow<'a, Sequential<F>>,
+    pub optimizer: OptimizerState<F>,
+    pub settings: Settings,
+    pub position: Position,
+    #[serde(with = "tables")]
+    pub history: Cow<'a, History>,
+    /// By name, in order; only within an epoch. None for a metric that cannot be saved.
+    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    pub metrics: Vec<(String, Option<State<F>>)>,
+    /// Of those callbacks that keep something.
+    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    pub callbacks: Vec<(String, State<F>)>,
+}
+
+/// Settings that a resumed run must have, as the order of the samples and the steps follow from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub seed: u64,
+    pub shuffle: bool,
+    pub batch_size: u64,
+    pub batches_per_step: u64,
+    pub samples: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Over all calls of `fit`; the next epoch's order of samples is drawn by it.
+    pub epochs_done: u64,
+    /// Those of the epoch under way that are done; 0 between epochs.
+    pub batches: u64,
+    /// The sum of the losses of these batches, by their weights.
+    pub loss: f64,
+    /// The sum of the weights.
+    pub weight: f64,
+    /// How long they took.
+    pub seconds: f64,
+    /// Whether a callback has ended the run.
+    pub ended: bool,
+    /// The best value so far of what the best checkpoint is kept by.
+    pub best: Option<f64>,
+}
+
+impl<F: Scalar> Checkpoint<'_, F> {
+    /// Writes the file, whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let fill = |file| container::write(self, Content::Checkpoint, size_of::<F>(), &Metadata::new(), file);
+        write_whole(path, fill)
+    }
+
+    /// Reads one, and checks what can be checked of it alone.
+    pub fn load(path: &Path, registry: &Registry<F>) -> Result<Checkpoint<'static, F>> {
+        let source = &mut Source::open(path)?;
+        let wanted = (&[Content::Checkpoint][..], size_of::<F>(), F::NAME);
+        let checkpoint = container::read(source, wanted, |_, body, numbers| decode(body, numbers, registry));
+        checkpoint.map_err(|error| match error.kind() {
+            ErrorKind::UnknownLayer { .. } => error.help(
+                "Give the trainer a registry that has it: `.registry(Registry::builtin().with::<YourLayer>())`.",
+            ),
+            _ => error,
+        })
+    }
+}
+
+/// The checkpoint in a file's body.
+pub(super) fn decode<F: Scalar>(
+    body: &[u8],
+    numbers: std::collections::VecDeque<numbers::Numbers>,
+    registry: &Registry<F>,
+) -> Result<Checkpoint<'static, F>> {
+    let checkpoint: Checkpoint<'static, F> =
+        registry.decoding(|| numbers::read(body, numbers, "the checkpoint"))?;
+    let Checkpoint { settings, position, history, .. } = &checkpoint;
+    let batches = settings.samples.checked_div(settings.batch_size).map(|whole| whole.saturating_add(1));
+    let most = 1 << 53;
+    if position.epochs_done > most
+        || settings.samples > most
+        || (history.epochs.len() as u64) > position.epochs_done
+        || batches.is_none_or(|batches| position.batches > batches)
+    {
+        let found = format!("{} epochs and {} batches", position.epochs_done, position.batches);
+        return Err(Error::format("the position", "that of a run", found)
+            .help("The file is damaged; resume from another."));
+    }
+    Ok(checkpoint)
+}
+
+/// Whether a file is whole, whatever is in it; one of another version is not for us to judge, and counts as whole.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    Source::open(path).is_ok_and(|mut source| container::is_whole(&mut source))
+}
+
+/// Removes what killed programs have left of files with this ending in a folder.
+pub(crate) fn remove_forgotten(folder: &Path, ending: &str) {
+    remove_forgotten_in(folder, |name| name.ends_with(ending));
+}
+
+/// Serde for a history: a table for each stretch of epochs that have the same names.
+mod tables {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Table {
+        #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
+        names: Vec<String>,
+        /// A row for each epoch: its number, learning rate and seconds, then the values.
+        #[serde(with = "codec::tensor")]
+        rows: Tensor<f64>,
+    }
+
+    /// Columns before the values.
+    const OWN: usize = 3;
+
+    fn same_names(a: &Epoch, b: &Epoch) -> bool {
+        a.values.iter().map(|(name, _)| name).eq(b.values.iter().map(|(name, _)| name))
+    }
+
+    pub fn serialize<S: Serializer>(history: &History, serializer: S) -> Result<S::Ok, S::Error> {
+        let tables = history.epochs.chunk_by(same_names).map(|epochs| {
+            let names: Vec<String> = epochs[0].values.iter().map(|(name, _)| name.clone()).collect();
+            let row = |epoch: &Epoch| {
+                let own = [epoch.number as f64, epoch.learning_rate, epoch.seconds];
+                own.into_iter().chain(epoch.values.iter().map(|(_, value)| *value)).collect::<Vec<_>>()
+            };
+            let rows = Array2::from_shape_vec(
+                (epochs.len(), OWN + names.len()),
+                epochs.iter().flat_map(row).collect(),
+            );
+            Ok(Table { names, rows: rows.map_err(serde::ser::Error::custom)?.into_dyn() })
+        });
+        tables.collect::<Result<Vec<_>, S::Error>>()?.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Cow<'static, History>, D::Error> {
+        let mut history = History::default();
+        for Table { names, rows } in codec::list::<D, Table, 65_536>(deserializer)? {
+            let rows = rows.into_dimensionality::<Ix2>().map_err(D::Error::custom)?;
+            if rows.ncols() != OWN + names.len() {
+                return Err(D::Error::custom(format!("a history with {} columns", rows.ncols())));
+            }
+            for row in rows.rows() {
+                let number = crate::state::whole(row[0]);
+                let number = number.ok_or_else(|| D::Error::custom(format!("an epoch {}", row[0])))?;
+                let values = names.iter().cloned().zip(row.iter().skip(OWN).copied()).collect();
+                history.epochs.push(Epoch::new(number as u64, values, row[1], row[2]));
+            }
+        }
+        Ok(Cow::Owned(history))
+    }
+}

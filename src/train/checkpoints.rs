@@ -1,0 +1,313 @@
+//! When checkpoints are written, under which names, and which of them are kept.
+
+use super::callback::{is_better, monitored};
+use super::fit::Run;
+use super::logs::make_folder;
+use super::resume::Pending;
+use super::trainer::Trainer;
+use crate::error::{Error, Result};
+use crate::history::Epoch;
+use crate::io::checkpoint::{Checkpoint, Position, remove_forgotten};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::optim::Rule;
+use crate::scalar::Scalar;
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// That training writes checkpoints: files to [resume](Trainer::resume) a run from, to the same bits as if it had never
+/// been interrupted.
+///
+/// ```
+/// use plywood::Checkpoints;
+/// use plywood::prelude::*;
+///
+/// # let folder = std::env::temp_dir().join(format!("plywood-doc-checkpoints-{}", std::process::id()));
+/// # let train = || -> Result<History> {
+/// let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
+/// let data = ArrayDataset::new(inputs, (0..64).map(|i| i % 2).collect::<Vec<_>>())?;
+/// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default())
+///     .epochs(4)
+///     .validation_split(0.25)
+///     .checkpoints(Checkpoints::in_folder(&folder).keep_last(3).keep_best("val_loss"))
+///     .progress(Progress::Silent);
+/// trainer.resume_if_any(&mut model, &folder)?; // nothing yet the first time
+/// let history = trainer.fit(&mut model, &data)?;
+/// # Ok(history) };
+/// # let history = train()?;
+/// # assert_eq!(train()?, history); // over already: the same history again
+///
+/// assert!(folder.join("epoch-0004.checkpoint").exists());
+/// let best = Sequential::load(folder.join("best.checkpoint"))?; // the model alone, to predict with
+/// # assert!(!folder.join("epoch-0001.checkpoint").exists());
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | file | when it is written |
+/// |---|---|
+/// | `epoch-0003.checkpoint` | at the end of the third epoch, after validation and callbacks |
+/// | `epoch-0003-batch-00500.checkpoint` | in the third epoch, after its 500th batch |
+/// | `best.checkpoint` | at the end of an epoch that is the best so far, with [`keep_best`](Self::keep_best) |
+///
+/// After the last epoch, and where a callback ends training, there is always one. Names sort in the order in which they
+/// were written. Each file is there whole or not at all, and older ones are removed only when a newer one is whole. It
+/// holds the model, the optimiser's state, the history, and what metrics and callbacks keep: three times the model with
+/// Adam, four with early stopping. Writing takes as long as the disk takes for that, and as much memory.
+///
+/// A folder belongs to one run. A `fit` that does not go on with the checkpoints that are in it is refused, so that no
+/// run is lost by mistake.
+///
+/// Keras' counterparts are `BackupAndRestore` and `ModelCheckpoint`, Lightning's `ModelCheckpoint` with `ckpt_path`.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    pub(super) folder: PathBuf,
+    epochs: Option<u64>,
+    batches: Option<u64>,
+    last: usize,
+    best: Option<String>,
+}
+
+impl Checkpoints {
+    /// In this folder, which is made where it is missing: after each epoch, the last two kept.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), epochs: None, batches: None, last: 2, best: None }
+    }
+
+    /// After every so many epochs of the run. 1, where neither this nor [`every_batches`](Self::every_batches) is set;
+    /// both may be.
+    #[must_use]
+    pub fn every_epochs(mut self, epochs: u64) -> Self {
+        self.epochs = Some(epochs);
+        self
+    }
+
+    /// Whenever so many batches were trained on since the last one, for epochs that take long.
+    #[must_use]
+    pub fn every_batches(mut self, batches: u64) -> Self {
+        self.batches = Some(batches);
+        self
+    }
+
+    /// How many are kept, the best one aside; at least 1, and 2 unless set. With two, there is one left to go on from
+    /// if the disk should damage the newest.
+    #[must_use]
+    pub fn keep_last(mut self, files: usize) -> Self {
+        self.last = files;
+        self
+    }
+
+    /// Keeps the epoch that is best by this value, beside the last: "val_accuracy". A name that ends in "loss" or
+    /// "error" is better when lower.
+    ///
+    /// An epoch without the value is an error, which lists those there are.
+    #[must_use]
+    pub fn keep_best(mut self, name: impl Into<String>) -> Self {
+        self.best = Some(name.into());
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let numbers = [
+            ("epochs between checkpoints", self.epochs),
+            ("batches between checkpoints", self.batches),
+            ("checkpoints to keep", Some(self.last as u64)),
+        ];
+        match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
+            Some((what, _)) => {
+                Err(Error::argument(what, "at least 1", 0).help("Leave `checkpoints` out for none."))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether one is due after so many epochs of the run.
+    fn is_due_after(&self, epochs: usize) -> bool {
+        let every = self.epochs.or(if self.batches.is_none() { Some(1) } else { None });
+        every.is_some_and(|every| (epochs as u64).is_multiple_of(every.max(1)))
+    }
+
+    /// Makes the folder, and refuses one with checkpoints of another run, or newer than what is resumed.
+    pub(super) fn open<F: Scalar>(&self, from: Option<&Pending<F>>) -> Result<()> {
+        make_folder(&self.folder)?;
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let from = from.filter(|from| {
+            let parent =
+                from.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+            real(parent).is_some() && real(parent) == real(&self.folder)
+        });
+        let mut found = files(&self.folder).into_iter().rev();
+        let stranger = match from {
+            None => found.next().map(|(_, path)| path).or_else(|| best_in(&self.folder)),
+            // Damaged ones were passed over, and go when the next file is whole.
+            Some(from) => {
+                let damaged =
+                    |path: &Path| from.passed_over.iter().any(|other| name_of(other) == name_of(path));
+                found.find(|(at, path)| *at > from.place() && !damaged(path)).map(|(_, path)| path)
+            }
+        };
+        let Some(stranger) = stranger else { return Ok(()) };
+        let expected = match from {
+            None => "without checkpoints".to_owned(),
+            Some(from) => format!("without any newer than {}", name_of(&from.path)),
+        };
+        Err(Error::data(format!("the folder {}", self.folder.display()), expected, name_of(&stranger))
+            .help("Go on with them by `resume` or `resume_if_any`, name another folder, or remove them."))
+    }
+
+    /// Removes what is no longer wanted once the file at `place` is whole.
+    fn clean(&self, place: Place) {
+        let (mut kept, found) = (0, files(&self.folder));
+        for (at, path) in found.into_iter().rev() {
+            if at <= place && kept < self.last {
+                kept += 1;
+            } else {
+                // What cannot be removed stays; the new file is there.
+                let _ = fs::remove_file(path);
+            }
+        }
+        remove_forgotten(&self.folder, ENDING);
+    }
+}
+
+/// What the names end in.
+const ENDING: &str = ".checkpoint";
+
+/// Where in training a checkpoint stands: the number of its epoch and of its batch in it, the largest at the end.
+pub(super) type Place = (u64, u64);
+
+/// The place of a position.
+pub(super) fn place_of(position: &Position) -> Place {
+    match position.batches {
+        0 => (position.epochs_done, u64::MAX),
+        batches => (position.epochs_done + 1, batches),
+    }
+}
+
+/// `epoch-0003-batch-00500.checkpoint`.
+fn file_name((epoch, batch): Place) -> String {
+    match batch {
+        u64::MAX => format!("epoch-{epoch:04}{ENDING}"),
+        _ => format!("epoch-{epoch:04}-batch-{batch:05}{ENDING}"),
+    }
+}
+
+/// The way back; nothing for other names, so that only what was written under this very name is ever removed.
+fn parse(name: &str) -> Option<Place> {
+    let middle = name.strip_prefix("epoch-")?.strip_suffix(ENDING)?;
+    let place = match middle.split_once("-batch-") {
+        Some((epoch, batch)) => (epoch.parse().ok()?, batch.parse().ok()?),
+        None => (middle.parse().ok()?, u64::MAX),
+    };
+    (file_name(place) == name).then_some(place)
+}
+
+fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy())
+}
+
+/// The checkpoints of a folder by their places, the newest last; the best one is not among them.
+pub(super) fn files(folder: &Path) -> Vec<(Place, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> =
+        entries.filter_map(|entry| Some((parse(entry.file_name().to_str()?)?, entry.path()))).collect();
+    found.sort();
+    found
+}
+
+/// The best checkpoint of a folder, where there is one.
+pub(super) fn best_in(folder: &Path) -> Option<PathBuf> {
+    Some(folder.join(format!("best{ENDING}"))).filter(|path| path.exists())
+}
+
+impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+    /// Has training write checkpoints, to be [resumed](Trainer::resume) from: see [`Checkpoints`].
+    #[must_use]
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// After a batch: writes a checkpoint where one is due.
+    pub(super) fn save_within(&self, model: &Sequential<F>, run: &mut Run) -> Result<()> {
+        run.since += 1;
+        match &self.checkpoints {
+            Some(checkpoints) if checkpoints.batches.is_some_and(|every| run.since >= every) => {
+                self.write(checkpoints, model, run)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After an epoch: writes the best checkpoint where it is the best, and one where it is due or the run is over.
+    ///
+    /// The best comes first: a kill between the two leaves a run that finds the same best again.
+    pub(super) fn save_after(&self, model: &Sequential<F>, run: &mut Run, ended: &Epoch) -> Result<()> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        if let Some(name) = &checkpoints.best {
+            let value = monitored(ended, name).map_err(|error| error.at("the best checkpoint"))?;
+            if is_better(name, value, run.position.best, 0.0) {
+                run.position.best = Some(value);
+                let path = checkpoints.folder.join(format!("best{ENDING}"));
+                self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;
+            }
+        }
+        let epochs = self.history.epochs.len();
+        if run.position.ended || epochs >= self.epochs || checkpoints.is_due_after(epochs) {
+            self.write(checkpoints, model, run)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, checkpoints: &Checkpoints, model: &Sequential<F>, run: &mut Run) -> Result<()> {
+        let place = place_of(&run.position);
+        let path = checkpoints.folder.join(file_name(place));
+        self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;
+        checkpoints.clean(place);
+        run.since = 0;
+        Ok(())
+    }
+
+    /// All that the run needs to go on from here.
+    fn checkpoint<'a>(&'a self, model: &'a Sequential<F>, run: &Run) -> Result<Checkpoint<'a, F>> {
+        let within = run.position.batches > 0;
+        let metrics = self.metrics.iter().filter(|_| within);
+        let states = self.callbacks.iter().filter_map(|c| Some((c.name().to_owned(), c.state()?)));
+        Ok(Checkpoint {
+            model: Cow::Borrowed(model),
+            optimizer: self.optimizer.state(model)?,
+            settings: run.settings,
+            position: Position { seconds: if within { run.seconds() } else { 0.0 }, ..run.position },
+            history: Cow::Borrowed(&self.history),
+            metrics: metrics.map(|metric| (metric.name().to_owned(), metric.state())).collect(),
+            callbacks: states.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_in_the_order_of_training_and_nothing_else_is_a_checkpoint() {
+        let places = [(1, 500), (1, 1000), (1, u64::MAX), (2, 1), (2, 99_999), (2, u64::MAX), (10, u64::MAX)];
+        let names: Vec<String> = places.into_iter().map(file_name).collect();
+        assert_eq!(names[0], "epoch-0001-batch-00500.checkpoint");
+        assert_eq!(names[2], "epoch-0001.checkpoint");
+        assert!(names.is_sorted(), "{names:?}");
+        assert_eq!(names.iter().filter_map(|name| parse(name)).collect::<Vec<_>>(), places);
+        assert_eq!(parse(&file_name((123_456, 7_000_000))), Some((123_456, 7_000_000)));
+        for other in [
+            "best.checkpoint",
+            "epoch-1.checkpoint",
+            "epoch-0001.checkpoint.1-0.tmp",
+            "epoch-+001.checkpoint",
+            "x",
+        ] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,709 @@
+//! Checkpoints: a run that is resumed at any batch ends with the bits of the unbroken one; what does not fit is refused
+//! and changes nothing; files of a folder come and go as they should.
+
+use ndarray::{Array2, Array4};
+use plywood::prelude::*;
+use plywood::{
+    Augmented, Averaging, BatchEnd, Checkpoints, CosineDecay, Epoch, GradientNorms, ReduceOnPlateau, State,
+};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A layer of another crate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Swish;
+
+impl Elementwise for Swish {
+    const KIND: &'static str = "tests.swish";
+    fn value<F: Scalar>(&self, x: F) -> F {
+        x / (F::one() + (-x).exp())
+    }
+    fn derivative<F: Scalar>(&self, x: F, y: F) -> F {
+        y + (F::one() - y) / (F::one() + (-x).exp())
+    }
+}
+
+/// A callback with a state: the sum of all batches' losses, told to the test.
+struct Total(f64, Arc<Mutex<f64>>);
+
+impl<F: Scalar> Callback<F> for Total {
+    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        self.0 = 0.0;
+        Ok(())
+    }
+    fn on_batch_end(&mut self, _: &mut Sequential<F>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+        self.0 += batch.loss;
+        *self.1.lock().unwrap() = self.0;
+        Ok(ControlFlow::Continue(()))
+    }
+    fn state(&self) -> Option<State<F>> {
+        Some(State::new().number("sum", self.0))
+    }
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        self.0 = state.take_number("sum")?;
+        *self.1.lock().unwrap() = self.0;
+        Ok(())
+    }
+}
+
+/// A folder that is removed when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("plywood-checkpoint-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).into_iter().flatten();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const SAMPLES: usize = 44;
+
+fn data() -> Augmented<ArrayDataset<f32, Vec<usize>>> {
+    let images = Array4::from_shape_fn((SAMPLES, 1, 6, 6), |(i, _, y, x)| {
+        ((i * 7 + y * 3 + x * (1 + i % 3)) % 11) as f32 / 11.0
+    });
+    let data = ArrayDataset::new(images, (0..SAMPLES).map(|i| i % 3).collect::<Vec<_>>()).unwrap();
+    let weights = (0..SAMPLES).map(|i| 1.0 + (i % 4) as f64).collect::<Vec<_>>();
+    Augmented::new(data.weights(weights).unwrap(), Augment::seed(5).flip_horizontal().shift(1)).unwrap()
+}
+
+fn network<F: Scalar>() -> Sequential<F> {
+    Sequential::<F>::builder_of([1, 6, 6])
+        .seed(3)
+        .layer(Conv2d::filters(3, 3))
+        .layer(BatchNorm::new())
+        .layer(Swish)
+        .layer(Flatten)
+        .layer(Dropout::rate(0.3))
+        .layer(Dense::units(3))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+type Rule = plywood::AdamW;
+
+/// A trainer with everything that a checkpoint has to bring back.
+fn trainer<F: Scalar>(norms: &GradientNorms, total: &Arc<Mutex<f64>>) -> Trainer<CrossEntropy, Rule, F> {
+    Trainer::new(CrossEntropy::default(), Rule::default())
+        .epochs(5)
+        .batch_size(8)
+        .seed(9)
+        .validation_split(0.25)
+        .learning_rate(CosineDecay { start: 0.02, steps: 30 })
+        .average(Averaging::exponential(0.8))
+        .batches_per_step(2)
+        .clip_norm(1.0)
+        .reduce_on_plateau(ReduceOnPlateau::factor(0.5).patience(0).monitor("loss"))
+        .metric(Accuracy::default())
+        .metric(RocAuc::default())
+        .callback(EarlyStopping::patience(3))
+        .callback(Total(0.0, total.clone()))
+        .callback(norms.clone())
+        .registry(Registry::builtin().with::<Swish>())
+        .progress(Progress::Silent)
+}
+
+/// All that a run leaves behind; the seconds aside.
+struct Left {
+    model: Vec<u8>,
+    history: String,
+    optimizer: String,
+    norms: String,
+    total: u64,
+}
+
+fn run<F: Scalar>(
+    model: &mut Sequential<F>,
+    set_up: impl FnOnce(Trainer<CrossEntropy, Rule, F>) -> Trainer<CrossEntropy, Rule, F>,
+    from: Option<&Path>,
+) -> Result<Left> {
+    let (norms, total) = (GradientNorms::every(2), Arc::new(Mutex::new(0.0)));
+    let mut trainer = set_up(trainer(&norms, &total));
+    if let Some(from) = from {
+        trainer.resume(model, from)?;
+    }
+    let mut history = trainer.fit(model, &data())?;
+    history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
+    let total = total.lock().unwrap().to_bits();
+    Ok(Left {
+        model: model.to_bytes()?,
+        history: serde_json::to_string(&history).unwrap(),
+        optimizer: serde_json::to_string(&trainer.optimizer().state(model)?).unwrap(),
+        norms: serde_json::to_string(&norms.trace()).unwrap(),
+        total,
+    })
+}
+
+/// Part by part, as the bytes of a model say little on a screen.
+fn same(a: &Left, b: &Left, context: &str) {
+    assert_eq!(a.history, b.history, "{context}");
+    assert_eq!(a.norms, b.norms, "{context}");
+    assert_eq!(a.total, b.total, "{context}");
+    assert!(a.optimizer == b.optimizer, "the optimiser's state: {context}");
+    assert!(a.model == b.model, "the model: {context}");
+}
+
+fn every_batch_of<F: Scalar>(name: &str) {
+    let folder = Folder::new(name);
+    let unbroken = run(&mut network::<F>(), |trainer| trainer, None).unwrap();
+    let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(1).every_epochs(1).keep_last(1000);
+    let saved = run(&mut network::<F>(), |trainer| trainer.checkpoints(checkpoints), None).unwrap();
+    same(&saved, &unbroken, "writing checkpoints changes nothing");
+    let names = folder.names();
+    let epochs = unbroken.history.matches("val_loss").count();
+    assert!(epochs >= 3 && names.len() == epochs * (5 + 1), "five batches and an end: {names:?}");
+    for name in names {
+        let mut model = network::<F>();
+        let resumed = run(&mut model, |trainer| trainer, Some(&folder.file(&name))).unwrap();
+        same(&resumed, &unbroken, &name);
+    }
+}
+
+#[test]
+fn resumed_at_any_batch_a_run_ends_with_the_same_bits() {
+    every_batch_of::<f32>("f32");
+    every_batch_of::<f64>("f64");
+}
+
+/// A small run: (data, model, trainer).
+fn small() -> (ArrayDataset<f32, Vec<usize>>, Sequential, Trainer<CrossEntropy, Adam>) {
+    let inputs = Array2::from_shape_fn((20, 3), |(i, j)| ((i * 5 + j * 3) % 7) as f32 / 7.0);
+    let data = ArrayDataset::new(inputs, (0..20).map(|i| i % 2).collect::<Vec<_>>()).unwrap();
+    let model = Sequential::builder([3]).seed(1).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(5).epochs(3);
+    (data, model, trainer.progress(Progress::Silent))
+}
+
+/// A folder with the checkpoints of a small run, `every` batches apart.
+fn written(name: &str, checkpoints: impl FnOnce(Checkpoints) -> Checkpoints) -> Folder {
+    let folder = Folder::new(name);
+    let (data, mut model, trainer) = small();
+    let checkpoints = checkpoints(Checkpoints::in_folder(&folder.0));
+    trainer.checkpoints(checkpoints).fit(&mut model, &data).unwrap();
+    folder
+}
+
+#[test]
+fn what_differs_is_named_and_nothing_is_changed() {
+    let folder = written("differs", |c| c.every_batches(6));
+    assert_eq!(folder.names(), ["epoch-0003-batch-00004.checkpoint", "epoch-0003.checkpoint"]);
+    let path = folder.file("epoch-0003-batch-00004.checkpoint");
+    let (data, fresh, _) = small();
+    let check = |model: &mut Sequential, mut trainer: Trainer<CrossEntropy, Adam>, expected: &str| {
+        let before = model.to_bytes().unwrap();
+        let text = trainer.resume(model, &path).map(|_| ()).unwrap_err().to_string();
+        let place = format!("resume {}: ", path.display());
+        assert_eq!(text.strip_prefix(&place), Some(expected), "{text}");
+        assert_eq!(model.to_bytes().unwrap(), before);
+        assert_eq!((trainer.optimizer().steps(), trainer.history().epochs.len()), (0, 0));
+    };
+    let set = |change: fn(Trainer<CrossEntropy, Adam>) -> Trainer<CrossEntropy, Adam>| change(small().2);
+    check(
+        &mut fresh.clone(),
+        set(|t| t.seed(7).batch_size(4)),
+        "expected the trainer to be set as it was saved, seed 0, batch size 5, found seed 7, batch size 4. \
+         Set it as it was, or begin another run in another folder.",
+    );
+    check(
+        &mut fresh.clone(),
+        set(|t| t.shuffle(false).batches_per_step(3)),
+        "expected the trainer to be set as it was saved, batches per step 1, shuffle true, \
+         found batches per step 3, shuffle false. Set it as it was, or begin another run in another folder.",
+    );
+    check(
+        &mut fresh.clone(),
+        set(|t| t.metric(Accuracy::default())),
+        "expected the metrics as saved within an epoch, none, found accuracy. \
+         Add the same metrics in the same order; from the end of an epoch they may be others.",
+    );
+    check(
+        &mut Sequential::builder([3]).layer(Dense::units(3)).layer(Softmax).build().unwrap(),
+        set(|t| t),
+        "expected the model as it was saved, with layer 0 (dense) with output [2] and 8 parameters, \
+         found layer 0 (dense) with output [3] and 12 parameters. Build the model as in the run that is resumed.",
+    );
+
+    let mut sgd = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(5);
+    let text = sgd.resume(&mut fresh.clone(), &path).unwrap_err().to_string();
+    let expected = "the optimiser's state: expected a state of the rule SGD, found Adam. \
+                    Resume with the optimiser that the state was taken from.";
+    assert!(text.ends_with(expected), "{text}");
+    let mut wide = Sequential::<f64>::builder_of([3]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(5);
+    let text = trainer.resume(&mut wide, &path).unwrap_err().to_string();
+    let expected = "expected the element type to be f64, found f32. \
+                    Resume with a model and a trainer of the type it was saved with.";
+    assert!(text.ends_with(expected), "{text}");
+
+    // What is known only with the data: errors of `fit`, after which another `fit` may do better.
+    let (_, mut model, mut trainer) = small();
+    trainer.resume(&mut model, &path).unwrap();
+    let before = model.to_bytes().unwrap();
+    let fewer = plywood::Subset::new::<f32>(&data, (0..15).collect()).unwrap();
+    assert_eq!(
+        trainer.fit(&mut model, &fewer).unwrap_err().to_string(),
+        "fit, resumed run: expected the trainer to be set as it was saved, training samples 20, \
+         found training samples 15. Set it as it was, or begin another run in another folder."
+    );
+    let mut trainer = trainer.epochs(2);
+    assert_eq!(
+        trainer.fit(&mut model, &data).unwrap_err().to_string(),
+        "fit: expected epochs of at least 3, as many as the resumed run has begun, found 2. \
+         `epochs` counts those before the interruption, too."
+    );
+    assert_eq!(model.to_bytes().unwrap(), before);
+    assert_eq!(trainer.epochs(3).fit(&mut model, &data).unwrap().epochs.len(), 3);
+}
+
+#[test]
+fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
+    let folder = Folder::new("callbacks");
+    let (data, mut model, trainer) = small();
+    let stopping = || EarlyStopping::patience(2).monitor("loss");
+    let mut trainer = trainer.callback(stopping()).checkpoints(Checkpoints::in_folder(&folder.0));
+    trainer.fit(&mut model, &data).unwrap();
+
+    let (_, mut model, mut without) = small();
+    let text = without.resume(&mut model, &folder.0).unwrap_err().to_string();
+    let expected = "expected the callbacks to have EarlyStopping, whose state was saved, found none. \
+                    Add it by `callback`, as it was in the run that is resumed.";
+    assert!(text.ends_with(expected), "{text}");
+
+    /// Another callback of that name.
+    struct Other;
+    impl Callback for Other {
+        fn name(&self) -> &str {
+            "EarlyStopping"
+        }
+        fn state(&self) -> Option<State> {
+            Some(State::new())
+        }
+        fn load_state(&mut self, state: &mut State, _: &Sequential) -> Result<()> {
+            state.take_list("best").map(drop)
+        }
+    }
+    let before = model.to_bytes().unwrap();
+    let mut other = small().2.callback(Other);
+    let text = other.resume(&mut model, &folder.0).unwrap_err().to_string();
+    let expected = "EarlyStopping: expected a state to be taken apart, found waited left in it. \
+                    Take all in `load_state` that `state` has put in; or it is another's state.";
+    assert!(text.ends_with(expected), "{text}");
+    assert_eq!((model.to_bytes().unwrap(), other.optimizer().steps()), (before, 0));
+
+    let mut right = small().2.callback(GradientNorms::every(1)).callback(stopping());
+    right.resume(&mut model, &folder.0).unwrap();
+    assert_eq!(right.fit(&mut model, &data).unwrap().epochs.len(), 3);
+}
+
+#[test]
+fn a_file_cut_or_changed_anywhere_is_an_error_and_changes_nothing() {
+    let folder = written("cut", |c| c);
+    let path = folder.file("epoch-0003.checkpoint");
+    let bytes = fs::read(&path).unwrap();
+    let (_, mut model, mut trainer) = small();
+    let before = model.to_bytes().unwrap();
+    let cut = folder.file("cut");
+    for length in 0..bytes.len() {
+        fs::write(&cut, &bytes[..length]).unwrap();
+        let text = trainer.resume(&mut model, &cut).unwrap_err().to_string();
+        assert!(
+            length < 8 || text.ends_with("The file is truncated; get it again, or save it again."),
+            "{text}"
+        );
+    }
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        fs::write(&cut, &changed).unwrap();
+        assert!(trainer.resume(&mut model, &cut).is_err(), "byte {at}");
+    }
+    assert_eq!(model.to_bytes().unwrap(), before);
+    assert_eq!(trainer.optimizer().steps(), 0);
+    fs::write(&cut, &bytes).unwrap();
+    trainer.resume(&mut model, &cut).unwrap();
+    assert_eq!(trainer.optimizer().steps(), 12);
+}
+
+#[test]
+fn the_model_alone_comes_out_of_a_checkpoint_and_a_model_is_none() {
+    let folder = Folder::new("alone");
+    let (data, mut model, trainer) = small();
+    trainer.checkpoints(Checkpoints::in_folder(&folder.0)).fit(&mut model, &data).unwrap();
+    let loaded = Sequential::load(folder.file("epoch-0003.checkpoint")).unwrap();
+    assert_eq!(loaded.to_bytes().unwrap(), model.to_bytes().unwrap());
+    assert_eq!(Metadata::load(folder.file("epoch-0003.checkpoint")).unwrap().class_names().len(), 0);
+    let path = folder.file("m.plywood");
+    model.save(&path).unwrap();
+    let text = small().2.resume(&mut model, &path).unwrap_err().to_string();
+    assert!(
+        text.ends_with(
+            "expected the file to be a checkpoint, found a model. Read it with `Sequential::load`."
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
+    let folder = written("kept", |c| c.every_batches(3).every_epochs(1).keep_last(3).keep_best("loss"));
+    let names = ["best.checkpoint", "epoch-0003-batch-00003.checkpoint", "epoch-0003.checkpoint"];
+    assert!(names.iter().all(|name| folder.names().contains(&(*name).to_owned())), "{:?}", folder.names());
+    assert_eq!(folder.names().len(), 4);
+
+    // Another run there would mix with it.
+    let (data, mut model, trainer) = small();
+    let mut trainer = trainer.checkpoints(Checkpoints::in_folder(&folder.0));
+    let refused = |error: Error, expected: &str| {
+        let place = format!("fit: expected the folder {} ", folder.0.display());
+        assert_eq!(error.to_string().strip_prefix(&place), Some(expected), "{error}");
+    };
+    refused(
+        trainer.fit(&mut model, &data).unwrap_err(),
+        "without checkpoints, found epoch-0003.checkpoint. Go on with them by `resume` or `resume_if_any`, \
+         name another folder, or remove them.",
+    );
+    // So would going on from an older one, while there are newer ones.
+    trainer.resume(&mut model, folder.file(names[1])).unwrap();
+    refused(
+        trainer.fit(&mut model, &data).unwrap_err(),
+        "without any newer than epoch-0003-batch-00003.checkpoint, found epoch-0003.checkpoint. \
+         Go on with them by `resume` or `resume_if_any`, name another folder, or remove them.",
+    );
+    fs::remove_file(folder.file(names[2])).unwrap();
+    assert_eq!(trainer.fit(&mut model, &data).unwrap().epochs.len(), 3);
+    assert!(folder.names().contains(&names[2].to_owned()));
+
+    let (_, mut model, trainer) = small();
+    let mut trainer = trainer.checkpoints(Checkpoints::in_folder(folder.file("new")).keep_last(0));
+    assert_eq!(
+        trainer.fit(&mut model, &data).unwrap_err().to_string(),
+        "fit: expected checkpoints to keep of at least 1, found 0. Leave `checkpoints` out for none."
+    );
+}
+
+#[test]
+fn more_epochs_may_be_asked_for_and_a_run_that_is_over_gives_its_history() {
+    let folder = written("more", |c| c);
+    let (data, mut unbroken, trainer) = small();
+    let mut whole = trainer.epochs(5).fit(&mut unbroken, &data).unwrap();
+    let (_, mut model, trainer) = small();
+    let mut trainer = trainer.epochs(5).checkpoints(Checkpoints::in_folder(&folder.0));
+    let resumed = trainer.resume_if_any(&mut model, &folder.0).unwrap().unwrap();
+    let line = format!("resumed from {}, after 3 epochs", folder.file("epoch-0003.checkpoint").display());
+    assert_eq!(resumed.to_string(), line);
+    let mut history = trainer.fit(&mut model, &data).unwrap();
+    assert_eq!(model.to_bytes().unwrap(), unbroken.to_bytes().unwrap());
+    for epoch in history.epochs.iter_mut().chain(&mut whole.epochs) {
+        epoch.seconds = 0.0;
+    }
+    assert_eq!(history, whole);
+
+    let (_, mut again, trainer) = small();
+    let mut trainer = trainer.epochs(5).checkpoints(Checkpoints::in_folder(&folder.0));
+    trainer.resume_if_any(&mut again, &folder.0).unwrap().unwrap();
+    assert_eq!(trainer.fit(&mut again, &data).unwrap().get("loss"), whole.get("loss"));
+    assert_eq!(again.to_bytes().unwrap(), unbroken.to_bytes().unwrap());
+}
+
+#[test]
+fn a_run_that_was_stopped_stays_stopped_with_its_best_weights() {
+    let folder = Folder::new("stopped");
+    let (data, mut model, trainer) = small();
+    let set = |t: Trainer<CrossEntropy, Adam>| {
+        let stopping = EarlyStopping::patience(2).monitor("loss");
+        t.epochs(50).learning_rate(|step: u64| if step > 12 { 3.0 } else { 0.01 }).callback(stopping)
+    };
+    let checkpoints = Checkpoints::in_folder(&folder.0).every_epochs(100);
+    let history = set(trainer).checkpoints(checkpoints).fit(&mut model, &data).unwrap();
+    assert!(history.epochs.len() < 50);
+    assert_eq!(folder.names().len(), 1, "the end is saved, whatever was asked for");
+    let (_, mut again, trainer) = small();
+    let mut trainer = set(trainer);
+    trainer.resume(&mut again, &folder.0).unwrap();
+    assert_ne!(again.to_bytes().unwrap(), model.to_bytes().unwrap(), "the last weights");
+    assert_eq!(trainer.epochs(60).fit(&mut again, &data).unwrap().get("loss"), history.get("loss"));
+    assert_eq!(again.to_bytes().unwrap(), model.to_bytes().unwrap(), "the best weights");
+}
+
+#[test]
+fn a_damaged_newest_file_is_passed_over_and_said_so() {
+    let folder = written("damaged", |c| c);
+    let (newest, before) = (folder.file("epoch-0003.checkpoint"), folder.file("epoch-0002.checkpoint"));
+    let bytes = fs::read(&newest).unwrap();
+    fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    let (data, mut model, trainer) = small();
+    let mut trainer = trainer.checkpoints(Checkpoints::in_folder(&folder.0));
+    let resumed = trainer.resume(&mut model, &folder.0).unwrap();
+    assert_eq!((&resumed.path, resumed.epochs, resumed.passed_over.len()), (&before, 2, 1));
+    let text = resumed.to_string();
+    assert!(text.starts_with(&format!("passed over {}: expected the file", newest.display())), "{text}");
+    assert!(text.ends_with("after 2 epochs"), "{text}");
+    trainer.fit(&mut model, &data).unwrap();
+    assert_eq!(fs::read(&newest).unwrap().len(), bytes.len());
+
+    // Not damaged, but of a newer version: that is an error, and no reason to throw hours away.
+    let mut newer = fs::read(&newest).unwrap();
+    newer[8] = 99;
+    fs::write(&newest, &newer).unwrap();
+    let text = small().2.resume(&mut model, &folder.0).unwrap_err().to_string();
+    assert!(text.contains("A newer version of Plywood wrote it"), "{text}");
+
+    for path in [&newest, &before] {
+        fs::write(path, b"PLYWOOD\n").unwrap();
+    }
+    let text = small().2.resume_if_any(&mut model, &folder.0).unwrap_err().to_string();
+    assert!(text.contains("no whole checkpoint") && text.contains("truncated"), "{text}");
+}
+
+#[test]
+fn where_there_is_nothing_there_is_nothing_to_resume() {
+    let folder = Folder::new("nothing");
+    let (_, mut model, mut trainer) = small();
+    assert!(trainer.resume_if_any(&mut model, &folder.0).unwrap().is_none());
+    fs::create_dir_all(&folder.0).unwrap();
+    fs::write(folder.file("epoch-1.checkpoint"), b"not of that name").unwrap();
+    assert!(trainer.resume_if_any(&mut model, &folder.0).unwrap().is_none());
+    assert_eq!(
+        trainer.resume(&mut model, &folder.0).unwrap_err().to_string(),
+        format!(
+            "resume {}: expected a folder with a checkpoint, found none. \
+             Begin with `fit`, or go on with what there may be by `resume_if_any`.",
+            folder.0.display()
+        )
+    );
+    assert!(
+        trainer.resume(&mut model, folder.file("none")).unwrap_err().to_string().contains("could not read")
+    );
+}
+
+#[test]
+fn leftovers_of_a_kill_go_with_the_next_checkpoint() {
+    let folder = Folder::new("leftovers");
+    fs::create_dir_all(&folder.0).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    for name in ["epoch-0077.checkpoint.123-0.tmp", "best.checkpoint.9-1.tmp", "notes.123-0.tmp"] {
+        fs::File::create(folder.file(name)).unwrap().set_modified(old).unwrap();
+    }
+    let (data, mut model, trainer) = small();
+    trainer.checkpoints(Checkpoints::in_folder(&folder.0)).fit(&mut model, &data).unwrap();
+    assert_eq!(folder.names(), ["epoch-0002.checkpoint", "epoch-0003.checkpoint", "notes.123-0.tmp"]);
+}
+
+/// Counts the samples that are read.
+struct Counted<'a>(ArrayDataset<f32, Vec<usize>>, &'a AtomicUsize);
+
+impl Dataset for Counted<'_> {
+    type Target = Vec<usize>;
+    fn len(&self) -> usize {
+        Dataset::<f32>::len(&self.0)
+    }
+    fn input_shape(&self) -> &[usize] {
+        Dataset::<f32>::input_shape(&self.0)
+    }
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<f32, Vec<usize>>) -> Result<()> {
+        self.1.fetch_add(indices.len(), Ordering::SeqCst);
+        self.0.read(indices, pass, batch)
+    }
+}
+
+#[test]
+fn batches_that_are_done_are_not_read_again_with_and_without_reading_ahead() {
+    let folder = written("read", |c| c.every_batches(1).keep_last(100));
+    for ahead in [0, 2] {
+        let (data, mut model, trainer) = small();
+        let read = AtomicUsize::new(0);
+        let mut trainer = trainer.prefetch(ahead);
+        trainer.resume(&mut model, folder.file("epoch-0003-batch-00003.checkpoint")).unwrap();
+        trainer.fit(&mut model, &Counted(data, &read)).unwrap();
+        assert_eq!(read.load(Ordering::SeqCst), 5, "the fourth batch of the third epoch");
+    }
+}
+
+#[test]
+fn a_metric_without_a_state_has_the_rest_of_the_epoch() {
+    /// How many batches were seen.
+    struct Seen(f64);
+    impl Metric<[usize]> for Seen {
+        fn name(&self) -> &str {
+            "seen"
+        }
+        fn reset(&mut self) {
+            self.0 = 0.0;
+        }
+        fn update(&mut self, _: &Tensor, _: &[usize], _: Option<&[f32]>) -> Result<()> {
+            self.0 += 1.0;
+            Ok(())
+        }
+        fn value(&self) -> f64 {
+            self.0
+        }
+    }
+    let folder = Folder::new("seen");
+    let (data, mut model, trainer) = small();
+    let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(3).keep_last(100);
+    let mut trainer = trainer.metric(Seen(0.0)).checkpoints(checkpoints);
+    assert_eq!(trainer.fit(&mut model, &data).unwrap().get("seen"), [4.0; 3]);
+    let (_, mut model, trainer) = small();
+    let mut trainer = trainer.metric(Seen(0.0));
+    trainer.resume(&mut model, folder.file("epoch-0001-batch-00003.checkpoint")).unwrap();
+    assert_eq!(trainer.fit(&mut model, &data).unwrap().get("seen"), [1.0, 4.0, 4.0]);
+}
+
+#[test]
+fn a_long_history_with_changing_names_comes_back() {
+    let folder = Folder::new("long");
+    let (data, mut model, trainer) = small();
+    let checkpoints = || Checkpoints::in_folder(&folder.0).every_epochs(1000);
+    let mut trainer = trainer.epochs(300).checkpoints(checkpoints());
+    let first = trainer.fit(&mut model, &data).unwrap();
+    let mut trainer = small().2.epochs(302).metric(Accuracy::default()).checkpoints(checkpoints());
+    trainer.resume(&mut model, &folder.0).unwrap();
+    assert_eq!(trainer.history(), &first);
+    let second = trainer.fit(&mut model, &data).unwrap();
+    assert_eq!((second.get("loss").len(), second.get("accuracy").len()), (302, 2));
+    let numbers: Vec<u64> = second.epochs.iter().map(|epoch| epoch.number).collect();
+    assert_eq!(numbers, (1..=302).collect::<Vec<u64>>());
+    let mut trainer = small().2.epochs(302);
+    trainer.resume(&mut model, &folder.0).unwrap();
+    assert_eq!(trainer.history(), &second);
+}
+
+/// Ends training at the first batch of the second epoch.
+struct Enough;
+
+impl Callback for Enough {
+    fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+        Ok(if batch.step == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+    fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        assert!(epoch.number < 3);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[test]
+fn a_break_within_an_epoch_ends_the_run_for_good() {
+    let folder = Folder::new("break");
+    let (data, mut model, trainer) = small();
+    let mut trainer =
+        trainer.callback(Enough).checkpoints(Checkpoints::in_folder(&folder.0).every_batches(1));
+    assert_eq!(trainer.fit(&mut model, &data).unwrap().epochs.len(), 2);
+    let (_, mut again, trainer) = small();
+    let mut trainer = trainer.callback(Enough);
+    trainer.resume(&mut again, &folder.0).unwrap();
+    assert_eq!(trainer.fit(&mut again, &data).unwrap().epochs.len(), 2);
+    assert_eq!(again.to_bytes().unwrap(), model.to_bytes().unwrap());
+}
+
+/// A metric over two batches, with and without an interruption in between.
+fn over_two_batches<T: ?Sized, M: Metric<T>>(make: impl Fn() -> M, batches: [(&Tensor, &T); 2]) {
+    let weights = [1.0, 0.5, 2.0];
+    let [first, second] = batches;
+    let mut unbroken = make();
+    unbroken.update(first.0, first.1, Some(&weights)).unwrap();
+    let mut state = unbroken.state().unwrap();
+    unbroken.update(second.0, second.1, Some(&weights)).unwrap();
+    let mut resumed = make();
+    resumed.load_state(&mut state).unwrap();
+    assert_eq!(state.names().count(), 0, "{}", unbroken.name());
+    resumed.update(second.0, second.1, Some(&weights)).unwrap();
+    assert_eq!(resumed.value().to_bits(), unbroken.value().to_bits(), "{}", unbroken.name());
+    assert!(unbroken.value().is_finite(), "{}", unbroken.name());
+    let mut anothers = State::new().number("nobody's", 1.0);
+    assert!(make().load_state(&mut anothers).is_err(), "{}", unbroken.name());
+}
+
+#[test]
+fn every_metric_goes_on_where_it_was() {
+    let scores =
+        |k: f32| Array2::from_shape_fn((3, 3), |(i, j)| ((i as f32 * 1.7 + j as f32 * k) % 1.0) / 2.0);
+    let (a, b) = (scores(0.37).into_dyn(), scores(0.59).into_dyn());
+    macro_rules! classes {
+        ($($metric:expr),*) => {$(
+            over_two_batches::<[usize], _>(|| $metric, [(&a, &[0, 1, 2][..]), (&b, &[2, 2, 1])]);
+            over_two_batches::<Tensor, _>(|| $metric, [(&a, &b), (&b, &a)]);
+        )*};
+    }
+    classes!(
+        Accuracy::default(),
+        TopK::k(2),
+        Precision::default(),
+        Recall::default(),
+        plywood::FBeta::beta(2.0),
+        RocAuc::default(),
+        AveragePrecision::default(),
+        LogLoss::default(),
+        BrierScore::default(),
+        CalibrationError::bins(4)
+    );
+    over_two_batches::<Tensor, _>(MAE::default, [(&a, &b), (&b, &a)]);
+    over_two_batches::<Tensor, _>(RMSE::default, [(&a, &b), (&b, &a)]);
+    over_two_batches::<Tensor, _>(R2::default, [(&a, &b), (&b, &a)]);
+}
+
+#[test]
+fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
+    let (folder, board) = (Folder::new("board"), Folder::new("events"));
+    let (data, mut model, trainer) = small();
+    let set = |t: Trainer<CrossEntropy, Adam>, part: &str| {
+        t.epochs(1).callback(plywood::TensorBoard::new(board.file(part)).histograms(1))
+    };
+    let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(2);
+    set(trainer, "a").checkpoints(checkpoints).fit(&mut model, &data).unwrap();
+    let (_, mut model, trainer) = small();
+    let mut trainer = set(trainer, "b");
+    trainer.resume(&mut model, folder.file("epoch-0001-batch-00004.checkpoint")).unwrap();
+    trainer.fit(&mut model, &data).unwrap();
+    let events = fs::read_dir(board.file("b")).unwrap().next().unwrap().unwrap().path();
+    let bytes = fs::read(events).unwrap();
+    let tag = b"gradients/0.weight";
+    assert!(bytes.windows(tag.len()).any(|window| window == tag));
+}
+
+/// Checkpoints of every version of the format that was released are read for ever; files that are here are never written
+/// anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
+fn golden_of<F: Scalar>(name: &str, close: f64) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
+        let folder = Folder::new(name);
+        let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(1).keep_last(1000);
+        run(&mut network::<F>(), |trainer| trainer.checkpoints(checkpoints), None).unwrap();
+        fs::copy(folder.file("epoch-0003-batch-00003.checkpoint"), &path).unwrap();
+    }
+    let history = |left: &Left| serde_json::from_str::<History>(&left.history).unwrap();
+    let unbroken = history(&run(&mut network::<F>(), |trainer| trainer, None).unwrap());
+    let resumed = history(&run(&mut network::<F>(), |trainer| trainer, Some(&path)).unwrap());
+    assert_eq!(resumed.epochs.len(), unbroken.epochs.len());
+    for name in ["loss", "roc_auc", "val_loss"] {
+        for (a, b) in resumed.get(name).into_iter().zip(unbroken.get(name)) {
+            assert!((a - b).abs() < close, "{name}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn golden_checkpoints_are_read_and_gone_on_with() {
+    golden_of::<f32>("v2-f32.checkpoint", 1e-3);
+    golden_of::<f64>("v2-f64.checkpoint", 1e-9);
+}
