@@ -1,10 +1,14 @@
 //! Files of models: every layer in them, every byte of them cut off or changed, and what is hostile about them.
 
+#[path = "hostile/kinds.rs"]
+mod kinds;
+
+use kinds::every_kind;
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 use plywood::prelude::*;
 use plywood::{ErrorKind, StateDict};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A layer of another crate.
@@ -46,65 +50,12 @@ fn registry() -> Registry {
 }
 
 /// A model for each built-in kind, nested twice and beside the layer of another crate; with the input's shape.
-///
-/// A new layer has to come in here: the test below compares with the registry.
-fn every_kind() -> Vec<(&'static str, Vec<usize>, Sequential)> {
-    macro_rules! models {
-        ($($kind:literal: $spec:expr, $shape:expr;)*) => {
-            vec![$({
-                let shape: Vec<usize> = $shape.to_vec();
-                let inner = Sequential::block().layer($spec);
-                let outer = Sequential::block().layer(inner).layer(shift());
-                ($kind, shape.clone(), Sequential::builder(shape).seed(3).layer(outer).build().unwrap())
-            },)*]
-        };
-    }
-    models! {
-        "adaptive_avg_pool2d": AdaptiveAvgPool2d::to([2, 4]), [2, 5, 3];
-        "avg_pool1d": AvgPool1d::window(3), [2, 8];
-        "avg_pool2d": AvgPool2d::window(2), [2, 5, 6];
-        "batch_norm": BatchNorm::new(), [3, 2, 3];
-        "concat": Concat::of([Sequential::block().layer(Dense::units(3)), Sequential::block()]), [4];
-        "conv1d": Conv1d::filters(3, 4), [2, 9];
-        "conv2d": Conv2d::filters(3, 3), [2, 5, 4];
-        "dense": Dense::units(7), [5];
-        "dropout": Dropout::rate(0.4), [20];
-        "dropout2d": Dropout2d::rate(0.4), [6, 2, 2];
-        "elu": ELU::alpha(1.5), [7];
-        "embedding": Embedding::vocabulary(7, 2), [3];
-        "embedding_bag": EmbeddingBag::vocabulary(7, 2), [3];
-        "flatten": Flatten, [2, 3];
-        "gaussian_noise": GaussianNoise::deviation(0.3), [7];
-        "gelu": GELU::default(), [7];
-        "global_avg_pool": GlobalAvgPool, [3, 2, 4];
-        "global_max_pool": GlobalMaxPool, [3, 2, 4];
-        "group_norm": GroupNorm::groups(2), [4, 3];
-        "hard_sigmoid": plywood::HardSigmoid, [7];
-        "hard_swish": plywood::HardSwish, [7];
-        "layer_norm": LayerNorm::new(), [6];
-        "leaky_relu": LeakyReLU::slope(0.2), [7];
-        "log_softmax": LogSoftmax, [7];
-        "max_pool1d": MaxPool1d::window(3), [2, 7];
-        "max_pool2d": MaxPool2d::window(2), [2, 5, 6];
-        "mish": Mish, [7];
-        "prelu": PReLU::new(), [7];
-        "relu": ReLU, [7];
-        "relu6": plywood::ReLU6, [7];
-        "reshape": Reshape::to([3, 2]), [6];
-        "residual": Residual::around(Sequential::block().layer(Dense::units(4))), [4];
-        "rms_norm": RMSNorm::new(), [6];
-        "selu": SELU, [7];
-        "sequential": Sequential::block().layer(Dense::units(2)), [3];
-        "sigmoid": Sigmoid, [7];
-        "silu": SiLU, [7];
-        "softmax": Softmax, [7];
-        "softplus": Softplus::default(), [7];
-        "softsign": Softsign, [7];
-        "sum": Sum::of([Sequential::block(), Sequential::block().layer(Tanh)]), [3];
-        "tanh": Tanh, [7];
-        "upsample": Upsample::by([2, 3]), [2, 3, 2];
-        "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];
-    }
+fn every_model() -> Vec<(&'static str, Vec<usize>, Sequential)> {
+    let nested = |(kind, shape, inner): (_, Vec<usize>, _)| {
+        let outer = Sequential::block().layer(inner).layer(shift());
+        (kind, shape.clone(), Sequential::builder(shape).seed(3).layer(outer).build().unwrap())
+    };
+    every_kind().into_iter().map(nested).collect()
 }
 
 fn inputs(shape: &[usize]) -> ArrayD<f32> {
@@ -119,7 +70,7 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 #[test]
 fn every_builtin_layer_comes_back_with_its_bits_also_nested_beside_a_layer_of_another_crate() {
     let known: BTreeSet<&str> = Registry::<f32>::builtin().kinds().collect();
-    let models = every_kind();
+    let models = every_model();
     assert_eq!(
         models.iter().map(|(kind, ..)| *kind).collect::<BTreeSet<_>>(),
         known,
@@ -190,27 +141,121 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
     assert!(text(3).contains("cargo update -p plywood") && text(1).contains("before the first release"));
 }
 
-/// Layers are many and deep only in hostile files.
+/// A file with this description of a model of one input, made by hand: what `save` would refuse.
+fn file(layers: usize, bytes: &[u8]) -> Vec<u8> {
+    let body = [&[1, 1], &number(layers)[..], bytes].concat();
+    let description = [&[0, 0, 0, 0], &number(body.len())[..], &body].concat();
+    let mut file = b"PLYWOOD\n\x02\0\0\0\x01\x04\0\0".to_vec();
+    file.extend((description.len() as u64).to_le_bytes());
+    file.extend([0; 8]);
+    file.extend(crc32fast::hash(&file).to_le_bytes());
+    file.extend(crc32fast::hash(&description).to_le_bytes());
+    file.extend(&description);
+    file.extend([0; 4]);
+    file
+}
+
+/// As bincode writes it.
+fn number(n: usize) -> Vec<u8> {
+    match n {
+        0..=250 => vec![n as u8],
+        251..=0xffff => [&[251], &(n as u16).to_le_bytes()[..]].concat(),
+        _ => [&[252], &(n as u32).to_le_bytes()[..]].concat(),
+    }
+}
+
+/// Layers are many and deep only in hostile files; and what would not be loaded is not saved.
 #[test]
-fn depth_and_number_of_layers_are_bounded() {
+fn depth_and_number_of_layers_are_bounded_on_both_ways() {
+    let load = |bytes: &[u8]| Sequential::from_bytes(bytes, &Registry::<f32>::builtin());
+    let refused = |saved: Result<Vec<u8>>, loaded: Result<Sequential>, what: &str| {
+        let (saved, loaded) = (saved.unwrap_err().to_string(), loaded.unwrap_err().to_string());
+        assert!(saved.starts_with(what) && saved.contains("A file holds no more"), "{saved}");
+        assert!(loaded.contains(what) && loaded.contains("The file is damaged"), "{loaded}");
+    };
     let deep = |extra: usize| {
         let mut block = Sequential::block().layer(ReLU);
-        for _ in 0..extra {
-            block = Sequential::block().layer(block);
+        let mut bytes = b"\x04relu\0".to_vec();
+        for level in 0..=extra {
+            if level > 0 {
+                block = Sequential::block().layer(block);
+            }
+            bytes = [&[1, 1, 1], &bytes[..]].concat();
+            bytes = [b"\x0asequential", &number(bytes.len())[..], &bytes].concat();
         }
-        Sequential::builder([1]).layer(block).build().unwrap().to_bytes().unwrap()
+        (Sequential::builder([1]).layer(block).build().unwrap().to_bytes(), load(&file(1, &bytes)))
     };
-    let load = |bytes: &[u8]| Sequential::from_bytes(bytes, &Registry::<f32>::builtin());
-    assert!(load(&deep(62)).is_ok());
-    let text = load(&deep(63)).unwrap_err().to_string();
-    assert!(text.contains("containers inside one another to be at most 64"), "{text}");
+    let (saved, loaded) = deep(62);
+    assert!(load(&saved.unwrap()).is_ok() && loaded.is_ok());
+    let (saved, loaded) = deep(63);
+    refused(
+        saved,
+        loaded,
+        "expected the number of containers inside one another to be at most 64, found more",
+    );
+
     let wide = |layers: usize| {
         let builder = (0..layers).fold(Sequential::builder([1]), |builder, _| builder.layer(ReLU));
-        builder.build().unwrap().to_bytes().unwrap()
+        (builder.build().unwrap().to_bytes(), load(&file(layers, &b"\x04relu\0".repeat(layers))))
     };
-    assert!(load(&wide(16_383)).is_ok());
-    let text = load(&wide(16_384)).map(|_| ()).unwrap_err().to_string();
-    assert!(text.contains("the number of layers to be at most 16384"), "{text}");
+    let (saved, loaded) = wide(16_383);
+    assert!(load(&saved.unwrap()).is_ok() && loaded.is_ok());
+    let (saved, loaded) = wide(16_384);
+    refused(saved, loaded, "expected the number of layers to be at most 16384, found more");
+}
+
+#[test]
+fn what_a_description_may_hold_is_bounded_when_it_is_saved() {
+    let model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
+    let saved = |metadata: &Metadata| {
+        let mut bytes = Vec::new();
+        model.write_to(&mut bytes, metadata).map(|()| bytes)
+    };
+    let classes = |n: usize| Metadata::new().classes((0..n).map(|_| ""));
+    let most = classes(65_536);
+    assert_eq!(Metadata::read_from(&saved(&most).unwrap()[..]).unwrap(), most);
+    let text = saved(&classes(65_537)).unwrap_err().to_string();
+    assert!(text.contains("classes") && text.contains("at most 65536 of them, found 65537"), "{text}");
+    let notes = |n: usize| (0..n).fold(Metadata::new(), |metadata, i| metadata.note(i.to_string(), ""));
+    assert!(Metadata::read_from(&saved(&notes(4096)).unwrap()[..]).is_ok());
+    let text = saved(&notes(4097)).unwrap_err().to_string();
+    assert!(text.contains("notes") && text.contains("at most 4096 of them, found 4097"), "{text}");
+    let long = |bytes: usize| Metadata::new().note("long", "x".repeat(bytes));
+    assert!(Metadata::read_from(&saved(&long((1 << 21) - 100)).unwrap()[..]).is_ok());
+    let text = saved(&long(1 << 21)).unwrap_err().to_string();
+    assert!(text.contains("2097152 bytes beside them"), "{text}");
+
+    let axes = |n: usize| Sequential::builder(vec![1; n]).build().unwrap().to_bytes();
+    assert!(Sequential::from_bytes(&axes(32).unwrap(), &Registry::<f32>::builtin()).is_ok());
+    let text = axes(33).unwrap_err().to_string();
+    assert!(text.contains("a shape of 33 axes, where a file holds at most 32"), "{text}");
+}
+
+/// A layer whose `Serialize` fails is named, with its place.
+#[test]
+fn a_layer_that_cannot_be_saved_is_named() {
+    #[derive(Clone, Debug, Deserialize)]
+    struct Secret;
+    impl Serialize for Secret {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("a secret"))
+        }
+    }
+    impl Elementwise for Secret {
+        const KIND: &'static str = "tests.secret";
+        fn value<F: plywood::Scalar>(&self, x: F) -> F {
+            x
+        }
+        fn derivative<F: plywood::Scalar>(&self, _: F, _: F) -> F {
+            F::one()
+        }
+    }
+    let block = Sequential::block().layer(Secret);
+    let model = Sequential::builder([1]).layer(ReLU).layer(block).build().unwrap();
+    assert_eq!(
+        model.to_bytes().unwrap_err().to_string(),
+        "layer 0 (tests.secret): expected a value to be one that can be saved, found a secret. Look at its `Serialize`."
+    );
 }
 
 #[test]
@@ -253,6 +298,59 @@ fn golden_files_are_read() {
     let loaded = Sequential::<f64>::load_of(golden("v2-f64.plywood"), &Registry::builtin()).unwrap();
     let x = Array2::from_elem((1, 2), 0.5);
     assert!((loaded.predict(&x).unwrap() - double.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-12));
+}
+
+/// A file of every kind of layer, in both element types, with what it predicted when it was written. A new kind is
+/// added by `PLYWOOD_GOLDEN=write`, which leaves those that are there as they are.
+#[test]
+fn golden_files_of_every_kind_are_read() {
+    let text = std::fs::read_to_string(golden("v2-kinds.json")).unwrap_or_else(|_| "{}".into());
+    let mut golden_files: BTreeMap<String, Golden> = serde_json::from_str(&text).unwrap();
+    let write = std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write");
+    kinds_are_read::<f32>(&mut golden_files, write, 1e-5);
+    kinds_are_read::<f64>(&mut golden_files, write, 1e-12);
+    if write {
+        let lines: Vec<String> = golden_files
+            .iter()
+            .map(|(name, file)| format!("{name:?}:{}", serde_json::to_string(file).unwrap()))
+            .collect();
+        std::fs::write(golden("v2-kinds.json"), format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Golden {
+    /// The bytes in hexadecimal.
+    file: String,
+    predicted: Vec<f64>,
+}
+
+fn kinds_are_read<F: plywood::Scalar>(files: &mut BTreeMap<String, Golden>, write: bool, apart: f64) {
+    let predicted = |model: &Sequential<F>| -> Vec<f64> {
+        let x = inputs(model.input_shape()).mapv(|x| F::of(f64::from(x)));
+        model.predict(&x).unwrap().iter().map(|y| y.as_f64()).collect()
+    };
+    for (kind, shape, block) in every_kind::<F>() {
+        let name = format!("{kind} {}", F::NAME);
+        if write && !files.contains_key(&name) {
+            let mut model = Sequential::<F>::builder_of(shape.clone()).seed(5).layer(block).build().unwrap();
+            let x = inputs(&shape).mapv(|x| F::of(f64::from(x)));
+            model.forward_train(x).unwrap();
+            model.freeze("0.0.w");
+            let file = model.to_bytes().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+            files.insert(name.clone(), Golden { file, predicted: predicted(&model) });
+        }
+        let Golden { file, predicted: expected } =
+            files.get(&name).unwrap_or_else(|| panic!("no golden file of {name}"));
+        let bytes: Vec<u8> =
+            (0..file.len() / 2).map(|i| u8::from_str_radix(&file[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let model = Sequential::<F>::from_bytes(&bytes, &Registry::builtin())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = predicted(&model);
+        assert_eq!(found.len(), expected.len(), "{name}");
+        let near = |(x, y): (&f64, &f64)| (x - y).abs() <= apart * y.abs().max(1.0);
+        assert!(found.iter().zip(expected).all(near), "{name}: {found:?} for {expected:?}");
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn a_state_dict_of_pytorch_loads_unchanged_and_the_logits_agree() {
     let mut model = network();
     assert!(apart(&model) > 1e-3);
     model.load_weights(file("state_dict.safetensors")).unwrap();
+    println!("logits agree to {:.1e}", apart(&model));
     assert!(apart(&model) <= 1e-6, "{}", apart(&model));
     if let Some(path) = std::env::var_os("PLYWOOD_WEIGHTS") {
         model.save_weights(path).unwrap();
@@ -67,5 +68,14 @@ fn what_is_written_has_the_names_shapes_and_numbers_of_pytorch() {
     for name in ours.names() {
         assert_eq!(ours.shape(name), theirs.shape(name), "{name}");
         assert_eq!(ours.tensor::<f32>(name), theirs.tensor::<f32>(name), "{name}");
+    }
+}
+
+#[test]
+fn a_state_dict_cut_at_any_byte_says_so() {
+    let bytes = std::fs::read(file("state_dict.safetensors")).unwrap();
+    for cut in 0..bytes.len() {
+        let text = StateDict::from_bytes(&bytes[..cut]).unwrap_err().to_string();
+        assert!(text.contains("is truncated"), "{cut} bytes: {text}");
     }
 }

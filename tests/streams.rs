@@ -84,7 +84,7 @@ fn faulty_idx_files_are_errors() {
     assert_eq!(
         open("short.idx", &idx(8, &[3, 2], &[0; 5]), 3),
         "FILE: expected the elements to be 6 bytes for [3, 2], found 5 bytes. \
-         The file was cut off or is damaged; get it again."
+         The file is truncated; get it again."
     );
     assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("a possible number of bytes"));
     assert!(open("targets.idx", &idx(8, &[3, 2], &[0; 6]), 2).contains("targets for 3 samples, found 2"));

@@ -30,7 +30,7 @@
 pub(crate) mod numbers;
 
 use crate::error::{Error, Result};
-use bincode::error::DecodeError;
+use bincode::error::{DecodeError, EncodeError};
 use serde::de::{DeserializeOwned, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -48,8 +48,14 @@ fn config() -> impl bincode::config::Config {
 ///
 /// Fails only where a `Serialize` of a user's layer does.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    bincode::serde::encode_to_vec(value, config())
-        .map_err(|e| Error::format("a value", "one that can be saved", e).help("Look at its `Serialize`."))
+    bincode::serde::encode_to_vec(value, config()).map_err(|error| {
+        let found = match error {
+            // As it stands: `Display` would quote it.
+            EncodeError::OtherString(text) => text,
+            error => error.to_string(),
+        };
+        Error::format("a value", "one that can be saved", found).help("Look at its `Serialize`.")
+    })
 }
 
 /// The value of these bytes, all of them.
@@ -152,9 +158,19 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: us
 /// The most axes that a saved shape has.
 pub(crate) const MAX_AXES: usize = 32;
 
-/// A shape, of at most [`MAX_AXES`] axes.
+/// A shape, of at most [`MAX_AXES`] axes, in both directions.
 #[derive(Deserialize)]
 pub(crate) struct Shape(#[serde(deserialize_with = "list::<_, _, MAX_AXES>")] pub Vec<usize>);
+
+impl Serialize for Shape {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.len() > MAX_AXES {
+            let text = format!("a shape of {} axes, where a file holds at most {MAX_AXES}", self.0.len());
+            return Err(serde::ser::Error::custom(text));
+        }
+        self.0.serialize(serializer)
+    }
+}
 
 /// Serialises a tensor as its shape and its raw bytes: `#[serde(with = "crate::codec::tensor")]`.
 ///
@@ -178,12 +194,13 @@ pub(crate) mod tensor {
                 crate::tensor::slice(&copy)
             }
         };
+        let shape = Shape(tensor.shape().to_vec());
         if numbers::take(values).map_err(serde::ser::Error::custom)? {
-            return tensor.shape().serialize(serializer);
+            return shape.serialize(serializer);
         }
         let mut bytes = Vec::new();
         F::write_bytes(values, &mut bytes);
-        (tensor.shape(), Bytes(bytes.into())).serialize(serializer)
+        (shape, Bytes(bytes.into())).serialize(serializer)
     }
 
     /// The product of the shape is taken with overflow checked and compared with the numbers that there are before

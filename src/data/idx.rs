@@ -21,8 +21,8 @@
 //! Files may be compressed by gzip, which is recognised by its first two bytes, `1F 8B`, not by the file's name.
 //!
 //! Files come from elsewhere, so nothing in a header is believed: lengths are multiplied with a check for overflow,
-//! memory is taken as bytes arrive and no more than one byte beyond what the header says is kept, and
-//! what is missing or left over is an error. There is no writing.
+//! memory is taken as bytes arrive, at most twice what has arrived and never more than the header says, and what is
+//! missing or left over is an error. There is no writing.
 
 use crate::error::{Error, Result};
 use flate2::read::MultiGzDecoder;
@@ -198,7 +198,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// let cut_off = [0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 1, 0]; // two 16-bit numbers, one byte short
 /// assert_eq!(
 ///     idx::read_from(&cut_off[..], "short.idx").unwrap_err().to_string(),
-///     "short.idx: expected the elements to be 4 bytes for [2], found 3 bytes. The file was cut off; get it again."
+///     "short.idx: expected the elements to be 4 bytes for [2], found 3 bytes. The file is truncated; get it again."
 /// );
 /// ```
 ///
@@ -215,6 +215,10 @@ pub fn read_from(source: impl Read, name: &str) -> Result<IdxArray> {
 pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Result<IdxArray> {
     let start = take(&mut source, 2).map_err(|e| failed(e, name, false).at(name))?;
     let gzip = start == [0x1f, 0x8b];
+    if start == [0x1f] {
+        let error = Error::format("the start", "that of an IDX file, compressed by gzip or not", hex(&start));
+        return Err(error.help("The file is truncated; get it again.").at(name));
+    }
     let source = io::Cursor::new(start).chain(source);
     let array = if gzip {
         parse(MultiGzDecoder::new(source), name, limit, true)
@@ -236,15 +240,20 @@ fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
 
 /// The error of a source that fails: corrupt where it is compressed, else a refusal of the system.
 ///
-/// What a decoder says about damaged data comes as `InvalidInput`, `InvalidData` or `UnexpectedEof`.
+/// What a decoder says about damaged data comes as `InvalidInput` or `InvalidData`, an end within them as
+/// `UnexpectedEof`.
 fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
-    match error.kind() {
-        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if gzip => {
-            Error::format("the content", "whole gzip data", format!("damaged or cut-off data ({error})"))
-                .help("Get the file again from where it came from.")
+    let (found, help) = match error.kind() {
+        ErrorKind::UnexpectedEof if gzip => ("an end within them", "The file is truncated; get it again."),
+        ErrorKind::InvalidInput | ErrorKind::InvalidData if gzip => {
+            ("damaged data", "Get the file again from where it came from.")
         }
-        _ => Error::io("read", name, error).help("Check that the file is a readable file on a healthy disk."),
-    }
+        _ => {
+            let help = "Check that the file is a readable file on a healthy disk.";
+            return Error::io("read", name, error).help(help);
+        }
+    };
+    Error::format("the content", "whole gzip data", format!("{found} ({error})")).help(help)
 }
 
 /// What stands before the elements.
@@ -261,7 +270,12 @@ pub(super) struct Header {
 pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<Header> {
     let header = take(&mut source, 4).map_err(|e| failed(e, name, gzip))?;
     let &[0, 0, kind, axes] = &header[..] else {
-        let found = if header.len() < 4 { format!("{} bytes in all", header.len()) } else { hex(&header) };
+        if header.len() < 4 && header.iter().take(2).all(|&byte| byte == 0) {
+            let found = format!("{} bytes in all", header.len());
+            return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
+                .help("The file is truncated; get it again."));
+        }
+        let found = hex(&header);
         return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
             .help("Give an IDX file, as those of MNIST and Fashion-MNIST, compressed by gzip or not."));
     };
@@ -285,7 +299,7 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
     if lengths.len() != usize::from(axes) {
         let found = format!("{} bytes", 4 * lengths.len() + rest.len());
         return Err(Error::format("the axes' lengths", format!("{} bytes", 4 * u64::from(axes)), found)
-            .help("The file was cut off; get it again."));
+            .help("The file is truncated; get it again."));
     }
     let lengths: Vec<u32> = lengths.iter().map(|&bytes| u32::from_be_bytes(bytes)).collect();
     Ok(Header { kind, size, lengths })
@@ -293,8 +307,7 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
 
 /// The array, from bytes that are no longer compressed.
 ///
-/// One byte more than the elements is asked for, so that bytes left over are noticed (and for gzip, the sum at the
-/// end is checked).
+/// The header's claim is checked against the limit, and no memory is taken for it.
 fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<IdxArray> {
     let Header { kind, size, lengths } = header(&mut source, name, gzip)?;
     let bytes = lengths.iter().try_fold(size, |bytes: u64, &n| bytes.checked_mul(u64::from(n)));
@@ -305,24 +318,63 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
                 "The file is damaged, or made to fill the memory; split an array that is really so large.",
             ));
     };
-    let elements = take(&mut source, bytes + 1).map_err(|e| failed(e, name, gzip))?;
-    let found = elements.len() as u64;
-    if found != bytes {
-        let (found, help) = if found < bytes {
-            (format!("{found} bytes"), "The file was cut off; get it again.")
-        } else {
-            ("more bytes after them".to_owned(), "The file is damaged, or holds more than one array.")
-        };
-        return Err(Error::format("the elements", format!("{bytes} bytes for {lengths:?}"), found).help(help));
-    }
     let shape: Vec<usize> = lengths.iter().map(|&n| n as usize).collect();
+    let source = Elements { source, bytes, name, gzip, lengths };
     match kind {
-        0x08 => shaped(shape, elements).map(IdxArray::U8),
-        0x09 => shaped(shape, numbers(&elements, i8::from_be_bytes)).map(IdxArray::I8),
-        0x0B => shaped(shape, numbers(&elements, i16::from_be_bytes)).map(IdxArray::I16),
-        0x0C => shaped(shape, numbers(&elements, i32::from_be_bytes)).map(IdxArray::I32),
-        0x0D => shaped(shape, numbers(&elements, f32::from_be_bytes)).map(IdxArray::F32),
-        _ => shaped(shape, numbers(&elements, f64::from_be_bytes)).map(IdxArray::F64),
+        0x08 => shaped(shape, source.read(u8::from_be_bytes)?).map(IdxArray::U8),
+        0x09 => shaped(shape, source.read(i8::from_be_bytes)?).map(IdxArray::I8),
+        0x0B => shaped(shape, source.read(i16::from_be_bytes)?).map(IdxArray::I16),
+        0x0C => shaped(shape, source.read(i32::from_be_bytes)?).map(IdxArray::I32),
+        0x0D => shaped(shape, source.read(f32::from_be_bytes)?).map(IdxArray::F32),
+        _ => shaped(shape, source.read(f64::from_be_bytes)?).map(IdxArray::F64),
+    }
+}
+
+/// How many bytes are turned into elements at once.
+const PIECE: u64 = 1 << 16;
+
+/// What stands behind a header.
+struct Elements<'a, R> {
+    source: R,
+    /// How many the header asks for.
+    bytes: u64,
+    name: &'a str,
+    gzip: bool,
+    lengths: Vec<u32>,
+}
+
+impl<R: Read> Elements<'_, R> {
+    /// All of them, of `N` bytes each, and nothing behind them.
+    ///
+    /// Room grows as they arrive, to twice what is there and never beyond what the header says.
+    fn read<T, const N: usize>(mut self, convert: impl Fn([u8; N]) -> T + Copy) -> Result<Vec<T>> {
+        let mut elements: Vec<T> = Vec::new();
+        let mut found = 0;
+        while found < self.bytes {
+            let piece = take(&mut self.source, PIECE.min(self.bytes - found))
+                .map_err(|e| failed(e, self.name, self.gzip))?;
+            found += piece.len() as u64;
+            if piece.is_empty() || !piece.len().is_multiple_of(N) {
+                return Err(self.unfit(format!("{found} bytes"), "The file is truncated; get it again."));
+            }
+            if elements.capacity() - elements.len() < piece.len() / N {
+                let missing = (self.bytes / N as u64) as usize - elements.len();
+                elements.reserve_exact(missing.min(elements.len().max(piece.len() / N)));
+            }
+            elements.extend(piece.as_chunks::<N>().0.iter().map(|&number| convert(number)));
+        }
+        // One more is asked for, so that for gzip the sum at the end is checked, too.
+        let more = take(&mut self.source, 1).map_err(|e| failed(e, self.name, self.gzip))?;
+        if !more.is_empty() {
+            let help = "The file is damaged, or holds more than one array.";
+            return Err(self.unfit("more bytes after them".to_owned(), help));
+        }
+        Ok(elements)
+    }
+
+    fn unfit(&self, found: String, help: &str) -> Error {
+        let expected = format!("{} bytes for {:?}", self.bytes, self.lengths);
+        Error::format("the elements", expected, found).help(help)
     }
 }
 

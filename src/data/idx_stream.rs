@@ -113,7 +113,10 @@ impl<T: Targets> IdxStream<T> {
                 format!("{expected} for {lengths:?}"),
                 format!("{found} bytes"),
             )
-            .help("The file was cut off or is damaged; get it again."));
+            .help(match bytes {
+                Some(bytes) if found < bytes => "The file is truncated; get it again.",
+                _ => "The file is damaged, or holds more than one array; get it again.",
+            }));
         }
         if lengths.contains(&0) {
             return Err(Error::data("data", "with at least one number", format!("the shape {lengths:?}"))

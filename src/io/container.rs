@@ -33,6 +33,7 @@ use super::source::Source;
 use crate::codec::numbers::{self, Array, Numbers, Sink};
 use crate::codec::{self, Bytes};
 use crate::error::{Error, ErrorKind, Result};
+use crate::layer::registry::encoding;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -113,7 +114,8 @@ pub(super) fn write<T: Serialize, W: Write + 'static>(
     metadata: &Metadata,
     mut out: W,
 ) -> Result<io::Result<W>> {
-    let (body, arrays) = numbers::measure(value)?;
+    metadata.check()?;
+    let (body, arrays) = encoding(|| numbers::measure(value))?;
     let bytes: u64 = arrays.iter().filter_map(|array| array.bytes()).sum();
     let count = arrays.len();
     let description = Description { metadata: metadata.clone(), arrays, body: Bytes(body.into()) };
@@ -134,7 +136,7 @@ pub(super) fn write<T: Serialize, W: Write + 'static>(
     if let Err(error) = out.write_all(&head).and_then(|()| out.write_all(&description)) {
         return Ok(Err(error));
     }
-    Ok(numbers::write(value, Summed(out, Hasher::new()))?.and_then(|Summed(mut out, sum)| {
+    Ok(encoding(|| numbers::write(value, Summed(out, Hasher::new())))?.and_then(|Summed(mut out, sum)| {
         out.write_all(&sum.finalize().to_le_bytes())?;
         Ok(out)
     }))

@@ -3,10 +3,14 @@
 use super::container;
 use super::source::Source;
 use crate::codec;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::Path;
+
+/// The most names of classes, and the most notes, in what is read and in what is written.
+const MAX_CLASSES: usize = 65_536;
+const MAX_NOTES: usize = 4_096;
 
 /// What whoever loads a model needs to know beside it: the names of its classes, how inputs were prepared, notes.
 ///
@@ -37,10 +41,10 @@ pub struct Metadata {
     /// The crate's version.
     written_by: String,
     /// In the order of the model's outputs.
-    #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
+    #[serde(deserialize_with = "codec::list::<_, _, MAX_CLASSES>")]
     classes: Vec<String>,
     /// Keys and texts, in the order in which they were added.
-    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    #[serde(deserialize_with = "codec::list::<_, _, MAX_NOTES>")]
     notes: Vec<(String, String)>,
 }
 
@@ -90,6 +94,16 @@ impl Metadata {
     /// The version of Plywood that wrote the file.
     pub fn written_by(&self) -> &str {
         &self.written_by
+    }
+
+    /// Refuses to write what would not be read.
+    pub(super) fn check(&self) -> Result<()> {
+        let lists = [("classes", self.classes.len(), MAX_CLASSES), ("notes", self.notes.len(), MAX_NOTES)];
+        match lists.into_iter().find(|(_, found, most)| found > most) {
+            None => Ok(()),
+            Some((what, found, most)) => Err(Error::argument(what, format!("at most {most} of them"), found)
+                .help("Keep longer lists in a file of their own.")),
+        }
     }
 
     /// That of a model's file, of any element type and with any layers.

@@ -15,7 +15,6 @@
 
 use crate::codec::MAX_AXES;
 use crate::error::{Error, Result};
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The most bytes of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader takes 100 MB.)
@@ -32,7 +31,7 @@ pub(super) struct Entry {
     pub bytes: Range<usize>,
 }
 
-/// The arrays of a file in the order of their bytes, and the data behind the header.
+/// The arrays of a file in the order of their names, and the data behind the header.
 pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
     let truncated = |expected: u64| {
         Error::format("the file", format!("at least {expected} bytes"), file.len())
@@ -54,19 +53,22 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
         Error::format("the header", "a list of arrays in JSON", found)
             .help("This is not a safetensors file, or it is damaged.")
     })?;
-    entries.sort_by_key(|entry| (entry.bytes.start, entry.bytes.end));
+    let unfit = |entry: &Entry| {
+        let expected = "a name of its own and bytes as its shape says, behind those of the one before";
+        let found = format!("{} {:?} at {:?}", short(&entry.dtype), entry.shape, entry.bytes);
+        Error::format(format!("the array {:?}", short(&entry.name)), expected, found)
+            .help("The file is damaged; get it again.")
+    };
+    // Sorting in place takes no memory, which a set of all names would.
+    entries.sort_unstable_by_key(|entry| (entry.bytes.start, entry.bytes.end));
     let mut end = 0;
-    let mut names = BTreeSet::new();
     for entry in &entries {
         let bits = bits(&entry.dtype);
         let count = entry.shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
         let bytes = count.and_then(|count| count.checked_mul(bits?)).map(|bits| bits.div_ceil(8));
         let fits = entry.bytes.start == end && entry.bytes.end >= end;
-        if !fits || bits.is_some() && bytes != Some(entry.bytes.len()) || !names.insert(&entry.name) {
-            let expected = "a name of its own and bytes as its shape says, behind those of the one before";
-            let found = format!("{} {:?} at {:?}", entry.dtype, entry.shape, entry.bytes);
-            return Err(Error::format(format!("the array {:?}", short(&entry.name)), expected, found)
-                .help("The file is damaged; get it again."));
+        if !fits || bits.is_some() && bytes != Some(entry.bytes.len()) {
+            return Err(unfit(entry));
         }
         end = entry.bytes.end;
     }
@@ -77,7 +79,11 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
         return Err(Error::format("the arrays", format!("of {} bytes together", data.len()), end)
             .help("The file is damaged; get it again."));
     }
-    Ok((entries, data))
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    match entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        Some(pair) => Err(unfit(&pair[1])),
+        None => Ok((entries, data)),
+    }
 }
 
 /// The bits of an element; none for a type that this program does not know, whose size is then not checked.

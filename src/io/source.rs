@@ -136,6 +136,11 @@ impl<R: Read> Source<R> {
                 return Err(self.truncated(missing - found as u64));
             }
             sum.update(next);
+            let (more, room) = (next.len() / size_of::<F>(), numbers.capacity() - numbers.len());
+            if room < more {
+                // To twice what is there, and never beyond what was claimed.
+                numbers.reserve_exact(((missing / width) as usize).min(numbers.len().max(more)));
+            }
             F::extend(next, &mut numbers);
             missing -= next.len() as u64;
         }

@@ -42,7 +42,8 @@ use std::path::Path;
 /// ```
 #[derive(Clone)]
 pub struct StateDict<'a> {
-    entries: BTreeMap<String, Entry>,
+    /// In the order of their names, each of which comes once.
+    entries: Vec<Entry>,
     data: Cow<'a, [u8]>,
 }
 
@@ -95,7 +96,6 @@ impl<'a> StateDict<'a> {
     /// When the bytes are anything but one whole safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
         let (entries, data) = safetensors::parse(bytes)?;
-        let entries = entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
         Ok(Self { entries, data: data.into() })
     }
 
@@ -117,18 +117,25 @@ impl<'a> StateDict<'a> {
 
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        self.entries.iter().map(|entry| entry.name.as_str())
     }
 
     /// The shape of the array of this name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.entries.get(name).map(|entry| &entry.shape[..])
+        self.entry(name).map(|entry| &entry.shape[..])
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        let at = self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
+        self.entries.get(at)
     }
 
     /// The same arrays under other names; of two that come to have one name the later is kept.
     #[must_use]
     pub fn rename(self, mut rename: impl FnMut(&str) -> String) -> Self {
-        let entries = self.entries.into_iter().map(|(name, entry)| (rename(&name), entry)).collect();
+        let renamed: BTreeMap<String, Entry> =
+            self.entries.into_iter().map(|entry| (rename(&entry.name), entry)).collect();
+        let entries = renamed.into_iter().map(|(name, entry)| Entry { name, ..entry }).collect();
         Self { entries, data: self.data }
     }
 
@@ -145,27 +152,36 @@ impl<'a> StateDict<'a> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn tensor<F: Scalar>(&self, name: &str) -> Option<Tensor<F>> {
-        let entry = self.entries.get(name).filter(|entry| is_known(&entry.dtype))?;
+        let entry = self.entry(name).filter(|entry| is_known(&entry.dtype))?;
         let bytes = self.data.get(entry.bytes.clone())?;
-        let values = match (entry.dtype.as_str(), size_of::<F>()) {
-            ("F32", 4) | ("F64", 8) => F::read_bytes(bytes),
-            (dtype, _) => {
-                let wide = widened(dtype, bytes);
-                let mut values = vec![F::zero(); wide.len()];
-                F::add_f64s(&wide, F::one(), &mut values);
-                values
-            }
-        };
-        Tensor::from_shape_vec(IxDyn(&entry.shape), values).ok()
+        Tensor::from_shape_vec(IxDyn(&entry.shape), converted(&entry.dtype, bytes)).ok()
     }
 }
 
 impl fmt::Debug for StateDict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.entries.iter().map(|(name, entry)| (name, (&entry.dtype, &entry.shape))))
+            .entries(self.entries.iter().map(|entry| (&entry.name, (&entry.dtype, &entry.shape))))
             .finish()
     }
+}
+
+/// How many numbers are turned from bytes, or into bytes, at once.
+const SOME: usize = 1 << 16;
+
+/// Numbers of one of the types of `is_known`, as those of a model.
+fn converted<F: Scalar>(dtype: &str, bytes: &[u8]) -> Vec<F> {
+    if let ("F32", 4) | ("F64", 8) = (dtype, size_of::<F>()) {
+        return F::read_bytes(bytes);
+    }
+    let mut values = Vec::new();
+    for some in bytes.chunks(8 * SOME) {
+        let wide = widened(dtype, some);
+        let begin = values.len();
+        values.resize(begin + wide.len(), F::zero());
+        F::add_f64s(&wide, F::one(), &mut values[begin..]);
+    }
+    values
 }
 
 /// The types whose numbers a model can take over.
@@ -310,7 +326,7 @@ impl<F: Scalar> Sequential<F> {
         let (mut result, mut bytes) = (Ok(()), Vec::new());
         self.visit_params(&mut |_, param| {
             let transposed = param.is_transposed().then(|| standard(param.value().t().to_owned()));
-            for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(1 << 16) {
+            for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(SOME) {
                 if result.is_ok() {
                     bytes.clear();
                     F::write_bytes(some, &mut bytes);
@@ -330,7 +346,7 @@ impl<F: Scalar> Sequential<F> {
         self.visit_params(&mut |name, param| {
             unknown.remove(name);
             let shape = outer_shape(param);
-            match dict.entries.get(name) {
+            match dict.entry(name) {
                 None => mismatches.missing.push(name.to_owned()),
                 Some(entry) if entry.shape != shape || !is_known(&entry.dtype) => {
                     let text = format!("{name} ({} {:?} for {shape:?})", short(&entry.dtype), entry.shape);
@@ -346,15 +362,31 @@ impl<F: Scalar> Sequential<F> {
         mismatches
     }
 
-    /// Takes over what has the right name and shape.
+    /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
     fn take_from(&mut self, dict: &StateDict<'_>) {
         self.visit_params_mut(&mut |name, param| {
-            if dict.shape(name).is_none_or(|shape| shape != outer_shape(param)) {
+            let Some(entry) = dict.entry(name).filter(|entry| entry.shape == outer_shape(param)) else {
+                return;
+            };
+            let Some(bytes) = dict.data.get(entry.bytes.clone()).filter(|_| is_known(&entry.dtype)) else {
+                return;
+            };
+            if param.is_empty() {
                 return;
             }
-            if let Some(tensor) = dict.tensor(name) {
-                let tensor = if param.is_transposed() { standard(tensor.reversed_axes()) } else { tensor };
-                param.as_slice_mut().copy_from_slice(slice(&tensor));
+            let (outer, transposed) = (entry.shape.first().copied().unwrap_or(1), param.is_transposed());
+            let width = bytes.len() / param.len();
+            let row = if transposed { entry.shape[1] } else { 1 };
+            let some = (SOME / row).max(16);
+            let numbers = param.as_slice_mut();
+            for (i, piece) in bytes.chunks(some * row * width).enumerate() {
+                let values = converted::<F>(&entry.dtype, piece);
+                if !transposed {
+                    numbers[i * some..][..values.len()].copy_from_slice(&values);
+                    continue;
+                }
+                // A piece of some rows is some columns of the parameter.
+                F::add_transposed(&values, row, F::zero(), &mut numbers[i * some..], outer);
             }
         });
     }

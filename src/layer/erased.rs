@@ -18,8 +18,8 @@
 //! The cost of a call is one virtual call and, in training, one comparison of type ids: some nanoseconds beside the
 //! microseconds of a product of matrices.
 
+use super::registry::encode_layer;
 use super::{Layer, Link};
-use crate::codec;
 use crate::error::Result;
 use crate::param::Param;
 use crate::scalar::Scalar;
@@ -115,7 +115,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 
     fn erased_encode(&self) -> Result<Vec<u8>> {
-        codec::encode(self)
+        encode_layer(self)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -27,7 +27,7 @@ use crate::codec::{Bytes, Shape};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
-use crate::layer::registry::{Registry, count_container};
+use crate::layer::registry::{Registry, count_container, keep_first};
 use crate::param::Param;
 use crate::scalar::Scalar;
 use serde::de::{Error as _, SeqAccess};
@@ -327,12 +327,13 @@ impl<F: Scalar> std::fmt::Debug for Sequential<F> {
 impl<F: Scalar> Serialize for Sequential<F> {
     /// The input's shape, then kind and bytes of each layer.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        count_container().map_err(|e| serde::ser::Error::custom(keep_first(e)))?;
         let mut layers = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
-            let bytes = layer.erased_encode().map_err(|e| serde::ser::Error::custom(e.at(self.place(i))))?;
-            layers.push((layer.erased_kind(), Bytes(bytes.into())));
+            let bytes = layer.erased_encode().map_err(|e| keep_first(e.at(self.place(i))));
+            layers.push((layer.erased_kind(), Bytes(bytes.map_err(serde::ser::Error::custom)?.into())));
         }
-        (&self.input, layers).serialize(serializer)
+        (Shape(self.input.clone()), layers).serialize(serializer)
     }
 }
 

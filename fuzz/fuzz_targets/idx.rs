@@ -1,0 +1,34 @@
+//! IDX files: plain, as gzip, and read batch by batch. The first byte says which.
+#![no_main]
+
+#[path = "../../tests/hostile/mod.rs"]
+#[allow(dead_code, missing_docs)]
+mod hostile;
+
+use flate2::{Compression, write::GzEncoder};
+use libfuzzer_sys::fuzz_target;
+use plywood_fuzz::quickly;
+use std::io::Write;
+
+#[global_allocator]
+static METER: hostile::Meter = hostile::Meter;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((way, bytes)) = bytes.split_first() else { return };
+    quickly(|| match way % 4 {
+        // As they are, compressed or not.
+        0 => hostile::idx(bytes),
+        // What is inside of gzip data with the right sum.
+        1 => {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(bytes).expect("into memory");
+            hostile::idx(&packed.finish().expect("into memory"));
+        }
+        // A header of gzip in front of what its decoder is to choke on.
+        2 => hostile::idx(&[b"\x1f\x8b\x08\0\0\0\0\0\0\x03", bytes].concat()),
+        _ => {
+            let name = format!("plywood-fuzz-{}.idx", std::process::id());
+            hostile::idx_stream(bytes, &std::env::temp_dir().join(name));
+        }
+    });
+});

@@ -1,0 +1,60 @@
+//! A block for each kind of layer that the crate has, with the shape of its input.
+
+use plywood::prelude::*;
+use plywood::{Scalar, SequentialBuilder};
+
+/// A new layer has to come in here: tests/saving.rs compares with the registry.
+pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuilder<F>)> {
+    macro_rules! blocks {
+        ($($kind:literal: $spec:expr, $shape:expr;)*) => {
+            vec![$(($kind, $shape.to_vec(), Sequential::<F>::block_of().layer($spec)),)*]
+        };
+    }
+    let block = || Sequential::<F>::block_of();
+    blocks! {
+        "adaptive_avg_pool2d": AdaptiveAvgPool2d::to([2, 4]), [2, 5, 3];
+        "avg_pool1d": AvgPool1d::window(3), [2, 8];
+        "avg_pool2d": AvgPool2d::window(2), [2, 5, 6];
+        "batch_norm": BatchNorm::new(), [3, 2, 3];
+        "concat": Concat::of([block().layer(Dense::units(3)), block()]), [4];
+        "conv1d": Conv1d::filters(3, 4), [2, 9];
+        "conv2d": Conv2d::filters(3, 3), [2, 5, 4];
+        "dense": Dense::units(7), [5];
+        "dropout": Dropout::rate(0.4), [20];
+        "dropout2d": Dropout2d::rate(0.4), [6, 2, 2];
+        "elu": ELU::alpha(1.5), [7];
+        "embedding": Embedding::vocabulary(7, 2), [3];
+        "embedding_bag": EmbeddingBag::vocabulary(7, 2), [3];
+        "flatten": Flatten, [2, 3];
+        "gaussian_noise": GaussianNoise::deviation(0.3), [7];
+        "gelu": GELU::default(), [7];
+        "global_avg_pool": GlobalAvgPool, [3, 2, 4];
+        "global_max_pool": GlobalMaxPool, [3, 2, 4];
+        "group_norm": GroupNorm::groups(2), [4, 3];
+        "hard_sigmoid": plywood::HardSigmoid, [7];
+        "hard_swish": plywood::HardSwish, [7];
+        "layer_norm": LayerNorm::new(), [6];
+        "leaky_relu": LeakyReLU::slope(0.2), [7];
+        "log_softmax": LogSoftmax, [7];
+        "max_pool1d": MaxPool1d::window(3), [2, 7];
+        "max_pool2d": MaxPool2d::window(2), [2, 5, 6];
+        "mish": Mish, [7];
+        "prelu": PReLU::new(), [7];
+        "relu": ReLU, [7];
+        "relu6": plywood::ReLU6, [7];
+        "reshape": Reshape::to([3, 2]), [6];
+        "residual": Residual::around(block().layer(Dense::units(4))), [4];
+        "rms_norm": RMSNorm::new(), [6];
+        "selu": SELU, [7];
+        "sequential": block().layer(Dense::units(2)), [3];
+        "sigmoid": Sigmoid, [7];
+        "silu": SiLU, [7];
+        "softmax": Softmax, [7];
+        "softplus": Softplus::default(), [7];
+        "softsign": Softsign, [7];
+        "sum": Sum::of([block(), block().layer(Tanh)]), [3];
+        "tanh": Tanh, [7];
+        "upsample": Upsample::by([2, 3]), [2, 3, 2];
+        "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];
+    }
+}

@@ -1,0 +1,130 @@
+//! What has to hold for any bytes that are given as a file: an error, or something that works; in little memory.
+//!
+//! The tests and the fuzzer (fuzz/) call the same functions. Whoever does has [`Meter`] for its allocator.
+
+pub mod kinds;
+pub mod meter;
+
+pub use meter::Meter;
+use meter::peak;
+use plywood::prelude::*;
+use plywood::{IdxStream, Scalar, StateDict, idx};
+use std::io::Write;
+use std::path::Path;
+
+/// What reading a file of so many bytes may take at most.
+pub fn bound(bytes: usize) -> usize {
+    2 * bytes + (64 << 20)
+}
+
+/// Runs `read` and refuses too much memory.
+fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
+    let (result, most) = peak(read);
+    assert!(most <= bound(bytes), "{most} bytes of memory for {bytes} of a file");
+    result
+}
+
+/// A model's file.
+pub fn model(bytes: &[u8]) {
+    model_of::<f32>(bytes);
+    model_of::<f64>(bytes);
+    let _ = bounded(bytes.len(), || Metadata::read_from(bytes));
+}
+
+fn model_of<F: Scalar>(bytes: &[u8]) {
+    let registry = Registry::<F>::builtin();
+    let known = bounded(bytes.len(), || Sequential::from_bytes(bytes, &registry));
+    let streamed = bounded(bytes.len(), || Sequential::read_from(bytes, &registry));
+    assert_eq!(known.is_ok(), streamed.is_ok(), "a slice and a reader of the same bytes");
+    let Ok(model) = known else { return };
+    // What was loaded can be saved, and loaded again.
+    let saved = model.to_bytes().expect("a model that was loaded");
+    let again = Sequential::from_bytes(&saved, &registry).expect("a model that was saved");
+    assert_eq!(again.to_bytes().expect("the same"), saved);
+    let weights = model.weights_to_bytes().expect("weights into memory");
+    let unlike = |text: String| assert!(text.contains("expected the state dict"), "{text}");
+    let dict = StateDict::from_bytes(&weights).expect("weights that were written");
+    let _ = again.clone().load_state_dict(&dict).map_err(|error| unlike(error.to_string()));
+    // A model may need more memory than its file says (docs/saving.md); one that does not has to run, or say why not.
+    if most_numbers(&model.to_string()) <= 1 << 16 {
+        let shape: Vec<usize> = [&[2], model.input_shape()].concat();
+        let _ = model.predict(&ndarray::ArrayD::from_elem(shape, F::one()));
+    }
+}
+
+/// The numbers of the largest output in a summary.
+fn most_numbers(summary: &str) -> usize {
+    let shapes = summary.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    let numbers = shapes.map(|(shape, _)| {
+        shape.split(", ").try_fold(1usize, |product, n| product.checked_mul(n.parse().unwrap_or(1)))
+    });
+    numbers.map(|product| product.unwrap_or(usize::MAX)).max().unwrap_or(0)
+}
+
+/// A state dict.
+pub fn safetensors(bytes: &[u8]) {
+    let Ok(dict) = bounded(bytes.len(), || StateDict::from_bytes(bytes)) else { return };
+    let names: Vec<&str> = dict.names().collect();
+    for name in &names {
+        let tensor: Option<Tensor<f32>> = bounded(bytes.len(), || dict.tensor(name));
+        assert!(tensor.is_none_or(|tensor| Some(tensor.shape()) == dict.shape(name)));
+    }
+    let _ = format!("{dict:?}");
+    let block = Sequential::block().layer(Dense::units(2)).layer(BatchNorm::new());
+    let mut model = Sequential::builder([2, 4, 4])
+        .layer(Conv2d::filters(2, 3))
+        .layer(Flatten)
+        .layer(Residual::around(Sequential::block().layer(Dense::units(8))))
+        .layer(block)
+        .build()
+        .expect("a network");
+    let report = bounded(bytes.len(), || model.load_matching(&dict));
+    let strict = bounded(bytes.len(), || model.load_state_dict(&dict));
+    assert_eq!(report.is_empty(), strict.is_ok());
+    assert!(model.predict(&ndarray::Array4::<f32>::ones((2, 2, 4, 4))).is_ok());
+    let renamed = dict.clone().rename(|name| name.chars().rev().collect());
+    let _ = model.load_matching(&renamed).to_string();
+}
+
+/// An IDX file, which may be compressed.
+pub fn idx(bytes: &[u8]) {
+    let array = bounded(bytes.len(), || idx::read_from(bytes, "a test"));
+    if let Ok(array) = array {
+        assert!(array.shape().iter().product::<usize>() <= idx::MAX_BYTES as usize);
+        let _ = array.clone().into_labels();
+        let _ = array.into_u8();
+    }
+}
+
+/// The same as a file that is read batch by batch; `path` is where it may be written.
+pub fn idx_stream(bytes: &[u8], path: &Path) {
+    std::fs::File::create(path).and_then(|mut file| file.write_all(bytes)).expect("a file to write");
+    let count = bytes.get(4..8).map_or(0, |n| u32::from_be_bytes([n[0], n[1], n[2], n[3]]) as usize);
+    if count > 1 << 16 {
+        return; // so many labels are no longer the file's memory
+    }
+    let opened = bounded(bytes.len(), || IdxStream::open(path, vec![0; count]));
+    if let Ok(stream) = opened {
+        let (mut batch, last) = (Batch::<f32, _>::default(), count - 1);
+        let read = bounded(bytes.len(), || stream.read(&[0, last, last / 2], Pass::Evaluate, &mut batch));
+        read.expect("a file that was found whole");
+        assert_eq!(batch.input.shape()[0], 3);
+    }
+}
+
+/// A model's file with the sums that its bytes have, as far as its lengths are possible.
+pub fn mend(bytes: &mut [u8]) {
+    let Some(head) = bytes.first_chunk::<40>() else { return };
+    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
+    let (description, numbers) = (number(16), number(24));
+    let sum = crc32fast::hash(&head[..32]).to_le_bytes();
+    bytes[32..36].copy_from_slice(&sum);
+    let end = 40u64.saturating_add(description).min(bytes.len() as u64) as usize;
+    let sum = crc32fast::hash(&bytes[40..end]).to_le_bytes();
+    bytes[36..40].copy_from_slice(&sum);
+    let last = (end as u64).saturating_add(numbers).min(bytes.len() as u64) as usize;
+    let sum = crc32fast::hash(&bytes[end..last]).to_le_bytes();
+    if let Some(place) = bytes.get_mut(last..last + 4) {
+        place.copy_from_slice(&sum);
+    }
+}
