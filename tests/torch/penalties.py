@@ -1,6 +1,6 @@
 """Makes tests/torch/penalties.json: training with penalties and limits to norms, for tests/torch_penalties.rs.
 
-The file here was made with PyTorch VERSION_TORCH (CPU, float64), Keras VERSION_KERAS on PyTorch and Python 3:
+The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch and Python 3:
 
     KERAS_BACKEND=torch python tests/torch/penalties.py > tests/torch/penalties.json
 
@@ -90,7 +90,7 @@ def run(make, l1={}, l2={}, limits={}, clip=None, batches=1, average=None, froze
                 averaged.update_parameters(model)
         if call + 1 in KEPT:
             kept[str(call + 1)] = weights(averaged.module if averaged and averaged.n_averaged > 0 else model)
-            penalties[str(call + 1)] = float(penalty)
+            penalties[str(call + 1)] = penalty.item()
     return {"weights": kept, "penalties": penalties}
 
 
