@@ -1,28 +1,38 @@
 //! Training the network of each example gives the same bits with 1 and 4 threads.
 //!
 //! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a few
-//! steps are taken, on drawn images or ids.
+//! steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
+//! optimisers, losses and activations are in tests/optimiser_threads.rs and tests/threads.rs.
 
 use plywood::garments::garments;
 use plywood::ndarray;
 use plywood::prelude::*;
-use plywood::{Images, class_weights};
+use plywood::{Averaging, Images, Rule, class_weights};
+use std::borrow::Borrow;
 
 /// How many samples, and how many make a step.
 const SAMPLES: usize = 192;
 const BATCH: usize = 64;
 
-/// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
-fn bits<D>(mut model: Sequential, data: &D) -> Vec<u64>
+/// As most examples train.
+fn bits<D>(model: Sequential, data: &D) -> Vec<u64>
 where
     D: Dataset<Target = Vec<usize>>,
 {
-    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(BATCH);
-    let mut trainer = trainer.metric(Accuracy::default()).validation_split(0.25).progress(Progress::Silent);
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).metric(Accuracy::default());
+    bits_of(model, trainer, data)
+}
+
+/// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
+fn bits_of<L: Loss, R: Rule, D: Dataset>(mut model: Sequential, trainer: Trainer<L, R>, data: &D) -> Vec<u64>
+where
+    D::Target: Borrow<L::Target>,
+{
+    let mut trainer = trainer.batch_size(BATCH).validation_split(0.25).progress(Progress::Silent);
     let history = trainer.fit(&mut model, data).unwrap();
     let mut numbers: Vec<f64> = history.epochs[0].values.iter().map(|(_, value)| *value).collect();
     model.visit_params(&mut |_, param| numbers.extend(param.as_slice().iter().map(|&v| f64::from(v))));
-    let mut batch = Batch::default();
+    let mut batch = Batch::<f32, D::Target>::default();
     data.read(&(0..SAMPLES).collect::<Vec<_>>(), Pass::Evaluate, &mut batch).unwrap();
     numbers.extend(model.predict(&batch.input).unwrap().iter().map(|&v| f64::from(v)));
     numbers.into_iter().map(f64::to_bits).collect()
@@ -50,6 +60,58 @@ fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential 
         .layer(Softmax)
         .build()
         .unwrap()
+}
+
+/// The small network with batch normalisation and residual blocks, and what is done to its images.
+fn augmented(images: &Images) -> Vec<u64> {
+    let unit = |builder: plywood::SequentialBuilder, filters| {
+        let conv = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
+        builder.layer(conv.initializer(Initializer::HeNormal)).layer(BatchNorm::new()).layer(ReLU)
+    };
+    let mut model = Sequential::builder([28, 28])
+        .layer(Reshape::to([1, 28, 28]))
+        .layer(Conv2d::filters(24, 3).padding(Padding::Same).without_bias())
+        .layer(MaxPool2d::window(2))
+        .layer(BatchNorm::new())
+        .layer(ReLU);
+    for filters in [48, 96] {
+        model = unit(model, filters)
+            .layer(Residual::around(unit(Sequential::block(), filters)))
+            .layer(MaxPool2d::window(2));
+    }
+    let model = model.layer(Flatten).layer(Dropout::rate(0.3)).layer(Dense::units(10)).layer(Softmax);
+    let augment = Augment::seed(1).flip_horizontal().shift(1).erase(0.5, 0.02..=0.25);
+    let soft = OneHot::new(Augmented::new(images, augment).unwrap(), 10).unwrap().smoothing(0.1).unwrap();
+    let rule = Optimizer::new(AdamW::default().weight_decay(0.05)).average(Averaging::exponential(0.5));
+    let trainer = Trainer::new(SoftCrossEntropy::default(), rule).metric(Accuracy::default());
+    bits_of(model.build().unwrap(), trainer, &soft)
+}
+
+/// `best_dense`: normalised, mirrored images and smoothed labels.
+fn best_dense(images: &Images) -> Vec<u64> {
+    let mut model = Sequential::builder([28, 28]).layer(Flatten);
+    for units in [256, 128] {
+        let dense = Dense::units(units).initializer(Initializer::HeNormal);
+        model = model.layer(dense).layer(SiLU).layer(Dropout::rate(0.4));
+    }
+    let normalizer = Normalizer::standard().whole().fit::<f32, _>(images).unwrap();
+    let mirrored = Augmented::new(normalizer.apply(images), Augment::seed(1).flip_horizontal()).unwrap();
+    let soft = OneHot::new(mirrored, 10).unwrap().smoothing(0.1).unwrap();
+    let trainer = Trainer::new(SoftCrossEntropy::default(), AdamW::default()).metric(Accuracy::default());
+    bits_of(model.layer(Dense::units(10)).layer(Softmax).build().unwrap(), trainer, &soft)
+}
+
+/// `tabular_regression`: columns of numbers and a number to be predicted.
+fn tabular() -> Vec<u64> {
+    let mut draws = Random::seed(6).at(0, 0);
+    let inputs = ndarray::Array2::from_shape_simple_fn((SAMPLES, 9), || draws.below(100) as f32 / 50.0 - 1.0);
+    let targets = inputs.map_axis(ndarray::Axis(1), |row| row[0] * row[1] + row[2]);
+    let data = ArrayDataset::new(inputs, targets.insert_axis(ndarray::Axis(1))).unwrap();
+    let dense = || Dense::units(64).initializer(Initializer::HeNormal);
+    let model = Sequential::builder([9]).layer(dense()).layer(ReLU).layer(dense()).layer(ReLU);
+    let rule = AdamW::default().weight_decay(1e-3);
+    let trainer = Trainer::new(MeanSquaredError, rule).metric(R2::default());
+    bits_of(model.layer(Dense::units(1)).build().unwrap(), trainer, &data)
 }
 
 /// A trained network with frozen convolutions and a new head, as `transfer` has it.
@@ -108,6 +170,9 @@ fn each_examples_network_has_the_same_bits_with_1_and_4_threads() {
         [
             ("fashion_mnist", bits(fashion_mnist(), &images)),
             ("image_cnn", bits(convolutional([32, 64], 128, 0.3), &images)),
+            ("image_cnn_augmented", augmented(&images)),
+            ("best_dense", best_dense(&images)),
+            ("tabular_regression", tabular()),
             ("text_classification", bits(text_model, &text_data)),
             ("medical_imaging", bits(medical(), &moles())),
             ("transfer", bits(transfer(&images), &images)),

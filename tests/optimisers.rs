@@ -295,6 +295,32 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
          found none among 0.weight, 2.weight, 2.bias, 3.weight, …. \
          Write names as the model has them; * stands for any characters."
     );
+    for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(
+            refused(adam().group(Group::matching("*").l1(wrong))).contains("an l1 penalty of at least 0")
+        );
+        assert!(
+            refused(adam().group(Group::matching("*").l2(wrong))).contains("an l2 penalty of at least 0")
+        );
+    }
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(
+            refused(adam().group(Group::matching("*").max_norm(wrong))).contains("a max norm of above 0")
+        );
+    }
+    assert_eq!(
+        refused(adam().group(Group::matching("*.bias").max_norm(3.0))),
+        "the optimiser, group \"*.bias\": expected a max norm for weights, of two axes or more, \
+         found parameters of one. Name the weight: \"0.weight\" is that of layer 0."
+    );
+    let (mut model, (x, labels)) = (network(), data());
+    let mut free = Optimizer::new(ScheduleFreeAdamW::default()).group(Group::matching("*").max_norm(3.0));
+    accumulate(&mut model, &CrossEntropy::default(), x, &labels, None).unwrap();
+    assert_eq!(
+        free.step(&mut model).unwrap_err().to_string(),
+        "the optimiser, group \"*\": expected a max norm for a rule that keeps no averages of its own, \
+         found one that does. Leave it out, or take a rule such as `AdamW` with `average`."
+    );
     assert_eq!(bits(&network()), before);
 }
 

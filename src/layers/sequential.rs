@@ -182,17 +182,18 @@ impl<F: Scalar> Sequential<F> {
         count
     }
 
-    /// Freezes every parameter whose name begins with `prefix` ("" for all, "0." for the first layer's); returns how
+    /// Freezes every parameter whose name begins with `prefix` ("" for all, "0" for the first layer's); returns how
     /// many. They keep their values in training, and no gradient is computed for them.
     ///
-    /// Every name that matches is counted: buffers, which keep running, and what was frozen before. The prefix is
-    /// compared letter by letter, so write the full stop: "1" is the beginning of "10.weight", too.
+    /// Every name that matches is counted: buffers, which keep running, and what was frozen before. Names are compared
+    /// by whole parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
+    /// parameter alone. A full stop at the prefix's end changes nothing.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([4]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).build()?;
-    /// assert_eq!(model.freeze("0."), 2); // 0.weight and 0.bias
+    /// assert_eq!(model.freeze("0"), 2); // 0.weight and 0.bias
     /// model.visit_params(&mut |name, param| assert_eq!(param.is_trainable(), name.starts_with("2.")));
     /// assert_eq!(model.unfreeze(""), 4);
     /// # Ok::<(), plywood::Error>(())
@@ -273,7 +274,7 @@ impl<F: Scalar> Sequential<F> {
     fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> usize {
         let mut count = 0;
         self.visit_params_mut(&mut |name, param| {
-            if name.starts_with(prefix) {
+            if begins_with(name, prefix) {
                 change(param);
                 count += 1;
             }
@@ -304,6 +305,12 @@ impl<F: Scalar> Sequential<F> {
     pub(super) fn place(&self, i: usize) -> String {
         place(i, self.layers[i].erased_kind())
     }
+}
+
+/// Whether a name begins with these parts: "1" and "1." are the beginning of "1.weight", not of "10.weight".
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let parts = prefix.strip_suffix('.').unwrap_or(prefix);
+    prefix.is_empty() || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The form in which errors name a layer; the builder uses the same words.
@@ -371,5 +378,30 @@ impl<'de, F: Scalar> Deserialize<'de> for Parts<F> {
             }
         }
         deserializer.deserialize_seq(Visitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_whole_parts_of_a_name() {
+        for (prefix, name, expected) in [
+            ("", "0.weight", true),
+            ("1", "1.weight", true),
+            ("1.", "1.weight", true),
+            ("1", "10.weight", false),
+            ("1.", "10.weight", false),
+            ("1", "0.1.weight", false),
+            ("1.weight", "1.weight", true),
+            ("1.weigh", "1.weight", false),
+            ("1.weight.x", "1.weight", false),
+            ("2.block", "2.block.0.weight", true),
+            ("2.b", "2.block.0.weight", false),
+            (".", "0.weight", false),
+        ] {
+            assert_eq!(begins_with(name, prefix), expected, "{prefix} {name}");
+        }
     }
 }

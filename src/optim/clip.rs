@@ -1,16 +1,18 @@
-//! Gradients before the rule sees them: the mean over batches, and limits to their size.
+//! Gradients before the rule sees them: the mean over batches, penalties, and limits to their size.
 //!
 //! # In which order
 //!
 //! ```text
 //! 1  g = g / batches                                            where several batches make a step
-//! 2  g = min(max(g, -limit), limit)                             by value, number by number
-//! 3  g = g · min(1, limit / (‖g‖ + 1e-6))                       by norm, each parameter for itself
-//! 4  g = g · min(1, limit / (√ Σ_parameters ‖g‖² + 1e-6))       by norm, all parameters as one vector
+//! 2  g = g + l1 · sign(w) + 2 · l2 · w                          where a group has a penalty
+//! 3  g = min(max(g, -limit), limit)                             by value, number by number
+//! 4  g = g · min(1, limit / (‖g‖ + 1e-6))                       by norm, each parameter for itself
+//! 5  g = g · min(1, limit / (√ Σ_parameters ‖g‖² + 1e-6))       by norm, all parameters as one vector
 //! ```
 //!
-//! 1 to 3 are one visit of the parameters, 4 is a second one. What was not asked for is not done, and where nothing
-//! was asked for the gradients are not visited at all.
+//! 1 to 4 are one visit of the parameters, 5 is a second one. What was not asked for is not done, and where nothing
+//! was asked for the gradients are not visited at all. Where penalties are all, parameters without one keep their
+//! gradients as they are: products, or rows.
 //!
 //! # Norms
 //!
@@ -22,6 +24,7 @@
 //! would have to be multiplied out for it.
 
 use super::apply::{columns_of, merge_rows};
+use super::group::{Group, penalty_of};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::param::{Gradient, Param};
@@ -63,18 +66,34 @@ impl Clipping {
         Ok(())
     }
 
-    /// Changes the gradients in place: the mean over so many batches, within the limits. Where a norm was taken and is
-    /// not finite, the result is the name of the first such parameter.
-    pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, batches: u64) -> Option<String> {
+    /// Changes the gradients in place: the mean over so many batches, with the groups' penalties, within the limits. Where
+    /// a norm was taken and is not finite, the result is the name of the first such parameter.
+    pub fn apply<F: Scalar, M: Layer<F>>(
+        self,
+        model: &mut M,
+        batches: u64,
+        groups: &[Group],
+    ) -> Option<String> {
         let Self { value, parameter_norm, norm } = self;
-        if batches <= 1 && value.is_none() && parameter_norm.is_none() && norm.is_none() {
+        let all = batches > 1 || value.is_some() || parameter_norm.is_some() || norm.is_some();
+        if !all && !groups.iter().any(Group::penalises) {
             return None;
         }
         let (mut squares, mut unfit) = (0.0, None);
         model.visit_params_mut(&mut |name, param| {
-            let Some(numbers) = numbers(param) else { return };
+            let penalty = penalty_of(groups, name);
+            if !(all || penalty.is_some()) || !param.has_gradient() {
+                return;
+            }
+            if penalty.is_some() {
+                param.accumulate(); // rows become a gradient of all numbers
+            }
+            let Some((weights, numbers)) = numbers(param) else { return };
             if batches > 1 {
                 F::scale(numbers, F::of(1.0 / batches as f64));
+            }
+            if let Some(penalty) = penalty {
+                penalty.add(numbers, weights);
             }
             if let Some(limit) = value {
                 F::limit(numbers, F::of(limit));
@@ -99,7 +118,7 @@ impl Clipping {
             && factor(limit, squares) < 1.0
         {
             model.visit_params_mut(&mut |_, param| {
-                if let Some(numbers) = numbers(param) {
+                if let Some((_, numbers)) = numbers(param) {
                     shorten(numbers, limit, squares);
                 }
             });
@@ -119,14 +138,17 @@ fn shorten<F: Scalar>(numbers: &mut [F], limit: f64, squares: f64) {
     }
 }
 
-/// The numbers of a parameter's gradient, multiplied out and with rows merged; none where there is no gradient.
-fn numbers<F: Scalar>(param: &mut Param<F>) -> Option<&mut [F]> {
+/// A parameter's numbers and those of its gradient, multiplied out and with rows merged; none where there is no
+/// gradient. Of rows there are fewer numbers than the parameter has.
+fn numbers<F: Scalar>(param: &mut Param<F>) -> Option<(&[F], &mut [F])> {
     let columns = columns_of(param.shape());
-    match param.value_and_gradient()?.1 {
-        Gradient::Dense(gradient) => Some(slice_mut(gradient)),
+    let (value, gradient) = param.value_and_gradient()?;
+    let gradient = match gradient {
+        Gradient::Dense(gradient) => slice_mut(gradient),
         Gradient::Rows { ids, values } => {
             merge_rows(ids, values, columns);
-            Some(values)
+            values
         }
-    }
+    };
+    Some((value.into_slice()?, gradient))
 }

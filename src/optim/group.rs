@@ -1,11 +1,12 @@
 //! Groups of parameters, by patterns of their names.
 
+use super::penalty::Penalty;
 use super::{Step, check_not_negative};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::scalar::Scalar;
 
-/// Parameters that have a learning rate or a weight decay of their own, by a pattern of their names.
+/// Parameters with a learning rate, a weight decay, a penalty or a limit of their own, by a pattern of their names.
 ///
 /// A `*` in the pattern stands for any characters, also none; all else stands for itself. Names are those of
 /// [`visit_params`](crate::Layer::visit_params): "0.weight", "2.body.1.bias".
@@ -14,6 +15,7 @@ use crate::scalar::Scalar;
 /// |---|---|
 /// | `*.bias` | all biases |
 /// | `0.*` | those of layer 0 |
+/// | `1.weight` | the weight of layer 1, and not of layer 11 |
 /// | `*` | all |
 ///
 /// ```
@@ -27,23 +29,60 @@ use crate::scalar::Scalar;
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
 /// ```
 ///
-/// A parameter is in every group whose pattern fits it: factors are multiplied, and of several decays the last one
-/// added counts. So in the example the bias of layer 0 has a tenth of the rate and no decay. What no pattern fits has
+/// A parameter is in every group whose pattern fits it: factors are multiplied, and of several decays, penalties or
+/// limits the last one added counts. So in the example the bias of layer 0 has a tenth of the rate and no decay. What no pattern fits has
 /// the rule's own decay and the schedule's rate. The factor is of the schedule's rate at each step, so all groups
 /// follow one schedule. A pattern that fits no parameter of the model is an error of the first step.
 ///
 /// PyTorch's `param_groups` are lists of tensors with a rate of their own; Keras has `exclude_from_weight_decay`.
+///
+/// # Penalties and limits
+///
+/// What Keras gives to a layer is here given to the optimiser, with the layer's position in the model:
+///
+/// | Keras, for layer 1 | here |
+/// |---|---|
+/// | `kernel_regularizer=L2(1e-4)` | `Group::matching("1.weight").l2(1e-4)` |
+/// | `kernel_regularizer=L1L2(l1=1e-5, l2=1e-4)` | `Group::matching("1.weight").l1(1e-5).l2(1e-4)` |
+/// | `bias_regularizer=L2(1e-4)` | `Group::matching("1.bias").l2(1e-4)` |
+/// | `kernel_constraint=MaxNorm(3)` | `Group::matching("1.weight").max_norm(3.0)` |
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::Group;
+///
+/// let inputs = ndarray::Array2::from_shape_fn((40, 3), |(i, j)| (i * (j + 2) % 7) as f32);
+/// let data = ArrayDataset::new(inputs, (0..40).map(|i| i % 2).collect::<Vec<_>>())?;
+/// let layers = Sequential::builder([3]).layer(Dense::units(8)).layer(ReLU).layer(Dense::units(2)).layer(Softmax);
+/// let mut model = layers.build()?;
+/// let group = Group::matching("*.weight").l1(1e-5).l2(1e-4).max_norm(1.0);
+/// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9)).group(group);
+/// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+/// model.visit_params(&mut |name, param| {
+///     if let Ok(weight) = param.value().view().into_dimensionality::<ndarray::Ix2>() {
+///         assert!(weight.columns().into_iter().all(|unit| unit.dot(&unit).sqrt() < 1.0 + 1e-5), "{name}");
+///     }
+/// });
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The loss that is reported is without penalties, in training as in validation, so the two can be compared; Keras
+/// adds them to both. [`Optimizer::penalty`](crate::Optimizer::penalty) says how much they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pattern: String,
     factor: f64,
     decay: Option<f64>,
+    l1: Option<f64>,
+    l2: Option<f64>,
+    max_norm: Option<f64>,
 }
 
 impl Group {
     /// The parameters whose names this pattern fits, with nothing changed for them yet.
     pub fn matching(pattern: impl Into<String>) -> Self {
-        Self { pattern: pattern.into(), factor: 1.0, decay: None }
+        let (decay, l1, l2, max_norm) = (None, None, None, None);
+        Self { pattern: pattern.into(), factor: 1.0, decay, l1, l2, max_norm }
     }
 
     /// What the learning rate is multiplied by: at least 0 and finite, 1 unless set.
@@ -65,9 +104,74 @@ impl Group {
         self
     }
 
+    /// Adds `l1 · Σ|w|` to what is minimised: `l1 · sign(w)` to the gradient. At least 0 and finite.
+    ///
+    /// It drives weights to 0 that do little. It comes before clipping and before the rule, as a part of the loss:
+    /// Adam divides it by the gradients' size with the rest. Tibshirani, "Regression shrinkage and selection via the
+    /// lasso", 1996; Keras: `L1`.
+    #[must_use]
+    pub fn l1(mut self, l1: f64) -> Self {
+        self.l1 = Some(l1);
+        self
+    }
+
+    /// Adds `l2 · Σw²` to what is minimised: `2 · l2 · w` to the gradient. At least 0 and finite.
+    ///
+    /// Keras: `L2`. PyTorch's `weight_decay` of `SGD` and `Adam`, and the one of those rules here, are twice this
+    /// number: a decay of 2e-4 is an `l2` of 1e-4. It comes before clipping, where a rule's decay comes after it.
+    ///
+    /// A penalty is of all numbers of a parameter. So an embedding's gradient, which is by rows, is written out for
+    /// the whole table, and a step costs as much as the table is large; a rule's decay reaches the touched rows only.
+    #[must_use]
+    pub fn l2(mut self, l2: f64) -> Self {
+        self.l2 = Some(l2);
+        self
+    }
+
+    /// Holds the norm of the weights that lead into each unit at most here: above 0 and finite, 3 or 4 as a rule.
+    ///
+    /// After the rule's step a unit's weights `w` are multiplied by `norm / (‖w‖ + 1e-7)` where `‖w‖` is above `norm`,
+    /// and else left as they are: PyTorch's `renorm`. Srivastava and others, "Dropout: a simple way to prevent neural
+    /// networks from overfitting", 2014. Keras' `MaxNorm` also multiplies the shorter ones, by `‖w‖ / (‖w‖ + 1e-7)`.
+    ///
+    /// | parameter | a unit's weights |
+    /// |---|---|
+    /// | weight of [`Dense`](crate::Dense), and others that are [transposed](crate::Param::transposed_in_state_dicts) | a column |
+    /// | weight of a convolution, `[filters, …]` | a filter |
+    /// | table of an embedding | an id's row |
+    ///
+    /// Of a table only the rows are looked at that the step has changed, as PyTorch does. Parameters of one axis, such
+    /// as biases, are no weights and stay as they are; a group with no other parameter is an error. So is a rule that
+    /// averages by itself, as [`ScheduleFreeAdamW`](crate::ScheduleFreeAdamW): its numbers would no longer agree.
+    #[must_use]
+    pub fn max_norm(mut self, norm: f64) -> Self {
+        self.max_norm = Some(norm);
+        self
+    }
+
     fn fits(&self, name: &str) -> bool {
         fits(&self.pattern, name)
     }
+
+    /// Whether there is anything to add to gradients.
+    pub(super) fn penalises(&self) -> bool {
+        self.l1.is_some() || self.l2.is_some()
+    }
+}
+
+/// What is added to the gradient of the parameter of this name; none if nothing.
+pub(super) fn penalty_of(groups: &[Group], name: &str) -> Option<Penalty> {
+    let mut penalty = Penalty { l1: 0.0, l2: 0.0 };
+    for group in groups.iter().filter(|group| group.penalises() && group.fits(name)) {
+        penalty = Penalty { l1: group.l1.unwrap_or(penalty.l1), l2: group.l2.unwrap_or(penalty.l2) };
+    }
+    (penalty.l1 > 0.0 || penalty.l2 > 0.0).then_some(penalty)
+}
+
+/// The limit to the norms of the units' weights, where there is one.
+pub(super) fn max_norm_of(groups: &[Group], name: &str) -> Option<f64> {
+    let limits = groups.iter().rev().filter(|group| group.max_norm.is_some());
+    limits.into_iter().find(|group| group.fits(name)).and_then(|group| group.max_norm)
 }
 
 /// The step as it is for the parameter of this name.
@@ -79,19 +183,41 @@ pub(super) fn step_of(groups: &[Group], mut step: Step, name: &str) -> Step {
     step
 }
 
-/// Checks numbers and patterns; `decays` is whether the rule has a weight decay.
-pub(super) fn check<F: Scalar, M: Layer<F>>(groups: &[Group], model: &M, decays: bool) -> Result<()> {
+/// Checks numbers and patterns; `decays` is whether the rule has a weight decay, `averages` whether it averages.
+pub(super) fn check<F: Scalar, M: Layer<F>>(
+    groups: &[Group],
+    model: &M,
+    decays: bool,
+    averages: bool,
+) -> Result<()> {
     for group in groups {
         let at = |error: Error| error.at(format!("group \"{}\"", group.pattern));
         check_not_negative("a rate's factor", group.factor).map_err(at)?;
         check_not_negative("a weight decay", group.decay.unwrap_or(0.0)).map_err(at)?;
+        check_not_negative("an l1 penalty", group.l1.unwrap_or(0.0)).map_err(at)?;
+        check_not_negative("an l2 penalty", group.l2.unwrap_or(0.0)).map_err(at)?;
+        if let Some(norm) = group.max_norm
+            && !(norm > 0.0 && norm.is_finite())
+        {
+            let error = Error::argument("a max norm", "above 0 and finite", norm);
+            return Err(at(error.help("Usual norms lie between 1 and 4; leave it out for none.")));
+        }
+        if group.max_norm.is_some() && averages {
+            return Err(at(Error::data(
+                "a max norm",
+                "for a rule that keeps no averages of its own",
+                "one that does",
+            )
+            .help("Leave it out, or take a rule such as `AdamW` with `average`.")));
+        }
         if group.decay.is_some() && !decays {
             return Err(at(Error::data("a weight decay", "for a rule that has one", "a rule without")
                 .help("Leave it out, or take a rule with decay, such as `AdamW`.")));
         }
-        let (mut found, mut names) = (false, Vec::new());
-        model.visit_params(&mut |name, _| {
+        let (mut found, mut matrix, mut names) = (false, false, Vec::new());
+        model.visit_params(&mut |name, param| {
             found |= group.fits(name);
+            matrix |= group.fits(name) && param.shape().len() > 1;
             if names.len() < 4 {
                 names.push(name.to_owned());
             }
@@ -100,6 +226,14 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(groups: &[Group], model: &M, decays:
             let found = format!("none among {}, …", names.join(", "));
             return Err(at(Error::data("a pattern", "that fits a parameter's name", found)
                 .help("Write names as the model has them; * stands for any characters.")));
+        }
+        if group.max_norm.is_some() && !matrix {
+            return Err(at(Error::data(
+                "a max norm",
+                "for weights, of two axes or more",
+                "parameters of one",
+            )
+            .help("Name the weight: \"0.weight\" is that of layer 0.")));
         }
     }
     Ok(())
@@ -157,5 +291,19 @@ mod tests {
         assert_eq!(of("0.bias"), (0.1, 0.25));
         assert_eq!(of("1.bias"), (0.2, 0.0));
         assert_eq!(of("1.weight"), (0.1, 0.5));
+    }
+
+    #[test]
+    fn the_last_penalty_and_the_last_limit_count() {
+        let groups = [
+            Group::matching("*.weight").l1(1.0).l2(2.0).max_norm(3.0),
+            Group::matching("0.*").l2(0.5),
+            Group::matching("1.*").l1(0.0).l2(0.0).max_norm(4.0),
+        ];
+        assert_eq!(penalty_of(&groups, "0.weight"), Some(Penalty { l1: 1.0, l2: 0.5 }));
+        assert_eq!(penalty_of(&groups, "0.bias"), Some(Penalty { l1: 0.0, l2: 0.5 }));
+        assert_eq!((penalty_of(&groups, "1.weight"), penalty_of(&groups, "10.bias")), (None, None));
+        let limits = ["0.weight", "1.weight", "10.weight", "0.bias"].map(|name| max_norm_of(&groups, name));
+        assert_eq!(limits, [Some(3.0), Some(4.0), Some(3.0), None]);
     }
 }

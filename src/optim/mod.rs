@@ -9,8 +9,9 @@
 //! | `mod.rs` | the trait [`Rule`] and what it is given: [`Step`], [`Update`], [`Scope`] |
 //! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, batches that make one step |
 //! | `apply.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
-//! | `group.rs` | [`Group`]: a rate and a decay of their own for some parameters |
-//! | `clip.rs` | limits to gradients, and their mean over several batches |
+//! | `group.rs` | [`Group`]: a rate, a decay, penalties and a limit of their own for some parameters |
+//! | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
+//! | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
 //! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
 //! | `state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
 //! | `schedule/` | [`Schedule`]: the rate as a function of the step |
@@ -23,8 +24,8 @@
 //! 1  settings, rate = schedule(step)   refused where out of range
 //! 2  shapes of the kept state          refused unless those of the parameters
 //! 3  Rule::begin_step                  checks the rule's own numbers
-//! 4  mean over batches, clipping
-//! 5  Rule::update                      parameter by parameter, in the order of the model's layers
+//! 4  mean over batches, penalties, clipping
+//! 5  Rule::update, limits to norms     parameter by parameter, in the order of the model's layers
 //! 6  averages of the weights
 //! ```
 //!
@@ -43,6 +44,7 @@ mod lion;
 mod muon;
 mod nadam;
 mod optimizer;
+mod penalty;
 mod plateau;
 mod radam;
 mod rmsprop;

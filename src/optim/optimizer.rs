@@ -11,12 +11,14 @@
 //!
 //! Without groups, clipping, averages and accumulation a step is one visit that checks shapes and one that changes
 //! parameters, and gradients stay products of two matrices until `apply.rs` multiplies them out in strips. Clipping
-//! and accumulation need whole gradients, as a norm is known only when all of them are.
+//! and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that of its
+//! parameter.
 
 use super::apply::{MOST_STATES, apply};
 use super::averaging::{Averages, Averaging, Slot, find};
 use super::clip::Clipping;
 use super::group::{self, Group};
+use super::penalty;
 use super::plateau::{Plateau, ReduceOnPlateau};
 use super::state::check_shape;
 use super::{Rule, Schedule, Step, check_not_negative};
@@ -176,12 +178,41 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self
     }
 
-    /// Adds a [`Group`]: parameters with a rate or a weight decay of their own.
+    /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty or a limit of their own.
     #[must_use]
     pub fn group(mut self, group: Group) -> Self {
         self.groups.push(group);
         self.checked = false;
         self
+    }
+
+    /// The penalties of all groups together, `Σ l1 · Σ|w| + l2 · Σw²`, over the trainable parameters as they are: what
+    /// is minimised beside the loss.
+    ///
+    /// ```
+    /// use plywood::Group;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([1]).layer(Dense::units(2)).build()?;
+    /// model.visit_params_mut(&mut |name, param| {
+    ///     if name == "0.weight" {
+    ///         param.as_slice_mut().copy_from_slice(&[3.0, -4.0]);
+    ///     }
+    /// });
+    /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default()).group(Group::matching("*.weight").l1(0.1).l2(0.01));
+    /// assert!((optimizer.penalty(&model) - 0.95).abs() < 1e-6); // 0.1 · 7 + 0.01 · 25
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn penalty<M: Layer<F>>(&self, model: &M) -> f64 {
+        let mut sum = 0.0;
+        model.visit_params(&mut |name, param| {
+            if param.is_trainable()
+                && let Some(penalty) = group::penalty_of(&self.groups, name)
+            {
+                sum += penalty.value(param.as_slice());
+            }
+        });
+        sum
     }
 
     /// Averages the weights over the steps, for evaluation: see [`Averaging`].
@@ -378,7 +409,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.averages.check(model)?;
         let rule = self.rule.clone();
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        if let Some(name) = self.clipping.apply(model, batches) {
+        if let Some(name) = self.clipping.apply(model, batches, &self.groups) {
             (self.rule, self.batches) = (rule, 0);
             model.visit_params_mut(&mut |_, param| param.clear_gradient());
             let what = format!("the gradient of {name}");
@@ -393,6 +424,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             if param.has_gradient() {
                 let at = self.slot(position, name, param);
                 apply(&self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
+                if let Some(norm) = group::max_norm_of(&self.groups, name) {
+                    penalty::hold(param, norm);
+                }
                 param.clear_gradient();
                 position = at + 1;
             }
@@ -406,7 +440,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         let at = |error: Error| error.at("the optimiser");
         if !self.checked {
             self.rate.check().map_err(at)?;
-            group::check(&self.groups, model, self.rule.weight_decay().is_some()).map_err(at)?;
+            let (decays, averages) = (self.rule.weight_decay().is_some(), self.rule.averages());
+            group::check(&self.groups, model, decays, averages).map_err(at)?;
             self.checked = true;
         }
         if !(step.rate.is_finite() && step.rate >= 0.0) {

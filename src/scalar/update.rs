@@ -64,6 +64,11 @@ kernels! {
         fn approach(average: &mut [F], share: F, value: &[F]);
         /// `min(max(x, -limit), limit)`; NaN stays.
         fn limit(x: &mut [F], limit: F);
+        /// `grad += l1 · sign(value) + l2 · value`, where the sign of 0 is 0.
+        fn penalise(grad: &mut [F], value: &[F], l1: F, l2: F);
+        /// From squares of norms to `limit / (norm + 1e-7)` where the norm is above the limit, and 1 elsewhere; whether
+        /// any is.
+        fn shortenings(squares: &mut [F], limit: F) -> bool;
     }
 }
 
@@ -117,6 +122,27 @@ pub(super) mod generic {
             let below = if *x > limit { limit } else { *x };
             *x = if below < -limit { -limit } else { below };
         }
+    }
+
+    #[inline(always)]
+    pub fn penalise<F: Float>(grad: &mut [F], value: &[F], l1: F, l2: F) {
+        let (zero, one) = (F::zero(), F::one());
+        for (g, &w) in grad.iter_mut().zip(value) {
+            let sign = if w > zero { one } else { zero } - if w < zero { one } else { zero };
+            *g = *g + (l1 * sign + l2 * w);
+        }
+    }
+
+    #[inline(always)]
+    pub fn shortenings<F: Float>(squares: &mut [F], limit: F) -> bool {
+        let epsilon = number(1e-7);
+        let mut any = false;
+        for s in squares {
+            let norm = s.sqrt();
+            any |= norm > limit;
+            *s = if norm > limit { limit / (norm + epsilon) } else { F::one() };
+        }
+        any
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use super::trainer::Trainer;
 use crate::loss::Loss;
-use crate::optim::{Averaging, Optimizer, ReduceOnPlateau, Rule, Schedule};
+use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Rule, Schedule};
 use crate::scalar::Scalar;
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
@@ -17,11 +17,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// Scales gradients down where their common norm is above this: see [`Optimizer::clip_norm`].
     ///
-    /// It is the norm before clipping that is compared, over all parameters together. Other kinds of clipping, and
-    /// groups of parameters, are set on an [`Optimizer`] that the trainer is made with.
+    /// It is the norm before clipping that is compared, over all parameters together. Other kinds of clipping are set
+    /// on an [`Optimizer`] that the trainer is made with.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.optimizer = self.optimizer.clip_norm(norm);
+        self
+    }
+
+    /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty (L1, L2) or a limit (max-norm) of their own.
+    #[must_use]
+    pub fn group(mut self, group: Group) -> Self {
+        self.optimizer = self.optimizer.group(group);
         self
     }
 

@@ -1,0 +1,83 @@
+//! docs/names.md, the table from Keras' and PyTorch's names to ours, has every public layer, loss, metric, rule,
+//! schedule, initialiser and callback of the crate.
+
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The names that lib.rs takes from a module.
+fn names(lib: &str, module: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for part in lib.split("pub use ").skip(1) {
+        let Some(list) = part.strip_prefix(module).and_then(|rest| rest.strip_prefix("::{")) else {
+            continue;
+        };
+        let list = list.split_once('}').expect("a list that ends").0;
+        names.extend(list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned));
+    }
+    names
+}
+
+/// Whether the name stands in code, as a whole word.
+fn has(page: &str, name: &str) -> bool {
+    page.split('`')
+        .skip(1)
+        .step_by(2)
+        .any(|code| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name))
+}
+
+#[test]
+fn every_public_name_is_in_the_table() {
+    // What has a name of its own but is no counterpart of anything: caches and specs, results, parts of traits.
+    const LEFT_OUT: [&str; 19] = [
+        "Pair",
+        "Padding",
+        "ClassReport",
+        "ClassificationReport",
+        "ClassCalibration",
+        "CalibrationBin",
+        "ConfusedPair",
+        "ErrorAnalysis",
+        "Mistake",
+        "RocCurve",
+        "Spread",
+        "loss_weights",
+        "Scope",
+        "Step",
+        "Update",
+        "BatchEnd",
+        "Evaluation",
+        "RateCurve",
+        "Sequential",
+    ];
+    let (page, lib) = (read("docs/names.md"), read("src/lib.rs"));
+    let mut missing = Vec::new();
+    for (module, least) in [("layers", 60), ("loss", 11), ("metric", 24), ("optim", 30), ("train", 8)] {
+        let names = names(&lib, module);
+        assert!(names.len() >= least, "{module}: {names:?}");
+        let inner =
+            |name: &str| name.ends_with("Cache") || name.ends_with("Spec") || name.ends_with("Builder");
+        let wanted = names.iter().filter(|name| !inner(name) && !LEFT_OUT.contains(&name.as_str()));
+        missing.extend(wanted.filter(|name| !has(&page, name)).cloned());
+    }
+    assert!(missing.is_empty(), "docs/names.md does not have {missing:?}");
+}
+
+#[test]
+fn every_initialiser_is_in_the_table() {
+    let (page, source) = (read("docs/names.md"), read("src/init/mod.rs"));
+    let body = source.split_once("pub enum Initializer {").unwrap().1;
+    let body = body.split_once("\n}").unwrap().0;
+    let variants: Vec<&str> = body
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_uppercase)))
+        .map(|line| line.split(|c: char| !c.is_alphanumeric()).next().unwrap())
+        .collect();
+    assert!(variants.len() >= 13, "{variants:?}");
+    for variant in variants {
+        assert!(page.contains(&format!("`Initializer::{variant}")), "docs/names.md does not have {variant}");
+    }
+}
