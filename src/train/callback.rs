@@ -5,7 +5,7 @@
 //! metrics; neither needs a callback.
 
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
+use crate::history::{Epoch, History, is_lower_better};
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::scalar::Scalar;
@@ -238,7 +238,7 @@ impl EarlyStopping {
 
     /// The first value is better than none. A NaN is never better than a number, and any number than a NaN.
     fn is_better(&self, value: f64) -> bool {
-        let lower = self.monitor.ends_with("loss") || self.monitor.ends_with("error");
+        let lower = is_lower_better(&self.monitor);
         match self.best {
             None => true,
             Some(best) if best.is_nan() => !value.is_nan(),

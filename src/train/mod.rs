@@ -8,6 +8,7 @@
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `ahead.rs` | batches that are read while others train |
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
+//! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs` | [`Callback`] and [`EarlyStopping`] |
 //! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
@@ -57,6 +58,7 @@ mod gradients;
 mod logs;
 mod optimise;
 mod progress;
+mod search;
 mod step;
 mod trainer;
 
@@ -66,5 +68,6 @@ pub use find_rate::RateCurve;
 pub use gradients::GradientNorms;
 pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;
+pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 pub use step::accumulate;
 pub use trainer::{Evaluation, Trainer};
