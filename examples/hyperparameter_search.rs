@@ -49,7 +49,8 @@ fn main() -> Result<()> {
     args.finish();
 
     let (train, test, drawn) = load(seed)?;
-    let train = train.first(images.min(train.len()));
+    let images = images.min(train.len());
+    let train = train.first(images);
     let search = if grid {
         let space = Space::new().choice("units", [32, 128, 512]).choice("rate", [0.0003, 0.001, 0.003]);
         Search::grid(space.choice("dropout", [0.0, 0.2, 0.4]))

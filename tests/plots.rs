@@ -170,7 +170,13 @@ fn golden_class_calibration() {
 
 #[test]
 fn golden_samples_that_are_right_and_wrong() {
-    let (_, test) = plywood::garments::garments(10, 12, 5).unwrap();
+    let (_, drawn) = plywood::garments::garments(10, 12, 5).unwrap();
+    // A network that has learnt nothing, and labels by which every other answer is right.
+    let inputs = drawn.inputs().mapv(|byte| f32::from(byte) / 255.0);
+    let answers = plywood::argmax_rows(&model().predict(&inputs).unwrap());
+    let labels: Vec<usize> = answers.iter().enumerate().map(|(i, class)| (class + i % 2) % 10).collect();
+    let test =
+        ArrayDataset::new(inputs, labels).unwrap().with_class_names(GARMENTS.map(str::to_owned).to_vec());
     let figure = plot::samples(&model(), &test, &(0..12).collect::<Vec<_>>());
     assert_eq!(figure.as_ref().unwrap().to_svg().matches("<image").count(), 12);
     golden("samples", figure);

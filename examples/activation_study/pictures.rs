@@ -9,7 +9,7 @@ use plywood::prelude::*;
 use plywood::{GradientNorms, Images};
 use std::path::Path;
 
-/// Draws everything into a folder, as SVG.
+/// Draws everything into a folder: charts as SVG, what has images in it as PNG.
 pub fn draw(
     folder: &Path,
     comparisons: &[Comparison],
@@ -18,7 +18,10 @@ pub fn draw(
     seeds: u64,
 ) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    let save = |name: &str, figure: Result<Figure>| figure?.save(folder.join(name).with_extension("svg"));
+    let write = |name: &str, ending: &str, figure: Result<Figure>| {
+        figure?.save(folder.join(name).with_extension(ending))
+    };
+    let save = |name: &str, figure| write(name, "svg", figure);
     for comparison in comparisons {
         match comparison.name {
             "widths" => save("widths", widths(comparison, results, seeds))?,
@@ -52,9 +55,9 @@ pub fn draw(
     save("history", plot::history(&history))?;
     save("confusion", plot::confusion_matrix(&matrix))?;
     save("class-scores", plot::class_scores(&matrix.report()))?;
-    save("samples", plot::samples(&model, &test, &first))?;
-    save("mistakes", plot::samples(&model, &test, &analysis.worst(16)))?;
-    save("weights", plot::filters(&model))?;
+    write("samples", "png", plot::samples(&model, &test, &first))?;
+    write("mistakes", "png", plot::samples(&model, &test, &analysis.worst(16)))?;
+    write("weights", "png", plot::filters(&model))?;
     println!("\npictures in {}", folder.display());
     Ok(())
 }

@@ -76,7 +76,7 @@ impl Tried {
 
     /// How long they took, in seconds, beside whatever else ran at the time.
     pub fn seconds(&self) -> f64 {
-        self.runs.iter().map(|run| run.history.seconds()).sum()
+        self.runs.iter().fold(0.0, |sum, run| sum + run.history.seconds()) // `sum` of nothing is -0
     }
 
     fn end(&self) -> End {
