@@ -65,14 +65,13 @@ pub fn draw(
 /// A value of each network over the epochs, mean and deviation, and what was published.
 fn curves(comparison: &Comparison, results: &[Runs], value: &str, name: &str, seeds: u64) -> Result<Figure> {
     let mut chart = Chart::new(comparison.title).x_label("epoch").y_label(of_runs(name, seeds)).whole_x();
-    for (network, setting) in &comparison.networks {
+    for (i, (network, setting)) in comparison.networks.iter().enumerate() {
         let values: Vec<Vec<f64>> =
             results::of(results, setting).iter().map(|run| run.history.get(value)).collect();
         let epochs: Vec<f64> = (1..=setting.epochs).map(|epoch| epoch as f64).collect();
         chart = chart.band(network.as_str(), &epochs, &values);
-    }
-    for ((network, setting), published) in comparison.networks.iter().zip(comparison.published) {
-        if let Some(published) = published {
+        // In the colour of the line before it.
+        if let (Some(Some(published)), "val_accuracy") = (comparison.published.get(i), value) {
             let text = format!("published: {network}, {published:.3}");
             chart = chart.mark(setting.epochs as f64, *published, text);
         }

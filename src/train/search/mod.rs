@@ -378,7 +378,7 @@ impl Search {
             Some(error) => format!("failed: {error}"),
             None => {
                 let stopped = if tried.is_stopped() { " when it was stopped" } else { "" };
-                format!("{} {}{stopped}", self.monitor, tried.value())
+                format!("{} {}{stopped}", self.monitor, tried.value_text())
             }
         };
         eprintln!("trial {ended} of {trials}  {}  {outcome}  {:.1} s", tried.trial, tried.seconds());

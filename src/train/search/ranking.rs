@@ -79,6 +79,12 @@ impl Tried {
         self.runs.iter().fold(0.0, |sum, run| sum + run.history.seconds()) // `sum` of nothing is -0
     }
 
+    /// The value as people read it: without a deviation where there was one run.
+    pub(super) fn value_text(&self) -> String {
+        let value = self.value();
+        if value.runs > 1 { value.to_string() } else { format!("{:.4}", value.mean) }
+    }
+
     fn end(&self) -> End {
         match (&self.error, self.is_stopped()) {
             (Some(_), _) => End::Failed,
@@ -129,8 +135,7 @@ impl fmt::Display for SearchResults {
         for (i, tried) in self.trials.iter().enumerate() {
             let value = match tried.end() {
                 End::Failed => "failed".to_owned(),
-                _ if tried.runs.len() > 1 => tried.value().to_string(),
-                _ => format!("{:.4}", tried.value().mean),
+                _ => tried.value_text(),
             };
             let rank = match tried.end() {
                 End::Complete => (i + 1).to_string(),
