@@ -104,7 +104,7 @@ fn main() -> Result<()> {
             "failed": results.trials.iter().filter(|tried| tried.error.is_some()).count(),
             "epochs": results.trials.iter().map(|tried| tried.epochs()).sum::<usize>(),
             "seconds": seconds,
-            "best": best,
+            "best": best.to_string(),
             "val_accuracy": results.trials[0].value(),
             "test_accuracy": found,
             "usual_test_accuracy": usual,

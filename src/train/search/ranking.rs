@@ -171,8 +171,8 @@ mod tests {
 
     fn tried(number: usize, values: &[f64], epochs: usize, stopped: bool, error: Option<Error>) -> Tried {
         let run = |&value: &f64| {
-            let mut history = History::default();
-            history.epochs = (1..=epochs as u64).map(|n| Epoch::new(n, Vec::new(), 0.1, 0.25)).collect();
+            let epochs = (1..=epochs as u64).map(|n| Epoch::new(n, Vec::new(), 0.1, 0.25)).collect();
+            let history = History { epochs };
             let evaluation = Evaluation { loss: value, metrics: Vec::new() };
             TrialRun { fold: 0, seed: 0, value, evaluation, history, stopped }
         };
