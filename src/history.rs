@@ -127,6 +127,11 @@ impl History {
     }
 }
 
+/// Whether a value of this name is better when lower: a loss or an error, any other when higher.
+pub(crate) fn is_lower_better(name: &str) -> bool {
+    name.ends_with("loss") || name.ends_with("error")
+}
+
 /// A table with a line for each epoch; the columns are the last epoch's names. Without epochs the text is "no
 /// epochs".
 impl fmt::Display for History {

@@ -32,8 +32,8 @@ pub use data::{
     Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
 };
 pub use data::{
-    Fold, Folds, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedKFold, TableCsv, TableStream,
-    stratified_split,
+    Fold, Folds, HoldOut, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedHoldOut, StratifiedKFold,
+    TableCsv, TableStream, stratified_split,
 };
 #[cfg(feature = "datasets")]
 pub use data::{IdxStream, datasets, idx};
@@ -89,6 +89,7 @@ pub use train::{
 };
 pub use train::{CrossValidation, cross_validate, cross_validate_with};
 pub use train::{CsvLog, JsonLines, TensorBoard};
+pub use train::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

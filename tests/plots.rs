@@ -8,7 +8,7 @@
 
 use plywood::plot::{self, Bars, Chart, Figure};
 use plywood::prelude::*;
-use plywood::{CalibrationBin, ConfusionMatrix, GradientTrace, RocCurve};
+use plywood::{CalibrationBin, ConfusionMatrix, ErrorAnalysis, GradientTrace, RocCurve};
 use std::fs;
 use std::path::Path;
 
@@ -158,6 +158,31 @@ fn golden_class_scores() {
 }
 
 #[test]
+fn golden_class_calibration() {
+    let truth: Vec<usize> = (0..2_000).map(|i| i % 10).collect();
+    let right = |i: usize| noise(i) < 0.65 + 0.03 * (truth[i] as f64);
+    let predicted: Vec<usize> =
+        (0..2_000).map(|i| if right(i) { truth[i] } else { (truth[i] + 3) % 10 }).collect();
+    let confidence: Vec<f64> = (0..2_000).map(|i| 0.5 + 0.5 * noise(i + 5_000).sqrt()).collect();
+    let analysis = ErrorAnalysis::new(10, &truth, &predicted, &confidence).unwrap();
+    golden("class-calibration", plot::class_calibration(&analysis.with_class_names(GARMENTS)));
+}
+
+#[test]
+fn golden_samples_that_are_right_and_wrong() {
+    let (_, drawn) = plywood::garments::garments(10, 12, 5).unwrap();
+    // A network that has learnt nothing, and labels by which every other answer is right.
+    let inputs = drawn.inputs().mapv(|byte| f32::from(byte) / 255.0);
+    let answers = plywood::argmax_rows(&model().predict(&inputs).unwrap());
+    let labels: Vec<usize> = answers.iter().enumerate().map(|(i, class)| (class + i % 2) % 10).collect();
+    let test =
+        ArrayDataset::new(inputs, labels).unwrap().with_class_names(GARMENTS.map(str::to_owned).to_vec());
+    let figure = plot::samples(&model(), &test, &(0..12).collect::<Vec<_>>());
+    assert_eq!(figure.as_ref().unwrap().to_svg().matches("<image").count(), 12);
+    golden("samples", figure);
+}
+
+#[test]
 fn golden_roc() {
     let curves: Vec<_> = (0..10).map(|i| roc_points(0.03 + 0.03 * i as f64)).collect();
     golden("roc", plot::roc(GARMENTS.iter().copied().zip(&curves)));
@@ -196,7 +221,7 @@ fn golden_samples_and_filters() {
     let figure = plot::samples(&model, &test, &(0..24).collect::<Vec<_>>()).unwrap();
     assert_eq!(figure.to_svg().matches("<image").count(), 24);
     if std::env::var_os("PLYWOOD_BLESS").is_some() {
-        figure.save(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plots/samples.png")).unwrap();
+        figure.save(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plots/samples-trained.png")).unwrap();
     }
     golden("filters", plot::filters(&model));
 }

@@ -26,22 +26,5 @@ pub fn load() -> Result<(Images, bool)> {
 
 /// Four fifths for training and one for testing, each class split so.
 pub fn split(data: &Images, seed: u64) -> Result<(Subset<&Images>, Subset<&Images>)> {
-    let random = Random::seed(seed).child("split");
-    let (mut train, mut test) = (Vec::new(), Vec::new());
-    let mut classes: Vec<usize> = Vec::new();
-    for label in data.targets() {
-        if !classes.contains(label) {
-            classes.push(*label);
-        }
-    }
-    for class in classes {
-        let mut of_class: Vec<usize> =
-            (0..data.len()).filter(|&sample| data.targets()[sample] == class).collect();
-        random.at(1, class as u64).shuffle(&mut of_class);
-        train.extend(of_class.split_off(of_class.len() / 5));
-        test.extend(of_class);
-    }
-    random.at(2, 0).shuffle(&mut train);
-    random.at(2, 1).shuffle(&mut test);
-    Ok((Subset::new::<f32>(data, train)?, Subset::new::<f32>(data, test)?))
+    stratified_split::<f32, _>(data, 0.2, seed)
 }

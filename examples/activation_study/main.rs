@@ -13,6 +13,8 @@ mod comparisons;
 mod images;
 mod options;
 mod parallel;
+#[cfg(feature = "plots")]
+mod pictures;
 mod results;
 mod setting;
 mod table;
@@ -44,6 +46,12 @@ fn main() -> Result<()> {
         let figures = table::figures(comparison, &results);
         table::print(comparison, &figures);
         report.insert(comparison.name.to_owned(), serde_json::to_value(figures).map_err(Error::custom)?);
+    }
+    if let Some(folder) = &options.pictures {
+        #[cfg(feature = "plots")]
+        pictures::draw(folder, &comparisons, &results, &data, options.seeds)?;
+        #[cfg(not(feature = "plots"))]
+        println!("\nno pictures in {}: they need the feature plots", folder.display());
     }
     if drawn {
         println!("\nNOT Fashion-MNIST: drawn garments");

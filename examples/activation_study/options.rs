@@ -16,6 +16,8 @@ pub struct Options {
     pub widest: usize,
     pub save: Option<PathBuf>,
     pub load: Option<PathBuf>,
+    /// The folder for pictures.
+    pub pictures: Option<PathBuf>,
     pub json: bool,
 }
 
@@ -35,6 +37,7 @@ usage: cargo run --example activation_study -- [OPTIONS]
   --jobs N          runs at a time, on one thread each     (PLYWOOD_NUM_THREADS, else all cores)
   --save FILE       writes every run, as JSON
   --load FILE       takes the runs from such a file, as far as it has them
+  --pictures FOLDER draws each comparison, and one network closely, as SVG
   --json            ends with one line of figures
   --help            shows this
 
@@ -67,6 +70,7 @@ impl Options {
             widest: 1024,
             save: None,
             load: None,
+            pictures: None,
             json: false,
         };
         let known: Vec<&str> = crate::comparisons::all().iter().map(|comparison| comparison.name).collect();
@@ -86,6 +90,7 @@ impl Options {
                 "--images" => options.images = Some(number(&name, &value()?)?),
                 "--widest" => options.widest = number(&name, &value()?)?,
                 "--jobs" => options.jobs = number(&name, &value()?)?,
+                "--pictures" => options.pictures = Some(PathBuf::from(value()?)),
                 "--save" => options.save = Some(PathBuf::from(value()?)),
                 "--load" => options.load = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("expected an option, found {name:?}")),

@@ -85,13 +85,7 @@ impl Setting {
     {
         let start = Instant::now();
         let mut model = self.model(seed)?;
-        let mut trainer = Trainer::new(CrossEntropy::default(), rule)
-            .learning_rate(self.rate)
-            .epochs(self.epochs)
-            .batch_size(self.batch)
-            .seed(seed)
-            .metric(Accuracy::default())
-            .progress(Progress::Silent);
+        let mut trainer = self.trainer(rule, seed);
         let history = trainer.fit_with_validation(&mut model, train, test)?;
         let seconds = start.elapsed().as_secs_f64();
         let (on_train, on_test) = (trainer.evaluate(&model, train)?, trainer.evaluate(&model, test)?);
@@ -116,8 +110,19 @@ impl Setting {
         )
     }
 
+    /// The trainer of its runs.
+    pub fn trainer<R: Rule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy, R> {
+        Trainer::new(CrossEntropy::default(), rule)
+            .learning_rate(self.rate)
+            .epochs(self.epochs)
+            .batch_size(self.batch)
+            .seed(seed)
+            .metric(Accuracy::default())
+            .progress(Progress::Silent)
+    }
+
     /// Flatten, twice Dense and activation (and dropout), Dense 10, Softmax.
-    fn model(&self, seed: u64) -> Result<Sequential> {
+    pub fn model(&self, seed: u64) -> Result<Sequential> {
         let mut builder = Sequential::builder([28, 28]).seed(seed).layer(Flatten);
         for _ in 0..2 {
             let dense = Dense::units(self.width).initializer(self.initializer);

@@ -12,6 +12,7 @@
 //! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
 //! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
 //! | `folds.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
+//! | `hold_out.rs` | [`HoldOut`] and [`StratifiedHoldOut`], which hold one part out |
 //! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
 //! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
@@ -45,6 +46,7 @@ mod file;
 mod fixtures;
 mod folds;
 pub mod garments;
+mod hold_out;
 #[cfg(feature = "datasets")]
 pub mod idx;
 #[cfg(feature = "datasets")]
@@ -72,6 +74,7 @@ pub use arrays::{ArrayDataset, Element, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
 pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
+pub use hold_out::{HoldOut, StratifiedHoldOut};
 #[cfg(feature = "datasets")]
 pub use idx_stream::IdxStream;
 #[cfg(feature = "images")]

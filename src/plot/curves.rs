@@ -3,16 +3,11 @@
 use super::mark::Point;
 use super::{Chart, Figure};
 use crate::error::{Error, Result};
-use crate::history::History;
+use crate::history::{History, is_lower_better};
 
 /// How a value is called beside an axis: "accuracy" for "val_accuracy".
 fn base(name: &str) -> &str {
     name.strip_prefix("val_").unwrap_or(name)
-}
-
-/// Whether lower is better, by the rule of [`EarlyStopping`](crate::EarlyStopping).
-fn is_lower_better(name: &str) -> bool {
-    name.ends_with("loss") || name.ends_with("error")
 }
 
 /// Epochs and values of this name; an epoch without it is a gap.

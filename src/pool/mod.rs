@@ -1,8 +1,8 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
 //! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation and prediction need it; [`each`]
-//! works on parts that were cut beforehand, as a product of matrices or an optimiser's pass does; [`parts`] says into
-//! how many it pays to cut. The threads themselves are in `workers.rs`.
+//! works on parts that were cut beforehand, as a product of matrices or an optimiser's pass does; [`side_by_side`] has
+//! whole trainings beside one another. [`parts`] says into how many it pays to cut. The threads themselves are in `workers.rs`.
 //!
 //! Which thread does what is dealt out beforehand, like cards: no thread takes work from another, so spare buffers
 //! (`scalar/spare.rs`) stay where they are used.
@@ -140,9 +140,56 @@ pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> V
     (0..pieces).filter_map(|piece| shares[piece % threads].next()).collect()
 }
 
+/// The results of `work(0)`, `work(1)`, … in order, worked out by `workers` threads at most: each takes the next piece
+/// when it is done with one, and cuts nothing itself. With one worker the calling thread works, and may fork.
+///
+/// For pieces that take seconds, such as a training: it starts threads of its own. A panic in a piece goes on in the
+/// caller once all threads have ended.
+pub(crate) fn side_by_side<T: Send>(
+    pieces: usize,
+    workers: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<Option<T>>> = (0..pieces).map(|_| Mutex::new(None)).collect();
+    let work_off = || {
+        loop {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = slots.get(piece) else { break };
+            let result = work(piece);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        }
+    };
+    if workers > 1 {
+        thread::scope(|scope| {
+            for _ in 0..workers.min(pieces) {
+                // Where the system has no more threads, those that there are do all.
+                let _ = thread::Builder::new().spawn_scoped(scope, || {
+                    alone();
+                    work_off();
+                });
+            }
+        });
+    }
+    work_off();
+    let inner = |slot: Mutex<Option<T>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    slots.into_iter().filter_map(inner).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_pieces_come_in_order_for_any_number_of_workers() {
+        for (pieces, workers) in [(0, 4), (1, 0), (1, 4), (7, 1), (7, 3), (20, 64)] {
+            let found = side_by_side(pieces, workers, |i| (i, parts(1_000, 1)));
+            assert!(found.iter().map(|(i, _)| *i).eq(0..pieces));
+            // Beside others, nothing is cut.
+            assert!(workers < 2 || found.iter().all(|(_, parts)| *parts == 1));
+        }
+        assert!(std::panic::catch_unwind(|| side_by_side(3, 2, |i| assert_ne!(i, 1))).is_err());
+    }
 
     #[test]
     fn results_come_in_order_for_any_number_of_threads() {

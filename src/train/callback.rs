@@ -5,7 +5,7 @@
 //! metrics; neither needs a callback.
 
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
+use crate::history::{Epoch, History, is_lower_better};
 use crate::layers::Sequential;
 use crate::scalar::Scalar;
 use crate::state::State;
@@ -212,7 +212,7 @@ pub(super) fn monitored(epoch: &Epoch, name: &str) -> Result<f64> {
 ///
 /// The first value is better than none. A NaN is never better than a number, and any number than a NaN.
 pub(super) fn is_better(name: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
-    let lower = name.ends_with("loss") || name.ends_with("error");
+    let lower = is_lower_better(name);
     match best {
         None => true,
         Some(best) if best.is_nan() => !value.is_nan(),

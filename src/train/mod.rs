@@ -9,6 +9,7 @@
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
 //! | `ahead.rs` | batches that are read while others train |
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
+//! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs`, `early_stopping.rs` | [`Callback`] and [`EarlyStopping`] |
 //! | `checkpoints.rs` | [`Checkpoints`]: when files are written, and which are kept |
@@ -64,6 +65,7 @@ mod logs;
 mod optimise;
 mod progress;
 mod resume;
+mod search;
 mod step;
 mod trainer;
 
@@ -77,5 +79,6 @@ pub use gradients::GradientNorms;
 pub use logs::{CsvLog, JsonLines, TensorBoard};
 pub use progress::Progress;
 pub use resume::Resumed;
+pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 pub use step::accumulate;
 pub use trainer::Trainer;

@@ -1,0 +1,87 @@
+//! One part held out, as a way to deal data into folds.
+
+use super::Dataset;
+use super::folds::{Fold, Folds, stratified_split};
+use super::subset::random_split;
+use crate::error::Result;
+use crate::scalar::Scalar;
+
+/// One fold: a share of the samples held out, drawn at random. Quicker than [`KFold`](crate::KFold), and coarser.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::{Folds, HoldOut};
+///
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((10, 2)), vec![0; 10])?;
+/// let folds = Folds::<f32, _>::folds(&HoldOut::share(0.2).seed(1), &data)?;
+/// assert_eq!((folds.len(), folds[0].0.indices().len(), folds[0].1.indices().len()), (1, 8, 2));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The parts are those of [`random_split`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HoldOut {
+    share: f64,
+    seed: u64,
+}
+
+impl HoldOut {
+    /// Holds out this share, above 0 and below 1. It is checked when data are dealt.
+    pub fn share(share: f64) -> Self {
+        Self { share, seed: 0 }
+    }
+
+    /// The seed that samples are drawn by; 0 unless set.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
+    fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>> {
+        Ok(vec![random_split(data, self.share, self.seed)?])
+    }
+}
+
+/// [`HoldOut`] with nearly the same share of each class in both parts.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::{Folds, StratifiedHoldOut};
+///
+/// let labels: Vec<usize> = (0..20).map(|i| usize::from(i >= 15)).collect(); // 15 of one class, 5 of the other
+/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((20, 2)), labels)?;
+/// let folds = Folds::<f32, _>::folds(&StratifiedHoldOut::share(0.2).seed(1), &data)?;
+/// let rare = folds[0].1.indices().iter().filter(|&&i| i >= 15).count();
+/// assert_eq!((folds[0].1.indices().len(), rare), (4, 1));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The parts are those of [`stratified_split`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StratifiedHoldOut {
+    share: f64,
+    seed: u64,
+}
+
+impl StratifiedHoldOut {
+    /// Holds out this share, above 0 and below 1. It is checked when data are dealt.
+    pub fn share(share: f64) -> Self {
+        Self { share, seed: 0 }
+    }
+
+    /// The seed that samples are drawn by; 0 unless set.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedHoldOut {
+    fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>> {
+        Ok(vec![stratified_split(data, self.share, self.seed)?])
+    }
+}

@@ -1,0 +1,386 @@
+//! Search for hyper-parameters: many trials of a model and its training, and which of them came out best.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod.rs` | [`Search`]: its settings, and the trials side by side |
+//! | `space.rs` | [`Space`]: what may be chosen |
+//! | `value.rs` | [`Value`], [`Trial`]: what was chosen |
+//! | `run.rs` | one run of a trial, and when it is hopeless |
+//! | `ranking.rs` | [`SearchResults`]: the trials, the best first |
+
+mod ranking;
+mod run;
+mod space;
+mod value;
+
+pub use ranking::{SearchResults, Tried};
+pub use run::TrialRun;
+pub use space::Space;
+pub use value::{Trial, Value};
+
+use super::trainer::Trainer;
+use crate::data::{Dataset, Folds};
+use crate::error::{Error, Result};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::optim::Rule;
+use crate::pool;
+use crate::scalar::Scalar;
+use run::{Job, bounds};
+use std::borrow::Borrow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A search for the best hyper-parameters: over a grid, or over trials that are drawn at random.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::{HoldOut, Search, Space};
+///
+/// // Is x + y above 1?
+/// let mut draws = Random::seed(1).at(0, 0);
+/// let x = ndarray::Array2::from_shape_simple_fn((200, 2), || draws.unit() as f32);
+/// let labels: Vec<usize> = x.outer_iter().map(|row| usize::from(row.sum() > 1.0)).collect();
+/// let data = ArrayDataset::new(x, labels)?;
+///
+/// let space = Space::new().choice("units", [2, 8]).log_uniform("rate", 1e-4, 1e-1);
+/// let search = Search::random(space, 6).seed(7).repeats(2).monitor("val_accuracy");
+/// let results = search.run(&data, &HoldOut::share(0.25).seed(1), |trial, seed| {
+///     let model = Sequential::builder([2]).seed(seed)
+///         .layer(Dense::units(trial.count("units")?)).layer(ReLU)
+///         .layer(Dense::units(2)).layer(Softmax)
+///         .build()?;
+///     let trainer = Trainer::new(CrossEntropy::default(), Adam::default())
+///         .learning_rate(trial.number("rate")?)
+///         .epochs(10).seed(seed).metric(Accuracy::default());
+///     Ok((model, trainer))
+/// })?;
+/// println!("{results}"); // a table, the best trial first
+/// assert!(results.best().number("rate")? > 1e-3);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | setting | unless set |
+/// |---|---|
+/// | [`monitor`](Search::monitor) | "val_loss" |
+/// | [`seed`](Search::seed) | 0 |
+/// | [`repeats`](Search::repeats) | 1 |
+/// | [`stop_hopeless`](Search::stop_hopeless) | every run goes to its end |
+/// | [`jobs`](Search::jobs) | as many as there are [`threads`](crate::threads) |
+/// | [`lines`](Search::lines) | nothing is shown |
+///
+/// A grid tries every combination. Trials drawn at random find as good ones sooner where only some of the
+/// hyper-parameters matter, as each trial has another value of those (J. Bergstra and Y. Bengio, "Random search for
+/// hyper-parameter optimization", 2012).
+///
+/// Trials go on side by side, each on one thread, and the results are the same to the bit for any number of threads
+/// and jobs. A trial that fails, as by a rate at which training diverges, is in the results with its error; the others
+/// go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    space: Space,
+    /// How many trials are drawn; None for the whole grid.
+    draws: Option<usize>,
+    monitor: String,
+    seed: u64,
+    repeats: usize,
+    /// How many epochs every run gets.
+    patience: Option<usize>,
+    jobs: Option<usize>,
+    lines: bool,
+}
+
+/// How many trials are begun on the same knowledge of others, where hopeless ones are stopped. It is not the number of
+/// threads, which must not matter to the result.
+const WAVE: usize = 8;
+
+/// The most runs of a trial on one fold.
+const MOST_REPEATS: usize = 1_000;
+
+impl Search {
+    /// Tries every combination of the space's values.
+    ///
+    /// The space must have values that can be counted: choices and whole numbers. At most 10,000 trials.
+    pub fn grid(space: Space) -> Self {
+        Self {
+            space,
+            draws: None,
+            monitor: "val_loss".to_owned(),
+            seed: 0,
+            repeats: 1,
+            patience: None,
+            jobs: None,
+            lines: false,
+        }
+    }
+
+    /// Tries this many combinations, drawn at random: 1 to 10,000.
+    ///
+    /// None is tried twice; a space with fewer combinations ends the search sooner.
+    pub fn random(space: Space, trials: usize) -> Self {
+        Self { draws: Some(trials), ..Self::grid(space) }
+    }
+
+    /// The value to rank trials by, by its name in the [`History`](crate::History).
+    ///
+    /// "val_loss" and the trainer's metrics as "val_accuracy", measured on the part held out; a name without "val_" is
+    /// that of the last epoch's training batches. A name that ends in
+    /// "loss" or "error" is better when lower, any other when higher, as in [`EarlyStopping`](crate::EarlyStopping).
+    #[must_use]
+    pub fn monitor(mut self, name: impl Into<String>) -> Self {
+        self.monitor = name.into();
+        self
+    }
+
+    /// The seed that trials are drawn by, and the first that the closure is given; 0 unless set.
+    ///
+    /// Repeat 0 of every trial gets it, repeat 1 the seed after it: trials are compared from the same beginnings, and
+    /// the best can be trained again as it was.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many times each trial runs on each fold, from other seeds: 1 to 1,000.
+    ///
+    /// The mean of several runs is less a matter of luck, and their spread says how much of it there is.
+    #[must_use]
+    pub fn repeats(mut self, repeats: usize) -> Self {
+        self.repeats = repeats;
+        self
+    }
+
+    /// Ends a run after this many epochs or more, once it is worse than most others have been.
+    ///
+    /// The rule is the median stopping rule of D. Golovin et al., "Google Vizier: a service for black-box
+    /// optimization", 2017: a run ends at the end of epoch `e` where its best value so far is worse than the median,
+    /// over the earlier trials that ran to their end, of the mean of their values in the epochs 1 to `e`. Each run is
+    /// compared with theirs on the same fold from the same seed. With its first run that is ended, a trial ends.
+    ///
+    /// It costs a trial that begins slowly, such as one with a low rate, and would have been the best in the end. More
+    /// epochs make that rarer. "Earlier" is counted in waves of 8 trials, whatever the number of threads: the first
+    /// 8 all run to their end.
+    ///
+    /// 0 acts as 1.
+    #[must_use]
+    pub fn stop_hopeless(mut self, epochs: usize) -> Self {
+        self.patience = Some(epochs);
+        self
+    }
+
+    /// How many trials run at a time, each on one thread; with 1, a trial has all threads for itself.
+    ///
+    /// Each takes the memory of a model and its training. 0 acts as 1.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Prints a line to the error stream for each trial that ends, in the order in which they do.
+    ///
+    /// It has no effect on the result. The runs themselves show nothing, whatever their trainers say.
+    #[must_use]
+    pub fn lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// The trials that it would try, in order.
+    ///
+    /// ```
+    /// use plywood::{Search, Space};
+    ///
+    /// let space = Space::new().choice("units", [16, 32]).integer("layers", 1, 3);
+    /// assert_eq!(Search::grid(space.clone()).trials()?.len(), 6);
+    /// assert_eq!(Search::random(space, 4).seed(3).trials()?.len(), 4);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// For a loop of one's own, where a trial is more than a model and its training.
+    ///
+    /// # Errors
+    /// When the space has no dimensions, a name twice, a range without numbers or a choice without values; or a grid
+    /// has too many values.
+    pub fn trials(&self) -> Result<Vec<Trial>> {
+        match self.draws {
+            Some(trials) => self.space.draw(trials, self.seed),
+            None => self.space.grid(),
+        }
+    }
+
+    /// Trains every trial anew on the training part of each fold, and ranks them by what they come to on the parts
+    /// held out.
+    ///
+    /// `build` makes the model and the trainer of a trial, and is given a seed for both. The part held out is the run's
+    /// validation data, so early stopping may watch it; the value that counts is that of the model at the end.
+    ///
+    /// One part held out ([`HoldOut`](crate::HoldOut)) is quick; folds ([`KFold`](crate::KFold)) cost `k` times as
+    /// much and tell apart what lies closer together.
+    ///
+    /// # Errors
+    /// When there are no trials, the data cannot be dealt into these folds, or every trial fails: then it is the error
+    /// of the first.
+    pub fn run<F, D, L, R>(
+        &self,
+        data: &D,
+        folds: &impl Folds<F, D>,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+    ) -> Result<SearchResults>
+    where
+        F: Scalar,
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+        L: Loss<F>,
+        R: Rule<F>,
+    {
+        folds.folds(data).and_then(|parts| self.search(&parts, build)).map_err(|error| error.at("search"))
+    }
+
+    /// [`run`](Search::run) on one set for training and one for validation that are there.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    /// use plywood::{Search, Space};
+    ///
+    /// let (train, validation) = plywood::garments::garments(200, 60, 1)?;
+    /// let search = Search::grid(Space::new().choice("rate", [0.001, 0.01, 1e30]));
+    /// let results = search.run_with_validation(&train, &validation, |trial, seed| {
+    ///     let layers = Sequential::builder([28, 28]).seed(seed).layer(Flatten).layer(Dense::units(10));
+    ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).seed(seed).epochs(2);
+    ///     Ok((layers.layer(Softmax).build()?, trainer.learning_rate(trial.number("rate")?)))
+    /// })?;
+    /// assert_eq!(results.best().number("rate")?, 0.01);
+    /// assert!(results.trials[2].error.is_some()); // diverged
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Search::run).
+    pub fn run_with_validation<F, D, V, L, R>(
+        &self,
+        data: &D,
+        validation: &V,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+    ) -> Result<SearchResults>
+    where
+        F: Scalar,
+        D: Dataset<F>,
+        D::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+        L: Loss<F>,
+        R: Rule<F>,
+    {
+        self.search(&[(data, validation)], build).map_err(|error| error.at("search"))
+    }
+
+    /// All trials on all parts, wave by wave.
+    fn search<F, T, V, L, R>(
+        &self,
+        parts: &[(T, V)],
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+    ) -> Result<SearchResults>
+    where
+        F: Scalar,
+        T: Dataset<F>,
+        T::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+        L: Loss<F>,
+        R: Rule<F>,
+    {
+        if !(1..=MOST_REPEATS).contains(&self.repeats) {
+            return Err(Error::argument("repeats", format!("1 to {MOST_REPEATS}"), self.repeats)
+                .help("3 to 5 are usual."));
+        }
+        let trials = self.trials()?;
+        let wave = if self.patience.is_some() { WAVE } else { trials.len() };
+        let ended = AtomicUsize::new(0);
+        let mut tried: Vec<Tried> = Vec::new();
+        for first in (0..trials.len()).step_by(wave.max(1)) {
+            let bounds = self.bounds(&tried, parts.len());
+            let count = wave.min(trials.len() - first);
+            let jobs = self.jobs.unwrap_or_else(pool::threads);
+            tried.extend(pool::side_by_side(count, jobs, |i| {
+                let number = first + i;
+                let tried = self.attempt(number, &trials[number], parts, &bounds, &build);
+                let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
+                self.show(&tried, ended, trials.len());
+                tried
+            }));
+        }
+        if tried.iter().all(|tried| tried.error.is_some()) {
+            let count = tried.len();
+            if let Some((first, error)) = tried.into_iter().next().and_then(|t| Some((t.trial, t.error?))) {
+                return Err(error.at(format!("all of {count} trials, the first ({first})")));
+            }
+            return Err(Error::custom("no trials"));
+        }
+        Ok(SearchResults::new(self.monitor.clone(), tried))
+    }
+
+    /// One trial: its runs one after the other, up to the first that fails or is stopped.
+    fn attempt<F, T, V, L, R>(
+        &self,
+        number: usize,
+        trial: &Trial,
+        parts: &[(T, V)],
+        bounds: &[Vec<f64>],
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)>,
+    ) -> Tried
+    where
+        F: Scalar,
+        T: Dataset<F>,
+        T::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+        L: Loss<F>,
+        R: Rule<F>,
+    {
+        let mut tried = Tried { number, trial: trial.clone(), runs: Vec::new(), error: None };
+        for (place, bounds) in bounds.iter().enumerate() {
+            let (repeat, fold) = (place / parts.len(), place % parts.len());
+            let (train, held_out) = &parts[fold];
+            let seed = self.seed.wrapping_add(repeat as u64);
+            let job = Job { fold, seed, monitor: &self.monitor, bounds: bounds.clone() };
+            match build(trial, seed).and_then(|built| job.run(built, train, held_out)) {
+                Ok(run) => tried.runs.push(run),
+                Err(error) => tried.error = Some(error),
+            }
+            if tried.error.is_some() || tried.is_stopped() {
+                break;
+            }
+        }
+        tried
+    }
+
+    /// For each run of a trial, epoch by epoch, the value that it must not be worse than.
+    fn bounds(&self, tried: &[Tried], folds: usize) -> Vec<Vec<f64>> {
+        let of = |place: usize| match self.patience {
+            None => Vec::new(),
+            Some(epochs) => {
+                let whole = tried.iter().filter(|tried| tried.error.is_none() && !tried.is_stopped());
+                let values = whole.filter_map(|tried| tried.runs.get(place));
+                let values: Vec<Vec<f64>> = values.map(|run| run.history.get(&self.monitor)).collect();
+                bounds(&values, epochs)
+            }
+        };
+        (0..self.repeats * folds).map(of).collect()
+    }
+
+    /// The line of a trial that has ended.
+    fn show(&self, tried: &Tried, ended: usize, trials: usize) {
+        if !self.lines {
+            return;
+        }
+        let outcome = match &tried.error {
+            Some(error) => format!("failed: {error}"),
+            None => {
+                let stopped = if tried.is_stopped() { " when it was stopped" } else { "" };
+                format!("{} {}{stopped}", self.monitor, tried.value_text())
+            }
+        };
+        eprintln!("trial {ended} of {trials}  {}  {outcome}  {:.1} s", tried.trial, tried.seconds());
+    }
+}

@@ -1,0 +1,184 @@
+//! One run of a trial: training on one part, watched on the other, and ended early where it is hopeless.
+
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::history::{Epoch, History, is_lower_better};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::optim::Rule;
+use crate::scalar::Scalar;
+use crate::train::callback::{Callback, monitored};
+use crate::train::{Evaluation, Progress, Trainer};
+use std::borrow::Borrow;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One training of a trial: on one fold, from one seed.
+///
+/// It is what a [`Tried`](crate::Tried) trial has for each fold and repeat.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TrialRun {
+    /// The fold that was held out, from 0.
+    pub fold: usize,
+    /// What the closure was given.
+    pub seed: u64,
+    /// The value that the search watches, on the held-out part after training: what trials are ranked by.
+    pub value: f64,
+    /// Loss and metrics on the held-out part after training.
+    pub evaluation: Evaluation,
+    /// All epochs, with the held-out part as validation data.
+    pub history: History,
+    /// Whether it was ended because it was hopeless.
+    pub stopped: bool,
+}
+
+/// What a run is: on which fold, from which seed, and what it is measured by.
+pub(super) struct Job<'a> {
+    pub fold: usize,
+    pub seed: u64,
+    pub monitor: &'a str,
+    /// For each epoch the value that the best so far must not be worse than; an infinite or NaN one holds nobody.
+    pub bounds: Vec<f64>,
+}
+
+impl Job<'_> {
+    /// Trains and measures. Nothing is shown, as runs go on side by side.
+    pub(super) fn run<F, T, V, L, R>(
+        self,
+        (mut model, trainer): (Sequential<F>, Trainer<L, R, F>),
+        train: &T,
+        held_out: &V,
+    ) -> Result<TrialRun>
+    where
+        F: Scalar,
+        T: Dataset<F>,
+        T::Target: Borrow<L::Target>,
+        V: Dataset<F>,
+        V::Target: Borrow<L::Target>,
+        L: Loss<F>,
+        R: Rule<F>,
+    {
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let watch = Watch {
+            monitor: self.monitor.to_owned(),
+            bounds: self.bounds,
+            best: f64::NAN,
+            epoch: 0,
+            stopped: Arc::clone(&stopped),
+        };
+        let mut trainer = trainer.callback(watch).progress(Progress::Silent);
+        let history = trainer.fit_with_validation(&mut model, train, held_out)?;
+        let evaluation = trainer.evaluate(&model, held_out)?;
+        // The watch has seen that it is there.
+        let value = match self.monitor.strip_prefix("val_") {
+            Some("loss") => Some(evaluation.loss),
+            Some(metric) => evaluation.get(metric),
+            None => history.last(self.monitor),
+        };
+        Ok(TrialRun {
+            fold: self.fold,
+            seed: self.seed,
+            value: value.unwrap_or(f64::NAN),
+            evaluation,
+            history,
+            stopped: stopped.load(Ordering::Relaxed) > 0,
+        })
+    }
+}
+
+/// Ends training at the first epoch whose best value so far is worse than a bound.
+struct Watch {
+    monitor: String,
+    bounds: Vec<f64>,
+    /// NaN until there is a number.
+    best: f64,
+    /// How many epochs have ended.
+    epoch: usize,
+    /// The epoch at which it ended training; 0 where it did not.
+    stopped: Arc<AtomicUsize>,
+}
+
+impl<F: Scalar> Callback<F> for Watch {
+    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        let value = monitored(epoch, &self.monitor).map_err(|error| error.at("search"))?;
+        let lower = is_lower_better(&self.monitor);
+        // Both leave a NaN out where there is a number.
+        self.best = if lower { self.best.min(value) } else { self.best.max(value) };
+        let bound = self.bounds.get(self.epoch).copied().unwrap_or(f64::NAN);
+        self.epoch += 1;
+        let hopeless = self.best.is_nan() || if lower { self.best > bound } else { self.best < bound };
+        if bound.is_finite() && hopeless {
+            self.stopped.store(self.epoch, Ordering::Relaxed);
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// For each epoch the median, over these finished runs, of the mean of their values up to it: NaN before epoch `after`.
+///
+/// A run that ended sooner counts with the mean of all its values. One beyond the longest run has the last bound.
+pub(super) fn bounds(finished: &[Vec<f64>], after: usize) -> Vec<f64> {
+    let longest = finished.iter().map(Vec::len).max().unwrap_or(0);
+    let median_at = |epoch: usize| {
+        let mean = |values: &Vec<f64>| {
+            let values = &values[..values.len().min(epoch)];
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        let mut means: Vec<f64> = finished.iter().map(mean).filter(|mean| mean.is_finite()).collect();
+        means.sort_by(f64::total_cmp);
+        let middle = means.len() / 2;
+        match means.len() {
+            0 => f64::NAN,
+            count if count % 2 == 1 => means[middle],
+            _ => (means[middle - 1] + means[middle]) / 2.0,
+        }
+    };
+    (1..=longest).map(|epoch| if epoch < after { f64::NAN } else { median_at(epoch) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::Dense;
+
+    #[test]
+    fn bounds_are_medians_of_running_means() {
+        let finished = [vec![4.0, 2.0, 0.0], vec![8.0, 8.0, 8.0], vec![6.0]];
+        // Means up to each epoch: 4, 3, 2; 8, 8, 8; 6, 6, 6.
+        assert_eq!(bounds(&finished, 1), [6.0, 6.0, 6.0]);
+        assert_eq!(bounds(&finished[..2], 1), [6.0, 5.5, 5.0]);
+        let late = bounds(&finished[..2], 3);
+        assert!(late[0].is_nan() && late[1].is_nan() && late[2] == 5.0);
+        assert!(bounds(&[], 1).is_empty());
+        assert_eq!(bounds(&[vec![f64::NAN], vec![1.0]], 1), [1.0]);
+    }
+
+    #[test]
+    fn the_best_so_far_is_held_against_the_bound_of_its_epoch() {
+        let ends = |monitor: &str, values: &[f64], bounds: &[f64]| {
+            let stopped = Arc::new(AtomicUsize::new(0));
+            let (monitor, bounds) = (monitor.to_owned(), bounds.to_vec());
+            let mut watch =
+                Watch { monitor, bounds, best: f64::NAN, epoch: 0, stopped: Arc::clone(&stopped) };
+            let mut model: Sequential = Sequential::builder([1]).layer(Dense::units(1)).build().unwrap();
+            for &value in values {
+                let epoch = Epoch::new(1, vec![(watch.monitor.clone(), value)], 0.1, 1.0);
+                if watch.on_epoch_end(&mut model, &epoch).unwrap().is_break() {
+                    break;
+                }
+            }
+            stopped.load(Ordering::Relaxed)
+        };
+        let nan = f64::NAN;
+        assert_eq!(ends("val_loss", &[3.0, 2.0, 2.5], &[nan, 2.0, 2.0]), 0); // as good is not worse
+        assert_eq!(ends("val_loss", &[3.0, 2.0, 2.5], &[nan, 2.0, 1.9]), 3);
+        assert_eq!(ends("val_loss", &[3.0, 2.0], &[2.9]), 1);
+        assert_eq!(ends("val_accuracy", &[0.5, 0.4], &[0.5, 0.45]), 0); // the best was 0.5
+        assert_eq!(ends("val_accuracy", &[0.5, 0.4], &[0.5, 0.55]), 2);
+        assert_eq!(ends("val_loss", &[nan, 1.0], &[nan, 2.0]), 0);
+        assert_eq!(ends("val_loss", &[nan, nan], &[nan, 2.0]), 2);
+    }
+}

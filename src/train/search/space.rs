@@ -1,0 +1,340 @@
+//! What a search chooses from: a space of named hyper-parameters, and a trial, one point of it.
+
+use super::value::{Trial, Value};
+use crate::error::{Error, Result};
+use crate::random::Random;
+
+/// The hyper-parameters that a search may choose, each with a name and the values it may take.
+///
+/// ```
+/// use plywood::Space;
+///
+/// let space = Space::new()
+///     .choice("activation", ["ReLU", "tanh"])
+///     .integer("units", 16, 128)            // both ends included
+///     .log_uniform("rate", 1e-4, 1e-1)      // as likely between 0.001 and 0.01 as between 0.01 and 0.1
+///     .uniform("dropout", 0.0, 0.5);
+/// # let _ = space;
+/// ```
+///
+/// | dimension | a random search draws | a grid has |
+/// |---|---|---|
+/// | [`choice`](Space::choice) | each value alike | each value |
+/// | [`integer`](Space::integer) | each whole number alike | each whole number |
+/// | [`uniform`](Space::uniform) | numbers in `[low, high)` | an error: there are too many |
+/// | [`log_uniform`](Space::log_uniform) | numbers whose logarithm is uniform | an error |
+///
+/// What cannot be (no values, bounds the wrong way round, a name twice) is found by the search, before its first
+/// trial.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Space {
+    dimensions: Vec<(String, Dimension)>,
+}
+
+/// The values of one hyper-parameter.
+#[derive(Clone, Debug, PartialEq)]
+enum Dimension {
+    Choice(Vec<Value>),
+    Integer(i64, i64),
+    Uniform(f64, f64),
+    LogUniform(f64, f64),
+}
+
+/// The most trials of one search.
+const MOST: usize = 10_000;
+
+impl Space {
+    /// No dimensions yet.
+    ///
+    /// A search over a space without any is an error.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One of these values: whole numbers, numbers, or words.
+    ///
+    /// ```
+    /// use plywood::Space;
+    ///
+    /// let space = Space::new().choice("batch", [32, 64, 1000]).choice("rule", ["adam", "sgd"]);
+    /// # let _ = space;
+    /// ```
+    #[must_use]
+    pub fn choice<V: Into<Value>>(
+        self,
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        self.with(name, Dimension::Choice(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// A whole number from `low` to `high`, both included.
+    ///
+    /// For counts that range over powers of two, a [`choice`](Space::choice) is the better description.
+    #[must_use]
+    pub fn integer(self, name: impl Into<String>, low: i64, high: i64) -> Self {
+        self.with(name, Dimension::Integer(low, high))
+    }
+
+    /// A number from `low` up to `high`, each alike: for shares, such as the rate of dropout.
+    ///
+    /// ```text
+    /// low + (high - low) · u,   u uniform in [0, 1)
+    /// ```
+    #[must_use]
+    pub fn uniform(self, name: impl Into<String>, low: f64, high: f64) -> Self {
+        self.with(name, Dimension::Uniform(low, high))
+    }
+
+    /// A number from `low` up to `high`, each order of magnitude alike: for learning rates and weight decay.
+    ///
+    /// ```text
+    /// exp(ln low + (ln high - ln low) · u),   u uniform in [0, 1)
+    /// ```
+    #[must_use]
+    pub fn log_uniform(self, name: impl Into<String>, low: f64, high: f64) -> Self {
+        self.with(name, Dimension::LogUniform(low, high))
+    }
+
+    fn with(mut self, name: impl Into<String>, dimension: Dimension) -> Self {
+        self.dimensions.push((name.into(), dimension));
+        self
+    }
+
+    /// Checks names and bounds.
+    fn check(&self) -> Result<()> {
+        if self.dimensions.is_empty() {
+            return Err(Error::argument("a search space", "at least one dimension", "none")
+                .help("Add one, such as `.log_uniform(\"rate\", 1e-4, 1e-1)`."));
+        }
+        for (i, (name, dimension)) in self.dimensions.iter().enumerate() {
+            if self.dimensions[..i].iter().any(|(other, _)| other == name) {
+                return Err(
+                    Error::argument("names", "dimensions that differ", format!("{name:?} twice")).at("space")
+                );
+            }
+            dimension.check().map_err(|error| error.at(format!("dimension {name:?}")).at("space"))?;
+        }
+        Ok(())
+    }
+
+    /// Every combination; the last dimension changes fastest.
+    pub(super) fn grid(&self) -> Result<Vec<Trial>> {
+        self.check()?;
+        let mut lists = Vec::new();
+        let mut count = 1usize;
+        for (name, dimension) in &self.dimensions {
+            let values =
+                dimension.values().map_err(|error| error.at(format!("dimension {name:?}")).at("space"))?;
+            count = count.saturating_mul(values.len());
+            if count > MOST {
+                return Err(Error::argument("a grid", format!("at most {MOST} trials"), "more")
+                    .help("Leave values out, or draw some of them with `Search::random`.")
+                    .at("space"));
+            }
+            lists.push((name, values));
+        }
+        let trial = |mut place: usize| {
+            let mut values: Vec<(String, Value)> = Vec::new();
+            for (name, list) in lists.iter().rev() {
+                values.push(((*name).clone(), list[place % list.len()].clone()));
+                place /= list.len();
+            }
+            values.reverse();
+            Trial::new(values)
+        };
+        Ok((0..count).map(trial).collect())
+    }
+
+    /// Trials that differ from one another, drawn by this seed; fewer than asked for where the space has not as many.
+    ///
+    /// A draw is a function of the seed, the dimension's name and the draw's number: another dimension changes none
+    /// of the others, and more trials none of the first.
+    pub(super) fn draw(&self, trials: usize, seed: u64) -> Result<Vec<Trial>> {
+        self.check()?;
+        if !(1..=MOST).contains(&trials) {
+            return Err(Error::argument("a number of trials", format!("1 to {MOST}"), trials)
+                .help("10 to 100 are usual."));
+        }
+        let random = Random::seed(seed).child("search");
+        let mut drawn: Vec<Trial> = Vec::new();
+        // In a small space most of many draws have come before, so the end is a number of draws too.
+        for number in 0..20 * trials as u64 {
+            let value = |(name, dimension): &(String, Dimension)| {
+                (name.clone(), dimension.draw(random.child(name.as_str()).at(number, 0).unit()))
+            };
+            let trial = Trial::new(self.dimensions.iter().map(value).collect());
+            if !drawn.contains(&trial) {
+                drawn.push(trial);
+            }
+            if drawn.len() == trials {
+                break;
+            }
+        }
+        Ok(drawn)
+    }
+}
+
+impl Dimension {
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Choice(values) if values.is_empty() => {
+                Err(Error::argument("a choice", "at least one value", "none"))
+            }
+            Self::Integer(low, high) if low > high => {
+                Err(Error::argument("a range", "a lower end first", format!("{low} to {high}")))
+            }
+            Self::Uniform(low, high) | Self::LogUniform(low, high)
+                if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) =>
+            {
+                let expected = "finite bounds, the lower one first";
+                Err(Error::argument("a range", expected, format!("{low} to {high}")))
+            }
+            Self::LogUniform(low, high) if *low <= 0.0 => {
+                Err(Error::argument("a logarithmic range", "bounds above 0", format!("{low} to {high}"))
+                    .help("Use `uniform` for a range that has 0 in it."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All values, where there are few.
+    fn values(&self) -> Result<Vec<Value>> {
+        match self {
+            Self::Choice(values) => Ok(values.clone()),
+            Self::Integer(low, high) => {
+                let count = high.abs_diff(*low).saturating_add(1);
+                if count > MOST as u64 {
+                    return Err(Error::argument("whole numbers in a grid", format!("at most {MOST}"), count));
+                }
+                Ok((*low..=*high).map(Value::Integer).collect())
+            }
+            Self::Uniform(low, high) | Self::LogUniform(low, high) => {
+                let expected = "values that can be counted";
+                Err(Error::argument("a grid", expected, format!("every number from {low} to {high}"))
+                    .help("List some by `choice`, or draw them with `Search::random`."))
+            }
+        }
+    }
+
+    /// The value at `unit` of the way, from 0 up to 1.
+    fn draw(&self, unit: f64) -> Value {
+        match self {
+            Self::Choice(values) => values[place(unit, values.len() as u64) as usize].clone(),
+            Self::Integer(low, high) => {
+                let count = high.abs_diff(*low).saturating_add(1);
+                Value::Integer(low.wrapping_add_unsigned(place(unit, count)))
+            }
+            Self::Uniform(low, high) => Value::Number(low + (high - low) * unit),
+            Self::LogUniform(low, high) => {
+                let number = (low.ln() + (high.ln() - low.ln()) * unit).exp();
+                Value::Number(number.clamp(*low, *high)) // as exp(ln low) may lie below low
+            }
+        }
+    }
+}
+
+/// Which of `count` places, at least one, lies at `unit` of the way.
+fn place(unit: f64, count: u64) -> u64 {
+    ((unit * count as f64) as u64).min(count - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_has_every_combination_and_the_last_dimension_changes_fastest() {
+        let space = Space::new().choice("rule", ["adam", "sgd"]).integer("layers", -1, 1);
+        let trials: Vec<String> = space.grid().unwrap().iter().map(Trial::to_string).collect();
+        let expected = ["adam, layers -1", "adam, layers 0", "adam, layers 1"];
+        assert_eq!(trials[..3], expected.map(|rest| format!("rule {rest}")));
+        assert_eq!((trials.len(), trials[5].as_str()), (6, "rule sgd, layers 1"));
+    }
+
+    #[test]
+    fn draws_are_in_their_ranges_and_spread_as_they_say() {
+        let space = Space::new()
+            .log_uniform("rate", 1e-4, 1e-2)
+            .uniform("dropout", 0.2, 0.6)
+            .integer("units", 3, 5)
+            .choice("rule", ["adam", "sgd"]);
+        let trials = space.draw(2_000, 1).unwrap();
+        assert_eq!(trials.len(), 2_000);
+        let share = |holds: &dyn Fn(&Trial) -> bool| {
+            trials.iter().filter(|t| holds(t)).count() as f64 / trials.len() as f64
+        };
+        let rate = |t: &Trial| t.number("rate").unwrap();
+        assert!(trials.iter().all(|t| (1e-4..=1e-2).contains(&rate(t))));
+        assert!(trials.iter().all(|t| (0.2..0.6).contains(&t.number("dropout").unwrap())));
+        // Five standard deviations of a share of 2,000 are below 0.06.
+        assert!((share(&|t| rate(t) < 1e-3) - 0.5).abs() < 0.06);
+        assert!((share(&|t| t.number("dropout").unwrap() < 0.3) - 0.25).abs() < 0.06);
+        for units in 3..=5 {
+            assert!((share(&|t| t.count("units").unwrap() == units) - 1.0 / 3.0).abs() < 0.06);
+        }
+        assert!((share(&|t| t.word("rule").unwrap() == "sgd") - 0.5).abs() < 0.06);
+    }
+
+    #[test]
+    fn more_trials_and_more_dimensions_change_none_of_the_others() {
+        let space = Space::new().uniform("a", 0.0, 1.0);
+        let few = space.draw(5, 3).unwrap();
+        assert_eq!(space.draw(9, 3).unwrap()[..5], few);
+        assert_ne!(space.draw(5, 4).unwrap(), few);
+        let wider = space.uniform("b", 0.0, 1.0).draw(5, 3).unwrap();
+        for (a, b) in few.iter().zip(&wider) {
+            assert_eq!(a.get("a"), b.get("a"));
+        }
+    }
+
+    #[test]
+    fn a_small_space_is_drawn_once_over() {
+        let trials = Space::new().integer("n", 1, 3).draw(50, 0).unwrap();
+        let mut found: Vec<usize> = trials.iter().map(|t| t.count("n").unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, [1, 2, 3]);
+    }
+
+    #[test]
+    fn the_ends_of_whole_numbers_can_be_drawn() {
+        let trials = Space::new().integer("n", i64::MIN, i64::MAX).draw(100, 0).unwrap();
+        assert_eq!(trials.len(), 100);
+        assert_eq!(place(1.0 - f64::EPSILON / 2.0, 1 << 40), (1 << 40) - 1);
+        assert_eq!((place(0.0, 1), place(0.999, 3)), (0, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_searched_is_an_error() {
+        let text = |space: Space| space.draw(3, 0).unwrap_err().to_string();
+        assert_eq!(
+            text(Space::new()),
+            "expected a search space of at least one dimension, found none. \
+             Add one, such as `.log_uniform(\"rate\", 1e-4, 1e-1)`."
+        );
+        let twice = Space::new().integer("n", 1, 2).uniform("n", 0.0, 1.0);
+        assert_eq!(text(twice), "space: expected names of dimensions that differ, found \"n\" twice");
+        let none: [f64; 0] = [];
+        assert_eq!(
+            text(Space::new().choice("rate", none)),
+            "space, dimension \"rate\": expected a choice of at least one value, found none"
+        );
+        assert!(text(Space::new().integer("n", 2, 1)).ends_with("of a lower end first, found 2 to 1"));
+        for (low, high) in [(1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)] {
+            assert!(text(Space::new().uniform("x", low, high)).contains("finite bounds"), "{low} {high}");
+        }
+        assert!(text(Space::new().log_uniform("x", 0.0, 1.0)).contains("of bounds above 0, found 0 to 1"));
+        let space = Space::new().uniform("x", 0.0, 1.0);
+        assert!(
+            space.draw(0, 0).unwrap_err().to_string().contains("a number of trials of 1 to 10000, found 0")
+        );
+        assert_eq!(
+            space.grid().unwrap_err().to_string(),
+            "space, dimension \"x\": expected a grid of values that can be counted, found every number from 0 to 1. \
+             List some by `choice`, or draw them with `Search::random`."
+        );
+        let large = Space::new().integer("a", 1, 101).integer("b", 1, 100);
+        assert!(large.grid().unwrap_err().to_string().contains("at most 10000 trials, found more"));
+        assert!(Space::new().integer("a", i64::MIN, i64::MAX).grid().is_err());
+    }
+}

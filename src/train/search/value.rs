@@ -1,0 +1,204 @@
+//! A value of a hyper-parameter, and a trial: a value for each.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A value of a hyper-parameter.
+///
+/// ```
+/// use plywood::Value;
+///
+/// assert_eq!(Value::from(32), Value::Integer(32));
+/// assert_eq!([Value::from(0.00123456), Value::from("adam")].map(|v| v.to_string()), ["0.001235", "adam"]);
+/// ```
+///
+/// A number prints with four significant digits; the value itself has them all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A word.
+    Word(String),
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+/// A size; none that a machine can hold is above the largest `i64`.
+impl From<usize> for Value {
+    fn from(value: usize) -> Self {
+        Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Word(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Word(value)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            // Four significant digits, and then the shortest way to write what is left.
+            Self::Number(value) => match format!("{value:.3e}").parse::<f64>() {
+                Ok(short) if (1e-5..1e7).contains(&short.abs()) || short == 0.0 => write!(f, "{short}"),
+                Ok(short) => write!(f, "{short:e}"),
+                Err(_) => write!(f, "{value}"),
+            },
+            Self::Word(value) => f.write_str(value),
+        }
+    }
+}
+
+/// One choice of all hyper-parameters: what a search hands to the closure that builds a model and its trainer.
+///
+/// ```
+/// use plywood::{Search, Space};
+///
+/// let space = Space::new().choice("units", [16, 32]).choice("rate", [0.1, 0.01]).choice("rule", ["adam"]);
+/// let trial = &Search::grid(space).trials()?[1];
+/// assert_eq!((trial.count("units")?, trial.number("rate")?, trial.word("rule")?), (16, 0.01, "adam"));
+/// assert_eq!(trial.to_string(), "units 16, rate 0.01, rule adam");
+/// assert_eq!(
+///     trial.number("momentum").unwrap_err().to_string(),
+///     "expected a hyper-parameter of units, rate, rule, found momentum"
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    values: Vec<(String, Value)>,
+}
+
+impl Trial {
+    pub(super) fn new(values: Vec<(String, Value)>) -> Self {
+        Self { values }
+    }
+
+    /// Names and values, in the order of the space.
+    pub fn values(&self) -> &[(String, Value)] {
+        &self.values
+    }
+
+    /// The value of this name, of any type.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// A whole number of at least 0: units, layers, the size of a batch.
+    ///
+    /// # Errors
+    /// When there is no such name, or its value is another one.
+    pub fn count(&self, name: &str) -> Result<usize> {
+        match self.known(name)? {
+            Value::Integer(value) => usize::try_from(*value).map_err(|_| wrong(name, "a count", value)),
+            other => Err(wrong(name, "a count", other)),
+        }
+    }
+
+    /// A number; a whole one too.
+    ///
+    /// # Errors
+    /// When there is no such name, or its value is a word.
+    pub fn number(&self, name: &str) -> Result<f64> {
+        match self.known(name)? {
+            Value::Integer(value) => Ok(*value as f64),
+            Value::Number(value) => Ok(*value),
+            other => Err(wrong(name, "a number", other)),
+        }
+    }
+
+    /// A word.
+    ///
+    /// # Errors
+    /// When there is no such name, or its value is a number.
+    pub fn word(&self, name: &str) -> Result<&str> {
+        match self.known(name)? {
+            Value::Word(value) => Ok(value),
+            other => Err(wrong(name, "a word", other)),
+        }
+    }
+
+    fn known(&self, name: &str) -> Result<&Value> {
+        self.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.values.iter().map(|(name, _)| name.as_str()).collect();
+            Error::argument("a hyper-parameter", known.join(", "), name)
+        })
+    }
+}
+
+/// The error of a value that is asked for as what it is not.
+fn wrong(name: &str, expected: &str, found: impl fmt::Display) -> Error {
+    Error::argument(format!("the hyper-parameter {name:?}"), expected, found)
+        .help("`count` is for whole numbers from 0, `number` for all numbers, `word` for words.")
+}
+
+/// "units 32, rate 0.01".
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, value)) in self.values.iter().enumerate() {
+            write!(f, "{}{name} {value}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_of_the_usual_form() {
+        let text = |value: f64| Value::from(value).to_string();
+        assert_eq!(
+            [0.1, 0.000123456, 123456.0, 1.0, -0.25].map(text),
+            ["0.1", "0.0001235", "123500", "1", "-0.25"]
+        );
+        assert_eq!([1e-9, 1.5e20, 0.0, f64::NAN].map(text), ["1e-9", "1.5e20", "0", "NaN"]);
+    }
+
+    #[test]
+    fn a_value_is_had_as_what_it_is() {
+        let trial = Trial::new(vec![
+            ("n".into(), Value::from(-3)),
+            ("x".into(), Value::from(0.5)),
+            ("w".into(), Value::from("adam")),
+        ]);
+        assert_eq!(trial.number("n").unwrap(), -3.0);
+        assert_eq!(
+            trial.count("n").unwrap_err().to_string(),
+            "expected the hyper-parameter \"n\" of a count, found -3. \
+             `count` is for whole numbers from 0, `number` for all numbers, `word` for words."
+        );
+        assert!(trial.count("x").unwrap_err().to_string().contains("of a count, found 0.5"));
+        assert!(trial.number("w").unwrap_err().to_string().contains("of a number, found adam"));
+        assert!(trial.word("x").unwrap_err().to_string().contains("of a word, found 0.5"));
+        assert!(trial.word("v").unwrap_err().to_string().ends_with("of n, x, w, found v"));
+    }
+}
