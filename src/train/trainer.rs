@@ -202,7 +202,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// How many batches are read ahead, on a thread of its own, while others train; 0 for none.
     ///
-    /// Unless it is set, the data set says it ([`Dataset::prefetch`]): none for data in memory, where reading is a
+    /// Unless it is set, the data set says it ([`Dataset::prefetch`](crate::Dataset::prefetch)): none for data in memory, where reading is a
     /// copy of microseconds and another thread only takes a core away; some for files. Set it for data sets whose
     /// reading takes a good part of a step: pictures that are decoded, a database.
     ///
