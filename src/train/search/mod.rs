@@ -244,14 +244,14 @@ impl Search {
     /// use plywood::{Search, Space};
     ///
     /// let (train, validation) = plywood::garments::garments(200, 60, 1)?;
-    /// let search = Search::grid(Space::new().choice("rate", [0.001, 0.01, 1e30]));
+    /// let search = Search::grid(Space::new().choice("rate", [0.001, 0.01, -1.0]));
     /// let results = search.run_with_validation(&train, &validation, |trial, seed| {
     ///     let layers = Sequential::builder([28, 28]).seed(seed).layer(Flatten).layer(Dense::units(10));
     ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).seed(seed).epochs(2);
     ///     Ok((layers.layer(Softmax).build()?, trainer.learning_rate(trial.number("rate")?)))
     /// })?;
     /// assert_eq!(results.best().number("rate")?, 0.01);
-    /// assert!(results.trials[2].error.is_some()); // diverged
+    /// assert!(results.trials[2].error.is_some()); // a rate below 0
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
