@@ -10,7 +10,7 @@ use hostile::kinds::every_kind;
 use hostile::meter::peak;
 use hostile::{Meter, bound, mend};
 use plywood::prelude::*;
-use plywood::{IdxStream, StateDict, idx};
+use plywood::{Checkpoints, IdxStream, StateDict, idx};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -69,6 +69,26 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
             hostile::model(&changed);
         }
     }
+}
+
+#[test]
+fn a_changed_checkpoint_is_resumed_or_leaves_everything_as_it_was() {
+    let _turn = alone();
+    let (folder, mut dice) = (temporary("run"), Dice(4));
+    let checkpoints = Checkpoints::in_folder(&folder).every_batches(1).keep_last(10);
+    let (mut model, trainer) = hostile::run::begun(2);
+    trainer.checkpoints(checkpoints).fit(&mut model, &hostile::run::data()).unwrap();
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 6);
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        for _ in 0..300 {
+            let mut changed = dice.changed(&bytes);
+            mend(&mut changed);
+            hostile::checkpoint(&changed, &file);
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

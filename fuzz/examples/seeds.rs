@@ -4,9 +4,13 @@
 #[allow(missing_docs)]
 mod kinds;
 
+#[path = "../../tests/hostile/run.rs"]
+#[allow(missing_docs)]
+mod run;
+
 use kinds::every_kind;
-use plywood::Scalar;
 use plywood::prelude::*;
+use plywood::{Checkpoints, Scalar};
 use std::fs;
 use std::path::Path;
 
@@ -18,6 +22,16 @@ fn main() {
     let mut bytes = Vec::new();
     network::<f32>().write_to(&mut bytes, &metadata).expect("a file in memory");
     write("model", "network", &bytes);
+
+    let folder = std::env::temp_dir().join(format!("plywood-seeds-{}", std::process::id()));
+    let every = Checkpoints::in_folder(&folder).every_batches(1).keep_last(10).keep_best("val_loss");
+    let (mut model, trainer) = run::begun(2);
+    trainer.checkpoints(every).fit(&mut model, &run::data()).expect("a run");
+    for file in fs::read_dir(&folder).expect("checkpoints").map(|file| file.expect("one of them").path()) {
+        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        write("checkpoint", &name, &fs::read(&file).expect("a file that was written"));
+    }
+    fs::remove_dir_all(&folder).expect("a folder to remove");
 
     let dict = network::<f32>().weights_to_bytes().expect("weights");
     write("safetensors", "network", &dict);

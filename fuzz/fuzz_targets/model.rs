@@ -5,8 +5,8 @@
 #[allow(dead_code, missing_docs)]
 mod hostile;
 
-use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use plywood_fuzz::{Dice, File, quickly};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use plywood_fuzz::{mutated, quickly};
 
 #[global_allocator]
 static METER: hostile::Meter = hostile::Meter;
@@ -18,24 +18,5 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    let mut dice = Dice(u64::from(seed));
-    let file = if dice.below(2) == 0 { None } else { File::of(&data[..size]) };
-    let Some(mut file) = file else { return fuzzer_mutate(data, size, max_size) };
-    for _ in 0..=dice.below(3) {
-        file.mutate(&mut dice, &mut |part| {
-            let length = part.len();
-            part.resize(length + 16, 0);
-            let most = part.len();
-            let length = fuzzer_mutate(part, length, most);
-            part.truncate(length);
-        });
-    }
-    let bytes = file.bytes();
-    match data.get_mut(..bytes.len()).filter(|place| place.len() <= max_size) {
-        Some(place) => {
-            place.copy_from_slice(&bytes);
-            bytes.len()
-        }
-        None => fuzzer_mutate(data, size, max_size),
-    }
+    mutated(data, size, max_size, seed)
 });

@@ -3,6 +3,7 @@
 //! A change of one byte in the midst of nested lengths mostly ends at the first length that no longer fits. So a file
 //! is taken apart into its layers, one part is changed by the fuzzer, and all lengths around it are counted anew.
 
+use libfuzzer_sys::fuzzer_mutate;
 use std::time::{Duration, Instant};
 
 /// Runs `read`, and refuses one that takes more than a second three times: a machine that is busy does not.
@@ -15,7 +16,7 @@ pub fn quickly(read: impl Fn()) {
     assert!(!(0..3).all(slow), "more than a second");
 }
 
-/// A file's parts, from the outside in.
+/// A file's parts, from the outside in: a model, or a checkpoint.
 #[derive(Clone)]
 pub struct File {
     head: [u8; 16],
@@ -25,6 +26,8 @@ pub struct File {
     arrays: Vec<(u64, u8)>,
     shape: Vec<u64>,
     layers: Vec<Layer>,
+    /// What a checkpoint has behind the model.
+    rest: Vec<u8>,
     numbers: Vec<u8>,
 }
 
@@ -127,9 +130,11 @@ impl File {
         description.list(1 << 12, |b| Some((b.text()?, b.text()?)).map(drop))?;
         let metadata = whole[..whole.len() - description.0.len()].to_vec();
         let arrays = description.list(1 << 12, |b| Some((b.integer()?, *b.take(1)?.first()?)))?;
-        let (shape, layers) = Bytes(description.text()?).model()?;
+        let mut body = Bytes(description.text()?);
+        let (shape, layers) = body.model()?;
+        let rest = body.0.to_vec();
         let numbers = bytes.0[..bytes.0.len().saturating_sub(4)].to_vec();
-        Some(Self { head: head[..16].try_into().ok()?, metadata, arrays, shape, layers, numbers })
+        Some(Self { head: head[..16].try_into().ok()?, metadata, arrays, shape, layers, rest, numbers })
     }
 
     /// The file again, with lengths that fit. As many numbers as the arrays have, where those are few.
@@ -140,7 +145,7 @@ impl File {
             integer(count, &mut description);
             description.push(width);
         }
-        text(&model(&self.shape, &self.layers), &mut description);
+        text(&[model(&self.shape, &self.layers), self.rest.clone()].concat(), &mut description);
         let count = self
             .arrays
             .iter()
@@ -163,6 +168,7 @@ impl File {
     pub fn mutate(&mut self, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Vec<u8>)) {
         match dice.below(8) {
             0 => mutate(&mut self.numbers),
+            3..=5 if !self.rest.is_empty() => mutate(&mut self.rest),
             1 => numbers(&mut self.shape, dice),
             2 if !self.arrays.is_empty() => {
                 let at = dice.below(self.arrays.len());
@@ -175,6 +181,30 @@ impl File {
             }
             _ => layers(&mut self.layers, dice, mutate, 0),
         }
+    }
+}
+
+/// A mutator of models and checkpoints, for `fuzz_mutator!`: every other time one that keeps the form of the file.
+pub fn mutated(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+    let mut dice = Dice(u64::from(seed));
+    let file = if dice.below(2) == 0 { None } else { File::of(&data[..size]) };
+    let Some(mut file) = file else { return fuzzer_mutate(data, size, max_size) };
+    for _ in 0..=dice.below(3) {
+        file.mutate(&mut dice, &mut |part| {
+            let length = part.len();
+            part.resize(length + 16, 0);
+            let most = part.len();
+            let length = fuzzer_mutate(part, length, most);
+            part.truncate(length);
+        });
+    }
+    let bytes = file.bytes();
+    match data.get_mut(..bytes.len()).filter(|place| place.len() <= max_size) {
+        Some(place) => {
+            place.copy_from_slice(&bytes);
+            bytes.len()
+        }
+        None => fuzzer_mutate(data, size, max_size),
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod kinds;
 pub mod meter;
+pub mod run;
 
 pub use meter::Meter;
 use meter::peak;
@@ -61,6 +62,22 @@ fn most_numbers(summary: &str) -> usize {
         shape.split(", ").try_fold(1usize, |product, n| product.checked_mul(n.parse().unwrap_or(1)))
     });
     numbers.map(|product| product.unwrap_or(usize::MAX)).max().unwrap_or(0)
+}
+
+/// A checkpoint; `path` is where it may be written. What cannot be resumed leaves model and trainer as they were; what
+/// can be goes on, or says why not.
+pub fn checkpoint(bytes: &[u8], path: &Path) {
+    std::fs::write(path, bytes).expect("a file to write");
+    let _ = bounded(bytes.len(), || Sequential::from_bytes(bytes, &Registry::<f32>::builtin()));
+    let (mut model, mut trainer) = run::begun(3);
+    let before = model.to_bytes().expect("a model");
+    match bounded(bytes.len(), || trainer.resume(&mut model, path)) {
+        Ok(_) => drop(trainer.fit(&mut model, &run::data())),
+        Err(_) => {
+            assert_eq!(model.to_bytes().expect("a model"), before);
+            trainer.fit(&mut model, &run::data()).expect("training from the beginning");
+        }
+    }
 }
 
 /// A state dict.
