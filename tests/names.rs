@@ -12,7 +12,9 @@ fn read(path: &str) -> String {
 fn names(lib: &str, module: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in lib.split("pub use ").skip(1) {
-        let Some(list) = part.strip_prefix(module).and_then(|rest| rest.strip_prefix("::{")) else { continue };
+        let Some(list) = part.strip_prefix(module).and_then(|rest| rest.strip_prefix("::{")) else {
+            continue;
+        };
         let list = list.split_once('}').expect("a list that ends").0;
         names.extend(list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned));
     }
@@ -21,25 +23,43 @@ fn names(lib: &str, module: &str) -> Vec<String> {
 
 /// Whether the name stands in code, as a whole word.
 fn has(page: &str, name: &str) -> bool {
-    page.split('`').skip(1).step_by(2).any(|code| {
-        code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
-    })
+    page.split('`')
+        .skip(1)
+        .step_by(2)
+        .any(|code| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name))
 }
 
 #[test]
 fn every_public_name_is_in_the_table() {
     // What has a name of its own but is no counterpart of anything: caches and specs, results, parts of traits.
     const LEFT_OUT: [&str; 19] = [
-        "Pair", "Padding", "ClassReport", "ClassificationReport", "ClassCalibration", "CalibrationBin", "ConfusedPair",
-        "ErrorAnalysis", "Mistake", "RocCurve", "Spread", "loss_weights", "Scope", "Step", "Update", "BatchEnd",
-        "Evaluation", "RateCurve", "Sequential",
+        "Pair",
+        "Padding",
+        "ClassReport",
+        "ClassificationReport",
+        "ClassCalibration",
+        "CalibrationBin",
+        "ConfusedPair",
+        "ErrorAnalysis",
+        "Mistake",
+        "RocCurve",
+        "Spread",
+        "loss_weights",
+        "Scope",
+        "Step",
+        "Update",
+        "BatchEnd",
+        "Evaluation",
+        "RateCurve",
+        "Sequential",
     ];
     let (page, lib) = (read("docs/names.md"), read("src/lib.rs"));
     let mut missing = Vec::new();
     for (module, least) in [("layers", 60), ("loss", 11), ("metric", 24), ("optim", 30), ("train", 8)] {
         let names = names(&lib, module);
         assert!(names.len() >= least, "{module}: {names:?}");
-        let inner = |name: &str| name.ends_with("Cache") || name.ends_with("Spec") || name.ends_with("Builder");
+        let inner =
+            |name: &str| name.ends_with("Cache") || name.ends_with("Spec") || name.ends_with("Builder");
         let wanted = names.iter().filter(|name| !inner(name) && !LEFT_OUT.contains(&name.as_str()));
         missing.extend(wanted.filter(|name| !has(&page, name)).cloned());
     }

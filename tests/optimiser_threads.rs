@@ -96,7 +96,8 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
     runs.push(("clipping", bits(model(Some(true)), CrossEntropy::default(), clipped(), &labelled)));
     let grouped = Optimizer::new(AdamW::default()).group(Group::matching("*.bias").weight_decay(0.0));
     runs.push(("groups", bits(model(Some(true)), CrossEntropy::default(), grouped, &labelled)));
-    let held = Optimizer::new(Adam::default()).group(Group::matching("*.weight").l1(1e-4).l2(1e-3).max_norm(0.8));
+    let held =
+        Optimizer::new(Adam::default()).group(Group::matching("*.weight").l1(1e-4).l2(1e-3).max_norm(0.8));
     runs.push(("penalties", bits(model(Some(true)), CrossEntropy::default(), held, &labelled)));
 
     let adam = Adam::default;

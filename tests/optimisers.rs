@@ -296,11 +296,17 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
          Write names as the model has them; * stands for any characters."
     );
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(refused(adam().group(Group::matching("*").l1(wrong))).contains("an l1 penalty of at least 0"));
-        assert!(refused(adam().group(Group::matching("*").l2(wrong))).contains("an l2 penalty of at least 0"));
+        assert!(
+            refused(adam().group(Group::matching("*").l1(wrong))).contains("an l1 penalty of at least 0")
+        );
+        assert!(
+            refused(adam().group(Group::matching("*").l2(wrong))).contains("an l2 penalty of at least 0")
+        );
     }
     for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(refused(adam().group(Group::matching("*").max_norm(wrong))).contains("a max norm of above 0"));
+        assert!(
+            refused(adam().group(Group::matching("*").max_norm(wrong))).contains("a max norm of above 0")
+        );
     }
     assert_eq!(
         refused(adam().group(Group::matching("*.bias").max_norm(3.0))),

@@ -58,7 +58,8 @@ fn train<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Opti
     for call in 0..20 {
         let ids = REFERENCE["ids"][call].as_array().unwrap().iter().flat_map(numbers).collect();
         let ids = Array2::from_shape_vec((6, 3), ids).unwrap().into_dyn();
-        let labels: Vec<usize> = numbers(&REFERENCE["labels"][call]).into_iter().map(|n| n as usize).collect();
+        let labels: Vec<usize> =
+            numbers(&REFERENCE["labels"][call]).into_iter().map(|n| n as usize).collect();
         let key = (call + 1).to_string();
         if let Some(penalty) = expected["penalties"].get(&key) {
             agree("the penalty", optimizer.penalty(&model), penalty.as_f64().unwrap());
@@ -125,7 +126,11 @@ fn max_norm_of_columns_filters_and_touched_rows() {
 
 #[test]
 fn several_batches_to_a_step_have_one_penalty() {
-    train("batches", momentum(0.5).group(weights().l1(0.01).l2(0.03)).batches_per_step(5).clip_norm(0.5), None);
+    train(
+        "batches",
+        momentum(0.5).group(weights().l1(0.01).l2(0.03)).batches_per_step(5).clip_norm(0.5),
+        None,
+    );
 }
 
 #[test]

@@ -310,8 +310,7 @@ impl<F: Scalar> Sequential<F> {
 /// Whether a name begins with these parts: "1" and "1." are the beginning of "1.weight", not of "10.weight".
 fn begins_with(name: &str, prefix: &str) -> bool {
     let parts = prefix.strip_suffix('.').unwrap_or(prefix);
-    prefix.is_empty()
-        || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    prefix.is_empty() || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The form in which errors name a layer; the builder uses the same words.

@@ -203,8 +203,12 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
             return Err(at(error.help("Usual norms lie between 1 and 4; leave it out for none.")));
         }
         if group.max_norm.is_some() && averages {
-            return Err(at(Error::data("a max norm", "for a rule that keeps no averages of its own", "one that does")
-                .help("Leave it out, or take a rule such as `AdamW` with `average`.")));
+            return Err(at(Error::data(
+                "a max norm",
+                "for a rule that keeps no averages of its own",
+                "one that does",
+            )
+            .help("Leave it out, or take a rule such as `AdamW` with `average`.")));
         }
         if group.decay.is_some() && !decays {
             return Err(at(Error::data("a weight decay", "for a rule that has one", "a rule without")
@@ -224,8 +228,12 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
                 .help("Write names as the model has them; * stands for any characters.")));
         }
         if group.max_norm.is_some() && !matrix {
-            return Err(at(Error::data("a max norm", "for weights, of two axes or more", "parameters of one")
-                .help("Name the weight: \"0.weight\" is that of layer 0.")));
+            return Err(at(Error::data(
+                "a max norm",
+                "for weights, of two axes or more",
+                "parameters of one",
+            )
+            .help("Name the weight: \"0.weight\" is that of layer 0.")));
         }
     }
     Ok(())
