@@ -1,16 +1,15 @@
-//! A small convolutional network for Fashion-MNIST with all that helps: batch normalisation, images that change in
-//! training, label smoothing, a rate that rises and falls.
+//! A small convolutional network for Fashion-MNIST with all that helps: residual blocks, batch normalisation, images that
+//! change in training, label smoothing, a rate that rises and falls.
 //!
 //! ```sh
 //! cargo run --example image_cnn_augmented -- --help
 //! ```
 //!
-//! The numbers of the recipe were set beforehand, not tuned on the test images; the network after the last epoch is
-//! the one that counts. It is judged twice: by the probabilities of each image, and by the mean of those of the image
-//! and its mirror image, which costs a second prediction.
-//!
-//! With the seeds 0, 1 and 2 the test accuracy after 16 epochs is 0.9313, 0.9341 and 0.9301 (mean 0.932), with mirror
-//! images 0.9339, 0.9353 and 0.9323 (mean 0.934). The training accuracy, over changed images, is still rising then.
+//! The network was chosen among three by its accuracy on the last 10,000 training images, trained on the first 10,000 for
+//! 8 epochs: without residual blocks 0.886, with one at 7 x 7 pixels 0.887, with another at 14 x 14 0.892, each with mirror
+//! images. The test images had no part in it. The network after the last epoch is the one that counts. It is judged
+//! twice: by the probabilities of each image, and by the mean of those of the image and its mirror image, which costs a
+//! second prediction.
 
 use plywood::ndarray::s;
 use plywood::prelude::*;
@@ -97,35 +96,32 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Convolutions with batch normalisation, narrow where images are large: 5.7 million multiplications an image.
+/// Convolutions with batch normalisation, narrow where images are large, and a residual block at each of the two sizes
+/// between: 310,274 parameters, 13.6 million multiplications an image.
 fn network(seed: u64) -> Result<Sequential> {
-    let conv = |filters| {
-        let conv = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
-        conv.initializer(Initializer::HeNormal)
-    };
-    Sequential::builder([28, 28])
+    let mut model = Sequential::builder([28, 28])
         .seed(seed)
         .layer(Reshape::to([1, 28, 28]))
-        .layer(conv(24))
+        .layer(convolution(24))
         .layer(MaxPool2d::window(2))
         .layer(BatchNorm::new())
-        .layer(ReLU)
-        .layer(conv(48))
-        .layer(BatchNorm::new())
-        .layer(ReLU)
-        .layer(MaxPool2d::window(2))
-        .layer(conv(96))
-        .layer(BatchNorm::new())
-        .layer(ReLU)
-        .layer(MaxPool2d::window(2))
-        .layer(conv(192))
-        .layer(BatchNorm::new())
-        .layer(ReLU)
-        .layer(Flatten)
-        .layer(Dropout::rate(0.3))
-        .layer(Dense::units(10))
-        .layer(Softmax)
-        .build()
+        .layer(ReLU);
+    for filters in [48, 96] {
+        model = unit(model, filters)
+            .layer(Residual::around(unit(Sequential::block(), filters)))
+            .layer(MaxPool2d::window(2));
+    }
+    unit(model, 160).layer(Flatten).layer(Dropout::rate(0.3)).layer(Dense::units(10)).layer(Softmax).build()
+}
+
+fn convolution(filters: usize) -> plywood::Conv2dSpec {
+    let convolution = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
+    convolution.initializer(Initializer::HeNormal)
+}
+
+/// A convolution, its batch normalisation and ReLU.
+fn unit(builder: plywood::SequentialBuilder, filters: usize) -> plywood::SequentialBuilder {
+    builder.layer(convolution(filters)).layer(BatchNorm::new()).layer(ReLU)
 }
 
 /// The share of the highest rate: up in a straight line over a tenth of the steps, then down along half a cosine.

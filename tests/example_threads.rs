@@ -79,7 +79,8 @@ fn augmented(images: &Images) -> Vec<u64> {
             .layer(Residual::around(unit(Sequential::block(), filters)))
             .layer(MaxPool2d::window(2));
     }
-    let model = model.layer(Flatten).layer(Dropout::rate(0.3)).layer(Dense::units(10)).layer(Softmax);
+    let model = unit(model, 160).layer(Flatten).layer(Dropout::rate(0.3));
+    let model = model.layer(Dense::units(10)).layer(Softmax);
     let augment = Augment::seed(1).flip_horizontal().shift(1).erase(0.5, 0.02..=0.25);
     let soft = OneHot::new(Augmented::new(images, augment).unwrap(), 10).unwrap().smoothing(0.1).unwrap();
     let rule = Optimizer::new(AdamW::default().weight_decay(0.05)).average(Averaging::exponential(0.5));
@@ -154,10 +155,13 @@ fn texts() -> (Sequential, ArrayDataset<f32, Vec<usize>>) {
         if j > i % 60 { 0.0 } else { draws.below(5_000) as f32 }
     });
     let labels = (0..SAMPLES).map(|i| i % 14).collect();
-    let bag = EmbeddingBag::vocabulary(5_000, 128)
-        .padding(Vocabulary::PADDING)
-        .initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 });
-    let model = Sequential::builder([64]).layer(bag).layer(Dropout::rate(0.5)).layer(Dense::units(14));
+    let bag = || {
+        EmbeddingBag::vocabulary(5_000, 128)
+            .padding(Vocabulary::PADDING)
+            .initializer(Initializer::Normal { mean: 0.0, deviation: 0.01 })
+    };
+    let both = Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().max())]);
+    let model = Sequential::builder([64]).layer(both).layer(Dropout::rate(0.7)).layer(Dense::units(14));
     (model.layer(Softmax).build().unwrap(), ArrayDataset::new(ids, labels).unwrap())
 }
 
