@@ -127,8 +127,22 @@ pub(crate) fn remove_forgotten(folder: &Path, ending: &str) {
 }
 
 /// Serde for a history: a table for each stretch of epochs that have the same names.
+///
+/// In memory every epoch has the names for itself, so a small file could ask for much: how much is bounded, both ways.
 mod tables {
     use super::*;
+
+    /// The most bytes of a history in memory, by [`cost`]: more than 100,000 epochs of five values.
+    const MOST: usize = 48 << 20;
+
+    /// What an epoch with values of these names takes in memory, about.
+    fn cost<'a>(names: impl IntoIterator<Item = &'a String>) -> usize {
+        names.into_iter().fold(80, |sum, name| sum + 64 + name.len())
+    }
+
+    fn too_large(cost: usize) -> String {
+        format!("a history that takes {cost} bytes in memory, where {MOST} are the most")
+    }
 
     #[derive(Serialize, Deserialize)]
     struct Table {
@@ -147,6 +161,10 @@ mod tables {
     }
 
     pub fn serialize<S: Serializer>(history: &History, serializer: S) -> Result<S::Ok, S::Error> {
+        let total = history.epochs.iter().map(|epoch| cost(epoch.values.iter().map(|(name, _)| name))).sum();
+        if total > MOST {
+            return Err(serde::ser::Error::custom(too_large(total)));
+        }
         let tables = history.epochs.chunk_by(same_names).map(|epochs| {
             let names: Vec<String> = epochs[0].values.iter().map(|(name, _)| name.clone()).collect();
             let row = |epoch: &Epoch| {
@@ -165,11 +183,15 @@ mod tables {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Cow<'static, History>, D::Error> {
-        let mut history = History::default();
+        let (mut history, mut total) = (History::default(), 0usize);
         for Table { names, rows } in codec::list::<D, Table, 65_536>(deserializer)? {
             let rows = rows.into_dimensionality::<Ix2>().map_err(D::Error::custom)?;
             if rows.ncols() != OWN + names.len() {
                 return Err(D::Error::custom(format!("a history with {} columns", rows.ncols())));
+            }
+            total = total.saturating_add(cost(&names).saturating_mul(rows.nrows()));
+            if total > MOST {
+                return Err(D::Error::custom(too_large(total)));
             }
             for row in rows.rows() {
                 let number = crate::state::whole(row[0]);
@@ -179,5 +201,28 @@ mod tables {
             }
         }
         Ok(Cow::Owned(history))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Holder(#[serde(with = "super")] Cow<'static, History>);
+
+        #[test]
+        fn a_history_comes_back_and_one_that_would_fill_the_memory_is_refused() {
+            let values = |name: &str| vec![(name.to_owned(), 0.5), ("b".to_owned(), f64::INFINITY)];
+            let epochs = (1..=5).map(|n| Epoch::new(n, values(if n < 3 { "a" } else { "c" }), 0.1, 2.0));
+            let holder = Holder(Cow::Owned(History { epochs: epochs.collect() }));
+            let bytes = codec::encode(&holder).unwrap();
+            assert_eq!(codec::decode::<Holder>(&bytes, "a history").unwrap().0, holder.0);
+
+            // A name of a megabyte, which each of a thousand epochs would have for itself.
+            let table = Table { names: vec!["x".repeat(1 << 20)], rows: Tensor::ones(vec![1000, OWN + 1]) };
+            let bytes = codec::encode(&vec![table]).unwrap();
+            let text = codec::decode::<Holder>(&bytes, "a history").unwrap_err().to_string();
+            assert!(text.contains("bytes in memory, where 50331648 are the most"), "{text}");
+        }
     }
 }
