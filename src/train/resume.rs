@@ -99,7 +99,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
     /// let data = ArrayDataset::new(inputs, (0..64).map(|i| i % 2).collect::<Vec<_>>())?;
     /// let network =
-    ///     || Sequential::builder([3]).layer(Dense::units(8)).layer(Dropout::rate(0.2)).layer(Dense::units(2)).build();
+    ///     || Sequential::builder([3]).layer(Dense::units(2)).layer(Dropout::rate(0.2)).layer(Softmax).build();
     /// let trainer = |epochs| {
     ///     Trainer::new(CrossEntropy::default(), Adam::default()).epochs(epochs).progress(Progress::Silent)
     /// };
