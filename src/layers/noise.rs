@@ -99,7 +99,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
                 F::add_f64s(&noise, deviation, some);
             }
         }
-        self.step += 1;
+        self.step = self.step.wrapping_add(1); // a file may say anything
         Ok((output, shape))
     }
 
