@@ -79,7 +79,7 @@ fn a_changed_checkpoint_is_resumed_or_leaves_everything_as_it_was() {
     let (mut model, trainer) = hostile::run::begun(2);
     trainer.checkpoints(checkpoints).fit(&mut model, &hostile::run::data()).unwrap();
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 5, "after each of four batches, and at the end");
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
         for _ in 0..300 {

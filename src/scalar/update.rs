@@ -199,3 +199,49 @@ pub(super) mod generic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Updates;
+
+    /// Numbers of both signs, 0 among them.
+    fn numbers(length: usize, stride: usize) -> Vec<f32> {
+        (0..length).map(|i| ((i * stride) % 11) as f32 / 4.0 - 1.25).collect()
+    }
+
+    #[test]
+    fn penalties_and_limits_are_those_of_a_plain_loop_at_every_length() {
+        for length in 0..=70 {
+            let (value, before) = (numbers(length, 5), numbers(length, 3));
+            let mut grad = before.clone();
+            f32::penalise(&mut grad, &value, 0.5, 0.25);
+            let mut limited = before.clone();
+            f32::limit(&mut limited, 0.5);
+            let mut average = before.clone();
+            f32::approach(&mut average, 0.25, &value);
+            for i in 0..length {
+                // Quarters and halves: exact in f32.
+                let sign = [-1.0, 0.0, 1.0][(value[i].partial_cmp(&0.0).unwrap() as i8 + 1) as usize];
+                assert_eq!(grad[i], before[i] + 0.5 * sign + 0.25 * value[i], "{i} of {length}");
+                assert_eq!(limited[i], before[i].clamp(-0.5, 0.5), "{i} of {length}");
+                assert_eq!(average[i], before[i] + 0.25 * (value[i] - before[i]), "{i} of {length}");
+            }
+        }
+        let mut grad = [1.0f32, 1.0];
+        f32::penalise(&mut grad, &[f32::NAN, -0.0], 0.5, 0.25);
+        assert!(grad[0].is_nan() && grad[1] == 1.0, "NaN stays, and the sign of 0 is 0");
+    }
+
+    #[test]
+    fn only_norms_above_the_limit_are_shortened() {
+        for length in 0..=70 {
+            let norms: Vec<f64> = (0..length).map(|i| ((i * 7) % 9) as f64 / 2.0).collect();
+            let mut squares: Vec<f64> = norms.iter().map(|norm| norm * norm).collect();
+            assert_eq!(f64::shortenings(&mut squares, 2.0), norms.iter().any(|&norm| norm > 2.0));
+            for (factor, norm) in squares.into_iter().zip(norms) {
+                let expected = if norm > 2.0 { 2.0 / (norm + 1e-7) } else { 1.0 };
+                assert!((factor - expected).abs() < 1e-15, "{factor} for a norm of {norm}");
+            }
+        }
+    }
+}
