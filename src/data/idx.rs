@@ -405,7 +405,7 @@ fn shaped<T>(shape: Vec<usize>, elements: Vec<T>) -> Result<ArrayD<T>> {
 mod tests {
     use super::*;
 
-    /// The rest is in tests/idx.rs; the limit cannot be set from outside.
+    /// The rest is in tests/library/idx.rs; the limit cannot be set from outside.
     #[test]
     fn the_limit_counts_elements() {
         let bytes = [0, 0, 0x08, 1, 0, 0, 0, 3, 1, 2, 3];

@@ -19,7 +19,7 @@
 //! | 9 | Ankle boot | a shoe with a shaft |
 //!
 //! The order of the draws is part of the format: one draw more or less changes every number after it, and so every
-//! picture of that seed. tests/garments.rs holds a checksum over the pixels.
+//! picture of that seed. tests/library/garments.rs holds a checksum over the pixels.
 
 use super::canvas::{Canvas, Point, SIDE};
 use crate::random::Draws;

@@ -38,7 +38,7 @@
 //! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
 //! | [`Sum`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
 //!
-//! A layer's file holds the layer, its spec and its tests by hand; `tests/layers.rs` runs the battery of
+//! A layer's file holds the layer, its spec and its tests by hand; `tests/library/layers.rs` runs the battery of
 //! [`testing`](crate::testing) on every one of them.
 //!
 //! The files share three habits. A tensor that comes in goes through [`standard`](crate::tensor::standard), and from

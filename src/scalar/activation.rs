@@ -345,7 +345,7 @@ mod tests {
                 (y, y * (1. - y))
             }
             Activation::Tanh => (x.tanh(), 1. - x.tanh().powi(2)),
-            // The others are compared with their own differences in f64, and with PyTorch in tests/torch_layers.rs.
+            // The others: with their own differences in f64, and with PyTorch in tests/library/torch_layers.rs.
             _ => {
                 let at = |x: f64| {
                     let mut y = [x];

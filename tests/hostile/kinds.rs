@@ -3,7 +3,7 @@
 use plywood::prelude::*;
 use plywood::{Scalar, SequentialBuilder};
 
-/// A new layer has to come in here: tests/saving.rs compares with the registry.
+/// A new layer has to come in here: tests/library/saving.rs compares with the registry.
 pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuilder<F>)> {
     macro_rules! blocks {
         ($($kind:literal: $spec:expr, $shape:expr;)*) => {

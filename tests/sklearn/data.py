@@ -1,4 +1,4 @@
-"""Makes data.json: folds, split counts and scalings by scikit-learn, compared by tests/folds.rs and tests/normalizer.rs.
+"""Makes data.json: folds, split counts and scalings by scikit-learn, for folds.rs and normalizer.rs in tests/library.
 
 Needs NumPy and scikit-learn; made with scikit-learn 1.9.1:
 

@@ -1,4 +1,4 @@
-"""Makes tests/sklearn/reference.json: what scikit-learn computes, for tests/sklearn.rs to compare Plywood with.
+"""Makes tests/sklearn/reference.json: what scikit-learn computes, for tests/library/sklearn.rs to compare Plywood with.
 
 The file here was made with scikit-learn 1.9.1, NumPy 2.4.6 and Python 3:
 
@@ -65,7 +65,7 @@ def check_calibration_error(p, y, bins):
 
 
 def of_classes(p, y, w):
-    """Every metric of classes, by the names that tests/sklearn.rs gives them."""
+    """Every metric of classes, by the names that tests/library/sklearn.rs gives them."""
     columns = p.shape[1]
     classes = max(columns, 2)
     labels = np.arange(classes)

@@ -1,6 +1,6 @@
-"""Reads what tests/logs.rs wrote with TensorBoard's own reader and compares every scalar; needs `tensorboard`.
+"""Reads what tests/library/logs.rs wrote with TensorBoard's own reader and compares every scalar; needs `tensorboard`.
 
-cargo test --test logs && python tests/tensorboard/check.py target/tmp/logs
+cargo test logs:: && python tests/tensorboard/check.py target/tmp/logs
 """
 
 import json

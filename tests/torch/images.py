@@ -1,4 +1,4 @@
-"""Makes tests/torch/images.json: what PyTorch computes for layers over images, for tests/torch_images.rs.
+"""Makes tests/torch/images.json: what PyTorch computes for layers over images, for tests/library/torch_images.rs.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
 

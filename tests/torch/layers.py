@@ -1,4 +1,4 @@
-"""Makes tests/torch/layers.json: what PyTorch's layers compute, for tests/torch_layers.rs to compare Plywood with.
+"""Makes tests/torch/layers.json: what PyTorch's layers compute, for tests/library/torch_layers.rs to compare Plywood with.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
 

@@ -1,4 +1,4 @@
-"""Makes tests/torch/losses.json: what PyTorch's losses compute, for tests/torch_losses.rs to compare Plywood with.
+"""Makes tests/torch/losses.json: what PyTorch's losses compute, for tests/library/torch_losses.rs to compare Plywood with.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
 

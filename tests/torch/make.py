@@ -1,4 +1,4 @@
-"""Makes tests/torch/reference.json: what PyTorch computes, for tests/torch.rs to compare Plywood with.
+"""Makes tests/torch/reference.json: what PyTorch computes, for tests/library/torch.rs to compare Plywood with.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
 

@@ -1,4 +1,4 @@
-"""Makes tests/torch/optimisers.json: what PyTorch and others compute, for tests/torch_optimisers.rs to compare with.
+"""Makes tests/torch/optimisers.json: what PyTorch and others compute, for tests/library/torch_optimisers.rs to compare with.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch, schedulefree 1.4.1 and Python 3:
 

@@ -1,4 +1,4 @@
-"""Makes tests/torch/penalties.json: training with penalties and limits to norms, for tests/torch_penalties.rs.
+"""Makes tests/torch/penalties.json: training with penalties and limits to norms, for tests/library/torch_penalties.rs.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch and Python 3:
 

@@ -1,7 +1,7 @@
 """Makes tests/torch/state_dict.safetensors and state_dict.json, and reads what Plywood wrote back into PyTorch.
 
     python tests/torch/state_dict.py make           # writes both files here
-    cargo test --test state_dict                    # loads them; PLYWOOD_WEIGHTS=<file> also writes its own
+    cargo test state_dict::                         # loads them; PLYWOOD_WEIGHTS=<file> also writes its own
     python tests/torch/state_dict.py check <file>   # loads that file, strictly, and compares the logits
 
 It needs PyTorch and safetensors, nothing of this crate; the files were made with PyTorch 2.15.0 and safetensors 0.8.0.
@@ -38,7 +38,7 @@ def network():
 
 
 def inputs():
-    """Numbers that need no file: those of tests/state_dict.rs."""
+    """Numbers that need no file: those of tests/library/state_dict.rs."""
     n = torch.arange(5 * 2 * 6 * 6, dtype=torch.float32)
     return ((n * 37) % 101 / 50 - 1).reshape(5, 2, 6, 6)
 

@@ -1,5 +1,4 @@
 //! The IDX format: every type, every truncation, damage, and headers that claim too much.
-#![cfg(feature = "datasets")]
 
 use plywood::Result;
 use plywood::idx::{self, IdxArray};

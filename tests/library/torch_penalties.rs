@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("torch/penalties.json")).expect("JSON"));
+    LazyLock::new(|| serde_json::from_str(include_str!("../torch/penalties.json")).expect("JSON"));
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()

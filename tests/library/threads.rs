@@ -27,7 +27,7 @@ fn network<F: Scalar>() -> Sequential<F> {
 
 /// Parameters, buffers, what training and evaluation said, and predictions, all as bits.
 fn run<F: Scalar, R: Rule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
-    plywood::set_threads(threads).unwrap();
+    let _threads = crate::take_threads(threads);
     let mut model = network::<F>();
     let mut trainer = Trainer::<_, R, F>::new(CrossEntropy::default(), rule)
         .epochs(2)

@@ -2,7 +2,6 @@
 //!
 //! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
 //! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way.
-#![cfg(unix)]
 
 use plywood::prelude::*;
 use std::fs::{self, File};
@@ -42,7 +41,7 @@ fn child() {
 fn run(folder: &Path, before: &str) -> Command {
     let mut command = Command::new("sh");
     let program = std::env::current_exe().unwrap();
-    command.args(["-c", &format!("{before} exec \"$0\" --exact child --nocapture")]).arg(program);
+    command.args(["-c", &format!("{before} exec \"$0\" --exact full_disk::child --nocapture")]).arg(program);
     command.env(FOLDER, folder).stderr(Stdio::null());
     command
 }
@@ -71,7 +70,7 @@ fn assert_old(folder: &Path) {
     small().load_weights(folder.join("weights")).unwrap();
 }
 
-/// On a small file system instead of under a limit: `PLYWOOD_FULL_DISK=<folder of it> cargo test --test full_disk`.
+/// On a small file system instead of under a limit: `PLYWOOD_FULL_DISK=<folder of it> cargo test full_disk::`.
 #[test]
 fn a_full_disk_leaves_the_old_files_and_no_others_and_says_what_to_do() {
     let (folder, limit) = match std::env::var_os("PLYWOOD_FULL_DISK") {

@@ -1,7 +1,5 @@
 //! Folders of images: what becomes of whole files, of broken ones, and of what does not belong there.
 
-#![cfg(feature = "images")]
-
 use image::{ImageFormat, Rgb, RgbImage};
 use plywood::ndarray::Axis;
 use plywood::prelude::*;
@@ -224,7 +222,7 @@ fn the_number_of_threads_makes_no_difference() {
         };
     }
     let run = |threads| {
-        plywood::set_threads(threads).unwrap();
+        let _threads = crate::take_threads(threads);
         let read = ImageFolder::new(&folder.0, [6, 6]).skip_faulty().read().unwrap();
         let skipped: Vec<_> =
             read.skipped.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();

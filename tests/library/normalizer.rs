@@ -21,7 +21,7 @@ fn close(a: f64, b: f64) -> bool {
 
 #[test]
 fn the_numbers_are_scikit_learns() {
-    let reference: Value = serde_json::from_str(include_str!("sklearn/data.json")).unwrap();
+    let reference: Value = serde_json::from_str(include_str!("../sklearn/data.json")).unwrap();
     let reference = &reference["scalers"];
     let (x, y) = (matrix(&reference["x"]), matrix(&reference["y"]));
     let data = ArrayDataset::new(x.clone(), vec![0; x.nrows()]).unwrap();

@@ -6,7 +6,7 @@ use plywood::{Evaluation, Fold, Folds, cross_validate, cross_validate_with};
 use serde_json::Value;
 
 fn reference() -> Value {
-    serde_json::from_str(include_str!("sklearn/data.json")).unwrap()
+    serde_json::from_str(include_str!("../sklearn/data.json")).unwrap()
 }
 
 fn list(value: &Value) -> Vec<usize> {

@@ -30,7 +30,7 @@ fn network<F: Scalar>() -> Sequential<F> {
 
 /// Gradients of all parameters, and predictions, as bits.
 fn run<F: Scalar>(threads: usize) -> Vec<u64> {
-    plywood::set_threads(threads).unwrap();
+    let _threads = crate::take_threads(threads);
     let mut model = network::<F>();
     let mut draws = Random::seed(8).at(0, 0);
     let x = Tensor::<F>::from_shape_simple_fn(vec![37, 1, 28, 28], || F::of(draws.uniform(-1.0, 1.0)));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("torch/layers.json")).expect("JSON"));
+    LazyLock::new(|| serde_json::from_str(include_str!("../torch/layers.json")).expect("JSON"));
 
 /// How far numbers may be apart: absolutely below 1, relatively above.
 const TOLERANCE: f64 = 1e-9;

@@ -65,7 +65,7 @@ fn training_on_a_stream_gives_the_bits_of_training_in_memory() {
     let memory =
         ArrayDataset::new(Array2::from_shape_vec((200, 4), pixels).unwrap(), labels).unwrap().scale(0.01);
     fn run<D: Dataset<Target = Vec<usize>>>(data: &D) -> Vec<u64> {
-        plywood::set_threads(2).unwrap();
+        let _threads = crate::take_threads(2);
         let mut model = Sequential::builder([4]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
         let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(3).validation_split(0.2);
         let history = trainer.progress(Progress::Silent).fit(&mut model, data).unwrap();

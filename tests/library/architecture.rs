@@ -96,3 +96,15 @@ fn the_test_can_tell() {
         ["tensor", "Sequential", "io"]
     );
 }
+
+#[test]
+fn every_file_of_these_tests_is_a_module_of_theirs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/library");
+    let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+    let mut found = Vec::new();
+    files(&folder, &mut found);
+    for path in found {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(name == "main" || main.contains(&format!("\nmod {name};\n")), "{name} is never run");
+    }
+}

@@ -1,6 +1,6 @@
 //! Files of models: every layer in them, every byte of them cut off or changed, and what is hostile about them.
 
-#[path = "hostile/kinds.rs"]
+#[path = "../hostile/kinds.rs"]
 mod kinds;
 
 use kinds::every_kind;

@@ -51,7 +51,7 @@ fn bits(results: &SearchResults) -> String {
 fn the_same_bits_for_any_number_of_jobs_and_threads() {
     let search = Search::random(space(), 20).seed(3).repeats(2).stop_hopeless(2);
     let run = |jobs: usize, threads: usize| {
-        plywood::set_threads(threads).unwrap();
+        let _threads = crate::take_threads(threads);
         bits(&search.clone().jobs(jobs).run(&data(), &HoldOut::share(0.25), build).unwrap())
     };
     let one = run(1, 1);

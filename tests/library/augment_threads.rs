@@ -7,7 +7,7 @@ use plywood::prelude::*;
 
 /// A batch's numbers, and a prediction after two epochs, as bits.
 fn run<F: Scalar>(threads: usize) -> Vec<u64> {
-    plywood::set_threads(threads).unwrap();
+    let _threads = crate::take_threads(threads);
     let images =
         Array4::from_shape_fn((70, 2, 28, 20), |(i, c, y, x)| ((i * 31 + c * 7 + y * 5 + x * 3) % 256) as u8);
     let data =

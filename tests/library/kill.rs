@@ -1,6 +1,6 @@
 //! A program that trains is killed at random moments, started again, and ends with the bits of one that was let be.
 //!
-//! The program is this test itself, as a child that trains in a folder. `PLYWOOD_KILLS=20` kills it so often; three times
+//! The program is this one itself, as a child that trains in a folder. `PLYWOOD_KILLS=20` kills it so often; three times
 //! unless set. A kill is `SIGKILL` on Unix: nothing of the program runs after it.
 
 use plywood::prelude::*;
@@ -55,8 +55,8 @@ fn train(folder: &Path) -> Result<()> {
     model.save(folder.join("model.plywood"))
 }
 
+/// No test of its own: the program that is killed.
 #[test]
-#[ignore = "the program that is killed, not a test"]
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         train(Path::new(&folder)).unwrap();
@@ -65,7 +65,7 @@ fn child() {
 
 fn start(folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--ignored", "--nocapture"]).env(FOLDER, folder);
+    command.args(["--exact", "kill::child", "--nocapture"]).env(FOLDER, folder);
     command.stdout(Stdio::null()).spawn().unwrap()
 }
 

@@ -57,7 +57,7 @@ fn data(samples: usize) -> (Array2<f32>, Vec<usize>) {
 }
 
 fn trained(threads: usize) -> (Sequential, Vec<u32>) {
-    plywood::set_threads(threads).unwrap();
+    let _threads = crate::take_threads(threads);
     let (x, labels) = data(900);
     let mut model = network();
     let history = Trainer::new(CrossEntropy::default(), Adam::default())

@@ -1,10 +1,9 @@
 //! Pictures: golden SVG files, and inputs that are strange.
 //!
 //! `tests/plots/*.svg` are what the pictures were when somebody last looked at them. After a change that is meant,
-//! `PLYWOOD_BLESS=1 cargo test --test plots` writes them anew, and the same pictures as PNG into `target/plots`: look
+//! `PLYWOOD_BLESS=1 cargo test plots::` writes them anew, and the same pictures as PNG into `target/plots`: look
 //! at each before they are committed. Images inside (`data:`) are not compared, as other versions of a compressor may
 //! pack them otherwise; their pixels are tested with the PNG writer.
-#![cfg(feature = "plots")]
 
 use plywood::plot::{self, Bars, Chart, Figure};
 use plywood::prelude::*;

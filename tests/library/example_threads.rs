@@ -2,7 +2,7 @@
 //!
 //! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a few
 //! steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
-//! optimisers, losses and activations are in tests/optimiser_threads.rs and tests/threads.rs.
+//! optimisers, losses and activations are in tests/library/optimiser_threads.rs and tests/library/threads.rs.
 
 use plywood::garments::garments;
 use plywood::ndarray;
@@ -169,7 +169,7 @@ fn texts() -> (Sequential, ArrayDataset<f32, Vec<usize>>) {
 fn each_examples_network_has_the_same_bits_with_1_and_4_threads() {
     let (images, _) = garments(SAMPLES, 1, 3).unwrap();
     let run = |threads| {
-        plywood::set_threads(threads).unwrap();
+        let _threads = crate::take_threads(threads);
         let (text_model, text_data) = texts();
         [
             ("fashion_mnist", bits(fashion_mnist(), &images)),

@@ -45,7 +45,7 @@ fn bits(model: &Sequential) -> Vec<u32> {
 #[test]
 fn one_seed_gives_one_result_to_the_bit_for_any_number_of_threads() {
     let train = |model_seed, order_seed, threads| {
-        plywood::set_threads(threads).unwrap();
+        let _threads = crate::take_threads(threads);
         let mut model = network(model_seed);
         let history =
             trainer().seed(order_seed).epochs(3).validation_split(0.2).fit(&mut model, &blobs(900)).unwrap();

@@ -118,7 +118,7 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
 #[test]
 fn each_optimiser_and_each_loss_has_the_same_bits_with_1_and_4_threads() {
     let run = |threads| {
-        plywood::set_threads(threads).unwrap();
+        let _threads = crate::take_threads(threads);
         all()
     };
     let (one, four) = (run(1), run(4));

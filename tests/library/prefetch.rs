@@ -70,7 +70,6 @@ fn model() -> Sequential {
 }
 
 fn trainer() -> Trainer<CrossEntropy, Adam> {
-    plywood::set_threads(2).unwrap();
     Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(8).epochs(3).progress(Progress::Silent)
 }
 
@@ -84,6 +83,7 @@ fn run(data: &Made, trainer: Trainer<CrossEntropy, Adam>) -> (Vec<u32>, Vec<f64>
 
 #[test]
 fn the_bits_are_the_same_however_far_ahead() {
+    let _threads = crate::take_threads(2);
     let data = made(77); // the last batch is smaller
     let plain = run(&data, trainer().prefetch(0));
     for ahead in [1, 2, 7, 1000] {
@@ -96,6 +96,7 @@ fn the_bits_are_the_same_however_far_ahead() {
 
 #[test]
 fn an_error_of_the_reader_is_the_error_of_fit() {
+    let _threads = crate::take_threads(2);
     for ahead in [0, 1, 5] {
         let data = Made { fails_at: Some(40), ..made(77) };
         let mut trainer = trainer().prefetch(ahead).shuffle(false);
@@ -108,6 +109,7 @@ fn an_error_of_the_reader_is_the_error_of_fit() {
 
 #[test]
 fn a_panic_of_the_reader_goes_on_in_fit() {
+    let _threads = crate::take_threads(2);
     let data = Made { panics_at: Some(40), ..made(77) };
     let result = catch_unwind(AssertUnwindSafe(|| trainer().prefetch(2).fit(&mut model(), &data)));
     let panic = result.unwrap_err();
@@ -131,6 +133,7 @@ impl Callback for Ends {
 
 #[test]
 fn training_that_ends_early_leaves_no_reader_behind() {
+    let _threads = crate::take_threads(2);
     for how in ["break", "error", "panic"] {
         let data = made(4000);
         let mut trainer = trainer().prefetch(3).callback(Ends(2, how));
@@ -150,6 +153,7 @@ fn training_that_ends_early_leaves_no_reader_behind() {
 
 #[test]
 fn what_is_not_finite_is_found_in_the_same_sample() {
+    let _threads = crate::take_threads(2);
     let mut inputs = ndarray::Array2::<f32>::ones((64, 3));
     inputs[[21, 1]] = f32::NAN;
     let data = ArrayDataset::new(inputs, vec![0; 64]).unwrap();

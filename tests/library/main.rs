@@ -1,0 +1,62 @@
+//! The library from outside, a module for each thing that is looked at: `cargo test threads::` runs those of one.
+//!
+//! They are one program, as generic code is compiled in the crate that uses it: forty programs would compile the whole
+//! library forty times. What counts a process's memory has a program of its own beside this folder.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+mod architecture;
+mod augment;
+mod augment_threads;
+mod branches;
+mod checkpoint;
+mod confusion;
+mod example_threads;
+mod folds;
+#[cfg(unix)]
+mod full_disk;
+mod garments;
+#[cfg(feature = "datasets")]
+mod idx;
+#[cfg(feature = "images")]
+mod image_folder;
+mod image_threads;
+mod images;
+mod kill;
+mod layers;
+mod link;
+mod logs;
+mod losses;
+mod metrics;
+mod names;
+mod normalizer;
+mod optimiser_threads;
+mod optimisers;
+mod outside;
+#[cfg(feature = "plots")]
+mod plots;
+mod prefetch;
+mod saving;
+mod search;
+mod sklearn;
+mod state_dict;
+mod streams;
+mod subsets;
+mod text;
+mod threads;
+mod torch;
+mod torch_images;
+mod torch_layers;
+mod torch_losses;
+mod torch_optimisers;
+mod torch_penalties;
+mod training;
+
+/// Has the library work with so many threads until the guard is dropped. The number belongs to the whole program, so
+/// one test at a time sets it.
+fn take_threads(number: usize) -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    plywood::set_threads(number).unwrap();
+    guard
+}
