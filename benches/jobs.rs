@@ -1,4 +1,4 @@
-//! Three whole jobs, each measured as programs in other libraries measure theirs, and told in one line of JSON.
+//! Whole jobs, each measured as programs in other libraries measure theirs, and told in one line of JSON.
 //!
 //! ```sh
 //! cargo bench --bench jobs -- --job seed --threads 1
@@ -8,11 +8,15 @@
 //! |---|---|---|
 //! | `seed` | 784-128-10, batch 32, Adam, 48,000 samples | 10 epochs, each with the accuracy on 12,000 others |
 //! | `mlp` | 784-2048-2048-10, batch 256, Adam, 12,000 samples | 2 epochs, and one more |
+//! | `cnn` | Conv 32, pool, Conv 64, pool, Dense 128 (3 x 3, same padding), batch 64, Adam, 6,000 samples | an epoch, and one more |
+//! | `text` | EmbeddingBag 20,000 x 128 (mean), Dense, batch 64, Adam, texts of up to 64 words | 2 epochs, and one more |
 //! | `infer` | 784-128-10 with softmax | one sample 10,000 times, and 10,000 samples at once |
 //!
 //! Reading the data is not counted, shuffling is. The data are the real Fashion-MNIST where the folder
 //! `FASHION_MNIST_DIR` or the cache has it, drawn garments elsewhere; the line says which. To compare libraries, run
 //! the programs in turn on one machine, one thread bound to one core (`taskset -c 1`), and take the medians.
+//!
+//! The texts come from `--csv FILE`, with the columns `label` and `text`, and need the feature `csv`.
 
 use plywood::ndarray::{Array2, ArrayD, Axis};
 use plywood::prelude::*;
@@ -24,13 +28,14 @@ use std::time::Instant;
 #[path = "../examples/support/memory.rs"]
 mod memory;
 
-const USAGE: &str =
-    "usage: cargo bench --bench jobs -- [--job seed|mlp|infer] [--threads N] [--epochs N] [--seed N]";
+const USAGE: &str = "\
+usage: cargo bench --bench jobs -- [--job seed|mlp|cnn|text|infer] [--threads N] [--epochs N] [--seed N] [--csv FILE]";
 
 struct Options {
     job: String,
     epochs: Option<usize>,
     seed: u64,
+    csv: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -48,6 +53,8 @@ fn main() -> Result<()> {
     let mut line = match options.job.as_str() {
         "seed" => seed(&options, &train, &test)?,
         "mlp" => mlp(&options, &train)?,
+        "cnn" => cnn(&options, &train)?,
+        "text" => text(&options)?,
         "infer" => infer(&test)?,
         _ => {
             eprintln!("{USAGE}");
@@ -57,7 +64,7 @@ fn main() -> Result<()> {
     line["peer"] = json!("plywood");
     line["version"] = json!(env!("CARGO_PKG_VERSION"));
     line["job"] = json!(options.job);
-    line["data"] = json!(data);
+    line["data"] = json!(if options.job == "text" { "csv" } else { data });
     line["threads"] = json!(plywood::threads());
     line["peak_rss_mb"] = json!(memory::peak_rss_mb());
     println!("{line}");
@@ -66,7 +73,7 @@ fn main() -> Result<()> {
 
 /// None where they make no sense. `cargo bench` itself adds `--bench`.
 fn options() -> Option<Options> {
-    let mut options = Options { job: "seed".into(), epochs: None, seed: 0 };
+    let mut options = Options { job: "seed".into(), epochs: None, seed: 0, csv: None };
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     while let Some(name) = args.next() {
         let value = args.next()?;
@@ -75,6 +82,7 @@ fn options() -> Option<Options> {
             "--threads" => plywood::set_threads(value.parse().ok()?).ok()?,
             "--epochs" => options.epochs = Some(value.parse().ok()?),
             "--seed" => options.seed = value.parse().ok()?,
+            "--csv" => options.csv = Some(value),
             _ => return None,
         }
     }
@@ -116,18 +124,73 @@ fn seed(options: &Options, train: &Images, test: &Images) -> Result<serde_json::
 }
 
 fn mlp(options: &Options, train: &Images) -> Result<serde_json::Value> {
-    let mut model = network(&[2048, 2048], options.seed)?;
-    let samples = train.len().min(12_000);
-    let data = Subset::new::<f32>(train, (0..samples).collect())?;
-    let mut trainer = trainer(options, 2).batch_size(256);
+    let data = Subset::new::<f32>(train, (0..train.len().min(12_000)).collect())?;
+    timed(network(&[2048, 2048], options.seed)?, trainer(options, 2), &data, 256)
+}
+
+fn cnn(options: &Options, train: &Images) -> Result<serde_json::Value> {
+    let conv = |filters| Conv2d::filters(filters, 3).padding(Padding::Same);
+    let model = Sequential::builder([28, 28])
+        .seed(options.seed)
+        .layer(Reshape::to([1, 28, 28]))
+        .layer(conv(32))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(conv(64))
+        .layer(ReLU)
+        .layer(MaxPool2d::window(2))
+        .layer(Flatten)
+        .layer(Dense::units(128))
+        .layer(ReLU)
+        .layer(Dense::units(10))
+        .layer(Softmax)
+        .build()?;
+    let data = Subset::new::<f32>(train, (0..train.len().min(6_000)).collect())?;
+    timed(model, trainer(options, 1).metric(Accuracy::default()), &data, 64)
+}
+
+/// The texts of a CSV file with the columns `label` and `text`, the first 28,672 of them.
+#[cfg(feature = "csv")]
+fn text(options: &Options) -> Result<serde_json::Value> {
+    const VOCABULARY: usize = 20_000;
+    const LENGTH: usize = 64;
+    let path = options.csv.as_deref().ok_or_else(|| Error::custom("the job text needs --csv FILE"))?;
+    let (train, _) = LabelledTexts::read_csv(path, "label", "text")?.split_at(28_672)?;
+    let vocabulary = Vocabulary::of(Tokenizer::words()).max_size(VOCABULARY).fit(train.texts())?;
+    let data = ArrayDataset::new(vocabulary.encode(train.texts(), LENGTH)?, train.labels().to_vec())?;
+    let model = Sequential::builder([LENGTH])
+        .seed(options.seed)
+        .layer(EmbeddingBag::vocabulary(VOCABULARY, 128).padding(Vocabulary::PADDING))
+        .layer(Dense::units(20))
+        .layer(Softmax)
+        .build()?;
+    timed(model, trainer(options, 2).metric(Accuracy::default()), &data, 64)
+}
+
+#[cfg(not(feature = "csv"))]
+fn text(_: &Options) -> Result<serde_json::Value> {
+    Err(Error::custom("the job text needs the feature csv"))
+}
+
+/// Trains, and for one epoch more.
+fn timed<D>(
+    mut model: Sequential,
+    trainer: Trainer<CrossEntropy, Adam>,
+    data: &D,
+    batch: usize,
+) -> Result<serde_json::Value>
+where
+    D: Dataset<Target = Vec<usize>>,
+{
+    let mut trainer = trainer.batch_size(batch);
     let start = Instant::now();
-    let history = trainer.fit(&mut model, &data)?;
+    let history = trainer.fit(&mut model, data)?;
     let seconds = start.elapsed().as_secs_f64();
-    let more = trainer.epochs(1).fit(&mut model, &data)?;
+    let more = trainer.epochs(1).fit(&mut model, data)?;
     Ok(json!({
         "epochs": history.epochs.len(),
-        "batch": 256,
-        "samples": samples,
+        "batch": batch,
+        "samples": Dataset::<f32>::len(data),
         "train_seconds": seconds,
         "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
         "steady_epoch_seconds": more.epochs.last().map(|epoch| epoch.seconds),

@@ -23,7 +23,7 @@ Trains a small convolutional network with augmentation on Fashion-MNIST.
 
 usage: cargo run --example image_cnn_augmented -- [OPTIONS]
 
-  --epochs N   how often to go through the data             (16)
+  --epochs N   how often to go through the data             (24)
   --samples N  how many training images to use              (all)
   --seed N     of initial weights, order and changes        (0)
   --threads N  to work with                                 (PLYWOOD_NUM_THREADS, else all cores)
@@ -149,7 +149,7 @@ fn judge(model: &Sequential, test: &plywood::Images) -> Result<(f64, f64)> {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { epochs: 16, samples: usize::MAX, seed: 0, json: false };
+    let mut options = Options { epochs: 24, samples: usize::MAX, seed: 0, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
         let mut number = || {
