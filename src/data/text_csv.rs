@@ -226,9 +226,11 @@ fn torn(what: String, fault: &str) -> Error {
 /// The counts, and the rows that were left out.
 impl fmt::Display for TextRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} texts in {} classes", self.texts.len(), self.texts.class_names().len())?;
+        let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+        let texts = count(self.texts.len(), "text", "texts");
+        write!(f, "{texts} in {}", count(self.texts.class_names().len(), "class", "classes"))?;
         if !self.skipped.is_empty() {
-            write!(f, "\n{} rows left out:", self.skipped.len())?;
+            write!(f, "\n{} left out:", count(self.skipped.len(), "row", "rows"))?;
         }
         self.skipped.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
     }
