@@ -169,7 +169,7 @@ fn text(options: &Options) -> Result<serde_json::Value> {
 
 #[cfg(not(feature = "csv"))]
 fn text(_: &Options) -> Result<serde_json::Value> {
-    Err(Error::custom("the job text needs the feature csv"))
+    Err(Error::custom("the job text needs the feature csv: cargo bench --features csv --bench jobs"))
 }
 
 /// Trains, and for one epoch more.

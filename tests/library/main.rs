@@ -36,6 +36,7 @@ mod outside;
 #[cfg(feature = "plots")]
 mod plots;
 mod prefetch;
+mod reference;
 mod saving;
 mod search;
 mod sklearn;

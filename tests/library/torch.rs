@@ -2,40 +2,16 @@
 //!
 //! The numbers are in torch/reference.json; torch/make.py made them, and says how to make them anew.
 
+use crate::reference::{self, Holder, at, indices, number, numbers, tensor};
 use ndarray::{Axis, Ix2};
 use plywood::prelude::*;
 use plywood::{CosineDecay, DenseSpec, ExponentialDecay, Gradient, Rule, accumulate};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/reference.json")).expect("JSON"));
-
-/// How far numbers may be apart: absolutely below 1, relatively above.
-const TOLERANCE: f64 = 1e-9;
-
-/// What is found at these keys; a missing one is a failure, so that no case drops out unseen.
-fn at<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
-    keys.iter().fold(value, |value, key| value.get(key).unwrap_or_else(|| panic!("no {key:?} in {keys:?}")))
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(number).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|i| i as usize).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    Tensor::from_shape_vec(indices(at(value, &["shape"])), numbers(at(value, &["data"]))).expect("a tensor")
-}
 
 fn tensors(value: &Value) -> BTreeMap<String, Tensor<f64>> {
     value.as_object().expect("an object").iter().map(|(name, t)| (name.clone(), tensor(t))).collect()
@@ -46,16 +22,11 @@ struct Agreement(f64);
 
 impl Agreement {
     fn number(&mut self, what: &str, found: f64, expected: f64) {
-        let deviation = (found - expected).abs() / expected.abs().max(1.0);
-        assert!(deviation <= TOLERANCE, "{what}: {found:e} here, {expected:e} in PyTorch");
-        self.0 = self.0.max(deviation);
+        self.0 = self.0.max(reference::agree(what, found, expected));
     }
 
     fn tensor(&mut self, what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) {
-        assert_eq!(found.shape(), expected.shape(), "{what}");
-        for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-            self.number(&format!("{what}, number {i}"), found, expected);
-        }
+        self.0 = self.0.max(reference::agree_tensors(what, found, expected));
     }
 }
 
@@ -65,46 +36,9 @@ impl Drop for Agreement {
     }
 }
 
-/// A layer that is its parameters, and hands its input on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Holder(Vec<Param<f64>>);
-
 impl Holder {
     fn of(values: &[Value]) -> Self {
         Self(values.iter().map(|value| Param::new(tensor(value))).collect())
-    }
-}
-
-impl Layer<f64> for Holder {
-    const KIND: &'static str = "test.holder";
-    type Cache = ();
-
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        Ok(input.to_vec())
-    }
-
-    fn forward(&self, input: Tensor<f64>) -> Result<Tensor<f64>> {
-        Ok(input)
-    }
-
-    fn forward_train(&mut self, input: Tensor<f64>) -> Result<(Tensor<f64>, ())> {
-        Ok((input, ()))
-    }
-
-    fn backward(&mut self, (): (), grad: Tensor<f64>) -> Result<Tensor<f64>> {
-        Ok(grad)
-    }
-
-    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<f64>)) {
-        for (i, param) in self.0.iter().enumerate() {
-            visit(&i.to_string(), param);
-        }
-    }
-
-    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<f64>)) {
-        for (i, param) in self.0.iter_mut().enumerate() {
-            visit(&i.to_string(), param);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The numbers are in torch/images.json; torch/images.py made them, and says how to make them anew.
 
+use crate::reference::{agree_tensors as agree, tensor};
 use plywood::prelude::*;
 use plywood::{Gradient, LayerSpec};
 use serde_json::Value;
@@ -10,29 +11,9 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/images.json")).expect("JSON"));
 
-/// How far numbers may be apart: absolutely below 1, relatively above.
-const TOLERANCE: f64 = 1e-9;
-
 /// A missing key is a failure, so that no case drops out unseen.
 fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
     value.get(key).unwrap_or_else(|| panic!("no {key:?}"))
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|n| n.as_f64().expect("a number")).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    let shape: Vec<usize> = numbers(at(value, "shape")).into_iter().map(|n| n as usize).collect();
-    Tensor::from_shape_vec(shape, numbers(at(value, "data"))).expect("a tensor")
-}
-
-fn agree(what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) {
-    assert_eq!(found.shape(), expected.shape(), "{what}");
-    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let deviation = (found - expected).abs() / expected.abs().max(1.0);
-        assert!(deviation <= TOLERANCE, "{what}, number {i}: {found:e} here, {expected:e} in PyTorch");
-    }
 }
 
 fn compare<S: LayerSpec<f64>>(section: &str, case: &str, spec: S) {

@@ -2,6 +2,7 @@
 //!
 //! The numbers are in torch/layers.json; torch/layers.py made them, and says how to make them anew.
 
+use crate::reference::{agree_tensors as agree, at, tensor};
 use plywood::Gradient;
 use plywood::prelude::*;
 use serde_json::Value;
@@ -11,33 +12,8 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/layers.json")).expect("JSON"));
 
-/// How far numbers may be apart: absolutely below 1, relatively above.
-const TOLERANCE: f64 = 1e-9;
-
-/// What is found at these keys; a missing one is a failure, so that no case drops out unseen.
-fn at<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
-    keys.iter().fold(value, |value, key| value.get(key).unwrap_or_else(|| panic!("no {key:?} in {keys:?}")))
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    let shape: Vec<usize> = numbers(at(value, &["shape"])).into_iter().map(|n| n as usize).collect();
-    Tensor::from_shape_vec(shape, numbers(at(value, &["data"]))).expect("a tensor")
-}
-
 fn tensors(value: &Value) -> BTreeMap<String, Tensor<f64>> {
     value.as_object().expect("an object").iter().map(|(name, t)| (name.clone(), tensor(t))).collect()
-}
-
-fn agree(what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) {
-    assert_eq!(found.shape(), expected.shape(), "{what}");
-    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let deviation = (found - expected).abs() / expected.abs().max(1.0);
-        assert!(deviation <= TOLERANCE, "{what}, number {i}: {found:e} here, {expected:e} in PyTorch");
-    }
 }
 
 fn agree_all<L: Layer<f64>>(what: &str, layer: &L, expected: &Value) {

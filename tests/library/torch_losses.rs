@@ -3,32 +3,13 @@
 //! The numbers are in torch/losses.json; torch/losses.py made them, and says how to make them anew. Plain cross-entropy
 //! and the two errors are in torch.rs.
 
+use crate::reference::{agree, agree_tensors, indices, numbers, tensor};
 use plywood::prelude::*;
 use serde_json::Value;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/losses.json")).expect("JSON"));
-
-/// How far numbers may be apart: absolutely below 1, relatively above.
-const TOLERANCE: f64 = 1e-9;
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|i| i as usize).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    Tensor::from_shape_vec(indices(&value["shape"]), numbers(&value["data"])).expect("a tensor")
-}
-
-fn agree(what: &str, found: f64, expected: f64) {
-    let near = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
-    assert!(near, "{what}: {found:e} here, {expected:e} in PyTorch");
-}
 
 /// Both forms of a case, by the method that takes what the loss's predictions are.
 fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target, logits: bool) {
@@ -43,11 +24,7 @@ fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target
         };
         let what = format!("{section}, {case}, {form}");
         agree(&what, value, all[form]["value"].as_f64().unwrap());
-        let expected = tensor(&all[form]["grad"]);
-        assert_eq!(grad.shape(), expected.shape(), "{what}");
-        for (i, (&found, &expected)) in grad.iter().zip(&expected).enumerate() {
-            agree(&format!("{what}, number {i}"), found, expected);
-        }
+        agree_tensors(&what, &grad, &tensor(&all[form]["grad"]));
     }
 }
 

@@ -3,82 +3,25 @@
 //!
 //! The numbers are in torch/optimisers.json; torch/optimisers.py made them, and says how to make them anew.
 
+use crate::reference::{self, Holder, TOLERANCE, agree, numbers, tensor};
 use plywood::prelude::*;
 use plywood::{
     Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay, Group, MultiStepDecay, OneCycle,
     Piecewise, PolynomialDecay, ReduceOnPlateau, Rule, Schedule, StepDecay, WarmUp,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/optimisers.json")).expect("JSON"));
 
-/// How far numbers may be apart: absolutely below 1, relatively above.
-const TOLERANCE: f64 = 1e-9;
-
-/// What is found at these keys; a missing one is a failure, so that no case drops out unseen.
+/// What is found in this file at these keys.
 fn at(keys: &[&str]) -> &'static Value {
-    let found = |value: &'static Value, key: &&str| {
-        value.get(*key).unwrap_or_else(|| panic!("no {key:?} in {keys:?}"))
-    };
-    keys.iter().fold(&*REFERENCE, found)
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    let shape: Vec<usize> = numbers(&value["shape"]).into_iter().map(|n| n as usize).collect();
-    Tensor::from_shape_vec(shape, numbers(&value["data"])).expect("a tensor")
+    reference::at(&REFERENCE, keys)
 }
 
 fn tensors(value: &Value) -> Vec<Tensor<f64>> {
     value.as_array().expect("an array").iter().map(tensor).collect()
-}
-
-fn agree(what: &str, found: f64, expected: f64) {
-    let deviation = (found - expected).abs() / expected.abs().max(1.0);
-    assert!(deviation <= TOLERANCE, "{what}: {found:e} here, {expected:e} in the reference");
-}
-
-/// A layer that is its parameters, and hands its input on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Holder(Vec<Param<f64>>);
-
-impl Layer<f64> for Holder {
-    const KIND: &'static str = "test.holder";
-    type Cache = ();
-
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        Ok(input.to_vec())
-    }
-
-    fn forward(&self, input: Tensor<f64>) -> Result<Tensor<f64>> {
-        Ok(input)
-    }
-
-    fn forward_train(&mut self, input: Tensor<f64>) -> Result<(Tensor<f64>, ())> {
-        Ok((input, ()))
-    }
-
-    fn backward(&mut self, (): (), grad: Tensor<f64>) -> Result<Tensor<f64>> {
-        Ok(grad)
-    }
-
-    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<f64>)) {
-        for (i, param) in self.0.iter().enumerate() {
-            visit(&i.to_string(), param);
-        }
-    }
-
-    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<f64>)) {
-        for (i, param) in self.0.iter_mut().enumerate() {
-            visit(&i.to_string(), param);
-        }
-    }
 }
 
 /// Takes the steps of a run under the given gradients; compared are the weights to be evaluated. Half-way the state

@@ -3,6 +3,7 @@
 //!
 //! The numbers are in torch/penalties.json; torch/penalties.py made them, and says how to make them anew.
 
+use crate::reference::{self, numbers, tensor};
 use plywood::ndarray::Array2;
 use plywood::prelude::*;
 use plywood::{Averaging, Group, Rule, accumulate};
@@ -11,15 +12,6 @@ use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/penalties.json")).expect("JSON"));
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
-}
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    let shape: Vec<usize> = numbers(&value["shape"]).into_iter().map(|n| n as usize).collect();
-    Tensor::from_shape_vec(shape, numbers(&value["data"])).expect("a tensor")
-}
 
 fn network() -> Sequential<f64> {
     let mut model = Sequential::<f64>::builder_of([3])
@@ -51,8 +43,7 @@ fn train<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Opti
     }
     let expected = &REFERENCE["runs"][run];
     let agree = |what: &str, found: f64, expected: f64| {
-        let deviation = (found - expected).abs() / expected.abs().max(1.0);
-        assert!(deviation <= 1e-9, "{run}, {what}: {found:e} here, {expected:e} in the reference");
+        reference::agree(&format!("{run}, {what}"), found, expected);
     };
     let mut compared = 0;
     for call in 0..20 {
