@@ -51,7 +51,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut truth, mut predicted) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
     class_count(model)?;
-    infer::outputs(model, data, false, |output, batch| {
+    infer::outputs(model, data, false, &mut |output, batch| {
         predicted.extend(ops::classes(&output));
         truth.extend_from_slice(&batch.target);
         Ok(())
@@ -136,7 +136,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<ErrorAnalysis> {
     let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
     let classes = class_count(model)?;
-    infer::outputs(model, data, false, |output, batch| {
+    infer::outputs(model, data, false, &mut |output, batch| {
         let found = ops::classes(&output);
         for sure in ops::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {

@@ -33,7 +33,7 @@ const PIECE: usize = 256;
 ///
 /// It is the one check of data against model for `fit`, `evaluate` and `predict`, made before anything is computed,
 /// so that a shape that does not fit is found in the first moment and not after an epoch.
-pub(crate) fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: &D) -> Result<()> {
+pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
         return Err(
             Error::data("data", "with at least one sample", "none").help("Look at where they are read.")
@@ -47,17 +47,22 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F>>(model: &Sequential<F>, data: 
     Ok(())
 }
 
+/// What is done with the outputs of a piece, and with what else was read.
+type Take<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
+
 /// Calls `take` with the outputs of each piece of the data and with what was read, in order; outputs are logits
 /// where asked for.
 ///
 /// `take` gets the batch without its input, which the model has taken over; targets and weights are there. The
 /// first error, in the order of the samples, ends it: of reading, of the model, or of `take`. Pieces of the same
 /// wave were then computed in vain.
-pub(crate) fn outputs<F: Scalar, D: Dataset<F>>(
+///
+/// The types of the data set and of `take` are left out, so that this is compiled once for each kind of target.
+pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     model: &Sequential<F>,
-    data: &D,
+    data: &dyn Dataset<F, Target = T>,
     logits: bool,
-    mut take: impl FnMut(Tensor<F>, &Batch<F, D::Target>) -> Result<()>,
+    take: &mut Take<'_, F, T>,
 ) -> Result<()> {
     check_data(model, data)?;
     let samples = data.len();

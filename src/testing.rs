@@ -25,6 +25,7 @@
 
 use crate::codec;
 use crate::error::{Error, Result};
+use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::{Layer, LayerSpec, Link};
 use crate::param::{Gradient, Param};
 use crate::random::{Draws, Random};
@@ -205,13 +206,22 @@ impl<F: Scalar> LayerCheck<F> {
     /// When one fails, or the layer itself returns an error.
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
         let kind = <S::Layer as Layer<F>>::KIND;
-        self.run_checks(spec).map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
+        let random = Random::seed(7);
+        let built = spec.build(&self.shape, &random.child("layer"));
+        let load: Load<F> = |bytes| Ok(Box::new(codec::decode::<S::Layer>(bytes, "the saved layer")?));
+        built
+            .and_then(|mut layer| self.run_checks(&mut layer, &random, load))
+            .map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
     }
 
-    /// The order is that of what depends on what: names, shapes, values, gradients, saving.
-    fn run_checks<S: LayerSpec<F>>(&self, spec: S) -> Result<CheckReport> {
-        let random = Random::seed(7);
-        let mut layer = spec.build(&self.shape, &random.child("layer"))?;
+    /// The order is that of what depends on what: names, shapes, values, gradients, saving. It is compiled once for all
+    /// layers, whose type ends here.
+    fn run_checks(
+        &self,
+        layer: &mut dyn ErasedLayer<F>,
+        random: &Random,
+        load: Load<F>,
+    ) -> Result<CheckReport> {
         let mut draws = random.child("inputs").at(0, 0);
         let x = match &self.inputs {
             Some(inputs) => standard(inputs.clone()),
@@ -220,12 +230,12 @@ impl<F: Scalar> LayerCheck<F> {
         if x.ndim() == 0 {
             return Err(Error::shape("inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
         }
-        let mut report = CheckReport { kind: <S::Layer as Layer<F>>::KIND, lines: Vec::new() };
+        let mut report = CheckReport { kind: layer.erased_kind(), lines: Vec::new() };
 
-        names(&mut layer)?;
+        names(layer)?;
         report.passed("parameters have one name each, in one order");
         // Away from what initialisation makes special: a bias of 0, a scale of 1.
-        layer.visit_params_mut(&mut |_, param| {
+        layer.erased_visit_mut(&mut |_, param| {
             if param.is_trainable() {
                 for v in param.as_slice_mut() {
                     *v += F::of(draws.uniform(-0.2, 0.2));
@@ -233,13 +243,13 @@ impl<F: Scalar> LayerCheck<F> {
             }
         });
         // Buffers, too, are to be something else than they are at first.
-        layer.forward_train(x.clone())?;
+        layer.erased_forward_train(x.clone(), &mut None)?;
 
-        let shape = layer.output_shape(&self.shape)?;
-        let y = standard(layer.forward(x.clone())?);
+        let shape = layer.erased_output_shape(&self.shape)?;
+        let y = standard(layer.erased_forward(x.clone())?);
         for rows in [x.len_of(Axis(0)), 1] {
             let part = x.slice_axis(Axis(0), (..rows).into()).to_owned();
-            let found = layer.forward(part)?;
+            let found = layer.erased_forward(part)?;
             let expected = [&[rows], &shape[..]].concat();
             if found.shape() != expected {
                 return Err(Error::shape("an output", format!("{expected:?}"), found.shape())
@@ -251,28 +261,27 @@ impl<F: Scalar> LayerCheck<F> {
         if self.is_exempt(Exemption::TrainingDiffers) {
             report.skipped("training puts out what inference does", Exemption::TrainingDiffers);
         } else {
-            let (trained, _) = layer.clone().forward_train(x.clone())?;
+            let (trained, _) = trained(layer, x.clone())?;
             same("the output in training", &standard(trained), &y)?;
             report.passed("training puts out what inference does");
         }
 
         for i in 0..x.len_of(Axis(0)) {
             let one = x.slice_axis(Axis(0), (i..=i).into()).to_owned();
-            let alone = standard(layer.forward(one)?);
+            let alone = standard(layer.erased_forward(one)?);
             let in_batch = y.slice_axis(Axis(0), (i..=i).into()).to_owned();
             same(&format!("the output of sample {i} alone"), &alone, &standard(in_batch))?;
         }
         report.passed("a batch puts out what its samples do one by one");
 
-        self.gradients(&mut layer, &x, &mut draws, &mut report)?;
+        self.gradients(layer, &x, &mut draws, &mut report)?;
 
-        if layer.link() != Link::Identity && <S::Layer as Layer<F>>::KIND != "sequential" {
-            same("the output of a link", &y, &layer.link().apply(x.clone()))?;
+        if layer.erased_link() != Link::Identity && layer.erased_kind() != "sequential" {
+            same("the output of a link", &y, &layer.erased_link().apply(x.clone()))?;
             report.passed("it computes the link it says it is");
         }
 
-        let loaded: S::Layer = codec::decode(&codec::encode(&layer)?, "the saved layer")?;
-        let again = standard(loaded.forward(x)?);
+        let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
                 "expected the same bits from the layer saved and loaded, found others",
@@ -285,23 +294,23 @@ impl<F: Scalar> LayerCheck<F> {
 
     /// `dx` and the parameters' gradients come from one backward pass of `layer` itself; what they are compared with
     /// comes from clones, so that a layer's state (a mask's step) is the same in each.
-    fn gradients<L: Layer<F>>(
+    fn gradients(
         &self,
-        layer: &mut L,
+        layer: &mut dyn ErasedLayer<F>,
         x: &Tensor<F>,
         draws: &mut Draws,
         report: &mut CheckReport,
     ) -> Result<()> {
-        let (y, cache) = layer.clone().forward_train(x.clone())?;
+        let (y, mut cache) = trained(layer, x.clone())?;
         // The loss whose gradient is checked: a random combination of the outputs.
         let weights: Tensor<F> = random_tensor(y.shape(), draws);
-        let loss = |layer: &L, x: Tensor<F>| -> Result<f64> {
-            let (y, _) = layer.clone().forward_train(x)?;
+        let loss = |layer: &dyn ErasedLayer<F>, x: Tensor<F>| -> Result<f64> {
+            let (y, _) = trained(layer, x)?;
             Ok(slice(&standard(y)).iter().zip(slice(&weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum())
         };
-        layer.visit_params_mut(&mut |_, param| param.clear_gradient());
+        layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
         // From the same state as the passes that are compared with it: a clone went forward above.
-        let dx = standard(layer.backward(cache, weights.clone())?);
+        let dx = standard(layer.erased_backward(&mut cache, weights.clone())?);
 
         if dx.shape() != x.shape() {
             return Err(Error::shape("the input's gradient", format!("{:?}", x.shape()), dx.shape())
@@ -325,14 +334,14 @@ impl<F: Scalar> LayerCheck<F> {
         let first = gradients_of(layer);
         for (name, gradient) in &first {
             for i in chosen(gradient.len(), draws) {
-                let mut moved = layer.clone();
+                let mut moved = layer.erased_clone();
                 let difference = central(value_of(layer, name, i), |v| {
-                    moved.visit_params_mut(&mut |other, param| {
+                    moved.erased_visit_mut(&mut |other, param| {
                         if other == name {
                             param.as_slice_mut()[i] = v;
                         }
                     });
-                    loss(&moved, x.clone())
+                    loss(&*moved, x.clone())
                 })?;
                 compare::<F>(&format!("the gradient at number {i} of {name:?}"), gradient[i], difference)?;
             }
@@ -342,27 +351,27 @@ impl<F: Scalar> LayerCheck<F> {
             self.sums(layer, x, &weights, &first)?;
             report.passed("gradients add up, and backward_params makes the same");
         }
-        layer.visit_params_mut(&mut |_, param| param.clear_gradient());
+        layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
         Ok(())
     }
 
     /// A second backward pass doubles the gradients, and `backward_params` makes the same ones.
-    fn sums<L: Layer<F>>(
+    fn sums(
         &self,
-        layer: &L,
+        layer: &dyn ErasedLayer<F>,
         x: &Tensor<F>,
         weights: &Tensor<F>,
         first: &[(String, Vec<f64>)],
     ) -> Result<()> {
-        let mut twice = layer.clone();
-        let (_, cache) = layer.clone().forward_train(x.clone())?;
-        twice.backward(cache, weights.clone())?;
-        let mut params = layer.clone();
-        params.visit_params_mut(&mut |_, param| param.clear_gradient());
-        let (_, cache) = layer.clone().forward_train(x.clone())?;
-        params.backward_params(cache, weights.clone())?;
+        let mut twice = layer.erased_clone();
+        let (_, mut cache) = trained(layer, x.clone())?;
+        twice.erased_backward(&mut cache, weights.clone())?;
+        let mut params = layer.erased_clone();
+        params.erased_visit_mut(&mut |_, param| param.clear_gradient());
+        let (_, mut cache) = trained(layer, x.clone())?;
+        params.erased_backward_params(&mut cache, weights.clone())?;
         for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
-            for ((name, found), (_, one)) in gradients_of(&other).iter().zip(first) {
+            for ((name, found), (_, one)) in gradients_of(&*other).iter().zip(first) {
                 for (found, one) in found.iter().zip(one) {
                     if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
                         let text = format!("the gradient of {name:?} from {what}");
@@ -374,6 +383,16 @@ impl<F: Scalar> LayerCheck<F> {
         }
         Ok(())
     }
+}
+
+/// Decodes a layer of the kind that is checked.
+type Load<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
+
+/// What a clone of the layer puts out in training, and its cache.
+fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tensor<F>, CacheSlot)> {
+    let mut cache = None;
+    let output = layer.erased_clone().erased_forward_train(x, &mut cache)?;
+    Ok((output, cache))
 }
 
 /// Numbers between 0.1 and 1 in magnitude, of both signs.
@@ -446,10 +465,10 @@ fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Resul
 }
 
 /// An optimiser's state and a saved freeze go by these names.
-fn names<F: Scalar, L: Layer<F>>(layer: &mut L) -> Result<()> {
+fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
     let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
-    layer.visit_params(&mut |name, param| shared.push((name.to_owned(), param.len())));
-    layer.visit_params_mut(&mut |name, param| exclusive.push((name.to_owned(), param.len())));
+    layer.erased_visit(&mut |name, param| shared.push((name.to_owned(), param.len())));
+    layer.erased_visit_mut(&mut |name, param| exclusive.push((name.to_owned(), param.len())));
     let mut unique: Vec<&String> = shared.iter().map(|(name, _)| name).collect();
     unique.sort();
     unique.dedup();
@@ -466,9 +485,9 @@ fn names<F: Scalar, L: Layer<F>>(layer: &mut L) -> Result<()> {
 }
 
 /// The gradient of each trainable parameter, written out where it is by rows; 0 where it has none.
-fn gradients_of<F: Scalar, L: Layer<F>>(layer: &L) -> Vec<(String, Vec<f64>)> {
+fn gradients_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, Vec<f64>)> {
     let mut all = Vec::new();
-    layer.visit_params(&mut |name, param| {
+    layer.erased_visit(&mut |name, param| {
         if param.is_trainable() {
             all.push((name.to_owned(), written_out(param)));
         }
@@ -495,9 +514,9 @@ fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
 }
 
 /// Through `visit_params`, because a layer's fields are its own.
-fn value_of<F: Scalar, L: Layer<F>>(layer: &L, name: &str, i: usize) -> F {
+fn value_of<F: Scalar>(layer: &dyn ErasedLayer<F>, name: &str, i: usize) -> F {
     let mut value = F::nan();
-    layer.visit_params(&mut |other, param| {
+    layer.erased_visit(&mut |other, param| {
         if other == name {
             value = param.as_slice()[i];
         }

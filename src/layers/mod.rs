@@ -124,6 +124,13 @@ pub use zero_pad::ZeroPad2d;
 
 use crate::layer::registry::Registry;
 use crate::scalar::Scalar;
+use std::any::Any;
+use std::sync::LazyLock;
+
+/// The built-in layers of each element type. Both lists are compiled here: were they generic as they are used, every
+/// program that loads a model would compile all layers anew, which was two fifths of its compiler's work.
+static SINGLE: LazyLock<Registry<f32>> = LazyLock::new(all);
+static DOUBLE: LazyLock<Registry<f64>> = LazyLock::new(all);
 
 impl<F: Scalar> Registry<F> {
     /// A registry with every layer of this crate.
@@ -139,50 +146,55 @@ impl<F: Scalar> Registry<F> {
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
-        Self::empty()
-            .with::<AdaptiveAvgPool2d>()
-            .with::<AvgPool1d>()
-            .with::<AvgPool2d>()
-            .with::<BatchNorm<F>>()
-            .with::<Concat<F>>()
-            .with::<Conv1d<F>>()
-            .with::<Conv2d<F>>()
-            .with::<Dense<F>>()
-            .with::<Dropout>()
-            .with::<Dropout2d>()
-            .with::<ELU>()
-            .with::<Embedding<F>>()
-            .with::<EmbeddingBag<F>>()
-            .with::<Flatten>()
-            .with::<GELU>()
-            .with::<GaussianNoise>()
-            .with::<GroupNorm<F>>()
-            .with::<HardSigmoid>()
-            .with::<HardSwish>()
-            .with::<LayerNorm<F>>()
-            .with::<LeakyReLU>()
-            .with::<LogSoftmax>()
-            .with::<Mish>()
-            .with::<PReLU<F>>()
-            .with::<RMSNorm<F>>()
-            .with::<GlobalAvgPool>()
-            .with::<GlobalMaxPool>()
-            .with::<MaxPool1d>()
-            .with::<MaxPool2d>()
-            .with::<ReLU>()
-            .with::<ReLU6>()
-            .with::<Reshape>()
-            .with::<Residual<F>>()
-            .with::<SELU>()
-            .with::<Sequential<F>>()
-            .with::<SiLU>()
-            .with::<Sigmoid>()
-            .with::<Softmax>()
-            .with::<Softplus>()
-            .with::<Softsign>()
-            .with::<Sum<F>>()
-            .with::<Tanh>()
-            .with::<Upsample>()
-            .with::<ZeroPad2d>()
+        let known: [&dyn Any; 2] = [&*SINGLE, &*DOUBLE];
+        known.iter().find_map(|known| known.downcast_ref()).cloned().unwrap_or_else(Self::empty)
     }
+}
+
+fn all<F: Scalar>() -> Registry<F> {
+    Registry::empty()
+        .with::<AdaptiveAvgPool2d>()
+        .with::<AvgPool1d>()
+        .with::<AvgPool2d>()
+        .with::<BatchNorm<F>>()
+        .with::<Concat<F>>()
+        .with::<Conv1d<F>>()
+        .with::<Conv2d<F>>()
+        .with::<Dense<F>>()
+        .with::<Dropout>()
+        .with::<Dropout2d>()
+        .with::<ELU>()
+        .with::<Embedding<F>>()
+        .with::<EmbeddingBag<F>>()
+        .with::<Flatten>()
+        .with::<GELU>()
+        .with::<GaussianNoise>()
+        .with::<GroupNorm<F>>()
+        .with::<HardSigmoid>()
+        .with::<HardSwish>()
+        .with::<LayerNorm<F>>()
+        .with::<LeakyReLU>()
+        .with::<LogSoftmax>()
+        .with::<Mish>()
+        .with::<PReLU<F>>()
+        .with::<RMSNorm<F>>()
+        .with::<GlobalAvgPool>()
+        .with::<GlobalMaxPool>()
+        .with::<MaxPool1d>()
+        .with::<MaxPool2d>()
+        .with::<ReLU>()
+        .with::<ReLU6>()
+        .with::<Reshape>()
+        .with::<Residual<F>>()
+        .with::<SELU>()
+        .with::<Sequential<F>>()
+        .with::<SiLU>()
+        .with::<Sigmoid>()
+        .with::<Softmax>()
+        .with::<Softplus>()
+        .with::<Softsign>()
+        .with::<Sum<F>>()
+        .with::<Tanh>()
+        .with::<Upsample>()
+        .with::<ZeroPad2d>()
 }

@@ -51,17 +51,20 @@ const SHARE: f64 = 1.0 / 3.0;
 /// How many batches are timed, the first of which start threads and take memory, before reading is judged.
 const TIMED: usize = 16;
 
+/// What is done with a batch, its number and its positions.
+type Take<'a, F, T> = dyn FnMut(usize, &[usize], &mut Batch<F, T>) -> Result<ControlFlow<()>> + 'a;
+
 /// Reads batches of these positions one after the other and calls `take` with each, its number (from 0) and its
 /// positions, until it breaks.
 ///
 /// With one thread nothing is read ahead. `batch` is what is read into where reading and training share a thread.
-pub(super) fn each_batch<F: Scalar, D: Dataset<F>>(
-    data: &D,
+pub(super) fn each_batch<F: Scalar, T: Default + Send>(
+    data: &dyn Dataset<F, Target = T>,
     mut batches: Chunks<'_, usize>,
     pass: Pass,
     ahead: Ahead,
-    batch: &mut Batch<F, D::Target>,
-    mut take: impl FnMut(usize, &[usize], &mut Batch<F, D::Target>) -> Result<ControlFlow<()>>,
+    batch: &mut Batch<F, T>,
+    take: &mut Take<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     let (most, judged) = match ahead {
         Ahead::Always(most) => (most, false),
@@ -74,7 +77,7 @@ pub(super) fn each_batch<F: Scalar, D: Dataset<F>>(
     loop {
         let pays = || number >= TIMED && reading.as_secs_f64() > SHARE * begun.elapsed().as_secs_f64();
         if batches.len() > 1 && (!judged || pays()) {
-            return read_ahead(data, batches, pass, most, batch, |after, indices, batch| {
+            return read_ahead(data, batches, pass, most, batch, &mut |after, indices, batch| {
                 take(number + after, indices, batch)
             });
         }
@@ -90,12 +93,12 @@ pub(super) fn each_batch<F: Scalar, D: Dataset<F>>(
 }
 
 /// The same without a second thread.
-fn one_by_one<F: Scalar, D: Dataset<F>>(
-    data: &D,
+fn one_by_one<F: Scalar, T: Default + Send>(
+    data: &dyn Dataset<F, Target = T>,
     batches: Chunks<'_, usize>,
     pass: Pass,
-    batch: &mut Batch<F, D::Target>,
-    mut take: impl FnMut(usize, &[usize], &mut Batch<F, D::Target>) -> Result<ControlFlow<()>>,
+    batch: &mut Batch<F, T>,
+    take: &mut Take<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     for (number, indices) in batches.enumerate() {
         data.read(indices, pass, batch)?;
@@ -107,19 +110,19 @@ fn one_by_one<F: Scalar, D: Dataset<F>>(
 }
 
 /// The same, with a thread that reads from the first of these batches on.
-fn read_ahead<F: Scalar, D: Dataset<F>>(
-    data: &D,
+fn read_ahead<F: Scalar, T: Default + Send>(
+    data: &dyn Dataset<F, Target = T>,
     batches: Chunks<'_, usize>,
     pass: Pass,
     ahead: usize,
-    batch: &mut Batch<F, D::Target>,
-    mut take: impl FnMut(usize, &[usize], &mut Batch<F, D::Target>) -> Result<ControlFlow<()>>,
+    batch: &mut Batch<F, T>,
+    take: &mut Take<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     thread::scope(|scope| {
         let ahead = ahead.min(batches.len());
         // Both ends live in here, so that they are dropped before the scope waits for the thread.
-        let (full, filled) = sync_channel::<Result<Batch<F, D::Target>>>(ahead);
-        let (used, empty) = channel::<Batch<F, D::Target>>();
+        let (full, filled) = sync_channel::<Result<Batch<F, T>>>(ahead);
+        let (used, empty) = channel::<Batch<F, T>>();
         let _ = used.send(std::mem::take(batch));
         for _ in 0..ahead {
             let _ = used.send(Batch::default());

@@ -3,7 +3,7 @@
 use super::fit::diverged;
 use super::step;
 use super::trainer::Trainer;
-use crate::data::{Dataset, Subset, split_at};
+use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::layers::Sequential;
@@ -91,8 +91,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`], not in the whole
-    /// data set.
+    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`](crate::Subset), not in
+    /// the whole data set.
     ///
     /// # Errors
     /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go),
@@ -107,10 +107,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         D::Target: Borrow<L::Target>,
     {
         let result = match self.validation_split {
-            Some(share) => split_at(data, share)
-                .map_err(|error| error.at("validation split"))
-                .and_then(|(train, validation)| self.run(model, &train, Some(&validation))),
-            None => self.run(model, data, None::<&Subset<&D>>),
+            Some(share) => split_at(data, share).map_err(|error| error.at("validation split")).and_then(
+                |(train, validation)| {
+                    self.run(model, &train, Some(&validation as &dyn Dataset<F, Target = D::Target>))
+                },
+            ),
+            None => self.run(model, data, None::<&dyn Dataset<F, Target = D::Target>>),
         };
         result.map_err(|error| error.at("fit"))
     }
@@ -151,7 +153,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 .help("Leave `validation_split` out, or call `fit`.")
                 .at("fit"));
         }
-        self.run(model, data, Some(validation)).map_err(|error| error.at("fit"))
+        self.run(model, data, Some(validation as &dyn Dataset<F, Target = V::Target>))
+            .map_err(|error| error.at("fit"))
     }
 
     /// One step on one batch: the loss before the step. Metrics are not updated, callbacks not called.

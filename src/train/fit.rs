@@ -48,15 +48,18 @@ impl Run {
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
     /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
-    pub(super) fn measure<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
+    pub(super) fn measure<T>(
+        &mut self,
+        model: &Sequential<F>,
+        data: &dyn Dataset<F, Target = T>,
+    ) -> Result<Evaluation>
     where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        T: Borrow<L::Target> + Default + Send,
     {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let link = step::absorbed(model, &self.loss);
         let (mut sum, mut total) = (0.0, 0.0);
-        infer::outputs(model, data, link.is_some(), |output, batch| {
+        infer::outputs(model, data, link.is_some(), &mut |output, batch| {
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
             let weight = weight_of(weights, output.shape().first().copied().unwrap_or(0));
             step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
@@ -80,17 +83,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
     /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
     /// parameters; every callback is ended, and the first error is the one returned.
-    pub(super) fn run<D, V>(
+    ///
+    /// From here on the data sets' types are left out: all of training is then compiled once for each kind of target,
+    /// and not again for each data set, each split of it, and each way to validate.
+    pub(super) fn run<T, U>(
         &mut self,
         model: &mut Sequential<F>,
-        data: &D,
-        validation: Option<&V>,
+        data: &dyn Dataset<F, Target = T>,
+        validation: Option<&dyn Dataset<F, Target = U>>,
     ) -> Result<History>
     where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
-        V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        T: Borrow<L::Target> + Default + Send,
+        U: Borrow<L::Target> + Default + Send,
     {
         self.check_settings(model, data)?;
         if let Some(validation) = validation {
@@ -135,20 +139,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///
     /// One batch is read into again and again, so its buffers are allocated once. A resumed run begins behind the epochs
     /// of its history, with what its metrics have gathered of the next.
-    fn run_epochs<D, V>(
+    fn run_epochs<T, U>(
         &mut self,
         model: &mut Sequential<F>,
-        data: &D,
-        validation: Option<&V>,
+        data: &dyn Dataset<F, Target = T>,
+        validation: Option<&dyn Dataset<F, Target = U>>,
         reporter: &mut Reporter,
         run: &mut Run,
         metrics: Vec<Option<State<F>>>,
     ) -> Result<()>
     where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
-        V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        T: Borrow<L::Target> + Default + Send,
+        U: Borrow<L::Target> + Default + Send,
     {
         let mut batch = Batch::default();
         let mut metrics = Some(metrics);
@@ -197,17 +199,16 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// A callback that breaks ends the epoch after its batch, and the epoch is recorded and validated like any
     /// other. The remaining callbacks are called for that batch all the same. A resumed epoch begins behind the batches
     /// that are done: they are not read.
-    fn run_epoch<D>(
+    fn run_epoch<T>(
         &mut self,
         model: &mut Sequential<F>,
-        data: &D,
-        batch: &mut Batch<F, D::Target>,
+        data: &dyn Dataset<F, Target = T>,
+        batch: &mut Batch<F, T>,
         reporter: &mut Reporter,
         run: &mut Run,
     ) -> Result<(Values, ControlFlow<()>)>
     where
-        D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        T: Borrow<L::Target> + Default + Send,
     {
         let mut order: Vec<usize> = (0..data.len()).collect();
         if self.shuffle {
@@ -217,7 +218,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let ahead = self.prefetch.map_or_else(|| Ahead::IfItPays(data.prefetch()), Ahead::Always);
         let (size, done) = (self.batch_size_for(data.len()), run.position.batches as usize);
         let batches = order[(done * size).min(order.len())..].chunks(size);
-        let flow = each_batch(data, batches, pass, ahead, batch, |number, indices, batch| {
+        let flow = each_batch(data, batches, pass, ahead, batch, &mut |number, indices, batch| {
             let number = done + number + 1;
             let input = batch.take_input();
             let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
@@ -244,7 +245,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             if flow.is_continue() {
                 self.save_within(model, run)?;
             }
-            reporter.batch(number, || run.loss(), || self.metric_values());
+            reporter.batch(number, &|| run.loss(), &|| self.metric_values());
             Ok(flow)
         })?;
         let mut values = vec![("loss".to_owned(), run.loss())];
@@ -254,7 +255,11 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// What can be checked before anything is computed. The rate, the rule's numbers and the norm for clipping are
     /// checked by the optimiser at the first step, labels by the loss.
-    fn check_settings<D: Dataset<F>>(&self, model: &Sequential<F>, data: &D) -> Result<()> {
+    fn check_settings<T: Default + Send>(
+        &self,
+        model: &Sequential<F>,
+        data: &dyn Dataset<F, Target = T>,
+    ) -> Result<()> {
         check_data(model, data)?;
         if self.epochs == 0 {
             return Err(
@@ -316,12 +321,12 @@ pub(super) fn diverged(what: String, step: u64) -> Error {
 ///
 /// It is only called when the loss was not finite, so it may be slow. Reading again gives the same batch, as
 /// [`Dataset::read`] depends on its arguments alone; layers that draw at random are followed as at inference.
-fn find_non_finite<F: Scalar, D: Dataset<F>>(
+fn find_non_finite<F: Scalar, T: Default + Send>(
     model: &Sequential<F>,
-    data: &D,
+    data: &dyn Dataset<F, Target = T>,
     indices: &[usize],
     pass: Pass,
-    batch: &mut Batch<F, D::Target>,
+    batch: &mut Batch<F, T>,
     step: u64,
 ) -> Result<Error> {
     data.read(indices, pass, batch)?;

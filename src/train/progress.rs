@@ -99,8 +99,8 @@ impl Reporter {
     pub(super) fn batch(
         &mut self,
         number: usize,
-        loss: impl FnOnce() -> f64,
-        metrics: impl FnOnce() -> Vec<(String, f64)>,
+        loss: &dyn Fn() -> f64,
+        metrics: &dyn Fn() -> Vec<(String, f64)>,
     ) {
         #[cfg(feature = "progress")]
         if let Some(bar) = &mut self.bar {
@@ -167,8 +167,8 @@ mod bar {
         pub fn batch(
             &mut self,
             number: usize,
-            loss: impl FnOnce() -> f64,
-            metrics: impl FnOnce() -> Vec<(String, f64)>,
+            loss: &dyn Fn() -> f64,
+            metrics: &dyn Fn() -> Vec<(String, f64)>,
         ) {
             if self.shown.elapsed() < EVERY {
                 return;
