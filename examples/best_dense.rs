@@ -14,6 +14,18 @@
 //! The epoch with the best accuracy on them is the one that is kept. The test images are looked at once, after that.
 //!
 //! Test accuracy with seeds 0 to 4: 0.9108, 0.9105, 0.9099, 0.9084, 0.9069; mean 0.9093, about 160 s a run on two cores.
+//!
+//! What each part brings, by leaving it out (seed 0, where the whole recipe has 0.9108; seeds differ by 0.002):
+//!
+//! | left out | test accuracy | |
+//! |---|---|---|
+//! | the schedule (a rate of 1e-3 throughout) | 0.8945 | -0.016 |
+//! | dropout | 0.9031 | -0.008 |
+//! | SiLU (ReLU instead) | 0.9045 | -0.006 |
+//! | weight decay | 0.9055 | -0.005 |
+//! | mean 0, deviation 1 (pixels from 0 to 1 instead) | 0.9057 | -0.005 |
+//! | label smoothing | 0.9077 | -0.003 |
+//! | mirror images | 0.9080 | -0.003 |
 
 use plywood::prelude::*;
 use plywood::{Images, garments};
