@@ -1,13 +1,17 @@
 //! Kernels for `x86_64` with AVX2 and FMA.
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
+use super::zeros::{self, Part, Vector};
 use std::arch::x86_64::*;
 
 /// Vectors of 8 numbers, 16 of them in registers.
 pub(super) struct Avx2;
 
+/// How many `k` a kernel's loop takes at once: what counting costs shows where another program has a share of the core.
+const UNROLLED: usize = 4;
+
 /// The mask of the first `count` lanes, of 8.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 fn first(count: usize) -> __m256i {
     let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
@@ -16,7 +20,9 @@ fn first(count: usize) -> __m256i {
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx2 {
     fn detected() -> bool {
-        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
     }
 
     const LANES: usize = 8;
@@ -66,13 +72,62 @@ unsafe impl Level for Avx2 {
         // SAFETY: by the caller's word.
         unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
     }
+
+    const PANEL: usize = 32;
+
+    unsafe fn leave_out(part: &Part) -> bool {
+        // SAFETY: by the caller's word.
+        unsafe { leave_out(part) }
+    }
+}
+
+/// # Safety
+/// As [`Level::leave_out`].
+#[target_feature(enable = "avx2,fma,bmi1")]
+unsafe fn leave_out(part: &Part) -> bool {
+    // SAFETY: by the caller's word.
+    unsafe { zeros::leave_out::<__m256, 2, 4>(part) }
+}
+
+// SAFETY: the operations do what they are said to.
+#[rustfmt::skip]
+unsafe impl Vector for __m256 {
+    type Bits = __m256i;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self { unsafe { _mm256_set1_ps(x) } }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self { unsafe { _mm256_loadu_ps(from) } }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) { unsafe { _mm256_storeu_ps(to, self) } }
+    #[inline(always)]
+    unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm256_fmadd_ps(x, y, self) } }
+    #[inline(always)]
+    unsafe fn plus(self, x: Self) -> Self { unsafe { _mm256_add_ps(self, x) } }
+    #[inline(always)]
+    unsafe fn doubt(self, x: Self) -> Self { unsafe { _mm256_or_ps(self, _mm256_sub_ps(x, x)) } }
+    #[inline(always)]
+    unsafe fn any_nan(self) -> bool { unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self, self)) != 0 } }
+    #[inline(always)]
+    unsafe fn no_bits() -> __m256i { unsafe { _mm256_setzero_si256() } }
+    #[inline(always)]
+    unsafe fn append(self, bits: __m256i) -> __m256i {
+        unsafe {
+            // -1 where the number is 0.
+            let zero = _mm256_cmpeq_epi32(_mm256_castps_si256(self), _mm256_setzero_si256());
+            _mm256_add_epi32(_mm256_add_epi32(bits, bits), _mm256_add_epi32(zero, _mm256_set1_epi32(1)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bits(bits: __m256i, to: *mut u32) { unsafe { _mm256_storeu_si256(to.cast(), bits) } }
 }
 
 /// The numbers at an address, all or those in the mask; the others are 0.
 ///
 /// # Safety
 /// They are valid for reads.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn load(from: *const f32, masked: bool, mask: __m256i) -> __m256 {
     // SAFETY: by the caller's word.
     unsafe { if masked { _mm256_maskload_ps(from, mask) } else { _mm256_loadu_ps(from) } }
@@ -82,17 +137,53 @@ unsafe fn load(from: *const f32, masked: bool, mask: __m256i) -> __m256 {
 ///
 /// # Safety
 /// They are valid for writes.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn store(to: *mut f32, masked: bool, mask: __m256i, numbers: __m256) {
     // SAFETY: by the caller's word.
     unsafe { if masked { _mm256_maskstore_ps(to, mask, numbers) } else { _mm256_storeu_ps(to, numbers) } }
+}
+
+/// One `k` of a tile: what there is less of, rows or vectors, is held in registers.
+///
+/// # Safety
+/// `R` rows of `a` and `V` vectors of `b`, of which the last has all columns unless `MASKED`, are valid for reads.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
+    a: *const f32,
+    a_row: isize,
+    b: *const f32,
+    mask: __m256i,
+    sums: &mut [[__m256; V]; R],
+) {
+    // SAFETY: by the caller's word.
+    let row = |i: usize| _mm256_set1_ps(unsafe { *a.offset(i as isize * a_row) });
+    // SAFETY: by the caller's word.
+    let columns = |v: usize| unsafe { load(b.add(8 * v), MASKED && v + 1 == V, mask) };
+    if R < V {
+        let rows: [_; R] = std::array::from_fn(row);
+        for v in 0..V {
+            let columns = columns(v);
+            for (sums, &row) in sums.iter_mut().zip(&rows) {
+                sums[v] = _mm256_fmadd_ps(row, columns, sums[v]);
+            }
+        }
+    } else {
+        let columns: [_; V] = std::array::from_fn(columns);
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let row = row(i);
+            for (sum, &columns) in sums.iter_mut().zip(&columns) {
+                *sum = _mm256_fmadd_ps(row, columns, *sum);
+            }
+        }
+    }
 }
 
 /// A tile of `R` rows and `V` vectors, of which the last has all columns unless `MASKED`.
 ///
 /// # Safety
 /// As [`Level::tile`].
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile) {
     let Tile { k, a_row, a_k, b_k, beta, c_row, .. } = *tile;
     let mask = first(tile.last);
@@ -105,19 +196,19 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
             }
         }
     }
-    for _ in 0..k {
-        let mut columns = [_mm256_setzero_ps(); V];
-        for (v, columns) in columns.iter_mut().enumerate() {
-            // SAFETY: the masked columns are valid by the caller's word.
-            *columns = unsafe { load(b.add(8 * v), MASKED && v + 1 == V, mask) };
+    // With a mask there are too few registers for it.
+    let rounds = if MASKED { 0 } else { k / UNROLLED };
+    for _ in 0..rounds {
+        for _ in 0..UNROLLED {
+            // SAFETY: rows and columns of this `k` are valid by the caller's word.
+            unsafe { step::<R, V, MASKED>(a, a_row, b, mask, &mut sums) };
+            a = a.wrapping_offset(a_k);
+            b = b.wrapping_offset(b_k);
         }
-        for (i, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: row `i` is valid by the caller's word.
-            let row = _mm256_set1_ps(unsafe { *a.offset(i as isize * a_row) });
-            for (sum, &columns) in sums.iter_mut().zip(&columns) {
-                *sum = _mm256_fmadd_ps(row, columns, *sum);
-            }
-        }
+    }
+    for _ in rounds * UNROLLED..k {
+        // SAFETY: as above.
+        unsafe { step::<R, V, MASKED>(a, a_row, b, mask, &mut sums) };
         a = a.wrapping_offset(a_k);
         b = b.wrapping_offset(b_k);
     }
@@ -128,6 +219,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
             // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
             unsafe {
                 let c = tile.c.offset(i as isize * c_row).add(8 * v);
+                let sum = _mm256_add_ps(sum, _mm256_setzero_ps());
                 let sum = if beta == 0. { sum } else { _mm256_fmadd_ps(scale, load(c, masked, mask), sum) };
                 store(c, masked, mask, sum);
             }
@@ -137,7 +229,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
 
 /// # Safety
 /// As [`Level::copy`].
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
     for j in (0..width).step_by(8) {
         let (wide, count) = ((width - j).min(8), columns.saturating_sub(j).min(8));
@@ -154,7 +246,7 @@ unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to:
 
 /// # Safety
 /// As [`Level::transpose`].
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn transpose(
     from: *const f32,
     stride: isize,

@@ -2,6 +2,7 @@
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::opaque;
+use super::zeros::{self, Part, Vector};
 use std::arch::x86_64::*;
 
 /// Vectors of 16 numbers, 32 of them in registers.
@@ -16,7 +17,7 @@ fn first(count: usize) -> __mmask16 {
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx512 {
     fn detected() -> bool {
-        is_x86_feature_detected!("avx512f")
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("bmi1")
     }
 
     const LANES: usize = 16;
@@ -69,6 +70,60 @@ unsafe impl Level for Avx512 {
         // SAFETY: by the caller's word.
         unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
     }
+
+    const PANEL: usize = 64;
+
+    unsafe fn leave_out(part: &Part) -> bool {
+        // SAFETY: by the caller's word.
+        unsafe { leave_out(part) }
+    }
+}
+
+/// # Safety
+/// As [`Level::leave_out`].
+#[target_feature(enable = "avx512f,bmi1")]
+unsafe fn leave_out(part: &Part) -> bool {
+    // SAFETY: by the caller's word.
+    unsafe { zeros::leave_out::<__m512, 4, 4>(part) }
+}
+
+// SAFETY: the operations do what they are said to.
+#[rustfmt::skip]
+unsafe impl Vector for __m512 {
+    type Bits = __m512i;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self { unsafe { _mm512_set1_ps(x) } }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self { unsafe { _mm512_loadu_ps(from) } }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) { unsafe { _mm512_storeu_ps(to, self) } }
+    #[inline(always)]
+    unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm512_fmadd_ps(x, y, self) } }
+    #[inline(always)]
+    unsafe fn plus(self, x: Self) -> Self { unsafe { _mm512_add_ps(self, x) } }
+    #[inline(always)]
+    unsafe fn doubt(self, x: Self) -> Self {
+        unsafe {
+            let doubt = _mm512_castps_si512(_mm512_sub_ps(x, x));
+            _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(self), doubt))
+        }
+    }
+    #[inline(always)]
+    unsafe fn any_nan(self) -> bool { unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self, self) != 0 } }
+    #[inline(always)]
+    unsafe fn no_bits() -> __m512i { unsafe { _mm512_setzero_si512() } }
+    #[inline(always)]
+    unsafe fn append(self, bits: __m512i) -> __m512i {
+        unsafe {
+            let any = _mm512_test_epi32_mask(_mm512_castps_si512(self), _mm512_castps_si512(self));
+            let twice = _mm512_add_epi32(bits, bits);
+            _mm512_mask_add_epi32(twice, any, twice, _mm512_set1_epi32(1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bits(bits: __m512i, to: *mut u32) { unsafe { _mm512_storeu_si512(to.cast(), bits) } }
 }
 
 /// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours.
@@ -120,6 +175,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
             // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
             unsafe {
                 let c = tile.c.offset(i as isize * c_row).add(16 * v);
+                let sum = _mm512_add_ps(sum, _mm512_setzero_ps());
                 let sum = if beta == 0. {
                     sum
                 } else {

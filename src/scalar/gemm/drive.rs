@@ -1,6 +1,7 @@
 //! From a product to tiles: which rows and columns a kernel computes at once, and what is packed for it.
 
 use super::pack::{self, Source, Spare};
+use super::zeros::{self, Part};
 use super::{BLOCK, blocks, check};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
@@ -97,6 +98,17 @@ pub(super) unsafe trait Level {
         stride_to: usize,
         width: usize,
     );
+
+    /// The columns that [`leave_out`](Level::leave_out) computes at once; 0 if it does nothing.
+    const PANEL: usize = 0;
+
+    /// Computes a part without the zeros of `a`, if that pays; whether it did, see [`zeros`].
+    ///
+    /// # Safety
+    /// The processor has the level, the part has whole panels, and its matrices are valid, `c` for writes too.
+    unsafe fn leave_out(_: &Part) -> bool {
+        false
+    }
 }
 
 /// The product by the kernels of a level; see [`multiply`](super::multiply).
@@ -172,11 +184,29 @@ impl Panel {
     }
 }
 
-/// The blocks, tiles and panels of a product.
+/// A product, without the zeros of `a` where that pays.
 ///
 /// # Safety
 /// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
 unsafe fn rows_by_columns<L: Level>(
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    beta: f32,
+    c: &mut ArrayViewMut2<'_, f32>,
+) {
+    // SAFETY: by the caller's word.
+    unsafe {
+        if !zeros::product::<L>(a, b, beta, c, in_tiles::<L>) {
+            in_tiles::<L>(a, b, beta, c);
+        }
+    }
+}
+
+/// The blocks, tiles and panels of a product.
+///
+/// # Safety
+/// As [`rows_by_columns`].
+unsafe fn in_tiles<L: Level>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,

@@ -4,10 +4,11 @@
 //!
 //! `k` is cut into blocks: as few of at most [`BLOCK`] as cover it, all of one length but the last, which may be
 //! shorter ([`blocks`]). Within a block, each number of `c` has one chain of multiplications and additions, in
-//! ascending `k`, that starts from 0. The first block's chain is added to `beta · c` (with a `beta` of 0, `c` is not
-//! read and the chain is the result), each further one to what the blocks before it made.
+//! ascending `k`, that starts from 0; a -0 at its end is made +0. The first block's chain is added to `beta · c` (with a
+//! `beta` of 0, `c` is not read and the chain is the result), each further one to what the blocks before it made.
 //!
-//! No kernel cuts `k` in any other way, or keeps several sums for one number. So the bits depend on the row of `a`,
+//! No kernel cuts `k` in any other way, or keeps several sums for one number. Terms that change no sum may be left out:
+//! those with a 0 of `a` beside a finite number of `b`. So the bits depend on the row of `a`,
 //! the column of `b`, the length of `k` and `beta`, and on nothing else: not on how many rows and columns are
 //! computed together, where they are cut or by how many threads, nor on how the matrices lie in memory. A row alone
 //! has the bits it has in any batch.
@@ -20,8 +21,8 @@
 //!
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
 //! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
-//! ([`pack`]), into buffers that each thread keeps. A [`Level`] has the kernels: [`avx512`], [`avx2`] and, on
-//! `aarch64`, [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
+//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`zeros`] takes its place. A [`Level`] has the
+//! kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
 //! Unsafe code is confined to this folder: vector instructions and addresses need it.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
@@ -41,6 +42,8 @@ mod pack;
 mod portable;
 #[cfg(test)]
 mod tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod zeros;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 

@@ -186,6 +186,9 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     for (i, sums) in sums.iter_mut().enumerate() {
         let c = tile.c.wrapping_offset(i as isize * c_row);
         let at = |v| c.wrapping_add(if v + 1 < V { 4 * v } else { last });
+        for sum in sums.iter_mut() {
+            *sum = vaddq_f32(*sum, vdupq_n_f32(0.));
+        }
         if beta != 0. {
             // All of the row is read before any is written, as columns may be there twice.
             for (v, sum) in sums.iter_mut().enumerate() {

@@ -64,9 +64,10 @@ fn one_row<const FUSED: bool>(a: ArrayView2<'_, f32>, b: &[f32], beta: f32, mut 
     let _ = SPARE.try_with(|spare| spare.set((sums, other)));
 }
 
-/// A block's sum added to what `c` holds; with a `beta` of 0, that is not used.
+/// A block's sum, +0 if it is 0, added to what `c` holds; with a `beta` of 0, that is not used.
 #[inline(always)]
 fn merge<const FUSED: bool>(beta: f32, c: f32, sum: f32) -> f32 {
+    let sum = sum + 0.;
     if beta == 0. { sum } else { step::<FUSED>(beta, c, sum) }
 }
 

@@ -270,3 +270,133 @@ fn shapes_that_do_not_agree_panic() {
         Array2::zeros((2, 5)).view_mut(),
     );
 }
+
+/// Numbers of which whole groups are 0, some of them -0: about the given share of the samples' groups is not.
+fn with_zeros(samples: usize, numbers: usize, share: f64, draws: &mut Draws) -> Array2<f32> {
+    let mut x = matrix(samples, numbers, draws);
+    for mut sample in x.rows_mut() {
+        for mut group in sample.axis_chunks_iter_mut(ndarray::Axis(0), 4) {
+            if draws.uniform(0., 1.) > share {
+                group.fill(0.);
+            } else {
+                group[0] = [0., -0.0, group[0]][draws.below(3)];
+            }
+        }
+    }
+    x
+}
+
+/// The product number by number, to the letter of the contract.
+fn by_the_contract(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    c: &Array2<f32>,
+) -> Array2<f32> {
+    Array2::from_shape_fn(c.dim(), |(i, j)| {
+        blocks(a.ncols()).fold(c[[i, j]], |c, (p, length)| {
+            let sum = (p..p + length).fold(0f32, |sum, p| a[[i, p]].mul_add(b[[p, j]], sum)) + 0.;
+            match (p, beta) {
+                (0, 0.) => sum,
+                (0, beta) => beta.mul_add(c, sum),
+                _ => c + sum,
+            }
+        })
+    })
+}
+
+/// All fused levels agree to the bit with the contract, or in being NaN.
+fn assert_by_the_contract(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    old: &Array2<f32>,
+    what: &str,
+) {
+    let expected = by_the_contract(a, b, beta, old);
+    for (name, fused, product) in levels() {
+        let mut c = old.clone();
+        product(a, b, beta, c.view_mut());
+        let same = |(x, y): (&f32, &f32)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan();
+        assert!(
+            !fused || c.iter().zip(&expected).all(same),
+            "{name} {:?} {:?} {beta} {what}",
+            a.dim(),
+            b.dim()
+        );
+    }
+}
+
+#[test]
+fn zeros_that_are_left_out_change_no_bit() {
+    let mut draws = draws(6);
+    let shapes =
+        [(32, 784, 128), (8, 4, 64), (33, 5, 65), (70, 49, 100), (300, 9, 257), (64, 1030, 96), (31, 2, 520)];
+    for (samples, numbers, n) in shapes {
+        for share in [0., 0.02, 0.5, 0.8, 1.] {
+            let x = with_zeros(samples, numbers, share, &mut draws);
+            for (a, rows) in [(x.view(), samples), (x.t(), numbers)] {
+                let b = matrix(a.ncols(), n, &mut draws);
+                let mut old = matrix(rows, n, &mut draws);
+                for beta in [1., 0.5, 0.] {
+                    if beta == 0. {
+                        old.fill(f32::NAN);
+                    }
+                    assert_by_the_contract(a, b.view(), beta, &old, &format!("{share}"));
+                }
+                // The same within larger matrices, row by row, and in two parts of the columns.
+                let mut room = matrix(rows + 2, n + 3, &mut draws);
+                let before = room.clone();
+                multiply(a, b.view(), 0., room.slice_mut(s![1..rows + 1, 2..n + 2]));
+                for (i, a) in a.rows().into_iter().enumerate() {
+                    let mut row = Array2::zeros((1, n));
+                    multiply(a.insert_axis(ndarray::Axis(0)), b.view(), 0., row.view_mut());
+                    assert_eq!(
+                        row.row(0),
+                        room.slice(s![i + 1, 2..n + 2]),
+                        "{samples} {numbers} {n} {share} {i}"
+                    );
+                }
+                room.slice_mut(s![1..rows + 1, 2..n + 2]).assign(&before.slice(s![1..rows + 1, 2..n + 2]));
+                assert_eq!(room, before, "nothing beside the matrix was written");
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_beside_numbers_that_are_not_finite_are_not_left_out() {
+    let mut draws = draws(7);
+    for (samples, numbers, n) in [(32, 60, 128), (70, 600, 100), (300, 33, 64)] {
+        let x = with_zeros(samples, numbers, 0.3, &mut draws);
+        for a in [x.view(), x.t()] {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut b = matrix(a.ncols(), n, &mut draws);
+                let (p, j) = (draws.below(a.ncols()), draws.below(n));
+                b[[p, j]] = bad;
+                for beta in [0., 1.] {
+                    let old = matrix(a.nrows(), n, &mut draws);
+                    assert_by_the_contract(a, b.view(), beta, &old, &format!("{bad} at {p}, {j}"));
+                }
+            }
+        }
+    }
+    // A number of `a` that is not finite stays in its row; the zeros elsewhere are left out.
+    let (mut x, b) = (with_zeros(40, 80, 0.3, &mut draws), matrix(80, 64, &mut draws));
+    (x[[3, 5]], x[[20, 79]]) = (f32::NAN, f32::INFINITY);
+    assert_by_the_contract(x.view(), b.view(), 0., &Array2::zeros((40, 64)), "of a");
+}
+
+/// Products too small for `f32` are -0 if they are negative, and a +0 that is added to that is +0: left out, -0 would stay.
+#[test]
+fn a_zero_has_no_sign() {
+    let mut x = Array2::zeros((32, 64));
+    x.column_mut(1).fill(f32::MIN_POSITIVE);
+    let old = |rows| Array2::from_elem((rows, 64), -0.0);
+    for a in [x.view(), x.t()] {
+        let b = Array2::from_elem((a.ncols(), 64), -1e-30);
+        for beta in [0., 1.] {
+            assert_by_the_contract(a, b.view(), beta, &old(a.nrows()), "");
+        }
+    }
+}

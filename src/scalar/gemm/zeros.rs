@@ -1,0 +1,433 @@
+//! Products that leave out the zeros of `a`: the background of pictures, the words that a text has not.
+//!
+//! A term with a 0 in it changes no sum as long as the number beside it is finite, so leaving it out changes no bit of
+//! the result (that of a 0 without a sign, which is why the contract has none). What is used of `b` is looked at on
+//! the way: where it is not finite, the other kernels compute the product, and `0 · NaN` is NaN as ever.
+//!
+//! Both forms see `a` as samples: rows of numbers that are neighbours, in groups of a few numbers. Which of up to 32
+//! samples have any of a group is a word of 32 bits.
+//!
+//! - [`spread`], where the samples are the rows of the product (a layer's forward product): a group's rows of `b` are
+//!   held in registers, and added to the rows of those samples. `b` is read once, not once for each tile.
+//! - [`collect`], where the numbers are its rows (the gradient of the weights): a tile of `c` is held in registers, and
+//!   those samples' rows of `b` are added to it.
+//!
+//! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so it is
+//! estimated from a few samples first.
+
+use super::drive::Level;
+use super::{BLOCK, blocks};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+use std::mem::MaybeUninit;
+
+/// How many samples a word tells about.
+const SAMPLES: usize = 32;
+
+/// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
+const COLUMNS: usize = 128;
+
+/// From how many columns on looking for zeros pays.
+const LEAST_COLUMNS: usize = 64;
+
+/// From how many rows of `c` on, since each of them shares what it costs to look at `b`.
+const LEAST_ROWS: usize = 8;
+
+/// The most rows of `c` for which a block of `b` is looked at once.
+const ROWS: usize = 256;
+
+/// The most numbers of a sample at once: a block of `k`, or rows of `c`.
+const NUMBERS: usize = BLOCK;
+
+/// From how many numbers between one row of `b` and the next on [`collect`] copies them: so far apart, they would push each
+/// other out of the cache.
+const FAR: usize = 512;
+
+/// The largest share of groups with a number other than 0 for which leaving out the others pays.
+const DENSE: f64 = 0.85;
+
+/// Vector instructions for `f32`.
+///
+/// # Safety
+/// Each operation does what its name says, on [`LANES`](Vector::LANES) numbers; a processor without the instructions
+/// must not come to one.
+pub(super) unsafe trait Vector: Copy {
+    /// Integers of 32 bits, as many as there are numbers.
+    type Bits: Copy;
+    /// How many numbers.
+    const LANES: usize;
+
+    /// A number in each lane.
+    unsafe fn splat(x: f32) -> Self;
+    /// Reads neighbours.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes neighbours.
+    unsafe fn store(self, to: *mut f32);
+    /// `self + x · y`, rounded once.
+    unsafe fn plus_product(self, x: Self, y: Self) -> Self;
+    /// `self + x`.
+    unsafe fn plus(self, x: Self) -> Self;
+    /// NaN where `self` is NaN or `x` not finite, else 0; `self` is 0 or NaN.
+    unsafe fn doubt(self, x: Self) -> Self;
+    /// Whether any number is NaN.
+    unsafe fn any_nan(self) -> bool;
+
+    /// Zeros.
+    unsafe fn no_bits() -> Self::Bits;
+    /// `2 · bits`, and 1 more where `self` is not +0.
+    unsafe fn append(self, bits: Self::Bits) -> Self::Bits;
+    /// Writes neighbours.
+    unsafe fn store_bits(bits: Self::Bits, to: *mut u32);
+}
+
+/// Rows of numbers that are neighbours.
+#[derive(Clone, Copy)]
+struct Rows<P> {
+    at: P,
+    /// From one row to the next.
+    stride: isize,
+}
+
+/// A part of `a`, seen as samples.
+#[derive(Clone, Copy)]
+struct Samples {
+    rows: Rows<*const f32>,
+    count: usize,
+    /// How many numbers each has, at most [`NUMBERS`].
+    numbers: usize,
+}
+
+impl Samples {
+    /// Those from one on, as many as a word tells about.
+    fn from(self, first: usize) -> Self {
+        let Rows { at, stride } = self.rows;
+        let rows = Rows { at: at.wrapping_offset(first as isize * stride), stride };
+        Self { rows, count: SAMPLES.min(self.count - first), ..self }
+    }
+
+    /// For each group of `G` numbers, the last of which may be shorter, a word: the samples in which any is not +0.
+    ///
+    /// # Safety
+    /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
+    #[inline(always)]
+    unsafe fn words<T: Vector, const G: usize>(self, words: &mut [u32; NUMBERS]) -> &[u32] {
+        let Self { rows: Rows { at, stride }, count, numbers } = self;
+        let whole = numbers / T::LANES * T::LANES;
+        for j in (0..whole).step_by(T::LANES) {
+            // SAFETY: `LANES` numbers from `j < whole <= numbers <= NUMBERS` on, of samples below `count`.
+            unsafe {
+                let mut bits = T::no_bits();
+                for i in (0..count).rev() {
+                    bits = T::load(at.offset(i as isize * stride).add(j)).append(bits);
+                }
+                T::store_bits(bits, words[j..j + T::LANES].as_mut_ptr());
+            }
+        }
+        for (j, word) in words[..numbers].iter_mut().enumerate().skip(whole) {
+            // SAFETY: `j < numbers`, `i < count`.
+            let number = |i| unsafe { *at.offset(i as isize * stride).add(j) };
+            *word = (0..count).rev().fold(0, |bits, i| bits << 1 | u32::from(number(i).to_bits() != 0));
+        }
+        let groups = numbers.div_ceil(G);
+        for group in 0..groups {
+            let numbers = group * G..numbers.min(group * G + G);
+            words[group] = words[numbers].iter().fold(0, |word, bits| word | bits);
+        }
+        &words[..groups]
+    }
+
+    /// Whether leaving out what the words have not would not pay.
+    fn are_dense(self, words: &[u32]) -> bool {
+        let used: u32 = words.iter().map(|word| word.count_ones()).sum();
+        f64::from(used) > DENSE * (self.count * words.len()) as f64
+    }
+}
+
+/// A product of one block of `k` into some columns.
+pub(super) struct Part {
+    /// Whether the rows of `c` are the samples, not their numbers.
+    by_samples: bool,
+    x: Samples,
+    b: Rows<*const f32>,
+    beta: f32,
+    c: Rows<*mut f32>,
+    columns: usize,
+}
+
+/// The product if it is one of these: whether it was computed. What is not done here part by part, `dense` does.
+///
+/// # Safety
+/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
+pub(super) unsafe fn product<L: Level>(
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    beta: f32,
+    c: &mut ArrayViewMut2<'_, f32>,
+    dense: unsafe fn(&ArrayView2<'_, f32>, &ArrayView2<'_, f32>, f32, &mut ArrayViewMut2<'_, f32>),
+) -> bool {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    let (by_samples, by_numbers) = (a.strides()[1] == 1, a.strides()[0] == 1);
+    // Where a number's chain goes over several words, it is kept in `c`.
+    let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
+    if L::PANEL == 0 || n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2 || !fits || b.strides()[1] != 1 {
+        return false;
+    }
+    let x = if by_samples { a.view() } else { a.t() };
+    if !mostly_zero(&x) {
+        return false;
+    }
+    for (p, length) in blocks(k) {
+        let beta = if p == 0 { beta } else { 1. };
+        let most = if by_samples { ROWS } else { NUMBERS };
+        for top in (0..m).step_by(most) {
+            let rows = top..(top + most).min(m);
+            let mut left = 0;
+            while left < n {
+                // Whole panels, and at the end what is less than one.
+                let width = COLUMNS.min(n - left);
+                let columns = left..left + if width > L::PANEL { width / L::PANEL * L::PANEL } else { width };
+                left = columns.end;
+                let a = a.slice(s![rows.clone(), p..p + length]);
+                let b = b.slice(s![p..p + length, columns.clone()]);
+                let mut c = c.slice_mut(s![rows.clone(), columns.clone()]);
+                let x = if by_samples { a.view() } else { a.t() };
+                let at = Rows { at: x.as_ptr(), stride: x.strides()[0] };
+                let part = Part {
+                    by_samples,
+                    x: Samples { rows: at, count: x.nrows(), numbers: x.ncols() },
+                    b: Rows { at: b.as_ptr(), stride: b.strides()[0] },
+                    beta,
+                    c: Rows { at: c.as_mut_ptr(), stride: c.strides()[0] },
+                    columns: columns.len(),
+                };
+                // SAFETY: by the caller's word, and since the parts are within the matrices.
+                unsafe {
+                    if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
+                        dense(&a, &b, beta, &mut c);
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+/// Whether of the groups of a few samples a sixth are all 0.
+fn mostly_zero(x: &ArrayView2<'_, f32>) -> bool {
+    let (mut zeros, mut all) = (0, 0);
+    for row in x.rows().into_iter().step_by(x.nrows().div_ceil(4)) {
+        let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<SPREAD>();
+        let zero = |group: &[f32; SPREAD]| group.iter().fold(0, |bits, v| bits | v.to_bits()) == 0;
+        zeros += groups.iter().map(|group| usize::from(zero(group))).sum::<usize>();
+        all += groups.len();
+    }
+    6 * zeros >= all
+}
+
+/// Computes a part, with tiles of `S` (in [`spread`]) or `C` vectors (in [`collect`]); false if the other kernels have
+/// to, and then what `c` held is still there if it is needed.
+///
+/// # Safety
+/// The processor has the vectors, the part has whole tiles, and its matrices are valid, `c` for writes too.
+#[inline(always)]
+pub(super) unsafe fn leave_out<T: Vector, const S: usize, const C: usize>(part: &Part) -> bool {
+    // SAFETY: by the caller's word.
+    unsafe { if part.by_samples { spread::<T, S>(part) } else { collect::<T, C>(part) } }
+}
+
+/// The sums of some samples, beside `c`.
+#[repr(align(64))]
+struct Sums([f32; SAMPLES * COLUMNS]);
+
+/// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
+const SPREAD: usize = 4;
+
+/// # Safety
+/// As [`leave_out`].
+#[inline(always)]
+unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
+    let Part { b, beta, c, columns, .. } = *part;
+    let (mut sums, mut words) = (Sums([0.; SAMPLES * COLUMNS]), [0; NUMBERS]);
+    for first in (0..part.x.count).step_by(SAMPLES) {
+        let samples = part.x.from(first);
+        // SAFETY: by the caller's word; a group's rows are rows of `b`, and a sample has a row of sums.
+        unsafe {
+            let words = samples.words::<T, SPREAD>(&mut words);
+            // All of `b` is seen with the first samples, before anything is written.
+            let mut doubt = T::splat(0.);
+            if first == 0 && samples.are_dense(words) {
+                return false;
+            }
+            sums.0[..samples.count * COLUMNS].fill(0.);
+            for (group, &word) in words.iter().enumerate() {
+                let p = group * SPREAD;
+                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                for j in (0..columns).step_by(V * T::LANES) {
+                    let sums = sums.0.as_mut_ptr().add(j);
+                    let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
+                    doubt = match samples.numbers - p {
+                        1 => add_rows::<T, 1, V>(word, x, b, sums, doubt),
+                        2 => add_rows::<T, 2, V>(word, x, b, sums, doubt),
+                        3 => add_rows::<T, 3, V>(word, x, b, sums, doubt),
+                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, doubt),
+                    };
+                }
+            }
+            if first == 0 && doubt.any_nan() {
+                return false;
+            }
+            for i in 0..samples.count {
+                for j in (0..columns).step_by(T::LANES) {
+                    let to = c.at.offset((first + i) as isize * c.stride).add(j);
+                    let sum = T::load(sums.0.as_ptr().add(i * COLUMNS + j)).plus(T::splat(0.));
+                    let sum = if beta == 0. { sum } else { sum.plus_product(T::splat(beta), T::load(to)) };
+                    sum.store(to);
+                }
+            }
+        }
+    }
+    true
+}
+
+/// `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of the word.
+///
+/// # Safety
+/// The processor has the vectors; the group's numbers of those samples, the rows of `b` and of the sums are valid.
+#[inline(always)]
+unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
+    word: u32,
+    x: Rows<*const f32>,
+    b: Rows<*const f32>,
+    sums: *mut f32,
+    mut doubt: T,
+) -> T {
+    // SAFETY: by the caller's word.
+    unsafe {
+        let mut rows = [[T::splat(0.); V]; G];
+        for (g, row) in rows.iter_mut().enumerate() {
+            for (v, row) in row.iter_mut().enumerate() {
+                *row = T::load(b.at.offset(g as isize * b.stride).add(v * T::LANES));
+                doubt = doubt.doubt(*row);
+            }
+        }
+        let mut left = word;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let (x, sums) = (x.at.offset(i as isize * x.stride), sums.add(i * COLUMNS));
+            let mut numbers = [T::splat(0.); G];
+            for (g, number) in numbers.iter_mut().enumerate() {
+                *number = T::splat(*x.add(g));
+            }
+            for v in 0..V {
+                let mut sum = T::load(sums.add(v * T::LANES));
+                for (&number, row) in numbers.iter().zip(&rows) {
+                    sum = sum.plus_product(row[v], number);
+                }
+                sum.store(sums.add(v * T::LANES));
+            }
+        }
+        doubt
+    }
+}
+
+/// Numbers of a group in [`collect`]: rows of a tile of `c`.
+const COLLECT: usize = 2;
+
+/// # Safety
+/// As [`leave_out`].
+#[inline(always)]
+unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
+    let Part { b, c, columns, .. } = *part;
+    let far = b.stride.unsigned_abs() >= FAR;
+    let mut near = MaybeUninit::<Sums>::uninit();
+    // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
+    unsafe {
+        let mut words = [0; NUMBERS];
+        for first in (0..part.x.count).step_by(SAMPLES) {
+            let samples = part.x.from(first);
+            let words = samples.words::<T, COLLECT>(&mut words);
+            if samples.are_dense(words) {
+                return false;
+            }
+            let mut b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
+            let mut doubts = [T::splat(0.); V];
+            for i in 0..samples.count {
+                for j in (0..columns).step_by(V * T::LANES) {
+                    for (v, doubt) in doubts.iter_mut().enumerate() {
+                        let j = j + v * T::LANES;
+                        let numbers = T::load(b.at.offset(i as isize * b.stride).add(j));
+                        *doubt = doubt.doubt(numbers);
+                        if far {
+                            numbers.store(near.as_mut_ptr().cast::<f32>().add(i * COLUMNS + j));
+                        }
+                    }
+                }
+            }
+            if doubts.into_iter().any(|doubt| doubt.any_nan()) {
+                return false;
+            }
+            if far {
+                b = Rows { at: near.as_ptr().cast(), stride: COLUMNS as isize };
+            }
+            for (group, &word) in words.iter().enumerate() {
+                let p = group * COLLECT;
+                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                for j in (0..columns).step_by(V * T::LANES) {
+                    let b = Rows { at: b.at.add(j), ..b };
+                    let c = Rows { at: c.at.offset(p as isize * c.stride).add(j), ..c };
+                    match samples.numbers - p {
+                        1 => add_tile::<T, 1, V>(word, x, b, c, first > 0),
+                        _ => add_tile::<T, COLLECT, V>(word, x, b, c, first > 0),
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+/// `c = x · b`, or `c += x · b` if it goes `on`, for `R` numbers of the samples in the word and `V` vectors of columns.
+///
+/// # Safety
+/// The processor has the vectors; the numbers, those samples' rows of `b` and the rows of `c` are valid.
+#[inline(always)]
+unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
+    word: u32,
+    x: Rows<*const f32>,
+    b: Rows<*const f32>,
+    c: Rows<*mut f32>,
+    on: bool,
+) {
+    // SAFETY: by the caller's word.
+    unsafe {
+        let mut sums = [[T::splat(0.); V]; R];
+        if on {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = T::load(c.at.offset(r as isize * c.stride).add(v * T::LANES));
+                }
+            }
+        }
+        let mut left = word;
+        while left != 0 {
+            let i = left.trailing_zeros() as isize;
+            left &= left - 1;
+            let (x, b) = (x.at.offset(i * x.stride), b.at.offset(i * b.stride));
+            let mut numbers = [T::splat(0.); R];
+            for (r, number) in numbers.iter_mut().enumerate() {
+                *number = T::splat(*x.add(r));
+            }
+            for v in 0..V {
+                let columns = T::load(b.add(v * T::LANES));
+                for (sums, &number) in sums.iter_mut().zip(&numbers) {
+                    sums[v] = sums[v].plus_product(columns, number);
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.plus(T::splat(0.)).store(c.at.offset(r as isize * c.stride).add(v * T::LANES));
+            }
+        }
+    }
+}
