@@ -18,7 +18,6 @@
 use super::drive::Level;
 use super::{BLOCK, blocks};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
-use std::mem::MaybeUninit;
 
 /// How many samples a word tells about.
 const SAMPLES: usize = 32;
@@ -38,8 +37,7 @@ const ROWS: usize = 256;
 /// The most numbers of a sample at once: a block of `k`, or rows of `c`.
 const NUMBERS: usize = BLOCK;
 
-/// From how many numbers between one row of `b` and the next on [`collect`] copies them: so far apart, they would push each
-/// other out of the cache.
+/// How many numbers from one row of `b` to the next are too many: a few rows at a time, far apart, are read slowly.
 const FAR: usize = 512;
 
 /// The largest share of groups with a number other than 0 for which leaving out the others pays.
@@ -168,7 +166,8 @@ pub(super) unsafe fn product<L: Level>(
     let (by_samples, by_numbers) = (a.strides()[1] == 1, a.strides()[0] == 1);
     // Where a number's chain goes over several words, it is kept in `c`.
     let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
-    if L::PANEL == 0 || n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2 || !fits || b.strides()[1] != 1 {
+    let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
+    if L::PANEL == 0 || n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2 || !fits || !near {
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
@@ -338,10 +337,19 @@ const COLLECT: usize = 2;
 #[inline(always)]
 unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
-    let far = b.stride.unsigned_abs() >= FAR;
-    let mut near = MaybeUninit::<Sums>::uninit();
     // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
     unsafe {
+        let mut doubts = [T::splat(0.); V];
+        for i in 0..part.x.count {
+            for j in (0..columns).step_by(V * T::LANES) {
+                for (v, doubt) in doubts.iter_mut().enumerate() {
+                    *doubt = doubt.doubt(T::load(b.at.offset(i as isize * b.stride).add(j + v * T::LANES)));
+                }
+            }
+        }
+        if doubts.into_iter().any(|doubt| doubt.any_nan()) {
+            return false;
+        }
         let mut words = [0; NUMBERS];
         for first in (0..part.x.count).step_by(SAMPLES) {
             let samples = part.x.from(first);
@@ -349,26 +357,7 @@ unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
             if samples.are_dense(words) {
                 return false;
             }
-            let mut b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
-            let mut doubts = [T::splat(0.); V];
-            for i in 0..samples.count {
-                for j in (0..columns).step_by(V * T::LANES) {
-                    for (v, doubt) in doubts.iter_mut().enumerate() {
-                        let j = j + v * T::LANES;
-                        let numbers = T::load(b.at.offset(i as isize * b.stride).add(j));
-                        *doubt = doubt.doubt(numbers);
-                        if far {
-                            numbers.store(near.as_mut_ptr().cast::<f32>().add(i * COLUMNS + j));
-                        }
-                    }
-                }
-            }
-            if doubts.into_iter().any(|doubt| doubt.any_nan()) {
-                return false;
-            }
-            if far {
-                b = Rows { at: near.as_ptr().cast(), stride: COLUMNS as isize };
-            }
+            let b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
             for (group, &word) in words.iter().enumerate() {
                 let p = group * COLLECT;
                 let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
