@@ -1,4 +1,4 @@
-//! Kernels for `x86_64` with AVX2 and FMA.
+//! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::zeros::{self, Part, Vector};
@@ -148,7 +148,7 @@ unsafe fn store(to: *mut f32, masked: bool, mask: __m256i, numbers: __m256) {
 /// # Safety
 /// `R` rows of `a` and `V` vectors of `b`, of which the last has all columns unless `MASKED`, are valid for reads.
 #[inline]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
     a: *const f32,
     a_row: isize,

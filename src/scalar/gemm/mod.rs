@@ -8,21 +8,21 @@
 //! `beta` of 0, `c` is not read and the chain is the result), each further one to what the blocks before it made.
 //!
 //! No kernel cuts `k` in any other way, or keeps several sums for one number. Terms that change no sum may be left out:
-//! those with a 0 of `a` beside a finite number of `b`. So the bits depend on the row of `a`,
-//! the column of `b`, the length of `k` and `beta`, and on nothing else: not on how many rows and columns are
-//! computed together, where they are cut or by how many threads, nor on how the matrices lie in memory. A row alone
-//! has the bits it has in any batch.
+//! those with a 0 of `a` beside a finite number of `b`. So the bits depend on the row of `a`, the column of `b`, the
+//! length of `k` and `beta`, and on nothing else: not on how many rows and columns are computed together, where they
+//! are cut or by how many threads, nor on how the matrices lie in memory. A row alone has the bits it has in any batch.
 //!
 //! Each multiplication and addition is rounded once, as a fused step, where the processor has such steps
-//! (`x86_64` with AVX2 and FMA or AVX-512, `aarch64`), so all of those agree on the bits, but for those of a NaN.
+//! (`x86_64` with AVX2 and FMA, or with AVX-512, `aarch64`), so all of those agree on the bits, but for those of a NaN.
 //! Elsewhere the product is rounded and then the sum, and the bits differ from those in the last places.
 //!
 //! # The structure
 //!
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
 //! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
-//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`zeros`] takes its place. A [`Level`] has the
-//! kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
+//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`zeros`] takes its place. A [`Level`] has
+//! the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for
+//! any of this and is in safe code.
 //!
 //! Unsafe code is confined to this folder: vector instructions and addresses need it.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]

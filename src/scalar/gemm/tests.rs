@@ -344,7 +344,7 @@ fn zeros_that_are_left_out_change_no_bit() {
                     }
                     assert_by_the_contract(a, b.view(), beta, &old, &format!("{share}"));
                 }
-                // The same within larger matrices, row by row, and in two parts of the columns.
+                // The same within a larger matrix, and row by row.
                 let mut room = matrix(rows + 2, n + 3, &mut draws);
                 let before = room.clone();
                 multiply(a, b.view(), 0., room.slice_mut(s![1..rows + 1, 2..n + 2]));

@@ -245,18 +245,17 @@ const SPREAD: usize = 4;
 #[inline(always)]
 unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
     let Part { b, beta, c, columns, .. } = *part;
-    let (mut sums, mut words) = (Sums([0.; SAMPLES * COLUMNS]), [0; NUMBERS]);
+    let mut words = [0; NUMBERS];
     for first in (0..part.x.count).step_by(SAMPLES) {
         let samples = part.x.from(first);
         // SAFETY: by the caller's word; a group's rows are rows of `b`, and a sample has a row of sums.
         unsafe {
             let words = samples.words::<T, SPREAD>(&mut words);
-            // All of `b` is seen with the first samples, before anything is written.
-            let mut doubt = T::splat(0.);
             if first == 0 && samples.are_dense(words) {
                 return false;
             }
-            sums.0[..samples.count * COLUMNS].fill(0.);
+            // All of `b` is seen with the first samples, before anything is written.
+            let (mut sums, mut doubt) = (Sums([0.; SAMPLES * COLUMNS]), T::splat(0.));
             for (group, &word) in words.iter().enumerate() {
                 let p = group * SPREAD;
                 let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
@@ -301,12 +300,9 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
 ) -> T {
     // SAFETY: by the caller's word.
     unsafe {
-        let mut rows = [[T::splat(0.); V]; G];
-        for (g, row) in rows.iter_mut().enumerate() {
-            for (v, row) in row.iter_mut().enumerate() {
-                *row = T::load(b.at.offset(g as isize * b.stride).add(v * T::LANES));
-                doubt = doubt.doubt(*row);
-            }
+        let rows = read::<T, G, V>(b);
+        for row in rows.as_flattened() {
+            doubt = doubt.doubt(*row);
         }
         let mut left = word;
         while left != 0 {
@@ -327,6 +323,17 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
         }
         doubt
     }
+}
+
+/// `R` rows of `V` vectors.
+///
+/// # Safety
+/// The processor has the vectors, and the rows are valid for reads.
+#[inline(always)]
+unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>) -> [[T; V]; R] {
+    // SAFETY: by the caller's word.
+    let vector = |r: usize, v| unsafe { T::load(from.at.offset(r as isize * from.stride).add(v * T::LANES)) };
+    std::array::from_fn(|r| std::array::from_fn(|v| vector(r, v)))
 }
 
 /// Numbers of a group in [`collect`]: rows of a tile of `c`.
@@ -391,11 +398,7 @@ unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
     unsafe {
         let mut sums = [[T::splat(0.); V]; R];
         if on {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = T::load(c.at.offset(r as isize * c.stride).add(v * T::LANES));
-                }
-            }
+            sums = read(Rows { at: c.at.cast_const(), stride: c.stride });
         }
         let mut left = word;
         while left != 0 {
