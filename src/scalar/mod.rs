@@ -42,6 +42,7 @@ mod exponential;
 mod gather;
 mod gemm;
 mod images;
+mod kernels;
 mod losses;
 mod matmul;
 mod patches;
@@ -55,6 +56,7 @@ pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
 pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
 pub use images::{Move, Warp};
+pub(crate) use kernels::kernels;
 pub(crate) use patches::BEHIND;
 pub use patches::Run;
 pub(crate) use spare::Marks;
@@ -193,50 +195,6 @@ macro_rules! scalar {
 }
 scalar!(f32, "f32");
 scalar!(f64, "f64");
-
-/// Declares a trait of kernels and implements it for `f32` and `f64`.
-///
-/// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`;
-/// here it is compiled once for each type and for each level of vector instructions, and the level is chosen when
-/// the program runs. `F` in a signature stands for the element type. No level changes the result: the loops state
-/// every operation and its order, and the compiler keeps to it.
-///
-/// A call costs a jump. `#[inline(always)]` is what lets the generic function be compiled anew inside of
-/// each version, with that version's instructions; without it, all would call one plain copy.
-///
-/// A kernel takes slices and numbers. What does not fit (slices of different lengths) is the caller's mistake and
-/// ends early by `zip`: nothing is read or written out of bounds.
-macro_rules! kernels {
-    ($(#[$about:meta])* $trait_name:ident {
-        $($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)?;)*
-    }) => {
-        $(#[$about])*
-        #[doc(hidden)]
-        pub trait $trait_name<F> {
-            $($(#[$doc])* fn $name($($arg: $type),*) $(-> $out)?;)*
-        }
-        kernels!(@impl f32 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
-        kernels!(@impl f64 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
-    };
-    (@impl $t:ident $trait_name:ident { $(fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)* }) => {
-        const _: () = {
-            type F = $t;
-            impl $trait_name<F> for F {
-                $(fn $name($($arg: $type),*) $(-> $out)? {
-                    #[multiversion::multiversion(targets(
-                        "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma+bmi1+bmi2",
-                        "x86_64+avx2+fma+bmi1+bmi2",
-                    ))]
-                    fn kernel($($arg: $type),*) $(-> $out)? {
-                        generic::$name($($arg),*)
-                    }
-                    kernel($($arg),*)
-                })*
-            }
-        };
-    };
-}
-pub(crate) use kernels;
 
 #[cfg(test)]
 mod tests {
