@@ -178,7 +178,7 @@ impl Serialize for Shape {
 pub(crate) mod tensor {
     use super::{Bytes, Shape, numbers};
     use crate::scalar::Scalar;
-    use crate::tensor::{Tensor, standard};
+    use crate::tensor::{Tensor, lined, standard};
     use ndarray::IxDyn;
     use serde::de::{Error, SeqAccess};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -223,7 +223,7 @@ pub(crate) mod tensor {
                 if count(&shape) != Some(width) || !bytes.len().is_multiple_of(size_of::<F>()) {
                     return Err(unfit::<F, _>(&shape, format!("{} bytes", bytes.len())));
                 }
-                Tensor::from_shape_vec(IxDyn(&shape), F::read_bytes(&bytes)).map_err(Error::custom)
+                Tensor::from_shape_vec(IxDyn(&shape), F::read_bytes(&bytes)).map(lined).map_err(Error::custom)
             }
         }
         if !numbers::apart() {
@@ -231,7 +231,7 @@ pub(crate) mod tensor {
         }
         let Shape(shape) = Shape::deserialize(deserializer)?;
         let values = numbers::give::<F>(count(&shape)).map_err(|found| unfit::<F, _>(&shape, found))?;
-        Tensor::from_shape_vec(IxDyn(&shape), values).map_err(Error::custom)
+        Tensor::from_shape_vec(IxDyn(&shape), values).map(lined).map_err(Error::custom)
     }
 
     /// The numbers of a shape, if they can be counted.

@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;
 use crate::param::Param;
 use crate::scalar::Scalar;
-use crate::tensor::Tensor;
+use crate::tensor::zeros;
 
 /// A [`Rule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
@@ -485,7 +485,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// The result is a position and not a reference, so that the caller can remember where it was.
     fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
         find(&self.slots, expected, name).unwrap_or_else(|| {
-            let slot = (0..self.rule.states()).map(|_| Tensor::zeros(param.value().raw_dim())).collect();
+            let slot = (0..self.rule.states()).map(|_| zeros(param.value().raw_dim())).collect();
             self.slots.push((name.to_owned(), slot));
             self.slots.len() - 1
         })

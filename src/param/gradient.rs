@@ -19,7 +19,7 @@
 use super::Param;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard, zeros};
 use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD};
 use std::sync::OnceLock;
 
@@ -362,14 +362,14 @@ impl<F: Scalar> Param<F> {
             Stored::Filled(Gradient::Dense(dense)) => (dense, F::one()),
             Stored::Fresh(Gradient::Dense(dense)) => (dense, F::zero()),
             Stored::Filled(Gradient::Rows { ids, values }) => {
-                let mut dense = Tensor::zeros(self.value.raw_dim());
+                let mut dense = zeros(self.value.raw_dim());
                 let columns = values.len() / ids.len().max(1);
                 for (id, row) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
                     F::add_scaled(&mut slice_mut(&mut dense)[id * columns..][..columns], F::one(), row);
                 }
                 (dense, F::one())
             }
-            _ => (Tensor::zeros(self.value.raw_dim()), F::zero()),
+            _ => (zeros(self.value.raw_dim()), F::zero()),
         };
         self.gradient = Stored::Filled(Gradient::Dense(dense));
         match &mut self.gradient {

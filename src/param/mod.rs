@@ -14,7 +14,7 @@ pub(crate) use gradient::Pending;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice, slice_mut, standard};
+use crate::tensor::{Tensor, lined, slice, slice_mut};
 use gradient::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     pub fn new<D: ndarray::Dimension>(value: ndarray::Array<F, D>) -> Self {
         let (kind, gradient) = (ParamKind::Trainable, Stored::None);
-        Self { value: standard(value.into_dyn()), kind, transposed: false, gradient }
+        Self { value: lined(value.into_dyn()), kind, transposed: false, gradient }
     }
 
     /// Marks a matrix that PyTorch keeps the other way round: state dicts
@@ -179,7 +179,7 @@ impl<F: Scalar> Param<F> {
             return Err(Error::shape("a value", expected, value.shape())
                 .help("A parameter keeps its shape; build the layer anew to change it."));
         }
-        self.value = standard(value);
+        self.value = lined(value);
         Ok(())
     }
 
