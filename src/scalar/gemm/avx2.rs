@@ -86,7 +86,7 @@ unsafe impl Level for Avx2 {
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
     // SAFETY: by the caller's word.
-    unsafe { zeros::leave_out::<__m256, 2, 4>(part) }
+    unsafe { zeros::leave_out::<__m256, 2, 4, 4>(part) }
 }
 
 // SAFETY: the operations do what they are said to.
@@ -105,8 +105,6 @@ unsafe impl Vector for __m256 {
     unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm256_fmadd_ps(x, y, self) } }
     #[inline(always)]
     unsafe fn plus(self, x: Self) -> Self { unsafe { _mm256_add_ps(self, x) } }
-    #[inline(always)]
-    unsafe fn doubt(self, x: Self) -> Self { unsafe { _mm256_or_ps(self, _mm256_sub_ps(x, x)) } }
     #[inline(always)]
     unsafe fn any_nan(self) -> bool { unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self, self)) != 0 } }
     #[inline(always)]

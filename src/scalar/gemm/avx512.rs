@@ -84,7 +84,7 @@ unsafe impl Level for Avx512 {
 #[target_feature(enable = "avx512f,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
     // SAFETY: by the caller's word.
-    unsafe { zeros::leave_out::<__m512, 4, 4>(part) }
+    unsafe { zeros::leave_out::<__m512, 4, 4, 8>(part) }
 }
 
 // SAFETY: the operations do what they are said to.
@@ -103,13 +103,6 @@ unsafe impl Vector for __m512 {
     unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm512_fmadd_ps(x, y, self) } }
     #[inline(always)]
     unsafe fn plus(self, x: Self) -> Self { unsafe { _mm512_add_ps(self, x) } }
-    #[inline(always)]
-    unsafe fn doubt(self, x: Self) -> Self {
-        unsafe {
-            let doubt = _mm512_castps_si512(_mm512_sub_ps(x, x));
-            _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(self), doubt))
-        }
-    }
     #[inline(always)]
     unsafe fn any_nan(self) -> bool { unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self, self) != 0 } }
     #[inline(always)]

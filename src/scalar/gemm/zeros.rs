@@ -64,8 +64,6 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn plus_product(self, x: Self, y: Self) -> Self;
     /// `self + x`.
     unsafe fn plus(self, x: Self) -> Self;
-    /// NaN where `self` is NaN or `x` not finite, else 0; `self` is 0 or NaN.
-    unsafe fn doubt(self, x: Self) -> Self;
     /// Whether any number is NaN.
     unsafe fn any_nan(self) -> bool;
 
@@ -222,20 +220,34 @@ fn mostly_zero(x: &ArrayView2<'_, f32>) -> bool {
     6 * zeros >= all
 }
 
-/// Computes a part, with tiles of `S` (in [`spread`]) or `C` vectors (in [`collect`]); false if the other kernels have
-/// to, and then what `c` held is still there if it is needed.
+/// Computes a part, with tiles of `S` vectors in [`spread`], and in [`collect`] of `C`, or `W` where the columns are as
+/// many; false if the other kernels have to, and then what `c` held is still there if it is needed.
 ///
 /// # Safety
 /// The processor has the vectors, the part has whole tiles, and its matrices are valid, `c` for writes too.
 #[inline(always)]
-pub(super) unsafe fn leave_out<T: Vector, const S: usize, const C: usize>(part: &Part) -> bool {
+pub(super) unsafe fn leave_out<T: Vector, const S: usize, const C: usize, const W: usize>(
+    part: &Part,
+) -> bool {
     // SAFETY: by the caller's word.
-    unsafe { if part.by_samples { spread::<T, S>(part) } else { collect::<T, C>(part) } }
+    unsafe {
+        if part.by_samples {
+            spread::<T, S>(part)
+        } else if W > C && part.columns.is_multiple_of(W * T::LANES) {
+            collect::<T, W>(part)
+        } else {
+            collect::<T, C>(part)
+        }
+    }
 }
+
+/// From one sample's sums to the next. No power of 2, since Intel's processors take numbers a multiple of 4096 bytes apart
+/// for the same ones at first, and wait for the one to be written before they read the other.
+const APART: usize = COLUMNS + 16;
 
 /// The sums of some samples, beside `c`.
 #[repr(align(64))]
-struct Sums([f32; SAMPLES * COLUMNS]);
+struct Sums([f32; SAMPLES * APART]);
 
 /// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
 const SPREAD: usize = 4;
@@ -255,28 +267,28 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
                 return false;
             }
             // All of `b` is seen with the first samples, before anything is written.
-            let (mut sums, mut doubt) = (Sums([0.; SAMPLES * COLUMNS]), T::splat(0.));
+            let (mut sums, mut doubts) = (Sums([0.; SAMPLES * APART]), [T::splat(0.); V]);
             for (group, &word) in words.iter().enumerate() {
                 let p = group * SPREAD;
                 let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
                 for j in (0..columns).step_by(V * T::LANES) {
                     let sums = sums.0.as_mut_ptr().add(j);
                     let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
-                    doubt = match samples.numbers - p {
-                        1 => add_rows::<T, 1, V>(word, x, b, sums, doubt),
-                        2 => add_rows::<T, 2, V>(word, x, b, sums, doubt),
-                        3 => add_rows::<T, 3, V>(word, x, b, sums, doubt),
-                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, doubt),
-                    };
+                    match samples.numbers - p {
+                        1 => add_rows::<T, 1, V>(word, x, b, sums, &mut doubts, first == 0),
+                        2 => add_rows::<T, 2, V>(word, x, b, sums, &mut doubts, first == 0),
+                        3 => add_rows::<T, 3, V>(word, x, b, sums, &mut doubts, first == 0),
+                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, &mut doubts, first == 0),
+                    }
                 }
             }
-            if first == 0 && doubt.any_nan() {
+            if doubts.into_iter().any(|doubt| doubt.any_nan()) {
                 return false;
             }
             for i in 0..samples.count {
                 for j in (0..columns).step_by(T::LANES) {
                     let to = c.at.offset((first + i) as isize * c.stride).add(j);
-                    let sum = T::load(sums.0.as_ptr().add(i * COLUMNS + j)).plus(T::splat(0.));
+                    let sum = T::load(sums.0.as_ptr().add(i * APART + j)).plus(T::splat(0.));
                     let sum = if beta == 0. { sum } else { sum.plus_product(T::splat(beta), T::load(to)) };
                     sum.store(to);
                 }
@@ -296,32 +308,46 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     x: Rows<*const f32>,
     b: Rows<*const f32>,
     sums: *mut f32,
-    mut doubt: T,
-) -> T {
+    doubts: &mut [T; V],
+    check: bool,
+) {
     // SAFETY: by the caller's word.
     unsafe {
         let rows = read::<T, G, V>(b);
-        for row in rows.as_flattened() {
-            doubt = doubt.doubt(*row);
+        if check {
+            rows.iter().for_each(|row| look_at(row, doubts));
         }
         let mut left = word;
         while left != 0 {
             let i = left.trailing_zeros() as usize;
             left &= left - 1;
-            let (x, sums) = (x.at.offset(i as isize * x.stride), sums.add(i * COLUMNS));
+            let (x, sums) = (x.at.offset(i as isize * x.stride), sums.add(i * APART));
             let mut numbers = [T::splat(0.); G];
             for (g, number) in numbers.iter_mut().enumerate() {
                 *number = T::splat(*x.add(g));
             }
-            for v in 0..V {
-                let mut sum = T::load(sums.add(v * T::LANES));
-                for (&number, row) in numbers.iter().zip(&rows) {
-                    sum = sum.plus_product(row[v], number);
+            let mut chains: [T; V] = std::array::from_fn(|v| T::load(sums.add(v * T::LANES)));
+            for (&number, row) in numbers.iter().zip(&rows) {
+                for (sum, &b) in chains.iter_mut().zip(row) {
+                    *sum = sum.plus_product(b, number);
                 }
+            }
+            for (v, sum) in chains.into_iter().enumerate() {
                 sum.store(sums.add(v * T::LANES));
             }
         }
-        doubt
+    }
+}
+
+/// Makes NaN of the doubts, zeros at first, what is not finite in a row.
+///
+/// # Safety
+/// The processor has the vectors.
+#[inline(always)]
+unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) {
+    for (doubt, &b) in doubts.iter_mut().zip(row) {
+        // SAFETY: by the caller's word.
+        *doubt = unsafe { doubt.plus_product(b, T::splat(0.)) };
     }
 }
 
@@ -349,9 +375,8 @@ unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
         let mut doubts = [T::splat(0.); V];
         for i in 0..part.x.count {
             for j in (0..columns).step_by(V * T::LANES) {
-                for (v, doubt) in doubts.iter_mut().enumerate() {
-                    *doubt = doubt.doubt(T::load(b.at.offset(i as isize * b.stride).add(j + v * T::LANES)));
-                }
+                let row = Rows { at: b.at.offset(i as isize * b.stride).add(j), ..b };
+                look_at(&read::<T, 1, V>(row)[0], &mut doubts);
             }
         }
         if doubts.into_iter().any(|doubt| doubt.any_nan()) {
