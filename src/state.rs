@@ -128,7 +128,7 @@ impl<F: Scalar> State<F> {
     /// When there is none of this name.
     pub fn take_list(&mut self, name: &str) -> Result<Vec<f64>> {
         match self.take(name, |value| matches!(value, Value::List(_))) {
-            Some(Value::List(list)) => Ok(list.into_raw_vec_and_offset().0),
+            Some(Value::List(list)) => Ok(list.into_iter().collect()),
             _ => Err(self.lacks("a list", name)),
         }
     }

@@ -100,13 +100,19 @@ pub(crate) fn zeros<F: Scalar>(shape: IxDyn) -> Tensor<F> {
     on_a_line(vec![F::zero(); with_slack::<F>(shape.size())], shape)
 }
 
-/// The tensor in row-major order from a line of the caches on: itself where it is so already, else a copy.
+/// The most bytes that are copied for the sake of a line: what the caches of a core do not hold is waited for in any case,
+/// and a model is loaded without being in memory twice.
+const MOST_TO_COPY: usize = 1 << 22;
+
+/// The tensor in row-major order, if it is not very large from a line of the caches on: itself where it is so already,
+/// else a copy.
 ///
 /// For what is kept and read again and again.
 pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
-    let small = with_slack::<F>(tensor.len()) == tensor.len();
-    if tensor.is_standard_layout() && (small || tensor.as_ptr().addr().is_multiple_of(LINE)) {
-        return tensor;
+    let len = tensor.len();
+    let any_place = with_slack::<F>(len) == len || len > MOST_TO_COPY / size_of::<F>();
+    if any_place || tensor.is_standard_layout() && tensor.as_ptr().addr().is_multiple_of(LINE) {
+        return standard(tensor);
     }
     let mut copy = zeros(tensor.raw_dim());
     copy.assign(&tensor);
