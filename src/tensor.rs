@@ -32,6 +32,9 @@ use ndarray::{Array1, ArrayD, Dimension, IxDyn, s};
 /// | a Dense weight | `[inputs, units]` |
 /// | one number per sample | `[batch]` |
 ///
+/// A tensor need not begin where its buffer does: the crate's begin at a line of the caches. So take numbers out by `iter`
+/// or `as_slice`, and heed the offset that `into_raw_vec_and_offset` returns.
+///
 /// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is numbers in
 /// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::Param), and that of a batch
 /// is handed from layer to layer.
