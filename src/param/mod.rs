@@ -75,7 +75,8 @@ pub struct Param<F: Scalar = f32> {
 impl<F: Scalar> Param<F> {
     /// A trainable parameter with this initial value.
     ///
-    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order.
+    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order, and one
+    /// of up to 4 MiB that does not begin at a line of the caches to a place that does.
     ///
     /// ```
     /// use ndarray::arr2;

@@ -19,6 +19,7 @@
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
 //! | `windows.rs` | maxima and means under windows, for pooling |
 //! | `matmul` | products of matrices |
+//! | `kernels.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `spare.rs` | buffers to be used again, one store for each thread and type |
 //!
 //! # The same bits at every level of vector instructions

@@ -274,11 +274,12 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
                 for j in (0..columns).step_by(V * T::LANES) {
                     let sums = sums.0.as_mut_ptr().add(j);
                     let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
+                    let check = (first == 0).then_some(&mut doubts);
                     match samples.numbers - p {
-                        1 => add_rows::<T, 1, V>(word, x, b, sums, &mut doubts, first == 0),
-                        2 => add_rows::<T, 2, V>(word, x, b, sums, &mut doubts, first == 0),
-                        3 => add_rows::<T, 3, V>(word, x, b, sums, &mut doubts, first == 0),
-                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, &mut doubts, first == 0),
+                        1 => add_rows::<T, 1, V>(word, x, b, sums, check),
+                        2 => add_rows::<T, 2, V>(word, x, b, sums, check),
+                        3 => add_rows::<T, 3, V>(word, x, b, sums, check),
+                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, check),
                     }
                 }
             }
@@ -298,7 +299,8 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
     true
 }
 
-/// `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of the word.
+/// `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of the word; with
+/// a `check`, the rows of `b` are [looked at](look_at).
 ///
 /// # Safety
 /// The processor has the vectors; the group's numbers of those samples, the rows of `b` and of the sums are valid.
@@ -308,13 +310,12 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     x: Rows<*const f32>,
     b: Rows<*const f32>,
     sums: *mut f32,
-    doubts: &mut [T; V],
-    check: bool,
+    check: Option<&mut [T; V]>,
 ) {
     // SAFETY: by the caller's word.
     unsafe {
         let rows = read::<T, G, V>(b);
-        if check {
+        if let Some(doubts) = check {
             rows.iter().for_each(|row| look_at(row, doubts));
         }
         let mut left = word;
@@ -339,7 +340,7 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     }
 }
 
-/// Makes NaN of the doubts, zeros at first, what is not finite in a row.
+/// Looks for what is not finite: the doubts are 0 at first, and NaN where a row had any such number.
 ///
 /// # Safety
 /// The processor has the vectors.
