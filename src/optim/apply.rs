@@ -3,7 +3,8 @@
 //! # Products
 //!
 //! The gradient of a matrix that is still a product `leftᵀ · right` is multiplied out a strip of rows at a time, and the
-//! rule takes each strip up while it is in the first cache. So the whole gradient is never in memory.
+//! rule takes each strip up while it is in the caches: in the first where the product is small, in the third where it is
+//! large. So the whole gradient is never in memory.
 //!
 //! # Sparse gradients
 //!
@@ -14,7 +15,7 @@
 //! reach them.
 
 use super::{Rule, Scope, Step, Update};
-use crate::param::{Param, Pending};
+use crate::param::{Param, Pending, SMALL_PRODUCT};
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
@@ -27,6 +28,10 @@ pub(super) const LEAST_NUMBERS: usize = 16_384;
 /// How many numbers of a product are multiplied out at once, about: few enough to be in the first level of the caches
 /// when the rule reads them, and enough for the product's kernels.
 const STRIP: usize = 6_144;
+
+/// How many rows of a product are multiplied out at once where its right side does not fit the first level: enough that
+/// what it costs to read that side again for each strip is shared by many. The strip is in the third level then.
+const ROWS_OF_LARGE: usize = 512;
 
 /// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
 /// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
@@ -104,7 +109,8 @@ fn strip_by_strip<F: Scalar, R: Rule<F>>(
     right: ArrayView2<'_, F>,
 ) {
     let columns = right.ncols();
-    let rows = (STRIP / columns.max(1)).max(1);
+    let rows = if right.len() <= SMALL_PRODUCT { (STRIP / columns.max(1)).max(1) } else { ROWS_OF_LARGE };
+    let rows = rows.min(value.len() / columns.max(1));
     let strips = value.len().div_ceil((rows * columns).max(1));
     let mut strip = scratch(&[rows * columns]);
     for i in 0..strips {
@@ -197,4 +203,38 @@ pub(crate) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, c
     }
     *ids = merged_ids;
     *values = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Adam;
+    use crate::random::Random;
+
+    /// Small and large strips, and a last one that is shorter: as if the gradient had been there as a whole.
+    #[test]
+    fn strips_have_the_bits_of_the_whole_gradient() {
+        for (batch, inputs, units) in [(32, 784, 128), (20, 1100, 600), (2, 30, 5000)] {
+            let mut draws = Random::seed(1).at(0, 0);
+            let mut tensor = |shape: [usize; 2]| {
+                Tensor::<f32>::from_shape_simple_fn(shape.to_vec(), || draws.uniform(-1., 1.) as f32)
+            };
+            let mut strips = Param::new(tensor([inputs, units]));
+            let (left, right) = (tensor([batch, inputs]), tensor([batch, units]));
+            let mut whole = strips.clone();
+            whole.add_gradient_product(left.clone(), right.clone()).unwrap();
+            assert!(whole.accumulate().is_some() && matches!(whole.pending(), Some((_, Pending::Dense(_)))));
+            strips.add_gradient_product(left, right).unwrap();
+            assert!(matches!(strips.pending(), Some((_, Pending::Product(..)))));
+            let rule = Adam::default();
+            for number in 1..=2 {
+                let slot = || -> Vec<Tensor<f32>> { vec![Tensor::zeros(vec![inputs, units]); 2] };
+                let (mut one, mut other) = (slot(), slot());
+                apply(&rule, Step::new(number, 0.01), &mut one, &mut strips);
+                apply(&rule, Step::new(number, 0.01), &mut other, &mut whole);
+                assert_eq!(one, other);
+                assert_eq!(strips.value(), whole.value());
+            }
+        }
+    }
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient at its output,
-//! and much larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser multiplies
-//! it out, strip by strip, each strip still in the first cache when it is used.
+//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser multiplies
+//! it out, strip by strip, each strip still in the caches when it is used.
 //!
 //! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with
 //! `beta = 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping
@@ -73,9 +73,9 @@ pub(super) struct Product<F> {
     multiplied: OnceLock<Gradient<F>>,
 }
 
-/// Up to how many numbers on its right side a product is left for the optimiser to multiply out, strip by strip: each
-/// strip reads them all, so they should stay in the first level of the caches.
-const MOST_TO_DEFER: usize = 8_192;
+/// Up to how many numbers on its right side a product is small: they stay in the first level of the caches while it is
+/// multiplied out.
+pub(crate) const SMALL_PRODUCT: usize = 8_192;
 
 /// A gradient as the optimiser takes it up.
 pub(crate) enum Pending<'a, F> {
@@ -211,9 +211,9 @@ impl<F: Scalar> Param<F> {
     /// | `left` | `[batch, …, inputs]` |
     /// | `right` | `[batch, …, units]` |
     ///
-    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a small product is kept as it
-    /// is until the optimiser's step, which multiplies it out a few rows at a time and changes the weights with them at
-    /// once. The gradient as a whole is then never in memory. Whoever looks at it
+    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that takes no more
+    /// memory than the gradient is kept as it is until the optimiser's step, which multiplies it out some rows at a time
+    /// and changes the weights with them at once. The gradient as a whole is then never in memory. Whoever looks at it
     /// ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
     ///
     /// ```
@@ -253,7 +253,7 @@ impl<F: Scalar> Param<F> {
             return Ok(());
         }
         let product = Product { left: standard(left), right: standard(right), multiplied: OnceLock::new() };
-        if matches!(self.gradient, Stored::None) && product.right.len() <= MOST_TO_DEFER {
+        if matches!(self.gradient, Stored::None) && product.may_wait(self.value.len()) {
             self.gradient = Stored::Product(product);
         } else if let Some((value, sum, beta)) = self.accumulate() {
             product.multiply(value, beta, sum);
@@ -380,6 +380,12 @@ impl<F: Scalar> Param<F> {
 }
 
 impl<F: Scalar> Product<F> {
+    /// Whether it is left for the optimiser to multiply out, strip by strip: it is small, or at least takes no more
+    /// memory than the gradient would.
+    fn may_wait(&self, gradient: usize) -> bool {
+        self.right.len() <= SMALL_PRODUCT || self.left.len() + self.right.len() <= gradient
+    }
+
     /// Both sides as matrices, for a parameter of this shape.
     fn factors(&self, [inputs, units]: [usize; 2]) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
         let rows = self.left.shape().split_last().map_or(0, |(_, axes)| axes.iter().product());

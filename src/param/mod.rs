@@ -9,7 +9,7 @@
 mod gradient;
 
 pub use gradient::Gradient;
-pub(crate) use gradient::Pending;
+pub(crate) use gradient::{Pending, SMALL_PRODUCT};
 
 use crate::codec;
 use crate::error::{Error, Result};

@@ -39,13 +39,15 @@ unsafe impl Level for Avx2 {
         }
     }
 
-    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize) {
+    unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize) {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
-                match (rows, vectors, tile.last < Self::LANES) {
+                match (rows, vectors, tile.last < Self::LANES, tile.picked.is_some()) {
                     // SAFETY: by the caller's word.
-                    $($(($rows, $vectors, true) => unsafe { kernel::<$rows, $vectors, true>(tile) },
-                    ($rows, $vectors, false) => unsafe { kernel::<$rows, $vectors, false>(tile) },)*)*
+                    $($(($rows, $vectors, true, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
+                    ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
+                    ($rows, $vectors, false, true) => unsafe { kernel::<$rows, $vectors, false, true>(tile) },
+                    ($rows, $vectors, false, false) => unsafe { kernel::<$rows, $vectors, false, false>(tile) },)*)*
                     _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
                 }
             };
@@ -55,7 +57,14 @@ unsafe impl Level for Avx2 {
         }
     }
 
-    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+    unsafe fn copy(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        width: usize,
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { copy(from, stride, rows, columns, to, width) }
     }
@@ -68,7 +77,7 @@ unsafe impl Level for Avx2 {
         to: *mut f32,
         stride_to: usize,
         width: usize,
-    ) {
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
     }
@@ -177,23 +186,38 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
     }
 }
 
-/// A tile of `R` rows and `V` vectors, of which the last has all columns unless `MASKED`.
+/// A tile of `R` rows and `V` vectors, of which the last has all columns unless `MASKED`; `PICKED` says that not all of `a`
+/// is there.
 ///
 /// # Safety
 /// As [`Level::tile`].
 #[target_feature(enable = "avx2,fma,bmi1")]
-unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile) {
-    let Tile { k, a_row, a_k, b_k, beta, c_row, .. } = *tile;
+unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKED: bool>(tile: &Tile<'_>) {
+    let Tile { k, a_row, a_k, b_k, beta, .. } = *tile;
     let mask = first(tile.last);
     let mut sums = [[_mm256_setzero_ps(); V]; R];
     let (mut a, mut b) = (tile.a, tile.b);
     if k >= K_TO_FETCH_C {
-        for i in 0..R as isize {
+        for i in 0..R {
             for v in (0..V).step_by(2) {
-                _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(8 * v).cast());
+                _mm_prefetch::<_MM_HINT_T0>(tile.row_of_c::<PICKED>(i).wrapping_add(8 * v).cast());
             }
         }
     }
+    if PICKED {
+        for p in 0..k {
+            // SAFETY: `p < k`; rows and columns of it are valid by the caller's word.
+            unsafe {
+                let [now, later] = tile.picked_of_b(p);
+                for v in (0..V).step_by(2) {
+                    _mm_prefetch::<_MM_HINT_T0>(later.wrapping_add(8 * v).cast());
+                }
+                step::<R, V, MASKED>(a, 1, now, mask, &mut sums);
+            }
+            a = a.wrapping_offset(a_k);
+        }
+    }
+    let k = if PICKED { 0 } else { k };
     // With a mask there are too few registers for it.
     let rounds = if MASKED { 0 } else { k / UNROLLED };
     for _ in 0..rounds {
@@ -216,7 +240,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
             let masked = MASKED && v + 1 == V;
             // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
             unsafe {
-                let c = tile.c.offset(i as isize * c_row).add(8 * v);
+                let c = tile.row_of_c::<PICKED>(i).add(8 * v);
                 let sum = _mm256_add_ps(sum, _mm256_setzero_ps());
                 let sum = if beta == 0. { sum } else { _mm256_fmadd_ps(scale, load(c, masked, mask), sum) };
                 store(c, masked, mask, sum);
@@ -225,10 +249,24 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool>(tile: &Tile
     }
 }
 
+/// Whether no number is NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+#[target_feature(enable = "avx2,fma,bmi1")]
+fn no_nan(doubt: __m256) -> bool {
+    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(doubt, doubt)) == 0
+}
+
 /// # Safety
 /// As [`Level::copy`].
 #[target_feature(enable = "avx2,fma,bmi1")]
-unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+unsafe fn copy(
+    from: *const f32,
+    stride: isize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    width: usize,
+) -> bool {
+    let mut doubt = _mm256_setzero_ps();
     for j in (0..width).step_by(8) {
         let (wide, count) = ((width - j).min(8), columns.saturating_sub(j).min(8));
         let (to_mask, mask) = (first(wide), first(count));
@@ -236,10 +274,13 @@ unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to:
             // SAFETY: the masked columns are valid by the caller's word.
             unsafe {
                 let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
-                store(to.add(p * width + j), wide < 8, to_mask, load(from, count < 8, mask));
+                let numbers = load(from, count < 8, mask);
+                doubt = _mm256_fmadd_ps(numbers, _mm256_setzero_ps(), doubt);
+                store(to.add(p * width + j), wide < 8, to_mask, numbers);
             }
         }
     }
+    no_nan(doubt)
 }
 
 /// # Safety
@@ -253,13 +294,15 @@ unsafe fn transpose(
     to: *mut f32,
     stride_to: usize,
     width: usize,
-) {
+) -> bool {
     let (mask, wide) = (first(rows), first(width));
     let mut lines = [_mm256_setzero_ps(); 8];
+    let mut doubt = _mm256_setzero_ps();
     for (j, line) in lines.iter_mut().enumerate() {
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { load(from.offset(j as isize * stride), rows < 8, mask) };
+            doubt = _mm256_fmadd_ps(*line, _mm256_setzero_ps(), doubt);
         }
     }
     let mut pairs = lines;
@@ -287,4 +330,5 @@ unsafe fn transpose(
             unsafe { store(to.add(p * stride_to), width < 8, wide, line) };
         }
     }
+    no_nan(doubt)
 }

@@ -35,13 +35,14 @@ unsafe impl Level for Avx512 {
         }
     }
 
-    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize) {
+    unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize) {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
-                match (rows, vectors, tile.a_row == 1) {
+                match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
                     // SAFETY: by the caller's word.
-                    $($(($rows, $vectors, true) => unsafe { kernel::<$rows, $vectors, true>(tile) },
-                    ($rows, $vectors, false) => unsafe { kernel::<$rows, $vectors, false>(tile) },)*)*
+                    $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
+                    ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
+                    ($rows, $vectors, false, false) => unsafe { kernel::<$rows, $vectors, false, false>(tile) },)*)*
                     _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
                 }
             };
@@ -53,7 +54,14 @@ unsafe impl Level for Avx512 {
         }
     }
 
-    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+    unsafe fn copy(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        width: usize,
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { copy(from, stride, rows, columns, to, width) }
     }
@@ -66,7 +74,7 @@ unsafe impl Level for Avx512 {
         to: *mut f32,
         stride_to: usize,
         width: usize,
-    ) {
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
     }
@@ -119,13 +127,14 @@ unsafe impl Vector for __m512 {
     unsafe fn store_bits(bits: __m512i, to: *mut u32) { unsafe { _mm512_storeu_si512(to.cast(), bits) } }
 }
 
-/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours.
+/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours, `PICKED` that not all of it is
+/// there.
 ///
 /// # Safety
 /// As [`Level::tile`].
 #[target_feature(enable = "avx512f")]
-unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) {
-    let Tile { k, a_k, b_k, beta, c_row, .. } = *tile;
+unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool>(tile: &Tile<'_>) {
+    let Tile { k, a_k, b_k, beta, .. } = *tile;
     let a_row = if NEXT { 1 } else { tile.a_row };
     let mask = first(tile.last);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
@@ -136,13 +145,21 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     });
     let mut b = tile.b;
     if k >= K_TO_FETCH_C {
-        for i in 0..R as isize {
+        for i in 0..R {
             for v in 0..V {
-                _mm_prefetch::<_MM_HINT_T0>(tile.c.wrapping_offset(i * c_row).wrapping_add(16 * v).cast());
+                _mm_prefetch::<_MM_HINT_T0>(tile.row_of_c::<PICKED>(i).wrapping_add(16 * v).cast());
             }
         }
     }
-    for _ in 0..k {
+    for p in 0..k {
+        if PICKED {
+            // SAFETY: `p < k`.
+            let [now, later] = unsafe { tile.picked_of_b(p) };
+            b = now;
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_T0>(later.wrapping_add(16 * v).cast());
+            }
+        }
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
             let mask = if v + 1 < V { 0xFFFF } else { mask };
@@ -159,7 +176,9 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
             }
         }
         a = a.map(|a| a.wrapping_offset(a_k));
-        b = b.wrapping_offset(b_k);
+        if !PICKED {
+            b = b.wrapping_offset(b_k);
+        }
     }
     let scale = _mm512_set1_ps(beta);
     for (i, sums) in sums.iter().enumerate() {
@@ -167,7 +186,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
             let mask = if v + 1 < V { 0xFFFF } else { mask };
             // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
             unsafe {
-                let c = tile.c.offset(i as isize * c_row).add(16 * v);
+                let c = tile.row_of_c::<PICKED>(i).add(16 * v);
                 let sum = _mm512_add_ps(sum, _mm512_setzero_ps());
                 let sum = if beta == 0. {
                     sum
@@ -180,16 +199,34 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     }
 }
 
+/// Whether no number is NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+#[target_feature(enable = "avx512f")]
+fn no_nan(doubt: __m512) -> bool {
+    _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(doubt, doubt) == 0
+}
+
 /// # Safety
 /// As [`Level::copy`].
 #[target_feature(enable = "avx512f")]
-unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+unsafe fn copy(
+    from: *const f32,
+    stride: isize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    width: usize,
+) -> bool {
     let whole = columns / 16 * 16;
+    let mut doubt = _mm512_setzero_ps();
     for p in 0..rows {
         let from = from.wrapping_offset(p as isize * stride);
         for j in (0..whole).step_by(16) {
             // SAFETY: the columns are valid by the caller's word.
-            unsafe { _mm512_storeu_ps(to.add(p * width + j), _mm512_loadu_ps(from.add(j))) };
+            unsafe {
+                let numbers = _mm512_loadu_ps(from.add(j));
+                doubt = _mm512_fmadd_ps(numbers, _mm512_setzero_ps(), doubt);
+                _mm512_storeu_ps(to.add(p * width + j), numbers);
+            }
         }
         for j in (whole..width).step_by(16) {
             let mask = first(columns.saturating_sub(j).min(16));
@@ -197,10 +234,12 @@ unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to:
             // SAFETY: the masked columns are valid by the caller's word.
             unsafe {
                 let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
+                doubt = _mm512_fmadd_ps(numbers, _mm512_setzero_ps(), doubt);
                 _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
             }
         }
     }
+    no_nan(doubt)
 }
 
 /// # Safety
@@ -214,13 +253,15 @@ unsafe fn transpose(
     to: *mut f32,
     stride_to: usize,
     width: usize,
-) {
+) -> bool {
     let (mask, wide) = (first(rows), first(width));
     let mut lines = [_mm512_setzero_ps(); 16];
+    let mut doubt = _mm512_setzero_ps();
     for (j, line) in lines.iter_mut().enumerate() {
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
+            doubt = _mm512_fmadd_ps(*line, _mm512_setzero_ps(), doubt);
         }
     }
     let mut pairs = lines;
@@ -254,4 +295,5 @@ unsafe fn transpose(
             unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
         }
     }
+    no_nan(doubt)
 }

@@ -1,9 +1,12 @@
 //! From a product to tiles: which rows and columns a kernel computes at once, and what is packed for it.
 
 use super::pack::{self, Source, Spare};
+use super::pick::{self, AHEAD, Picked, Picks};
 use super::zeros::{self, Part};
 use super::{BLOCK, blocks, check};
+use crate::scalar::rows::Rows;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use std::ops::Range;
 
 /// The most numbers of `a` that are packed at once: half of a usual L2 cache.
 const PACKED_A: usize = 264 * BLOCK;
@@ -25,9 +28,11 @@ const K_TO_PACK_AHEAD: usize = 320;
 pub(super) const K_TO_FETCH_C: usize = 64;
 
 /// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
-pub(super) struct Tile {
-    /// The length of the block.
+pub(super) struct Tile<'a> {
+    /// The length of the block, or how much of it is kept.
     pub k: usize,
+    /// Which places in the block and which rows of `c` those of `a` are, where not all of `a` is kept.
+    pub picked: Option<Picked<'a>>,
     /// The first row of `a`, at the block's first `k`.
     pub a: *const f32,
     /// From one row of `a` to the next.
@@ -46,6 +51,30 @@ pub(super) struct Tile {
     pub c_row: isize,
     /// How many of the last vector's columns there are: 1 to [`Level::LANES`].
     pub last: usize,
+}
+
+impl Tile<'_> {
+    /// The first number of a row of the tile, which is as it comes unless the tile is picked.
+    #[inline(always)]
+    pub fn row_of_c<const PICKED: bool>(&self, row: usize) -> *mut f32 {
+        let row = match self.picked {
+            Some(picked) if PICKED => picked.rows[row] as usize,
+            _ => row,
+        };
+        self.c.wrapping_offset(row as isize * self.c_row)
+    }
+
+    /// The first columns of the `b` that number `p` of what is picked meets, and of the one some places later.
+    ///
+    /// # Safety
+    /// The tile is picked, and `p < k`.
+    #[inline(always)]
+    pub unsafe fn picked_of_b(&self, p: usize) -> [*const f32; 2] {
+        let places = self.picked.map_or(&[][..], |picked| picked.places);
+        // SAFETY: by the caller's word; behind the places are `AHEAD` more.
+        [p, p + AHEAD]
+            .map(|p| self.b.wrapping_offset(unsafe { *places.get_unchecked(p) } as isize * self.b_k))
+    }
 }
 
 /// A level of vector instructions.
@@ -73,18 +102,26 @@ pub(super) unsafe trait Level {
     /// The processor has the level. `rows` and `vectors` are such as [`rows`](Level::rows) and
     /// [`vectors`](Level::vectors) lead to.
     /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
-    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid, for reads and `c` also for writes.
-    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize);
+    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid, for reads and `c` also for writes. Of what is
+    /// picked, there are `rows` rows, and the same holds for its rows and places.
+    unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize);
 
     /// Copies rows of numbers that are neighbours: `to[p · width + j] = from[p · stride + j]` for `p < rows`,
-    /// `j < columns`, and 0 for `columns <= j < width`.
+    /// `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
     ///
     /// # Safety
     /// The processor has the level, `columns <= width`, and what is named above is valid for reads and writes.
-    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize);
+    unsafe fn copy(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        width: usize,
+    ) -> bool;
 
     /// Transposes a block of at most `LANES` by `LANES`: `to[p · stride_to + j] = from[j · stride + p]` for
-    /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`.
+    /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
     ///
     /// # Safety
     /// The processor has the level, `rows`, `columns` and `width` are at most `LANES`, `columns <= width`, and what
@@ -97,7 +134,7 @@ pub(super) unsafe trait Level {
         to: *mut f32,
         stride_to: usize,
         width: usize,
-    );
+    ) -> bool;
 
     /// The columns that [`leave_out`](Level::leave_out) computes at once; 0 if it does nothing.
     const PANEL: usize = 0;
@@ -176,11 +213,38 @@ impl Panel {
     ///
     /// # Safety
     /// The processor has the level, and `b` has the columns and `p + to` of `k`.
-    unsafe fn pack<L: Level>(self, b: Source, p: usize, [from, to]: [usize; 2], room: &mut [f32]) {
+    unsafe fn pack<L: Level>(self, b: Source, p: usize, [from, to]: [usize; 2], room: &mut [f32]) -> bool {
         let width = self.width::<L>();
         let room = &mut room[from * width..to * width];
         // SAFETY: by the caller's word.
-        unsafe { pack::pack::<L>(b.skip(p + from, self.start), to - from, self.columns, width, room) };
+        unsafe { pack::pack::<L>(b.skip(p + from, self.start), to - from, self.columns, width, room) }
+    }
+}
+
+/// Packs the rows of some tiles over a block of `k`, which begins where `a` does, as does the first tile.
+///
+/// # Safety
+/// The processor has the level, and `a` has those rows and `k`.
+unsafe fn pack_rows<L: Level>(
+    a: Source,
+    k: usize,
+    tiles: Range<usize>,
+    start: impl Fn(usize) -> usize,
+    room: &mut [f32],
+) {
+    let top = start(tiles.start);
+    // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
+    let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
+    for some in tiles.clone().step_by(together) {
+        for q in (0..k).step_by(length.max(1)) {
+            for tile in some..(some + together).min(tiles.end) {
+                let (from, rows) = (start(tile) - top, start(tile + 1) - start(tile));
+                let length = length.min(k - q);
+                let room = &mut room[from * k + q * rows..][..length * rows];
+                // SAFETY: by the caller's word.
+                unsafe { pack::pack::<L>(a.skip(q, from), length, rows, rows, room) };
+            }
+        }
     }
 }
 
@@ -215,6 +279,7 @@ unsafe fn in_tiles<L: Level>(
     let ((m, k), n) = (a.dim(), b.ncols());
     let c_row = c.strides()[0];
     let c = c.as_mut_ptr();
+    let matrix = a;
     let a = Source { at: a.as_ptr(), k: a.strides()[1], other: a.strides()[0] };
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
 
@@ -228,12 +293,18 @@ unsafe fn in_tiles<L: Level>(
     let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
     let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
+    let mut picks = if pack_a && pick::may_pay(matrix, n, tiles) { Some(Picks::take()) } else { None };
 
     for (p, k) in blocks(k) {
         let beta = if p == 0 { beta } else { 1. };
         for first in (0..tiles).step_by(at_once) {
             let end = (first + at_once).min(tiles);
             let (top, bottom) = (start(first), start(end));
+            let starts = (first..=end).map(|tile| start(tile) - top);
+            // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, which `may_pay` has seen.
+            let picks =
+                picks.as_mut().and_then(|picks| unsafe { picks.pick::<L>(a.skip(p, top), k, starts) });
+            let pack_a = pack_a && picks.is_none();
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
             let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };
             let [room_a, mut room, mut room_next]: [&mut [f32]; 3] = match &mut spare {
@@ -241,33 +312,31 @@ unsafe fn in_tiles<L: Level>(
                 None => Default::default(),
             };
             if pack_a {
-                // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
-                let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
-                for some in (first..end).step_by(together) {
-                    for q in (0..k).step_by(length.max(1)) {
-                        for tile in some..(some + together).min(end) {
-                            let (from, rows) = (start(tile), start(tile + 1) - start(tile));
-                            let length = length.min(k - q);
-                            let room = &mut room_a[(from - top) * k + q * rows..][..length * rows];
-                            // SAFETY: the tile's rows and `length` numbers from `p + q` on are within `a`.
-                            unsafe { pack::pack::<L>(a.skip(p + q, from), length, rows, rows, room) };
-                        }
-                    }
-                }
+                // SAFETY: the tiles' rows and `k` numbers from `p` on are within `a`.
+                unsafe { pack_rows::<L>(a.skip(p, top), k, first..end, start, room_a) };
             }
             let ahead = pack_b && end - first >= TILES_TO_PACK_B && k >= K_TO_PACK_AHEAD;
             let mut next = Panel::at::<L>(0, n, widest);
+            // Whether what was packed of a panel is.
+            let mut finite = true;
             while let Some(panel) = next {
                 next = Panel::at::<L>(panel.start + panel.columns, n, widest);
                 if pack_b && !(ahead && panel.start > 0) {
                     // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
-                    unsafe { panel.pack::<L>(b, p, [0, k], room) };
+                    finite = unsafe { panel.pack::<L>(b, p, [0, k], room) };
                 }
                 let (from_b, b_k) = if pack_b {
                     (room.as_ptr(), panel.width::<L>() as isize)
                 } else {
                     (b.skip(p, panel.start).at, b.k)
                 };
+                // SAFETY: the panel's columns are neighbours within `b`.
+                let row =
+                    |p| unsafe { std::slice::from_raw_parts(from_b.wrapping_offset(p * b_k), panel.columns) };
+                let is_finite =
+                    || if pack_b { finite } else { (0..k as isize).all(|p| f32::all_finite(row(p))) };
+                let picks = picks.filter(|_| is_finite());
+                finite = true;
                 for tile in first..end {
                     // The next panel is packed in parts, a part after each tile, fetched before it.
                     let to_pack = next.filter(|_| ahead).map(|next| {
@@ -288,6 +357,7 @@ unsafe fn in_tiles<L: Level>(
                     };
                     let job = Tile {
                         k,
+                        picked: None,
                         a: from_a,
                         a_row,
                         a_k,
@@ -298,11 +368,23 @@ unsafe fn in_tiles<L: Level>(
                         c_row,
                         last: panel.columns - (panel.vectors - 1) * L::LANES,
                     };
+                    let job = match picks.map(|picks| picks.tile(tile - first)) {
+                        Some(picked) => Tile {
+                            k: picked.k,
+                            picked: Some(picked),
+                            a: picked.numbers.as_ptr(),
+                            a_row: 1,
+                            a_k: rows as isize,
+                            c: c.wrapping_offset(top as isize * c_row + panel.start as isize),
+                            ..job
+                        },
+                        None => job,
+                    };
                     // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
                     unsafe { L::tile(&job, rows, panel.vectors) };
                     if let Some((next, share)) = to_pack {
                         // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
-                        unsafe { next.pack::<L>(b, p, share, room_next) };
+                        finite &= unsafe { next.pack::<L>(b, p, share, room_next) };
                     }
                 }
                 if ahead {
@@ -313,5 +395,8 @@ unsafe fn in_tiles<L: Level>(
     }
     if let Some(spare) = spare {
         spare.put_back();
+    }
+    if let Some(picks) = picks {
+        picks.put_back();
     }
 }

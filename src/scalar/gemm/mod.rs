@@ -20,8 +20,8 @@
 //!
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
 //! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
-//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`zeros`] takes its place. A [`Level`] has
-//! the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for
+//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`pick`] packs only what a tile needs, and
+//! for narrow products of pictures [`zeros`] takes the place of all that. A [`Level`] has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for
 //! any of this and is in safe code.
 //!
 //! Unsafe code is confined to this folder: vector instructions and addresses need it.
@@ -39,6 +39,8 @@ mod hint;
 mod neon;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod pack;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod pick;
 mod portable;
 #[cfg(test)]
 mod tests;

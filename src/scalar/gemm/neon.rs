@@ -30,13 +30,14 @@ unsafe impl Level for Neon {
         }
     }
 
-    unsafe fn tile(tile: &Tile, rows: usize, vectors: usize) {
+    unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize) {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
-                match (rows, vectors, tile.a_row == 1) {
+                match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
                     // SAFETY: by the caller's word.
-                    $($(($rows, $vectors, true) => unsafe { kernel::<$rows, $vectors, true>(tile) },
-                    ($rows, $vectors, false) => unsafe { kernel::<$rows, $vectors, false>(tile) },)*)*
+                    $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
+                    ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
+                    ($rows, $vectors, false, false) => unsafe { kernel::<$rows, $vectors, false, false>(tile) },)*)*
                     _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
                 }
             };
@@ -46,7 +47,14 @@ unsafe impl Level for Neon {
         }
     }
 
-    unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+    unsafe fn copy(
+        from: *const f32,
+        stride: isize,
+        rows: usize,
+        columns: usize,
+        to: *mut f32,
+        width: usize,
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { copy(from, stride, rows, columns, to, width) }
     }
@@ -59,7 +67,7 @@ unsafe impl Level for Neon {
         to: *mut f32,
         stride_to: usize,
         width: usize,
-    ) {
+    ) -> bool {
         // SAFETY: by the caller's word.
         unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
     }
@@ -129,7 +137,8 @@ fn splat(mut number: f32) -> float32x4_t {
     vdupq_n_f32(number)
 }
 
-/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours.
+/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours, `PICKED` that not all of it is
+/// there.
 ///
 /// If the last vector has less than 4 columns, it begins so much earlier and has some columns of the one before
 /// again: the same chain, and so the same bits. A vector that is alone is read and written in part.
@@ -137,8 +146,8 @@ fn splat(mut number: f32) -> float32x4_t {
 /// # Safety
 /// As [`Level::tile`].
 #[target_feature(enable = "neon")]
-unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) {
-    let Tile { k, a_k, b_k, beta, c_row, .. } = *tile;
+unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool>(tile: &Tile<'_>) {
+    let Tile { k, a_k, b_k, beta, .. } = *tile;
     let a_row = if NEXT { 1 } else { tile.a_row };
     let count = if V == 1 { tile.last } else { 4 };
     let last = ((V - 1) * 4 + tile.last).saturating_sub(4);
@@ -150,13 +159,19 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     });
     let mut b = tile.b;
     if k >= K_TO_FETCH_C {
-        for i in 0..R as isize {
+        for i in 0..R {
             for v in (0..V).step_by(4) {
-                prefetch(tile.c.wrapping_offset(i * c_row).wrapping_add(4 * v));
+                prefetch(tile.row_of_c::<PICKED>(i).wrapping_add(4 * v));
             }
         }
     }
-    for _ in 0..k {
+    for p in 0..k {
+        if PICKED {
+            // SAFETY: `p < k`.
+            let [now, later] = unsafe { tile.picked_of_b(p) };
+            b = now;
+            prefetch(later);
+        }
         let mut columns = [vdupq_n_f32(0.); V];
         for (v, columns) in columns.iter_mut().enumerate() {
             // SAFETY: the columns are valid by the caller's word.
@@ -180,11 +195,13 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
             }
         }
         a = a.map(|a| a.wrapping_offset(a_k));
-        b = b.wrapping_offset(b_k);
+        if !PICKED {
+            b = b.wrapping_offset(b_k);
+        }
     }
     let scale = vdupq_n_f32(beta);
     for (i, sums) in sums.iter_mut().enumerate() {
-        let c = tile.c.wrapping_offset(i as isize * c_row);
+        let c = tile.row_of_c::<PICKED>(i);
         let at = |v| c.wrapping_add(if v + 1 < V { 4 * v } else { last });
         for sum in sums.iter_mut() {
             *sum = vaddq_f32(*sum, vdupq_n_f32(0.));
@@ -203,23 +220,46 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool>(tile: &Tile) 
     }
 }
 
+/// Whether all numbers are 0, and not NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+#[target_feature(enable = "neon")]
+fn no_nan(doubt: float32x4_t) -> bool {
+    vaddvq_f32(doubt) == 0.
+}
+
 /// # Safety
 /// As [`Level::copy`].
 #[target_feature(enable = "neon")]
-unsafe fn copy(from: *const f32, stride: isize, rows: usize, columns: usize, to: *mut f32, width: usize) {
+unsafe fn copy(
+    from: *const f32,
+    stride: isize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    width: usize,
+) -> bool {
     let whole = columns / 4 * 4;
+    let mut doubt = vdupq_n_f32(0.);
     for p in 0..rows {
         let from = from.wrapping_offset(p as isize * stride);
         for j in (0..whole).step_by(4) {
             // SAFETY: the columns are valid by the caller's word.
-            unsafe { vst1q_f32(to.add(p * width + j), vld1q_f32(from.add(j))) };
+            unsafe {
+                let numbers = vld1q_f32(from.add(j));
+                doubt = vfmaq_f32(doubt, numbers, vdupq_n_f32(0.));
+                vst1q_f32(to.add(p * width + j), numbers);
+            }
         }
         for j in (whole..width).step_by(4) {
             let count = columns.saturating_sub(j);
             // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
-            unsafe { store(to.add(p * width + j), width - j, load(from.wrapping_add(j), count)) };
+            unsafe {
+                let numbers = load(from.wrapping_add(j), count);
+                doubt = vfmaq_f32(doubt, numbers, vdupq_n_f32(0.));
+                store(to.add(p * width + j), width - j, numbers);
+            }
         }
     }
+    no_nan(doubt)
 }
 
 /// # Safety
@@ -233,12 +273,14 @@ unsafe fn transpose(
     to: *mut f32,
     stride_to: usize,
     width: usize,
-) {
+) -> bool {
     let mut lines = [vdupq_n_f32(0.); 4];
+    let mut doubt = vdupq_n_f32(0.);
     for (j, line) in lines.iter_mut().enumerate() {
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { load(from.offset(j as isize * stride), rows) };
+            doubt = vfmaq_f32(doubt, *line, vdupq_n_f32(0.));
         }
     }
     let [a, b, c, d] = lines;
@@ -256,4 +298,5 @@ unsafe fn transpose(
             unsafe { store(to.add(p * stride_to), width, line) };
         }
     }
+    no_nan(doubt)
 }

@@ -2,6 +2,7 @@
 
 use super::drive::Level;
 use super::hint::prefetch;
+use crate::scalar::rows::Rows;
 use std::cell::Cell;
 
 /// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
@@ -29,12 +30,19 @@ impl Source {
 ///
 /// # Panics
 /// When `to` has not `k · width` numbers, or `count > width`.
-pub(super) unsafe fn pack<L: Level>(from: Source, k: usize, count: usize, width: usize, to: &mut [f32]) {
+pub(super) unsafe fn pack<L: Level>(
+    from: Source,
+    k: usize,
+    count: usize,
+    width: usize,
+    to: &mut [f32],
+) -> bool {
     assert!(count <= width && k.checked_mul(width) == Some(to.len()));
     if from.other == 1 {
         // SAFETY: by the caller's word and the assertion above, both are as large as is said here.
-        unsafe { L::copy(from.at, from.k, k, count, to.as_mut_ptr(), width) };
+        unsafe { L::copy(from.at, from.k, k, count, to.as_mut_ptr(), width) }
     } else if from.k == 1 {
+        let mut finite = true;
         for p in (0..k).step_by(L::LANES) {
             let rows = (k - p).min(L::LANES);
             for i in (0..width).step_by(L::LANES) {
@@ -44,9 +52,12 @@ pub(super) unsafe fn pack<L: Level>(from: Source, k: usize, count: usize, width:
                 let from = from.skip(p, i);
                 // SAFETY: the block of `rows` by `columns` lies within the factor; its last number written is
                 // `(p + rows - 1) · width + i + wide - 1 < k · width`.
-                unsafe { L::transpose(from.at, from.other, rows, columns, part.as_mut_ptr(), width, wide) };
+                finite &= unsafe {
+                    L::transpose(from.at, from.other, rows, columns, part.as_mut_ptr(), width, wide)
+                };
             }
         }
+        finite
     } else {
         for (p, row) in to.chunks_exact_mut(width).enumerate() {
             for (i, to) in row.iter_mut().enumerate() {
@@ -54,6 +65,7 @@ pub(super) unsafe fn pack<L: Level>(from: Source, k: usize, count: usize, width:
                 *to = if i < count { unsafe { *from.skip(p, i).at } } else { 0. };
             }
         }
+        f32::all_finite(to)
     }
 }
 

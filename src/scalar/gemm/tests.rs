@@ -400,3 +400,85 @@ fn a_zero_has_no_sign() {
         }
     }
 }
+
+/// Numbers as behind ReLU: the share of a column that is not 0 is up to 1, and that of a row up to 1 of it. Some are -0.
+fn rectified(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
+    let [of_row, of_column] =
+        [rows, columns].map(|n| (0..n).map(|_| draws.uniform(0., 1.)).collect::<Vec<_>>());
+    Array2::from_shape_fn((rows, columns), |(i, j)| match draws.uniform(0., 1.) < of_row[i] * of_column[j] {
+        true => draws.uniform(-1., 1.) as f32,
+        false => [0., -0.0][draws.below(2)],
+    })
+}
+
+#[test]
+fn what_all_rows_of_a_tile_leave_out_changes_no_bit() {
+    let mut draws = draws(8);
+    for (m, k, n) in [(100, 300, 256), (61, 700, 300), (131, 40, 270)] {
+        let x = rectified(m, k, &mut draws);
+        let columns = x.t().as_standard_layout().reversed_axes().to_owned();
+        let b = matrix(k, n, &mut draws);
+        let turned = b.t().as_standard_layout().reversed_axes().to_owned();
+        assert!(columns.strides()[0] == 1 && turned.strides()[0] == 1);
+        let old = matrix(m, n, &mut draws);
+        for (beta, a, b) in [(0., &x, &b), (1., &columns, &b), (0.5, &x, &turned)] {
+            assert_by_the_contract(a.view(), b.view(), beta, &old, "rectified");
+            // Its parts have the same bits, whoever the neighbours are.
+            let mut whole = old.clone();
+            multiply(a.view(), b.view(), beta, whole.view_mut());
+            for rows in [0..1, 3..50, 50..m] {
+                let mut part = old.slice(s![rows.clone(), ..]).to_owned();
+                multiply(a.slice(s![rows.clone(), ..]), b.view(), beta, part.view_mut());
+                assert_eq!(part, whole.slice(s![rows, ..]));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_meets_all_of_a_tile() {
+    let mut draws = draws(9);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let (m, k, n) = (70, 60, 300);
+        let a = rectified(m, k, &mut draws);
+        let mut b = matrix(k, n, &mut draws);
+        b[[draws.below(k), draws.below(n)]] = bad;
+        let turned = b.t().as_standard_layout().reversed_axes().to_owned();
+        let wide = ndarray::concatenate![ndarray::Axis(1), b, matrix(k, n, &mut draws)];
+        for (b, n) in [(b.view(), n), (turned.view(), n), (wide.view(), 2 * n)] {
+            let old = matrix(m, n, &mut draws);
+            assert_by_the_contract(a.view(), b, 1., &old, &format!("{bad}"));
+        }
+    }
+}
+
+/// Two kinds of rows in turn, each with the half of the numbers that the other has not: in order, all tiles but one need
+/// half of `k`.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+fn rows_with_the_same_zeros_come_together() {
+    fn kept<L: drive::Level>() -> Vec<usize> {
+        let x = Array2::from_shape_fn((96, 40), |(i, p)| if i % 2 == p / 20 { 1f32 } else { 0. });
+        let columns = x.t().as_standard_layout().reversed_axes().to_owned();
+        let mut kept = Vec::new();
+        for x in [x, columns] {
+            let a = pack::Source { at: x.as_ptr(), k: x.strides()[1], other: x.strides()[0] };
+            let mut picks = pick::Picks::take();
+            // SAFETY: the level was detected, and the matrix has 96 rows and a `k` of 40.
+            let picks = unsafe { picks.pick::<L>(a, 40, (0..=96).step_by(6)) }.expect("half can be left out");
+            for tile in 0..16 {
+                let picked = picks.tile(tile);
+                assert!(picked.numbers.iter().all(|&v| v == 1.));
+                assert_eq!(picked.numbers.len(), 6 * picked.k);
+                kept.push(picked.k);
+            }
+        }
+        kept
+    }
+    #[cfg(target_arch = "x86_64")]
+    if <avx2::Avx2 as drive::Level>::detected() {
+        assert_eq!(kept::<avx2::Avx2>(), [20; 32]);
+    }
+    #[cfg(target_arch = "aarch64")]
+    assert_eq!(kept::<neon::Neon>(), [20; 32]);
+}
