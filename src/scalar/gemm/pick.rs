@@ -157,7 +157,7 @@ impl Picks {
     /// chunk ends. None if an eighth of the tiles' `k` cannot be left out.
     ///
     /// # Safety
-    /// The processor has the level, and `a` has those rows, whose numbers or who themselves are neighbours, and `k`.
+    /// The processor has the level. `a` has those rows and `k`, and one of its strides is 1.
     pub unsafe fn pick<L: Level>(
         &mut self,
         a: Source,
@@ -168,44 +168,34 @@ impl Picks {
         self.starts.clear();
         self.starts.extend(starts);
         let rows = self.starts.last().copied().unwrap_or(0);
-        let side_by_side = a.k != 1;
-        let a = if a.k == 1 {
+        grow(&mut self.numbers, rows * k);
+        let mut turned = std::mem::take(&mut self.turned);
+        let lines = if a.k == 1 {
             a
         } else {
-            grow(&mut self.turned, rows * k);
-            let turned = &mut self.turned[..rows * k];
+            grow(&mut turned, rows * k);
             // SAFETY: by the caller's word.
-            unsafe { pack::<L>(Source { k: a.other, other: a.k, ..a }, rows, k, k, turned) };
+            unsafe { pack::<L>(Source { k: a.other, other: a.k, ..a }, rows, k, k, &mut turned[..rows * k]) };
             Source { at: turned.as_ptr(), k: 1, other: k as isize }
         };
-        grow(&mut self.numbers, rows * k);
         // SAFETY: a row has `k` neighbours, by the caller's word or as they were just written.
-        let row = |i: u32| unsafe { std::slice::from_raw_parts(a.skip(0, i as usize).at, k) };
+        let row = |i: u32| unsafe { std::slice::from_raw_parts(lines.skip(0, i as usize).at, k) };
         self.order.clear();
         self.order.extend(0..rows as u32);
         // Only what lies side by side may come in an order that has a meaning.
-        let as_they_come = if side_by_side { self.list(row) } else { usize::MAX };
+        let as_they_come = if a.k == 1 { usize::MAX } else { self.list(row) };
         self.sort(row);
         let mut kept = self.list(row);
         if as_they_come < kept {
             self.order.sort_unstable();
             kept = self.list(row);
         }
-        if 8 * kept > 7 * self.kept.len() * k {
-            return None;
+        let pays = 8 * kept <= 7 * self.kept.len() * k;
+        if pays {
+            self.collect(row);
         }
-        for (t, tile) in self.starts.windows(2).enumerate() {
-            let (rows, kept) = (&self.order[tile[0]..tile[1]], self.kept[t]);
-            let places = &self.places[t * (k + AHEAD)..][..kept];
-            let numbers = &mut self.numbers[tile[0] * k..][..kept * rows.len()];
-            for (i, &r) in rows.iter().enumerate() {
-                let row = row(r);
-                for (numbers, &p) in numbers.chunks_exact_mut(rows.len()).zip(places) {
-                    numbers[i] = row[usize::from(p)];
-                }
-            }
-        }
-        Some(self)
+        self.turned = turned;
+        pays.then_some(self)
     }
 
     /// Puts the rows in order.
@@ -248,6 +238,22 @@ impl Picks {
             self.kept.push(kept);
         }
         self.kept.iter().sum()
+    }
+
+    /// Copies the numbers that are kept.
+    fn collect<'a>(&mut self, row: impl Fn(u32) -> &'a [f32]) {
+        let k = self.k;
+        for (t, tile) in self.starts.windows(2).enumerate() {
+            let (rows, kept) = (&self.order[tile[0]..tile[1]], self.kept[t]);
+            let places = &self.places[t * (k + AHEAD)..][..kept];
+            let numbers = &mut self.numbers[tile[0] * k..][..kept * rows.len()];
+            for (i, &r) in rows.iter().enumerate() {
+                let row = row(r);
+                for (numbers, &p) in numbers.chunks_exact_mut(rows.len()).zip(places) {
+                    numbers[i] = row[usize::from(p)];
+                }
+            }
+        }
     }
 
     /// A tile.
