@@ -302,8 +302,9 @@ unsafe fn in_tiles<L: Level>(
             let (top, bottom) = (start(first), start(end));
             let starts = (first..=end).map(|tile| start(tile) - top);
             // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, which `may_pay` has seen.
-            let picks =
-                picks.as_mut().and_then(|picks| unsafe { picks.pick::<L>(a.skip(p, top), k, starts) });
+            let picks = picks.as_mut().and_then(|picks| unsafe {
+                picks.pick::<L>(a.skip(p, top), k, starts, p > 0 && at_once >= tiles)
+            });
             let pack_a = pack_a && picks.is_none();
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
             let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };

@@ -154,7 +154,8 @@ impl Picks {
     }
 
     /// Picks from a chunk of `a`, over a block of `k`, for tiles that begin with these rows; the last is where the
-    /// chunk ends. None if an eighth of the tiles' `k` cannot be left out.
+    /// chunk ends. None if an eighth of the tiles' `k` cannot be left out. If the block before was of the `same_rows`,
+    /// they stay in its order, which does as well.
     ///
     /// # Safety
     /// The processor has the level. `a` has those rows and `k`, and one of its strides is 1.
@@ -163,6 +164,7 @@ impl Picks {
         a: Source,
         k: usize,
         starts: impl Iterator<Item = usize>,
+        same_rows: bool,
     ) -> Option<&Self> {
         self.k = k;
         self.starts.clear();
@@ -180,16 +182,7 @@ impl Picks {
         };
         // SAFETY: a row has `k` neighbours, by the caller's word or as they were just written.
         let row = |i: u32| unsafe { std::slice::from_raw_parts(lines.skip(0, i as usize).at, k) };
-        self.order.clear();
-        self.order.extend(0..rows as u32);
-        // Only what lies side by side may come in an order that has a meaning.
-        let as_they_come = if a.k == 1 { usize::MAX } else { self.list(row) };
-        self.sort(row);
-        let mut kept = self.list(row);
-        if as_they_come < kept {
-            self.order.sort_unstable();
-            kept = self.list(row);
-        }
+        let kept = if same_rows { self.list(row) } else { self.order(rows, a.k != 1, row) };
         let pays = 8 * kept <= 7 * self.kept.len() * k;
         if pays {
             self.collect(row);
@@ -198,7 +191,23 @@ impl Picks {
         pays.then_some(self)
     }
 
-    /// Puts the rows in order.
+    /// Puts the rows in order, and lists what the tiles keep then. Only rows that lie side by side may come in an order
+    /// that has a meaning, and stay in it where that is better.
+    fn order<'a>(&mut self, rows: usize, side_by_side: bool, row: impl Fn(u32) -> &'a [f32] + Copy) -> usize {
+        self.order.clear();
+        self.order.extend(0..rows as u32);
+        let as_they_come = if side_by_side { self.list(row) } else { usize::MAX };
+        self.sort(row);
+        match self.list(row) {
+            kept if kept <= as_they_come => kept,
+            _ => {
+                self.order.sort_unstable();
+                self.list(row)
+            }
+        }
+    }
+
+    /// Sorts the rows, twice: see the module.
     fn sort<'a>(&mut self, row: impl Fn(u32) -> &'a [f32]) {
         let rows = self.order.len();
         self.weights.clear();
