@@ -249,10 +249,17 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     }
 }
 
-/// Whether no number is NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a sign.
+#[inline]
 #[target_feature(enable = "avx2,fma,bmi1")]
-fn no_nan(doubt: __m256) -> bool {
-    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(doubt, doubt)) == 0
+fn doubts(numbers: __m256, before: __m256) -> __m256 {
+    _mm256_or_ps(before, _mm256_mul_ps(numbers, _mm256_setzero_ps()))
+}
+
+/// Whether there are none.
+#[target_feature(enable = "avx2,fma,bmi1")]
+fn all_finite(doubts: __m256) -> bool {
+    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(doubts, doubts)) == 0
 }
 
 /// # Safety
@@ -275,12 +282,12 @@ unsafe fn copy(
             unsafe {
                 let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
                 let numbers = load(from, count < 8, mask);
-                doubt = _mm256_fmadd_ps(numbers, _mm256_setzero_ps(), doubt);
+                doubt = doubts(numbers, doubt);
                 store(to.add(p * width + j), wide < 8, to_mask, numbers);
             }
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }
 
 /// # Safety
@@ -302,7 +309,7 @@ unsafe fn transpose(
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { load(from.offset(j as isize * stride), rows < 8, mask) };
-            doubt = _mm256_fmadd_ps(*line, _mm256_setzero_ps(), doubt);
+            doubt = doubts(*line, doubt);
         }
     }
     let mut pairs = lines;
@@ -330,5 +337,5 @@ unsafe fn transpose(
             unsafe { store(to.add(p * stride_to), width < 8, wide, line) };
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }

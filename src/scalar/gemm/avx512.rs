@@ -199,10 +199,18 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
 }
 
-/// Whether no number is NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a sign.
+#[inline]
 #[target_feature(enable = "avx512f")]
-fn no_nan(doubt: __m512) -> bool {
-    _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(doubt, doubt) == 0
+fn doubts(numbers: __m512, before: __m512i) -> __m512i {
+    _mm512_or_si512(before, _mm512_castps_si512(_mm512_mul_ps(numbers, _mm512_setzero_ps())))
+}
+
+/// Whether there are none.
+#[target_feature(enable = "avx512f")]
+fn all_finite(doubts: __m512i) -> bool {
+    let doubts = _mm512_castsi512_ps(doubts);
+    _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(doubts, doubts) == 0
 }
 
 /// # Safety
@@ -217,14 +225,14 @@ unsafe fn copy(
     width: usize,
 ) -> bool {
     let whole = columns / 16 * 16;
-    let mut doubt = _mm512_setzero_ps();
+    let mut doubt = _mm512_setzero_si512();
     for p in 0..rows {
         let from = from.wrapping_offset(p as isize * stride);
         for j in (0..whole).step_by(16) {
             // SAFETY: the columns are valid by the caller's word.
             unsafe {
                 let numbers = _mm512_loadu_ps(from.add(j));
-                doubt = _mm512_fmadd_ps(numbers, _mm512_setzero_ps(), doubt);
+                doubt = doubts(numbers, doubt);
                 _mm512_storeu_ps(to.add(p * width + j), numbers);
             }
         }
@@ -234,12 +242,12 @@ unsafe fn copy(
             // SAFETY: the masked columns are valid by the caller's word.
             unsafe {
                 let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
-                doubt = _mm512_fmadd_ps(numbers, _mm512_setzero_ps(), doubt);
+                doubt = doubts(numbers, doubt);
                 _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
             }
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }
 
 /// # Safety
@@ -256,12 +264,12 @@ unsafe fn transpose(
 ) -> bool {
     let (mask, wide) = (first(rows), first(width));
     let mut lines = [_mm512_setzero_ps(); 16];
-    let mut doubt = _mm512_setzero_ps();
+    let mut doubt = _mm512_setzero_si512();
     for (j, line) in lines.iter_mut().enumerate() {
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
-            doubt = _mm512_fmadd_ps(*line, _mm512_setzero_ps(), doubt);
+            doubt = doubts(*line, doubt);
         }
     }
     let mut pairs = lines;
@@ -295,5 +303,5 @@ unsafe fn transpose(
             unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }

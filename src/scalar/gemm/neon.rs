@@ -220,10 +220,17 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
 }
 
-/// Whether all numbers are 0, and not NaN: `0 · x` added to 0 is so, unless `x` is not finite.
+/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a sign.
+#[inline]
 #[target_feature(enable = "neon")]
-fn no_nan(doubt: float32x4_t) -> bool {
-    vaddvq_f32(doubt) == 0.
+fn doubts(numbers: float32x4_t, before: uint32x4_t) -> uint32x4_t {
+    vorrq_u32(before, vreinterpretq_u32_f32(vmulq_f32(numbers, vdupq_n_f32(0.))))
+}
+
+/// Whether there are none.
+#[target_feature(enable = "neon")]
+fn all_finite(doubts: uint32x4_t) -> bool {
+    vaddvq_f32(vreinterpretq_f32_u32(doubts)) == 0.
 }
 
 /// # Safety
@@ -238,14 +245,14 @@ unsafe fn copy(
     width: usize,
 ) -> bool {
     let whole = columns / 4 * 4;
-    let mut doubt = vdupq_n_f32(0.);
+    let mut doubt = vdupq_n_u32(0);
     for p in 0..rows {
         let from = from.wrapping_offset(p as isize * stride);
         for j in (0..whole).step_by(4) {
             // SAFETY: the columns are valid by the caller's word.
             unsafe {
                 let numbers = vld1q_f32(from.add(j));
-                doubt = vfmaq_f32(doubt, numbers, vdupq_n_f32(0.));
+                doubt = doubts(numbers, doubt);
                 vst1q_f32(to.add(p * width + j), numbers);
             }
         }
@@ -254,12 +261,12 @@ unsafe fn copy(
             // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
             unsafe {
                 let numbers = load(from.wrapping_add(j), count);
-                doubt = vfmaq_f32(doubt, numbers, vdupq_n_f32(0.));
+                doubt = doubts(numbers, doubt);
                 store(to.add(p * width + j), width - j, numbers);
             }
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }
 
 /// # Safety
@@ -275,12 +282,12 @@ unsafe fn transpose(
     width: usize,
 ) -> bool {
     let mut lines = [vdupq_n_f32(0.); 4];
-    let mut doubt = vdupq_n_f32(0.);
+    let mut doubt = vdupq_n_u32(0);
     for (j, line) in lines.iter_mut().enumerate() {
         if j < columns {
             // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
             *line = unsafe { load(from.offset(j as isize * stride), rows) };
-            doubt = vfmaq_f32(doubt, *line, vdupq_n_f32(0.));
+            doubt = doubts(*line, doubt);
         }
     }
     let [a, b, c, d] = lines;
@@ -298,5 +305,5 @@ unsafe fn transpose(
             unsafe { store(to.add(p * stride_to), width, line) };
         }
     }
-    no_nan(doubt)
+    all_finite(doubt)
 }

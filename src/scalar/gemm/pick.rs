@@ -182,7 +182,7 @@ impl Picks {
         };
         // SAFETY: a row has `k` neighbours, by the caller's word or as they were just written.
         let row = |i: u32| unsafe { std::slice::from_raw_parts(lines.skip(0, i as usize).at, k) };
-        let kept = if same_rows { self.list(row) } else { self.order(rows, a.k != 1, row) };
+        let kept = if same_rows { self.list(row) } else { self.put_in_order(rows, a.k != 1, row) };
         let pays = 8 * kept <= 7 * self.kept.len() * k;
         if pays {
             self.collect(row);
@@ -193,7 +193,12 @@ impl Picks {
 
     /// Puts the rows in order, and lists what the tiles keep then. Only rows that lie side by side may come in an order
     /// that has a meaning, and stay in it where that is better.
-    fn order<'a>(&mut self, rows: usize, side_by_side: bool, row: impl Fn(u32) -> &'a [f32] + Copy) -> usize {
+    fn put_in_order<'a>(
+        &mut self,
+        rows: usize,
+        side_by_side: bool,
+        row: impl Fn(u32) -> &'a [f32] + Copy,
+    ) -> usize {
         self.order.clear();
         self.order.extend(0..rows as u32);
         let as_they_come = if side_by_side { self.list(row) } else { usize::MAX };
