@@ -211,10 +211,10 @@ impl<F: Scalar> Param<F> {
     /// | `left` | `[batch, …, inputs]` |
     /// | `right` | `[batch, …, units]` |
     ///
-    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that takes no more
-    /// memory than the gradient is kept as it is until the optimiser's step, which multiplies it out some rows at a time
-    /// and changes the weights with them at once. The gradient as a whole is then never in memory. Whoever looks at it
-    /// ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
+    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that is small, or
+    /// takes no more memory than the gradient, is kept as it is until the optimiser's step, which multiplies it out some
+    /// rows at a time and changes the weights with them at once. The gradient as a whole is then never in memory. Whoever
+    /// looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
     ///
     /// ```
     /// use ndarray::arr2;
