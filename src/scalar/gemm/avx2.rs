@@ -57,6 +57,7 @@ unsafe impl Level for Avx2 {
         }
     }
 
+    #[target_feature(enable = "avx2,fma,bmi1")]
     unsafe fn copy(
         from: *const f32,
         stride: isize,
@@ -65,10 +66,24 @@ unsafe impl Level for Avx2 {
         to: *mut f32,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { copy(from, stride, rows, columns, to, width) }
+        let mut doubt = _mm256_setzero_ps();
+        for j in (0..width).step_by(8) {
+            let (wide, count) = ((width - j).min(8), columns.saturating_sub(j).min(8));
+            let (to_mask, mask) = (first(wide), first(count));
+            for p in 0..rows {
+                // SAFETY: the masked columns are valid by the caller's word.
+                unsafe {
+                    let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
+                    let numbers = load(from, count < 8, mask);
+                    doubt = doubts(numbers, doubt);
+                    store(to.add(p * width + j), wide < 8, to_mask, numbers);
+                }
+            }
+        }
+        all_finite(doubt)
     }
 
+    #[target_feature(enable = "avx2,fma,bmi1")]
     unsafe fn transpose(
         from: *const f32,
         stride: isize,
@@ -78,8 +93,42 @@ unsafe impl Level for Avx2 {
         stride_to: usize,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
+        let (mask, wide) = (first(rows), first(width));
+        let mut lines = [_mm256_setzero_ps(); 8];
+        let mut doubt = _mm256_setzero_ps();
+        for (j, line) in lines.iter_mut().enumerate() {
+            if j < columns {
+                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                *line = unsafe { load(from.offset(j as isize * stride), rows < 8, mask) };
+                doubt = doubts(*line, doubt);
+            }
+        }
+        let mut pairs = lines;
+        for i in 0..4 {
+            pairs[2 * i] = _mm256_unpacklo_ps(lines[2 * i], lines[2 * i + 1]);
+            pairs[2 * i + 1] = _mm256_unpackhi_ps(lines[2 * i], lines[2 * i + 1]);
+        }
+        // `quads[4 · g + c]` has numbers `4 · l + c` of lines `4 · g ..= 4 · g + 3` in its half `l`.
+        let mut quads = lines;
+        for g in (0..8).step_by(4) {
+            for half in 0..2 {
+                let (low, high) = (_mm256_castps_pd(pairs[g + half]), _mm256_castps_pd(pairs[g + half + 2]));
+                quads[g + 2 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+                quads[g + 2 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+            }
+        }
+        let mut out = lines;
+        for c in 0..4 {
+            out[c] = _mm256_permute2f128_ps::<0x20>(quads[c], quads[4 + c]);
+            out[4 + c] = _mm256_permute2f128_ps::<0x31>(quads[c], quads[4 + c]);
+        }
+        for (p, &line) in out.iter().enumerate() {
+            if p < rows {
+                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                unsafe { store(to.add(p * stride_to), width < 8, wide, line) };
+            }
+        }
+        all_finite(doubt)
     }
 
     const PANEL: usize = 32;
@@ -259,83 +308,6 @@ fn doubts(numbers: __m256, before: __m256) -> __m256 {
 /// Whether there are none.
 #[target_feature(enable = "avx2,fma,bmi1")]
 fn all_finite(doubts: __m256) -> bool {
-    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(doubts, doubts)) == 0
-}
-
-/// # Safety
-/// As [`Level::copy`].
-#[target_feature(enable = "avx2,fma,bmi1")]
-unsafe fn copy(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    width: usize,
-) -> bool {
-    let mut doubt = _mm256_setzero_ps();
-    for j in (0..width).step_by(8) {
-        let (wide, count) = ((width - j).min(8), columns.saturating_sub(j).min(8));
-        let (to_mask, mask) = (first(wide), first(count));
-        for p in 0..rows {
-            // SAFETY: the masked columns are valid by the caller's word.
-            unsafe {
-                let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
-                let numbers = load(from, count < 8, mask);
-                doubt = doubts(numbers, doubt);
-                store(to.add(p * width + j), wide < 8, to_mask, numbers);
-            }
-        }
-    }
-    all_finite(doubt)
-}
-
-/// # Safety
-/// As [`Level::transpose`].
-#[target_feature(enable = "avx2,fma,bmi1")]
-unsafe fn transpose(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    stride_to: usize,
-    width: usize,
-) -> bool {
-    let (mask, wide) = (first(rows), first(width));
-    let mut lines = [_mm256_setzero_ps(); 8];
-    let mut doubt = _mm256_setzero_ps();
-    for (j, line) in lines.iter_mut().enumerate() {
-        if j < columns {
-            // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
-            *line = unsafe { load(from.offset(j as isize * stride), rows < 8, mask) };
-            doubt = doubts(*line, doubt);
-        }
-    }
-    let mut pairs = lines;
-    for i in 0..4 {
-        pairs[2 * i] = _mm256_unpacklo_ps(lines[2 * i], lines[2 * i + 1]);
-        pairs[2 * i + 1] = _mm256_unpackhi_ps(lines[2 * i], lines[2 * i + 1]);
-    }
-    // `quads[4 · g + c]` has numbers `4 · l + c` of lines `4 · g ..= 4 · g + 3` in its half `l`.
-    let mut quads = lines;
-    for g in (0..8).step_by(4) {
-        for half in 0..2 {
-            let (low, high) = (_mm256_castps_pd(pairs[g + half]), _mm256_castps_pd(pairs[g + half + 2]));
-            quads[g + 2 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
-            quads[g + 2 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
-        }
-    }
-    let mut out = lines;
-    for c in 0..4 {
-        out[c] = _mm256_permute2f128_ps::<0x20>(quads[c], quads[4 + c]);
-        out[4 + c] = _mm256_permute2f128_ps::<0x31>(quads[c], quads[4 + c]);
-    }
-    for (p, &line) in out.iter().enumerate() {
-        if p < rows {
-            // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
-            unsafe { store(to.add(p * stride_to), width < 8, wide, line) };
-        }
-    }
-    all_finite(doubt)
+    // SAFETY: the processor has the instructions.
+    unsafe { !doubts.any_nan() }
 }

@@ -54,6 +54,7 @@ unsafe impl Level for Avx512 {
         }
     }
 
+    #[target_feature(enable = "avx512f")]
     unsafe fn copy(
         from: *const f32,
         stride: isize,
@@ -62,10 +63,33 @@ unsafe impl Level for Avx512 {
         to: *mut f32,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { copy(from, stride, rows, columns, to, width) }
+        let whole = columns / 16 * 16;
+        let mut doubt = _mm512_setzero_si512();
+        for p in 0..rows {
+            let from = from.wrapping_offset(p as isize * stride);
+            for j in (0..whole).step_by(16) {
+                // SAFETY: the columns are valid by the caller's word.
+                unsafe {
+                    let numbers = _mm512_loadu_ps(from.add(j));
+                    doubt = doubts(numbers, doubt);
+                    _mm512_storeu_ps(to.add(p * width + j), numbers);
+                }
+            }
+            for j in (whole..width).step_by(16) {
+                let mask = first(columns.saturating_sub(j).min(16));
+                let wide = first((width - j).min(16));
+                // SAFETY: the masked columns are valid by the caller's word.
+                unsafe {
+                    let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
+                    doubt = doubts(numbers, doubt);
+                    _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
+                }
+            }
+        }
+        all_finite(doubt)
     }
 
+    #[target_feature(enable = "avx512f")]
     unsafe fn transpose(
         from: *const f32,
         stride: isize,
@@ -75,8 +99,48 @@ unsafe impl Level for Avx512 {
         stride_to: usize,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
+        let (mask, wide) = (first(rows), first(width));
+        let mut lines = [_mm512_setzero_ps(); 16];
+        let mut doubt = _mm512_setzero_si512();
+        for (j, line) in lines.iter_mut().enumerate() {
+            if j < columns {
+                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
+                doubt = doubts(*line, doubt);
+            }
+        }
+        let mut pairs = lines;
+        for i in 0..8 {
+            pairs[2 * i] = _mm512_unpacklo_ps(lines[2 * i], lines[2 * i + 1]);
+            pairs[2 * i + 1] = _mm512_unpackhi_ps(lines[2 * i], lines[2 * i + 1]);
+        }
+        // `quads[4 · g + c]` has numbers `4 · l + c` of lines `4 · g ..= 4 · g + 3` in its quarter `l`.
+        let mut quads = lines;
+        for g in (0..16).step_by(4) {
+            for half in 0..2 {
+                let (low, high) = (_mm512_castps_pd(pairs[g + half]), _mm512_castps_pd(pairs[g + half + 2]));
+                quads[g + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+                quads[g + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+            }
+        }
+        let mut out = lines;
+        for c in 0..4 {
+            let even_low = _mm512_shuffle_f32x4::<0x88>(quads[c], quads[4 + c]);
+            let even_high = _mm512_shuffle_f32x4::<0x88>(quads[8 + c], quads[12 + c]);
+            let odd_low = _mm512_shuffle_f32x4::<0xDD>(quads[c], quads[4 + c]);
+            let odd_high = _mm512_shuffle_f32x4::<0xDD>(quads[8 + c], quads[12 + c]);
+            out[c] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
+            out[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
+            out[8 + c] = _mm512_shuffle_f32x4::<0xDD>(even_low, even_high);
+            out[12 + c] = _mm512_shuffle_f32x4::<0xDD>(odd_low, odd_high);
+        }
+        for (p, &line) in out.iter().enumerate() {
+            if p < rows {
+                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
+            }
+        }
+        all_finite(doubt)
     }
 
     const PANEL: usize = 64;
@@ -209,99 +273,6 @@ fn doubts(numbers: __m512, before: __m512i) -> __m512i {
 /// Whether there are none.
 #[target_feature(enable = "avx512f")]
 fn all_finite(doubts: __m512i) -> bool {
-    let doubts = _mm512_castsi512_ps(doubts);
-    _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(doubts, doubts) == 0
-}
-
-/// # Safety
-/// As [`Level::copy`].
-#[target_feature(enable = "avx512f")]
-unsafe fn copy(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    width: usize,
-) -> bool {
-    let whole = columns / 16 * 16;
-    let mut doubt = _mm512_setzero_si512();
-    for p in 0..rows {
-        let from = from.wrapping_offset(p as isize * stride);
-        for j in (0..whole).step_by(16) {
-            // SAFETY: the columns are valid by the caller's word.
-            unsafe {
-                let numbers = _mm512_loadu_ps(from.add(j));
-                doubt = doubts(numbers, doubt);
-                _mm512_storeu_ps(to.add(p * width + j), numbers);
-            }
-        }
-        for j in (whole..width).step_by(16) {
-            let mask = first(columns.saturating_sub(j).min(16));
-            let wide = first((width - j).min(16));
-            // SAFETY: the masked columns are valid by the caller's word.
-            unsafe {
-                let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
-                doubt = doubts(numbers, doubt);
-                _mm512_mask_storeu_ps(to.add(p * width + j), wide, numbers);
-            }
-        }
-    }
-    all_finite(doubt)
-}
-
-/// # Safety
-/// As [`Level::transpose`].
-#[target_feature(enable = "avx512f")]
-unsafe fn transpose(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    stride_to: usize,
-    width: usize,
-) -> bool {
-    let (mask, wide) = (first(rows), first(width));
-    let mut lines = [_mm512_setzero_ps(); 16];
-    let mut doubt = _mm512_setzero_si512();
-    for (j, line) in lines.iter_mut().enumerate() {
-        if j < columns {
-            // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
-            *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
-            doubt = doubts(*line, doubt);
-        }
-    }
-    let mut pairs = lines;
-    for i in 0..8 {
-        pairs[2 * i] = _mm512_unpacklo_ps(lines[2 * i], lines[2 * i + 1]);
-        pairs[2 * i + 1] = _mm512_unpackhi_ps(lines[2 * i], lines[2 * i + 1]);
-    }
-    // `quads[4 · g + c]` has numbers `4 · l + c` of lines `4 · g ..= 4 · g + 3` in its quarter `l`.
-    let mut quads = lines;
-    for g in (0..16).step_by(4) {
-        for half in 0..2 {
-            let (low, high) = (_mm512_castps_pd(pairs[g + half]), _mm512_castps_pd(pairs[g + half + 2]));
-            quads[g + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-            quads[g + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-        }
-    }
-    let mut out = lines;
-    for c in 0..4 {
-        let even_low = _mm512_shuffle_f32x4::<0x88>(quads[c], quads[4 + c]);
-        let even_high = _mm512_shuffle_f32x4::<0x88>(quads[8 + c], quads[12 + c]);
-        let odd_low = _mm512_shuffle_f32x4::<0xDD>(quads[c], quads[4 + c]);
-        let odd_high = _mm512_shuffle_f32x4::<0xDD>(quads[8 + c], quads[12 + c]);
-        out[c] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
-        out[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
-        out[8 + c] = _mm512_shuffle_f32x4::<0xDD>(even_low, even_high);
-        out[12 + c] = _mm512_shuffle_f32x4::<0xDD>(odd_low, odd_high);
-    }
-    for (p, &line) in out.iter().enumerate() {
-        if p < rows {
-            // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
-            unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
-        }
-    }
-    all_finite(doubt)
+    // SAFETY: the processor has the instructions.
+    unsafe { !_mm512_castsi512_ps(doubts).any_nan() }
 }

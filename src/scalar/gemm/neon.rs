@@ -47,6 +47,7 @@ unsafe impl Level for Neon {
         }
     }
 
+    #[target_feature(enable = "neon")]
     unsafe fn copy(
         from: *const f32,
         stride: isize,
@@ -55,10 +56,32 @@ unsafe impl Level for Neon {
         to: *mut f32,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { copy(from, stride, rows, columns, to, width) }
+        let whole = columns / 4 * 4;
+        let mut doubt = vdupq_n_u32(0);
+        for p in 0..rows {
+            let from = from.wrapping_offset(p as isize * stride);
+            for j in (0..whole).step_by(4) {
+                // SAFETY: the columns are valid by the caller's word.
+                unsafe {
+                    let numbers = vld1q_f32(from.add(j));
+                    doubt = doubts(numbers, doubt);
+                    vst1q_f32(to.add(p * width + j), numbers);
+                }
+            }
+            for j in (whole..width).step_by(4) {
+                let count = columns.saturating_sub(j);
+                // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
+                unsafe {
+                    let numbers = load(from.wrapping_add(j), count);
+                    doubt = doubts(numbers, doubt);
+                    store(to.add(p * width + j), width - j, numbers);
+                }
+            }
+        }
+        all_finite(doubt)
     }
 
+    #[target_feature(enable = "neon")]
     unsafe fn transpose(
         from: *const f32,
         stride: isize,
@@ -68,8 +91,31 @@ unsafe impl Level for Neon {
         stride_to: usize,
         width: usize,
     ) -> bool {
-        // SAFETY: by the caller's word.
-        unsafe { transpose(from, stride, rows, columns, to, stride_to, width) }
+        let mut lines = [vdupq_n_f32(0.); 4];
+        let mut doubt = vdupq_n_u32(0);
+        for (j, line) in lines.iter_mut().enumerate() {
+            if j < columns {
+                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                *line = unsafe { load(from.offset(j as isize * stride), rows) };
+                doubt = doubts(*line, doubt);
+            }
+        }
+        let [a, b, c, d] = lines;
+        // Numbers 0 and 2, and 1 and 3, of two lines in turn.
+        let (even, odd) = ((vtrn1q_f32(a, b), vtrn1q_f32(c, d)), (vtrn2q_f32(a, b), vtrn2q_f32(c, d)));
+        let out = [
+            vcombine_f32(vget_low_f32(even.0), vget_low_f32(even.1)),
+            vcombine_f32(vget_low_f32(odd.0), vget_low_f32(odd.1)),
+            vcombine_f32(vget_high_f32(even.0), vget_high_f32(even.1)),
+            vcombine_f32(vget_high_f32(odd.0), vget_high_f32(odd.1)),
+        ];
+        for (p, &line) in out.iter().enumerate() {
+            if p < rows {
+                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                unsafe { store(to.add(p * stride_to), width, line) };
+            }
+        }
+        all_finite(doubt)
     }
 }
 
@@ -231,79 +277,4 @@ fn doubts(numbers: float32x4_t, before: uint32x4_t) -> uint32x4_t {
 #[target_feature(enable = "neon")]
 fn all_finite(doubts: uint32x4_t) -> bool {
     vaddvq_f32(vreinterpretq_f32_u32(doubts)) == 0.
-}
-
-/// # Safety
-/// As [`Level::copy`].
-#[target_feature(enable = "neon")]
-unsafe fn copy(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    width: usize,
-) -> bool {
-    let whole = columns / 4 * 4;
-    let mut doubt = vdupq_n_u32(0);
-    for p in 0..rows {
-        let from = from.wrapping_offset(p as isize * stride);
-        for j in (0..whole).step_by(4) {
-            // SAFETY: the columns are valid by the caller's word.
-            unsafe {
-                let numbers = vld1q_f32(from.add(j));
-                doubt = doubts(numbers, doubt);
-                vst1q_f32(to.add(p * width + j), numbers);
-            }
-        }
-        for j in (whole..width).step_by(4) {
-            let count = columns.saturating_sub(j);
-            // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
-            unsafe {
-                let numbers = load(from.wrapping_add(j), count);
-                doubt = doubts(numbers, doubt);
-                store(to.add(p * width + j), width - j, numbers);
-            }
-        }
-    }
-    all_finite(doubt)
-}
-
-/// # Safety
-/// As [`Level::transpose`].
-#[target_feature(enable = "neon")]
-unsafe fn transpose(
-    from: *const f32,
-    stride: isize,
-    rows: usize,
-    columns: usize,
-    to: *mut f32,
-    stride_to: usize,
-    width: usize,
-) -> bool {
-    let mut lines = [vdupq_n_f32(0.); 4];
-    let mut doubt = vdupq_n_u32(0);
-    for (j, line) in lines.iter_mut().enumerate() {
-        if j < columns {
-            // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
-            *line = unsafe { load(from.offset(j as isize * stride), rows) };
-            doubt = doubts(*line, doubt);
-        }
-    }
-    let [a, b, c, d] = lines;
-    // Numbers 0 and 2, and 1 and 3, of two lines in turn.
-    let (even, odd) = ((vtrn1q_f32(a, b), vtrn1q_f32(c, d)), (vtrn2q_f32(a, b), vtrn2q_f32(c, d)));
-    let out = [
-        vcombine_f32(vget_low_f32(even.0), vget_low_f32(even.1)),
-        vcombine_f32(vget_low_f32(odd.0), vget_low_f32(odd.1)),
-        vcombine_f32(vget_high_f32(even.0), vget_high_f32(even.1)),
-        vcombine_f32(vget_high_f32(odd.0), vget_high_f32(odd.1)),
-    ];
-    for (p, &line) in out.iter().enumerate() {
-        if p < rows {
-            // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
-            unsafe { store(to.add(p * stride_to), width, line) };
-        }
-    }
-    all_finite(doubt)
 }

@@ -13,6 +13,7 @@
 
 use super::drive::Level;
 use super::pack::{Source, pack};
+use super::zeros;
 use crate::scalar::kernels;
 use ndarray::ArrayView2;
 use std::cell::Cell;
@@ -25,6 +26,9 @@ const LEAST_TILES: usize = 8;
 
 /// From how many `k` on.
 const LEAST_K: usize = 16;
+
+/// From which share of zeros on.
+const LEAST_SHARE: f64 = 0.25;
 
 /// How far ahead in a tile's list a kernel asks for the numbers of `b`; processors foresee rows without gaps only.
 pub(super) const AHEAD: usize = 8;
@@ -113,20 +117,15 @@ thread_local! {
     static PICKS: Cell<Picks> = const { Cell::new(Picks::EMPTY) };
 }
 
-/// Whether a product is such that looking for zeros may pay: it is large enough, and of a few rows or columns of `a` a
-/// quarter of the numbers is 0.
+/// Whether a product is such that looking for zeros may pay: it is large enough, and enough of a few rows or columns of
+/// `a` is 0.
 pub(super) fn may_pay(a: &ArrayView2<'_, f32>, columns: usize, tiles: usize) -> bool {
     let lines = if a.strides()[1] == 1 { a.view() } else { a.t() };
-    if columns < LEAST_COLUMNS || tiles < LEAST_TILES || a.ncols() < LEAST_K || lines.strides()[1] != 1 {
-        return false;
-    }
-    let (mut zeros, mut all) = (0, 0);
-    for line in lines.rows().into_iter().step_by(lines.nrows().div_ceil(4)) {
-        let line = line.to_slice().unwrap_or_default();
-        zeros += line.iter().map(|&v| u32::from(v == 0.)).sum::<u32>() as usize;
-        all += line.len();
-    }
-    4 * zeros >= all
+    columns >= LEAST_COLUMNS
+        && tiles >= LEAST_TILES
+        && a.ncols() >= LEAST_K
+        && lines.strides()[1] == 1
+        && zeros::share::<1>(&lines) >= LEAST_SHARE
 }
 
 impl Picks {

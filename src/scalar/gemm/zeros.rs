@@ -40,6 +40,9 @@ const NUMBERS: usize = BLOCK;
 /// How many numbers from one row of `b` to the next are too many: a few rows at a time, far apart, are read slowly.
 const FAR: usize = 512;
 
+/// From which share of groups that are all 0, in a few samples, on they are looked for.
+const LEAST_SHARE: f64 = 1. / 6.;
+
 /// The largest share of groups with a number other than 0 for which leaving out the others pays.
 const DENSE: f64 = 0.85;
 
@@ -169,7 +172,7 @@ pub(super) unsafe fn product<L: Level>(
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
-    if !mostly_zero(&x) {
+    if share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }
     for (p, length) in blocks(k) {
@@ -208,16 +211,15 @@ pub(super) unsafe fn product<L: Level>(
     true
 }
 
-/// Whether of the groups of a few samples a sixth are all 0.
-fn mostly_zero(x: &ArrayView2<'_, f32>) -> bool {
+/// The share of groups of `G` numbers that are all 0, in four of the rows, whose numbers are neighbours.
+pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
     let (mut zeros, mut all) = (0, 0);
     for row in x.rows().into_iter().step_by(x.nrows().div_ceil(4)) {
-        let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<SPREAD>();
-        let zero = |group: &[f32; SPREAD]| group.iter().fold(0, |bits, v| bits | v.to_bits()) == 0;
-        zeros += groups.iter().map(|group| usize::from(zero(group))).sum::<usize>();
+        let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<G>();
+        zeros += groups.iter().map(|group| usize::from(group.iter().all(|&v| v == 0.))).sum::<usize>();
         all += groups.len();
     }
-    6 * zeros >= all
+    zeros as f64 / all.max(1) as f64
 }
 
 /// Computes a part, with tiles of `S` vectors in [`spread`], and in [`collect`] of `C`, or `W` where the columns are as
