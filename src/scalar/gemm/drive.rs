@@ -4,7 +4,6 @@ use super::pack::{self, Source, Spare};
 use super::pick::{self, AHEAD, Picked, Picks};
 use super::zeros::{self, Part};
 use super::{BLOCK, blocks, check};
-use crate::scalar::rows::Rows;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::ops::Range;
 
@@ -31,7 +30,7 @@ pub(super) const K_TO_FETCH_C: usize = 64;
 pub(super) struct Tile<'a> {
     /// The length of the block, or how much of it is kept.
     pub k: usize,
-    /// Which places in the block and which rows of `c` those of `a` are, where not all of `a` is kept.
+    /// Which rows of `b` and of `c` those of `a` meet, where not all of `a` is kept.
     pub picked: Option<Picked<'a>>,
     /// The first row of `a`, at the block's first `k`.
     pub a: *const f32,
@@ -70,10 +69,9 @@ impl Tile<'_> {
     /// The tile is picked, and `p < k`.
     #[inline(always)]
     pub unsafe fn picked_of_b(&self, p: usize) -> [*const f32; 2] {
-        let places = self.picked.map_or(&[][..], |picked| picked.places);
+        let places = self.picked.map_or(std::ptr::null(), |picked| picked.places.as_ptr());
         // SAFETY: by the caller's word; behind the places are `AHEAD` more.
-        [p, p + AHEAD]
-            .map(|p| self.b.wrapping_offset(unsafe { *places.get_unchecked(p) } as isize * self.b_k))
+        [p, p + AHEAD].map(|p| self.b.wrapping_add(unsafe { *places.add(p) } as usize))
     }
 }
 
@@ -209,12 +207,18 @@ impl Panel {
         self.vectors * L::LANES
     }
 
-    /// Packs the part `from..to` of a block of `k` that begins at `p`.
+    /// Packs the part `from..to` of a block of `k` that begins at `p`, in rows of this width.
     ///
     /// # Safety
     /// The processor has the level, and `b` has the columns and `p + to` of `k`.
-    unsafe fn pack<L: Level>(self, b: Source, p: usize, [from, to]: [usize; 2], room: &mut [f32]) -> bool {
-        let width = self.width::<L>();
+    unsafe fn pack<L: Level>(
+        self,
+        b: Source,
+        p: usize,
+        [from, to]: [usize; 2],
+        width: usize,
+        room: &mut [f32],
+    ) -> bool {
         let room = &mut room[from * width..to * width];
         // SAFETY: by the caller's word.
         unsafe { pack::pack::<L>(b.skip(p + from, self.start), to - from, self.columns, width, room) }
@@ -290,10 +294,15 @@ unsafe fn in_tiles<L: Level>(
     let widest = L::vectors(m.div_ceil(tiles));
 
     let pack_a = tiles > 1 && n >= COLUMNS_TO_PACK_A;
-    let pack_b = b.other != 1 && n > 1 || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
+    let mut picks = if pack_a && pick::may_pay(matrix, n, tiles) { Some(Picks::take()) } else { None };
+    let picking = picks.is_some();
+    let pack_b = picking
+        || b.other != 1 && n > 1
+        || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
     let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
-    let mut picks = if pack_a && pick::may_pay(matrix, n, tiles) { Some(Picks::take()) } else { None };
+    // What is picked knows where its rows of `b` are, so those are equally far apart in all panels.
+    let width = |panel: Panel| if picking { widest * L::LANES } else { panel.width::<L>() };
 
     for (p, k) in blocks(k) {
         let beta = if p == 0 { beta } else { 1. };
@@ -303,7 +312,7 @@ unsafe fn in_tiles<L: Level>(
             let starts = (first..=end).map(|tile| start(tile) - top);
             // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, which `may_pay` has seen.
             let picks = picks.as_mut().and_then(|picks| unsafe {
-                picks.pick::<L>(a.skip(p, top), k, starts, p > 0 && at_once >= tiles)
+                picks.pick::<L>(a.skip(p, top), k, starts, widest * L::LANES, p > 0 && at_once >= tiles)
             });
             let pack_a = pack_a && picks.is_none();
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
@@ -324,19 +333,14 @@ unsafe fn in_tiles<L: Level>(
                 next = Panel::at::<L>(panel.start + panel.columns, n, widest);
                 if pack_b && !(ahead && panel.start > 0) {
                     // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
-                    finite = unsafe { panel.pack::<L>(b, p, [0, k], room) };
+                    finite = unsafe { panel.pack::<L>(b, p, [0, k], width(panel), room) };
                 }
                 let (from_b, b_k) = if pack_b {
-                    (room.as_ptr(), panel.width::<L>() as isize)
+                    (room.as_ptr(), width(panel) as isize)
                 } else {
                     (b.skip(p, panel.start).at, b.k)
                 };
-                // SAFETY: the panel's columns are neighbours within `b`.
-                let row =
-                    |p| unsafe { std::slice::from_raw_parts(from_b.wrapping_offset(p * b_k), panel.columns) };
-                let is_finite =
-                    || if pack_b { finite } else { (0..k as isize).all(|p| f32::all_finite(row(p))) };
-                let picks = picks.filter(|_| is_finite());
+                let picks = picks.filter(|_| finite);
                 finite = true;
                 for tile in first..end {
                     // The next panel is packed in parts, a part after each tile, fetched before it.
@@ -385,7 +389,7 @@ unsafe fn in_tiles<L: Level>(
                     unsafe { L::tile(&job, rows, panel.vectors) };
                     if let Some((next, share)) = to_pack {
                         // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
-                        finite &= unsafe { next.pack::<L>(b, p, share, room_next) };
+                        finite &= unsafe { next.pack::<L>(b, p, share, width(next), room_next) };
                     }
                 }
                 if ahead {

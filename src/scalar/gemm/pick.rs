@@ -85,8 +85,8 @@ pub(super) struct Picked<'a> {
     pub rows: &'a [u32],
     /// How many `k` are kept.
     pub k: usize,
-    /// Which ones of the block, and behind them [`AHEAD`] more places.
-    pub places: &'a [u16],
+    /// Where the row of `b` for each of them begins, and behind them [`AHEAD`] more places.
+    pub places: &'a [u32],
     /// Their numbers: of one `k` after the other all rows.
     pub numbers: &'a [f32],
 }
@@ -101,8 +101,10 @@ pub(super) struct Picks {
     order: Vec<u32>,
     /// How many `k` each tile keeps.
     kept: Vec<usize>,
-    /// Which ones, with room for `k` and [`AHEAD`] for each tile.
-    places: Vec<u16>,
+    /// Where they are in `b`, with room for `k` and [`AHEAD`] for each tile.
+    places: Vec<u32>,
+    /// From one row of `b` to the next, as a power of 2.
+    shift: u32,
     /// The numbers of a tile, from its start times `k` on.
     numbers: Vec<f32>,
     /// For each row, what it is ordered by.
@@ -135,6 +137,7 @@ impl Picks {
         order: Vec::new(),
         kept: Vec::new(),
         places: Vec::new(),
+        shift: 0,
         numbers: Vec::new(),
         scores: Vec::new(),
         weights: Vec::new(),
@@ -152,8 +155,8 @@ impl Picks {
         let _ = PICKS.try_with(|picks| picks.set(self));
     }
 
-    /// Picks from a chunk of `a`, over a block of `k`, for tiles that begin with these rows; the last is where the
-    /// chunk ends. None if an eighth of the tiles' `k` cannot be left out. If the block before was of the `same_rows`,
+    /// Picks from a chunk of `a`, over a block of `k`, for tiles that begin with these rows, the last of which is where
+    /// the chunk ends, and for a `b` with rows of this width, a power of 2. None if an eighth of the tiles' `k` cannot be left out. If the block before was of the `same_rows`,
     /// they stay in its order, which does as well.
     ///
     /// # Safety
@@ -163,9 +166,10 @@ impl Picks {
         a: Source,
         k: usize,
         starts: impl Iterator<Item = usize>,
+        width: usize,
         same_rows: bool,
     ) -> Option<&Self> {
-        self.k = k;
+        (self.k, self.shift) = (k, width.trailing_zeros());
         self.starts.clear();
         self.starts.extend(starts);
         let rows = self.starts.last().copied().unwrap_or(0);
@@ -245,7 +249,7 @@ impl Picks {
             }
             let mut kept = 0;
             for (p, &needed) in self.weights.iter().enumerate() {
-                places[kept] = p as u16;
+                places[kept] = (p << self.shift) as u32;
                 kept += usize::from(needed != 0.);
             }
             self.kept.push(kept);
@@ -263,7 +267,7 @@ impl Picks {
             for (i, &r) in rows.iter().enumerate() {
                 let row = row(r);
                 for (numbers, &p) in numbers.chunks_exact_mut(rows.len()).zip(places) {
-                    numbers[i] = row[usize::from(p)];
+                    numbers[i] = row[(p >> self.shift) as usize];
                 }
             }
         }

@@ -465,8 +465,8 @@ fn rows_with_the_same_zeros_come_together() {
             let a = pack::Source { at: x.as_ptr(), k: x.strides()[1], other: x.strides()[0] };
             let mut picks = pick::Picks::take();
             // SAFETY: the level was detected, and the matrix has 96 rows and a `k` of 40.
-            let picks =
-                unsafe { picks.pick::<L>(a, 40, (0..=96).step_by(6), false) }.expect("half can be left out");
+            let picks = unsafe { picks.pick::<L>(a, 40, (0..=96).step_by(6), 64, false) };
+            let picks = picks.expect("half can be left out");
             for tile in 0..16 {
                 let picked = picks.tile(tile);
                 assert!(picked.numbers.iter().all(|&v| v == 1.));
