@@ -81,7 +81,7 @@ pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use state::State;
-pub use tensor::{Tensor, recycle, scratch, standard};
+pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
 pub use trace::GradientTrace;
 pub use train::{
     BatchEnd, Callback, Checkpoints, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Resumed,

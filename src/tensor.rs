@@ -21,7 +21,7 @@
 //! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::scalar::Scalar;
-use ndarray::{Array1, ArrayD, Dimension, IxDyn, s};
+use ndarray::{Array1, ArrayD, CowArray, Dimension, IxDyn, s};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 ///
@@ -47,6 +47,16 @@ use ndarray::{Array1, ArrayD, Dimension, IxDyn, s};
 /// assert_eq!((x.shape(), x[[1, 2]]), (&[2, 3][..], 6.0));
 /// ```
 pub type Tensor<F = f32> = ArrayD<F>;
+
+/// A tensor, or a view of one that stays the caller's: what [`Layer::forward_cow`](crate::Layer::forward_cow) takes.
+///
+/// ```
+/// use plywood::{CowTensor, Tensor};
+///
+/// let x = Tensor::<f32>::zeros(vec![2, 3]);
+/// assert!(CowTensor::from(x.view()).is_view() && CowTensor::from(x).is_owned());
+/// ```
+pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 
 /// A tensor of this shape, out of the thread's spare buffers where one fits. Its content is unspecified: old
 /// numbers, or zeros.
@@ -188,6 +198,19 @@ pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: IxDyn) -> Tensor<F> {
 pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     let mut out = scratch(tensor.shape());
     slice_mut(&mut out).copy_from_slice(slice(tensor));
+    out
+}
+
+/// The tensor itself, or a copy of the view out of the spare buffers.
+pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
+    if tensor.is_owned() {
+        return tensor.into_owned();
+    }
+    let mut out = scratch(tensor.shape());
+    match tensor.as_slice() {
+        Some(values) => slice_mut(&mut out).copy_from_slice(values),
+        None => out.assign(&tensor),
+    }
     out
 }
 

@@ -30,7 +30,7 @@ use crate::layer::{Layer, LayerSpec, Link};
 use crate::param::{Gradient, Param};
 use crate::random::{Draws, Random};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice, standard};
+use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
 use std::fmt;
 
@@ -96,7 +96,7 @@ pub enum Exemption {
 ///
 /// 1. The output's shape is what `output_shape` says, for batches of any size.
 /// 2. Training puts out what inference does, unless [exempt](Exemption::TrainingDiffers).
-/// 3. A batch puts out what its samples do one by one.
+/// 3. A batch puts out what its samples do one by one, and what it does as a view (`forward_cow`).
 /// 4. The gradient at the input agrees with finite differences, unless [exempt](Exemption::InputGradient).
 /// 5. The gradient of each trainable parameter agrees with finite differences, adds up over two backward passes, and
 ///    is the same from `backward_params`.
@@ -272,7 +272,9 @@ impl<F: Scalar> LayerCheck<F> {
             let in_batch = y.slice_axis(Axis(0), (i..=i).into()).to_owned();
             same(&format!("the output of sample {i} alone"), &alone, &standard(in_batch))?;
         }
-        report.passed("a batch puts out what its samples do one by one");
+        let viewed = owned(layer.erased_forward_cow(x.view().into())?);
+        same("the output of a view", &standard(viewed), &y)?;
+        report.passed("a batch puts out what its samples do one by one, and what it does as a view");
 
         self.gradients(layer, &x, &mut draws, &mut report)?;
 

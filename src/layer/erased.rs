@@ -23,7 +23,7 @@ use super::{Layer, Link};
 use crate::error::Result;
 use crate::param::Param;
 use crate::scalar::Scalar;
-use crate::tensor::Tensor;
+use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
 use std::fmt::Debug;
 
@@ -44,6 +44,8 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
     /// [`Layer::forward`].
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
+    /// [`Layer::forward_cow`].
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>>;
     /// [`Layer::forward_train`], with the cache put into the slot. Where it fails the slot keeps what it had.
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
     /// [`Layer::backward`] with the cache from the slot, which is empty after it: a second call is an error.
@@ -77,6 +79,10 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
 
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.forward(input)
+    }
+
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        self.forward_cow(input)
     }
 
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice_mut, standard};
+use crate::tensor::{CowTensor, Tensor, owned, slice_mut, standard};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
@@ -108,6 +108,18 @@ pub trait Layer<F: Scalar = f32>:
     /// # Errors
     /// When the input has the wrong shape or holds what the layer cannot take.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
+
+    /// [`forward`](Layer::forward) of an input that may be the caller's: a view in place of a tensor.
+    ///
+    /// By itself it copies a view and goes forward. A layer that only reads its input, as Dense does, or that hands it
+    /// on, as Flatten does, overrides it to spare the copy; what comes out has the same bits.
+    /// [`predict`](crate::Sequential::predict) calls it.
+    ///
+    /// # Errors
+    /// As [`forward`](Layer::forward).
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        self.forward(owned(input)).map(CowTensor::from)
+    }
 
     /// Training: the outputs of a batch, and what `backward` will need.
     ///
@@ -288,7 +300,11 @@ impl Link {
 /// # Errors
 /// When it does not, with the shapes in words and what to do.
 pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()> {
-    let found = input.shape();
+    check_batch_shape(input.shape(), sample)
+}
+
+/// [`check_batch`] of a shape.
+pub(crate) fn check_batch_shape(found: &[usize], sample: &[usize]) -> Result<()> {
     if found.len() == sample.len() + 1 && found[1..] == *sample {
         return Ok(());
     }

@@ -19,8 +19,8 @@ use crate::layer::{Layer, LayerSpec, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Dimension, IxDyn};
+use crate::tensor::{CowTensor, Tensor, owned, recycle, scratch, slice, slice_mut, standard};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// A fully connected layer: `y = x · W + b`.
@@ -142,26 +142,23 @@ impl<F: Scalar> Dense<F> {
         }
     }
 
-    /// A batch as a matrix with `inputs` columns.
-    fn rows(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize, usize)> {
+    /// The output for an input in row-major order, seen as a matrix with `inputs` columns.
+    ///
+    /// `scratch` has old numbers, and the product is told so by a `beta` of 0.
+    fn output(&self, input: &ArrayViewD<'_, F>) -> Result<Tensor<F>> {
         let (inputs, units) = self.sizes()?;
         if input.ndim() < 2 || input.shape().last() != Some(&inputs) {
             return Err(Error::shape("an input", format!("[batch, {inputs}]"), input.shape())
                 .help("Axis 0 is the batch and the last axis the features; put Flatten before for images."));
         }
-        Ok((standard(input), inputs, units))
-    }
-
-    /// `scratch` has old numbers, and the product is told so by a `beta` of 0.
-    fn product(&self, input: &Tensor<F>, inputs: usize, units: usize) -> Tensor<F> {
         let rows = input.len() / inputs;
         let mut output = scratch(with_last(input, units).slice());
-        let y = slice_mut(&mut output);
-        F::matmul(matrix(slice(input), rows, inputs), self.matrix(), F::zero(), matrix_mut(y, rows, units));
+        let (x, y) = (input.as_slice().expect("row-major order"), slice_mut(&mut output));
+        F::matmul(matrix(x, rows, inputs), self.matrix(), F::zero(), matrix_mut(y, rows, units));
         if let Some(bias) = &self.bias {
             F::add_row(y, bias.as_slice());
         }
-        output
+        Ok(output)
     }
 
     /// The weight as a matrix, without a copy.
@@ -180,13 +177,13 @@ impl<F: Scalar> Dense<F> {
     /// The gradient in row-major order, checked against the shape that this input's output had.
     fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let (_, units) = self.sizes()?;
-        check_gradient(&grad, with_last(input, units).slice())?;
+        check_gradient(&grad, with_last(&input.view(), units).slice())?;
         Ok(standard(grad))
     }
 }
 
 /// The input's shape with another last axis: the output's.
-fn with_last<F: Scalar>(input: &Tensor<F>, units: usize) -> IxDyn {
+fn with_last<F: Scalar>(input: &ArrayViewD<'_, F>, units: usize) -> IxDyn {
     let mut shape = input.raw_dim();
     if let Some(last) = shape.slice_mut().last_mut() {
         *last = units;
@@ -222,16 +219,24 @@ impl<F: Scalar> Layer<F> for Dense<F> {
 
     /// One product and one pass for the bias. The input's buffer is recycled.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        let (input, inputs, units) = self.rows(input)?;
-        let output = self.product(&input, inputs, units);
+        let input = standard(input);
+        let output = self.output(&input.view())?;
         recycle(input);
         Ok(output)
     }
 
+    /// Reads a view in row-major order where it lies.
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        if input.is_view() && input.is_standard_layout() {
+            return self.output(&input.view()).map(CowTensor::from);
+        }
+        self.forward(owned(input)).map(CowTensor::from)
+    }
+
     /// As `forward`, and the input stays as the cache.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
-        let (input, inputs, units) = self.rows(input)?;
-        Ok((self.product(&input, inputs, units), input))
+        let input = standard(input);
+        Ok((self.output(&input.view())?, input))
     }
 
     /// Two products. `dX` is written over the cached input, whose shape it has.

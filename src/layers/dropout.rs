@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Layer, LayerSpec, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// In training, sets each number to 0 with probability `rate` and multiplies the others by `1 / (1 - rate)`, so that
@@ -137,6 +137,10 @@ impl<F: Scalar> Layer<F> for Dropout {
 
     /// The input as it came, in its order in memory.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(input)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         Ok(input)
     }
 

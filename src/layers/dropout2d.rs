@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Layer, LayerSpec, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
+use crate::tensor::{CowTensor, Tensor, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,10 @@ impl<F: Scalar> Layer<F> for Dropout2d {
 
     /// The input as it came, in its order in memory.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(input)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         Ok(input)
     }
 

@@ -3,10 +3,10 @@
 use super::sequential::{Sequential, place};
 use crate::error::{Error, Result};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
-use crate::layer::{Layer, Link, check_batch};
+use crate::layer::{Layer, Link, check_batch, check_batch_shape};
 use crate::param::Param;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, copy, slice, standard};
+use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;
 
 /// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
@@ -51,7 +51,7 @@ impl<F: Scalar> Sequential<F> {
     /// # Errors
     /// As [`forward`](Layer::forward).
     pub fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.run(input, true)
+        self.run(input.into(), true).map(owned)
     }
 
     /// [`forward_train`](Layer::forward_train) that leaves a link at the end out; `backward` of this cache takes the
@@ -88,15 +88,15 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// Inference, with or without the link at the end.
-    fn run(&self, input: Tensor<F>, to_logits: bool) -> Result<Tensor<F>> {
-        check_batch(&input, &self.input)?;
+    fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
+        check_batch_shape(input.shape(), &self.input)?;
         let mut x = input;
         for (i, layer) in self.layers.iter().enumerate() {
             let last = to_logits && i + 1 == self.layers.len();
             x = match Self::end(&**layer) {
                 End::Link if last => return Ok(x),
                 End::Inner(inner) if last => inner.run(x, true),
-                _ => layer.erased_forward(x),
+                _ => layer.erased_forward_cow(x),
             }
             .map_err(|error| error.at(self.place(i)))?;
         }
@@ -229,6 +229,11 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_cow(input.into()).map(owned)
+    }
+
+    /// Each layer has what the one before puts out, and the first the input itself, unless it copies it.
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         self.run(input, false)
     }
 

@@ -6,7 +6,7 @@ use crate::layer::{Layer, batch_error};
 use crate::ops;
 use crate::pool;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, recycle, scratch, slice_mut};
+use crate::tensor::{CowTensor, Tensor, owned, recycle};
 use ndarray::{ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
 use std::sync::{Mutex, PoisonError};
 
@@ -158,18 +158,13 @@ impl<F: Scalar> Sequential<F> {
             .map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// A thread's share, piece by piece. A piece is copied into a spare buffer, because a layer may change what it is
-    /// given and the caller keeps the array.
+    /// A thread's share, piece by piece. The first layer sees the caller's array, and copies its piece if it would change
+    /// it.
     fn predict_share(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
         for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
             let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));
-            let view = input.slice_axis(Axis(0), piece);
-            let mut x = scratch(view.shape());
-            match view.as_slice() {
-                Some(values) => slice_mut(&mut x).copy_from_slice(values),
-                None => x.assign(&view),
-            }
-            let (y, mut place) = (self.forward(x)?, output.slice_axis_mut(Axis(0), piece));
+            let x = CowTensor::from(input.slice_axis(Axis(0), piece));
+            let (y, mut place) = (self.forward_cow(x)?, output.slice_axis_mut(Axis(0), piece));
             if y.shape() != place.shape() {
                 return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape())
                     .help("A layer's `output_shape` does not say what its `forward` does; mend the layer."));
@@ -178,7 +173,7 @@ impl<F: Scalar> Sequential<F> {
                 (Some(values), Some(y)) => values.copy_from_slice(y),
                 _ => place.assign(&y),
             }
-            recycle(y);
+            recycle(owned(y));
         }
         Ok(())
     }

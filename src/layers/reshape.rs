@@ -14,7 +14,7 @@
 use crate::error::{Error, Result};
 use crate::layer::{Layer, check_gradient};
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, reshape};
+use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl Reshape {
 /// The output, and the input's shape.
 ///
 /// An input without any axis has no batch, and is an error here and not a panic further down.
-fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, IxDyn)> {
+fn change<'a, F: Scalar>(input: CowTensor<'a, F>, sample: &[usize]) -> Result<(CowTensor<'a, F>, IxDyn)> {
     let old = input.raw_dim();
     let fits = old.ndim() > 0 && size(&old.slice()[1..]) == size(sample);
     if !fits {
@@ -91,7 +91,8 @@ fn change<F: Scalar>(input: Tensor<F>, sample: &[usize]) -> Result<(Tensor<F>, I
         return Err(Error::shape("an input", expected, input.shape())
             .help("A change of shape keeps the number of elements; axis 0 is the batch."));
     }
-    Ok((reshape(input, batch_of(old[0], sample)), old))
+    let input = if input.is_standard_layout() { input } else { standard(owned(input)).into() };
+    Ok((input.into_shape_with_order(batch_of(old[0], sample)).expect("as many elements as before"), old))
 }
 
 /// The shape of a batch of samples of this shape.
@@ -126,13 +127,17 @@ impl<F: Scalar> Layer<F> for Flatten {
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_cow(input.into()).map(owned)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         let size = input.shape().iter().skip(1).product();
         Ok(change(input, &[size])?.0)
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
         let size = input.shape().iter().skip(1).product();
-        change(input, &[size])
+        change(input.into(), &[size]).map(|(output, old)| (owned(output), old))
     }
 
     fn backward(&mut self, old: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
@@ -155,11 +160,15 @@ impl<F: Scalar> Layer<F> for Reshape {
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_cow(input.into()).map(owned)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         Ok(change(input, &self.shape)?.0)
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
-        change(input, &self.shape)
+        change(input.into(), &self.shape).map(|(output, old)| (owned(output), old))
     }
 
     fn backward(&mut self, old: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {

@@ -4,6 +4,7 @@ use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::opaque;
 use super::zeros::{self, Part, Vector};
 use std::arch::x86_64::*;
+use std::sync::LazyLock;
 
 /// Vectors of 16 numbers, 32 of them in registers.
 pub(super) struct Avx512;
@@ -144,6 +145,18 @@ unsafe impl Level for Avx512 {
     }
 
     const PANEL: usize = 64;
+
+    /// Intel's processors add the products of two vectors in a cycle, AMD's of one (Zen 4), so on them what stands beside
+    /// the products counts for more.
+    fn most_samples() -> usize {
+        static OF_INTEL: LazyLock<bool> = LazyLock::new(|| {
+            #[allow(unused_unsafe, reason = "safe from Rust 1.93 or so on")]
+            // SAFETY: the processor has AVX-512, and so this instruction.
+            let vendor = unsafe { __cpuid(0) };
+            [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+        });
+        if *OF_INTEL { zeros::SAMPLES } else { usize::MAX }
+    }
 
     unsafe fn leave_out(part: &Part) -> bool {
         // SAFETY: by the caller's word.

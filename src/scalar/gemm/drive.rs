@@ -137,6 +137,12 @@ pub(super) unsafe trait Level {
     /// The columns that [`leave_out`](Level::leave_out) computes at once; 0 if it does nothing.
     const PANEL: usize = 0;
 
+    /// From more rows on, if these are the samples, the kernels for all of `a` take less time than
+    /// [`leave_out`](Level::leave_out).
+    fn most_samples() -> usize {
+        usize::MAX
+    }
+
     /// Computes a part without the zeros of `a`, if that pays; whether it did, see [`zeros`].
     ///
     /// # Safety

@@ -16,11 +16,15 @@
 //! estimated from a few samples first.
 
 use super::drive::Level;
+use super::hint::prefetch;
 use super::{BLOCK, blocks};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// How many samples a word tells about.
-const SAMPLES: usize = 32;
+pub(super) const SAMPLES: usize = 32;
+
+/// Numbers in a line of the caches.
+const LINE: usize = 16;
 
 /// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
 const COLUMNS: usize = 128;
@@ -134,6 +138,19 @@ impl Samples {
         &words[..groups]
     }
 
+    /// Asks for a part of the samples behind these, at the group that begins at `p`: as large a part of them as the group
+    /// is of its sample, so that with all groups all of them were asked for. Behind the last samples of a product are
+    /// those of the next one where a prediction goes on, or none, and asking costs little.
+    #[inline(always)]
+    fn fetch_next(&self, p: usize) {
+        const AT_ONCE: usize = SAMPLES * SPREAD / LINE;
+        let first = p % LINE / SPREAD * AT_ONCE;
+        for i in first..first + AT_ONCE {
+            let row = (SAMPLES + i) as isize * self.rows.stride;
+            prefetch(self.rows.at.wrapping_offset(row).wrapping_add(p));
+        }
+    }
+
     /// Whether leaving out what the words have not would not pay.
     fn are_dense(self, words: &[u32]) -> bool {
         let used: u32 = words.iter().map(|word| word.count_ones()).sum();
@@ -168,7 +185,8 @@ pub(super) unsafe fn product<L: Level>(
     // Where a number's chain goes over several words, it is kept in `c`.
     let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
     let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
-    if L::PANEL == 0 || n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2 || !fits || !near {
+    let too_small = n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2;
+    if L::PANEL == 0 || too_small || !fits || !near || by_samples && m > L::most_samples() {
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
@@ -273,6 +291,9 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
             for (group, &word) in words.iter().enumerate() {
                 let p = group * SPREAD;
                 let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                if part.x.count > SAMPLES {
+                    samples.fetch_next(p);
+                }
                 for j in (0..columns).step_by(V * T::LANES) {
                     let sums = sums.0.as_mut_ptr().add(j);
                     let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
