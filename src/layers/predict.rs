@@ -26,7 +26,7 @@ impl<F: Scalar> Sequential<F> {
     /// | `input` | `[batch, …]`, the model's input shape behind the batch |
     /// | the answer | `[batch, …]`, the model's output shape behind the batch |
     ///
-    /// Each thread ([`set_threads`](crate::set_threads)) has a share of the samples and takes it in pieces of 128, so
+    /// Each thread ([`set_threads`](crate::set_threads)) takes samples in pieces of 128, so
     /// activations inside the model are there for 128 samples a thread. Links are applied: a model that ends in softmax
     /// gives probabilities. An empty batch gives an empty answer.
     ///
@@ -138,7 +138,7 @@ impl<F: Scalar> Sequential<F> {
             return Err(Error::shape("an array for the output", format!("{expected:?}"), output.shape())
                 .help("Give it one row for each sample, of the model's output shape."));
         }
-        let share = batch.div_ceil(pool::parts(batch.div_ceil(PIECE), 1));
+        let share = pool::share(batch, PIECE, pool::parts(batch.div_ceil(PIECE), 1));
         if share >= batch {
             return self.predict_share(input, output);
         }
@@ -158,8 +158,8 @@ impl<F: Scalar> Sequential<F> {
             .map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// A thread's share, piece by piece. The first layer sees the caller's array, and copies its piece if it would change
-    /// it.
+    /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it would
+    /// change it.
     fn predict_share(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
         for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
             let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));

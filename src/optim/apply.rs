@@ -70,7 +70,10 @@ pub(super) fn apply<F: Scalar, R: Rule<F>>(
         }
         Pending::Product(left, right) => {
             let (rows, columns) = (left.ncols(), right.ncols());
-            let share = rows.div_ceil(parts()).max(1);
+            // What a step leaves in the caches of a core is there in the next one if the same thread gets the same rows. A
+            // large matrix leaves nothing there.
+            let large = right.len() > SMALL_PRODUCT;
+            let share = pool::share(rows, if large { ROWS_OF_LARGE } else { rows.max(1) }, parts());
             let mut states = States::of(slot);
             let cut = value.chunks_mut((share * columns).max(1)).enumerate();
             let cut = cut.map(|(i, value)| (states.take(value.len()), value, i * share));

@@ -4,8 +4,10 @@
 //! works on parts that were cut beforehand, as a product of matrices or an optimiser's pass does; [`side_by_side`] has
 //! whole trainings beside one another. [`parts`] says into how many it pays to cut. The threads themselves are in `workers.rs`.
 //!
-//! Which thread does what is dealt out beforehand, like cards: no thread takes work from another, so spare buffers
-//! (`scalar/spare.rs`) stay where they are used.
+//! Which thread does what is dealt out beforehand, like cards, so that what one step leaves in a core's caches is there in
+//! the next one. Where there are more parts than threads, one that has nothing left takes from another, from the end that
+//! the other would come to last: cores may be of unequal speed, as those of machines that are shared are from one
+//! minute to the next.
 //!
 //! Determinism is a matter of the parts, not of the threads: each part is computed alone, no number is a sum over
 //! several parts, and results are combined in the parts' order by whoever asked.
@@ -15,7 +17,7 @@ mod workers;
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -93,32 +95,85 @@ pub(crate) fn alone() {
     ALONE.set(true);
 }
 
-/// The most parts that one piece of work is cut into.
-const MOST_PARTS: usize = 16;
+/// The most threads that share one piece of work.
+const MOST_THREADS: usize = 16;
+
+/// The most parts that it is cut into.
+const MOST_PARTS: usize = 32;
 
 /// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
 /// thread, as far as that goes.
 pub(crate) fn parts(size: usize, least: usize) -> usize {
-    if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_PARTS) }
+    if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_THREADS) }
 }
 
-/// Works on parts that do not overlap, each on a thread of its own as far as there are threads.
+/// How large parts are of which each thread has several, so that one whose core is faster at the time can do more than its
+/// share: at most `most`, or a multiple of it where they would be too many, and all of the work for one thread.
+pub(crate) fn share(size: usize, most: usize, threads: usize) -> usize {
+    let parts = if threads == 1 { 1 } else { size.div_ceil(most).next_multiple_of(threads).min(MOST_PARTS) };
+    match size.div_ceil(parts.max(1)).max(1) {
+        share if parts > 1 && share > most => share.next_multiple_of(most),
+        share => share,
+    }
+}
+
+/// Works on parts that do not overlap, by as many threads as there are, or fewer if there are fewer parts.
 ///
-/// Nothing is allocated. Parts beyond [`MOST_PARTS`] are worked on by the calling thread.
+/// Each thread has a run of neighbours and takes them in order. Once it is done with them, it takes what another would
+/// come to last. Nothing is allocated. Parts beyond [`MOST_PARTS`] are worked on by the calling thread.
 pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let Some(first) = parts.next() else { return };
+    let Some(second) = parts.next() else { return work(first) };
     let slots: [Mutex<Option<T>>; MOST_PARTS] = [const { Mutex::new(None) }; MOST_PARTS];
     let mut count = 0;
-    for (slot, part) in slots.iter().zip(&mut parts) {
+    for (slot, part) in slots.iter().zip([first, second].into_iter().chain(&mut parts)) {
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(part);
         count += 1;
     }
-    workers::fork(count, &|i| {
-        let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(part) = part {
-            work(part);
+    let threads = threads().min(count).min(MOST_THREADS);
+    let runs: [Run; MOST_THREADS] = std::array::from_fn(|thread| Run::new(thread, threads, count));
+    let runs = &runs[..threads];
+    workers::fork(threads, &|thread| {
+        let mine = std::iter::from_fn(|| runs[thread].first());
+        let others = (1..threads).map(|i| &runs[(thread + i) % threads]);
+        let of_others = others.flat_map(|run| std::iter::from_fn(|| run.last()));
+        for i in mine.chain(of_others) {
+            let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(part) = part {
+                work(part);
+            }
         }
     });
     parts.for_each(work);
+}
+
+/// What is left of a thread's run of parts: the first of them, and behind them the next run's. On a line of the caches
+/// of its own, since threads that touch others of the same line wait for each other.
+#[repr(align(64))]
+struct Run(AtomicU64);
+
+impl Run {
+    /// The run of one of so many threads.
+    fn new(thread: usize, threads: usize, parts: usize) -> Self {
+        let start = |thread: usize| (thread * parts / threads) as u64;
+        Self(AtomicU64::new(start(thread) << 32 | start(thread + 1)))
+    }
+
+    /// Takes the first part, if any is left.
+    ///
+    /// What the parts are is in their slots, whose locks order it, so `Relaxed` is enough.
+    fn first(&self) -> Option<usize> {
+        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then_some(run + (1 << 32));
+        let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
+        Some((run >> 32) as usize)
+    }
+
+    /// Takes the last one.
+    fn last(&self) -> Option<usize> {
+        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then_some(run - 1);
+        let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
+        Some(run as u32 as usize - 1)
+    }
 }
 
 /// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several.
