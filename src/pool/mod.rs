@@ -95,6 +95,21 @@ pub(crate) fn alone() {
     ALONE.set(true);
 }
 
+/// Calls `work(0)` to `work(threads - 1)`, each on a thread of its own as far as they are free. What a thread does there, it
+/// does alone.
+fn fork(threads: usize, work: impl Fn(usize) + Sync) {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    workers::fork(threads, &|thread| {
+        let _before = Before(ALONE.replace(true));
+        work(thread);
+    });
+}
+
 /// The most threads that share one piece of work.
 const MOST_THREADS: usize = 16;
 
@@ -133,7 +148,7 @@ pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T)
     let threads = threads().min(count).min(MOST_THREADS);
     let runs: [Run; MOST_THREADS] = std::array::from_fn(|thread| Run::new(thread, threads, count));
     let runs = &runs[..threads];
-    workers::fork(threads, &|thread| {
+    fork(threads, |thread| {
         let mine = std::iter::from_fn(|| runs[thread].first());
         let others = (1..threads).map(|i| &runs[(thread + i) % threads]);
         let of_others = others.flat_map(|run| std::iter::from_fn(|| run.last()));
@@ -186,7 +201,7 @@ pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> V
         return (0..pieces).map(work).collect();
     }
     let shares: Vec<Mutex<Vec<T>>> = (0..threads).map(|_| Mutex::default()).collect();
-    workers::fork(threads, &|first| {
+    fork(threads, |first| {
         let share = (first..pieces).step_by(threads).map(&work).collect();
         *shares[first].lock().unwrap_or_else(PoisonError::into_inner) = share;
     });
