@@ -1,8 +1,9 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
-//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation and prediction need it; [`each`]
-//! works on parts that were cut beforehand, as a product of matrices or an optimiser's pass does; [`side_by_side`] has
-//! whole trainings beside one another. [`parts`] says into how many it pays to cut. The threads themselves are in `workers.rs`.
+//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
+//! were cut beforehand, as a prediction or an optimiser's pass does; [`side_by_side`] has whole trainings beside one
+//! another. [`parts`] says for how many threads it pays to cut, and [`share`] how large parts are if they are to be more
+//! than that. Below them is [`fork`]; the threads themselves are in `workers.rs`.
 //!
 //! Which thread does what is dealt out beforehand, like cards, so that what one step leaves in a core's caches is there in
 //! the next one. Where there are more parts than threads, one that has nothing left takes from another, from the end that
@@ -97,7 +98,7 @@ pub(crate) fn alone() {
 
 /// Calls `work(0)` to `work(threads - 1)`, each on a thread of its own as far as they are free. What a thread does there, it
 /// does alone.
-fn fork(threads: usize, work: impl Fn(usize) + Sync) {
+pub(crate) fn fork(threads: usize, work: impl Fn(usize) + Sync) {
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {

@@ -1,9 +1,11 @@
 //! From a product to tiles: which rows and columns a kernel computes at once, and what is packed for it.
 
+use super::deal::Deal;
 use super::pack::{self, Source, Spare};
 use super::pick::{self, AHEAD, Picked, Picks};
 use super::zeros::{self, Part};
 use super::{BLOCK, blocks, check};
+use crate::pool;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::ops::Range;
 
@@ -270,25 +272,68 @@ unsafe fn rows_by_columns<L: Level>(
 ) {
     // SAFETY: by the caller's word.
     unsafe {
-        if !zeros::product::<L>(a, b, beta, c, in_tiles::<L>) {
-            in_tiles::<L>(a, b, beta, c);
+        if !zeros::product::<L>(a, b, beta, c, alone::<L>) {
+            alone::<L>(a, b, beta, c);
         }
     }
 }
 
-/// The blocks, tiles and panels of a product.
+/// A product by the calling thread.
 ///
 /// # Safety
 /// As [`rows_by_columns`].
-unsafe fn in_tiles<L: Level>(
+unsafe fn alone<L: Level>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,
     c: &mut ArrayViewMut2<'_, f32>,
 ) {
+    // SAFETY: by the caller's word.
+    unsafe { in_tiles::<L>(a, b, beta, c.as_mut_ptr(), c.strides()[0], &Deal::default()) }
+}
+
+/// The product by the kernels of a level and several threads, to which the panels are dealt.
+///
+/// # Panics
+/// When the processor has not the level, the shapes do not agree, or the columns of `c` are no neighbours.
+pub(super) fn product_by<L: Level>(
+    threads: usize,
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    mut c: ArrayViewMut2<'_, f32>,
+) {
+    /// Where all threads write, each into panels of its own.
+    struct Shared(*mut f32);
+    // SAFETY: a panel of a block is dealt to one thread, once those of the block before are done.
+    unsafe impl Sync for Shared {}
+
+    assert!(L::detected(), "the processor has not the vector instructions");
+    check(&a, &b, &c);
+    let [row, column] = [c.strides()[0], c.strides()[1]];
+    assert!(column == 1 && !c.is_empty(), "no columns that are neighbours");
+    let (c, deal) = (Shared(c.as_mut_ptr()), Deal::default());
+    pool::fork(threads, |_| {
+        let Shared(c) = &c;
+        // SAFETY: the processor has the level, the shapes agree, none is empty, and the columns of `c` are neighbours.
+        unsafe { in_tiles::<L>(&a, &b, beta, *c, row, &deal) }
+    });
+}
+
+/// The blocks, tiles and panels of a product, as far as they are dealt to this thread.
+///
+/// # Safety
+/// As [`rows_by_columns`], where `c` is the first number of the result and `c_row` leads from one row to the next. Nobody
+/// reads or writes it meanwhile but threads in here, with the same arguments.
+unsafe fn in_tiles<L: Level>(
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    beta: f32,
+    c: *mut f32,
+    c_row: isize,
+    deal: &Deal,
+) {
     let ((m, k), n) = (a.dim(), b.ncols());
-    let c_row = c.strides()[0];
-    let c = c.as_mut_ptr();
     let matrix = a;
     let a = Source { at: a.as_ptr(), k: a.strides()[1], other: a.strides()[0] };
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
@@ -307,19 +352,28 @@ unsafe fn in_tiles<L: Level>(
         || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
     let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
+    // What is dealt: the columns of a widest panel, or at the end what is left of them, in several panels.
+    let full = widest * L::LANES;
     // What is picked knows where its rows of `b` are, so those are equally far apart in all panels.
-    let width = |panel: Panel| if picking { widest * L::LANES } else { panel.width::<L>() };
+    let width = |panel: Panel| if picking { full } else { panel.width::<L>() };
+    let (places, mut stage, mut in_order) = (n.div_ceil(full), 0, false);
 
     for (p, k) in blocks(k) {
         let beta = if p == 0 { beta } else { 1. };
         for first in (0..tiles).step_by(at_once) {
+            let (dealt, to_deal) = (stage * places, (stage + 1) * places);
+            stage += 1;
+            if deal.is_over(to_deal) {
+                continue;
+            }
             let end = (first + at_once).min(tiles);
             let (top, bottom) = (start(first), start(end));
             let starts = (first..=end).map(|tile| start(tile) - top);
             // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, which `may_pay` has seen.
             let picks = picks.as_mut().and_then(|picks| unsafe {
-                picks.pick::<L>(a.skip(p, top), k, starts, widest * L::LANES, p > 0 && at_once >= tiles)
+                picks.pick::<L>(a.skip(p, top), k, starts, full, in_order && at_once >= tiles)
             });
+            in_order = true;
             let pack_a = pack_a && picks.is_none();
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
             let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };
@@ -331,13 +385,18 @@ unsafe fn in_tiles<L: Level>(
                 // SAFETY: the tiles' rows and `k` numbers from `p` on are within `a`.
                 unsafe { pack_rows::<L>(a.skip(p, top), k, first..end, start, room_a) };
             }
+            deal.wait(dealt);
+            let after = |panel: Option<Panel>| match panel.map(|panel| panel.start + panel.columns) {
+                Some(start) if start < n && !start.is_multiple_of(full) => Panel::at::<L>(start, n, widest),
+                _ => Panel::at::<L>((deal.take(to_deal)? - dealt) * full, n, widest),
+            };
             let ahead = pack_b && end - first >= TILES_TO_PACK_B && k >= K_TO_PACK_AHEAD;
-            let mut next = Panel::at::<L>(0, n, widest);
+            let (mut next, mut packed) = (after(None), false);
             // Whether what was packed of a panel is.
             let mut finite = true;
             while let Some(panel) = next {
-                next = Panel::at::<L>(panel.start + panel.columns, n, widest);
-                if pack_b && !(ahead && panel.start > 0) {
+                next = after(Some(panel));
+                if pack_b && !packed {
                     // SAFETY: the panel's columns and `k` numbers from `p` on are within `b`.
                     finite = unsafe { panel.pack::<L>(b, p, [0, k], width(panel), room) };
                 }
@@ -400,6 +459,10 @@ unsafe fn in_tiles<L: Level>(
                 }
                 if ahead {
                     std::mem::swap(&mut room, &mut room_next);
+                    packed = true;
+                }
+                if next.is_none_or(|next| next.start.is_multiple_of(full)) {
+                    deal.done();
                 }
             }
         }

@@ -21,8 +21,9 @@
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
 //! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
 //! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`pick`] packs only what a tile needs, and
-//! for narrow products of pictures [`zeros`] takes the place of all that. A [`Level`] has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other processors, has no use for
-//! any of this and is in safe code.
+//! for narrow products of pictures [`zeros`] takes the place of all that. The columns of a wide product are dealt to several
+//! threads by [`deal`]. A [`Level`](drive::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`].
+//! [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
 //! Unsafe code is confined to this folder: vector instructions and addresses need it.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
@@ -31,6 +32,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod deal;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod drive;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -75,6 +78,41 @@ pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: Ar
         }
     }
     portable::product(a, b, beta, c);
+}
+
+/// [`multiply`] by several threads, which take the columns panel by panel as each is done with its last; whether there are
+/// kernels that can, else nothing was done. It pays for many columns only, as each thread packs the rows for itself.
+///
+/// # Panics
+/// When the shapes do not agree, `c` is empty, or its columns are no neighbours.
+pub fn multiply_by(
+    threads: usize,
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    c: ArrayViewMut2<'_, f32>,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use drive::Level;
+        if avx512::Avx512::detected() {
+            drive::product_by::<avx512::Avx512>(threads, a, b, beta, c);
+            return true;
+        }
+        if avx2::Avx2::detected() {
+            drive::product_by::<avx2::Avx2>(threads, a, b, beta, c);
+            return true;
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        use drive::Level;
+        if neon::Neon::detected() {
+            drive::product_by::<neon::Neon>(threads, a, b, beta, c);
+            return true;
+        }
+    }
+    false
 }
 
 /// Panics unless the shapes agree.

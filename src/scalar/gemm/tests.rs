@@ -15,16 +15,36 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
         use drive::Level;
         if avx2::Avx2::detected() {
             levels.push(("avx2", true, drive::product::<avx2::Avx2>));
+            levels.push(("avx2 dealt", true, dealt::<avx2::Avx2>));
         }
         if avx512::Avx512::detected() {
             levels.push(("avx512", true, drive::product::<avx512::Avx512>));
+            levels.push(("avx512 dealt", true, dealt::<avx512::Avx512>));
         }
     }
     #[cfg(target_arch = "aarch64")]
-    levels.push(("neon", true, drive::product::<neon::Neon>));
+    levels.extend([
+        ("neon", true, drive::product::<neon::Neon> as Product),
+        ("neon dealt", true, dealt::<neon::Neon>),
+    ]);
     let fused = levels.len() > 2 || portable::FUSED;
     levels.push(("dispatch", fused, multiply));
     levels
+}
+
+/// By three threads, where they can.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn dealt<L: drive::Level>(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    beta: f32,
+    c: ArrayViewMut2<'_, f32>,
+) {
+    if c.strides()[1] == 1 && !c.is_empty() {
+        drive::product_by::<L>(3, a, b, beta, c);
+    } else {
+        drive::product::<L>(a, b, beta, c);
+    }
 }
 
 fn draws(place: usize) -> Draws {
