@@ -68,13 +68,8 @@ fn work<F>(a: &ArrayView2<'_, F>, c: &ArrayViewMut2<'_, F>) -> usize {
 /// gradient it computes, and that it updates. Weights then stay in the caches of the core that uses them, and only
 /// the few numbers of `c` go from one core to another.
 fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: ArrayViewMut2<'_, f32>) {
-    let threads = pool::parts(work(&a, &c), LEAST_WORK);
-    let wide = c.ncols() >= COLUMNS_TO_DEAL && c.ncols() >= c.nrows() && c.strides()[1] == 1;
-    if threads > 1 && wide && gemm::multiply_by(threads, a, b, beta, c.view_mut()) {
-        return;
-    }
     let two_blocks = gemm::blocks(a.ncols()).count() == 2;
-    if !two_blocks || c.len() > MOST_BESIDE || threads < 2 {
+    if !two_blocks || c.len() > MOST_BESIDE || pool::parts(work(&a, &c), LEAST_WORK) < 2 {
         return in_parts(a, b, c, |a, b, c| gemm::multiply(a, b, beta, c));
     }
     let first = gemm::blocks(a.ncols()).next().map_or(0, |(_, length)| length);
@@ -95,8 +90,12 @@ thread_local! {
 }
 
 impl MatMul for f32 {
-    fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-        along_k(a, b, beta, c);
+    fn matmul(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: ArrayViewMut2<'_, f32>) {
+        let threads = pool::parts(work(&a, &c), LEAST_WORK);
+        let wide = c.ncols() >= c.nrows().max(COLUMNS_TO_DEAL) && c.strides()[1] == 1;
+        if !(threads > 1 && wide && gemm::multiply_by(threads, a, b, beta, c.view_mut())) {
+            along_k(a, b, beta, c);
+        }
     }
 
     fn matmul_alone(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {

@@ -150,7 +150,7 @@ unsafe impl Level for Avx512 {
     /// the products counts for more.
     fn most_samples() -> usize {
         static OF_INTEL: LazyLock<bool> = LazyLock::new(|| {
-            #[allow(unused_unsafe, reason = "safe from Rust 1.93 or so on")]
+            #[allow(unused_unsafe, reason = "safe in later versions of Rust")]
             // SAFETY: the processor has AVX-512, and so this instruction.
             let vendor = unsafe { __cpuid(0) };
             [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"

@@ -376,7 +376,7 @@ unsafe fn in_tiles<L: Level>(
             in_order = true;
             let pack_a = pack_a && picks.is_none();
             let numbers_a = if pack_a { (bottom - top) * k } else { 0 };
-            let numbers_b = if pack_b { widest * L::LANES * k } else { 0 };
+            let numbers_b = if pack_b { full * k } else { 0 };
             let [room_a, mut room, mut room_next]: [&mut [f32]; 3] = match &mut spare {
                 Some(spare) => spare.parts([numbers_a, numbers_b, numbers_b]),
                 None => Default::default(),

@@ -60,24 +60,10 @@ const BLOCK: usize = 512;
 /// # Panics
 /// When the shapes do not agree.
 pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use drive::Level;
-        if avx512::Avx512::detected() {
-            return drive::product::<avx512::Avx512>(a, b, beta, c);
-        }
-        if avx2::Avx2::detected() {
-            return drive::product::<avx2::Avx2>(a, b, beta, c);
-        }
+    match products() {
+        Some((product, _)) => product(a, b, beta, c),
+        None => portable::product(a, b, beta, c),
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        use drive::Level;
-        if neon::Neon::detected() {
-            return drive::product::<neon::Neon>(a, b, beta, c);
-        }
-    }
-    portable::product(a, b, beta, c);
 }
 
 /// [`multiply`] by several threads, which take the columns panel by panel as each is done with its last; whether there are
@@ -92,27 +78,38 @@ pub fn multiply_by(
     beta: f32,
     c: ArrayViewMut2<'_, f32>,
 ) -> bool {
+    products().is_some_and(|(_, product)| {
+        product(threads, a, b, beta, c);
+        true
+    })
+}
+
+/// The product by the best kernels that the processor has, and that by several threads.
+type Products = (
+    fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
+    fn(usize, ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
+);
+
+/// None where it has none of the levels.
+fn products() -> Option<Products> {
     #[cfg(target_arch = "x86_64")]
     {
         use drive::Level;
         if avx512::Avx512::detected() {
-            drive::product_by::<avx512::Avx512>(threads, a, b, beta, c);
-            return true;
+            return Some((drive::product::<avx512::Avx512>, drive::product_by::<avx512::Avx512>));
         }
         if avx2::Avx2::detected() {
-            drive::product_by::<avx2::Avx2>(threads, a, b, beta, c);
-            return true;
+            return Some((drive::product::<avx2::Avx2>, drive::product_by::<avx2::Avx2>));
         }
     }
     #[cfg(target_arch = "aarch64")]
     {
         use drive::Level;
         if neon::Neon::detected() {
-            drive::product_by::<neon::Neon>(threads, a, b, beta, c);
-            return true;
+            return Some((drive::product::<neon::Neon>, drive::product_by::<neon::Neon>));
         }
     }
-    false
+    None
 }
 
 /// Panics unless the shapes agree.
