@@ -76,7 +76,7 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
     }
     let (lines, along) = if from.other == 1 { (k, count) } else { (count, k) };
     for line in 0..lines {
-        for j in (0..along + Line::LEN - 1).step_by(Line::LEN) {
+        for j in (0..along + LINE - 1).step_by(LINE) {
             let j = j.min(along - 1);
             let at = if from.other == 1 { from.skip(line, j) } else { from.skip(j, line) }.at;
             prefetch(at);
@@ -84,14 +84,13 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
     }
 }
 
-/// A line of the cache: what the buffers are aligned to.
+/// Numbers in a line of the caches.
+pub(super) const LINE: usize = 16;
+
+/// A line of the caches: what the buffers are aligned to.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; Line::LEN]);
-
-impl Line {
-    const LEN: usize = 16;
-}
+struct Line([f32; LINE]);
 
 /// A thread's buffer for packed factors, taken out while it is in use.
 pub(super) struct Spare(Vec<Line>);
@@ -114,10 +113,10 @@ impl Spare {
 
     /// Parts with this many numbers, each at the start of a line of the cache; what they hold is left over.
     pub fn parts<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [f32]; N] {
-        let lines = lengths.map(|length| length.div_ceil(Line::LEN));
+        let lines = lengths.map(|length| length.div_ceil(LINE));
         let total = lines.iter().sum();
         if self.0.len() < total {
-            self.0.resize(total, Line([0.; Line::LEN]));
+            self.0.resize(total, Line([0.; LINE]));
         }
         let mut rest = &mut self.0[..];
         std::array::from_fn(|i| {
@@ -130,6 +129,6 @@ impl Spare {
 
 /// The numbers of some lines.
 fn numbers(lines: &mut [Line]) -> &mut [f32] {
-    // SAFETY: a line is an array of `LEN` numbers with no space between or behind them.
-    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Line::LEN) }
+    // SAFETY: a line is an array of `LINE` numbers with no space between or behind them.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }

@@ -17,14 +17,12 @@
 
 use super::drive::Level;
 use super::hint::prefetch;
+use super::pack::LINE;
 use super::{BLOCK, blocks};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// How many samples a word tells about.
 pub(super) const SAMPLES: usize = 32;
-
-/// Numbers in a line of the caches.
-const LINE: usize = 16;
 
 /// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
 const COLUMNS: usize = 128;
