@@ -113,7 +113,17 @@ pub trait Layer<F: Scalar = f32>:
     ///
     /// By itself it copies a view and goes forward. A layer that only reads its input, as Dense does, or that hands it
     /// on, as Flatten does, overrides it to spare the copy; what comes out has the same bits.
-    /// [`predict`](crate::Sequential::predict) calls it.
+    /// [`predict`](crate::Sequential::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may lie in
+    /// memory in any order.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let images = Tensor::<f32>::ones(vec![2, 28, 28]);
+    /// let flat = Flatten.forward_cow(images.view().into())?;
+    /// assert!(flat.is_view() && flat.shape() == [2, 784]); // the caller's numbers under another shape
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`forward`](Layer::forward).
