@@ -62,11 +62,11 @@ pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize])
 ///
 /// An empty row has position 0; the callers never have one.
 pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] || (value.is_nan() && !row[best].is_nan()) {
-            best = i;
-        }
+    let (mut best, mut largest) = (0, F::neg_infinity());
+    for (i, &value) in row.iter().enumerate() {
+        // Without a branch, since where the largest number is cannot be foreseen.
+        let better = !(value <= largest || largest.is_nan());
+        (best, largest) = if better { (i, value) } else { (best, largest) };
     }
     best
 }

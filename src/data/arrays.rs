@@ -13,9 +13,9 @@
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::pool;
-use crate::scalar::{Scalar, Starts};
+use crate::scalar::Scalar;
 use crate::tensor::{Tensor, slice_mut};
-use ndarray::{Array, ArrayD, ArrayViewMut2, Axis, Dimension};
+use ndarray::{Array, ArrayD, Axis, Dimension};
 
 /// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
 /// 28 x 28 bytes stay 47 MB.
@@ -26,7 +26,7 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     ///
     /// It goes to a kernel of `scalar/convert.rs`.
     #[doc(hidden)]
-    fn rows<F: Scalar>(values: &[Self], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
+    fn rows<F: Scalar>(values: &[Self], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
 }
 
 mod sealed {
@@ -37,18 +37,18 @@ mod sealed {
 }
 
 impl Element for u8 {
-    fn rows<F: Scalar>(values: &[u8], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
-        F::rows_of_u8s(values, starts, scale, offset, out);
+    fn rows<F: Scalar>(values: &[u8], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
+        F::rows_of_u8s(values, rows, columns, scale, offset, out);
     }
 }
 impl Element for f32 {
-    fn rows<F: Scalar>(values: &[f32], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
-        F::rows_of_f32s(values, starts, scale, offset, out);
+    fn rows<F: Scalar>(values: &[f32], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
+        F::rows_of_f32s(values, rows, columns, scale, offset, out);
     }
 }
 impl Element for f64 {
-    fn rows<F: Scalar>(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>) {
-        F::rows_of_f64s(values, starts, scale, offset, out);
+    fn rows<F: Scalar>(values: &[f64], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
+        F::rows_of_f64s(values, rows, columns, scale, offset, out);
     }
 }
 
@@ -335,14 +335,10 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let (scale, offset) = (F::of(self.scale), F::of(self.offset));
         let values = self.inputs.as_slice().unwrap_or_default();
         let out = batch.input_mut(indices.len(), shape);
-        if let Ok(mut out) = ArrayViewMut2::from_shape((indices.len(), columns), out) {
-            // By columns, as a dense layer's product is cut: what a thread has read stays in its core's cache.
-            let share = columns.div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
-            pool::each(out.axis_chunks_iter_mut(Axis(1), share).enumerate(), |(i, out)| {
-                let starts = Starts { rows: indices, length: columns, first: i * share };
-                E::rows(values, starts, scale, offset, out);
-            });
-        }
+        // By rows: what takes time is waiting for rows that lie anywhere, and two threads do not wait for the same one.
+        let share = indices.len().div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
+        let parts = indices.chunks(share).zip(out.chunks_mut((share * columns).max(1)));
+        pool::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));
         self.targets.gather(indices, &mut batch.target);
         match &self.weights {
             None => batch.weights = None,

@@ -14,8 +14,7 @@ use super::idx::{self, Header};
 use super::{Batch, Dataset, Element, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
 use crate::pool;
-use crate::scalar::{Scalar, Starts};
-use ndarray::ArrayViewMut2;
+use crate::scalar::Scalar;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -182,13 +181,14 @@ impl<T> IdxStream<T> {
             self.file.read_at(place, &mut bytes[begin * row..(begin + count) * row])
         })?;
         let rows: Vec<usize> = (0..indices.len()).collect();
-        if let Ok(out) = ArrayViewMut2::from_shape((indices.len(), columns), out) {
-            let starts = Starts { rows: &rows, length: columns, first: 0 };
-            let (scale, offset) = (F::of(self.scale), F::of(self.offset));
-            match self.kind {
-                Kind::U8 => u8::rows(bytes, starts, scale, offset, out),
-                Kind::F32 => f32::rows(&idx::numbers(bytes, f32::from_be_bytes), starts, scale, offset, out),
-                Kind::F64 => f64::rows(&idx::numbers(bytes, f64::from_be_bytes), starts, scale, offset, out),
+        let (scale, offset) = (F::of(self.scale), F::of(self.offset));
+        match self.kind {
+            Kind::U8 => u8::rows(bytes, &rows, columns, scale, offset, out),
+            Kind::F32 => {
+                f32::rows(&idx::numbers(bytes, f32::from_be_bytes), &rows, columns, scale, offset, out);
+            }
+            Kind::F64 => {
+                f64::rows(&idx::numbers(bytes, f64::from_be_bytes), &rows, columns, scale, offset, out);
             }
         }
         Ok(())

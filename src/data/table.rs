@@ -10,7 +10,7 @@
 use super::file::PlacedFile;
 use super::{ArrayDataset, Element};
 use crate::error::{Error, Result};
-use crate::scalar::{Scalar, Starts};
+use crate::scalar::Scalar;
 use ndarray::Array2;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -443,8 +443,7 @@ impl Labels {
 /// Rows of numbers as an array of the model's type.
 pub(super) fn array<F: Scalar>(numbers: &[f64], columns: usize) -> Array2<F> {
     let rows: Vec<usize> = (0..numbers.len() / columns).collect();
-    let mut out = Array2::zeros((rows.len(), columns));
-    let starts = Starts { rows: &rows, length: columns, first: 0 };
-    F::rows_of_f64s(numbers, starts, F::one(), F::zero(), out.view_mut());
-    out
+    let mut out = vec![F::zero(); rows.len() * columns];
+    F::rows_of_f64s(numbers, &rows, columns, F::one(), F::zero(), &mut out);
+    Array2::from_shape_vec((rows.len(), columns), out).expect("as many numbers as the array has")
 }

@@ -7,8 +7,8 @@ use super::file::{PlacedFile, each_run};
 use super::table::{Columns, Labels, TableCsv, array, without_end};
 use super::{Batch, Dataset, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
-use crate::scalar::{Scalar, Starts};
-use ndarray::{Array2, ArrayViewMut2};
+use crate::scalar::Scalar;
+use ndarray::Array2;
 use std::path::Path;
 
 /// The rows of a CSV file of any size, read batch by batch; targets in memory.
@@ -146,10 +146,7 @@ impl<F: Scalar, T: Targets> Dataset<F> for TableStream<T> {
         let numbers = self.numbers(indices).map_err(|error| error.at(self.file.path().display()))?;
         let out = batch.input_mut(indices.len(), &self.shape);
         let rows: Vec<usize> = (0..indices.len()).collect();
-        if let Ok(out) = ArrayViewMut2::from_shape((indices.len(), self.shape[0]), out) {
-            let starts = Starts { rows: &rows, length: self.shape[0], first: 0 };
-            F::rows_of_f64s(&numbers, starts, F::one(), F::zero(), out);
-        }
+        F::rows_of_f64s(&numbers, &rows, self.shape[0], F::one(), F::zero(), out);
         self.targets.gather(indices, &mut batch.target);
         batch.weights = None;
         Ok(())

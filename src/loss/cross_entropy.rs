@@ -49,7 +49,7 @@
 
 use super::Loss;
 use super::classes::{
-    Rows, check_labels, check_target, label_weights, of_classes, sample_weights, scale_rows, soft_logits,
+    Rows, check_labels, check_target, label_weights, of_classes, sample_weights, soft_logits,
     soft_probabilities,
 };
 use crate::error::{Error, Result};
@@ -257,23 +257,16 @@ impl CrossEntropy {
             return self.smoothed(rows, labels, weights, true);
         }
         let Rows { mut grad, samples, columns } = rows;
-        let (each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
-        let z = slice_mut(&mut grad);
-        // ln Σ e^(z - max) - (z_label - max), without the cancellation of large numbers.
-        F::subtract_max_rows(z, columns);
-        let mut value = F::zero();
-        for ((row, &label), &w) in z.chunks_exact(columns).zip(labels).zip(slice(&each)) {
-            value -= w * row[label];
+        let (mut each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
+        // Each sample's share of the mean: a weight of 0 makes its row exactly 0, unless a logit was not finite.
+        for w in slice_mut(&mut each) {
+            *w /= total;
         }
-        let mut logs = scratch(&[samples]);
-        F::softmax_log_rows(z, columns, slice_mut(&mut logs));
-        value += slice(&logs).iter().zip(slice(&each)).map(|(&log, &w)| w * log).sum();
-        for (row, &label) in z.chunks_exact_mut(columns).zip(labels) {
-            row[label] -= F::one();
-        }
-        scale_rows(&mut grad, columns, slice(&each), total);
-        [logs, each].into_iter().for_each(recycle);
-        Ok((value / total, grad))
+        let (z, mut losses) = (slice_mut(&mut grad), scratch(&[samples]));
+        F::cross_entropy_rows(z, columns, labels, slice(&each), slice_mut(&mut losses));
+        let value = slice(&losses).iter().zip(slice(&each)).map(|(&loss, &share)| share * loss).sum();
+        [losses, each].into_iter().for_each(recycle);
+        Ok((value, grad))
     }
 
     fn of_probabilities<F: Scalar>(

@@ -4,20 +4,19 @@
 //! time. The multiplication and the addition are rounded separately, at every level of instructions.
 
 use super::kernels;
-use ndarray::ArrayViewMut2;
 
 kernels! {
     /// Rows of a batch, `out = value · scale + offset`, and random masks.
     Convert {
-        /// A row of `out` for each of the pieces of `values` that begin at these places; from bytes, as images are
-        /// stored. The columns of `out` must be neighbours.
-        fn rows_of_u8s(values: &[u8], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
+        /// The rows of so many columns at these positions, one after the other, as `value · scale + offset`; from bytes,
+        /// as images are stored.
+        fn rows_of_u8s(values: &[u8], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
         /// From `f32`.
-        fn rows_of_f32s(values: &[f32], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
+        fn rows_of_f32s(values: &[f32], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
         /// From `f64`.
         ///
         /// To `f32` it rounds to the nearest before scaling.
-        fn rows_of_f64s(values: &[f64], starts: Starts<'_>, scale: F, offset: F, out: ArrayViewMut2<'_, F>);
+        fn rows_of_f64s(values: &[f64], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
         /// `out = out + factor · value`, each value rounded to the type before.
         fn add_f64s(values: &[f64], factor: F, out: &mut [F]);
         /// The same numbers in `f64`, exactly.
@@ -42,21 +41,7 @@ kernels! {
     }
 }
 
-/// Where the pieces of a batch's rows begin among stored values: for row `i` of the batch at `rows[i] · length + first`.
-#[derive(Clone, Copy)]
-#[doc(hidden)]
-pub struct Starts<'a> {
-    /// The stored rows.
-    pub rows: &'a [usize],
-    /// Their length.
-    pub length: usize,
-    /// The first column wanted.
-    pub first: usize,
-}
-
 mod generic {
-    use super::Starts;
-    use ndarray::{ArrayViewMut2, Axis};
     use num_traits::{AsPrimitive, Float};
     use std::hint::black_box;
 
@@ -73,22 +58,21 @@ mod generic {
     #[inline(always)]
     fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(
         values: &[T],
-        starts: Starts<'_>,
+        rows: &[usize],
+        columns: usize,
         scale: F,
         offset: F,
-        mut out: ArrayViewMut2<'_, F>,
+        out: &mut [F],
     ) {
-        let Starts { rows, length, first } = starts;
-        let columns = out.ncols();
-        let piece = |row: usize| &values[row * length + first..][..columns];
-        for (rows, mut out) in rows.chunks(AHEAD).zip(out.axis_chunks_iter_mut(Axis(0), AHEAD)) {
+        let at = |row: usize| &values[row * columns..][..columns];
+        for (rows, out) in rows.chunks(AHEAD).zip(out.chunks_mut((AHEAD * columns).max(1))) {
             for &row in rows {
-                for value in piece(row).iter().step_by(LINE / size_of::<T>()) {
+                for value in at(row).iter().step_by(LINE / size_of::<T>()) {
                     black_box(*value);
                 }
             }
-            for (&row, mut out) in rows.iter().zip(out.rows_mut()) {
-                for (out, &v) in out.as_slice_mut().unwrap_or_default().iter_mut().zip(piece(row)) {
+            for (&row, out) in rows.iter().zip(out.chunks_exact_mut(columns.max(1))) {
+                for (out, &v) in out.iter_mut().zip(at(row)) {
                     *out = v.as_() * scale + offset;
                 }
             }
@@ -98,40 +82,43 @@ mod generic {
     #[inline(always)]
     pub fn rows_of_u8s<F: Float + 'static>(
         values: &[u8],
-        starts: Starts<'_>,
+        rows: &[usize],
+        columns: usize,
         scale: F,
         offset: F,
-        out: ArrayViewMut2<'_, F>,
+        out: &mut [F],
     ) where
         u8: AsPrimitive<F>,
     {
-        affine(values, starts, scale, offset, out);
+        affine(values, rows, columns, scale, offset, out);
     }
 
     #[inline(always)]
     pub fn rows_of_f32s<F: Float + 'static>(
         values: &[f32],
-        starts: Starts<'_>,
+        rows: &[usize],
+        columns: usize,
         scale: F,
         offset: F,
-        out: ArrayViewMut2<'_, F>,
+        out: &mut [F],
     ) where
         f32: AsPrimitive<F>,
     {
-        affine(values, starts, scale, offset, out);
+        affine(values, rows, columns, scale, offset, out);
     }
 
     #[inline(always)]
     pub fn rows_of_f64s<F: Float + 'static>(
         values: &[f64],
-        starts: Starts<'_>,
+        rows: &[usize],
+        columns: usize,
         scale: F,
         offset: F,
-        out: ArrayViewMut2<'_, F>,
+        out: &mut [F],
     ) where
         f64: AsPrimitive<F>,
     {
-        affine(values, starts, scale, offset, out);
+        affine(values, rows, columns, scale, offset, out);
     }
 
     #[inline(always)]
@@ -212,21 +199,16 @@ mod generic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     #[test]
     fn bytes_are_scaled_at_any_length() {
         for len in 0..70usize {
             let bytes: Vec<u8> = (0..len).map(|i| (i * 37) as u8).collect();
-            let stored = [&[9][..], &bytes, &[7], &bytes].concat(); // two rows, of which the first column is left out
-            let mut out = Array2::zeros((2, len));
-            let starts = Starts { rows: &[1, 0], length: len + 1, first: 1 };
-            f64::rows_of_u8s(&stored, starts, 0.5, -1., out.view_mut());
-            assert!(
-                out.rows()
-                    .into_iter()
-                    .all(|row| { row.iter().zip(&bytes).all(|(o, &b)| *o == f64::from(b) * 0.5 - 1.) })
-            );
+            let stored = [vec![9; len], bytes.clone()].concat();
+            let mut out = vec![0.0; 2 * len];
+            f64::rows_of_u8s(&stored, &[1, 0], len, 0.5, -1., &mut out);
+            assert!(out[..len].iter().zip(&bytes).all(|(&o, &b)| o == f64::from(b) * 0.5 - 1.));
+            assert!(out[len..].iter().all(|&o| o == 3.5));
         }
     }
 }

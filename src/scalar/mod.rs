@@ -6,7 +6,8 @@
 //!
 //! | file | kernels |
 //! |---|---|
-//! | `rows.rs` | sums, scalings, softmax and normalisation over the rows of a matrix |
+//! | `rows.rs` | sums, scalings and normalisation over the rows of a matrix |
+//! | `softmax.rs` | softmax, its logarithm, and cross-entropy |
 //! | `channels.rs` | the same by channels of images; normalisation of rows |
 //! | `activation.rs` | ReLU and the like, and their derivatives; the smooth ones' formulas in `curves.rs`, `erf.rs` |
 //! | `exponential.rs` | `exp` and `tanh` without a branch, for the others |
@@ -48,13 +49,13 @@ mod losses;
 mod matmul;
 mod patches;
 mod rows;
+mod softmax;
 mod spare;
 mod update;
 mod windows;
 
 pub use activation::Activation;
 pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
-pub use convert::Starts;
 pub(crate) use gather::{id_of, ids_of, order_of};
 pub use images::{Move, Warp};
 pub(crate) use kernels::kernels;
@@ -107,6 +108,7 @@ pub trait Scalar:
     + matmul::MatMul
     + patches::Patches<Self>
     + rows::Rows<Self>
+    + softmax::Softmaxes<Self>
     + update::Updates<Self>
     + windows::Pooling<Self>
     + 'static

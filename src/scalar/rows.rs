@@ -62,26 +62,6 @@ kernels! {
         ///
         /// 0 for both zeros: it is the derivative of the magnitude as the crate defines it.
         fn signs(x: &mut [F]);
-        /// `e^(x - max) / Σ e^(x - max)` along each row, at least `F::MIN_POSITIVE`; a row with a NaN becomes NaN.
-        ///
-        /// The floor keeps `1 / y` and `ln y` finite; at `f32` it is 1.2e-38. Rows of minus infinity alone become
-        /// NaN.
-        fn softmax_rows(x: &mut [F], columns: usize);
-        /// The same with 0 for what is too small to matter in a gradient (subnormal numbers are slow), and the
-        /// logarithm of each row's sum `Σ e^(x - max)`.
-        ///
-        /// With the maximum taken off beforehand, the logarithm is what cross-entropy needs beside the logits.
-        fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
-        /// `x = x - max`, the largest number of each row.
-        fn subtract_max_rows(x: &mut [F], columns: usize);
-        /// The gradient of softmax at its input, in place: `grad = y · (grad - Σ_row grad · y)`.
-        ///
-        /// From `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: a row's derivatives are never written out as a matrix.
-        fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
-        /// `x - max - ln Σ e^(x - max)` along each row; a row with a NaN becomes NaN.
-        fn log_softmax_rows(x: &mut [F], columns: usize);
-        /// The gradient of log-softmax at its input, in place: `grad = grad - e^y · Σ_row grad`.
-        fn log_softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x = (x - mean) · factor` by columns.
         fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
@@ -99,7 +79,6 @@ kernels! {
 }
 
 pub(super) mod generic {
-    use crate::scalar::exponential::Exponential;
     use num_traits::{AsPrimitive, Float};
 
     /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
@@ -133,13 +112,13 @@ pub(super) mod generic {
 
     /// The rows; of no columns there are none, where `chunks_exact(0)` would panic.
     #[inline(always)]
-    fn rows<F>(x: &[F], columns: usize) -> std::slice::ChunksExact<'_, F> {
+    pub fn rows<F>(x: &[F], columns: usize) -> std::slice::ChunksExact<'_, F> {
         x.chunks_exact(columns.max(1))
     }
 
     /// The same, to be changed.
     #[inline(always)]
-    fn rows_mut<F>(x: &mut [F], columns: usize) -> std::slice::ChunksExactMut<'_, F> {
+    pub fn rows_mut<F>(x: &mut [F], columns: usize) -> std::slice::ChunksExactMut<'_, F> {
         x.chunks_exact_mut(columns.max(1))
     }
 
@@ -261,95 +240,6 @@ pub(super) mod generic {
         }
     }
 
-    /// How many numbers of a softmax are worked on in one pass after the other: they stay in the first cache.
-    const SOFTMAX_AT_ONCE: usize = 4096;
-
-    /// Softmax of each row, with `instead` for what is below `least`; `sum` is told the sum of each row's exponentials.
-    ///
-    /// The exponentials are taken over several rows at once, since a row of a few classes does not fill a vector.
-    #[inline(always)]
-    fn softmax<F: Exponential>(
-        x: &mut [F],
-        columns: usize,
-        least: F,
-        instead: F,
-        mut sum_of_row: impl FnMut(F),
-    ) {
-        let at_once = (SOFTMAX_AT_ONCE / columns.max(1)).max(1) * columns.max(1);
-        for x in x.chunks_mut(at_once) {
-            subtract_max_rows(x, columns);
-            for x in x.iter_mut() {
-                *x = x.exponential();
-            }
-            for x in rows_mut(x, columns) {
-                let sum = x.iter().fold(F::zero(), |sum, &x| sum + x);
-                for x in x {
-                    let y = *x / sum;
-                    *x = if y < least { instead } else { y };
-                }
-                sum_of_row(sum);
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
-        let least = F::min_positive_value();
-        softmax(x, columns, least, least, |_| {});
-    }
-
-    #[inline(always)]
-    pub fn softmax_log_rows<F: Exponential>(x: &mut [F], columns: usize, logs: &mut [F]) {
-        let least = F::min_positive_value() / F::epsilon();
-        let mut logs = logs.iter_mut();
-        softmax(x, columns, least, F::zero(), |sum| {
-            if let Some(log) = logs.next() {
-                *log = sum.ln();
-            }
-        });
-    }
-
-    #[inline(always)]
-    pub fn subtract_max_rows<F: Float>(x: &mut [F], columns: usize) {
-        for x in rows_mut(x, columns) {
-            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
-            for x in x {
-                *x = *x - max;
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn softmax_back_rows<F: Float>(y: &[F], grad: &mut [F], columns: usize) {
-        for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
-            let dot = sum_of(y, grad, |y, g| y * g);
-            for (g, &y) in grad.iter_mut().zip(y) {
-                *g = y * (*g - dot);
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn log_softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
-        for x in rows_mut(x, columns) {
-            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
-            let log = sum_of(x, x, |x, _| (x - max).exponential()).ln();
-            for x in x {
-                *x = (*x - max) - log;
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn log_softmax_back_rows<F: Exponential>(y: &[F], grad: &mut [F], columns: usize) {
-        for (y, grad) in rows(y, columns).zip(rows_mut(grad, columns)) {
-            let sum = sum_of(grad, grad, |g, _| g);
-            for (g, &y) in grad.iter_mut().zip(y) {
-                *g = *g - y.exponential() * sum;
-            }
-        }
-    }
-
     #[inline(always)]
     pub fn standardise<F: Float>(x: &mut [F], mean: &[F], factor: &[F]) {
         for x in rows_mut(x, mean.len()) {
@@ -430,16 +320,6 @@ mod tests {
             f32::take_columns(&out, width + 5, 2, &mut back, width);
             assert_eq!(back, x);
         }
-    }
-
-    #[test]
-    fn softmax_of_huge_logits_is_finite_and_keeps_nan() {
-        let mut x = [1000f32, -1000., 0., f32::NAN, 0., 0., -1000., -1000., -1000.];
-        f32::softmax_rows(&mut x, 3);
-        assert_eq!(x[0], 1.);
-        assert!(x[1] >= f32::MIN_POSITIVE && x[1] < 1e-30);
-        assert!(x[3].is_nan() && x[4].is_nan());
-        assert!((x[6] - 1. / 3.).abs() < 1e-7);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::hint::prefetch;
 use super::pack::LINE;
 use super::{BLOCK, blocks};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
+use std::mem::MaybeUninit;
 
 /// How many samples a word tells about.
 pub(super) const SAMPLES: usize = 32;
@@ -88,6 +89,13 @@ struct Rows<P> {
     stride: isize,
 }
 
+impl Rows<*const f32> {
+    /// Those from a row and a column on.
+    fn skip(self, rows: usize, columns: usize) -> Self {
+        Self { at: self.at.wrapping_offset(rows as isize * self.stride).wrapping_add(columns), ..self }
+    }
+}
+
 /// A part of `a`, seen as samples.
 #[derive(Clone, Copy)]
 struct Samples {
@@ -100,9 +108,7 @@ struct Samples {
 impl Samples {
     /// Those from one on, as many as a word tells about.
     fn from(self, first: usize) -> Self {
-        let Rows { at, stride } = self.rows;
-        let rows = Rows { at: at.wrapping_offset(first as isize * stride), stride };
-        Self { rows, count: SAMPLES.min(self.count - first), ..self }
+        Self { rows: self.rows.skip(first, 0), count: SAMPLES.min(self.count - first), ..self }
     }
 
     /// For each group of `G` numbers, the last of which may be shorter, a word: the samples in which any is not +0.
@@ -191,6 +197,9 @@ pub(super) unsafe fn product<L: Level>(
     if share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }
+    let samples = Rows { at: x.as_ptr(), stride: x.strides()[0] };
+    let b_rows = Rows { at: b.as_ptr(), stride: b.strides()[0] };
+    let c_rows = Rows { at: c.as_mut_ptr().cast_const(), stride: c.strides()[0] };
     for (p, length) in blocks(k) {
         let beta = if p == 0 { beta } else { 1. };
         let most = if by_samples { ROWS } else { NUMBERS };
@@ -202,23 +211,23 @@ pub(super) unsafe fn product<L: Level>(
                 let width = COLUMNS.min(n - left);
                 let columns = left..left + if width > L::PANEL { width / L::PANEL * L::PANEL } else { width };
                 left = columns.end;
-                let a = a.slice(s![rows.clone(), p..p + length]);
-                let b = b.slice(s![p..p + length, columns.clone()]);
-                let mut c = c.slice_mut(s![rows.clone(), columns.clone()]);
-                let x = if by_samples { a.view() } else { a.t() };
-                let at = Rows { at: x.as_ptr(), stride: x.strides()[0] };
+                let (sample, number) = if by_samples { (top, p) } else { (p, top) };
+                let (count, numbers) = if by_samples { (rows.len(), length) } else { (length, rows.len()) };
+                let to = c_rows.skip(top, columns.start);
                 let part = Part {
                     by_samples,
-                    x: Samples { rows: at, count: x.nrows(), numbers: x.ncols() },
-                    b: Rows { at: b.as_ptr(), stride: b.strides()[0] },
+                    x: Samples { rows: samples.skip(sample, number), count, numbers },
+                    b: b_rows.skip(p, columns.start),
                     beta,
-                    c: Rows { at: c.as_mut_ptr(), stride: c.strides()[0] },
+                    c: Rows { at: to.at.cast_mut(), stride: to.stride },
                     columns: columns.len(),
                 };
                 // SAFETY: by the caller's word, and since the parts are within the matrices.
                 unsafe {
                     if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
-                        dense(&a, &b, beta, &mut c);
+                        let a = a.slice(s![rows.clone(), p..p + length]);
+                        let b = b.slice(s![p..p + length, columns.clone()]);
+                        dense(&a, &b, beta, &mut c.slice_mut(s![rows.clone(), columns]));
                     }
                 }
             }
@@ -232,7 +241,9 @@ pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
     let (mut zeros, mut all) = (0, 0);
     for row in x.rows().into_iter().step_by(x.nrows().div_ceil(4)) {
         let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<G>();
-        zeros += groups.iter().map(|group| usize::from(group.iter().all(|&v| v == 0.))).sum::<usize>();
+        // Without a branch: where a picture has its zeros cannot be foreseen.
+        let bits = |group: &[f32; G]| group.iter().fold(0, |bits, v| bits | v.to_bits());
+        zeros += groups.iter().map(|group| usize::from(bits(group) == 0)).sum::<usize>();
         all += groups.len();
     }
     zeros as f64 / all.max(1) as f64
@@ -265,7 +276,7 @@ const APART: usize = COLUMNS + 16;
 
 /// The sums of some samples, beside `c`.
 #[repr(align(64))]
-struct Sums([f32; SAMPLES * APART]);
+struct Sums([MaybeUninit<f32>; SAMPLES * APART]);
 
 /// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
 const SPREAD: usize = 4;
@@ -285,7 +296,14 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
                 return false;
             }
             // All of `b` is seen with the first samples, before anything is written.
-            let (mut sums, mut doubts) = (Sums([0.; SAMPLES * APART]), [T::splat(0.); V]);
+            let mut doubts = [T::splat(0.); V];
+            let mut sums = Sums([MaybeUninit::uninit(); SAMPLES * APART]);
+            let all_sums = sums.0.as_mut_ptr().cast::<f32>();
+            for i in 0..samples.count {
+                for j in (0..columns).step_by(T::LANES) {
+                    T::splat(0.).store(all_sums.add(i * APART + j));
+                }
+            }
             for (group, &word) in words.iter().enumerate() {
                 let p = group * SPREAD;
                 let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
@@ -293,7 +311,7 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
                     samples.fetch_next(p);
                 }
                 for j in (0..columns).step_by(V * T::LANES) {
-                    let sums = sums.0.as_mut_ptr().add(j);
+                    let sums = all_sums.add(j);
                     let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
                     let check = (first == 0).then_some(&mut doubts);
                     match samples.numbers - p {
@@ -310,7 +328,7 @@ unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
             for i in 0..samples.count {
                 for j in (0..columns).step_by(T::LANES) {
                     let to = c.at.offset((first + i) as isize * c.stride).add(j);
-                    let sum = T::load(sums.0.as_ptr().add(i * APART + j)).plus(T::splat(0.));
+                    let sum = T::load(all_sums.add(i * APART + j)).plus(T::splat(0.));
                     let sum = if beta == 0. { sum } else { sum.plus_product(T::splat(beta), T::load(to)) };
                     sum.store(to);
                 }
