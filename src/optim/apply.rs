@@ -51,10 +51,9 @@ pub(super) fn apply<F: Scalar, R: Rule<F>>(
     let shape = param.value().raw_dim();
     let shape = shape.slice();
     let Some((value, gradient)) = param.pending() else { return };
-    let parts = || if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+    let parts = if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
     match gradient {
         Pending::Dense(gradient) => {
-            let parts = parts();
             let mut states = States::of(slot);
             if parts == 1 {
                 rule.update(Update { value, gradient, state: states.all(), shape }, step);
@@ -73,14 +72,25 @@ pub(super) fn apply<F: Scalar, R: Rule<F>>(
             // What a step leaves in the caches of a core is there in the next one if the same thread gets the same rows. A
             // large matrix leaves nothing there.
             let large = right.len() > SMALL_PRODUCT;
-            let share = pool::share(rows, if large { ROWS_OF_LARGE } else { rows.max(1) }, parts());
             let mut states = States::of(slot);
-            let cut = value.chunks_mut((share * columns).max(1)).enumerate();
-            let cut = cut.map(|(i, value)| (states.take(value.len()), value, i * share));
-            pool::each(cut, |(states, value, row)| {
-                let left = left.slice_axis(Axis(1), (row..).into());
+            let work = |(states, value, rows): (States<'_, F>, &mut [F], Range<usize>)| {
+                let left = left.slice_axis(Axis(1), rows.into());
                 strip_by_strip(rule, step, states, value, left, right);
-            });
+            };
+            if large {
+                let share = pool::share(rows, ROWS_OF_LARGE, parts);
+                let cut = value.chunks_mut((share * columns).max(1)).enumerate();
+                let rows = |i| i * share..rows.min((i + 1) * share);
+                pool::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
+            } else {
+                let mut rest = value;
+                let cut = |rows: Range<usize>| {
+                    let (value, later) = std::mem::take(&mut rest).split_at_mut(rows.len() * columns);
+                    rest = later;
+                    (states.take(value.len()), value, rows)
+                };
+                pool::by_pace(rows, parts, cut, work);
+            }
         }
         Pending::Rows(ids, values) => {
             let columns = columns_of(shape);

@@ -1,9 +1,10 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
-//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
-//! were cut beforehand, as a prediction or an optimiser's pass does; [`side_by_side`] has whole trainings beside one
-//! another. [`parts`] says for how many threads it pays to cut, and [`share`] how large parts are if they are to be more
-//! than that. Below them is [`fork`]; the threads themselves are in `workers.rs`.
+//! Four forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
+//! were cut beforehand, as a prediction or an optimiser's pass does; [`by_pace`] cuts for threads of unequal speed that keep
+//! what is theirs in their caches; [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many
+//! threads it pays to cut, and [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the
+//! threads themselves are in `workers.rs`.
 //!
 //! Which thread does what is dealt out beforehand, like cards, so that what one step leaves in a core's caches is there in
 //! the next one. Where there are more parts than threads, one that has nothing left takes from another, from the end that
@@ -13,7 +14,10 @@
 //! Determinism is a matter of the parts, not of the threads: each part is computed alone, no number is a sum over
 //! several parts, and results are combined in the parts' order by whoever asked.
 
+mod pace;
 mod workers;
+
+pub(crate) use pace::by_pace;
 
 use crate::error::{Error, Result};
 use std::cell::Cell;

@@ -281,14 +281,18 @@ mod tests {
             let (mut p, mut grad, mut losses) = (z.clone(), z.clone(), vec![0f32; 70]);
             f32::softmax_rows(&mut p, columns);
             f32::cross_entropy_rows(&mut grad, columns, &labels, &factors, &mut losses);
-            for i in 0..70 {
-                let row = i * columns..(i + 1) * columns;
-                let (mut p_alone, mut grad_alone, mut loss) =
-                    (z[row.clone()].to_vec(), z[row.clone()].to_vec(), [0f32]);
+            let alone = z.chunks_exact(columns).zip(p.chunks_exact(columns).zip(grad.chunks_exact(columns)));
+            for ((z, (p, grad)), loss) in alone.zip(&losses) {
+                let (mut p_alone, mut grad_alone, mut loss_alone) = (z.to_vec(), z.to_vec(), [0f32]);
                 f32::softmax_rows(&mut p_alone, columns);
-                f32::cross_entropy_rows(&mut grad_alone, columns, &labels[..1], &factors[..1], &mut loss);
-                assert_eq!(p[row.clone()], p_alone);
-                assert_eq!((&grad[row], losses[i]), (&grad_alone[..], loss[0]));
+                f32::cross_entropy_rows(
+                    &mut grad_alone,
+                    columns,
+                    &labels[..1],
+                    &factors[..1],
+                    &mut loss_alone,
+                );
+                assert_eq!((p, grad, loss), (&p_alone[..], &grad_alone[..], &loss_alone[0]));
             }
         }
     }
