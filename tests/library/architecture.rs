@@ -60,7 +60,7 @@ fn imports(code: &str) -> Vec<String> {
 
 #[test]
 fn modules_import_only_from_lower_ranks() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = Path::new(crate::ROOT).join("src");
     let mut found = Vec::new();
     files(&src, &mut found);
     assert!(found.len() > 30, "{found:?}");
@@ -99,7 +99,7 @@ fn the_test_can_tell() {
 
 #[test]
 fn every_file_of_these_tests_is_a_module_of_theirs() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/library");
+    let folder = Path::new(crate::ROOT).join("tests/library");
     let main = fs::read_to_string(folder.join("main.rs")).unwrap();
     let mut found = Vec::new();
     files(&folder, &mut found);

@@ -684,7 +684,7 @@ fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
 /// Checkpoints of every version of the format that was released are read for ever; files that are here are never written
 /// anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
 fn golden_of<F: Scalar>(name: &str, close: f64) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = PathBuf::from(crate::ROOT).join("tests/golden").join(name);
     if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
         let folder = Folder::new(name);
         let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(1).keep_last(1000);

@@ -53,6 +53,9 @@ mod torch_optimisers;
 mod torch_penalties;
 mod training;
 
+/// The project's folder.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// Has the library work with so many threads until the guard is dropped. The number belongs to the whole program, so
 /// one test at a time sets it.
 fn take_threads(number: usize) -> MutexGuard<'static, ()> {

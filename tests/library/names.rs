@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    fs::read_to_string(Path::new(crate::ROOT).join(path)).unwrap()
 }
 
 /// The names that lib.rs takes from a module.

@@ -111,13 +111,13 @@ fn model() -> Sequential {
 /// Compares with the golden file, or writes it.
 fn golden(name: &str, figure: Result<Figure>) {
     let figure = figure.unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plots").join(format!("{name}.svg"));
+    let path = Path::new(crate::ROOT).join("tests/plots").join(format!("{name}.svg"));
     let mut svg = String::new();
     for (i, part) in figure.to_svg().split("base64,").enumerate() {
         svg.push_str(if i == 0 { part } else { &part[part.find('"').unwrap()..] });
     }
     if std::env::var_os("PLYWOOD_BLESS").is_some() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plots");
+        let folder = Path::new(crate::ROOT).join("target/plots");
         fs::create_dir_all(&folder).unwrap();
         figure.save(folder.join(format!("{name}.png"))).unwrap();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -220,7 +220,7 @@ fn golden_samples_and_filters() {
     let figure = plot::samples(&model, &test, &(0..24).collect::<Vec<_>>()).unwrap();
     assert_eq!(figure.to_svg().matches("<image").count(), 24);
     if std::env::var_os("PLYWOOD_BLESS").is_some() {
-        figure.save(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plots/samples-trained.png")).unwrap();
+        figure.save(Path::new(crate::ROOT).join("target/plots/samples-trained.png")).unwrap();
     }
     golden("filters", plot::filters(&model));
 }

@@ -266,7 +266,7 @@ fn an_unknown_kind_is_named_and_a_model_is_not_a_checkpoint() {
 }
 
 fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    PathBuf::from(crate::ROOT).join("tests/golden").join(name)
 }
 
 /// Files of every version of the format that was released are read for ever. A new version gets files of its own; those

@@ -8,7 +8,7 @@ use plywood::{StateDict, Tensor};
 use std::path::PathBuf;
 
 fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/torch").join(name)
+    PathBuf::from(crate::ROOT).join("tests/torch").join(name)
 }
 
 /// The network of torch/state_dict.py, layer by layer in the same places.
