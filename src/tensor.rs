@@ -82,7 +82,11 @@ pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
     let mut data = F::spare().with(|spare| spare.borrow_mut().take(len));
     let room = with_slack::<F>(len);
-    data.resize(if data.capacity() == 0 { room } else { room.min(data.capacity()) }, F::zero());
+    let enough = if data.capacity() == 0 { room } else { room.min(data.capacity()) };
+    // Never shortened, as it would have to be written anew when it is used for more numbers the next time.
+    if data.len() < enough {
+        data.resize(enough, F::zero());
+    }
     on_a_line(data, IxDyn(shape))
 }
 
