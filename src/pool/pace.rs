@@ -19,7 +19,10 @@ const FRESH: f64 = 1.0 / 32.0;
 /// From how large a change of a share on it is used: of two threads, when one is a fifth faster than the shares say.
 const CHANGED: f64 = 1.0 / 24.0;
 
-/// The parts of a share begin at multiples of so many.
+/// The least share, as a part of an equal one: who still has work can be seen to become faster.
+const LEAST: f64 = 1.0 / 4.0;
+
+/// The rows of a thread begin at a multiple of so many.
 const TOGETHER: usize = 8;
 
 /// What is known of the threads that share work.
@@ -45,17 +48,19 @@ impl Pace {
         self.used
     }
 
-    /// Learns from the speeds that so many threads had.
+    /// Learns from the speeds that so many threads had, if all had something to do.
     fn learn(&mut self, speeds: &[f64]) {
         let sum: f64 = speeds.iter().sum();
-        if self.threads != speeds.len() || !(sum > 0.0 && sum.is_finite()) {
+        if self.threads != speeds.len() || !sum.is_finite() || speeds.contains(&0.0) {
             return;
         }
-        let mut changed = false;
-        for (i, speed) in speeds.iter().enumerate() {
-            self.learnt[i] += FRESH * (speed / sum - self.learnt[i]);
-            changed |= (self.learnt[i] - self.used[i]).abs() > CHANGED;
+        let learnt = &mut self.learnt[..speeds.len()];
+        for (learnt, speed) in learnt.iter_mut().zip(speeds) {
+            *learnt = (*learnt + FRESH * (speed / sum - *learnt)).max(LEAST / speeds.len() as f64);
         }
+        let all: f64 = learnt.iter().sum();
+        learnt.iter_mut().for_each(|share| *share /= all);
+        let changed = learnt.iter().zip(&self.used).any(|(learnt, used)| (learnt - used).abs() > CHANGED);
         if changed {
             self.used = self.learnt;
         }
@@ -140,6 +145,12 @@ mod tests {
         assert_eq!(ends_now(&mut pace)[0], end, "nothing to learn from");
         (0..300).for_each(|_| pace.learn(&[1.0, 1.0]));
         assert!((376..=424).contains(&ends_now(&mut pace)[0]), "and back");
+        (0..1000).for_each(|_| pace.learn(&[1.0, 1e-6]));
+        let end = ends_now(&mut pace)[0];
+        assert!(
+            (680..=704).contains(&end),
+            "about an eighth is left to a thread that hardly runs, found {end}"
+        );
         assert_eq!(ends(90, &pace.used(3)[..3])[..3], [32, 64, 90], "others are not known yet");
     }
 }
