@@ -14,10 +14,9 @@ kernels! {
         /// The floor keeps `1 / y` and `ln y` finite; at `f32` it is 1.2e-38. Rows of minus infinity alone become
         /// NaN.
         fn softmax_rows(x: &mut [F], columns: usize);
-        /// The same with 0 for what is too small to matter in a gradient (subnormal numbers are slow), and the
-        /// logarithm of each row's sum `Σ e^(x - max)`.
-        ///
-        /// With the maximum taken off beforehand, the logarithm is what cross-entropy needs beside the logits.
+        /// The same of rows whose maximum has been taken off, with 0 for what is too small to matter in a gradient
+        /// (subnormal numbers are slow), and the logarithm of each row's sum `Σ e^x`: with it, losses of logits need
+        /// nothing else.
         fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
         /// Cross-entropy of each row of logits and its label, `ln Σ e^(z - max) - (z_label - max)`, and in place of the
         /// logits its derivative times the row's factor: softmax, with 0 as in `softmax_log_rows`, less 1 for the label.
@@ -117,14 +116,8 @@ mod generic {
         change(side, room, |x, max| x - max);
     }
 
-    /// Softmax of rows side by side, with `instead` for what is below `least`. The sums of exponentials stay in `sums`.
-    #[inline(always)]
-    fn softmax<F: Exponential>(side: &mut [F], sums: &mut [F], least: F, instead: F) {
-        subtract_max(side, sums);
-        normalise(side, sums, least, instead);
-    }
-
-    /// The same where the maximum was taken off.
+    /// Softmax of rows side by side whose maximum was taken off, with `instead` for what is below `least`. The sums of
+    /// exponentials stay in `sums`.
     #[inline(always)]
     fn normalise<F: Exponential>(side: &mut [F], sums: &mut [F], least: F, instead: F) {
         for x in side.iter_mut() {
@@ -146,14 +139,17 @@ mod generic {
     #[inline(always)]
     pub fn softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
         let least = F::min_positive_value();
-        side_by_side!(x, columns, |x, sums| softmax(x, sums, least, least));
+        side_by_side!(x, columns, |x, sums| {
+            subtract_max(x, sums);
+            normalise(x, sums, least, least);
+        });
     }
 
     #[inline(always)]
     pub fn softmax_log_rows<F: Exponential>(x: &mut [F], columns: usize, logs: &mut [F]) {
         let mut logs = logs.iter_mut();
         side_by_side!(x, columns, |x, sums| {
-            softmax(x, sums, least(), F::zero());
+            normalise(x, sums, least(), F::zero());
             sums.iter().zip(&mut logs).for_each(|(sum, log)| *log = sum.ln());
         });
     }
