@@ -150,6 +150,18 @@ pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T)
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(part);
         count += 1;
     }
+    deal(count, &|i| {
+        let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(part) = part {
+            work(part);
+        }
+    });
+    parts.for_each(work);
+}
+
+/// Calls `work` with each number below `count`, as [`each`] says. What it does not need to know of the parts is compiled
+/// once.
+fn deal(count: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = threads().min(count).min(MOST_THREADS);
     let runs: [Run; MOST_THREADS] = std::array::from_fn(|thread| Run::new(thread, threads, count));
     let runs = &runs[..threads];
@@ -157,14 +169,8 @@ pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T)
         let mine = std::iter::from_fn(|| runs[thread].first());
         let others = (1..threads).map(|i| &runs[(thread + i) % threads]);
         let of_others = others.flat_map(|run| std::iter::from_fn(|| run.last()));
-        for i in mine.chain(of_others) {
-            let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(part) = part {
-                work(part);
-            }
-        }
+        mine.chain(of_others).for_each(work);
     });
-    parts.for_each(work);
 }
 
 /// What is left of a thread's run of parts: the first of them, and behind them the next run's. On a line of the caches

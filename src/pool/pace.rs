@@ -89,22 +89,50 @@ pub(crate) fn by_pace<T: Send>(
     if threads <= 1 {
         return work(cut(0..rows));
     }
-    let shares = PACE.lock().unwrap_or_else(PoisonError::into_inner).used(threads);
-    let ends = ends(rows, &shares[..threads]);
-    let rows = |thread: usize| if thread == 0 { 0 } else { ends[thread - 1] }..ends[thread];
-    let nanoseconds: [AtomicU64; MOST_THREADS] = from_fn(|_| AtomicU64::new(0));
-    let parts = (0..threads).map(|thread| (thread, cut(rows(thread))));
+    let turn = Turn::begin(rows, threads);
+    let parts = (0..threads).map(|thread| (thread, cut(turn.rows(thread))));
     each(parts, |(thread, part)| {
         let start = Instant::now();
         work(part);
-        // Read once all are done, which orders it.
-        nanoseconds[thread].store(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        turn.took(thread, start);
     });
-    let speeds: [f64; MOST_THREADS] = from_fn(|thread| {
-        let time = nanoseconds[thread].load(Ordering::Relaxed).max(1);
-        if thread < threads { rows(thread).len() as f64 / time as f64 } else { 0.0 }
-    });
-    PACE.lock().unwrap_or_else(PoisonError::into_inner).learn(&speeds[..threads]);
+    turn.end();
+}
+
+/// Rows that are worked on once: who has which, and how long it takes.
+struct Turn {
+    threads: usize,
+    ends: [usize; MOST_THREADS],
+    nanoseconds: [AtomicU64; MOST_THREADS],
+}
+
+impl Turn {
+    /// Shares that fit what is known.
+    fn begin(rows: usize, threads: usize) -> Self {
+        let shares = PACE.lock().unwrap_or_else(PoisonError::into_inner).used(threads);
+        let ends = ends(rows, &shares[..threads]);
+        Self { threads, ends, nanoseconds: from_fn(|_| AtomicU64::new(0)) }
+    }
+
+    /// A thread's rows.
+    fn rows(&self, thread: usize) -> Range<usize> {
+        let start = if thread == 0 { 0 } else { self.ends[thread - 1] };
+        start..self.ends[thread]
+    }
+
+    /// A thread that began then is done. It is read once all are, which orders it.
+    fn took(&self, thread: usize, start: Instant) {
+        self.nanoseconds[thread].store(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Learns from it.
+    fn end(self) {
+        let speeds: [f64; MOST_THREADS] = from_fn(|thread| {
+            let time = self.nanoseconds[thread].load(Ordering::Relaxed).max(1);
+            if thread < self.threads { self.rows(thread).len() as f64 / time as f64 } else { 0.0 }
+        });
+        PACE.lock().unwrap_or_else(PoisonError::into_inner).learn(&speeds[..self.threads]);
+    }
 }
 
 #[cfg(test)]

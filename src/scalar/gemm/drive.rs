@@ -12,6 +12,10 @@ use std::ops::Range;
 /// The most numbers of `a` that are packed at once: half of a usual L2 cache.
 const PACKED_A: usize = 264 * BLOCK;
 
+/// The most numbers of `a` that meet all panels of `b` before the next are read, where neither is packed: a part of the
+/// L2 cache, as samples of a prediction come from memory once.
+const READ_A: usize = 36 * BLOCK;
+
 /// From how many columns of `b` on packing `a` pays: each panel of them reads all of `a` again.
 const COLUMNS_TO_PACK_A: usize = 193;
 
@@ -139,10 +143,10 @@ pub(super) unsafe trait Level {
     /// The columns that [`leave_out`](Level::leave_out) computes at once; 0 if it does nothing.
     const PANEL: usize = 0;
 
-    /// From more rows on, if these are the samples, the kernels for all of `a` take less time than
-    /// [`leave_out`](Level::leave_out).
-    fn most_samples() -> usize {
-        usize::MAX
+    /// Whether [`leave_out`](Level::leave_out) takes less time than the kernels for all of `a` where the samples are the
+    /// rows of the product.
+    fn leaves_out_of_samples() -> bool {
+        true
     }
 
     /// Computes a part without the zeros of `a`, if that pays; whether it did, see [`zeros`].
@@ -350,7 +354,12 @@ unsafe fn in_tiles<L: Level>(
     let pack_b = picking
         || b.other != 1 && n > 1
         || tiles >= TILES_TO_PACK_B && b.k.unsigned_abs() >= STRIDE_TO_PACK_B;
-    let at_once = if pack_a { (PACKED_A / k.clamp(1, BLOCK) / highest).max(1) } else { tiles };
+    let together = match (pack_a, pack_b) {
+        (true, _) => PACKED_A,
+        (false, true) => usize::MAX, // a panel is packed for all rows
+        (false, false) => READ_A,
+    };
+    let at_once = (together / k.clamp(1, BLOCK) / highest).max(1);
     let mut spare = if pack_a || pack_b { Some(Spare::take()) } else { None };
     // What is dealt: the columns of a widest panel, or at the end what is left of them, in several panels.
     let full = widest * L::LANES;

@@ -23,7 +23,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 use std::mem::MaybeUninit;
 
 /// How many samples a word tells about.
-pub(super) const SAMPLES: usize = 32;
+const SAMPLES: usize = 32;
 
 /// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
 const COLUMNS: usize = 128;
@@ -190,7 +190,7 @@ pub(super) unsafe fn product<L: Level>(
     let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
     let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
     let too_small = n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2;
-    if L::PANEL == 0 || too_small || !fits || !near || by_samples && m > L::most_samples() {
+    if L::PANEL == 0 || too_small || !fits || !near || by_samples && !L::leaves_out_of_samples() {
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
