@@ -1,7 +1,8 @@
 //! Kernels for `x86_64` with AVX-512.
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
-use super::hint::opaque;
+use super::hint::{opaque, prefetch};
+use super::pick::AHEAD;
 use super::zeros::{self, Part, Vector};
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -208,15 +209,21 @@ unsafe impl Vector for __m512 {
 
 /// Adds to a tile's sums what number `$q`, of the next of `k`, makes of its rows and of whole vectors of columns.
 ///
+/// Narrow tiles ask for the columns ahead: in few rows they take all the time that there is.
+///
 /// Of three rows the first is multiplied as it is read, which saves an instruction for each of them; if all were, the
 /// processor would have more to read than to multiply. The rows are counted out here, since the compiler leaves a loop
 /// with instructions of ours as it is, and the sums would then be in memory.
 macro_rules! add_products {
-    ($q:literal, $sums:ident, $a:ident, $a_row:ident, $a_k:ident, $b:expr) => {{
+    ($q:literal, $sums:ident, $a:ident, $a_row:ident, $a_k:ident, $b:ident, $b_k:ident) => {{
+        let b = $b.wrapping_offset($q * $b_k);
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
+            if V == 2 && !NEXT {
+                prefetch(b.wrapping_offset(AHEAD as isize * $b_k).wrapping_add(16 * v));
+            }
             // SAFETY: the columns are valid by the caller's word.
-            *columns = unsafe { _mm512_loadu_ps($b.add(16 * v)) };
+            *columns = unsafe { _mm512_loadu_ps(b.add(16 * v)) };
         }
         let a = if NEXT && $q > 0 { $a.map(|a| opaque(a.wrapping_offset($q * $a_k))) } else { $a };
         add_products!(rows 0 1 2 3 4 5 6 7 8 9 10 11: $q, $sums, a, $a_row, columns);
@@ -273,10 +280,10 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     let whole = tile.last == 16 && (NEXT || a_k == 1);
     if R > 3 && V > 1 && !PICKED && whole {
         while done + 4 <= k {
-            add_products!(0, sums, a, a_row, a_k, b);
-            add_products!(1, sums, a, a_row, a_k, b.wrapping_offset(b_k));
-            add_products!(2, sums, a, a_row, a_k, b.wrapping_offset(2 * b_k));
-            add_products!(3, sums, a, a_row, a_k, b.wrapping_offset(3 * b_k));
+            add_products!(0, sums, a, a_row, a_k, b, b_k);
+            add_products!(1, sums, a, a_row, a_k, b, b_k);
+            add_products!(2, sums, a, a_row, a_k, b, b_k);
+            add_products!(3, sums, a, a_row, a_k, b, b_k);
             a = a.map(|a| opaque(a.wrapping_offset(4 * a_k)));
             b = b.wrapping_offset(4 * b_k);
             done += 4;

@@ -403,7 +403,7 @@ unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>
 }
 
 /// Numbers of a group in [`collect`]: rows of a tile of `c`.
-const COLLECT: usize = 2;
+const COLLECT: usize = 3;
 
 /// # Safety
 /// As [`leave_out`].
@@ -438,6 +438,7 @@ unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
                     let c = Rows { at: c.at.offset(p as isize * c.stride).add(j), ..c };
                     match samples.numbers - p {
                         1 => add_tile::<T, 1, V>(word, x, b, c, first > 0),
+                        2 => add_tile::<T, 2, V>(word, x, b, c, first > 0),
                         _ => add_tile::<T, COLLECT, V>(word, x, b, c, first > 0),
                     }
                 }
