@@ -209,14 +209,14 @@ fn warn_if_not_optimised() {
 
 /// What makes the crate fast in a dependent's dev build.
 ///
-/// Overflow checks and debug assertions are off in them, as a loop with checks does not vectorise.
+/// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug assertions
+/// are off in the packages, as a loop with checks does not vectorise.
 fn profile_lines() -> String {
-    ["plywood", "ndarray", "matrixmultiply"]
-        .iter()
-        .map(|name| {
-            format!(
-                "[profile.dev.package.{name}]\nopt-level = 3\ndebug-assertions = false\noverflow-checks = false\n"
-            )
-        })
-        .collect()
+    let of_package = |name| {
+        format!(
+            "[profile.dev.package.{name}]\nopt-level = 3\ndebug-assertions = false\noverflow-checks = false\n"
+        )
+    };
+    let packages = ["plywood", "ndarray", "matrixmultiply"].map(of_package).concat();
+    format!("[profile.dev]\nopt-level = 1\n{packages}")
 }
