@@ -7,7 +7,7 @@
 
 use plywood::prelude::*;
 use plywood::{Images, Subset, class_weights, roc_curve};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[path = "support/args.rs"]
 mod args;
@@ -134,7 +134,8 @@ fn main() -> Result<()> {
 
 /// The folder of drawn pictures, below `target`.
 fn drawn(seed: u64) -> Result<PathBuf> {
-    let folder = PathBuf::from(format!("{}/target/lesions/seed-{seed}", env!("CARGO_MANIFEST_DIR")));
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target");
+    let folder = target.join(format!("lesions/seed-{seed}"));
     println!("NOT medical images: without --data DIR this program draws pictures of moles, into");
     println!("{}\n", folder.display());
     lesions::draw(&folder, seed).map_err(|error| {

@@ -72,7 +72,7 @@ mod written {
     pub fn write(run: &Run, test: &Images) -> Result<PathBuf> {
         let target = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(folder) => PathBuf::from(folder),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
+            None => Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"),
         };
         let here = std::env::current_dir().unwrap_or_default();
         let folder = target.strip_prefix(&here).unwrap_or(&target).join("fashion_mnist");

@@ -189,14 +189,14 @@ impl Run {
     ///
     /// What the parts are is in their slots, whose locks order it, so `Relaxed` is enough.
     fn first(&self) -> Option<usize> {
-        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then_some(run + (1 << 32));
+        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then(|| run + (1 << 32));
         let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
         Some((run >> 32) as usize)
     }
 
     /// Takes the last one.
     fn last(&self) -> Option<usize> {
-        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then_some(run - 1);
+        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then(|| run - 1);
         let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
         Some(run as u32 as usize - 1)
     }
@@ -280,6 +280,14 @@ mod tests {
                 assert_eq!(map(pieces, |i| i * i), (0..pieces).map(|i| i * i).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn a_run_is_taken_from_both_ends_until_it_is_empty() {
+        let run = Run::new(0, 2, 6);
+        assert_eq!([run.first(), run.last(), run.first(), run.first()], [Some(0), Some(2), Some(1), None]);
+        let run = Run::new(0, 2, 2);
+        assert_eq!([run.last(), run.last(), run.first()], [Some(0), None, None]);
     }
 
     #[test]
