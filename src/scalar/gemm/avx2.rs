@@ -1,6 +1,7 @@
 //! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
+use super::hint::prefetch;
 use super::zeros::{self, Part, Vector};
 use std::arch::x86_64::*;
 
@@ -249,7 +250,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     if k >= K_TO_FETCH_C {
         for i in 0..R {
             for v in (0..V).step_by(2) {
-                _mm_prefetch::<_MM_HINT_T0>(tile.row_of_c::<PICKED>(i).wrapping_add(8 * v).cast());
+                prefetch(tile.row_of_c::<PICKED>(i).wrapping_add(8 * v));
             }
         }
     }
@@ -259,7 +260,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
             unsafe {
                 let [now, later] = tile.picked_of_b(p);
                 for v in (0..V).step_by(2) {
-                    _mm_prefetch::<_MM_HINT_T0>(later.wrapping_add(8 * v).cast());
+                    prefetch(later.wrapping_add(8 * v));
                 }
                 step::<R, V, MASKED>(a, 1, now, mask, &mut sums);
             }

@@ -272,7 +272,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     if k >= K_TO_FETCH_C {
         for i in 0..R {
             for v in 0..V {
-                _mm_prefetch::<_MM_HINT_T0>(tile.row_of_c::<PICKED>(i).wrapping_add(16 * v).cast());
+                prefetch(tile.row_of_c::<PICKED>(i).wrapping_add(16 * v));
             }
         }
     }
@@ -295,7 +295,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
             let [now, later] = unsafe { tile.picked_of_b(p) };
             b = now;
             for v in 0..V {
-                _mm_prefetch::<_MM_HINT_T0>(later.wrapping_add(16 * v).cast());
+                prefetch(later.wrapping_add(16 * v));
             }
         }
         let mut columns = [_mm512_setzero_ps(); V];
