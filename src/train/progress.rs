@@ -220,3 +220,15 @@ fn profile_lines() -> String {
     let packages = ["plywood", "ndarray", "matrixmultiply"].map(of_package).concat();
     format!("[profile.dev]\nopt-level = 1\n{packages}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::profile_lines;
+
+    #[test]
+    fn readme_and_guide_have_the_lines_that_are_told() {
+        for text in [include_str!("../../README.md"), include_str!("../../docs/guide.md")] {
+            assert!(text.contains(&profile_lines()));
+        }
+    }
+}

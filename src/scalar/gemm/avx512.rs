@@ -209,7 +209,7 @@ unsafe impl Vector for __m512 {
 
 /// Adds to a tile's sums what number `$q`, of the next of `k`, makes of its rows and of whole vectors of columns.
 ///
-/// Narrow tiles ask for the columns ahead: in few rows they take all the time that there is.
+/// Narrow tiles ask for the columns of later `k`: they have few rows to wait with.
 ///
 /// Of three rows the first is multiplied as it is read, which saves an instruction for each of them; if all were, the
 /// processor would have more to read than to multiply. The rows are counted out here, since the compiler leaves a loop
@@ -276,20 +276,17 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
             }
         }
     }
-    let mut done = 0;
     let whole = tile.last == 16 && (NEXT || a_k == 1);
-    if R > 3 && V > 1 && !PICKED && whole {
-        while done + 4 <= k {
-            add_products!(0, sums, a, a_row, a_k, b, b_k);
-            add_products!(1, sums, a, a_row, a_k, b, b_k);
-            add_products!(2, sums, a, a_row, a_k, b, b_k);
-            add_products!(3, sums, a, a_row, a_k, b, b_k);
-            a = a.map(|a| opaque(a.wrapping_offset(4 * a_k)));
-            b = b.wrapping_offset(4 * b_k);
-            done += 4;
-        }
+    let rounds = if R > 3 && V > 1 && !PICKED && whole { k / 4 } else { 0 };
+    for _ in 0..rounds {
+        add_products!(0, sums, a, a_row, a_k, b, b_k);
+        add_products!(1, sums, a, a_row, a_k, b, b_k);
+        add_products!(2, sums, a, a_row, a_k, b, b_k);
+        add_products!(3, sums, a, a_row, a_k, b, b_k);
+        a = a.map(|a| opaque(a.wrapping_offset(4 * a_k)));
+        b = b.wrapping_offset(4 * b_k);
     }
-    for p in done..k {
+    for p in 4 * rounds..k {
         if PICKED {
             // SAFETY: `p < k`.
             let [now, later] = unsafe { tile.picked_of_b(p) };
