@@ -14,13 +14,15 @@
 //! | `images.rs` | images moved, turned, erased and mixed, for augmentation |
 //! | `gather.rs` | rows of a table by ids, and their gradients |
 //! | `losses.rs` | losses of single numbers, and their derivatives |
-//! | `update.rs` | an optimiser's pass over a parameter: gradient descent and Adam |
+//! | `update.rs` | an optimiser's pass over a parameter: gradient descent, and what all passes share |
+//! | `adam.rs` | Adam's pass, in a pipeline |
 //! | `adaptive.rs` | the other rules' passes |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
 //! | `windows.rs` | maxima and means under windows, for pooling |
 //! | `matmul` | products of matrices |
 //! | `kernels.rs` | the macro that compiles kernels for each level of vector instructions |
+//! | `vector.rs` | vectors, where a loop's operations are written out |
 //! | `spare.rs` | buffers to be used again, one store for each thread and type |
 //!
 //! # The same bits at every level of vector instructions
@@ -35,6 +37,7 @@
 //! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
 mod activation;
+mod adam;
 mod adaptive;
 mod channels;
 mod convert;
@@ -52,9 +55,11 @@ mod rows;
 mod softmax;
 mod spare;
 mod update;
+mod vector;
 mod windows;
 
 pub use activation::Activation;
+pub use adam::AdamStep;
 pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
 pub(crate) use gather::{id_of, ids_of, order_of};
 pub use images::{Move, Warp};
@@ -62,7 +67,7 @@ pub(crate) use kernels::kernels;
 pub(crate) use patches::BEHIND;
 pub use patches::Run;
 pub(crate) use spare::Marks;
-pub use update::{AdamStep, SgdStep};
+pub use update::SgdStep;
 pub use windows::{Span, Windows};
 
 use ndarray::NdFloat;
@@ -99,6 +104,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + activation::Activations<Self>
+    + adam::AdamPass<Self>
     + adaptive::Adaptive<Self>
     + channels::Channels<Self>
     + convert::Convert<Self>

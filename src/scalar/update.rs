@@ -31,26 +31,6 @@ pub struct SgdStep {
     pub nesterov: bool,
 }
 
-/// The numbers of one step of Adam.
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub struct AdamStep {
-    /// The rate over the first moment's correction, `rate / (1 - beta1^t)`.
-    pub rate: f64,
-    /// How slowly the first moment changes.
-    pub beta1: f64,
-    /// How slowly the second moment changes.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// The second moment's correction, `1 / sqrt(1 - beta2^t)`.
-    pub correction: f64,
-    /// The decay added to the gradient (Adam).
-    pub decay: f64,
-    /// What the parameter is multiplied by beforehand (AdamW), `1 - rate · decay`.
-    pub shrink: f64,
-}
-
 kernels! {
     /// Updates of parameters.
     Updates {
@@ -58,8 +38,6 @@ kernels! {
         fn sgd(step: SgdStep, value: &mut [F], grad: &[F]);
         /// The same with a velocity.
         fn sgd_momentum(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]);
-        /// Adam and AdamW.
-        fn adam(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
         /// `average += share · (value - average)`.
         fn approach(average: &mut [F], share: F, value: &[F]);
         /// `min(max(x, -limit), limit)`; NaN stays.
@@ -73,7 +51,7 @@ kernels! {
 }
 
 pub(super) mod generic {
-    use super::{AdamStep, SgdStep};
+    use super::SgdStep;
     use num_traits::Float;
 
     /// A hyper-parameter in the element type.
@@ -164,38 +142,6 @@ pub(super) mod generic {
             let g = g + decay * *w;
             *v = settled(momentum * *v + g, settler);
             *w = *w - rate * (fresh * g + carried * *v);
-        }
-    }
-
-    /// Without decay, which is usual, its operations are left out: they are a quarter of the time.
-    #[inline(always)]
-    pub fn adam<F: Float>(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]) {
-        if step.decay == 0.0 && step.shrink == 1.0 {
-            adam_pass::<F, false>(step, value, grad, first, second);
-        } else {
-            adam_pass::<F, true>(step, value, grad, first, second);
-        }
-    }
-
-    #[inline(always)]
-    fn adam_pass<F: Float, const DECAY: bool>(
-        step: AdamStep,
-        value: &mut [F],
-        grad: &[F],
-        first: &mut [F],
-        second: &mut [F],
-    ) {
-        let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink } = step;
-        let (rate, epsilon, correction) = (number::<F>(rate), number::<F>(epsilon), number::<F>(correction));
-        let (beta1, beta2) = (number::<F>(1.0 - beta1), number::<F>(1.0 - beta2));
-        let (decay, shrink) = (number::<F>(decay), number::<F>(shrink));
-        let (settler, least) = (settler(), least());
-        for (((w, &g), m), v) in value.iter_mut().zip(grad).zip(first).zip(second) {
-            let g = if DECAY { g + decay * *w } else { g };
-            let kept = if DECAY { *w * shrink } else { *w };
-            *m = settled(*m + beta1 * (g - *m), settler);
-            *v = at_least(*v + beta2 * (g * g - *v), least);
-            *w = kept - rate * *m / (v.sqrt() * correction + epsilon);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::prefetch;
-use super::zeros::{self, Part, Vector};
+use super::zeros::{self, Part, Words};
+use crate::scalar::vector::Vector;
 use std::arch::x86_64::*;
 
 /// Vectors of 8 numbers, 16 of them in registers.
@@ -150,22 +151,9 @@ unsafe fn leave_out(part: &Part) -> bool {
 
 // SAFETY: the operations do what they are said to.
 #[rustfmt::skip]
-unsafe impl Vector for __m256 {
+unsafe impl Words for __m256 {
     type Bits = __m256i;
-    const LANES: usize = 8;
 
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self { unsafe { _mm256_set1_ps(x) } }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self { unsafe { _mm256_loadu_ps(from) } }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) { unsafe { _mm256_storeu_ps(to, self) } }
-    #[inline(always)]
-    unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm256_fmadd_ps(x, y, self) } }
-    #[inline(always)]
-    unsafe fn plus(self, x: Self) -> Self { unsafe { _mm256_add_ps(self, x) } }
-    #[inline(always)]
-    unsafe fn any_nan(self) -> bool { unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(self, self)) != 0 } }
     #[inline(always)]
     unsafe fn no_bits() -> __m256i { unsafe { _mm256_setzero_si256() } }
     #[inline(always)]

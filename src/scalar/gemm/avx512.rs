@@ -3,7 +3,8 @@
 use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::{opaque, prefetch};
 use super::pick::AHEAD;
-use super::zeros::{self, Part, Vector};
+use super::zeros::{self, Part, Words};
+use crate::scalar::vector::Vector;
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::sync::LazyLock;
@@ -177,22 +178,9 @@ unsafe fn leave_out(part: &Part) -> bool {
 
 // SAFETY: the operations do what they are said to.
 #[rustfmt::skip]
-unsafe impl Vector for __m512 {
+unsafe impl Words for __m512 {
     type Bits = __m512i;
-    const LANES: usize = 16;
 
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self { unsafe { _mm512_set1_ps(x) } }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self { unsafe { _mm512_loadu_ps(from) } }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) { unsafe { _mm512_storeu_ps(to, self) } }
-    #[inline(always)]
-    unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { _mm512_fmadd_ps(x, y, self) } }
-    #[inline(always)]
-    unsafe fn plus(self, x: Self) -> Self { unsafe { _mm512_add_ps(self, x) } }
-    #[inline(always)]
-    unsafe fn any_nan(self) -> bool { unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self, self) != 0 } }
     #[inline(always)]
     unsafe fn no_bits() -> __m512i { unsafe { _mm512_setzero_si512() } }
     #[inline(always)]

@@ -14,11 +14,13 @@
 //!
 //! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so it is
 //! estimated from a few samples first.
+#![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
 
 use super::drive::Level;
 use super::hint::prefetch;
 use super::pack::LINE;
 use super::{BLOCK, blocks};
+use crate::scalar::vector::Vector;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use std::mem::MaybeUninit;
 
@@ -49,29 +51,13 @@ const LEAST_SHARE: f64 = 1. / 6.;
 /// The largest share of groups with a number other than 0 for which leaving out the others pays.
 const DENSE: f64 = 0.85;
 
-/// Vector instructions for `f32`.
+/// What of a vector is 0, in words of bits.
 ///
 /// # Safety
-/// Each operation does what its name says, on [`LANES`](Vector::LANES) numbers; a processor without the instructions
-/// must not come to one.
-pub(super) unsafe trait Vector: Copy {
+/// As [`Vector`].
+pub(super) unsafe trait Words: Vector {
     /// Integers of 32 bits, as many as there are numbers.
     type Bits: Copy;
-    /// How many numbers.
-    const LANES: usize;
-
-    /// A number in each lane.
-    unsafe fn splat(x: f32) -> Self;
-    /// Reads neighbours.
-    unsafe fn load(from: *const f32) -> Self;
-    /// Writes neighbours.
-    unsafe fn store(self, to: *mut f32);
-    /// `self + x · y`, rounded once.
-    unsafe fn plus_product(self, x: Self, y: Self) -> Self;
-    /// `self + x`.
-    unsafe fn plus(self, x: Self) -> Self;
-    /// Whether any number is NaN.
-    unsafe fn any_nan(self) -> bool;
 
     /// Zeros.
     unsafe fn no_bits() -> Self::Bits;
@@ -116,7 +102,7 @@ impl Samples {
     /// # Safety
     /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
     #[inline(always)]
-    unsafe fn words<T: Vector, const G: usize>(self, words: &mut [u32; NUMBERS]) -> &[u32] {
+    unsafe fn words<T: Words, const G: usize>(self, words: &mut [u32; NUMBERS]) -> &[u32] {
         let Self { rows: Rows { at, stride }, count, numbers } = self;
         let whole = numbers / T::LANES * T::LANES;
         for j in (0..whole).step_by(T::LANES) {
@@ -255,7 +241,7 @@ pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
 /// # Safety
 /// The processor has the vectors, the part has whole tiles, and its matrices are valid, `c` for writes too.
 #[inline(always)]
-pub(super) unsafe fn leave_out<T: Vector, const S: usize, const C: usize, const W: usize>(
+pub(super) unsafe fn leave_out<T: Words, const S: usize, const C: usize, const W: usize>(
     part: &Part,
 ) -> bool {
     // SAFETY: by the caller's word.
@@ -284,7 +270,7 @@ const SPREAD: usize = 4;
 /// # Safety
 /// As [`leave_out`].
 #[inline(always)]
-unsafe fn spread<T: Vector, const V: usize>(part: &Part) -> bool {
+unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, beta, c, columns, .. } = *part;
     let mut words = [0; NUMBERS];
     for first in (0..part.x.count).step_by(SAMPLES) {
@@ -408,7 +394,7 @@ const COLLECT: usize = 3;
 /// # Safety
 /// As [`leave_out`].
 #[inline(always)]
-unsafe fn collect<T: Vector, const V: usize>(part: &Part) -> bool {
+unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
     // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
     unsafe {

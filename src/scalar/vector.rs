@@ -1,0 +1,94 @@
+//! Vectors of `f32` in the processor's registers, for loops whose order of operations is not left to the compiler.
+//!
+//! What is generic over [`Vector`] is `#[inline(always)]` and called from a function that has the instructions
+//! (`#[target_feature]`), so that a form for each level comes from one text.
+#![allow(unsafe_code, reason = "vector instructions and addresses need it")]
+#![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has kernels of products only"))]
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+/// Vector instructions for `f32`.
+///
+/// # Safety
+/// Each operation does what its name says, on [`LANES`](Vector::LANES) numbers; a processor without the instructions
+/// must not come to one.
+pub unsafe trait Vector: Copy {
+    /// How many numbers.
+    const LANES: usize;
+
+    /// A number in each lane.
+    unsafe fn splat(x: f32) -> Self;
+    /// Reads neighbours.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes neighbours.
+    unsafe fn store(self, to: *mut f32);
+    /// `self + x`.
+    unsafe fn plus(self, x: Self) -> Self;
+    /// `self - x`.
+    unsafe fn minus(self, x: Self) -> Self;
+    /// `self · x`.
+    unsafe fn times(self, x: Self) -> Self;
+    /// `self + x · y`, rounded once.
+    unsafe fn plus_product(self, x: Self, y: Self) -> Self;
+    /// `self / x`.
+    unsafe fn over(self, x: Self) -> Self;
+    /// The square root.
+    unsafe fn root(self) -> Self;
+    /// The larger of the two; where `self` is NaN, that.
+    unsafe fn at_least(self, least: Self) -> Self;
+    /// Whether any number is NaN.
+    unsafe fn any_nan(self) -> bool;
+}
+
+/// Implements [`Vector`] by the instructions of one width.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vector {
+    ($vector:ident of $lanes:literal:
+     $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $fmadd:ident $div:ident $sqrt:ident $max:ident,
+     $x:ident => $any_nan:expr) => {
+        // SAFETY: the operations do what they are said to.
+#[rustfmt::skip]
+        unsafe impl Vector for $vector {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn splat(x: f32) -> Self { unsafe { $splat(x) } }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self { unsafe { $load(from) } }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) { unsafe { $store(to, self) } }
+            #[inline(always)]
+            unsafe fn plus(self, x: Self) -> Self { unsafe { $add(self, x) } }
+            #[inline(always)]
+            unsafe fn minus(self, x: Self) -> Self { unsafe { $sub(self, x) } }
+            #[inline(always)]
+            unsafe fn times(self, x: Self) -> Self { unsafe { $mul(self, x) } }
+            #[inline(always)]
+            unsafe fn plus_product(self, x: Self, y: Self) -> Self { unsafe { $fmadd(x, y, self) } }
+            #[inline(always)]
+            unsafe fn over(self, x: Self) -> Self { unsafe { $div(self, x) } }
+            #[inline(always)]
+            unsafe fn root(self) -> Self { unsafe { $sqrt(self) } }
+            // Of two, one of them NaN, the instruction returns the second.
+            #[inline(always)]
+            unsafe fn at_least(self, least: Self) -> Self { unsafe { $max(least, self) } }
+            #[inline(always)]
+            unsafe fn any_nan(self) -> bool { let $x = self; unsafe { $any_nan } }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+vector! { __m512 of 16:
+    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps
+    _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps _mm512_div_ps _mm512_sqrt_ps _mm512_max_ps,
+    x => _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x) != 0
+}
+
+#[cfg(target_arch = "x86_64")]
+vector! { __m256 of 8:
+    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps
+    _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps _mm256_div_ps _mm256_sqrt_ps _mm256_max_ps,
+    x => _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) != 0
+}
