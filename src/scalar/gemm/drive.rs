@@ -345,7 +345,8 @@ unsafe fn in_tiles<L: Level>(
     // Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
     let highest = L::rows(m, n.div_ceil(L::LANES));
     let tiles = m.div_ceil(highest);
-    let start = |tile: usize| tile * m / tiles;
+    let (each, longer) = (m / tiles, m % tiles);
+    let start = |tile: usize| tile * each + tile.min(longer);
     let widest = L::vectors(m.div_ceil(tiles));
 
     let pack_a = tiles > 1 && n >= COLUMNS_TO_PACK_A;
