@@ -1,7 +1,7 @@
 //! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
-use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::prefetch;
+use super::level::{K_TO_FETCH_C, Level, Tile};
 use super::zeros::{self, Part, Words};
 use crate::scalar::vector::Vector;
 use std::arch::x86_64::*;

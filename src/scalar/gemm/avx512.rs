@@ -1,7 +1,7 @@
 //! Kernels for `x86_64` with AVX-512.
 
-use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::{opaque, prefetch};
+use super::level::{K_TO_FETCH_C, Level, Tile};
 use super::pick::AHEAD;
 use super::zeros::{self, Part, Words};
 use crate::scalar::vector::Vector;

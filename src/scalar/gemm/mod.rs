@@ -18,14 +18,14 @@
 //!
 //! # The structure
 //!
-//! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] cuts
-//! the product into blocks and tiles, and copies parts of `a` and `b` into a better order where that pays
-//! ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`pick`] packs only what a tile needs, and
-//! for narrow products of pictures [`zeros`] takes the place of all that. The columns of a wide product are dealt to several
-//! threads by [`deal`]. A [`Level`](drive::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`].
-//! [`portable`], for other processors, has no use for any of this and is in safe code.
+//! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] goes through
+//! the product block by block, as [`cut`] has it in tiles and panels, and copies parts of `a` and `b` into a better order
+//! where that pays ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`pick`] packs only what a tile
+//! needs, and for narrow products of pictures [`zeros`] takes the place of all that. The columns of a wide product are dealt
+//! to several threads by [`deal`]. A [`Level`](level::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`,
+//! [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
-//! Unsafe code is confined to this folder: vector instructions and addresses need it.
+//! Vector instructions and addresses need unsafe code.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
 
 #[cfg(target_arch = "x86_64")]
@@ -33,11 +33,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod cut;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod deal;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod drive;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod hint;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -94,7 +98,7 @@ type Products = (
 fn products() -> Option<Products> {
     #[cfg(target_arch = "x86_64")]
     {
-        use drive::Level;
+        use level::Level;
         if avx512::Avx512::detected() {
             return Some((drive::product::<avx512::Avx512>, drive::product_by::<avx512::Avx512>));
         }
@@ -104,7 +108,7 @@ fn products() -> Option<Products> {
     }
     #[cfg(target_arch = "aarch64")]
     {
-        use drive::Level;
+        use level::Level;
         if neon::Neon::detected() {
             return Some((drive::product::<neon::Neon>, drive::product_by::<neon::Neon>));
         }

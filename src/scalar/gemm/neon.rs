@@ -1,7 +1,7 @@
 //! Kernels for `aarch64`, where NEON is part of every processor.
 
-use super::drive::{K_TO_FETCH_C, Level, Tile};
 use super::hint::{opaque, prefetch};
+use super::level::{K_TO_FETCH_C, Level, Tile};
 use std::arch::aarch64::*;
 use std::arch::asm;
 

@@ -1,7 +1,7 @@
 //! Copies of parts of the factors in the order in which the kernels read them.
 
-use super::drive::Level;
 use super::hint::prefetch;
+use super::level::Level;
 use crate::scalar::rows::Rows;
 use std::cell::Cell;
 

@@ -11,7 +11,7 @@
 //! Left out are only terms that the contract lets be: a panel of `b` that is not finite meets all of `a`. Each number of `c`
 //! has its chain in ascending `k`; the order of the rows is about which of them are computed together.
 
-use super::drive::Level;
+use super::level::Level;
 use super::pack::{Source, pack};
 use super::zeros;
 use crate::scalar::kernels;

@@ -16,8 +16,8 @@
 //! estimated from a few samples first.
 #![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
 
-use super::drive::Level;
 use super::hint::prefetch;
+use super::level::Level;
 use super::pack::LINE;
 use super::{BLOCK, blocks};
 use crate::scalar::vector::Vector;
