@@ -24,6 +24,10 @@ pub(super) const TILES_TO_PACK_B: usize = 4;
 /// the caches and push each other out.
 const STRIDE_TO_PACK_B: usize = 512;
 
+/// A tile's share of a panel is counted in parts of a `k`, so many to one as a power of 2: a division for each tile would
+/// show.
+const FINE: u32 = 16;
+
 /// How a product is cut, and what is packed for it.
 pub(super) struct Plan {
     /// How many tiles the rows are cut into.
@@ -196,11 +200,10 @@ impl Chunk<'_> {
         let c = self.c.wrapping_add(panel.start);
         let last = panel.columns - (panel.vectors - 1) * L::LANES;
         let (mut i, mut finite) = (0, true);
+        let (all, share) = (self.tiles.len(), (k << FINE) / self.tiles.len().max(1));
+        let share =
+            |number: usize| if number == all { k } else { (number * share >> FINE) / L::LANES * L::LANES };
         for (number, tile) in self.tiles.clone().enumerate() {
-            let share = |number: usize| match self.tiles.len() {
-                all if number == all => k,
-                all => k * number / all / L::LANES * L::LANES,
-            };
             let to_pack = next.as_ref().map(|(next, _)| (*next, [share(number), share(number + 1)]));
             if let Some((next, [from, to])) = to_pack {
                 pack::fetch(self.b.skip(from, next.start), to - from, next.columns);

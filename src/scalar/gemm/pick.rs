@@ -30,6 +30,9 @@ const LEAST_K: usize = 16;
 /// From which share of zeros on.
 const LEAST_SHARE: f64 = 0.25;
 
+/// The most rows of a tile, of any level.
+const MOST_ROWS: usize = 12;
+
 /// How far ahead in a tile's list a kernel asks for the numbers of `b`; processors foresee rows without gaps only.
 pub(super) const AHEAD: usize = 8;
 
@@ -264,11 +267,12 @@ impl Picks {
             let (rows, kept) = (&self.order[tile[0]..tile[1]], self.kept[t]);
             let places = &self.places[t * (k + AHEAD)..][..kept];
             let numbers = &mut self.numbers[tile[0] * k..][..kept * rows.len()];
-            for (i, &r) in rows.iter().enumerate() {
-                let row = row(r);
-                for (numbers, &p) in numbers.chunks_exact_mut(rows.len()).zip(places) {
-                    numbers[i] = row[(p >> self.shift) as usize];
-                }
+            let mut lines: [&[f32]; MOST_ROWS] = [&[]; MOST_ROWS];
+            let lines = &mut lines[..rows.len()];
+            lines.iter_mut().zip(rows).for_each(|(line, &i)| *line = row(i));
+            for (numbers, &p) in numbers.chunks_exact_mut(rows.len()).zip(places) {
+                let p = (p >> self.shift) as usize;
+                numbers.iter_mut().zip(&*lines).for_each(|(number, line)| *number = line[p]);
             }
         }
     }
