@@ -200,11 +200,14 @@ impl Chunk<'_> {
         let c = self.c.wrapping_add(panel.start);
         let last = panel.columns - (panel.vectors - 1) * L::LANES;
         let (mut i, mut finite) = (0, true);
+        // How much of the next panel is packed before a tile of this number.
         let (all, share) = (self.tiles.len(), (k << FINE) / self.tiles.len().max(1));
-        let share =
-            |number: usize| if number == all { k } else { (number * share >> FINE) / L::LANES * L::LANES };
+        let before = |number: usize| match number {
+            number if number == all => k,
+            number => ((number * share) >> FINE) / L::LANES * L::LANES,
+        };
         for (number, tile) in self.tiles.clone().enumerate() {
-            let to_pack = next.as_ref().map(|(next, _)| (*next, [share(number), share(number + 1)]));
+            let to_pack = next.as_ref().map(|(next, _)| (*next, [before(number), before(number + 1)]));
             if let Some((next, [from, to])) = to_pack {
                 pack::fetch(self.b.skip(from, next.start), to - from, next.columns);
             }
