@@ -201,7 +201,8 @@ impl Chunk<'_> {
         let last = panel.columns - (panel.vectors - 1) * L::LANES;
         let (mut i, mut finite) = (0, true);
         // How much of the next panel is packed before a tile of this number.
-        let (all, share) = (self.tiles.len(), (k << FINE) / self.tiles.len().max(1));
+        let all = self.tiles.len();
+        let share = if next.is_some() { (k << FINE) / all.max(1) } else { 0 };
         let before = |number: usize| match number {
             number if number == all => k,
             number => ((number * share) >> FINE) / L::LANES * L::LANES,
