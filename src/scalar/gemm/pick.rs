@@ -159,8 +159,8 @@ impl Picks {
     }
 
     /// Picks from a chunk of `a`, over a block of `k`, for tiles that begin with these rows, the last of which is where
-    /// the chunk ends, and for a `b` with rows of this width, a power of 2. None if an eighth of the tiles' `k` cannot be left out. If the block before was of the `same_rows`,
-    /// they stay in its order, which does as well.
+    /// the chunk ends, and for a `b` with rows of this width, a power of 2. None if an eighth of the tiles' `k` cannot be
+    /// left out. If the block before was of the `same_rows`, they stay in its order, which does as well.
     ///
     /// # Safety
     /// The processor has the level. `a` has those rows and `k`, and one of its strides is 1.
