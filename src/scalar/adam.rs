@@ -55,8 +55,8 @@ impl AdamPass<f32> for f32 {
     fn adam(step: AdamStep, value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         let (value, grad, first, second) = {
-            // SAFETY: the processor has the level.
-            let done = unsafe { by_vectors(Level::detected(), step, value, grad, first, second) };
+            // SAFETY: the processor has the level, and the arrays are borrowed in here.
+            let done = unsafe { by_vectors(Level::detected(), step, Arrays::of(value, grad, first, second)) };
             (&mut value[done..], &grad[done..], &mut first[done..], &mut second[done..])
         };
         f32::adam_loop(step, value, grad, first, second);
@@ -120,37 +120,49 @@ mod generic {
     }
 }
 
+/// What a pass by vectors goes over: `length` numbers of each, which only the pass touches meanwhile.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Arrays {
+    value: *mut f32,
+    grad: *const f32,
+    first: *mut f32,
+    second: *mut f32,
+    length: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Arrays {
+    /// As many numbers as all of them have.
+    fn of(value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) -> Self {
+        Self {
+            length: value.len().min(grad.len()).min(first.len()).min(second.len()),
+            value: value.as_mut_ptr(),
+            grad: grad.as_ptr(),
+            first: first.as_mut_ptr(),
+            second: second.as_mut_ptr(),
+        }
+    }
+}
+
 /// The pass over whole vectors: how many numbers it went over.
 ///
 /// # Safety
-/// The processor has the level.
+/// The processor has the level, and the arrays are still borrowed.
 #[cfg(target_arch = "x86_64")]
-unsafe fn by_vectors(
-    level: Level,
-    step: AdamStep,
-    value: &mut [f32],
-    grad: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) -> usize {
+unsafe fn by_vectors(level: Level, step: AdamStep, arrays: Arrays) -> usize {
     use std::arch::x86_64::{__m256, __m512};
     /// Compiles the pass for a level.
     macro_rules! level {
         ($level:ident: $vector:ident, $features:literal) => {
             #[target_feature(enable = $features)]
-            fn $level(
-                step: AdamStep,
-                value: &mut [f32],
-                grad: &[f32],
-                first: &mut [f32],
-                second: &mut [f32],
-            ) -> usize {
-                // SAFETY: the processor has the instructions of this function, which are those of the vectors.
+            unsafe fn $level(step: AdamStep, arrays: Arrays) -> usize {
+                // SAFETY: the instructions of this function are those of the vectors; the arrays by the caller's word.
                 unsafe {
                     if step.decays() {
-                        Pass::<$vector, true>::go(step, value, grad, first, second)
+                        Pass::<$vector, true>::go(step, arrays)
                     } else {
-                        Pass::<$vector, false>::go(step, value, grad, first, second)
+                        Pass::<$vector, false>::go(step, arrays)
                     }
                 }
             }
@@ -160,9 +172,9 @@ unsafe fn by_vectors(
     level!(avx2: __m256, "avx2,fma");
     match level {
         // SAFETY: by the caller's word.
-        Level::Avx512 => unsafe { avx512(step, value, grad, first, second) },
+        Level::Avx512 => unsafe { avx512(step, arrays) },
         // SAFETY: by the caller's word.
-        Level::Avx2 => unsafe { avx2(step, value, grad, first, second) },
+        Level::Avx2 => unsafe { avx2(step, arrays) },
         Level::Plain => 0,
     }
 }
@@ -170,10 +182,7 @@ unsafe fn by_vectors(
 /// A pass by vectors: its arrays, and its numbers in every lane.
 #[cfg(target_arch = "x86_64")]
 struct Pass<V, const DECAY: bool> {
-    value: *mut f32,
-    grad: *const f32,
-    first: *mut f32,
-    second: *mut f32,
+    arrays: Arrays,
     rate: V,
     beta1: V,
     beta2: V,
@@ -200,28 +209,18 @@ impl<V: Vector, const DECAY: bool> Pass<V, DECAY> {
     /// The pass over as many pairs of vectors as there are: how many numbers they have.
     ///
     /// # Safety
-    /// The processor has the vectors.
+    /// The processor has the vectors, and the arrays are still borrowed.
     #[inline(always)]
-    unsafe fn go(
-        step: AdamStep,
-        value: &mut [f32],
-        grad: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) -> usize {
-        let length = value.len().min(grad.len()).min(first.len()).min(second.len());
+    unsafe fn go(step: AdamStep, arrays: Arrays) -> usize {
         let pair = 2 * V::LANES;
-        let whole = length / pair * pair;
+        let whole = arrays.length / pair * pair;
         if whole == 0 {
             return 0;
         }
-        // SAFETY: the processor has the vectors, and places up to `whole` are in all arrays.
+        // SAFETY: by the caller's word; places up to `whole` are in all arrays.
         unsafe {
             let pass = Self {
-                value: value.as_mut_ptr(),
-                grad: grad.as_ptr(),
-                first: first.as_mut_ptr(),
-                second: second.as_mut_ptr(),
+                arrays,
                 rate: V::splat(step.rate as f32),
                 beta1: V::splat((1.0 - step.beta1) as f32),
                 beta2: V::splat((1.0 - step.beta2) as f32),
@@ -254,17 +253,17 @@ impl<V: Vector, const DECAY: bool> Pass<V, DECAY> {
     unsafe fn begin(&self, i: usize) -> Begun<V> {
         // SAFETY: by the caller's word.
         unsafe {
-            let mut g = V::load(self.grad.add(i));
+            let mut g = V::load(self.arrays.grad.add(i));
             if DECAY {
-                g = g.plus(self.decay.times(V::load(self.value.add(i))));
+                g = g.plus(self.decay.times(V::load(self.arrays.value.add(i))));
             }
-            let v = V::load(self.second.add(i));
+            let v = V::load(self.arrays.second.add(i));
             let v = v.plus(self.beta2.times(g.times(g).minus(v))).at_least(self.least);
-            v.store(self.second.add(i));
-            let m = V::load(self.first.add(i));
+            v.store(self.arrays.second.add(i));
+            let m = V::load(self.arrays.first.add(i));
             let m = m.plus(self.beta1.times(g.minus(m)));
             let m = m.plus(self.settler).minus(self.settler);
-            m.store(self.first.add(i));
+            m.store(self.arrays.first.add(i));
             Begun { forward: self.rate.times(m), root: v.root() }
         }
     }
@@ -277,10 +276,10 @@ impl<V: Vector, const DECAY: bool> Pass<V, DECAY> {
     unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
         // SAFETY: by the caller's word.
         unsafe {
-            let w = V::load(self.value.add(i));
+            let w = V::load(self.arrays.value.add(i));
             let kept = if DECAY { w.times(self.shrink) } else { w };
             let moved = forward.over(root.times(self.correction).plus(self.epsilon));
-            kept.minus(moved).store(self.value.add(i));
+            kept.minus(moved).store(self.arrays.value.add(i));
         }
     }
 }
@@ -330,8 +329,9 @@ mod tests {
                 #[cfg(target_arch = "x86_64")]
                 if matches!(super::Level::detected(), super::Level::Avx512) {
                     let halves = |step, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
-                        // SAFETY: a processor with AVX-512 has AVX2.
-                        let done = unsafe { super::by_vectors(super::Level::Avx2, step, w, g, m, v) };
+                        let arrays = super::Arrays::of(w, g, m, v);
+                        // SAFETY: a processor with AVX-512 has AVX2, and the arrays are borrowed in here.
+                        let done = unsafe { super::by_vectors(super::Level::Avx2, step, arrays) };
                         let (w, g, m, v) = (&mut w[done..], &g[done..], &mut m[done..], &mut v[done..]);
                         generic::adam_loop(step, w, g, m, v);
                     };
