@@ -57,7 +57,7 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// Adds a batch, for targets of any form: `is_right` says whether a sample, by its position, has this class.
+    /// Adds a batch, for targets of any form: `label` says which class a sample, by its position, has.
     ///
     /// Everything is checked before anything is added, so a batch that does not fit leaves the sums as they were.
     fn count<F: Scalar>(
@@ -65,7 +65,7 @@ impl Accuracy {
         output: &Tensor<F>,
         samples: usize,
         weights: Option<&[F]>,
-        is_right: impl Fn(usize, usize) -> bool,
+        label: impl Fn(usize) -> usize,
     ) -> Result<()> {
         let (rows, classes) = match *output.shape() {
             [rows, classes] if classes > 0 => (rows, classes),
@@ -84,11 +84,9 @@ impl Accuracy {
         let values = output.as_standard_layout();
         let values = values.as_slice().unwrap_or_default();
         for (i, row) in values.chunks_exact(classes).enumerate() {
-            let class = if classes == 1 { usize::from(row[0] > F::of(0.5)) } else { argmax(row) };
             let weight = weights.map_or(1.0, |w| w[i].as_f64());
             self.all += weight;
-            // NaN predicts nothing, so it is never right.
-            if is_right(i, class) && !row[class.min(classes - 1)].is_nan() {
+            if predicts(row, label(i)) {
                 self.right += weight;
             }
         }
@@ -110,6 +108,18 @@ impl Accuracy {
     }
 }
 
+/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of 0.5 it
+/// is. NaN predicts nothing, and there need not be such a class.
+fn predicts<F: Scalar>(row: &[F], class: usize) -> bool {
+    if let [number] = *row {
+        return !number.is_nan() && usize::from(number > F::of(0.5)) == class;
+    }
+    let Some(&own) = row.get(class) else { return false };
+    // Compared with its own number, a row has no chain of maxima to wait for.
+    let least = |(i, &number)| if i < class { number < own } else { number <= own };
+    row.iter().enumerate().map(least).fold(true, |all, one| all & one)
+}
+
 /// One error for predictions without classes and for weights that are too many or too few.
 fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
     Error::shape("predictions", "[batch, classes]", output.shape())
@@ -127,7 +137,7 @@ impl<F: Scalar> Metric<[usize], F> for Accuracy {
     }
 
     fn update(&mut self, output: &Tensor<F>, labels: &[usize], weights: Option<&[F]>) -> Result<()> {
-        self.count(output, labels.len(), weights, |i, class| labels[i] == class)
+        self.count(output, labels.len(), weights, |i| labels[i])
     }
 
     fn value(&self) -> f64 {
@@ -167,7 +177,7 @@ impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
             .chunks_exact(classes)
             .map(|row| if classes == 1 { usize::from(row[0] > half) } else { argmax(row) })
             .collect();
-        self.count(output, rows.len(), weights, |i, class| rows[i] == class)
+        self.count(output, rows.len(), weights, |i| rows[i])
     }
 
     fn value(&self) -> f64 {
@@ -201,6 +211,11 @@ mod tests {
         a.update(&arr2(&[[0.7f32], [0.2]]).into_dyn(), &[1usize, 1][..], None).unwrap();
         assert_eq!(a.share(), 0.5);
         assert!(Accuracy::default().share().is_nan());
+        let mut a = Accuracy::default();
+        let equals =
+            arr2(&[[0.2f32, 0.4, 0.4], [0.4, 0.4, 0.2], [0.1, f32::NAN, 0.9], [0.3, 0.3, 0.4]]).into_dyn();
+        a.update(&equals, &[2usize, 0, 2, 3][..], None).unwrap(); // the first of equals, no NaN, and no such class
+        assert_eq!(a.share(), 0.25);
         assert!(a.update(&p, &[0usize][..], None).is_err());
     }
 }

@@ -12,8 +12,8 @@
 //! - [`collect`], where the numbers are its rows (the gradient of the weights): a tile of `c` is held in registers, and
 //!   those samples' rows of `b` are added to it.
 //!
-//! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so it is
-//! estimated from a few samples first.
+//! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so for
+//! samples of many numbers it is estimated from a few of them first.
 #![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
 
 use super::hint::prefetch;
@@ -180,7 +180,8 @@ pub(super) unsafe fn product<L: Level>(
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
-    if share::<SPREAD>(&x) < LEAST_SHARE {
+    // To see all of a few numbers of 32 samples is as quick as to estimate it.
+    if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }
     let samples = Rows { at: x.as_ptr(), stride: x.strides()[0] };
@@ -398,21 +399,11 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
     // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
     unsafe {
-        let mut doubts = [T::splat(0.); V];
-        for i in 0..part.x.count {
-            for j in (0..columns).step_by(V * T::LANES) {
-                let row = Rows { at: b.at.offset(i as isize * b.stride).add(j), ..b };
-                look_at(&read::<T, 1, V>(row)[0], &mut doubts);
-            }
-        }
-        if doubts.into_iter().any(|doubt| doubt.any_nan()) {
-            return false;
-        }
         let mut words = [0; NUMBERS];
         for first in (0..part.x.count).step_by(SAMPLES) {
             let samples = part.x.from(first);
             let words = samples.words::<T, COLLECT>(&mut words);
-            if samples.are_dense(words) {
+            if samples.are_dense(words) || first == 0 && !is_finite::<T, V>(part) {
                 return false;
             }
             let b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
@@ -432,6 +423,26 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
         }
     }
     true
+}
+
+/// Whether all of the part's `b` is finite.
+///
+/// # Safety
+/// As [`leave_out`].
+#[inline(always)]
+unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
+    let Part { b, columns, .. } = *part;
+    // SAFETY: by the caller's word; a sample has a row of `b`.
+    unsafe {
+        let mut doubts = [T::splat(0.); V];
+        for i in 0..part.x.count {
+            for j in (0..columns).step_by(V * T::LANES) {
+                let row = Rows { at: b.at.offset(i as isize * b.stride).add(j), ..b };
+                look_at(&read::<T, 1, V>(row)[0], &mut doubts);
+            }
+        }
+        !doubts.into_iter().any(|doubt| doubt.any_nan())
+    }
 }
 
 /// `c = x · b`, or `c += x · b` if it goes `on`, for `R` numbers of the samples in the word and `V` vectors of columns.
