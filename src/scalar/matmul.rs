@@ -1,4 +1,4 @@
-//! The product of matrices: the one seam through which the crate multiplies.
+//! The product of matrices: the one seam through which the crate multiplies, and transposes.
 
 use super::gemm;
 use crate::pool;
@@ -20,6 +20,9 @@ pub trait MatMul: Sized {
 
     /// The same, to the bit, on the calling thread alone: for callers that have dealt out their work already.
     fn matmul_alone(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
+
+    /// The transpose of a matrix with so many columns, as long as it: `to[j · rows + i]` is number `j` of row `i`.
+    fn transpose(from: &[Self], columns: usize, to: &mut [Self]);
 }
 
 /// How many multiplications and additions a thread should have at least: some microseconds of work, which is several
@@ -101,6 +104,10 @@ impl MatMul for f32 {
     fn matmul_alone(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
         gemm::multiply(a, b, beta, c);
     }
+
+    fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
+        gemm::transpose(from, columns, to);
+    }
 }
 
 impl MatMul for f64 {
@@ -119,6 +126,10 @@ impl MatMul for f64 {
         }
         general_mat_mul(1.0, &a, &b, beta, &mut c);
     }
+
+    fn transpose(from: &[f64], columns: usize, to: &mut [f64]) {
+        gemm::portable::transpose(from, columns, to);
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +141,28 @@ mod tests {
     fn random(rows: usize, columns: usize, place: usize) -> Array2<f32> {
         let mut draws = Random::seed(3).child(place).at(0, 0);
         Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1., 1.) as f32)
+    }
+
+    #[test]
+    fn transposes_of_all_shapes_have_each_number_in_its_place() {
+        fn check<F: MatMul + Copy + PartialEq + std::fmt::Debug>(number: impl Fn(usize) -> F) {
+            for (rows, columns) in
+                [(0, 3), (3, 0), (1, 1), (1, 10), (10, 1), (15, 17), (32, 10), (33, 32), (70, 3)]
+            {
+                let from: Vec<F> = (0..rows * columns).map(&number).collect();
+                let mut to = vec![number(1 << 20); from.len()];
+                F::transpose(&from, columns, &mut to);
+                for (at, &found) in to.iter().enumerate() {
+                    assert_eq!(
+                        found,
+                        from[at % rows * columns + at / rows],
+                        "place {at} of [{columns}, {rows}]"
+                    );
+                }
+            }
+        }
+        check(|i| i as f32);
+        check(|i| i as f64);
     }
 
     #[test]

@@ -36,6 +36,7 @@ kernels! {
 
 mod generic {
     use crate::scalar::exponential::Exponential;
+    use crate::scalar::matmul::MatMul;
     use crate::scalar::rows::generic::{rows, rows_mut, sum_of};
     use num_traits::Float;
 
@@ -60,7 +61,8 @@ mod generic {
                 let (mut side, mut room) = ([F::zero(); SIDE * SHORT], [F::zero(); SIDE]);
                 for x in $x.chunks_mut((SIDE * $columns).max(1)) {
                     let n = x.len() / $columns.max(1);
-                    let ($side, $room) = (&mut side[..n * $columns], &mut room[..n]);
+                    let (x, $side, $room) =
+                        (&mut x[..n * $columns], &mut side[..n * $columns], &mut room[..n]);
                     turn(x, $columns, $side);
                     $work;
                     turn($side, n, x);
@@ -69,14 +71,13 @@ mod generic {
         };
     }
 
-    /// Rows of so many columns become columns.
+    /// The transpose; a single row is its own.
     #[inline(always)]
-    fn turn<F: Float>(x: &[F], columns: usize, turned: &mut [F]) {
-        let count = x.len() / columns.max(1);
-        for (i, x) in rows(x, columns).enumerate() {
-            for (j, &x) in x.iter().enumerate() {
-                turned[j * count + i] = x;
-            }
+    fn turn<F: Float + MatMul>(x: &[F], columns: usize, turned: &mut [F]) {
+        if x.len() == columns || columns == 1 {
+            turned.copy_from_slice(x);
+        } else {
+            F::transpose(x, columns, turned);
         }
     }
 
@@ -137,7 +138,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn softmax_rows<F: Exponential>(x: &mut [F], columns: usize) {
+    pub fn softmax_rows<F: Exponential + MatMul>(x: &mut [F], columns: usize) {
         let least = F::min_positive_value();
         side_by_side!(x, columns, |x, sums| {
             subtract_max(x, sums);
@@ -146,7 +147,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn softmax_log_rows<F: Exponential>(x: &mut [F], columns: usize, logs: &mut [F]) {
+    pub fn softmax_log_rows<F: Exponential + MatMul>(x: &mut [F], columns: usize, logs: &mut [F]) {
         let mut logs = logs.iter_mut();
         side_by_side!(x, columns, |x, sums| {
             normalise(x, sums, least(), F::zero());
@@ -155,7 +156,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn cross_entropy_rows<F: Exponential>(
+    pub fn cross_entropy_rows<F: Exponential + MatMul>(
         z: &mut [F],
         columns: usize,
         labels: &[usize],

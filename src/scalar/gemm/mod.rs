@@ -25,6 +25,8 @@
 //! to several threads by [`deal`]. A [`Level`](level::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`,
 //! [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
+//! [`transpose`] is what packing has of its own accord, for others.
+//!
 //! Vector instructions and addresses need unsafe code.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
 
@@ -48,7 +50,7 @@ mod neon;
 mod pack;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod pick;
-mod portable;
+pub(super) mod portable;
 #[cfg(test)]
 mod tests;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -64,8 +66,8 @@ const BLOCK: usize = 512;
 /// # Panics
 /// When the shapes do not agree.
 pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-    match products() {
-        Some((product, _)) => product(a, b, beta, c),
+    match Kernels::of_processor() {
+        Some(Kernels { product, .. }) => product(a, b, beta, c),
         None => portable::product(a, b, beta, c),
     }
 }
@@ -82,38 +84,61 @@ pub fn multiply_by(
     beta: f32,
     c: ArrayViewMut2<'_, f32>,
 ) -> bool {
-    products().is_some_and(|(_, product)| {
-        product(threads, a, b, beta, c);
+    Kernels::of_processor().is_some_and(|Kernels { product_by, .. }| {
+        product_by(threads, a, b, beta, c);
         true
     })
 }
 
-/// The product by the best kernels that the processor has, and that by several threads.
-type Products = (
-    fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
-    fn(usize, ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
-);
+/// The transpose of a matrix with so many columns: `to[j · rows + i]` is number `j` of row `i`.
+///
+/// # Panics
+/// When `from` has no whole rows, or `to` is not as long.
+pub fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
+    match Kernels::of_processor() {
+        Some(Kernels { transpose, .. }) => transpose(from, columns, to),
+        None => portable::transpose(from, columns, to),
+    }
+}
 
-/// None where it has none of the levels.
-fn products() -> Option<Products> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use level::Level;
-        if avx512::Avx512::detected() {
-            return Some((drive::product::<avx512::Avx512>, drive::product_by::<avx512::Avx512>));
+/// What is done by the best level of vector instructions that the processor has.
+struct Kernels {
+    product: fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
+    product_by: fn(usize, ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
+    transpose: fn(&[f32], usize, &mut [f32]),
+}
+
+impl Kernels {
+    /// None where it has none of the levels.
+    fn of_processor() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use level::Level;
+            if avx512::Avx512::detected() {
+                return Some(Self::of::<avx512::Avx512>());
+            }
+            if avx2::Avx2::detected() {
+                return Some(Self::of::<avx2::Avx2>());
+            }
         }
-        if avx2::Avx2::detected() {
-            return Some((drive::product::<avx2::Avx2>, drive::product_by::<avx2::Avx2>));
+        #[cfg(target_arch = "aarch64")]
+        {
+            use level::Level;
+            if neon::Neon::detected() {
+                return Some(Self::of::<neon::Neon>());
+            }
+        }
+        None
+    }
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    fn of<L: level::Level>() -> Self {
+        Self {
+            product: drive::product::<L>,
+            product_by: drive::product_by::<L>,
+            transpose: pack::transpose::<L>,
         }
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        use level::Level;
-        if neon::Neon::detected() {
-            return Some((drive::product::<neon::Neon>, drive::product_by::<neon::Neon>));
-        }
-    }
-    None
 }
 
 /// Panics unless the shapes agree.

@@ -69,6 +69,19 @@ pub(super) unsafe fn pack<L: Level>(
     }
 }
 
+/// The transpose by the kernels of a level; see [`transpose`](super::transpose).
+///
+/// # Panics
+/// When the processor has not the level, `from` has no whole rows, or `to` is not as long.
+pub(super) fn transpose<L: Level>(from: &[f32], columns: usize, to: &mut [f32]) {
+    assert!(L::detected(), "the processor has not the vector instructions");
+    let rows = from.len() / columns.max(1);
+    assert!(rows * columns == from.len(), "{} numbers in rows of {columns}", from.len());
+    let source = Source { at: from.as_ptr(), k: 1, other: columns as isize };
+    // SAFETY: the processor has the level, and there are as many rows.
+    unsafe { pack::<L>(source, columns, rows, rows, to) };
+}
+
 /// Asks for the lines of the cache in which the first `k` by `count` numbers of a factor lie.
 pub(super) fn fetch(from: Source, k: usize, count: usize) {
     if k == 0 || count == 0 {

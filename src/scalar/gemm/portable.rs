@@ -28,6 +28,17 @@ pub(super) fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32,
     product_with::<FUSED>(a, b, beta, c);
 }
 
+/// The transpose; see [`transpose`](super::transpose).
+pub fn transpose<F: Copy>(from: &[F], columns: usize, to: &mut [F]) {
+    let rows = from.len() / columns.max(1);
+    assert!(rows * columns == from.len() && to.len() == from.len(), "no transpose of a matrix");
+    for (i, row) in from.chunks_exact(columns.max(1)).enumerate() {
+        for (j, &number) in row.iter().enumerate() {
+            to[j * rows + i] = number;
+        }
+    }
+}
+
 /// The product with or without fused steps.
 pub(super) fn product_with<const FUSED: bool>(
     a: ArrayView2<'_, f32>,

@@ -102,7 +102,7 @@ impl Samples {
     /// # Safety
     /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
     #[inline(always)]
-    unsafe fn words<T: Words, const G: usize>(self, words: &mut [u32; NUMBERS]) -> &[u32] {
+    unsafe fn words<T: Words, const G: usize>(self, words: &mut [MaybeUninit<u32>; NUMBERS]) -> &[u32] {
         let Self { rows: Rows { at, stride }, count, numbers } = self;
         let whole = numbers / T::LANES * T::LANES;
         for j in (0..whole).step_by(T::LANES) {
@@ -112,14 +112,16 @@ impl Samples {
                 for i in (0..count).rev() {
                     bits = T::load(at.offset(i as isize * stride).add(j)).append(bits);
                 }
-                T::store_bits(bits, words[j..j + T::LANES].as_mut_ptr());
+                T::store_bits(bits, words[j..j + T::LANES].as_mut_ptr().cast());
             }
         }
         for (j, word) in words[..numbers].iter_mut().enumerate().skip(whole) {
             // SAFETY: `j < numbers`, `i < count`.
             let number = |i| unsafe { *at.offset(i as isize * stride).add(j) };
-            *word = (0..count).rev().fold(0, |bits, i| bits << 1 | u32::from(number(i).to_bits() != 0));
+            word.write((0..count).rev().fold(0, |bits, i| bits << 1 | u32::from(number(i).to_bits() != 0)));
         }
+        // SAFETY: all of them have been written.
+        let words = unsafe { &mut *(&raw mut words[..numbers] as *mut [u32]) };
         let groups = numbers.div_ceil(G);
         for group in 0..groups {
             let numbers = group * G..numbers.min(group * G + G);
@@ -273,7 +275,7 @@ const SPREAD: usize = 4;
 #[inline(always)]
 unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, beta, c, columns, .. } = *part;
-    let mut words = [0; NUMBERS];
+    let mut words = [MaybeUninit::uninit(); NUMBERS];
     for first in (0..part.x.count).step_by(SAMPLES) {
         let samples = part.x.from(first);
         // SAFETY: by the caller's word; a group's rows are rows of `b`, and a sample has a row of sums.
@@ -399,7 +401,7 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
     // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
     unsafe {
-        let mut words = [0; NUMBERS];
+        let mut words = [MaybeUninit::uninit(); NUMBERS];
         for first in (0..part.x.count).step_by(SAMPLES) {
             let samples = part.x.from(first);
             let words = samples.words::<T, COLLECT>(&mut words);
