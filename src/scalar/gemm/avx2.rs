@@ -29,7 +29,7 @@ unsafe impl Level for Avx2 {
 
     const LANES: usize = 8;
 
-    fn rows(_: usize, _: usize) -> usize {
+    fn rows(_: usize) -> usize {
         6
     }
 

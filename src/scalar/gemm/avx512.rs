@@ -26,9 +26,8 @@ unsafe impl Level for Avx512 {
 
     const LANES: usize = 16;
 
-    fn rows(rows: usize, vectors: usize) -> usize {
-        // With few rows, what counts is how often `b` is read.
-        if rows <= 36 || vectors <= 2 { 12 } else { 6 }
+    fn rows(vectors: usize) -> usize {
+        if vectors <= 2 { 12 } else { 6 }
     }
 
     fn vectors(rows: usize) -> usize {
@@ -42,11 +41,12 @@ unsafe impl Level for Avx512 {
     unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize) {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
-                match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
+                match (rows, vectors, tile.a_row == 1, tile.picked.is_some(), tile.first) {
                     // SAFETY: by the caller's word.
-                    $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
-                    ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
-                    ($rows, $vectors, false, false) => unsafe { kernel::<$rows, $vectors, false, false>(tile) },)*)*
+                    $($(($rows, $vectors, _, true, _) => unsafe { kernel::<$rows, $vectors, true, true, false>(tile) },
+                    ($rows, $vectors, true, ..) => unsafe { kernel::<$rows, $vectors, true, false, false>(tile) },
+                    ($rows, $vectors, .., true) => unsafe { kernel::<$rows, $vectors, false, false, true>(tile) },
+                    ($rows, $vectors, ..) => unsafe { kernel::<$rows, $vectors, false, false, false>(tile) },)*)*
                     _ => unreachable!("no kernel for a tile of {rows} by {vectors}"),
                 }
             };
@@ -197,8 +197,6 @@ unsafe impl Words for __m512 {
 
 /// Adds to a tile's sums what number `$q`, of the next of `k`, makes of its rows and of whole vectors of columns.
 ///
-/// Narrow tiles ask for the columns of later `k`: they have few rows to wait with.
-///
 /// Of three rows the first is multiplied as it is read, which saves an instruction for each of them; if all were, the
 /// processor would have more to read than to multiply. The rows are counted out here, since the compiler leaves a loop
 /// with instructions of ours as it is, and the sums would then be in memory.
@@ -207,7 +205,7 @@ macro_rules! add_products {
         let b = $b.wrapping_offset($q * $b_k);
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
-            if V == 2 && !NEXT {
+            if FIRST {
                 prefetch(b.wrapping_offset(AHEAD as isize * $b_k).wrapping_add(16 * v));
             }
             // SAFETY: the columns are valid by the caller's word.
@@ -241,12 +239,14 @@ macro_rules! add_products {
 }
 
 /// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours, `PICKED` that not all of it is
-/// there.
+/// there, `FIRST` that the columns of `b` are to be asked for.
 ///
 /// # Safety
 /// As [`Level::tile`].
 #[target_feature(enable = "avx512f")]
-unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool>(tile: &Tile<'_>) {
+unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool, const FIRST: bool>(
+    tile: &Tile<'_>,
+) {
     let Tile { k, a_k, b_k, beta, .. } = *tile;
     let a_row = if NEXT { 1 } else { tile.a_row };
     let mask = first(tile.last);

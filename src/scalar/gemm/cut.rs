@@ -52,7 +52,7 @@ impl Plan {
     /// Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
     pub fn of<L: Level>(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>) -> Self {
         let ((m, k), n) = (a.dim(), b.ncols());
-        let highest = L::rows(m, n.div_ceil(L::LANES));
+        let highest = L::rows(n.div_ceil(L::LANES));
         let tiles = m.div_ceil(highest);
         let pack_a = tiles > 1 && n >= COLUMNS_TO_PACK_A;
         let picking = pack_a && pick::may_pay(a, n, tiles);
@@ -232,6 +232,7 @@ impl Chunk<'_> {
                 c: c.wrapping_offset(if picked.is_some() { 0 } else { i as isize * c_row }),
                 c_row,
                 last,
+                first: number == 0 && packed_b.is_none(),
             };
             // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
             unsafe { L::tile(&job, rows, panel.vectors) };

@@ -30,6 +30,10 @@ pub(super) struct Tile<'a> {
     pub c_row: isize,
     /// How many of the last vector's columns there are: 1 to [`Level::LANES`].
     pub last: usize,
+    /// Whether no tile before has read these columns of `b`, which lie as they came: they may be out of all but the last
+    /// cache, and far apart.
+    #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON does not ask for them"))]
+    pub first: bool,
 }
 
 impl Tile<'_> {
@@ -67,8 +71,8 @@ pub(super) unsafe trait Level {
     /// Numbers in a vector.
     const LANES: usize;
 
-    /// The most rows of a tile, for a product with this many rows and vectors of columns.
-    fn rows(rows: usize, vectors: usize) -> usize;
+    /// The most rows of a tile, for a product with this many vectors of columns.
+    fn rows(vectors: usize) -> usize;
 
     /// The widest tile with this many rows, in vectors: a power of 2. What is left of the columns at the end is
     /// computed in tiles of smaller powers of 2.

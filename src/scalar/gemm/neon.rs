@@ -16,7 +16,7 @@ unsafe impl Level for Neon {
 
     const LANES: usize = 4;
 
-    fn rows(_: usize, vectors: usize) -> usize {
+    fn rows(vectors: usize) -> usize {
         // The registers hold 24 sums, 4 vectors of `b` and 2 of `a`. Four pipes with steps of four cycles need 16
         // sums; no tile is wider than 2 vectors where there are 3 or less.
         if vectors <= 3 { 8 } else { 6 }
