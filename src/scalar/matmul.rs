@@ -22,6 +22,9 @@ pub trait MatMul: Sized {
     fn matmul_alone(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 
     /// The transpose of a matrix with so many columns, as long as it: `to[j · rows + i]` is number `j` of row `i`.
+    ///
+    /// # Panics
+    /// When there are no whole rows, or `to` is not as long.
     fn transpose(from: &[Self], columns: usize, to: &mut [Self]);
 }
 

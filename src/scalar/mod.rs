@@ -20,7 +20,7 @@
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `patches.rs` | images to the columns of a matrix and back, for convolutions |
 //! | `windows.rs` | maxima and means under windows, for pooling |
-//! | `matmul` | products of matrices |
+//! | `matmul` | products of matrices, and transposes |
 //! | `kernels.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `vector.rs` | vectors, where a loop's operations are written out |
 //! | `spare.rs` | buffers to be used again, one store for each thread and type |
