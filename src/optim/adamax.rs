@@ -83,7 +83,7 @@ impl<F: Scalar> Rule<F> for Adamax {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { beta1, beta2, epsilon, .. } = *self;
-        let carried = step.rate / (1.0 - beta1.powf(step.number as f64));
+        let carried = step.rate / (1.0 - step.power(beta1));
         let numbers = MomentStep { carried, beta1, beta2, epsilon, ..MomentStep::of(step.weight_decay) };
         if let [first, largest] = update.state {
             F::adamax(numbers, update.value, update.gradient, first, largest);

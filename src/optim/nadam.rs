@@ -128,7 +128,7 @@ impl<F: Scalar> Rule<F> for NAdam {
             beta1,
             beta2,
             epsilon,
-            correction: (1.0 - beta2.powf(t)).sqrt().recip(),
+            correction: (1.0 - step.power(beta2)).sqrt().recip(),
             ..MomentStep::decaying(step.weight_decay, step.rate, decoupled)
         };
         if let [first, second] = update.state {

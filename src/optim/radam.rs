@@ -97,8 +97,8 @@ impl<F: Scalar> Rule<F> for RAdam {
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { beta1, beta2, epsilon, decoupled, .. } = *self;
         let t = step.number as f64;
-        let power = beta2.powf(t);
-        let (first, second) = (1.0 - beta1.powf(t), 1.0 - power);
+        let power = step.power(beta2);
+        let (first, second) = (1.0 - step.power(beta1), 1.0 - power);
         let most = 2.0 / (1.0 - beta2) - 1.0;
         let length = most - 2.0 * t * power / second;
         let mut numbers = MomentStep {

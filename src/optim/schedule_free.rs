@@ -128,7 +128,7 @@ impl<F: Scalar> Rule<F> for ScheduleFreeAdamW {
             beta1,
             beta2,
             epsilon,
-            correction: (1.0 - beta2.powf(step.number as f64)).sqrt().recip(),
+            correction: (1.0 - step.power(beta2)).sqrt().recip(),
             decay: step.weight_decay,
             share,
         };

@@ -1,21 +1,23 @@
 //! Adam's pass over a parameter; `update.rs` says how such passes are written.
 //!
-//! # In a pipeline
+//! # By vectors
 //!
 //! A number's means, the root of one, and the quotient are a chain of some 90 cycles, and root and quotient are the
 //! slowest instructions that there are. One vector after the other, the processor looks too short a way ahead to have
-//! the divider at work all the time, most of all where another guest has half of the core. So on `x86_64` the pass is
-//! written out in vectors: the means and roots of two are begun before the two ahead of them are divided. Each number
-//! has the same operations in the same order as in the plain loop, and so the same bits.
+//! the divider at work all the time, most of all where another guest has half of the core. So for `f32` on `x86_64` the
+//! pass is written out in vectors, as a pipeline: the means and roots of two are begun before the two ahead of them are
+//! divided.
+//!
+//! A difference times a share is subtracted in one instruction, rounded once, and with AVX-512 the quotient is one by an
+//! estimate ([`Vector::minus_quotient`]), so that the divider has the roots alone. The last few numbers, no whole pair
+//! of vectors, are copied into one: every number has the same operations wherever it stands, and so the same bits
+//! however a parameter is cut into parts. From the plain loop, which all other types and processors have, they differ by
+//! what is rounded: some units in the last place of a mean or of what a value moves by.
 #![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
 
 use super::kernels;
 #[cfg(target_arch = "x86_64")]
-use super::{
-    kernels::Level,
-    update::generic::{least, settler},
-    vector::Vector,
-};
+use super::kernels::Level;
 
 /// The numbers of one step of Adam.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,8 @@ pub struct AdamStep {
     pub decay: f64,
     /// What the parameter is multiplied by beforehand (AdamW), `1 - rate · decay`.
     pub shrink: f64,
+    /// Whether first moments that are next to nothing become 0 (`update.rs`), for which every few steps are enough.
+    pub settle: bool,
 }
 
 impl AdamStep {
@@ -54,11 +58,10 @@ pub trait AdamPass<F> {
 impl AdamPass<f32> for f32 {
     fn adam(step: AdamStep, value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
-        let (value, grad, first, second) = {
-            // SAFETY: the processor has the level, and the arrays are borrowed in here.
-            let done = unsafe { by_vectors(Level::detected(), step, Arrays::of(value, grad, first, second)) };
-            (&mut value[done..], &grad[done..], &mut first[done..], &mut second[done..])
-        };
+        // SAFETY: the processor has the level.
+        if unsafe { vectors::adam(Level::detected(), step, value, grad, first, second) } {
+            return;
+        }
         f32::adam_loop(step, value, grad, first, second);
     }
 }
@@ -105,11 +108,11 @@ mod generic {
         first: &mut [F],
         second: &mut [F],
     ) {
-        let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink } = step;
+        let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink, settle } = step;
         let (rate, epsilon, correction) = (number::<F>(rate), number::<F>(epsilon), number::<F>(correction));
         let (beta1, beta2) = (number::<F>(1.0 - beta1), number::<F>(1.0 - beta2));
         let (decay, shrink) = (number::<F>(decay), number::<F>(shrink));
-        let (settler, least) = (settler(), least());
+        let (settler, least) = (if settle { settler() } else { F::zero() }, least());
         for (((w, &g), m), v) in value.iter_mut().zip(grad).zip(first).zip(second) {
             let g = if DECAY { g + decay * *w } else { g };
             let kept = if DECAY { *w * shrink } else { *w };
@@ -120,166 +123,205 @@ mod generic {
     }
 }
 
-/// What a pass by vectors goes over: `length` numbers of each, which only the pass touches meanwhile.
+/// The pass by vectors.
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-struct Arrays {
-    value: *mut f32,
-    grad: *const f32,
-    first: *mut f32,
-    second: *mut f32,
-    length: usize,
-}
+mod vectors {
+    use super::AdamStep;
+    use crate::scalar::kernels::Level;
+    use crate::scalar::update::generic::{least, settler};
+    use crate::scalar::vector::Vector;
+    use std::arch::x86_64::{__m256, __m512};
 
-#[cfg(target_arch = "x86_64")]
-impl Arrays {
-    /// As many numbers as all of them have.
-    fn of(value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) -> Self {
-        Self {
-            length: value.len().min(grad.len()).min(first.len()).min(second.len()),
-            value: value.as_mut_ptr(),
-            grad: grad.as_ptr(),
-            first: first.as_mut_ptr(),
-            second: second.as_mut_ptr(),
+    /// Neighbours: two vectors of AVX-512, or twice two of AVX2.
+    type Group = [f32; 32];
+
+    /// The largest epsilon whose inverse is a normal number.
+    const MOST_EPSILON: f32 = 8e37;
+
+    /// What the pass goes over, as many groups of each.
+    struct Arrays<'a> {
+        value: &'a mut [Group],
+        grad: &'a [Group],
+        first: &'a mut [Group],
+        second: &'a mut [Group],
+    }
+
+    /// The pass, if the level has vectors; whether it has.
+    ///
+    /// # Safety
+    /// The processor has the level.
+    pub unsafe fn adam(
+        level: Level,
+        step: AdamStep,
+        value: &mut [f32],
+        grad: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) -> bool {
+        let pass = match level {
+            Level::Avx512 => avx512,
+            Level::Avx2 => avx2,
+            Level::Plain => return false,
+        };
+        let length = value.len().min(grad.len()).min(first.len()).min(second.len());
+        let (value, last_value) = value[..length].as_chunks_mut();
+        let (grad, last_grad) = grad[..length].as_chunks();
+        let (first, last_first) = first[..length].as_chunks_mut();
+        let (second, last_second) = second[..length].as_chunks_mut();
+        // SAFETY: by the caller's word.
+        unsafe { pass(step, Arrays { value, grad, first, second }) };
+        if !last_value.is_empty() {
+            let [mut value, grad, mut first, mut second] = [&*last_value, last_grad, last_first, last_second]
+                .map(|last| {
+                    let mut group = Group::default();
+                    group[..last.len()].copy_from_slice(last);
+                    [group]
+                });
+            let arrays = Arrays { value: &mut value, grad: &grad, first: &mut first, second: &mut second };
+            // SAFETY: by the caller's word.
+            unsafe { pass(step, arrays) };
+            for (last, [group]) in [(last_value, value), (last_first, first), (last_second, second)] {
+                last.copy_from_slice(&group[..last.len()]);
+            }
+        }
+        true
+    }
+
+    /// # Safety
+    /// The processor has the level.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: the instructions are those of the vectors.
+        unsafe { pass::<__m512>(step, arrays) }
+    }
+
+    /// # Safety
+    /// The processor has the level.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: the instructions are those of the vectors.
+        unsafe { pass::<__m256>(step, arrays) }
+    }
+
+    /// # Safety
+    /// The processor has the vectors.
+    #[inline(always)]
+    unsafe fn pass<V: Vector>(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: by the caller's word.
+        unsafe {
+            match (step.decays(), step.settle) {
+                (false, false) => Pass::<V, false, false>::go(step, arrays),
+                (false, true) => Pass::<V, false, true>::go(step, arrays),
+                (true, false) => Pass::<V, true, false>::go(step, arrays),
+                (true, true) => Pass::<V, true, true>::go(step, arrays),
+            }
         }
     }
-}
 
-/// The pass over whole vectors: how many numbers it went over.
-///
-/// # Safety
-/// The processor has the level, and the arrays are still borrowed.
-#[cfg(target_arch = "x86_64")]
-unsafe fn by_vectors(level: Level, step: AdamStep, arrays: Arrays) -> usize {
-    use std::arch::x86_64::{__m256, __m512};
-    /// Compiles the pass for a level.
-    macro_rules! level {
-        ($level:ident: $vector:ident, $features:literal) => {
-            #[target_feature(enable = $features)]
-            unsafe fn $level(step: AdamStep, arrays: Arrays) -> usize {
-                // SAFETY: the instructions of this function are those of the vectors; the arrays by the caller's word.
-                unsafe {
-                    if step.decays() {
-                        Pass::<$vector, true>::go(step, arrays)
-                    } else {
-                        Pass::<$vector, false>::go(step, arrays)
+    /// A pass: where its arrays begin, and its numbers in every lane.
+    struct Pass<V, const DECAY: bool, const SETTLE: bool> {
+        value: *mut f32,
+        grad: *const f32,
+        first: *mut f32,
+        second: *mut f32,
+        rate: V,
+        beta1: V,
+        beta2: V,
+        epsilon: V,
+        correction: V,
+        decay: V,
+        shrink: V,
+        settler: V,
+        least: V,
+    }
+
+    /// What is known of a vector's step before the quotient.
+    #[derive(Clone, Copy)]
+    struct Begun<V> {
+        /// The first moment times the rate.
+        forward: V,
+        /// The root of the second moment.
+        root: V,
+    }
+
+    impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pass<V, DECAY, SETTLE> {
+        /// # Safety
+        /// The processor has the vectors.
+        #[inline(always)]
+        unsafe fn go(step: AdamStep, arrays: Arrays<'_>) {
+            let Arrays { value, grad, first, second } = arrays;
+            let numbers = value.as_flattened().len();
+            assert!([grad.len(), first.len(), second.len()] == [value.len(); 3], "as many groups of each");
+            let pair = 2 * V::LANES;
+            if numbers == 0 {
+                return;
+            }
+            // SAFETY: by the caller's word; the places are below `numbers`, which are whole pairs.
+            unsafe {
+                let pass = Self {
+                    value: value.as_mut_ptr().cast(),
+                    grad: grad.as_ptr().cast(),
+                    first: first.as_mut_ptr().cast(),
+                    second: second.as_mut_ptr().cast(),
+                    rate: V::splat(step.rate as f32),
+                    beta1: V::splat((1.0 - step.beta1) as f32),
+                    beta2: V::splat((1.0 - step.beta2) as f32),
+                    epsilon: V::splat((step.epsilon as f32).min(MOST_EPSILON)),
+                    correction: V::splat(step.correction as f32),
+                    decay: V::splat(step.decay as f32),
+                    shrink: V::splat(step.shrink as f32),
+                    settler: V::splat(settler()),
+                    least: V::splat(least()),
+                };
+                let mut begun = [pass.begin(0), pass.begin(V::LANES)];
+                for i in (0..numbers - pair).step_by(pair) {
+                    for (i, begun) in (i..).step_by(V::LANES).zip(&mut begun) {
+                        let next = pass.begin(i + pair);
+                        pass.end(i, *begun);
+                        *begun = next;
                     }
                 }
+                pass.end(numbers - pair, begun[0]);
+                pass.end(numbers - V::LANES, begun[1]);
             }
-        };
-    }
-    level!(avx512: __m512, "avx512f");
-    level!(avx2: __m256, "avx2,fma");
-    match level {
-        // SAFETY: by the caller's word.
-        Level::Avx512 => unsafe { avx512(step, arrays) },
-        // SAFETY: by the caller's word.
-        Level::Avx2 => unsafe { avx2(step, arrays) },
-        Level::Plain => 0,
-    }
-}
-
-/// A pass by vectors: its arrays, and its numbers in every lane.
-#[cfg(target_arch = "x86_64")]
-struct Pass<V, const DECAY: bool> {
-    arrays: Arrays,
-    rate: V,
-    beta1: V,
-    beta2: V,
-    epsilon: V,
-    correction: V,
-    decay: V,
-    shrink: V,
-    settler: V,
-    least: V,
-}
-
-/// What is known of a vector's step before the quotient.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-struct Begun<V> {
-    /// The first moment times the rate.
-    forward: V,
-    /// The root of the second moment.
-    root: V,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<V: Vector, const DECAY: bool> Pass<V, DECAY> {
-    /// The pass over as many pairs of vectors as there are: how many numbers they have.
-    ///
-    /// # Safety
-    /// The processor has the vectors, and the arrays are still borrowed.
-    #[inline(always)]
-    unsafe fn go(step: AdamStep, arrays: Arrays) -> usize {
-        let pair = 2 * V::LANES;
-        let whole = arrays.length / pair * pair;
-        if whole == 0 {
-            return 0;
         }
-        // SAFETY: by the caller's word; places up to `whole` are in all arrays.
-        unsafe {
-            let pass = Self {
-                arrays,
-                rate: V::splat(step.rate as f32),
-                beta1: V::splat((1.0 - step.beta1) as f32),
-                beta2: V::splat((1.0 - step.beta2) as f32),
-                epsilon: V::splat(step.epsilon as f32),
-                correction: V::splat(step.correction as f32),
-                decay: V::splat(step.decay as f32),
-                shrink: V::splat(step.shrink as f32),
-                settler: V::splat(settler()),
-                least: V::splat(least()),
-            };
-            let mut begun = [pass.begin(0), pass.begin(V::LANES)];
-            for i in (0..whole - pair).step_by(pair) {
-                for (i, begun) in (i..).step_by(V::LANES).zip(&mut begun) {
-                    let next = pass.begin(i + pair);
-                    pass.end(i, *begun);
-                    *begun = next;
+
+        /// The moments of the vector from this place on, and the root.
+        ///
+        /// # Safety
+        /// The processor has the vectors, and the arrays have that one.
+        #[inline(always)]
+        unsafe fn begin(&self, i: usize) -> Begun<V> {
+            // SAFETY: by the caller's word.
+            unsafe {
+                let mut g = V::load(self.grad.add(i));
+                if DECAY {
+                    g = g.plus_product(self.decay, V::load(self.value.add(i)));
                 }
+                let v = V::load(self.second.add(i));
+                let v = v.minus_product(self.beta2, v.minus_product(g, g)).at_least(self.least);
+                v.store(self.second.add(i));
+                let m = V::load(self.first.add(i));
+                let m = m.minus_product(self.beta1, m.minus(g));
+                let m = if SETTLE { m.plus(self.settler).minus(self.settler) } else { m };
+                m.store(self.first.add(i));
+                Begun { forward: self.rate.times(m), root: v.root() }
             }
-            pass.end(whole - pair, begun[0]);
-            pass.end(whole - V::LANES, begun[1]);
         }
-        whole
-    }
 
-    /// The moments of the vector from this place on, and the root.
-    ///
-    /// # Safety
-    /// The processor has the vectors, and the arrays have that one.
-    #[inline(always)]
-    unsafe fn begin(&self, i: usize) -> Begun<V> {
-        // SAFETY: by the caller's word.
-        unsafe {
-            let mut g = V::load(self.arrays.grad.add(i));
-            if DECAY {
-                g = g.plus(self.decay.times(V::load(self.arrays.value.add(i))));
+        /// The vector's step.
+        ///
+        /// # Safety
+        /// As [`begin`](Self::begin).
+        #[inline(always)]
+        unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
+            // SAFETY: by the caller's word.
+            unsafe {
+                let w = V::load(self.value.add(i));
+                let kept = if DECAY { w.times(self.shrink) } else { w };
+                let divisor = self.epsilon.plus_product(root, self.correction);
+                kept.minus_quotient(forward, divisor).store(self.value.add(i));
             }
-            let v = V::load(self.arrays.second.add(i));
-            let v = v.plus(self.beta2.times(g.times(g).minus(v))).at_least(self.least);
-            v.store(self.arrays.second.add(i));
-            let m = V::load(self.arrays.first.add(i));
-            let m = m.plus(self.beta1.times(g.minus(m)));
-            let m = m.plus(self.settler).minus(self.settler);
-            m.store(self.arrays.first.add(i));
-            Begun { forward: self.rate.times(m), root: v.root() }
-        }
-    }
-
-    /// The vector's step.
-    ///
-    /// # Safety
-    /// As [`begin`](Self::begin).
-    #[inline(always)]
-    unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
-        // SAFETY: by the caller's word.
-        unsafe {
-            let w = V::load(self.arrays.value.add(i));
-            let kept = if DECAY { w.times(self.shrink) } else { w };
-            let moved = forward.over(root.times(self.correction).plus(self.epsilon));
-            kept.minus(moved).store(self.arrays.value.add(i));
         }
     }
 }
@@ -296,46 +338,108 @@ mod tests {
         correction: 1.25,
         decay: 0.0,
         shrink: 1.0,
+        settle: true,
     };
+    const STEPS: [AdamStep; 5] = [
+        STEP,
+        AdamStep { settle: false, ..STEP },
+        AdamStep { decay: 0.01, ..STEP },
+        AdamStep { shrink: 0.99, ..STEP },
+        AdamStep { rate: 0.0, beta1: 0.0, beta2: 0.0, epsilon: 1e300, ..STEP },
+    ];
 
-    /// Numbers of both signs and of many sizes; 0, infinity and NaN are among them.
+    /// A pass over values, gradients and both moments.
+    type Adam<F> = fn(AdamStep, &mut [F], &[F], &mut [F], &mut [F]);
+
+    /// All forms for `f32` that this processor has.
+    fn forms() -> Vec<(&'static str, Adam<f32>)> {
+        #[allow(unused_mut, reason = "x86_64 has more")]
+        let mut forms: Vec<(_, Adam<f32>)> = vec![("the one in use", f32::adam)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has the level.
+            let avx2: Adam<f32> = |step, w, g, m, v| unsafe {
+                assert!(super::vectors::adam(super::Level::Avx2, step, w, g, m, v));
+            };
+            forms.push(("AVX2", avx2));
+        }
+        forms
+    }
+
+    /// Numbers of both signs and of many sizes.
     fn numbers(length: usize, stride: usize) -> Vec<f32> {
-        let special = [0.0, -0.0, 1e-40, 1e-30, -3e20, f32::INFINITY, f32::NAN];
+        let special = [0.0, -0.0, 1e-40, 1e-30, -3e5, 2e-12, 7e12];
         let number =
             |i: usize| special.get((i * stride) % 53).copied().unwrap_or(((i * stride) as f32).sin());
         (1..=length).map(number).collect()
     }
 
-    /// Several steps of a pass: the values and both moments.
-    fn run(
-        pass: impl Fn(AdamStep, &mut [f32], &[f32], &mut [f32], &mut [f32]),
-        step: AdamStep,
-        length: usize,
-    ) -> [Vec<u32>; 3] {
-        let (mut value, mut first, mut second) = (numbers(length, 7), vec![0.0; length], vec![0.0; length]);
-        for stride in 1..=4 {
-            pass(step, &mut value, &numbers(length, stride), &mut first, &mut second);
-        }
-        // Of a NaN, sign and payload are nobody's business.
-        [value, first, second].map(|x| x.iter().map(|x| if x.is_nan() { !0 } else { x.to_bits() }).collect())
+    /// Values, gradients and moments, as they may be in the midst of a training.
+    fn state(length: usize) -> [Vec<f32>; 4] {
+        let squares = numbers(length, 3).iter().map(|v| v * v).collect();
+        [numbers(length, 7), numbers(length, 1), numbers(length, 2), squares]
     }
 
     #[test]
-    fn the_pipeline_has_the_bits_of_the_plain_loop_at_every_length() {
-        for step in [STEP, AdamStep { decay: 0.01, ..STEP }, AdamStep { shrink: 0.99, ..STEP }] {
-            for length in (0..=140).chain([1000, 6144]) {
-                let plain = run(generic::adam_loop, step, length);
-                assert_eq!(run(f32::adam, step, length), plain, "{length} numbers, {step:?}");
-                #[cfg(target_arch = "x86_64")]
-                if matches!(super::Level::detected(), super::Level::Avx512) {
-                    let halves = |step, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
-                        let arrays = super::Arrays::of(w, g, m, v);
-                        // SAFETY: a processor with AVX-512 has AVX2, and the arrays are borrowed in here.
-                        let done = unsafe { super::by_vectors(super::Level::Avx2, step, arrays) };
-                        let (w, g, m, v) = (&mut w[done..], &g[done..], &mut m[done..], &mut v[done..]);
-                        generic::adam_loop(step, w, g, m, v);
+    fn a_number_has_the_same_bits_wherever_it_stands() {
+        for (name, form) in forms() {
+            for step in STEPS {
+                for length in (0..=140).chain([1000, 6144]) {
+                    let [mut w, g, mut m, mut v] = state(length);
+                    let mut alone = [w.clone(), m.clone(), v.clone()];
+                    form(step, &mut w, &g, &mut m, &mut v);
+                    let [aw, am, av] = &mut alone;
+                    for i in 0..length {
+                        let one = i..i + 1;
+                        form(step, &mut aw[one.clone()], &g[one.clone()], &mut am[one.clone()], &mut av[one]);
+                    }
+                    assert_eq!(alone, [w, m, v], "{length} numbers by {name}, {step:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_the_formula_in_f64_but_for_rounding() {
+        let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let ([w, g, m, v], ulp) = (state(2000), f64::from(f32::EPSILON));
+        for step in STEPS {
+            let (mut values, mut firsts, mut seconds) = (wide(&w), wide(&m), wide(&v));
+            generic::adam_loop(step, &mut values, &wide(&g), &mut firsts, &mut seconds);
+            for (name, form) in forms() {
+                let (mut value, mut first, mut second) = (w.clone(), m.clone(), v.clone());
+                form(step, &mut value, &g, &mut first, &mut second);
+                for i in 0..w.len() {
+                    let near = |found: f32, expected: f64, allowed: f64| {
+                        let off = (f64::from(found) - expected).abs();
+                        assert!(
+                            off <= allowed,
+                            "{found:e}, not {expected:e}: number {i} by {name}, {step:?}"
+                        );
                     };
-                    assert_eq!(run(halves, step, length), plain, "{length} numbers by AVX2, {step:?}");
+                    let [w, g, m, v] = [w[i], g[i], m[i], v[i]].map(|x| f64::from(x.abs()));
+                    let g = g + step.decay * w;
+                    // Sums are rounded by the larger of what they are of; and moments keep clear of subnormal numbers.
+                    near(first[i], firsts[i], ulp * (m + g) + 1e-30);
+                    near(second[i], seconds[i], ulp * (v + g * g) + 2e-34);
+                    let moved = step.rate * (m + g) / (seconds[i].sqrt() * step.correction + step.epsilon);
+                    near(value[i], values[i], ulp * (w + 4.0 * moved));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so_and_its_neighbours_do_not_become_so() {
+        for (name, form) in forms() {
+            for length in [1, 5, 32, 77] {
+                let [mut w, mut g, mut m, mut v] = state(length);
+                let at = length / 2;
+                g[at] = f32::NAN;
+                form(STEP, &mut w, &g, &mut m, &mut v);
+                for i in 0..length {
+                    let all = [w[i], m[i], v[i]].map(f32::is_nan);
+                    assert_eq!(all, [i == at; 3], "number {i} of {length} by {name}");
                 }
             }
         }

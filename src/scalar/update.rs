@@ -10,10 +10,9 @@
 //!
 //! A mean of gradients that have become 0 (a pixel that is rarely lit) shrinks towards the subnormal numbers, below
 //! `MIN_POSITIVE`, where processors take four times as long: a third of a training step was spent there. So means stay
-//! clear of them, by operations that cost next to nothing beside the square root and the division, which are what
-//! Adam's pass waits for. A mean of gradients is rounded to a grid far below all that matters (`settled`), and ends at
-//! 0 or near it; a mean of squares has a smallest value (`at_least`). What a weight could still have moved is some
-//! 1e-27 in `f32`.
+//! clear of them, by operations that cost little beside a square root and a division. A mean of gradients is rounded to a
+//! grid far below all that matters (`settled`), and ends at 0 or near it; a mean of squares has a smallest value
+//! (`at_least`). What a weight could still have moved is some 1e-27 in `f32`.
 
 use super::kernels;
 
