@@ -123,9 +123,11 @@ impl Samples {
         // SAFETY: all of them have been written.
         let words = unsafe { &mut *(&raw mut words[..numbers] as *mut [u32]) };
         let groups = numbers.div_ceil(G);
+        let any = |bits: &[u32]| bits.iter().fold(0, |word, bits| word | bits);
         for group in 0..groups {
-            let numbers = group * G..numbers.min(group * G + G);
-            words[group] = words[numbers].iter().fold(0, |word, bits| word | bits);
+            let bits = &words[group * G..];
+            // All but the last have `G`, which needs no loop.
+            words[group] = bits.first_chunk::<G>().map_or_else(|| any(bits), |bits| any(bits));
         }
         &words[..groups]
     }
