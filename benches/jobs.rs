@@ -52,8 +52,8 @@ fn main() -> Result<()> {
     };
     let mut line = match options.job.as_str() {
         "seed" => seed(&options, &train, &test)?,
-        "mlp" => mlp(&options, &train)?,
-        "cnn" => cnn(&options, &train)?,
+        "mlp" => mlp(&options, &train, &test)?,
+        "cnn" => cnn(&options, &train, &test)?,
         "text" => text(&options)?,
         "infer" => infer(&test)?,
         _ => {
@@ -123,12 +123,12 @@ fn seed(options: &Options, train: &Images, test: &Images) -> Result<serde_json::
     }))
 }
 
-fn mlp(options: &Options, train: &Images) -> Result<serde_json::Value> {
+fn mlp(options: &Options, train: &Images, test: &Images) -> Result<serde_json::Value> {
     let data = Subset::new::<f32>(train, (0..train.len().min(12_000)).collect())?;
-    timed(network(&[2048, 2048], options.seed)?, trainer(options, 2), &data, 256)
+    timed(network(&[2048, 2048], options.seed)?, trainer(options, 2), &data, Some(test), 256)
 }
 
-fn cnn(options: &Options, train: &Images) -> Result<serde_json::Value> {
+fn cnn(options: &Options, train: &Images, test: &Images) -> Result<serde_json::Value> {
     let conv = |filters| Conv2d::filters(filters, 3).padding(Padding::Same);
     let model = Sequential::builder([28, 28])
         .seed(options.seed)
@@ -146,7 +146,7 @@ fn cnn(options: &Options, train: &Images) -> Result<serde_json::Value> {
         .layer(Softmax)
         .build()?;
     let data = Subset::new::<f32>(train, (0..train.len().min(6_000)).collect())?;
-    timed(model, trainer(options, 1).metric(Accuracy::default()), &data, 64)
+    timed(model, trainer(options, 1), &data, Some(test), 64)
 }
 
 /// The texts of a CSV file with the columns `label` and `text`, the first 28,672 of them.
@@ -164,7 +164,7 @@ fn text(options: &Options) -> Result<serde_json::Value> {
         .layer(Dense::units(20))
         .layer(Softmax)
         .build()?;
-    timed(model, trainer(options, 2).metric(Accuracy::default()), &data, 64)
+    timed(model, trainer(options, 2), &data, None, 64)
 }
 
 #[cfg(not(feature = "csv"))]
@@ -172,20 +172,22 @@ fn text(_: &Options) -> Result<serde_json::Value> {
     Err(Error::custom("the job text needs the feature csv: cargo bench --features csv --bench jobs"))
 }
 
-/// Trains, and for one epoch more.
+/// Trains, tests, and trains for one epoch more.
 fn timed<D>(
     mut model: Sequential,
     trainer: Trainer<CrossEntropy, Adam>,
     data: &D,
+    test: Option<&Images>,
     batch: usize,
 ) -> Result<serde_json::Value>
 where
     D: Dataset<Target = Vec<usize>>,
 {
-    let mut trainer = trainer.batch_size(batch);
+    let mut trainer = trainer.batch_size(batch).metric(Accuracy::default());
     let start = Instant::now();
     let history = trainer.fit(&mut model, data)?;
     let seconds = start.elapsed().as_secs_f64();
+    let evaluation = test.map(|test| trainer.evaluate(&model, test)).transpose()?;
     let more = trainer.epochs(1).fit(&mut model, data)?;
     Ok(json!({
         "epochs": history.epochs.len(),
@@ -194,6 +196,7 @@ where
         "train_seconds": seconds,
         "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
         "steady_epoch_seconds": more.epochs.last().map(|epoch| epoch.seconds),
+        "test_accuracy": evaluation.and_then(|evaluation| evaluation.get("accuracy")),
         "loss": more.last("loss"),
     }))
 }

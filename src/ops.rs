@@ -26,21 +26,22 @@ use crate::tensor::Tensor;
 /// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has an
 /// empty answer. Costs one comparison a number; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
+    rows(predictions, argmax)
+}
+
+/// What is made of each row along the last axis.
+fn rows<F: Scalar, T>(predictions: &Tensor<F>, of_row: impl Fn(&[F]) -> T) -> Vec<T> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     if columns == 0 {
         return Vec::new();
     }
     let values = predictions.as_standard_layout();
-    values.as_slice().unwrap_or_default().chunks_exact(columns).map(argmax).collect()
+    values.as_slice().unwrap_or_default().chunks_exact(columns).map(of_row).collect()
 }
 
-/// The class that each row of predictions stands for: the position of the largest number, or with a single output
-/// (a sigmoid's) 1 where it is above 0.5.
+/// The class that each row of predictions [stands for](class_of).
 pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
-    match predictions.shape().last() {
-        Some(1) => predictions.iter().map(|&p| usize::from(p > F::of(0.5))).collect(),
-        _ => argmax_rows(predictions),
-    }
+    rows(predictions, class_of)
 }
 
 /// How sure the outputs are of these classes; `None` for a row whose numbers are no probabilities.
@@ -58,10 +59,16 @@ pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize])
         .collect()
 }
 
+/// The class that a row stands for, whatever is in it: the position of its largest number as [`argmax_rows`] has it, or
+/// of a single number (a sigmoid's) 1 where it is above 0.5.
+pub(crate) fn class_of<F: Scalar>(row: &[F]) -> usize {
+    if let [number] = *row { usize::from(number > F::of(0.5)) } else { argmax(row) }
+}
+
 /// The position of the largest number, as [`argmax_rows`].
 ///
 /// An empty row has position 0; the callers never have one.
-pub(crate) fn argmax<F: Scalar>(row: &[F]) -> usize {
+fn argmax<F: Scalar>(row: &[F]) -> usize {
     let (mut best, mut largest) = (0, F::neg_infinity());
     for (i, &value) in row.iter().enumerate() {
         // Without a branch, since where the largest number is cannot be foreseen.

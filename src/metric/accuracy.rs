@@ -5,7 +5,7 @@
 
 use super::Metric;
 use crate::error::{Error, Result};
-use crate::ops::argmax;
+use crate::ops::{class_of, classes};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
@@ -112,7 +112,7 @@ impl Accuracy {
 /// is. NaN predicts nothing, and there need not be such a class.
 fn predicts<F: Scalar>(row: &[F], class: usize) -> bool {
     if let [number] = *row {
-        return !number.is_nan() && usize::from(number > F::of(0.5)) == class;
+        return !number.is_nan() && class_of(row) == class;
     }
     let Some(&own) = row.get(class) else { return false };
     // Compared with its own number, a row has no chain of maxima to wait for.
@@ -168,16 +168,8 @@ impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
                 .help("Give one row of class weights for each sample.")
                 .at("accuracy"));
         }
-        let classes = target.shape().last().copied().unwrap_or(1).max(1);
-        let half = F::of(0.5);
-        let values = target.as_standard_layout();
-        let rows: Vec<usize> = values
-            .as_slice()
-            .unwrap_or_default()
-            .chunks_exact(classes)
-            .map(|row| if classes == 1 { usize::from(row[0] > half) } else { argmax(row) })
-            .collect();
-        self.count(output, rows.len(), weights, |i| rows[i])
+        let labels = classes(target);
+        self.count(output, labels.len(), weights, |i| labels[i])
     }
 
     fn value(&self) -> f64 {

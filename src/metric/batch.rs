@@ -6,7 +6,7 @@
 //! they were.
 
 use crate::error::{Error, Result};
-use crate::ops::{argmax, check_weights};
+use crate::ops::{check_weights, class_of};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
@@ -106,11 +106,6 @@ impl<'a> ClassBatch<'a> {
         let rows = self.scores.chunks_exact(self.columns);
         rows.zip(self.labels.iter()).zip(&self.weights).map(|((row, &label), &w)| (row, label, w))
     }
-}
-
-/// The class of a row, whatever is in it: the first of the largest, NaN before all; of a single number 1 above 0.5.
-pub(super) fn class_of(row: &[f64]) -> usize {
-    if row.len() == 1 { usize::from(row[0] > 0.5) } else { argmax(row) }
 }
 
 /// The class that a row predicts; none with a NaN in it, which predicts nothing.

@@ -1,7 +1,8 @@
 //! The expected calibration error.
 
-use super::batch::{ClassBatch, OverClasses, check_width, class_of, metric_of_classes, probability};
+use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes, probability};
 use crate::error::{Error, Result};
+use crate::ops::class_of;
 use crate::scalar::Scalar;
 use crate::state::{State, misfit};
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 
 use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes};
 use crate::error::{Error, Result};
+use crate::ops::class_of;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -53,9 +54,9 @@ fn is_right(row: &[f64], label: usize, k: usize) -> bool {
     if row.iter().any(|p| p.is_nan()) {
         return false;
     }
-    match *row {
-        // A sigmoid's output: class 1 comes first above 0.5.
-        [p] => k > 1 || usize::from(p > 0.5) == label,
+    match row {
+        // A sigmoid's output.
+        [_] => k > 1 || class_of(row) == label,
         _ => {
             let own = row[label];
             let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();

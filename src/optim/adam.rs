@@ -204,12 +204,11 @@ impl Adam {
 
     /// What is the same for all numbers of a step, so that the loop over them has neither a power nor a correction
     /// in it.
-    ///
     fn step(&self, step: Step) -> AdamStep {
         let Self { beta1, beta2, epsilon, .. } = *self;
         let (first, second) = (1.0 - step.power(beta1), 1.0 - step.power(beta2));
         let (rate, correction) = (step.rate / first, second.sqrt().recip());
-        // In eight steps a moment of 1e-31 falls to 1e-38, the smallest normal number, where it loses 6/7 in each.
+        // A moment of 1e-31 that keeps a seventh of itself in each step is 1e-38 after eight, the smallest normal number.
         let settle = step.number.is_multiple_of(8) || beta1 < 0.15;
         AdamStep { rate, beta1, beta2, epsilon, correction, decay: 0.0, shrink: 1.0, settle }
     }

@@ -271,7 +271,7 @@ impl Step {
     }
 
     /// `share^number`. A rule asks for the same one or two for every part of every parameter, and a power is as dear as a
-    /// thousand numbers of the update: each thread keeps the last two.
+    /// hundred numbers of the update: each thread keeps the last two.
     fn power(self, share: f64) -> f64 {
         thread_local! {
             static LAST: Cell<[(f64, u64, f64); 2]> = const { Cell::new([(0.0, 0, 1.0); 2]) };
