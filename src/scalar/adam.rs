@@ -12,7 +12,8 @@
 //! estimate ([`Vector::minus_quotient`]), so that the divider has the roots alone. The last few numbers, no whole pair
 //! of vectors, are copied into one: every number has the same operations wherever it stands, and so the same bits
 //! however a parameter is cut into parts. From the plain loop, which all other types and processors have, they differ by
-//! what is rounded: some units in the last place of a mean or of what a value moves by.
+//! what is rounded: some units in the last place of a mean or of what a value moves by. A gradient whose square is beyond
+//! the largest number makes its value NaN, at once or in the next step.
 #![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
 
 use super::kernels;
@@ -245,6 +246,8 @@ mod vectors {
     }
 
     impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pass<V, DECAY, SETTLE> {
+        /// The pass.
+        ///
         /// # Safety
         /// The processor has the vectors.
         #[inline(always)]
