@@ -57,15 +57,14 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// Adds a batch, for targets of any form: `label` says which class a sample, by its position, has.
+    /// Adds a batch, given the class of each sample.
     ///
     /// Everything is checked before anything is added, so a batch that does not fit leaves the sums as they were.
     fn count<F: Scalar>(
         &mut self,
         output: &Tensor<F>,
-        samples: usize,
+        labels: &[usize],
         weights: Option<&[F]>,
-        label: impl Fn(usize) -> usize,
     ) -> Result<()> {
         let (rows, classes) = match *output.shape() {
             [rows, classes] if classes > 0 => (rows, classes),
@@ -76,17 +75,17 @@ impl Accuracy {
                 .help("Give one weight for each sample.")
                 .at("accuracy"));
         }
-        if rows != samples {
-            return Err(Error::data("targets", format!("for {rows} predictions"), samples)
+        if rows != labels.len() {
+            return Err(Error::data("targets", format!("for {rows} predictions"), labels.len())
                 .help("Give one target for each sample.")
                 .at("accuracy"));
         }
         let values = output.as_standard_layout();
         let values = values.as_slice().unwrap_or_default();
-        for (i, row) in values.chunks_exact(classes).enumerate() {
+        for (i, (row, &label)) in values.chunks_exact(classes).zip(labels).enumerate() {
             let weight = weights.map_or(1.0, |w| w[i].as_f64());
             self.all += weight;
-            if predicts(row, label(i)) {
+            if predicts(row, label) {
                 self.right += weight;
             }
         }
@@ -137,7 +136,7 @@ impl<F: Scalar> Metric<[usize], F> for Accuracy {
     }
 
     fn update(&mut self, output: &Tensor<F>, labels: &[usize], weights: Option<&[F]>) -> Result<()> {
-        self.count(output, labels.len(), weights, |i| labels[i])
+        self.count(output, labels, weights)
     }
 
     fn value(&self) -> f64 {
@@ -168,8 +167,7 @@ impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
                 .help("Give one row of class weights for each sample.")
                 .at("accuracy"));
         }
-        let labels = classes(target);
-        self.count(output, labels.len(), weights, |i| labels[i])
+        self.count(output, &classes(target), weights)
     }
 
     fn value(&self) -> f64 {
