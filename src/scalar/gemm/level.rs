@@ -30,8 +30,8 @@ pub(super) struct Tile<'a> {
     pub c_row: isize,
     /// How many of the last vector's columns there are: 1 to [`Level::LANES`].
     pub last: usize,
-    /// Whether it is the first of its chunk to read these columns of `b`, which lie as they came: they may be out of all but the last
-    /// cache, and far apart.
+    /// Whether it is the first of its chunk to read these columns of `b`, which lie as they came: they may be out of all
+    /// but the last cache, and far apart.
     #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON does not ask for them"))]
     pub first: bool,
 }
