@@ -74,6 +74,8 @@ struct Inner {
     place: Vec<String>,
     /// One or more sentences; empty for none.
     help: String,
+    /// What of which row of a batch is meant, for whoever knows the row's place in the data.
+    row: Option<(String, usize)>,
 }
 
 /// The kinds of error, with what a program may want to know of each.
@@ -213,7 +215,7 @@ impl Error {
     /// assert_eq!(error.to_string(), "could not fetch s3://bucket/images: no credentials");
     /// ```
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, place: Vec::new(), help: String::new() }))
+        Self(Box::new(Inner { kind, place: Vec::new(), help: String::new(), row: None }))
     }
 
     /// A shape that does not fit: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
@@ -262,6 +264,43 @@ impl Error {
     pub fn data(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (what, expected, found) = (what.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Data { what, expected, found })
+    }
+
+    /// Data of one sample that cannot be used: `Error::sample("the label", 5, "below 3", 7)` for row 5 of a batch.
+    ///
+    /// For losses and metrics, which see a batch and do not know where its rows are from. Training and evaluation put the
+    /// sample's position in the data in the row's place.
+    ///
+    /// ```
+    /// use plywood::Error;
+    ///
+    /// let error = Error::sample("the label", 5, "below 3", 7);
+    /// assert_eq!(error.to_string(), "expected the label of sample 5 in the batch below 3, found 7");
+    /// ```
+    pub fn sample(
+        what: impl Into<String>,
+        row: usize,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        let what = what.into();
+        let mut error = Self::data(format!("{what} of sample {row} in the batch"), expected, found);
+        error.0.row = Some((what, row));
+        error
+    }
+
+    /// Names the sample by its position in the data, where the error is about a row of a batch.
+    pub(crate) fn in_data(mut self, position: impl FnOnce(usize) -> Option<usize>) -> Self {
+        if let Some((of, row)) = &self.0.row
+            && let Some(position) = position(*row)
+        {
+            let named = format!("{of} of sample {position}");
+            if let ErrorKind::Data { what, .. } = &mut self.0.kind {
+                *what = named;
+            }
+            self.0.row = None;
+        }
+        self
     }
 
     /// A file whose content is not what it should be.
@@ -358,7 +397,7 @@ impl Error {
 /// `places: kind. help`; the colon and the full stop are there only with what they separate.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, place, help } = &*self.0;
+        let Inner { kind, place, help, .. } = &*self.0;
         if !place.is_empty() {
             write!(f, "{}: ", self.place())?;
         }

@@ -12,6 +12,7 @@ mod layer;
 mod layers;
 mod loss;
 mod metric;
+mod monitor;
 mod ops;
 mod optim;
 mod param;
@@ -47,7 +48,7 @@ pub use init::{Fan, Initializer, ScalingDistribution};
 pub use io::{Metadata, Mismatches, StateDict};
 pub use layer::elementwise::Elementwise;
 pub use layer::registry::Registry;
-pub use layer::{Layer, LayerSpec, Link, check_batch, check_gradient};
+pub use layer::{Layer, LayerSpec, Link, Outputs, check_batch, check_gradient};
 pub use layers::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec,
     Conv1d, Conv1dSpec, Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, Dropout2d, Dropout2dSpec, DropoutSpec,
@@ -68,6 +69,7 @@ pub use metric::{
     ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, FBeta, LogLoss, MAE,
     Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve, Spread, TopK, roc_curve,
 };
+pub use monitor::{Direction, Monitor};
 pub use ndarray;
 pub use ops::argmax_rows;
 pub use optim::{

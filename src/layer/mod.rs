@@ -21,13 +21,16 @@
 
 pub(crate) mod elementwise;
 pub(crate) mod erased;
+mod link;
 pub(crate) mod registry;
+
+pub use link::{Link, Outputs};
 
 use crate::error::{Error, Result};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
-use crate::tensor::{CowTensor, Tensor, owned, slice_mut, standard};
+use crate::tensor::{CowTensor, Tensor, owned};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
@@ -159,12 +162,24 @@ pub trait Layer<F: Scalar = f32>:
         self.backward(cache, grad).map(drop)
     }
 
-    /// "I compute exactly this function, and nothing else": see [`Link`]. Few layers override it.
+    /// "I compute exactly this function, and nothing else": [`Link::Softmax`] or [`Link::Sigmoid`]. Few layers override
+    /// it.
     ///
     /// A layer that overrides it may be left out of training: its `forward_train` is then not called while a loss
-    /// that absorbs the link is trained with.
+    /// that absorbs the link is trained with. [`LayerCheck`](crate::testing::LayerCheck) compares it with the function.
     fn link(&self) -> Link {
-        Link::Identity
+        Link::Unknown
+    }
+
+    /// What is known of the numbers of an output, where `input` is what is known of those of the input.
+    ///
+    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. Unless
+    /// written, it is [`link`](Layer::link), and so [`Link::Unknown`] for most layers of one's own: then outputs are
+    /// checked batch by batch. A layer that only moves numbers returns `input`; one whose outputs may be any real
+    /// numbers, as Dense, returns [`Link::Linear`].
+    fn output_link(&self, input: Link) -> Link {
+        let _ = input;
+        self.link()
     }
 
     /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
@@ -228,66 +243,6 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
 
     fn build(self, _: &[usize], _: &Random) -> Result<L> {
         Ok(self)
-    }
-}
-
-/// The function that turns a model's last numbers into its predictions.
-///
-/// A loss may *absorb* it: cross-entropy after softmax has a simple, exact gradient at softmax's input (the logits),
-/// while each of the two alone loses precision. So a model whose last layer says that it is exactly this function
-/// can leave it out, and a loss that absorbs the function starts from the logits. Nobody has to ask for it, and
-/// `predict` still gives probabilities.
-///
-/// | link | predictions | absorbed by | gradient at the logits |
-/// |---|---|---|---|
-/// | `Identity` | the logits | | as the loss has it |
-/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `(p - t) / batch`, unweighted |
-/// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) | the same |
-///
-/// The name is that of generalised linear models (Nelder and Wedderburn, 1972), where it stands for the inverse of
-/// this function. Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model;
-/// both have to be remembered again for prediction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Link {
-    /// None: the predictions are the last numbers.
-    #[default]
-    Identity,
-    /// Softmax over the last axis.
-    ///
-    /// One distribution for each row of `[…, classes]`.
-    Softmax,
-    /// The logistic function of each number.
-    ///
-    /// One independent probability for each number.
-    Sigmoid,
-}
-
-impl Link {
-    /// The predictions of these logits.
-    ///
-    /// Any shape; `Softmax` works along the last axis. In place, after a copy where the input is not row-major.
-    ///
-    /// ```
-    /// use ndarray::arr2;
-    /// use plywood::Link;
-    ///
-    /// let logits = arr2(&[[0.0f64, 3.0f64.ln()]]).into_dyn();
-    /// assert_eq!(Link::Identity.apply(logits.clone()), logits);
-    /// let p = Link::Softmax.apply(logits.clone());
-    /// assert!((p[[0, 1]] - 0.75).abs() < 1e-12);
-    /// let p = Link::Sigmoid.apply(logits);
-    /// assert!((p[[0, 0]] - 0.5).abs() < 1e-12 && (p[[0, 1]] - 0.75).abs() < 1e-12); // the same for two classes
-    /// ```
-    pub fn apply<F: Scalar>(self, logits: Tensor<F>) -> Tensor<F> {
-        let mut out = standard(logits);
-        let columns = out.shape().last().copied().unwrap_or(1);
-        match self {
-            Self::Identity => {}
-            Self::Softmax => F::softmax_rows(slice_mut(&mut out), columns),
-            Self::Sigmoid => F::activate(crate::scalar::Activation::Sigmoid, slice_mut(&mut out)),
-        }
-        out
     }
 }
 

@@ -180,6 +180,10 @@ macro_rules! activation {
             }
 
             fn link(&self) -> Link {
+                if Link::$link.can_be_absorbed() { Link::$link } else { Link::Unknown }
+            }
+
+            fn output_link(&self, _: Link) -> Link {
                 Link::$link
             }
         }
@@ -243,11 +247,15 @@ impl<F: Scalar> Layer<F> for ReLU {
         pool::each(parts, |(g, marks)| F::relu_marked_back(marks, g));
         Ok(grad)
     }
+
+    fn output_link(&self, _: Link) -> Link {
+        Link::NonNegative
+    }
 }
 
 activation!(Sigmoid, "sigmoid", Sigmoid, |_layer| Activation::Sigmoid);
-activation!(Tanh, "tanh", Identity, |_layer| Activation::Tanh);
-activation!(LeakyReLU, "leaky_relu", Identity, |layer| Activation::LeakyReLU(layer.slope), |layer| {
+activation!(Tanh, "tanh", Bounded, |_layer| Activation::Tanh);
+activation!(LeakyReLU, "leaky_relu", Linear, |layer| Activation::LeakyReLU(layer.slope), |layer| {
     if layer.slope.is_finite() {
         Ok(())
     } else {

@@ -11,7 +11,7 @@
 use super::spans::Spans;
 use super::window::{self, Axis, Padding, Pair, Window};
 use crate::error::Result;
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -196,6 +196,11 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
         check_gradient(&grad, &shape)?;
         Ok(spans.back(grad, &input))
     }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
 }
 
 impl<F: Scalar> Layer<F> for AvgPool1d {
@@ -224,5 +229,10 @@ impl<F: Scalar> Layer<F> for AvgPool1d {
         let (spans, shape) = plan(self.window.sequence_padding()?, self.counts_padding, &input)?;
         check_gradient(&grad, &window::without_row(shape)?)?;
         window::as_sequences(spans.back(window::as_images(grad)?, &input))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
     }
 }

@@ -29,7 +29,7 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec, batch_error, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -273,6 +273,11 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
             recycle(spent);
         }
         Ok(grad)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

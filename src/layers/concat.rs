@@ -12,7 +12,7 @@ use super::builder::SequentialBuilder;
 use super::passes::SequentialCache;
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -181,6 +181,12 @@ impl<F: Scalar> Layer<F> for Concat<F> {
     fn backward_params(&mut self, (caches, shapes): Self::Cache, grad: Tensor<F>) -> Result<()> {
         let grads = self.cut(&shapes, grad)?;
         branches::backward_params(&mut self.branches, caches, grads)
+    }
+
+    /// That of the branches, where it is one.
+    fn output_link(&self, input: Link) -> Link {
+        let links = self.branches.iter().map(|branch| branch.output_link(input));
+        links.reduce(Link::or).unwrap_or_default().of_numbers()
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

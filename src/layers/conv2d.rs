@@ -4,7 +4,7 @@ use super::filters::{Count, Filters, FiltersSpec};
 use super::window::{Padding, Pair, Window};
 use crate::error::Result;
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec};
+use crate::layer::{Layer, LayerSpec, Link};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -271,6 +271,11 @@ impl<F: Scalar> Layer<F> for Conv2d<F> {
     /// Two of the three products.
     fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         self.filters.backward(input, grad, false).map(recycle)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

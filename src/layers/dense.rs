@@ -15,7 +15,7 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -255,6 +255,11 @@ impl<F: Scalar> Layer<F> for Dense<F> {
     fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         let grad = self.check_grad(&input, grad)?;
         self.add_gradients(input, grad)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -21,7 +21,7 @@
 //! dropped.
 
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -161,6 +161,11 @@ impl<F: Scalar> Layer<F> for Dropout {
         F::multiply(slice_mut(&mut grad), slice(&mask));
         recycle(mask);
         Ok(grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
     }
 }
 

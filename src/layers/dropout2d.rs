@@ -11,7 +11,7 @@
 
 use super::dropout::{check_rate, draw_mask};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, slice, slice_mut, standard};
@@ -119,6 +119,11 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         F::scale_rows(slice_mut(&mut grad), inner, slice(&mask));
         recycle(mask);
         Ok(grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
     }
 }
 

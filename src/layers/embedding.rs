@@ -15,7 +15,7 @@
 use super::table::{Table, TableSpec, no_gradient};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::{Scalar, order_of};
@@ -153,6 +153,11 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
         }
         recycle(grad);
         Ok(())
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -10,7 +10,7 @@
 use super::spans::Spans;
 use super::window;
 use crate::error::{Error, Result};
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::pool;
 use crate::scalar::{Marks, Scalar, Span, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -106,6 +106,11 @@ impl<F: Scalar> Layer<F> for GlobalAvgPool {
         check_gradient(&grad, &shape)?;
         Ok(spans(numbers).back(grad, &input))
     }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
 }
 
 /// What the backward pass of [`GlobalMaxPool`] needs: where the maxima were.
@@ -153,5 +158,10 @@ impl<F: Scalar> Layer<F> for GlobalMaxPool {
         F::max_windows_back(slice(&grad), cache.marks.as_slice(), windows, slice_mut(&mut back));
         recycle(grad);
         Ok(back)
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
     }
 }

@@ -3,7 +3,7 @@
 use super::norm::{Cut, NormCache, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec};
+use crate::layer::{Layer, LayerSpec, Link};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -100,6 +100,11 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
     fn backward(&mut self, cache: NormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let cut = self.cut(grad.shape().get(1..).unwrap_or_default())?;
         cut.backward(cache, grad, &mut self.weight, self.bias.as_mut())
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

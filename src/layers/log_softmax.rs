@@ -12,7 +12,7 @@
 //! everything below the smallest number of the type; here -1000 comes out as such.
 
 use crate::error::{Error, Result};
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -88,5 +88,9 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
         F::log_softmax_back_rows(slice(&output), slice_mut(&mut grad), columns);
         recycle(output);
         Ok(grad)
+    }
+
+    fn output_link(&self, _: Link) -> Link {
+        Link::LogSoftmax
     }
 }

@@ -9,7 +9,7 @@
 
 use super::window::{self, Axis, Padding, Pair, Window};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::pool;
 use crate::scalar::{Marks, Scalar, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -231,6 +231,11 @@ impl<F: Scalar> Layer<F> for MaxPool2d {
         check_gradient(&grad, &cache.output)?;
         Ok(backward(&cache, grad))
     }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
 }
 
 impl<F: Scalar> Layer<F> for MaxPool1d {
@@ -255,5 +260,10 @@ impl<F: Scalar> Layer<F> for MaxPool1d {
     fn backward(&mut self, cache: MaxPoolCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, &window::without_row(cache.output.clone())?)?;
         window::as_sequences(backward(&cache, window::as_images(grad)?))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
     }
 }

@@ -5,7 +5,7 @@
 //! Tikhonov regularization", 1995), and so makes it smoother.
 
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
@@ -111,6 +111,11 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
     fn backward(&mut self, shape: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, shape.slice())?;
         Ok(grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
     }
 }
 

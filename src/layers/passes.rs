@@ -82,7 +82,7 @@ impl<F: Scalar> Sequential<F> {
     fn end(layer: &dyn ErasedLayer<F>) -> End<'_, F> {
         match layer.as_any().downcast_ref::<Self>() {
             Some(inner) => End::Inner(inner),
-            None if layer.erased_link() != Link::Identity => End::Link,
+            None if layer.erased_link().can_be_absorbed() => End::Link,
             None => End::Layer,
         }
     }
@@ -254,9 +254,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run_back(cache, grad, first, false).map(drop)
     }
 
-    /// The last layer's.
+    /// The last layer's: what [`forward_logits`](Sequential::forward_logits) leaves out.
     fn link(&self) -> Link {
-        self.layers.last().map_or(Link::Identity, |layer| layer.erased_link())
+        self.layers.last().map_or(Link::Unknown, |layer| layer.erased_link())
+    }
+
+    /// What is known of the outputs after all layers.
+    fn output_link(&self, input: Link) -> Link {
+        self.layers.iter().fold(input, |link, layer| layer.erased_output_link(link))
     }
 
     /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",

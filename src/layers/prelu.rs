@@ -14,7 +14,7 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -134,6 +134,11 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         recycle(sums);
         recycle(input);
         Ok(grad)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

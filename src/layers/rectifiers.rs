@@ -136,11 +136,11 @@ pub struct HardSigmoid;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HardSwish;
 
-activation!(ReLU6, "relu6", Identity, |_layer| Activation::ReLU6);
-activation!(SELU, "selu", Identity, |_layer| Activation::SELU);
-activation!(HardSigmoid, "hard_sigmoid", Identity, |_layer| Activation::HardSigmoid);
-activation!(HardSwish, "hard_swish", Identity, |_layer| Activation::HardSwish);
-activation!(ELU, "elu", Identity, |layer| Activation::ELU(layer.alpha), |layer| {
+activation!(ReLU6, "relu6", NonNegative, |_layer| Activation::ReLU6);
+activation!(SELU, "selu", Linear, |_layer| Activation::SELU);
+activation!(HardSigmoid, "hard_sigmoid", UnitInterval, |_layer| Activation::HardSigmoid);
+activation!(HardSwish, "hard_swish", Linear, |_layer| Activation::HardSwish);
+activation!(ELU, "elu", Linear, |layer| Activation::ELU(layer.alpha), |layer| {
     if F::of(layer.alpha).is_finite() {
         Ok(())
     } else {

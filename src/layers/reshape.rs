@@ -12,7 +12,7 @@
 //! input is copied into that order once. Sizes are multiplied with overflow checked, since a file may hold any.
 
 use crate::error::{Error, Result};
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
@@ -144,6 +144,11 @@ impl<F: Scalar> Layer<F> for Flatten {
         let size = old.slice().iter().skip(1).product();
         back(old, &[size], grad)
     }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
+    }
 }
 
 impl<F: Scalar> Layer<F> for Reshape {
@@ -173,6 +178,11 @@ impl<F: Scalar> Layer<F> for Reshape {
 
     fn backward(&mut self, old: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
         back(old, &self.shape, grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
     }
 }
 

@@ -8,7 +8,7 @@ use super::builder::SequentialBuilder;
 use super::passes::SequentialCache;
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -151,6 +151,11 @@ impl<F: Scalar> Layer<F> for Residual<F> {
             projection.backward_params(cache, copy(&grad)).map_err(|error| error.at("projection"))?;
         }
         self.block.backward_params(cache, grad).map_err(|error| error.at("block"))
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

@@ -154,11 +154,11 @@ impl Default for Softplus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Softsign;
 
-activation!(GELU, "gelu", Identity, |layer| if layer.tanh { Activation::GELUTanh } else { Activation::GELU });
-activation!(SiLU, "silu", Identity, |_layer| Activation::SiLU);
-activation!(Mish, "mish", Identity, |_layer| Activation::Mish);
-activation!(Softsign, "softsign", Identity, |_layer| Activation::Softsign);
-activation!(Softplus, "softplus", Identity, |layer| Activation::Softplus(layer.beta), |layer| {
+activation!(GELU, "gelu", Linear, |layer| if layer.tanh { Activation::GELUTanh } else { Activation::GELU });
+activation!(SiLU, "silu", Linear, |_layer| Activation::SiLU);
+activation!(Mish, "mish", Linear, |_layer| Activation::Mish);
+activation!(Softsign, "softsign", Bounded, |_layer| Activation::Softsign);
+activation!(Softplus, "softplus", NonNegative, |layer| Activation::Softplus(layer.beta), |layer| {
     let beta = F::of(layer.beta);
     if beta > F::zero() && beta.is_finite() && beta.recip().is_finite() {
         Ok(())

@@ -8,7 +8,7 @@ use super::builder::SequentialBuilder;
 use super::passes::SequentialCache;
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, check_gradient};
+use crate::layer::{Layer, LayerSpec, Link, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -112,6 +112,11 @@ impl<F: Scalar> Layer<F> for Sum<F> {
         let grad = standard(grad);
         let grads = caches.iter().map(|_| copy(&grad)).collect();
         branches::backward_params(&mut self.branches, caches, grads)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

@@ -3,7 +3,7 @@
 use super::spans::Spans;
 use super::window::{self, Pair};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -97,5 +97,10 @@ impl<F: Scalar> Layer<F> for Upsample {
         let (spans, shape) = self.plan(&input)?;
         check_gradient(&grad, &shape)?;
         Ok(spans.mean(grad, &input))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::window::{self, Pair};
 use crate::error::Result;
-use crate::layer::{Layer, check_gradient};
+use crate::layer::{Layer, Link, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -107,5 +107,10 @@ impl<F: Scalar> Layer<F> for ZeroPad2d {
         self.copy(slice(&grad), [input[2], input[3]], [rows, columns], true, slice_mut(&mut back));
         recycle(grad);
         Ok(back)
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
     }
 }

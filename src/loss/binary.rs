@@ -188,7 +188,7 @@ macro_rules! binary {
             }
 
             fn absorbs(&self) -> Link {
-                if $from_logits(self) { Link::Identity } else { Link::Sigmoid }
+                if $from_logits(self) { Link::Unknown } else { Link::Sigmoid }
             }
 
             fn value_and_grad_logits(

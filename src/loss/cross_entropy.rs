@@ -346,7 +346,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
     }
 
     fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Identity } else { Link::Softmax }
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
     }
 
     fn value_and_grad_logits(
@@ -372,7 +372,7 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
     }
 
     fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Identity } else { Link::Softmax }
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
     }
 
     fn value_and_grad_logits(

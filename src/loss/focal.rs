@@ -142,7 +142,7 @@ impl<F: Scalar> Loss<F> for Focal {
     }
 
     fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Identity } else { Link::Softmax }
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
     }
 
     fn value_and_grad_logits(

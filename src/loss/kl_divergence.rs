@@ -73,7 +73,7 @@ impl<F: Scalar> Loss<F> for KLDivergence {
     }
 
     fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Identity } else { Link::Softmax }
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
     }
 
     fn value_and_grad_logits(

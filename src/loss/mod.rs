@@ -125,14 +125,14 @@ pub trait Loss<F: Scalar = f32>: Send {
     /// The [`Link`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside. A model that ends in it
     /// leaves it out.
     ///
-    /// [`Link::Identity`] unless written, which means that nothing is left out.
+    /// [`Link::Unknown`] unless written, which means that nothing is left out.
     fn absorbs(&self) -> Link {
-        Link::Identity
+        Link::Unknown
     }
 
     /// The loss of these logits, the numbers before the link that this loss absorbs, and its gradient at them.
     ///
-    /// It is called only where [`absorbs`](Loss::absorbs) names another link than [`Link::Identity`] and the model
+    /// It is called only where [`absorbs`](Loss::absorbs) names another link than [`Link::Unknown`] and the model
     /// ends in it. Unless written, it passes on to [`value_and_grad`](Loss::value_and_grad).
     ///
     /// # Errors

@@ -60,6 +60,8 @@ pub use tally::Average;
 pub use top_k::TopK;
 
 use crate::error::Result;
+use crate::layer::Outputs;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
@@ -102,10 +104,28 @@ use crate::tensor::Tensor;
 /// validation data is taken after the epoch's last step. (Keras does the same.)
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
-    ///
-    /// A name that ends in "loss" or "error" is taken to be better when lower, by
-    /// [`EarlyStopping`](crate::EarlyStopping).
     fn name(&self) -> &str;
+
+    /// Whether the value is better when lower or when higher; `None`, unless it is written.
+    ///
+    /// Early stopping, plateaus, checkpoints, search and curves take it from here. To watch a metric that says none,
+    /// they are told by `.lower_is_better()` or `.higher_is_better()`.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
+
+    /// What the predictions are: what they mean, and the shape of one, without the batch. It is called before the first
+    /// batch of a training or an evaluation, before anything is computed.
+    ///
+    /// A metric that would misread such predictions refuses them here. Unless it is written, all are taken. One that is
+    /// used by hand, without a trainer, is not told.
+    ///
+    /// # Errors
+    /// When the metric cannot be computed from such predictions.
+    fn begin(&mut self, outputs: Outputs, shape: &[usize]) -> Result<()> {
+        let _ = (outputs, shape);
+        Ok(())
+    }
 
     /// Forgets everything, as if the metric were new.
     fn reset(&mut self);

@@ -88,10 +88,10 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
 
 /// The link that the model ends in, where this loss absorbs it.
 ///
-/// [`Link::Identity`] is no link to leave out, so it is excluded even where both sides name it.
+/// Only softmax and the sigmoid can be left out.
 pub(super) fn absorbed<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Option<Link> {
     let link = model.link();
-    (link != Link::Identity && link == loss.absorbs()).then_some(link)
+    (link.can_be_absorbed() && link == loss.absorbs()).then_some(link)
 }
 
 /// Everything of a step but the optimiser's part. Metrics are updated before the loss takes the output over.

@@ -10,7 +10,7 @@ const RANKS: [&[&str]; 11] = [
     &["scalar"],
     &["tensor"],
     &["codec", "init", "ops"],
-    &["param", "state"],
+    &["monitor", "param", "state"],
     &["layer"],
     &["layers", "optim", "loss", "metric", "data", "history", "trace", "testing"],
     &["io", "infer", "plot"],

@@ -69,7 +69,7 @@ fn models<F: Scalar>(scale: f64) -> [Sequential<F>; 5] {
         model.visit_params_mut(&mut |_, param| param.set_value(values.next().unwrap()).unwrap());
         assert!(values.next().is_none());
     }
-    assert!([&models[0], &models[4]].iter().all(|model| model.link() == Link::Identity));
+    assert!([&models[0], &models[4]].iter().all(|model| model.link() == Link::Unknown));
     assert!(models[1..4].iter().all(|model| model.link() == Link::Softmax));
     models
 }
