@@ -87,7 +87,7 @@ struct Inner {
 /// | `Shape` | expected `what` of shape `expected`, found `found` |
 /// | `Argument` | expected `name` of `expected`, found `found` |
 /// | `Data` | expected `what` `expected`, found `found` |
-/// | `NonFinite` | `what` is not finite (NaN or infinity), noticed at step `step` |
+/// | `NonFinite` | `what` is not finite (NaN or infinity)`, noticed at step step` |
 /// | `UnknownLayer` | expected a layer of a known kind (`known`), found `kind` |
 /// | `Format` | expected `what` to be `expected`, found `found` |
 /// | `Checksum` | expected `file` to have the SHA-256 `expected`, found `found` |
@@ -141,12 +141,12 @@ pub enum ErrorKind {
         /// What it is.
         found: String,
     },
-    /// A number that is infinite or not a number came up in training.
+    /// A number that is infinite or not a number came up, in the data, in training or in evaluation.
     NonFinite {
         /// The first thing in the order of computation that holds one: "the output of layer 2 (softmax)".
         what: String,
-        /// The optimiser's step at which it was noticed.
-        step: u64,
+        /// The optimiser's step at which it was noticed, in training.
+        step: Option<u64>,
     },
     /// A file names a kind of layer that the registry does not have.
     UnknownLayer {
@@ -289,13 +289,21 @@ impl Error {
         error
     }
 
+    /// A number of one sample that is infinite or not a number, for row `row` of a batch.
+    pub(crate) fn sample_not_finite(what: &str, row: usize) -> Self {
+        let named = format!("{what} of sample {row} in the batch");
+        let mut error = Self::new(ErrorKind::NonFinite { what: named, step: None });
+        error.0.row = Some((what.to_owned(), row));
+        error
+    }
+
     /// Names the sample by its position in the data, where the error is about a row of a batch.
     pub(crate) fn in_data(mut self, position: impl FnOnce(usize) -> Option<usize>) -> Self {
         if let Some((of, row)) = &self.0.row
             && let Some(position) = position(*row)
         {
             let named = format!("{of} of sample {position}");
-            if let ErrorKind::Data { what, .. } = &mut self.0.kind {
+            if let ErrorKind::Data { what, .. } | ErrorKind::NonFinite { what, .. } = &mut self.0.kind {
                 *what = named;
             }
             self.0.row = None;
@@ -412,7 +420,8 @@ impl fmt::Display for Error {
                 write!(f, "expected {what} {expected}, found {found}")
             }
             ErrorKind::NonFinite { what, step } => {
-                write!(f, "{what} is not finite (NaN or infinity), noticed at step {step}")
+                write!(f, "{what} is not finite (NaN or infinity)")?;
+                step.map_or(Ok(()), |step| write!(f, ", noticed at step {step}"))
             }
             ErrorKind::UnknownLayer { kind, known } => {
                 write!(f, "expected a layer of a known kind ({}), found {kind:?}", known.join(", "))

@@ -4,6 +4,8 @@
 //! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
 //! may be kept, compared and saved long after them.
 
+use crate::error::Result;
+use crate::monitor::{Direction, Monitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,6 +38,10 @@ pub struct Epoch {
     pub values: Vec<(String, f64)>,
     /// The learning rate of the epoch's last step. With a schedule, the earlier steps had others.
     pub learning_rate: f64,
+    /// Which way each of `values` is better, in their order; `None` where a metric does not say it.
+    ///
+    /// See [`direction`](Epoch::direction).
+    pub directions: Vec<Option<Direction>>,
     /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
     /// seed does not determine.
     pub seconds: f64,
@@ -44,7 +50,13 @@ pub struct Epoch {
 impl Epoch {
     /// The struct is `non_exhaustive`, so that more can be recorded later; only `fit` makes one.
     pub(crate) fn new(number: u64, values: Vec<(String, f64)>, learning_rate: f64, seconds: f64) -> Self {
-        Self { number, values, learning_rate, seconds }
+        Self { number, values, learning_rate, directions: Vec::new(), seconds }
+    }
+
+    /// With the directions of its values.
+    pub(crate) fn with(mut self, directions: Vec<Option<Direction>>) -> Self {
+        self.directions = directions;
+        self
     }
 
     /// The value of this name: "loss", "accuracy", "val_loss", "val_accuracy".
@@ -53,6 +65,31 @@ impl Epoch {
     /// given.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
+    /// Which way the value of this name is better; `None` where there is no such value, or its metric does not say it.
+    ///
+    /// ```
+    /// use plywood::Direction;
+    /// use plywood::prelude::*;
+    ///
+    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), vec![1; 8])?;
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
+    /// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+    /// assert_eq!(history.epochs[0].direction("loss"), Some(Direction::Lower));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn direction(&self, name: &str) -> Option<Direction> {
+        let at = self.values.iter().position(|(known, _)| known == name)?;
+        self.directions.get(at).copied().flatten()
+    }
+
+    /// The value that is monitored, and which way it is better.
+    pub(crate) fn watched(&self, monitor: &Monitor) -> Result<(f64, Direction)> {
+        let values = self.values.iter().map(|(name, _)| (name.as_str(), self.direction(name)));
+        let direction = monitor.resolve(values)?;
+        Ok((self.get(monitor.name()).unwrap_or(f64::NAN), direction))
     }
 }
 
@@ -119,17 +156,17 @@ impl History {
         self.epochs.last().and_then(|epoch| epoch.get(name))
     }
 
+    /// Which way the value of this name is better, as the last epoch that has it says.
+    pub(crate) fn direction(&self, name: &str) -> Option<Direction> {
+        self.epochs.iter().rev().find_map(|epoch| epoch.direction(name))
+    }
+
     /// How long all epochs took.
     ///
     /// It is the sum over the epochs. What `fit` does before the first and after the last is not in it.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
-}
-
-/// Whether a value of this name is better when lower: a loss or an error, any other when higher.
-pub(crate) fn is_lower_better(name: &str) -> bool {
-    name.ends_with("loss") || name.ends_with("error")
 }
 
 /// A table with a line for each epoch; the columns are the last epoch's names. Without epochs the text is "no

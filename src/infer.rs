@@ -13,14 +13,17 @@
 //! A prediction itself does not depend on the other samples of its piece (`scalar/`), so no bit of the result
 //! depends on how the data are cut.
 //!
+//! What comes out of here becomes a number or a decision, so a NaN is an error here; `predict` hands it on.
+//!
 //! At most one wave is in memory: `threads · 256` samples with the model's largest intermediate results.
 
 use crate::data::{Batch, Dataset, Pass};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::pool;
 use crate::scalar::Scalar;
+use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::Tensor;
 
 /// How many samples go through the model at once.
@@ -53,6 +56,8 @@ type Take<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
 /// Calls `take` with the outputs of each piece of the data and with what was read, in order; outputs are logits
 /// where asked for.
 ///
+/// Inputs that are not finite, and outputs that nothing could be decided by, are errors that name the sample.
+///
 /// `take` gets the batch without its input, which the model has taken over; targets and weights are there. The
 /// first error, in the order of the samples, ends it: of reading, of the model, or of `take`. Pieces of the same
 /// wave were then computed in vain.
@@ -76,13 +81,46 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
             let mut batch = Batch::default();
             data.read(&indices, Pass::Evaluate, &mut batch)?;
             let input = batch.take_input();
+            check_finite_input(&input)?;
             let output = if logits { model.forward_logits(input) } else { model.forward(input) }?;
+            if let Some(row) = first_unusable_row(&output) {
+                return Err(unusable(model, data, from + row)?);
+            }
             Ok((output, batch))
         });
-        for output in outputs {
-            let (output, batch) = output?;
-            take(output, &batch)?;
+        for (i, output) in outputs.into_iter().enumerate() {
+            let from = (first + i) * PIECE;
+            let taken = output.and_then(|(output, batch): (_, Batch<F, T>)| take(output, &batch));
+            taken.map_err(|error| error.in_data(|row| Some(from + row)))?;
         }
     }
     Ok(())
+}
+
+/// Refuses inputs that are not finite, by the row.
+pub(crate) fn check_finite_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
+    match first_non_finite_row(input) {
+        None => Ok(()),
+        Some(row) => Err(Error::sample_not_finite("the input", row).help(CLEAN)),
+    }
+}
+
+/// The first row that nothing can be decided by: with a NaN, or infinite. The logarithm of 0, -infinity, is legal.
+fn first_unusable_row<F: Scalar>(output: &Tensor<F>) -> Option<usize> {
+    first_non_finite_row(output)?;
+    let unusable = |y: &F| y.is_nan() || *y == F::infinity();
+    output.outer_iter().position(|row| row.iter().any(unusable))
+}
+
+/// The error of a sample whose output cannot be used, which names the first thing on the way that is not finite.
+fn unusable<F: Scalar, T: Default + Send>(
+    model: &Sequential<F>,
+    data: &dyn Dataset<F, Target = T>,
+    sample: usize,
+) -> Result<Error> {
+    let mut batch = Batch::default();
+    data.read(&[sample], Pass::Evaluate, &mut batch)?;
+    let what = model.first_non_finite(batch.take_input())?.unwrap_or_else(|| "the output".to_owned());
+    let help = "Look at how the model was trained: the learning rate, clipping, the scale of the inputs.";
+    Ok(Error::new(ErrorKind::NonFinite { what, step: None }).help(help).at(format!("sample {sample}")))
 }

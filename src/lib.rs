@@ -23,6 +23,7 @@ pub mod prelude;
 mod random;
 mod scalar;
 mod state;
+mod target;
 mod tensor;
 pub mod testing;
 mod trace;
@@ -61,8 +62,8 @@ pub use layers::{
     Upsample, ZeroPad2d,
 };
 pub use loss::{
-    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
-    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, loss_weights,
+    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, LossSum, MeanAbsoluteError,
+    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, sample_weights,
 };
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
@@ -83,6 +84,7 @@ pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;
 pub use state::State;
+pub use target::AsTarget;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
 pub use trace::GradientTrace;
 pub use train::{

@@ -33,22 +33,67 @@ impl Direction {
             Self::Higher => value > than,
         }
     }
+
+    /// Whether `value` is better than the best so far by more than `margin`. The first value is better than none.
+    pub(crate) fn improves(self, value: f64, best: Option<f64>, margin: f64) -> bool {
+        match best {
+            None => true,
+            Some(best) if best.is_nan() => !value.is_nan(),
+            Some(best) => match self {
+                Self::Lower => value < best - margin,
+                Self::Higher => value > best + margin,
+            },
+        }
+    }
 }
 
-/// A value's name, and which way it is better, where that was said.
+/// A value that is watched: its name, and which way it is better, where that was said.
 ///
-/// Early stopping, plateaus, checkpoints and search have one inside.
+/// Early stopping, plateaus, checkpoints and search have one inside, made of their `monitor`, `lower_is_better` and
+/// `higher_is_better`. A callback of one's own that returns it from [`Callback::monitor`](crate::Callback::monitor) has
+/// it checked before the first step.
+///
+/// ```
+/// use plywood::{Direction, Monitor};
+///
+/// let monitor = Monitor::of("val_mape").directed(Direction::Lower);
+/// assert_eq!(monitor.name(), "val_mape");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
-    /// The value's name in the history: "val_loss".
-    pub(crate) name: String,
-    /// Said by the user; else the metric's own counts.
-    pub(crate) direction: Option<Direction>,
+    name: String,
+    /// Said by the user; else the value's own counts.
+    direction: Option<Direction>,
 }
 
 impl Monitor {
-    pub(crate) fn of(name: impl Into<String>) -> Self {
+    /// The value of this name in the [`History`](crate::History): "val_loss". Which way it is better is up to the value.
+    pub fn of(name: impl Into<String>) -> Self {
         Self { name: name.into(), direction: None }
+    }
+
+    /// Says which way the value is better, whatever it says of itself.
+    #[must_use]
+    pub fn directed(mut self, direction: Direction) -> Self {
+        self.direction = Some(direction);
+        self
+    }
+
+    /// Another value, better in the direction that was said, if one was.
+    pub(crate) fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The value's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which way the value is better where no values are at hand that would say it: losses are known by their name.
+    pub(crate) fn by_itself(&self) -> Result<Direction> {
+        let own = matches!(self.name.as_str(), "loss" | "val_loss").then_some(Direction::Lower);
+        self.resolve(std::iter::once((self.name.as_str(), own)))
     }
 
     /// Which way the value is better, by what was said here, or by what the values say of themselves.

@@ -339,6 +339,11 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let share = indices.len().div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
         let parts = indices.chunks(share).zip(out.chunks_mut((share * columns).max(1)));
         pool::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));
+        self.read_targets(indices, batch).map(drop)
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, T::Batch>) -> Result<bool> {
+        check_indices(indices, self.inputs.shape()[0])?;
         self.targets.gather(indices, &mut batch.target);
         match &self.weights {
             None => batch.weights = None,
@@ -348,6 +353,6 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
                 batch.extend(indices.iter().map(|&i| F::of(weights[i])));
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

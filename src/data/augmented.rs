@@ -98,4 +98,8 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
         }
         Ok(())
     }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, D::Target>) -> Result<bool> {
+        self.data.read_targets(indices, batch)
+    }
 }

@@ -235,8 +235,13 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
         if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
+        self.read_targets(indices, batch).map(drop)
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, T::Batch>) -> Result<bool> {
+        check_indices(indices, self.shape[0])?;
         self.targets.gather(indices, &mut batch.target);
         batch.weights = None;
-        Ok(())
+        Ok(true)
     }
 }

@@ -109,6 +109,11 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         }
         Ok(())
     }
+
+    /// Those that are mixed: what holds for them holds for the mixtures.
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
+        self.data.read_targets(indices, batch)
+    }
 }
 
 /// Mixes each sample of `a` with that of `b`, by a share for each.

@@ -230,7 +230,7 @@ impl<F: Scalar, T> Batch<F, T> {
 pub trait Dataset<F: Scalar = f32>: Sync {
     /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// For a loss to take it, it must be possible to borrow it as the loss's target.
+    /// For a loss to take it, it must be [`AsTarget`](crate::AsTarget) of the loss's target.
     type Target: Default + Send;
 
     /// How many samples there are. It must not change while the data set is in use.
@@ -305,6 +305,19 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     /// # Errors
     /// When a position is out of range, or the samples cannot be read.
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()>;
+
+    /// Reads targets and weights of the samples at these positions, as [`read`](Dataset::read) for [`Pass::Evaluate`],
+    /// and leaves the inputs; `false`, unless it is written, where that is not much cheaper than `read`.
+    ///
+    /// Where there are targets to be had, training looks at all of them before the first step: a label that the model
+    /// has no output for is then found at once, and not in the third hour.
+    ///
+    /// # Errors
+    /// As [`read`](Dataset::read).
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Self::Target>) -> Result<bool> {
+        let _ = (indices, batch);
+        Ok(false)
+    }
 }
 
 /// A reference is a data set too, so that a [`Subset`] may borrow or own.
@@ -329,6 +342,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {
         (**self).read(indices, pass, batch)
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Self::Target>) -> Result<bool> {
+        (**self).read_targets(indices, batch)
     }
 }
 

@@ -402,4 +402,8 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
         F::shift_scale_rows(slice_mut(&mut batch.input), &self.normalizer.centre, &self.factor);
         Ok(())
     }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, D::Target>) -> Result<bool> {
+        self.data.read_targets(indices, batch)
+    }
 }

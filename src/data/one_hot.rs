@@ -94,20 +94,36 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
         let mut inner = Batch { input, target: Vec::new(), weights: batch.weights.take() };
         self.data.read(indices, pass, &mut inner)?;
         (batch.input, batch.weights) = (inner.input, inner.weights);
-        let classes = self.classes;
-        if let Some((i, label)) = inner.target.iter().enumerate().find(|(_, label)| **label >= classes) {
-            let what = format!("the label of sample {i} in the batch");
-            return Err(Error::data(what, format!("below {classes}, the number of classes"), label)
-                .help("Labels count from 0."));
-        }
-        let shape = [inner.target.len(), classes];
-        if batch.target.shape() != shape || !batch.target.is_standard_layout() {
-            batch.target = Tensor::zeros(IxDyn(&shape));
-        }
         let smoothing = if matches!(pass, Pass::Evaluate) { 0.0 } else { self.smoothing };
+        self.write(&inner.target, smoothing, &mut batch.target)
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
+        let mut inner = Batch::default();
+        let read = self.data.read_targets(indices, &mut inner)?;
+        batch.weights = inner.weights;
+        if read {
+            self.write(&inner.target, 0.0, &mut batch.target)?;
+        }
+        Ok(read)
+    }
+}
+
+impl<D> OneHot<D> {
+    /// The labels as rows, of which the share `smoothing` is spread over all classes.
+    fn write<F: Scalar>(&self, labels: &[usize], smoothing: f64, target: &mut Tensor<F>) -> Result<()> {
+        let classes = self.classes;
+        if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
+            let expected = format!("below {classes}, the number of classes");
+            return Err(Error::sample("the label", i, expected, label).help("Labels count from 0."));
+        }
+        let shape = [labels.len(), classes];
+        if target.shape() != shape || !target.is_standard_layout() {
+            *target = Tensor::zeros(IxDyn(&shape));
+        }
         let rest = smoothing / classes as f64;
-        batch.target.fill(F::of(rest));
-        for (row, &label) in slice_mut(&mut batch.target).chunks_exact_mut(classes).zip(&inner.target) {
+        target.fill(F::of(rest));
+        for (row, &label) in slice_mut(target).chunks_exact_mut(classes).zip(labels) {
             row[label] = F::of(1.0 - smoothing + rest);
         }
         Ok(())

@@ -86,6 +86,12 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
         self.data.read(&indices, pass, batch)
     }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, D::Target>) -> Result<bool> {
+        check_indices(indices, self.indices.len())?;
+        let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
+        self.data.read_targets(&indices, batch)
+    }
 }
 
 /// How many of `samples` a share leaves for the first part: `samples - share · samples`, rounded as Keras does.

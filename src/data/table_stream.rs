@@ -147,8 +147,13 @@ impl<F: Scalar, T: Targets> Dataset<F> for TableStream<T> {
         let out = batch.input_mut(indices.len(), &self.shape);
         let rows: Vec<usize> = (0..indices.len()).collect();
         F::rows_of_f64s(&numbers, &rows, self.shape[0], F::one(), F::zero(), out);
+        self.read_targets(indices, batch).map(drop)
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, T::Batch>) -> Result<bool> {
+        check_indices(indices, self.places.len() - 1)?;
         self.targets.gather(indices, &mut batch.target);
         batch.weights = None;
-        Ok(())
+        Ok(true)
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::layer::registry::Registry;
 use crate::layers::Sequential;
+use crate::monitor::Direction;
 use crate::optim::OptimizerState;
 use crate::scalar::Scalar;
 use crate::state::State;
@@ -148,6 +149,9 @@ mod tables {
     struct Table {
         #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
         names: Vec<String>,
+        /// Which way each is better; none of them, or as many as names.
+        #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
+        directions: Vec<Option<Direction>>,
         /// A row for each epoch: its number, learning rate and seconds, then the values.
         #[serde(with = "codec::tensor")]
         rows: Tensor<f64>,
@@ -157,7 +161,8 @@ mod tables {
     const OWN: usize = 3;
 
     fn same_names(a: &Epoch, b: &Epoch) -> bool {
-        a.values.iter().map(|(name, _)| name).eq(b.values.iter().map(|(name, _)| name))
+        a.directions == b.directions
+            && a.values.iter().map(|(name, _)| name).eq(b.values.iter().map(|(name, _)| name))
     }
 
     pub fn serialize<S: Serializer>(history: &History, serializer: S) -> Result<S::Ok, S::Error> {
@@ -175,7 +180,8 @@ mod tables {
                 (epochs.len(), OWN + names.len()),
                 epochs.iter().flat_map(row).collect(),
             );
-            Ok(Table { names, rows: rows.map_err(serde::ser::Error::custom)?.into_dyn() })
+            let directions = epochs[0].directions.clone();
+            Ok(Table { names, directions, rows: rows.map_err(serde::ser::Error::custom)?.into_dyn() })
         });
         tables.collect::<Result<Vec<_>, S::Error>>()?.serialize(serializer)
     }
@@ -184,9 +190,11 @@ mod tables {
         deserializer: D,
     ) -> Result<Cow<'static, History>, D::Error> {
         let (mut history, mut total) = (History::default(), 0usize);
-        for Table { names, rows } in codec::list::<D, Table, 65_536>(deserializer)? {
+        for Table { names, directions, rows } in codec::list::<D, Table, 65_536>(deserializer)? {
             let rows = rows.into_dimensionality::<Ix2>().map_err(D::Error::custom)?;
-            if rows.ncols() != OWN + names.len() {
+            if rows.ncols() != OWN + names.len()
+                || !(directions.is_empty() || directions.len() == names.len())
+            {
                 return Err(D::Error::custom(format!("a history with {} columns", rows.ncols())));
             }
             total = total.saturating_add(cost(&names).saturating_mul(rows.nrows()));
@@ -197,7 +205,9 @@ mod tables {
                 let number = crate::state::whole(row[0]);
                 let number = number.ok_or_else(|| D::Error::custom(format!("an epoch {}", row[0])))?;
                 let values = names.iter().cloned().zip(row.iter().skip(OWN).copied()).collect();
-                history.epochs.push(Epoch::new(number as u64, values, row[1], row[2]));
+                history
+                    .epochs
+                    .push(Epoch::new(number as u64, values, row[1], row[2]).with(directions.clone()));
             }
         }
         Ok(Cow::Owned(history))
@@ -219,7 +229,11 @@ mod tables {
             assert_eq!(codec::decode::<Holder>(&bytes, "a history").unwrap().0, holder.0);
 
             // A name of a megabyte, which each of a thousand epochs would have for itself.
-            let table = Table { names: vec!["x".repeat(1 << 20)], rows: Tensor::ones(vec![1000, OWN + 1]) };
+            let table = Table {
+                names: vec!["x".repeat(1 << 20)],
+                directions: Vec::new(),
+                rows: Tensor::ones(vec![1000, OWN + 1]),
+            };
             let bytes = codec::encode(&vec![table]).unwrap();
             let text = codec::decode::<Holder>(&bytes, "a history").unwrap_err().to_string();
             assert!(text.contains("bytes in memory, where 50331648 are the most"), "{text}");

@@ -190,12 +190,7 @@ impl<F: Scalar> Sequential<F> {
             return Ok(Some("the input".to_owned()));
         }
         for (i, layer) in self.layers.iter().enumerate() {
-            let mut bad = None;
-            layer.erased_visit(&mut |name, param| {
-                if bad.is_none() && !F::all_finite(param.as_slice()) {
-                    bad = Some(format!("{name} of {}", self.place(i)));
-                }
-            });
+            let bad = self.first_non_finite_of(i);
             if bad.is_some() {
                 return Ok(bad);
             }
@@ -205,6 +200,22 @@ impl<F: Scalar> Sequential<F> {
             }
         }
         Ok(None)
+    }
+
+    /// The first parameter or buffer that is not finite: "weight of layer 0 (dense)".
+    pub(crate) fn first_non_finite_param(&self) -> Option<String> {
+        (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
+    }
+
+    /// That of one layer.
+    fn first_non_finite_of(&self, i: usize) -> Option<String> {
+        let mut bad = None;
+        self.layers[i].erased_visit(&mut |name, param| {
+            if bad.is_none() && !F::all_finite(param.as_slice()) {
+                bad = Some(format!("{name} of {}", self.place(i)));
+            }
+        });
+        bad
     }
 }
 

@@ -302,6 +302,14 @@ impl<F: Scalar> Sequential<F> {
         self.layers.iter().map(|layer| &**layer)
     }
 
+    /// How errors name the layer that the outputs come from.
+    pub(crate) fn last_place(&self) -> String {
+        self.layers
+            .len()
+            .checked_sub(1)
+            .map_or_else(|| "a model without layers".to_owned(), |i| self.place(i))
+    }
+
     pub(super) fn place(&self, i: usize) -> String {
         place(i, self.layers[i].erased_kind())
     }

@@ -11,15 +11,14 @@
 //! a model that ends in a sigmoid is trained by. `ln(1 + e^-z)` is `ln(1 + e^-|z|) + max(-z, 0)`, without an
 //! overflow.
 
-use super::Loss;
-use super::paired::paired;
+use super::paired::{check_paired, paired};
+use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::layer::Link;
+use crate::layer::{Link, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
-/// Binary cross-entropy against classes 0 and 1: `-ln p` of the probability given to the true one, averaged over the
-/// batch.
+/// Binary cross-entropy against classes 0 and 1: `-ln p` of the probability given to the true one.
 ///
 /// | | shape | what it holds |
 /// |---|---|---|
@@ -30,32 +29,33 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 /// say [`from_logits`](BinaryCrossEntropy::from_logits). For targets that are numbers from 0 to 1, or several for
 /// each sample, see [`SoftBinaryCrossEntropy`].
 ///
-/// The mean is over the samples by their weights. [`positive_weight`](BinaryCrossEntropy::positive_weight) makes
-/// class 1 count more and does not enter the divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
+/// [`positive_weight`](BinaryCrossEntropy::positive_weight) makes class 1 count more. It is a part of the loss, not a
+/// weight of the sample, and enters no divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
 ///
 /// ```
 /// use ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let p = arr2(&[[0.75f64], [0.5]]).into_dyn();
-/// let (loss, _) = BinaryCrossEntropy::default().value_and_grad(p, &[1, 0], None)?;
-/// assert!((loss + (0.75f64.ln() + 0.5f64.ln()) / 2.0).abs() < 1e-12);
+/// let (loss, _) = BinaryCrossEntropy::default().value_and_grad(p, &[1, 0], None, 2.0)?;
+/// assert!((loss.mean() + (0.75f64.ln() + 0.5f64.ln()) / 2.0).abs() < 1e-12);
 ///
 /// let model = Sequential::builder([8]).layer(Dense::units(1)).layer(Sigmoid).build()?;
 /// let trainer = Trainer::new(BinaryCrossEntropy::default(), Adam::default()).metric(RocAuc::default());
 /// # let _: (Sequential, plywood::Trainer<_, _, f32>) = (model, trainer);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BinaryCrossEntropy {
     soft: SoftBinaryCrossEntropy,
 }
 
 /// Binary cross-entropy against numbers from 0 to 1, each by itself: `-t · ln p - (1 - t) · ln(1 - p)`, the mean over
-/// a sample's numbers and over the batch.
+/// a sample's numbers.
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape: with several numbers a sample, several yes-or-no
-/// questions (labels that do not exclude each other), or the pixels of an image. It is PyTorch's `BCELoss` and
+/// questions (labels that do not exclude each other, as the guide's "Several labels at once" has them), or the pixels
+/// of an image. It is PyTorch's `BCELoss` and
 /// `BCEWithLogitsLoss`, without the clamp of the former. Everything else is as for [`BinaryCrossEntropy`].
 ///
 /// ```
@@ -65,22 +65,26 @@ pub struct BinaryCrossEntropy {
 /// // Sure, and wrong at the second: finite, and the gradient as large as it can be.
 /// let logits = arr2(&[[1000.0f32, 1000.0]]).into_dyn();
 /// let targets = arr2(&[[1.0, 0.0]]).into_dyn();
-/// let (value, grad) = SoftBinaryCrossEntropy::from_logits().value_and_grad(logits, &targets, None)?;
-/// assert_eq!((value, grad), (500.0, arr2(&[[0.0, 0.5]]).into_dyn()));
+/// let (value, grad) = SoftBinaryCrossEntropy::from_logits().value_and_grad(logits, &targets, None, 1.0)?;
+/// assert_eq!((value.mean(), grad), (500.0, arr2(&[[0.0, 0.5]]).into_dyn()));
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftBinaryCrossEntropy {
     from_logits: bool,
-    /// The weight of the positives.
-    positive: f64,
+    positive: Positive,
 }
 
-impl Default for SoftBinaryCrossEntropy {
-    /// For probabilities, both classes counting alike.
-    fn default() -> Self {
-        Self { from_logits: false, positive: 1.0 }
-    }
+/// How the positives count.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Positive {
+    /// As the negatives do.
+    #[default]
+    Alike,
+    /// All by this weight.
+    All(f64),
+    /// Those of each column by its own.
+    Columns(Vec<f64>),
 }
 
 impl BinaryCrossEntropy {
@@ -93,7 +97,7 @@ impl BinaryCrossEntropy {
     /// finite.
     #[must_use]
     pub fn positive_weight(mut self, weight: f64) -> Self {
-        self.soft.positive = weight;
+        self.soft = self.soft.positive_weight(weight);
         self
     }
 
@@ -104,28 +108,37 @@ impl BinaryCrossEntropy {
         labels: &[usize],
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let at = |error: Error| error.at("binary cross-entropy");
-        if !matches!(output.shape(), [_, 1]) {
-            return Err(at(Error::shape("predictions", "[batch, 1]", output.shape())
-                .help("End the model in `Dense::units(1)` and `Sigmoid`.")));
+        if labels.len() != output.shape().first().copied().unwrap_or(0) {
+            let expected = format!("for {} predictions", output.len());
+            return Err(at(
+                Error::data("labels", expected, labels.len()).help("Give one label for each sample.")
+            ));
         }
-        if labels.len() != output.len() {
-            return Err(at(Error::data("labels", format!("for {} predictions", output.len()), labels.len())
-                .help("Give one label for each sample.")));
-        }
-        if let Some(i) = labels.iter().position(|&label| label > 1) {
-            let what = format!("the label of sample {i} in the batch");
-            return Err(at(Error::data(what, "0 or 1", labels[i])
-                .help("For more than two classes take `CrossEntropy` and an output for each.")));
-        }
+        self.check(output.shape().get(1..).unwrap_or_default(), labels)?;
         let mut target = scratch(&[labels.len(), 1]);
         for (t, &label) in slice_mut(&mut target).iter_mut().zip(labels) {
             *t = F::of(label as f64);
         }
-        let result = self.soft.compute(output, &target, weights, logits);
+        let result = self.soft.compute(output, &target, weights, logits, divisor);
         recycle(target);
         result
+    }
+
+    /// One output, and labels of 0 and 1.
+    fn check(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        if *output != [1] {
+            return Err(at(Error::shape("an output", "[1]", output)
+                .help("End the model in `Dense::units(1)` and `Sigmoid`.")));
+        }
+        match labels.iter().position(|&label| label > 1) {
+            None => self.soft.check_weights(output),
+            Some(i) => Err(at(Error::sample("the label", i, "0 or 1", labels[i])
+                .help("For more than two classes take `CrossEntropy` and an output for each."))),
+        }
     }
 }
 
@@ -138,8 +151,64 @@ impl SoftBinaryCrossEntropy {
     /// Counts the part `t` of each target by this weight; see [`BinaryCrossEntropy::positive_weight`].
     #[must_use]
     pub fn positive_weight(mut self, weight: f64) -> Self {
-        self.positive = weight;
+        self.positive = Positive::All(weight);
         self
+    }
+
+    /// [`positive_weight`](SoftBinaryCrossEntropy::positive_weight) with a weight for each column of `[batch, labels]`:
+    /// rare labels count more. PyTorch: `BCEWithLogitsLoss(pos_weight=[…])`.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let loss = SoftBinaryCrossEntropy::from_logits().positive_weights([1.0, 3.0]);
+    /// let (logits, targets) = (arr2(&[[0.0f64, 0.0]]).into_dyn(), arr2(&[[1.0, 1.0]]).into_dyn());
+    /// let (value, _) = loss.value_and_grad(logits, &targets, None, 1.0)?;
+    /// assert!((value.mean() - 2.0 * 2f64.ln()).abs() < 1e-12); // (1 + 3) / 2 · ln 2
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn positive_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.positive = Positive::Columns(weights.into());
+        self
+    }
+
+    /// Checks the weights of the positives against the shape of an output.
+    fn check_weights(&self, output: &[usize]) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        let weights = match &self.positive {
+            Positive::Alike => &[][..],
+            Positive::All(weight) => std::slice::from_ref(weight),
+            Positive::Columns(weights) => {
+                if output.last() != Some(&weights.len()) {
+                    let expected = format!("{} numbers, one for each column", output.last().unwrap_or(&1));
+                    return Err(at(Error::argument("positive weights", expected, weights.len())
+                        .help("Give a weight for each label, in the order of the outputs.")));
+                }
+                weights
+            }
+        };
+        match weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+            None => Ok(()),
+            Some(bad) => Err(at(Error::argument("a positive weight", "at least 0 and finite", bad)
+                .help("1 counts both classes alike."))),
+        }
+    }
+
+    fn check<F: Scalar>(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        self.check_weights(output)?;
+        check_paired(output, target).map_err(at)?;
+        let numbers = output.iter().product::<usize>().max(1);
+        match target.iter().position(|t| *t < F::zero() || *t > F::one()) {
+            None => Ok(()),
+            Some(i) => {
+                let found = target.iter().nth(i).map_or(0.0, |t| t.as_f64());
+                Err(at(Error::sample("the target", i / numbers, "from 0 to 1", found)
+                    .help("A target is the probability of class 1.")))
+            }
+        }
     }
 
     fn compute<F: Scalar>(
@@ -148,19 +217,33 @@ impl SoftBinaryCrossEntropy {
         target: &Tensor<F>,
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let at = |error: Error| error.at("binary cross-entropy");
-        if !(self.positive.is_finite() && self.positive >= 0.0) {
-            return Err(at(Error::argument("a positive weight", "at least 0 and finite", self.positive)
-                .help("1 counts both classes alike.")));
+        self.check(output.shape().get(1..).unwrap_or_default(), target)?;
+        if !logits && let Some(i) = output.iter().position(|p| *p < F::zero() || *p > F::one()) {
+            let numbers = output.shape()[1..].iter().product::<usize>().max(1);
+            let found = output.iter().nth(i).map_or(0.0, |p| p.as_f64());
+            return Err(at(Error::sample(
+                "the output",
+                i / numbers,
+                "to be a probability, from 0 to 1",
+                found,
+            )
+            .help("End the model in Sigmoid, or take the loss `from_logits`.")));
         }
-        if let Some(bad) = target.iter().find(|t| !(**t >= F::zero() && **t <= F::one())) {
-            return Err(at(
-                Error::data("targets", "from 0 to 1", bad).help("A target is the probability of class 1.")
-            ));
-        }
-        let positive = F::of(self.positive);
-        paired(output, target, weights, |x, t, numbers, sums| {
+        let (one, columns): ([F; 1], Vec<F>);
+        let positive = match &self.positive {
+            Positive::Columns(weights) => {
+                columns = weights.iter().map(|&w| F::of(w)).collect();
+                &columns[..]
+            }
+            alike => {
+                one = [if let Positive::All(weight) = alike { F::of(*weight) } else { F::one() }];
+                &one
+            }
+        };
+        paired(output, target, weights, divisor, |x, t, numbers, sums| {
             if logits {
                 F::binary_logits_rows(x, t, numbers, positive, sums);
             } else {
@@ -183,8 +266,17 @@ macro_rules! binary {
                 output: Tensor<F>,
                 target: &$target,
                 weights: Option<&[F]>,
-            ) -> Result<(F, Tensor<F>)> {
-                self.compute(output, target, weights, $from_logits(self))
+                divisor: f64,
+            ) -> Result<(LossSum, Tensor<F>)> {
+                self.compute(output, target, weights, $from_logits(self), divisor)
+            }
+
+            fn outputs(&self) -> Outputs {
+                if $from_logits(self) { Outputs::BinaryLogits } else { Outputs::Probabilities }
+            }
+
+            fn check_target(&self, output: &[usize], target: &$target) -> Result<()> {
+                self.check(output, target)
             }
 
             fn absorbs(&self) -> Link {
@@ -196,8 +288,9 @@ macro_rules! binary {
                 logits: Tensor<F>,
                 target: &$target,
                 weights: Option<&[F]>,
-            ) -> Result<(F, Tensor<F>)> {
-                self.compute(logits, target, weights, true)
+                divisor: f64,
+            ) -> Result<(LossSum, Tensor<F>)> {
+                self.compute(logits, target, weights, true, divisor)
             }
         }
     };

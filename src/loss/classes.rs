@@ -1,6 +1,6 @@
 //! What the losses of class probabilities share: checks, weights, and cross-entropy against distributions.
 
-use super::loss_weights;
+use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::layer::check_gradient;
 use crate::scalar::Scalar;
@@ -26,153 +26,241 @@ impl<F: Scalar> Rows<F> {
     }
 }
 
-/// One label for each row, each of them below the number of classes. A pass of its own over the labels, before
-/// anything is changed.
+/// Checks that outputs are one row of classes, for a label to mean one of them.
+pub(super) fn check_rows(output: &[usize]) -> Result<usize> {
+    match *output {
+        [columns] if columns > 0 => Ok(columns),
+        _ => Err(Error::shape("an output", "[classes]", output)
+            .help("Give the model one row of class probabilities, or logits, for each sample; put Flatten before Dense.")),
+    }
+}
+
+/// Each label below the number of classes. A pass of its own over the labels, before anything is changed.
+pub(super) fn check_classes(labels: &[usize], classes: usize) -> Result<()> {
+    match labels.iter().position(|&label| label >= classes) {
+        None => Ok(()),
+        Some(i) => {
+            Err(Error::sample("the label", i, format!("below {classes}, the number of outputs"), labels[i])
+                .help("Labels count from 0; give the last layer as many units as there are classes."))
+        }
+    }
+}
+
+/// One label for each row, each of them below the number of classes.
 pub(super) fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> {
     if labels.len() != samples {
         return Err(Error::data("labels", format!("for {samples} predictions"), labels.len())
             .help("Give one label for each sample."));
     }
-    match labels.iter().position(|&label| label >= classes) {
+    check_classes(labels, classes)
+}
+
+/// How far the sum of a distribution may be from 1: the rounding of a row in `f32`, and more.
+const SLACK: f64 = 1e-3;
+
+/// The first row that is no distribution: numbers from 0 on, whose sum is 1. A row with a NaN is left to what looks for
+/// NaN.
+fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, String)> {
+    let unfit = |row: &[F]| {
+        let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
+        let least = row.iter().fold(F::zero(), |least, &p| if p < least { p } else { least });
+        if least.as_f64() < -SLACK {
+            Some(format!("{least} in it"))
+        } else if (sum - 1.0).abs() > SLACK {
+            Some(format!("a sum of {sum:.4}"))
+        } else {
+            None
+        }
+    };
+    rows.chunks_exact(columns.max(1)).enumerate().find_map(|(i, row)| Some((i, unfit(row)?)))
+}
+
+/// Checks that predictions are distributions, for losses that take their logarithms.
+pub(super) fn check_distributions<F: Scalar>(rows: &Rows<F>) -> Result<()> {
+    match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
-        Some(i) => Err(Error::data(
-            format!("the label of sample {i} in the batch"),
-            format!("below {classes}, the number of outputs"),
-            labels[i],
-        )
-        .help("Labels count from 0; give the last layer as many units as there are classes.")),
+        Some((i, found)) => {
+            Err(Error::sample("the output", i, "to be probabilities: at least 0, with a sum of 1", found)
+                .help("End the model in Softmax, or take the loss `from_logits`."))
+        }
     }
 }
 
-/// The targets in standard layout, checked to be of the predictions' shape and to have no negative and no infinite
-/// number and no NaN. They are copied, as the caller's are borrowed; the copy is one pass over memory that is read
-/// anyway.
+/// Checks that targets have the shape of the outputs, where `output` is that of one, and are distributions.
+pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>) -> Result<()> {
+    let columns = check_rows(output)?;
+    if !matches!(*target.shape(), [_, found] if found == columns) {
+        let samples = target.shape().first().copied().unwrap_or(0);
+        return Err(Error::shape("targets", format!("[{samples}, {columns}]"), target.shape())
+            .help("Give one row of class probabilities for each sample; for indices use `CrossEntropy`."));
+    }
+    let rows = target.as_standard_layout();
+    match first_that_is_none(rows.as_slice().unwrap_or_default(), columns) {
+        None => Ok(()),
+        Some((i, found)) => Err(Error::sample(
+            "the target",
+            i,
+            "at least 0 in each number, with a sum of 1",
+            found,
+        )
+        .help(
+            "A row is a distribution over classes that exclude each other; for several labels at once take \
+                 `SoftBinaryCrossEntropy` behind Sigmoid.",
+        )),
+    }
+}
+
+/// The targets in standard layout, checked to be distributions in the predictions' shape. They are copied, as the
+/// caller's are borrowed; the copy is one pass over memory that is read anyway.
 pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Tensor<F>> {
     check_gradient(target, output.shape()).map_err(|_| {
         Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-            .help("Give one row of class weights for each sample; for indices use `CrossEntropy`.")
+            .help("Give one row of class probabilities for each sample; for indices use `CrossEntropy`.")
     })?;
-    if let Some(bad) = target.iter().find(|t| !(t.is_finite() && **t >= F::zero())) {
-        return Err(Error::data("targets", "finite and at least 0", bad)
-            .help("Targets are the classes' shares, 0 to 1."));
-    }
+    check_target_rows(&output.shape()[1..], target)?;
     Ok(standard(target.clone()))
+}
+
+/// Checks weights of classes: none, or one for each, finite and at least 0.
+pub(super) fn check_class_weights(class_weights: &[f64], classes: usize) -> Result<()> {
+    if !class_weights.is_empty() && class_weights.len() != classes {
+        return Err(Error::argument("class weights", format!("{classes} numbers"), class_weights.len())
+            .help("Give one weight for each class; `class_weights` computes them from labels."));
+    }
+    match class_weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        None => Ok(()),
+        Some(bad) => Err(Error::argument("class weights", "finite numbers of at least 0", bad)
+            .help("A weight of 0 leaves a class out.")),
+    }
 }
 
 /// The weights of classes in the element type, all 1 where none were given.
 pub(super) fn of_classes<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<Vec<F>> {
+    check_class_weights(class_weights, classes)?;
     if class_weights.is_empty() {
         return Ok(vec![F::one(); classes]);
-    }
-    if class_weights.len() != classes {
-        return Err(Error::argument("class weights", format!("{classes} numbers"), class_weights.len())
-            .help("Give one weight for each class; `class_weights` computes them from labels."));
-    }
-    if let Some(bad) = class_weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
-        return Err(Error::argument("class weights", "finite numbers of at least 0", bad)
-            .help("A weight of 0 leaves a class out."));
     }
     Ok(class_weights.iter().map(|&w| F::of(w)).collect())
 }
 
-/// Each sample's weight times that of its class, and the sum to divide by, or 1 where that is 0.
+/// Each sample's weight.
+pub(super) fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Tensor<F>> {
+    let given = sample_weights(weights, samples)?;
+    let mut each = scratch(&[samples]);
+    for (each, w) in slice_mut(&mut each).iter_mut().zip(given) {
+        *each = w;
+    }
+    Ok(each)
+}
+
+/// Each sample's weight times that of its class.
 pub(super) fn label_weights<F: Scalar>(
     class_weights: &[f64],
     classes: usize,
     labels: &[usize],
     weights: Option<&[F]>,
-) -> Result<(Tensor<F>, F)> {
-    let (mut each, mut total) = sample_weights(weights, labels.len())?;
+) -> Result<Tensor<F>> {
+    let mut each = weights_of(weights, labels.len())?;
     if !class_weights.is_empty() {
         let of_class = of_classes::<F>(class_weights, classes)?;
         for (w, &label) in slice_mut(&mut each).iter_mut().zip(labels) {
             *w *= of_class[label];
         }
-        total = slice(&each).iter().copied().sum();
     }
-    Ok((each, if total == F::zero() { F::one() } else { total }))
+    Ok(each)
 }
 
-/// Each sample's weight, and the sum to divide by.
-pub(super) fn sample_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<(Tensor<F>, F)> {
-    let (given, total) = loss_weights(weights, samples)?;
-    let mut each = scratch(&[samples]);
-    for (each, w) in slice_mut(&mut each).iter_mut().zip(given) {
-        *each = w;
-    }
-    Ok((each, total))
+/// Cross-entropy against rows of targets: what a sample's classes weigh together, and its weight.
+pub(super) struct Soft<'a, F> {
+    /// `t_ij · c_j`, the targets times the weights of their classes.
+    pub(super) target: &'a Tensor<F>,
+    /// The weight of each sample.
+    pub(super) each: &'a [F],
+    /// Whether the weights of classes count in `Σ w`: by `Σ_j t_ij · c_j`.
+    pub(super) weighted: bool,
+    pub(super) divisor: F,
 }
 
-/// `-Σ_i w_i · Σ_j t_ij · ln p_ij / total` of probabilities, and its gradient. A target of 0 leaves its probability
-/// out.
-pub(super) fn soft_probabilities<F: Scalar>(
-    rows: Rows<F>,
-    target: &Tensor<F>,
-    each: &[F],
-    total: F,
-) -> (F, Tensor<F>) {
-    let Rows { mut grad, columns, .. } = rows;
-    let mut value = F::zero();
-    let pairs = slice_mut(&mut grad).chunks_exact_mut(columns).zip(slice(target).chunks_exact(columns));
-    for ((row, target), &w) in pairs.zip(each) {
-        for (p, &t) in row.iter_mut().zip(target) {
-            if t == F::zero() {
-                *p = F::zero();
-            } else {
-                value -= w * t * p.ln();
-                *p = -w * t / (*p * total);
+impl<F: Scalar> Soft<'_, F> {
+    /// Of `-Σ_j t_ij · c_j · ln p_ij` for each sample.
+    fn sum(&self, losses: &[F], columns: usize) -> LossSum {
+        let mut value = LossSum::default();
+        for ((row, loss), w) in slice(self.target).chunks_exact(columns).zip(losses).zip(self.each) {
+            let mass = if self.weighted { row.iter().map(|t| t.as_f64()).sum() } else { 1.0 };
+            // What has no weight has no loss either, unless its logits are not finite.
+            if w.as_f64() != 0.0 {
+                value.sum += w.as_f64() * loss.as_f64();
+                value.weight += w.as_f64() * mass;
             }
         }
+        value
     }
-    (value / total, grad)
+
+    /// The loss of probabilities, and its gradient. A target of 0 leaves its probability out.
+    fn of_probabilities(&self, rows: Rows<F>) -> Result<(LossSum, Tensor<F>)> {
+        check_distributions(&rows)?;
+        let Rows { mut grad, samples, columns } = rows;
+        let mut losses = scratch(&[samples]);
+        let pairs =
+            slice_mut(&mut grad).chunks_exact_mut(columns).zip(slice(self.target).chunks_exact(columns));
+        for (((row, target), &w), loss) in pairs.zip(self.each).zip(slice_mut(&mut losses)) {
+            *loss = F::zero();
+            for (p, &t) in row.iter_mut().zip(target) {
+                if t == F::zero() {
+                    *p = F::zero();
+                } else {
+                    *loss -= t * p.ln();
+                    *p = -w * t / (*p * self.divisor);
+                }
+            }
+        }
+        let value = self.sum(slice(&losses), columns);
+        recycle(losses);
+        Ok((value, grad))
+    }
+
+    /// The same of logits.
+    ///
+    /// `Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max)`, with `mass = Σ_j t_j`.
+    fn of_logits(&self, rows: Rows<F>) -> (LossSum, Tensor<F>) {
+        let Rows { mut grad, samples, columns } = rows;
+        let (z, t) = (slice_mut(&mut grad), slice(self.target));
+        F::subtract_max_rows(z, columns);
+        let (mut dots, mut masses, mut ones) =
+            (scratch(&[samples]), scratch(&[samples]), scratch(&[columns]));
+        F::dot_rows(z, t, columns, slice_mut(&mut dots));
+        ones.fill(F::one());
+        for (row, mass) in t.chunks_exact(columns).zip(slice_mut(&mut masses)) {
+            F::dot_rows(row, slice(&ones), columns, std::slice::from_mut(mass));
+        }
+        let mut losses = scratch(&[samples]);
+        F::softmax_log_rows(z, columns, slice_mut(&mut losses));
+        for ((loss, &dot), &mass) in slice_mut(&mut losses).iter_mut().zip(slice(&dots)).zip(slice(&masses)) {
+            *loss = mass * *loss - dot;
+        }
+        let value = self.sum(slice(&losses), columns);
+        F::scale_rows(z, columns, slice(&masses));
+        F::add_scaled(z, -F::one(), t);
+        for spent in [dots, masses, ones, losses] {
+            recycle(spent);
+        }
+        scale_rows(&mut grad, columns, self.each, self.divisor);
+        (value, grad)
+    }
+
+    pub(super) fn compute(&self, rows: Rows<F>, logits: bool) -> Result<(LossSum, Tensor<F>)> {
+        if logits { Ok(self.of_logits(rows)) } else { self.of_probabilities(rows) }
+    }
 }
 
-/// The same of logits.
+/// Multiplies each sample's gradient by its share of the step.
 ///
-/// `Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max)`, with `mass = Σ_j t_j`.
-pub(super) fn soft_logits<F: Scalar>(
-    rows: Rows<F>,
-    target: &Tensor<F>,
-    each: &[F],
-    total: F,
-) -> (F, Tensor<F>) {
-    let Rows { mut grad, samples, columns } = rows;
-    let (z, t) = (slice_mut(&mut grad), slice(target));
-    F::subtract_max_rows(z, columns);
-    let (mut dots, mut masses, mut ones) = (scratch(&[samples]), scratch(&[samples]), scratch(&[columns]));
-    F::dot_rows(z, t, columns, slice_mut(&mut dots));
-    ones.fill(F::one());
-    for (row, mass) in t.chunks_exact(columns).zip(slice_mut(&mut masses)) {
-        F::dot_rows(row, slice(&ones), columns, std::slice::from_mut(mass));
-    }
-    let mut value = F::zero();
-    for (&w, &dot) in each.iter().zip(slice(&dots)) {
-        value -= w * dot;
-    }
-    let mut logs = scratch(&[samples]);
-    F::softmax_log_rows(z, columns, slice_mut(&mut logs));
-    value += slice(&logs)
-        .iter()
-        .zip(each.iter().zip(slice(&masses)))
-        .map(|(&log, (&w, &mass))| w * mass * log)
-        .sum();
-    F::scale_rows(z, columns, slice(&masses));
-    F::add_scaled(z, -F::one(), t);
-    for spent in [dots, masses, ones, logs] {
-        recycle(spent);
-    }
-    scale_rows(&mut grad, columns, each, total);
-    (value / total, grad)
-}
-
-/// Multiplies each sample's gradient by its share of the mean.
-///
-/// `w / total` is worked out for each row and then multiplied, so a weight of 0 makes its row exactly 0, unless a
+/// `w / divisor` is worked out for each row and then multiplied, so a weight of 0 makes its row exactly 0, unless a
 /// logit was not finite.
-pub(super) fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, columns: usize, each: &[F], total: F) {
+pub(super) fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, columns: usize, each: &[F], divisor: F) {
     let mut factors = scratch(&[each.len()]);
     for (factor, &w) in slice_mut(&mut factors).iter_mut().zip(each) {
-        *factor = w / total;
+        *factor = w / divisor;
     }
     F::scale_rows(slice_mut(grad), columns, slice(&factors));
     recycle(factors);

@@ -47,17 +47,17 @@
 //! (and for soft targets one of the number of classes and a copy of the targets) are used, the vectors out of the
 //! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
 
-use super::Loss;
 use super::classes::{
-    Rows, check_labels, check_target, label_weights, of_classes, sample_weights, soft_logits,
-    soft_probabilities,
+    Rows, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
+    check_target, check_target_rows, label_weights, of_classes, weights_of,
 };
+use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::layer::Link;
+use crate::layer::{Link, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// Cross-entropy against class indices: `-ln p_label`, averaged over the batch. Keras calls it sparse categorical
+/// Cross-entropy against class indices: `-ln p_label`. Keras calls it sparse categorical
 /// cross-entropy.
 ///
 /// | | shape | what it holds |
@@ -73,17 +73,17 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// The unit is the nat. A model that knows nothing of ten classes has a loss of `ln 10 = 2.303`; a first loss far
 /// above that says that the initial weights or the inputs are badly scaled.
 ///
-/// The mean is `Σ w_i · l_i / Σ w_i`, with the weights of the samples times those of their classes, if there are
-/// [`class_weights`](CrossEntropy::class_weights). PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`,
-/// with the same reduction, and knows no weights of samples.
+/// A sample's weight is its own times that of its class, if there are [`class_weights`](CrossEntropy::class_weights).
+/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`; its gradient is divided by the batch's own weights,
+/// and it knows no weights of samples.
 ///
 /// ```
 /// use ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let probabilities = arr2(&[[0.7f64, 0.2, 0.1]]).into_dyn();
-/// let (loss, grad) = CrossEntropy::default().value_and_grad(probabilities, &[0], None)?;
-/// assert!((loss + 0.7f64.ln()).abs() < 1e-12);
+/// let (loss, grad) = CrossEntropy::default().value_and_grad(probabilities, &[0], None, 1.0)?;
+/// assert!((loss.mean() + 0.7f64.ln()).abs() < 1e-12);
 /// assert!((grad[[0, 0]] + 1.0 / 0.7).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -95,7 +95,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// use plywood::prelude::*;
 ///
 /// let two = arr2(&[[0.5f32, 0.5], [0.9, 0.1]]).into_dyn();
-/// let error = CrossEntropy::default().value_and_grad(two, &[1, 2], None).unwrap_err();
+/// let error = CrossEntropy::default().value_and_grad(two, &[1, 2], None, 2.0).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
@@ -113,15 +113,15 @@ pub struct CrossEntropy {
     smoothing: f64,
 }
 
-/// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`, averaged over the batch. Keras calls it categorical
+/// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`. Keras calls it categorical
 /// cross-entropy.
 ///
-/// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any weights of the
-/// classes that are at least 0 and, as a rule, add up to 1.
+/// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any distributions:
+/// numbers of at least 0 whose sum is 1, within 0.001.
 ///
-/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. A row that
-/// does not add up to 1 counts by its mass: twice the target is twice the loss. A target of 0 leaves its
-/// probability out, whatever it is, so that `0 · ln 0` is 0.
+/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. Classes
+/// exclude each other; for several labels at once see [`SoftBinaryCrossEntropy`](crate::SoftBinaryCrossEntropy). A
+/// target of 0 leaves its probability out, whatever it is, so that `0 · ln 0` is 0.
 ///
 /// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
 ///
@@ -131,15 +131,14 @@ pub struct CrossEntropy {
 ///
 /// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
 /// let logits = t.mapv(f64::ln); // softmax of these is `t`
-/// let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(logits, &t, None)?;
+/// let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(logits, &t, None, 1.0)?;
 /// let entropy = -(0.25 * 0.25f64.ln() + 0.75 * 0.75f64.ln());
-/// assert!((value - entropy).abs() < 1e-12 && grad.iter().all(|g| g.abs() < 1e-12));
+/// assert!((value.mean() - entropy).abs() < 1e-12 && grad.iter().all(|g| g.abs() < 1e-12));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Smoothed labels need no targets of their own: see [`CrossEntropy::label_smoothing`]. Weights of classes multiply
-/// the targets, and the mean is by the weights of the samples alone, as in PyTorch's `CrossEntropyLoss` of
-/// probabilities.
+/// Smoothed labels need no targets of their own: see [`CrossEntropy::label_smoothing`]. With weights `c` of classes a
+/// sample counts by `Σ_j t_j · c_j`, so that one-hot rows have the value that [`CrossEntropy`] has of their indices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftCrossEntropy {
     from_logits: bool,
@@ -156,13 +155,14 @@ impl CrossEntropy {
     ///
     /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
     /// let logits = arr2(&[[1000.0f32, -1000.0]]).into_dyn();
-    /// let (value, grad) = CrossEntropy::from_logits().value_and_grad(logits, &[1], None)?;
-    /// assert_eq!(value, 2000.0);
+    /// let (value, grad) = CrossEntropy::from_logits().value_and_grad(logits, &[1], None, 1.0)?;
+    /// assert_eq!(value.mean(), 2000.0);
     /// assert!(grad[[0, 0]] == 1.0 && grad[[0, 1]] == -1.0);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// A model that ends in softmax must not be trained with it: softmax would be taken twice.
+    /// A model that ends in softmax is refused with it, as softmax would be taken twice. One that ends in
+    /// [`LogSoftmax`](crate::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
     pub fn from_logits() -> Self {
         Self { from_logits: true, ..Self::default() }
     }
@@ -170,8 +170,9 @@ impl CrossEntropy {
     /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
     ///
     /// One weight for each class, finite and at least 0, as [`class_weights`](crate::class_weights) computes them
-    /// from labels. Each sample counts by its class's weight (times its own), in the divisor, too, as in PyTorch's
-    /// `CrossEntropyLoss(weight=..)`.
+    /// from labels. Each sample counts by its class's weight (times its own). In what is reported, the weights count in
+    /// the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`; a step divides by the number of samples, so
+    /// weights of another mean than 1 act on the learning rate.
     ///
     /// ```
     /// use ndarray::arr2;
@@ -182,7 +183,7 @@ impl CrossEntropy {
     /// let loss = CrossEntropy::default().class_weights(class_weights(&labels, 2)?);
     /// let p = arr2(&[[0.5f64, 0.5], [0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]).into_dyn();
     /// // Each class is half of the mean.
-    /// assert!((loss.value_and_grad(p, &labels, None)?.0 - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-12);
+    /// assert!((loss.value_and_grad(p, &labels, None, 4.0)?.0.mean() - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
@@ -195,15 +196,16 @@ impl CrossEntropy {
     /// the others. From 0 to 1; 0.1 is usual.
     ///
     /// The model is no longer drawn towards infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking
-    /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`, also with
-    /// weights of classes: each term then counts by its own class's weight, and the divisor has those of the labels.
+    /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`. With weights of
+    /// classes each term counts by its own class's weight, as in PyTorch, and a sample by the sum of them, where PyTorch
+    /// reports by the weights of the labels.
     ///
     /// ```
     /// use ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let logits = arr2(&[[0.0f64, 0.0]]).into_dyn();
-    /// let (_, grad) = CrossEntropy::from_logits().label_smoothing(0.2).value_and_grad(logits, &[0], None)?;
+    /// let (_, grad) = CrossEntropy::from_logits().label_smoothing(0.2).value_and_grad(logits, &[0], None, 1.0)?;
     /// assert!((grad[[0, 0]] - (0.5 - 0.9)).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -220,15 +222,14 @@ impl CrossEntropy {
         labels: &[usize],
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         if !(0.0..=1.0).contains(&self.smoothing) {
             return Err(
                 Error::argument("label smoothing", "from 0 to 1", self.smoothing).help("0.1 is usual.")
             );
         }
-        let (spent, total) = label_weights(&self.class_weights, rows.columns, labels, weights)?;
-        recycle(spent);
-        let (each, _) = sample_weights(weights, rows.samples)?;
+        let each = weights_of(weights, rows.samples)?;
         let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
         let (own, others) = (F::of(1.0 - self.smoothing), F::of(self.smoothing / rows.columns as f64));
         let mut target = scratch(&[rows.samples, rows.columns]);
@@ -239,10 +240,10 @@ impl CrossEntropy {
         for (row, &label) in ts.chunks_exact_mut(rows.columns).zip(labels) {
             row[label] += own * of_class[label];
         }
-        let soft = if logits { soft_logits } else { soft_probabilities };
-        let result = soft(rows, &target, slice(&each), total);
+        let weighted = !self.class_weights.is_empty();
+        let result = Soft { target: &target, each: slice(&each), weighted, divisor }.compute(rows, logits);
         [each, target].into_iter().for_each(recycle);
-        Ok(result)
+        result
     }
 
     fn of_logits<F: Scalar>(
@@ -250,22 +251,24 @@ impl CrossEntropy {
         logits: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let rows = Rows::of(logits)?;
         check_labels(labels, rows.samples, rows.columns)?;
         if self.smoothing != 0.0 {
-            return self.smoothed(rows, labels, weights, true);
+            return self.smoothed(rows, labels, weights, true, divisor);
         }
         let Rows { mut grad, samples, columns } = rows;
-        let (mut each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
-        // Each sample's share of the mean: a weight of 0 makes its row exactly 0, unless a logit was not finite.
-        for w in slice_mut(&mut each) {
-            *w /= total;
+        let each = label_weights(&self.class_weights, columns, labels, weights)?;
+        // Each sample's share of the step: a weight of 0 makes its row exactly 0, unless a logit was not finite.
+        let mut shares = scratch(&[samples]);
+        for (share, &w) in slice_mut(&mut shares).iter_mut().zip(slice(&each)) {
+            *share = w / divisor;
         }
         let (z, mut losses) = (slice_mut(&mut grad), scratch(&[samples]));
-        F::cross_entropy_rows(z, columns, labels, slice(&each), slice_mut(&mut losses));
-        let value = slice(&losses).iter().zip(slice(&each)).map(|(&loss, &share)| share * loss).sum();
-        [losses, each].into_iter().for_each(recycle);
+        F::cross_entropy_rows(z, columns, labels, slice(&shares), slice_mut(&mut losses));
+        let value = LossSum::of(slice(&losses), slice(&each).iter().copied());
+        [losses, each, shares].into_iter().for_each(recycle);
         Ok((value, grad))
     }
 
@@ -274,25 +277,27 @@ impl CrossEntropy {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let rows = Rows::of(output)?;
         check_labels(labels, rows.samples, rows.columns)?;
         if self.smoothing != 0.0 {
-            return self.smoothed(rows, labels, weights, false);
+            return self.smoothed(rows, labels, weights, false, divisor);
         }
+        check_distributions(&rows)?;
         let Rows { mut grad, columns, .. } = rows;
-        let (each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
-        let mut value = F::zero();
+        let each = label_weights(&self.class_weights, columns, labels, weights)?;
+        let mut value = LossSum::default();
         for ((row, &label), &w) in
             slice_mut(&mut grad).chunks_exact_mut(columns).zip(labels).zip(slice(&each))
         {
             let p = row[label];
-            value -= w * p.ln();
+            value.add(w.as_f64(), -p.ln().as_f64());
             row.fill(F::zero());
-            row[label] = -w / (p * total);
+            row[label] = -w / (p * divisor);
         }
         recycle(each);
-        Ok((value / total, grad))
+        Ok((value, grad))
     }
 }
 
@@ -315,18 +320,19 @@ impl SoftCrossEntropy {
         target: &Tensor<F>,
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let rows = Rows::of(output)?;
         let mut target = check_target(target, &rows.grad)?;
-        if !self.class_weights.is_empty() {
+        let weighted = !self.class_weights.is_empty();
+        if weighted {
             let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
             F::affine(slice_mut(&mut target), &of_class, &vec![F::zero(); rows.columns]);
         }
-        let (each, total) = sample_weights(weights, rows.samples)?;
-        let soft = if logits { soft_logits } else { soft_probabilities };
-        let result = soft(rows, &target, slice(&each), total);
+        let each = weights_of(weights, rows.samples)?;
+        let result = Soft { target: &target, each: slice(&each), weighted, divisor }.compute(rows, logits);
         [each, target].into_iter().for_each(recycle);
-        Ok(result)
+        result
     }
 }
 
@@ -338,11 +344,24 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
         if self.from_logits {
-            return self.value_and_grad_logits(output, labels, weights);
+            return self.value_and_grad_logits(output, labels, weights, divisor);
         }
-        self.of_probabilities(output, labels, weights).map_err(|error| error.at("cross-entropy"))
+        self.of_probabilities(output, labels, weights, F::of(divisor))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        check_rows(output)
+            .and_then(|classes| check_class_weights(&self.class_weights, classes))
+            .and_then(|()| check_classes(labels, output[0]))
+            .map_err(|error| error.at("cross-entropy"))
     }
 
     fn absorbs(&self) -> Link {
@@ -354,8 +373,9 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         logits: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.of_logits(logits, labels, weights).map_err(|error| error.at("cross-entropy"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.of_logits(logits, labels, weights, F::of(divisor)).map_err(|error| error.at("cross-entropy"))
     }
 }
 
@@ -367,8 +387,24 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
         output: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.compute(output, target, weights, self.from_logits).map_err(|error| error.at("cross-entropy"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        if self.from_logits {
+            return self.value_and_grad_logits(output, target, weights, divisor);
+        }
+        self.compute(output, target, weights, false, F::of(divisor))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_rows(output)
+            .and_then(|classes| check_class_weights(&self.class_weights, classes))
+            .and_then(|()| check_target_rows(output, target))
+            .map_err(|error| error.at("cross-entropy"))
     }
 
     fn absorbs(&self) -> Link {
@@ -380,7 +416,8 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
         logits: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.compute(logits, target, weights, true).map_err(|error| error.at("cross-entropy"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.compute(logits, target, weights, true, F::of(divisor)).map_err(|error| error.at("cross-entropy"))
     }
 }

@@ -9,20 +9,23 @@
 //! It is the gradient of cross-entropy times a factor for each sample. `r` goes to 1 as `p` does, so for no `γ` of at
 //! least 0 is anything divided by 0; `1 - p` is taken as `-(e^ln p - 1)`, which keeps its digits near 0.
 
-use super::Loss;
-use super::classes::{Rows, check_labels, label_weights, scale_rows};
+use super::classes::{
+    Rows, check_class_weights, check_classes, check_distributions, check_labels, check_rows, label_weights,
+    scale_rows,
+};
+use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::layer::Link;
+use crate::layer::{Link, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// Cross-entropy in which samples that the model has right already count less: `-(1 - p)^γ · ln p` of the label's
-/// probability, averaged over the batch.
+/// probability.
 ///
 /// Predictions and targets are as for [`CrossEntropy`](crate::CrossEntropy), to which it is equal at `γ = 0`, weights
-/// of classes and the mean by them included. At `γ = 2`, the default, a sample at `p = 0.9` counts a hundredth.
+/// of classes included. At `γ = 2`, the default, a sample at `p = 0.9` counts a hundredth.
 /// Models that end in softmax are trained from their logits. Keras has it as `CategoricalFocalCrossentropy`, with
-/// class weights as `alpha` and a mean over the number of samples.
+/// class weights as `alpha`.
 ///
 /// Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", 2017.
 ///
@@ -31,8 +34,8 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// use plywood::prelude::*;
 ///
 /// let p = arr2(&[[0.9f64, 0.1]]).into_dyn();
-/// let (value, _) = Focal::gamma(2.0).value_and_grad(p, &[0], None)?;
-/// assert!((value + 0.01 * 0.9f64.ln()).abs() < 1e-12);
+/// let (value, _) = Focal::gamma(2.0).value_and_grad(p, &[0], None, 1.0)?;
+/// assert!((value.mean() + 0.01 * 0.9f64.ln()).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -86,15 +89,20 @@ impl Focal {
         labels: &[usize],
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         if !(self.gamma.is_finite() && self.gamma >= 0.0) {
             return Err(Error::argument("a gamma", "at least 0 and finite", self.gamma).help("2 is usual."));
         }
-        let Rows { mut grad, samples, columns } = Rows::of(output)?;
-        check_labels(labels, samples, columns)?;
-        let (mut each, total) = label_weights(&self.class_weights, columns, labels, weights)?;
+        let rows = Rows::of(output)?;
+        check_labels(labels, rows.samples, rows.columns)?;
+        if !logits {
+            check_distributions(&rows)?;
+        }
+        let Rows { mut grad, samples, columns } = rows;
+        let mut each = label_weights(&self.class_weights, columns, labels, weights)?;
         let (x, ws) = (slice_mut(&mut grad), slice_mut(&mut each));
-        let mut value = F::zero();
+        let mut value = LossSum::default();
         if logits {
             F::subtract_max_rows(x, columns);
             let (mut own, mut logs) = (scratch(&[samples]), scratch(&[samples]));
@@ -108,7 +116,7 @@ impl Focal {
             for (((row, &label), (&own, &log_sum)), w) in rows.zip(ws) {
                 let log = own - log_sum;
                 let (power, factor) = self.factors(log);
-                value -= *w * power * log;
+                value.add(w.as_f64(), -(power * log).as_f64());
                 row[label] -= F::one();
                 *w *= factor;
             }
@@ -117,15 +125,15 @@ impl Focal {
             for ((row, &label), w) in x.chunks_exact_mut(columns).zip(labels).zip(ws) {
                 let p = row[label];
                 let (power, factor) = self.factors(p.ln());
-                value -= *w * power * p.ln();
+                value.add(w.as_f64(), -(power * p.ln()).as_f64());
                 row.fill(F::zero());
                 row[label] = -p.recip();
                 *w *= factor;
             }
         }
-        scale_rows(&mut grad, columns, slice(&each), total);
+        scale_rows(&mut grad, columns, slice(&each), divisor);
         recycle(each);
-        Ok((value / total, grad))
+        Ok((value, grad))
     }
 }
 
@@ -137,8 +145,23 @@ impl<F: Scalar> Loss<F> for Focal {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.compute(output, labels, weights, self.from_logits).map_err(|error| error.at("focal"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.compute(output, labels, weights, self.from_logits, F::of(divisor))
+            .map_err(|error| error.at("focal"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        check_rows(output)
+            .and_then(|classes| {
+                check_class_weights(&self.class_weights, classes)?;
+                check_classes(labels, classes)
+            })
+            .map_err(|error| error.at("focal"))
     }
 
     fn absorbs(&self) -> Link {
@@ -150,7 +173,8 @@ impl<F: Scalar> Loss<F> for Focal {
         logits: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.compute(logits, labels, weights, true).map_err(|error| error.at("focal"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.compute(logits, labels, weights, true, F::of(divisor)).map_err(|error| error.at("focal"))
     }
 }

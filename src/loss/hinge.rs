@@ -1,8 +1,9 @@
 //! The hinge loss.
 
-use super::classes::{Rows, check_labels};
-use super::{Loss, loss_weights};
+use super::classes::{Rows, check_classes, check_labels, check_rows};
+use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
+use crate::layer::Outputs;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
@@ -14,7 +15,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// [batch, 1]:         max(0, margin - s · x)                               s = 1 for the label 1, -1 for 0
 /// ```
 ///
-/// Averaged over the batch by sample weights; targets are `[usize]`. Predictions are scores, not probabilities: the
+/// Targets are `[usize]`. Predictions are scores, not probabilities: the
 /// model ends in `Dense`. With several classes it is PyTorch's `MultiMarginLoss`, which divides by the number of
 /// classes, too; with one output it is Keras' `Hinge`. [`squared`](Hinge::squared) makes squares of the hinges
 /// (`p=2`, Keras' `SquaredHinge`), which are smooth.
@@ -26,8 +27,8 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// use plywood::prelude::*;
 ///
 /// let scores = arr2(&[[2.0f64, 1.5, -1.0]]).into_dyn();
-/// let (loss, grad) = Hinge::default().value_and_grad(scores, &[0], None)?;
-/// assert_eq!(loss, 0.5 / 3.0); // only the second comes closer than 1
+/// let (loss, grad) = Hinge::default().value_and_grad(scores, &[0], None, 1.0)?;
+/// assert_eq!(loss.mean(), 0.5 / 3.0); // only the second comes closer than 1
 /// assert_eq!(grad, arr2(&[[-1.0 / 3.0, 1.0 / 3.0, 0.0]]).into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -62,22 +63,22 @@ impl Hinge {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         if !self.margin.is_finite() {
             return Err(Error::argument("a margin", "finite", self.margin).help("1 is usual."));
         }
         let Rows { mut grad, samples, columns } = Rows::of(output)?;
         check_labels(labels, samples, columns.max(2))?;
-        let (weights, total) = loss_weights(weights, samples)?;
+        let weights = sample_weights(weights, samples)?;
         let mut sums = scratch(&[samples]);
         let x = slice_mut(&mut grad);
         F::margin_rows(x, columns, labels, F::of(self.margin), self.squared, slice_mut(&mut sums));
         let per_class = F::of(columns as f64).recip();
-        let mut value = F::zero();
+        let mut value = LossSum::default();
         for (sum, w) in slice_mut(&mut sums).iter_mut().zip(weights) {
-            let share = w / total * per_class;
-            value += *sum * share;
-            *sum = share;
+            value.add(w.as_f64(), sum.as_f64() / columns as f64);
+            *sum = w / divisor * per_class;
         }
         F::scale_rows(x, columns, slice(&sums));
         recycle(sums);
@@ -93,7 +94,18 @@ impl<F: Scalar> Loss<F> for Hinge {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.compute(output, labels, weights).map_err(|error| error.at("hinge"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.compute(output, labels, weights, F::of(divisor)).map_err(|error| error.at("hinge"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::Scores
+    }
+
+    fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        check_rows(output)
+            .and_then(|scores| check_classes(labels, scores.max(2)))
+            .map_err(|error| error.at("hinge"))
     }
 }

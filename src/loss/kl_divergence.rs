@@ -1,14 +1,13 @@
 //! The Kullback-Leibler divergence.
 
-use super::Loss;
-use super::classes::{Rows, check_target, sample_weights, soft_logits, soft_probabilities};
+use super::classes::{Rows, Soft, check_target, check_target_rows, weights_of};
+use super::{Loss, LossSum};
 use crate::error::Result;
-use crate::layer::Link;
+use crate::layer::{Link, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// The Kullback-Leibler divergence of the predicted distribution from the target's: `Σ_j t_j · ln(t_j / p_j)`,
-/// averaged over the batch.
+/// The Kullback-Leibler divergence of the predicted distribution from the target's: `Σ_j t_j · ln(t_j / p_j)`.
 ///
 /// Predictions are `[batch, classes]`, probabilities or logits; targets are a tensor of the same shape, distributions
 /// of which 0 is allowed. It is cross-entropy less the targets' entropy: the gradient is that of
@@ -23,10 +22,10 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// use plywood::prelude::*;
 ///
 /// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
-/// let (value, _) = KLDivergence::default().value_and_grad(t.clone(), &t, None)?;
-/// assert_eq!(value, 0.0);
-/// let (value, _) = KLDivergence::default().value_and_grad(arr2(&[[0.5, 0.5]]).into_dyn(), &t, None)?;
-/// assert!((value - (0.25 * 0.5f64.ln() + 0.75 * 1.5f64.ln())).abs() < 1e-12);
+/// let (value, _) = KLDivergence::default().value_and_grad(t.clone(), &t, None, 1.0)?;
+/// assert_eq!(value.mean(), 0.0);
+/// let (value, _) = KLDivergence::default().value_and_grad(arr2(&[[0.5, 0.5]]).into_dyn(), &t, None, 1.0)?;
+/// assert!((value.mean() - (0.25 * 0.5f64.ln() + 0.75 * 1.5f64.ln())).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,18 +44,19 @@ impl KLDivergence {
         target: &Tensor<F>,
         weights: Option<&[F]>,
         logits: bool,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
         let rows = Rows::of(output)?;
         let (samples, columns) = (rows.samples, rows.columns);
         let target = check_target(target, &rows.grad)?;
-        let (each, total) = sample_weights(weights, samples)?;
-        let soft = if logits { soft_logits } else { soft_probabilities };
-        let (value, grad) = soft(rows, &target, slice(&each), total);
+        let each = weights_of(weights, samples)?;
+        let soft = Soft { target: &target, each: slice(&each), weighted: false, divisor };
+        let (mut value, grad) = soft.compute(rows, logits)?;
         let mut information = scratch(&[samples]);
         F::information_rows(slice(&target), columns, slice_mut(&mut information));
-        let constant: F = slice(&information).iter().zip(slice(&each)).map(|(&sum, &w)| w * sum).sum();
+        value.sum += LossSum::of(slice(&information), slice(&each).iter().copied()).sum;
         [information, each, target].into_iter().for_each(recycle);
-        Ok((value + constant / total, grad))
+        Ok((value, grad))
     }
 }
 
@@ -68,8 +68,18 @@ impl<F: Scalar> Loss<F> for KLDivergence {
         output: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        Self::compute(output, target, weights, self.from_logits).map_err(|error| error.at("KL divergence"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        Self::compute(output, target, weights, self.from_logits, F::of(divisor))
+            .map_err(|error| error.at("KL divergence"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_target_rows(output, target).map_err(|error| error.at("KL divergence"))
     }
 
     fn absorbs(&self) -> Link {
@@ -81,7 +91,9 @@ impl<F: Scalar> Loss<F> for KLDivergence {
         logits: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        Self::compute(logits, target, weights, true).map_err(|error| error.at("KL divergence"))
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        Self::compute(logits, target, weights, true, F::of(divisor))
+            .map_err(|error| error.at("KL divergence"))
     }
 }

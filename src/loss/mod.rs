@@ -14,10 +14,27 @@
 //! | [`Huber`] | `[batch, …]` | a tensor of the same shape | squared up to `δ`, absolute beyond |
 //!
 //! A loss takes the predictions over and writes the gradient into them, so a step allocates nothing of the batch's
-//! size for it. There is no `reduction` to choose, as there is in PyTorch: the value is always the mean over
-//! samples, and weights of samples take the place of the other kinds.
+//! size for it.
+//!
+//! # Sums and divisors
+//!
+//! A loss does not divide by anything of its own, because no batch knows what the others weigh. It returns sums, and
+//! the gradient of what it is told to divide by:
+//!
+//! ```text
+//! value      Σ_i w_i · l_i  and  Σ_i w_i         what is reported: the first sums over the second, over all batches
+//! gradient   of Σ_i w_i · l_i / d                d is the number of samples in the step, over all its batches
+//! ```
+//!
+//! So a report is the weighted mean over all samples, whatever the batches and their order. A step is unbiased: a
+//! sample pulls by its own weight, whoever is in the batch beside it, and weights of mean 1 keep the scale of the
+//! learning rate. (Keras' losses divide by the number of samples, too; PyTorch's divide by the batch's own `Σ w`,
+//! which makes the weights of a batch of one sample do nothing.)
 //!
 //! # Links
+//!
+//! A loss says what it takes outputs for ([`Loss::outputs`]), and a model what is known of its own
+//! ([`Layer::output_link`](crate::Layer::output_link)). Those that do not fit are refused before the first step.
 //!
 //! A loss that is at its best from logits says so by [`Loss::absorbs`]: the last function of the model, as the loss
 //! knows it. The training loop compares that with [`Sequential`](crate::Sequential)'s own last function. If they
@@ -44,44 +61,111 @@ pub use kl_divergence::KLDivergence;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 
 use crate::error::Result;
-use crate::layer::Link;
+use crate::layer::{Link, Outputs};
 use crate::ops::check_weights;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
+use std::ops::AddAssign;
 
-/// A loss: the mean over a batch of a measure of how far predictions are from targets, and its gradient.
+/// The loss of some samples as two sums, both in `f64`: of the weighted losses, and of the weights.
 ///
-/// With sample weights `w` it is the weighted mean `Σ w_i · l_i / Σ w_i` (scikit-learn's meaning; a weight of 0
-/// leaves a sample out), without them `Σ l_i / n`. A batch whose weights are all 0 has the loss 0 and no gradient.
+/// Sums of batches add up to the sums of all samples, so the mean does not depend on how they were cut:
+///
+/// ```
+/// use plywood::LossSum;
+///
+/// let mut epoch = LossSum::default();
+/// epoch += LossSum { sum: 6.0, weight: 2.0 };
+/// epoch += LossSum { sum: 0.0, weight: 1.0 };
+/// assert_eq!(epoch.mean(), 2.0);
+/// assert!(LossSum::default().mean().is_nan());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSum {
+    /// `Σ w · l`.
+    pub sum: f64,
+    /// `Σ w`: the number of samples, where there are no weights. Weights of classes count in it.
+    pub weight: f64,
+}
+
+impl LossSum {
+    /// Adds a sample. One of weight 0 adds nothing, whatever its loss is.
+    ///
+    /// ```
+    /// use plywood::LossSum;
+    ///
+    /// let mut sum = LossSum::default();
+    /// sum.add(0.5, 4.0);
+    /// sum.add(0.0, f64::INFINITY);
+    /// assert_eq!(sum, LossSum { sum: 2.0, weight: 0.5 });
+    /// ```
+    pub fn add(&mut self, weight: f64, loss: f64) {
+        if weight != 0.0 {
+            self.sum += weight * loss;
+            self.weight += weight;
+        }
+    }
+
+    /// `Σ w · l / Σ w`; NaN where there is no weight.
+    pub fn mean(self) -> f64 {
+        self.sum / self.weight
+    }
+
+    /// Of the losses of samples, and their weights.
+    fn of<F: Scalar>(losses: &[F], weights: impl Iterator<Item = F>) -> Self {
+        let mut sum = Self::default();
+        for (loss, weight) in losses.iter().zip(weights) {
+            sum.add(weight.as_f64(), loss.as_f64());
+        }
+        sum
+    }
+}
+
+impl AddAssign for LossSum {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.weight += other.weight;
+    }
+}
+
+/// A loss: a measure of how far predictions are from targets, sample by sample, and its gradient.
+///
+/// With sample weights `w` a batch's value is `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient that of
+/// `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Link, loss_weights};
+/// use plywood::{LossSum, sample_weights};
 ///
-/// /// `ln cosh(prediction - target)`, averaged over the batch; one number a sample.
+/// /// `ln cosh(prediction - target)`; one number a sample.
 /// #[derive(Debug)]
 /// struct LogCosh;
 ///
 /// impl Loss for LogCosh {
 ///     type Target = Tensor;
-///     fn value_and_grad(&self, output: Tensor, target: &Tensor, weights: Option<&[f32]>) -> Result<(f32, Tensor)> {
-///         let (weights, total) = loss_weights(weights, output.len())?;
-///         let mut value = 0.0;
+///     fn value_and_grad(
+///         &self,
+///         output: Tensor,
+///         target: &Tensor,
+///         weights: Option<&[f32]>,
+///         divisor: f64,
+///     ) -> Result<(LossSum, Tensor)> {
+///         let mut sum = LossSum::default();
 ///         let mut grad = output - target;
+///         let weights = sample_weights(weights, grad.len())?;
 ///         for (g, w) in grad.iter_mut().zip(weights) {
-///             value += w * g.cosh().ln() / total;
-///             *g = w * g.tanh() / total;
+///             sum.add(w.into(), g.cosh().ln().into());
+///             *g = w * g.tanh() / divisor as f32;
 ///         }
-///         Ok((value, grad))
+///         Ok((sum, grad))
 ///     }
 /// }
 /// ```
 ///
-/// The gradient is that of the mean, so each sample's part of it is already divided by the number of samples or by
-/// the sum of weights. A model's backward pass starts from it as it is.
+/// A model's backward pass starts from the gradient as it is. The divisor is the number of samples in the optimiser's
+/// step, which is the batch's where a step has one batch; it is at least 1.
 ///
-/// A loss must be a function of its arguments. It gets one batch at a time; for an epoch or a whole data set the
-/// trainer adds up the batches' values times their weights, in `f64`, and divides at the end.
+/// A loss must be a function of its arguments, and a sample's loss must not depend on the others.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -89,9 +173,9 @@ use crate::tensor::Tensor;
 ///
 /// // Three samples, of which the second counts twice and the third not at all.
 /// let (y, t) = (arr2(&[[1.0f64], [2.0], [9.0]]).into_dyn(), arr2(&[[0.0], [0.0], [0.0]]).into_dyn());
-/// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, Some(&[1.0, 2.0, 0.0]))?;
-/// assert_eq!(value, (1.0 * 1.0 + 2.0 * 4.0) / 3.0);
-/// assert_eq!(grad[[2, 0]], 0.0);
+/// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, Some(&[1.0, 2.0, 0.0]), 3.0)?;
+/// assert_eq!(value.mean(), (1.0 * 1.0 + 2.0 * 4.0) / 3.0);
+/// assert_eq!((grad[[0, 0]], grad[[2, 0]]), (2.0 / 3.0, 0.0));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -101,14 +185,14 @@ use crate::tensor::Tensor;
 pub trait Loss<F: Scalar = f32>: Send {
     /// A batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// A data set fits a loss if its own targets can be borrowed as this: `Vec<usize>` as `[usize]`, a tensor as
-    /// itself.
+    /// A data set fits a loss if its own targets are [`AsTarget`](crate::AsTarget) of this: `Vec<usize>` of `[usize]`,
+    /// a tensor of itself.
     type Target: ?Sized;
 
     /// The loss of these predictions, and its gradient at them, in the predictions' shape.
     ///
     /// `output` is taken over, so that its buffer can become the gradient. `weights` has a number of at least 0 for
-    /// each sample, or is `None`; [`loss_weights`] checks it and makes one case of both.
+    /// each sample, or is `None`; [`sample_weights`] checks it and makes one case of both.
     ///
     /// The value may be infinite or NaN: that is no error here, as the caller knows better what to say about it.
     /// (The trainer does not take the step then, and names the first place that is not finite.)
@@ -120,10 +204,30 @@ pub trait Loss<F: Scalar = f32>: Send {
         output: Tensor<F>,
         target: &Self::Target,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)>;
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)>;
 
-    /// The [`Link`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside. A model that ends in it
-    /// leaves it out.
+    /// What it takes a model's outputs for: [`Outputs::Unknown`] unless written.
+    ///
+    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it.
+    fn outputs(&self) -> Outputs {
+        Outputs::Unknown
+    }
+
+    /// Checks targets against the shape of one output, without the batch. Unless written, all pass.
+    ///
+    /// Training calls it for all targets before the first step, where the data set can read them alone
+    /// ([`Dataset::read_targets`](crate::Dataset::read_targets)). What it refuses, `value_and_grad` refuses, too.
+    ///
+    /// # Errors
+    /// When a target is out of range, or does not have the shape that the output asks for.
+    fn check_target(&self, output: &[usize], target: &Self::Target) -> Result<()> {
+        let _ = (output, target);
+        Ok(())
+    }
+
+    /// The [`Link`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside, [`Link::Softmax`] or
+    /// [`Link::Sigmoid`]. A model that ends in it leaves it out.
     ///
     /// [`Link::Unknown`] unless written, which means that nothing is left out.
     fn absorbs(&self) -> Link {
@@ -132,8 +236,8 @@ pub trait Loss<F: Scalar = f32>: Send {
 
     /// The loss of these logits, the numbers before the link that this loss absorbs, and its gradient at them.
     ///
-    /// It is called only where [`absorbs`](Loss::absorbs) names another link than [`Link::Unknown`] and the model
-    /// ends in it. Unless written, it passes on to [`value_and_grad`](Loss::value_and_grad).
+    /// It is called only where [`absorbs`](Loss::absorbs) names a link and the model ends in it. Unless written, it
+    /// passes on to [`value_and_grad`](Loss::value_and_grad).
     ///
     /// # Errors
     /// As [`value_and_grad`](Loss::value_and_grad).
@@ -142,41 +246,39 @@ pub trait Loss<F: Scalar = f32>: Send {
         logits: Tensor<F>,
         target: &Self::Target,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        self.value_and_grad(logits, target, weights)
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.value_and_grad(logits, target, weights, divisor)
     }
 }
 
-/// A weight for each of `samples` samples (all 1 where there are none), and what a loss divides by: their sum, or 1
-/// where that is 0.
+/// A weight for each of `samples` samples, all 1 where there are none.
 ///
-/// It is for losses of your own, so that weights mean the same everywhere. The sum is over the weights in their
-/// order; a sum of 0 becomes 1, which makes both value and gradient 0 without a division by 0.
+/// It is for losses of your own, so that weights mean the same everywhere.
 ///
 /// ```
-/// use plywood::loss_weights;
+/// use plywood::sample_weights;
 ///
-/// let (each, total) = loss_weights(Some(&[0.5f32, 0.0, 1.5]), 3)?;
-/// assert_eq!((each.collect::<Vec<_>>(), total), (vec![0.5, 0.0, 1.5], 2.0));
-/// let (each, total) = loss_weights::<f32>(None, 4)?;
-/// assert_eq!((each.sum::<f32>(), total), (4.0, 4.0));
+/// let each = sample_weights(Some(&[0.5f32, 0.0, 1.5]), 3)?;
+/// assert_eq!(each.collect::<Vec<_>>(), [0.5, 0.0, 1.5]);
+/// let each = sample_weights::<f32>(None, 4)?;
+/// assert_eq!(each.sum::<f32>(), 4.0);
 ///
-/// let error = loss_weights(Some(&[1.0f32, -1.0]), 2).err().unwrap();
+/// let error = sample_weights(Some(&[1.0f32, -1.0]), 2).err().unwrap();
 /// assert_eq!(
 ///     error.to_string(),
-///     "expected the weight of sample 1 finite and at least 0, found -1. A weight of 0 leaves a sample out."
+///     "expected the weight of sample 1 in the batch finite and at least 0, found -1. \
+///      A weight of 0 leaves a sample out."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
 /// # Errors
 /// When there are not as many weights as samples, or one is negative or not finite.
-pub fn loss_weights<F: Scalar>(
+pub fn sample_weights<F: Scalar>(
     weights: Option<&[F]>,
     samples: usize,
-) -> Result<(impl Iterator<Item = F> + Clone + '_, F)> {
+) -> Result<impl Iterator<Item = F> + Clone + '_> {
     check_weights(weights, samples)?;
-    let total = weights.map_or_else(|| F::of(samples as f64), |w| w.iter().copied().sum());
-    let each = (0..samples).map(move |i| weights.map_or_else(F::one, |w| w[i]));
-    Ok((each, if total == F::zero() { F::one() } else { total }))
+    Ok((0..samples).map(move |i| weights.map_or_else(F::one, |w| w[i])))
 }

@@ -1,12 +1,24 @@
 //! Losses of number against number: what they have in common.
 //!
-//! Predictions and targets are of one shape, `[batch, …]`. The loss is a mean over the `m` numbers of a sample, and
-//! over the samples by their weights; the predictions become the gradient in one buffer.
+//! Predictions and targets are of one shape, `[batch, …]`. A sample's loss is a mean over its `m` numbers; the
+//! predictions become the gradient in one buffer.
 
-use super::loss_weights;
+use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+
+/// Checks that targets have the shape `[batch, …]` of the outputs, where `output` is the shape of one.
+pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> Result<()> {
+    match target.shape() {
+        [_, rest @ ..] if rest == output => Ok(()),
+        found => {
+            let expected = [&[found.first().copied().unwrap_or(0)], output].concat();
+            Err(Error::shape("targets", format!("{expected:?}"), found)
+                .help("Give a target for each number that the model puts out, `[batch, …]`."))
+        }
+    }
+}
 
 /// The value and the gradient of a loss whose kernel puts each sample's sum into `sums` and the derivatives, up to
 /// the factor that it returns, into the predictions.
@@ -18,33 +30,35 @@ pub(super) fn paired<F: Scalar>(
     output: Tensor<F>,
     target: &Tensor<F>,
     weights: Option<&[F]>,
+    divisor: f64,
     kernel: impl FnOnce(&mut [F], &[F], usize, &mut [F]) -> F,
-) -> Result<(F, Tensor<F>)> {
+) -> Result<(LossSum, Tensor<F>)> {
     let samples = output.shape().first().copied().unwrap_or(0);
     if output.shape() != target.shape() || output.ndim() == 0 {
         return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
             .help("Give a target for each number that the model puts out, `[batch, …]`."));
     }
     let numbers = output.shape()[1..].iter().product::<usize>();
-    let (weights, total) = loss_weights(weights, samples)?;
+    let weights = sample_weights(weights, samples)?;
+    let mut sums = scratch(&[samples]);
+    let each = slice_mut(&mut sums);
     if numbers == 0 {
-        return Ok((F::zero(), output));
+        each.fill(F::zero());
+        return Ok((LossSum::of(each, weights), output));
     }
     let mut grad = standard(output);
     let d = slice_mut(&mut grad);
-    let mut sums = scratch(&[samples]);
     let factor = match target.as_slice() {
-        Some(target) => kernel(d, target, numbers, slice_mut(&mut sums)),
-        None => kernel(d, slice(&standard(target.clone())), numbers, slice_mut(&mut sums)),
+        Some(target) => kernel(d, target, numbers, each),
+        None => kernel(d, slice(&standard(target.clone())), numbers, each),
     };
-    let per_number = F::of(numbers as f64).recip();
-    let mut value = F::zero();
-    for (sum, w) in slice_mut(&mut sums).iter_mut().zip(weights) {
-        let share = w / total * per_number;
-        value += *sum * share;
-        *sum = factor * share;
+    let (per_number, divisor) = (F::of(numbers as f64).recip(), F::of(divisor));
+    let mut value = LossSum::default();
+    for (sum, w) in each.iter_mut().zip(weights) {
+        value.add(w.as_f64(), sum.as_f64() / numbers as f64);
+        *sum = factor * (w / divisor * per_number);
     }
-    F::scale_rows(d, numbers, slice(&sums));
+    F::scale_rows(d, numbers, each);
     recycle(sums);
     Ok((value, grad))
 }

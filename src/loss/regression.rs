@@ -1,12 +1,12 @@
 //! Losses for numbers.
 //!
-//! All three losses are means twice over: over the `m` numbers of a sample, and over the samples by their weights.
-//! With the differences `d = y - t` and the share `s_i = w_i / (Σ w · m)` of sample `i`:
+//! The loss of a sample is a mean over its `m` numbers. With the differences `d = y - t` and the share
+//! `s_i = w_i / (divisor · m)` of sample `i` in the gradient:
 //!
 //! ```text
-//! squared:    L = Σ_i s_i · Σ_j d_ij²          ∂L/∂y_ij = 2 · s_i · d_ij
-//! absolute:   L = Σ_i s_i · Σ_j |d_ij|         ∂L/∂y_ij = s_i · sign(d_ij)
-//! Huber:      L = Σ_i s_i · Σ_j h(d_ij)        ∂L/∂y_ij = s_i · d_ij, d_ij cut at ±δ
+//! squared:    l_i = Σ_j d_ij² / m          ∂L/∂y_ij = 2 · s_i · d_ij
+//! absolute:   l_i = Σ_j |d_ij| / m         ∂L/∂y_ij = s_i · sign(d_ij)
+//! Huber:      l_i = Σ_j h(d_ij) / m        ∂L/∂y_ij = s_i · d_ij, d_ij cut at ±δ
 //! ```
 //!
 //! So all take the same path: differences in place of the predictions, a sum for each sample, and a factor for
@@ -16,13 +16,14 @@
 //! median. One target that is a hundred times too large pulls a mean along, and a median hardly: with outliers take
 //! the latter.
 
-use super::Loss;
-use super::paired::paired;
+use super::paired::{check_paired, paired};
+use super::{Loss, LossSum};
 use crate::error::{Error, Result};
+use crate::layer::Outputs;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
-/// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` numbers, averaged over the batch.
+/// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` numbers.
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape. This is PyTorch's `MSELoss` and Keras'
 /// `MeanSquaredError`.
@@ -32,8 +33,8 @@ use crate::tensor::Tensor;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[1.0f64, 2.0]]).into_dyn(), arr2(&[[0.0, 4.0]]).into_dyn());
-/// let (loss, grad) = MeanSquaredError.value_and_grad(y, &t, None)?;
-/// assert_eq!(loss, 2.5);
+/// let (loss, grad) = MeanSquaredError.value_and_grad(y, &t, None, 1.0)?;
+/// assert_eq!(loss.mean(), 2.5);
 /// assert_eq!(grad, arr2(&[[1.0, -2.0]]).into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -51,12 +52,12 @@ use crate::tensor::Tensor;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr1(&[3.0f32, 0.0]).into_dyn(), arr1(&[0.0, 0.0]).into_dyn());
-/// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, None)?;
-/// assert_eq!((value, grad[[0]]), (4.5, 3.0));
+/// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, None, 2.0)?;
+/// assert_eq!((value.mean(), grad[[0]]), (4.5, 3.0));
 ///
 /// // Shapes must be equal: nothing is broadcast, as PyTorch does (with a warning) and Keras does.
 /// let error = MeanSquaredError
-///     .value_and_grad(Tensor::<f32>::zeros(vec![4, 1]), &Tensor::zeros(vec![4]), None)
+///     .value_and_grad(Tensor::<f32>::zeros(vec![4, 1]), &Tensor::zeros(vec![4]), None, 4.0)
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
@@ -68,7 +69,7 @@ use crate::tensor::Tensor;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanSquaredError;
 
-/// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over the batch; its
+/// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers; its
 /// derivative at 0 is taken as 0.
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape. This is PyTorch's `L1Loss` and Keras'
@@ -79,7 +80,7 @@ pub struct MeanSquaredError;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[1.0f64, 2.0]]).into_dyn(), arr2(&[[0.0, 4.0]]).into_dyn());
-/// assert_eq!(MeanAbsoluteError.value_and_grad(y, &t, None)?.0, 1.5);
+/// assert_eq!(MeanAbsoluteError.value_and_grad(y, &t, None, 1.0)?.0.mean(), 1.5);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -91,7 +92,7 @@ pub struct MeanSquaredError;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[5.0f64, 3.0, 3.0, -1.0]]).into_dyn(), arr2(&[[3.0; 4]]).into_dyn());
-/// let (_, grad) = MeanAbsoluteError.value_and_grad(y, &t, None)?;
+/// let (_, grad) = MeanAbsoluteError.value_and_grad(y, &t, None, 1.0)?;
 /// assert_eq!(grad, arr2(&[[0.25, 0.0, 0.0, -0.25]]).into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -105,7 +106,7 @@ pub struct MeanAbsoluteError;
 ///        δ · (|d| - δ / 2)    beyond
 /// ```
 ///
-/// The mean over the numbers of a sample, and over the batch by sample weights. Predictions and targets are `[batch,
+/// The mean over the numbers of a sample. Predictions and targets are `[batch,
 /// …]`, of the same shape. It is smooth at 0 like the squared error, and an outlier pulls no more than `δ`, as with
 /// the absolute. This is PyTorch's `HuberLoss` and Keras' `Huber`; with `δ = 1`, the default, it is PyTorch's
 /// `SmoothL1Loss`, too.
@@ -117,8 +118,8 @@ pub struct MeanAbsoluteError;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[0.5f64, 5.0]]).into_dyn(), arr2(&[[0.0, 0.0]]).into_dyn());
-/// let (loss, grad) = Huber::delta(2.0).value_and_grad(y, &t, None)?;
-/// assert_eq!(loss, (0.125 + 2.0 * (5.0 - 1.0)) / 2.0);
+/// let (loss, grad) = Huber::delta(2.0).value_and_grad(y, &t, None, 1.0)?;
+/// assert_eq!(loss.mean(), (0.125 + 2.0 * (5.0 - 1.0)) / 2.0);
 /// assert_eq!(grad, arr2(&[[0.25, 1.0]]).into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -149,13 +150,22 @@ impl<F: Scalar> Loss<F> for MeanSquaredError {
         output: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        paired(output, target, weights, |d, t, numbers, sums| {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        paired(output, target, weights, divisor, |d, t, numbers, sums| {
             F::add_scaled(d, -F::one(), t);
             F::dot_rows(d, d, numbers, sums);
             F::of(2.0)
         })
         .map_err(|error| error.at("mean squared error"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::Numbers
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_paired(output, target).map_err(|error| error.at("mean squared error"))
     }
 }
 
@@ -167,14 +177,23 @@ impl<F: Scalar> Loss<F> for MeanAbsoluteError {
         output: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        paired(output, target, weights, |d, t, numbers, sums| {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        paired(output, target, weights, divisor, |d, t, numbers, sums| {
             F::add_scaled(d, -F::one(), t);
             F::sum_magnitudes_rows(d, numbers, sums);
             F::signs(d);
             F::one()
         })
         .map_err(|error| error.at("mean absolute error"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::Numbers
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_paired(output, target).map_err(|error| error.at("mean absolute error"))
     }
 }
 
@@ -186,17 +205,26 @@ impl<F: Scalar> Loss<F> for Huber {
         output: Tensor<F>,
         target: &Tensor<F>,
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
         if !(self.delta.is_finite() && self.delta > 0.0) {
             return Err(Error::argument("a delta", "above 0 and finite", self.delta)
                 .help("It is the error from which on the loss is no longer squared; 1 is usual.")
                 .at("Huber"));
         }
-        paired(output, target, weights, |d, t, numbers, sums| {
+        paired(output, target, weights, divisor, |d, t, numbers, sums| {
             F::add_scaled(d, -F::one(), t);
             F::huber_rows(d, numbers, F::of(self.delta), sums);
             F::one()
         })
         .map_err(|error| error.at("Huber"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::Numbers
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_paired(output, target).map_err(|error| error.at("Huber"))
     }
 }

@@ -1,16 +1,15 @@
-//! Gradients before the rule sees them: the mean over batches, penalties, and limits to their size.
+//! Gradients before the rule sees them: penalties, and limits to their size.
 //!
 //! # In which order
 //!
 //! ```text
-//! 1  g = g / batches                                            where several batches make a step
-//! 2  g = g + l1 · sign(w) + 2 · l2 · w                          where a group has a penalty
-//! 3  g = min(max(g, -limit), limit)                             by value, number by number
-//! 4  g = g · min(1, limit / (‖g‖ + 1e-6))                       by norm, each parameter for itself
-//! 5  g = g · min(1, limit / (√ Σ_parameters ‖g‖² + 1e-6))       by norm, all parameters as one vector
+//! 1  g = g + l1 · sign(w) + 2 · l2 · w                          where a group has a penalty
+//! 2  g = min(max(g, -limit), limit)                             by value, number by number
+//! 3  g = g · min(1, limit / (‖g‖ + 1e-6))                       by norm, each parameter for itself
+//! 4  g = g · min(1, limit / (√ Σ_parameters ‖g‖² + 1e-6))       by norm, all parameters as one vector
 //! ```
 //!
-//! 1 to 4 are one visit of the parameters, 5 is a second one. What was not asked for is not done, and where nothing
+//! 1 to 3 are one visit of the parameters, 4 is a second one. What was not asked for is not done, and where nothing
 //! was asked for the gradients are not visited at all. Where penalties are all, parameters without one keep their
 //! gradients as they are: products, or rows.
 //!
@@ -66,16 +65,11 @@ impl Clipping {
         Ok(())
     }
 
-    /// Changes the gradients in place: the mean over so many batches, with the groups' penalties, within the limits. Where
-    /// a norm was taken and is not finite, the result is the name of the first such parameter.
-    pub fn apply<F: Scalar, M: Layer<F>>(
-        self,
-        model: &mut M,
-        batches: u64,
-        groups: &[Group],
-    ) -> Option<String> {
+    /// Changes the gradients in place: with the groups' penalties, within the limits. Where a norm was taken and is not
+    /// finite, the result is the name of the first such parameter.
+    pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, groups: &[Group]) -> Option<String> {
         let Self { value, parameter_norm, norm } = self;
-        let all = batches > 1 || value.is_some() || parameter_norm.is_some() || norm.is_some();
+        let all = value.is_some() || parameter_norm.is_some() || norm.is_some();
         if !all && !groups.iter().any(Group::penalises) {
             return None;
         }
@@ -89,9 +83,6 @@ impl Clipping {
                 param.accumulate(); // rows become a gradient of all numbers
             }
             let Some((weights, numbers)) = numbers(param) else { return };
-            if batches > 1 {
-                F::scale(numbers, F::of(1.0 / batches as f64));
-            }
             if let Some(penalty) = penalty {
                 penalty.add(numbers, weights);
             }

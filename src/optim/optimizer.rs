@@ -24,6 +24,7 @@ use super::state::check_shape;
 use super::{Rule, Schedule, Step, check_not_negative};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;
+use crate::monitor::{Direction, Monitor};
 use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::zeros;
@@ -222,10 +223,10 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self
     }
 
-    /// Takes one step for so many batches, with the mean of their gradients: a batch of 256 on the memory of 32.
+    /// Takes one step for so many batches, with the mean over all their samples: a batch of 256 on the memory of 32.
     ///
-    /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to add up,
-    /// and changes the parameters at every `batches`th call. A [`Trainer`](crate::Trainer) takes a step with what there
+    /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to
+    /// [`accumulate`](crate::accumulate), and changes the parameters at every `batches`th call. A [`Trainer`](crate::Trainer) takes a step with what there
     /// is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
     ///
     /// ```
@@ -245,8 +246,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Means of equal batches are the mean of all their samples, so without batch normalisation it is the step of the
-    /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
+    /// Every sample counts alike, in a smaller last batch too, so without batch normalisation it is the step of the large
+    /// batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
         self.batches_per_step = batches;
@@ -256,6 +257,16 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// How many batches make a step.
     pub(crate) fn batches_in_a_step(&self) -> u64 {
         self.batches_per_step
+    }
+
+    /// Whether the next call of [`step`](Optimizer::step) takes one, and does not only count a batch.
+    pub(crate) fn is_due(&self) -> bool {
+        self.batches + 1 >= self.batches_per_step
+    }
+
+    /// Whether there are batches that no step has used.
+    pub(crate) fn has_batches(&self) -> bool {
+        self.batches > 0
     }
 
     /// How many steps were taken, by all calls together. A step that was refused does not count.
@@ -286,17 +297,29 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// let mut optimizer: Optimizer<_> = Optimizer::new(Adam::default());
     /// optimizer = optimizer.reduce_on_plateau(ReduceOnPlateau::factor(0.5).patience(1));
     /// for loss in [1.0, 0.8, 0.9, 0.9] {
-    ///     optimizer.observe(loss);
+    ///     optimizer.observe(loss)?;
     /// }
     /// assert_eq!(optimizer.rate_at(1), 0.0005);
+    /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn observe(&mut self, value: f64) {
-        self.plateau.observe(value);
+    ///
+    /// # Errors
+    /// When another value than a loss is monitored, and it was not said whether lower or higher is better.
+    pub fn observe(&mut self, value: f64) -> Result<()> {
+        let Some(monitor) = self.monitor() else { return Ok(()) };
+        let direction = monitor.by_itself().map_err(|error| error.at("reduce on plateau"))?;
+        self.observe_as(value, direction);
+        Ok(())
     }
 
-    /// The name of the value that [`observe`](Optimizer::observe) wants.
-    pub(crate) fn monitored(&self) -> Option<&str> {
-        self.plateau.how.as_ref().map(|how| how.monitor.as_str())
+    /// [`observe`](Optimizer::observe) of a value that is better in this direction.
+    pub(crate) fn observe_as(&mut self, value: f64, direction: Direction) {
+        self.plateau.observe(value, direction);
+    }
+
+    /// The value that [`observe`](Optimizer::observe) wants.
+    pub(crate) fn monitor(&self) -> Option<&Monitor> {
+        self.plateau.how.as_ref().map(|how| &how.monitor)
     }
 
     /// A copy with everything but the schedule.
@@ -313,8 +336,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
     ///
     /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Where
-    /// [`batches_per_step`](Optimizer::batches_per_step) is above 1, the call may only count the batch. Gradients that
-    /// were added up over several batches without it are taken as their sum.
+    /// [`batches_per_step`](Optimizer::batches_per_step) is above 1, the call may only count the batch. After several
+    /// calls of [`accumulate`](crate::accumulate) the gradient is that of the mean over all their samples.
     ///
     /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
     /// met for the first time, and never after that.
@@ -337,16 +360,16 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             self.batches += 1;
             return Ok(());
         }
-        self.take(model, self.batches + 1)
+        self.take(model)
     }
 
     /// Takes a step with the batches that have been counted since the last one, fewer than
-    /// [`batches_per_step`](Optimizer::batches_per_step), and their mean. Without any it does nothing.
+    /// [`batches_per_step`](Optimizer::batches_per_step). Without any it does nothing.
     ///
     /// # Errors
     /// As [`step`](Optimizer::step).
     pub fn flush<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        if self.batches == 0 { Ok(()) } else { self.take(model, self.batches) }
+        if self.batches == 0 { Ok(()) } else { self.take(model) }
     }
 
     /// Forgets the batches that have been counted, and their gradients.
@@ -399,8 +422,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
     }
 
-    /// A step with the mean over so many batches. All checks come before anything is changed.
-    fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
+    /// A step with the gradients that are there. All checks come before anything is changed.
+    fn take<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         let number = self.step + 1;
         let decay = self.rule.weight_decay();
         let step = Step { number, rate: self.rate_at(number), weight_decay: decay.unwrap_or(0.0) };
@@ -409,11 +432,11 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.averages.check(model)?;
         let rule = self.rule.clone();
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        if let Some(name) = self.clipping.apply(model, batches, &self.groups) {
+        if let Some(name) = self.clipping.apply(model, &self.groups) {
             (self.rule, self.batches) = (rule, 0);
             model.visit_params_mut(&mut |_, param| param.clear_gradient());
             let what = format!("the gradient of {name}");
-            return Err(Error::new(ErrorKind::NonFinite { what, step: number }).help(
+            return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
                 "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
                  gradients are forgotten.",
             ));

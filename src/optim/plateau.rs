@@ -5,12 +5,13 @@
 
 use super::{check_not_negative, check_share};
 use crate::error::Result;
+use crate::monitor::{Direction, Monitor};
 
 /// Multiplies the rate by a factor each time a value has not got better for some epochs.
 ///
 /// ```text
-/// better    v < best · (1 - threshold)        for a name that ends in "loss" or "error"
-///           v > best · (1 + threshold)        for any other
+/// better    v < best - threshold · |best|        where lower is better
+///           v > best + threshold · |best|        where higher is
 /// after more than `patience` epochs in a row without a better value:  rate = rate · factor
 /// ```
 ///
@@ -26,7 +27,8 @@ use crate::error::Result;
 /// # let _: plywood::Trainer<_, _, f32> = trainer;
 /// ```
 ///
-/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. In a loop of your own, tell the
+/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics as
+/// they say ([`Metric::direction`](crate::Metric::direction)), or as is said here. In a loop of your own, tell the
 /// optimiser by [`Optimizer::observe`](crate::Optimizer::observe). The factor multiplies whatever the schedule says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
@@ -35,13 +37,13 @@ pub struct ReduceOnPlateau {
     threshold: f64,
     cool_down: u64,
     least: f64,
-    pub(super) monitor: String,
+    pub(super) monitor: Monitor,
 }
 
 impl ReduceOnPlateau {
     /// Multiplies the rate by this: at least 0 and below 1; 0.1 to 0.5 are usual.
     pub fn factor(factor: f64) -> Self {
-        let monitor = "val_loss".to_owned();
+        let monitor = Monitor::of("val_loss");
         Self { factor, patience: 10, threshold: 1e-4, cool_down: 0, least: 0.0, monitor }
     }
 
@@ -55,7 +57,21 @@ impl ReduceOnPlateau {
     /// The value to watch, by its name in the [`History`](crate::History).
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor = name.into();
+        self.monitor = self.monitor.named(name);
+        self
+    }
+
+    /// Says that the value is better when lower, whatever it says of itself.
+    #[must_use]
+    pub fn lower_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Lower);
+        self
+    }
+
+    /// Says that the value is better when higher, whatever it says of itself.
+    #[must_use]
+    pub fn higher_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Higher);
         self
     }
 
@@ -87,12 +103,10 @@ impl ReduceOnPlateau {
     }
 
     /// The first value is better than none, unless it is not a number.
-    fn is_better(&self, value: f64, best: Option<f64>) -> bool {
-        let lower = self.monitor.ends_with("loss") || self.monitor.ends_with("error");
+    fn is_better(&self, value: f64, best: Option<f64>, direction: Direction) -> bool {
         match best {
             None => value.is_finite(),
-            Some(best) if lower => value < best * (1.0 - self.threshold),
-            Some(best) => value > best * (1.0 + self.threshold),
+            Some(best) => direction.improves(value, Some(best), self.threshold * best.abs()),
         }
     }
 }
@@ -114,9 +128,9 @@ impl Plateau {
     }
 
     /// Takes in an epoch's value.
-    pub fn observe(&mut self, value: f64) {
+    pub fn observe(&mut self, value: f64, direction: Direction) {
         let Some(how) = &self.how else { return };
-        if how.is_better(value, self.best) {
+        if how.is_better(value, self.best, direction) {
             (self.best, self.waited) = (Some(value), 0);
         } else {
             self.waited += 1;

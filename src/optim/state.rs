@@ -4,6 +4,7 @@
 //! |---|---|
 //! | number `steps` | steps taken |
 //! | number `batches` | batches accumulated since the last step |
+//! | number `samples` | how many samples the accumulated gradients are a mean over |
 //! | number `averages` | how many times weights were taken for an average |
 //! | numbers `plateau.factor`, `plateau.best`, … | what the rate is multiplied by, and why |
 //! | number `exchanged` | 1 while the model holds the averages and the optimiser the weights that are trained |
@@ -110,6 +111,9 @@ mod arrays {
 /// A number that is there only once something has been observed.
 const BEST: &str = "plateau.best";
 
+/// The one number that is not the optimiser's own: the model's gradients have it.
+const SAMPLES: &str = "samples";
+
 /// What the arrays of a parameter are called, behind its name.
 const AVERAGE: &str = "average";
 const GRADIENT: &str = "gradient";
@@ -139,7 +143,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         if self.batches > 0 {
             model.visit_params(&mut |name, param| save_gradient(name, param, &mut arrays));
         }
-        let numbers = self.numbers().into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
+        let samples = if self.batches > 0 { gathered(model) } else { 0 };
+        let numbers = self.numbers().into_iter().chain([(SAMPLES, samples as f64)]);
+        let numbers = numbers.map(|(name, number)| (name.to_owned(), number)).collect();
         Ok(OptimizerState { rule: rule_name::<R>().to_owned(), settings, numbers, arrays })
     }
 
@@ -164,7 +170,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         }
         let rule: R = codec::decode(&settings, "the rule")?;
         let mut restored = Self::new(rule);
-        restored.set_numbers(&numbers)?;
+        let samples = restored.set_numbers(&numbers)?;
         let mut gradients: Vec<(String, Tensor<F>)> = Vec::new();
         for (name, array) in arrays {
             let (param, what) = name.rsplit_once('/').unwrap_or((&name, ""));
@@ -179,7 +185,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             return Err(Error::data("averages", "only where they are asked for", "some in the state")
                 .help("Set `average` as it was when the state was taken."));
         }
-        load_gradients(model, &gradients)?;
+        load_gradients(model, &gradients, samples)?;
         self.rule = restored.rule;
         (self.step, self.batches, self.slots) = (restored.step, restored.batches, restored.slots);
         self.averages = Averages { how: self.averages.how, ..restored.averages };
@@ -203,9 +209,11 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         numbers
     }
 
-    /// The same back; each must be there but for the best value of a plateau, and no other.
-    fn set_numbers(&mut self, numbers: &[(String, f64)]) -> Result<()> {
-        let known: Vec<&str> = self.numbers().into_iter().map(|(name, _)| name).chain([BEST]).collect();
+    /// The same back; each must be there but for the best value of a plateau, and no other. Returns the samples behind
+    /// the gradients, which are the model's.
+    fn set_numbers(&mut self, numbers: &[(String, f64)]) -> Result<u64> {
+        let own = self.numbers().into_iter().map(|(name, _)| name);
+        let known: Vec<&str> = own.chain([BEST, SAMPLES]).collect();
         if let Some((name, _)) = numbers.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(Error::format("a number's name", known.join(", "), name).help(DAMAGED));
         }
@@ -226,9 +234,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.plateau.best = number(BEST);
         self.plateau.factor = number("plateau.factor").unwrap_or(f64::NAN);
         if !(0.0..=1.0).contains(&self.plateau.factor) {
-            return wrong("plateau.factor", "from 0 to 1", self.plateau.factor).map(drop);
+            return wrong("plateau.factor", "from 0 to 1", self.plateau.factor);
         }
-        Ok(())
+        count(SAMPLES, most)
     }
 
     /// Adds one array to a parameter's slot; they come in order.
@@ -329,6 +337,13 @@ fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
         .help("An optimiser belongs to one model; use a new one for another."))
 }
 
+/// Over how many samples the gradients in a model are a mean.
+fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
+    let mut samples = 0;
+    model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
+    samples
+}
+
 fn save_gradient<F: Scalar>(name: &str, param: &Param<F>, arrays: &mut Vec<(String, Tensor<F>)>) {
     match param.gradient() {
         None => {}
@@ -353,7 +368,11 @@ fn ids_of<F: Scalar>(ids: &Tensor<F>) -> impl Iterator<Item = usize> {
 }
 
 /// The model's gradients are those of the state and no others.
-fn load_gradients<F: Scalar, M: Layer<F>>(model: &mut M, gradients: &[(String, Tensor<F>)]) -> Result<()> {
+fn load_gradients<F: Scalar, M: Layer<F>>(
+    model: &mut M,
+    gradients: &[(String, Tensor<F>)],
+    samples: u64,
+) -> Result<()> {
     let by_name: BTreeMap<&str, &Tensor<F>> =
         gradients.iter().rev().map(|(name, array)| (name.as_str(), array)).collect();
     let array = |name: &str, what| by_name.get(format!("{name}/{what}").as_str()).copied();
@@ -369,6 +388,7 @@ fn load_gradients<F: Scalar, M: Layer<F>>(model: &mut M, gradients: &[(String, T
                 rows.map_or(Ok(()), |rows| param.add_gradient_rows(&ids, rows))
             }
         };
+        param.set_samples(samples);
         if result.is_ok() {
             result = loaded.map_err(|error| error.at(name));
         }

@@ -14,7 +14,8 @@
 //!
 //! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with
 //! `beta = 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping
-//! it. Since gradients add up until they are cleared, a batch may be split over several backward passes.
+//! it. Since gradients add up until they are cleared, a batch may be split over several backward passes. How many samples
+//! they came from is kept beside them, so that [`accumulate`](crate::accumulate) can keep the mean over all.
 
 use super::Param;
 use crate::error::{Error, Result};
@@ -118,6 +119,26 @@ impl<F: Scalar> Param<F> {
             }
             as_it_was => as_it_was,
         };
+        self.samples = 0;
+    }
+
+    /// Over how many samples the gradient is a mean; 0 where there is none, or nobody said it.
+    pub(crate) fn samples(&self) -> u64 {
+        if self.has_gradient() { self.samples } else { 0 }
+    }
+
+    /// Says over how many samples the gradient is a mean.
+    pub(crate) fn set_samples(&mut self, samples: u64) {
+        self.samples = samples;
+    }
+
+    /// Multiplies the gradient, where there is one.
+    pub(crate) fn scale_gradient(&mut self, factor: F) {
+        match self.value_and_gradient() {
+            Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
+            Some((_, Gradient::Rows { values, .. })) => F::scale(values, factor),
+            None => {}
+        }
     }
 
     /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.

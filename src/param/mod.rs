@@ -70,6 +70,9 @@ pub struct Param<F: Scalar = f32> {
     transposed: bool,
     #[serde(skip)]
     gradient: Stored<F>,
+    /// Over how many samples the gradient is a mean; 0 where nobody said it.
+    #[serde(skip)]
+    samples: u64,
 }
 
 impl<F: Scalar> Param<F> {
@@ -88,7 +91,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     pub fn new<D: ndarray::Dimension>(value: ndarray::Array<F, D>) -> Self {
         let (kind, gradient) = (ParamKind::Trainable, Stored::None);
-        Self { value: lined(value.into_dyn()), kind, transposed: false, gradient }
+        Self { value: lined(value.into_dyn()), kind, transposed: false, gradient, samples: 0 }
     }
 
     /// Marks a matrix that PyTorch keeps the other way round: state dicts
@@ -227,7 +230,7 @@ impl<F: Scalar> Param<F> {
     pub fn freeze(&mut self) {
         if self.kind == ParamKind::Trainable {
             self.kind = ParamKind::Frozen;
-            self.gradient = Stored::None;
+            (self.gradient, self.samples) = (Stored::None, 0);
         }
     }
 

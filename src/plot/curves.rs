@@ -3,7 +3,8 @@
 use super::mark::Point;
 use super::{Chart, Figure};
 use crate::error::{Error, Result};
-use crate::history::{History, is_lower_better};
+use crate::history::History;
+use crate::monitor::Direction;
 
 /// How a value is called beside an axis: "accuracy" for "val_accuracy".
 fn base(name: &str) -> &str {
@@ -17,9 +18,9 @@ fn points(history: &History, name: &str) -> Vec<Point> {
 }
 
 /// The best point, the first of equals; NaN is never the best.
-fn best(points: &[Point], lower: bool) -> Option<Point> {
+fn best(points: &[Point], direction: Direction) -> Option<Point> {
     let finite = points.iter().copied().filter(|p| p.1.is_finite());
-    finite.reduce(|best, p| if if lower { p.1 < best.1 } else { p.1 > best.1 } { p } else { best })
+    finite.reduce(|best, p| if direction.is_better(p.1, best.1) { p } else { best })
 }
 
 /// The chart of a value in training and in validation.
@@ -39,7 +40,8 @@ fn chart(history: &History, name: &str) -> Chart {
             judged = points;
         }
     }
-    match best(&judged, is_lower_better(name)) {
+    let direction = [name, &validation].into_iter().find_map(|name| history.direction(name));
+    match direction.and_then(|direction| best(&judged, direction)) {
         Some((epoch, value)) => chart.mark(epoch, value, format!("best: epoch {epoch}, {value:.4}")),
         None => chart,
     }
@@ -60,8 +62,8 @@ fn chart(history: &History, name: &str) -> Chart {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The best epoch is that of the validation data, where there are any. A name that ends in "loss" or "error" is
-/// better when lower, any other when higher.
+/// The best epoch is that of the validation data, where there are any. It is marked where the value says whether lower
+/// or higher is better: losses and built-in metrics do.
 ///
 /// # Errors
 /// When no epoch has a finite value of this name.

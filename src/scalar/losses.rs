@@ -10,9 +10,11 @@ kernels! {
         /// Huber's loss of differences: `g · (d - g / 2)` with `g = d` cut at `±delta`, which is its derivative.
         fn huber_rows(d: &mut [F], columns: usize, delta: F, sums: &mut [F]);
         /// Binary cross-entropy of probabilities: `-positive · t · ln p - (1 - t) · ln(1 - p)`; `0 · ln 0` is 0.
-        fn binary_rows(p: &mut [F], t: &[F], columns: usize, positive: F, sums: &mut [F]);
+        ///
+        /// `positive` is one number, or one for each of the last axis' columns, which come again and again in a row.
+        fn binary_rows(p: &mut [F], t: &[F], columns: usize, positive: &[F], sums: &mut [F]);
         /// The same of logits: `(1 - t) · z + (1 + (positive - 1) · t) · ln(1 + e^-z)`, without an overflow.
-        fn binary_logits_rows(z: &mut [F], t: &[F], columns: usize, positive: F, sums: &mut [F]);
+        fn binary_logits_rows(z: &mut [F], t: &[F], columns: usize, positive: &[F], sums: &mut [F]);
         /// Hinges against the label's number, `max(0, margin - x_label + x_j)` for each other `j`, or their squares;
         /// of one column, `max(0, margin - x)` for the label 1 and `max(0, margin + x)` for 0.
         fn margin_rows(
@@ -47,11 +49,11 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn binary_rows<F: Float>(p: &mut [F], t: &[F], columns: usize, positive: F, sums: &mut [F]) {
+    pub fn binary_rows<F: Float>(p: &mut [F], t: &[F], columns: usize, positive: &[F], sums: &mut [F]) {
         let rows = p.chunks_exact_mut(columns.max(1)).zip(t.chunks_exact(columns.max(1)));
         for ((p, t), sum) in rows.zip(sums) {
             *sum = F::zero();
-            for (p, &t) in p.iter_mut().zip(t) {
+            for ((p, &t), &positive) in p.iter_mut().zip(t).zip(positive.iter().cycle()) {
                 let (yes, no, q) = (positive * t, F::one() - t, F::one() - *p);
                 // `0 · p` keeps a NaN where neither side counts.
                 let mut grad = F::zero() * *p;
@@ -73,13 +75,13 @@ mod generic {
         z: &mut [F],
         t: &[F],
         columns: usize,
-        positive: F,
+        positive: &[F],
         sums: &mut [F],
     ) {
         let rows = z.chunks_exact_mut(columns.max(1)).zip(t.chunks_exact(columns.max(1)));
         for ((z, t), sum) in rows.zip(sums) {
             *sum = F::zero();
-            for (z, &t) in z.iter_mut().zip(t) {
+            for ((z, &t), &positive) in z.iter_mut().zip(t).zip(positive.iter().cycle()) {
                 let no = F::one() - t;
                 let both = no + positive * t;
                 let e = (-z.abs()).exponential();
@@ -154,10 +156,10 @@ mod tests {
     #[test]
     fn derivatives_are_differences_of_the_sums_at_any_length() {
         let (positive, step) = (1.7f64, 1e-6);
-        type Kernel = fn(&mut [f64], &[f64], usize, f64, &mut [f64]);
+        type Kernel = fn(&mut [f64], &[f64], usize, &[f64], &mut [f64]);
         let kernels: [Kernel; 3] =
             [f64::binary_rows, f64::binary_logits_rows, |x, _, columns, delta, sums| {
-                f64::huber_rows(x, columns, delta, sums);
+                f64::huber_rows(x, columns, delta[0], sums);
             }];
         for columns in 1..40 {
             let x: Vec<f64> = (0..2 * columns).map(|i| ((i * 29) % 23 + 1) as f64 / 25.0).collect();
@@ -165,7 +167,13 @@ mod tests {
             for kernel in kernels {
                 let value = |x: &[f64]| {
                     let (mut x, mut sums) = (x.to_vec(), [0.0; 2]);
-                    kernel(&mut x, &t, columns, positive / 5.0, &mut sums);
+                    kernel(
+                        &mut x,
+                        &t,
+                        columns,
+                        &[positive / 5.0, 0.9][..1 + (columns > 1) as usize],
+                        &mut sums,
+                    );
                     (sums[0] + sums[1], x)
                 };
                 let (_, grad) = value(&x);
@@ -189,8 +197,8 @@ mod tests {
                 let (mut x, mut sums) = ([nan(), nan(), nan(), nan()], [0f32; 4]);
                 let targets = vec![t; columns];
                 f32::huber_rows(&mut x[0], columns, 1.0, &mut sums[..1]);
-                f32::binary_rows(&mut x[1], &targets, columns, 1.0, &mut sums[1..2]);
-                f32::binary_logits_rows(&mut x[2], &targets, columns, 1.0, &mut sums[2..3]);
+                f32::binary_rows(&mut x[1], &targets, columns, &[1.0], &mut sums[1..2]);
+                f32::binary_logits_rows(&mut x[2], &targets, columns, &[1.0], &mut sums[2..3]);
                 f32::margin_rows(&mut x[3], columns, &[0], 1.0, t == 0.0, &mut sums[3..]);
                 assert!(sums.iter().all(|sum| sum.is_nan()), "{sums:?}");
                 assert!(x.iter().flatten().all(|x| x.is_nan()), "{x:?}");

@@ -5,8 +5,9 @@
 //! metrics; neither needs a callback.
 
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History, is_lower_better};
+use crate::history::{Epoch, History};
 use crate::layers::Sequential;
+use crate::monitor::Monitor;
 use crate::scalar::Scalar;
 use crate::state::State;
 use std::ops::ControlFlow;
@@ -35,9 +36,10 @@ use std::ops::ControlFlow;
 ///
 /// | method | when | may end training |
 /// |---|---|---|
+/// | [`monitor`](Callback::monitor) | among the checks, before anything else | |
 /// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by an error |
-/// | [`on_gradients`](Callback::on_gradients) | after each backward pass, before the step | by an error |
-/// | [`on_batch_end`](Callback::on_batch_end) | after each step | by `Break` or an error |
+/// | [`on_gradients`](Callback::on_gradients) | before each step | by an error |
+/// | [`on_batch_end`](Callback::on_batch_end) | after each batch and its step | by `Break` or an error |
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `Break` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, after an error of an epoch too | |
 /// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
@@ -57,7 +59,8 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// After each backward pass, before the step: the parameters have their gradients, before any clipping.
+    /// Before each step: the parameters have their gradients, the mean over the samples of all its batches, before any
+    /// clipping.
     ///
     /// `step` is the number of the step that is about to be taken, from 1. To look at a gradient costs time where it is
     /// a product that the optimiser would have multiplied out in strips
@@ -104,6 +107,14 @@ pub trait Callback<F: Scalar = f32>: Send {
     fn on_train_end(&mut self, model: &mut Sequential<F>, history: &History) -> Result<()> {
         let _ = (model, history);
         Ok(())
+    }
+
+    /// The value that it watches, if it does: `None`, unless it is written.
+    ///
+    /// `fit` checks before the first step that there will be such a value, and that it says, or was said, which way it is
+    /// better. [`Monitor`] has an example.
+    fn monitor(&self) -> Option<&Monitor> {
+        None
     }
 
     /// Under which name a checkpoint keeps its state: that of the type, without its path, unless it is written.
@@ -193,30 +204,7 @@ pub struct BatchEnd {
     pub number: usize,
     /// The number of steps the optimiser has taken, over all epochs and calls of `fit`.
     pub step: u64,
-    /// The batch's loss, before the step: of this batch alone, not of the epoch so far.
+    /// The batch's loss, before the step: the mean over this batch alone by its samples' weights, not over the epoch so
+    /// far. NaN where all of them are 0.
     pub loss: f64,
-}
-
-/// The epoch's value of this name; without it, an error that lists those there are.
-pub(super) fn monitored(epoch: &Epoch, name: &str) -> Result<f64> {
-    epoch.get(name).ok_or_else(|| {
-        let names: Vec<&str> = epoch.values.iter().map(|(name, _)| name.as_str()).collect();
-        let expected = format!("to be one of {}", names.join(", "));
-        Error::data("the value to monitor", expected, name)
-            .help("Values that begin with \"val_\" need validation data or `validation_split`.")
-    })
-}
-
-/// Whether a value of this name is better than the best so far by more than `min_delta`: lower for a name that ends in
-/// "loss" or "error", else higher.
-///
-/// The first value is better than none. A NaN is never better than a number, and any number than a NaN.
-pub(super) fn is_better(name: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
-    let lower = is_lower_better(name);
-    match best {
-        None => true,
-        Some(best) if best.is_nan() => !value.is_nan(),
-        Some(best) if lower => value < best - min_delta,
-        Some(best) => value > best + min_delta,
-    }
 }

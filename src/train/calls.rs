@@ -1,17 +1,19 @@
 //! What can be asked of a trainer: to train, to take a step, to evaluate.
 
 use super::fit::diverged;
+use super::fits::{check_outputs, no_weight};
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::infer::check_finite_input;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
+use crate::target::AsTarget;
 use crate::tensor::Tensor;
-use std::borrow::Borrow;
 
 /// Names and values of a loss and of metrics.
 pub(super) type Values = Vec<(String, f64)>;
@@ -104,7 +106,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
     {
         let result = match self.validation_split {
             Some(share) => split_at(data, share).map_err(|error| error.at("validation split")).and_then(
@@ -143,9 +145,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<History>
     where
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
         V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        V::Target: AsTarget<L::Target>,
     {
         if let Some(share) = self.validation_split {
             let found = format!("a split of {share} beside them");
@@ -157,7 +159,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             .map_err(|error| error.at("fit"))
     }
 
-    /// One step on one batch: the loss before the step. Metrics are not updated, callbacks not called.
+    /// One step on one batch: the loss before the step, by the samples' weights. Metrics are not updated, callbacks not
+    /// called.
     ///
     /// It is [`accumulate`](crate::accumulate) and the optimiser's step, with the trainer's settings: for batches that come from
     /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
@@ -169,7 +172,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
     /// let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.1);
     /// let (x, t) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[3.0]]).into_dyn());
-    /// let losses: Vec<f32> =
+    /// let losses: Vec<f64> =
     ///     (0..5).map(|_| trainer.step(&mut model, x.clone(), &t, None)).collect::<Result<_>>()?;
     /// assert!(losses[4] < losses[0]);
     /// assert_eq!(trainer.optimizer().steps(), 5);
@@ -177,23 +180,30 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the batch does not fit, or the loss is not finite (the step is not taken then).
+    /// When the batch does not fit, has only weights of 0, or an input, a target or the loss is not finite. The step is
+    /// not taken then.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
         input: Tensor<F>,
         target: &L::Target,
         weights: Option<&[F]>,
-    ) -> Result<F> {
+    ) -> Result<f64> {
         let number = self.optimizer.steps() + 1;
         let take = || {
+            check_outputs(model, &self.loss)?;
+            check_finite_input(&input)?;
+            if weights.is_some_and(|weights| weights.iter().all(|w| *w == F::zero())) {
+                return Err(no_weight());
+            }
             self.optimizer.training_weights(model)?;
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
-            if !loss.is_finite() {
-                return Err(diverged("the loss".to_owned(), number));
+            if !loss.sum.is_finite() {
+                let what = model.first_non_finite_param().unwrap_or_else(|| "the loss".to_owned());
+                return Err(diverged(what, number));
             }
             self.optimizer.step(model)?;
-            Ok(loss)
+            Ok(loss.mean())
         };
         take().map_err(|error: Error| error.at("step"))
     }
@@ -222,7 +232,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
     where
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
     {
         self.measure(model, data).map_err(|error| error.at("evaluate"))
     }

@@ -1,6 +1,5 @@
 //! When checkpoints are written, under which names, and which of them are kept.
 
-use super::callback::{is_better, monitored};
 use super::fit::Run;
 use super::logs::make_folder;
 use super::resume::Pending;
@@ -10,6 +9,7 @@ use crate::history::Epoch;
 use crate::io::checkpoint::{Checkpoint, Position, remove_forgotten};
 use crate::layers::Sequential;
 use crate::loss::Loss;
+use crate::monitor::{Direction, Monitor};
 use crate::optim::Rule;
 use crate::scalar::Scalar;
 use std::borrow::Cow;
@@ -67,7 +67,7 @@ pub struct Checkpoints {
     epochs: Option<u64>,
     batches: Option<u64>,
     last: usize,
-    best: Option<String>,
+    best: Option<Monitor>,
 }
 
 impl Checkpoints {
@@ -99,14 +99,32 @@ impl Checkpoints {
         self
     }
 
-    /// Keeps the epoch that is best by this value, beside the last: "val_accuracy". A name that ends in "loss" or
-    /// "error" is better when lower.
+    /// Keeps the epoch that is best by this value, beside the last: "val_accuracy". Losses are better when lower,
+    /// metrics as they say ([`Metric::direction`](crate::Metric::direction)), or as is said here.
     ///
-    /// An epoch without the value is an error, which lists those there are.
+    /// A value that no epoch will have is an error of `fit`, which lists those there will be.
     #[must_use]
     pub fn keep_best(mut self, name: impl Into<String>) -> Self {
-        self.best = Some(name.into());
+        self.best = Some(Monitor::of(name));
         self
+    }
+
+    /// Says that the value of [`keep_best`](Self::keep_best) is better when lower, whatever it says of itself.
+    #[must_use]
+    pub fn lower_is_better(mut self) -> Self {
+        self.best = self.best.map(|best| best.directed(Direction::Lower));
+        self
+    }
+
+    /// Says that the value of [`keep_best`](Self::keep_best) is better when higher, whatever it says of itself.
+    #[must_use]
+    pub fn higher_is_better(mut self) -> Self {
+        self.best = self.best.map(|best| best.directed(Direction::Higher));
+        self
+    }
+
+    pub(super) fn monitor(&self) -> Option<&Monitor> {
+        self.best.as_ref()
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -246,9 +264,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// The best comes first: a kill between the two leaves a run that finds the same best again.
     pub(super) fn save_after(&self, model: &Sequential<F>, run: &mut Run, ended: &Epoch) -> Result<()> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
-        if let Some(name) = &checkpoints.best {
-            let value = monitored(ended, name).map_err(|error| error.at("the best checkpoint"))?;
-            if is_better(name, value, run.position.best, 0.0) {
+        if let Some(monitor) = &checkpoints.best {
+            let (value, direction) =
+                ended.watched(monitor).map_err(|error| error.at("the best checkpoint"))?;
+            if direction.improves(value, run.position.best, 0.0) {
                 run.position.best = Some(value);
                 let path = checkpoints.folder.join(format!("best{ENDING}"));
                 self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;

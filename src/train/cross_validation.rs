@@ -12,7 +12,7 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
-use std::borrow::Borrow;
+use crate::target::AsTarget;
 use std::fmt;
 
 /// Trains a model anew on each fold's training part and evaluates it on the part held out.
@@ -52,7 +52,7 @@ pub fn cross_validate<F, D, L, R>(
 where
     F: Scalar,
     D: Dataset<F>,
-    D::Target: Borrow<L::Target>,
+    D::Target: AsTarget<L::Target>,
     L: Loss<F>,
     R: Rule<F>,
 {

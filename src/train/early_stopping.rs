@@ -1,10 +1,11 @@
 //! Ending training in time.
 
-use super::callback::{Callback, is_better, monitored};
+use super::callback::Callback;
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::layer::Layer;
 use crate::layers::Sequential;
+use crate::monitor::{Direction, Monitor};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::{Tensor, copy, slice};
@@ -13,8 +14,10 @@ use std::ops::ControlFlow;
 
 /// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
 ///
-/// It watches "val_loss" unless told otherwise. A name that ends in "loss" or "error" is better when lower, any other
-/// when higher. The best epoch is restored however training ends.
+/// It watches "val_loss" unless told otherwise. Losses are better when lower, metrics as they say
+/// ([`Metric::direction`](crate::Metric::direction)); for one that does not, say
+/// [`lower_is_better`](EarlyStopping::lower_is_better) or [`higher_is_better`](EarlyStopping::higher_is_better). The best
+/// epoch is restored however training ends.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -48,7 +51,7 @@ pub struct EarlyStopping {
     /// How many epochs without a better value end training.
     patience: usize,
     /// A name in [`Epoch::values`].
-    monitor: String,
+    monitor: Monitor,
     /// At least this much better, in the value's unit.
     min_delta: f64,
     /// None until the first epoch has ended.
@@ -67,13 +70,13 @@ impl EarlyStopping {
     ///
     /// 0 acts as 1, as in Keras: the first epoch that is no better ends training.
     pub fn patience(epochs: usize) -> Self {
-        let monitor = "val_loss".to_owned();
+        let monitor = Monitor::of("val_loss");
         Self { patience: epochs, monitor, min_delta: 0.0, best: None, snapshot: None, waited: 0 }
     }
 
     /// The value to watch, by its name in the [`History`].
     ///
-    /// A name that no epoch has is an error after the first epoch, which lists those there are:
+    /// A name that no epoch will have is an error before the first step, which lists those there will be:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -84,14 +87,28 @@ impl EarlyStopping {
     /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fit, early stopping: expected the value to monitor to be one of loss, found val_loss. \
+    ///     "fit, EarlyStopping: expected the value to monitor to be one of loss, found val_loss. \
     ///      Values that begin with \"val_\" need validation data or `validation_split`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor = name.into();
+        self.monitor = self.monitor.named(name);
+        self
+    }
+
+    /// Says that the value is better when lower, whatever it says of itself.
+    #[must_use]
+    pub fn lower_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Lower);
+        self
+    }
+
+    /// Says that the value is better when higher, whatever it says of itself.
+    #[must_use]
+    pub fn higher_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Higher);
         self
     }
 
@@ -106,14 +123,18 @@ impl EarlyStopping {
 }
 
 impl<F: Scalar> Callback<F> for EarlyStopping {
+    fn monitor(&self) -> Option<&Monitor> {
+        Some(&self.monitor)
+    }
+
     fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
         (self.best, self.snapshot, self.waited) = (None, None, 0);
         Ok(())
     }
 
     fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let value = monitored(epoch, &self.monitor).map_err(|error| error.at("early stopping"))?;
-        if is_better(&self.monitor, value, self.best, self.min_delta) {
+        let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("early stopping"))?;
+        if direction.improves(value, self.best, self.min_delta) {
             (self.best, self.waited) = (Some(value), 0);
             self.snapshot = Some(Box::new(Snapshot::of(model)));
         } else {

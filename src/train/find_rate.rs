@@ -1,5 +1,6 @@
 //! The learning-rate range test.
 
+use super::fits::{check_outputs, check_targets};
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Batch, Dataset, Pass};
@@ -9,8 +10,8 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
+use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
-use std::borrow::Borrow;
 
 /// The loss of a short training run whose rate rises from step to step: what [`Trainer::find_rate`] returns.
 ///
@@ -93,7 +94,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<RateCurve>
     where
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
     {
         self.rate_curve(model, data, (from, to), steps).map_err(|error| error.at("find rate"))
     }
@@ -107,7 +108,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<RateCurve>
     where
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
     {
         if !(from > 0.0 && from < to && to.is_finite()) {
             return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
@@ -117,6 +118,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
         }
         check_data(model, data)?;
+        check_outputs(model, &self.loss)?;
+        check_targets(model, &self.loss, data)?;
         let mut model = model.clone();
         let mut optimizer = self.optimizer.copy();
         optimizer.training_weights(&mut model)?;
@@ -136,13 +139,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             }
             let Some(indices) = batches.pop() else { break };
             data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
-            let input = batch.take_input();
-            let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let loss =
-                step::forward_backward(&mut model, &self.loss, input, target, weights, &mut [])?.as_f64();
-            if !loss.is_finite() {
+            let loss = step::on_batch(&mut model, &self.loss, &mut batch, &indices, &mut [])?;
+            if !loss.sum.is_finite() {
                 break;
             }
+            // A batch without weight says nothing of the rate, and its gradient is 0.
+            let loss = if loss.weight == 0.0 { losses.last().copied().unwrap_or(0.0) } else { loss.mean() };
             rates.push(rate(optimizer.steps() + 1));
             losses.push(loss);
             // Smoothed over the last few, for the end alone.

@@ -1,8 +1,10 @@
 //! The loops over epochs and batches, and over the batches of an evaluation.
 
 use super::ahead::{Ahead, each_batch};
-use super::callback::{BatchEnd, monitored};
+use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
+use super::checkpoints::Checkpoints;
+use super::fits::{begin_metrics, check_outputs, check_targets, no_weight};
 use super::progress::Reporter;
 use super::resume::Pending;
 use super::step;
@@ -12,13 +14,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
 use crate::io::checkpoint::{Position, Settings};
+use crate::layer::Layer;
 use crate::layers::Sequential;
-use crate::loss::Loss;
+use crate::loss::{Loss, LossSum};
+use crate::monitor::{Direction, Monitor};
 use crate::optim::Rule;
 use crate::scalar::Scalar;
 use crate::state::State;
+use crate::target::AsTarget;
 use crate::tensor::recycle;
-use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -41,7 +45,7 @@ impl Run {
     /// The loss over what is done of the epoch.
     fn loss(&self) -> f64 {
         let Position { loss, weight, .. } = self.position;
-        if weight == 0.0 { 0.0 } else { loss / weight }
+        LossSum { sum: loss, weight }.mean()
     }
 }
 
@@ -54,23 +58,31 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &dyn Dataset<F, Target = T>,
     ) -> Result<Evaluation>
     where
-        T: Borrow<L::Target> + Default + Send,
+        T: AsTarget<L::Target> + Default + Send,
     {
+        check_outputs(model, &self.loss)?;
+        begin_metrics(model, &self.loss, &mut self.metrics)?;
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let link = step::absorbed(model, &self.loss);
-        let (mut sum, mut total) = (0.0, 0.0);
+        let (mut total, mut seen) = (LossSum::default(), 0);
         infer::outputs(model, data, link.is_some(), &mut |output, batch| {
-            let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let weight = weight_of(weights, output.shape().first().copied().unwrap_or(0));
+            step::check_finite_target(&batch.target)?;
+            let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
+            let samples = output.shape().first().copied().unwrap_or(0);
             step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
-            let (loss, grad) = step::loss(&self.loss, link, output, target, weights)?;
+            let (loss, grad) = step::loss(&self.loss, link, output, target, weights, samples.max(1) as f64)?;
             recycle(grad);
-            sum += loss.as_f64() * weight;
-            total += weight;
+            if !loss.sum.is_finite() {
+                return Err(infinite_loss(model, &self.loss, data, seen..seen + samples)?);
+            }
+            total += loss;
+            seen += samples;
             Ok(())
         })?;
-        let loss = if total == 0.0 { 0.0 } else { sum / total };
-        Ok(Evaluation { loss, metrics: self.metric_values() })
+        if total.weight == 0.0 {
+            return Err(no_weight());
+        }
+        Ok(Evaluation { loss: total.mean(), metrics: self.metric_values() })
     }
 
     /// Names and values of the metrics as they stand.
@@ -93,13 +105,16 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         validation: Option<&dyn Dataset<F, Target = U>>,
     ) -> Result<History>
     where
-        T: Borrow<L::Target> + Default + Send,
-        U: Borrow<L::Target> + Default + Send,
+        T: AsTarget<L::Target> + Default + Send,
+        U: AsTarget<L::Target> + Default + Send,
     {
         self.check_settings(model, data)?;
         if let Some(validation) = validation {
-            check_data(model, validation).map_err(|error| error.at("validation data"))?;
+            check_data(model, validation)
+                .and_then(|()| check_targets(model, &self.loss, validation))
+                .map_err(|error| error.at("validation data"))?;
         }
+        self.check_monitors(validation.is_some())?;
         let settings = self.settings(data.len());
         self.check_checkpoints(data.len())?;
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));
@@ -149,8 +164,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         metrics: Vec<Option<State<F>>>,
     ) -> Result<()>
     where
-        T: Borrow<L::Target> + Default + Send,
-        U: Borrow<L::Target> + Default + Send,
+        T: AsTarget<L::Target> + Default + Send,
+        U: AsTarget<L::Target> + Default + Send,
     {
         let mut batch = Batch::default();
         let mut metrics = Some(metrics);
@@ -164,7 +179,13 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             self.metrics.iter_mut().for_each(|metric| metric.reset());
             self.load_metrics(&metrics.take().unwrap_or_default())?;
             let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter, run)?;
-            self.optimizer.flush(model)?;
+            if self.optimizer.has_batches() {
+                self.show_gradients(model)?;
+                self.optimizer.flush(model)?;
+            }
+            if let Some(what) = model.first_non_finite_param() {
+                return Err(diverged(what, self.optimizer.steps()));
+            }
             self.optimizer.evaluation_weights(model)?;
             let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
             if let Some(validation) = validation {
@@ -175,14 +196,16 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 );
             }
             self.epochs_done += 1;
-            let ended = Epoch::new(self.epochs_done, values, learning_rate, run.seconds());
+            let directions = self.directions(validation.is_some()).map(|(_, direction)| direction).collect();
+            let ended = Epoch::new(self.epochs_done, values, learning_rate, run.seconds()).with(directions);
             let best = run.position.best;
             run.position = Position { epochs_done: self.epochs_done, best, ..Position::default() };
             reporter.end_epoch(epoch, &ended);
             self.history.epochs.push(ended.clone());
-            if let Some(name) = self.optimizer.monitored() {
-                let value = monitored(&ended, name).map_err(|error| error.at("reduce on plateau"))?;
-                self.optimizer.observe(value);
+            if let Some(monitor) = self.optimizer.monitor() {
+                let (value, direction) =
+                    ended.watched(monitor).map_err(|error| error.at("reduce on plateau"))?;
+                self.optimizer.observe_as(value, direction);
             }
             let mut stop = flow.is_break();
             for callback in &mut self.callbacks {
@@ -208,7 +231,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         run: &mut Run,
     ) -> Result<(Values, ControlFlow<()>)>
     where
-        T: Borrow<L::Target> + Default + Send,
+        T: AsTarget<L::Target> + Default + Send,
     {
         let mut order: Vec<usize> = (0..data.len()).collect();
         if self.shuffle {
@@ -220,22 +243,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let batches = order[(done * size).min(order.len())..].chunks(size);
         let flow = each_batch(data, batches, pass, ahead, batch, &mut |number, indices, batch| {
             let number = done + number + 1;
-            let input = batch.take_input();
-            let (target, weights) = (batch.target.borrow(), batch.weights.as_deref());
-            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut self.metrics)?
-                .as_f64();
-            if !loss.is_finite() {
-                let step = self.optimizer.steps() + 1;
-                return Err(find_non_finite(model, data, indices, pass, batch, step)?);
+            let loss = step::on_batch(model, &self.loss, batch, indices, &mut self.metrics)?;
+            if !loss.sum.is_finite() {
+                return Err(self.find_non_finite(model, data, indices, pass, batch)?);
             }
-            let step = self.optimizer.steps() + 1;
-            self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))?;
+            if self.optimizer.is_due() {
+                self.show_gradients(model)?;
+            }
             self.optimizer.step(model)?;
-            let weight = weight_of(batch.weights.as_deref(), indices.len());
-            run.position.loss += loss * weight;
-            run.position.weight += weight;
+            run.position.loss += loss.sum;
+            run.position.weight += loss.weight;
             run.position.batches = number as u64;
-            let end = BatchEnd { number, step: self.optimizer.steps(), loss };
+            let end = BatchEnd { number, step: self.optimizer.steps(), loss: loss.mean() };
             let mut flow = ControlFlow::Continue(());
             for callback in &mut self.callbacks {
                 if callback.on_batch_end(model, &end)?.is_break() {
@@ -248,19 +267,56 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             reporter.batch(number, &|| run.loss(), &|| self.metric_values());
             Ok(flow)
         })?;
+        if run.position.weight == 0.0 {
+            return Err(no_weight());
+        }
         let mut values = vec![("loss".to_owned(), run.loss())];
         values.extend(self.metric_values());
         Ok((values, flow))
     }
 
+    /// Shows callbacks the gradients of the step that is about to be taken.
+    fn show_gradients(&mut self, model: &mut Sequential<F>) -> Result<()> {
+        let step = self.optimizer.steps() + 1;
+        self.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(model, step))
+    }
+
+    /// The names of an epoch's values, and which way each is better, in order.
+    fn directions(&self, validated: bool) -> impl Iterator<Item = (String, Option<Direction>)> + Clone + '_ {
+        let prefixes = ["", "val_"].into_iter().take(1 + usize::from(validated));
+        prefixes.flat_map(|prefix| {
+            let metrics = self.metrics.iter().map(|metric| (metric.name(), metric.direction()));
+            let all = std::iter::once(("loss", Some(Direction::Lower))).chain(metrics);
+            all.map(move |(name, direction)| (format!("{prefix}{name}"), direction))
+        })
+    }
+
+    /// Whether all values that are to be watched will be there, and are better one way or the other.
+    fn check_monitors(&self, validated: bool) -> Result<()> {
+        let values: Vec<(String, Option<Direction>)> = self.directions(validated).collect();
+        let check = |monitor: Option<&Monitor>, place: &str| match monitor {
+            Some(monitor) => monitor
+                .resolve(values.iter().map(|(name, direction)| (name.as_str(), *direction)))
+                .map(drop)
+                .map_err(|error| error.at(place)),
+            None => Ok(()),
+        };
+        check(self.optimizer.monitor(), "reduce on plateau")?;
+        check(self.checkpoints.as_ref().and_then(Checkpoints::monitor), "the best checkpoint")?;
+        self.callbacks.iter().try_for_each(|callback| check(callback.monitor(), callback.name()))
+    }
+
     /// What can be checked before anything is computed. The rate, the rule's numbers and the norm for clipping are
-    /// checked by the optimiser at the first step, labels by the loss.
-    fn check_settings<T: Default + Send>(
-        &self,
+    /// checked by the optimiser at the first step.
+    fn check_settings<T: AsTarget<L::Target> + Default + Send>(
+        &mut self,
         model: &Sequential<F>,
         data: &dyn Dataset<F, Target = T>,
     ) -> Result<()> {
         check_data(model, data)?;
+        check_outputs(model, &self.loss)?;
+        begin_metrics(model, &self.loss, &mut self.metrics)?;
+        check_targets(model, &self.loss, data)?;
         if self.epochs == 0 {
             return Err(
                 Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
@@ -299,43 +355,72 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 }
 
-/// What a batch counts for in a mean: its samples' weights.
-///
-/// In `f64`, so that the sum over an epoch of a million samples is exact.
-fn weight_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> f64 {
-    weights.map_or(samples as f64, |weights| weights.iter().map(|w| w.as_f64()).sum())
-}
-
-/// The error of a number that is not finite, with advice that depends on where: data can be cleaned, training be
-/// tamed.
+/// The error of a number that is not finite in training.
 pub(super) fn diverged(what: String, step: u64) -> Error {
-    let help = if what.starts_with("the input") {
-        "Clean the data: leave such samples out, or fill in what is missing."
-    } else {
-        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs."
-    };
-    Error::new(ErrorKind::NonFinite { what, step }).help(help)
+    Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(
+        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs.",
+    )
 }
 
-/// Reads the batch again and follows it through the model to the first thing that is not finite.
-///
-/// It is only called when the loss was not finite, so it may be slow. Reading again gives the same batch, as
-/// [`Dataset::read`] depends on its arguments alone; layers that draw at random are followed as at inference.
-fn find_non_finite<F: Scalar, T: Default + Send>(
+impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+    /// Reads the batch again and follows it through the model to the first thing that is not finite, and else to the
+    /// sample whose loss is not.
+    ///
+    /// It is only called when outputs or the loss were not finite, while inputs and targets were, so it may be slow.
+    /// Reading again gives the same batch, as [`Dataset::read`] depends on its arguments alone; layers that draw at
+    /// random are followed as at inference.
+    pub(super) fn find_non_finite<T: AsTarget<L::Target> + Default + Send>(
+        &self,
+        model: &Sequential<F>,
+        data: &dyn Dataset<F, Target = T>,
+        indices: &[usize],
+        pass: Pass,
+        batch: &mut Batch<F, T>,
+    ) -> Result<Error> {
+        let step = self.optimizer.steps() + 1;
+        data.read(indices, pass, batch)?;
+        let what = match model.first_non_finite(batch.take_input())? {
+            Some(what) => what,
+            None => sample_of_infinite_loss(model, &self.loss, data, indices, pass)?
+                .map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}")),
+        };
+        Ok(diverged(what, step))
+    }
+}
+
+/// The first of these samples whose loss is not finite, by itself and at inference.
+fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
+    loss: &L,
     data: &dyn Dataset<F, Target = T>,
     indices: &[usize],
     pass: Pass,
-    batch: &mut Batch<F, T>,
-    step: u64,
-) -> Result<Error> {
-    data.read(indices, pass, batch)?;
-    let input = batch.take_input();
-    for (row, &i) in input.outer_iter().zip(indices) {
-        if row.iter().any(|x| !x.is_finite()) {
-            return Ok(diverged(format!("the input of sample {i}"), step));
+) -> Result<Option<usize>> {
+    let link = step::absorbed(model, loss);
+    let mut batch = Batch::default();
+    for &sample in indices {
+        data.read(&[sample], pass, &mut batch)?;
+        let input = batch.take_input();
+        let output = if link.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
+        let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
+        if !step::loss(loss, link, output, target, weights, 1.0)?.0.sum.is_finite() {
+            return Ok(Some(sample));
         }
     }
-    let what = model.first_non_finite(input)?;
-    Ok(diverged(what.unwrap_or_else(|| "the loss".to_owned()), step))
+    Ok(None)
+}
+
+/// The error of a loss that is not finite in an evaluation, where outputs and targets are.
+fn infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+    model: &Sequential<F>,
+    loss: &L,
+    data: &dyn Dataset<F, Target = T>,
+    samples: std::ops::Range<usize>,
+) -> Result<Error> {
+    let samples: Vec<usize> = samples.collect();
+    let sample = sample_of_infinite_loss(model, loss, data, &samples, Pass::Evaluate)?;
+    let what = sample.map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}"));
+    Ok(Error::new(ErrorKind::NonFinite { what, step: None }).help(
+        "The model is infinitely wrong, or its outputs overflow: look at what it predicts for that sample.",
+    ))
 }

@@ -7,6 +7,7 @@
 //! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
 //! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
+//! | `fits.rs` | whether model, loss, metrics and data fit one another |
 //! | `ahead.rs` | batches that are read while others train |
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
@@ -20,7 +21,7 @@
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
 //!
 //! ```text
-//! check data, validation data, epochs, batch size, and a checkpoint that is resumed
+//! check data, validation data, loss and metrics against the model, epochs, batch size, and a checkpoint that is resumed
 //! on_train_begin
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
@@ -43,15 +44,15 @@
 //!
 //! # Means over an epoch
 //!
-//! A batch's loss is a mean over its samples. The epoch's is `Σ loss_b · w_b / Σ w_b` in `f64`, with the sum of the
-//! samples' weights as `w_b`, which is their number where there are none. So a last, smaller batch counts by its
-//! size.
+//! A batch's loss is `Σ w · l` and `Σ w` in `f64`; the epoch's is the quotient of the sums over all batches. So it is the
+//! same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of a step
+//! is divided by the number of samples in it, over all its batches.
 //!
 //! # Numbers that are not finite
 //!
-//! The loss is looked at before each step; to look at every number of every layer would cost as much as the layers.
-//! Only when it is not finite, the batch is read again and followed through the model, so that the error can name
-//! the first place.
+//! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look at
+//! every number of every layer would cost as much as the layers. Only when one is not finite, the batch is read again and
+//! followed through the model, so that the error can name the first place.
 mod ahead;
 mod callback;
 mod calls;
@@ -60,6 +61,7 @@ mod cross_validation;
 mod early_stopping;
 mod find_rate;
 mod fit;
+mod fits;
 mod gradients;
 mod logs;
 mod optimise;

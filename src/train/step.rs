@@ -13,15 +13,19 @@
 //! The two give the same value and the same gradients up to rounding; the second has no division by a tiny
 //! probability.
 
-use crate::error::Result;
+use super::fits::{check_outputs, check_unknown};
+use crate::data::Batch;
+use crate::error::{Error, Result};
+use crate::infer::check_finite_input;
 use crate::layer::{Layer, Link};
 use crate::layers::Sequential;
-use crate::loss::Loss;
+use crate::loss::{Loss, LossSum};
 use crate::metric::Metric;
 use crate::scalar::Scalar;
+use crate::target::{AsTarget, CLEAN, has_nan};
 use crate::tensor::{Tensor, copy, recycle, standard};
 
-/// Forward and backward through a model: returns the loss, and adds its gradients to the parameters'. It is the part
+/// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
 /// of a step that comes before [`Optimizer::step`](crate::Optimizer::step), for loops of your own.
 ///
 /// A link that the model ends in and the loss absorbs (softmax under cross-entropy) is left out on the way. Where the
@@ -37,7 +41,7 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 /// let first = plywood::accumulate(&mut model, &CrossEntropy::default(), x.clone(), &labels[..], None)?;
 /// optimizer.step(&mut model)?;
 /// let second = plywood::accumulate(&mut model, &CrossEntropy::default(), x, &labels[..], None)?;
-/// assert!(second < first);
+/// assert!(second.mean() < first.mean());
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -47,9 +51,9 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 /// | `target` | what the loss takes, for the same samples |
 /// | `weights` | one for each sample, or `None` |
 ///
-/// Gradients add up until [`Optimizer::step`](crate::Optimizer::step) clears them. So a batch too large for the
-/// memory can be taken in parts. The sum of two halves' gradients is twice that of the whole, as each is a mean
-/// over its half:
+/// After several calls, before [`Optimizer::step`](crate::Optimizer::step) clears it, the gradient is that of
+/// `Σ w · l / n` over all `n` samples of all calls. So a batch too large for the memory can be taken in parts of any
+/// sizes:
 ///
 /// ```
 /// use ndarray::arr2;
@@ -57,16 +61,15 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 ///
 /// let build = || Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build();
 /// let (mut whole, mut parts) = (build()?, build()?);
-/// let (x, t) = (arr2(&[[1.0], [3.0]]).into_dyn(), arr2(&[[2.0], [0.0]]).into_dyn());
+/// let (x, t) = (arr2(&[[1.0], [3.0], [4.0]]).into_dyn(), arr2(&[[2.0], [0.0], [1.0]]).into_dyn());
 /// plywood::accumulate(&mut whole, &MeanSquaredError, x.clone(), &t, None)?;
 /// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut whole)?;
 ///
-/// for i in 0..2 {
-///     let rows = ndarray::Slice::from(i..i + 1);
-///     let part = |tensor: &Tensor<f64>| tensor.slice_axis(ndarray::Axis(0), rows).to_owned();
+/// for rows in [0..2, 2..3] {
+///     let part = |tensor: &Tensor<f64>| tensor.slice_axis(ndarray::Axis(0), rows.clone().into()).to_owned();
 ///     plywood::accumulate(&mut parts, &MeanSquaredError, part(&x), &part(&t), None)?;
 /// }
-/// Optimizer::new(SGD::default()).learning_rate(0.1 / 2.0).step(&mut parts)?;
+/// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut parts)?;
 /// let difference = whole.forward(x.clone())? - parts.forward(x)?;
 /// assert!(difference.iter().all(|d| d.abs() < 1e-12));
 /// # Ok::<(), plywood::Error>(())
@@ -75,15 +78,25 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 /// The loss is returned even where it is not finite: look at it before the optimiser's step.
 ///
 /// # Errors
-/// When model, input, targets and weights do not fit each other.
+/// When model, loss, input, targets and weights do not fit each other, or an input is not finite.
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
     input: Tensor<F>,
     target: &L::Target,
     weights: Option<&[F]>,
-) -> Result<F> {
+) -> Result<LossSum> {
+    check_outputs(model, loss)?;
+    check_finite_input(&input)?;
     forward_backward(model, loss, input, target, weights, &mut [])
+}
+
+/// Refuses targets that are not finite, by the row.
+pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
+    match target.first_non_finite() {
+        None => Ok(()),
+        Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+    }
 }
 
 /// The link that the model ends in, where this loss absorbs it.
@@ -94,10 +107,30 @@ pub(super) fn absorbed<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -
     (link.can_be_absorbed() && link == loss.absorbs()).then_some(link)
 }
 
+/// [`forward_backward`] of a batch that was read from these positions, after a look at its inputs and targets. Errors name
+/// samples by their positions.
+pub(super) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target>>(
+    model: &mut Sequential<F>,
+    loss: &L,
+    batch: &mut Batch<F, T>,
+    indices: &[usize],
+    metrics: &mut [Box<dyn Metric<L::Target, F>>],
+) -> Result<LossSum> {
+    let input = batch.take_input();
+    let (target, weights) = (&batch.target, batch.weights.as_deref());
+    check_finite_input(&input)
+        .and_then(|()| check_finite_target(target))
+        .and_then(|()| forward_backward(model, loss, input, target.as_target(), weights, metrics))
+        .map_err(|error| error.in_data(|row| indices.get(row).copied()))
+}
+
 /// Everything of a step but the optimiser's part. Metrics are updated before the loss takes the output over.
 ///
-/// Where the loss is not finite, backward is not run: gradients would be no better, and the parameters' gradients
-/// stay as they were.
+/// Where outputs are NaN or the loss is not finite, backward is not run: gradients would be no better, and the
+/// parameters' gradients stay as they were.
+///
+/// The gradients of batches that no step has used yet are a mean over their samples; they are scaled so that with this
+/// batch they are one over all.
 pub(super) fn forward_backward<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -105,14 +138,29 @@ pub(super) fn forward_backward<F: Scalar, L: Loss<F>>(
     target: &L::Target,
     weights: Option<&[F]>,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
-) -> Result<F> {
+) -> Result<LossSum> {
+    let samples = input.shape().first().map_or(0, |&samples| samples as u64);
     let link = absorbed(model, loss);
     let (output, cache) =
         if link.is_some() { model.forward_train_logits(input)? } else { model.forward_train(input)? };
+    if has_nan(&output) {
+        return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
+    }
+    if model.output_link(Link::Unknown) == Link::Unknown {
+        check_unknown(loss.outputs(), &output)?;
+    }
     update_metrics(metrics, link, &output, target, weights)?;
-    let (value, grad) = self::loss(loss, link, output, target, weights)?;
-    if value.is_finite() {
+    let mut before = 0;
+    model.visit_params(&mut |_, param| before = before.max(param.samples()));
+    let all = before + samples;
+    let (value, grad) = self::loss(loss, link, output, target, weights, all.max(1) as f64)?;
+    if value.sum.is_finite() {
+        if before > 0 {
+            let share = F::of(before as f64 / all as f64);
+            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
+        }
         model.backward_params(cache, grad)?;
+        model.visit_params_mut(&mut |_, param| param.set_samples(all));
     }
     Ok(value)
 }
@@ -124,10 +172,11 @@ pub(super) fn loss<F: Scalar, L: Loss<F>>(
     output: Tensor<F>,
     target: &L::Target,
     weights: Option<&[F]>,
-) -> Result<(F, Tensor<F>)> {
+    divisor: f64,
+) -> Result<(LossSum, Tensor<F>)> {
     match link {
-        Some(_) => loss.value_and_grad_logits(output, target, weights),
-        None => loss.value_and_grad(output, target, weights),
+        Some(_) => loss.value_and_grad_logits(output, target, weights, divisor),
+        None => loss.value_and_grad(output, target, weights, divisor),
     }
 }
 

@@ -10,7 +10,7 @@ const RANKS: [&[&str]; 11] = [
     &["scalar"],
     &["tensor"],
     &["codec", "init", "ops"],
-    &["monitor", "param", "state"],
+    &["monitor", "param", "state", "target"],
     &["layer"],
     &["layers", "optim", "loss", "metric", "data", "history", "trace", "testing"],
     &["io", "infer", "plot"],

@@ -8,7 +8,6 @@ use plywood::garments::garments;
 use plywood::ndarray;
 use plywood::prelude::*;
 use plywood::{Averaging, Images, Rule, class_weights};
-use std::borrow::Borrow;
 
 /// How many samples, and how many make a step.
 const SAMPLES: usize = 192;
@@ -26,7 +25,7 @@ where
 /// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
 fn bits_of<L: Loss, R: Rule, D: Dataset>(mut model: Sequential, trainer: Trainer<L, R>, data: &D) -> Vec<u64>
 where
-    D::Target: Borrow<L::Target>,
+    D::Target: plywood::AsTarget<L::Target>,
 {
     let mut trainer = trainer.batch_size(BATCH).validation_split(0.25).progress(Progress::Silent);
     let history = trainer.fit(&mut model, data).unwrap();

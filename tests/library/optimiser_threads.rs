@@ -46,7 +46,7 @@ where
     L: Loss,
     R: Rule,
     D: Dataset,
-    D::Target: std::borrow::Borrow<L::Target>,
+    D::Target: plywood::AsTarget<L::Target>,
 {
     let mut trainer = Trainer::new(loss, optimizer)
         .epochs(2)

@@ -4,7 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
-use plywood::{Gradient, Rule, Step, Update, check_batch, check_gradient, loss_weights, ndarray};
+use plywood::{LossSum, Gradient, Rule, Step, Update, check_batch, check_gradient, sample_weights, ndarray};
 use serde::{Deserialize, Serialize};
 
 /// An embedding over ids, pooled by the mean over those that are not 0 (padding). `[batch, length]` becomes
@@ -316,23 +316,26 @@ impl<F: Scalar> Loss<F> for SquaredHinge {
         output: Tensor<F>,
         labels: &[usize],
         weights: Option<&[F]>,
-    ) -> Result<(F, Tensor<F>)> {
-        let (weights, total) = loss_weights(weights, labels.len())?;
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let weights = sample_weights(weights, labels.len())?;
         check_batch(&output, &[output.shape().last().copied().unwrap_or(0)])?;
-        let mut value = F::zero();
+        let mut value = LossSum::default();
         let mut grad = Tensor::zeros(output.raw_dim());
         for (((y, mut g), &label), w) in
             output.outer_iter().zip(grad.outer_iter_mut()).zip(labels).zip(weights)
         {
+            let mut sum = F::zero();
             for j in (0..y.len()).filter(|&j| j != label) {
                 let excess = F::one() + y[[j]] - y[[label]];
                 if excess > F::zero() {
-                    value += w * excess * excess / total;
-                    let slope = F::of(2.0) * w * excess / total;
+                    sum += excess * excess;
+                    let slope = F::of(2.0) * w * excess / F::of(divisor);
                     g[[j]] += slope;
                     g[[label]] -= slope;
                 }
             }
+            value.add(w.as_f64(), sum.as_f64());
         }
         Ok((value, grad))
     }

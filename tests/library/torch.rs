@@ -5,7 +5,7 @@
 use crate::reference::{self, Holder, at, indices, number, numbers, tensor};
 use ndarray::{Axis, Ix2};
 use plywood::prelude::*;
-use plywood::{CosineDecay, DenseSpec, ExponentialDecay, Gradient, Rule, accumulate};
+use plywood::{CosineDecay, DenseSpec, ExponentialDecay, Gradient, LossSum, Rule, accumulate};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -155,9 +155,11 @@ fn compare_loss<L: Loss<f64>>(keys: &[&str], loss: &L, target: &L::Target) {
     let weights = numbers(at(&REFERENCE, &["losses", "weights"]));
     for (name, weights) in [("plain", None), ("weighted", Some(&weights[..]))] {
         let predictions = tensor(at(case, &["predictions"]));
-        let (value, grad) = loss.value_and_grad(predictions, target, weights).unwrap();
+        // PyTorch divides by the sum of the weights.
+        let divisor = loss.value_and_grad(predictions.clone(), target, weights, 1.0).unwrap().0.weight;
+        let (value, grad) = loss.value_and_grad(predictions, target, weights, divisor).unwrap();
         let what = format!("{keys:?}, {name}");
-        agreement.number(&what, value, number(at(case, &[name, "value"])));
+        agreement.number(&what, value.mean(), number(at(case, &[name, "value"])));
         agreement.tensor(&what, &grad, &tensor(at(case, &[name, "grad"])));
     }
 }
@@ -194,9 +196,10 @@ fn cross_entropy_of_softmax_without_the_link() {
             logits: Tensor<f64>,
             target: &L::Target,
             weights: Option<&[f64]>,
-        ) -> Result<(f64, Tensor<f64>)> {
+            divisor: f64,
+        ) -> Result<(LossSum, Tensor<f64>)> {
             let (probabilities, cache) = Softmax.forward_train(logits)?;
-            let (value, grad) = self.0.value_and_grad(probabilities, target, weights)?;
+            let (value, grad) = self.0.value_and_grad(probabilities, target, weights, divisor)?;
             Ok((value, Softmax.backward(cache, grad)?))
         }
     }
@@ -278,7 +281,7 @@ fn train<R: Rule<f64>>(
         agreement.number(&format!("{run}, loss {step}"), loss, expected);
         let loss = accumulate(&mut softmax, &CrossEntropy::default(), x.clone(), &labels, None).unwrap();
         by_hand.step(&mut softmax).unwrap();
-        agreement.number(&format!("{run}, loss {step}, by hand"), loss, expected);
+        agreement.number(&format!("{run}, loss {step}, by hand"), loss.mean(), expected);
     }
     let state = tensors(at(reference, &["state"]));
     compare_state(&mut agreement, run, &logits, &state);

@@ -12,20 +12,41 @@ static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/losses.json")).expect("JSON"));
 
 /// Both forms of a case, by the method that takes what the loss's predictions are.
-fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target, logits: bool) {
+///
+/// PyTorch's means are over the weights; what a sample counts there, beside its own weight, is `counts`, or else what
+/// it counts here.
+fn compare_counting<L: Loss<f64>>(
+    (section, case): (&str, &str),
+    loss: &L,
+    target: &L::Target,
+    logits: bool,
+    counts: Option<&[f64]>,
+) {
     let all = &REFERENCE[section][case];
     let sample_weights = numbers(&REFERENCE["weights"]);
     for (form, weights) in [("plain", None), ("weighted", Some(&sample_weights[..]))] {
-        let x = tensor(&all["predictions"]);
-        let (value, grad) = if logits {
-            loss.value_and_grad_logits(x, target, weights).unwrap()
-        } else {
-            loss.value_and_grad(x, target, weights).unwrap()
+        let of = |divisor| {
+            let x = tensor(&all["predictions"]);
+            if logits {
+                loss.value_and_grad_logits(x, target, weights, divisor).unwrap()
+            } else {
+                loss.value_and_grad(x, target, weights, divisor).unwrap()
+            }
         };
+        let divisor = match counts {
+            None => of(1.0).0.weight,
+            Some(counts) => counts.iter().enumerate().map(|(i, c)| weights.map_or(1.0, |w| w[i]) * c).sum(),
+        };
+        let (value, grad) = of(divisor);
         let what = format!("{section}, {case}, {form}");
-        agree(&what, value, all[form]["value"].as_f64().unwrap());
+        agree(&what, value.sum / divisor, all[form]["value"].as_f64().unwrap());
         agree_tensors(&what, &grad, &tensor(&all[form]["grad"]));
     }
+}
+
+/// [`compare_counting`] where the weights of samples mean the same in PyTorch as here.
+fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target, logits: bool) {
+    compare_counting((section, case), loss, target, logits, None);
 }
 
 #[test]
@@ -40,9 +61,14 @@ fn losses_of_classes() {
         compare_labels("weights", &CrossEntropy::default().class_weights(weights.clone()));
         compare_labels("smoothing", &CrossEntropy::default().label_smoothing(0.1));
         let both = CrossEntropy::default().class_weights(weights.clone()).label_smoothing(0.2);
-        compare_labels("smoothing_weights", &both);
+        // A sample counts by its label's weight in PyTorch, and by the smoothed weights here.
+        let of_labels: Vec<f64> = labels.iter().map(|&label| weights[label]).collect();
+        let case = format!("smoothing_weights_{form}");
+        compare_counting(("classes", &case), &both, &labels, logits, Some(&of_labels));
         let loss = SoftCrossEntropy::default().class_weights(weights.clone());
-        compare("classes", &format!("soft_weights_{form}"), &loss, &soft, logits);
+        // In PyTorch, weights of classes are a part of the loss of rows.
+        let case = format!("soft_weights_{form}");
+        compare_counting(("classes", &case), &loss, &soft, logits, Some(&vec![1.0; labels.len()]));
         compare("classes", &format!("kl_{form}"), &KLDivergence::default(), &soft, logits);
         for gamma in [0.0, 0.5, 2.0] {
             let loss = Focal::gamma(gamma).class_weights(weights.clone());

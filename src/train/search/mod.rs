@@ -23,11 +23,12 @@ use crate::data::{Dataset, Folds};
 use crate::error::{Error, Result};
 use crate::layers::Sequential;
 use crate::loss::Loss;
+use crate::monitor::{Direction, Monitor};
 use crate::optim::Rule;
 use crate::pool;
 use crate::scalar::Scalar;
+use crate::target::AsTarget;
 use run::{Job, bounds};
-use std::borrow::Borrow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A search for the best hyper-parameters: over a grid, or over trials that are drawn at random.
@@ -80,7 +81,7 @@ pub struct Search {
     space: Space,
     /// How many trials are drawn; None for the whole grid.
     draws: Option<usize>,
-    monitor: String,
+    monitor: Monitor,
     seed: u64,
     repeats: usize,
     /// How many epochs every run gets.
@@ -104,7 +105,7 @@ impl Search {
         Self {
             space,
             draws: None,
-            monitor: "val_loss".to_owned(),
+            monitor: Monitor::of("val_loss"),
             seed: 0,
             repeats: 1,
             patience: None,
@@ -123,11 +124,25 @@ impl Search {
     /// The value to rank trials by, by its name in the [`History`](crate::History).
     ///
     /// "val_loss" and the trainer's metrics as "val_accuracy", measured on the part held out; a name without "val_" is
-    /// that of the last epoch's training batches. A name that ends in
-    /// "loss" or "error" is better when lower, any other when higher, as in [`EarlyStopping`](crate::EarlyStopping).
+    /// that of the last epoch's training batches. Losses are better when lower, metrics as they say
+    /// ([`Metric::direction`](crate::Metric::direction)), or as is said here.
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor = name.into();
+        self.monitor = self.monitor.named(name);
+        self
+    }
+
+    /// Says that the value is better when lower, whatever it says of itself.
+    #[must_use]
+    pub fn lower_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Lower);
+        self
+    }
+
+    /// Says that the value is better when higher, whatever it says of itself.
+    #[must_use]
+    pub fn higher_is_better(mut self) -> Self {
+        self.monitor = self.monitor.directed(Direction::Higher);
         self
     }
 
@@ -230,7 +245,7 @@ impl Search {
     where
         F: Scalar,
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
         L: Loss<F>,
         R: Rule<F>,
     {
@@ -266,9 +281,9 @@ impl Search {
     where
         F: Scalar,
         D: Dataset<F>,
-        D::Target: Borrow<L::Target>,
+        D::Target: AsTarget<L::Target>,
         V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        V::Target: AsTarget<L::Target>,
         L: Loss<F>,
         R: Rule<F>,
     {
@@ -284,9 +299,9 @@ impl Search {
     where
         F: Scalar,
         T: Dataset<F>,
-        T::Target: Borrow<L::Target>,
+        T::Target: AsTarget<L::Target>,
         V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        V::Target: AsTarget<L::Target>,
         L: Loss<F>,
         R: Rule<F>,
     {
@@ -317,7 +332,7 @@ impl Search {
             }
             return Err(Error::custom("no trials"));
         }
-        Ok(SearchResults::new(self.monitor.clone(), tried))
+        Ok(SearchResults::new(&self.monitor, tried))
     }
 
     /// One trial: its runs one after the other, up to the first that fails or is stopped.
@@ -332,9 +347,9 @@ impl Search {
     where
         F: Scalar,
         T: Dataset<F>,
-        T::Target: Borrow<L::Target>,
+        T::Target: AsTarget<L::Target>,
         V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        V::Target: AsTarget<L::Target>,
         L: Loss<F>,
         R: Rule<F>,
     {
@@ -362,7 +377,7 @@ impl Search {
             Some(epochs) => {
                 let whole = tried.iter().filter(|tried| tried.error.is_none() && !tried.is_stopped());
                 let values = whole.filter_map(|tried| tried.runs.get(place));
-                let values: Vec<Vec<f64>> = values.map(|run| run.history.get(&self.monitor)).collect();
+                let values: Vec<Vec<f64>> = values.map(|run| run.history.get(self.monitor.name())).collect();
                 bounds(&values, epochs)
             }
         };
@@ -378,7 +393,7 @@ impl Search {
             Some(error) => format!("failed: {error}"),
             None => {
                 let stopped = if tried.is_stopped() { " when it was stopped" } else { "" };
-                format!("{} {}{stopped}", self.monitor, tried.value_text())
+                format!("{} {}{stopped}", self.monitor.name(), tried.value_text())
             }
         };
         eprintln!("trial {ended} of {trials}  {}  {outcome}  {:.1} s", tried.trial, tried.seconds());

@@ -3,8 +3,8 @@
 use super::run::TrialRun;
 use super::value::Trial;
 use crate::error::Error;
-use crate::history::is_lower_better;
 use crate::metric::Spread;
+use crate::monitor::{Direction, Monitor};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -96,11 +96,15 @@ impl Tried {
 
 impl SearchResults {
     /// Ranks the trials.
-    pub(super) fn new(monitor: String, mut trials: Vec<Tried>) -> Self {
-        let lower = is_lower_better(&monitor);
+    ///
+    /// Which way the value is better is what was said, or what the value says in the first run that has it.
+    pub(super) fn new(monitor: &Monitor, mut trials: Vec<Tried>) -> Self {
+        let epochs = trials.iter().flat_map(|tried| &tried.runs).flat_map(|run| &run.history.epochs);
+        let said = epochs.filter_map(|epoch| epoch.watched(monitor).ok()).map(|(_, way)| way).next();
+        let direction = said.or(monitor.by_itself().ok());
         let by_value = |a: f64, b: f64| match (a.is_nan(), b.is_nan()) {
-            (false, false) if lower => a.total_cmp(&b),
-            (false, false) => b.total_cmp(&a),
+            (false, false) if direction == Some(Direction::Higher) => b.total_cmp(&a),
+            (false, false) => a.total_cmp(&b),
             (a, b) => a.cmp(&b), // a NaN is worse than any number
         };
         let compare = |a: &Tried, b: &Tried| {
@@ -113,7 +117,7 @@ impl SearchResults {
             end.then_with(epochs).then_with(value).then_with(|| a.number.cmp(&b.number))
         };
         trials.sort_by(compare);
-        Self { monitor, trials }
+        Self { monitor: monitor.name().to_owned(), trials }
     }
 
     /// The best trial.
@@ -194,16 +198,16 @@ mod tests {
 
     #[test]
     fn those_at_their_end_come_first_and_a_nan_is_the_worst_of_them() {
-        let order = |monitor: &str| -> Vec<usize> {
-            SearchResults::new(monitor.into(), trials()).trials.iter().map(|tried| tried.number).collect()
+        let order = |monitor: Monitor| -> Vec<usize> {
+            SearchResults::new(&monitor, trials()).trials.iter().map(|tried| tried.number).collect()
         };
-        assert_eq!(order("val_loss"), [4, 0, 1, 5, 2, 3]);
-        assert_eq!(order("val_accuracy"), [0, 4, 1, 5, 2, 3]);
+        assert_eq!(order(Monitor::of("val_loss")), [4, 0, 1, 5, 2, 3]);
+        assert_eq!(order(Monitor::of("val_accuracy").directed(Direction::Higher)), [0, 4, 1, 5, 2, 3]);
     }
 
     #[test]
     fn as_a_table() {
-        let results = SearchResults::new("val_loss".into(), trials());
+        let results = SearchResults::new(&Monitor::of("val_loss"), trials());
         assert_eq!(results.best().count("units").unwrap(), 16 << 4);
         let expected = "
    rank         val_loss  epochs  seconds  trial  units     rate

@@ -2,14 +2,15 @@
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::history::{Epoch, History, is_lower_better};
+use crate::history::{Epoch, History};
 use crate::layers::Sequential;
 use crate::loss::Loss;
+use crate::monitor::Monitor;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
-use crate::train::callback::{Callback, monitored};
+use crate::target::AsTarget;
+use crate::train::callback::Callback;
 use crate::train::{Evaluation, Progress, Trainer};
-use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +39,7 @@ pub struct TrialRun {
 pub(super) struct Job<'a> {
     pub fold: usize,
     pub seed: u64,
-    pub monitor: &'a str,
+    pub monitor: &'a Monitor,
     /// For each epoch the value that the best so far must not be worse than; an infinite or NaN one holds nobody.
     pub bounds: Vec<f64>,
 }
@@ -54,15 +55,15 @@ impl Job<'_> {
     where
         F: Scalar,
         T: Dataset<F>,
-        T::Target: Borrow<L::Target>,
+        T::Target: AsTarget<L::Target>,
         V: Dataset<F>,
-        V::Target: Borrow<L::Target>,
+        V::Target: AsTarget<L::Target>,
         L: Loss<F>,
         R: Rule<F>,
     {
         let stopped = Arc::new(AtomicUsize::new(0));
         let watch = Watch {
-            monitor: self.monitor.to_owned(),
+            monitor: self.monitor.clone(),
             bounds: self.bounds,
             best: f64::NAN,
             epoch: 0,
@@ -72,10 +73,10 @@ impl Job<'_> {
         let history = trainer.fit_with_validation(&mut model, train, held_out)?;
         let evaluation = trainer.evaluate(&model, held_out)?;
         // The watch has seen that it is there.
-        let value = match self.monitor.strip_prefix("val_") {
+        let value = match self.monitor.name().strip_prefix("val_") {
             Some("loss") => Some(evaluation.loss),
             Some(metric) => evaluation.get(metric),
-            None => history.last(self.monitor),
+            None => history.last(self.monitor.name()),
         };
         Ok(TrialRun {
             fold: self.fold,
@@ -90,7 +91,7 @@ impl Job<'_> {
 
 /// Ends training at the first epoch whose best value so far is worse than a bound.
 struct Watch {
-    monitor: String,
+    monitor: Monitor,
     bounds: Vec<f64>,
     /// NaN until there is a number.
     best: f64,
@@ -101,14 +102,18 @@ struct Watch {
 }
 
 impl<F: Scalar> Callback<F> for Watch {
+    fn monitor(&self) -> Option<&Monitor> {
+        Some(&self.monitor)
+    }
+
     fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let value = monitored(epoch, &self.monitor).map_err(|error| error.at("search"))?;
-        let lower = is_lower_better(&self.monitor);
-        // Both leave a NaN out where there is a number.
-        self.best = if lower { self.best.min(value) } else { self.best.max(value) };
+        let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("search"))?;
+        if direction.is_better(value, self.best) {
+            self.best = value;
+        }
         let bound = self.bounds.get(self.epoch).copied().unwrap_or(f64::NAN);
         self.epoch += 1;
-        let hopeless = self.best.is_nan() || if lower { self.best > bound } else { self.best < bound };
+        let hopeless = self.best.is_nan() || direction.is_better(bound, self.best);
         if bound.is_finite() && hopeless {
             self.stopped.store(self.epoch, Ordering::Relaxed);
             return Ok(ControlFlow::Break(()));
@@ -143,6 +148,7 @@ pub(super) fn bounds(finished: &[Vec<f64>], after: usize) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::layers::Dense;
+    use crate::monitor::Direction;
 
     #[test]
     fn bounds_are_medians_of_running_means() {
@@ -159,13 +165,14 @@ mod tests {
     #[test]
     fn the_best_so_far_is_held_against_the_bound_of_its_epoch() {
         let ends = |monitor: &str, values: &[f64], bounds: &[f64]| {
+            let direction = if monitor == "val_loss" { Direction::Lower } else { Direction::Higher };
             let stopped = Arc::new(AtomicUsize::new(0));
-            let (monitor, bounds) = (monitor.to_owned(), bounds.to_vec());
+            let (monitor, bounds) = (Monitor::of(monitor).directed(direction), bounds.to_vec());
             let mut watch =
                 Watch { monitor, bounds, best: f64::NAN, epoch: 0, stopped: Arc::clone(&stopped) };
             let mut model: Sequential = Sequential::builder([1]).layer(Dense::units(1)).build().unwrap();
             for &value in values {
-                let epoch = Epoch::new(1, vec![(watch.monitor.clone(), value)], 0.1, 1.0);
+                let epoch = Epoch::new(1, vec![(watch.monitor.name().to_owned(), value)], 0.1, 1.0);
                 if watch.on_epoch_end(&mut model, &epoch).unwrap().is_break() {
                     break;
                 }

@@ -1,0 +1,81 @@
+//! Between a data set's targets and a loss.
+
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+/// A data set's targets that a loss with targets of `T` takes.
+///
+/// | a data set's | a loss's | losses |
+/// |---|---|---|
+/// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::CrossEntropy), [`Focal`](crate::Focal), [`Hinge`](crate::Hinge), [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) |
+/// | [`Tensor<F>`](Tensor) | `Tensor<F>` | all others |
+///
+/// A data set and a loss of one's own may have targets of a type of their own:
+///
+/// ```
+/// use plywood::AsTarget;
+///
+/// /// Where something is, and what.
+/// #[derive(Default)]
+/// struct Boxes(Vec<[f32; 5]>);
+///
+/// impl AsTarget<Boxes> for Boxes {
+///     fn as_target(&self) -> &Boxes {
+///         self
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this loss takes targets of `{T}`, and the data set has `{Self}`",
+    label = "these targets do not fit the loss",
+    note = "class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge and BinaryCrossEntropy",
+    note = "numbers (an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError and Huber, and \
+            rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` makes rows \
+            of class indices"
+)]
+pub trait AsTarget<T: ?Sized> {
+    /// The targets as the loss takes them.
+    fn as_target(&self) -> &T;
+
+    /// The first row that holds a number that is not finite; `None`, unless it is written, where there can be none.
+    ///
+    /// Training and evaluation ask for it batch by batch and refuse such a target by its sample.
+    fn first_non_finite(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl AsTarget<[usize]> for Vec<usize> {
+    fn as_target(&self) -> &[usize] {
+        self
+    }
+}
+
+impl<F: Scalar> AsTarget<Tensor<F>> for Tensor<F> {
+    fn as_target(&self) -> &Tensor<F> {
+        self
+    }
+
+    fn first_non_finite(&self) -> Option<usize> {
+        first_non_finite_row(self)
+    }
+}
+
+/// What to do about data that are not finite.
+pub(crate) const CLEAN: &str = "Clean the data: leave such samples out, or fill in what is missing.";
+
+/// Whether there is a NaN.
+pub(crate) fn has_nan<F: Scalar>(tensor: &Tensor<F>) -> bool {
+    match tensor.as_slice() {
+        Some(numbers) if F::all_finite(numbers) => false,
+        _ => tensor.iter().any(|x| x.is_nan()),
+    }
+}
+
+/// The first row along axis 0 that holds a number that is not finite.
+pub(crate) fn first_non_finite_row<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
+    match tensor.as_slice() {
+        Some(numbers) if F::all_finite(numbers) => None,
+        _ => tensor.outer_iter().position(|row| row.iter().any(|x| !x.is_finite())),
+    }
+}

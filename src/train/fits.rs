@@ -1,0 +1,190 @@
+//! Whether model, loss, metrics and data fit one another: found before the first step.
+//!
+//! What a loss takes outputs for ([`Loss::outputs`]) is held against what is known of the model's
+//! ([`Layer::output_link`]):
+//!
+//! | the loss takes | fit | do not fit |
+//! |---|---|---|
+//! | distributions | softmax | all else that is known |
+//! | logits | real numbers of any range, log-softmax | softmax, the sigmoid, numbers from 0 to 1 |
+//! | probabilities | the sigmoid, softmax | all else that is known |
+//! | binary logits | real numbers, numbers from -1 to 1 | the others: half of them, or all, are out of reach |
+//! | scores | as logits; of a single one as binary logits | as there |
+//! | numbers, or nothing said | everything | |
+//!
+//! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch: rows
+//! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
+//! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
+
+use super::step;
+use crate::data::{Batch, Dataset};
+use crate::error::{Error, Result};
+use crate::layer::{Layer, Link, Outputs};
+use crate::layers::Sequential;
+use crate::loss::Loss;
+use crate::metric::Metric;
+use crate::scalar::Scalar;
+use crate::target::AsTarget;
+use crate::tensor::Tensor;
+
+/// Checks the model's outputs against what the loss takes.
+pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let link = model.output_link(Link::Unknown);
+    let what = || format!("the outputs of {}", model.last_place());
+    if matches!(link, Link::Softmax | Link::LogSoftmax) && units == 1 {
+        return Err(Error::data(what(), "two or more for softmax", "one, whose softmax is always 1").help(
+            "Give the layer before a unit for each class; for one yes or no end in `Dense::units(1)` and `Sigmoid`, \
+             with `BinaryCrossEntropy`.",
+        ));
+    }
+    match misfit(loss.outputs(), link, units) {
+        None => Ok(()),
+        Some((due, help)) => {
+            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            Err(Error::data(what(), expected, range_of(link)).help(help))
+        }
+    }
+}
+
+/// What the loss takes and the ways out, where the outputs are known and are not that.
+fn misfit(due: Outputs, link: Link, units: usize) -> Option<(&'static str, &'static str)> {
+    use Link::{Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown};
+    const LOGITS: &str = "Leave that layer out, or take the loss without `from_logits`, which uses the exact form by \
+                          itself.";
+    let single = units == 1;
+    match (due, link) {
+        (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
+        (Outputs::Distributions, Softmax) => None,
+        (Outputs::Distributions, LogSoftmax) => {
+            Some(("probabilities", "End the model in `Softmax` instead, or take the loss `from_logits`."))
+        }
+        (Outputs::Distributions, Sigmoid | UnitInterval) => Some((
+            "probabilities with a sum of 1",
+            "End the model in `Softmax` instead; for several labels at once take `SoftBinaryCrossEntropy`.",
+        )),
+        (Outputs::Distributions, _) => {
+            Some(("probabilities", "End the model in `Softmax`, or take the loss `from_logits`."))
+        }
+        (Outputs::Probabilities, Sigmoid | Softmax) => None,
+        (Outputs::Probabilities, UnitInterval) => {
+            Some(("probabilities above 0 and below 1", "End the model in `Sigmoid` instead."))
+        }
+        (Outputs::Probabilities, _) => {
+            Some(("probabilities", "End the model in `Sigmoid`, or take the loss `from_logits`."))
+        }
+        (Outputs::Logits, Softmax | Sigmoid | UnitInterval) => Some(("logits", LOGITS)),
+        (Outputs::Logits, _) => None,
+        (Outputs::Scores, Linear | Bounded) => None,
+        (Outputs::Scores, NonNegative | LogSoftmax) if !single => None,
+        (Outputs::Scores, _) => {
+            Some(("scores, any real numbers", "Leave that layer out: let the model end in `Dense`."))
+        }
+        (Outputs::BinaryLogits, Linear | Bounded) => None,
+        (Outputs::BinaryLogits, Softmax | Sigmoid | UnitInterval) => Some(("logits", LOGITS)),
+        (Outputs::BinaryLogits, _) => {
+            Some(("logits, any real numbers", "Leave that layer out: let the model end in `Dense`."))
+        }
+    }
+}
+
+/// How an error says what is known of outputs.
+fn range_of(link: Link) -> &'static str {
+    match link {
+        Link::Unknown => "nothing known",
+        Link::Linear => "any real numbers",
+        Link::NonNegative => "numbers of at least 0",
+        Link::Bounded => "numbers from -1 to 1",
+        Link::UnitInterval => "numbers from 0 to 1 that reach both",
+        Link::Softmax => "distributions, by softmax",
+        Link::LogSoftmax => "logarithms of distributions, by log-softmax",
+        Link::Sigmoid => "probabilities by themselves, by a sigmoid",
+    }
+}
+
+/// The loss's name, without path and parameters: "CrossEntropy".
+fn name_of<L>() -> &'static str {
+    let path = std::any::type_name::<L>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// What metrics are told that predictions mean: what the loss takes them for, or else what is known of the model.
+pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Outputs {
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let own = Outputs::of(model.output_link(Link::Unknown), units);
+    match loss.outputs() {
+        unsaid @ (Outputs::Unknown | Outputs::Numbers) => {
+            if own.are_probabilities() {
+                own
+            } else {
+                unsaid
+            }
+        }
+        said => said,
+    }
+}
+
+/// Tells metrics what they will see.
+pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
+    model: &Sequential<F>,
+    loss: &L,
+    metrics: &mut [Box<dyn Metric<L::Target, F>>],
+) -> Result<()> {
+    let outputs = meaning(model, loss);
+    metrics.iter_mut().try_for_each(|metric| metric.begin(outputs, model.output_shape()))
+}
+
+/// How many targets are looked at together.
+const PIECE: usize = 4096;
+
+/// Checks all targets and weights, where the data set can read them without the inputs.
+pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+    model: &Sequential<F>,
+    loss: &L,
+    data: &dyn Dataset<F, Target = T>,
+) -> Result<()> {
+    let mut batch = Batch::default();
+    let mut weight = 0.0;
+    for from in (0..data.len()).step_by(PIECE) {
+        let indices: Vec<usize> = (from..data.len().min(from + PIECE)).collect();
+        let in_data = |error: Error| error.in_data(|row| Some(from + row));
+        if !data.read_targets(&indices, &mut batch).map_err(in_data)? {
+            return Ok(());
+        }
+        step::check_finite_target(&batch.target).map_err(in_data)?;
+        loss.check_target(model.output_shape(), batch.target.as_target()).map_err(in_data)?;
+        weight += batch.weights.as_ref().map_or(1.0, |weights| weights.iter().map(|w| w.as_f64()).sum());
+    }
+    if weight == 0.0 { Err(no_weight()) } else { Ok(()) }
+}
+
+/// The error of data whose samples all have the weight 0, so that there is no mean of anything.
+pub(super) fn no_weight() -> Error {
+    Error::data("weights", "with one above 0", "only 0")
+        .help("A weight of 0 leaves a sample out; leave the weights out.")
+}
+
+/// From how many rows on it is no chance that all of them have a sum of 1.
+const ROWS: usize = 8;
+
+/// Refuses outputs of which nothing is known and that are distributions, where logits are due.
+pub(super) fn check_unknown<F: Scalar>(due: Outputs, output: &Tensor<F>) -> Result<()> {
+    let (Outputs::Logits, &[rows, columns]) = (due, output.shape()) else { return Ok(()) };
+    if rows < ROWS || columns < 2 {
+        return Ok(());
+    }
+    let distribution = |row: ndarray::ArrayViewD<'_, F>| {
+        let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
+        (sum - 1.0).abs() < 1e-5 && row.iter().all(|p| *p >= F::zero())
+    };
+    if output.outer_iter().all(distribution) {
+        return Err(Error::data(
+            "the outputs",
+            "to be logits, which the loss takes",
+            "distributions in all rows",
+        )
+        .help("The model ends in a softmax: take the loss without `from_logits`."));
+    }
+    Ok(())
+}
