@@ -4,7 +4,7 @@
 //! spirit of co-teaching), which no ready-made loop does.
 
 use plywood::prelude::*;
-use plywood::{accumulate, garments};
+use plywood::{LossSum, accumulate, garments};
 
 fn network(seed: u64) -> Result<Sequential> {
     Sequential::builder([28, 28])
@@ -34,17 +34,16 @@ fn main() -> Result<()> {
     for epoch in 0..5 {
         let mut order: Vec<usize> = (0..train.len()).collect();
         random.at(epoch, 0).shuffle(&mut order);
-        let (mut sum, mut steps) = (0.0, 0);
+        let mut sum = LossSum::default();
         for indices in order.chunks(50) {
             train.read(indices, Pass::Train { epoch }, &mut batch)?;
             for i in 0..2 {
                 let weights = unsure(&models[1 - i], &batch, 0.9)?;
                 sum += accumulate(&mut models[i], &loss, batch.input.clone(), &batch.target, Some(&weights))?;
                 optimizers[i].step(&mut models[i])?;
-                steps += 1;
             }
         }
-        println!("epoch {}  loss {:.4}", epoch + 1, sum / steps as f32);
+        println!("epoch {}  loss {:.4}", epoch + 1, sum.mean());
     }
     for model in &models {
         let report = evaluate::classification_report(model, &test)?;

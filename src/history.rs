@@ -41,6 +41,7 @@ pub struct Epoch {
     /// Which way each of `values` is better, in their order; `None` where a metric does not say it.
     ///
     /// See [`direction`](Epoch::direction).
+    #[serde(default)]
     pub directions: Vec<Option<Direction>>,
     /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
     /// seed does not determine.
@@ -82,7 +83,7 @@ impl Epoch {
     /// ```
     pub fn direction(&self, name: &str) -> Option<Direction> {
         let at = self.values.iter().position(|(known, _)| known == name)?;
-        self.directions.get(at).copied().flatten()
+        self.directions.get(at).copied().flatten().or(Direction::of_loss(name))
     }
 
     /// The value that is monitored, and which way it is better.

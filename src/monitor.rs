@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a value is better when it is lower or when it is higher.
 ///
-/// A metric says it of itself ([`Metric::direction`](crate::Metric::direction)); losses are better when lower. Nothing
-/// is taken from a name.
+/// A metric says it of itself ([`Metric::direction`](crate::Metric::direction)); the loss is better when lower. A name
+/// decides nothing: a metric called "score" may be either.
 ///
 /// ```
 /// use plywood::Direction;
@@ -32,6 +32,11 @@ impl Direction {
             Self::Lower => value < than,
             Self::Higher => value > than,
         }
+    }
+
+    /// That of the trainer's own loss, whose names no metric has.
+    pub(crate) fn of_loss(name: &str) -> Option<Self> {
+        matches!(name, "loss" | "val_loss").then_some(Self::Lower)
     }
 
     /// Whether `value` is better than the best so far by more than `margin`. The first value is better than none.
@@ -92,8 +97,7 @@ impl Monitor {
 
     /// Which way the value is better where no values are at hand that would say it: losses are known by their name.
     pub(crate) fn by_itself(&self) -> Result<Direction> {
-        let own = matches!(self.name.as_str(), "loss" | "val_loss").then_some(Direction::Lower);
-        self.resolve(std::iter::once((self.name.as_str(), own)))
+        self.resolve(std::iter::once((self.name.as_str(), Direction::of_loss(&self.name))))
     }
 
     /// Which way the value is better, by what was said here, or by what the values say of themselves.

@@ -47,8 +47,8 @@ const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 
 /// The version of the format.
 ///
-/// It goes up with any change of the bytes, the order of a struct's fields included. 1 was never released.
-const VERSION: u32 = 2;
+/// It goes up with any change of the bytes, the order of a struct's fields included. 1 and 2 were never released.
+const VERSION: u32 = 3;
 
 /// The head, up to the description.
 const HEAD: usize = 40;

@@ -4,6 +4,7 @@ use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::layer::check_gradient;
 use crate::scalar::Scalar;
+use crate::target::has_nan;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// Predictions `[batch, classes]` in standard layout, which the gradient takes the place of.
@@ -58,15 +59,14 @@ pub(super) fn check_labels(labels: &[usize], samples: usize, classes: usize) -> 
 /// How far the sum of a distribution may be from 1: the rounding of a row in `f32`, and more.
 const SLACK: f64 = 1e-3;
 
-/// The first row that is no distribution: numbers from 0 on, whose sum is 1. A row with a NaN is left to what looks for
-/// NaN.
+/// The first row that is no distribution: numbers from 0 on, whose sum is 1.
 fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, String)> {
     let unfit = |row: &[F]| {
         let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
         let least = row.iter().fold(F::zero(), |least, &p| if p < least { p } else { least });
         if least.as_f64() < -SLACK {
             Some(format!("{least} in it"))
-        } else if (sum - 1.0).abs() > SLACK {
+        } else if !((sum - 1.0).abs() <= SLACK) {
             Some(format!("a sum of {sum:.4}"))
         } else {
             None
@@ -75,10 +75,12 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
     rows.chunks_exact(columns.max(1)).enumerate().find_map(|(i, row)| Some((i, unfit(row)?)))
 }
 
-/// Checks that predictions are distributions, for losses that take their logarithms.
+/// Checks that predictions are distributions, for losses that take their logarithms. Of NaN the loss is NaN, and is no
+/// error here.
 pub(super) fn check_distributions<F: Scalar>(rows: &Rows<F>) -> Result<()> {
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
+        Some(_) if has_nan(&rows.grad) => Ok(()),
         Some((i, found)) => {
             Err(Error::sample("the output", i, "to be probabilities: at least 0, with a sum of 1", found)
                 .help("End the model in Softmax, or take the loss `from_logits`."))

@@ -6,12 +6,16 @@
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
-/// Checks that targets have the shape `[batch, …]` of the outputs, where `output` is the shape of one.
+/// Checks that targets are finite and have the shape `[batch, …]` of the outputs, where `output` is the shape of one.
 pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> Result<()> {
     match target.shape() {
-        [_, rest @ ..] if rest == output => Ok(()),
+        [_, rest @ ..] if rest == output => match first_non_finite_row(target) {
+            None => Ok(()),
+            Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+        },
         found => {
             let expected = [&[found.first().copied().unwrap_or(0)], output].concat();
             Err(Error::shape("targets", format!("{expected:?}"), found)
@@ -38,6 +42,7 @@ pub(super) fn paired<F: Scalar>(
         return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
             .help("Give a target for each number that the model puts out, `[batch, …]`."));
     }
+    check_paired(&output.shape()[1..], target)?;
     let numbers = output.shape()[1..].iter().product::<usize>();
     let weights = sample_weights(weights, samples)?;
     let mut sums = scratch(&[samples]);

@@ -20,7 +20,7 @@ use super::clip::Clipping;
 use super::group::{self, Group};
 use super::penalty;
 use super::plateau::{Plateau, ReduceOnPlateau};
-use super::state::check_shape;
+use super::state::{check_shape, gathered};
 use super::{Rule, Schedule, Step, check_not_negative};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;
@@ -360,7 +360,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             self.batches += 1;
             return Ok(());
         }
-        self.take(model)
+        self.take(model, self.batches + 1)
     }
 
     /// Takes a step with the batches that have been counted since the last one, fewer than
@@ -369,7 +369,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// # Errors
     /// As [`step`](Optimizer::step).
     pub fn flush<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        if self.batches == 0 { Ok(()) } else { self.take(model) }
+        if self.batches == 0 { Ok(()) } else { self.take(model, self.batches) }
     }
 
     /// Forgets the batches that have been counted, and their gradients.
@@ -422,8 +422,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
     }
 
-    /// A step with the gradients that are there. All checks come before anything is changed.
-    fn take<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    /// A step with the gradients of so many batches. All checks come before anything is changed.
+    fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
         let number = self.step + 1;
         let decay = self.rule.weight_decay();
         let step = Step { number, rate: self.rate_at(number), weight_decay: decay.unwrap_or(0.0) };
@@ -432,6 +432,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.averages.check(model)?;
         let rule = self.rule.clone();
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
+        if batches > 1 {
+            Self::divide(model, batches);
+        }
         if let Some(name) = self.clipping.apply(model, &self.groups) {
             (self.rule, self.batches) = (rule, 0);
             model.visit_params_mut(&mut |_, param| param.clear_gradient());
@@ -456,6 +459,15 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         });
         self.averages.take(model, number);
         Ok(())
+    }
+
+    /// Gradients of several batches that did not come by [`accumulate`](crate::accumulate), which keeps their mean, are a
+    /// sum over the batches: divided by their number.
+    fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
+        if gathered(model) == 0 {
+            let share = F::of(1.0 / batches as f64);
+            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
+        }
     }
 
     /// Refuses numbers that are out of range. What only changes when it is set is looked at once.

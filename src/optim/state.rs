@@ -338,7 +338,7 @@ fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
 }
 
 /// Over how many samples the gradients in a model are a mean.
-fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
+pub(super) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
     let mut samples = 0;
     model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
     samples

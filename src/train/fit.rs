@@ -4,7 +4,7 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_outputs, check_targets, no_weight};
+use super::fits::{begin_metrics, check_outputs, check_targets, check_unknown, no_weight};
 use super::progress::Reporter;
 use super::resume::Pending;
 use super::step;
@@ -69,6 +69,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             step::check_finite_target(&batch.target)?;
             let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
             let samples = output.shape().first().copied().unwrap_or(0);
+            check_unknown(model, &self.loss, &output)?;
             step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
             let (loss, grad) = step::loss(&self.loss, link, output, target, weights, samples.max(1) as f64)?;
             recycle(grad);
@@ -357,9 +358,14 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
 /// The error of a number that is not finite in training.
 pub(super) fn diverged(what: String, step: u64) -> Error {
-    Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(
-        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs.",
-    )
+    let help = if what.starts_with("the loss") {
+        "Outputs and targets are finite: training diverged (lower the learning rate, clip gradients with `clip_norm`, \
+         scale the inputs), or a probability of 0 was given to what is true (let nothing stand behind Softmax or \
+         Sigmoid)."
+    } else {
+        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs."
+    };
+    Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(help)
 }
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {

@@ -31,9 +31,9 @@ use crate::tensor::Tensor;
 pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
     let units = model.output_shape().last().copied().unwrap_or(1);
     let link = model.output_link(Link::Unknown);
-    let what = || format!("the outputs of {}", model.last_place());
     if matches!(link, Link::Softmax | Link::LogSoftmax) && units == 1 {
-        return Err(Error::data(what(), "two or more for softmax", "one, whose softmax is always 1").help(
+        let what = format!("what comes out of softmax, at {},", model.last_place());
+        return Err(Error::data(what, "to have two or more units", "one, whose softmax is always 1").help(
             "Give the layer before a unit for each class; for one yes or no end in `Dense::units(1)` and `Sigmoid`, \
              with `BinaryCrossEntropy`.",
         ));
@@ -42,16 +42,18 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
         None => Ok(()),
         Some((due, help)) => {
             let expected = format!("to be {due}, which {} takes", name_of::<L>());
-            Err(Error::data(what(), expected, range_of(link)).help(help))
+            let what = format!("the outputs of {}", model.last_place());
+            Err(Error::data(what, expected, range_of(link)).help(help))
         }
     }
 }
 
+/// The ways out where softmax or a sigmoid would be taken twice.
+const LOGITS: &str = "Leave softmax or sigmoid out, or take the loss without `from_logits`, which uses the exact form by itself.";
+
 /// What the loss takes and the ways out, where the outputs are known and are not that.
 fn misfit(due: Outputs, link: Link, units: usize) -> Option<(&'static str, &'static str)> {
     use Link::{Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown};
-    const LOGITS: &str = "Leave that layer out, or take the loss without `from_logits`, which uses the exact form by \
-                          itself.";
     let single = units == 1;
     match (due, link) {
         (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
@@ -98,7 +100,7 @@ fn range_of(link: Link) -> &'static str {
         Link::UnitInterval => "numbers from 0 to 1 that reach both",
         Link::Softmax => "distributions, by softmax",
         Link::LogSoftmax => "logarithms of distributions, by log-softmax",
-        Link::Sigmoid => "probabilities by themselves, by a sigmoid",
+        Link::Sigmoid => "single probabilities, by the sigmoid",
     }
 }
 
@@ -168,10 +170,14 @@ pub(super) fn no_weight() -> Error {
 /// From how many rows on it is no chance that all of them have a sum of 1.
 const ROWS: usize = 8;
 
-/// Refuses outputs of which nothing is known and that are distributions, where logits are due.
-pub(super) fn check_unknown<F: Scalar>(due: Outputs, output: &Tensor<F>) -> Result<()> {
-    let (Outputs::Logits, &[rows, columns]) = (due, output.shape()) else { return Ok(()) };
-    if rows < ROWS || columns < 2 {
+/// Refuses outputs of a model of which nothing is known, where they are distributions and logits are due.
+pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
+    model: &Sequential<F>,
+    loss: &L,
+    output: &Tensor<F>,
+) -> Result<()> {
+    let (Outputs::Logits, &[rows, columns]) = (loss.outputs(), output.shape()) else { return Ok(()) };
+    if rows < ROWS || columns < 2 || model.output_link(Link::Unknown) != Link::Unknown {
         return Ok(());
     }
     let distribution = |row: ndarray::ArrayViewD<'_, F>| {
@@ -179,12 +185,9 @@ pub(super) fn check_unknown<F: Scalar>(due: Outputs, output: &Tensor<F>) -> Resu
         (sum - 1.0).abs() < 1e-5 && row.iter().all(|p| *p >= F::zero())
     };
     if output.outer_iter().all(distribution) {
-        return Err(Error::data(
-            "the outputs",
-            "to be logits, which the loss takes",
-            "distributions in all rows",
-        )
-        .help("The model ends in a softmax: take the loss without `from_logits`."));
+        let what = format!("the outputs of {}", model.last_place());
+        let expected = format!("to be logits, which {} takes", name_of::<L>());
+        return Err(Error::data(what, expected, "distributions in all rows").help(LOGITS));
     }
     Ok(())
 }

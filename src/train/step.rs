@@ -146,9 +146,7 @@ pub(super) fn forward_backward<F: Scalar, L: Loss<F>>(
     if has_nan(&output) {
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
-    if model.output_link(Link::Unknown) == Link::Unknown {
-        check_unknown(loss.outputs(), &output)?;
-    }
+    check_unknown(model, loss, &output)?;
     update_metrics(metrics, link, &output, target, weights)?;
     let mut before = 0;
     model.visit_params(&mut |_, param| before = before.max(param.samples()));

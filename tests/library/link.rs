@@ -1,6 +1,7 @@
 //! Softmax that a loss absorbs: a model that ends in it trains and is evaluated from its logits, to the bit.
 
 use ndarray::Array2;
+use plywood::AsTarget;
 use plywood::prelude::*;
 use plywood::{Link, Rule, accumulate};
 use serde::{Deserialize, Serialize};

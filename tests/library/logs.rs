@@ -183,7 +183,8 @@ fn a_path_that_cannot_be_written_ends_training_before_it_begins() {
     let path = folder.join("file").join("log");
     let text = |trainer: Trainer| {
         let (train, _) = garments::garments(40, 10, 1).unwrap();
-        let mut model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).build().unwrap();
+        let layers = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax);
+        let mut model = layers.build().unwrap();
         trainer.progress(Progress::Silent).fit(&mut model, &train).unwrap_err().to_string()
     };
     let trainer = || Trainer::new(CrossEntropy::default(), Adam::default());

@@ -28,7 +28,7 @@ fn by_hand_from_probabilities_and_from_logits() {
 
 #[test]
 fn weights_make_a_weighted_mean_and_zero_leaves_out() {
-    let z = || arr2(&[[0.3, -1., 2.], [1., 0., 0.5], [0.1, 0.2, 0.3]]).into_dyn();
+    let z = || arr2(&[[0.3f64, -1., 2.], [1., 0., 0.5], [0.1, 0.2, 0.3]]).into_dyn();
     let loss = CrossEntropy::from_logits();
     let one = |i: usize, label| {
         let row = z().slice_axis(ndarray::Axis(0), (i..=i).into()).to_owned();
@@ -38,7 +38,7 @@ fn weights_make_a_weighted_mean_and_zero_leaves_out() {
     assert_abs_diff_eq!(value.mean(), (one(0, 0).0.sum + 3. * one(1, 1).0.sum) / 4., epsilon = EPSILON);
     assert_eq!(value.weight, 4.0);
     // The gradient is divided by what it is told, whatever the weights are.
-    for (i, weight) in [1., 3., 0.].into_iter().enumerate() {
+    for (i, weight) in [1f64, 3., 0.].into_iter().enumerate() {
         let alone = one(i, i).1 * (weight / 3.);
         let row = grad.index_axis(ndarray::Axis(0), i);
         assert!(row.iter().zip(&alone).all(|(a, b)| (a - b).abs() < EPSILON), "{row} {alone}");
@@ -52,7 +52,8 @@ fn weights_make_a_weighted_mean_and_zero_leaves_out() {
 fn finite_at_logits_of_a_thousand() {
     let z = arr2(&[[1000f32, -1000., 0.]]).into_dyn();
     for label in 0..3 {
-        let (value, grad) = CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None, 1.0).unwrap();
+        let (value, grad) =
+            CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None, 1.0).unwrap();
         assert_eq!(value.mean(), [0., 2000., 1000.][label]);
         assert!(grad.iter().all(|g| g.is_finite()));
         assert_eq!(grad[[0, label]], [0., -1., -1.][label]);
@@ -115,7 +116,8 @@ fn focal_at_0_is_cross_entropy_and_extremes_are_finite() {
             assert!(grad.iter().all(|g| g.is_finite()), "{gamma} {label} {grad}");
         }
         let column = arr2(&[[-1000f32]]).into_dyn();
-        let (value, _) = BinaryCrossEntropy::from_logits().value_and_grad(column, &[label], None, 1.0).unwrap();
+        let (value, _) =
+            BinaryCrossEntropy::from_logits().value_and_grad(column, &[label], None, 1.0).unwrap();
         assert_eq!(value.mean(), [0., 1000.][label]);
     }
 }

@@ -4,7 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
-use plywood::{LossSum, Gradient, Rule, Step, Update, check_batch, check_gradient, sample_weights, ndarray};
+use plywood::{Gradient, LossSum, Rule, Step, Update, check_batch, check_gradient, ndarray, sample_weights};
 use serde::{Deserialize, Serialize};
 
 /// An embedding over ids, pooled by the mean over those that are not 0 (padding). `[batch, length]` becomes

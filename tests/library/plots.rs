@@ -35,7 +35,11 @@ fn made(names: &[&str], epochs: usize, value: impl Fn(usize, usize) -> f64) -> H
     let epochs: Vec<_> = (0..epochs)
         .map(|e| {
             let values: Vec<_> = names.iter().enumerate().map(|(i, name)| (name, value(i, e))).collect();
-            serde_json::json!({ "number": e + 1, "values": values, "learning_rate": 0.01, "seconds": 1.0 })
+            let way = |name: &&str| if name.ends_with("accuracy") { "Higher" } else { "Lower" };
+            let ways: Vec<_> = names.iter().map(way).collect();
+            serde_json::json!({
+                "number": e + 1, "values": values, "directions": ways, "learning_rate": 0.01, "seconds": 1.0
+            })
         })
         .collect();
     serde_json::from_value(serde_json::json!({ "epochs": epochs })).unwrap()

@@ -159,5 +159,6 @@ fn what_is_not_finite_is_found_in_the_same_sample() {
     let data = ArrayDataset::new(inputs, vec![0; 64]).unwrap();
     let mut trainer = trainer().prefetch(4).shuffle(false);
     let text = trainer.fit(&mut model(), &data).unwrap_err().to_string();
-    assert!(text.contains("the input of sample 21") && text.contains("step 3"), "{text}");
+    assert!(text.contains("the input of sample 21"), "{text}");
+    assert_eq!(trainer.optimizer().steps(), 2);
 }

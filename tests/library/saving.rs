@@ -138,7 +138,7 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
         bytes[8] = version;
         Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).unwrap_err().to_string()
     };
-    assert!(text(3).contains("cargo update -p plywood") && text(1).contains("before the first release"));
+    assert!(text(4).contains("cargo update -p plywood") && text(1).contains("before the first release"));
 }
 
 /// A file with this description of a model of one input, made by hand: what `save` would refuse.
@@ -278,10 +278,10 @@ fn golden_files_are_read() {
         Sequential::<f64>::builder_of([2]).seed(1).layer(Dense::units(2)).layer(Tanh).build().unwrap();
     if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
         let metadata = Metadata::new().classes(["cat", "dog"]).preprocessing("none");
-        model.save_with(golden("v2-f32.plywood"), &metadata).unwrap();
-        double.save(golden("v2-f64.plywood")).unwrap();
+        model.save_with(golden("v3-f32.plywood"), &metadata).unwrap();
+        double.save(golden("v3-f64.plywood")).unwrap();
     }
-    let loaded = Sequential::load(golden("v2-f32.plywood")).unwrap();
+    let loaded = Sequential::load(golden("v3-f32.plywood")).unwrap();
     let mut names = Vec::new();
     loaded.visit_params(&mut |name, param| names.push((name.to_owned(), param.kind(), bits(param.value()))));
     let mut expected = Vec::new();
@@ -290,12 +290,12 @@ fn golden_files_are_read() {
     assert_eq!(names, expected);
     let x = inputs(&[3]);
     assert!((loaded.predict(&x).unwrap() - model.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-6));
-    let metadata = Metadata::load(golden("v2-f32.plywood")).unwrap();
+    let metadata = Metadata::load(golden("v3-f32.plywood")).unwrap();
     assert_eq!(
         (metadata.class_names(), metadata.get("preprocessing")),
         (&["cat".to_owned(), "dog".to_owned()][..], Some("none"))
     );
-    let loaded = Sequential::<f64>::load_of(golden("v2-f64.plywood"), &Registry::builtin()).unwrap();
+    let loaded = Sequential::<f64>::load_of(golden("v3-f64.plywood"), &Registry::builtin()).unwrap();
     let x = Array2::from_elem((1, 2), 0.5);
     assert!((loaded.predict(&x).unwrap() - double.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-12));
 }
@@ -304,7 +304,7 @@ fn golden_files_are_read() {
 /// added by `PLYWOOD_GOLDEN=write`, which leaves those that are there as they are.
 #[test]
 fn golden_files_of_every_kind_are_read() {
-    let text = std::fs::read_to_string(golden("v2-kinds.json")).unwrap_or_else(|_| "{}".into());
+    let text = std::fs::read_to_string(golden("v3-kinds.json")).unwrap_or_else(|_| "{}".into());
     let mut golden_files: BTreeMap<String, Golden> = serde_json::from_str(&text).unwrap();
     let write = std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write");
     kinds_are_read::<f32>(&mut golden_files, write, 1e-5);
@@ -314,7 +314,7 @@ fn golden_files_of_every_kind_are_read() {
             .iter()
             .map(|(name, file)| format!("{name:?}:{}", serde_json::to_string(file).unwrap()))
             .collect();
-        std::fs::write(golden("v2-kinds.json"), format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
+        std::fs::write(golden("v3-kinds.json"), format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
     }
 }
 

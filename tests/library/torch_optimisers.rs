@@ -181,7 +181,7 @@ fn plateau(run: &str, how: ReduceOnPlateau) {
     let rates = numbers(at(&["schedules", run, "rates"]));
     let mut seen = vec![0.1];
     for (value, expected) in numbers(at(&["schedules", run, "values"])).into_iter().zip(rates) {
-        optimizer.observe(value);
+        optimizer.observe(value).unwrap();
         agree(run, optimizer.rate_at(1), expected);
         seen.push(expected);
     }
@@ -192,7 +192,8 @@ fn plateau(run: &str, how: ReduceOnPlateau) {
 #[test]
 fn plateaus() {
     plateau("plateau", ReduceOnPlateau::factor(0.5).patience(2).threshold(0.01).cool_down(1));
-    let rising = ReduceOnPlateau::factor(0.3).patience(1).monitor("val_accuracy").least(0.04);
+    let rising =
+        ReduceOnPlateau::factor(0.3).patience(1).monitor("val_accuracy").higher_is_better().least(0.04);
     plateau("plateau_rising", rising);
 }
 

@@ -106,6 +106,10 @@ impl<F: Scalar> Callback<F> for Watch {
         Some(&self.monitor)
     }
 
+    fn name(&self) -> &str {
+        "search"
+    }
+
     fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
         let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("search"))?;
         if direction.is_better(value, self.best) {
