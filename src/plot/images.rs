@@ -80,8 +80,11 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data.read(positions, Pass::Evaluate, &mut batch).map_err(at)?;
     let input = batch.take_input();
     let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
+    let threshold = model.class_threshold().map_err(at)?;
     let output = model.forward(input).map_err(at)?;
-    let classes = ops::classes(&output);
+    ops::check_nan("the prediction", &output)
+        .map_err(|error| at(error.in_data(|row| positions.get(row).copied())))?;
+    let classes = ops::classes(&output, threshold);
     let confidences = ops::confidences(&output, &classes);
 
     let usable = values.iter().copied().filter(|v| v.is_finite());
