@@ -2,7 +2,7 @@
 
 use plywood::ConfusionMatrix;
 
-/// By hand. A class that never occurs counts as 0, as in scikit-learn's `classification_report`.
+/// By hand. A class that never occurs is left out of the macro mean, as in scikit-learn's `classification_report`.
 #[test]
 fn the_report_by_hand() {
     let truth = [0, 0, 0, 1, 1, 2, 2, 2, 2];
@@ -14,7 +14,7 @@ fn the_report_by_hand() {
     assert!(close(report.classes[2].precision, 0.75) && close(report.classes[2].recall, 0.75));
     assert_eq!((report.classes[3].precision, report.classes[3].f1, report.classes[3].support), (0., 0., 0));
     assert!(close(report.accuracy, 6. / 9.));
-    assert!(close(report.macro_mean.precision, (2. / 3. + 0.5 + 0.75) / 4.));
+    assert!(close(report.macro_mean.precision, (2. / 3. + 0.5 + 0.75) / 3.));
     assert!(close(report.weighted_mean.recall, 6. / 9.));
 }
 
@@ -31,6 +31,19 @@ accuracy                              0.6667         3
 macro mean        0.7500    0.7500    0.6667         3
 weighted mean     0.8333    0.6667    0.6667         3";
     assert_eq!(matrix.report().to_string(), expected, "\n{}", matrix.report());
+}
+
+#[test]
+fn classes_that_do_not_occur_are_left_out_and_named() {
+    let report = ConfusionMatrix::new(3, &[0, 1], &[0, 1]).unwrap().report();
+    assert_eq!((report.macro_mean.f1, &report.absent[..]), (1.0, &[2][..]));
+    let text = report.to_string();
+    assert!(text.ends_with("\n\nThe macro mean is over 2 of 3 classes; 1 does not occur: 2."), "{text}");
+    let report =
+        ConfusionMatrix::new(9, &[0, 0], &[0, 8]).unwrap().with_class_names(["T-shirt", "Bag"]).report();
+    assert_eq!(report.macro_mean.recall, 0.25, "a class that was only predicted counts");
+    let text = report.to_string();
+    assert!(text.ends_with("over 2 of 9 classes; 7 do not occur: 1 (Bag), 2, 3, 4, 5, …."), "{text}");
 }
 
 #[test]

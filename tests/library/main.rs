@@ -28,6 +28,7 @@ mod link;
 mod logs;
 mod losses;
 mod metrics;
+mod multi_label;
 mod names;
 mod normalizer;
 mod optimiser_threads;
