@@ -68,8 +68,10 @@ pub struct CalibrationBin {
     /// The weight of the samples in it: their number, where there are no weights.
     pub weight: f64,
     /// Their mean confidence; NaN in an empty bin.
+    #[serde(with = "crate::codec::words::number")]
     pub confidence: f64,
     /// The share of them that was right; NaN in an empty bin.
+    #[serde(with = "crate::codec::words::number")]
     pub accuracy: f64,
 }
 

@@ -18,7 +18,7 @@
 //! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `tally.rs`,
 //! which the streaming metrics have, too.
 
-use super::report::ClassificationReport;
+use super::report::{ClassificationReport, short};
 use super::tally::ClassCounts;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -58,11 +58,36 @@ use std::fmt;
 /// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
 /// round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct ConfusionMatrix {
     /// One for each class, so its length is the number of classes.
     names: Vec<String>,
     /// Row by row: `counts[truth · classes + predicted]`.
     counts: Vec<u64>,
+}
+
+/// A matrix as it was read, from wherever.
+#[derive(Deserialize)]
+struct Unchecked {
+    names: Vec<String>,
+    counts: Vec<u64>,
+}
+
+impl TryFrom<Unchecked> for ConfusionMatrix {
+    type Error = Error;
+
+    fn try_from(Unchecked { names, counts }: Unchecked) -> Result<Self> {
+        let classes = names.len();
+        let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        if classes == 0 || classes.checked_mul(classes) != Some(counts.len()) || total.is_none() {
+            let expected = "a count for each pair of its classes, 1 at least, and a sum below 2^64";
+            let found = format!("{} counts for {classes} classes", counts.len());
+            return Err(
+                Error::format("a confusion matrix", expected, found).help("Look at where it is from.")
+            );
+        }
+        Ok(Self { names, counts })
+    }
 }
 
 impl ConfusionMatrix {
@@ -193,7 +218,7 @@ impl fmt::Display for ConfusionMatrix {
     /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
-        let name = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let name = self.names.iter().map(|name| short(name).chars().count()).max().unwrap_or(0);
         let numbered = n.saturating_sub(1).to_string().len();
         let cell = self.counts.iter().map(|c| c.to_string().len()).max().unwrap_or(1).max(numbered) + 2;
         let label = numbered + 2 + name.max("true \\ predicted".len() - numbered - 2);
@@ -202,7 +227,7 @@ impl fmt::Display for ConfusionMatrix {
             write!(f, "{p:>cell$}")?;
         }
         for t in 0..n {
-            let text = format!("{t:>numbered$}  {}", self.names[t]);
+            let text = format!("{t:>numbered$}  {}", short(&self.names[t]));
             write!(f, "\n{text:<label$}")?;
             for p in 0..n {
                 match self.count(t, p) {

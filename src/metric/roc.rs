@@ -176,10 +176,13 @@ fn area(cuts: &[Cut]) -> f64 {
 #[non_exhaustive]
 pub struct RocCurve {
     /// Falling: a sample is called positive where its score is at or above the threshold.
+    #[serde(with = "crate::codec::words::list")]
     pub thresholds: Vec<f64>,
     /// The share of the negatives that are called positive: 1 - specificity.
+    #[serde(with = "crate::codec::words::list")]
     pub false_positive_rates: Vec<f64>,
     /// The share of the positives that are called positive: sensitivity, recall.
+    #[serde(with = "crate::codec::words::list")]
     pub true_positive_rates: Vec<f64>,
 }
 
