@@ -5,9 +5,9 @@
 //! cargo run --example multi_label -- --roc roc.svg     # a ROC curve for each fault, too
 //! ```
 //!
-//! The readings are made up: each fault adds a pattern of its own to the sensors, two of the patterns are much alike, and
-//! there is noise. Faults are rare to different degrees, and a threshold of 0.5 misses a quarter of the rarest; so each fault
-//! gets the threshold with the best F1 on validation data, and of five of the rarest four are found.
+//! The readings are made up: each fault adds a pattern of its own to the sensors, two of the patterns are much alike,
+//! and there is noise. Faults are rare to different degrees, and a threshold of 0.5 misses a quarter of the rarest;
+//! so each fault gets the threshold with the best F1 on validation data, and of five of the rarest four are found.
 
 use plywood::LabelReport;
 use plywood::ndarray::Array2;

@@ -8,15 +8,16 @@
 //! | [`error_analysis`] | the classes that are confused, the most confident mistakes, how sure it is by class |
 //! | [`multi_label_report`] | precision, recall and F1 of each label, where a sample may have several, and their means |
 //!
-//! All but the last are for classifiers, on data whose targets are class indices: models whose output is `[classes]`, or a
-//! single number that stands for the second of two classes above a threshold: 0.5 behind a sigmoid, 0 behind a linear
-//! layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs the largest
-//! counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a loss and
-//! metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the outputs themselves, `predict` of
-//! [`Sequential`].
+//! All but the last are for classifiers, on data whose targets are class indices: models whose output is `[classes]`,
+//! or a single number that stands for the second of two classes above a threshold: 0.5 behind a sigmoid, 0 behind a
+//! linear layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs
+//! the largest counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a
+//! loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the outputs themselves,
+//! `predict` of [`Sequential`].
 //!
-//! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference (dropout does nothing, batch normalisation uses its running
-//! statistics), and run on [`threads()`](crate::threads) threads. Weights of samples play no part.
+//! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference
+//! (dropout does nothing, batch normalisation uses its running statistics), and run on [`threads()`](crate::threads)
+//! threads. Weights of samples play no part.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -46,13 +47,13 @@ use ndarray::{Array2, Axis};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no difference
-/// to the classes, so models that end in logits may be given too. The threshold of a single output is that of
-/// [`predict_classes`](Sequential::predict_classes).
+/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no
+/// difference to the classes, so models that end in logits may be given too. The threshold of a single output is that
+/// of [`predict_classes`](Sequential::predict_classes).
 ///
 /// # Errors
-/// When model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does not say
-/// the threshold of a single output.
+/// When model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does
+/// not say the threshold of a single output.
 pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -168,11 +169,11 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok(ErrorAnalysis::new(classes, &truth, &predicted, &confidence)?.with_class_names(data.class_names()))
 }
 
-/// Precision, recall and F1 of each label, where a sample may have several, and their means: micro, macro, weighted, and
-/// over samples.
+/// Precision, recall and F1 of each label, where a sample may have several, and their means: micro, macro, weighted,
+/// and over samples.
 ///
-/// `thresholds` is one number for all labels or one for each ([`Thresholds`]): a label is predicted where the model's output
-/// is above it, 0.5 behind a sigmoid, 0 where the model ends in logits. Targets are 0 or 1 in each number.
+/// `thresholds` is one number for all labels or one for each ([`Thresholds`]): a label is predicted where the model's
+/// output is above it, 0.5 behind a sigmoid, 0 where the model ends in logits. Targets are 0 or 1 in each number.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -191,8 +192,8 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// Labels have the class names of the data set where it has any, and numbers for the others.
 ///
 /// # Errors
-/// When model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is NaN, the
-/// model ends in softmax, whose classes exclude each other, or thresholds do not fit the model's outputs.
+/// When model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is
+/// NaN, the model ends in softmax, whose classes exclude each other, or thresholds do not fit the model's outputs.
 pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
     model: &Sequential<F>,
     data: &D,

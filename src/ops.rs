@@ -1,9 +1,9 @@
 //! Small operations on predictions.
 //!
-//! They are the step from scores to a decision: the class of a row, or the labels above their [`Thresholds`]. The metrics
-//! and `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does not change
-//! which number is the largest; the threshold of a single number is the caller's affair. Beside them are the checks of
-//! sample weights and of NaN that losses and metrics share.
+//! They are the step from scores to a decision: the class of a row, or the labels above their [`Thresholds`]. The
+//! metrics and `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does
+//! not change which number is the largest; the threshold of a single number is the caller's affair. Beside them are
+//! the checks of sample weights and of NaN that losses and metrics share.
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -97,8 +97,8 @@ pub(crate) fn above(
     values.iter().zip(thresholds.iter().cycle()).map(|(value, threshold)| value > threshold).collect()
 }
 
-/// Whether numbers are the probabilities of classes that exclude each other: from 0 to 1, and of several their sum is 1,
-/// within a thousandth. A single one is that of class 1.
+/// Whether numbers are the probabilities of classes that exclude each other: from 0 to 1, and of several their sum is
+/// 1, within a thousandth. A single one is that of class 1.
 pub(crate) fn is_distribution(row: &[f64]) -> bool {
     let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
     valid && (row.len() == 1 || (row.iter().sum::<f64>() - 1.0).abs() <= 1e-3)
@@ -122,8 +122,8 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
     if let [number] = *row { usize::from(number > F::of(threshold)) } else { argmax(row) }
 }
 
-/// Above which number a label is predicted, where a sample may have several labels: one number for all of them, or one
-/// for each.
+/// Above which number a label is predicted, where a sample may have several labels: one number for all of them, or
+/// one for each.
 ///
 /// ```
 /// use plywood::Thresholds;
@@ -135,8 +135,8 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
 /// # let _ = (same, own);
 /// ```
 ///
-/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is the same for logits. A
-/// number has to be above its threshold, so one that is equal predicts nothing. Thresholds are rounded to the
+/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is the same for logits.
+/// A number has to be above its threshold, so one that is equal predicts nothing. Thresholds are rounded to the
 /// predictions' type before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds(Given);

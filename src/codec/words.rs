@@ -1,8 +1,8 @@
 //! NaN and infinity as words, in formats that have only finite numbers: JSON would make null of them.
 //!
 //! For fields of results that people save as JSON: `#[serde(with = "crate::codec::words::number")]`, or `list` for a
-//! `Vec<f64>`. "NaN", "inf" and "-inf" are what Rust prints and reads. Formats that are not for people have the number
-//! itself.
+//! `Vec<f64>`. "NaN", "inf" and "-inf" are what Rust prints and reads. Formats that are not for people have the
+//! number itself.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -124,9 +124,9 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict); when outputs are several probabilities, each by itself, or a single one of
-    /// which the last layer does not say the threshold; and when a prediction is NaN, with the sample and the layer
-    /// where it begins.
+    /// As [`predict`](Sequential::predict); when outputs are several probabilities, each by itself, or a single one
+    /// of which the last layer does not say the threshold; and when a prediction is NaN, with the sample and the
+    /// layer where it begins.
     pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -143,8 +143,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(ops::classes(&self.predict_numbers(input)?, threshold))
     }
 
-    /// Which labels each sample has, `[batch, labels]`: whether each of the model's outputs is above its threshold, one
-    /// for all or one for each.
+    /// Which labels each sample has, `[batch, labels]`: whether each of the model's outputs is above its threshold,
+    /// one for all or one for each.
     ///
     /// For models whose outputs are each an answer by itself, one or several: 0.5 is usual behind
     /// [`Sigmoid`](crate::Sigmoid), and 0 is the same for logits.
@@ -161,8 +161,8 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict); when the output is not `[labels]`, or there are other thresholds than labels;
-    /// and when a prediction is NaN, with the sample and the layer where it begins.
+    /// As [`predict`](Sequential::predict); when the output is not `[labels]`, or there are other thresholds than
+    /// labels; and when a prediction is NaN, with the sample and the layer where it begins.
     pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -209,6 +209,11 @@ impl<F: Scalar> Sequential<F> {
             ));
         }
         match self.outputs() {
+            (Outputs::Distributions, 1) => {
+                let found = "one that ends in softmax, which is always 1";
+                Err(Error::data("a model with a single output", "that says one of two classes", found)
+                    .help("End it in Sigmoid, or in two outputs and Softmax."))
+            }
             (outputs, 1) => outputs.threshold().ok_or_else(|| {
                 let found = "another last layer";
                 Error::data(

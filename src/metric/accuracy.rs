@@ -16,9 +16,9 @@ use crate::tensor::Tensor;
 
 /// The share of samples whose most probable class is the right one.
 ///
-/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape with a distribution
-/// in each row, whose largest number marks the class. With one output, the class is 1 where it is above a threshold, 0.5
-/// for probabilities and 0 for logits. Sample weights count.
+/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape with a
+/// distribution in each row, whose largest number marks the class. With one output, the class is 1 where it is above
+/// a threshold, 0.5 for probabilities and 0 for logits. Sample weights count.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -38,9 +38,10 @@ use crate::tensor::Tensor;
 /// | `[batch, 1]` | `[usize]` | 1 above the threshold, else 0 |
 /// | `[batch, 1]` | a tensor `[batch, 1]` of numbers from 0 to 1 | the same, and of targets 1 above 0.5 |
 ///
-/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). What would be misread is
-/// an error that names the sample: a label that is no class of the model, NaN, target rows that are no distributions.
-/// Several labels at once are [`ExactMatch`](crate::ExactMatch)'s and [`HammingLoss`](crate::HammingLoss)' affair.
+/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). What would be misread
+/// is an error that names the sample: a label that is no class of the model, NaN, target rows that are no
+/// distributions. Several labels at once are [`ExactMatch`](crate::ExactMatch)'s and
+/// [`HammingLoss`](crate::HammingLoss)' affair.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -86,8 +87,8 @@ pub struct Accuracy {
 impl Accuracy {
     /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
     ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`]); by hand 0.5 is taken for numbers from 0 to 1, and others
-    /// are an error. Of several outputs the largest says the class, and a threshold is an error.
+    /// A trainer tells the metric by the loss ([`Metric::begin`]); by hand 0.5 is taken for numbers from 0 to 1, and
+    /// others are an error. Of several outputs the largest says the class, and a threshold is an error.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.decision.set_threshold(threshold);
@@ -157,8 +158,8 @@ impl Accuracy {
     }
 }
 
-/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of the
-/// threshold it is.
+/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of
+/// the threshold it is.
 fn predicts<F: Scalar>(row: &[F], class: usize, threshold: f64) -> bool {
     if row.len() == 1 {
         return class_of(row, threshold) == class;

@@ -5,9 +5,9 @@
 //! crate. Everything is checked here, before a metric adds anything: a batch that does not fit leaves its sums as
 //! they were.
 //!
-//! [`Given`] has what was handed in. It is read as [`ClassBatch`], where a sample has one class, or as [`LabelBatch`],
-//! where it may have several labels: which of the two, the metric says, and never the numbers, since rows with one label
-//! each look like either. [`NumberBatch`] is what metrics of numbers see.
+//! [`Given`] has what was handed in. It is read as [`ClassBatch`], where a sample has one class, or as
+//! [`LabelBatch`], where it may have several labels: which of the two, the metric says, and never the numbers, since
+//! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
 
 use super::decision::{SEVERAL, not_indices};
 use crate::error::{Error, Result};
@@ -143,8 +143,8 @@ pub(super) fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
     }
 }
 
-/// The class of each row of targets: that of the largest number of a distribution, the first of equals, or of a single
-/// number from 0 to 1 class 1 above 0.5.
+/// The class of each row of targets: that of the largest number of a distribution, the first of equals, or of a
+/// single number from 0 to 1 class 1 above 0.5.
 pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> {
     let class = |(i, row): (usize, &[f64])| match is_distribution(row) {
         true => Ok(class_of(row, 0.5)),

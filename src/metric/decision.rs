@@ -51,7 +51,8 @@ impl Told {
         }
     }
 
-    /// Refuses outputs that are no probabilities of classes; nothing being known is let pass, since every batch is checked.
+    /// Refuses outputs that are no probabilities of classes; nothing being known is let pass, since every batch is
+    /// checked.
     pub(super) fn of_probabilities(&self) -> Result<()> {
         let found = match self.outputs {
             Outputs::Probabilities if self.units > 1 => "several, each by itself",
@@ -134,8 +135,8 @@ impl Decision {
         }
     }
 
-    /// The threshold for rows of so many numbers, which only a single one needs; `outside` finds the first sample whose
-    /// number is not from 0 to 1, and the number.
+    /// The threshold for rows of so many numbers, which only a single one needs; `outside` finds the first sample
+    /// whose number is not from 0 to 1, and the number.
     ///
     /// Where none was said or told, single numbers are taken for probabilities, and have to be.
     pub(super) fn threshold(

@@ -16,10 +16,10 @@ use crate::state::State;
 /// Σ_i w_i · (wrong labels of sample i / labels) / Σ_i w_i
 /// ```
 ///
-/// A label that a sample has not, and that was not predicted, is right: where labels are rare, predicting none of them
-/// has a low loss, so look at recall, too. Predictions and targets are tensors `[batch, labels]`, targets 0 or 1 in each
-/// number; a label is predicted where its number is above the threshold. Sample weights count. It is scikit-learn's
-/// `hamming_loss`, and lower is better. The name is "hamming_loss".
+/// A label that a sample has not, and that was not predicted, is right: where labels are rare, predicting none of
+/// them has a low loss, so look at recall, too. Predictions and targets are tensors `[batch, labels]`, targets 0 or 1
+/// in each number; a label is predicted where its number is above the threshold. Sample weights count. It is
+/// scikit-learn's `hamming_loss`, and lower is better. The name is "hamming_loss".
 ///
 /// ```
 /// use ndarray::arr2;

@@ -21,8 +21,8 @@ use crate::state::State;
 /// and not infinity. What it has beyond the loss of the same name is that a model trained with another loss can be
 /// looked at by it. Its unit is the nat.
 ///
-/// Logits are not probabilities, and an error: every number lies between 0 and 1, and of several the sum is 1 within a
-/// thousandth.
+/// Logits are not probabilities, and an error: every number lies between 0 and 1, and of several the sum is 1 within
+/// a thousandth.
 ///
 /// ```
 /// use ndarray::arr2;

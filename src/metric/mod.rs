@@ -22,9 +22,10 @@
 //! | `tally.rs` | hits by class, and [`Average`] |
 //! | `ranking.rs` | samples in the order of their scores |
 //!
-//! None of them takes NaN, among predictions or targets: it is an error that names the sample. An infinite prediction is
-//! a number like others: -inf is the logarithm of a probability of 0. Whether samples have one class each or several
-//! labels is said, by `multi_label`, and never guessed from targets: rows with one label each look like either.
+//! None of them takes NaN, among predictions or targets: it is an error that names the sample. An infinite prediction
+//! is a number like others: -inf is the logarithm of a probability of 0. Whether samples have one class each or
+//! several labels is said, by `multi_label`, and never guessed from targets: rows with one label each look like
+//! either.
 
 mod absolute;
 mod accuracy;

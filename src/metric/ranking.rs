@@ -156,8 +156,8 @@ impl Scores {
             .collect()
     }
 
-    /// How many classes such rows stand for: 2 of a single output, none before the first batch. Labels are as many as there
-    /// are numbers.
+    /// How many classes such rows stand for: 2 of a single output, none before the first batch. Labels are as many as
+    /// there are numbers.
     fn classes_of(&self, columns: usize) -> usize {
         match columns {
             1 if !self.several => 2,

@@ -62,8 +62,8 @@ impl Recall {
 
     /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
     ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for numbers
-    /// from 0 to 1, and others are an error.
+    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
+    /// numbers from 0 to 1, and others are an error.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.tally.decision.set_threshold(threshold);

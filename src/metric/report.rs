@@ -94,8 +94,8 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
 /// The macro mean counts each class alike, however rare. The weighted mean counts each sample alike; its recall is
 /// the accuracy. On a balanced test set such as Fashion-MNIST's the two are equal.
 ///
-/// Classes that no sample has, and that were never predicted, are left out of the macro mean, as scikit-learn does. They
-/// have their lines, with zeros, and a sentence below the table says so.
+/// Classes that no sample has, and that were never predicted, are left out of the macro mean, as scikit-learn does.
+/// They have their lines, with zeros, and a sentence below the table says so.
 ///
 /// It prints as a table of four decimals, in the columns of scikit-learn's:
 ///
@@ -190,8 +190,8 @@ impl fmt::Display for ClassificationReport {
 /// | weighted | over labels, by how many samples have them |
 /// | samples | over samples, of each sample's own labels |
 ///
-/// [`evaluate::multi_label_report`](crate::evaluate::multi_label_report) makes one from a model and data. It prints as a
-/// table:
+/// [`evaluate::multi_label_report`](crate::evaluate::multi_label_report) makes one from a model and data. It prints
+/// as a table:
 ///
 /// ```
 /// use ndarray::arr2;

@@ -32,8 +32,8 @@ use serde::{Deserialize, Serialize};
 /// value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several labels at once
 /// say [`multi_label`](RocAuc::multi_label).
 ///
-/// It keeps the scores of all samples, 8 bytes for each number (16 with `multi_label`), and sorts them when the value is asked for: nothing
-/// is approximated by bins. Over training data, every redrawing of a progress bar asks.
+/// It keeps the scores of all samples, 8 bytes for each number (16 with `multi_label`), and sorts them when the value
+/// is asked for: nothing is approximated by bins. Over training data, every redrawing of a progress bar asks.
 ///
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
 ///
@@ -72,8 +72,8 @@ impl RocAuc {
         self
     }
 
-    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number. Each label
-    /// has its own area, and the average is over labels; no threshold is needed.
+    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number. Each
+    /// label has its own area, and the average is over labels; no threshold is needed.
     ///
     /// Classes that exclude each other are refused.
     ///
@@ -100,8 +100,8 @@ impl RocAuc {
         self.scores.per_class(area)
     }
 
-    /// The curve of each class against the others, or of each label, in order; empty before the first batch. One without
-    /// positives or without negatives has NaN for rates, and `plot::roc` leaves it out.
+    /// The curve of each class against the others, or of each label, in order; empty before the first batch. One
+    /// without positives or without negatives has NaN for rates, and `plot::roc` leaves it out.
     ///
     /// ```
     /// use ndarray::arr2;

@@ -32,9 +32,10 @@ use crate::state::State;
 /// The macro mean shows a rare class that is never found, the weighted mean hardly. Micro precision, recall and
 /// F-beta of predictions with one class each are all the accuracy.
 ///
-/// The macro means of precision, recall and F-beta leave out classes that occur neither among the targets nor among the
-/// predictions, be it with a weight of 0, as scikit-learn does: nothing was right or wrong about them. Where a sample may have several labels (`.multi_label(..)`) every label counts, as there, too; `Samples` is for this
-/// case, and for these three metrics.
+/// The macro means of precision, recall and F-beta leave out classes that occur neither among the targets nor among
+/// the predictions, be it with a weight of 0, as scikit-learn does: nothing was right or wrong about them. Where a
+/// sample may have several labels (`.multi_label(..)`) every label counts, as there, too; `Samples` is for this case,
+/// and for these three metrics.
 ///
 /// ```
 /// use ndarray::arr2;

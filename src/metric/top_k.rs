@@ -16,8 +16,8 @@ use crate::state::State;
 ///
 /// Predictions are `[batch, classes]`, probabilities or logits; targets are as for [`Accuracy`](crate::Accuracy),
 /// which is the case `k = 1` but for ties. Of equal scores those of higher classes come first, as in scikit-learn's
-/// `top_k_accuracy_score`. With `k` at or above the number of classes every sample is right. The metric's name has `k` in
-/// it: "top_5_accuracy".
+/// `top_k_accuracy_score`. With `k` at or above the number of classes every sample is right. The metric's name has
+/// `k` in it: "top_5_accuracy".
 ///
 /// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error known.
 ///

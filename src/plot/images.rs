@@ -53,8 +53,8 @@ const MOST: usize = 400;
 /// | `[3, rows, columns]` | red, green and blue |
 ///
 /// Numbers from 0 to 1 are shown as they are, others from the least to the largest of the samples. The confidence is
-/// the model's output for the class; it is left out where outputs are no probabilities. The threshold of a single output
-/// is that of [`predict_classes`](Sequential::predict_classes). A prediction that is NaN is shown as that.
+/// the model's output for the class; it is left out where outputs are no probabilities. The threshold of a single
+/// output is that of [`predict_classes`](Sequential::predict_classes). A prediction that is NaN is shown as that.
 ///
 /// # Errors
 /// When the inputs are no such images, there are no positions or more than 400, one is outside of the data, the data

@@ -252,6 +252,8 @@ fn classes_of_a_single_output_go_by_the_models_last_function() {
             arr2(&[[false], [false], [x[[2, 0]].tanh() > 0.5]])
         );
     }
+    let softmax = of(Sequential::builder([1]).layer(Given(1)).layer(Softmax));
+    assert!(softmax.predict_classes(&x).unwrap_err().to_string().contains("softmax, which is always 1"));
     // Of several sigmoids labels say that classes exclude each other; without labels nothing does.
     let several = of(Sequential::builder([2]).layer(Given(2)).layer(Sigmoid));
     let x = arr2(&[[0.3f32, 0.1], [-0.3, 0.1]]);

@@ -1,7 +1,7 @@
 //! Agreement of the metrics with scikit-learn, to 1e-12.
 //!
-//! The numbers are in sklearn/reference.json and sklearn/multilabel.json; sklearn/make.py and sklearn/multilabel.py made
-//! them, and say how to make them anew.
+//! The numbers are in sklearn/reference.json and sklearn/multilabel.json; sklearn/make.py and sklearn/multilabel.py
+//! made them, and say how to make them anew.
 
 use plywood::ndarray::{Array2, Axis, Ix2, Slice};
 use plywood::prelude::*;
