@@ -6,21 +6,29 @@
 //! | [`confusion_matrix`] | how often each class was taken for each |
 //! | [`classification_report`] | precision, recall and F1 of each class, and their means |
 //! | [`error_analysis`] | the classes that are confused, the most confident mistakes, how sure it is by class |
+//! | [`multi_label_report`] | precision, recall and F1 of each label, where a sample may have several, and their means |
 //!
-//! They are for classifiers, on data whose targets are class indices: models whose output is `[classes]`, or a single
-//! number that is above 0.5 for the second of two classes. For a loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the
-//! outputs themselves, `predict` of [`Sequential`].
+//! All but the last are for classifiers, on data whose targets are class indices: models whose output is `[classes]`,
+//! or a single number that stands for the second of two classes above a threshold: 0.5 behind a sigmoid, 0 behind a
+//! linear layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs
+//! the largest counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a
+//! loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the outputs themselves,
+//! `predict` of [`Sequential`].
 //!
-//! All of them take the model as it is at inference (dropout does nothing, batch normalisation uses its running
-//! statistics), and run on [`threads()`](crate::threads) threads. Weights of samples play no part.
+//! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference
+//! (dropout does nothing, batch normalisation uses its running statistics), and run on [`threads()`](crate::threads)
+//! threads. Weights of samples play no part.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::infer;
+use crate::layer::{Layer, Link, Outputs};
 use crate::layers::Sequential;
-use crate::metric::{ClassificationReport, ConfusionMatrix, ErrorAnalysis};
-use crate::ops;
+use crate::metric::{ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, yes_or_no};
+use crate::ops::{self, Thresholds};
 use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use ndarray::{Array2, Axis};
 
 /// The class that each sample has, and the class that the model predicts for it, in order.
 ///
@@ -39,20 +47,22 @@ use crate::scalar::Scalar;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, and NaN before any number, as by
-/// [`argmax_rows`](crate::argmax_rows); of a single output (a sigmoid's) the class is 1 above 0.5.
-/// Softmax at the end makes no difference to the classes, so models that end in logits may be given too.
+/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no
+/// difference to the classes, so models that end in logits may be given too. The threshold of a single output is that
+/// of [`predict_classes`](Sequential::predict_classes).
 ///
 /// # Errors
-/// When model and data do not fit each other, or the data cannot be read.
+/// When model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does
+/// not say the threshold of a single output.
 pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    let (mut truth, mut predicted) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
-    class_count(model)?;
+    let (mut truth, mut predicted) = (Vec::new(), Vec::new());
+    let (_, threshold) = class_count(model)?;
     infer::outputs(model, data, false, &mut |output, batch| {
-        predicted.extend(ops::classes(&output));
+        check_nan(&output, truth.len())?;
+        predicted.extend(ops::classes(&output, threshold));
         truth.extend_from_slice(&batch.target);
         Ok(())
     })
@@ -82,7 +92,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
 ) -> Result<ConfusionMatrix> {
     let (truth, predicted) = classes(model, data)?;
-    let matrix = ConfusionMatrix::new(class_count(model)?, &truth, &predicted)?;
+    let matrix = ConfusionMatrix::new(class_count(model)?.0, &truth, &predicted)?;
     Ok(matrix.with_class_names(data.class_names()))
 }
 
@@ -135,12 +145,18 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
 ) -> Result<ErrorAnalysis> {
     let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
-    let classes = class_count(model)?;
+    let (classes, threshold) = class_count(model)?;
+    if let (Outputs::Logits | Outputs::BinaryLogits, _) = model.outputs() {
+        return Err(Error::data("a model", "whose outputs are probabilities", "one that ends in logits")
+            .help("Let the model end in Softmax, or in a single Sigmoid.")
+            .at("evaluate"));
+    }
     infer::outputs(model, data, false, &mut |output, batch| {
-        let found = ops::classes(&output);
+        check_nan(&output, truth.len())?;
+        let found = ops::classes(&output, threshold);
         for sure in ops::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
-                let sample = format!("the output for sample {}", confidence.len());
+                let sample = format!("the prediction of sample {}", confidence.len());
                 Error::data(sample, "probabilities", "other numbers")
                     .help("Let the model end in Softmax, or in a single Sigmoid.")
             })?);
@@ -153,15 +169,95 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok(ErrorAnalysis::new(classes, &truth, &predicted, &confidence)?.with_class_names(data.class_names()))
 }
 
-/// The number of classes that a model tells apart.
+/// Precision, recall and F1 of each label, where a sample may have several, and their means: micro, macro, weighted,
+/// and over samples.
+///
+/// `thresholds` is one number for all labels or one for each ([`Thresholds`]): a label is predicted where the model's
+/// output is above it, 0.5 behind a sigmoid, 0 where the model ends in logits. Targets are 0 or 1 in each number.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // A model without parameters: a label is there where its input is above 0.
+/// let model = Sequential::builder([2]).layer(Sigmoid).build()?;
+/// let (x, y) = (arr2(&[[3.0f32, 1.0], [-1.0, 2.0], [5.0, -4.0]]), arr2(&[[1.0f32, 1.0], [0.0, 1.0], [1.0, 1.0]]));
+/// let data = ArrayDataset::new(x, y)?.with_class_names(["rain", "wind"]);
+/// let report = evaluate::multi_label_report(&model, &data, 0.5)?;
+/// assert_eq!((report.labels[0].recall, report.labels[1].recall), (1.0, 2.0 / 3.0));
+/// println!("{report}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Labels have the class names of the data set where it has any, and numbers for the others.
+///
+/// # Errors
+/// When model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is
+/// NaN, the model ends in softmax, whose classes exclude each other, or thresholds do not fit the model's outputs.
+pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
+    model: &Sequential<F>,
+    data: &D,
+    thresholds: impl Into<Thresholds>,
+) -> Result<LabelReport> {
+    let at = |error: Error| error.at("evaluate");
+    let thresholds = thresholds.into();
+    let labels = label_count(model, &thresholds).map_err(at)?;
+    let (mut truth, mut predicted, mut samples) = (Vec::new(), Vec::new(), 0);
+    infer::outputs(model, data, false, &mut |output, batch| {
+        if batch.target.shape() != output.shape() {
+            let expected = format!("{:?}", output.shape());
+            return Err(Error::shape("targets", expected, batch.target.shape())
+                .help("Give 0 or 1 for each of the model's outputs."));
+        }
+        check_nan(&output, samples)?;
+        let targets = yes_or_no(&ops::numbers(&batch.target), labels);
+        truth.extend(targets.map_err(|error| error.in_data(|row| Some(samples + row)))?);
+        predicted.extend(ops::labels(&output, &thresholds));
+        samples += output.len_of(Axis(0));
+        Ok(())
+    })
+    .map_err(at)?;
+    let rows = |labels_of| Array2::from_shape_vec((samples, labels), labels_of).map_err(Error::custom);
+    let report = LabelReport::new(&rows(truth).map_err(at)?, &rows(predicted).map_err(at)?)?;
+    Ok(report.with_label_names(data.class_names()))
+}
+
+/// How many labels a model says, each by itself and by these thresholds.
+fn label_count<F: Scalar>(model: &Sequential<F>, thresholds: &Thresholds) -> Result<usize> {
+    let [labels] = *model.output_shape() else {
+        return Err(Error::shape("an output", "[labels]", model.output_shape())
+            .help("The model ends in one output for each label."));
+    };
+    thresholds.check(labels)?;
+    match model.output_link(Link::Unknown) {
+        Link::Softmax | Link::LogSoftmax => Err(Error::data(
+            "a model",
+            "whose outputs are each an answer by itself",
+            "one that ends in softmax",
+        )
+        .help(
+            "End it in Sigmoid, and train it with SoftBinaryCrossEntropy; or use `classification_report`.",
+        )),
+        Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
+        _ => Ok(labels),
+    }
+}
+
+/// Refuses NaN among the predictions for the samples from `first` on.
+fn check_nan<F: Scalar>(output: &Tensor<F>, first: usize) -> Result<()> {
+    ops::check_nan("the prediction", output).map_err(|error| error.in_data(|row| Some(first + row)))
+}
+
+/// The number of classes that a model tells apart, and the threshold of a single output.
 ///
 /// It comes from the output's shape and not from the labels, so that a class that the data lack has its row.
-fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<usize> {
+fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<(usize, f64)> {
+    let at = |error: Error| error.at("evaluate");
+    let threshold = model.class_threshold().map_err(at)?;
     match *model.output_shape() {
-        [1] => Ok(2),
-        [classes] => Ok(classes),
-        ref shape => Err(Error::shape("an output", "[classes]", shape)
-            .help("A classifier ends in one output for each class, or in a sigmoid's single one for two.")
-            .at("evaluate")),
+        [1] => Ok((2, threshold)),
+        [classes] => Ok((classes, threshold)),
+        ref shape => Err(at(Error::shape("an output", "[classes]", shape)
+            .help("A classifier ends in one output for each class, or in a sigmoid's single one for two."))),
     }
 }

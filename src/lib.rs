@@ -67,12 +67,13 @@ pub use loss::{
 };
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
-    ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, FBeta, LogLoss, MAE,
-    Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve, Spread, TopK, roc_curve,
+    ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, ExactMatch, FBeta,
+    HammingLoss, LabelReport, LogLoss, MAE, Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve,
+    Spread, TopK, roc_curve,
 };
 pub use monitor::{Direction, Monitor};
 pub use ndarray;
-pub use ops::argmax_rows;
+pub use ops::{Thresholds, argmax_rows};
 pub use optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay,
     Group, Lion, MultiStepDecay, Muon, NAdam, OneCycle, Optimizer, OptimizerState, Piecewise,

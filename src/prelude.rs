@@ -41,8 +41,8 @@ pub use crate::{
     Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
 };
 pub use crate::{
-    AveragePrecision, BrierScore, CalibrationError, FBeta, LogLoss, MAE, Precision, R2, RMSE, Recall, RocAuc,
-    TopK,
+    AveragePrecision, BrierScore, CalibrationError, ExactMatch, FBeta, HammingLoss, LogLoss, MAE, Precision,
+    R2, RMSE, Recall, RocAuc, TopK,
 };
 pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
 pub use crate::{KFold, Normalizer, StratifiedKFold, TableCsv, stratified_split};

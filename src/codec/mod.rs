@@ -28,6 +28,7 @@
 //! is bounded by [`config`]; lists whose items take more memory than bytes have a largest length ([`list`]).
 
 pub(crate) mod numbers;
+pub(crate) mod words;
 
 use crate::error::{Error, Result};
 use bincode::error::{DecodeError, EncodeError};

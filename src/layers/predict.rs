@@ -2,12 +2,12 @@
 
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
-use crate::layer::{Layer, batch_error};
-use crate::ops;
+use crate::layer::{Layer, Link, Outputs, batch_error};
+use crate::ops::{self, Thresholds};
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, recycle};
-use ndarray::{ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
+use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
 use std::sync::{Mutex, PoisonError};
 
 /// How many samples a thread takes through the layers at once: memory is bounded by this, not by the input.
@@ -93,10 +93,11 @@ impl<F: Scalar> Sequential<F> {
             .map_err(|error| error.at("predict"))
     }
 
-    /// The most probable class of each sample: the position of the largest prediction, or with a single output (a
-    /// sigmoid's) 1 where it is above 0.5.
+    /// The most probable class of each sample: the position of the largest prediction, of equals the first.
     ///
-    /// Of equals the first; NaN counts as the largest (see [`argmax_rows`](crate::argmax_rows)).
+    /// Of a single output the class is 1 where it is above a threshold, which the model's last function says: 0.5 for
+    /// [`Sigmoid`](crate::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
+    /// yes-or-no answers and no classes: they are [`predict_labels`](Sequential::predict_labels)' affair.
     ///
     /// ```
     /// use ndarray::{Array2, arr1, arr2};
@@ -112,16 +113,118 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// let model = Sequential::builder([3]).layer(Given).layer(Softmax).build()?;
     /// assert_eq!(model.predict_classes(&arr2(&[[5.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))?, [0, 2]);
+    ///
+    /// let several = Sequential::builder([3]).layer(Given).layer(Sigmoid).build()?;
+    /// assert_eq!(
+    ///     several.predict_classes(&arr2(&[[5.0, 0.0, 0.0]])).unwrap_err().to_string(),
+    ///     "predict: expected a model whose outputs are classes, found 3 probabilities, each by itself. \
+    ///      Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want."
+    /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict).
+    /// As [`predict`](Sequential::predict); when outputs are several probabilities, each by itself, or a single one
+    /// of which the last layer does not say the threshold; and when a prediction is NaN, with the sample and the
+    /// layer where it begins.
     pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
     ) -> Result<Vec<usize>> {
-        Ok(ops::classes(&self.predict(input)?))
+        let at = |error: Error| error.at("predict");
+        let threshold = self.class_threshold().map_err(at)?;
+        if let (Outputs::Probabilities, units @ 2..) = self.outputs() {
+            let found = format!("{units} probabilities, each by itself");
+            let error = Error::data("a model", "whose outputs are classes", found);
+            return Err(at(error.help(
+                "Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want.",
+            )));
+        }
+        Ok(ops::classes(&self.predict_numbers(input)?, threshold))
+    }
+
+    /// Which labels each sample has, `[batch, labels]`: whether each of the model's outputs is above its threshold,
+    /// one for all or one for each.
+    ///
+    /// For models whose outputs are each an answer by itself, one or several: 0.5 is usual behind
+    /// [`Sigmoid`](crate::Sigmoid), and 0 is the same for logits.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).layer(Sigmoid).build()?;
+    /// let x = arr2(&[[2.0f32, -1.0, 0.0], [-2.0, 1.0, 3.0]]);
+    /// assert_eq!(model.predict_labels(&x, 0.5)?, arr2(&[[true, false, false], [false, true, true]]));
+    /// assert_eq!(model.predict_labels(&x, [0.9, 0.5, 0.2])?, arr2(&[[false, false, true], [false, true, true]]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict`](Sequential::predict); when the output is not `[labels]`, or there are other thresholds than
+    /// labels; and when a prediction is NaN, with the sample and the layer where it begins.
+    pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+        thresholds: impl Into<Thresholds>,
+    ) -> Result<Array2<bool>> {
+        let at = |error: Error| error.at("predict");
+        let thresholds = thresholds.into();
+        let [labels] = *self.output else {
+            return Err(at(Error::shape("an output", "[labels]", &self.output)
+                .help("Put Flatten before the last layer, or compare what `predict` gives.")));
+        };
+        thresholds.check(labels).map_err(at)?;
+        let predictions = self.predict_numbers(input)?;
+        let above = ops::labels(&predictions, &thresholds);
+        let samples = predictions.len_of(Axis(0));
+        Array2::from_shape_vec((samples, labels), above).map_err(|error| at(Error::custom(error)))
+    }
+
+    /// [`predict`](Sequential::predict), and an error where a prediction is NaN, which no decision can be made of.
+    fn predict_numbers<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
+        let predictions = self.predict(input)?;
+        let Some(sample) = ops::nan_sample(&predictions) else { return Ok(predictions) };
+        let one = input.view().into_dyn();
+        let one = one.slice_axis(Axis(0), Slice::from(sample..sample + 1)).to_owned();
+        let help = match self.first_non_finite(one) {
+            Ok(Some(place)) => format!("The first that is not finite is {place}."),
+            _ => "Look at the model.".to_owned(),
+        };
+        let what = format!("the prediction of sample {sample}");
+        Err(Error::data(what, "a number", "NaN").help(help).at("predict"))
+    }
+
+    /// What outputs mean by the model's last function, and how many numbers a row of them has.
+    pub(crate) fn outputs(&self) -> (Outputs, usize) {
+        let units = self.output.last().copied().unwrap_or(1);
+        (Outputs::of(self.output_link(Link::Unknown), units), units)
+    }
+
+    /// Above which number a single output stands for class 1; of several the largest counts, whatever it is.
+    pub(crate) fn class_threshold(&self) -> Result<f64> {
+        if self.output.is_empty() {
+            return Err(Error::shape("an output", "[classes]", &self.output).help(
+                "A classifier ends in one output for each class, or in a sigmoid's single one for two.",
+            ));
+        }
+        match self.outputs() {
+            (Outputs::Distributions, 1) => {
+                let found = "one that ends in softmax, which is always 1";
+                Err(Error::data("a model with a single output", "that says one of two classes", found)
+                    .help("End it in Sigmoid, or in two outputs and Softmax."))
+            }
+            (outputs, 1) => outputs.threshold().ok_or_else(|| {
+                let found = "another last layer";
+                Error::data(
+                    "a model with a single output",
+                    "that ends in Sigmoid or in a linear layer",
+                    found,
+                )
+                .help("Say from where on it stands for class 1: use `predict_labels` with a threshold.")
+            }),
+            _ => Ok(0.5),
+        }
     }
 
     /// Deals the samples out to the threads. Of several errors the one of the first samples is returned.

@@ -1,7 +1,9 @@
 //! The mean absolute error as a metric.
 
-use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
+use super::batch::{NumberBatch, check_width};
+use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -31,7 +33,10 @@ pub struct MAE {
     all: f64,
 }
 
-impl OverNumbers for MAE {
+impl Counted for MAE {
+    type Batch<'a> = NumberBatch;
+    const DIRECTION: Direction = Direction::Lower;
+
     fn title(&self) -> &str {
         "mean_absolute_error"
     }
@@ -40,7 +45,7 @@ impl OverNumbers for MAE {
         *self = Self::default();
     }
 
-    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
+    fn add(&mut self, batch: NumberBatch) -> Result<()> {
         check_width(self.columns, batch.columns())?;
         self.columns = batch.columns();
         for (output, target, weight) in batch.samples() {

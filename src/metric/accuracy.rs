@@ -4,16 +4,21 @@
 //! to 2^53.
 
 use super::Metric;
+use super::batch::{check_labels, classes_of, target_numbers};
+use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
-use crate::ops::{class_of, classes};
+use crate::layer::Outputs;
+use crate::monitor::Direction;
+use crate::ops::{check_nan, check_weights, class_of};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
 
 /// The share of samples whose most probable class is the right one.
 ///
-/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape whose largest
-/// number marks the class. With one output (a sigmoid's), the class is 1 where it is above 0.5. Sample weights count.
+/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape with a
+/// distribution in each row, whose largest number marks the class. With one output, the class is 1 where it is above
+/// a threshold, 0.5 for probabilities and 0 for logits. Sample weights count.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -30,10 +35,13 @@ use crate::tensor::Tensor;
 /// |---|---|---|
 /// | `[batch, classes]` | `[usize]`, an index for each | the largest number's position, the first of equals |
 /// | `[batch, classes]` | a tensor `[batch, classes]` | the same, on both sides |
-/// | `[batch, 1]` | `[usize]` or a tensor `[batch, 1]` | 1 above 0.5, else 0 |
+/// | `[batch, 1]` | `[usize]` | 1 above the threshold, else 0 |
+/// | `[batch, 1]` | a tensor `[batch, 1]` of numbers from 0 to 1 | the same, and of targets 1 above 0.5 |
 ///
-/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). A label that is no
-/// class of the model counts as wrong; the loss is what refuses it. A row with a NaN in it is never right.
+/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). What would be misread
+/// is an error that names the sample: a label that is no class of the model, NaN, target rows that are no
+/// distributions. Several labels at once are [`ExactMatch`](crate::ExactMatch)'s and
+/// [`HammingLoss`](crate::HammingLoss)' affair.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -47,9 +55,29 @@ use crate::tensor::Tensor;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A model that ends in logits with one output needs a threshold of 0, not 0.5: let it end in a sigmoid.
+/// The threshold follows from the loss where a trainer has the metric. By hand it is said, unless predictions are
+/// probabilities:
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let (logits, labels) = (arr2(&[[0.3f32], [-1.5]]).into_dyn(), &[1usize, 0][..]);
+/// let mut accuracy = Accuracy::default().threshold(0.0);
+/// accuracy.update(&logits, labels, None)?;
+/// assert_eq!(Metric::<[usize]>::value(&accuracy), 1.0);
+///
+/// let error = Accuracy::default().update(&logits, labels, None).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "accuracy: expected the prediction of sample 1 in the batch from 0 to 1, where no threshold is said, found -1.5. \
+///      Say `.threshold(0.0)` for logits, or end the model in Sigmoid."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Accuracy {
+    decision: Decision,
     /// The weights of the samples that were right.
     right: f64,
     /// The weights of all samples seen.
@@ -57,6 +85,16 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
+    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    ///
+    /// A trainer tells the metric by the loss ([`Metric::begin`]); by hand 0.5 is taken for numbers from 0 to 1, and
+    /// others are an error. Of several outputs the largest says the class, and a threshold is an error.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.decision.set_threshold(threshold);
+        self
+    }
+
     /// Adds a batch, given the class of each sample.
     ///
     /// Everything is checked before anything is added, so a batch that does not fit leaves the sums as they were.
@@ -66,30 +104,43 @@ impl Accuracy {
         labels: &[usize],
         weights: Option<&[F]>,
     ) -> Result<()> {
-        let (rows, classes) = match *output.shape() {
-            [rows, classes] if classes > 0 => (rows, classes),
+        let (rows, columns) = match *output.shape() {
+            [rows, columns] if columns > 0 => (rows, columns),
             _ => return Err(misfit(output)),
         };
-        if let Some(weights) = weights.filter(|weights| weights.len() != rows) {
-            return Err(Error::data("weights", format!("for {rows} predictions"), weights.len())
-                .help("Give one weight for each sample.")
-                .at("accuracy"));
-        }
         if rows != labels.len() {
             return Err(Error::data("targets", format!("for {rows} predictions"), labels.len())
-                .help("Give one target for each sample.")
-                .at("accuracy"));
+                .help("Give one target for each sample."));
         }
+        check_weights(weights, rows)?;
+        check_labels(labels, columns.max(2))?;
+        check_nan("the prediction", output)?;
         let values = output.as_standard_layout();
         let values = values.as_slice().unwrap_or_default();
-        for (i, (row, &label)) in values.chunks_exact(classes).zip(labels).enumerate() {
+        let outside = || {
+            let at = values.iter().position(|p| !(F::zero()..=F::one()).contains(p))?;
+            Some((at, values[at].as_f64()))
+        };
+        let threshold = self.decision.threshold(columns, outside)?;
+        for (i, (row, &label)) in values.chunks_exact(columns).zip(labels).enumerate() {
             let weight = weights.map_or(1.0, |w| w[i].as_f64());
             self.all += weight;
-            if predicts(row, label) {
+            if predicts(row, label, threshold) {
                 self.right += weight;
             }
         }
         Ok(())
+    }
+
+    fn count_tensor<F: Scalar>(
+        &mut self,
+        output: &Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<()> {
+        let columns = output.shape().last().copied().unwrap_or(1).max(1);
+        let labels = classes_of(&target_numbers(output, target)?, columns)?;
+        self.count(output, &labels, weights)
     }
 
     /// 0 / 0 where there was nothing, which is the NaN that [`Metric::value`] promises.
@@ -107,81 +158,66 @@ impl Accuracy {
     }
 }
 
-/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of 0.5 it
-/// is. NaN predicts nothing, and there need not be such a class.
-fn predicts<F: Scalar>(row: &[F], class: usize) -> bool {
-    if let [number] = *row {
-        return !number.is_nan() && class_of(row) == class;
+/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of
+/// the threshold it is.
+fn predicts<F: Scalar>(row: &[F], class: usize, threshold: f64) -> bool {
+    if row.len() == 1 {
+        return class_of(row, threshold) == class;
     }
-    let Some(&own) = row.get(class) else { return false };
+    let own = row[class];
     // Compared with its own number, a row has no chain of maxima to wait for.
     let least = |(i, &number)| if i < class { number < own } else { number <= own };
     row.iter().enumerate().map(least).fold(true, |all, one| all & one)
 }
 
-/// One error for predictions without classes and for weights that are too many or too few.
+/// The error of predictions without classes.
 fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
     Error::shape("predictions", "[batch, classes]", output.shape())
         .help("Accuracy takes a row of class probabilities for each sample.")
-        .at("accuracy")
 }
 
-impl<F: Scalar> Metric<[usize], F> for Accuracy {
-    fn name(&self) -> &str {
-        "accuracy"
-    }
+/// `Metric` for one form of targets; not by `counted.rs`, as nothing is converted and nothing allocated here.
+macro_rules! metric_over {
+    ($target:ty, $indices:literal, $count:ident) => {
+        impl<F: Scalar> Metric<$target, F> for Accuracy {
+            fn name(&self) -> &str {
+                "accuracy"
+            }
 
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Higher)
+            }
 
-    fn update(&mut self, output: &Tensor<F>, labels: &[usize], weights: Option<&[F]>) -> Result<()> {
-        self.count(output, labels, weights)
-    }
+            fn begin(&mut self, outputs: Outputs, shape: &[usize]) -> Result<()> {
+                let told = Told { outputs, units: shape.iter().product(), indices: $indices };
+                self.decision.begin(&told).map_err(|error| error.at("accuracy"))
+            }
 
-    fn value(&self) -> f64 {
-        self.share()
-    }
+            fn reset(&mut self) {
+                (self.right, self.all) = (0.0, 0.0);
+            }
 
-    fn state(&self) -> Option<State<F>> {
-        Some(self.save())
-    }
+            fn update(&mut self, output: &Tensor<F>, target: &$target, weights: Option<&[F]>) -> Result<()> {
+                self.$count(output, target, weights).map_err(|error| error.at("accuracy"))
+            }
 
-    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
-        self.restore(state)
-    }
-}
+            fn value(&self) -> f64 {
+                self.share()
+            }
 
-impl<F: Scalar> Metric<Tensor<F>, F> for Accuracy {
-    fn name(&self) -> &str {
-        "accuracy"
-    }
+            fn state(&self) -> Option<State<F>> {
+                Some(self.save())
+            }
 
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-
-    fn update(&mut self, output: &Tensor<F>, target: &Tensor<F>, weights: Option<&[F]>) -> Result<()> {
-        if output.shape() != target.shape() {
-            return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-                .help("Give one row of class weights for each sample.")
-                .at("accuracy"));
+            fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+                self.restore(state)
+            }
         }
-        self.count(output, &classes(target), weights)
-    }
-
-    fn value(&self) -> f64 {
-        self.share()
-    }
-
-    fn state(&self) -> Option<State<F>> {
-        Some(self.save())
-    }
-
-    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
-        self.restore(state)
-    }
+    };
 }
+
+metric_over!([usize], true, count);
+metric_over!(Tensor<F>, false, count_tensor);
 
 #[cfg(test)]
 mod tests {
@@ -189,10 +225,10 @@ mod tests {
     use ndarray::arr2;
 
     #[test]
-    fn weights_one_hot_single_outputs_and_nan() {
-        let p = arr2(&[[0.9f32, 0.1], [0.4, 0.6], [f32::NAN, 0.2]]).into_dyn();
+    fn weights_one_hot_single_outputs_and_ties() {
+        let p = arr2(&[[0.9f32, 0.1], [0.4, 0.6], [0.3, 0.2]]).into_dyn();
         let mut a = Accuracy::default();
-        a.update(&p, &[0usize, 0, 0][..], Some(&[3., 1., 1.])).unwrap();
+        a.update(&p, &[0usize, 0, 1][..], Some(&[3., 1., 1.])).unwrap();
         assert_eq!(a.share(), 0.6);
         let mut a = Accuracy::default();
         a.update(&p, &arr2(&[[1., 0.], [0., 1.], [0., 1.]]).into_dyn(), None).unwrap();
@@ -202,10 +238,10 @@ mod tests {
         assert_eq!(a.share(), 0.5);
         assert!(Accuracy::default().share().is_nan());
         let mut a = Accuracy::default();
-        let equals =
-            arr2(&[[0.2f32, 0.4, 0.4], [0.4, 0.4, 0.2], [0.1, f32::NAN, 0.9], [0.3, 0.3, 0.4]]).into_dyn();
-        a.update(&equals, &[2usize, 0, 2, 3][..], None).unwrap(); // the first of equals, no NaN, and no such class
-        assert_eq!(a.share(), 0.25);
+        let equals = arr2(&[[0.2f32, 0.4, 0.4], [0.4, 0.4, 0.2], [f32::NEG_INFINITY, -1.0, -2.0]]).into_dyn();
+        a.update(&equals, &[2usize, 0, 1][..], None).unwrap(); // the first of equals; -inf is a probability's logarithm
+        assert_eq!(a.share(), 2. / 3.);
         assert!(a.update(&p, &[0usize][..], None).is_err());
+        assert!(a.update(&p, &[0usize, 1, 2][..], None).is_err());
     }
 }

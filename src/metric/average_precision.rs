@@ -1,9 +1,12 @@
 //! Average precision.
 
-use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::batch::Given;
+use super::counted::{Counted, metric_of_classes};
+use super::decision::Told;
 use super::ranking::{Cut, Scores};
 use super::tally::{Average, ratio};
 use crate::error::Result;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -16,8 +19,9 @@ use crate::state::State;
 ///
 /// Where positives are rare it says more than [`RocAuc`](crate::RocAuc): a guess has the share of the positives, not
 /// 0.5. Predictions, targets, weights, averages and memory are as there: of one or two outputs it is that of class 1,
-/// of more each class against the rest, averaged. It is scikit-learn's `average_precision_score`; a class without
-/// samples has 0, and NaN in the scores makes NaN.
+/// of more each class against the rest, averaged; several labels at once are said by
+/// [`multi_label`](AveragePrecision::multi_label). It is scikit-learn's `average_precision_score`; a class without
+/// samples has 0.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -55,23 +59,50 @@ impl AveragePrecision {
         self
     }
 
-    /// The average precision of each class against the others, in order; empty before the first batch.
+    /// Of several labels at once, as [`RocAuc::multi_label`](crate::RocAuc::multi_label).
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f64, 0.8], [0.2, 0.6], [0.4, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]).into_dyn();
+    /// let mut precision = AveragePrecision::default().multi_label();
+    /// precision.update(&outputs, &truth, None)?;
+    /// assert!((precision.value() - (1.0 + (1.0 / 2.0 + 2.0 / 3.0 / 2.0)) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn multi_label(mut self) -> Self {
+        self.scores.several = true;
+        self
+    }
+
+    /// The average precision of each class against the others, or of each label, in order; empty before the first
+    /// batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.scores.per_class(area)
     }
 }
 
-impl OverClasses for AveragePrecision {
+impl Counted for AveragePrecision {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         &self.name
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.scores.begin(told, self.average)
     }
 
     fn clear(&mut self) {
         self.scores.clear();
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        self.scores.add(batch, self.average)
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.scores.add(given, self.average)
     }
 
     fn result(&self) -> f64 {

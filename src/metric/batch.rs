@@ -4,21 +4,17 @@
 //! not. So each batch is converted once, by a kernel, and the counting is plain code over `f64`, compiled in this
 //! crate. Everything is checked here, before a metric adds anything: a batch that does not fit leaves its sums as
 //! they were.
+//!
+//! [`Given`] has what was handed in. It is read as [`ClassBatch`], where a sample has one class, or as
+//! [`LabelBatch`], where it may have several labels: which of the two, the metric says, and never the numbers, since
+//! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
 
+use super::decision::{SEVERAL, not_indices};
 use crate::error::{Error, Result};
-use crate::ops::{check_weights, class_of};
+use crate::ops::{Thresholds, above, check_nan, check_weights, class_of, is_distribution, numbers, rounded};
 use crate::scalar::Scalar;
-use crate::state::State;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
-
-/// The numbers of a tensor in row-major order.
-fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
-    let values = tensor.as_standard_layout();
-    let mut out = vec![0.0; values.len()];
-    F::to_f64s(values.as_slice().unwrap_or_default(), &mut out);
-    out
-}
 
 /// A weight for each sample, 1 where there are none.
 fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Vec<f64>> {
@@ -26,71 +22,172 @@ fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Vec<f6
     Ok(weights.map_or_else(|| vec![1.0; samples], |weights| weights.iter().map(|w| w.as_f64()).collect()))
 }
 
-/// Scores of classes, with the true class and the weight of each sample.
-pub(super) struct ClassBatch<'a> {
+/// Predictions `[batch, columns]` without NaN, targets for as many samples, and weights.
+pub(super) struct Given<'a> {
     /// Row by row, as the model gave them.
     scores: Vec<f64>,
-    /// At least 1; 1 is a sigmoid's output.
+    /// At least 1.
     columns: usize,
-    labels: Cow<'a, [usize]>,
+    targets: Targets<'a>,
     weights: Vec<f64>,
+    /// Rounds a number to the predictions' type.
+    round: fn(f64) -> f64,
 }
 
-impl<'a> ClassBatch<'a> {
+enum Targets<'a> {
+    Indices(&'a [usize]),
+    /// As many as there are predictions.
+    Numbers(Vec<f64>),
+}
+
+impl<'a> Given<'a> {
     /// With class indices as targets.
-    pub(super) fn of_labels<F: Scalar>(
+    pub(super) fn with_indices<F: Scalar>(
         output: &Tensor<F>,
         labels: &'a [usize],
         weights: Option<&[F]>,
     ) -> Result<Self> {
-        Self::new(output, Cow::Borrowed(labels), weights)
-    }
-
-    /// With a tensor of the predictions' shape as targets: the largest number of a row marks its class, or with one
-    /// column a number above 0.5 the class 1.
-    pub(super) fn of_tensor<F: Scalar>(
-        output: &Tensor<F>,
-        target: &Tensor<F>,
-        weights: Option<&[F]>,
-    ) -> Result<Self> {
-        if output.shape() != target.shape() {
-            return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-                .help("Give one row of class weights for each sample."));
-        }
-        let columns = target.shape().last().copied().unwrap_or(1).max(1);
-        let values = numbers(target);
-        if let Some(bad) = values.iter().find(|t| !t.is_finite()) {
-            return Err(
-                Error::data("targets", "finite", bad).help("Targets are the classes' shares, 0 to 1.")
-            );
-        }
-        Self::new(output, values.chunks_exact(columns).map(class_of).collect(), weights)
-    }
-
-    fn new<F: Scalar>(output: &Tensor<F>, labels: Cow<'a, [usize]>, weights: Option<&[F]>) -> Result<Self> {
-        let (samples, columns) = match *output.shape() {
-            [samples, columns] if columns > 0 => (samples, columns),
-            _ => {
-                return Err(Error::shape("predictions", "[batch, classes]", output.shape())
-                    .help("Give the metric a row of class probabilities for each sample."));
-            }
-        };
+        let (samples, _) = sides(output)?;
         if labels.len() != samples {
             return Err(Error::data("targets", format!("for {samples} predictions"), labels.len())
                 .help("Give one target for each sample."));
         }
-        let classes = columns.max(2);
-        if let Some(i) = labels.iter().position(|&label| label >= classes) {
-            return Err(Error::data(
-                format!("the label of sample {i} in the batch"),
-                format!("below {classes}, the number of classes"),
-                labels[i],
-            )
-            .help("Labels count from 0; give the last layer as many units as there are classes."));
-        }
-        Ok(Self { scores: numbers(output), columns, labels, weights: weights_of(weights, samples)? })
+        Self::new(output, Targets::Indices(labels), weights)
     }
 
+    /// With a tensor of the predictions' shape as targets.
+    pub(super) fn with_tensor<F: Scalar>(
+        output: &Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+    ) -> Result<Self> {
+        sides(output)?;
+        Self::new(output, Targets::Numbers(target_numbers(output, target)?), weights)
+    }
+
+    fn new<F: Scalar>(output: &Tensor<F>, targets: Targets<'a>, weights: Option<&[F]>) -> Result<Self> {
+        let (samples, columns) = sides(output)?;
+        check_nan("the prediction", output)?;
+        let weights = weights_of(weights, samples)?;
+        Ok(Self { scores: numbers(output), columns, targets, weights, round: rounded::<F> })
+    }
+
+    /// Read as one class for each sample.
+    pub(super) fn classes(self) -> Result<ClassBatch<'a>> {
+        let Self { scores, columns, targets, weights, round } = self;
+        let (labels, shares) = match targets {
+            Targets::Indices(labels) => {
+                check_labels(labels, columns.max(2))?;
+                (Cow::Borrowed(labels), None)
+            }
+            Targets::Numbers(shares) => (Cow::Owned(classes_of(&shares, columns)?), Some(shares)),
+        };
+        Ok(ClassBatch { scores, columns, labels, shares, weights, round })
+    }
+
+    /// The same, of predictions that are the classes' probabilities.
+    pub(super) fn probabilities(self) -> Result<ClassBatch<'a>> {
+        let batch = self.classes()?;
+        let mut rows = batch.scores.chunks_exact(batch.columns);
+        match rows.position(|row| !is_distribution(row)) {
+            None => Ok(batch),
+            Some(i) => {
+                let row = &batch.scores[i * batch.columns..(i + 1) * batch.columns];
+                Err(not_a_distribution("the prediction", i, row)
+                    .help("End the model in Softmax, or in a single Sigmoid."))
+            }
+        }
+    }
+
+    /// Read as labels that a sample has or has not, each by itself.
+    pub(super) fn labels(self) -> Result<LabelBatch> {
+        let Self { scores, columns, targets, weights, round } = self;
+        let Targets::Numbers(targets) = targets else { return Err(not_indices()) };
+        Ok(LabelBatch { scores, columns, truth: yes_or_no(&targets, columns)?, weights, round })
+    }
+}
+
+/// The samples and the numbers of each.
+fn sides<F: Scalar>(output: &Tensor<F>) -> Result<(usize, usize)> {
+    match *output.shape() {
+        [samples, columns] if columns > 0 => Ok((samples, columns)),
+        _ => Err(Error::shape("predictions", "[batch, classes]", output.shape())
+            .help("Give the metric a row of class probabilities for each sample.")),
+    }
+}
+
+/// The numbers of targets that have the predictions' shape, all finite.
+pub(super) fn target_numbers<F: Scalar>(output: &Tensor<F>, target: &Tensor<F>) -> Result<Vec<f64>> {
+    if output.shape() != target.shape() {
+        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
+            .help("Give a target for each number that the model puts out, `[batch, …]`."));
+    }
+    check_nan("the target", target)?;
+    let (values, each) = (numbers(target), target.shape().iter().skip(1).product::<usize>().max(1));
+    match values.iter().position(|t| t.is_infinite()) {
+        None => Ok(values),
+        Some(i) => Err(Error::sample("the target", i / each, "a finite number", values[i])
+            .help("Look at where the targets are read.")),
+    }
+}
+
+/// Checks that labels are those of classes that there are.
+pub(super) fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
+    match labels.iter().position(|&label| label >= classes) {
+        None => Ok(()),
+        Some(i) => {
+            let expected = format!("below {classes}, the number of classes");
+            Err(Error::sample("the label", i, expected, labels[i])
+                .help("Labels count from 0; give the last layer as many units as there are classes."))
+        }
+    }
+}
+
+/// The class of each row of targets: that of the largest number of a distribution, the first of equals, or of a
+/// single number from 0 to 1 class 1 above 0.5.
+pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> {
+    let class = |(i, row): (usize, &[f64])| match is_distribution(row) {
+        true => Ok(class_of(row, 0.5)),
+        false => Err(not_a_distribution("the target", i, row).help(SEVERAL)),
+    };
+    targets.chunks_exact(columns).enumerate().map(class).collect()
+}
+
+/// Whether a sample has each label, by targets that are 0 or 1.
+pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
+    match targets.iter().position(|t| *t != 0.0 && *t != 1.0) {
+        None => Ok(targets.iter().map(|t| *t == 1.0).collect()),
+        Some(i) => Err(Error::sample("the target", i / columns.max(1), "0 or 1 for each label", targets[i])
+            .help("A sample has a label or has it not; shares of labels cannot be counted.")),
+    }
+}
+
+/// The error of a row that is no distribution, with what shows it.
+fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
+    let outside = row.iter().find(|p| !(0.0..=1.0).contains(*p));
+    match (row, outside) {
+        ([number], _) => Error::sample(what, sample, "from 0 to 1", number),
+        (_, Some(number)) => Error::sample(what, sample, "probabilities of classes, from 0 to 1", number),
+        _ => {
+            let sum = row.iter().sum::<f64>();
+            Error::sample(what, sample, "probabilities of classes, whose sum is 1", format!("a sum of {sum}"))
+        }
+    }
+}
+
+/// Scores of classes, with the true class and the weight of each sample.
+pub(super) struct ClassBatch<'a> {
+    scores: Vec<f64>,
+    /// 1 is a single output, as a sigmoid's.
+    columns: usize,
+    labels: Cow<'a, [usize]>,
+    /// The targets where they were distributions, row by row.
+    shares: Option<Vec<f64>>,
+    weights: Vec<f64>,
+    round: fn(f64) -> f64,
+}
+
+impl ClassBatch<'_> {
     /// How many numbers the model puts out for a sample.
     pub(super) fn columns(&self) -> usize {
         self.columns
@@ -101,17 +198,43 @@ impl<'a> ClassBatch<'a> {
         self.columns.max(2)
     }
 
+    /// The number in the predictions' type.
+    pub(super) fn rounded(&self, number: f64) -> f64 {
+        (self.round)(number)
+    }
+
     /// The scores of each sample, its true class and its weight.
     pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], usize, f64)> {
         let rows = self.scores.chunks_exact(self.columns);
         rows.zip(self.labels.iter()).zip(&self.weights).map(|((row, &label), &w)| (row, label, w))
     }
+
+    /// The probabilities of each sample, its target and its weight.
+    pub(super) fn shares(&self) -> impl Iterator<Item = (&[f64], Share<'_>, f64)> {
+        self.samples().enumerate().map(|(i, (row, label, weight))| match &self.shares {
+            None => (row, Share::Class(label), weight),
+            Some(shares) => (row, Share::Of(&shares[i * self.columns..(i + 1) * self.columns]), weight),
+        })
+    }
 }
 
-/// The class that a row predicts; none with a NaN in it, which predicts nothing.
-pub(super) fn predicted(row: &[f64]) -> Option<usize> {
-    let class = class_of(row);
-    (!row[class.min(row.len() - 1)].is_nan()).then_some(class)
+/// What a sample's target says of its classes.
+#[derive(Clone, Copy)]
+pub(super) enum Share<'a> {
+    /// It is of this class.
+    Class(usize),
+    /// It is of each class to this share.
+    Of(&'a [f64]),
+}
+
+impl Share<'_> {
+    /// The share of a class.
+    pub(super) fn of(self, class: usize) -> f64 {
+        match self {
+            Self::Class(label) => f64::from(label == class),
+            Self::Of(row) => probability(row, class),
+        }
+    }
 }
 
 /// The probability that a row gives to a class; a single output has that of class 1.
@@ -120,6 +243,35 @@ pub(super) fn probability(row: &[f64], class: usize) -> f64 {
         [p] if class == 0 => 1.0 - p,
         [p] => p,
         _ => row[class],
+    }
+}
+
+/// Scores of labels, each by itself, with the labels and the weight of each sample.
+pub(super) struct LabelBatch {
+    scores: Vec<f64>,
+    columns: usize,
+    /// Row by row.
+    truth: Vec<bool>,
+    weights: Vec<f64>,
+    round: fn(f64) -> f64,
+}
+
+impl LabelBatch {
+    /// How many labels there are.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Which labels are predicted, row by row.
+    pub(super) fn predicted(&self, thresholds: &Thresholds) -> Result<Vec<bool>> {
+        thresholds.check(self.columns)?;
+        Ok(above(&self.scores, self.columns, thresholds, self.round))
+    }
+
+    /// The scores of each sample, its labels and its weight.
+    pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], &[bool], f64)> {
+        let rows = self.scores.chunks_exact(self.columns).zip(self.truth.chunks_exact(self.columns));
+        rows.zip(&self.weights).map(|((row, truth), &weight)| (row, truth, weight))
     }
 }
 
@@ -138,13 +290,15 @@ impl NumberBatch {
         target: &Tensor<F>,
         weights: Option<&[F]>,
     ) -> Result<Self> {
-        if output.shape() != target.shape() || output.ndim() == 0 {
-            return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-                .help("Give a target for each number that the model puts out, `[batch, …]`."));
-        }
-        let columns = output.shape()[1..].iter().product();
-        let weights = weights_of(weights, output.shape()[0])?;
-        Ok(Self { outputs: numbers(output), targets: numbers(target), columns, weights })
+        let Some((&samples, sample)) = output.shape().split_first() else {
+            return Err(Error::shape("predictions", "[batch, …]", output.shape())
+                .help("The first axis is the batch."));
+        };
+        let columns = sample.iter().product();
+        let targets = target_numbers(output, target)?;
+        check_nan("the prediction", output)?;
+        let weights = weights_of(weights, samples)?;
+        Ok(Self { outputs: numbers(output), targets, columns, weights })
     }
 
     /// How many numbers a sample has.
@@ -152,11 +306,12 @@ impl NumberBatch {
         self.columns
     }
 
-    /// The numbers of each sample, predicted and true, and its weight.
+    /// The numbers of each sample that has a weight above 0, predicted and true, and its weight.
     pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], &[f64], f64)> {
         let columns = self.columns.max(1);
         let rows = self.outputs.chunks_exact(columns).zip(self.targets.chunks_exact(columns));
-        rows.zip(&self.weights).map(|((output, target), &w)| (output, target, w))
+        let samples = rows.zip(&self.weights).map(|((output, target), &w)| (output, target, w));
+        samples.filter(|(.., weight)| *weight > 0.0)
     }
 }
 
@@ -168,105 +323,3 @@ pub(super) fn check_width(seen: usize, columns: usize) -> Result<()> {
     Err(Error::data("predictions", format!("of {seen} numbers a sample, as before"), columns)
         .help("Reset the metric before it is given another model's predictions."))
 }
-
-/// Sums over batches of classes; [`metric_of_classes`] makes a [`Metric`](super::Metric) of it.
-pub(super) trait OverClasses {
-    fn title(&self) -> &str;
-    fn clear(&mut self);
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()>;
-    fn result(&self) -> f64;
-    /// What was added up, for a checkpoint.
-    fn save<F: Scalar>(&self) -> State<F>;
-    /// The same back.
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()>;
-}
-
-/// Sums over batches of numbers; [`metric_of_numbers`] makes a [`Metric`](super::Metric) of it.
-pub(super) trait OverNumbers {
-    fn title(&self) -> &str;
-    fn clear(&mut self);
-    fn add(&mut self, batch: &NumberBatch) -> Result<()>;
-    fn result(&self) -> f64;
-    /// What was added up, for a checkpoint.
-    fn save<F: Scalar>(&self) -> State<F>;
-    /// The same back.
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()>;
-}
-
-/// `Metric` for one form of targets, and the conversion that goes with it.
-macro_rules! metric_by {
-    ($metric:ident: $over:ident, $target:ty, $batch:expr) => {
-        impl<F: crate::scalar::Scalar> crate::metric::Metric<$target, F> for $metric {
-            fn name(&self) -> &str {
-                $over::title(self)
-            }
-
-            fn reset(&mut self) {
-                $over::clear(self);
-            }
-
-            fn update(
-                &mut self,
-                output: &crate::tensor::Tensor<F>,
-                target: &$target,
-                weights: Option<&[F]>,
-            ) -> crate::error::Result<()> {
-                $batch(output, target, weights)
-                    .and_then(|batch| self.add(&batch))
-                    .map_err(|error| error.at($over::title(self)))
-            }
-
-            fn value(&self) -> f64 {
-                $over::result(self)
-            }
-
-            fn state(&self) -> Option<crate::state::State<F>> {
-                Some($over::save(self))
-            }
-
-            fn load_state(&mut self, state: &mut crate::state::State<F>) -> crate::error::Result<()> {
-                $over::restore(self, state)
-            }
-        }
-    };
-}
-pub(super) use metric_by;
-
-/// A metric of classes, for class indices and for tensors, and its value without naming which.
-macro_rules! metric_of_classes {
-    ($metric:ident) => {
-        crate::metric::batch::metric_by!(
-            $metric: OverClasses, [usize], crate::metric::batch::ClassBatch::of_labels
-        );
-        crate::metric::batch::metric_by!(
-            $metric: OverClasses, crate::tensor::Tensor<F>, crate::metric::batch::ClassBatch::of_tensor
-        );
-
-        impl $metric {
-            /// The value over everything since the last reset, as [`Metric::value`](crate::Metric::value), without
-            /// the form of the targets.
-            pub fn value(&self) -> f64 {
-                OverClasses::result(self)
-            }
-        }
-    };
-}
-pub(super) use metric_of_classes;
-
-/// A metric of numbers, for tensors.
-macro_rules! metric_of_numbers {
-    ($metric:ident) => {
-        crate::metric::batch::metric_by!(
-            $metric: OverNumbers, crate::tensor::Tensor<F>, crate::metric::batch::NumberBatch::new
-        );
-
-        impl $metric {
-            /// The value over everything since the last reset, as [`Metric::value`](crate::Metric::value), without
-            /// the element type.
-            pub fn value(&self) -> f64 {
-                OverNumbers::result(self)
-            }
-        }
-    };
-}
-pub(super) use metric_of_numbers;

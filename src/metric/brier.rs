@@ -1,20 +1,26 @@
 //! The Brier score.
 
-use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes};
+use super::batch::{Given, check_width};
+use super::counted::{Counted, metric_of_classes};
+use super::decision::Told;
 use crate::error::Result;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The mean squared distance between the probabilities and what came true: 0 is best.
 ///
 /// ```text
-/// two classes:   (p - y)²                       from 0 to 1; p of class 1, y = 0 or 1
-/// more:          Σ_j (p_j - [j = label])²       from 0 to 2
+/// two classes:   (p - t)²             from 0 to 1; p and t of class 1
+/// more:          Σ_j (p_j - t_j)²     from 0 to 2
 /// ```
 ///
-/// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with that of class 1; targets are as for
-/// [`Accuracy`](crate::Accuracy), and sample weights make a weighted mean. It is scikit-learn's `brier_score_loss`,
-/// which halves the sum over classes where there are two. Of two outputs it is half the sum, too.
+/// `t` is 1 for the true class and 0 for the others, or what a distribution as target says.
+///
+/// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with that of class 1, and an error where they
+/// are none; targets are as for [`Accuracy`](crate::Accuracy), and sample weights make a weighted mean. It is
+/// scikit-learn's `brier_score_loss`, which halves the sum over classes where there are two. Of two outputs it is
+/// half the sum, too.
 ///
 /// Like log loss it is least where the probabilities are the true ones, and unlike it, it is bounded. The name is
 /// "brier_loss", as lower is better.
@@ -40,24 +46,32 @@ pub struct BrierScore {
     all: f64,
 }
 
-impl OverClasses for BrierScore {
+impl Counted for BrierScore {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Lower;
+
     fn title(&self) -> &str {
         "brier_loss"
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        told.of_probabilities()
     }
 
     fn clear(&mut self) {
         *self = Self::default();
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        let batch = given.probabilities()?;
         check_width(self.columns, batch.columns())?;
         self.columns = batch.columns();
-        for (row, label, weight) in batch.samples() {
-            let square = |p: f64, is: bool| (p - f64::from(is)) * (p - f64::from(is));
+        for (row, share, weight) in batch.shares() {
+            let square = |p: f64, class| (p - share.of(class)) * (p - share.of(class));
             let distance = match *row {
-                [p] => square(p, label == 1),
-                [p, q] => (square(p, label == 0) + square(q, label == 1)) / 2.0,
-                _ => row.iter().enumerate().map(|(class, &p)| square(p, class == label)).sum(),
+                [p] => square(p, 1),
+                [p, q] => (square(p, 0) + square(q, 1)) / 2.0,
+                _ => row.iter().enumerate().map(|(class, &p)| square(p, class)).sum(),
             };
             self.sum += weight * distance;
             self.all += weight;

@@ -1,7 +1,10 @@
 //! The expected calibration error.
 
-use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes, probability};
+use super::batch::{Given, check_width, probability};
+use super::counted::{Counted, metric_of_classes};
+use super::decision::Told;
 use crate::error::{Error, Result};
+use crate::monitor::Direction;
 use crate::ops::class_of;
 use crate::scalar::Scalar;
 use crate::state::{State, misfit};
@@ -20,8 +23,9 @@ const MOST_BINS: usize = 1_000_000;
 /// single output. Bin `b` of `B`, counted from 1, has the samples of a confidence in `((b - 1) / B, b / B]`, the
 /// first also 0; `W_b` is their weight, `accuracy_b` the share of it that was right, `confidence_b` the mean
 /// confidence. This is the definition of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
-/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::Accuracy). A NaN in the
-/// predictions makes it NaN.
+/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::Accuracy); of a
+/// distribution as target, its share of the predicted class was right. Predictions that are no probabilities are an
+/// error.
 ///
 /// ```
 /// use ndarray::arr2;
@@ -65,8 +69,10 @@ pub struct CalibrationBin {
     /// The weight of the samples in it: their number, where there are no weights.
     pub weight: f64,
     /// Their mean confidence; NaN in an empty bin.
+    #[serde(with = "crate::codec::words::number")]
     pub confidence: f64,
     /// The share of them that was right; NaN in an empty bin.
+    #[serde(with = "crate::codec::words::number")]
     pub accuracy: f64,
 }
 
@@ -96,7 +102,14 @@ impl CalibrationError {
         self.bins.iter().enumerate().map(bin).collect()
     }
 
-    /// The bin of a confidence: the first whose upper edge is not below it. What is no probability goes to the ends.
+    fn check(&self) -> Result<()> {
+        if (1..=MOST_BINS).contains(&self.count) {
+            return Ok(());
+        }
+        Err(Error::argument("bins", format!("1 to {MOST_BINS}"), self.count).help("10 to 20 are usual."))
+    }
+
+    /// The bin of a confidence: the first whose upper edge is not below it.
     fn bin_of(&self, confidence: f64) -> usize {
         let last = self.count - 1;
         let (mut low, mut high) = (0, last);
@@ -112,31 +125,36 @@ impl CalibrationError {
     }
 }
 
-impl OverClasses for CalibrationError {
+impl Counted for CalibrationError {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Lower;
+
     fn title(&self) -> &str {
         "calibration_error"
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.check()?;
+        told.of_probabilities()
     }
 
     fn clear(&mut self) {
         *self = Self::bins(self.count);
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        if !(1..=MOST_BINS).contains(&self.count) {
-            return Err(
-                Error::argument("bins", format!("1 to {MOST_BINS}"), self.count).help("10 to 20 are usual.")
-            );
-        }
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.check()?;
+        let batch = given.probabilities()?;
         check_width(self.columns, batch.columns())?;
         self.columns = batch.columns();
         self.bins.resize(self.count, Sums::default());
-        for (row, label, weight) in batch.samples() {
-            let class = class_of(row);
+        for (row, share, weight) in batch.shares() {
+            let class = class_of(row, 0.5);
             let confidence = probability(row, class);
             let place = self.bin_of(confidence);
             let bin = &mut self.bins[place];
             bin.all += weight;
-            bin.right += if class == label { weight } else { 0.0 };
+            bin.right += weight * share.of(class);
             bin.confidence += weight * confidence;
         }
         Ok(())

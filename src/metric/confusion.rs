@@ -1,4 +1,4 @@
-//! The confusion matrix, and precision, recall and F1 by class.
+//! The confusion matrix.
 //!
 //! The matrix counts pairs of (true class, predicted class). Everything else is a ratio of its sums. For a class
 //! `c`:
@@ -18,7 +18,8 @@
 //! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `tally.rs`,
 //! which the streaming metrics have, too.
 
-use super::tally::{ClassCounts, weighted_mean};
+use super::report::{ClassificationReport, short};
+use super::tally::ClassCounts;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -57,11 +58,36 @@ use std::fmt;
 /// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
 /// round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct ConfusionMatrix {
     /// One for each class, so its length is the number of classes.
     names: Vec<String>,
     /// Row by row: `counts[truth · classes + predicted]`.
     counts: Vec<u64>,
+}
+
+/// A matrix as it was read, from wherever.
+#[derive(Deserialize)]
+struct Unchecked {
+    names: Vec<String>,
+    counts: Vec<u64>,
+}
+
+impl TryFrom<Unchecked> for ConfusionMatrix {
+    type Error = Error;
+
+    fn try_from(Unchecked { names, counts }: Unchecked) -> Result<Self> {
+        let classes = names.len();
+        let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        if classes == 0 || classes.checked_mul(classes) != Some(counts.len()) || total.is_none() {
+            let expected = "a count for each pair of its classes, 1 at least, and a sum below 2^64";
+            let found = format!("{} counts for {classes} classes", counts.len());
+            return Err(
+                Error::format("a confusion matrix", expected, found).help("Look at where it is from.")
+            );
+        }
+        Ok(Self { names, counts })
+    }
 }
 
 impl ConfusionMatrix {
@@ -174,32 +200,15 @@ impl ConfusionMatrix {
     /// The cost is `classes²` additions; nothing of the predictions is needed any more.
     pub fn report(&self) -> ClassificationReport {
         let n = self.classes();
-        let counts: Vec<ClassCounts> = (0..n)
-            .map(|i| ClassCounts {
-                hits: self.count(i, i) as f64,
-                predicted: (0..n).map(|t| self.count(t, i)).sum::<u64>() as f64,
-                support: (0..n).map(|p| self.count(i, p)).sum::<u64>() as f64,
-            })
-            .collect();
-        let classes = counts.iter().zip(&self.names).map(|(class, name)| ClassReport {
-            name: name.clone(),
-            precision: class.precision(),
-            recall: class.recall(),
-            f1: class.f_beta(1.0),
-            support: class.support as u64,
-        });
-        let mean = |name: &str, weight: fn(&ClassCounts) -> f64| {
-            let of = |value: &dyn Fn(&ClassCounts) -> f64| {
-                weighted_mean(counts.iter().map(|class| (value(class), weight(class))))
-            };
-            let (precision, recall) = (of(&ClassCounts::precision), of(&ClassCounts::recall));
-            let f1 = of(&|class| class.f_beta(1.0));
-            ClassReport { name: name.to_owned(), precision, recall, f1, support: self.total() }
+        let row = |class| (0..n).map(|predicted| self.count(class, predicted)).sum::<u64>();
+        let column = |class| (0..n).map(|truth| self.count(truth, class)).sum::<u64>();
+        let counts = |class| {
+            let (hits, predicted, support) = (self.count(class, class), column(class), row(class));
+            let occurs = predicted > 0 || support > 0;
+            ClassCounts { hits: hits as f64, predicted: predicted as f64, support: support as f64, occurs }
         };
-        let macro_mean = mean("macro mean", |_| 1.0);
-        let weighted_mean = mean("weighted mean", |class| class.support);
-        let classes = classes.collect();
-        ClassificationReport { accuracy: self.accuracy(), macro_mean, weighted_mean, classes }
+        let counts: Vec<ClassCounts> = (0..n).map(counts).collect();
+        ClassificationReport::of(&counts, &self.names, self.accuracy(), self.total())
     }
 }
 
@@ -209,7 +218,7 @@ impl fmt::Display for ConfusionMatrix {
     /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
-        let name = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let name = self.names.iter().map(|name| short(name).chars().count()).max().unwrap_or(0);
         let numbered = n.saturating_sub(1).to_string().len();
         let cell = self.counts.iter().map(|c| c.to_string().len()).max().unwrap_or(1).max(numbered) + 2;
         let label = numbered + 2 + name.max("true \\ predicted".len() - numbered - 2);
@@ -218,7 +227,7 @@ impl fmt::Display for ConfusionMatrix {
             write!(f, "{p:>cell$}")?;
         }
         for t in 0..n {
-            let text = format!("{t:>numbered$}  {}", self.names[t]);
+            let text = format!("{t:>numbered$}  {}", short(&self.names[t]));
             write!(f, "\n{text:<label$}")?;
             for p in 0..n {
                 match self.count(t, p) {
@@ -228,93 +237,5 @@ impl fmt::Display for ConfusionMatrix {
             }
         }
         Ok(())
-    }
-}
-
-/// One line of a [`ClassificationReport`]. Where a denominator is 0, so is the value.
-///
-/// All values but `support` lie between 0 and 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ClassReport {
-    /// The class's name, or "macro mean", "weighted mean".
-    pub name: String,
-    /// Of the samples predicted as this class, the share that is.
-    ///
-    /// It is `hits / predicted`. Low precision means false alarms.
-    pub precision: f64,
-    /// Of the samples of this class, the share that was found.
-    ///
-    /// It is `hits / support`. Low recall means misses. For a class it is also called sensitivity, or true positive
-    /// rate.
-    pub recall: f64,
-    /// The harmonic mean of both, `2 · hits / (predicted + support)`.
-    ///
-    /// It is near the smaller of the two: 1 and 0.1 make 0.18.
-    pub f1: f64,
-    /// How many samples the class has.
-    ///
-    /// For the means it is the number of all samples.
-    pub support: u64,
-}
-
-/// Precision, recall, F1 and support of each class, with the plain mean (macro) and that weighted by support; the
-/// same numbers as scikit-learn's `classification_report`.
-///
-/// The macro mean counts each class alike, however rare. The weighted mean counts each sample alike; its recall is
-/// the accuracy. On a balanced test set such as Fashion-MNIST's the two are equal.
-///
-/// It prints as a table of four decimals, in the columns of scikit-learn's:
-///
-/// ```
-/// use plywood::ConfusionMatrix;
-///
-/// let report = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]).report();
-/// assert_eq!(
-///     report.to_string().lines().take(3).collect::<Vec<_>>(),
-///     [
-///         "               precision    recall        F1   support",
-///         "cat               1.0000    0.5000    0.6667         2",
-///         "dog               0.6667    1.0000    0.8000         2",
-///     ]
-/// );
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ClassificationReport {
-    /// The classes, in order.
-    ///
-    /// A class that no sample has, and that was never predicted, is there with zeros, and counts in the macro mean.
-    pub classes: Vec<ClassReport>,
-    /// The share of samples that were right.
-    ///
-    /// NaN without samples.
-    pub accuracy: f64,
-    /// The mean over classes.
-    pub macro_mean: ClassReport,
-    /// The mean over classes, weighted by support.
-    pub weighted_mean: ClassReport,
-}
-
-impl fmt::Display for ClassificationReport {
-    /// A line for each class, then accuracy and both means.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let means = [&self.macro_mean, &self.weighted_mean];
-        let rows = || self.classes.iter().chain(means);
-        let name = rows().map(|row| row.name.chars().count()).max().unwrap_or(0);
-        writeln!(f, "{:<name$}  precision    recall        F1   support", "")?;
-        let line = |f: &mut fmt::Formatter<'_>, row: &ClassReport| {
-            let ClassReport { name: text, precision, recall, f1, support } = row;
-            write!(f, "{text:<name$}  {precision:>9.4} {recall:>9.4} {f1:>9.4} {support:>9}")
-        };
-        for row in &self.classes {
-            line(f, row)?;
-            writeln!(f)?;
-        }
-        writeln!(f, "\n{:<name$}  {:>29.4} {:>9}", "accuracy", self.accuracy, self.weighted_mean.support)?;
-        line(f, means[0])?;
-        writeln!(f)?;
-        line(f, means[1])
     }
 }

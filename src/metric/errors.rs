@@ -1,6 +1,7 @@
 //! Which mistakes a classifier makes.
 
 use super::confusion::ConfusionMatrix;
+use super::report::short;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -40,8 +41,10 @@ pub struct ClassCalibration {
     /// How many samples were taken for this class.
     pub predicted: u64,
     /// The mean confidence in them; NaN where there are none.
+    #[serde(with = "crate::codec::words::number")]
     pub confidence: f64,
     /// The share of them that is of this class, its precision; NaN where there are none.
+    #[serde(with = "crate::codec::words::number")]
     pub accuracy: f64,
 }
 
@@ -65,6 +68,7 @@ pub struct ClassCalibration {
 /// tables, of which the first two are cut to ten lines; with the feature `plots`, `plot::class_calibration` draws the
 /// third, and `plot::samples` shows the samples of [`worst`](Self::worst).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 #[non_exhaustive]
 pub struct ErrorAnalysis {
     /// Every pair of classes that was confused at all, the most frequent first.
@@ -74,6 +78,34 @@ pub struct ErrorAnalysis {
     /// For each class, how sure and how right the model is where it says that class.
     pub classes: Vec<ClassCalibration>,
     names: Vec<String>,
+}
+
+/// An analysis as it was read, from wherever.
+#[derive(Deserialize)]
+struct Unchecked {
+    pairs: Vec<ConfusedPair>,
+    mistakes: Vec<Mistake>,
+    classes: Vec<ClassCalibration>,
+    names: Vec<String>,
+}
+
+impl TryFrom<Unchecked> for ErrorAnalysis {
+    type Error = Error;
+
+    fn try_from(Unchecked { pairs, mistakes, classes, names }: Unchecked) -> Result<Self> {
+        let format = |expected: String, found: usize| {
+            Err(Error::format("an error analysis", expected, found).help("Look at where it is from."))
+        };
+        if names.len() != classes.len() {
+            return format(format!("{} classes, as there are names", names.len()), classes.len());
+        }
+        let of_pairs = pairs.iter().flat_map(|pair| [pair.truth, pair.predicted]);
+        let of_mistakes = mistakes.iter().flat_map(|mistake| [mistake.truth, mistake.predicted]);
+        match of_pairs.chain(of_mistakes).find(|&class| class >= names.len()) {
+            Some(class) => format(format!("of classes below {}", names.len()), class),
+            None => Ok(Self { pairs, mistakes, classes, names }),
+        }
+    }
 }
 
 /// How many lines of a table are printed.
@@ -164,7 +196,10 @@ impl ErrorAnalysis {
 
 impl fmt::Display for ErrorAnalysis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |class: usize| self.names[class].as_str();
+        let name = |class: usize| match self.names.get(class) {
+            Some(name) => short(name),
+            None => class.to_string().into(), // the fields are public
+        };
         let pair = |truth, predicted| format!("{} taken for {}", name(truth), name(predicted));
         let texts = self.pairs.iter().map(|p| pair(p.truth, p.predicted));
         let width =

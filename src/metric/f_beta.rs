@@ -1,8 +1,12 @@
 //! F-beta.
 
-use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::batch::Given;
+use super::counted::{Counted, metric_of_classes};
+use super::decision::{Decision, Told};
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::{Error, Result};
+use crate::monitor::Direction;
+use crate::ops::Thresholds;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -35,7 +39,6 @@ use crate::state::State;
 #[derive(Clone, Debug)]
 pub struct FBeta {
     beta: f64,
-    average: Average,
     /// "f1", with what the average adds to it.
     name: String,
     tally: Tally,
@@ -52,50 +55,97 @@ impl FBeta {
     /// With this `β`: 2 for recall above precision, 0.5 for the reverse. At least 0 and finite, which the first batch
     /// checks.
     pub fn beta(beta: f64) -> Self {
-        let base = Self { beta, average: Average::Macro, name: String::new(), tally: Tally::default() };
+        let base = Self { beta, name: String::new(), tally: Tally::default() };
         base.average(Average::Macro)
     }
 
-    /// How the classes' numbers become one, and with it the metric's name: "f1", "micro_f1", "weighted_f1", "f1_3"
-    /// for class 3.
+    /// How the classes' numbers become one, and with it the metric's name: "f1", "micro_f1", "weighted_f1",
+    /// "samples_f1", "f1_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
         self.name = average.title(&format!("f{}", self.beta));
-        self.average = average;
+        self.tally.average = average;
         self
     }
 
-    /// The F-beta of each class, in order; empty before the first batch.
+    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    ///
+    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
+    /// numbers from 0 to 1, and others are an error.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.tally.decision.set_threshold(threshold);
+        self
+    }
+
+    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
+    /// label is predicted where its number is above the threshold.
+    ///
+    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
+    /// ([`Average::Samples`]). Classes that exclude each other are refused.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Average;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f64, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
+    /// let mut f1 = FBeta::default().multi_label(0.5).average(Average::Samples);
+    /// f1.update(&outputs, &truth, None)?;
+    /// assert!((f1.value() - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
+        self.tally.decision = Decision::Labels(thresholds.into());
+        self
+    }
+
+    /// The F-beta of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.tally.per_class(self.of_class())
     }
 
+    fn check(&self) -> Result<()> {
+        if self.beta.is_finite() && self.beta >= 0.0 {
+            return Ok(());
+        }
+        Err(Error::argument("a beta", "at least 0 and finite", self.beta)
+            .help("It says how much more recall counts than precision; 1 makes F1."))
+    }
+
     /// The value of a class's counts.
-    fn of_class(&self) -> impl Fn(&ClassCounts) -> f64 {
+    fn of_class(&self) -> impl Fn(&ClassCounts) -> f64 + use<> {
         let beta = self.beta;
         move |counts| counts.f_beta(beta)
     }
 }
 
-impl OverClasses for FBeta {
+impl Counted for FBeta {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         &self.name
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.check()?;
+        self.tally.begin(told)
     }
 
     fn clear(&mut self) {
         self.tally.clear();
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        if !(self.beta.is_finite() && self.beta >= 0.0) {
-            return Err(Error::argument("a beta", "at least 0 and finite", self.beta)
-                .help("It says how much more recall counts than precision; 1 makes F1."));
-        }
-        self.tally.add(batch, self.average)
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.check()?;
+        self.tally.add(given, self.of_class())
     }
 
     fn result(&self) -> f64 {
-        self.tally.value(self.average, self.of_class())
+        self.tally.value(self.of_class())
     }
 
     fn save<F: Scalar>(&self) -> State<F> {

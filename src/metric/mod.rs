@@ -9,17 +9,23 @@
 //! | `mod.rs` | the trait [`Metric`] |
 //! | `accuracy.rs`, `top_k.rs` | [`Accuracy`], [`TopK`] |
 //! | `precision.rs`, `recall.rs`, `f_beta.rs` | [`Precision`], [`Recall`], [`FBeta`] |
+//! | `exact_match.rs`, `hamming_loss.rs` | of several labels at once: [`ExactMatch`], [`HammingLoss`] |
 //! | `roc.rs`, `average_precision.rs` | [`RocAuc`] and [`roc_curve`], [`AveragePrecision`] |
 //! | `log_loss.rs`, `brier.rs`, `calibration.rs` | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
 //! | `absolute.rs`, `root_mean_squared.rs`, `r2.rs` | of numbers: [`MAE`], [`RMSE`], [`R2`] |
-//! | `confusion.rs` | [`ConfusionMatrix`] and its [`ClassificationReport`], which are no metrics but results |
+//! | `confusion.rs` | [`ConfusionMatrix`], which is no metric but a result |
+//! | `report.rs` | [`ClassificationReport`] and [`LabelReport`], tables by class and by label |
 //! | `errors.rs` | [`ErrorAnalysis`], the mistakes one by one; a result too |
-//! | `batch.rs` | what they share: a batch checked and in `f64`, and `Metric` for both forms of targets |
+//! | `batch.rs` | what they share: a batch checked and in `f64` |
+//! | `decision.rs` | from predictions to classes or labels, and what would be misread |
+//! | `counted.rs` | `Metric` for both forms of targets |
 //! | `tally.rs` | hits by class, and [`Average`] |
 //! | `ranking.rs` | samples in the order of their scores |
 //!
-//! None of them stops training where predictions are NaN: a row with a NaN in it is never right, and measures of
-//! probabilities and numbers become NaN. The trainer then says where the first one was.
+//! None of them takes NaN, among predictions or targets: it is an error that names the sample. An infinite prediction
+//! is a number like others: -inf is the logarithm of a probability of 0. Whether samples have one class each or
+//! several labels is said, by `multi_label`, and never guessed from targets: rows with one label each look like
+//! either.
 
 mod absolute;
 mod accuracy;
@@ -28,13 +34,18 @@ mod batch;
 mod brier;
 mod calibration;
 mod confusion;
+mod counted;
+mod decision;
 mod errors;
+mod exact_match;
 mod f_beta;
+mod hamming_loss;
 mod log_loss;
 mod precision;
 mod r2;
 mod ranking;
 mod recall;
+mod report;
 mod roc;
 mod root_mean_squared;
 mod spread;
@@ -44,15 +55,19 @@ mod top_k;
 pub use absolute::MAE;
 pub use accuracy::Accuracy;
 pub use average_precision::AveragePrecision;
+pub(crate) use batch::yes_or_no;
 pub use brier::BrierScore;
 pub use calibration::{CalibrationBin, CalibrationError};
-pub use confusion::{ClassReport, ClassificationReport, ConfusionMatrix};
+pub use confusion::ConfusionMatrix;
 pub use errors::{ClassCalibration, ConfusedPair, ErrorAnalysis, Mistake};
+pub use exact_match::ExactMatch;
 pub use f_beta::FBeta;
+pub use hamming_loss::HammingLoss;
 pub use log_loss::LogLoss;
 pub use precision::Precision;
 pub use r2::R2;
 pub use recall::Recall;
+pub use report::{ClassReport, ClassificationReport, LabelReport};
 pub use roc::{RocAuc, RocCurve, roc_curve};
 pub use root_mean_squared::RMSE;
 pub use spread::Spread;

@@ -1,8 +1,12 @@
 //! Precision.
 
-use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::batch::Given;
+use super::counted::{Counted, metric_of_classes};
+use super::decision::{Decision, Told};
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::Result;
+use crate::monitor::Direction;
+use crate::ops::Thresholds;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -32,7 +36,6 @@ use crate::state::State;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Precision {
-    average: Average,
     /// "precision", with what the average adds to it.
     name: String,
     tally: Tally,
@@ -41,41 +44,83 @@ pub struct Precision {
 impl Default for Precision {
     /// The macro mean.
     fn default() -> Self {
-        Self { average: Average::Macro, name: Average::Macro.title("precision"), tally: Tally::default() }
+        Self { name: Average::Macro.title("precision"), tally: Tally::default() }
     }
 }
 
 impl Precision {
     /// How the classes' numbers become one, and with it the metric's name: "precision", "micro_precision",
-    /// "weighted_precision", "precision_3" for class 3.
+    /// "weighted_precision", "samples_precision", "precision_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
         self.name = average.title("precision");
-        self.average = average;
+        self.tally.average = average;
         self
     }
 
-    /// The precision of each class, in order; empty before the first batch.
+    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    ///
+    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
+    /// numbers from 0 to 1, and others are an error.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.tally.decision.set_threshold(threshold);
+        self
+    }
+
+    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
+    /// label is predicted where its number is above the threshold.
+    ///
+    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
+    /// ([`Average::Samples`]). Classes that exclude each other are refused.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Average;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f32, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0f32, 0.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
+    /// let mut precision = Precision::default().multi_label(0.5).average(Average::Micro);
+    /// precision.update(&outputs, &truth, None)?;
+    /// assert_eq!(precision.value(), 3.0 / 4.0); // of four labels that were predicted, three are right
+    /// assert_eq!(precision.per_class(), [1.0, 0.5, 1.0]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
+        self.tally.decision = Decision::Labels(thresholds.into());
+        self
+    }
+
+    /// The precision of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.tally.per_class(ClassCounts::precision)
     }
 }
 
-impl OverClasses for Precision {
+impl Counted for Precision {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         &self.name
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.tally.begin(told)
     }
 
     fn clear(&mut self) {
         self.tally.clear();
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        self.tally.add(batch, self.average)
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.tally.add(given, ClassCounts::precision)
     }
 
     fn result(&self) -> f64 {
-        self.tally.value(self.average, ClassCounts::precision)
+        self.tally.value(ClassCounts::precision)
     }
 
     fn save<F: Scalar>(&self) -> State<F> {

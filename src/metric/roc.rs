@@ -1,9 +1,12 @@
 //! The ROC curve and the area under it.
 
-use super::batch::{ClassBatch, OverClasses, metric_of_classes};
+use super::batch::Given;
+use super::counted::{Counted, metric_of_classes};
+use super::decision::Told;
 use super::ranking::{Cut, Scored, Scores, rank};
 use super::tally::Average;
 use crate::error::{Error, Result};
+use crate::monitor::Direction;
 use crate::ops::check_weights;
 use crate::scalar::Scalar;
 use crate::state::State;
@@ -26,11 +29,11 @@ use serde::{Deserialize, Serialize};
 ///
 /// Targets are as for [`Accuracy`](crate::Accuracy); sample weights count. It is scikit-learn's `roc_auc_score` with
 /// `multi_class="ovr"`, ties and all. A class of which all samples are, or none, has no area: its own
-/// value and the macro mean are NaN, and so they all are where a score was NaN. The weighted mean leaves out a class
-/// without samples.
+/// value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several labels at once
+/// say [`multi_label`](RocAuc::multi_label).
 ///
-/// It keeps the scores of all samples, 8 bytes for each number, and sorts them when the value is asked for: nothing
-/// is approximated by bins. Over training data, every redrawing of a progress bar asks.
+/// It keeps the scores of all samples, 8 bytes for each number (16 with `multi_label`), and sorts them when the value
+/// is asked for: nothing is approximated by bins. Over training data, every redrawing of a progress bar asks.
 ///
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
 ///
@@ -69,23 +72,73 @@ impl RocAuc {
         self
     }
 
-    /// The area of each class against the others, in order; empty before the first batch.
+    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number. Each
+    /// label has its own area, and the average is over labels; no threshold is needed.
+    ///
+    /// Classes that exclude each other are refused.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f32, 0.8], [0.2, 0.6], [0.4, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0f32, 1.0], [0.0, 1.0], [1.0, 0.0]]).into_dyn();
+    /// let mut auc = RocAuc::default().multi_label();
+    /// auc.update(&outputs, &truth, None)?;
+    /// assert_eq!(auc.per_class(), [1.0, 0.5]);
+    /// assert_eq!(auc.value(), 0.75);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn multi_label(mut self) -> Self {
+        self.scores.several = true;
+        self
+    }
+
+    /// The area of each class against the others, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.scores.per_class(area)
     }
+
+    /// The curve of each class against the others, or of each label, in order; empty before the first batch. One
+    /// without positives or without negatives has NaN for rates, and `plot::roc` leaves it out.
+    ///
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut auc = RocAuc::default().multi_label();
+    /// let truth = arr2(&[[1.0f32, 0.0], [0.0, 1.0]]).into_dyn();
+    /// auc.update(&arr2(&[[0.9f32, 0.8], [0.2, 0.6]]).into_dyn(), &truth, None)?;
+    /// let curves = auc.curves();
+    /// assert_eq!((curves[0].area(), curves[1].area()), (1.0, 0.0));
+    /// # #[cfg(feature = "plots")]
+    /// let figure = plot::roc(["rain", "wind"].into_iter().zip(&curves))?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn curves(&self) -> Vec<RocCurve> {
+        self.scores.of_classes(|cuts| RocCurve::through(&cuts))
+    }
 }
 
-impl OverClasses for RocAuc {
+impl Counted for RocAuc {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         &self.name
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.scores.begin(told, self.average)
     }
 
     fn clear(&mut self) {
         self.scores.clear();
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        self.scores.add(batch, self.average)
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.scores.add(given, self.average)
     }
 
     fn result(&self) -> f64 {
@@ -123,14 +176,29 @@ fn area(cuts: &[Cut]) -> f64 {
 #[non_exhaustive]
 pub struct RocCurve {
     /// Falling: a sample is called positive where its score is at or above the threshold.
+    #[serde(with = "crate::codec::words::list")]
     pub thresholds: Vec<f64>,
     /// The share of the negatives that are called positive: 1 - specificity.
+    #[serde(with = "crate::codec::words::list")]
     pub false_positive_rates: Vec<f64>,
     /// The share of the positives that are called positive: sensitivity, recall.
+    #[serde(with = "crate::codec::words::list")]
     pub true_positive_rates: Vec<f64>,
 }
 
 impl RocCurve {
+    /// Through these points, and (0, 0) before them.
+    fn through(cuts: &[Cut]) -> Self {
+        let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
+        let first = Cut { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
+        let cuts = || std::iter::once(&first).chain(cuts);
+        Self {
+            thresholds: cuts().map(|cut| cut.threshold).collect(),
+            false_positive_rates: cuts().map(|cut| cut.false_alarms / negatives).collect(),
+            true_positive_rates: cuts().map(|cut| cut.hits / positives).collect(),
+        }
+    }
+
     /// The area under the curve, as [`RocAuc`] has it.
     pub fn area(&self) -> f64 {
         let points = self.false_positive_rates.iter().zip(&self.true_positive_rates);
@@ -191,11 +259,5 @@ pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>)
         return Err(at(Error::data("samples", "both positive and negative", missing)
             .help("A curve needs both kinds, with weights above 0.")));
     }
-    let first = Cut { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
-    let cuts: Vec<Cut> = std::iter::once(first).chain(cuts).collect();
-    Ok(RocCurve {
-        thresholds: cuts.iter().map(|cut| cut.threshold).collect(),
-        false_positive_rates: cuts.iter().map(|cut| cut.false_alarms / negatives).collect(),
-        true_positive_rates: cuts.iter().map(|cut| cut.hits / positives).collect(),
-    })
+    Ok(RocCurve::through(&cuts))
 }

@@ -1,7 +1,9 @@
 //! The root mean squared error.
 
-use super::batch::{NumberBatch, OverNumbers, check_width, metric_of_numbers};
+use super::batch::{NumberBatch, check_width};
+use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -30,7 +32,10 @@ pub struct RMSE {
     all: f64,
 }
 
-impl OverNumbers for RMSE {
+impl Counted for RMSE {
+    type Batch<'a> = NumberBatch;
+    const DIRECTION: Direction = Direction::Lower;
+
     fn title(&self) -> &str {
         "root_mean_squared_error"
     }
@@ -39,7 +44,7 @@ impl OverNumbers for RMSE {
         *self = Self::default();
     }
 
-    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
+    fn add(&mut self, batch: NumberBatch) -> Result<()> {
         check_width(self.sums.len(), batch.columns())?;
         self.sums.resize(batch.columns(), 0.0);
         for (output, target, weight) in batch.samples() {

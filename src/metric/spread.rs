@@ -26,8 +26,10 @@ use std::fmt;
 #[non_exhaustive]
 pub struct Spread {
     /// The mean; NaN without runs.
+    #[serde(with = "crate::codec::words::number")]
     pub mean: f64,
     /// The standard deviation over runs; NaN without runs, 0 for one.
+    #[serde(with = "crate::codec::words::number")]
     pub deviation: f64,
     /// How many runs there were.
     pub runs: usize,

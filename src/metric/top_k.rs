@@ -1,8 +1,10 @@
 //! Top-k accuracy.
 
-use super::batch::{ClassBatch, OverClasses, check_width, metric_of_classes};
+use super::batch::{Given, check_width};
+use super::counted::{Counted, metric_of_classes};
+use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
-use crate::ops::class_of;
+use crate::monitor::Direction;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -14,8 +16,8 @@ use crate::state::State;
 ///
 /// Predictions are `[batch, classes]`, probabilities or logits; targets are as for [`Accuracy`](crate::Accuracy),
 /// which is the case `k = 1` but for ties. Of equal scores those of higher classes come first, as in scikit-learn's
-/// `top_k_accuracy_score`; a row with a NaN in it is never right. With `k` at or above the number of classes every
-/// sample is right. The metric's name has `k` in it: "top_5_accuracy".
+/// `top_k_accuracy_score`. With `k` at or above the number of classes every sample is right. The metric's name has
+/// `k` in it: "top_5_accuracy".
 ///
 /// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error known.
 ///
@@ -34,6 +36,7 @@ pub struct TopK {
     k: usize,
     /// "top_5_accuracy".
     name: String,
+    decision: Decision,
     /// The number of classes; 0 before the first batch.
     classes: usize,
     /// The weights of the samples that were right.
@@ -45,44 +48,62 @@ pub struct TopK {
 impl TopK {
     /// Among the `k` most probable; `k` is at least 1, which the first batch checks.
     pub fn k(k: usize) -> Self {
-        Self { k, name: format!("top_{k}_accuracy"), classes: 0, right: 0.0, all: 0.0 }
+        let (name, decision) = (format!("top_{k}_accuracy"), Decision::default());
+        Self { k, name, decision, classes: 0, right: 0.0, all: 0.0 }
     }
-}
 
-/// Whether the label is among the first `k`.
-fn is_right(row: &[f64], label: usize, k: usize) -> bool {
-    if row.iter().any(|p| p.is_nan()) {
-        return false;
+    /// Above which number a single output stands for class 1, as [`Accuracy::threshold`](crate::Accuracy::threshold).
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.decision.set_threshold(threshold);
+        self
     }
-    match row {
-        // A sigmoid's output.
-        [_] => k > 1 || class_of(row) == label,
-        _ => {
-            let own = row[label];
-            let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();
-            before < k
+
+    fn check(&self) -> Result<()> {
+        match self.k {
+            0 => Err(Error::argument("k", "at least 1", 0).help("Say how many classes to look at.")),
+            _ => Ok(()),
         }
     }
 }
 
-impl OverClasses for TopK {
+/// Whether the label is among the first `k` of several scores.
+fn is_among(row: &[f64], label: usize, k: usize) -> bool {
+    let own = row[label];
+    let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();
+    before < k
+}
+
+impl Counted for TopK {
+    type Batch<'a> = Given<'a>;
+    const DIRECTION: Direction = Direction::Higher;
+
     fn title(&self) -> &str {
         &self.name
     }
 
-    fn clear(&mut self) {
-        *self = Self::k(self.k);
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.check()?;
+        self.decision.begin(told)
     }
 
-    fn add(&mut self, batch: &ClassBatch<'_>) -> Result<()> {
-        if self.k == 0 {
-            return Err(Error::argument("k", "at least 1", 0).help("Say how many classes to look at."));
-        }
+    fn clear(&mut self) {
+        (self.classes, self.right, self.all) = (0, 0.0, 0.0);
+    }
+
+    fn add(&mut self, given: Given<'_>) -> Result<()> {
+        self.check()?;
+        let batch = given.classes()?;
         check_width(self.classes, batch.columns())?;
+        let predicted = self.decision.classes(&batch)?;
         self.classes = batch.columns();
-        for (row, label, weight) in batch.samples() {
+        for ((row, label, weight), predicted) in batch.samples().zip(predicted) {
             self.all += weight;
-            if is_right(row, label, self.k) {
+            let is_right = match row {
+                [_] => self.k > 1 || predicted == label,
+                _ => is_among(row, label, self.k),
+            };
+            if is_right {
                 self.right += weight;
             }
         }

@@ -4,7 +4,7 @@ use super::axes::{BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metric::{ClassificationReport, ErrorAnalysis, Spread};
+use crate::metric::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, Spread};
 
 /// Horizontal bars in groups, each the mean of some runs with its standard deviation as a whisker.
 ///
@@ -187,11 +187,36 @@ pub fn class_calibration(analysis: &ErrorAnalysis) -> Result<Figure> {
 /// # Errors
 /// When there are more than 999 classes.
 pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
-    let mut bars = Bars::new("Precision, recall and F1 by class", ["precision", "recall", "F1"])
-        .value_label("share of samples");
-    for class in report.classes.iter().chain([&report.macro_mean]) {
-        let values = [class.precision, class.recall, class.f1].map(|v| vec![v]);
-        bars = bars.group(class.name.as_str(), &values);
+    scores("Precision, recall and F1 by class", report.classes.iter().chain([&report.macro_mean]))
+}
+
+/// Precision, recall and F1 of each label, where a sample may have several, as bars, and below them their means.
+///
+/// ```
+/// use ndarray::arr2;
+/// use plywood::{LabelReport, plot};
+///
+/// let (truth, predicted) = (arr2(&[[true, false], [true, true]]), arr2(&[[true, true], [false, true]]));
+/// let report = LabelReport::new(&truth, &predicted)?.with_label_names(["rain", "wind"]);
+/// let figure = plot::label_scores(&report)?;
+/// # assert_eq!(figure.title(), "Precision, recall and F1 by label");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::RocAuc::curves).
+///
+/// # Errors
+/// When there are more than 999 labels.
+pub fn label_scores(report: &LabelReport) -> Result<Figure> {
+    scores("Precision, recall and F1 by label", report.labels.iter().chain([&report.macro_mean]))
+}
+
+/// A group of three bars for each line of a report.
+fn scores<'a>(title: &str, lines: impl Iterator<Item = &'a ClassReport>) -> Result<Figure> {
+    let mut bars = Bars::new(title, ["precision", "recall", "F1"]).value_label("share of samples");
+    for line in lines {
+        let values = [line.precision, line.recall, line.f1].map(|v| vec![v]);
+        bars = bars.group(line.name.as_str(), &values);
     }
     bars.draw()
 }

@@ -4,7 +4,7 @@ use super::mark::{Anchor, Colour, Pixels};
 use super::{Figure, font, palette};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::layer::{Layer, Outputs};
 use crate::layers::Sequential;
 use crate::ops;
 use crate::scalar::Scalar;
@@ -53,11 +53,12 @@ const MOST: usize = 400;
 /// | `[3, rows, columns]` | red, green and blue |
 ///
 /// Numbers from 0 to 1 are shown as they are, others from the least to the largest of the samples. The confidence is
-/// the model's output for the class; it is left out where outputs are no probabilities.
+/// the model's output for the class; it is left out where outputs are no probabilities. The threshold of a single
+/// output is that of [`predict_classes`](Sequential::predict_classes). A prediction that is NaN is shown as that.
 ///
 /// # Errors
-/// When the inputs are no such images, there are no positions or more than 400, one is outside of the data, or the
-/// data cannot be read.
+/// When the inputs are no such images, there are no positions or more than 400, one is outside of the data, the data
+/// cannot be read, or the last layer does not say the threshold of a single output.
 pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -80,15 +81,23 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data.read(positions, Pass::Evaluate, &mut batch).map_err(at)?;
     let input = batch.take_input();
     let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
+    let threshold = model.class_threshold().map_err(at)?;
     let output = model.forward(input).map_err(at)?;
-    let classes = ops::classes(&output);
-    let confidences = ops::confidences(&output, &classes);
+    let classes = ops::classes(&output, threshold);
+    let confidences = match model.outputs() {
+        (Outputs::Logits | Outputs::BinaryLogits, _) => vec![None; classes.len()],
+        _ => ops::confidences(&output, &classes),
+    };
 
     let usable = values.iter().copied().filter(|v| v.is_finite());
     let (low, high) = usable.fold((0.0f64, 1.0f64), |(l, h), v| (l.min(v), h.max(v)));
     let size = values.len() / positions.len();
     let name = |class: usize| data.class_names().get(class).cloned().unwrap_or_else(|| class.to_string());
-    let wrong = classes.iter().zip(&batch.target).filter(|(a, b)| a != b).count();
+    // A prediction with a NaN in it is of no class.
+    let lost = output.outer_iter().map(|row| row.iter().any(|x| x.is_nan()));
+    let classes: Vec<Option<usize>> =
+        classes.into_iter().zip(lost).map(|(class, lost)| (!lost).then_some(class)).collect();
+    let wrong = classes.iter().zip(&batch.target).filter(|(a, b)| **a != Some(**b)).count();
     let title = format!("{} samples, {wrong} taken for another class", positions.len());
 
     let columns = positions.len().min(if positions.len() > 100 { 20 } else { 8 });
@@ -105,7 +114,7 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
         let scale = side / sides.1.max(sides.2) as f64;
         let (w, h) = (sides.2 as f64 * scale, sides.1 as f64 * scale);
         figure.image((left + (side - w) / 2.0, top + (side - h) / 2.0), (w, h), pixels);
-        let right = class == truth;
+        let right = class == Some(truth);
         if !right {
             figure.frame((left - 1.5, top - 1.5), (side + 3.0, side + 3.0), palette::WRONG, 3.0);
         }
@@ -113,9 +122,12 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
         let sign = if right { "✓" } else { "✗" };
         let colour = if right { palette::RIGHT } else { palette::WRONG };
         let wide = font::width(sign, SMALL, false) + 4.0;
-        let text =
-            font::fit(&name(class), SMALL, false, cell.0 - 8.0 - wide - font::width(&sure, SMALL, false))
-                + &sure;
+        let text = font::fit(
+            &class.map_or("NaN".to_owned(), name),
+            SMALL,
+            false,
+            cell.0 - 8.0 - wide - font::width(&sure, SMALL, false),
+        ) + &sure;
         let from = left + side / 2.0 - (font::width(&text, SMALL, false) + wide) / 2.0;
         figure.text((from, top + side + 15.0), sign, SMALL, colour, Anchor::Start);
         figure.text((from + wide, top + side + 15.0), &text, SMALL, Colour::Ink, Anchor::Start);

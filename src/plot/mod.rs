@@ -26,7 +26,7 @@
 //! | loss and metrics over the epochs, the best marked | [`history`](history()), [`curve`] |
 //! | several settings, several seeds each | [`runs`], [`Bars`], [`Chart::band`] |
 //! | how often each class is taken for each | [`confusion_matrix`](confusion_matrix()) |
-//! | precision, recall and F1 by class | [`class_scores`] |
+//! | precision, recall and F1 by class, by label | [`class_scores`], [`label_scores`] |
 //! | true against false positives | [`roc`](roc()) |
 //! | confidence against accuracy | [`reliability`](reliability()) |
 //! | samples with what they are taken for | [`samples`] |
@@ -62,7 +62,7 @@ mod report;
 mod roc;
 pub(crate) mod svg;
 
-pub use bars::{Bars, class_calibration, class_scores};
+pub use bars::{Bars, class_calibration, class_scores, label_scores};
 pub use chart::Chart;
 pub use confusion::confusion_matrix;
 pub use curves::{curve, history, runs};

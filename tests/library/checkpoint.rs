@@ -1,7 +1,7 @@
 //! Checkpoints: a run that is resumed at any batch ends with the bits of the unbroken one; what does not fit is refused
 //! and changes nothing; files of a folder come and go as they should.
 
-use ndarray::{Array2, Array4};
+use ndarray::{Array2, Array4, Axis};
 use plywood::prelude::*;
 use plywood::{
     Augmented, Averaging, BatchEnd, Checkpoints, CosineDecay, Epoch, GradientNorms, ReduceOnPlateau, State,
@@ -636,8 +636,10 @@ fn over_two_batches<T: ?Sized, M: Metric<T>>(make: impl Fn() -> M, batches: [(&T
 
 #[test]
 fn every_metric_goes_on_where_it_was() {
-    let scores =
-        |k: f32| Array2::from_shape_fn((3, 3), |(i, j)| ((i as f32 * 1.7 + j as f32 * k) % 1.0) / 2.0);
+    let scores = |k: f32| {
+        let raw = Array2::from_shape_fn((3, 3), |(i, j)| 0.1 + (i as f32 * 1.7 + j as f32 * k) % 1.0);
+        &raw / &raw.sum_axis(Axis(1)).insert_axis(Axis(1)) // distributions
+    };
     let (a, b) = (scores(0.37).into_dyn(), scores(0.59).into_dyn());
     macro_rules! classes {
         ($($metric:expr),*) => {$(

@@ -31,6 +31,7 @@ mod logs;
 mod losses;
 mod metrics;
 mod monitors;
+mod multi_label;
 mod names;
 mod non_finite;
 mod normalizer;
