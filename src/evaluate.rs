@@ -61,7 +61,6 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
     let (_, threshold) = class_count(model)?;
     infer::outputs(model, data, false, &mut |output, batch| {
-        check_nan(&output, truth.len())?;
         predicted.extend(ops::classes(&output, threshold));
         truth.extend_from_slice(&batch.target);
         Ok(())
@@ -152,7 +151,6 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
             .at("evaluate"));
     }
     infer::outputs(model, data, false, &mut |output, batch| {
-        check_nan(&output, truth.len())?;
         let found = ops::classes(&output, threshold);
         for sure in ops::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
@@ -209,9 +207,7 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
             return Err(Error::shape("targets", expected, batch.target.shape())
                 .help("Give 0 or 1 for each of the model's outputs."));
         }
-        check_nan(&output, samples)?;
-        let targets = yes_or_no(&ops::numbers(&batch.target), labels);
-        truth.extend(targets.map_err(|error| error.in_data(|row| Some(samples + row)))?);
+        truth.extend(yes_or_no(&ops::numbers(&batch.target), labels)?);
         predicted.extend(ops::labels(&output, &thresholds));
         samples += output.len_of(Axis(0));
         Ok(())
@@ -241,11 +237,6 @@ fn label_count<F: Scalar>(model: &Sequential<F>, thresholds: &Thresholds) -> Res
         Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
         _ => Ok(labels),
     }
-}
-
-/// Refuses NaN among the predictions for the samples from `first` on.
-fn check_nan<F: Scalar>(output: &Tensor<F>, first: usize) -> Result<()> {
-    ops::check_nan("the prediction", output).map_err(|error| error.in_data(|row| Some(first + row)))
 }
 
 /// The number of classes that a model tells apart, and the threshold of a single output.

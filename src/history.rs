@@ -35,6 +35,7 @@ pub struct Epoch {
     ///
     /// The order is that in which the metrics were added to the trainer. "loss" is the mean over the epoch's
     /// samples by their weights, each batch's taken before its step.
+    #[serde(with = "crate::codec::words::named")]
     pub values: Vec<(String, f64)>,
     /// The learning rate of the epoch's last step. With a schedule, the earlier steps had others.
     pub learning_rate: f64,

@@ -18,7 +18,7 @@
 //! At most one wave is in memory: `threads · 256` samples with the model's largest intermediate results.
 
 use crate::data::{Batch, Dataset, Pass};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::pool;
@@ -120,7 +120,5 @@ fn unusable<F: Scalar, T: Default + Send>(
 ) -> Result<Error> {
     let mut batch = Batch::default();
     data.read(&[sample], Pass::Evaluate, &mut batch)?;
-    let what = model.first_non_finite(batch.take_input())?.unwrap_or_else(|| "the output".to_owned());
-    let help = "Look at how the model was trained: the learning rate, clipping, the scale of the inputs.";
-    Ok(Error::new(ErrorKind::NonFinite { what, step: None }).help(help).at(format!("sample {sample}")))
+    Ok(model.unusable(batch.take_input(), sample))
 }

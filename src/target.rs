@@ -64,14 +64,6 @@ impl<F: Scalar> AsTarget<Tensor<F>> for Tensor<F> {
 /// What to do about data that are not finite.
 pub(crate) const CLEAN: &str = "Clean the data: leave such samples out, or fill in what is missing.";
 
-/// Whether there is a NaN.
-pub(crate) fn has_nan<F: Scalar>(tensor: &Tensor<F>) -> bool {
-    match tensor.as_slice() {
-        Some(numbers) if F::all_finite(numbers) => false,
-        _ => tensor.iter().any(|x| x.is_nan()),
-    }
-}
-
 /// The first row along axis 0 that holds a number that is not finite.
 pub(crate) fn first_non_finite_row<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     match tensor.as_slice() {

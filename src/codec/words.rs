@@ -74,6 +74,25 @@ pub(crate) mod number {
     }
 }
 
+/// For a field that is a `Vec<(String, f64)>`.
+pub(crate) mod named {
+    use super::{Deserialize, Deserializer, Number, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        values: &[(String, f64)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|(name, number)| (name, Number(*number))))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, f64)>, D::Error> {
+        let values = Vec::<(String, Number)>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|(name, number)| (name, number.0)).collect())
+    }
+}
+
 /// For a field that is a `Vec<f64>`.
 pub(crate) mod list {
     use super::{Deserialize, Deserializer, Number, Serializer};

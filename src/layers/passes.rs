@@ -1,11 +1,12 @@
 //! How a batch goes through a [`Sequential`]: forward, backward, and in search of what is not finite.
 
 use super::sequential::{Sequential, place};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::{Layer, Link, check_batch, check_batch_shape};
 use crate::param::Param;
 use crate::scalar::Scalar;
+use crate::target::CLEAN;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;
 
@@ -200,6 +201,21 @@ impl<F: Scalar> Sequential<F> {
             }
         }
         Ok(None)
+    }
+
+    /// The error of a sample whose output nothing can be decided by, with the first thing on the way that is not finite;
+    /// `input` has that sample alone.
+    pub(crate) fn unusable(&self, input: Tensor<F>, sample: usize) -> Error {
+        let what = match self.first_non_finite(input).ok().flatten() {
+            Some(what) if what == "the input" => {
+                let what = format!("{what} of sample {sample}");
+                return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);
+            }
+            found => found.unwrap_or_else(|| "the output".to_owned()),
+        };
+        Error::new(ErrorKind::NonFinite { what, step: None })
+            .help("Look at how the model was trained: the learning rate, clipping, the scale of the inputs.")
+            .at(format!("sample {sample}"))
     }
 
     /// The first parameter or buffer that is not finite: "weight of layer 0 (dense)".

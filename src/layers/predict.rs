@@ -187,12 +187,7 @@ impl<F: Scalar> Sequential<F> {
         let Some(sample) = ops::nan_sample(&predictions) else { return Ok(predictions) };
         let one = input.view().into_dyn();
         let one = one.slice_axis(Axis(0), Slice::from(sample..sample + 1)).to_owned();
-        let help = match self.first_non_finite(one) {
-            Ok(Some(place)) => format!("The first that is not finite is {place}."),
-            _ => "Look at the model.".to_owned(),
-        };
-        let what = format!("the prediction of sample {sample}");
-        Err(Error::data(what, "a number", "NaN").help(help).at("predict"))
+        Err(self.unusable(one, sample).at("predict"))
     }
 
     /// What outputs mean by the model's last function, and how many numbers a row of them has.

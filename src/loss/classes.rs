@@ -3,8 +3,8 @@
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::layer::check_gradient;
+use crate::ops::nan_sample;
 use crate::scalar::Scalar;
-use crate::target::has_nan;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// Predictions `[batch, classes]` in standard layout, which the gradient takes the place of.
@@ -80,7 +80,7 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
 pub(super) fn check_distributions<F: Scalar>(rows: &Rows<F>) -> Result<()> {
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
-        Some(_) if has_nan(&rows.grad) => Ok(()),
+        Some(_) if nan_sample(&rows.grad).is_some() => Ok(()),
         Some((i, found)) => {
             Err(Error::sample("the output", i, "to be probabilities: at least 0, with a sum of 1", found)
                 .help("End the model in Softmax, or take the loss `from_logits`."))

@@ -70,12 +70,13 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
             let samples = output.shape().first().copied().unwrap_or(0);
             check_unknown(model, &self.loss, &output)?;
-            step::update_metrics(&mut self.metrics, link, &output, target, weights)?;
+            let updated = step::update_metrics(&mut self.metrics, link, &output, target, weights);
             let (loss, grad) = step::loss(&self.loss, link, output, target, weights, samples.max(1) as f64)?;
             recycle(grad);
             if !loss.sum.is_finite() {
                 return Err(infinite_loss(model, &self.loss, data, seen..seen + samples)?);
             }
+            updated?;
             total += loss;
             seen += samples;
             Ok(())

@@ -21,8 +21,9 @@ use crate::layer::{Layer, Link};
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
 use crate::metric::Metric;
+use crate::ops::nan_sample;
 use crate::scalar::Scalar;
-use crate::target::{AsTarget, CLEAN, has_nan};
+use crate::target::{AsTarget, CLEAN};
 use crate::tensor::{Tensor, copy, recycle, standard};
 
 /// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
@@ -143,16 +144,18 @@ pub(super) fn forward_backward<F: Scalar, L: Loss<F>>(
     let link = absorbed(model, loss);
     let (output, cache) =
         if link.is_some() { model.forward_train_logits(input)? } else { model.forward_train(input)? };
-    if has_nan(&output) {
+    if nan_sample(&output).is_some() {
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
     check_unknown(model, loss, &output)?;
-    update_metrics(metrics, link, &output, target, weights)?;
+    // Where the loss is not finite, that is what there is to say, and not that a metric has met a NaN.
+    let updated = update_metrics(metrics, link, &output, target, weights);
     let mut before = 0;
     model.visit_params(&mut |_, param| before = before.max(param.samples()));
     let all = before + samples;
     let (value, grad) = self::loss(loss, link, output, target, weights, all.max(1) as f64)?;
     if value.sum.is_finite() {
+        updated?;
         if before > 0 {
             let share = F::of(before as f64 / all as f64);
             model.visit_params_mut(&mut |_, param| param.scale_gradient(share));

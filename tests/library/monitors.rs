@@ -46,7 +46,8 @@ fn model() -> Sequential {
 }
 
 fn trainer(direction: Option<Direction>) -> Trainer<MeanSquaredError, SGD> {
-    let trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.02).epochs(6).validation_split(0.25);
+    let trainer =
+        Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.02).epochs(6).validation_split(0.25);
     trainer.metric(mape(direction)).progress(Progress::Silent)
 }
 
@@ -71,7 +72,8 @@ fn a_falling_error_of_ones_own_is_not_restored_to_its_first_epoch() {
         let history = t.fit(&mut trained, &data()).unwrap();
         let values = history.get("val_mape");
         assert!(values.len() == 6 && values.is_sorted_by(|a, b| a > b), "it falls to the end: {values:?}");
-        let tail = plywood::Subset::new::<f32>(&data(), (30..40).collect()).map(|s| s.indices().to_vec()).unwrap();
+        let tail =
+            plywood::Subset::new::<f32>(&data(), (30..40).collect()).map(|s| s.indices().to_vec()).unwrap();
         let all = data();
         let tail = plywood::Subset::new::<f32>(&all, tail).unwrap();
         let left = t.evaluate(&trained, &tail).unwrap().get("mape");
@@ -146,7 +148,8 @@ fn a_search_ranks_by_the_direction() {
     let run = |direction| {
         let search = Search::grid(Space::new().choice("rate", [0.0, 0.02])).monitor("val_mape");
         let results = search.run(&data(), &KFold::new(2), |trial, _| {
-            let t = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(trial.number("rate")?).epochs(5);
+            let t =
+                Trainer::new(MeanSquaredError, SGD::default()).learning_rate(trial.number("rate")?).epochs(5);
             Ok((model(), t.metric(mape(direction)).progress(Progress::Silent)))
         });
         results.unwrap().best().number("rate").unwrap()
@@ -160,7 +163,8 @@ fn a_search_ranks_by_the_direction() {
 fn a_plateau_below_zero_is_one() {
     for value in [1.0, -1.0] {
         let how = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_r2").higher_is_better();
-        let mut optimizer: Optimizer<SGD> = Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
+        let mut optimizer: Optimizer<SGD> =
+            Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
         for _ in 0..10 {
             optimizer.observe(value).unwrap();
         }

@@ -272,16 +272,14 @@ fn nan_is_no_class_and_no_label() {
     };
     let x = arr2(&[[0.5f32, 0.25], [f32::NAN, 1.0]]);
     let sound = Sequential::builder([2]).layer(Given(2)).layer(Softmax).build().unwrap();
-    let text = "predict: expected the prediction of sample 1 a number, found NaN. \
-                The first that is not finite is the input.";
+    let text = "predict: the input of sample 1 is not finite (NaN or infinity). \
+                Clean the data: leave such samples out, or fill in what is missing.";
     assert_eq!(sound.predict_classes(&x).unwrap_err().to_string(), text);
     assert_eq!(sound.predict_labels(&x, 0.5).unwrap_err().to_string(), text);
     assert!(sound.predict(&x).unwrap()[[1, 0]].is_nan(), "predict itself shows it");
     let x = arr2(&[[0.5f32, 0.25], [1.0, 1.0]]);
     let error = spoilt().predict_classes(&x).unwrap_err().to_string();
-    assert!(error.ends_with(
-        "sample 0 a number, found NaN. The first that is not finite is weight of layer 0 (dense)."
-    ));
+    assert!(error.starts_with("predict, sample 0: weight of layer 0 (dense) is not finite"), "{error}");
     let data = ArrayDataset::new(x.clone(), vec![0, 1]).unwrap();
     let multi_hot = ArrayDataset::new(x.clone(), x.mapv(|_| 1.0)).unwrap();
     let mut sigmoid = Sequential::builder([2]).layer(Given(2)).layer(Sigmoid).build().unwrap();

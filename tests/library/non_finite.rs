@@ -18,10 +18,17 @@ fn regression() -> Sequential {
 }
 
 fn classifier() -> Sequential {
-    Sequential::builder([2]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).layer(Softmax).build().unwrap()
+    Sequential::builder([2])
+        .layer(Dense::units(3))
+        .layer(ReLU)
+        .layer(Dense::units(2))
+        .layer(Softmax)
+        .build()
+        .unwrap()
 }
 
-const CLEAN: &str = "is not finite (NaN or infinity). Clean the data: leave such samples out, or fill in what is missing.";
+const CLEAN: &str =
+    "is not finite (NaN or infinity). Clean the data: leave such samples out, or fill in what is missing.";
 
 /// Data with one target, or one input, that is not finite.
 fn spoilt(what: &str, sample: usize, value: f32) -> ArrayDataset<f32, Array2<f32>> {
@@ -48,7 +55,8 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             }
             // The last quarter is validation: sample 35 is its sixth.
             let data = spoilt(what, 35, value);
-            let text = trainer().validation_split(0.25).fit(&mut regression(), &data).unwrap_err().to_string();
+            let text =
+                trainer().validation_split(0.25).fit(&mut regression(), &data).unwrap_err().to_string();
             let place = if what == "target" { "validation data" } else { "validation" };
             assert_eq!(text, format!("fit, {place}: the {what} of sample 5 {CLEAN}"));
             let text = trainer().evaluate(&regression(), &data).unwrap_err().to_string();
@@ -57,7 +65,11 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             assert_eq!(text, format!("find rate: the {what} of sample 35 {CLEAN}"));
             // A single step, where samples have their places in the batch.
             let (mut x, mut t) = (Tensor::zeros(vec![4, 2]), Tensor::zeros(vec![4, 1]));
-            if what == "target" { t[[2, 0]] = value } else { x[[2, 0]] = value }
+            if what == "target" {
+                t[[2, 0]] = value
+            } else {
+                x[[2, 0]] = value
+            }
             let mut model = regression();
             let before = model.to_bytes().unwrap();
             let text = trainer().step(&mut model, x.clone(), &t, None).unwrap_err().to_string();
@@ -104,7 +116,10 @@ fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
     let nan = |error: plywood::Error| {
         assert!(matches!(error.kind(), ErrorKind::NonFinite { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains("sample 0") && text.contains("weight of layer 2 (dense) is not finite"), "{text}");
+        assert!(
+            text.contains("sample 0") && text.contains("weight of layer 2 (dense) is not finite"),
+            "{text}"
+        );
     };
     nan(evaluate::classes(&model, &data).unwrap_err());
     nan(evaluate::confusion_matrix(&model, &data).unwrap_err());
@@ -114,7 +129,9 @@ fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
     let mut trainer = silent(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
     nan(trainer.evaluate(&model, &data).unwrap_err());
     let text = trainer.fit(&mut model, &data).unwrap_err().to_string();
-    assert!(text.starts_with("fit: weight of layer 2 (dense) is not finite (NaN or infinity), noticed at step 1"));
+    assert!(
+        text.starts_with("fit: weight of layer 2 (dense) is not finite (NaN or infinity), noticed at step 1")
+    );
     // A row of NaN must not take a batch with it where nothing is decided.
     let rows = model.predict(&inputs()).unwrap();
     assert!(rows.iter().all(|p| p.is_nan()) && rows.shape() == [40, 2]);
@@ -151,7 +168,8 @@ fn parameters_are_looked_at_after_the_last_step() {
     let trainer = || silent(MeanSquaredError, SGD::default()).batch_size(40);
     let text = trainer().learning_rate(1e300).fit(&mut regression(), &data).unwrap_err().to_string();
     assert!(
-        text.contains("of layer 2 (dense) is not finite") || text.contains("of layer 0 (dense) is not finite"),
+        text.contains("of layer 2 (dense) is not finite")
+            || text.contains("of layer 0 (dense) is not finite"),
         "{text}"
     );
     assert!(text.ends_with(
@@ -178,7 +196,10 @@ fn an_infinite_loss_names_the_sample() {
     let text = trainer.evaluate(&regression(), &data).unwrap_err().to_string();
     assert!(text.starts_with("evaluate: the loss of sample 21 is not finite (NaN or infinity). "), "{text}");
     let text = trainer.fit(&mut regression(), &data).unwrap_err().to_string();
-    assert!(text.starts_with("fit: the loss of sample 21 is not finite (NaN or infinity), noticed at step"), "{text}");
+    assert!(
+        text.starts_with("fit: the loss of sample 21 is not finite (NaN or infinity), noticed at step"),
+        "{text}"
+    );
 }
 
 /// A search takes no part in hiding: a trial on such data fails, and all of them are an error.

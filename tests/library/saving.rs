@@ -145,7 +145,7 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
 fn file(layers: usize, bytes: &[u8]) -> Vec<u8> {
     let body = [&[1, 1], &number(layers)[..], bytes].concat();
     let description = [&[0, 0, 0, 0], &number(body.len())[..], &body].concat();
-    let mut file = b"PLYWOOD\n\x02\0\0\0\x01\x04\0\0".to_vec();
+    let mut file = b"PLYWOOD\n\x03\0\0\0\x01\x04\0\0".to_vec();
     file.extend((description.len() as u64).to_le_bytes());
     file.extend([0; 8]);
     file.extend(crc32fast::hash(&file).to_le_bytes());
