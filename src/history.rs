@@ -158,11 +158,6 @@ impl History {
         self.epochs.last().and_then(|epoch| epoch.get(name))
     }
 
-    /// Which way the value of this name is better, as the last epoch that has it says.
-    pub(crate) fn direction(&self, name: &str) -> Option<Direction> {
-        self.epochs.iter().rev().find_map(|epoch| epoch.direction(name))
-    }
-
     /// How long all epochs took.
     ///
     /// It is the sum over the epochs. What `fit` does before the first and after the last is not in it.

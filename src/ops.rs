@@ -224,7 +224,7 @@ pub(crate) fn check_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) ->
     }
     match weights.iter().position(|w| !(w.is_finite() && *w >= F::zero())) {
         None => Ok(()),
-        Some(i) => Err(Error::data(format!("the weight of sample {i}"), "finite and at least 0", weights[i])
+        Some(i) => Err(Error::sample("the weight", i, "finite and at least 0", weights[i])
             .help("A weight of 0 leaves a sample out.")),
     }
 }

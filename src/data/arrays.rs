@@ -22,6 +22,10 @@ use ndarray::{Array, ArrayD, Axis, Dimension};
 ///
 /// It is sealed: for other types, convert the array first.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// The largest magnitude of a number, where there is no NaN and no infinity.
+    #[doc(hidden)]
+    const LARGEST: Option<f64>;
+
     /// The rows that begin at these places, as `value · scale + offset`.
     ///
     /// It goes to a kernel of `scalar/convert.rs`.
@@ -37,16 +41,22 @@ mod sealed {
 }
 
 impl Element for u8 {
+    const LARGEST: Option<f64> = Some(255.0);
+
     fn rows<F: Scalar>(values: &[u8], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_u8s(values, rows, columns, scale, offset, out);
     }
 }
 impl Element for f32 {
+    const LARGEST: Option<f64> = None;
+
     fn rows<F: Scalar>(values: &[f32], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_f32s(values, rows, columns, scale, offset, out);
     }
 }
 impl Element for f64 {
+    const LARGEST: Option<f64> = None;
+
     fn rows<F: Scalar>(values: &[f64], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_f64s(values, rows, columns, scale, offset, out);
     }
@@ -326,6 +336,10 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
 
     fn class_names(&self) -> &[String] {
         &self.names
+    }
+
+    fn is_finite(&self) -> bool {
+        E::LARGEST.is_some_and(|largest| F::of(largest * self.scale.abs() + self.offset.abs()).is_finite())
     }
 
     fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<F, T::Batch>) -> Result<()> {

@@ -87,6 +87,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
         self.data.prefetch()
     }
 
+    fn is_finite(&self) -> bool {
+        self.data.is_finite() && F::of(self.augment.fill).is_finite()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         if let Pass::Train { epoch } = pass {

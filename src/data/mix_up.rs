@@ -90,6 +90,10 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         self.data.prefetch()
     }
 
+    fn is_finite(&self) -> bool {
+        self.data.is_finite()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         let Pass::Train { epoch } = pass else { return Ok(()) };

@@ -89,6 +89,10 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
         self.data.prefetch()
     }
 
+    fn is_finite(&self) -> bool {
+        self.data.is_finite()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
         let input = batch.take_input();
         let mut inner = Batch { input, target: Vec::new(), weights: batch.weights.take() };

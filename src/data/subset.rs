@@ -81,6 +81,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         self.data.prefetch()
     }
 
+    fn is_finite(&self) -> bool {
+        self.data.is_finite()
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         check_indices(indices, self.indices.len())?;
         let indices: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();

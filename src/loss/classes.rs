@@ -66,7 +66,7 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
         let least = row.iter().fold(F::zero(), |least, &p| if p < least { p } else { least });
         if least.as_f64() < -SLACK {
             Some(format!("{least} in it"))
-        } else if !((sum - 1.0).abs() <= SLACK) {
+        } else if sum.is_nan() || (sum - 1.0).abs() > SLACK {
             Some(format!("a sum of {sum:.4}"))
         } else {
             None

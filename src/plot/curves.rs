@@ -40,7 +40,9 @@ fn chart(history: &History, name: &str) -> Chart {
             judged = points;
         }
     }
-    let direction = [name, &validation].into_iter().find_map(|name| history.direction(name));
+    let mut said =
+        history.epochs.iter().flat_map(|epoch| [epoch.direction(name), epoch.direction(&validation)]);
+    let direction = said.find_map(|direction| direction);
     match direction.and_then(|direction| best(&judged, direction)) {
         Some((epoch, value)) => chart.mark(epoch, value, format!("best: epoch {epoch}, {value:.4}")),
         None => chart,

@@ -260,8 +260,16 @@ pub(super) mod generic {
 
     #[inline(always)]
     pub fn all_finite<F: Float>(x: &[F]) -> bool {
-        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises.
-        sum_of(x, x, |x, _| x * F::zero()) == F::zero()
+        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises. The sums
+        // are so many that none waits for the one before.
+        let mut sums = [F::zero(); 4 * LANES];
+        let (head, tail) = x.as_chunks::<{ 4 * LANES }>();
+        for x in head {
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum = *sum + x * F::zero();
+            }
+        }
+        sums.iter().chain(tail).fold(F::zero(), |sum, &x| sum + x * F::zero()) == F::zero()
     }
 
     /// In `f64` for both types: a square of an `f32` may be larger than any `f32`.

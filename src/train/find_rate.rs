@@ -139,7 +139,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             }
             let Some(indices) = batches.pop() else { break };
             data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
-            let loss = step::on_batch(&mut model, &self.loss, &mut batch, &indices, &mut [])?;
+            let loss = step::on_batch(&mut model, &self.loss, &mut batch, (data, &indices), &mut [])?;
             if !loss.sum.is_finite() {
                 break;
             }

@@ -245,7 +245,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let batches = order[(done * size).min(order.len())..].chunks(size);
         let flow = each_batch(data, batches, pass, ahead, batch, &mut |number, indices, batch| {
             let number = done + number + 1;
-            let loss = step::on_batch(model, &self.loss, batch, indices, &mut self.metrics)?;
+            let loss = step::on_batch(model, &self.loss, batch, (data, indices), &mut self.metrics)?;
             if !loss.sum.is_finite() {
                 return Err(self.find_non_finite(model, data, indices, pass, batch)?);
             }

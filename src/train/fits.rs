@@ -23,6 +23,7 @@ use crate::layer::{Layer, Link, Outputs};
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::metric::Metric;
+use crate::ops::check_weights;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
@@ -156,6 +157,7 @@ pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defa
         }
         step::check_finite_target(&batch.target).map_err(in_data)?;
         loss.check_target(model.output_shape(), batch.target.as_target()).map_err(in_data)?;
+        check_weights(batch.weights.as_deref(), indices.len()).map_err(in_data)?;
         weight += batch.weights.as_ref().map_or(1.0, |weights| weights.iter().map(|w| w.as_f64()).sum());
     }
     if weight == 0.0 { Err(no_weight()) } else { Ok(()) }

@@ -14,7 +14,7 @@
 //! probability.
 
 use super::fits::{check_outputs, check_unknown};
-use crate::data::Batch;
+use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::infer::check_finite_input;
 use crate::layer::{Layer, Link};
@@ -110,16 +110,17 @@ pub(super) fn absorbed<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -
 
 /// [`forward_backward`] of a batch that was read from these positions, after a look at its inputs and targets. Errors name
 /// samples by their positions.
-pub(super) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target>>(
+pub(super) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &mut Sequential<F>,
     loss: &L,
     batch: &mut Batch<F, T>,
-    indices: &[usize],
+    (data, indices): (&dyn Dataset<F, Target = T>, &[usize]),
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<LossSum> {
     let input = batch.take_input();
     let (target, weights) = (&batch.target, batch.weights.as_deref());
-    check_finite_input(&input)
+    let looked_at = if data.is_finite() { Ok(()) } else { check_finite_input(&input) };
+    looked_at
         .and_then(|()| check_finite_target(target))
         .and_then(|()| forward_backward(model, loss, input, target.as_target(), weights, metrics))
         .map_err(|error| error.in_data(|row| indices.get(row).copied()))

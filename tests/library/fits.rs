@@ -98,7 +98,7 @@ where
     let before = parameters(&model);
     let mut trainer =
         Trainer::new(make(), SGD::default()).epochs(2).batch_size(12).progress(Progress::Silent);
-    let mut copies = vec![model.clone(), model.clone()];
+    let mut copies = [model.clone(), model.clone()];
     let fit = trainer.fit(&mut model, data).map(drop);
     let (x, target) = (inputs().into_dyn(), target.as_target());
     let others = [

@@ -66,9 +66,9 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             // A single step, where samples have their places in the batch.
             let (mut x, mut t) = (Tensor::zeros(vec![4, 2]), Tensor::zeros(vec![4, 1]));
             if what == "target" {
-                t[[2, 0]] = value
+                t[[2, 0]] = value;
             } else {
-                x[[2, 0]] = value
+                x[[2, 0]] = value;
             }
             let mut model = regression();
             let before = model.to_bytes().unwrap();
