@@ -119,3 +119,23 @@ impl Monitor {
         })
     }
 }
+
+/// `lower_is_better` and `higher_is_better` for a builder with a field `monitor`.
+macro_rules! directed {
+    () => {
+        /// Says that the value is better when lower, whatever it says of itself.
+        #[must_use]
+        pub fn lower_is_better(mut self) -> Self {
+            self.monitor = self.monitor.directed($crate::monitor::Direction::Lower);
+            self
+        }
+
+        /// Says that the value is better when higher, whatever it says of itself.
+        #[must_use]
+        pub fn higher_is_better(mut self) -> Self {
+            self.monitor = self.monitor.directed($crate::monitor::Direction::Higher);
+            self
+        }
+    };
+}
+pub(crate) use directed;

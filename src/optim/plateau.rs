@@ -61,19 +61,7 @@ impl ReduceOnPlateau {
         self
     }
 
-    /// Says that the value is better when lower, whatever it says of itself.
-    #[must_use]
-    pub fn lower_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Lower);
-        self
-    }
-
-    /// Says that the value is better when higher, whatever it says of itself.
-    #[must_use]
-    pub fn higher_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Higher);
-        self
-    }
+    crate::monitor::directed!();
 
     /// By which share a value must be better to count: at least 0 and below 1, 1e-4 unless set.
     #[must_use]

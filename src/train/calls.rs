@@ -1,7 +1,7 @@
 //! What can be asked of a trainer: to train, to take a step, to evaluate.
 
-use super::fit::diverged;
 use super::fits::{check_outputs, no_weight};
+use super::non_finite::diverged;
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Dataset, split_at};

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::layer::Layer;
 use crate::layers::Sequential;
-use crate::monitor::{Direction, Monitor};
+use crate::monitor::Monitor;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::{Tensor, copy, slice};
@@ -98,19 +98,7 @@ impl EarlyStopping {
         self
     }
 
-    /// Says that the value is better when lower, whatever it says of itself.
-    #[must_use]
-    pub fn lower_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Lower);
-        self
-    }
-
-    /// Says that the value is better when higher, whatever it says of itself.
-    #[must_use]
-    pub fn higher_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Higher);
-        self
-    }
+    crate::monitor::directed!();
 
     /// By how much a value must be better to count.
     ///

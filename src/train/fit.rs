@@ -5,16 +5,16 @@ use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
 use super::fits::{begin_metrics, check_outputs, check_targets, check_unknown, no_weight};
+use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Batch, Dataset, Pass};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
 use crate::io::checkpoint::{Position, Settings};
-use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
@@ -74,7 +74,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let (loss, grad) = step::loss(&self.loss, link, output, target, weights, samples.max(1) as f64)?;
             recycle(grad);
             if !loss.sum.is_finite() {
-                return Err(infinite_loss(model, &self.loss, data, seen..seen + samples)?);
+                return Err(in_evaluation(model, &self.loss, data, seen..seen + samples)?);
             }
             updated?;
             total += loss;
@@ -247,7 +247,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let number = done + number + 1;
             let loss = step::on_batch(model, &self.loss, batch, (data, indices), &mut self.metrics)?;
             if !loss.sum.is_finite() {
-                return Err(self.find_non_finite(model, data, indices, pass, batch)?);
+                let at = (indices, pass, self.optimizer.steps() + 1);
+                return Err(in_training(model, &self.loss, data, at)?);
             }
             if self.optimizer.is_due() {
                 self.show_gradients(model)?;
@@ -355,79 +356,4 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     pub(super) fn batch_size_for(&self, samples: usize) -> usize {
         self.batch_size.unwrap_or_else(|| samples.min(32))
     }
-}
-
-/// The error of a number that is not finite in training.
-pub(super) fn diverged(what: String, step: u64) -> Error {
-    let help = if what.starts_with("the loss") {
-        "Outputs and targets are finite: training diverged (lower the learning rate, clip gradients with `clip_norm`, \
-         scale the inputs), or a probability of 0 was given to what is true (let nothing stand behind Softmax or \
-         Sigmoid)."
-    } else {
-        "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs."
-    };
-    Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(help)
-}
-
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
-    /// Reads the batch again and follows it through the model to the first thing that is not finite, and else to the
-    /// sample whose loss is not.
-    ///
-    /// It is only called when outputs or the loss were not finite, while inputs and targets were, so it may be slow.
-    /// Reading again gives the same batch, as [`Dataset::read`] depends on its arguments alone; layers that draw at
-    /// random are followed as at inference.
-    pub(super) fn find_non_finite<T: AsTarget<L::Target> + Default + Send>(
-        &self,
-        model: &Sequential<F>,
-        data: &dyn Dataset<F, Target = T>,
-        indices: &[usize],
-        pass: Pass,
-        batch: &mut Batch<F, T>,
-    ) -> Result<Error> {
-        let step = self.optimizer.steps() + 1;
-        data.read(indices, pass, batch)?;
-        let what = match model.first_non_finite(batch.take_input())? {
-            Some(what) => what,
-            None => sample_of_infinite_loss(model, &self.loss, data, indices, pass)?
-                .map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}")),
-        };
-        Ok(diverged(what, step))
-    }
-}
-
-/// The first of these samples whose loss is not finite, by itself and at inference.
-fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
-    loss: &L,
-    data: &dyn Dataset<F, Target = T>,
-    indices: &[usize],
-    pass: Pass,
-) -> Result<Option<usize>> {
-    let link = step::absorbed(model, loss);
-    let mut batch = Batch::default();
-    for &sample in indices {
-        data.read(&[sample], pass, &mut batch)?;
-        let input = batch.take_input();
-        let output = if link.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
-        let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
-        if !step::loss(loss, link, output, target, weights, 1.0)?.0.sum.is_finite() {
-            return Ok(Some(sample));
-        }
-    }
-    Ok(None)
-}
-
-/// The error of a loss that is not finite in an evaluation, where outputs and targets are.
-fn infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
-    loss: &L,
-    data: &dyn Dataset<F, Target = T>,
-    samples: std::ops::Range<usize>,
-) -> Result<Error> {
-    let samples: Vec<usize> = samples.collect();
-    let sample = sample_of_infinite_loss(model, loss, data, &samples, Pass::Evaluate)?;
-    let what = sample.map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}"));
-    Ok(Error::new(ErrorKind::NonFinite { what, step: None }).help(
-        "The model is infinitely wrong, or its outputs overflow: look at what it predicts for that sample.",
-    ))
 }

@@ -6,8 +6,9 @@
 //! | `calls.rs` | what it is asked for: `fit`, `step`, `evaluate` |
 //! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
 //! | `optimise.rs` | settings that are the optimiser's |
-//! | `fit.rs` | the loops over epochs and batches, and what happens when a number is not finite |
+//! | `fit.rs` | the loops over epochs and batches |
 //! | `fits.rs` | whether model, loss, metrics and data fit one another |
+//! | `non_finite.rs` | where the first number is that is not finite |
 //! | `ahead.rs` | batches that are read while others train |
 //! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
 //! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
@@ -64,6 +65,7 @@ mod fit;
 mod fits;
 mod gradients;
 mod logs;
+mod non_finite;
 mod optimise;
 mod progress;
 mod resume;

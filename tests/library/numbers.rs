@@ -365,3 +365,59 @@ fn positive_weights_are_no_weights_of_samples() {
     let expected = ndarray::arr2(&[[-1.0, -2.5], [0.5, -2.5]]).into_dyn() / 4.0;
     assert!((grad - expected).iter().all(|d| d.abs() < 1e-12));
 }
+
+/// Every loss, from probabilities and from logits, weighted: the gradient is a difference of `Σ w · l / divisor`.
+#[test]
+fn every_weighted_gradient_is_a_difference_of_the_sum() {
+    const WEIGHTS: [f64; 4] = [1.0, 0.25, 0.0, 3.0];
+    fn check<L: Loss<f64>>(name: &str, loss: &L, x: &Tensor<f64>, target: &L::Target, logits: bool) {
+        let of = |x: Tensor<f64>| {
+            let weights = Some(&WEIGHTS[..]);
+            if logits {
+                loss.value_and_grad_logits(x, target, weights, 5.0).unwrap()
+            } else {
+                loss.value_and_grad(x, target, weights, 5.0).unwrap()
+            }
+        };
+        let grad = of(x.clone()).1;
+        let step = 1e-6;
+        for i in 0..x.len() {
+            let at = |by: f64| {
+                let mut moved = x.clone();
+                moved.as_slice_mut().unwrap()[i] += by;
+                of(moved).0.sum
+            };
+            let (found, difference) =
+                (grad.as_slice().unwrap()[i], (at(step) - at(-step)) / (2.0 * step) / 5.0);
+            assert!(
+                (found - difference).abs() < 1e-7 * (1.0 + difference.abs()),
+                "{name}, {i}: {found} {difference}"
+            );
+        }
+        assert!(grad.index_axis(ndarray::Axis(0), 2).iter().all(|&g| g == 0.0), "{name}: a weight of 0");
+    }
+    let logits = Tensor::from_shape_fn(vec![4, 3], |i| ((i[0] * 5 + i[1] * 3) % 7) as f64 / 3.0 - 0.9);
+    let p = plywood::Link::Softmax.apply(logits.clone());
+    let rows = plywood::Link::Softmax.apply(logits.mapv(|z| (z * 2.1).sin()));
+    let (labels, classes) = ([0usize, 2, 1, 1], vec![0.5, 2.0, 1.25]);
+    let column = |x: &Tensor<f64>| x.slice_axis(ndarray::Axis(1), (..1).into()).to_owned();
+    let column = |x: &Tensor<f64>| column(x).as_standard_layout().into_owned();
+    for (x, from_logits) in [(&p, false), (&logits, true)] {
+        let weighted = CrossEntropy::default().class_weights(classes.clone());
+        check("cross-entropy", &weighted, x, &labels, from_logits);
+        check("label smoothing", &weighted.label_smoothing(0.2), x, &labels, from_logits);
+        check("focal", &Focal::gamma(1.5).class_weights(classes.clone()), x, &labels, from_logits);
+        check("rows", &SoftCrossEntropy::default().class_weights(classes.clone()), x, &rows, from_logits);
+        check("divergence", &KLDivergence::default(), x, &rows, from_logits);
+        let several = SoftBinaryCrossEntropy::default().positive_weights(classes.clone());
+        check("several labels", &several, x, &rows, from_logits);
+        let one = BinaryCrossEntropy::default().positive_weight(2.5);
+        check("binary", &one, &column(x), &[0, 1, 1, 0], from_logits);
+    }
+    check("hinge", &Hinge::margin(0.7), &logits, &labels, false);
+    check("squared hinge", &Hinge::margin(1.05).squared(), &logits, &labels, false);
+    check("hinge of one", &Hinge::margin(0.3), &column(&logits), &[0, 1, 1, 0], false);
+    check("squared", &MeanSquaredError, &logits, &rows, false);
+    check("absolute", &MeanAbsoluteError, &logits, &rows, false);
+    check("Huber", &Huber::delta(0.4), &logits, &rows, false);
+}

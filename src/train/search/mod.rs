@@ -23,7 +23,7 @@ use crate::data::{Dataset, Folds};
 use crate::error::{Error, Result};
 use crate::layers::Sequential;
 use crate::loss::Loss;
-use crate::monitor::{Direction, Monitor};
+use crate::monitor::Monitor;
 use crate::optim::Rule;
 use crate::pool;
 use crate::scalar::Scalar;
@@ -132,19 +132,7 @@ impl Search {
         self
     }
 
-    /// Says that the value is better when lower, whatever it says of itself.
-    #[must_use]
-    pub fn lower_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Lower);
-        self
-    }
-
-    /// Says that the value is better when higher, whatever it says of itself.
-    #[must_use]
-    pub fn higher_is_better(mut self) -> Self {
-        self.monitor = self.monitor.directed(Direction::Higher);
-        self
-    }
+    crate::monitor::directed!();
 
     /// The seed that trials are drawn by, and the first that the closure is given; 0 unless set.
     ///
