@@ -22,7 +22,7 @@
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::infer;
-use crate::layer::{Layer, Link, Outputs};
+use crate::layer::Outputs;
 use crate::layers::Sequential;
 use crate::metric::{ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, yes_or_no};
 use crate::ops::{self, Thresholds};
@@ -97,7 +97,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 
 /// Precision, recall and F1 of each class.
 ///
-/// It is the report of [`confusion_matrix`]; who wants both calls that, and then
+/// It is the report of [`confusion_matrix`]; if you want both, call that, and then
 /// [`report`](ConfusionMatrix::report), so that the model runs once.
 ///
 /// ```
@@ -199,7 +199,7 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
 ) -> Result<LabelReport> {
     let at = |error: Error| error.at("evaluate");
     let thresholds = thresholds.into();
-    let labels = label_count(model, &thresholds).map_err(at)?;
+    let labels = model.label_count(&thresholds).map_err(at)?;
     let (mut truth, mut predicted, mut samples) = (Vec::new(), Vec::new(), 0);
     infer::outputs(model, data, false, &mut |output, batch| {
         if batch.target.shape() != output.shape() {
@@ -216,27 +216,6 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
     let rows = |labels_of| Array2::from_shape_vec((samples, labels), labels_of).map_err(Error::custom);
     let report = LabelReport::new(&rows(truth).map_err(at)?, &rows(predicted).map_err(at)?)?;
     Ok(report.with_label_names(data.class_names()))
-}
-
-/// How many labels a model says, each by itself and by these thresholds.
-fn label_count<F: Scalar>(model: &Sequential<F>, thresholds: &Thresholds) -> Result<usize> {
-    let [labels] = *model.output_shape() else {
-        return Err(Error::shape("an output", "[labels]", model.output_shape())
-            .help("The model ends in one output for each label."));
-    };
-    thresholds.check(labels)?;
-    match model.output_link(Link::Unknown) {
-        Link::Softmax | Link::LogSoftmax => Err(Error::data(
-            "a model",
-            "whose outputs are each an answer by itself",
-            "one that ends in softmax",
-        )
-        .help(
-            "End it in Sigmoid, and train it with SoftBinaryCrossEntropy; or use `classification_report`.",
-        )),
-        Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
-        _ => Ok(labels),
-    }
 }
 
 /// The number of classes that a model tells apart, and the threshold of a single output.

@@ -4,7 +4,7 @@
 //! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
 //! may be kept, compared and saved long after them.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::monitor::{Direction, Monitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,11 +87,18 @@ impl Epoch {
         self.directions.get(at).copied().flatten().or(Direction::of_loss(name))
     }
 
-    /// The value that is monitored, and which way it is better.
+    /// The value that is monitored, and which way it is better. NaN is an error, as nothing can be decided by it.
     pub(crate) fn watched(&self, monitor: &Monitor) -> Result<(f64, Direction)> {
         let values = self.values.iter().map(|(name, _)| (name.as_str(), self.direction(name)));
         let direction = monitor.resolve(values)?;
-        Ok((self.get(monitor.name()).unwrap_or(f64::NAN), direction))
+        let value = self.get(monitor.name()).unwrap_or(f64::NAN);
+        if value.is_nan() {
+            return Err(Error::data("the value to monitor", "to be a number", format!("{} NaN", monitor.name())).help(
+                "A metric is NaN where it has no meaning: ROC AUC of a class that all samples have, or none. Monitor \
+                 another value, or other samples.",
+            ));
+        }
+        Ok((value, direction))
     }
 }
 

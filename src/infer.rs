@@ -81,6 +81,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
             let mut batch = Batch::default();
             data.read(&indices, Pass::Evaluate, &mut batch)?;
             let input = batch.take_input();
+            check_count(&input, indices.len())?;
             if !data.is_finite() {
                 check_finite_input(&input)?;
             }
@@ -97,6 +98,19 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
         }
     }
     Ok(())
+}
+
+/// Whether a data set has read as many samples as it was asked for.
+pub(crate) fn check_count<F: Scalar>(input: &Tensor<F>, asked: usize) -> Result<()> {
+    match input.shape().first() {
+        Some(&found) if found == asked => Ok(()),
+        found => Err(Error::data(
+            "a batch",
+            format!("of {asked} samples, as many as were asked for"),
+            found.unwrap_or(&0),
+        )
+        .help("`Dataset::read` fills a batch with an input and a target for each position.")),
+    }
 }
 
 /// Refuses inputs that are not finite, by the row.

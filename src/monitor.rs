@@ -59,10 +59,28 @@ impl Direction {
 /// it checked before the first step.
 ///
 /// ```
-/// use plywood::{Direction, Monitor};
+/// use plywood::prelude::*;
+/// use plywood::{Direction, Epoch, Monitor};
+/// use std::ops::ControlFlow;
+///
+/// /// Ends training once a value is good enough.
+/// struct GoodEnough {
+///     monitor: Monitor,
+///     limit: f64,
+/// }
+///
+/// impl Callback for GoodEnough {
+///     fn monitor(&self) -> Option<&Monitor> {
+///         Some(&self.monitor)
+///     }
+///     fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
+///         let done = epoch.get(self.monitor.name()).is_some_and(|value| value < self.limit);
+///         Ok(if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     }
+/// }
 ///
 /// let monitor = Monitor::of("val_mape").directed(Direction::Lower);
-/// assert_eq!(monitor.name(), "val_mape");
+/// let trainer = Trainer::new(MeanSquaredError, Adam::default()).callback(GoodEnough { monitor, limit: 0.05 });
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
@@ -110,8 +128,13 @@ impl Monitor {
         let Some((_, own)) = values.clone().find(|(name, _)| *name == self.name) else {
             let names: Vec<&str> = values.map(|(name, _)| name).collect();
             let expected = format!("to be one of {}", names.join(", "));
-            return Err(Error::data("the value to monitor", expected, &self.name)
-                .help("Values that begin with \"val_\" need validation data or `validation_split`."));
+            let validated = names.iter().any(|name| name.starts_with("val_"));
+            let help = if self.name.starts_with("val_") && !validated {
+                "Values that begin with \"val_\" need validation data or `validation_split`."
+            } else {
+                "Write one of these names, or add the metric to the trainer."
+            };
+            return Err(Error::data("the value to monitor", expected, &self.name).help(help));
         };
         self.direction.or(own).ok_or_else(|| {
             Error::data("the value to monitor", "to say whether lower or higher is better", &self.name)

@@ -8,9 +8,10 @@ use crate::tensor::Tensor;
 /// | a data set's | a loss's | losses |
 /// |---|---|---|
 /// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::CrossEntropy), [`Focal`](crate::Focal), [`Hinge`](crate::Hinge), [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) |
-/// | [`Tensor<F>`](Tensor) | `Tensor<F>` | all others |
+/// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::MeanSquaredError), [`MeanAbsoluteError`](crate::MeanAbsoluteError), [`Huber`](crate::Huber), [`SoftCrossEntropy`](crate::SoftCrossEntropy), [`KLDivergence`](crate::KLDivergence), [`SoftBinaryCrossEntropy`](crate::SoftBinaryCrossEntropy) |
 ///
-/// A data set and a loss of one's own may have targets of a type of their own:
+/// Your own data set and your own loss may have targets of a type of their own. It is the data set's
+/// [`Target`](crate::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::Loss::Target):
 ///
 /// ```
 /// use plywood::AsTarget;
@@ -23,21 +24,24 @@ use crate::tensor::Tensor;
 ///     fn as_target(&self) -> &Boxes {
 ///         self
 ///     }
+///     fn first_non_finite(&self) -> Option<usize> {
+///         self.0.iter().position(|numbers| numbers.iter().any(|x| !x.is_finite()))
+///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "this loss takes targets of `{T}`, and the data set has `{Self}`",
     label = "these targets do not fit the loss",
     note = "class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge and BinaryCrossEntropy",
-    note = "numbers (an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError and Huber, and \
-            rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` makes rows \
-            of class indices"
+    note = "numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError and \
+            Huber, and rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` \
+            makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`"
 )]
 pub trait AsTarget<T: ?Sized> {
     /// The targets as the loss takes them.
     fn as_target(&self) -> &T;
 
-    /// The first row that holds a number that is not finite; `None`, unless it is written, where there can be none.
+    /// The first row that holds a number that is not finite. The default is `None`, for targets that cannot hold one.
     ///
     /// Training and evaluation ask for it batch by batch and refuse such a target by its sample.
     fn first_non_finite(&self) -> Option<usize> {

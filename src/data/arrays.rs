@@ -75,6 +75,11 @@ const LEAST_NUMBERS: usize = 8_192;
 /// | `Array2<F>` | `[samples, outputs]` | `[batch, outputs]` | regression, soft cross-entropy |
 ///
 /// `F` is the model's element type: targets are not converted.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be targets",
+    note = "class indices are a `Vec<usize>`",
+    note = "numbers are an array of the model's element type, `[samples, …]`, for one number a sample `[samples, 1]`"
+)]
 pub trait Targets: Sync {
     /// The targets of a batch, read into again and again.
     type Batch: Default + Send;

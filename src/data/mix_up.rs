@@ -101,9 +101,17 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
             let mut draws = self.random.at(epoch, *i as u64);
             (draws.below(self.data.len()), F::of(draws.beta(self.alpha)))
         };
-        let (others, shares): (Vec<usize>, Vec<F>) = indices.iter().map(draw).unzip();
+        let (others, mut shares): (Vec<usize>, Vec<F>) = indices.iter().map(draw).unzip();
         let mut other = Batch::default();
         self.data.read(&others, pass, &mut other)?;
+        // What a weight of 0 leaves out is in no mixture.
+        if let (Some(weights), Some(others)) = (&batch.weights, &other.weights) {
+            for (share, (weight, other)) in shares.iter_mut().zip(weights.iter().zip(others)) {
+                if *weight == F::zero() || *other == F::zero() {
+                    *share = F::one();
+                }
+            }
+        }
         mix("inputs", &mut batch.input, other.input, &shares)?;
         mix("targets", &mut batch.target, other.target, &shares)?;
         if let (Some(weights), Some(others)) = (&mut batch.weights, other.weights) {

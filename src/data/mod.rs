@@ -260,10 +260,11 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         0
     }
 
-    /// Whether every input is finite, whatever is read: `false`, unless it is written.
+    /// Whether every input is finite, whatever is read. The default is `false`.
     ///
     /// Training and evaluation look at each input for NaN and infinity, which takes about a hundredth of a small network's
-    /// step. For data that cannot hold them, bytes with a finite scale, it is left out.
+    /// step. For data that cannot hold them, bytes with a finite scale, it is left out. A data set around another one that
+    /// keeps numbers finite hands its answer on.
     fn is_finite(&self) -> bool {
         false
     }
@@ -315,10 +316,11 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()>;
 
     /// Reads targets and weights of the samples at these positions, as [`read`](Dataset::read) for [`Pass::Evaluate`],
-    /// and leaves the inputs; `false`, unless it is written, where that is not much cheaper than `read`.
+    /// and leaves the inputs. Returns whether it did; the default does nothing and returns `false`. Write it where targets
+    /// can be had much more cheaply than inputs.
     ///
-    /// Where there are targets to be had, training looks at all of them before the first step: a label that the model
-    /// has no output for is then found at once, and not in the third hour.
+    /// Training then looks at all targets before the first step: a label that the model has no output for is found at
+    /// once, and not in the third hour.
     ///
     /// # Errors
     /// As [`read`](Dataset::read).

@@ -7,7 +7,7 @@ use crate::tensor::{Tensor, slice_mut, standard};
 ///
 /// | | the numbers of a row | from |
 /// |---|---|---|
-/// | `Unknown` | nothing is said | layers of one's own, unless they say it |
+/// | `Unknown` | nothing is said | your own layers, unless they say it |
 /// | `Linear` | any real numbers | Dense, convolutions, normalisation |
 /// | `NonNegative` | at least 0 | ReLU, ReLU6, Softplus |
 /// | `Bounded` | from -1 to 1 | Tanh, Softsign |
@@ -25,7 +25,7 @@ use crate::tensor::{Tensor, slice_mut, standard};
 ///
 /// | link | predictions | absorbed by | gradient at the logits |
 /// |---|---|---|---|
-/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `(p - t) / batch`, unweighted |
+/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `w · (p - t) / divisor` |
 /// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) | the same |
 ///
 /// The name is that of generalised linear models (Nelder and Wedderburn, 1972), where it stands for the inverse of
@@ -109,7 +109,7 @@ impl Link {
 ///
 /// | | a row of `[batch, …]` | losses |
 /// |---|---|---|
-/// | `Unknown` | nothing is said | losses of one's own, unless they say it |
+/// | `Unknown` | nothing is said | your own losses, unless they say it; a model that ends in your own layer, ReLU or Tanh |
 /// | `Numbers` | numbers of any kind | squared and absolute error, Huber |
 /// | `Distributions` | the probabilities of classes that exclude each other | cross-entropy, focal, KL divergence |
 /// | `Logits` | softmax of it is a distribution | the same, `from_logits` |

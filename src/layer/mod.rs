@@ -173,9 +173,9 @@ pub trait Layer<F: Scalar = f32>:
 
     /// What is known of the numbers of an output, where `input` is what is known of those of the input.
     ///
-    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. Unless
-    /// written, it is [`link`](Layer::link), and so [`Link::Unknown`] for most layers of one's own: then outputs are
-    /// checked batch by batch. A layer that only moves numbers returns `input`; one whose outputs may be any real
+    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. By default it is
+    /// [`link`](Layer::link), and so [`Link::Unknown`] for most of your own layers: then outputs are checked batch by
+    /// batch. A layer that only moves numbers returns `input`; one whose outputs may be any real
     /// numbers, as Dense, returns [`Link::Linear`].
     fn output_link(&self, input: Link) -> Link {
         let _ = input;

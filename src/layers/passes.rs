@@ -288,7 +288,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
 
     /// What is known of the outputs after all layers.
     fn output_link(&self, input: Link) -> Link {
-        self.layers.iter().fold(input, |link, layer| layer.erased_output_link(link))
+        let (mut link, mut columns) = (input, self.input.last().copied());
+        for (layer, &own) in self.layers.iter().zip(&self.columns) {
+            let output = layer.erased_output_link(link);
+            // A layer that hands the numbers on, in rows of another length, has torn distributions apart.
+            link = if output == link && own != columns { output.of_numbers() } else { output };
+            columns = own;
+        }
+        link
     }
 
     /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",

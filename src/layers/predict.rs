@@ -97,7 +97,7 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// Of a single output the class is 1 where it is above a threshold, which the model's last function says: 0.5 for
     /// [`Sigmoid`](crate::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
-    /// yes-or-no answers and no classes: they are [`predict_labels`](Sequential::predict_labels)' affair.
+    /// yes-or-no answers and no classes: use [`predict_labels`](Sequential::predict_labels) for them.
     ///
     /// ```
     /// use ndarray::{Array2, arr1, arr2};
@@ -161,8 +161,8 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict); when the output is not `[labels]`, or there are other thresholds than
-    /// labels; and when a prediction is NaN, with the sample and the layer where it begins.
+    /// As [`predict`](Sequential::predict); when the output is not `[labels]` or comes from softmax, there are other
+    /// thresholds than labels, or one behind a sigmoid is not between 0 and 1; and when a prediction is NaN, with the sample and the layer where it begins.
     pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -170,15 +170,31 @@ impl<F: Scalar> Sequential<F> {
     ) -> Result<Array2<bool>> {
         let at = |error: Error| error.at("predict");
         let thresholds = thresholds.into();
-        let [labels] = *self.output else {
-            return Err(at(Error::shape("an output", "[labels]", &self.output)
-                .help("Put Flatten before the last layer, or compare what `predict` gives.")));
-        };
-        thresholds.check(labels).map_err(at)?;
+        let labels = self.label_count(&thresholds).map_err(at)?;
         let predictions = self.predict_numbers(input)?;
         let above = ops::labels(&predictions, &thresholds);
         let samples = predictions.len_of(Axis(0));
         Array2::from_shape_vec((samples, labels), above).map_err(|error| at(Error::custom(error)))
+    }
+
+    /// How many labels the model says, each by itself and by these thresholds.
+    pub(crate) fn label_count(&self, thresholds: &Thresholds) -> Result<usize> {
+        let [labels] = *self.output else {
+            return Err(Error::shape("an output", "[labels]", &self.output)
+                .help("Put Flatten before the last layer, or compare what `predict` gives."));
+        };
+        thresholds.check(labels)?;
+        match self.output_link(Link::Unknown) {
+            Link::Softmax | Link::LogSoftmax => {
+                let expected = "whose outputs are each an answer by itself";
+                Err(Error::data("a model", expected, "one that ends in softmax").help(
+                    "For several labels at once end it in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
+                     that exclude each other use `predict_classes` and `classification_report`.",
+                ))
+            }
+            Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
+            _ => Ok(labels),
+        }
     }
 
     /// [`predict`](Sequential::predict), and an error where a prediction is NaN, which no decision can be made of.
@@ -203,8 +219,9 @@ impl<F: Scalar> Sequential<F> {
                 "A classifier ends in one output for each class, or in a sigmoid's single one for two.",
             ));
         }
+        let link = self.output_link(Link::Unknown);
         match self.outputs() {
-            (Outputs::Distributions, 1) => {
+            (_, 1) if matches!(link, Link::Softmax | Link::LogSoftmax) => {
                 let found = "one that ends in softmax, which is always 1";
                 Err(Error::data("a model with a single output", "that says one of two classes", found)
                     .help("End it in Sigmoid, or in two outputs and Softmax."))

@@ -145,7 +145,7 @@ impl<F: Scalar> Layer<F> for Flatten {
         back(old, &[size], grad)
     }
 
-    /// What is known of the input.
+    /// What is known of the input. `Sequential` sees where rows have become others.
     fn output_link(&self, input: Link) -> Link {
         input
     }
@@ -180,7 +180,7 @@ impl<F: Scalar> Layer<F> for Reshape {
         back(old, &self.shape, grad)
     }
 
-    /// What is known of the input.
+    /// What is known of the input. `Sequential` sees where rows have become others.
     fn output_link(&self, input: Link) -> Link {
         input
     }

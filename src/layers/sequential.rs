@@ -71,6 +71,8 @@ pub struct Sequential<F: Scalar = f32> {
     /// Worked out once, as the layers do not change.
     pub(super) output: Vec<usize>,
     pub(super) layers: Vec<Box<dyn ErasedLayer<F>>>,
+    /// The length of the rows that each layer puts out: the last size of its shape.
+    pub(super) columns: Vec<Option<usize>>,
     /// Boxes for caches, from the last backward pass to the next forward pass.
     ///
     /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
@@ -125,8 +127,10 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// The only way in, for the builder and for files.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
-        let mut model = Self { input, layers, output: Vec::new(), spare: Vec::new() };
-        model.output = model.shapes()?.pop().unwrap_or_else(|| model.input.clone());
+        let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
+        let mut shapes = model.shapes()?;
+        model.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
+        model.output = shapes.pop().unwrap_or_else(|| model.input.clone());
         Ok(model)
     }
 
@@ -245,6 +249,7 @@ impl<F: Scalar> Sequential<F> {
         let middle = at.checked_sub(1).map_or(&self.input, |last| &shapes[last]);
         let rest = Self::from_layers(middle.clone(), self.layers.split_off(at))?;
         self.output = rest.input.clone();
+        self.columns.truncate(at);
         self.spare.clear();
         Ok(rest)
     }
@@ -329,7 +334,8 @@ pub(super) fn place(i: usize, kind: &str) -> String {
 impl<F: Scalar> Clone for Sequential<F> {
     fn clone(&self) -> Self {
         let layers = self.layers.iter().map(|layer| layer.erased_clone()).collect();
-        Self { input: self.input.clone(), layers, output: self.output.clone(), spare: Vec::new() }
+        let (input, output, columns) = (self.input.clone(), self.output.clone(), self.columns.clone());
+        Self { input, layers, output, columns, spare: Vec::new() }
     }
 }
 

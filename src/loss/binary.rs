@@ -55,7 +55,8 @@ pub struct BinaryCrossEntropy {
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape: with several numbers a sample, several yes-or-no
 /// questions (labels that do not exclude each other, as the guide's "Several labels at once" has them), or the pixels
-/// of an image. It is PyTorch's `BCELoss` and
+/// of an image. Behind softmax it trains, too, each class against the others; for several labels at once end the model
+/// in Sigmoid. It is PyTorch's `BCELoss` and
 /// `BCEWithLogitsLoss`, without the clamp of the former. Everything else is as for [`BinaryCrossEntropy`].
 ///
 /// ```
@@ -132,7 +133,7 @@ impl BinaryCrossEntropy {
         let at = |error: Error| error.at("binary cross-entropy");
         if *output != [1] {
             return Err(at(Error::shape("an output", "[1]", output)
-                .help("End the model in `Dense::units(1)` and `Sigmoid`.")));
+                .help("End the model in `Dense::units(1)` and `Sigmoid`, or take `CrossEntropy` with an output for each class.")));
         }
         match labels.iter().position(|&label| label > 1) {
             None => self.soft.check_weights(output),
@@ -230,7 +231,7 @@ impl SoftBinaryCrossEntropy {
                 "to be a probability, from 0 to 1",
                 found,
             )
-            .help("End the model in Sigmoid, or take the loss `from_logits`.")));
+            .help("End the model in Sigmoid, with nothing behind it, or take the loss `from_logits`.")));
         }
         let (one, columns): ([F; 1], Vec<F>);
         let positive = match &self.positive {

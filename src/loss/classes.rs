@@ -64,7 +64,7 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
     let unfit = |row: &[F]| {
         let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
         let least = row.iter().fold(F::zero(), |least, &p| if p < least { p } else { least });
-        if least.as_f64() < -SLACK {
+        if least < F::zero() {
             Some(format!("{least} in it"))
         } else if sum.is_nan() || (sum - 1.0).abs() > SLACK {
             Some(format!("a sum of {sum:.4}"))
@@ -83,7 +83,7 @@ pub(super) fn check_distributions<F: Scalar>(rows: &Rows<F>) -> Result<()> {
         Some(_) if nan_sample(&rows.grad).is_some() => Ok(()),
         Some((i, found)) => {
             Err(Error::sample("the output", i, "to be probabilities: at least 0, with a sum of 1", found)
-                .help("End the model in Softmax, or take the loss `from_logits`."))
+                .help("End the model in Softmax, with nothing behind it, or take the loss `from_logits`."))
         }
     }
 }
@@ -217,6 +217,7 @@ impl<F: Scalar> Soft<'_, F> {
             }
         }
         let value = self.sum(slice(&losses), columns);
+        leave_out(slice_mut(&mut grad), columns, self.each);
         recycle(losses);
         Ok((value, grad))
     }
@@ -231,6 +232,14 @@ impl<F: Scalar> Soft<'_, F> {
         let (mut dots, mut masses, mut ones) =
             (scratch(&[samples]), scratch(&[samples]), scratch(&[columns]));
         F::dot_rows(z, t, columns, slice_mut(&mut dots));
+        for ((dot, z), t) in
+            slice_mut(&mut dots).iter_mut().zip(z.chunks_exact(columns)).zip(t.chunks_exact(columns))
+        {
+            // A logit of -infinity is legal where its target is 0, and 0 · -∞ is NaN.
+            if !dot.is_finite() {
+                *dot = z.iter().zip(t).filter(|(_, t)| **t != F::zero()).map(|(&z, &t)| z * t).sum();
+            }
+        }
         ones.fill(F::one());
         for (row, mass) in t.chunks_exact(columns).zip(slice_mut(&mut masses)) {
             F::dot_rows(row, slice(&ones), columns, std::slice::from_mut(mass));
@@ -255,15 +264,21 @@ impl<F: Scalar> Soft<'_, F> {
     }
 }
 
-/// Multiplies each sample's gradient by its share of the step.
-///
-/// `w / divisor` is worked out for each row and then multiplied, so a weight of 0 makes its row exactly 0, unless a
-/// logit was not finite.
+/// Makes the rows of samples of weight 0 exactly 0: a derivative may be infinite where a probability is 0, and 0 · ∞ is
+/// NaN.
+pub(super) fn leave_out<F: Scalar>(grad: &mut [F], columns: usize, each: &[F]) {
+    for (row, _) in grad.chunks_exact_mut(columns.max(1)).zip(each).filter(|(_, w)| **w == F::zero()) {
+        row.fill(F::zero());
+    }
+}
+
+/// Multiplies each sample's gradient by its share of the step, `w / divisor`; of weight 0 it is exactly 0.
 pub(super) fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, columns: usize, each: &[F], divisor: F) {
     let mut factors = scratch(&[each.len()]);
     for (factor, &w) in slice_mut(&mut factors).iter_mut().zip(each) {
         *factor = w / divisor;
     }
     F::scale_rows(slice_mut(grad), columns, slice(&factors));
+    leave_out(slice_mut(grad), columns, slice(&factors));
     recycle(factors);
 }

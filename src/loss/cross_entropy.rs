@@ -49,7 +49,7 @@
 
 use super::classes::{
     Rows, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
-    check_target, check_target_rows, label_weights, of_classes, weights_of,
+    check_target, check_target_rows, label_weights, leave_out, of_classes, weights_of,
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
@@ -268,6 +268,7 @@ impl CrossEntropy {
         let (z, mut losses) = (slice_mut(&mut grad), scratch(&[samples]));
         F::cross_entropy_rows(z, columns, labels, slice(&shares), slice_mut(&mut losses));
         let value = LossSum::of(slice(&losses), slice(&each).iter().copied());
+        leave_out(slice_mut(&mut grad), columns, slice(&each));
         [losses, each, shares].into_iter().for_each(recycle);
         Ok((value, grad))
     }
@@ -296,6 +297,7 @@ impl CrossEntropy {
             row.fill(F::zero());
             row[label] = -w / (p * divisor);
         }
+        leave_out(slice_mut(&mut grad), columns, slice(&each));
         recycle(each);
         Ok((value, grad))
     }

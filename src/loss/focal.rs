@@ -76,6 +76,8 @@ impl Focal {
     /// `(1 - p)^γ`, and what the gradient of cross-entropy is multiplied by, for `ln p`.
     fn factors<F: Scalar>(&self, log: F) -> (F, F) {
         let (p, rest, gamma) = (log.exp(), -log.exp_m1(), F::of(self.gamma));
+        // A probability a rounding above 1 is 1.
+        let rest = if rest < F::zero() { F::zero() } else { rest };
         let power = rest.powf(gamma);
         let r = if rest == F::zero() { F::one() } else { -log / rest };
         // At p = 0, where ln p is infinite, p · ln p is 0.

@@ -1,6 +1,6 @@
 //! The hinge loss.
 
-use super::classes::{Rows, check_classes, check_labels, check_rows};
+use super::classes::{Rows, check_classes, check_labels, check_rows, leave_out};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::layer::Outputs;
@@ -81,6 +81,7 @@ impl Hinge {
             *sum = w / divisor * per_class;
         }
         F::scale_rows(x, columns, slice(&sums));
+        leave_out(x, columns, slice(&sums));
         recycle(sums);
         Ok((value, grad))
     }

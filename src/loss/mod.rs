@@ -150,6 +150,10 @@ impl AddAssign for LossSum {
 ///         weights: Option<&[f32]>,
 ///         divisor: f64,
 ///     ) -> Result<(LossSum, Tensor)> {
+///         if output.shape() != target.shape() {
+///             // ndarray would broadcast [n, 1] - [n] to [n, n].
+///             return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()));
+///         }
 ///         let mut sum = LossSum::default();
 ///         let mut grad = output - target;
 ///         let weights = sample_weights(weights, grad.len())?;
@@ -207,17 +211,20 @@ pub trait Loss<F: Scalar = f32>: Send {
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)>;
 
-    /// What it takes a model's outputs for: [`Outputs::Unknown`] unless written.
+    /// What it takes a model's outputs for. The default is [`Outputs::Unknown`]: then no model is refused.
     ///
-    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it.
+    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it. A loss that takes
+    /// the logarithms of distributions returns [`Outputs::Distributions`], and is never given a model that ends in Dense.
     fn outputs(&self) -> Outputs {
         Outputs::Unknown
     }
 
-    /// Checks targets against the shape of one output, without the batch. Unless written, all pass.
+    /// Checks targets against the shape of one output, without the batch. By default all pass.
     ///
-    /// Training calls it for all targets before the first step, where the data set can read them alone
-    /// ([`Dataset::read_targets`](crate::Dataset::read_targets)). What it refuses, `value_and_grad` refuses, too.
+    /// Training and evaluation call it for all targets before the first step, where the data set can read them alone
+    /// ([`Dataset::read_targets`](crate::Dataset::read_targets)). Data sets that cannot have their targets looked at by
+    /// `value_and_grad`, batch by batch, so that has to refuse the same by itself. Targets come in parts: name a row by
+    /// [`Error::sample`](crate::Error::sample), and its position in the data is put in its place.
     ///
     /// # Errors
     /// When a target is out of range, or does not have the shape that the output asks for.

@@ -3,11 +3,16 @@
 //! Predictions and targets are of one shape, `[batch, …]`. A sample's loss is a mean over its `m` numbers; the
 //! predictions become the gradient in one buffer.
 
+use super::classes::leave_out;
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+
+/// What to do about targets of another shape.
+const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
+                     `insert_axis(Axis(1))`.";
 
 /// Checks that targets are finite and have the shape `[batch, …]` of the outputs, where `output` is the shape of one.
 pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> Result<()> {
@@ -18,8 +23,7 @@ pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> R
         },
         found => {
             let expected = [&[found.first().copied().unwrap_or(0)], output].concat();
-            Err(Error::shape("targets", format!("{expected:?}"), found)
-                .help("Give a target for each number that the model puts out, `[batch, …]`."))
+            Err(Error::shape("targets", format!("{expected:?}"), found).help(SHAPE))
         }
     }
 }
@@ -39,8 +43,7 @@ pub(super) fn paired<F: Scalar>(
 ) -> Result<(LossSum, Tensor<F>)> {
     let samples = output.shape().first().copied().unwrap_or(0);
     if output.shape() != target.shape() || output.ndim() == 0 {
-        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-            .help("Give a target for each number that the model puts out, `[batch, …]`."));
+        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()).help(SHAPE));
     }
     check_paired(&output.shape()[1..], target)?;
     let numbers = output.shape()[1..].iter().product::<usize>();
@@ -64,6 +67,7 @@ pub(super) fn paired<F: Scalar>(
         *sum = factor * (w / divisor * per_number);
     }
     F::scale_rows(d, numbers, each);
+    leave_out(d, numbers, each);
     recycle(sums);
     Ok((value, grad))
 }

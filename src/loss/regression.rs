@@ -62,7 +62,8 @@ use crate::tensor::Tensor;
 /// assert_eq!(
 ///     error.to_string(),
 ///     "mean squared error: expected targets of shape [4, 1], found [4]. \
-///      Give a target for each number that the model puts out, `[batch, …]`."
+///      Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
+///      `insert_axis(Axis(1))`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -102,7 +102,7 @@ impl ConfusionMatrix {
     /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "confusion matrix: expected the classes of sample 1 below 2, found 2. \
+    ///     "confusion matrix: expected the class of sample 1 below 2, found 2. \
     ///      Labels count from 0; the model needs an output for each class."
     /// );
     /// # Ok::<(), plywood::Error>(())
@@ -129,7 +129,7 @@ impl ConfusionMatrix {
         for (i, (&t, &p)) in truth.iter().zip(predicted).enumerate() {
             if t >= classes || p >= classes {
                 return Err(at(Error::data(
-                    format!("the classes of sample {i}"),
+                    format!("the class of sample {i}"),
                     format!("below {classes}"),
                     t.max(p),
                 )

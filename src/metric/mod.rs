@@ -106,6 +106,9 @@ use crate::tensor::Tensor;
 ///     fn value(&self) -> f64 {
 ///         self.0.into()
 ///     }
+///     fn direction(&self) -> Option<plywood::Direction> {
+///         Some(plywood::Direction::Lower)
+///     }
 /// }
 ///
 /// let trainer = Trainer::new(MeanSquaredError, Adam::default()).metric(WorstError::default());
@@ -117,11 +120,17 @@ use crate::tensor::Tensor;
 /// The trainer resets its metrics at the beginning of each epoch, and again for the validation data. Over training
 /// batches the model changes from batch to batch, so a metric of the training data lags behind: that of the
 /// validation data is taken after the epoch's last step. (Keras does the same.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a metric of targets of `{T}`",
+    note = "a metric's targets are the loss's: class indices (`[usize]`) under CrossEntropy, Focal, Hinge and \
+            BinaryCrossEntropy, numbers (a tensor) under the others",
+    note = "metrics of several labels go with `SoftBinaryCrossEntropy`, metrics of errors with losses of numbers"
+)]
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
     fn name(&self) -> &str;
 
-    /// Whether the value is better when lower or when higher; `None`, unless it is written.
+    /// Whether the value is better when lower or when higher. The default is `None`.
     ///
     /// Early stopping, plateaus, checkpoints, search and curves take it from here. To watch a metric that says none,
     /// they are told by `.lower_is_better()` or `.higher_is_better()`.
@@ -129,11 +138,20 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
         None
     }
 
-    /// What the predictions are: what they mean, and the shape of one, without the batch. It is called before the first
-    /// batch of a training or an evaluation, before anything is computed.
+    /// Tells the metric what the predictions are: what they mean, and the shape of one, without the batch. The trainer
+    /// calls it when `fit` begins, before anything is computed, and before each validation and evaluation.
     ///
-    /// A metric that would misread such predictions refuses them here. Unless it is written, all are taken. One that is
-    /// used by hand, without a trainer, is not told.
+    /// A metric that would misread such predictions refuses them here; by default all are taken. A metric that is used by
+    /// hand, without a trainer, is not told.
+    ///
+    /// ```
+    /// use plywood::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut brier = BrierScore::default();
+    /// let error = Metric::<[usize]>::begin(&mut brier, Outputs::Logits, &[10]).unwrap_err();
+    /// assert!(error.to_string().starts_with("brier_loss: expected"), "{error}");
+    /// ```
     ///
     /// # Errors
     /// When the metric cannot be computed from such predictions.

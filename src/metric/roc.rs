@@ -73,7 +73,8 @@ impl RocAuc {
     }
 
     /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number. Each
-    /// label has its own area, and the average is over labels; no threshold is needed.
+    /// label has its own area, and the average is over labels; no threshold is needed. A label that no sample has, or
+    /// every one, has no area: its value and the macro mean are NaN.
     ///
     /// Classes that exclude each other are refused.
     ///

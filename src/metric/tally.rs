@@ -33,7 +33,7 @@ use crate::state::State;
 /// F-beta of predictions with one class each are all the accuracy.
 ///
 /// The macro means of precision, recall and F-beta leave out classes that occur neither among the targets nor among
-/// the predictions, be it with a weight of 0, as scikit-learn does: nothing was right or wrong about them. Where a
+/// the predictions, even with a weight of 0, as scikit-learn does: nothing was right or wrong about them. Where a
 /// sample may have several labels (`.multi_label(..)`) every label counts, as there, too; `Samples` is for this case,
 /// and for these three metrics.
 ///
@@ -66,7 +66,8 @@ pub enum Average {
     Weighted,
     /// One class alone, against the others; one label alone.
     Class(usize),
-    /// The mean over samples, of each sample's own labels.
+    /// The mean over samples, of each sample's own labels. A sample with no label, true or predicted, counts as 0
+    /// (scikit-learn's `zero_division=0`).
     Samples,
 }
 
@@ -116,7 +117,7 @@ pub(super) struct ClassCounts {
     pub(super) hits: f64,
     pub(super) predicted: f64,
     pub(super) support: f64,
-    /// Whether it is among the targets or among the predictions, be it with a weight of 0.
+    /// Whether it is among the targets or among the predictions, even with a weight of 0.
     pub(super) occurs: bool,
 }
 

@@ -287,8 +287,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self
     }
 
-    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): in a loop of
-    /// your own. A [`Trainer`](crate::Trainer) does so by itself.
+    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in a
+    /// loop of your own. A [`Trainer`](crate::Trainer) does so by itself. NaN is no better value; without a plateau nothing
+    /// happens.
     ///
     /// ```
     /// use plywood::ReduceOnPlateau;
@@ -372,12 +373,23 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         if self.batches == 0 { Ok(()) } else { self.take(model, self.batches) }
     }
 
-    /// Forgets the batches that have been counted, and their gradients.
+    /// Forgets the batches that have been counted, and all gradients: what a step was not taken with.
     pub(crate) fn discard<M: Layer<F>>(&mut self, model: &mut M) {
-        if self.batches > 0 {
-            self.batches = 0;
-            model.visit_params_mut(&mut |_, param| param.clear_gradient());
-        }
+        self.batches = 0;
+        model.visit_params_mut(&mut |_, param| param.clear_gradient());
+    }
+
+    /// The checks of the next step's settings, before anything is computed for it.
+    pub(crate) fn check_next<M: Layer<F>>(&mut self, model: &M) -> Result<()> {
+        let step = self.next_step();
+        self.check_settings(model, step)?;
+        self.check_shapes(model)
+    }
+
+    /// The number of the next step, its rate and its decay.
+    fn next_step(&self) -> Step {
+        let number = self.step + 1;
+        Step { number, rate: self.rate_at(number), weight_decay: self.rule.weight_decay().unwrap_or(0.0) }
     }
 
     /// Puts the weights to be evaluated into the model, where they are others than those that are trained:
@@ -424,9 +436,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 
     /// A step with the gradients of so many batches. All checks come before anything is changed.
     fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
-        let number = self.step + 1;
-        let decay = self.rule.weight_decay();
-        let step = Step { number, rate: self.rate_at(number), weight_decay: decay.unwrap_or(0.0) };
+        let step = self.next_step();
+        let number = step.number;
         self.check_settings(model, step)?;
         self.check_shapes(model)?;
         self.averages.check(model)?;

@@ -125,7 +125,7 @@ const ID_BASE: usize = 1 << 20;
 impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// A copy of all that was gathered in training this model, for [`load_state`](Optimizer::load_state).
     ///
-    /// Gradients are looked up in the model where batches have been accumulated that no step has used yet.
+    /// Gradients that no step has used yet are looked up in the model.
     ///
     /// # Errors
     /// When a rule's own `Serialize` fails.
@@ -140,11 +140,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         for (name, array) in self.averages.arrays.iter().filter(|_| kept) {
             arrays.push((format!("{name}/{AVERAGE}"), copy(array)));
         }
-        if self.batches > 0 {
-            model.visit_params(&mut |name, param| save_gradient(name, param, &mut arrays));
-        }
-        let samples = if self.batches > 0 { gathered(model) } else { 0 };
-        let numbers = self.numbers().into_iter().chain([(SAMPLES, samples as f64)]);
+        model.visit_params(&mut |name, param| save_gradient(name, param, &mut arrays));
+        let numbers = self.numbers().into_iter().chain([(SAMPLES, gathered(model) as f64)]);
         let numbers = numbers.map(|(name, number)| (name.to_owned(), number)).collect();
         Ok(OptimizerState { rule: rule_name::<R>().to_owned(), settings, numbers, arrays })
     }

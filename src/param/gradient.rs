@@ -216,7 +216,9 @@ impl<F: Scalar> Param<F> {
     fn multiply_out(&mut self) {
         if let Stored::Product(product) = &self.gradient {
             product.multiplied(&self.value);
+            let samples = self.samples;
             self.clear_gradient();
+            self.samples = samples;
             if let Stored::Fresh(gradient) = std::mem::take(&mut self.gradient) {
                 self.gradient = Stored::Filled(gradient);
             }

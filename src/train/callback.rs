@@ -109,7 +109,7 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// The value that it watches, if it does: `None`, unless it is written.
+    /// The value that it watches, if it does. The default is `None`.
     ///
     /// `fit` checks before the first step that there will be such a value, and that it says, or was said, which way it is
     /// better. [`Monitor`] has an example.

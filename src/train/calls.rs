@@ -1,8 +1,8 @@
 //! What can be asked of a trainer: to train, to take a step, to evaluate.
 
-use super::fits::{check_outputs, no_weight};
+use super::fits::{check_outputs, check_targets, no_weight};
 use super::non_finite::diverged;
-use super::step;
+use super::step::{self, check_some};
 use super::trainer::Trainer;
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
@@ -180,8 +180,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the batch does not fit, has only weights of 0, or an input, a target or the loss is not finite. The step is
-    /// not taken then.
+    /// When the batch does not fit, has only weights of 0 or no samples, or an input, a target or the loss is not finite.
+    /// The step is not taken then, and its gradients are forgotten. Parameters that a step has made infinite are found by the next one; `fit` looks at them
+    /// after each epoch.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
@@ -190,22 +191,36 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         weights: Option<&[F]>,
     ) -> Result<f64> {
         let number = self.optimizer.steps() + 1;
-        let take = || {
+        let mut check = || {
             check_outputs(model, &self.loss)?;
+            check_some(&input)?;
             check_finite_input(&input)?;
+            self.loss.check_target(model.output_shape(), target)?;
             if weights.is_some_and(|weights| weights.iter().all(|w| *w == F::zero())) {
                 return Err(no_weight());
             }
+            self.optimizer.check_next(model)
+        };
+        let at = |error: Error| error.at("step");
+        check().map_err(at)?;
+        let take = || {
             self.optimizer.training_weights(model)?;
             let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
             if !loss.sum.is_finite() {
                 let what = model.first_non_finite_param().unwrap_or_else(|| "the loss".to_owned());
                 return Err(diverged(what, number));
             }
+            if loss.weight == 0.0 {
+                return Err(no_weight());
+            }
             self.optimizer.step(model)?;
             Ok(loss.mean())
         };
-        take().map_err(|error: Error| error.at("step"))
+        let taken = take().map_err(at);
+        if taken.is_err() {
+            self.optimizer.discard(model);
+        }
+        taken
     }
 
     /// The loss and the metrics of the model on the data, which it sees as at inference.
@@ -234,6 +249,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
-        self.measure(model, data).map_err(|error| error.at("evaluate"))
+        check_outputs(model, &self.loss)
+            .and_then(|()| check_targets(model, &self.loss, data))
+            .and_then(|()| self.measure(model, data))
+            .map_err(|error| error.at("evaluate"))
     }
 }

@@ -102,7 +102,8 @@ impl EarlyStopping {
 
     /// By how much a value must be better to count.
     ///
-    /// 0 unless set: any improvement counts. It is absolute, not a share of the value.
+    /// 0 unless set: any improvement counts. It is absolute, not a share of the value. A number below 0, an infinite one
+    /// and NaN are errors of `fit`.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.min_delta = min_delta;
@@ -116,6 +117,11 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
     }
 
     fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        if !(self.min_delta.is_finite() && self.min_delta >= 0.0) {
+            return Err(Error::argument("a min_delta", "at least 0 and finite", self.min_delta)
+                .help("It is by how much a value must be better to count.")
+                .at("EarlyStopping"));
+        }
         (self.best, self.snapshot, self.waited) = (None, None, 0);
         Ok(())
     }

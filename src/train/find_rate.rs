@@ -1,6 +1,7 @@
 //! The learning-rate range test.
 
-use super::fits::{check_outputs, check_targets};
+use super::fits::{check_outputs, check_targets, no_weight};
+use super::non_finite::in_training;
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Batch, Dataset, Pass};
@@ -123,11 +124,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let mut model = model.clone();
         let mut optimizer = self.optimizer.copy();
         optimizer.training_weights(&mut model)?;
+        optimizer.discard(&mut model);
         let (before, ratio) = (optimizer.steps(), (to / from).ln() / (steps - 1) as f64);
         let rate = move |step: u64| from * (ratio * step.saturating_sub(before + 1) as f64).exp();
         optimizer = optimizer.learning_rate(rate);
         let (mut rates, mut losses) = (Vec::new(), Vec::new());
-        let (mut batch, mut lowest) = (Batch::default(), f64::INFINITY);
+        let (mut batch, mut lowest, mut without_weight) = (Batch::default(), f64::INFINITY, 0);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut pass = 0;
         let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -141,10 +143,22 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
             let loss = step::on_batch(&mut model, &self.loss, &mut batch, (data, &indices), &mut [])?;
             if !loss.sum.is_finite() {
+                if losses.is_empty() {
+                    let at = (&indices[..], Pass::Train { epoch: pass - 1 }, optimizer.steps() + 1);
+                    return Err(in_training(&model, &self.loss, data, at)?);
+                }
                 break;
             }
-            // A batch without weight says nothing of the rate, and its gradient is 0.
-            let loss = if loss.weight == 0.0 { losses.last().copied().unwrap_or(0.0) } else { loss.mean() };
+            // A batch without weight says nothing of the rate, and takes no step.
+            without_weight = if loss.weight == 0.0 { without_weight + indices.len() } else { 0 };
+            if without_weight >= 2 * data.len() {
+                return Err(no_weight());
+            }
+            if loss.weight == 0.0 {
+                optimizer.discard(&mut model);
+                continue;
+            }
+            let loss = loss.mean();
             rates.push(rate(optimizer.steps() + 1));
             losses.push(loss);
             // Smoothed over the last few, for the end alone.

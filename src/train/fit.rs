@@ -117,6 +117,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 .map_err(|error| error.at("validation data"))?;
         }
         self.check_monitors(validation.is_some())?;
+        self.optimizer.check_next(model)?;
         let settings = self.settings(data.len());
         self.check_checkpoints(data.len())?;
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));

@@ -39,7 +39,13 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
              with `BinaryCrossEntropy`.",
         ));
     }
-    match misfit(loss.outputs(), link, units) {
+    if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
+        let (what, name) = (format!("the outputs of {}", model.last_place()), name_of::<L>());
+        return Err(Error::data(what, format!("to be one for each class, which {name} takes"), "one").help(
+            "Give the last layer a unit for each class; for one yes or no take `BinaryCrossEntropy` behind `Sigmoid`.",
+        ));
+    }
+    match misfit(loss.outputs(), link, units, name_of::<L>()) {
         None => Ok(()),
         Some((due, help)) => {
             let expected = format!("to be {due}, which {} takes", name_of::<L>());
@@ -49,46 +55,63 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
     }
 }
 
-/// The ways out where softmax or a sigmoid would be taken twice.
-const LOGITS: &str = "Leave softmax or sigmoid out, or take the loss without `from_logits`, which uses the exact form by itself.";
-
-/// What the loss takes and the ways out, where the outputs are known and are not that.
-fn misfit(due: Outputs, link: Link, units: usize) -> Option<(&'static str, &'static str)> {
+/// What the loss called `name` takes and the ways out, where the outputs are known and are not that.
+fn misfit(due: Outputs, link: Link, units: usize, name: &str) -> Option<(&'static str, String)> {
     use Link::{Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown};
-    let single = units == 1;
+    let end_in = |end: &str| format!("End the model in `{end}`, or take {}.", from_logits(name));
+    let dense = || "Leave that layer out: let the model end in `Dense`.".to_owned();
     match (due, link) {
         (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
         (Outputs::Distributions, Softmax) => None,
-        (Outputs::Distributions, LogSoftmax) => {
-            Some(("probabilities", "End the model in `Softmax` instead, or take the loss `from_logits`."))
-        }
         (Outputs::Distributions, Sigmoid | UnitInterval) => Some((
             "probabilities with a sum of 1",
-            "End the model in `Softmax` instead; for several labels at once take `SoftBinaryCrossEntropy`.",
+            if units == 1 {
+                "For one yes or no take `BinaryCrossEntropy`; for classes end the model in `Softmax`."
+                    .to_owned()
+            } else {
+                "End the model in `Softmax`; for several labels at once take `SoftBinaryCrossEntropy`."
+                    .to_owned()
+            },
         )),
-        (Outputs::Distributions, _) => {
-            Some(("probabilities", "End the model in `Softmax`, or take the loss `from_logits`."))
-        }
+        (Outputs::Distributions, _) => Some(("probabilities", end_in("Softmax"))),
         (Outputs::Probabilities, Sigmoid | Softmax) => None,
         (Outputs::Probabilities, UnitInterval) => {
-            Some(("probabilities above 0 and below 1", "End the model in `Sigmoid` instead."))
+            Some(("probabilities above 0 and below 1", "End the model in `Sigmoid`.".to_owned()))
         }
-        (Outputs::Probabilities, _) => {
-            Some(("probabilities", "End the model in `Sigmoid`, or take the loss `from_logits`."))
+        (Outputs::Probabilities, _) => Some(("probabilities", end_in("Sigmoid"))),
+        (Outputs::Logits, Softmax) | (Outputs::BinaryLogits, Softmax | Sigmoid) => {
+            Some(("logits", twice(link, name)))
         }
-        (Outputs::Logits, Softmax | Sigmoid | UnitInterval) => Some(("logits", LOGITS)),
+        (Outputs::Logits, Sigmoid | UnitInterval) | (Outputs::BinaryLogits, UnitInterval) => {
+            Some(("logits", dense()))
+        }
         (Outputs::Logits, _) => None,
-        (Outputs::Scores, Linear | Bounded) => None,
-        (Outputs::Scores, NonNegative | LogSoftmax) if !single => None,
-        (Outputs::Scores, _) => {
-            Some(("scores, any real numbers", "Leave that layer out: let the model end in `Dense`."))
-        }
-        (Outputs::BinaryLogits, Linear | Bounded) => None,
-        (Outputs::BinaryLogits, Softmax | Sigmoid | UnitInterval) => Some(("logits", LOGITS)),
-        (Outputs::BinaryLogits, _) => {
-            Some(("logits, any real numbers", "Leave that layer out: let the model end in `Dense`."))
-        }
+        (Outputs::Scores | Outputs::BinaryLogits, Linear | Bounded) => None,
+        (Outputs::Scores, NonNegative | LogSoftmax) if units > 1 => None,
+        (Outputs::Scores, _) => Some(("scores, any real numbers", dense())),
+        (Outputs::BinaryLogits, _) => Some(("logits, any real numbers", dense())),
     }
+}
+
+/// How a loss is written that takes logits.
+fn from_logits(name: &str) -> String {
+    match name {
+        "Focal" => "`Focal::default().from_logits()`".to_owned(),
+        "CrossEntropy"
+        | "SoftCrossEntropy"
+        | "KLDivergence"
+        | "BinaryCrossEntropy"
+        | "SoftBinaryCrossEntropy" => {
+            format!("`{name}::from_logits()`")
+        }
+        _ => "a loss of logits".to_owned(),
+    }
+}
+
+/// The ways out where softmax or a sigmoid would be taken twice.
+fn twice(link: Link, name: &str) -> String {
+    let end = if link == Link::Sigmoid { "the sigmoid" } else { "softmax" };
+    format!("Leave {end} out, or take `{name}` of probabilities, which uses the logits by itself.")
 }
 
 /// How an error says what is known of outputs.
@@ -106,7 +129,7 @@ fn range_of(link: Link) -> &'static str {
 }
 
 /// The loss's name, without path and parameters: "CrossEntropy".
-fn name_of<L>() -> &'static str {
+pub(super) fn name_of<L>() -> &'static str {
     let path = std::any::type_name::<L>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
@@ -117,13 +140,10 @@ pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) ->
     let units = model.output_shape().last().copied().unwrap_or(1);
     let own = Outputs::of(model.output_link(Link::Unknown), units);
     match loss.outputs() {
-        unsaid @ (Outputs::Unknown | Outputs::Numbers) => {
-            if own.are_probabilities() {
-                own
-            } else {
-                unsaid
-            }
-        }
+        unsaid @ (Outputs::Unknown | Outputs::Numbers) if !own.are_probabilities() => unsaid,
+        Outputs::Unknown | Outputs::Numbers => own,
+        // Softmax makes classes that exclude each other, whatever each of them is compared with.
+        Outputs::Probabilities if own == Outputs::Distributions => own,
         said => said,
     }
 }
@@ -165,8 +185,9 @@ pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defa
 
 /// The error of data whose samples all have the weight 0, so that there is no mean of anything.
 pub(super) fn no_weight() -> Error {
-    Error::data("weights", "with one above 0", "only 0")
-        .help("A weight of 0 leaves a sample out; leave the weights out.")
+    Error::data("weights", "with one above 0", "only 0").help(
+        "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
+    )
 }
 
 /// From how many rows on it is no chance that all of them have a sum of 1.
@@ -189,7 +210,8 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
     if output.outer_iter().all(distribution) {
         let what = format!("the outputs of {}", model.last_place());
         let expected = format!("to be logits, which {} takes", name_of::<L>());
-        return Err(Error::data(what, expected, "distributions in all rows").help(LOGITS));
+        return Err(Error::data(what, expected, "distributions in all rows")
+            .help(twice(Link::Softmax, name_of::<L>())));
     }
     Ok(())
 }

@@ -13,10 +13,10 @@
 //! The two give the same value and the same gradients up to rounding; the second has no division by a tiny
 //! probability.
 
-use super::fits::{check_outputs, check_unknown};
+use super::fits::{check_outputs, check_unknown, name_of};
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
-use crate::infer::check_finite_input;
+use crate::infer::{check_count, check_finite_input};
 use crate::layer::{Layer, Link};
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
@@ -25,6 +25,7 @@ use crate::ops::nan_sample;
 use crate::scalar::Scalar;
 use crate::target::{AsTarget, CLEAN};
 use crate::tensor::{Tensor, copy, recycle, standard};
+use ndarray::Dimension;
 
 /// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
 /// of a step that comes before [`Optimizer::step`](crate::Optimizer::step), for loops of your own.
@@ -88,8 +89,20 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
     check_outputs(model, loss)?;
+    check_some(&input)?;
     check_finite_input(&input)?;
+    loss.check_target(model.output_shape(), target)?;
     forward_backward(model, loss, input, target, weights, &mut [])
+}
+
+/// Refuses a batch of no samples: no gradient is a mean over none.
+pub(super) fn check_some<F: Scalar>(input: &Tensor<F>) -> Result<()> {
+    match input.shape().first() {
+        Some(0) => {
+            Err(Error::data("a batch", "with at least one sample", "none").help("Leave such a batch out."))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses targets that are not finite, by the row.
@@ -119,6 +132,7 @@ pub(super) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default +
 ) -> Result<LossSum> {
     let input = batch.take_input();
     let (target, weights) = (&batch.target, batch.weights.as_deref());
+    check_count(&input, indices.len())?;
     let looked_at = if data.is_finite() { Ok(()) } else { check_finite_input(&input) };
     looked_at
         .and_then(|()| check_finite_target(target))
@@ -176,10 +190,18 @@ pub(super) fn loss<F: Scalar, L: Loss<F>>(
     weights: Option<&[F]>,
     divisor: f64,
 ) -> Result<(LossSum, Tensor<F>)> {
-    match link {
+    let shape = output.raw_dim();
+    let (value, grad) = match link {
         Some(_) => loss.value_and_grad_logits(output, target, weights, divisor),
         None => loss.value_and_grad(output, target, weights, divisor),
+    }?;
+    if grad.shape() == shape.slice() {
+        return Ok((value, grad));
     }
+    let what = format!("the gradient that {} returns", name_of::<L>());
+    Err(Error::shape(what, format!("{:?}", shape.slice()), grad.shape()).help(
+        "The gradient has the outputs' shape. Targets of another shape were broadcast: compare the shapes in the loss.",
+    ))
 }
 
 /// Shows metrics what `predict` would return.

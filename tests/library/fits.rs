@@ -158,7 +158,9 @@ fn every_loss_and_every_last_layer() {
     classes! {
         "CrossEntropy" 3 CrossEntropy::default();
         "CrossEntropy, label smoothing" 3 CrossEntropy::default().label_smoothing(0.1);
+        "CrossEntropy" 1 CrossEntropy::default();
         "CrossEntropy::from_logits" 3 CrossEntropy::from_logits();
+        "CrossEntropy::from_logits" 1 CrossEntropy::from_logits();
         "Focal" 3 Focal::default();
         "Focal, from_logits" 3 Focal::default().from_logits();
         "Hinge" 3 Hinge::default();
@@ -169,6 +171,7 @@ fn every_loss_and_every_last_layer() {
     numbers! {
         "SoftCrossEntropy" 3 rows SoftCrossEntropy::default();
         "SoftCrossEntropy::from_logits" 3 rows SoftCrossEntropy::from_logits();
+        "SoftCrossEntropy::from_logits" 1 column SoftCrossEntropy::from_logits();
         "KLDivergence" 3 rows KLDivergence::default();
         "KLDivergence::from_logits" 3 rows KLDivergence::from_logits();
         "SoftBinaryCrossEntropy" 3 rows SoftBinaryCrossEntropy::default();
@@ -216,7 +219,7 @@ fn a_loss_of_ones_own_can_say_what_it_takes() {
     assert_eq!(
         fit("Dense").unwrap_err().to_string(),
         "fit: expected the outputs of layer 2 (dense) to be probabilities, which Own takes, found any real numbers. \
-         End the model in `Softmax`, or take the loss `from_logits`."
+         End the model in `Softmax`, or take a loss of logits."
     );
     fit("Softmax").unwrap();
 }

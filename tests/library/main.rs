@@ -26,6 +26,7 @@ mod images;
 mod keras;
 mod kill;
 mod layers;
+mod left_out;
 mod link;
 mod logs;
 mod losses;

@@ -275,7 +275,8 @@ fn nan_is_no_class_and_no_label() {
     let text = "predict: the input of sample 1 is not finite (NaN or infinity). \
                 Clean the data: leave such samples out, or fill in what is missing.";
     assert_eq!(sound.predict_classes(&x).unwrap_err().to_string(), text);
-    assert_eq!(sound.predict_labels(&x, 0.5).unwrap_err().to_string(), text);
+    let labels = Sequential::builder([2]).layer(Given(2)).layer(Sigmoid).build().unwrap();
+    assert_eq!(labels.predict_labels(&x, 0.5).unwrap_err().to_string(), text);
     assert!(sound.predict(&x).unwrap()[[1, 0]].is_nan(), "predict itself shows it");
     let x = arr2(&[[0.5f32, 0.25], [1.0, 1.0]]);
     let error = spoilt().predict_classes(&x).unwrap_err().to_string();

@@ -5,12 +5,12 @@ use plywood::prelude::*;
 use plywood::{AsTarget, BatchEnd, Checkpoints, GradientNorms, accumulate, class_weights};
 use std::ops::ControlFlow;
 
-fn silent<L: Loss<F>, R: plywood::Rule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, R, F> {
+pub fn silent<L: Loss<F>, R: plywood::Rule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, R, F> {
     Trainer::new(loss, rule).progress(Progress::Silent)
 }
 
 /// Parameters of a model, one after the other.
-fn parameters<F: Scalar>(model: &Sequential<F>) -> Vec<f64> {
+pub fn parameters<F: Scalar>(model: &Sequential<F>) -> Vec<f64> {
     let mut all = Vec::new();
     model.visit_params(&mut |_, param| all.extend(param.as_slice().iter().map(|v| v.as_f64())));
     all
@@ -198,7 +198,8 @@ fn data_without_any_weight_are_an_error() {
     };
     let model = || Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let trainer = || silent(CrossEntropy::default(), SGD::default()).batch_size(2);
-    let none = "expected weights with one above 0, found only 0. A weight of 0 leaves a sample out; leave the weights out.";
+    let none = "expected weights with one above 0, found only 0. \
+                A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.";
     let text = trainer().fit(&mut model(), &data(vec![0.0; 8])).unwrap_err().to_string();
     assert_eq!(text, format!("fit: {none}"));
     let late = data([vec![1.0; 6], vec![0.0; 2]].concat());

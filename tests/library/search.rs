@@ -147,7 +147,7 @@ fn what_is_wrong_everywhere_is_an_error_of_the_search() {
         run(unknown),
         "search, all of 2 trials, the first (units 4, rate 0.01), fit, search: expected the value to monitor \
          to be one of loss, accuracy, val_loss, val_accuracy, found val_f1. \
-         Values that begin with \"val_\" need validation data or `validation_split`."
+         Write one of these names, or add the metric to the trainer."
     );
     let missing = Search::grid(Space::new().choice("units", [4]));
     assert_eq!(

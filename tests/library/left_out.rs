@@ -1,0 +1,261 @@
+//! What must leave no trace: samples of weight 0, batches of none, steps that were refused.
+
+use crate::numbers::{parameters, silent};
+use ndarray::{Array2, arr2};
+use plywood::prelude::*;
+use plywood::{Gradient, MixUp, Pass, accumulate};
+
+fn model() -> Sequential<f64> {
+    Sequential::<f64>::builder_of([3]).seed(4).layer(Dense::units(2)).layer(Softmax).build().unwrap()
+}
+
+fn inputs(rows: usize) -> Tensor<f64> {
+    Tensor::from_shape_fn(vec![rows, 3], |i| ((i[0] * 7 + i[1] * 5) % 11) as f64 / 11.0 - 0.5)
+}
+
+fn labels(rows: usize) -> Vec<usize> {
+    (0..rows).map(|i| i % 2).collect()
+}
+
+/// All gradients of a model, one after the other.
+fn gradients(model: &Sequential<f64>) -> Vec<f64> {
+    let mut all = Vec::new();
+    model.visit_params(&mut |_, param| {
+        if let Some(Gradient::Dense(gradient)) = param.gradient() {
+            all.extend(gradient);
+        }
+    });
+    all
+}
+
+/// A probability of 0 for what is true has an infinite loss and derivative; a weight of 0 leaves both out, whatever the
+/// loss.
+#[test]
+fn a_sample_of_weight_0_has_no_loss_and_no_gradient() {
+    fn check<L: Loss<f64>>(name: &str, loss: &L, output: &Tensor<f64>, target: &L::Target) {
+        let (value, grad) = loss.value_and_grad(output.clone(), target, Some(&[0.0, 1.0]), 2.0).unwrap();
+        assert!(value.sum.is_finite() && value.weight > 0.0, "{name}: {value:?}");
+        assert!(grad.row(0).iter().all(|g| *g == 0.0), "{name}: {grad}");
+        assert!(grad.row(1).iter().all(|g| g.is_finite()), "{name}: {grad}");
+    }
+    trait Row {
+        fn row(&self, i: usize) -> ndarray::ArrayViewD<'_, f64>;
+    }
+    impl Row for Tensor<f64> {
+        fn row(&self, i: usize) -> ndarray::ArrayViewD<'_, f64> {
+            self.index_axis(ndarray::Axis(0), i)
+        }
+    }
+    let p = arr2(&[[0.0, 1.0], [0.5, 0.5]]).into_dyn();
+    let rows = arr2(&[[1.0, 0.0], [0.0, 1.0]]).into_dyn();
+    check("cross-entropy", &CrossEntropy::default(), &p, &[0, 1]);
+    check("smoothed", &CrossEntropy::default().label_smoothing(0.1), &p, &[0, 1]);
+    check("rows", &SoftCrossEntropy::default(), &p, &rows);
+    check("divergence", &KLDivergence::default(), &p, &rows);
+    check("focal", &Focal::default(), &p, &[0, 1]);
+    check("several labels", &SoftBinaryCrossEntropy::default(), &p, &rows);
+    let single = arr2(&[[0.0], [0.5]]).into_dyn();
+    check("binary", &BinaryCrossEntropy::default(), &single, &[1, 1]);
+    let far = arr2(&[[f64::MAX, -f64::MAX], [0.5, 0.5]]).into_dyn();
+    check("squared", &MeanSquaredError, &far, &rows);
+    check("hinge", &Hinge::default(), &arr2(&[[f64::MAX, -f64::MAX], [0.5, 0.5]]).into_dyn(), &[1, 1]);
+    // A logit of -infinity is a probability of 0, which is right where the target is 0.
+    let masked = arr2(&[[0.0, f64::NEG_INFINITY], [0.0, 0.0]]).into_dyn();
+    let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(masked, &rows, None, 2.0).unwrap();
+    assert!((value.sum - 2f64.ln()).abs() < 1e-12 && grad.iter().all(|g| g.is_finite()), "{value:?} {grad}");
+}
+
+#[test]
+fn a_batch_of_no_samples_is_an_error() {
+    let (mut model, before) = (model(), parameters(&model()));
+    let mut trainer = silent(CrossEntropy::default(), SGD::default());
+    let text = trainer.step(&mut model, inputs(0), &[], None).unwrap_err().to_string();
+    assert_eq!(text, "step: expected a batch with at least one sample, found none. Leave such a batch out.");
+    let text =
+        accumulate(&mut model, &CrossEntropy::default(), inputs(0), &[], None).unwrap_err().to_string();
+    assert!(text.ends_with("expected a batch with at least one sample, found none. Leave such a batch out."));
+    assert!(parameters(&model) == before && gradients(&model).is_empty());
+}
+
+/// Says that it has four samples, and reads three, whatever it is asked for.
+struct Short;
+
+impl Dataset<f64> for Short {
+    type Target = Vec<usize>;
+    fn len(&self) -> usize {
+        4
+    }
+    fn input_shape(&self) -> &[usize] {
+        &[3]
+    }
+    fn read(&self, _: &[usize], _: Pass, batch: &mut Batch<f64, Vec<usize>>) -> Result<()> {
+        (batch.input, batch.target) = (inputs(3), labels(3));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_data_set_that_reads_fewer_samples_is_an_error_everywhere() {
+    let trainer = || silent(CrossEntropy::default(), SGD::default()).batch_size(4);
+    for text in [
+        trainer().fit(&mut model(), &Short).unwrap_err().to_string(),
+        trainer().evaluate(&model(), &Short).unwrap_err().to_string(),
+        trainer().find_rate(&model(), &Short, 1e-3, 1e-2, 10).unwrap_err().to_string(),
+        plywood::evaluate::confusion_matrix(&model(), &Short).unwrap_err().to_string(),
+    ] {
+        assert!(text.contains("expected a batch of 4 samples, as many as were asked for, found 3"), "{text}");
+    }
+}
+
+/// What a refused step has gathered is in no later one.
+#[test]
+fn a_refused_step_leaves_no_gradient() {
+    let good = |trainer: &mut Trainer<CrossEntropy, SGD, f64>, model: &mut Sequential<f64>| {
+        trainer.step(model, inputs(4), &labels(4), None).unwrap();
+        parameters(model)
+    };
+    let trainer = || silent(CrossEntropy::default(), SGD::default()).learning_rate(0.5);
+    let right = good(&mut trainer(), &mut model());
+    // A rate that is no number, and weights of classes that leave the batch out.
+    let mut refused = model();
+    let text = silent(CrossEntropy::default(), SGD::default())
+        .learning_rate(|_: u64| f64::NAN)
+        .step(&mut refused, inputs(6), &labels(6), None)
+        .unwrap_err()
+        .to_string();
+    assert!(text.starts_with("step") && text.contains("learning rate"), "{text}");
+    let loss = CrossEntropy::default().class_weights([1.0, 0.0]);
+    silent(loss, SGD::default()).step(&mut refused, inputs(1), &[1], None).unwrap_err();
+    assert!(gradients(&refused).is_empty());
+    assert_eq!(good(&mut trainer(), &mut refused), right);
+    // `fit` refuses the rate before it computes anything.
+    let data = ArrayDataset::new(inputs(6), labels(6)).unwrap();
+    let mut nan = silent(CrossEntropy::default(), SGD::default()).learning_rate(|_: u64| f64::NAN);
+    nan.fit(&mut refused, &data).unwrap_err();
+    assert_eq!(parameters(&refused), right);
+}
+
+/// Looking at a gradient between two batches of unlike sizes changes no step.
+#[test]
+fn a_look_at_gradients_changes_no_step() {
+    let run = |look: bool| {
+        let mut model = model();
+        let mut optimizer = Optimizer::new(SGD::default()).learning_rate(0.5);
+        for rows in [1, 9] {
+            accumulate(&mut model, &CrossEntropy::default(), inputs(rows), &labels(rows), None).unwrap();
+            if look {
+                assert!(!gradients(&model).is_empty());
+                model.visit_params_mut(&mut |_, param| drop(param.value_and_gradient()));
+            }
+        }
+        optimizer.step(&mut model).unwrap();
+        parameters(&model)
+    };
+    for (a, b) in run(false).iter().zip(run(true)) {
+        assert!((a - b).abs() < 1e-15, "{a} {b}");
+    }
+}
+
+/// Gradients that were gathered without the optimiser are in its state, too.
+#[test]
+fn a_state_has_the_gradients_that_no_step_has_used() {
+    let gather = |model: &mut Sequential<f64>, rows| {
+        accumulate(model, &CrossEntropy::default(), inputs(rows), &labels(rows), None).unwrap();
+    };
+    let optimizer = || Optimizer::new(Adam::default()).learning_rate(0.1);
+    let (mut whole, mut first) = (model(), optimizer());
+    gather(&mut whole, 3);
+    let state = first.state(&whole).unwrap();
+    let (mut resumed, mut second) = (model(), optimizer());
+    second.load_state(&mut resumed, state).unwrap();
+    for (model, optimizer) in [(&mut whole, &mut first), (&mut resumed, &mut second)] {
+        gather(model, 5);
+        optimizer.step(model).unwrap();
+    }
+    assert_eq!(parameters(&whole), parameters(&resumed));
+}
+
+#[test]
+fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
+    let find = |weights: Vec<f64>| {
+        let data = ArrayDataset::new(inputs(8), labels(8)).unwrap().weights(weights).unwrap();
+        let trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(1);
+        trainer.find_rate(&model(), &data, 1e-4, 1e-1, 10)
+    };
+    let found = find(vec![0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]).unwrap();
+    assert_eq!(found.losses.len(), 10);
+    assert!(found.losses.iter().all(|loss| *loss > 0.0), "{found:?}");
+    let text = find(vec![0.0; 8]).unwrap_err().to_string();
+    assert!(text.contains("expected weights with one above 0"), "{text}");
+    // Gradients in the model it is given are in no step.
+    let data = ArrayDataset::new(inputs(8), labels(8)).unwrap();
+    let trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(8);
+    let clean = trainer.find_rate(&model(), &data, 1e-4, 1e-1, 10).unwrap();
+    let mut used = model();
+    accumulate(&mut used, &CrossEntropy::default(), inputs(8), &labels(8), None).unwrap();
+    assert_eq!(trainer.find_rate(&used, &data, 1e-4, 1e-1, 10).unwrap().losses, clean.losses);
+}
+
+/// The sample of weight 0 has the value 1000 and is in no mixture with a weight.
+#[test]
+fn a_sample_of_weight_0_is_in_no_mixture() {
+    let x = Array2::from_shape_fn((6, 1), |(i, _)| if i == 2 { 1000.0 } else { i as f64 });
+    let data = ArrayDataset::new(x.clone(), x).unwrap().weights(vec![1.0, 1.0, 0.0, 1.0, 1.0, 1.0]).unwrap();
+    let mixed = MixUp::new(data, 0.2, 7).unwrap();
+    let mut batch = Batch::default();
+    for epoch in 0..40 {
+        mixed.read(&[0, 1, 2, 3, 4, 5], Pass::Train { epoch }, &mut batch).unwrap();
+        for (i, (x, w)) in batch.input.iter().zip(batch.weights.as_ref().unwrap()).enumerate() {
+            assert_eq!((*x > 5.0, *w == 0.0), (i == 2, i == 2), "epoch {epoch}, sample {i}: {x}, weight {w}");
+        }
+    }
+}
+
+/// What comes out of one unit's softmax, or its logarithm, is no answer.
+#[test]
+fn one_units_softmax_decides_nothing() {
+    let x = Array2::<f32>::zeros((2, 3));
+    let one = || Sequential::builder([3]).layer(Dense::units(1));
+    for model in [one().layer(Softmax).build().unwrap(), one().layer(LogSoftmax).build().unwrap()] {
+        let text = model.predict_classes(&x).unwrap_err().to_string();
+        assert!(text.contains("one that ends in softmax, which is always 1"), "{text}");
+    }
+}
+
+/// Softmax makes one answer, also where each probability is compared by itself.
+#[test]
+fn softmax_with_a_loss_of_several_labels_is_counted_by_the_largest() {
+    let rows = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+    let logits = arr2(&[[0.3, 0.2, 0.1], [0.2, 0.3, 0.1]]); // no probability above 0.5
+    let data = ArrayDataset::new(logits, rows).unwrap();
+    let model = Sequential::<f64>::builder_of([3]).layer(Softmax).build().unwrap();
+    let mut trainer = silent(SoftBinaryCrossEntropy::default(), SGD::default()).metric(Accuracy::default());
+    assert_eq!(trainer.evaluate(&model, &data).unwrap().get("accuracy"), Some(1.0));
+}
+
+/// Rows of softmax that are put together are no distribution, and known as such no more.
+#[test]
+fn rows_put_together_are_no_distribution() {
+    let body = || Sequential::builder([2, 2]).layer(Softmax);
+    let data = ArrayDataset::new(ndarray::Array3::<f32>::zeros((8, 2, 2)), vec![0; 8]).unwrap();
+    let trainer = || silent(CrossEntropy::default(), SGD::default());
+    let text = trainer().evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap_err().to_string();
+    assert!(text.contains("found a sum of 2.0000"), "{text}");
+    // A sum of 2 is no softmax either, so a loss of logits takes them: nothing is known.
+    let mut logits = silent(CrossEntropy::from_logits(), SGD::default());
+    logits.evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap();
+}
+
+#[test]
+fn a_min_delta_that_is_no_number_is_refused() {
+    let data = ArrayDataset::new(inputs(8), labels(8)).unwrap();
+    for (delta, found) in [(f64::NAN, "NaN"), (-0.1, "-0.1"), (f64::INFINITY, "inf")] {
+        let stop = EarlyStopping::patience(2).monitor("loss").min_delta(delta);
+        let mut trainer = silent(CrossEntropy::default(), SGD::default()).callback(stop);
+        let text = trainer.fit(&mut model(), &data).unwrap_err().to_string();
+        assert!(
+            text.contains(&format!("expected a min_delta of at least 0 and finite, found {found}")),
+            "{text}"
+        );
+    }
+}
