@@ -24,7 +24,9 @@ use crate::error::{Error, Result};
 use crate::infer;
 use crate::layer::Outputs;
 use crate::layers::Sequential;
-use crate::metric::{ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, yes_or_no};
+use crate::metric::{
+    ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, check_class_count, yes_or_no,
+};
 use crate::ops::{self, Thresholds};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -90,8 +92,10 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
 ) -> Result<ConfusionMatrix> {
+    let (count, _) = class_count(model)?;
+    check_class_count(count).map_err(|error| error.at("evaluate"))?;
     let (truth, predicted) = classes(model, data)?;
-    let matrix = ConfusionMatrix::new(class_count(model)?.0, &truth, &predicted)?;
+    let matrix = ConfusionMatrix::new(count, &truth, &predicted)?;
     Ok(matrix.with_class_names(data.class_names()))
 }
 
@@ -145,6 +149,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<ErrorAnalysis> {
     let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
     let (classes, threshold) = class_count(model)?;
+    check_class_count(classes).map_err(|error| error.at("evaluate"))?;
     if let (Outputs::Logits | Outputs::BinaryLogits, _) = model.outputs() {
         return Err(Error::data("a model", "whose outputs are probabilities", "one that ends in logits")
             .help("Let the model end in Softmax, or in a single Sigmoid.")

@@ -4,7 +4,7 @@
 //! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
 //! may be kept, compared and saved long after them.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cut};
 use crate::monitor::{Direction, Monitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -178,16 +178,16 @@ impl History {
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(last) = self.epochs.last() else { return f.write_str("no epochs") };
-        let names: Vec<&str> = last.values.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> = last.values.iter().map(|(name, _)| (name, cut(name, 60))).collect();
         write!(f, "epoch")?;
-        for name in &names {
-            write!(f, "  {name:>8}")?;
+        for (_, shown) in &names {
+            write!(f, "  {shown:>8}")?;
         }
         write!(f, "  {:>8}", "seconds")?;
         for epoch in &self.epochs {
             write!(f, "\n{:>5}", epoch.number)?;
-            for name in &names {
-                let width = name.len().max(8);
+            for (name, shown) in &names {
+                let width = shown.chars().count().max(8);
                 write!(f, "  {:>width$.4}", epoch.get(name).unwrap_or(f64::NAN))?;
             }
             write!(f, "  {:>8.2}", epoch.seconds)?;

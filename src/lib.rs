@@ -80,7 +80,7 @@ pub use optim::{
     PolynomialDecay, RAdam, RMSprop, ReduceOnPlateau, Rule, SGD, Schedule, ScheduleFreeAdamW, Scope, Step,
     StepDecay, Update, WarmUp,
 };
-pub use param::{Gradient, Param, ParamKind};
+pub use param::{Gradient, GradientMut, Param, ParamKind};
 pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
 pub use scalar::Scalar;

@@ -1,5 +1,6 @@
 //! The norms of gradients over the steps of training, as data.
 
+use crate::error::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -45,9 +46,10 @@ impl fmt::Display for GradientTrace {
         if self.layers.is_empty() {
             return f.write_str("no gradients");
         }
-        let width = self.layers.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+        let shown: Vec<_> = self.layers.iter().map(|(name, _)| cut(name, 60)).collect();
+        let width = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
         write!(f, "{:<width$}  {:>12}  {:>12}", "layer", "first norm", "last norm")?;
-        for (name, norms) in &self.layers {
+        for (name, (_, norms)) in shown.iter().zip(&self.layers) {
             let of = |norm: Option<&f64>| format!("{:.3e}", norm.copied().unwrap_or(f64::NAN));
             write!(f, "\n{name:<width$}  {:>12}  {:>12}", of(norms.first()), of(norms.last()))?;
         }

@@ -73,7 +73,7 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
         end = entry.bytes.end;
     }
     if end > data.len() {
-        return Err(truncated((8 + header.len() + end) as u64));
+        return Err(truncated((8 + header.len() as u64).saturating_add(end as u64)));
     }
     if end < data.len() {
         return Err(Error::format("the arrays", format!("of {} bytes together", data.len()), end)

@@ -144,29 +144,29 @@ fn along(axis: Axis, size: usize, stride: usize, counts_padding: bool) -> Vec<Sp
     (0..axis.output).map(span).collect()
 }
 
-/// The windows over an image, and its pooled rows and columns.
-fn spans(window: Window, counts_padding: bool, plane: [usize; 2]) -> Result<(Spans, [usize; 2])> {
+/// The shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows, columns]`, and its rows and
+/// columns under the window. Nothing is allocated for what a shape only claims.
+fn shape(window: Window, input: &[usize]) -> Result<(Vec<usize>, [Axis; 2])> {
+    let (before, sample) = input.split_at(input.len().saturating_sub(3));
+    let [channels, rows, columns] = window::image(sample)?;
     window.check_pooling()?;
-    let [rows, columns] = window.over(plane)?;
+    let axes = window.over([rows, columns])?;
     window::numbers("a window", &window.size)?;
-    window::numbers("an output", &[rows.output, columns.output])?;
+    window::numbers("an output", &[axes[0].output, axes[1].output])?;
+    let shape = [before, &[channels, axes[0].output, axes[1].output]].concat();
+    window::numbers("an output", &shape)?;
+    Ok((shape, axes))
+}
+
+/// The windows over the images of an input that is there, and the shape of the output.
+fn plan(window: Window, counts_padding: bool, input: &[usize]) -> Result<(Spans, Vec<usize>)> {
+    let (shape, [rows, columns]) = shape(window, input)?;
     let [down, across] = window.stride;
     let spans = Spans {
-        plane,
+        plane: [rows.input, columns.input],
         rows: along(rows, window.size[0], down, counts_padding),
         columns: along(columns, window.size[1], across, counts_padding),
     };
-    Ok((spans, [rows.output, columns.output]))
-}
-
-/// The spans, and the shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows,
-/// columns]`.
-fn plan(window: Window, counts_padding: bool, input: &[usize]) -> Result<(Spans, Vec<usize>)> {
-    let (before, sample) = input.split_at(input.len().saturating_sub(3));
-    let [channels, rows, columns] = window::image(sample)?;
-    let (spans, [rows, columns]) = spans(window, counts_padding, [rows, columns])?;
-    let shape = [before, &[channels, rows, columns]].concat();
-    window::numbers("an output", &shape)?;
     Ok((spans, shape))
 }
 
@@ -177,7 +177,7 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         window::image(input)?;
-        Ok(plan(self.window, self.counts_padding, input)?.1)
+        Ok(shape(self.window, input)?.0)
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
@@ -211,7 +211,7 @@ impl<F: Scalar> Layer<F> for AvgPool1d {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         window::sequence(input)?;
         let window = self.window.sequence_padding()?;
-        window::without_row(plan(window, self.counts_padding, &window::with_row(input))?.1)
+        window::without_row(shape(window, &window::with_row(input))?.0)
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

@@ -11,7 +11,7 @@
 //! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units
 //! of one layer leaves the numbers of the others alone, while putting a layer between changes those behind it.
 
-use super::sequential::Sequential;
+use super::sequential::{Sequential, check_sizes};
 use crate::error::{Error, Result};
 use crate::layer::erased::ErasedLayer;
 use crate::layer::{Layer, LayerSpec};
@@ -147,12 +147,14 @@ impl<F: Scalar> SequentialBuilder<F> {
             return Err(Error::shape("an input", "[at least 1 on each axis]", input)
                 .help("Give the shape of one sample, without the batch axis."));
         }
+        check_sizes("an input", input)?;
         let random = self.seed.map_or_else(|| random.clone(), Random::seed);
         let mut layers: Vec<Box<dyn ErasedLayer<F>>> = Vec::with_capacity(self.specs.len());
         let mut shape = input.to_vec();
         for (i, (kind, build)) in self.specs.into_iter().enumerate() {
             let built = build(&shape, &random.child(i)).and_then(|layer| {
                 shape = layer.erased_output_shape(&shape)?;
+                check_sizes("an output", &shape)?;
                 Ok(layer)
             });
             layers.push(built.map_err(|error| error.at(format!("layer {i} ({kind})")))?);

@@ -1,6 +1,7 @@
 //! Predictions of a [`Sequential`], for arrays of any size and on several threads.
 
 use super::sequential::Sequential;
+use super::window;
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Link, Outputs, batch_error};
 use crate::ops::{self, Thresholds};
@@ -49,12 +50,22 @@ impl<F: Scalar> Sequential<F> {
     /// When the input's shape is not `[batch, …]` with the model's input shape behind the batch axis, or holds what
     /// a layer cannot take.
     pub fn predict<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
+        self.check_input(input.shape()).map_err(|error| error.at("predict"))?;
         let mut shape = IxDyn::zeros(1 + self.output.len());
         shape[0] = input.shape().first().copied().unwrap_or(0);
         shape.slice_mut()[1..].copy_from_slice(&self.output);
+        window::numbers("predictions", shape.slice()).map_err(|error| error.at("predict"))?;
         let mut output = Tensor::zeros(shape);
         self.predict_into(input, &mut output)?;
         Ok(output)
+    }
+
+    /// Whether a batch has the shape that the model takes. It is looked at before anything is allocated for the answer.
+    fn check_input(&self, found: &[usize]) -> Result<()> {
+        match found {
+            [_, sample @ ..] if *sample == self.input[..] => Ok(()),
+            _ => Err(batch_error(found, &self.input)),
+        }
     }
 
     /// [`predict`](Sequential::predict) into an array that is there already: after the first calls nothing is
@@ -241,9 +252,7 @@ impl<F: Scalar> Sequential<F> {
 
     /// Deals the samples out to the threads. Of several errors the one of the first samples is returned.
     fn predict_view(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
-        if input.ndim() != self.input.len() + 1 || input.shape()[1..] != *self.input {
-            return Err(batch_error(input.shape(), &self.input));
-        }
+        self.check_input(input.shape())?;
         let batch = input.len_of(Axis(0));
         if output.ndim() != self.output.len() + 1
             || output.len_of(Axis(0)) != batch

@@ -23,7 +23,8 @@
 //! - errors of a layer carry its place, "layer 2 (dense)", counted from 0 as in the names of parameters.
 
 use super::builder::SequentialBuilder;
-use crate::codec::{Bytes, Shape};
+use super::window::MOST;
+use crate::codec::{Bytes, MAX_AXES, Shape};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
@@ -126,7 +127,10 @@ impl<F: Scalar> Sequential<F> {
     /// Puts layers together, checking that each takes what the one before puts out.
     ///
     /// The only way in, for the builder and for files.
+    ///
+    /// No shape has more axes than a file can hold, and none more numbers than memory could.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
+        check_sizes("an input", &input)?;
         let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
         let mut shapes = model.shapes()?;
         model.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
@@ -294,8 +298,11 @@ impl<F: Scalar> Sequential<F> {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
             let input = shapes.last().unwrap_or(&self.input);
-            let shape = layer.erased_output_shape(input).map_err(|error| error.at(self.place(i)))?;
-            shapes.push(shape);
+            let shape = layer.erased_output_shape(input).and_then(|shape| {
+                check_sizes("an output", &shape)?;
+                Ok(shape)
+            });
+            shapes.push(shape.map_err(|error| error.at(self.place(i)))?);
         }
         Ok(shapes)
     }
@@ -318,6 +325,20 @@ impl<F: Scalar> Sequential<F> {
     pub(super) fn place(&self, i: usize) -> String {
         place(i, self.layers[i].erased_kind())
     }
+}
+
+/// Refuses a shape that no tensor can have: with too many axes, or with more numbers than can be counted.
+pub(super) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
+    if shape.len() > MAX_AXES {
+        return Err(Error::argument("a number of axes", format!("at most {MAX_AXES}"), shape.len())
+            .help("Put sizes together by `Reshape`."));
+    }
+    let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
+    if numbers.is_some_and(|numbers| numbers <= MOST) {
+        return Ok(());
+    }
+    Err(Error::shape(what, "[a size that fits in memory]", shape)
+        .help("Make the layer or its input smaller."))
 }
 
 /// Whether a name begins with these parts: "1" and "1." are the beginning of "1.weight", not of "10.weight".

@@ -49,8 +49,9 @@ impl Upsample {
         Self { factor: factor.into().0 }
     }
 
-    /// The pixels that come of one, and the shape of a batch's output.
-    fn plan(&self, input: &[usize]) -> Result<(Spans, [usize; 4])> {
+    /// The shape of a batch's output, and the rows and columns of its input. Nothing is allocated for what a shape only
+    /// claims.
+    fn shape(&self, input: &[usize]) -> Result<([usize; 4], [usize; 2])> {
         let (samples, sample) = window::batch(input)?;
         let [channels, rows, columns] = window::image(sample)?;
         let [down, across] = self.factor;
@@ -63,13 +64,19 @@ impl Upsample {
                 .help("There is at least one row and one column to repeat."));
         }
         window::numbers("an output", &[samples, channels, rows, columns, down, across])?;
+        Ok(([samples, channels, rows * down, columns * across], [rows, columns]))
+    }
+
+    /// The pixels that come of one, and the shape of a batch's output.
+    fn plan(&self, input: &[usize]) -> Result<(Spans, [usize; 4])> {
+        let (shape, [rows, columns]) = self.shape(input)?;
+        let [down, across] = self.factor;
         // A sum is a mean that is divided by 1.
         let along = |n: usize, by: usize| {
             (0..n).map(|i| Span { start: i * by, end: (i + 1) * by, count: 1 }).collect()
         };
-        let plane = [rows * down, columns * across];
-        let spans = Spans { plane, rows: along(rows, down), columns: along(columns, across) };
-        Ok((spans, [samples, channels, plane[0], plane[1]]))
+        let plane = [shape[2], shape[3]];
+        Ok((Spans { plane, rows: along(rows, down), columns: along(columns, across) }, shape))
     }
 }
 
@@ -79,8 +86,7 @@ impl<F: Scalar> Layer<F> for Upsample {
     type Cache = Vec<usize>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let (_, shape) = self.plan(&[&[1], input].concat())?;
-        Ok(shape[1..].to_vec())
+        Ok(self.shape(&[&[1], input].concat())?.0[1..].to_vec())
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

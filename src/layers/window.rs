@@ -130,7 +130,7 @@ pub(super) struct Axis {
 }
 
 /// The most numbers of a tensor: what an allocation can hold in `f64`.
-const MOST: usize = isize::MAX as usize / 8;
+pub(super) const MOST: usize = isize::MAX as usize / 8;
 
 /// From how many numbers on the system is asked whether it has the memory.
 const ASK: usize = 1 << 28;

@@ -37,7 +37,8 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Counts are `u64` and unweighted: weights of samples play no part here. Memory is `classes² · 8` bytes.
+/// Counts are `u64` and unweighted: weights of samples play no part here. Memory is `classes² · 8` bytes, so
+/// there are 8192 classes at most.
 ///
 /// It is plain data, saved by serde in any format, and prints as a table in which 0 is a dot:
 ///
@@ -90,6 +91,20 @@ impl TryFrom<Unchecked> for ConfusionMatrix {
     }
 }
 
+/// The most classes, whose matrix takes 512 MiB.
+const MOST_CLASSES: usize = 1 << 13;
+
+/// Refuses no classes, and more of them than a matrix of all pairs has room for.
+pub(crate) fn check_class_count(classes: usize) -> Result<()> {
+    if (1..=MOST_CLASSES).contains(&classes) {
+        return Ok(());
+    }
+    let expected = format!("1 to {MOST_CLASSES}: a matrix has a count for each pair of classes");
+    Err(Error::argument("a number of classes", expected, classes).help(
+        "Of more classes look at metrics, as `Accuracy` and `TopK`, or at what `evaluate::classes` gives.",
+    ))
+}
+
 impl ConfusionMatrix {
     /// The matrix of true against predicted classes, sample for sample.
     ///
@@ -109,14 +124,10 @@ impl ConfusionMatrix {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many of one as of the other, no classes, or a class is out of range.
+    /// When there are not as many of one as of the other, no classes or more than 8192, or a class is out of range.
     pub fn new(classes: usize, truth: &[usize], predicted: &[usize]) -> Result<Self> {
         let at = |error: Error| error.at("confusion matrix");
-        if classes == 0 {
-            return Err(at(
-                Error::argument("a number of classes", "at least 1", 0).help("Count the classes.")
-            ));
-        }
+        check_class_count(classes).map_err(at)?;
         if truth.len() != predicted.len() {
             return Err(at(Error::data(
                 "predictions",

@@ -59,6 +59,7 @@ pub(crate) use batch::yes_or_no;
 pub use brier::BrierScore;
 pub use calibration::{CalibrationBin, CalibrationError};
 pub use confusion::ConfusionMatrix;
+pub(crate) use confusion::check_class_count;
 pub use errors::{ClassCalibration, ConfusedPair, ErrorAnalysis, Mistake};
 pub use exact_match::ExactMatch;
 pub use f_beta::FBeta;

@@ -133,7 +133,7 @@ fn shorten<F: Scalar>(numbers: &mut [F], limit: f64, squares: f64) {
 /// gradient. Of rows there are fewer numbers than the parameter has.
 fn numbers<F: Scalar>(param: &mut Param<F>) -> Option<(&[F], &mut [F])> {
     let columns = columns_of(param.shape());
-    let (value, gradient) = param.value_and_gradient()?;
+    let (value, gradient) = param.both()?;
     let gradient = match gradient {
         Gradient::Dense(gradient) => slice_mut(gradient),
         Gradient::Rows { ids, values } => {

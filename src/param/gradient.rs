@@ -50,6 +50,21 @@ pub enum Gradient<F = f32> {
     },
 }
 
+/// A [`Gradient`] whose numbers may be changed: what [`Param::value_and_gradient`] hands out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GradientMut<'a, F = f32> {
+    /// A number for each number of the parameter, in its shape.
+    Dense(ArrayViewMutD<'a, F>),
+    /// Only some rows, as in [`Gradient::Rows`].
+    Rows {
+        /// The row that each row of `values` belongs to.
+        ids: &'a [usize],
+        /// One row after the other.
+        values: &'a mut [F],
+    },
+}
+
 /// The gradient's buffers outlive the steps; `Fresh` holds one whose numbers are of a step that is over.
 ///
 /// `Default` is what serde puts in place of the skipped field, so a loaded parameter has no gradient.
@@ -134,7 +149,7 @@ impl<F: Scalar> Param<F> {
 
     /// Multiplies the gradient, where there is one.
     pub(crate) fn scale_gradient(&mut self, factor: F) {
-        match self.value_and_gradient() {
+        match self.both() {
             Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
             Some((_, Gradient::Rows { values, .. })) => F::scale(values, factor),
             None => {}
@@ -143,23 +158,33 @@ impl<F: Scalar> Param<F> {
 
     /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.
     ///
-    /// Both borrows at once are what a loop `value -= rate · gradient` needs. The value comes as a view, so its shape
-    /// stays; leave the gradient in the parameter's shape too.
+    /// Both borrows at once are what a loop `value -= rate · gradient` needs. Both come as views, so their shapes and the
+    /// rows' ids stay.
     ///
     /// ```
     /// use ndarray::arr1;
-    /// use plywood::{Gradient, Param};
+    /// use plywood::{GradientMut, Param};
     ///
     /// let mut weight = Param::new(arr1(&[1.0f32, 1.0]));
     /// assert!(weight.value_and_gradient().is_none());
     /// weight.add_gradient(&arr1(&[10.0, -10.0]).into_dyn())?;
-    /// if let Some((mut value, Gradient::Dense(gradient))) = weight.value_and_gradient() {
-    ///     value.scaled_add(-0.1, gradient); // one step of gradient descent
+    /// if let Some((mut value, GradientMut::Dense(gradient))) = weight.value_and_gradient() {
+    ///     value.scaled_add(-0.1, &gradient); // one step of gradient descent
     /// }
     /// assert_eq!(weight.as_slice(), [0.0, 2.0]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn value_and_gradient(&mut self) -> Option<(ArrayViewMutD<'_, F>, &mut Gradient<F>)> {
+    pub fn value_and_gradient(&mut self) -> Option<(ArrayViewMutD<'_, F>, GradientMut<'_, F>)> {
+        let (value, gradient) = self.both()?;
+        let gradient = match gradient {
+            Gradient::Dense(gradient) => GradientMut::Dense(gradient.view_mut()),
+            Gradient::Rows { ids, values } => GradientMut::Rows { ids, values },
+        };
+        Some((value, gradient))
+    }
+
+    /// [`value_and_gradient`](Param::value_and_gradient) for the crate itself, which may merge rows.
+    pub(crate) fn both(&mut self) -> Option<(ArrayViewMutD<'_, F>, &mut Gradient<F>)> {
         self.multiply_out();
         match &mut self.gradient {
             Stored::Filled(gradient) => Some((self.value.view_mut(), gradient)),

@@ -8,7 +8,7 @@
 
 mod gradient;
 
-pub use gradient::Gradient;
+pub use gradient::{Gradient, GradientMut};
 pub(crate) use gradient::{Pending, SMALL_PRODUCT};
 
 use crate::codec;

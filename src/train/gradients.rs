@@ -64,7 +64,7 @@ impl<F: Scalar> Callback<F> for GradientNorms {
         }
         let mut squares: Vec<(String, f64)> = Vec::new();
         model.visit_params_mut(&mut |name, param| {
-            let sum = match param.value_and_gradient() {
+            let sum = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
                     // Two entries of one id are one row: the optimiser merges them in the same way.

@@ -46,6 +46,7 @@ mod prefetch;
 mod reference;
 mod saving;
 mod search;
+mod sizes;
 mod sklearn;
 mod state_dict;
 mod streams;

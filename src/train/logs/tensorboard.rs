@@ -167,7 +167,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
             return Ok(());
         }
         model.visit_params_mut(&mut |name, param| {
-            let values = match param.value_and_gradient() {
+            let values = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => wide(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
                     // Two entries of one id are one row; rows without an entry are 0 and are left out.

@@ -2,7 +2,7 @@
 
 use super::run::TrialRun;
 use super::value::Trial;
-use crate::error::Error;
+use crate::error::{Error, cut};
 use crate::metric::Spread;
 use crate::monitor::{Direction, Monitor};
 use std::cmp::Ordering;
@@ -150,6 +150,9 @@ impl fmt::Display for SearchResults {
             row.extend([format!("{:.1}", tried.seconds()), tried.number.to_string()]);
             row.extend(tried.trial.values().iter().map(|(_, value)| value.to_string()));
             table.push(row);
+        }
+        for cell in table.iter_mut().flatten() {
+            *cell = cut(cell, 60).into_owned();
         }
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
