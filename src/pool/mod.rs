@@ -46,6 +46,9 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
 /// read an environment variable too.
 ///
+/// One product or one pass over numbers is shared by at most 16 threads, an evaluation by at most 64; a larger number
+/// changes nothing.
+///
 /// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
 /// step finds them awake, and sleep after that.
 ///

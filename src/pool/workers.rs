@@ -135,9 +135,22 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
         }
     }
     drop(workers);
-    let others = shared.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(panic) = own.err().or(others) {
+    let mut first = own.err();
+    if let Some(other) = shared.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        keep_first(&mut first, other);
+    }
+    if let Some(panic) = first {
         resume_unwind(panic);
+    }
+}
+
+/// Keeps the first of several panics. What another one carries is not dropped: it is the user's, and may panic when it is,
+/// in a worker that a fork waits for.
+fn keep_first(first: &mut Option<Box<dyn Any + Send>>, panic: Box<dyn Any + Send>) {
+    if first.is_none() {
+        *first = Some(panic);
+    } else {
+        std::mem::forget(panic);
     }
 }
 
@@ -177,7 +190,7 @@ fn wait_and_work(slot: &Slot) {
             if shared.begin(part)
                 && let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(part)))
             {
-                shared.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+                keep_first(&mut shared.panic.lock().unwrap_or_else(PoisonError::into_inner), panic);
             }
         }
         // The last touch: from here on, what was lent may be gone.
@@ -221,6 +234,28 @@ mod tests {
             assert_eq!(count.load(Ordering::Relaxed), 3);
             thread::sleep(AWAKE * 4);
         }
+    }
+
+    /// What a panic carries may itself panic when it is dropped.
+    #[test]
+    fn a_panic_within_a_panic_takes_no_worker_along() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                assert!(thread::panicking(), "dropped");
+            }
+        }
+        for _ in 0..3 {
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                fork(4, &|_| std::panic::panic_any(Bomb));
+            }));
+            std::mem::forget(result.unwrap_err());
+        }
+        let count = AtomicUsize::new(0);
+        fork(4, &|_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(count.load(Ordering::Relaxed), 4);
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Deal {
         self.done.fetch_add(1, Ordering::Release);
     }
 
+    /// Has the deal end for all threads where this one panics before it says that it [came through](Hand::through): the
+    /// others would wait for its places for ever.
+    pub fn hand(&self) -> Hand<'_> {
+        Hand(self)
+    }
+
     /// Waits until all places before `start` are done.
     pub fn wait(&self, start: usize) {
         let mut spins = 0u32;
@@ -38,6 +44,53 @@ impl Deal {
             spins += 1;
             // Where there are more threads than cores, the other one may need this one to make room.
             if spins.is_multiple_of(1 << 8) { std::thread::yield_now() } else { spin_loop() }
+        }
+    }
+}
+
+/// A thread's part in a deal.
+pub(super) struct Hand<'a>(&'a Deal);
+
+impl Hand<'_> {
+    /// The thread has done what was dealt to it.
+    pub fn through(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        // All is taken, and all is done; the product is not read, as the panic goes on in whoever asked for it.
+        self.0.taken.store(usize::MAX, Ordering::Relaxed);
+        self.0.done.store(usize::MAX / 2, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// A thread that waits for one that has panicked goes on, and the panic reaches the caller.
+    #[test]
+    fn a_panic_of_one_thread_keeps_no_other_waiting() {
+        pool::set_threads(3).unwrap();
+        for bad in 0..3 {
+            let deal = Deal::default();
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool::fork(3, |thread| {
+                    let hand = deal.hand();
+                    let place = deal.take(3);
+                    assert!(thread != bad, "thread {thread}");
+                    place.iter().for_each(|_| deal.done());
+                    deal.wait(3);
+                    assert!(deal.take(6).is_none_or(|place| place >= 3));
+                    hand.through();
+                });
+            }));
+            assert!(result.is_err(), "thread {bad}");
+            assert!(deal.is_over(1 << 40), "and nothing is dealt after it");
         }
     }
 }

@@ -122,6 +122,7 @@ unsafe fn in_tiles<L: Level>(
     c_row: isize,
     deal: &Deal,
 ) {
+    let hand = deal.hand();
     let (k, n, plan) = (a.ncols(), b.ncols(), Plan::of::<L>(a, b));
     let a = Source { at: a.as_ptr(), k: a.strides()[1], other: a.strides()[0] };
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
@@ -200,6 +201,7 @@ unsafe fn in_tiles<L: Level>(
             }
         }
     }
+    hand.through();
     if let Some(spare) = spare {
         spare.put_back();
     }
