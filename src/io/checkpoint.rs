@@ -8,9 +8,9 @@
 
 use super::Metadata;
 use super::container::{self, Content};
-use super::disk::{remove_forgotten_in, write_whole};
 use super::source::Source;
 use crate::codec::{self, numbers};
+use crate::disk::{remove_forgotten_in, write_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::layer::registry::Registry;

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
     &["error"],
-    &["pool", "random"],
+    &["disk", "pool", "random"],
     &["scalar"],
     &["tensor"],
     &["codec", "init", "ops"],

@@ -12,6 +12,8 @@ mod branches;
 mod checkpoint;
 mod confusion;
 mod example_threads;
+#[cfg(unix)]
+mod files;
 mod fits;
 mod folds;
 #[cfg(unix)]
