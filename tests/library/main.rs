@@ -47,6 +47,7 @@ mod prefetch;
 mod reference;
 mod saving;
 mod search;
+mod serde_values;
 mod sklearn;
 mod state_dict;
 mod streams;
