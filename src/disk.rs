@@ -337,7 +337,7 @@ mod tests {
     fn what_a_killed_program_left_of_a_long_name_is_removed_too() {
         let folder = folder("long");
         let name = format!("{}-the-last-of-them.plywood", "é".repeat(110));
-        assert_eq!(stem_of(OsStr::new(&name)), "last-of-them.plywood");
+        assert_eq!(stem_of(OsStr::new(&name)).to_str(), Some("last-of-them.plywood"));
         let path = folder.join(&name);
         let old = std::time::SystemTime::now() - Duration::from_secs(60);
         let left = folder.join("last-of-them.plywood.1-2.tmp");

@@ -255,7 +255,7 @@ mod tests {
         add("a,b", "1,2").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
         let mut wrong = Lines { path: folder.clone(), file: None };
-        assert!(wrong.open().unwrap_err().to_string().contains("could not open"));
+        assert!(wrong.open().unwrap_err().to_string().contains(", a folder."));
         fs::remove_dir_all(&folder).unwrap();
     }
 }
