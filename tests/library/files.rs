@@ -23,19 +23,27 @@ fn fit(callback: impl plywood::Callback + 'static) -> Result<()> {
 
 /// Everything that replaces a file, by the ending that it asks for.
 fn savers() -> Vec<(&'static str, Save)> {
-    let mut all: Vec<(&'static str, Save)> = vec![
+    let models: [(&'static str, Save); 2] = [
         ("plywood", Box::new(|path| model().save(path))),
         ("safetensors", Box::new(|path| model().save_weights(path))),
     ];
-    #[cfg(feature = "plots")]
-    {
-        use plywood::plot::{Chart, Report};
-        let figure = || Chart::new("c").line("l", &[(0.0, 0.0), (1.0, 1.0)]).draw();
-        all.push(("svg", Box::new(move |path| figure()?.save(path))));
-        all.push(("png", Box::new(move |path| figure()?.save(path))));
-        all.push(("html", Box::new(|path| Report::new("r").save(path))));
-    }
-    all
+    models.into_iter().chain(pictures()).collect()
+}
+
+#[cfg(not(feature = "plots"))]
+fn pictures() -> Vec<(&'static str, Save)> {
+    Vec::new()
+}
+
+#[cfg(feature = "plots")]
+fn pictures() -> Vec<(&'static str, Save)> {
+    use plywood::plot::{Chart, Report};
+    let figure = || Chart::new("c").line("l", &[(0.0, 0.0), (1.0, 1.0)]).draw();
+    vec![
+        ("svg", Box::new(move |path| figure()?.save(path))),
+        ("png", Box::new(move |path| figure()?.save(path))),
+        ("html", Box::new(|path| Report::new("r").save(path))),
+    ]
 }
 
 /// Those that add to a file.
