@@ -4,6 +4,7 @@
 //! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
 //! may be kept, compared and saved long after them.
 
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result, cut};
 use crate::monitor::{Direction, Monitor};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Epoch {
     /// The number of the epoch, from 1; a later `fit` of the same trainer goes on counting.
@@ -35,9 +37,10 @@ pub struct Epoch {
     ///
     /// The order is that in which the metrics were added to the trainer. "loss" is the mean over the epoch's
     /// samples by their weights, each batch's taken before its step.
-    #[serde(with = "crate::codec::words::named")]
+    #[serde(with = "crate::codec::words")]
     pub values: Vec<(String, f64)>,
     /// The learning rate of the epoch's last step. With a schedule, the earlier steps had others.
+    #[serde(with = "crate::codec::words")]
     pub learning_rate: f64,
     /// Which way each of `values` is better, in their order; `None` where a metric does not say it.
     ///
@@ -46,7 +49,25 @@ pub struct Epoch {
     pub directions: Vec<Option<Direction>>,
     /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
     /// seed does not determine.
+    #[serde(with = "crate::codec::words")]
     pub seconds: f64,
+}
+
+checked!(Epoch);
+
+impl Epoch {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        match self.directions.len() {
+            0 => Ok(()),
+            n if n == self.values.len() => Ok(()),
+            n => Err(contradicts(
+                "an epoch",
+                format!("a direction for each of {} values", self.values.len()),
+                n,
+            )),
+        }
+    }
 }
 
 impl Epoch {

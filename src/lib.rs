@@ -2,6 +2,7 @@
 
 mod codec;
 mod data;
+mod disk;
 mod error;
 pub mod evaluate;
 mod history;

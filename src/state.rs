@@ -49,7 +49,7 @@ pub struct State<F: Scalar = f32> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 enum Value<F: Scalar> {
-    Number(f64),
+    Number(#[serde(with = "crate::codec::words")] f64),
     /// With one axis; not a `Vec`, so that a file has the numbers apart.
     List(#[serde(with = "codec::tensor")] Tensor<f64>),
     Array(#[serde(with = "codec::tensor")] Tensor<F>),

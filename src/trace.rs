@@ -1,6 +1,7 @@
 //! The norms of gradients over the steps of training, as data.
 
-use crate::error::cut;
+use crate::codec::{checked, contradicts, differ};
+use crate::error::{Result, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -14,13 +15,33 @@ use std::fmt;
 /// assert_eq!(trace.to_string(), "no gradients");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct GradientTrace {
     /// The numbers of the steps that were recorded, from 1.
     pub steps: Vec<u64>,
     /// Each layer's name ("1", "4.0") and its norms, one for each of the steps: the square root of the sum of squares
     /// over all its trainable parameters. NaN where a layer had no gradient.
+    #[serde(with = "crate::codec::words")]
     pub layers: Vec<(String, Vec<f64>)>,
+}
+
+checked!(GradientTrace);
+
+impl GradientTrace {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let steps = self.steps.len();
+        if let Some((name, norms)) = self.layers.iter().find(|(_, norms)| norms.len() != steps) {
+            let expected = format!("of a norm for each of {steps} steps");
+            return Err(contradicts(
+                "a trace of gradients",
+                expected,
+                format!("{} of layer {name:?}", norms.len()),
+            ));
+        }
+        differ("a trace of gradients", self.layers.iter().map(|(name, _)| name.as_str()))
+    }
 }
 
 impl GradientTrace {

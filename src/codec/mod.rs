@@ -156,6 +156,42 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: us
     deserializer.deserialize_seq(Visitor::<T, MAX>(PhantomData))
 }
 
+/// Serde for types whose fields could contradict one another: their `check` is asked when one is read, and its error is
+/// the reader's. The type has serde's derives and `#[serde(remote = "Self")]`, which makes functions of its own of them.
+macro_rules! checked {
+    ($($type:ident),+) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                let read = Self::deserialize(deserializer)?;
+                read.check().map_err(serde::de::Error::custom)?;
+                Ok(read)
+            }
+        }
+    )+};
+}
+pub(crate) use checked;
+
+/// The error of fields that contradict one another.
+pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
+    Error::format(what, expected.into(), found.to_string()).help("Look at where it is from.")
+}
+
+/// Fails where a name is there twice.
+pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    let mut names = names;
+    match names.find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => Err(contradicts(what, "of names that differ", format!("{name:?} twice"))),
+    }
+}
+
 /// The most axes that a saved shape has.
 pub(crate) const MAX_AXES: usize = 32;
 

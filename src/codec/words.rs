@@ -1,32 +1,89 @@
 //! NaN and infinity as words, in formats that have only finite numbers: JSON would make null of them.
 //!
-//! For fields of results that people save as JSON: `#[serde(with = "crate::codec::words::number")]`, or `list` for a
-//! `Vec<f64>`. "NaN", "inf" and "-inf" are what Rust prints and reads. Formats that are not for people have the
-//! number itself.
+//! For every field of a saved type that is an `f64`, or an `Option`, a list or a named value of such:
+//! `#[serde(with = "crate::codec::words")]`, which `tests/library/serde_values.rs` looks for. "NaN", "inf" and "-inf"
+//! are what Rust prints and reads. Formats that are not for people have the number itself.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-struct Number(f64);
+pub(crate) fn serialize<T: Numbers, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    value.write(serializer)
+}
 
-impl Serialize for Number {
+pub(crate) fn deserialize<'de, T: Numbers, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::read(deserializer)
+}
+
+/// What is made of numbers.
+pub(crate) trait Numbers: Sized {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+}
+
+struct Lent<'a, T>(&'a T);
+
+impl<T: Numbers> Serialize for Lent<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            number if number.is_finite() || !serializer.is_human_readable() => {
-                serializer.serialize_f64(number)
-            }
-            number => serializer.collect_str(&number),
+        self.0.write(serializer)
+    }
+}
+
+struct Owned<T>(T);
+
+impl<'de, T: Numbers> Deserialize<'de> for Owned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::read(deserializer).map(Self)
+    }
+}
+
+impl Numbers for f64 {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.is_finite() || !serializer.is_human_readable() {
+            true => serializer.serialize_f64(*self),
+            false => serializer.collect_str(self),
+        }
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_any(NumberOrWord),
+            false => f64::deserialize(deserializer),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.is_human_readable() {
-            true => deserializer.deserialize_any(NumberOrWord).map(Self),
-            false => f64::deserialize(deserializer).map(Self),
-        }
+impl<T: Numbers> Numbers for Option<T> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_ref().map(Lent).serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<Owned<T>>::deserialize(deserializer)?.map(|Owned(value)| value))
+    }
+}
+
+impl<T: Numbers> Numbers for Vec<T> {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Lent))
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = Vec::<Owned<T>>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|Owned(value)| value).collect())
+    }
+}
+
+/// With its name.
+impl<T: Numbers> Numbers for (String, T) {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.0, Lent(&self.1)).serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (name, Owned(value)) = Deserialize::deserialize(deserializer)?;
+        Ok((name, value))
     }
 }
 
@@ -58,51 +115,5 @@ impl Visitor<'_> for NumberOrWord {
             "-inf" => Ok(f64::NEG_INFINITY),
             _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
         }
-    }
-}
-
-/// For a field that is an `f64`.
-pub(crate) mod number {
-    use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        Number(*number).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        Number::deserialize(deserializer).map(|number| number.0)
-    }
-}
-
-/// For a field that is a `Vec<(String, f64)>`.
-pub(crate) mod named {
-    use super::{Deserialize, Deserializer, Number, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        values: &[(String, f64)],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(values.iter().map(|(name, number)| (name, Number(*number))))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<(String, f64)>, D::Error> {
-        let values = Vec::<(String, Number)>::deserialize(deserializer)?;
-        Ok(values.into_iter().map(|(name, number)| (name, number.0)).collect())
-    }
-}
-
-/// For a field that is a `Vec<f64>`.
-pub(crate) mod list {
-    use super::{Deserialize, Deserializer, Number, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(numbers.iter().map(|&number| Number(number)))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-        let numbers = Vec::<Number>::deserialize(deserializer)?;
-        Ok(numbers.into_iter().map(|number| number.0).collect())
     }
 }

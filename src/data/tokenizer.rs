@@ -1,13 +1,31 @@
 //! Texts cut into tokens.
 
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::UnicodeEmoji;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// The longest n-gram of characters that a vocabulary is fitted on.
 pub(super) const LONGEST: usize = 10;
 
 /// Cuts texts into tokens: words in lower case, and, if asked for, pairs of words and pieces of words.
 ///
-/// A word is an unbroken run of letters and digits as Unicode has them (`char::is_alphanumeric`); all else separates.
+/// Words begin and end where Unicode says so (Unicode Standard Annex 29, "Text segmentation", section 4), in every
+/// script. What holds a letter, a digit or an emoji is a word; all else separates.
+///
+/// | text | words | |
+/// |---|---|---|
+/// | `Don't, it’s` | `don't`, `it's` | an apostrophe between letters is part of a word, typeset or typed |
+/// | `e-mail`, `Straßen-Karte` | `e`, `mail`, `straßen`, `karte` | hyphens part words |
+/// | `3.5`, `1,000`, `x86_64` | `3.5`, `1,000`, `x86_64` | points and commas between digits and underscores do not |
+/// | `node.js`, `C++`, `50 %` | `node.js`, `c`, `50` | nor points between letters; signs are left out |
+/// | `हिन्दी`, `می‌خواهم` | one word each | marks, and what joins or parts letters without a space, belong to a word |
+/// | `😀 👍🏽`, `👨‍👩‍👧` | `😀`, `👍🏽`, `👨‍👩‍👧` | an emoji is a word, with its skin tone or its family |
+///
+/// Before that, texts are put into lower case (a Greek sigma at a word's end as ς) and into Unicode's form C, in which
+/// é is one thing whether it was one character or two. Soft hyphens and marks of the direction of writing, which no
+/// reader sees, are removed.
 ///
 /// | tokens of "Fast C++ library" | |
 /// |---|---|
@@ -27,18 +45,80 @@ pub(super) const LONGEST: usize = 10;
 /// ]);
 /// ```
 ///
-/// scikit-learn's `CountVectorizer` drops words of one letter, which this does not; `bigrams` is its
-/// `ngram_range=(1, 2)` and Keras' `TextVectorization(ngrams=2)`. Pieces are those of Bojanowski et al., "Enriching
-/// word vectors with subword information", 2017, as in fastText.
+/// scikit-learn's `CountVectorizer` drops words of one letter and parts words at apostrophes, which this does not;
+/// `bigrams` is its `ngram_range=(1, 2)` and Keras' `TextVectorization(ngrams=2)`. Pieces are those of Bojanowski et
+/// al., "Enriching word vectors with subword information", 2017, as in fastText.
 ///
-/// Letters that are written as a base and an accent of their own (Unicode's NFD) are cut there: compose such texts
-/// first (NFC). Languages without spaces between words need a tokeniser of their own: join its words with spaces.
+/// Where a language has no spaces between words, Unicode's rules need a dictionary that this has not: each character
+/// of Chinese or Thai is a word, and runs of Katakana. With [`bigrams`](Tokenizer::bigrams) that does well enough for
+/// Chinese; else cut such texts by a program for their language, join its words with spaces, and take
+/// [`Tokenizer::whitespace`].
+///
+/// What serde writes of it names the rule that words are cut by, and a rule that this version of the crate does not
+/// have is an error when it is read: texts cut otherwise are other words to a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Saved", into = "Saved")]
 pub struct Tokenizer {
+    rule: Rule,
     /// Whether neighbouring words make a token.
     pairs: bool,
     /// The shortest and the longest piece of a word, in characters.
     pieces: Option<(usize, usize)>,
+}
+
+/// Where a word begins and ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rule {
+    #[default]
+    Unicode,
+    Whitespace,
+}
+
+impl Rule {
+    const ALL: [Self; 2] = [Self::Unicode, Self::Whitespace];
+
+    /// Its name in what is saved. It has to change with anything that cuts texts otherwise than before.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unicode => "unicode-words-1",
+            Self::Whitespace => "whitespace-1",
+        }
+    }
+}
+
+/// What is saved of a tokeniser. The rule comes first, so that bytes of an older form are none, too.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Tokenizer")]
+struct Saved {
+    #[serde(default)]
+    rule: String,
+    pairs: bool,
+    pieces: Option<(usize, usize)>,
+}
+
+impl From<Tokenizer> for Saved {
+    fn from(Tokenizer { rule, pairs, pieces }: Tokenizer) -> Self {
+        Self { rule: rule.name().to_owned(), pairs, pieces }
+    }
+}
+
+/// Fails where the rule is another version's.
+impl TryFrom<Saved> for Tokenizer {
+    type Error = Error;
+
+    fn try_from(Saved { rule, pairs, pieces }: Saved) -> Result<Self> {
+        match Rule::ALL.into_iter().find(|known| known.name() == rule) {
+            Some(rule) => Ok(Self { rule, pairs, pieces }),
+            None => {
+                let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
+                let names = Rule::ALL.map(Rule::name).join(" or ");
+                Err(Error::format("a tokeniser's rule for words", names, found).help(
+                    "Another version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and \
+                     train the model with it.",
+                ))
+            }
+        }
+    }
 }
 
 /// The three sorts of tokens.
@@ -50,11 +130,25 @@ pub(super) enum Sort {
 }
 
 impl Tokenizer {
-    /// Words alone.
+    /// Words alone, by Unicode's rules.
     ///
     /// The same as `Tokenizer::default()`.
     pub fn words() -> Self {
         Self::default()
+    }
+
+    /// What stands between spaces, tabs and line ends, for texts that another program has cut: nothing is left out.
+    ///
+    /// Lower case, form C and what no reader sees are as for [`words`](Tokenizer::words). Keras'
+    /// `TextVectorization(split="whitespace")`.
+    ///
+    /// ```
+    /// use plywood::Tokenizer;
+    ///
+    /// assert_eq!(Tokenizer::whitespace().tokens("ภาษา ไทย C++"), ["ภาษา", "ไทย", "c++"]);
+    /// ```
+    pub fn whitespace() -> Self {
+        Self { rule: Rule::Whitespace, ..Self::default() }
     }
 
     /// Each two neighbouring words, too, with a space between them: "not good" is not "good".
@@ -81,7 +175,7 @@ impl Tokenizer {
         self
     }
 
-    /// The tokens of a text; none for a text without letters and digits.
+    /// The tokens of a text; none for a text without letters, digits and emoji.
     pub fn tokens(&self, text: &str) -> Vec<String> {
         let mut tokens = Vec::new();
         self.each(text, &mut |_, token| tokens.push(token.to_owned()));
@@ -95,9 +189,11 @@ impl Tokenizer {
 
     /// Hands out the tokens one after the other, without a string for each.
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(Sort, &str)) {
-        let lower = |word: &str| word.chars().flat_map(char::to_lowercase).collect::<String>();
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        let words: Vec<String> = words.map(lower).collect();
+        let text = plain(text);
+        let words: Vec<&str> = match self.rule {
+            Rule::Unicode => text.split_word_bounds().filter(|part| part.chars().any(is_of_word)).collect(),
+            Rule::Whitespace => text.split_whitespace().collect(),
+        };
         for word in &words {
             visit(Sort::Word, word);
         }
@@ -105,7 +201,7 @@ impl Tokenizer {
         if self.pairs {
             for pair in words.windows(2) {
                 token.clear();
-                token.extend([&pair[0], " ", &pair[1]]);
+                token.extend([pair[0], " ", pair[1]]);
                 visit(Sort::Pair, &token);
             }
         }
@@ -127,4 +223,31 @@ impl Tokenizer {
             }
         }
     }
+}
+
+/// A text in lower case and in form C, without what no reader sees, and with one sort of apostrophe.
+fn plain(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let seen = |c: char| match c {
+        // The soft hyphen, marks of direction, the joiner of words, and the mark of the order of bytes.
+        '\u{ad}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => None,
+        '’' => Some('\''),
+        c => Some(c),
+    };
+    // As a whole, since what a sigma becomes depends on its neighbours; form C last, as small letters may lack it.
+    text.chars().filter_map(seen).collect::<String>().to_lowercase().nfc().collect()
+}
+
+/// Whether what holds this character is a word.
+fn is_of_word(c: char) -> bool {
+    // Signs such as # and © count among the emoji, too; those that stand for something begin here.
+    c.is_alphanumeric() || c >= '\u{2300}' && c.is_emoji_char()
 }

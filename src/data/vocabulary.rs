@@ -50,7 +50,7 @@ const FIRST: usize = 2;
 /// ```
 ///
 /// It implements serde's traits, with its tokeniser in it, and belongs beside a saved model: with another vocabulary
-/// the model's ids mean other words. Ids 0 and 1 mean what they mean in Keras' `TextVectorization`; `min_count` is
+/// the model's ids mean other words. So one whose words were cut by a rule of another version is refused. Ids 0 and 1 mean what they mean in Keras' `TextVectorization`; `min_count` is
 /// scikit-learn's `min_df`, but counts occurrences, not texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]

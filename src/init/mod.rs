@@ -93,15 +93,17 @@ pub enum Initializer {
     /// All the same number.
     ///
     /// It must be finite.
-    Constant(f64),
+    Constant(#[serde(with = "crate::codec::words")] f64),
     /// Uniform in `[low, high)`.
     ///
     /// With `low` equal to `high` it is that number. The half-open interval is that of `f64`: in `f32` a draw just
     /// below `high` may round to it.
     Uniform {
         /// The lowest value.
+        #[serde(with = "crate::codec::words")]
         low: f64,
         /// The value that all stay below.
+        #[serde(with = "crate::codec::words")]
         high: f64,
     },
     /// The normal distribution.
@@ -109,10 +111,12 @@ pub enum Initializer {
     /// Not truncated: about one weight in 16,000 lies more than four deviations out.
     Normal {
         /// The mean.
+        #[serde(with = "crate::codec::words")]
         mean: f64,
         /// The standard deviation.
         ///
         /// At least 0.
+        #[serde(with = "crate::codec::words")]
         deviation: f64,
     },
     /// The normal distribution, drawn again where it falls more than two deviations from the mean.
@@ -120,8 +124,10 @@ pub enum Initializer {
     /// About 4.6 % of the draws are rejected. The deviation of what is left is 0.8796 of the one given.
     TruncatedNormal {
         /// The mean.
+        #[serde(with = "crate::codec::words")]
         mean: f64,
         /// The standard deviation before the cut.
+        #[serde(with = "crate::codec::words")]
         deviation: f64,
     },
     /// Uniform in ±√(6 / (fan_in + fan_out)). Keras' default for Dense, and ours.
@@ -163,6 +169,7 @@ pub enum Initializer {
         /// The variance times `n`.
         ///
         /// Above 0: 1 for linear units, 2 for ReLU.
+        #[serde(with = "crate::codec::words")]
         scale: f64,
         /// What `n` is.
         fan: Fan,
@@ -191,6 +198,7 @@ pub enum Initializer {
         /// What the matrix is multiplied by.
         ///
         /// 1 before linear units and tanh, √2 before ReLU.
+        #[serde(with = "crate::codec::words")]
         gain: f64,
     },
 }

@@ -8,9 +8,9 @@
 
 use super::Metadata;
 use super::container::{self, Content};
-use super::disk::{remove_forgotten_in, write_whole};
 use super::source::Source;
 use crate::codec::{self, numbers};
+use crate::disk::{remove_forgotten_in, write_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::layer::registry::Registry;
@@ -62,14 +62,18 @@ pub(crate) struct Position {
     /// Those of the epoch under way that are done; 0 between epochs.
     pub batches: u64,
     /// The sum of the losses of these batches, by their weights.
+    #[serde(with = "crate::codec::words")]
     pub loss: f64,
     /// The sum of the weights.
+    #[serde(with = "crate::codec::words")]
     pub weight: f64,
     /// How long they took.
+    #[serde(with = "crate::codec::words")]
     pub seconds: f64,
     /// Whether a callback has ended the run.
     pub ended: bool,
     /// The best value so far of what the best checkpoint is kept by.
+    #[serde(with = "crate::codec::words")]
     pub best: Option<f64>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::container;
 use super::source::Source;
-use crate::codec;
+use crate::codec::{self, checked, differ};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -37,6 +37,7 @@ const MAX_NOTES: usize = 4_096;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Metadata {
     /// The crate's version.
     written_by: String,
@@ -47,6 +48,8 @@ pub struct Metadata {
     #[serde(deserialize_with = "codec::list::<_, _, MAX_NOTES>")]
     notes: Vec<(String, String)>,
 }
+
+checked!(Metadata);
 
 impl Metadata {
     /// Nothing but the crate's version.
@@ -96,11 +99,11 @@ impl Metadata {
         &self.written_by
     }
 
-    /// Refuses to write what would not be read.
+    /// Refuses to write what would not be read, and to read what is not written.
     pub(super) fn check(&self) -> Result<()> {
         let lists = [("classes", self.classes.len(), MAX_CLASSES), ("notes", self.notes.len(), MAX_NOTES)];
         match lists.into_iter().find(|(_, found, most)| found > most) {
-            None => Ok(()),
+            None => differ("the notes of a model", self.notes.iter().map(|(key, _)| key.as_str())),
             Some((what, found, most)) => Err(Error::argument(what, format!("at most {most} of them"), found)
                 .help("Keep longer lists in a file of their own.")),
         }

@@ -18,9 +18,9 @@
 use super::Metadata;
 use super::checkpoint;
 use super::container::{self, Content};
-use super::disk::write_whole;
 use super::source::Source;
 use crate::codec::numbers;
+use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::layer::registry::Registry;
 use crate::layers::Sequential;

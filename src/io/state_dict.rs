@@ -5,8 +5,8 @@
 //! ([`Param::transposed_in_state_dicts`](crate::Param::transposed_in_state_dicts)), so containers and layers of other crates
 //! need not know.
 
-use super::disk::write_whole;
 use super::safetensors::{self, Entry, short};
+use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layers::Sequential;

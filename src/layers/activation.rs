@@ -100,6 +100,7 @@ pub struct Tanh;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeakyReLU {
     /// Rounded to the element type where it is used.
+    #[serde(with = "crate::codec::words")]
     slope: f64,
 }
 

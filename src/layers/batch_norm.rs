@@ -95,7 +95,9 @@ pub struct BatchNorm<F: Scalar = f32> {
     running_mean: Param<F>,
     /// A buffer; begins at 1, so an untrained layer hands its input on, up to ε.
     running_var: Param<F>,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     momentum: f64,
 }
 

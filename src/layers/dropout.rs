@@ -67,6 +67,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dropout {
     /// Checked again in each training pass, for a file may hold any number.
+    #[serde(with = "crate::codec::words")]
     rate: f64,
     /// The layer's place, "mask" below it.
     random: Random,

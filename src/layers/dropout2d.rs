@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dropout2d {
     /// Checked again in each training pass, for a file may hold any number.
+    #[serde(with = "crate::codec::words")]
     rate: f64,
     /// The layer's place, "mask" below it.
     random: Random,

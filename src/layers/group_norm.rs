@@ -47,6 +47,7 @@ pub struct GroupNorm<F: Scalar = f32> {
     /// Begins at 0.
     bias: Param<F>,
     groups: usize,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
 }
 

@@ -43,6 +43,7 @@ pub struct LayerNorm<F: Scalar = f32> {
     weight: Param<F>,
     /// The same shape; begins at 0.
     bias: Option<Param<F>>,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
 }
 

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GaussianNoise {
     /// Checked again in each training pass, for a file may hold any number.
+    #[serde(with = "crate::codec::words")]
     deviation: f64,
     /// The layer's place, "noise" below it.
     random: Random,

@@ -53,6 +53,7 @@ pub struct ReLU6;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ELU {
     /// Rounded to the element type where it is used.
+    #[serde(with = "crate::codec::words")]
     alpha: f64,
 }
 

@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub struct RMSNorm<F: Scalar = f32> {
     /// Begins at 1.
     weight: Param<F>,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
 }
 

@@ -109,6 +109,7 @@ pub struct Mish;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Softplus {
     /// Rounded to the element type where it is used.
+    #[serde(with = "crate::codec::words")]
     beta: f64,
 }
 

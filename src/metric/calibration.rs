@@ -3,6 +3,7 @@
 use super::batch::{Given, check_width, probability};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::monitor::Direction;
 use crate::ops::class_of;
@@ -60,20 +61,37 @@ struct Sums {
 
 /// One bin of a reliability diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct CalibrationBin {
     /// The lowest confidence, itself not in the bin, except 0 in the first.
+    #[serde(with = "crate::codec::words")]
     pub low: f64,
     /// The highest confidence, itself in the bin.
+    #[serde(with = "crate::codec::words")]
     pub high: f64,
     /// The weight of the samples in it: their number, where there are no weights.
+    #[serde(with = "crate::codec::words")]
     pub weight: f64,
     /// Their mean confidence; NaN in an empty bin.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub confidence: f64,
     /// The share of them that was right; NaN in an empty bin.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
+}
+
+checked!(CalibrationBin);
+
+impl CalibrationBin {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.low > self.high || self.weight < 0.0 {
+            let found = format!("from {} to {}, of weight {}", self.low, self.high, self.weight);
+            return Err(contradicts("a bin", "its edges in order and no weight below 0", found));
+        }
+        Ok(())
+    }
 }
 
 impl Default for CalibrationError {

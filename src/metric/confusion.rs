@@ -20,6 +20,7 @@
 
 use super::report::{ClassificationReport, short};
 use super::tally::ClassCounts;
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,7 +60,7 @@ use std::fmt;
 /// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
 /// round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(remote = "Self")]
 pub struct ConfusionMatrix {
     /// One for each class, so its length is the number of classes.
     names: Vec<String>,
@@ -67,27 +68,19 @@ pub struct ConfusionMatrix {
     counts: Vec<u64>,
 }
 
-/// A matrix as it was read, from wherever.
-#[derive(Deserialize)]
-struct Unchecked {
-    names: Vec<String>,
-    counts: Vec<u64>,
-}
+checked!(ConfusionMatrix);
 
-impl TryFrom<Unchecked> for ConfusionMatrix {
-    type Error = Error;
-
-    fn try_from(Unchecked { names, counts }: Unchecked) -> Result<Self> {
-        let classes = names.len();
-        let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
-        if classes == 0 || classes.checked_mul(classes) != Some(counts.len()) || total.is_none() {
+impl ConfusionMatrix {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let classes = self.names.len();
+        let total = self.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        if classes == 0 || classes.checked_mul(classes) != Some(self.counts.len()) || total.is_none() {
             let expected = "a count for each pair of its classes, 1 at least, and a sum below 2^64";
-            let found = format!("{} counts for {classes} classes", counts.len());
-            return Err(
-                Error::format("a confusion matrix", expected, found).help("Look at where it is from.")
-            );
+            let found = format!("{} counts for {classes} classes", self.counts.len());
+            return Err(contradicts("a confusion matrix", expected, found));
         }
-        Ok(Self { names, counts })
+        Ok(())
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::confusion::ConfusionMatrix;
 use super::report::short;
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Two classes of which the model takes the one for the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ConfusedPair {
     /// What the samples are.
@@ -20,8 +22,29 @@ pub struct ConfusedPair {
     pub support: u64,
 }
 
+checked!(ConfusedPair);
+
+impl ConfusedPair {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.truth == self.predicted || self.count > self.support {
+            let found = format!(
+                "{} of {} samples of class {}, taken for {}",
+                self.count, self.support, self.truth, self.predicted
+            );
+            return Err(contradicts(
+                "a pair of classes",
+                "two of them, and no more confused than there are",
+                found,
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// One sample that the model gets wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Mistake {
     /// Its place in the data.
@@ -31,7 +54,20 @@ pub struct Mistake {
     /// What it was taken for.
     pub predicted: usize,
     /// How sure the model was, from 0 to 1.
+    #[serde(with = "crate::codec::words")]
     pub confidence: f64,
+}
+
+checked!(Mistake);
+
+impl Mistake {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.truth == self.predicted {
+            return Err(contradicts("a mistake", "two classes", format!("{} taken for it", self.truth)));
+        }
+        Ok(())
+    }
 }
 
 /// How sure the model is where it says a class, and how often it is right there.
@@ -41,10 +77,10 @@ pub struct ClassCalibration {
     /// How many samples were taken for this class.
     pub predicted: u64,
     /// The mean confidence in them; NaN where there are none.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub confidence: f64,
     /// The share of them that is of this class, its precision; NaN where there are none.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
 }
 
@@ -68,7 +104,7 @@ pub struct ClassCalibration {
 /// tables, of which the first two are cut to ten lines; with the feature `plots`, `plot::class_calibration` draws the
 /// third, and `plot::samples` shows the samples of [`worst`](Self::worst).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ErrorAnalysis {
     /// Every pair of classes that was confused at all, the most frequent first.
@@ -80,30 +116,22 @@ pub struct ErrorAnalysis {
     names: Vec<String>,
 }
 
-/// An analysis as it was read, from wherever.
-#[derive(Deserialize)]
-struct Unchecked {
-    pairs: Vec<ConfusedPair>,
-    mistakes: Vec<Mistake>,
-    classes: Vec<ClassCalibration>,
-    names: Vec<String>,
-}
+checked!(ErrorAnalysis);
 
-impl TryFrom<Unchecked> for ErrorAnalysis {
-    type Error = Error;
-
-    fn try_from(Unchecked { pairs, mistakes, classes, names }: Unchecked) -> Result<Self> {
-        let format = |expected: String, found: usize| {
-            Err(Error::format("an error analysis", expected, found).help("Look at where it is from."))
-        };
+impl ErrorAnalysis {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { pairs, mistakes, classes, names } = self;
+        const WHAT: &str = "an error analysis";
         if names.len() != classes.len() {
-            return format(format!("{} classes, as there are names", names.len()), classes.len());
+            let expected = format!("{} classes, as there are names", names.len());
+            return Err(contradicts(WHAT, expected, classes.len()));
         }
         let of_pairs = pairs.iter().flat_map(|pair| [pair.truth, pair.predicted]);
         let of_mistakes = mistakes.iter().flat_map(|mistake| [mistake.truth, mistake.predicted]);
         match of_pairs.chain(of_mistakes).find(|&class| class >= names.len()) {
-            Some(class) => format(format!("of classes below {}", names.len()), class),
-            None => Ok(Self { pairs, mistakes, classes, names }),
+            Some(class) => Err(contradicts(WHAT, format!("of classes below {}", names.len()), class)),
+            None => Ok(()),
         }
     }
 }

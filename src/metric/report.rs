@@ -1,6 +1,7 @@
 //! Precision, recall and F1 as tables: by class, and by label.
 
 use super::tally::{ClassCounts, weighted_mean};
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use ndarray::{ArrayBase, Data, Ix2};
 use serde::{Deserialize, Serialize};
@@ -18,15 +19,18 @@ pub struct ClassReport {
     /// Of the samples predicted as this class, the share that is.
     ///
     /// It is `hits / predicted`. Low precision means false alarms.
+    #[serde(with = "crate::codec::words")]
     pub precision: f64,
     /// Of the samples of this class, the share that was found.
     ///
     /// It is `hits / support`. Low recall means misses. For a class it is also called sensitivity, or true positive
     /// rate.
+    #[serde(with = "crate::codec::words")]
     pub recall: f64,
     /// The harmonic mean of both, `2 · hits / (predicted + support)`.
     ///
     /// It is near the smaller of the two: 1 and 0.1 make 0.18.
+    #[serde(with = "crate::codec::words")]
     pub f1: f64,
     /// How many samples the class has.
     ///
@@ -54,6 +58,17 @@ impl ClassReport {
         let (precision, recall) = (of(&ClassCounts::precision), of(&ClassCounts::recall));
         let f1 = of(&|class| class.f_beta(1.0));
         Self { name: name.to_owned(), precision, recall, f1, support }
+    }
+}
+
+/// All means of a report are over the same samples or labels.
+fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
+    match means.iter().find(|mean| mean.support != means[0].support) {
+        None => Ok(()),
+        Some(mean) => {
+            let expected = format!("of means over {} samples", means[0].support);
+            Err(contradicts(what, expected, format!("{} of the {}", mean.support, mean.name)))
+        }
     }
 }
 
@@ -122,6 +137,7 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ClassificationReport {
     /// The classes, in order.
@@ -131,7 +147,7 @@ pub struct ClassificationReport {
     /// The share of samples that were right.
     ///
     /// NaN without samples.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
     /// The mean over the classes that occur.
     pub macro_mean: ClassReport,
@@ -139,6 +155,28 @@ pub struct ClassificationReport {
     pub weighted_mean: ClassReport,
     /// The classes that do not occur: no sample has them, and they were never predicted.
     pub absent: Vec<usize>,
+}
+
+checked!(ClassificationReport);
+
+impl ClassificationReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { classes, macro_mean, weighted_mean, absent, .. } = self;
+        let support = |&class: &usize| classes.get(class).map(|row| row.support);
+        if let Some(class) = absent.iter().find(|class| support(class) != Some(0)) {
+            let expected = format!("of absent classes below {} and without samples", classes.len());
+            return Err(contradicts("a classification report", expected, class));
+        }
+        if !absent.is_sorted_by(|a, b| a < b) {
+            return Err(contradicts(
+                "the absent classes of a report",
+                "once each, in order",
+                format!("{absent:?}"),
+            ));
+        }
+        same_support("a classification report", &[macro_mean, weighted_mean])
+    }
 }
 
 impl ClassificationReport {
@@ -214,6 +252,7 @@ impl fmt::Display for ClassificationReport {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct LabelReport {
     /// The labels, in order.
@@ -226,6 +265,19 @@ pub struct LabelReport {
     pub weighted_mean: ClassReport,
     /// The mean over samples, of each sample's own labels; 0 without samples.
     pub samples_mean: ClassReport,
+}
+
+checked!(LabelReport);
+
+impl LabelReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.labels.is_empty() {
+            return Err(contradicts("a label report", "of 1 label at least", 0));
+        }
+        let means = [&self.micro_mean, &self.macro_mean, &self.weighted_mean, &self.samples_mean];
+        same_support("a label report", &means)
+    }
 }
 
 impl LabelReport {

@@ -5,6 +5,7 @@ use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
 use super::ranking::{Cut, Scored, Scores, rank};
 use super::tally::Average;
+use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::monitor::Direction;
 use crate::ops::check_weights;
@@ -174,17 +175,37 @@ fn area(cuts: &[Cut]) -> f64 {
 /// The first point is (0, 0), at an infinite threshold, where no sample is called positive; the last is (1, 1).
 /// Between them is one for each distinct score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct RocCurve {
     /// Falling: a sample is called positive where its score is at or above the threshold.
-    #[serde(with = "crate::codec::words::list")]
+    #[serde(with = "crate::codec::words")]
     pub thresholds: Vec<f64>,
     /// The share of the negatives that are called positive: 1 - specificity.
-    #[serde(with = "crate::codec::words::list")]
+    #[serde(with = "crate::codec::words")]
     pub false_positive_rates: Vec<f64>,
     /// The share of the positives that are called positive: sensitivity, recall.
-    #[serde(with = "crate::codec::words::list")]
+    #[serde(with = "crate::codec::words")]
     pub true_positive_rates: Vec<f64>,
+}
+
+checked!(RocCurve);
+
+impl RocCurve {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { thresholds, false_positive_rates, true_positive_rates } = self;
+        let n = thresholds.len();
+        if false_positive_rates.len() != n || true_positive_rates.len() != n {
+            let found = format!("{} and {}", false_positive_rates.len(), true_positive_rates.len());
+            return Err(contradicts(
+                "a ROC curve",
+                format!("of two rates for each of {n} thresholds"),
+                found,
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl RocCurve {

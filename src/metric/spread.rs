@@ -1,5 +1,7 @@
 //! Mean and deviation of a number over several runs.
 
+use crate::codec::{checked, contradicts};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,16 +25,31 @@ use std::fmt;
 /// The deviation is that of a sample (`numpy.std` with `ddof=1`); one run has 0. It says how much a single run may be
 /// off, not how well the mean is known: that is `deviation / √n`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Spread {
     /// The mean; NaN without runs.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub mean: f64,
     /// The standard deviation over runs; NaN without runs, 0 for one.
-    #[serde(with = "crate::codec::words::number")]
+    #[serde(with = "crate::codec::words")]
     pub deviation: f64,
     /// How many runs there were.
     pub runs: usize,
+}
+
+checked!(Spread);
+
+impl Spread {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let none = self.mean.is_nan() && self.deviation.is_nan();
+        if self.deviation < 0.0 || (self.runs == 0 && !none) {
+            let found = format!("{} ± {} over {} runs", self.mean, self.deviation, self.runs);
+            return Err(contradicts("a spread", "NaN without runs, and no deviation below 0", found));
+        }
+        Ok(())
+    }
 }
 
 impl Spread {

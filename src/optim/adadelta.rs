@@ -29,8 +29,11 @@ use serde::{Deserialize, Serialize};
 /// steps of about `√ε` and lengthens them itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adadelta {
+    #[serde(with = "crate::codec::words")]
     rho: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

@@ -27,9 +27,13 @@ use serde::{Deserialize, Serialize};
 /// embeddings: rows that a batch did not touch are left alone. Keras' initial sum is 0.1 and its ε 1e-7.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adagrad {
+    #[serde(with = "crate::codec::words")]
     initial_sum: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     rate_decay: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

@@ -27,9 +27,13 @@ use serde::{Deserialize, Serialize};
 /// No number ever moves by more than about `rate` in a step, and the maximum needs no correction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adamax {
+    #[serde(with = "crate::codec::words")]
     beta1: f64,
+    #[serde(with = "crate::codec::words")]
     beta2: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

@@ -28,8 +28,11 @@ use serde::{Deserialize, Serialize};
 /// with large batches; with small ones the signs are noisy, and a rate that falls to 0 matters more than elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lion {
+    #[serde(with = "crate::codec::words")]
     beta1: f64,
+    #[serde(with = "crate::codec::words")]
     beta2: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

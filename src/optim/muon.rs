@@ -52,10 +52,12 @@ use serde::{Deserialize, Serialize};
 /// matrix uses one. The rule looks at whole parameters, so gradients by rows are written out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Muon {
+    #[serde(with = "crate::codec::words")]
     momentum: f64,
     nesterov: bool,
     rounds: usize,
     matched: bool,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
     adamw: AdamW,
 }

@@ -30,13 +30,19 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NAdam {
+    #[serde(with = "crate::codec::words")]
     beta1: f64,
+    #[serde(with = "crate::codec::words")]
     beta2: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     momentum_decay: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
     decoupled: bool,
     /// The product of the momentum's shares up to the step.
+    #[serde(with = "crate::codec::words")]
     product: f64,
 }
 

@@ -32,9 +32,13 @@ use serde::{Deserialize, Serialize};
 /// `r` shortens the steps: 0.02 at step 6, 0.2 at step 100, and near 1 after a few thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RAdam {
+    #[serde(with = "crate::codec::words")]
     beta1: f64,
+    #[serde(with = "crate::codec::words")]
     beta2: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
     decoupled: bool,
 }

@@ -31,10 +31,14 @@ use serde::{Deserialize, Serialize};
 /// is 0.9 and its ε 1e-7, inside of the root.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RMSprop {
+    #[serde(with = "crate::codec::words")]
     alpha: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     momentum: f64,
     centred: bool,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

@@ -50,15 +50,22 @@ use serde::{Deserialize, Serialize};
 /// normalisation have no such numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScheduleFreeAdamW {
+    #[serde(with = "crate::codec::words")]
     beta1: f64,
+    #[serde(with = "crate::codec::words")]
     beta2: f64,
+    #[serde(with = "crate::codec::words")]
     epsilon: f64,
+    #[serde(with = "crate::codec::words")]
     decay: f64,
     /// The highest rate so far.
+    #[serde(with = "crate::codec::words")]
     highest: f64,
     /// The sum of its squares over the steps.
+    #[serde(with = "crate::codec::words")]
     sum: f64,
     /// This step's share in the average.
+    #[serde(with = "crate::codec::words")]
     share: f64,
 }
 

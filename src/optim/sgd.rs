@@ -62,10 +62,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SGD {
     /// At 0 there is no array of state at all, and the kernel without a velocity is used.
+    #[serde(with = "crate::codec::words")]
     momentum: f64,
     /// Without momentum it changes nothing.
     nesterov: bool,
     /// At least 0; 0 turns it off.
+    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 

@@ -72,6 +72,7 @@ pub struct OptimizerState<F: Scalar = f32> {
     /// As bytes that only the crate reads.
     pub settings: Vec<u8>,
     /// Counts and other single numbers, by name.
+    #[serde(with = "crate::codec::words")]
     pub numbers: Vec<(String, f64)>,
     /// Arrays by name: a parameter's name, a slash, and what it is of the parameter.
     #[serde(with = "arrays")]

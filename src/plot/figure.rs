@@ -2,10 +2,9 @@
 
 use super::mark::{Anchor, Colour, Mark, Pixels, Point};
 use super::{png, raster, svg};
+use crate::disk::write_bytes;
 use crate::error::{Error, Result};
-use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A picture: it is written as SVG or as PNG, and looks the same in both.
 ///
@@ -132,24 +131,8 @@ impl Figure {
                 .at("save picture"));
             }
         };
-        write_whole(path, &bytes).map_err(|error| error.at("save picture"))
+        write_bytes(path, &bytes).map_err(|error| error.at("save picture"))
     }
-}
-
-/// Writes a file beside its place and renames it: who looks sees the old file or the new one, whole. A page that is
-/// open in a browser is so never half there.
-///
-/// Unlike a model, a picture can be drawn again, so nothing is flushed to the disk.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut beside = path.file_name().unwrap_or_default().to_owned();
-    beside.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let beside = path.with_file_name(beside);
-    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).map_err(|source| {
-        // The temporary file is of no use; what matters is the first error.
-        let _ = fs::remove_file(&beside);
-        Error::io("write", path, source).help("The folder must exist and be writable.")
-    })
 }
 
 /// What the pictures are drawn with.

@@ -1,8 +1,8 @@
 //! A run as a page of HTML.
 
 use super::Figure;
-use super::figure::write_whole;
 use super::svg::{escape, number};
+use crate::disk::write_bytes;
 use crate::error::Result;
 use std::fmt::Write;
 use std::path::Path;
@@ -171,7 +171,7 @@ impl Report {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_whole(path.as_ref(), self.to_html().as_bytes()).map_err(|error| error.at("save report"))
+        write_bytes(path.as_ref(), self.to_html().as_bytes()).map_err(|error| error.at("save report"))
     }
 
     fn element(mut self, tag: &str, text: &str) -> Self {

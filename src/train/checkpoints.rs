@@ -1,9 +1,9 @@
 //! When checkpoints are written, under which names, and which of them are kept.
 
 use super::fit::Run;
-use super::logs::make_folder;
 use super::resume::Pending;
 use super::trainer::Trainer;
+use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::history::Epoch;
 use crate::io::checkpoint::{Checkpoint, Position, remove_forgotten};

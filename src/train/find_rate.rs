@@ -4,6 +4,7 @@ use super::fits::{check_outputs, check_targets, no_weight};
 use super::non_finite::in_training;
 use super::step;
 use super::trainer::Trainer;
+use crate::codec::{checked, contradicts};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::infer::check_data;
@@ -19,18 +20,47 @@ use serde::{Deserialize, Serialize};
 /// Plain data, to be plotted: the rates belong on a logarithmic axis. Usually the loss is flat at first, falls, and
 /// then shoots up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct RateCurve {
     /// The rate of each step, rising by one ratio.
+    #[serde(with = "crate::codec::words")]
     pub rates: Vec<f64>,
     /// The loss of each step's batch, before the step.
+    #[serde(with = "crate::codec::words")]
     pub losses: Vec<f64>,
     /// The losses, smoothed: a mean that falls off by 0.9 from step to step, corrected for its beginning.
+    #[serde(with = "crate::codec::words")]
     pub smoothed: Vec<f64>,
     /// The rate at which the smoothed loss falls most steeply, before its lowest point; none where it never falls.
     ///
     /// A place to begin from, not a best rate. With a schedule that falls to 0 a few times as much may serve.
+    #[serde(with = "crate::codec::words")]
     pub suggestion: Option<f64>,
+}
+
+checked!(RateCurve);
+
+impl RateCurve {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { rates, losses, smoothed, suggestion } = self;
+        let n = rates.len();
+        if losses.len() != n || smoothed.len() != n {
+            let found = format!("{} losses and {} smoothed ones", losses.len(), smoothed.len());
+            return Err(contradicts(
+                "a curve of rates",
+                format!("of two losses for each of {n} rates"),
+                found,
+            ));
+        }
+        match suggestion {
+            Some(rate) if !rates.iter().any(|known| known.to_bits() == rate.to_bits()) => {
+                Err(contradicts("the suggestion of a curve of rates", "one of its rates", rate))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The share of the smoothed loss that is kept.

@@ -6,11 +6,11 @@ use std::path::Path;
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
     &["error"],
-    &["pool", "random"],
+    &["disk", "pool", "random"],
     &["scalar"],
     &["tensor"],
-    &["codec", "init", "ops"],
-    &["monitor", "param", "state", "target"],
+    &["codec"],
+    &["init", "monitor", "ops", "param", "state", "target"],
     &["layer"],
     &["layers", "optim", "loss", "metric", "data", "history", "trace", "testing"],
     &["io", "infer", "plot"],

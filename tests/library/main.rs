@@ -12,6 +12,8 @@ mod branches;
 mod checkpoint;
 mod confusion;
 mod example_threads;
+#[cfg(unix)]
+mod files;
 mod fits;
 mod folds;
 #[cfg(unix)]
@@ -46,6 +48,7 @@ mod prefetch;
 mod reference;
 mod saving;
 mod search;
+mod serde_values;
 mod sizes;
 mod sklearn;
 mod state_dict;

@@ -6,17 +6,110 @@ fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
     result.unwrap_err().to_string()
 }
 
+fn words(text: &str) -> Vec<String> {
+    Tokenizer::words().tokens(text)
+}
+
 #[test]
-fn words_are_runs_of_letters_and_digits_in_lower_case() {
-    let words = |text| Tokenizer::words().tokens(text);
+fn words_are_unicodes_in_lower_case() {
     assert_eq!(
         words("  Hello, WORLD!x86_64\tÉtude 東京 Ünï-2 "),
-        ["hello", "world", "x86", "64", "étude", "東京", "ünï", "2"]
+        ["hello", "world", "x86_64", "étude", "東", "京", "ünï", "2"]
     );
-    for nothing in ["", " ", "!?\n\0", "\u{301}", "👍🏽"] {
+    for nothing in ["", " ", "!?\n\0", "\u{301}", "\u{ad}", "# © ™ → …", "\u{200d}"] {
         assert!(words(nothing).is_empty(), "{nothing:?}");
     }
     assert_eq!(words("İ ß ǅ"), ["i\u{307}", "ß", "ǆ"]); // a letter may become two
+}
+
+#[test]
+fn english_and_european_texts_give_what_is_expected() {
+    for (text, expected) in [
+        ("Don't e-mail: it costs 3.5 % (or 1,000.50 €).", "don't|e|mail|it|costs|3.5|or|1,000.50"),
+        ("“It’s”, she said, 'isn't it'?", "it's|she|said|isn't|it"),
+        ("node.js and C++; C# or .NET 4.8.1", "node.js|and|c|c|or|net|4.8.1"),
+        ("state-of-the-art/GPU: libfoo2-dev (>= 1:2.3)", "state|of|the|art|gpu|libfoo2|dev|1|2.3"),
+        ("L\u{2019}été à Œuvre, garçon, naïve", "l'été|à|œuvre|garçon|naïve"),
+        ("Straßen-Karte; GRÜSSE aus Århus", "straßen|karte|grüsse|aus|århus"),
+        ("¿Qué? ¡Niño!", "qué|niño"),
+        ("Żółć i łódź", "żółć|i|łódź"),
+        ("Ο ΟΔΟΣ της ΜΑΡΊΑΣ", "ο|οδος|της|μαρίας"), // small sigma at a word's end
+        ("Ёлка, ПРИВЕТ", "ёлка|привет"),
+        ("a_b __init__ _", "a_b|__init__"),
+    ] {
+        assert_eq!(words(text).join("|"), expected, "{text}");
+    }
+}
+
+#[test]
+fn other_scripts_marks_and_emoji_are_whole() {
+    for (text, expected) in [
+        ("हिन्दी", vec!["हिन्दी"]),
+        ("हिन्दी में लिखा", vec!["हिन्दी", "में", "लिखा"]),
+        ("می\u{200c}خواهم", vec!["می\u{200c}خواهم"]),
+        ("தமிழ் తెలుగు বাংলা", vec!["தமிழ்", "తెలుగు", "বাংলা"]),
+        ("שָׁלוֹם עולם\u{200f}!", vec!["שָׁלוֹם", "עולם"]),
+        ("السّلام عليكم", vec!["السّلام", "عليكم"]),
+        ("カタカナ 한국어", vec!["カタカナ", "한국어"]),
+        ("co\u{ad}oper\u{ad}ate", vec!["cooperate"]),
+        ("\u{feff}word\u{2060}s \u{202a}left\u{202c}", vec!["words", "left"]),
+        ("😀 👍", vec!["😀", "👍"]),
+        ("😀👍🏽!❤️", vec!["😀", "👍🏽", "❤️"]),
+        ("👨\u{200d}👩\u{200d}👧 🇩🇪🇫🇷 ☀", vec!["👨\u{200d}👩\u{200d}👧", "🇩🇪", "🇫🇷", "☀"]),
+        ("good👍", vec!["good", "👍"]),
+    ] {
+        let composed: Vec<String> = words(text);
+        // The Hebrew and the Bengali are in form C already as they stand here.
+        assert_eq!(composed, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_looks_the_same_is_the_same_word() {
+    for (one, other) in [
+        ("Étude", "E\u{301}tude"),
+        ("İstanbul", "I\u{307}stanbul"),
+        ("Ångström", "A\u{30a}ngstro\u{308}m"),
+        ("\u{212b}", "Å"), // the sign of the unit
+        ("한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"),
+        ("ậ", "a\u{302}\u{323}"),
+        ("don't", "don’t"),
+        ("naïve", "na\u{ad}ïve"),
+    ] {
+        assert_eq!(words(one), words(other), "{one}");
+        assert_eq!(words(one).len(), 1, "{one}");
+    }
+}
+
+#[test]
+fn texts_that_are_cut_already_are_cut_at_spaces_alone() {
+    let tokens = |text| Tokenizer::whitespace().bigrams().tokens(text);
+    assert_eq!(tokens(" ภาษา\u{3000}ไทย\nC++ "), ["ภาษา", "ไทย", "c++", "ภาษา ไทย", "ไทย c++"]);
+    assert!(tokens(" \t\n").is_empty());
+}
+
+#[test]
+fn a_rule_of_another_version_is_refused_by_name() {
+    let vocabulary = Vocabulary::of(Tokenizer::words()).fit(&["don't"]).unwrap();
+    let json = serde_json::to_string(&vocabulary).unwrap();
+    assert_eq!(
+        json,
+        r#"{"tokenizer":{"rule":"unicode-words-1","pairs":false,"pieces":null},"tokens":["don't"]}"#
+    );
+    for (rule, found) in [("", "none: runs of letters and digits"), (r#""rule":"words-9","#, "words-9")] {
+        let other = json.replace(r#""rule":"unicode-words-1","#, rule);
+        let error = serde_json::from_str::<Vocabulary>(&other).unwrap_err().to_string();
+        let expected = format!(
+            "expected a tokeniser's rule for words to be unicode-words-1 or whitespace-1, found {found}. Another \
+             version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and train the model \
+             with it."
+        );
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    for tokenizer in [Tokenizer::words().bigrams(), Tokenizer::whitespace().characters(2, 3)] {
+        let json = serde_json::to_string(&tokenizer).unwrap();
+        assert_eq!(serde_json::from_str::<Tokenizer>(&json).unwrap(), tokenizer);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A line of text for each epoch.
 
 use super::super::callback::Callback;
-use super::make_folder;
+use crate::disk::{make_folder, regular};
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::layers::Sequential;
@@ -128,6 +128,7 @@ impl Lines {
     /// Before the first epoch, so that a path that cannot be written to costs no training.
     fn open(&mut self) -> Result<()> {
         make_folder(self.path.parent().unwrap_or(Path::new("")))?;
+        regular(&self.path)?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path);
         self.file = Some(file.map_err(|source| {
             Error::io("open", &self.path, source).help("Name a file in a folder that can be written to.")
@@ -254,7 +255,7 @@ mod tests {
         add("a,b", "1,2").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
         let mut wrong = Lines { path: folder.clone(), file: None };
-        assert!(wrong.open().unwrap_err().to_string().contains("could not open"));
+        assert!(wrong.open().unwrap_err().to_string().contains(", a folder."));
         fs::remove_dir_all(&folder).unwrap();
     }
 }

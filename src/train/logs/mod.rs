@@ -18,18 +18,3 @@ mod tensorboard;
 
 pub use lines::{CsvLog, JsonLines};
 pub use tensorboard::TensorBoard;
-
-use crate::error::{Error, Result};
-use std::fs;
-use std::path::Path;
-
-/// Makes a folder and those above it.
-pub(super) fn make_folder(folder: &Path) -> Result<()> {
-    if folder.as_os_str().is_empty() {
-        return Ok(());
-    }
-    fs::create_dir_all(folder).map_err(|source| {
-        Error::io("create the folder", folder, source)
-            .help("Its parent must be a folder that can be written to.")
-    })
-}

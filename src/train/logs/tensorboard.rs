@@ -3,7 +3,8 @@
 use super::super::callback::Callback;
 use super::event::{Message, version};
 use super::lines::columns;
-use super::{make_folder, record};
+use super::record;
+use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::history::Epoch;
 use crate::layer::Layer;

@@ -1,5 +1,6 @@
 //! A value of a hyper-parameter, and a trial: a value for each.
 
+use crate::codec::{checked, differ};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,7 +20,7 @@ pub enum Value {
     /// A whole number.
     Integer(i64),
     /// A number.
-    Number(f64),
+    Number(#[serde(with = "crate::codec::words")] f64),
     /// A word.
     Word(String),
 }
@@ -92,8 +93,18 @@ impl fmt::Display for Value {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Trial {
     values: Vec<(String, Value)>,
+}
+
+checked!(Trial);
+
+impl Trial {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        differ("a trial", self.values.iter().map(|(name, _)| name.as_str()))
+    }
 }
 
 impl Trial {

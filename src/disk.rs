@@ -1,0 +1,374 @@
+//! Files that are there whole or not at all.
+//!
+//! A file is never written in place. A program that is stopped half-way, or a disk that is full, would otherwise
+//! leave half a model where a whole one was:
+//!
+//! ```text
+//! model.plywood.4711-0.tmp <─ write, flush to the disk        (4711: the process's id, 0: how many before)
+//! model.plywood            <─ rename, which replaces at once
+//! the folder               <─ flush, so that the new name outlives a loss of power
+//! ```
+//!
+//! Within one folder a rename is atomic on POSIX systems, and on Windows it replaces as well. Two processes or threads
+//! that save to one path write into files of their own; the last to rename stays.
+//!
+//! # What must not change by it
+//!
+//! To the user it is writing into a file. So what was there is looked at first:
+//!
+//! | at the path is | |
+//! |---|---|
+//! | nothing | the new file has the mode that the system gives |
+//! | a file | its mode and, where the system lets us, its owner are kept; one that may not be written to is an error |
+//! | a symbolic link | what it leads to is written, and need not be there; the link stays |
+//! | a folder, a pipe, a device, a socket | an error |
+//!
+//! Another hard link goes on to lead to the old content.
+//!
+//! # What a killed program leaves
+//!
+//! An error removes the temporary file; `kill -9` cannot. While a file is written it is locked, and the system takes
+//! the lock away with the process. So each save looks for temporary files of its own path that nobody holds, and
+//! removes them, if they have not been touched for some seconds: a file is created before it is locked.
+
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long a temporary file has to be left alone to count as forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+
+/// The longest name, in bytes, that a temporary file begins with as it is. File systems take names of 143 bytes at
+/// least; of a longer one, what fits is kept.
+const LONG: usize = 100;
+
+/// How many characters of a longer name a temporary file begins with: its last ones, where the ending is.
+const KEPT: usize = 20;
+
+/// How many links lead one to another at most, as on Linux.
+const LINKS: usize = 40;
+
+/// Writes a file beside its place and renames it, so that there is always the old file or the new one, whole. `fill`
+/// writes the content; its inner error is the disk's.
+///
+/// The content is flushed to the disk before the rename, so that after a loss of power the name does not lead to an
+/// empty file.
+pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Result<File>>) -> Result<()> {
+    let failed = |source| {
+        Error::io("write", path, source)
+            .help("The folder must exist and be writable, with room for the file.")
+    };
+    let old = regular(path)?;
+    let place = &target(path).map_err(failed)?;
+    let name = place.file_name().ok_or_else(|| {
+        Error::argument("a path", "a file's name", path.display())
+            .help("Name the file to write, not a folder.")
+    })?;
+    if old.is_some() {
+        // Renaming asks the folder alone whether it may be written to.
+        OpenOptions::new().write(true).open(place).map_err(failed)?;
+    }
+    let folder = folder_of(place);
+    remove_forgotten_in(folder, |stem| *stem == *stem_of(name));
+    let (file, temporary) = create_beside(place, name, old.is_some()).map_err(failed)?;
+    // Some network file systems have no locks; there, forgotten files stay.
+    let _ = file.try_lock();
+    let put = |file: File| {
+        if let Some(old) = &old {
+            keep(&file, old)?;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary.0, place)?;
+        sync_folder(folder)
+    };
+    fill(file)?.and_then(put).map_err(failed)
+}
+
+/// [`write_whole`] for what is in memory.
+#[cfg(feature = "plots")]
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, |mut file| Ok(io::Write::write_all(&mut file, bytes).map(|()| file)))
+}
+
+/// A file that is removed where it was not renamed, whatever happened.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A new file beside a place. What is to replace a file can be read by nobody else until it has that file's mode.
+fn create_beside(place: &Path, name: &OsStr, secret: bool) -> io::Result<(File, Temporary)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if secret {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = secret;
+    loop {
+        let mut beside = stem_of(name).into_owned();
+        beside.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let beside = place.with_file_name(beside);
+        match options.open(&beside) {
+            // Somebody else's: a process of the same id, over a network or before a restart.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, Temporary(beside))),
+        }
+    }
+}
+
+/// What the names of a file's temporary files begin with.
+fn stem_of(name: &OsStr) -> Cow<'_, OsStr> {
+    if name.len() <= LONG {
+        return name.into();
+    }
+    let text = name.to_string_lossy();
+    let skipped = text.chars().count().saturating_sub(KEPT);
+    Cow::Owned(text.chars().skip(skipped).collect::<String>().into())
+}
+
+/// Gives a file the owner and the mode of the one that it replaces.
+#[cfg(unix)]
+fn keep(file: &File, old: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        // Only the system's administrator may give files away; others at most to a group of theirs.
+        let _ =
+            fchown(file, Some(old.uid()), Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
+    }
+    // Last, as a change of the owner takes rights away.
+    file.set_permissions(old.permissions())
+}
+
+/// On Windows a new file has its rights from the folder.
+#[cfg(not(unix))]
+fn keep(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Refuses what is no regular file; `None` where there is nothing yet.
+///
+/// # Errors
+/// Also when the system does not say what is there.
+pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(data) if data.is_file() => Ok(Some(data)),
+        Ok(data) => {
+            let found = format!("{}, {}", path.display(), sort(data.file_type()));
+            Err(Error::argument("a path", "a file, or of nothing yet", found)
+                .help("Name a file; what is none is not written to."))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::io("write", path, source)
+            .help("The folder must exist and be writable, with room for the file.")),
+    }
+}
+
+/// What there is instead of a file.
+fn sort(found: fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if found.is_fifo() {
+            return "a named pipe";
+        }
+        if found.is_char_device() || found.is_block_device() {
+            return "a device";
+        }
+        if found.is_socket() {
+            return "a socket";
+        }
+    }
+    if found.is_dir() { "a folder" } else { "no file" }
+}
+
+/// Where symbolic links lead, also where nothing is there yet: a link would otherwise be replaced by the file.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut place = path.to_owned();
+    for _ in 0..=LINKS {
+        match fs::read_link(&place) {
+            Ok(next) => place = folder_of(&place).join(next),
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// Flushes a folder's entries. Some systems cannot, and some folders may be written to but not read; there it is the
+/// system's affair.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Err(error);
+        }
+        _ => {}
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The folder of a file or of a folder; the current one for a name alone.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder and those above it, and flushes where they stand: what is in them is to outlive a loss of power.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folder(above)?;
+    }
+    let made = match fs::create_dir(folder) {
+        // By somebody else in between, or it is `..`.
+        Err(_) if folder.is_dir() => return Ok(()),
+        made => made.and_then(|()| sync_folder(folder_of(folder))),
+    };
+    made.map_err(|source| {
+        Error::io("create the folder", folder, source)
+            .help("Its parent must be a folder that can be written to.")
+    })
+}
+
+/// Removes what killed programs have left of files of such names in a folder. Whatever fails is left as it is.
+pub(crate) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_str().and_then(of_temporary).is_some_and(&ours);
+        let data = entry.metadata().ok().filter(Metadata::is_file); // a pipe would keep whoever opens it
+        let age = data.and_then(|data| data.modified().ok()?.elapsed().ok());
+        if ours
+            && age.is_some_and(|age| age > FORGOTTEN)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// `model.plywood` for `model.plywood.4711-0.tmp`, and nothing for a name of another form.
+fn of_temporary(name: &str) -> Option<&str> {
+    let (file, numbers) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    numbers.split_once('-').filter(|(id, count)| digits(id) && digits(count)).map(|_| file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("plywood-disk-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = folder("failed");
+        let path = folder.join("m");
+        let write =
+            |text: &'static [u8]| write_whole(&path, |mut file| Ok(file.write_all(text).map(|()| file)));
+        write(b"old").unwrap();
+        let full = |mut file: File| {
+            file.write_all(b"half of the n").unwrap();
+            Ok(Err(io::Error::from(io::ErrorKind::StorageFull)))
+        };
+        let error = write_whole(&path, full).unwrap_err().to_string();
+        assert!(error.contains("could not write") && error.contains("with room for the file"), "{error}");
+        assert!(write_whole(&path, |_| Err(Error::custom("no bytes"))).is_err());
+        assert_eq!((fs::read(&path).unwrap(), names(&folder)), (b"old".to_vec(), vec!["m".to_owned()]));
+        write(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(write_whole(&folder, |_| Err(Error::custom("never called"))).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn only_what_a_killed_program_left_of_this_path_is_removed() {
+        let folder = folder("killed");
+        let old = std::time::SystemTime::now() - Duration::from_secs(60);
+        let keep = ["m.tmp", "m.1-x.tmp", "n.1-2.tmp", "m.1-2.tmp.gz"];
+        for name in keep.iter().chain(&["m.1-2.tmp", "m.3-4.tmp"]) {
+            File::create(folder.join(name)).unwrap().set_modified(old).unwrap();
+        }
+        let held = File::open(folder.join("m.3-4.tmp")).unwrap();
+        held.try_lock().unwrap();
+        File::create(folder.join("m.5-6.tmp")).unwrap();
+        write_whole(&folder.join("m"), |file| Ok(Ok(file))).unwrap();
+        let mut expected = vec!["m", "m.3-4.tmp", "m.5-6.tmp"];
+        expected.extend(keep);
+        expected.sort_unstable();
+        assert_eq!(names(&folder), expected);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_program_left_of_a_long_name_is_removed_too() {
+        let folder = folder("long");
+        let name = format!("{}-the-last-of-them.plywood", "é".repeat(110));
+        assert_eq!(stem_of(OsStr::new(&name)).to_str(), Some("last-of-them.plywood"));
+        let path = folder.join(&name);
+        let old = std::time::SystemTime::now() - Duration::from_secs(60);
+        let left = folder.join("last-of-them.plywood.1-2.tmp");
+        File::create(&left).unwrap().set_modified(old).unwrap();
+        write_whole(&path, |file| Ok(Ok(file))).unwrap();
+        assert_eq!(names(&folder), [name]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn folders_are_made_down_to_the_last() {
+        let folder = folder("deep");
+        let deep = folder.join("a/../b/./c");
+        make_folder(&deep).unwrap();
+        make_folder(&deep).unwrap();
+        assert!(folder.join("b/c").is_dir());
+        File::create(folder.join("file")).unwrap();
+        let text = make_folder(&folder.join("file/d")).unwrap_err().to_string();
+        assert!(text.starts_with("could not create the folder") && text.contains("file"), "{text}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Never written to: a mistake here would cost the machine its device.
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_file() {
+        let text = regular(Path::new("/dev/full")).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "expected a path of a file, or of nothing yet, found /dev/full, a device. \
+             Name a file; what is none is not written to."
+        );
+    }
+}

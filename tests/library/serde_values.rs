@@ -1,0 +1,279 @@
+//! What serde writes, serde reads: numbers that are not finite, in formats for people and in others; and what
+//! contradicts itself is refused.
+
+use plywood::*;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Reads this JSON, writes it, and has it go through bytes: it must be the same each time.
+fn returns<T: Serialize + DeserializeOwned>(json: &str) {
+    let value: T = serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+    assert_eq!(serde_json::to_string(&value).unwrap(), json);
+    let config = bincode::config::standard();
+    let bytes = bincode::serde::encode_to_vec(&value, config).unwrap();
+    let (value, read): (T, usize) = bincode::serde::decode_from_slice(&bytes, config).unwrap();
+    assert_eq!((serde_json::to_string(&value).unwrap(), read), (json.to_owned(), bytes.len()));
+}
+
+/// The error of JSON that cannot be, without serde's place.
+fn refusal<T: DeserializeOwned>(json: &str) -> String {
+    let error =
+        serde_json::from_str::<T>(json).err().unwrap_or_else(|| panic!("{json} was read")).to_string();
+    error.split(" at line").next().unwrap().to_owned()
+}
+
+#[test]
+fn numbers_that_are_not_finite_return_from_results() {
+    let epoch = r#"{"number":1,"values":[["loss","NaN"],["r2","-inf"],["x",0.5]],"learning_rate":"inf","directions":["Lower",null,"Higher"],"seconds":"NaN"}"#;
+    returns::<Epoch>(epoch);
+    returns::<History>(&format!(r#"{{"epochs":[{epoch}]}}"#));
+    returns::<RateCurve>(
+        r#"{"rates":[0.1,"inf"],"losses":["NaN","inf"],"smoothed":["-inf",1.0],"suggestion":"inf"}"#,
+    );
+    returns::<RateCurve>(r#"{"rates":[],"losses":[],"smoothed":[],"suggestion":null}"#);
+    returns::<GradientTrace>(r#"{"steps":[1,3],"layers":[["1",["NaN","inf"]],["4.0",[0.5,"-inf"]]]}"#);
+    returns::<Spread>(r#"{"mean":"NaN","deviation":"NaN","runs":0}"#);
+    returns::<Spread>(r#"{"mean":"-inf","deviation":"NaN","runs":2}"#);
+    returns::<CalibrationBin>(
+        r#"{"low":"-inf","high":"inf","weight":"NaN","confidence":"NaN","accuracy":"NaN"}"#,
+    );
+    let line = |name: &str| {
+        format!(r#"{{"name":"{name}","precision":"NaN","recall":"inf","f1":"-inf","support":0}}"#)
+    };
+    let (a, mean) = (line("a"), line("mean"));
+    returns::<ClassReport>(&a);
+    returns::<ClassificationReport>(&format!(
+        r#"{{"classes":[{a}],"accuracy":"NaN","macro_mean":{mean},"weighted_mean":{mean},"absent":[0]}}"#
+    ));
+    returns::<LabelReport>(&format!(
+        r#"{{"labels":[{a}],"micro_mean":{mean},"macro_mean":{mean},"weighted_mean":{mean},"samples_mean":{mean}}}"#
+    ));
+    returns::<ConfusionMatrix>(r#"{"names":["a","b"],"counts":[1,2,3,4]}"#);
+    let pair = r#"{"truth":0,"predicted":1,"count":2,"support":3}"#;
+    let mistake = r#"{"position":7,"truth":0,"predicted":1,"confidence":"NaN"}"#;
+    let class = r#"{"predicted":0,"confidence":"NaN","accuracy":"NaN"}"#;
+    returns::<ConfusedPair>(pair);
+    returns::<Mistake>(mistake);
+    returns::<ClassCalibration>(class);
+    returns::<ErrorAnalysis>(&format!(
+        r#"{{"pairs":[{pair}],"mistakes":[{mistake}],"classes":[{class},{class}],"names":["a","b"]}}"#
+    ));
+    returns::<RocCurve>(
+        r#"{"thresholds":["inf",0.5],"false_positive_rates":[0.0,"NaN"],"true_positive_rates":[0.0,"NaN"]}"#,
+    );
+    for value in ["NaN", "inf", "-inf"] {
+        returns::<Value>(&format!(r#"{{"Number":"{value}"}}"#));
+        returns::<Value>(&format!(r#"{{"Word":"{value}"}}"#));
+    }
+    returns::<Trial>(r#"{"values":[["rate",{"Number":"inf"}],["units",{"Integer":-3}]]}"#);
+    returns::<Normalizer>(r#"{"shape":[2],"centre":[0.5,-1.0],"width":[1.0,2.0]}"#);
+}
+
+#[test]
+fn numbers_that_are_not_finite_return_from_settings_and_states() {
+    returns::<SGD>(r#"{"momentum":"NaN","nesterov":true,"decay":"inf"}"#);
+    let adam = r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":0.5,"amsgrad":false}"#;
+    let adamw = format!(r#"{{"adam":{adam},"decay":"NaN"}}"#);
+    returns::<Adam>(adam);
+    returns::<AdamW>(&adamw);
+    returns::<Adadelta>(r#"{"rho":"NaN","epsilon":"inf","decay":"-inf"}"#);
+    returns::<Adagrad>(r#"{"initial_sum":"NaN","epsilon":"inf","rate_decay":"-inf","decay":"NaN"}"#);
+    returns::<Adamax>(r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN"}"#);
+    returns::<Lion>(r#"{"beta1":"NaN","beta2":"inf","decay":"-inf"}"#);
+    returns::<Muon>(&format!(
+        r#"{{"momentum":"NaN","nesterov":true,"rounds":5,"matched":false,"decay":"inf","adamw":{adamw}}}"#
+    ));
+    returns::<NAdam>(
+        r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","momentum_decay":"NaN","decay":"inf","decoupled":false,"product":"NaN"}"#,
+    );
+    returns::<RAdam>(r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN","decoupled":true}"#);
+    returns::<RMSprop>(r#"{"alpha":"NaN","epsilon":"inf","momentum":"-inf","centred":false,"decay":"NaN"}"#);
+    returns::<ScheduleFreeAdamW>(
+        r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN","highest":"-inf","sum":"inf","share":"NaN"}"#,
+    );
+    for initializer in [
+        r#"{"Constant":"NaN"}"#,
+        r#"{"Uniform":{"low":"-inf","high":"inf"}}"#,
+        r#"{"Normal":{"mean":"NaN","deviation":"inf"}}"#,
+        r#"{"TruncatedNormal":{"mean":"NaN","deviation":"inf"}}"#,
+        r#"{"Orthogonal":{"gain":"NaN"}}"#,
+    ] {
+        returns::<Initializer>(initializer);
+    }
+    returns::<LeakyReLU>(r#"{"slope":"inf"}"#);
+    returns::<ELU>(r#"{"alpha":"NaN"}"#);
+    returns::<Softplus>(r#"{"beta":"-inf"}"#);
+    returns::<Dropout>(r#"{"rate":"NaN","random":{"key":1},"step":2}"#);
+    returns::<Dropout2d>(r#"{"rate":"inf","random":{"key":1},"step":2}"#);
+    returns::<GaussianNoise>(r#"{"deviation":"inf","random":{"key":1},"step":2}"#);
+    // NaN and infinity in a tensor: its bytes.
+    let param = |kind: &str| {
+        format!(r#"{{"value":[[2],[0,0,192,127,0,0,128,255]],"kind":"{kind}","transposed":false}}"#)
+    };
+    let (w, b) = (param("Trainable"), param("Buffer"));
+    returns::<Param>(&w);
+    returns::<RMSNorm>(&format!(r#"{{"weight":{w},"epsilon":"NaN"}}"#));
+    returns::<LayerNorm>(&format!(r#"{{"weight":{w},"bias":{w},"epsilon":"NaN"}}"#));
+    returns::<GroupNorm>(&format!(r#"{{"weight":{w},"bias":{w},"groups":1,"epsilon":"inf"}}"#));
+    returns::<BatchNorm>(&format!(
+        r#"{{"weight":{w},"bias":{w},"running_mean":{b},"running_var":{b},"epsilon":"-inf","momentum":"NaN"}}"#
+    ));
+    returns::<OptimizerState>(
+        r#"{"rule":"Adam","settings":[1,2],"numbers":[["steps","NaN"],["best","-inf"]],"arrays":[["w/0",[[1],[0,0,192,127]]]]}"#,
+    );
+    returns::<State>(
+        r#"{"values":[["a",{"Number":"NaN"}],["b",{"List":[[1],[0,0,0,0,0,0,248,127]]}],["c",{"Array":[[1],[0,0,128,127]]}]]}"#,
+    );
+}
+
+#[test]
+fn other_words_are_no_numbers() {
+    for wrong in ["nan", "Infinity", "", "1"] {
+        let text = refusal::<LeakyReLU>(&format!(r#"{{"slope":"{wrong}"}}"#));
+        assert!(text.ends_with(r#"expected a number, "NaN", "inf" or "-inf""#), "{text}");
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let is = |text: String, expected: &str| {
+        assert_eq!(text, format!("expected {expected}. Look at where it is from."));
+    };
+    is(
+        refusal::<History>(
+            r#"{"epochs":[{"number":1,"values":[["loss",1]],"learning_rate":1,"directions":["Lower","Lower"],"seconds":1}]}"#,
+        ),
+        "an epoch to be a direction for each of 1 values, found 2",
+    );
+    is(
+        refusal::<RateCurve>(r#"{"rates":[1,2],"losses":[1],"smoothed":[1,2],"suggestion":null}"#),
+        "a curve of rates to be of two losses for each of 2 rates, found 1 losses and 2 smoothed ones",
+    );
+    is(
+        refusal::<RateCurve>(r#"{"rates":[1],"losses":[1],"smoothed":[1],"suggestion":3}"#),
+        "the suggestion of a curve of rates to be one of its rates, found 3",
+    );
+    is(
+        refusal::<GradientTrace>(r#"{"steps":[1,2],"layers":[["1",[1,2]],["2",[1]]]}"#),
+        "a trace of gradients to be of a norm for each of 2 steps, found 1 of layer \"2\"",
+    );
+    is(
+        refusal::<GradientTrace>(r#"{"steps":[1],"layers":[["1",[1]],["1",[1]]]}"#),
+        "a trace of gradients to be of names that differ, found \"1\" twice",
+    );
+    for spread in [r#"{"mean":1,"deviation":-1,"runs":2}"#, r#"{"mean":1,"deviation":0,"runs":0}"#] {
+        assert!(refusal::<Spread>(spread).contains("NaN without runs, and no deviation below 0"));
+    }
+    for (low, weight) in [("2", "1"), ("0", "-1")] {
+        let bin = format!(r#"{{"low":{low},"high":1,"weight":{weight},"confidence":0.5,"accuracy":0.5}}"#);
+        assert!(refusal::<CalibrationBin>(&bin).contains("a bin to be its edges in order"));
+    }
+    let line =
+        |support: u64| format!(r#"{{"name":"m","precision":1,"recall":1,"f1":1,"support":{support}}}"#);
+    let report = |support: u64, absent: &str| {
+        let (zero, line, other) = (line(0), line(4), line(support));
+        refusal::<ClassificationReport>(&format!(
+            r#"{{"classes":[{zero},{line},{zero}],"accuracy":1,"macro_mean":{line},"weighted_mean":{other},"absent":{absent}}}"#
+        ))
+    };
+    for absent in ["3", "1", "0,9"] {
+        let text = report(4, &format!("[{absent}]"));
+        assert!(text.contains("of absent classes below 3 and without samples"), "{text}");
+    }
+    assert!(report(4, "[2,0]").contains("once each, in order") && report(4, "[0,0]").contains("once each"));
+    is(report(5, "[]"), "a classification report to be of means over 4 samples, found 5 of the m");
+    let labels = |all: &str, support: u64| {
+        let (line, other) = (line(4), line(support));
+        refusal::<LabelReport>(&format!(
+            r#"{{"labels":[{all}],"micro_mean":{line},"macro_mean":{line},"weighted_mean":{line},"samples_mean":{other}}}"#
+        ))
+    };
+    is(labels("", 4), "a label report to be of 1 label at least, found 0");
+    is(labels(&line(4), 3), "a label report to be of means over 4 samples, found 3 of the m");
+    for matrix in [r#"{"names":["a","b"],"counts":[1]}"#, r#"{"names":[],"counts":[]}"#] {
+        assert!(refusal::<ConfusionMatrix>(matrix).contains("a count for each pair of its classes"));
+    }
+    let most = u64::MAX;
+    refusal::<ConfusionMatrix>(&format!(r#"{{"names":["a","b"],"counts":[{most},1,0,0]}}"#));
+    refusal::<ConfusedPair>(r#"{"truth":1,"predicted":1,"count":1,"support":1}"#);
+    refusal::<ConfusedPair>(r#"{"truth":0,"predicted":1,"count":2,"support":1}"#);
+    refusal::<Mistake>(r#"{"position":0,"truth":1,"predicted":1,"confidence":1}"#);
+    let analysis = |truth: usize, classes: &str| {
+        let class = r#"{"predicted":1,"confidence":1,"accuracy":1}"#;
+        let (pair, classes) = (format!(r#""truth":{truth},"predicted":1"#), classes.replace('c', class));
+        for rest in [
+            format!(r#""pairs":[{{{pair},"count":1,"support":1}}],"mistakes":[]"#),
+            format!(r#""pairs":[],"mistakes":[{{"position":0,{pair},"confidence":1}}]"#),
+        ] {
+            refusal::<ErrorAnalysis>(&format!(r#"{{{rest},"classes":[{classes}],"names":["a","b"]}}"#));
+        }
+    };
+    analysis(2, "c,c");
+    analysis(0, "c");
+    is(
+        refusal::<RocCurve>(
+            r#"{"thresholds":["inf"],"false_positive_rates":[0,1],"true_positive_rates":[0]}"#,
+        ),
+        "a ROC curve to be of two rates for each of 1 thresholds, found 2 and 1",
+    );
+    is(
+        refusal::<Trial>(r#"{"values":[["a",{"Integer":1}],["a",{"Integer":2}]]}"#),
+        "a trial to be of names that differ, found \"a\" twice",
+    );
+    is(
+        refusal::<Metadata>(r#"{"written_by":"0","classes":[],"notes":[["a","1"],["a","2"]]}"#),
+        "the notes of a model to be of names that differ, found \"a\" twice",
+    );
+    refusal::<Normalizer>(r#"{"shape":[2],"centre":[1.0],"width":[1.0,2.0]}"#);
+    refusal::<Normalizer>(r#"{"shape":[1],"centre":[1.0],"width":[0.0]}"#);
+    refusal::<Param>(r#"{"value":[[3],[0,0,192,127]],"kind":"Trainable","transposed":false}"#);
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// In every type that is saved, every `f64` goes by words, and the tests above have the type.
+#[test]
+fn no_number_is_forgotten() {
+    let here = include_str!("serde_values.rs");
+    let mut found = Vec::new();
+    files(&Path::new(crate::ROOT).join("src"), &mut found);
+    let mut seen = 0;
+    let of_code = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    // A normaliser's numbers are finite, which is checked.
+    for path in found.iter().filter(of_code).filter(|path| !path.ends_with("data/normalizer.rs")) {
+        let text = fs::read_to_string(path).unwrap();
+        let (mut saved, mut name, mut above) = (false, None, "");
+        for line in text.lines().take_while(|line| line.trim() != "mod tests {") {
+            let code = line.trim();
+            if code.starts_with("#[derive(") && line.starts_with('#') {
+                saved = code.contains("Serialize");
+            } else if saved && (line.starts_with("pub struct ") || line.starts_with("pub enum ")) {
+                let after = line.split(' ').nth(2).unwrap();
+                name = Some(after.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
+                saved = false;
+            } else if line.starts_with('}') {
+                name = None;
+            } else if let Some(name) = &name
+                && code.contains("f64")
+                && !code.starts_with("//")
+            {
+                seen += 1;
+                let by_words = [above, code].iter().any(|line| line.contains("with = \"crate::codec::"));
+                assert!(by_words, "{}: {name}: {code}", path.display());
+                assert!(here.contains(&format!("returns::<{name}>")), "{name} has no test");
+            }
+            above = code;
+        }
+    }
+    assert!(seen > 80, "the test finds the fields: {seen}");
+}
