@@ -288,7 +288,7 @@ mod tests {
         let text = |r: Result<ErrorAnalysis>| r.unwrap_err().to_string();
         assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[])).contains("for 1 samples"));
         assert!(text(ErrorAnalysis::new(2, &[0, 2], &[1, 1], &[0.5, 0.5])).contains("sample 1"));
-        assert!(text(ErrorAnalysis::new(0, &[], &[], &[])).contains("at least 1"));
+        assert!(text(ErrorAnalysis::new(0, &[], &[], &[])).contains("1 to 8192"));
         for wrong in [f64::NAN, -0.1, 1.5] {
             assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[wrong])).contains("the confidence of sample 0"));
         }
