@@ -7,7 +7,6 @@ use super::trainer::Trainer;
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
-use crate::infer::check_finite_input;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
@@ -180,8 +179,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the batch does not fit, has only weights of 0, or an input, a target or the loss is not finite. The step is
-    /// not taken then.
+    /// When the batch does not fit, is too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)),
+    /// has only weights of 0, or an input, a target or the loss is not finite. The step is not taken then.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
@@ -192,7 +191,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let number = self.optimizer.steps() + 1;
         let take = || {
             check_outputs(model, &self.loss)?;
-            check_finite_input(&input)?;
+            step::check_batch(model, &input)?;
             if weights.is_some_and(|weights| weights.iter().all(|w| *w == F::zero())) {
                 return Err(no_weight());
             }

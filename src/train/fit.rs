@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
 use crate::io::checkpoint::{Position, Settings};
+use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
@@ -331,7 +332,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 Err(Error::argument("a batch size", expected, size)
                     .help("Usual batches have 32 to 64 samples."))
             }
-            _ => Ok(()),
+            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(data.len())),
         }
     }
 

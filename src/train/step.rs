@@ -79,7 +79,8 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 /// The loss is returned even where it is not finite: look at it before the optimiser's step.
 ///
 /// # Errors
-/// When model, loss, input, targets and weights do not fit each other, or an input is not finite.
+/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch is too small
+/// for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -88,8 +89,15 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
     check_outputs(model, loss)?;
-    check_finite_input(&input)?;
+    check_batch(model, &input)?;
     forward_backward(model, loss, input, target, weights, &mut [])
+}
+
+/// Refuses a batch that is not finite, or too small for a layer.
+pub(super) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -> Result<()> {
+    check_finite_input(input)?;
+    let samples = input.shape().first().copied().unwrap_or(0);
+    model.check_batch_size(model.input_shape(), samples)
 }
 
 /// Refuses targets that are not finite, by the row.
