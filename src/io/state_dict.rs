@@ -57,7 +57,8 @@ pub struct Mismatches {
     pub missing: Vec<String>,
     /// Names of the state dict that the model lacks.
     pub unexpected: Vec<String>,
-    /// Names of both whose arrays have different shapes, or numbers of a type that cannot be taken over; with both.
+    /// Names of both whose arrays have different shapes, or numbers that cannot be taken over, by their type or because
+    /// one is too large for the model's; with the reason.
     pub unfit: Vec<String>,
 }
 
@@ -125,6 +126,11 @@ impl<'a> StateDict<'a> {
         self.entry(name).map(|entry| &entry.shape[..])
     }
 
+    /// Whether a number of this array is finite there and not in a model of `F`.
+    fn overflows<F: Scalar>(&self, entry: &Entry) -> bool {
+        self.data.get(entry.bytes.clone()).is_some_and(|bytes| overflows::<F>(&entry.dtype, bytes))
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
         self.entries.get(at)
@@ -139,8 +145,8 @@ impl<'a> StateDict<'a> {
         Self { entries, data: self.data }
     }
 
-    /// The array of this name as numbers of a model; `None` where there is none, or its elements are not
-    /// floating-point numbers of 16 to 64 bits.
+    /// The array of this name as numbers of a model; `None` where there is none, its elements are not floating-point
+    /// numbers of 16 to 64 bits, or one is too large for the type.
     ///
     /// ```
     /// use plywood::StateDict;
@@ -153,7 +159,7 @@ impl<'a> StateDict<'a> {
     /// ```
     pub fn tensor<F: Scalar>(&self, name: &str) -> Option<Tensor<F>> {
         let entry = self.entry(name).filter(|entry| is_known(&entry.dtype))?;
-        let bytes = self.data.get(entry.bytes.clone())?;
+        let bytes = self.data.get(entry.bytes.clone()).filter(|_| !self.overflows::<F>(entry))?;
         Tensor::from_shape_vec(IxDyn(&entry.shape), converted(&entry.dtype, bytes)).ok()
     }
 }
@@ -198,6 +204,13 @@ fn widened(dtype: &str, bytes: &[u8]) -> Vec<f64> {
         "F32" => bytes.as_chunks::<4>().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
         _ => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
     }
+}
+
+/// Whether a number of 64 bits would be infinite in a model of `f32`.
+fn overflows<F: Scalar>(dtype: &str, bytes: &[u8]) -> bool {
+    size_of::<F>() == 4
+        && dtype == "F64"
+        && widened(dtype, bytes).iter().any(|&x| x.is_finite() && (x as f32).is_infinite())
 }
 
 /// IEEE 754's 16-bit number: a sign, 5 bits of exponent, 10 of fraction.
@@ -352,6 +365,9 @@ impl<F: Scalar> Sequential<F> {
                     let text = format!("{name} ({} {:?} for {shape:?})", short(&entry.dtype), entry.shape);
                     mismatches.unfit.push(text);
                 }
+                Some(entry) if dict.overflows::<F>(entry) => {
+                    mismatches.unfit.push(format!("{name} (a number that is too large for f32)"));
+                }
                 Some(_) => {}
             }
         });
@@ -365,7 +381,8 @@ impl<F: Scalar> Sequential<F> {
     /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
     fn take_from(&mut self, dict: &StateDict<'_>) {
         self.visit_params_mut(&mut |name, param| {
-            let Some(entry) = dict.entry(name).filter(|entry| entry.shape == outer_shape(param)) else {
+            let fits = |entry: &&Entry| entry.shape == outer_shape(param) && !dict.overflows::<F>(entry);
+            let Some(entry) = dict.entry(name).filter(fits) else {
                 return;
             };
             let Some(bytes) = dict.data.get(entry.bytes.clone()).filter(|_| is_known(&entry.dtype)) else {

@@ -45,6 +45,7 @@ mod prefetch;
 mod reference;
 mod saving;
 mod search;
+mod silent;
 mod sklearn;
 mod state_dict;
 mod streams;
