@@ -122,6 +122,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self.check_checkpoints(data.len())?;
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
+        data.remarks().iter().for_each(|remark| reporter.note(remark));
+        let of_validation = validation.map_or(&[][..], |validation| validation.remarks());
+        of_validation
+            .iter()
+            .filter(|remark| !data.remarks().contains(remark))
+            .for_each(|remark| reporter.note(remark));
         let mut position = Position { epochs_done: self.epochs_done, ..Position::default() };
         let mut states = None;
         match self.pending.take() {

@@ -50,6 +50,7 @@ mod sklearn;
 mod state_dict;
 mod streams;
 mod subsets;
+mod tables;
 mod text;
 mod threads;
 mod torch;
