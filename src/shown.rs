@@ -17,11 +17,13 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// The lines of a list that hangs below a report: the first ten, and how many more there are.
-pub(crate) fn lines<T: Display>(items: impl ExactSizeIterator<Item = T>) -> String {
-    const MOST: usize = 10;
-    let more = items.len().saturating_sub(MOST);
-    let first: String = items.take(MOST).map(|item| format!("\n  {item}")).collect();
+/// How many lines a list below a report has at most.
+pub(crate) const MOST_LINES: usize = 10;
+
+/// The lines of a list of `total` things that hangs below a report: the first ones, and how many more there are.
+pub(crate) fn lines<T: Display>(items: impl Iterator<Item = T>, total: usize) -> String {
+    let more = total.saturating_sub(MOST_LINES);
+    let first: String = items.take(MOST_LINES).map(|item| format!("\n  {item}")).collect();
     first + &if more > 0 { format!("\n  and {more} more") } else { String::new() }
 }
 

@@ -330,6 +330,6 @@ impl fmt::Display for ImageFiles {
         if !self.skipped.is_empty() {
             write!(f, "\n{} left out:", self.skipped.len())?;
         }
-        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error)))
+        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
     }
 }

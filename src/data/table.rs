@@ -9,7 +9,7 @@ use super::records::{Records, unpacked};
 use super::{ArrayDataset, Element};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
-use crate::shown::{count, lines};
+use crate::shown::{MOST_LINES, count, lines};
 use ndarray::Array2;
 use std::fs::File;
 use std::io::Read;
@@ -224,21 +224,28 @@ impl TableCsv {
         let header = Header::read(&mut records, self.format.separator)?;
         let mut remarks = Vec::new();
         let columns = self.columns(header, name, &mut remarks)?;
-        let (mut inputs, mut rows, mut skipped) = (vec![0.0; columns.inputs()], 0, Vec::new());
+        let (mut inputs, mut rows) = (vec![0.0; columns.inputs()], 0);
+        // Of a file larger than memory there may be as many faults.
+        let (mut skipped, mut reasons) = (0, Vec::new());
         while let Some(record) = records.read()? {
             rows += 1;
             // Torn quotes are no fault of a row alone.
             let fields = columns.fields(&record)?;
             match columns.row(&record, &fields, range, &mut inputs).and_then(&mut visit) {
-                Err(error) if self.format.skip => skipped.push(error),
+                Err(error) if self.format.skip => {
+                    skipped += 1;
+                    if reasons.len() < MOST_LINES {
+                        reasons.push(error);
+                    }
+                }
                 result => result?,
             }
         }
-        if !skipped.is_empty() {
-            let left_out = count(skipped.len(), "row", "rows");
-            remarks.push(format!("{name}: {left_out} left out:{}", lines(skipped.iter())));
+        if skipped > 0 {
+            let left_out = count(skipped, "row", "rows");
+            remarks.push(format!("{name}: {left_out} left out:{}", lines(reasons.iter(), skipped)));
         }
-        if rows == skipped.len() {
+        if rows == skipped {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
             return Err(Error::format("the table", "one with rows", found).help("Look at the file."));
         }

@@ -207,7 +207,7 @@ impl fmt::Display for TextRows {
         if !self.skipped.is_empty() {
             write!(f, "\n{} left out:", count(self.skipped.len(), "row", "rows"))?;
         }
-        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error)))
+        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
     }
 }
 

@@ -166,7 +166,8 @@ pub trait Layer<F: Scalar = f32>:
     /// can, unless it is written.
     ///
     /// [`Trainer::fit`](crate::Trainer::fit) asks before the first step, with its batch size: a shorter batch at the end
-    /// of an epoch is not asked about. [`BatchNorm`](crate::BatchNorm) needs two numbers a feature to have a variance. A
+    /// of an epoch is not asked about. [`Trainer::step`](crate::Trainer::step) and [`accumulate`](crate::accumulate) ask
+    /// about a single sample. [`BatchNorm`](crate::BatchNorm) needs two numbers a feature to have a variance. A
     /// container of your own asks its parts.
     ///
     /// # Errors

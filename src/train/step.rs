@@ -79,8 +79,8 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 /// The loss is returned even where it is not finite: look at it before the optimiser's step.
 ///
 /// # Errors
-/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch is too small
-/// for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
+/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch is a single
+/// sample and that too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -93,11 +93,12 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     forward_backward(model, loss, input, target, weights, &mut [])
 }
 
-/// Refuses a batch that is not finite, or too small for a layer.
+/// Refuses a batch that is not finite, or a single sample where that is too small for a layer.
+///
+/// To ask the layers takes all shapes between them, too much for every step; the usual ones need two samples at most.
 pub(super) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -> Result<()> {
     check_finite_input(input)?;
-    let samples = input.shape().first().copied().unwrap_or(0);
-    model.check_batch_size(model.input_shape(), samples)
+    if input.shape().first() == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
 }
 
 /// Refuses targets that are not finite, by the row.

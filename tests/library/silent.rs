@@ -147,6 +147,22 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
 }
 
 #[test]
+fn single_numbers_are_not_normalised_to_0_in_silence() {
+    let help = "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.";
+    let expected = |kind: &str, shape: &str| {
+        format!(
+            "layer 0 ({kind}): expected an input of shape […], with more than one number to normalise together, found \
+             {shape}. {help}"
+        )
+    };
+    let layer = Sequential::builder([3, 1]).layer(LayerNorm::new()).build();
+    assert_eq!(text(layer), expected("layer_norm", "[3, 1]"));
+    let group = Sequential::builder([4]).layer(GroupNorm::groups(4)).build();
+    assert_eq!(text(group), expected("group_norm", "[4]"));
+    assert!(Sequential::builder([4, 2]).layer(GroupNorm::groups(4)).build().is_ok());
+}
+
+#[test]
 fn a_short_last_batch_of_one_keeps_the_running_statistics() {
     let (mut four, mut five) = (normalised(), normalised());
     // Five samples that are all alike, in batches of four: the same first step, and then one sample alone.
