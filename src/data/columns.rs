@@ -29,7 +29,7 @@ pub(super) struct Row<'a> {
     /// From 1.
     pub number: usize,
     pub inputs: &'a [f64],
-    target: &'a [u8],
+    target: Cow<'a, [u8]>,
     columns: &'a Columns,
     range: Range,
 }
@@ -37,7 +37,7 @@ pub(super) struct Row<'a> {
 impl Row<'_> {
     /// The target, as a number.
     pub fn number(&self) -> Result<f64> {
-        self.columns.number(self.target, self.number, self.columns.target, self.range)
+        self.columns.number(&self.target, self.number, self.columns.target, self.range)
     }
 }
 
@@ -67,35 +67,53 @@ impl Columns {
         self.format.separator
     }
 
-    /// The fields of a record; an error where quotes do not fit.
-    pub fn fields<'a>(&self, record: &Record<'a>) -> Result<Vec<Cow<'a, [u8]>>> {
-        Fields::new(record.text, self.format.separator, record.number).collect()
+    /// An error where the quotes of a record do not fit.
+    pub fn check_quotes(&self, record: &Record<'_>) -> Result<()> {
+        self.fields(record).try_for_each(|field| field.map(drop))
+    }
+
+    fn fields<'a>(&self, record: &Record<'a>) -> Fields<'a> {
+        Fields::new(record.text, self.format.separator, record.number)
     }
 
     /// The inputs of a row, and its target as it stands there.
-    pub fn row<'a>(
-        &'a self,
-        record: &Record<'_>,
-        fields: &'a [Cow<'_, [u8]>],
-        range: Range,
-        inputs: &'a mut [f64],
-    ) -> Result<Row<'a>> {
-        if fields.len() != self.names.len() {
-            return Err(Format::wrong_length(record.number, self.names.len(), fields.len()));
+    ///
+    /// Of several faults the first in this order is named: quotes, the number of fields, a number.
+    pub fn row<'a>(&'a self, record: &Record<'a>, range: Range, inputs: &'a mut [f64]) -> Result<Row<'a>> {
+        let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
+        let mut fault = None;
+        for field in self.fields(record) {
+            let field = field?;
+            if count == self.target {
+                target = field;
+            } else if let (Some(&Some(input)), None) = (self.roles.get(count), &fault) {
+                match self.number(&field, record.number, count, range) {
+                    Ok(x) => inputs[input] = x,
+                    Err(error) => fault = Some(error),
+                }
+            }
+            count += 1;
         }
-        for (column, (field, role)) in fields.iter().zip(&self.roles).enumerate() {
-            if let &Some(input) = role {
-                inputs[input] = self.number(field, record.number, column, range)?;
+        if count != self.names.len() {
+            return Err(Format::wrong_length(record.number, self.names.len(), count));
+        }
+        match fault {
+            Some(fault) => Err(fault),
+            None => {
+                Ok(Row { place: record.place, number: record.number, inputs, target, columns: self, range })
             }
         }
-        let (place, number, target) = (record.place, record.number, &*fields[self.target]);
-        Ok(Row { place, number, inputs, target, columns: self, range })
     }
 
     /// A number that is finite in the type it is read for.
     fn number(&self, field: &[u8], row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
             "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
+        // Most numbers: nothing has to be compared with marks.
+        let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
+        if let Some(x) = plain.filter(|&x| (range.holds)(x) && self.format.missing.is_empty()) {
+            return Ok(x);
+        }
         let what = || format!("row {row}, column {:?}", cut(&self.names[column], 60));
         let text = text(field, what)?;
         if let Some(nothing) = self.format.nothing(text) {
@@ -138,7 +156,7 @@ impl Labels {
 
     pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
         let what = || format!("row {}, column {:?}", row.number, row.columns.names[row.columns.target]);
-        let label = text(row.target, what)?;
+        let label = text(&row.target, what)?;
         if let Some(nothing) = row.columns.format.nothing(label) {
             return Err(Error::format(what(), "a class", nothing)
                 .help("Fill it in, or leave such rows out by `skip_faulty`."));

@@ -229,10 +229,10 @@ impl TableCsv {
         let (mut skipped, mut reasons) = (0, Vec::new());
         while let Some(record) = records.read()? {
             rows += 1;
-            // Torn quotes are no fault of a row alone.
-            let fields = columns.fields(&record)?;
-            match columns.row(&record, &fields, range, &mut inputs).and_then(&mut visit) {
+            match columns.row(&record, range, &mut inputs).and_then(&mut visit) {
                 Err(error) if self.format.skip => {
+                    // Torn quotes are no fault of a row alone.
+                    columns.check_quotes(&record)?;
                     skipped += 1;
                     if reasons.len() < MOST_LINES {
                         reasons.push(error);

@@ -153,8 +153,7 @@ impl<T> TableStream<T> {
                 let text = first_record(bytes, self.columns.separator());
                 let number = self.numbers.get(row + i).copied().unwrap_or(row + i + 1);
                 let record = Record { place: between[0], number, text };
-                let fields = self.columns.fields(&record)?;
-                self.columns.row(&record, &fields, range, inputs)?;
+                self.columns.row(&record, range, inputs)?;
             }
             Ok(())
         })?;
