@@ -86,7 +86,9 @@ fn main() -> Result<()> {
         Vocabulary::of(tokenizer).min_count(options.min_count).fit(&train.texts()[..fitted_on])?;
     let data = |texts: &LabelledTexts| -> Result<_> {
         let ids = vocabulary.encode(texts.texts(), options.length)?;
-        Ok(ArrayDataset::new(ids, texts.labels().to_vec())?.with_class_names(classes.clone()))
+        Ok(ArrayDataset::new(ids, texts.labels().to_vec())?
+            .with_class_names(classes.clone())
+            .with_remarks(texts.remarks()))
     };
     let (rows, test) = (data(&train)?, data(&test)?);
     println!("{} training and {} test texts, {} tokens\n", rows.len(), test.len(), vocabulary.len());

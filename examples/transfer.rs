@@ -77,13 +77,13 @@ fn main() -> Result<()> {
     // The trained network without its head, frozen, with a new head behind it:
     let mut trunk = eight.clone();
     trunk.split_off(TRUNK)?;
-    trunk.freeze("");
+    trunk.freeze("")?;
     let mut model = head(trunk.into_builder().seed(options.seed), 2)?;
     println!("{model}\n");
     let (head_accuracy, head_seconds) = learn(&mut model, 1e-3, &few, &new_test, &options)?;
 
     // And at last all of it a little, at a tenth of the rate:
-    model.unfreeze("");
+    model.unfreeze("")?;
     let (tuned_accuracy, tuned_seconds) = learn(&mut model, 1e-4, &few, &new_test, &options)?;
 
     println!("test accuracy {eight_accuracy:.4} on the eight after {first_seconds:.1} s");

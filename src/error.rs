@@ -18,7 +18,6 @@
 //! An error is one pointer wide. A `Result<Tensor>` is as large as a tensor, and the good path pays for no more than
 //! a test of the tag; the allocation is made where something has already gone wrong.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -460,25 +459,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// A text as it is shown in a line or a cell: one that is longer than so many letters is cut, with an ellipsis. What
-/// comes out of a file may be as long as the file.
-pub(crate) fn cut(text: &str, letters: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(letters) {
-        None => Cow::Borrowed(text),
-        Some(_) => text.chars().take(letters.saturating_sub(1)).chain(['…']).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn long_texts_are_cut() {
-        assert_eq!(cut("dense", 5), "dense");
-        assert_eq!(cut("größer", 5), "größ…");
-        assert_eq!(cut("x", 0), "…");
-    }
 
     #[test]
     fn the_text_says_where_what_expected_found_and_what_to_do() {

@@ -5,8 +5,9 @@
 //! may be kept, compared and saved long after them.
 
 use crate::codec::{checked, contradicts};
-use crate::error::{Error, Result, cut};
+use crate::error::{Error, Result};
 use crate::monitor::{Direction, Monitor};
+use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -199,7 +200,7 @@ impl History {
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(last) = self.epochs.last() else { return f.write_str("no epochs") };
-        let names: Vec<_> = last.values.iter().map(|(name, _)| (name, cut(name, 60))).collect();
+        let names: Vec<_> = last.values.iter().map(|(name, _)| (name, cut(name))).collect();
         write!(f, "epoch")?;
         for (_, shown) in &names {
             write!(f, "  {shown:>8}")?;

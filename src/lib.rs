@@ -23,6 +23,7 @@ mod pool;
 pub mod prelude;
 mod random;
 mod scalar;
+mod shown;
 mod state;
 mod target;
 mod tensor;

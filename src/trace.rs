@@ -1,7 +1,8 @@
 //! The norms of gradients over the steps of training, as data.
 
 use crate::codec::{checked, contradicts, differ};
-use crate::error::{Result, cut};
+use crate::error::Result;
+use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -67,7 +68,7 @@ impl fmt::Display for GradientTrace {
         if self.layers.is_empty() {
             return f.write_str("no gradients");
         }
-        let shown: Vec<_> = self.layers.iter().map(|(name, _)| cut(name, 60)).collect();
+        let shown: Vec<_> = self.layers.iter().map(|(name, _)| cut(name)).collect();
         let width = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
         write!(f, "{:<width$}  {:>12}  {:>12}", "layer", "first norm", "last norm")?;
         for (name, (_, norms)) in shown.iter().zip(&self.layers) {

@@ -197,6 +197,8 @@ pub struct ArrayDataset<E, T> {
     offset: f64,
     /// Empty unless given.
     names: Vec<String>,
+    /// What the reader of a file has to say of it.
+    remarks: Vec<String>,
 }
 
 impl<E: Element, T: Targets> ArrayDataset<E, T> {
@@ -228,7 +230,15 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
             return Err(Error::data("targets", format!("for {samples} samples"), count)
                 .help("Give one target for each sample."));
         }
-        Ok(Self { inputs, targets, weights: None, scale: 1.0, offset: 0.0, names: Vec::new() })
+        Ok(Self {
+            inputs,
+            targets,
+            weights: None,
+            scale: 1.0,
+            offset: 0.0,
+            names: Vec::new(),
+            remarks: Vec::new(),
+        })
     }
 
     /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
@@ -289,6 +299,20 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
         &self.names
     }
 
+    /// What is to be said of data that were read from a file ([`Dataset::remarks`]); nothing of others.
+    ///
+    /// Rows or columns that were left out, classes that read like missing values. `fit` prints them.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// With these remarks, for data made of what was read: `data.with_remarks(texts.remarks())`.
+    #[must_use]
+    pub fn with_remarks<S: Into<String>>(mut self, remarks: impl IntoIterator<Item = S>) -> Self {
+        self.remarks = remarks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// How many samples there are.
     ///
     /// It needs no element type, unlike [`Dataset::len`].
@@ -341,6 +365,10 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
 
     fn class_names(&self) -> &[String] {
         &self.names
+    }
+
+    fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     fn is_finite(&self) -> bool {

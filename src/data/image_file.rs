@@ -78,6 +78,11 @@ impl Form {
             let expected = format!("an image that takes at most {MOST_BYTES} bytes");
             return Err((expected, decoder.total_bytes().to_string(), "Make it smaller."));
         }
+        let colour = decoder.color_type();
+        if colour.bytes_per_pixel() > colour.channel_count() {
+            let found = format!("{} bits", 8 * colour.bytes_per_pixel() / colour.channel_count());
+            return Err(("an image of 8 bits a channel".to_owned(), found, SCALE));
+        }
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
         image.apply_orientation(orientation);
@@ -104,6 +109,8 @@ impl Form {
     }
 }
 
+const SCALE: &str = "Make it one of 8 bits by the range of its numbers (12 bits of 16 would become 16 greys), take an \
+                     `ArrayDataset` of `f32` for the numbers as they are, or leave such files out by `skip_faulty`.";
 const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
 const REPLACE: &str = "Replace the file, or leave such files out by `skip_faulty`.";
 

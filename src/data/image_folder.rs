@@ -1,9 +1,11 @@
 //! Images out of folders, a folder for each class.
 
+use super::header::{check_classes, one_of, trimmed};
 use super::image_file::Form;
 use super::{ArrayDataset, Images};
 use crate::error::{Error, Result};
 use crate::pool;
+use crate::shown::{lines, listed};
 use crate::tensor::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use std::fmt;
@@ -18,7 +20,8 @@ const AT_A_TIME: usize = 128;
 /// How deep folders may lie in a class's folder; a link that leads back to its own folder would have no end.
 const DEEPEST: usize = 16;
 
-/// A folder of images: in it a folder for each class, named after the class, with PNG and JPEG files.
+/// A folder of images: in it a folder for each class, named after the class (without spaces at its ends), with PNG and
+/// JPEG files.
 ///
 /// ```text
 /// photos/benign/1.png                    class 0, "benign"
@@ -49,7 +52,8 @@ const DEEPEST: usize = 16;
 /// | [`grey`](ImageFolder::grey) | `[height, width]` |
 ///
 /// Every image is stretched to the one size, whatever its proportions, and turned as the camera says (EXIF).
-/// Transparency is left out, and 16 bits become 8. Images stay bytes in memory and are read as numbers from 0 to 1.
+/// Transparency is left out. A channel has 8 bits: an image of 16 is a fault, since what fills only a part of them would
+/// become a few greys. Images stay bytes in memory and are read as numbers from 0 to 1.
 /// Classes come in the order of their names, images in that of their paths: the order does not depend on the file
 /// system, nor on the number of threads that decode.
 ///
@@ -71,7 +75,7 @@ pub struct ImageFolder {
 
 /// The images of an [`ImageFolder`], and what became of each file.
 ///
-/// Its `Display` says how many images there are of each class, and lists the files that were left out.
+/// Its `Display` says how many images there are of each class, and lists the first files that were left out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ImageFiles {
@@ -103,7 +107,7 @@ impl ImageFolder {
     ///
     /// A class without a folder has no images then, and a folder of another name is a fault.
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.classes = names.into_iter().map(Into::into).collect();
+        self.classes = trimmed(names);
         self
     }
 
@@ -166,7 +170,7 @@ impl ImageFolder {
             }
         }
         if labels.is_empty() {
-            let folders = names.join(", ");
+            let folders = listed(&names, 10);
             return Err(Error::data("images", format!("in the classes' folders ({folders})"), "none")
                 .help("Put PNG or JPEG files into them.")
                 .at(self.path.display()));
@@ -226,7 +230,7 @@ impl ImageFolder {
                     Error::format(path.display().to_string(), "named in UTF-8", "another encoding")
                         .help("Give the folder another name: it is the class's.")
                 })?;
-                folders.push((name, path));
+                folders.push((name.trim().to_owned(), path));
             } else {
                 let error = Error::format(path.display().to_string(), "a class's folder", "a file")
                     .help("Put it into the folder of its class, or leave such files out by `skip_faulty`.");
@@ -234,10 +238,13 @@ impl ImageFolder {
             }
         }
         folders.sort_unstable();
+        let found: Vec<String> = folders.iter().map(|(name, _)| name.clone()).collect();
+        check_classes(&found).map_err(|error| error.at(self.path.display()))?;
         let names = match &self.classes[..] {
-            [] => folders.iter().map(|(name, _)| name.clone()).collect(),
+            [] => found,
             names => names.to_vec(),
         };
+        check_classes(&names)?;
         if names.is_empty() {
             return Err(Error::data("a folder", "with a folder for each class", "none")
                 .help("Put the images of each class into a folder with the class's name.")
@@ -251,7 +258,7 @@ impl ImageFolder {
                 Some(class) => found.extend(files.into_iter().map(|file| (class, file))),
                 None => {
                     let error = |path: &Path| {
-                        let expected = format!("one of the {} classes ({})", names.len(), names.join(", "));
+                        let expected = one_of(&names);
                         Error::data("the folder's name", expected, format!("{name:?}"))
                             .help("Train on images of this class, or leave them out by `skip_faulty`.")
                             .at(path.display())
@@ -323,6 +330,6 @@ impl fmt::Display for ImageFiles {
         if !self.skipped.is_empty() {
             write!(f, "\n{} left out:", self.skipped.len())?;
         }
-        self.skipped.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
+        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
     }
 }

@@ -1,6 +1,8 @@
 //! Texts with the names of their classes.
 
+use super::header::{check_classes, one_of, remarks_on_classes, trimmed};
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use std::collections::HashMap;
 
 /// Texts, a class index for each, and the classes' names.
@@ -17,12 +19,13 @@ use std::collections::HashMap;
 /// ```
 ///
 /// Classes are the different labels in sorted order (by Unicode's numbers), as scikit-learn's `LabelEncoder` has
-/// them: the order of the texts does not matter. Labels are compared as they are, capitals and spaces included.
+/// them: the order of the texts does not matter. Labels are compared without spaces at their ends; capitals count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledTexts {
     texts: Vec<String>,
     labels: Vec<usize>,
     names: Vec<String>,
+    remarks: Vec<String>,
 }
 
 impl LabelledTexts {
@@ -31,10 +34,12 @@ impl LabelledTexts {
     /// # Errors
     /// When there is not one label for each text.
     pub fn new<T: Into<String>, S: AsRef<str>>(texts: Vec<T>, labels: &[S]) -> Result<Self> {
-        let mut names: Vec<String> = labels.iter().map(|label| label.as_ref().to_owned()).collect();
+        let mut names = trimmed(labels.iter().map(AsRef::as_ref));
         names.sort_unstable();
         names.dedup();
-        Self::with_classes(texts, labels, names)
+        let data = Self::with_classes(texts, labels, names)?;
+        let remarks = remarks_on_classes(&data.names, &data.labels);
+        Ok(Self { remarks, ..data })
     }
 
     /// Texts with labels out of a list: for test data that must have the training data's classes.
@@ -63,24 +68,19 @@ impl LabelledTexts {
             return Err(Error::data("labels", format!("for {} texts", texts.len()), labels.len())
                 .help("Give one label for each text."));
         }
-        let mut classes = HashMap::with_capacity(names.len());
-        for (class, name) in names.iter().enumerate() {
-            if classes.insert(name.as_str(), class).is_some() {
-                return Err(Error::data("class names", "to differ", format!("{name:?} twice"))
-                    .help("Give each class once."));
-            }
-        }
+        let names = trimmed(names);
+        check_classes(&names)?;
+        let classes: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
         let class = |(i, label): (usize, &S)| {
-            classes.get(label.as_ref()).copied().ok_or_else(|| {
-                let some = names.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-                let more = if names.len() > 5 { ", …" } else { "" };
-                let expected = format!("one of the {} classes ({some}{more})", names.len());
-                Error::data(format!("label {i}"), expected, format!("{:?}", label.as_ref()))
+            classes.get(label.as_ref().trim()).copied().ok_or_else(|| {
+                let found = format!("{:?}", cut(label.as_ref()));
+                Error::data(format!("label {i}"), one_of(&names), found)
                     .help("Train on data with this class, or leave its texts out.")
             })
         };
         let labels = labels.iter().enumerate().map(class).collect::<Result<_>>()?;
-        Ok(Self { texts: texts.into_iter().map(Into::into).collect(), labels, names })
+        let texts = texts.into_iter().map(Into::into).collect();
+        Ok(Self { texts, labels, names, remarks: Vec::new() })
     }
 
     /// The texts, in the order in which they came.
@@ -96,6 +96,14 @@ impl LabelledTexts {
     /// The names of the classes, in the order of their indices.
     pub fn class_names(&self) -> &[String] {
         &self.names
+    }
+
+    /// What is to be said of the classes: those that read like missing values ("NA", "?").
+    ///
+    /// Empty for most data, and where the classes were given. `fit` prints them where they are handed on:
+    /// [`ArrayDataset::with_remarks`](crate::ArrayDataset::with_remarks).
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// How many texts there are.
@@ -118,7 +126,7 @@ impl LabelledTexts {
                 .help("Take a smaller part."));
         }
         let (texts, labels) = (self.texts.split_off(count), self.labels.split_off(count));
-        let rest = Self { texts, labels, names: self.names.clone() };
+        let rest = Self { texts, labels, names: self.names.clone(), remarks: self.remarks.clone() };
         Ok((self, rest))
     }
 }

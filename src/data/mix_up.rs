@@ -86,6 +86,10 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         self.data.class_names()
     }
 
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
     fn prefetch(&self) -> usize {
         self.data.prefetch()
     }

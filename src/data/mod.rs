@@ -16,12 +16,13 @@
 //! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
 //! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
 //! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
-//! | `labelled.rs`, `text_csv.rs`, `quotes.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
+//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
 //! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
 //! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
 //! | `idx.rs` | the file format of both |
 //! | `idx_stream.rs` | [`IdxStream`](crate::IdxStream): such files, larger than memory |
-//! | `table.rs`, `table_stream.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
+//! | `table.rs`, `table_stream.rs`, `columns.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
+//! | `records.rs`, `header.rs` | CSV itself: records, fields, names of columns, marks of what is missing |
 //! | `file.rs` | files that are read at any place |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
@@ -37,6 +38,7 @@ mod change;
 mod checksum;
 #[cfg(feature = "datasets")]
 mod collection;
+mod columns;
 #[cfg(feature = "datasets")]
 pub mod datasets;
 #[cfg(feature = "download")]
@@ -46,6 +48,7 @@ mod file;
 mod fixtures;
 mod folds;
 pub mod garments;
+mod header;
 mod hold_out;
 #[cfg(feature = "datasets")]
 pub mod idx;
@@ -59,8 +62,7 @@ mod labelled;
 mod mix_up;
 mod normalizer;
 mod one_hot;
-#[cfg(feature = "csv")]
-mod quotes;
+mod records;
 mod subset;
 mod table;
 mod table_stream;
@@ -251,6 +253,30 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
+    /// What is to be said of the data before they are trained on: rows or columns that were left out, classes that read
+    /// like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let file = ",size,kind\n0,3,a\n1,4,NA\n";
+    /// let data = TableCsv::target("kind").read_labelled_from::<f32>(file.as_bytes(), "f.csv")?;
+    /// assert_eq!(data.inputs().shape(), [2, 1]);
+    /// assert_eq!(
+    ///     data.remarks(),
+    ///     [
+    ///         "f.csv: column 1 (\"\") is left out: it has no name, as an index that was written along. \
+    ///          Name the columns to be read by `inputs` if it is more.",
+    ///         "f.csv: \"NA\" is a class, of 1 row, and reads like a missing value; `missing([\"NA\"])` counts it as one, \
+    ///          and a list of `classes` with it says that it is none.",
+    ///     ]
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    fn remarks(&self) -> &[String] {
+        &[]
+    }
+
     /// How many batches `fit` may read ahead, on a thread of its own, while others train.
     ///
     /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
@@ -344,6 +370,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 
     fn class_names(&self) -> &[String] {
         (**self).class_names()
+    }
+
+    fn remarks(&self) -> &[String] {
+        (**self).remarks()
     }
 
     fn prefetch(&self) -> usize {

@@ -391,6 +391,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
         self.data.class_names()
     }
 
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
     fn prefetch(&self) -> usize {
         self.data.prefetch()
     }

@@ -85,6 +85,10 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
         self.data.class_names()
     }
 
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
     fn prefetch(&self) -> usize {
         self.data.prefetch()
     }

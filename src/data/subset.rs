@@ -77,6 +77,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         self.data.class_names()
     }
 
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
     fn prefetch(&self) -> usize {
         self.data.prefetch()
     }

@@ -1,20 +1,18 @@
 //! Tables: CSV files of numbers, with a column to be predicted.
 //!
-//! The first line names the columns. Each other line is a row, its fields between commas, in quotes where they hold
-//! commas or quotes (a quote is written twice then). A row is one line: a quoted field may not hold a line end. Empty
-//! lines are passed over.
-//!
-//! A table is read whole, or row by row while training (`table_stream.rs`). Both go through the same lines of this
-//! file, so they give the same numbers and the same errors.
+//! A table is read whole, or row by row while training (`table_stream.rs`). Both go through `TableCsv::scan` and the
+//! lines of `columns.rs`, so they give the same numbers and the same errors.
 
-use super::file::PlacedFile;
+use super::columns::{Columns, Labels, Range, Row};
+use super::header::{Format, Header, trimmed};
+use super::records::{Records, unpacked};
 use super::{ArrayDataset, Element};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
+use crate::shown::{MOST_LINES, count, lines};
 use ndarray::Array2;
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 /// How a CSV file of numbers is read: which columns are inputs, and which one is the target, a number or a class.
@@ -31,8 +29,8 @@ use std::path::Path;
 /// let error = TableCsv::target("price").read_from::<f32>(file.as_bytes(), "houses.csv").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "houses.csv: expected row 1, column \"street\" to be a finite number, found \"High St, 1\". \
-///      Fill it in, leave the row out, or name the columns to be read by `TableCsv::inputs`."
+///     "houses.csv: expected row 1, column \"street\" to be a finite number, found \"High St, 1\". Fill it in, name \
+///      the columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -42,9 +40,16 @@ use std::path::Path;
 /// | a number to predict | [`read`](TableCsv::read) | [`stream`](TableCsv::stream) |
 /// | a class to predict | [`read_labelled`](TableCsv::read_labelled) | [`stream_labelled`](TableCsv::stream_labelled) |
 ///
-/// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for; as columns
-/// differ in size, fit a [`Normalizer`](crate::Normalizer) on the training part. A class is any text; classes are in
-/// sorted order. Columns of categories have to be numbered before.
+/// The first record names the columns, each other one is a row. Fields may be in quotes, and hold separators, line ends
+/// and quotes that are written twice; empty lines are passed over. The text is UTF-8. Names of columns and classes are
+/// taken without spaces at their ends. What is read whole may be compressed by gzip, which is told by its first bytes.
+///
+/// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for, where one that
+/// is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the training
+/// part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
+///
+/// Nothing is decided in silence: what was left out, and classes that read like missing values, are in the data set's
+/// [`remarks`](crate::Dataset::remarks), which `fit` prints.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
 pub struct TableCsv {
@@ -53,35 +58,86 @@ pub struct TableCsv {
     inputs: Vec<String>,
     /// Empty where the labels of the file are the classes.
     classes: Vec<String>,
+    format: Format,
 }
 
 impl TableCsv {
     /// With this column as the target, and all others as inputs.
+    ///
+    /// Columns without a name are left out, and so is pandas' "Unnamed: 0": both come of an index that was written along.
+    /// The data set's remarks say so; [`inputs`](TableCsv::inputs) reads them by these names.
     pub fn target(column: impl Into<String>) -> Self {
-        Self { target: column.into(), inputs: Vec::new(), classes: Vec::new() }
+        let (target, format) = (column.into().trim().to_owned(), Format::default());
+        Self { target, inputs: Vec::new(), classes: Vec::new(), format }
     }
 
     /// The columns that are inputs, in this order; others are passed over.
     pub fn inputs<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.inputs = columns.into_iter().map(Into::into).collect();
+        self.inputs = trimmed(columns);
         self
     }
 
     /// The classes there are, in the order of their indices: for test rows, those that the model was trained on.
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.classes = names.into_iter().map(Into::into).collect();
+        self.classes = trimmed(names);
+        self
+    }
+
+    /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let (file, csv) = ("a;y\n1;2\n", TableCsv::target("y"));
+    /// assert_eq!(
+    ///     csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap_err().to_string(),
+    ///     "f.csv: expected the header to be one with a column \"y\", found \"a;y\". \
+    ///      The separator looks like `;`: `.separator(b';')` takes it."
+    /// );
+    /// assert_eq!(csv.separator(b';').read_from::<f32>(file.as_bytes(), "f.csv")?.targets()[[0, 0]], 2.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn separator(mut self, byte: u8) -> Self {
+        self.format.separator = byte;
+        self
+    }
+
+    /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
+    ///
+    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row out.
+    pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
+        self.format.missing = trimmed(marks);
+        self
+    }
+
+    /// Leaves out the rows whose class or numbers are missing or unfit, or that have too many or too few fields; the data
+    /// set's remarks say how many, and why the first ones.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let file = "age,port\n29,S\n,C\n38,?\n";
+    /// let csv = TableCsv::target("port").missing(["?"]).skip_faulty();
+    /// let data = csv.read_labelled_from::<f32>(file.as_bytes(), "ships.csv")?;
+    /// assert_eq!((data.len(), data.class_names().len()), (1, 1));
+    /// assert!(data.remarks()[0].starts_with("ships.csv: 2 rows left out:\n  expected row 2, column \"age\" to be"));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Quotes that do not fit are an error in any case: nobody can tell which rows they have swallowed.
+    pub fn skip_faulty(mut self) -> Self {
+        self.format.skip = true;
         self
     }
 
     /// Reads the whole file, with numbers as targets, `[rows, 1]`.
     ///
     /// # Errors
-    /// When the file cannot be read or is compressed, a column is missing, a row has more or fewer fields than there
-    /// are columns, quotes do not fit, or a number is missing or not finite; it names the row (the first below the
-    /// names is row 1) and the column.
+    /// When the file cannot be read or unpacks to more than 4 GiB, a column is missing or there twice, a row has more or
+    /// fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is missing, not
+    /// finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
     pub fn read<F: Scalar + Element>(&self, path: impl AsRef<Path>) -> Result<ArrayDataset<F, Array2<F>>> {
-        let file = PlacedFile::open(path.as_ref())?;
-        self.read_from(file.reader(), &path.as_ref().display().to_string())
+        self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
     /// The same from anything that gives bytes; `name` stands for it in errors.
@@ -95,12 +151,13 @@ impl TableCsv {
     ) -> Result<ArrayDataset<F, Array2<F>>> {
         let run = || {
             let (mut numbers, mut targets) = (Vec::new(), Vec::new());
-            let columns = self.scan(source, name, |row| {
+            let (columns, remarks) = self.scan(unpacked(source, name)?, name, Range::of::<F>(), |row| {
                 targets.push(row.number()?);
                 numbers.extend_from_slice(row.inputs);
                 Ok(())
             })?;
-            ArrayDataset::new(array(&numbers, columns.inputs()), array(&targets, 1))
+            let data = ArrayDataset::new(array(&numbers, columns.inputs()), array(&targets, 1))?;
+            Ok(data.with_remarks(remarks))
         };
         run().map_err(|error: Error| error.at(name))
     }
@@ -113,8 +170,7 @@ impl TableCsv {
         &self,
         path: impl AsRef<Path>,
     ) -> Result<ArrayDataset<F, Vec<usize>>> {
-        let file = PlacedFile::open(path.as_ref())?;
-        self.read_labelled_from(file.reader(), &path.as_ref().display().to_string())
+        self.read_labelled_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
     /// The same from anything that gives bytes; `name` stands for it in errors.
@@ -137,13 +193,15 @@ impl TableCsv {
     ) -> Result<ArrayDataset<F, Vec<usize>>> {
         let run = || {
             let (mut numbers, mut labels) = (Vec::new(), Labels::new(&self.classes)?);
-            let columns = self.scan(source, name, |row| {
-                labels.push(&row)?;
-                numbers.extend_from_slice(row.inputs);
-                Ok(())
-            })?;
-            let (labels, names) = labels.sorted();
-            Ok(ArrayDataset::new(array(&numbers, columns.inputs()), labels)?.with_class_names(names))
+            let (columns, mut remarks) =
+                self.scan(unpacked(source, name)?, name, Range::of::<F>(), |row| {
+                    labels.push(&row)?;
+                    numbers.extend_from_slice(row.inputs);
+                    Ok(())
+                })?;
+            let (labels, names) = labels.sorted(name, &mut remarks);
+            let data = ArrayDataset::new(array(&numbers, columns.inputs()), labels)?;
+            Ok(data.with_class_names(names).with_remarks(remarks))
         };
         run().map_err(|error: Error| error.at(name))
     }
@@ -153,91 +211,75 @@ impl TableCsv {
         &self.classes
     }
 
-    /// Reads the names and then every row, in order, and shows each to `visit`.
+    /// Reads the names and then every row, in order, and shows each to `visit`; what the columns are, and what is to be
+    /// said of them and of rows that were left out.
     pub(super) fn scan(
         &self,
         source: impl Read,
         name: &str,
+        range: Range,
         mut visit: impl FnMut(Row<'_>) -> Result<()>,
-    ) -> Result<Columns> {
-        let mut source = BufReader::with_capacity(1 << 16, source);
-        let (mut line, mut place, mut number) = (Vec::new(), 0, 0);
-        let (mut columns, mut inputs): (Option<Columns>, Vec<f64>) = (None, Vec::new());
-        loop {
-            line.clear();
-            let read = (&mut source).take(LONGEST + 1).read_until(b'\n', &mut line);
-            let bytes =
-                read.map_err(|e| Error::io("read", name, e).help("Check that the file is a readable file."))?;
-            if bytes == 0 {
-                break;
-            }
-            if bytes as u64 > LONGEST {
-                let expected = format!("of at most {LONGEST} bytes");
-                return Err(Error::format(
-                    format!("the line of row {}", number + 1),
-                    expected,
-                    "a longer one",
-                )
-                .help("Look at the file; a row is one line."));
-            }
-            let mut text = &line[..];
-            if place == 0 {
-                text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text); // the mark of UTF-8
-            }
-            let text = without_end(text);
-            match &columns {
-                _ if text.is_empty() => {}
-                None => {
-                    let found = self.columns(text)?;
-                    inputs = vec![0.0; found.inputs()];
-                    columns = Some(found);
+    ) -> Result<(Columns, Vec<String>)> {
+        let mut records = Records::new(source, name, self.format.separator)?;
+        let header = Header::read(&mut records, self.format.separator)?;
+        let mut remarks = Vec::new();
+        let columns = self.columns(header, name, &mut remarks)?;
+        let (mut inputs, mut rows) = (vec![0.0; columns.inputs()], 0);
+        // Of a file larger than memory there may be as many faults.
+        let (mut skipped, mut reasons) = (0, Vec::new());
+        while let Some(record) = records.read()? {
+            rows += 1;
+            match columns.row(&record, range, &mut inputs).and_then(&mut visit) {
+                Err(error) if self.format.skip => {
+                    // Torn quotes are no fault of a row alone.
+                    columns.check_quotes(&record)?;
+                    skipped += 1;
+                    if reasons.len() < MOST_LINES {
+                        reasons.push(error);
+                    }
                 }
-                Some(columns) => {
-                    number += 1;
-                    let target = columns.parse(text, number, &mut inputs)?;
-                    visit(Row { place, number, inputs: &inputs, target, column: &self.target })?;
-                }
+                result => result?,
             }
-            place += bytes as u64;
         }
-        let columns = columns.ok_or_else(|| {
-            Error::format("the first line", "the names of the columns", "an empty file")
-                .help("Look at the file.")
-        })?;
-        if number == 0 {
-            return Err(
-                Error::format("the table", "one with rows", "none below the names").help("Look at the file.")
-            );
+        if skipped > 0 {
+            let left_out = count(skipped, "row", "rows");
+            remarks.push(format!("{name}: {left_out} left out:{}", lines(reasons.iter(), skipped)));
         }
-        Ok(columns)
+        if rows == skipped {
+            let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
+            return Err(Error::format("the table", "one with rows", found).help("Look at the file."));
+        }
+        Ok((columns, remarks))
     }
 
     /// Which column is what.
-    fn columns(&self, line: &[u8]) -> Result<Columns> {
-        let fields = Fields { rest: Some(line) }.map(|field| {
-            let field = field.map_err(|fault| fault.at("the names of the columns"))?;
-            Ok(String::from_utf8_lossy(&field).into_owned())
-        });
-        let names = fields.collect::<Result<Vec<String>>>()?;
-        let place = |wanted: &String| {
-            names.iter().position(|name| name == wanted).ok_or_else(|| {
-                let found = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-                Error::format("the first line", format!("one with a column {wanted:?}"), found)
-                    .help("Name a column that is there.")
-            })
-        };
-        let target = place(&self.target)?;
+    fn columns(&self, header: Header, name: &str, remarks: &mut Vec<String>) -> Result<Columns> {
+        let target = header.place(&self.target)?;
+        header.check_different()?;
         let inputs: Vec<usize> = match &self.inputs[..] {
-            [] => (0..names.len()).filter(|&i| i != target).collect(),
-            some => some.iter().map(place).collect::<Result<_>>()?,
+            [] => {
+                let unnamed = |i: &usize| is_unnamed(&header.names[*i]);
+                let others = (0..header.names.len()).filter(|&i| i != target);
+                let (out, inputs): (Vec<usize>, Vec<usize>) = others.partition(unnamed);
+                for i in out {
+                    remarks.push(format!(
+                        "{name}: column {} ({:?}) is left out: it has no name, as an index that was written along. \
+                         Name the columns to be read by `inputs` if it is more.",
+                        i + 1,
+                        header.names[i]
+                    ));
+                }
+                inputs
+            }
+            some => some.iter().map(|name| header.place(name)).collect::<Result<_>>()?,
         };
-        let mut roles = vec![None; names.len()];
+        let mut roles = vec![None; header.names.len()];
         for (number, &column) in inputs.iter().enumerate() {
             if column == target || roles[column].is_some() {
                 return Err(Error::argument(
                     "input columns",
                     "different columns, without the target",
-                    &names[column],
+                    format!("{:?}", header.names[column]),
                 )
                 .help("Name each once."));
             }
@@ -247,197 +289,20 @@ impl TableCsv {
             return Err(Error::format("the table", "one with a column beside the target", "none")
                 .help("A model needs at least one number to predict from."));
         }
-        Ok(Columns { names, roles, inputs: inputs.len(), target })
+        Ok(Columns::new(header.names, roles, target, self.format.clone()))
     }
 }
 
-/// The longest line that is read, in bytes: what a file without line ends may take of the memory.
-const LONGEST: u64 = 1 << 24;
-
-/// A line without its `\n` or `\r\n`.
-pub(super) fn without_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// A file to be read from its beginning.
+fn open(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| Error::io("open", path, error).help("Check the path and the permission to read it."))
 }
 
-/// A row as `scan` shows it.
-pub(super) struct Row<'a> {
-    /// Where its line begins in the source.
-    pub place: u64,
-    /// From 1.
-    pub number: usize,
-    pub inputs: &'a [f64],
-    target: Cow<'a, [u8]>,
-    column: &'a str,
-}
-
-impl Row<'_> {
-    /// The target, as a number.
-    pub fn number(&self) -> Result<f64> {
-        number(&self.target, self.number, self.column)
-    }
-}
-
-/// Which columns there are, and what they are for.
-#[derive(Debug)]
-pub(super) struct Columns {
-    names: Vec<String>,
-    /// The number of the input that a column is, if it is one.
-    roles: Vec<Option<usize>>,
-    inputs: usize,
-    target: usize,
-}
-
-impl Columns {
-    /// How many inputs a row has.
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// The inputs of a line, and its target as it stands there.
-    pub fn parse<'a>(&self, line: &'a [u8], row: usize, inputs: &mut [f64]) -> Result<Cow<'a, [u8]>> {
-        let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
-        for field in (Fields { rest: Some(line) }) {
-            let field = field.map_err(|fault| fault.at(format!("row {row}")))?;
-            if count == self.target {
-                target = field;
-            } else if let Some(&Some(input)) = self.roles.get(count) {
-                inputs[input] = number(&field, row, &self.names[count])?;
-            }
-            count += 1;
-        }
-        if count != self.names.len() {
-            let expected = format!("{} fields, as the first line has", self.names.len());
-            return Err(Error::format(format!("row {row}"), expected, count)
-                .help("Put quotes around fields with commas; a row is one line."));
-        }
-        Ok(target)
-    }
-}
-
-/// A finite number.
-fn number(field: &[u8], row: usize, column: &str) -> Result<f64> {
-    let text = std::str::from_utf8(field.trim_ascii()).ok();
-    text.and_then(|text| text.parse().ok()).filter(|x: &f64| x.is_finite()).ok_or_else(|| {
-        let found = if field.trim_ascii().is_empty() {
-            "nothing".to_owned()
-        } else {
-            format!("{:?}", String::from_utf8_lossy(field))
-        };
-        Error::format(format!("row {row}, column {column:?}"), "a finite number", found)
-            .help("Fill it in, leave the row out, or name the columns to be read by `TableCsv::inputs`.")
-    })
-}
-
-/// The fields of a line, without their quotes.
-struct Fields<'a> {
-    /// What comes after the last comma; none at the end.
-    rest: Option<&'a [u8]>,
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<Cow<'a, [u8]>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
-        let Some(quoted) = rest.strip_prefix(b"\"") else {
-            let end = rest.iter().position(|&b| b == b',').unwrap_or(rest.len());
-            self.rest = rest.get(end + 1..);
-            return Some(Ok(Cow::Borrowed(&rest[..end])));
-        };
-        let (mut field, mut begin) = (Cow::Borrowed(&b""[..]), 0);
-        loop {
-            let Some(length) = quoted[begin..].iter().position(|&b| b == b'"') else {
-                return Some(Err(torn("one that is never closed")));
-            };
-            let piece = &quoted[begin..begin + length];
-            if field.is_empty() {
-                field = Cow::Borrowed(piece);
-            } else {
-                field.to_mut().extend_from_slice(piece);
-            }
-            begin += length + 1;
-            match quoted.get(begin) {
-                None => return Some(Ok(field)),
-                Some(b',') => {
-                    self.rest = Some(&quoted[begin + 1..]);
-                    return Some(Ok(field));
-                }
-                Some(b'"') => {
-                    field.to_mut().push(b'"');
-                    begin += 1;
-                }
-                Some(_) => return Some(Err(torn("something behind a closing quote"))),
-            }
-        }
-    }
-}
-
-/// The error of quotes that do not fit.
-fn torn(found: &str) -> Error {
-    Error::format("quotes", "in pairs around a field on one line", found)
-        .help("Write a quote inside of quotes twice, and no line end.")
-}
-
-/// Classes as they come up.
-pub(super) struct Labels {
-    labels: Vec<usize>,
-    known: HashMap<Vec<u8>, usize>,
-    names: Vec<String>,
-    /// Whether others than the known ones are an error.
-    closed: bool,
-}
-
-impl Labels {
-    pub fn new(classes: &[String]) -> Result<Self> {
-        let mut known = HashMap::new();
-        for (class, name) in classes.iter().enumerate() {
-            if known.insert(name.clone().into_bytes(), class).is_some() {
-                return Err(Error::data("class names", "to differ", format!("{name:?} twice"))
-                    .help("Give each class once."));
-            }
-        }
-        Ok(Self { labels: Vec::new(), known, names: classes.to_vec(), closed: !classes.is_empty() })
-    }
-
-    pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
-        let class = match self.known.get(&*row.target) {
-            Some(&class) => class,
-            None => {
-                let what = format!("row {}, column {:?}", row.number, row.column);
-                let found = String::from_utf8_lossy(&row.target).into_owned();
-                if self.closed {
-                    let expected =
-                        format!("one of the {} classes ({})", self.names.len(), self.names.join(", "));
-                    return Err(Error::format(what, expected, format!("{found:?}"))
-                        .help("Train on data with this class, or leave the row out."));
-                }
-                if found.trim().is_empty() {
-                    return Err(
-                        Error::format(what, "a class", "nothing").help("Fill it in, or leave the row out.")
-                    );
-                }
-                self.known.insert(row.target.to_vec(), self.names.len());
-                self.names.push(found);
-                self.names.len() - 1
-            }
-        };
-        self.labels.push(class);
-        Ok(())
-    }
-
-    /// The labels, with classes that were found in sorted order, and the classes' names.
-    pub fn sorted(mut self) -> (Vec<usize>, Vec<String>) {
-        if !self.closed {
-            let mut order: Vec<usize> = (0..self.names.len()).collect();
-            order.sort_by(|&a, &b| self.names[a].cmp(&self.names[b]));
-            let mut place = vec![0; order.len()];
-            order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-            self.labels.iter_mut().for_each(|label| *label = place[*label]);
-            self.names.sort();
-        }
-        (self.labels, self.names)
-    }
+/// Whether a column is named as pandas names what has no name: by nothing when it writes, "Unnamed: 0" when it reads.
+fn is_unnamed(name: &str) -> bool {
+    let number = name.strip_prefix("Unnamed: ");
+    name.is_empty() || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Rows of numbers as an array of the model's type.

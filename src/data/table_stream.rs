@@ -3,8 +3,10 @@
 //! The file is read through once when it is opened. That finds every fault, and leaves the place where each row
 //! begins; after it a batch is read by the places of its rows, in any order.
 
+use super::columns::{Columns, Labels, Range, Row};
 use super::file::{PlacedFile, each_run};
-use super::table::{Columns, Labels, TableCsv, array, without_end};
+use super::records::{Record, first_record};
+use super::table::{TableCsv, array};
 use super::{Batch, Dataset, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
@@ -38,58 +40,92 @@ pub struct TableStream<T> {
     shape: [usize; 1],
     /// Where each row begins, and the end of the file.
     places: Vec<u64>,
+    /// The numbers of the rows, for errors; empty where none was left out.
+    numbers: Vec<usize>,
     targets: T,
     names: Vec<String>,
+    remarks: Vec<String>,
+}
+
+/// Where the rows are, as they come up, and their numbers.
+#[derive(Default)]
+struct Places {
+    places: Vec<u64>,
+    numbers: Vec<usize>,
+}
+
+impl Places {
+    fn push(&mut self, row: &Row<'_>) {
+        self.places.push(row.place);
+        self.numbers.push(row.number);
+    }
 }
 
 impl TableCsv {
     /// Opens a file to be read row by row, with numbers as targets, `[rows, 1]`.
     ///
-    /// The file is read through once, and every row checked. It must not change after that.
+    /// The file is read through once, and every row checked. It must not change after that. It cannot be compressed, as
+    /// such a file can only be read from its beginning.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read).
+    /// As [`read`](TableCsv::read), and when the file is compressed.
     pub fn stream<F: Scalar>(&self, path: impl AsRef<Path>) -> Result<TableStream<Array2<F>>> {
-        let path = path.as_ref();
+        let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
         let run = |file: PlacedFile| {
-            let (mut places, mut targets) = (Vec::new(), Vec::new());
-            let columns = self.scan(file.reader(), &path.display().to_string(), |row| {
+            let (mut places, mut targets) = (Places::default(), Vec::new());
+            let (columns, remarks) = self.scan(file.reader(), &name, Range::of::<F>(), |row| {
                 targets.push(row.number()?);
-                places.push(row.place);
+                places.push(&row);
                 Ok(())
             })?;
-            Ok(TableStream::new(file, columns, places, array(&targets, 1), Vec::new()))
+            Ok(TableStream::new(file, columns, places, array(&targets, 1)).with(Vec::new(), remarks))
         };
-        run(PlacedFile::open(path)?).map_err(|error: Error| error.at(path.display()))
+        run(PlacedFile::open(path)?).map_err(|error: Error| error.at(&name))
     }
 
     /// Opens a file to be read row by row, with classes as targets.
     ///
-    /// As [`stream`](TableCsv::stream). The data set has the classes' names.
+    /// As [`stream`](TableCsv::stream). The data set has the classes' names. The model's type is not known yet: a number
+    /// that is too large for it is an error, with row and column, when a batch is read.
     ///
     /// # Errors
-    /// As [`read_labelled`](TableCsv::read_labelled).
+    /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed.
     pub fn stream_labelled(&self, path: impl AsRef<Path>) -> Result<TableStream<Vec<usize>>> {
-        let path = path.as_ref();
+        let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
         let run = |file: PlacedFile| {
-            let (mut places, mut labels) = (Vec::new(), Labels::new(self.known_classes())?);
-            let columns = self.scan(file.reader(), &path.display().to_string(), |row| {
+            let (mut places, mut labels) = (Places::default(), Labels::new(self.known_classes())?);
+            let (columns, mut remarks) = self.scan(file.reader(), &name, Range::of::<f64>(), |row| {
                 labels.push(&row)?;
-                places.push(row.place);
+                places.push(&row);
                 Ok(())
             })?;
-            let (labels, names) = labels.sorted();
-            Ok(TableStream::new(file, columns, places, labels, names))
+            let (labels, names) = labels.sorted(&name, &mut remarks);
+            Ok(TableStream::new(file, columns, places, labels).with(names, remarks))
         };
-        run(PlacedFile::open(path)?).map_err(|error: Error| error.at(path.display()))
+        run(PlacedFile::open(path)?).map_err(|error: Error| error.at(&name))
     }
 }
 
 impl<T> TableStream<T> {
-    fn new(file: PlacedFile, columns: Columns, mut places: Vec<u64>, targets: T, names: Vec<String>) -> Self {
+    fn new(file: PlacedFile, columns: Columns, places: Places, targets: T) -> Self {
+        let Places { mut places, mut numbers } = places;
+        if numbers.last() == Some(&numbers.len()) {
+            numbers = Vec::new();
+        }
         places.push(file.length());
         let shape = [columns.inputs()];
-        Self { file, columns, shape, places, targets, names }
+        Self { file, columns, shape, places, numbers, targets, names: Vec::new(), remarks: Vec::new() }
+    }
+
+    fn with(self, names: Vec<String>, remarks: Vec<String>) -> Self {
+        Self { names, remarks, ..self }
+    }
+
+    /// What is to be said of the file: what was left out, classes that read like missing values.
+    ///
+    /// `fit` prints it. Empty for most files.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The targets.
@@ -100,18 +136,24 @@ impl<T> TableStream<T> {
     }
 
     /// The inputs of the rows at these positions, one row after the other.
-    fn numbers(&self, indices: &[usize]) -> Result<Vec<f64>> {
+    ///
+    /// Between two places there may be empty lines, or rows that were left out.
+    fn numbers(&self, indices: &[usize], range: Range) -> Result<Vec<f64>> {
         let columns = self.shape[0];
         let mut numbers = vec![0.0; indices.len() * columns];
         let mut bytes = Vec::new();
         each_run(indices, MOST, |row, count, begin| {
-            let (from, to) = (self.places[row], self.places[row + count]);
-            bytes.resize((to - from) as usize, 0);
+            let places = &self.places[row..=row + count];
+            let from = places[0];
+            bytes.resize((places[count] - from) as usize, 0);
             self.file.read_at(from, &mut bytes)?;
-            let mut lines = bytes.split_inclusive(|&b| b == b'\n').map(without_end).filter(|l| !l.is_empty());
-            for (i, inputs) in numbers[begin * columns..].chunks_exact_mut(columns).take(count).enumerate() {
-                let line = lines.next().unwrap_or_default();
-                self.columns.parse(line, row + i + 1, inputs)?;
+            let run = numbers[begin * columns..].chunks_exact_mut(columns);
+            for (i, (inputs, between)) in run.zip(places.windows(2)).enumerate() {
+                let bytes = &bytes[(between[0] - from) as usize..(between[1] - from) as usize];
+                let text = first_record(bytes, self.columns.separator());
+                let number = self.numbers.get(row + i).copied().unwrap_or(row + i + 1);
+                let record = Record { place: between[0], number, text };
+                self.columns.row(&record, range, inputs)?;
             }
             Ok(())
         })?;
@@ -137,13 +179,18 @@ impl<F: Scalar, T: Targets> Dataset<F> for TableStream<T> {
         &self.names
     }
 
+    fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
     fn prefetch(&self) -> usize {
         2
     }
 
     fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<F, T::Batch>) -> Result<()> {
         check_indices(indices, self.places.len() - 1)?;
-        let numbers = self.numbers(indices).map_err(|error| error.at(self.file.path().display()))?;
+        let numbers =
+            self.numbers(indices, Range::of::<F>()).map_err(|error| error.at(self.file.path().display()))?;
         let out = batch.input_mut(indices.len(), &self.shape);
         let rows: Vec<usize> = (0..indices.len()).collect();
         F::rows_of_f64s(&numbers, &rows, self.shape[0], F::one(), F::zero(), out);

@@ -1,22 +1,14 @@
 //! Labelled texts out of CSV files.
-//!
-//! The format is RFC 4180's: a header line, fields between commas, quoted where they hold commas, quotes or line ends.
-//! Files may be compressed by gzip, which is recognised by its first two bytes.
 
+use super::header::{Format, Header, check_classes, one_of, trimmed};
 use super::labelled::LabelledTexts;
-use super::quotes::Quotes;
+use super::records::{Fields, Records, text, unpacked};
 use crate::error::{Error, Result};
-use csv::{ByteRecord, ReaderBuilder};
-use flate2::read::MultiGzDecoder;
+use crate::shown::{count, cut, lines};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
-
-/// The most bytes that are read, after decompression: 4 GiB.
-///
-/// It guards against small files that decompress to more than the machine has.
-const MAX_BYTES: u64 = 1 << 32;
 
 /// How labelled texts are read out of CSV: which columns, which classes, and what becomes of faulty rows.
 ///
@@ -32,7 +24,7 @@ const MAX_BYTES: u64 = 1 << 32;
 /// assert_eq!(
 ///     csv.read_from(file.as_bytes(), "test.csv").unwrap_err().to_string(),
 ///     "test.csv: expected row 1, column \"text\" to be a text, found nothing. \
-///      Fill it in, or leave such rows out by `TextCsv::skip_faulty`."
+///      Fill it in, or leave such rows out by `skip_faulty`."
 /// );
 /// let test = csv.skip_faulty().read_from(file.as_bytes(), "test.csv")?;
 /// assert_eq!((test.texts.len(), test.texts.labels()), (1, &[1][..])); // "net" is class 1 here too
@@ -41,13 +33,18 @@ const MAX_BYTES: u64 = 1 << 32;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A row is faulty when it has more or fewer fields than the header, its label or its text is empty or not UTF-8, or
+/// The format is RFC 4180's: a header, fields between commas or another [`separator`](TextCsv::separator), quoted where
+/// they hold separators, quotes or line ends. Files may be compressed by gzip, which is told by their first two bytes.
+/// Names of columns and labels are taken without spaces at their ends. A name that two columns have is an
+/// error. [`LabelledTexts::read_csv`] is the short form.
+///
+/// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8, or
 /// its label is none of the [`classes`](TextCsv::classes) where those were given. Other columns are passed over, and
-/// so are empty lines. [`LabelledTexts::read_csv`] is the short form.
+/// so are empty lines. Labels that read like missing values are classes, and are remarked
+/// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
 ///
 /// Quotes that do not fit are an error in any case, since nobody can tell which rows they have swallowed: a field
-/// whose quote is never closed, or with something behind its closing quote (pandas and the `csv` crate take both for
-/// a long field).
+/// whose quote is never closed, or with something behind its closing quote (pandas takes both for a long field).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` is called"]
 pub struct TextCsv {
@@ -55,12 +52,13 @@ pub struct TextCsv {
     text: String,
     /// Empty where the labels of the file are the classes.
     classes: Vec<String>,
-    skip: bool,
+    format: Format,
 }
 
 /// The texts of a CSV file, and the rows that were left out.
 ///
-/// Its `Display` says how many texts there are, and lists the rows that were left out.
+/// Its `Display` says how many texts there are, what is to be said of the classes, and how many rows were left out, with
+/// the reasons of the first ones.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TextRows {
@@ -74,93 +72,96 @@ pub struct TextRows {
 impl TextCsv {
     /// Labels and texts from the columns of these names.
     pub fn columns(label: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { label: label.into(), text: text.into(), classes: Vec::new(), skip: false }
+        let [label, text] = [label.into(), text.into()].map(|name| name.trim().to_owned());
+        Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
     /// The classes there are, in the order of their indices: for test texts, those that the model was trained on.
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.classes = names.into_iter().map(Into::into).collect();
+        self.classes = trimmed(names);
+        self
+    }
+
+    /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
+    pub fn separator(mut self, byte: u8) -> Self {
+        self.format.separator = byte;
+        self
+    }
+
+    /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
+    ///
+    /// ```
+    /// use plywood::TextCsv;
+    ///
+    /// let (file, csv) = ("kind,text\na,one\nNA,two\n", TextCsv::columns("kind", "text"));
+    /// let read = csv.read_from(file.as_bytes(), "f.csv")?.texts;
+    /// assert!(read.class_names().len() == 2 && read.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and"));
+    /// assert_eq!(
+    ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
+    ///     "f.csv: expected row 2, column \"kind\" to be a label, found nothing, by the mark \"NA\". \
+    ///      Fill it in, or leave such rows out by `skip_faulty`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
+        self.format.missing = trimmed(marks);
         self
     }
 
     /// Leaves faulty rows out, and lists them in [`TextRows::skipped`].
     pub fn skip_faulty(mut self) -> Self {
-        self.skip = true;
+        self.format.skip = true;
         self
     }
 
     /// Reads a file, plain or compressed by gzip.
     ///
     /// # Errors
-    /// When the file cannot be read, is longer than 4 GiB, lacks a column, or has quotes that do not fit; and for the
-    /// first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
+    /// When the file cannot be read or unpacks to more than 4 GiB, lacks a column or has two of one name, or has quotes
+    /// that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
         let path = path.as_ref();
         let file = File::open(path)
             .map_err(|e| Error::io("open", path, e).help("Check the path and the permission to read it."))?;
-        self.read_from(io::BufReader::new(file), &path.display().to_string())
+        self.read_from(file, &path.display().to_string())
     }
 
     /// Reads from anything that gives bytes; `name` stands for it in errors.
     ///
     /// # Errors
     /// As [`read`](TextCsv::read).
-    pub fn read_from(&self, mut source: impl Read, name: &str) -> Result<TextRows> {
-        let mut start = Vec::new();
-        (&mut source)
-            .take(2)
-            .read_to_end(&mut start)
-            .map_err(|e| Error::io("read", name, e).help("Check that the file is a readable file."))?;
-        let gzip = start == [0x1f, 0x8b];
-        let source = io::Cursor::new(start).chain(source);
-        let rows = if gzip { self.rows(MultiGzDecoder::new(source), name) } else { self.rows(source, name) };
-        rows.map_err(|error| error.at(name))
+    pub fn read_from(&self, source: impl Read, name: &str) -> Result<TextRows> {
+        unpacked(source, name).and_then(|source| self.rows(source, name)).map_err(|error| error.at(name))
     }
 
     /// The rows, from bytes that are no longer compressed.
-    fn rows(&self, mut source: impl Read, name: &str) -> Result<TextRows> {
-        let failed = |error: csv::Error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => {
-                Error::io("read", name, error).help("The file is damaged or cut off, or on a failing disk.")
-            }
-            kind => Error::format("the file", "CSV", format!("{kind:?}")).help("Look at it in an editor."),
-        };
-        let mut start = Vec::new();
-        (&mut source).take(3).read_to_end(&mut start).map_err(|error| failed(error.into()))?;
-        if start == *b"\xef\xbb\xbf" {
-            start.clear(); // the mark that some programs put before UTF-8
+    fn rows(&self, source: Box<dyn Read + '_>, name: &str) -> Result<TextRows> {
+        check_classes(&self.classes)?;
+        let separator = self.format.separator;
+        let mut records = Records::new(source, name, separator)?;
+        let header = Header::read(&mut records, separator)?;
+        let place = [header.place(&self.label)?, header.place(&self.text)?];
+        header.check_different()?;
+        if place[0] == place[1] {
+            return Err(Error::argument(
+                "columns",
+                "one for labels and another for texts",
+                format!("{:?}", self.text),
+            )
+            .help("Name two columns: a text that is its own label teaches nothing."));
         }
-        let source = Quotes::new(io::Cursor::new(start).chain(source).take(MAX_BYTES));
-        // Lengths of rows are checked here, where the row can be named.
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
-        let mut record = ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(failed)?;
-        if let Some(fault) = reader.get_ref().fault(0, reader.position().byte()) {
-            return Err(torn("the header".to_owned(), fault));
-        }
-        let header: Vec<String> =
-            record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
-        let place = [column(&header, &self.label)?, column(&header, &self.text)?];
         let (mut texts, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-        let mut number = 0;
-        while reader.read_byte_record(&mut record).map_err(failed)? {
-            number += 1;
-            let from = record.position().map_or(0, csv::Position::byte);
-            if let Some(fault) = reader.get_ref().fault(from, reader.position().byte()) {
-                return Err(torn(format!("row {number}"), fault));
-            }
-            match self.row(&record, &header, place, number) {
+        while let Some(record) = records.read()? {
+            // Torn quotes are no fault of a row alone.
+            let fields = Fields::new(record.text, separator, record.number).collect::<Result<Vec<_>>>()?;
+            match self.row(&fields, &header, place, record.number) {
                 Ok([label, text]) => {
-                    labels.push(label.to_owned());
-                    texts.push(text.to_owned());
+                    labels.push(label);
+                    texts.push(text);
                 }
-                Err(error) if self.skip => skipped.push((number, error.at(name))),
+                Err(error) if self.format.skip => skipped.push((record.number, error.at(name))),
                 Err(error) => return Err(error),
             }
-        }
-        if reader.position().byte() >= MAX_BYTES {
-            return Err(Error::format("the file", format!("shorter than {MAX_BYTES} bytes"), "more")
-                .help("It is made to fill the memory, or has to be split."));
         }
         let texts = match &self.classes[..] {
             [] => LabelledTexts::new(texts, &labels)?,
@@ -170,69 +171,43 @@ impl TextCsv {
     }
 
     /// Label and text of a row.
-    fn row<'a>(
+    fn row(
         &self,
-        record: &'a ByteRecord,
-        header: &[String],
+        fields: &[std::borrow::Cow<'_, [u8]>],
+        header: &Header,
         place: [usize; 2],
         number: usize,
-    ) -> Result<[&'a str; 2]> {
-        if record.len() != header.len() {
-            let expected = format!("{} fields, as the header has", header.len());
-            return Err(Error::format(format!("row {number}"), expected, record.len()).help(
-                "Put quotes around fields with commas or line ends, \
-                 or leave such rows out by `TextCsv::skip_faulty`.",
-            ));
+    ) -> Result<[String; 2]> {
+        if fields.len() != header.names.len() {
+            return Err(Format::wrong_length(number, header.names.len(), fields.len()));
         }
-        let fault = |i: usize, expected: String, found: String, help: &str| {
-            Error::format(format!("row {number}, column {:?}", header[place[i]]), expected, found).help(help)
-        };
-        let mut fields = [""; 2];
-        for (i, what) in ["a label", "a text"].into_iter().enumerate() {
-            let field = std::str::from_utf8(&record[place[i]]);
-            fields[i] = field.map_err(|error| {
-                fault(i, "UTF-8".to_owned(), error.to_string(), "Save the file as UTF-8.")
-            })?;
-            if fields[i].trim().is_empty() {
-                let help = "Fill it in, or leave such rows out by `TextCsv::skip_faulty`.";
-                return Err(fault(i, what.to_owned(), "nothing".to_owned(), help));
+        let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
+        let [label, content] = [0, 1].map(|i| text(&fields[place[i]], || what(i)));
+        let (label, content) = (label?, content?);
+        for (i, (field, expected)) in [(label, "a label"), (content, "a text")].into_iter().enumerate() {
+            if let Some(nothing) = self.format.nothing(field) {
+                return Err(Error::format(what(i), expected, nothing)
+                    .help("Fill it in, or leave such rows out by `skip_faulty`."));
             }
         }
-        if !self.classes.is_empty() && !self.classes.iter().any(|name| name == fields[0]) {
-            let expected = format!("one of the {} classes ({})", self.classes.len(), self.classes.join(", "));
-            let help = "Train on data with this class, or leave such rows out by `TextCsv::skip_faulty`.";
-            return Err(fault(0, expected, format!("{:?}", fields[0]), help));
+        if !self.classes.is_empty() && !self.classes.iter().any(|name| name == label) {
+            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label)))
+                .help("Train on data with this class, or leave such rows out by `skip_faulty`."));
         }
-        Ok(fields)
+        Ok([label.to_owned(), String::from_utf8_lossy(&fields[place[1]]).into_owned()])
     }
 }
 
-/// Where the column of this name is.
-fn column(header: &[String], wanted: &str) -> Result<usize> {
-    header.iter().position(|name| name == wanted).ok_or_else(|| {
-        let expected = format!("one with a column {wanted:?}");
-        let found = header.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-        let found = if found.is_empty() { "an empty file".to_owned() } else { found };
-        Error::format("the header", expected, found).help("Name a column that is there.")
-    })
-}
-
-/// The error of quotes that do not fit.
-fn torn(what: String, fault: &str) -> Error {
-    Error::format(what, "a row whose quotes are in pairs", fault)
-        .help("Write a quote inside of quotes twice; rows behind it cannot be told apart.")
-}
-
-/// The counts, and the rows that were left out.
+/// The counts, the remarks, and the first rows that were left out.
 impl fmt::Display for TextRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let texts = count(self.texts.len(), "text", "texts");
         write!(f, "{texts} in {}", count(self.texts.class_names().len(), "class", "classes"))?;
+        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))?;
         if !self.skipped.is_empty() {
             write!(f, "\n{} left out:", count(self.skipped.len(), "row", "rows"))?;
         }
-        self.skipped.iter().try_for_each(|(_, error)| write!(f, "\n  {error}"))
+        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
     }
 }
 

@@ -15,6 +15,7 @@
 
 use crate::codec::MAX_AXES;
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use std::ops::Range;
 
 /// The most bytes of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader takes 100 MB.)
@@ -55,8 +56,8 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
     })?;
     let unfit = |entry: &Entry| {
         let expected = "a name of its own and bytes as its shape says, behind those of the one before";
-        let found = format!("{} {:?} at {:?}", short(&entry.dtype), entry.shape, entry.bytes);
-        Error::format(format!("the array {:?}", short(&entry.name)), expected, found)
+        let found = format!("{} {:?} at {:?}", cut(&entry.dtype), entry.shape, entry.bytes);
+        Error::format(format!("the array {:?}", cut(&entry.name)), expected, found)
             .help("The file is damaged; get it again.")
     };
     // Sorting in place takes no memory, which a set of all names would.
@@ -95,11 +96,6 @@ fn bits(dtype: &str) -> Option<usize> {
         "U64" | "I64" | "F64" | "C64" => 64,
         _ => return None,
     })
-}
-
-/// A name as it is shown: a hostile one may be as long as the file.
-pub(super) fn short(name: &str) -> String {
-    if name.len() <= 100 { name.to_owned() } else { name.chars().take(100).collect::<String>() + "…" }
 }
 
 /// The header of a file with these arrays, and the length in front.

@@ -5,13 +5,14 @@
 //! ([`Param::transposed_in_state_dicts`](crate::Param::transposed_in_state_dicts)), so containers and layers of other crates
 //! need not know.
 
-use super::safetensors::{self, Entry, short};
+use super::safetensors::{self, Entry};
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::param::Param;
 use crate::scalar::Scalar;
+use crate::shown::cut;
 use crate::tensor::{Tensor, recycle, slice, standard};
 use ndarray::IxDyn;
 use std::borrow::Cow;
@@ -57,7 +58,8 @@ pub struct Mismatches {
     pub missing: Vec<String>,
     /// Names of the state dict that the model lacks.
     pub unexpected: Vec<String>,
-    /// Names of both whose arrays have different shapes, or numbers of a type that cannot be taken over; with both.
+    /// Names of both whose arrays have different shapes, or numbers that cannot be taken over, by their type or because
+    /// one is too large for the model's; with the reason.
     pub unfit: Vec<String>,
 }
 
@@ -78,7 +80,7 @@ impl fmt::Display for Mismatches {
         ];
         let mut between = "";
         for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
-            let shown = names.iter().take(SHOWN).map(|name| short(name)).collect::<Vec<_>>().join(", ");
+            let shown = names.iter().take(SHOWN).map(|name| cut(name)).collect::<Vec<_>>().join(", ");
             write!(f, "{between}{what}: {shown}")?;
             if names.len() > SHOWN {
                 write!(f, " and {} more", names.len() - SHOWN)?;
@@ -125,6 +127,11 @@ impl<'a> StateDict<'a> {
         self.entry(name).map(|entry| &entry.shape[..])
     }
 
+    /// Whether a number of this array is finite there and not in a model of `F`.
+    fn overflows<F: Scalar>(&self, entry: &Entry) -> bool {
+        self.data.get(entry.bytes.clone()).is_some_and(|bytes| overflows::<F>(&entry.dtype, bytes))
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
         self.entries.get(at)
@@ -139,8 +146,8 @@ impl<'a> StateDict<'a> {
         Self { entries, data: self.data }
     }
 
-    /// The array of this name as numbers of a model; `None` where there is none, or its elements are not
-    /// floating-point numbers of 16 to 64 bits.
+    /// The array of this name as numbers of a model; `None` where there is none, its elements are not floating-point
+    /// numbers of 16 to 64 bits, or one is too large for the type.
     ///
     /// ```
     /// use plywood::StateDict;
@@ -153,7 +160,7 @@ impl<'a> StateDict<'a> {
     /// ```
     pub fn tensor<F: Scalar>(&self, name: &str) -> Option<Tensor<F>> {
         let entry = self.entry(name).filter(|entry| is_known(&entry.dtype))?;
-        let bytes = self.data.get(entry.bytes.clone())?;
+        let bytes = self.data.get(entry.bytes.clone()).filter(|_| !self.overflows::<F>(entry))?;
         Tensor::from_shape_vec(IxDyn(&entry.shape), converted(&entry.dtype, bytes)).ok()
     }
 }
@@ -198,6 +205,13 @@ fn widened(dtype: &str, bytes: &[u8]) -> Vec<f64> {
         "F32" => bytes.as_chunks::<4>().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
         _ => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
     }
+}
+
+/// Whether a number of 64 bits would be infinite in a model of `f32`.
+fn overflows<F: Scalar>(dtype: &str, bytes: &[u8]) -> bool {
+    size_of::<F>() == 4
+        && dtype == "F64"
+        && widened(dtype, bytes).iter().any(|&x| x.is_finite() && (x as f32).is_infinite())
 }
 
 /// IEEE 754's 16-bit number: a sign, 5 bits of exponent, 10 of fraction.
@@ -349,8 +363,11 @@ impl<F: Scalar> Sequential<F> {
             match dict.entry(name) {
                 None => mismatches.missing.push(name.to_owned()),
                 Some(entry) if entry.shape != shape || !is_known(&entry.dtype) => {
-                    let text = format!("{name} ({} {:?} for {shape:?})", short(&entry.dtype), entry.shape);
+                    let text = format!("{name} ({} {:?} for {shape:?})", cut(&entry.dtype), entry.shape);
                     mismatches.unfit.push(text);
+                }
+                Some(entry) if dict.overflows::<F>(entry) => {
+                    mismatches.unfit.push(format!("{name} (a number that is too large for f32)"));
                 }
                 Some(_) => {}
             }
@@ -365,7 +382,8 @@ impl<F: Scalar> Sequential<F> {
     /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
     fn take_from(&mut self, dict: &StateDict<'_>) {
         self.visit_params_mut(&mut |name, param| {
-            let Some(entry) = dict.entry(name).filter(|entry| entry.shape == outer_shape(param)) else {
+            let fits = |entry: &&Entry| entry.shape == outer_shape(param) && !dict.overflows::<F>(entry);
+            let Some(entry) = dict.entry(name).filter(fits) else {
                 return;
             };
             let Some(bytes) = dict.data.get(entry.bytes.clone()).filter(|_| is_known(&entry.dtype)) else {

@@ -52,6 +52,8 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::backward_params`], likewise.
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
+    /// [`Layer::check_batch_size`].
+    fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
     /// [`Layer::link`].
     fn erased_link(&self) -> Link;
     /// [`Layer::output_link`].
@@ -104,6 +106,10 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()> {
         let cache = take::<F, L>(slot)?;
         self.backward_params(cache, grad)
+    }
+
+    fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        self.check_batch_size(input, samples)
     }
 
     fn erased_link(&self) -> Link {

@@ -162,6 +162,21 @@ pub trait Layer<F: Scalar = f32>:
         self.backward(cache, grad).map(drop)
     }
 
+    /// Whether the layer can be trained in batches of so many samples, of this shape without the batch axis; all layers
+    /// can, unless it is written.
+    ///
+    /// [`Trainer::fit`](crate::Trainer::fit) asks before the first step, with its batch size: a shorter batch at the end
+    /// of an epoch is not asked about. [`Trainer::step`](crate::Trainer::step) and [`accumulate`](crate::accumulate) ask
+    /// about a single sample. [`BatchNorm`](crate::BatchNorm) needs two numbers a feature to have a variance. A
+    /// container of your own asks its parts.
+    ///
+    /// # Errors
+    /// When such a batch would teach it nothing.
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        let _ = (input, samples);
+        Ok(())
+    }
+
     /// "I compute exactly this function, and nothing else": [`Link::Softmax`] or [`Link::Sigmoid`]. Few layers override
     /// it.
     ///

@@ -44,7 +44,12 @@ use serde::{Deserialize, Serialize};
 /// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
 /// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// A training batch of one number a feature has no variance: it is normalised by the running statistics, and leaves them alone.
+/// With weight and bias frozen ([`Sequential::freeze`](crate::Sequential::freeze) of the layer) it is in inference mode
+/// in training, too: the running statistics are used and kept.
+///
+/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::Trainer::fit) refuses a batch size
+/// of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the end of an
+/// epoch is normalised by the running statistics, and leaves them alone.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.
@@ -65,9 +70,9 @@ use serde::{Deserialize, Serialize};
 /// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
 /// | running variance | unbiased | unbiased | biased |
 /// | channels | axis 1 | axis 1 | the last axis |
-/// | training on one number | running statistics | an error | variance 0 |
+/// | batches of one number a feature | an error; a last one by the running statistics | an error | variance 0 |
 /// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
-/// | with weight and bias frozen | statistics still run | statistics still run | inference mode |
+/// | with weight and bias frozen | inference mode | statistics still run | inference mode |
 ///
 /// Memory in training: `x̂`, as large as the input and in its buffer, and a copy for the output. The variance is
 /// computed in two passes, so large means do not cancel it.
@@ -112,7 +117,7 @@ pub struct BatchNormCache<F> {
     factor: Tensor<F>,
     /// Whether mean and variance depended on the batch.
     ///
-    /// Not so for one number a feature: then the two last terms of the derivative are absent.
+    /// Not so for one number a feature, or a frozen layer: then the two last terms of the derivative are absent.
     batch: bool,
 }
 
@@ -139,6 +144,11 @@ impl<F: Scalar> BatchNorm<F> {
     /// All four arrays have this length; `output_shape` checks it for layers that come out of a file.
     fn features(&self) -> usize {
         self.weight.len()
+    }
+
+    /// Whether it is in inference mode for good.
+    fn is_frozen(&self) -> bool {
+        !self.weight.is_trainable() && !self.bias.is_trainable()
     }
 
     /// How many numbers of a sample lie side by side in one channel: 1 where features are normalised.
@@ -219,7 +229,8 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let count = F::of(rows as f64);
         let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
         let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
-        if rows > 1 {
+        let batch = rows > 1 && !self.is_frozen();
+        if batch {
             F::sum_channels(slice(&x), inner, m);
             F::scale(m, count.recip());
             F::spread_channels(slice(&x), inner, m, f);
@@ -241,7 +252,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let mut output = crate::tensor::copy(&x);
         F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
         recycle(mean);
-        Ok((output, BatchNormCache { normal: x, factor, batch: rows > 1 }))
+        Ok((output, BatchNormCache { normal: x, factor, batch }))
     }
 
     /// A parameter that is frozen ignores its gradient; the sums are needed for `dx` all the same.
@@ -275,6 +286,16 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
             recycle(spent);
         }
         Ok(grad)
+    }
+
+    /// Two numbers a feature have a variance.
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
+            return Ok(());
+        }
+        Err(Error::argument("a batch size", "at least 2 for batch normalisation", samples).help(
+            "One number a feature has no variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.",
+        ))
     }
 
     /// Any real numbers.

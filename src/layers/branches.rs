@@ -136,6 +136,17 @@ pub(super) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]) -> Re
     blocks.iter().enumerate().map(shape).collect()
 }
 
+/// Whether each block can be trained in batches of so many samples.
+pub(super) fn check_batch_size<F: Scalar>(
+    blocks: &[Sequential<F>],
+    input: &[usize],
+    samples: usize,
+) -> Result<()> {
+    blocks.iter().enumerate().try_for_each(|(i, block)| {
+        Layer::check_batch_size(block, input, samples).map_err(|error| error.at(format!("branch {i}")))
+    })
+}
+
 /// Shows the parameters of a block under its name.
 pub(super) fn visit<F: Scalar>((name, block): Named<'_, F>, visit: &mut dyn FnMut(&str, &Param<F>)) {
     block.visit_params(&mut |inner, param| visit(&format!("{name}.{inner}"), param));

@@ -183,6 +183,10 @@ impl<F: Scalar> Layer<F> for Concat<F> {
         branches::backward_params(&mut self.branches, caches, grads)
     }
 
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        branches::check_batch_size(&self.branches, input, samples)
+    }
+
     /// That of the branches, where it is one.
     fn output_link(&self, input: Link) -> Link {
         let links = self.branches.iter().map(|branch| branch.output_link(input));

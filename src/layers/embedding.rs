@@ -33,7 +33,8 @@ use serde::{Deserialize, Serialize};
 /// Ids are whole numbers from 0 below the vocabulary's size, in a tensor of the element type. Anything else is an
 /// error that names the sample, the position and the number. `f32` tells ids apart up to 2^24 = 16,777,216.
 ///
-/// A padding id ([`padding`](EmbeddingSpec::padding)) puts out zeros and is never trained. To average or add up over
+/// A padding id ([`padding`](EmbeddingSpec::padding)) has a row that begins at 0 and is never trained, so it puts out
+/// zeros; a row of loaded weights that is not 0 is kept, as PyTorch keeps it. To average or add up over
 /// the ids of a text, leaving the padding out, take [`EmbeddingBag`](crate::EmbeddingBag): it does not make the array
 /// in between.
 ///
@@ -105,7 +106,8 @@ impl<F: Scalar> Embedding<F> {
     fn rows(&self, shape: &[usize], ids: &[u32]) -> Result<Tensor<F>> {
         let (_, dimension) = self.table.sizes()?;
         let mut output = scratch(&[shape, &[dimension]].concat());
-        F::gather_rows(self.table.weight.as_slice(), dimension, ids, slice_mut(&mut output));
+        let (table, padding) = (self.table.weight.as_slice(), self.table.padding.unwrap_or(0));
+        F::gather_rows(table, dimension, padding, ids, slice_mut(&mut output));
         Ok(output)
     }
 }
@@ -182,7 +184,7 @@ fn batch<F: Scalar>(input: &Tensor<F>) -> Result<Vec<usize>> {
 pub struct EmbeddingSpec(TableSpec);
 
 impl EmbeddingSpec {
-    /// The id that stands for nothing: it puts out zeros, its row of the table is 0, and it gets no gradient.
+    /// The id that stands for nothing: its row of the table begins at 0 and gets no gradient, so it puts out zeros.
     ///
     /// Sequences shorter than the others are filled up with it; 0 is usual. Keras' `mask_zero=True` also tells later
     /// layers; here a layer that is to leave the padding out has to be told by itself.
@@ -233,7 +235,7 @@ mod tests {
         let mut layer = build(Embedding::vocabulary(5, 2).padding(1)).unwrap();
         layer.table.weight.as_slice_mut().copy_from_slice(&[0., 1., 10., 11., 20., 21., 30., 31., 40., 41.]);
         let (y, cache) = layer.forward_train(arr2(&[[3., 1.], [0., 3.]]).into_dyn()).unwrap();
-        assert_eq!(y, arr3(&[[[30., 31.], [0., 0.]], [[0., 1.], [30., 31.]]]).into_dyn());
+        assert_eq!(y, arr3(&[[[30., 31.], [10., 11.]], [[0., 1.], [30., 31.]]]).into_dyn()); // the padding's row is kept
         let grad = arr3(&[[[1., 2.], [3., 4.]], [[5., 6.], [7., 8.]]]).into_dyn();
         assert_eq!(layer.backward(cache, grad).unwrap(), Tensor::<f32>::zeros(vec![2, 2]));
         let Some(Gradient::Rows { ids, values }) = layer.weight().gradient() else { panic!() };

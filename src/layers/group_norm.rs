@@ -100,7 +100,7 @@ impl<F: Scalar> Layer<F> for GroupNorm<F> {
     type Cache = NormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.cut(input)?;
+        self.cut(input)?.check_more_than_one(input)?;
         Ok(input.to_vec())
     }
 

@@ -83,7 +83,7 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
     type Cache = NormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.cut(input)?;
+        self.cut(input)?.check_more_than_one(input)?;
         Ok(input.to_vec())
     }
 

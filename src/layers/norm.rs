@@ -51,6 +51,16 @@ pub(super) struct Cut {
 }
 
 impl Cut {
+    /// Whether there is something to normalise: a single number less its mean is 0.
+    pub(super) fn check_more_than_one(self, input: &[usize]) -> Result<()> {
+        if self.columns != 1 {
+            return Ok(());
+        }
+        Err(Error::shape("an input", "[…], with more than one number to normalise together", input).help(
+            "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.",
+        ))
+    }
+
     /// `x̂` in the input's buffer, and the factors.
     fn normalise<F: Scalar>(self, input: Tensor<F>) -> NormCache<F> {
         let mut normal = standard(input);

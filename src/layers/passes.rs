@@ -281,6 +281,16 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run_back(cache, grad, first, false).map(drop)
     }
 
+    /// Asks each layer.
+    fn check_batch_size(&self, _: &[usize], samples: usize) -> Result<()> {
+        let shapes = self.shapes()?;
+        let inputs = std::iter::once(&self.input).chain(&shapes);
+        for (i, (layer, input)) in self.layers.iter().zip(inputs).enumerate() {
+            layer.erased_check_batch_size(input, samples).map_err(|error| error.at(self.place(i)))?;
+        }
+        Ok(())
+    }
+
     /// The last layer's: what [`forward_logits`](Sequential::forward_logits) leaves out.
     fn link(&self) -> Link {
         self.layers.last().map_or(Link::Unknown, |layer| layer.erased_link())

@@ -153,6 +153,13 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         self.block.backward_params(cache, grad).map_err(|error| error.at("block"))
     }
 
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        let check = |(name, block): Named<'_, F>| {
+            Layer::check_batch_size(block, input, samples).map_err(|error| error.at(name))
+        };
+        self.blocks().try_for_each(check)
+    }
+
     /// Any real numbers.
     fn output_link(&self, _: Link) -> Link {
         Link::Linear

@@ -31,6 +31,7 @@ use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::{Registry, count_container, keep_first};
 use crate::param::Param;
 use crate::scalar::Scalar;
+use crate::shown::listed;
 use serde::de::{Error as _, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -193,30 +194,44 @@ impl<F: Scalar> Sequential<F> {
     /// Freezes every parameter whose name begins with `prefix` ("" for all, "0" for the first layer's); returns how
     /// many. They keep their values in training, and no gradient is computed for them.
     ///
-    /// Every name that matches is counted: buffers, which keep running, and what was frozen before. Names are compared
-    /// by whole parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
-    /// parameter alone. A full stop at the prefix's end changes nothing.
+    /// Every name that matches is counted: buffers, too, and what was frozen before. Names are compared by whole parts
+    /// between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that parameter
+    /// alone. A full stop at the prefix's end changes nothing.
+    ///
+    /// A [`BatchNorm`](crate::BatchNorm) whose weight and bias are both frozen uses its running statistics in training
+    /// as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still drops.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([4]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).build()?;
-    /// assert_eq!(model.freeze("0"), 2); // 0.weight and 0.bias
+    /// assert_eq!(model.freeze("0")?, 2); // 0.weight and 0.bias
     /// model.visit_params(&mut |name, param| assert_eq!(param.is_trainable(), name.starts_with("2.")));
-    /// assert_eq!(model.unfreeze(""), 4);
+    /// assert_eq!(model.unfreeze("")?, 4);
+    /// assert_eq!(
+    ///     model.freeze("dense").unwrap_err().to_string(),
+    ///     "expected a prefix that begins a parameter's name, found \"dense\", where the names are 0.weight, 0.bias, \
+    ///      2.weight, 2.bias. Layers are named by their numbers, from 0; \"\" means all."
+    /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
     /// The layers below the first trainable one are then run forward only: training the last layer of a deep model
     /// costs little more than its inference.
-    pub fn freeze(&mut self, prefix: &str) -> usize {
+    ///
+    /// # Errors
+    /// When no name begins so: the number of a layer without parameters is none either. "" is never an error.
+    pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
         self.each_named(prefix, |param| param.freeze())
     }
 
     /// Undoes [`freeze`](Sequential::freeze).
     ///
     /// Returns how many names matched. Gradients begin at none; the optimiser's state for the names is still there.
-    pub fn unfreeze(&mut self, prefix: &str) -> usize {
+    ///
+    /// # Errors
+    /// As [`freeze`](Sequential::freeze).
+    pub fn unfreeze(&mut self, prefix: &str) -> Result<usize> {
         self.each_named(prefix, |param| param.unfreeze())
     }
 
@@ -265,7 +280,7 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// let mut trunk = Sequential::builder([4]).layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).build()?;
     /// trunk.split_off(2)?; // the old head
-    /// trunk.freeze("");
+    /// trunk.freeze("")?;
     /// let model = trunk.into_builder().seed(1).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let mut trainable = Vec::new();
     /// model.visit_params(&mut |name, param| if param.is_trainable() { trainable.push(name.to_owned()) });
@@ -280,15 +295,23 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// The names are those of `visit_params`, with the numbers of the layers in front.
-    fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> usize {
-        let mut count = 0;
+    fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> Result<usize> {
+        let (mut count, mut names) = (0, Vec::new());
         self.visit_params_mut(&mut |name, param| {
             if begins_with(name, prefix) {
                 change(param);
                 count += 1;
+            } else {
+                names.push(name.to_owned());
             }
         });
-        count
+        if count > 0 || prefix.is_empty() {
+            return Ok(count);
+        }
+        let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
+        let found = format!("{prefix:?}, where the names are {names}");
+        Err(Error::data("a prefix", "that begins a parameter's name", found)
+            .help("Layers are named by their numbers, from 0; \"\" means all."))
     }
 
     /// The shape of one output of each layer.

@@ -114,6 +114,10 @@ impl<F: Scalar> Layer<F> for Sum<F> {
         branches::backward_params(&mut self.branches, caches, grads)
     }
 
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        branches::check_batch_size(&self.branches, input, samples)
+    }
+
     /// Any real numbers.
     fn output_link(&self, _: Link) -> Link {
         Link::Linear

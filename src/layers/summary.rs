@@ -90,7 +90,7 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(BatchNorm::new()).build()?;
-    /// model.freeze("0.");
+    /// model.freeze("0.")?;
     /// let text = model.to_string();
     /// assert!(text.ends_with("16 parameters, 4 trainable, 8 frozen, 4 in buffers; 64 bytes in f32"), "{text}");
     /// # Ok::<(), plywood::Error>(())

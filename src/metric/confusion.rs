@@ -18,10 +18,11 @@
 //! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `tally.rs`,
 //! which the streaming metrics have, too.
 
-use super::report::{ClassificationReport, short};
+use super::report::ClassificationReport;
 use super::tally::ClassCounts;
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -222,7 +223,7 @@ impl fmt::Display for ConfusionMatrix {
     /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
-        let name = self.names.iter().map(|name| short(name).chars().count()).max().unwrap_or(0);
+        let name = self.names.iter().map(|name| cut(name).chars().count()).max().unwrap_or(0);
         let numbered = n.saturating_sub(1).to_string().len();
         let cell = self.counts.iter().map(|c| c.to_string().len()).max().unwrap_or(1).max(numbered) + 2;
         let label = numbered + 2 + name.max("true \\ predicted".len() - numbered - 2);
@@ -231,7 +232,7 @@ impl fmt::Display for ConfusionMatrix {
             write!(f, "{p:>cell$}")?;
         }
         for t in 0..n {
-            let text = format!("{t:>numbered$}  {}", short(&self.names[t]));
+            let text = format!("{t:>numbered$}  {}", cut(&self.names[t]));
             write!(f, "\n{text:<label$}")?;
             for p in 0..n {
                 match self.count(t, p) {

@@ -1,9 +1,9 @@
 //! Which mistakes a classifier makes.
 
 use super::confusion::ConfusionMatrix;
-use super::report::short;
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -225,7 +225,7 @@ impl ErrorAnalysis {
 impl fmt::Display for ErrorAnalysis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |class: usize| match self.names.get(class) {
-            Some(name) => short(name),
+            Some(name) => cut(name),
             None => class.to_string().into(), // the fields are public
         };
         let pair = |truth, predicted| format!("{} taken for {}", name(truth), name(predicted));

@@ -3,9 +3,9 @@
 use super::tally::{ClassCounts, weighted_mean};
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use ndarray::{ArrayBase, Data, Ix2};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::fmt;
 
 /// One line of a [`ClassificationReport`] or of a [`LabelReport`]. Where a denominator is 0, so is the value.
@@ -72,21 +72,10 @@ fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     }
 }
 
-/// How many letters of a name are printed.
-const LETTERS: usize = 60;
-
-/// A name that fits into a table.
-pub(super) fn short(name: &str) -> Cow<'_, str> {
-    match name.char_indices().nth(LETTERS) {
-        None => name.into(),
-        Some(_) => name.chars().take(LETTERS - 1).chain(['…']).collect(),
-    }
-}
-
 /// A table of lines, with empty ones between its parts; accuracy, where there is one, stands before the last part.
 fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option<(f64, u64)>) -> fmt::Result {
     let rows = parts.iter().copied().flatten();
-    let name = rows.map(|row| short(&row.name).chars().count()).max().unwrap_or(0).max("weighted mean".len());
+    let name = rows.map(|row| cut(&row.name).chars().count()).max().unwrap_or(0).max("weighted mean".len());
     write!(f, "{:<name$}  precision    recall        F1   support", "")?;
     for (i, part) in parts.iter().enumerate() {
         if i > 0 {
@@ -96,7 +85,7 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
             }
         }
         for ClassReport { name: text, precision, recall, f1, support } in *part {
-            let text = short(text);
+            let text = cut(text);
             write!(f, "\n{text:<name$}  {precision:>9.4} {recall:>9.4} {f1:>9.4} {support:>9}")?;
         }
     }
@@ -205,7 +194,7 @@ impl fmt::Display for ClassificationReport {
         }
         let (all, absent) = (self.classes.len(), self.absent.len());
         let named = |&class: &usize| match self.classes.get(class) {
-            Some(row) if row.name != class.to_string() => format!("{class} ({})", short(&row.name)),
+            Some(row) if row.name != class.to_string() => format!("{class} ({})", cut(&row.name)),
             _ => class.to_string(),
         };
         let mut names: Vec<String> = self.absent.iter().take(NAMED).map(named).collect();

@@ -44,8 +44,8 @@ kernels! {
         /// Reads ids, with `padding` as `PADDING`; the position of the first number that is not whole or not below
         /// `limit`, where the reading ends.
         fn read_ids(x: &[F], limit: usize, padding: Option<u32>, ids: &mut [u32]) -> Option<usize>;
-        /// A row of the table for each id; zeros for padding.
-        fn gather_rows(table: &[F], columns: usize, ids: &[u32], out: &mut [F]);
+        /// A row of the table for each id; the row `padding` for `PADDING`.
+        fn gather_rows(table: &[F], columns: usize, padding: u32, ids: &[u32], out: &mut [F]);
         /// The sum of the rows of each `length` ids, times the sample's factor (1 where there are no factors).
         fn bag_sums(table: &[F], columns: usize, ids: &[u32], length: usize, factors: &[F], out: &mut [F]);
         /// The largest number in each column of the rows of each `length` ids, and which of the ids it came from:
@@ -98,13 +98,10 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn gather_rows<F: Float>(table: &[F], columns: usize, ids: &[u32], out: &mut [F]) {
+    pub fn gather_rows<F: Float>(table: &[F], columns: usize, padding: u32, ids: &[u32], out: &mut [F]) {
         for (&id, out) in ids.iter().zip(out.chunks_exact_mut(columns.max(1))) {
-            if id == PADDING {
-                out.fill(F::zero());
-            } else {
-                out.copy_from_slice(row(table, columns, id));
-            }
+            let id = if id == PADDING { padding } else { id };
+            out.copy_from_slice(row(table, columns, id));
         }
     }
 

@@ -2,12 +2,11 @@
 
 use super::fits::{check_outputs, check_targets, no_weight};
 use super::non_finite::diverged;
-use super::step::{self, check_some};
+use super::step;
 use super::trainer::Trainer;
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
-use crate::infer::check_finite_input;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
@@ -73,7 +72,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///
     /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they
     /// are. The returned history has this call's epochs; after [`resume`](Trainer::resume) it has those of the run before
-    /// the interruption, too, and `fit` trains what is left of them.
+    /// the interruption, too, and `fit` trains what is left of them. What there is to say of the data
+    /// ([`Dataset::remarks`]) is printed first, unless progress is silent.
     ///
     /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimiser's state. All
     /// are kept from step to step, so a step allocates next to nothing.
@@ -97,8 +97,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// the whole data set.
     ///
     /// # Errors
-    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go),
-    /// data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
+    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so is
+    /// a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
     /// that step is not taken. A gradient that is not finite under a finite loss is noticed before the step where its norm
     /// is taken for clipping ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be
     /// written is an error, too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run.
@@ -180,9 +180,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the batch does not fit, has only weights of 0 or no samples, or an input, a target or the loss is not finite.
-    /// The step is not taken then, and its gradients are forgotten. Parameters that a step has made infinite are found by the next one; `fit` looks at them
-    /// after each epoch.
+    /// When the batch does not fit, has no samples or a single one that is too small for a layer
+    /// ([`Layer::check_batch_size`](crate::Layer::check_batch_size)), has only weights of 0, or an input, a target or the
+    /// loss is not finite. The step is not taken then, and its gradients are forgotten. Parameters that a step has made
+    /// infinite are found by the next one; `fit` looks at them after each epoch.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
@@ -193,8 +194,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let number = self.optimizer.steps() + 1;
         let mut check = || {
             check_outputs(model, &self.loss)?;
-            check_some(&input)?;
-            check_finite_input(&input)?;
+            step::check_batch(model, &input)?;
             self.loss.check_target(model.output_shape(), target)?;
             if weights.is_some_and(|weights| weights.iter().all(|w| *w == F::zero())) {
                 return Err(no_weight());

@@ -8,6 +8,7 @@ use crate::codec::{checked, contradicts};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::infer::check_data;
+use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
@@ -151,6 +152,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         check_data(model, data)?;
         check_outputs(model, &self.loss)?;
         check_targets(model, &self.loss, data)?;
+        model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;
         let mut model = model.clone();
         let mut optimizer = self.optimizer.copy();
         optimizer.training_weights(&mut model)?;

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
 use crate::io::checkpoint::{Position, Settings};
+use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
@@ -122,6 +123,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         self.check_checkpoints(data.len())?;
         let steps = data.len().div_ceil(self.batch_size_for(data.len()));
         let mut reporter = Reporter::new(self.progress, self.epochs, steps);
+        data.remarks().iter().for_each(|remark| reporter.note(remark));
+        let of_validation = validation.map_or(&[][..], |validation| validation.remarks());
+        of_validation
+            .iter()
+            .filter(|remark| !data.remarks().contains(remark))
+            .for_each(|remark| reporter.note(remark));
         let mut position = Position { epochs_done: self.epochs_done, ..Position::default() };
         let mut states = None;
         match self.pending.take() {
@@ -332,7 +339,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 Err(Error::argument("a batch size", expected, size)
                     .help("Usual batches have 32 to 64 samples."))
             }
-            _ => Ok(()),
+            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(data.len())),
         }
     }
 

@@ -80,7 +80,8 @@ use ndarray::Dimension;
 /// The loss is returned even where it is not finite: look at it before the optimiser's step.
 ///
 /// # Errors
-/// When model, loss, input, targets and weights do not fit each other, or an input is not finite.
+/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch is a single
+/// sample and that too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -89,20 +90,24 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
     check_outputs(model, loss)?;
-    check_some(&input)?;
-    check_finite_input(&input)?;
+    check_batch(model, &input)?;
     loss.check_target(model.output_shape(), target)?;
     forward_backward(model, loss, input, target, weights, &mut [])
 }
 
-/// Refuses a batch of no samples: no gradient is a mean over none.
-pub(super) fn check_some<F: Scalar>(input: &Tensor<F>) -> Result<()> {
-    match input.shape().first() {
-        Some(0) => {
-            Err(Error::data("a batch", "with at least one sample", "none").help("Leave such a batch out."))
-        }
-        _ => Ok(()),
+/// Refuses a batch of no samples, as no gradient is a mean over none; one that is not finite; and a single sample where
+/// that is too small for a layer.
+///
+/// To ask the layers takes all shapes between them, too much for every step; the usual ones need two samples at most.
+pub(super) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -> Result<()> {
+    let samples = input.shape().first();
+    if samples == Some(&0) {
+        return Err(
+            Error::data("a batch", "with at least one sample", "none").help("Leave such a batch out.")
+        );
     }
+    check_finite_input(input)?;
+    if samples == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
 }
 
 /// Refuses targets that are not finite, by the row.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
-    &["error"],
+    &["error", "shown"],
     &["disk", "pool", "random"],
     &["scalar"],
     &["tensor"],

@@ -120,7 +120,7 @@ fn transfer(data: &Images) -> Sequential {
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(BATCH);
     trainer.progress(Progress::Silent).fit(&mut trunk, data).unwrap();
     trunk.split_off(8).unwrap();
-    trunk.freeze("");
+    trunk.freeze("").unwrap();
     let head = trunk.into_builder().layer(Dense::units(64)).layer(ReLU);
     head.layer(Dense::units(10)).layer(Softmax).build().unwrap()
 }

@@ -232,3 +232,60 @@ fn the_number_of_threads_makes_no_difference() {
     assert_eq!((one.1.len(), one.3.len()), (294, 6));
     assert!(run(2) == one && run(4) == one);
 }
+
+#[test]
+fn sixteen_bits_are_not_cut_to_eight() {
+    let folder = Folder::new("sixteen");
+    // 12 bits of data in 16: cut to 8 bits it would have 16 greys.
+    let grey = image::ImageBuffer::from_fn(8, 8, |x, y| image::Luma([(x * 512 + y * 8) as u16]));
+    let colour = image::ImageBuffer::from_fn(8, 8, |x, y| Rgb([x as u16, y as u16, 4000]));
+    folder.write("a/0.png", &png(8, 8, [1, 2, 3]));
+    for deep in [image::DynamicImage::ImageLuma16(grey), image::DynamicImage::ImageRgb16(colour)] {
+        let path = folder.write("a/1.png", b"");
+        deep.save(&path).unwrap();
+        for reader in [ImageFolder::new(&folder.0, [8, 8]), ImageFolder::new(&folder.0, [8, 8]).grey()] {
+            let expected = format!(
+                "expected {} to be an image of 8 bits a channel, found 16 bits. Make it one of 8 bits by the range of \
+                 its numbers (12 bits of 16 would become 16 greys), take an `ArrayDataset` of `f32` for the numbers \
+                 as they are, or leave such files out by `skip_faulty`.",
+                path.display()
+            );
+            assert_eq!(text(reader.read()), expected);
+            assert_eq!(text(reader.image(&path)), expected);
+            assert_eq!(reader.skip_faulty().read().unwrap().skipped.len(), 1);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn folders_whose_names_differ_in_spaces_alone_are_no_two_classes() {
+    let folder = Folder::new("spaces");
+    folder.write("cat/1.png", &png(2, 2, [0, 0, 0]));
+    folder.write("dog /1.png", &png(2, 2, [0, 0, 0]));
+    let read = ImageFolder::new(&folder.0, [2, 2]).read().unwrap();
+    assert_eq!(read.images.class_names(), ["cat", "dog"]);
+    let known = ImageFolder::new(&folder.0, [2, 2]).classes(["dog", "cat "]).read().unwrap();
+    assert!(known.images.targets() == &[0, 1] && known.files[0].ends_with("dog /1.png"));
+    folder.write("cat /1.png", &png(2, 2, [0, 0, 0]));
+    let error = text(ImageFolder::new(&folder.0, [2, 2]).read());
+    assert!(
+        error.ends_with("expected class names to differ, found \"cat\" twice. Give each class once."),
+        "{error}"
+    );
+    let doubled = text(ImageFolder::new(&folder.0, [2, 2]).classes(["cat", "cat"]).read());
+    assert!(doubled.contains("found \"cat\" twice"), "{doubled}");
+}
+
+#[test]
+fn a_long_list_of_files_that_were_left_out_is_cut() {
+    let folder = Folder::new("many");
+    folder.write("a/good.png", &png(2, 2, [0, 0, 0]));
+    for i in 0..30 {
+        folder.write(&format!("a/{i:02}.png"), b"broken");
+    }
+    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty().read().unwrap();
+    let said = read.to_string();
+    assert_eq!((read.skipped.len(), said.lines().count()), (30, 13), "{said}");
+    assert!(said.contains("\n30 left out:\n  ") && said.ends_with("\n  and 20 more"), "{said}");
+}

@@ -152,7 +152,9 @@ macro_rules! of_ids {
 
 of_ids! {
     embedding: Embedding::vocabulary(7, 2);
-    embedding_with_padding: Embedding::vocabulary(7, 2).padding(0);
+    // Of an id that does not come up: the row of padding has no gradient by definition, as in PyTorch
+    // (`torch_layers.rs`), though what comes out depends on it.
+    embedding_with_padding: Embedding::vocabulary(7, 2).padding(5);
     embedding_bag: EmbeddingBag::vocabulary(7, 2);
     embedding_bag_with_padding: EmbeddingBag::vocabulary(7, 5).padding(0);
     embedding_bag_of_sums: EmbeddingBag::vocabulary(7, 2).sum().padding(6);

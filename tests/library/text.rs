@@ -248,28 +248,26 @@ mod csv {
             |bytes: &[u8], expected: &str| assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
         fails(
             b"",
-            "expected the header to be one with a column \"label\", found an empty file. Name a column that is there.",
+            "expected the header to be the names of the columns, found an empty file. Look at the file.",
         );
         fails(
             b"label,text\na,b\nc\n",
             "expected row 2 to be 2 fields, as the header has, found 1. \
-             Put quotes around fields with commas or line ends, or leave such rows out by `TextCsv::skip_faulty`.",
+             Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`.",
         );
         fails(
             b"label,text\n,b\n",
             "expected row 1, column \"label\" to be a label, found nothing. \
-             Fill it in, or leave such rows out by `TextCsv::skip_faulty`.",
+             Fill it in, or leave such rows out by `skip_faulty`.",
         );
         fails(
             b"label,text\na, \n",
             "expected row 1, column \"text\" to be a text, found nothing. \
-             Fill it in, or leave such rows out by `TextCsv::skip_faulty`.",
+             Fill it in, or leave such rows out by `skip_faulty`.",
         );
-        assert!(
-            text(read(b"label,text\na,b\xff\n")).starts_with(
-                "f.csv: expected row 1, column \"text\" to be UTF-8, found invalid utf-8 sequence"
-            )
-        );
+        assert!(text(read(b"label,text\na,b\xff\n")).starts_with(
+            "f.csv: expected row 1, column \"text\" to be UTF-8, found the byte 0xff in \"b\u{fffd}\". Save"
+        ));
         assert!(
             text(LabelledTexts::read_csv("no/such.csv", "a", "b")).starts_with("could not open no/such.csv")
         );
@@ -286,7 +284,7 @@ mod csv {
         assert_eq!(
             rows.skipped[3].1.to_string(),
             "f.csv: expected row 5, column \"label\" to be one of the 2 classes (a, b), found \"c\". \
-             Train on data with this class, or leave such rows out by `TextCsv::skip_faulty`."
+             Train on data with this class, or leave such rows out by `skip_faulty`."
         );
         let said = rows.to_string();
         assert!(
@@ -316,7 +314,7 @@ mod csv {
             // Long enough that the file does not fit into one buffer.
             let rows = "a,some words\n".repeat(20_000);
             fails(&format!("label,text\n{rows}b,\"open\n{rows}"), "row 20001", open);
-            let torn = "a closing quote with something else behind it than a comma or the line's end";
+            let torn = "a closing quote with something else behind it than a separator or the line's end";
             fails("label,text\na,one\nb,\"two\na,\"three\nb,four\n", "row 2", torn);
             fails("label,text\na,\"he said \\\"no\\\"\"\n", "row 1", torn);
             fails("la\"b,\"te\"xt\"\na,one\n", "the header", torn);

@@ -39,7 +39,7 @@ fn network() -> Sequential<f64> {
 fn train<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Option<&str>) {
     let mut model = network();
     if let Some(layer) = frozen {
-        assert_eq!(model.freeze(layer), 2);
+        assert_eq!(model.freeze(layer).unwrap(), 2);
     }
     let expected = &REFERENCE["runs"][run];
     let agree = |what: &str, found: f64, expected: f64| {

@@ -225,7 +225,7 @@ fn sample_weights_count_in_training_and_a_weight_of_0_leaves_out() {
 #[test]
 fn frozen_layers_keep_their_values_and_their_gradients_are_not_computed() {
     let mut model = network(1);
-    assert_eq!(model.freeze("0."), 2);
+    assert_eq!(model.freeze("0.").unwrap(), 2);
     let before = model.clone();
     trainer().fit(&mut model, &blobs(100)).unwrap();
     let value = |model: &Sequential, wanted: &str| {

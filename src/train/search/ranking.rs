@@ -2,9 +2,10 @@
 
 use super::run::TrialRun;
 use super::value::Trial;
-use crate::error::{Error, cut};
+use crate::error::Error;
 use crate::metric::Spread;
 use crate::monitor::{Direction, Monitor};
+use crate::shown::cut;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -152,7 +153,7 @@ impl fmt::Display for SearchResults {
             table.push(row);
         }
         for cell in table.iter_mut().flatten() {
-            *cell = cut(cell, 60).into_owned();
+            *cell = cut(cell).into_owned();
         }
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..table[0].len()).map(width).collect();

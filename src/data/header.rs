@@ -1,0 +1,154 @@
+//! The first record of a CSV file: the columns' names. And what counts as missing below it.
+
+use super::records::{Fields, Records, text};
+use crate::error::{Error, Result};
+use crate::shown::{count, listed};
+use std::io::Read;
+
+/// How a file is read, whatever is in it: what the readers of tables and of texts have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Format {
+    pub separator: u8,
+    /// What counts as nothing beside an empty field.
+    pub missing: Vec<String>,
+    /// Whether faulty rows are left out.
+    pub skip: bool,
+}
+
+impl Default for Format {
+    /// Commas; every fault is an error.
+    fn default() -> Self {
+        Self { separator: b',', missing: Vec::new(), skip: false }
+    }
+}
+
+impl Format {
+    /// How an error says that there is nothing, where a field counts as missing.
+    pub fn nothing(&self, field: &str) -> Option<String> {
+        if field.is_empty() {
+            return Some("nothing".to_owned());
+        }
+        self.missing.iter().any(|mark| mark == field).then(|| format!("nothing, by the mark {field:?}"))
+    }
+
+    /// The error of a row that has more or fewer fields than the header.
+    pub fn wrong_length(row: usize, expected: usize, found: usize) -> Error {
+        let expected = format!("{expected} fields, as the header has");
+        Error::format(format!("row {row}"), expected, found).help(
+            "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`.",
+        )
+    }
+}
+
+/// Names or marks as a user gives them, without spaces at their ends.
+pub(super) fn trimmed<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
+    names.into_iter().map(|name| name.into().trim().to_owned()).collect()
+}
+
+/// Refuses a class that comes twice.
+pub(super) fn check_classes(names: &[String]) -> Result<()> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(Error::data("class names", "to differ", format!("{:?} twice", pair[0]))
+            .help("Give each class once.")),
+    }
+}
+
+/// How an error says which classes there are: "one of the 2 classes (a, b)".
+pub(super) fn one_of(names: &[String]) -> String {
+    format!("one of the {} classes ({})", names.len(), listed(names, 10))
+}
+
+/// Remarks on classes whose names usually mean that a value is missing, with how often each comes.
+pub(super) fn remarks_on_classes(names: &[String], labels: &[usize]) -> Vec<String> {
+    let marks = ["", "?", "na", "n/a", "nan", "null"];
+    let strange = names.iter().enumerate().filter(|(_, name)| marks.contains(&&*name.to_lowercase()));
+    let remark = |(class, name): (usize, &String)| {
+        let rows = labels.iter().filter(|&&label| label == class).count();
+        format!(
+            "{name:?} is a class, of {}, and reads like a missing value; `missing([{name:?}])` counts it as one, and \
+             a list of `classes` with it says that it is none.",
+            count(rows, "row", "rows")
+        )
+    };
+    strange.map(remark).collect()
+}
+
+/// The columns' names, without spaces at their ends.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub names: Vec<String>,
+    separator: u8,
+    /// The record, for a look at other separators.
+    record: Vec<u8>,
+}
+
+impl Header {
+    /// The first record of a file.
+    pub fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
+        let record = records.read()?.ok_or_else(|| {
+            Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
+        })?;
+        let record = record.text.to_vec();
+        let names = names(&record, separator)?;
+        Ok(Self { names, separator, record })
+    }
+
+    /// Refuses a name that two columns have.
+    pub fn check_different(&self) -> Result<()> {
+        let named = self.names.iter().filter(|name| !name.is_empty());
+        named.map(|name| self.place(name)).try_for_each(|place| place.map(drop))
+    }
+
+    /// Where the column of this name is; an error where there are two.
+    pub fn place(&self, wanted: &str) -> Result<usize> {
+        let mut places = (0..self.names.len()).filter(|&i| self.names[i] == wanted);
+        if let Some(place) = places.next() {
+            return places.next().map_or(Ok(place), |second| {
+                let found = format!("{wanted:?} in columns {} and {}", place + 1, second + 1);
+                Err(Error::format("the header", "names that differ", found)
+                    .help("Give each column a name of its own, or take one of the two out of the file."))
+            });
+        }
+        let quoted: Vec<String> = self.names.iter().map(|name| format!("{name:?}")).collect();
+        let error = Error::format("the header", format!("one with a column {wanted:?}"), listed(&quoted, 10));
+        if self.record.contains(&b'\r') && !self.record.contains(&b'\n') {
+            return Err(
+                error.help("Lines seem to end in carriage returns alone: convert them to line feeds.")
+            );
+        }
+        if self.record.starts_with(b"#") {
+            return Err(error
+                .help("A line that begins with `#` is no comment in CSV: take such lines out of the file."));
+        }
+        Err(match self.likely_separator(wanted) {
+            Some(separator) => {
+                let byte = char::from(separator).escape_default();
+                error.help(format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it."))
+            }
+            None => error.help("Name a column that is there."),
+        })
+    }
+
+    /// Another byte that would make more of the header: the column that is looked for, or several where there is one.
+    fn likely_separator(&self, wanted: &str) -> Option<u8> {
+        let others = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != self.separator);
+        let others = others.filter_map(|byte| Some((byte, names(&self.record, byte).ok()?)));
+        let others: Vec<(u8, Vec<String>)> = others.collect();
+        let with = others.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
+        let most = || others.iter().max_by_key(|(_, names)| names.len());
+        let several = || most().filter(|(_, names)| self.names.len() == 1 && names.len() > 1);
+        with.or_else(several).map(|&(byte, _)| byte)
+    }
+}
+
+/// The names in a header.
+fn names(record: &[u8], separator: u8) -> Result<Vec<String>> {
+    let fields = Fields::new(record, separator, 0).enumerate();
+    let name = |(i, field): (usize, Result<std::borrow::Cow<'_, [u8]>>)| {
+        Ok(text(&field?, || format!("the header, column {}", i + 1))?.to_owned())
+    };
+    fields.map(name).collect()
+}

@@ -1,0 +1,224 @@
+//! What used to be decided in silence: each is kept, or an error that says what to do.
+
+use ndarray::{Array2, Array3, arr2};
+use plywood::prelude::*;
+use plywood::{Gradient, StateDict, accumulate};
+
+fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+/// The numbers of a parameter or buffer.
+fn numbers(model: &Sequential, wanted: &str) -> Vec<f32> {
+    let mut found = Vec::new();
+    model.visit_params(&mut |name, param| {
+        if name == wanted {
+            found = param.as_slice().to_vec();
+        }
+    });
+    found
+}
+
+fn trainer() -> Trainer<MeanSquaredError, Adam> {
+    Trainer::new(MeanSquaredError, Adam::default()).progress(Progress::Silent)
+}
+
+/// Inputs of two features whose targets are their sum.
+fn sums(samples: usize) -> ArrayDataset<f32, Array2<f32>> {
+    let x = Array2::from_shape_fn((samples, 2), |(i, j)| ((i * 7 + j * 3) % 10) as f32);
+    let y = Array2::from_shape_fn((samples, 1), |(i, _)| x[[i, 0]] + x[[i, 1]]);
+    ArrayDataset::new(x, y).unwrap()
+}
+
+fn normalised() -> Sequential {
+    Sequential::builder([2])
+        .layer(Dense::units(3))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(Dense::units(1))
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn freezing_a_name_that_is_not_there_lists_the_names() {
+    let mut model = normalised();
+    let names = "where the names are 0.weight, 0.bias, 1.weight, 1.bias, 1.running_mean, 1.running_var, 3.weight, \
+                 3.bias. Layers are named by their numbers, from 0; \"\" means all.";
+    for prefix in ["dense", "2", "0.w", "4", "."] {
+        let expected = format!("expected a prefix that begins a parameter's name, found {prefix:?}, {names}");
+        assert_eq!(text(model.freeze(prefix)), expected);
+        assert_eq!(text(model.unfreeze(prefix)), expected);
+    }
+    assert_eq!((model.freeze("1").unwrap(), model.unfreeze("").unwrap()), (4, 8));
+    let mut empty = Sequential::builder([2]).layer(ReLU).build().unwrap();
+    assert_eq!(empty.freeze("").unwrap(), 0);
+    assert!(text(empty.freeze("0")).contains("found \"0\", where the names are none."));
+    let deep = (0..20).fold(Sequential::builder([1]), |model, _| model.layer(Dense::units(1)));
+    assert!(text(deep.build().unwrap().freeze("x")).contains("3.weight, 3.bias and 32 more."));
+}
+
+#[test]
+fn a_frozen_batch_norm_uses_and_keeps_its_running_statistics() {
+    let mut model = normalised();
+    trainer().epochs(3).fit(&mut model, &sums(40)).unwrap();
+    model.freeze("1").unwrap();
+    let statistics = |model: &Sequential| [numbers(model, "1.running_mean"), numbers(model, "1.running_var")];
+    let (before, bits) = (statistics(&model), numbers(&model, "1.weight"));
+    // In training it is the function that it is at inference.
+    let x = Tensor::from_shape_fn(vec![5, 2], |i| (i[0] * 3 + i[1]) as f32);
+    let (y, _) = model.forward_train(x.clone()).unwrap();
+    assert!((y - model.forward(x).unwrap()).iter().all(|d| d.abs() < 1e-4));
+    let first = numbers(&model, "0.weight");
+    trainer().epochs(3).batch_size(1).fit(&mut model, &sums(40)).unwrap();
+    assert_eq!((statistics(&model), numbers(&model, "1.weight")), (before.clone(), bits));
+    assert_ne!(numbers(&model, "0.weight"), first); // what is below it learns on
+    // With one of the two trainable it is not frozen.
+    model.unfreeze("1.bias").unwrap();
+    trainer().fit(&mut model, &sums(40)).unwrap();
+    assert_ne!(statistics(&model), before);
+}
+
+#[test]
+fn gradients_through_a_frozen_batch_norm_are_those_of_its_function() {
+    let mut layer: BatchNorm<f64> = BatchNorm::new().build(&[2], &Random::seed(0)).unwrap();
+    layer.forward_train(arr2(&[[1., 10.], [3., 30.], [4., 0.]]).into_dyn()).unwrap();
+    layer.visit_params_mut(&mut |_, param| param.freeze());
+    let x = arr2(&[[1., 2.], [0., 5.]]).into_dyn();
+    let (_, cache) = layer.forward_train(x.clone()).unwrap();
+    let back = layer.backward(cache, arr2(&[[1., 1.], [1., 1.]]).into_dyn()).unwrap();
+    let moved = layer.forward(x.mapv(|x| x + 1.0)).unwrap() - layer.forward(x).unwrap();
+    assert!((back - moved).iter().all(|d| d.abs() < 1e-12));
+}
+
+#[test]
+fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
+    let expected = "expected a batch size of at least 2 for batch normalisation, found 1. One number a feature has no \
+                    variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.";
+    let (mut model, data) = (normalised(), sums(8));
+    let before = numbers(&model, "0.weight");
+    let (x, y) = (Tensor::ones(vec![1, 2]), Tensor::ones(vec![1, 1]));
+    let place = "layer 1 (batch_norm)";
+    assert_eq!(text(trainer().batch_size(1).fit(&mut model, &data)), format!("fit, {place}: {expected}"));
+    assert_eq!(text(trainer().fit(&mut model, &sums(1))), format!("fit, {place}: {expected}"));
+    assert_eq!(
+        text(trainer().batch_size(1).find_rate(&model, &data, 1e-6, 1.0, 10)),
+        format!("find rate, {place}: {expected}")
+    );
+    assert_eq!(text(trainer().step(&mut model, x.clone(), &y, None)), format!("step, {place}: {expected}"));
+    assert_eq!(text(accumulate(&mut model, &MeanSquaredError, x, &y, None)), format!("{place}: {expected}"));
+    assert_eq!(numbers(&model, "0.weight"), before);
+
+    // In containers, too.
+    let block = || Sequential::block().layer(Dense::units(2)).layer(BatchNorm::new());
+    let head = |builder: plywood::SequentialBuilder| builder.layer(Dense::units(1)).build().unwrap();
+    let wrapped = [
+        (head(Sequential::builder([2]).layer(block())), "layer 0 (sequential), layer 1"),
+        (
+            head(Sequential::builder([2]).layer(Residual::around(block()))),
+            "layer 0 (residual), block, layer 1",
+        ),
+        (
+            head(Sequential::builder([2]).layer(Concat::of([Sequential::block(), block()]))),
+            "layer 0 (concat), branch 1, layer 1",
+        ),
+        (
+            head(Sequential::builder([2]).layer(Sum::of([block(), block()]))),
+            "layer 0 (sum), branch 0, layer 1",
+        ),
+    ];
+    for (mut model, place) in wrapped {
+        let found = text(trainer().batch_size(1).fit(&mut model, &data));
+        assert_eq!(found, format!("fit, {place} (batch_norm): {expected}"));
+    }
+
+    // A channel of an image has many numbers.
+    let images =
+        ArrayDataset::new(Array3::<f32>::from_shape_fn((4, 2, 3), |(i, j, k)| (i + j * k) as f32), {
+            Array2::<f32>::zeros((4, 1))
+        });
+    let mut model = Sequential::builder([2, 3])
+        .layer(BatchNorm::new())
+        .layer(Flatten)
+        .layer(Dense::units(1))
+        .build()
+        .unwrap();
+    trainer().batch_size(1).fit(&mut model, &images.unwrap()).unwrap();
+}
+
+#[test]
+fn single_numbers_are_not_normalised_to_0_in_silence() {
+    let help = "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.";
+    let expected = |kind: &str, shape: &str| {
+        format!(
+            "layer 0 ({kind}): expected an input of shape […], with more than one number to normalise together, found \
+             {shape}. {help}"
+        )
+    };
+    let layer = Sequential::builder([3, 1]).layer(LayerNorm::new()).build();
+    assert_eq!(text(layer), expected("layer_norm", "[3, 1]"));
+    let group = Sequential::builder([4]).layer(GroupNorm::groups(4)).build();
+    assert_eq!(text(group), expected("group_norm", "[4]"));
+    assert!(Sequential::builder([4, 2]).layer(GroupNorm::groups(4)).build().is_ok());
+}
+
+#[test]
+fn a_short_last_batch_of_one_keeps_the_running_statistics() {
+    let (mut four, mut five) = (normalised(), normalised());
+    // Five samples that are all alike, in batches of four: the same first step, and then one sample alone.
+    let alike = |samples| {
+        let x = Array2::from_shape_fn((samples, 2), |(_, j)| 1.0 + j as f32);
+        ArrayDataset::new(x, Array2::<f32>::zeros((samples, 1))).unwrap()
+    };
+    trainer().batch_size(4).fit(&mut four, &alike(4)).unwrap();
+    trainer().batch_size(4).fit(&mut five, &alike(5)).unwrap();
+    assert_eq!(numbers(&five, "1.running_mean"), numbers(&four, "1.running_mean"));
+    assert_ne!(numbers(&five, "1.bias"), numbers(&four, "1.bias")); // it has been trained on
+}
+
+#[test]
+fn a_padding_row_that_is_not_0_is_kept_as_pytorch_keeps_it() {
+    let table = || Embedding::vocabulary(3, 2);
+    let donor = Sequential::builder([2]).layer(table()).build().unwrap(); // its row 0 is drawn
+    let bytes = donor.weights_to_bytes().unwrap();
+    let mut model = Sequential::builder([2]).layer(table().padding(0)).build().unwrap();
+    assert_eq!(model.predict(&arr2(&[[0.0, 0.0]])).unwrap().sum(), 0.0);
+    model.load_state_dict(&StateDict::from_bytes(&bytes).unwrap()).unwrap();
+    let x = arr2(&[[0.0f32, 2.0]]);
+    assert_eq!(model.predict(&x).unwrap(), donor.predict(&x).unwrap());
+    let row = numbers(&donor, "0.weight")[..2].to_vec();
+    assert!(row.iter().all(|&w| w != 0.0));
+    // It gets no gradient, and is in what is saved.
+    let (y, cache) = model.forward_train(x.clone().into_dyn()).unwrap();
+    model.backward_params(cache, y).unwrap();
+    model.visit_params(&mut |_, param| {
+        let Some(Gradient::Rows { ids, .. }) = param.gradient() else { panic!() };
+        assert_eq!(&ids[..], [2]);
+    });
+    let again = Sequential::from_bytes(&model.to_bytes().unwrap(), &plywood::Registry::builtin()).unwrap();
+    assert_eq!(again.predict(&x).unwrap(), donor.predict(&x).unwrap());
+    // A bag leaves padding out, whatever its row is, as PyTorch's does.
+    let mut bag = Sequential::builder([2]).layer(EmbeddingBag::vocabulary(3, 2).padding(0)).build().unwrap();
+    bag.load_state_dict(&StateDict::from_bytes(&bytes).unwrap()).unwrap();
+    assert_eq!(bag.predict(&x).unwrap().into_raw_vec_and_offset().0, numbers(&donor, "0.weight")[4..]);
+}
+
+#[test]
+fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
+    let mut wide = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap();
+    wide.visit_params_mut(&mut |name, param| {
+        if name == "0.weight" {
+            param.as_slice_mut()[1] = 1e39;
+        }
+    });
+    let bytes = wide.weights_to_bytes().unwrap();
+    let dict = StateDict::from_bytes(&bytes).unwrap();
+    let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
+    let found = text(model.load_state_dict(&dict));
+    let expected = "found of another shape or type: 0.weight (a number that is too large for f32).";
+    assert!(found.contains(expected), "{found}");
+    let before = numbers(&model, "0.weight");
+    assert_eq!(model.load_matching(&dict).unfit.len(), 1);
+    assert_eq!(numbers(&model, "0.weight"), before);
+    assert!(dict.tensor::<f32>("0.weight").is_none() && dict.tensor::<f64>("0.weight").is_some());
+}

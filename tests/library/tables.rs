@@ -1,0 +1,379 @@
+//! Tables and texts out of CSV: what real files have in them, and what must not be decided in silence.
+
+use plywood::prelude::*;
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+
+/// A file of this test, taken away at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("plywood-tables-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn text<T: Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+/// Reads labels whole and as a stream, which must agree, errors and remarks included.
+fn labelled(csv: &TableCsv, file: &[u8]) -> Result<ArrayDataset<f32, Vec<usize>>> {
+    let whole = csv.read_labelled_from::<f32>(file, "f.csv");
+    let temporary = Temporary::new("labelled.csv", file);
+    let name = |text: String| text.replace(&temporary.0.display().to_string(), "f.csv");
+    let stream = csv.stream_labelled(&temporary.0);
+    match (&whole, &stream) {
+        (Ok(whole), Ok(stream)) => {
+            assert_eq!((whole.targets(), whole.class_names()), (stream.targets(), class_names(stream)));
+            let remarks: Vec<String> = stream.remarks().iter().cloned().map(name).collect();
+            assert_eq!(whole.remarks(), remarks);
+            let indices: Vec<usize> = (0..whole.len()).rev().chain(0..whole.len()).collect();
+            let (mut a, mut b) = (Batch::<f32, _>::default(), Batch::<f32, _>::default());
+            whole.read(&indices, Pass::Evaluate, &mut a).unwrap();
+            stream.read(&indices, Pass::Evaluate, &mut b).unwrap();
+            assert_eq!((a.input, a.target), (b.input, b.target));
+        }
+        (Err(whole), Err(stream)) => assert_eq!(whole.to_string(), name(stream.to_string())),
+        _ => panic!("{whole:?} {stream:?}"),
+    }
+    whole
+}
+
+fn class_names<D: Dataset<f32>>(data: &D) -> &[String] {
+    data.class_names()
+}
+
+#[test]
+fn names_and_classes_are_without_spaces_at_their_ends() {
+    let file = b"size ,\" kind\"\n1,cat\n2,cat \n3,\xc2\xa0dog\n4,\" cat\"\n";
+    let data = labelled(&TableCsv::target("kind ").inputs([" size"]), file).unwrap();
+    assert_eq!(
+        (data.class_names(), data.targets()),
+        (&["cat", "dog"].map(str::to_owned)[..], &vec![0, 0, 1, 0])
+    );
+    let known = labelled(&TableCsv::target("kind").classes(["dog ", "cat"]), file).unwrap();
+    assert_eq!(known.targets(), &[1, 1, 0, 1]);
+    let twice = text(labelled(&TableCsv::target("kind").classes(["dog", "dog "]), file));
+    assert!(twice.contains("class names to differ, found \"dog\" twice"), "{twice}");
+    let texts = LabelledTexts::new(vec!["a", "b"], &["x", " x"]).unwrap();
+    assert_eq!(texts.class_names(), ["x"]);
+}
+
+#[test]
+fn a_name_that_two_columns_have_is_an_error() {
+    let expected = "f.csv: expected the header to be names that differ, found \"kind\" in columns 1 and 3. \
+                    Give each column a name of its own, or take one of the two out of the file.";
+    assert_eq!(text(labelled(&TableCsv::target("kind"), b"kind,a,kind \nx,1,x\n")), expected);
+    let (csv, file) = (TableCsv::target("y").inputs(["a"]), b"b,a,b,y\n1,2,3,4\n");
+    assert!(text(labelled(&csv, file)).contains("\"b\" in columns 1 and 3"));
+    let unnamed = TableCsv::target("y").inputs(["", "a"]);
+    assert!(text(labelled(&unnamed, b",a,,y\n1,2,3,4\n")).contains("\"\" in columns 1 and 3"));
+}
+
+#[test]
+fn what_is_not_utf_8_is_named_by_row_and_column() {
+    let help =
+        "Save the file as UTF-8; if it comes from Windows, `iconv -f WINDOWS-1252 -t UTF-8` may do it.";
+    let csv = TableCsv::target("kind");
+    let fails = |file: &[u8], place: &str, found: &str| {
+        let expected = format!("f.csv: expected {place} to be UTF-8, found {found}. {help}");
+        assert_eq!(text(labelled(&csv, file)), expected);
+    };
+    fails(b"a,kind\n1,x\n2,K\xf6ln\n", "row 2, column \"kind\"", "the byte 0xf6 in \"K\u{fffd}ln\"");
+    fails(b"a,kind\n\xa01,x\n", "row 1, column \"a\"", "the byte 0xa0 in \"\u{fffd}1\"");
+    fails(b"Fl\xe4che,kind\n1,x\n", "the header, column 1", "the byte 0xe4 in \"Fl\u{fffd}che\"");
+    let wide: Vec<u8> = "\u{feff}a,kind\n1,x\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(text(labelled(&csv, &wide)).contains("It looks like UTF-16."));
+}
+
+#[test]
+fn columns_without_a_name_are_left_out_and_it_is_said() {
+    let remark = |place, name: &str| {
+        format!(
+            "f.csv: column {place} ({name:?}) is left out: it has no name, as an index that was written along. \
+             Name the columns to be read by `inputs` if it is more."
+        )
+    };
+    let csv = TableCsv::target("kind");
+    let data = labelled(&csv, b",size,kind\n0,5,a\n1,6,b\n").unwrap();
+    assert_eq!((data.inputs().shape(), data.remarks()), (&[2, 1][..], &[remark(1, "")][..]));
+    let data = labelled(&csv, b"Unnamed: 0,size,kind,\n0,5,a,x\n1,6,b,y\n").unwrap();
+    assert_eq!(data.remarks(), [remark(1, "Unnamed: 0"), remark(4, "")]);
+    let asked = csv.clone().inputs(["Unnamed: 0", "size"]);
+    let data = labelled(&asked, b"Unnamed: 0,size,kind\n7,5,a\n1,6,b\n").unwrap();
+    assert_eq!((data.inputs()[[0, 0]], data.remarks().len()), (7.0, 0));
+    // Parts and changed copies of a data set say it, too.
+    let data = labelled(&csv, b",size,kind\n0,5,a\n1,6,b\n").unwrap();
+    let (train, _) = random_split::<f32, _>(&data, 0.5, 1).unwrap();
+    let normalizer = Normalizer::standard().fit::<f32, _>(&data).unwrap();
+    assert_eq!(Dataset::<f32>::remarks(&normalizer.apply(&train)), [remark(1, "")]);
+    assert!(text(labelled(&csv, b",kind\n0,a\n")).contains("a column beside the target"));
+}
+
+#[test]
+fn a_class_that_reads_like_a_missing_value_is_said() {
+    let file = b"size,port\n1,S\n2,?\n3,C\n4,?\n5,NULL\n6,nan\n7,N/A\n8,None\n";
+    let csv = TableCsv::target("port");
+    let data = labelled(&csv, file).unwrap();
+    assert_eq!((data.class_names().len(), data.remarks().len()), (7, 4));
+    assert_eq!(
+        data.remarks()[0],
+        "f.csv: \"?\" is a class, of 2 rows, and reads like a missing value; `missing([\"?\"])` counts it as one, and a \
+         list of `classes` with it says that it is none."
+    );
+    let listed = csv.clone().classes(["S", "C", "?", "NULL", "nan", "N/A", "None"]);
+    assert!(labelled(&listed, file).unwrap().remarks().is_empty());
+    let marked = csv.missing(["?", " NULL", "nan", "N/A"]);
+    assert_eq!(
+        text(labelled(&marked, file)),
+        "f.csv: expected row 2, column \"port\" to be a class, found nothing, by the mark \"?\". \
+         Fill it in, or leave such rows out by `skip_faulty`."
+    );
+    let data = labelled(&marked.skip_faulty(), file).unwrap();
+    assert_eq!(data.class_names(), ["C", "None", "S"]);
+    assert!(
+        data.remarks()[0]
+            .starts_with("f.csv: 5 rows left out:\n  expected row 2, column \"port\" to be a class")
+    );
+    let numbers = TableCsv::target("y").missing(["-"]).read_from::<f32>(&b"a,y\n-,1\n"[..], "f.csv");
+    assert!(text(numbers).contains("a finite number, found nothing, by the mark \"-\""));
+    let texts = LabelledTexts::new(vec!["a", "b"], &["x", "NA"]).unwrap();
+    assert!(texts.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and reads like a missing value"));
+}
+
+#[test]
+fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
+    let mut file = b"a,b,y\n".to_vec();
+    for row in 1..=40 {
+        let line = match row % 4 {
+            1 => format!("{row},2,{}\n", row % 3),
+            2 => format!("{row},,{}\n", row % 3),
+            3 => format!("{row}\n"),
+            _ => format!("{row},2,\n\n"),
+        };
+        file.extend_from_slice(line.as_bytes());
+    }
+    let csv = TableCsv::target("y").skip_faulty();
+    let data = labelled(&csv, &file).unwrap();
+    assert_eq!(data.inputs().column_iter_of(0), (0..10).map(|i| (4 * i + 1) as f32).collect::<Vec<_>>());
+    let said = &data.remarks()[0];
+    assert!(said.starts_with("f.csv: 30 rows left out:\n  expected row 2, column \"b\" to be"), "{said}");
+    assert!(said.lines().count() == 12 && said.ends_with("\n  and 20 more"), "{said}");
+    assert!(
+        text(labelled(&csv, b"a,y\n,x\n")).contains("the table to be one with rows, found only faulty ones")
+    );
+    for torn in [&b"a,y\n1,\"x\"z\n2,y\n"[..], b"a,y\n2,y\n1,\"x\n"] {
+        assert!(text(labelled(&csv, torn)).contains("a row whose quotes are in pairs"));
+    }
+    // The stream of classes learns of the model's type when a batch is read: row 3 is the second that is left.
+    let file = Temporary::new("rows.csv", b"a,y\n1,x\n,x\n1e39,x\n");
+    let stream = csv.stream_labelled(&file.0).unwrap();
+    let read =
+        |indices: &[usize]| stream.read(indices, Pass::Evaluate, &mut Batch::<f32, Vec<usize>>::default());
+    read(&[0]).unwrap();
+    assert!(
+        text(read(&[0, 1]))
+            .contains("row 3, column \"a\" to be a number that is finite in f32, found \"1e39\"")
+    );
+    stream.read(&[1], Pass::Evaluate, &mut Batch::<f64, Vec<usize>>::default()).unwrap();
+}
+
+/// A column of the inputs.
+trait Column {
+    fn column_iter_of(&self, column: usize) -> Vec<f32>;
+}
+
+impl Column for plywood::ndarray::ArrayD<f32> {
+    fn column_iter_of(&self, column: usize) -> Vec<f32> {
+        self.outer_iter().map(|row| row[[column]]).collect()
+    }
+}
+
+#[test]
+fn a_number_that_is_too_large_for_f32_is_named_by_row_and_column() {
+    let expected = |column: &str| {
+        format!(
+            "f.csv: expected row 2, column {column:?} to be a number that is finite in f32, found \"1e39\". \
+             Give the column in a larger unit, or read it as `f64`."
+        )
+    };
+    let csv = TableCsv::target("y");
+    for (file, column) in [("a,y\n1,2\n1e39,2\n", "a"), ("a,y\n1,2\n1,1e39\n", "y")] {
+        assert_eq!(text(csv.read_from::<f32>(file.as_bytes(), "f.csv")), expected(column));
+        let temporary = Temporary::new("large.csv", file.as_bytes());
+        let stream = text(csv.stream::<f32>(&temporary.0));
+        assert_eq!(stream.replace(&temporary.0.display().to_string(), "f.csv"), expected(column));
+        csv.read_from::<f64>(file.as_bytes(), "f.csv").unwrap();
+    }
+    let edge = "a,y\n3.4028235e38,-3.4028235e38\n";
+    csv.read_from::<f32>(edge.as_bytes(), "f.csv").unwrap();
+    // Read as f64 and trained on as f32, it is found by its sample before the first step.
+    let wide = TableCsv::target("k").read_labelled_from::<f64>(&b"a,k\n1,x\n1e39,z\n"[..], "f.csv").unwrap();
+    let mut model = Sequential::builder([1]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
+    assert!(text(trainer.batch_size(2).fit(&mut model, &wide)).contains("input of sample 1 is not finite"));
+}
+
+#[test]
+fn another_separator_is_recognised_and_a_long_header_is_cut() {
+    let many: String = (0..300).map(|i| format!("column {i};")).collect();
+    for (separator, shown) in [(b';', ";"), (b'\t', "\\t"), (b'|', "|")] {
+        let file =
+            format!("{many}y\n{}1\n", "1;".repeat(300)).replace(';', &char::from(separator).to_string());
+        let found = text(TableCsv::target("y").read_from::<f32>(file.as_bytes(), "f.csv"));
+        assert!(found.len() < 300, "{found}");
+        let help = format!("The separator looks like `{shown}`: `.separator(b'{shown}')` takes it.");
+        assert!(
+            found.starts_with("f.csv: expected the header to be one with a column \"y\", found \"column 0")
+        );
+        assert!(found.ends_with(&help), "{found}");
+        let csv = TableCsv::target("y").separator(separator);
+        let data = csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap();
+        assert_eq!(data.inputs().shape(), [1, 300]);
+    }
+    let commas = TableCsv::target("y").separator(b';').read_from::<f32>(&b"a,y\n1,2\n"[..], "f.csv");
+    assert!(text(commas).ends_with("The separator looks like `,`: `.separator(b',')` takes it."));
+    let many = format!("{many}y\n").replace(';', ",");
+    let found = text(TableCsv::target("z").read_from::<f32>(many.as_bytes(), "f.csv"));
+    assert!(found.ends_with("\"column 9\" and 291 more. Name a column that is there."), "{found}");
+    let mac = text(TableCsv::target("y").read_from::<f32>(&b"a,y\r1,2\r"[..], "f.csv"));
+    assert!(
+        mac.ends_with("Lines seem to end in carriage returns alone: convert them to line feeds."),
+        "{mac}"
+    );
+    let comment = text(TableCsv::target("y").read_from::<f32>(&b"# made today\na,y\n1,2\n"[..], "f.csv"));
+    assert!(comment.ends_with("no comment in CSV: take such lines out of the file."), "{comment}");
+    let quote = text(TableCsv::target("y").separator(b'"').read_from::<f32>(&b"a,y\n1,2\n"[..], "f.csv"));
+    assert!(quote.contains("a separator of a byte that is no quote and no line end"), "{quote}");
+    let german = TableCsv::target("y").separator(b';').read_from::<f32>(&b"a;y\n1,5;2\n"[..], "f.csv");
+    assert!(
+        text(german)
+            .ends_with("Write numbers with a point before the decimals, and nothing between thousands.")
+    );
+}
+
+#[test]
+fn quoted_line_ends_are_read_in_tables_of_numbers() {
+    let file = b"\xef\xbb\xbf\"the\nsize\",note,kind\r\n1,\"two\r\n\r\nlines, \"\"so\"\"\",\"a\nb\"\r\n\r\n2,\"\n\",c\n3,x,\"a\nb\"";
+    let data = labelled(&TableCsv::target("kind").inputs(["the\nsize"]), file).unwrap();
+    assert_eq!(
+        (data.targets(), data.class_names()),
+        (&vec![0, 1, 0], &["a\nb".to_owned(), "c".to_owned()][..])
+    );
+    assert_eq!(data.inputs().column_iter_of(0), [1.0, 2.0, 3.0]);
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn gzip_is_read_where_a_file_is_read_whole() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(b"a,y\n1,2\n3,4\n").unwrap();
+    let bytes = encoder.finish().unwrap();
+    let (file, csv) = (Temporary::new("table.csv.gz", &bytes), TableCsv::target("y"));
+    assert_eq!(csv.read::<f32>(&file.0).unwrap().targets().sum(), 6.0);
+    assert_eq!(csv.read_labelled::<f32>(&file.0).unwrap().class_names(), ["2", "4"]);
+    for end in 2..bytes.len() {
+        assert!(csv.read_from::<f32>(&bytes[..end], "f.csv").is_err(), "{end}");
+    }
+    assert_eq!(
+        text(csv.stream::<f32>(&file.0)),
+        format!(
+            "{}: expected the file to be one that is not compressed, found gzip data. Unpack it (`gunzip`) to read it \
+             batch by batch, or read it whole into memory: `TableCsv::read`, `idx::read`.",
+            file.0.display()
+        )
+    );
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn texts_follow_the_same_rules() {
+    use plywood::TextCsv;
+    let read = |csv: &TextCsv, file: &[u8]| csv.read_from(file, "f.csv");
+    let csv = TextCsv::columns("kind ", "text");
+    let rows = read(&csv, b" kind,text \ncat,one\n\"cat \", two \nNULL,three\n").unwrap();
+    assert_eq!(rows.texts.class_names(), ["NULL", "cat"]);
+    assert_eq!(rows.texts.texts()[1], " two "); // a text is what it is
+    assert!(rows.to_string().contains("\n\"NULL\" is a class, of 1 row, and reads like a missing value"));
+    let twice = text(read(&csv, b"kind,text,kind\na,b,c\n"));
+    assert!(twice.contains("\"kind\" in columns 1 and 3"), "{twice}");
+    let same = text(read(&TextCsv::columns("text", "text "), b"kind,text\na,b\n"));
+    assert!(same.contains("columns of one for labels and another for texts, found \"text\""), "{same}");
+    let latin = text(read(&csv, b"kind,text\nx,one\nK\xf6ln,two\n"));
+    assert!(
+        latin.contains("row 2, column \"kind\" to be UTF-8, found the byte 0xf6 in \"K\u{fffd}ln\""),
+        "{latin}"
+    );
+    let tabs = b"kind\ttext\na\tone, two\n";
+    assert!(
+        text(read(&csv, tabs)).ends_with("The separator looks like `\\t`: `.separator(b'\\t')` takes it.")
+    );
+    assert_eq!(read(&csv.clone().separator(b'\t'), tabs).unwrap().texts.texts(), ["one, two"]);
+    let faulty = format!("kind,text\na,one\n{}", "b\n".repeat(11_407));
+    let said = read(&csv.skip_faulty(), faulty.as_bytes()).unwrap().to_string();
+    assert!(
+        said.starts_with("1 text in 1 class\n11407 rows left out:\n  f.csv: expected row 2 to be 2 fields")
+    );
+    assert!(said.lines().count() == 13 && said.ends_with("\n  and 11397 more"), "{said}");
+}
+
+/// The folder with real tables, where there is one.
+fn real() -> Option<PathBuf> {
+    let folder = std::env::var_os("PLYWOOD_CSV_DIR").map(PathBuf::from)?;
+    folder.is_dir().then_some(folder)
+}
+
+#[test]
+fn real_tables() {
+    let Some(folder) = real() else { return };
+    let path = |name: &str| folder.join(name);
+    let titanic = TableCsv::target("embarked").inputs(["pclass", "sibsp"]);
+    let data = titanic.read_labelled::<f32>(path("titanic.csv")).unwrap();
+    assert!(data.remarks()[0].contains("\"?\" is a class, of 2 rows"), "{:?}", data.remarks());
+    let data = titanic.missing(["?"]).skip_faulty().read_labelled::<f32>(path("titanic.csv")).unwrap();
+    assert_eq!((data.len(), data.class_names().len()), (1_307, 3));
+    let birds = TableCsv::target("Effect Amount of damage").inputs(["Cost Other", "Speed IAS in knots"]);
+    let data = birds.skip_faulty().read_labelled::<f32>(path("birdstrikes.csv")).unwrap();
+    assert_eq!(data.len(), 10_000 - 2_836);
+    let water = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let below = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        TableCsv::target("mean_va").inputs(["month_nu", "count_nu"]).read_from::<f32>(below.as_bytes(), "w")
+    };
+    assert!(text(water(&path("waterservices_stats.txt"))).contains("The separator looks like `\\t`"));
+    let quoted = TableCsv::target("grade").inputs(["score"]);
+    let data =
+        quoted.missing(["None"]).skip_faulty().read_labelled::<f32>(path("ugly/3-quoted.csv")).unwrap();
+    assert!(data.remarks()[0].contains("45 rows left out"), "{:?}", data.remarks());
+    assert!(data.remarks()[1].contains("\"Nan\" is a class"), "{:?}", data.remarks());
+    let latin = text(TableCsv::target("n").separator(b';').read_labelled::<f32>(path("ugly/5-latin1.csv")));
+    assert!(latin.contains("row 1, column \"name\" to be UTF-8"), "{latin}");
+    let open = text(TableCsv::target("label").inputs(["a"]).read_labelled::<f32>(path("ugly/8-quote.csv")));
+    assert!(open.contains("row 1 to be a row whose quotes"), "{open}");
+    #[cfg(feature = "csv")]
+    {
+        let rooms = TableCsv::target("Room Type").inputs(["Number of Records", "Number Of Reviews"]);
+        let data = rooms.read_labelled::<f32>(path("airbnb.csv.gz")).unwrap();
+        assert_eq!((data.len(), data.class_names().len()), (30_478, 3));
+        let error =
+            text(TableCsv::target("Price").inputs(["Number Of Reviews"]).read::<f32>(path("airbnb.csv.gz")));
+        assert!(
+            error.contains("row 102, column \"Price\"") && error.contains("between thousands"),
+            "{error}"
+        );
+        let error = text(
+            TableCsv::target("Code_BuildingSizeClass").read_labelled::<f32>(path("episcope-tabula.csv.gz")),
+        );
+        assert!(error.contains("The separator looks like `;`") && error.len() < 1_000, "{error}");
+    }
+}
