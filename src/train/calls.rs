@@ -97,12 +97,13 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// the whole data set.
     ///
     /// # Errors
-    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so is
-    /// a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
-    /// that step is not taken. A gradient that is not finite under a finite loss is noticed before the step where its norm
-    /// is taken for clipping ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be
-    /// written is an error, too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run.
-    /// Callbacks have ended properly then, so early stopping has restored its best weights.
+    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go;
+    /// so is a batch size of one where a batch normalisation would have one number a feature), data cannot be read,
+    /// or a batch's loss is not finite; it names the first place that holds such a number, and that step is not
+    /// taken. A gradient that is not finite under a finite loss is noticed before the step where its norm is taken
+    /// for clipping ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be written
+    /// is an error, too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run. Callbacks
+    /// have ended properly then, so early stopping has restored its best weights.
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
@@ -181,7 +182,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///
     /// # Errors
     /// When the batch does not fit, is a single sample and that too small for a layer
-    /// ([`Layer::check_batch_size`](crate::Layer::check_batch_size)), has only weights of 0, or an input, a target or the loss is not finite. The step is not taken then.
+    /// ([`Layer::check_batch_size`](crate::Layer::check_batch_size)), has only weights of 0, or an input, a target or
+    /// the loss is not finite. The step is not taken then.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
