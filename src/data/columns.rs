@@ -177,8 +177,8 @@ impl Labels {
         Ok(())
     }
 
-    /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them goes
-    /// to the remarks.
+    /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them
+    /// goes to the remarks.
     pub fn sorted(mut self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
         if !self.closed {
             let mut order: Vec<usize> = (0..self.names.len()).collect();

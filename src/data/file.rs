@@ -28,7 +28,10 @@ impl PlacedFile {
         }
         if start == [0x1f, 0x8b] {
             return Err(Error::format("the file", "one that is not compressed", "gzip data")
-                .help("Unpack it (`gunzip`) to read it batch by batch, or read it whole into memory: `TableCsv::read`, `idx::read`.")
+                .help(
+                    "Unpack it (`gunzip`) to read it batch by batch, or read it whole into memory: `TableCsv::read`, \
+                     `idx::read`.",
+                )
                 .at(path.display()));
         }
         Ok(file)

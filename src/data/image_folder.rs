@@ -20,8 +20,8 @@ const AT_A_TIME: usize = 128;
 /// How deep folders may lie in a class's folder; a link that leads back to its own folder would have no end.
 const DEEPEST: usize = 16;
 
-/// A folder of images: in it a folder for each class, named after the class (without spaces at its ends), with PNG and
-/// JPEG files.
+/// A folder of images: in it a folder for each class, named after the class (without spaces at its ends), with PNG
+/// and JPEG files.
 ///
 /// ```text
 /// photos/benign/1.png                    class 0, "benign"
@@ -52,10 +52,10 @@ const DEEPEST: usize = 16;
 /// | [`grey`](ImageFolder::grey) | `[height, width]` |
 ///
 /// Every image is stretched to the one size, whatever its proportions, and turned as the camera says (EXIF).
-/// Transparency is left out. A channel has 8 bits: an image of 16 is a fault, since what fills only a part of them would
-/// become a few greys. Images stay bytes in memory and are read as numbers from 0 to 1.
-/// Classes come in the order of their names, images in that of their paths: the order does not depend on the file
-/// system, nor on the number of threads that decode.
+/// Transparency is left out. A channel has 8 bits: an image of 16 is a fault, since what fills only a part of them
+/// would become a few greys. Images stay bytes in memory and are read as numbers from 0 to 1. Classes come in the
+/// order of their names, images in that of their paths: the order does not depend on the file system, nor on the
+/// number of threads that decode.
 ///
 /// Nothing is left out in silence. A file that is no image, a broken one, and one beside the classes' folders is an
 /// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, and is in the list of

@@ -1,7 +1,7 @@
 //! CSV as all readers of it have it: records out of bytes, and fields out of records.
 //!
-//! The format is RFC 4180's, with any byte between fields. A field in quotes may hold separators, line ends, and quotes
-//! that are written twice:
+//! The format is RFC 4180's, with any byte between fields. A field in quotes may hold separators, line ends, and
+//! quotes that are written twice:
 //!
 //! ```text
 //!             quote                quote               separator or line end
@@ -16,8 +16,8 @@ use crate::shown::cut;
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The longest record that is read, in bytes: what a file without line ends, or with a quote that is never closed, may
-/// take of the memory.
+/// The longest record that is read, in bytes: what a file without line ends, or with a quote that is never closed,
+/// may take of the memory.
 const LONGEST: u64 = 1 << 24;
 
 /// The records of a file, one after the other; empty lines are passed over.

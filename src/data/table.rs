@@ -40,13 +40,14 @@ use std::path::Path;
 /// | a number to predict | [`read`](TableCsv::read) | [`stream`](TableCsv::stream) |
 /// | a class to predict | [`read_labelled`](TableCsv::read_labelled) | [`stream_labelled`](TableCsv::stream_labelled) |
 ///
-/// The first record names the columns, each other one is a row. Fields may be in quotes, and hold separators, line ends
-/// and quotes that are written twice; empty lines are passed over. The text is UTF-8. Names of columns and classes are
-/// taken without spaces at their ends. What is read whole may be compressed by gzip, which is told by its first bytes.
+/// The first record names the columns, each other one is a row. Fields may be in quotes, and hold separators, line
+/// ends and quotes that are written twice; empty lines are passed over. The text is UTF-8. Names of columns and
+/// classes are taken without spaces at their ends. What is read whole may be compressed by gzip, which is told by its
+/// first bytes.
 ///
-/// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for, where one that
-/// is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the training
-/// part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
+/// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for, where one
+/// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the
+/// training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
 ///
 /// Nothing is decided in silence: what was left out, and classes that read like missing values, are in the data set's
 /// [`remarks`](crate::Dataset::remarks), which `fit` prints.
@@ -64,8 +65,8 @@ pub struct TableCsv {
 impl TableCsv {
     /// With this column as the target, and all others as inputs.
     ///
-    /// Columns without a name are left out, and so is pandas' "Unnamed: 0": both come of an index that was written along.
-    /// The data set's remarks say so; [`inputs`](TableCsv::inputs) reads them by these names.
+    /// Columns without a name are left out, and so is pandas' "Unnamed: 0": both come of an index that was written
+    /// along. The data set's remarks say so; [`inputs`](TableCsv::inputs) reads them by these names.
     pub fn target(column: impl Into<String>) -> Self {
         let (target, format) = (column.into().trim().to_owned(), Format::default());
         Self { target, inputs: Vec::new(), classes: Vec::new(), format }
@@ -104,14 +105,15 @@ impl TableCsv {
 
     /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
     ///
-    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row out.
+    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
+    /// out.
     pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
         self.format.missing = trimmed(marks);
         self
     }
 
-    /// Leaves out the rows whose class or numbers are missing or unfit, or that have too many or too few fields; the data
-    /// set's remarks say how many, and why the first ones.
+    /// Leaves out the rows whose class or numbers are missing or unfit, or that have too many or too few fields; the
+    /// data set's remarks say how many, and why the first ones.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -133,9 +135,9 @@ impl TableCsv {
     /// Reads the whole file, with numbers as targets, `[rows, 1]`.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than 4 GiB, a column is missing or there twice, a row has more or
-    /// fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is missing, not
-    /// finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
+    /// When the file cannot be read or unpacks to more than 4 GiB, a column is missing or there twice, a row has more
+    /// or fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is missing,
+    /// not finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
     pub fn read<F: Scalar + Element>(&self, path: impl AsRef<Path>) -> Result<ArrayDataset<F, Array2<F>>> {
         self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
@@ -211,8 +213,8 @@ impl TableCsv {
         &self.classes
     }
 
-    /// Reads the names and then every row, in order, and shows each to `visit`; what the columns are, and what is to be
-    /// said of them and of rows that were left out.
+    /// Reads the names and then every row, in order, and shows each to `visit`; what the columns are, and what is to
+    /// be said of them and of rows that were left out.
     pub(super) fn scan(
         &self,
         source: impl Read,

@@ -64,8 +64,8 @@ impl Places {
 impl TableCsv {
     /// Opens a file to be read row by row, with numbers as targets, `[rows, 1]`.
     ///
-    /// The file is read through once, and every row checked. It must not change after that. It cannot be compressed, as
-    /// such a file can only be read from its beginning.
+    /// The file is read through once, and every row checked. It must not change after that. It cannot be compressed,
+    /// as such a file can only be read from its beginning.
     ///
     /// # Errors
     /// As [`read`](TableCsv::read), and when the file is compressed.
@@ -85,8 +85,8 @@ impl TableCsv {
 
     /// Opens a file to be read row by row, with classes as targets.
     ///
-    /// As [`stream`](TableCsv::stream). The data set has the classes' names. The model's type is not known yet: a number
-    /// that is too large for it is an error, with row and column, when a batch is read.
+    /// As [`stream`](TableCsv::stream). The data set has the classes' names. The model's type is not known yet: a
+    /// number that is too large for it is an error, with row and column, when a batch is read.
     ///
     /// # Errors
     /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed.

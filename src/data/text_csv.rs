@@ -33,14 +33,14 @@ use std::path::Path;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The format is RFC 4180's: a header, fields between commas or another [`separator`](TextCsv::separator), quoted where
-/// they hold separators, quotes or line ends. Files may be compressed by gzip, which is told by their first two bytes.
-/// Names of columns and labels are taken without spaces at their ends. A name that two columns have is an
+/// The format is RFC 4180's: a header, fields between commas or another [`separator`](TextCsv::separator), quoted
+/// where they hold separators, quotes or line ends. Files may be compressed by gzip, which is told by their first two
+/// bytes. Names of columns and labels are taken without spaces at their ends. A name that two columns have is an
 /// error. [`LabelledTexts::read_csv`] is the short form.
 ///
-/// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8, or
-/// its label is none of the [`classes`](TextCsv::classes) where those were given. Other columns are passed over, and
-/// so are empty lines. Labels that read like missing values are classes, and are remarked
+/// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8,
+/// or its label is none of the [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
+/// and so are empty lines. Labels that read like missing values are classes, and are remarked
 /// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
 ///
 /// Quotes that do not fit are an error in any case, since nobody can tell which rows they have swallowed: a field
@@ -57,8 +57,8 @@ pub struct TextCsv {
 
 /// The texts of a CSV file, and the rows that were left out.
 ///
-/// Its `Display` says how many texts there are, what is to be said of the classes, and how many rows were left out, with
-/// the reasons of the first ones.
+/// Its `Display` says how many texts there are, what is to be said of the classes, and how many rows were left out,
+/// with the reasons of the first ones.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TextRows {
@@ -117,8 +117,8 @@ impl TextCsv {
     /// Reads a file, plain or compressed by gzip.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than 4 GiB, lacks a column or has two of one name, or has quotes
-    /// that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
+    /// When the file cannot be read or unpacks to more than 4 GiB, lacks a column or has two of one name, or has
+    /// quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
         let path = path.as_ref();
         let file = File::open(path)

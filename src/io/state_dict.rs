@@ -58,8 +58,8 @@ pub struct Mismatches {
     pub missing: Vec<String>,
     /// Names of the state dict that the model lacks.
     pub unexpected: Vec<String>,
-    /// Names of both whose arrays have different shapes, or numbers that cannot be taken over, by their type or because
-    /// one is too large for the model's; with the reason.
+    /// Names of both whose arrays have different shapes, or numbers that cannot be taken over, by their type or
+    /// because one is too large for the model's; with the reason.
     pub unfit: Vec<String>,
 }
 

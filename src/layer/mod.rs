@@ -162,13 +162,13 @@ pub trait Layer<F: Scalar = f32>:
         self.backward(cache, grad).map(drop)
     }
 
-    /// Whether the layer can be trained in batches of so many samples, of this shape without the batch axis; all layers
-    /// can, unless it is written.
+    /// Whether the layer can be trained in batches of so many samples, of this shape without the batch axis; all
+    /// layers can, unless it is written.
     ///
-    /// [`Trainer::fit`](crate::Trainer::fit) asks before the first step, with its batch size: a shorter batch at the end
-    /// of an epoch is not asked about. [`Trainer::step`](crate::Trainer::step) and [`accumulate`](crate::accumulate) ask
-    /// about a single sample. [`BatchNorm`](crate::BatchNorm) needs two numbers a feature to have a variance. A
-    /// container of your own asks its parts.
+    /// [`Trainer::fit`](crate::Trainer::fit) asks before the first step, with its batch size: a shorter batch at the
+    /// end of an epoch is not asked about. [`Trainer::step`](crate::Trainer::step) and
+    /// [`accumulate`](crate::accumulate) ask about a single sample. [`BatchNorm`](crate::BatchNorm) needs two numbers
+    /// a feature to have a variance. A container of your own asks its parts.
     ///
     /// # Errors
     /// When such a batch would teach it nothing.

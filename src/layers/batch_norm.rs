@@ -44,12 +44,12 @@ use serde::{Deserialize, Serialize};
 /// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
 /// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// With weight and bias frozen ([`Sequential::freeze`](crate::Sequential::freeze) of the layer) it is in inference mode
-/// in training, too: the running statistics are used and kept.
+/// With weight and bias frozen ([`Sequential::freeze`](crate::Sequential::freeze) of the layer) it is in inference
+/// mode in training, too: the running statistics are used and kept.
 ///
-/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::Trainer::fit) refuses a batch size
-/// of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the end of an
-/// epoch is normalised by the running statistics, and leaves them alone.
+/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::Trainer::fit) refuses a batch
+/// size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the end
+/// of an epoch is normalised by the running statistics, and leaves them alone.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.

@@ -194,12 +194,13 @@ impl<F: Scalar> Sequential<F> {
     /// Freezes every parameter whose name begins with `prefix` ("" for all, "0" for the first layer's); returns how
     /// many. They keep their values in training, and no gradient is computed for them.
     ///
-    /// Every name that matches is counted: buffers, too, and what was frozen before. Names are compared by whole parts
-    /// between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that parameter
-    /// alone. A full stop at the prefix's end changes nothing.
+    /// Every name that matches is counted: buffers, too, and what was frozen before. Names are compared by whole
+    /// parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
+    /// parameter alone. A full stop at the prefix's end changes nothing.
     ///
-    /// A [`BatchNorm`](crate::BatchNorm) whose weight and bias are both frozen uses its running statistics in training
-    /// as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still drops.
+    /// A [`BatchNorm`](crate::BatchNorm) whose weight and bias are both frozen uses its running statistics in
+    /// training as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still
+    /// drops.
     ///
     /// ```
     /// use plywood::prelude::*;
