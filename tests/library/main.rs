@@ -11,6 +11,8 @@ mod augment_threads;
 mod branches;
 mod checkpoint;
 mod confusion;
+#[cfg(feature = "csv")]
+mod csv_peer;
 mod example_threads;
 #[cfg(unix)]
 mod files;
