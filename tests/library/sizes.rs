@@ -106,7 +106,8 @@ fn a_gradient_is_handed_out_to_be_changed_in_its_numbers_alone() {
     layer.visit_params_mut(&mut |_, param| param.add_gradient(&Tensor::ones(param.shape())).unwrap());
     layer.visit_params_mut(&mut |_, param| {
         if let Some((mut value, GradientMut::Dense(mut gradient))) = param.value_and_gradient() {
-            (value.fill(0.0), gradient.fill(4.0));
+            value.fill(0.0);
+            gradient.fill(4.0);
         }
     });
     model_of_one.step(&mut layer).unwrap();
