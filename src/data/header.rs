@@ -13,12 +13,14 @@ pub(super) struct Format {
     pub missing: Vec<String>,
     /// Whether faulty rows are left out.
     pub skip: bool,
+    /// The most bytes that a compressed file may unpack to.
+    pub most_unpacked: u64,
 }
 
 impl Default for Format {
-    /// Commas; every fault is an error.
+    /// Commas; every fault is an error; 1 GiB of what is unpacked.
     fn default() -> Self {
-        Self { separator: b',', missing: Vec::new(), skip: false }
+        Self { separator: b',', missing: Vec::new(), skip: false, most_unpacked: 1 << 30 }
     }
 }
 

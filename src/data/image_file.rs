@@ -40,11 +40,12 @@ impl Form {
     pub(super) fn read(self, path: &Path) -> Result<Vec<u8>> {
         let failed =
             |e| Error::io("read", path, e).help("Check that it is a file, and the permission to read it.");
-        let file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
+        // Before it is opened: a named pipe would wait for somebody to write.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
             return Err(Error::format(path.display().to_string(), "a file", "something else")
                 .help("Take it out of the folder."));
         }
+        let file = File::open(path).map_err(failed)?;
         let mut bytes = Vec::new();
         file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(failed)?;
         self.decode(&bytes).map_err(|(expected, found, help)| {

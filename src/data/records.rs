@@ -229,8 +229,9 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
     })
 }
 
-/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two.
-pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>> {
+/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
+/// unpacked bytes.
+pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     (&mut source).take(2).read_to_end(&mut start).map_err(|error| {
         Error::io("read", name, error).help("It must be a file that is whole and may be read.")
@@ -241,7 +242,9 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str) -> Result<Box
         return Ok(Box::new(source));
     }
     #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
-    return Ok(Box::new(gzip::Unpacked::new(source)));
+    return Ok(Box::new(gzip::Unpacked::new(source, most)));
+    #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
+    let _ = most;
     #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
     Err(Error::format("the file", "one that is not compressed", "gzip data")
         .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
@@ -252,20 +255,16 @@ mod gzip {
     use flate2::read::MultiGzDecoder;
     use std::io::{self, Read};
 
-    /// The most bytes that a compressed file may unpack to: 4 GiB.
-    ///
-    /// It guards against small files that decompress to more than the machine has.
-    const MOST: u64 = 1 << 32;
-
-    /// What is in a compressed file; an error behind so many bytes.
+    /// What is in a compressed file; an error behind so many bytes. A small file can unpack to more than the machine has.
     pub struct Unpacked<R> {
         source: MultiGzDecoder<R>,
+        most: u64,
         left: u64,
     }
 
     impl<R: Read> Unpacked<R> {
-        pub fn new(source: R) -> Self {
-            Self { source: MultiGzDecoder::new(source), left: MOST }
+        pub fn new(source: R, most: u64) -> Self {
+            Self { source: MultiGzDecoder::new(source), most, left: most }
         }
     }
 
@@ -273,7 +272,8 @@ mod gzip {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let count = self.source.read(buffer)?;
             self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-                io::Error::other(format!("it unpacks to more than {MOST} bytes; unpack it (`gunzip`)"))
+                let most = self.most;
+                io::Error::other(format!("it unpacks to more than {most} bytes, which `most_unpacked` sets"))
             })?;
             Ok(count)
         }

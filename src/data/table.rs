@@ -132,10 +132,17 @@ impl TableCsv {
         self
     }
 
+    /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack to a
+    /// thousand times as much, so a larger one is an error.
+    pub fn most_unpacked(mut self, bytes: u64) -> Self {
+        self.format.most_unpacked = bytes;
+        self
+    }
+
     /// Reads the whole file, with numbers as targets, `[rows, 1]`.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than 4 GiB, a column is missing or there twice, a row has more
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, a column is missing or there twice, a row has more
     /// or fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is missing,
     /// not finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
     pub fn read<F: Scalar + Element>(&self, path: impl AsRef<Path>) -> Result<ArrayDataset<F, Array2<F>>> {
@@ -153,11 +160,16 @@ impl TableCsv {
     ) -> Result<ArrayDataset<F, Array2<F>>> {
         let run = || {
             let (mut numbers, mut targets) = (Vec::new(), Vec::new());
-            let (columns, remarks) = self.scan(unpacked(source, name)?, name, Range::of::<F>(), |row| {
-                targets.push(row.number()?);
-                numbers.extend_from_slice(row.inputs);
-                Ok(())
-            })?;
+            let (columns, remarks) = self.scan(
+                unpacked(source, name, self.format.most_unpacked)?,
+                name,
+                Range::of::<F>(),
+                |row| {
+                    targets.push(row.number()?);
+                    numbers.extend_from_slice(row.inputs);
+                    Ok(())
+                },
+            )?;
             let data = ArrayDataset::new(array(&numbers, columns.inputs()), array(&targets, 1))?;
             Ok(data.with_remarks(remarks))
         };
@@ -195,12 +207,16 @@ impl TableCsv {
     ) -> Result<ArrayDataset<F, Vec<usize>>> {
         let run = || {
             let (mut numbers, mut labels) = (Vec::new(), Labels::new(&self.classes)?);
-            let (columns, mut remarks) =
-                self.scan(unpacked(source, name)?, name, Range::of::<F>(), |row| {
+            let (columns, mut remarks) = self.scan(
+                unpacked(source, name, self.format.most_unpacked)?,
+                name,
+                Range::of::<F>(),
+                |row| {
                     labels.push(&row)?;
                     numbers.extend_from_slice(row.inputs);
                     Ok(())
-                })?;
+                },
+            )?;
             let (labels, names) = labels.sorted(name, &mut remarks);
             let data = ArrayDataset::new(array(&numbers, columns.inputs()), labels)?;
             Ok(data.with_class_names(names).with_remarks(remarks))

@@ -114,10 +114,17 @@ impl TextCsv {
         self
     }
 
+    /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack to a
+    /// thousand times as much, so a larger one is an error.
+    pub fn most_unpacked(mut self, bytes: u64) -> Self {
+        self.format.most_unpacked = bytes;
+        self
+    }
+
     /// Reads a file, plain or compressed by gzip.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than 4 GiB, lacks a column or has two of one name, or has
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column or has two of one name, or has
     /// quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
         let path = path.as_ref();
@@ -131,7 +138,9 @@ impl TextCsv {
     /// # Errors
     /// As [`read`](TextCsv::read).
     pub fn read_from(&self, source: impl Read, name: &str) -> Result<TextRows> {
-        unpacked(source, name).and_then(|source| self.rows(source, name)).map_err(|error| error.at(name))
+        unpacked(source, name, self.format.most_unpacked)
+            .and_then(|source| self.rows(source, name))
+            .map_err(|error| error.at(name))
     }
 
     /// The rows, from bytes that are no longer compressed.

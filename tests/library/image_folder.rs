@@ -289,3 +289,17 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     assert_eq!((read.skipped.len(), said.lines().count()), (30, 13), "{said}");
     assert!(said.contains("\n30 left out:\n  ") && said.ends_with("\n  and 20 more"), "{said}");
 }
+
+/// A named pipe waits for somebody to write into it.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_no_image_and_keeps_nobody_waiting() {
+    let folder = Folder::new("pipe");
+    folder.write("a/1.png", &png(2, 2, [1, 2, 3]));
+    let made = std::process::Command::new("mkfifo").arg(folder.0.join("a/2.png")).status().unwrap();
+    assert!(made.success());
+    let error = text(ImageFolder::new(&folder.0, [2, 2]).read());
+    assert!(error.contains("2.png to be a file, found something else"), "{error}");
+    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty().read().unwrap();
+    assert_eq!((read.images.len(), read.skipped.len()), (1, 1));
+}
