@@ -84,7 +84,11 @@ impl<'a, R: Read> Records<'a, R> {
             let begin = self.bytes.len();
             let mut room = (&mut self.source).take(LONGEST + 1 - begin as u64);
             let read = room.read_until(b'\n', &mut self.bytes).map_err(|error| {
-                Error::io("read", self.name, error).help("It must be a file that is whole and may be read.")
+                let help = match error.kind() {
+                    io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
+                    _ => "It must be a file that is whole and may be read.",
+                };
+                Error::io("read", self.name, error).help(help)
             })?;
             if self.bytes.len() as u64 > LONGEST {
                 let (expected, found) = (format!("of at most {LONGEST} bytes"), "a longer one");
@@ -273,7 +277,8 @@ mod gzip {
             let count = self.source.read(buffer)?;
             self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
                 let most = self.most;
-                io::Error::other(format!("it unpacks to more than {most} bytes, which `most_unpacked` sets"))
+                let what = format!("it unpacks to more than {most} bytes");
+                io::Error::new(io::ErrorKind::FileTooLarge, what)
             })?;
             Ok(count)
         }

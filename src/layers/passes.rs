@@ -301,8 +301,10 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         let (mut link, mut columns) = (input, self.input.last().copied());
         for (layer, &own) in self.layers.iter().zip(&self.columns) {
             let output = layer.erased_output_link(link);
-            // A layer that hands the numbers on, in rows of another length, has torn distributions apart.
-            link = if output == link && own != columns { output.of_numbers() } else { output };
+            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its rows
+            // are of another length.
+            let handed_on = output == link && layer.erased_link() != output;
+            link = if handed_on && own != columns { output.of_numbers() } else { output };
             columns = own;
         }
         link

@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::{Registry, count_container, keep_first};
-use crate::param::Param;
+use crate::param::{Param, ParamKind};
 use crate::scalar::Scalar;
 use crate::shown::listed;
 use serde::de::{Error as _, SeqAccess};
@@ -221,7 +221,8 @@ impl<F: Scalar> Sequential<F> {
     /// costs little more than its inference.
     ///
     /// # Errors
-    /// When no name begins so: the number of a layer without parameters is none either. "" is never an error.
+    /// When no name begins so, or those of buffers alone: the number of a layer without parameters is none either. "" is
+    /// never an error.
     pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
         self.each_named(prefix, |param| param.freeze())
     }
@@ -297,17 +298,26 @@ impl<F: Scalar> Sequential<F> {
 
     /// The names are those of `visit_params`, with the numbers of the layers in front.
     fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> Result<usize> {
-        let (mut count, mut names) = (0, Vec::new());
+        let (mut count, mut changed, mut names) = (0, false, Vec::new());
         self.visit_params_mut(&mut |name, param| {
             if begins_with(name, prefix) {
                 change(param);
                 count += 1;
+                changed |= param.kind() != ParamKind::Buffer;
             } else {
                 names.push(name.to_owned());
             }
         });
-        if count > 0 || prefix.is_empty() {
+        if changed || prefix.is_empty() {
             return Ok(count);
+        }
+        if count > 0 {
+            return Err(Error::data(
+                "a prefix",
+                "of parameters that are trained",
+                format!("{prefix:?}, a buffer"),
+            )
+            .help("A layer keeps its buffers by itself; freeze the whole layer to keep a batch norm's."));
         }
         let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
         let found = format!("{prefix:?}, where the names are {names}");

@@ -205,6 +205,6 @@ pub struct BatchEnd {
     /// The number of steps the optimiser has taken, over all epochs and calls of `fit`.
     pub step: u64,
     /// The batch's loss, before the step: the mean over this batch alone by its samples' weights, not over the epoch so
-    /// far. NaN where all of them are 0.
+    /// far. NaN where all of them are 0; such a batch is a step of a gradient of 0 all the same.
     pub loss: f64,
 }

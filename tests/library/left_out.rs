@@ -241,6 +241,11 @@ fn rows_put_together_are_no_distribution() {
     let trainer = || silent(CrossEntropy::default(), SGD::default());
     let text = trainer().evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap_err().to_string();
     assert!(text.contains("found a sum of 2.0000"), "{text}");
+    // A block that ends in softmax by itself makes distributions, whatever comes in.
+    let again = Sequential::block().layer(Dense::units(3)).layer(Softmax);
+    let model = Sequential::builder([4]).layer(Dense::units(5)).layer(Softmax).layer(again).build().unwrap();
+    let text = model.predict_labels(&Array2::<f32>::zeros((1, 4)), 0.5).unwrap_err().to_string();
+    assert!(text.contains("found one that ends in softmax"), "{text}");
     // A sum of 2 is no softmax either, so a loss of logits takes them: nothing is known.
     let mut logits = silent(CrossEntropy::from_logits(), SGD::default());
     logits.evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap();

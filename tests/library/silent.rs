@@ -222,3 +222,12 @@ fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
     assert_eq!(numbers(&model, "0.weight"), before);
     assert!(dict.tensor::<f32>("0.weight").is_none() && dict.tensor::<f64>("0.weight").is_some());
 }
+
+/// A buffer is its layer's own affair, and is not frozen by its name.
+#[test]
+fn buffers_alone_are_not_frozen() {
+    let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(BatchNorm::new()).build().unwrap();
+    let text = model.freeze("1.running_mean").unwrap_err().to_string();
+    assert!(text.contains("of parameters that are trained, found \"1.running_mean\", a buffer"), "{text}");
+    assert_eq!(model.freeze("1").unwrap(), 4, "with its buffers");
+}
