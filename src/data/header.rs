@@ -42,6 +42,41 @@ impl Format {
     }
 }
 
+/// The settings that every reader has beside its columns; the documentation given is an example of `separator`, and what
+/// `missing` means.
+macro_rules! csv_settings {
+    ($reader:ident: $(#[$separator:meta])*; $(#[$missing:meta])*) => {
+        impl $reader {
+            /// The classes there are, in the order of their indices: for test rows, those that the model was trained on.
+            pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+                self.classes = crate::data::header::trimmed(names);
+                self
+            }
+
+            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
+            $(#[$separator])*
+            pub fn separator(mut self, byte: u8) -> Self {
+                self.format.separator = byte;
+                self
+            }
+
+            $(#[$missing])*
+            pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
+                self.format.missing = crate::data::header::trimmed(marks);
+                self
+            }
+
+            /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack
+            /// to a thousand times as much, so a larger one is an error.
+            pub fn most_unpacked(mut self, bytes: u64) -> Self {
+                self.format.most_unpacked = bytes;
+                self
+            }
+        }
+    };
+}
+pub(super) use csv_settings;
+
 /// Names or marks as a user gives them, without spaces at their ends.
 pub(super) fn trimmed<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
     names.into_iter().map(|name| name.into().trim().to_owned()).collect()

@@ -4,7 +4,7 @@
 //! lines of `columns.rs`, so they give the same numbers and the same errors.
 
 use super::columns::{Columns, Labels, Range, Row};
-use super::header::{Format, Header, trimmed};
+use super::header::{Format, Header, csv_settings, trimmed};
 use super::records::{Records, unpacked};
 use super::{ArrayDataset, Element};
 use crate::error::{Error, Result};
@@ -78,40 +78,6 @@ impl TableCsv {
         self
     }
 
-    /// The classes there are, in the order of their indices: for test rows, those that the model was trained on.
-    pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.classes = trimmed(names);
-        self
-    }
-
-    /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let (file, csv) = ("a;y\n1;2\n", TableCsv::target("y"));
-    /// assert_eq!(
-    ///     csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap_err().to_string(),
-    ///     "f.csv: expected the header to be one with a column \"y\", found \"a;y\". \
-    ///      The separator looks like `;`: `.separator(b';')` takes it."
-    /// );
-    /// assert_eq!(csv.separator(b';').read_from::<f32>(file.as_bytes(), "f.csv")?.targets()[[0, 0]], 2.0);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn separator(mut self, byte: u8) -> Self {
-        self.format.separator = byte;
-        self
-    }
-
-    /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
-    ///
-    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
-    /// out.
-    pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
-        self.format.missing = trimmed(marks);
-        self
-    }
-
     /// Leaves out the rows whose class or numbers are missing or unfit, or that have too many or too few fields; the
     /// data set's remarks say how many, and why the first ones.
     ///
@@ -129,13 +95,6 @@ impl TableCsv {
     /// Quotes that do not fit are an error in any case: nobody can tell which rows they have swallowed.
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
-        self
-    }
-
-    /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack to a
-    /// thousand times as much, so a larger one is an error.
-    pub fn most_unpacked(mut self, bytes: u64) -> Self {
-        self.format.most_unpacked = bytes;
         self
     }
 
@@ -309,6 +268,28 @@ impl TableCsv {
         }
         Ok(Columns::new(header.names, roles, target, self.format.clone()))
     }
+}
+
+csv_settings! {
+    TableCsv:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let (file, csv) = ("a;y\n1;2\n", TableCsv::target("y"));
+    /// assert_eq!(
+    ///     csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap_err().to_string(),
+    ///     "f.csv: expected the header to be one with a column \"y\", found \"a;y\". \
+    ///      The separator looks like `;`: `.separator(b';')` takes it."
+    /// );
+    /// assert_eq!(csv.separator(b';').read_from::<f32>(file.as_bytes(), "f.csv")?.targets()[[0, 0]], 2.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ;
+    /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
+    ///
+    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
+    /// out.
 }
 
 /// A file to be read from its beginning.

@@ -1,6 +1,6 @@
 //! Labelled texts out of CSV files.
 
-use super::header::{Format, Header, check_classes, one_of, trimmed};
+use super::header::{Format, Header, check_classes, csv_settings, one_of};
 use super::labelled::LabelledTexts;
 use super::records::{Fields, Records, text, unpacked};
 use crate::error::{Error, Result};
@@ -76,48 +76,9 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// The classes there are, in the order of their indices: for test texts, those that the model was trained on.
-    pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.classes = trimmed(names);
-        self
-    }
-
-    /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
-    pub fn separator(mut self, byte: u8) -> Self {
-        self.format.separator = byte;
-        self
-    }
-
-    /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
-    ///
-    /// ```
-    /// use plywood::TextCsv;
-    ///
-    /// let (file, csv) = ("kind,text\na,one\nNA,two\n", TextCsv::columns("kind", "text"));
-    /// let read = csv.read_from(file.as_bytes(), "f.csv")?.texts;
-    /// assert!(read.class_names().len() == 2 && read.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and"));
-    /// assert_eq!(
-    ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
-    ///     "f.csv: expected row 2, column \"kind\" to be a label, found nothing, by the mark \"NA\". \
-    ///      Fill it in, or leave such rows out by `skip_faulty`."
-    /// );
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn missing<S: Into<String>>(mut self, marks: impl IntoIterator<Item = S>) -> Self {
-        self.format.missing = trimmed(marks);
-        self
-    }
-
     /// Leaves faulty rows out, and lists them in [`TextRows::skipped`].
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
-        self
-    }
-
-    /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack to a
-    /// thousand times as much, so a larger one is an error.
-    pub fn most_unpacked(mut self, bytes: u64) -> Self {
-        self.format.most_unpacked = bytes;
         self
     }
 
@@ -205,6 +166,26 @@ impl TextCsv {
         }
         Ok([label.to_owned(), String::from_utf8_lossy(&fields[place[1]]).into_owned()])
     }
+}
+
+csv_settings! {
+    TextCsv:
+    ;
+    /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
+    ///
+    /// ```
+    /// use plywood::TextCsv;
+    ///
+    /// let (file, csv) = ("kind,text\na,one\nNA,two\n", TextCsv::columns("kind", "text"));
+    /// let read = csv.read_from(file.as_bytes(), "f.csv")?.texts;
+    /// assert!(read.class_names().len() == 2 && read.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and"));
+    /// assert_eq!(
+    ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
+    ///     "f.csv: expected row 2, column \"kind\" to be a label, found nothing, by the mark \"NA\". \
+    ///      Fill it in, or leave such rows out by `skip_faulty`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
 }
 
 /// The counts, the remarks, and the first rows that were left out.

@@ -123,3 +123,35 @@ macro_rules! metric_of_numbers {
     };
 }
 pub(super) use metric_of_numbers;
+
+/// How a metric that counts decisions is told to decide; the documentation given is the example of `multi_label`.
+macro_rules! decided {
+    ($metric:ident: $(#[$example:meta])*) => {
+        impl $metric {
+            /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+            ///
+            /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
+            /// numbers from 0 to 1, and others are an error.
+            #[must_use]
+            pub fn threshold(mut self, threshold: f64) -> Self {
+                self.tally.decision.set_threshold(threshold);
+                self
+            }
+
+            /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number,
+            /// and a label is predicted where its number is above the threshold.
+            ///
+            /// One threshold for all labels, or one for each ([`Thresholds`](crate::Thresholds)). The average is over
+            /// labels, or over samples ([`Average::Samples`](crate::Average::Samples)). Classes that exclude each other
+            /// are refused.
+            ///
+            $(#[$example])*
+            #[must_use]
+            pub fn multi_label(mut self, thresholds: impl Into<crate::ops::Thresholds>) -> Self {
+                self.tally.decision = crate::metric::decision::Decision::Labels(thresholds.into());
+                self
+            }
+        }
+    };
+}
+pub(super) use decided;

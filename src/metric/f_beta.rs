@@ -1,12 +1,11 @@
 //! F-beta.
 
 use super::batch::Given;
-use super::counted::{Counted, metric_of_classes};
-use super::decision::{Decision, Told};
+use super::counted::{Counted, decided, metric_of_classes};
+use super::decision::Told;
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::{Error, Result};
 use crate::monitor::Direction;
-use crate::ops::Thresholds;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -68,40 +67,6 @@ impl FBeta {
         self
     }
 
-    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
-    ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
-    /// numbers from 0 to 1, and others are an error.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.tally.decision.set_threshold(threshold);
-        self
-    }
-
-    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
-    /// label is predicted where its number is above the threshold.
-    ///
-    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
-    /// ([`Average::Samples`]). Classes that exclude each other are refused.
-    ///
-    /// ```
-    /// use ndarray::arr2;
-    /// use plywood::Average;
-    /// use plywood::prelude::*;
-    ///
-    /// let outputs = arr2(&[[0.9f64, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
-    /// let truth = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
-    /// let mut f1 = FBeta::default().multi_label(0.5).average(Average::Samples);
-    /// f1.update(&outputs, &truth, None)?;
-    /// assert!((f1.value() - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[must_use]
-    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
-        self.tally.decision = Decision::Labels(thresholds.into());
-        self
-    }
-
     /// The F-beta of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.tally.per_class(self.of_class())
@@ -157,4 +122,19 @@ impl Counted for FBeta {
     }
 }
 
+decided! {
+    FBeta:
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::Average;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f64, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
+    /// let mut f1 = FBeta::default().multi_label(0.5).average(Average::Samples);
+    /// f1.update(&outputs, &truth, None)?;
+    /// assert!((f1.value() - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+}
 metric_of_classes!(FBeta);

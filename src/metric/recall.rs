@@ -1,12 +1,11 @@
 //! Recall.
 
 use super::batch::Given;
-use super::counted::{Counted, metric_of_classes};
-use super::decision::{Decision, Told};
+use super::counted::{Counted, decided, metric_of_classes};
+use super::decision::Told;
 use super::tally::{Average, ClassCounts, Tally};
 use crate::error::Result;
 use crate::monitor::Direction;
-use crate::ops::Thresholds;
 use crate::scalar::Scalar;
 use crate::state::State;
 
@@ -60,39 +59,6 @@ impl Recall {
         self
     }
 
-    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
-    ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
-    /// numbers from 0 to 1, and others are an error.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.tally.decision.set_threshold(threshold);
-        self
-    }
-
-    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
-    /// label is predicted where its number is above the threshold.
-    ///
-    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
-    /// ([`Average::Samples`]). Classes that exclude each other are refused.
-    ///
-    /// ```
-    /// use ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let outputs = arr2(&[[0.9f32, 0.4, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
-    /// let truth = arr2(&[[1.0f32, 1.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
-    /// let mut recall = Recall::default().multi_label([0.5, 0.5, 0.8]);
-    /// recall.update(&outputs, &truth, None)?;
-    /// assert_eq!(recall.per_class(), [1.0, 0.5, 0.0]);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[must_use]
-    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
-        self.tally.decision = Decision::Labels(thresholds.into());
-        self
-    }
-
     /// The recall of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.tally.per_class(ClassCounts::recall)
@@ -132,4 +98,18 @@ impl Counted for Recall {
     }
 }
 
+decided! {
+    Recall:
+    /// ```
+    /// use ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let outputs = arr2(&[[0.9f32, 0.4, 0.1], [0.2, 0.6, 0.7]]).into_dyn();
+    /// let truth = arr2(&[[1.0f32, 1.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn();
+    /// let mut recall = Recall::default().multi_label([0.5, 0.5, 0.8]);
+    /// recall.update(&outputs, &truth, None)?;
+    /// assert_eq!(recall.per_class(), [1.0, 0.5, 0.0]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+}
 metric_of_classes!(Recall);

@@ -226,8 +226,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Takes one step for so many batches, with the mean over all their samples: a batch of 256 on the memory of 32.
     ///
     /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to
-    /// [`accumulate`](crate::accumulate), and changes the parameters at every `batches`th call. A [`Trainer`](crate::Trainer) takes a step with what there
-    /// is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
+    /// [`accumulate`](crate::accumulate), and changes the parameters at every `batches`th call. A
+    /// [`Trainer`](crate::Trainer) takes a step with what there is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
     ///
     /// ```
     /// use ndarray::arr2;

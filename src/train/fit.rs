@@ -318,7 +318,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     }
 
     /// What can be checked before anything is computed. The rate, the rule's numbers and the norm for clipping are
-    /// checked by the optimiser at the first step.
+    /// checked by `Optimizer::check_next`.
     fn check_settings<T: AsTarget<L::Target> + Default + Send>(
         &mut self,
         model: &Sequential<F>,

@@ -80,8 +80,8 @@ use ndarray::Dimension;
 /// The loss is returned even where it is not finite: look at it before the optimiser's step.
 ///
 /// # Errors
-/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch is a
-/// single sample and that too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
+/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
+/// samples, or a single one and that too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,

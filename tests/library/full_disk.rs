@@ -3,6 +3,7 @@
 //! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
 //! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way.
 
+use crate::files::names;
 use plywood::prelude::*;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -53,13 +54,6 @@ fn folder(name: &str) -> PathBuf {
     small().save(folder.join("model")).unwrap();
     small().save_weights(folder.join("weights")).unwrap();
     folder
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 fn assert_old(folder: &Path) {

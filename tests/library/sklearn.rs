@@ -208,6 +208,11 @@ fn of_labels(name: &str, thresholds: &[f64]) -> Box<dyn Metric<Tensor<f64>, f64>
     ];
     let averaged = averages.iter().find_map(|(prefix, average)| Some((name.strip_prefix(prefix)?, *average)));
     let (base, average) = averaged.unwrap_or((name, Average::Macro));
+    of_base(base, thresholds, average)
+}
+
+/// The same by its name without the average.
+fn of_base(base: &str, thresholds: &[f64], average: Average) -> Box<dyn Metric<Tensor<f64>, f64>> {
     let thresholds = thresholds.to_vec();
     match base {
         "accuracy" => Box::new(ExactMatch::multi_label(thresholds)),
@@ -219,21 +224,7 @@ fn of_labels(name: &str, thresholds: &[f64]) -> Box<dyn Metric<Tensor<f64>, f64>
         "f0.5" => Box::new(FBeta::beta(0.5).multi_label(thresholds).average(average)),
         "roc_auc" => Box::new(RocAuc::default().multi_label().average(average)),
         "average_precision" => Box::new(AveragePrecision::default().multi_label().average(average)),
-        _ => panic!("no metric {name}"),
-    }
-}
-
-/// The same for one label alone.
-fn of_one_label(name: &str, thresholds: &[f64], label: usize) -> Box<dyn Metric<Tensor<f64>, f64>> {
-    let (average, thresholds) = (Average::Class(label), thresholds.to_vec());
-    match name {
-        "precision" => Box::new(Precision::default().multi_label(thresholds).average(average)),
-        "recall" => Box::new(Recall::default().multi_label(thresholds).average(average)),
-        "f1" => Box::new(FBeta::default().multi_label(thresholds).average(average)),
-        "f2" => Box::new(FBeta::beta(2.0).multi_label(thresholds).average(average)),
-        "f0.5" => Box::new(FBeta::beta(0.5).multi_label(thresholds).average(average)),
-        "roc_auc" => Box::new(RocAuc::default().multi_label().average(average)),
-        _ => Box::new(AveragePrecision::default().multi_label().average(average)),
+        _ => panic!("no metric {base}"),
     }
 }
 
@@ -265,7 +256,7 @@ fn metrics_of_several_labels() {
             let what = format!("{case_name}, {name}");
             if let Some(name) = name.strip_suffix("_per_column") {
                 for (label, expected) in numbers(expected).into_iter().enumerate() {
-                    let found = in_batches(&mut *of_one_label(name, &thresholds, label), case);
+                    let found = in_batches(&mut *of_base(name, &thresholds, Average::Class(label)), case);
                     agree(&format!("{what} {label}"), found, expected);
                     compared += 1;
                 }
