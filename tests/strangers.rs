@@ -6,6 +6,7 @@
 
 mod hostile;
 
+use hostile::file::{Dice, File};
 use hostile::kinds::every_kind;
 use hostile::meter::peak;
 use hostile::{Meter, bound, mend};
@@ -14,6 +15,7 @@ use plywood::{Checkpoints, IdxStream, StateDict, idx};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 #[global_allocator]
 static METER: Meter = Meter;
@@ -25,48 +27,94 @@ fn alone() -> impl Drop {
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Bytes drawn from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % most as u64) as usize
-    }
-
-    /// A few bytes changed, added, taken away or copied from elsewhere.
-    fn changed(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len().max(1));
-            match self.below(6) {
-                0 => bytes.truncate(at.max(1)),
-                1 => bytes.insert(at.min(bytes.len()), self.below(256) as u8),
-                2 if !bytes.is_empty() => drop(bytes.remove(at)),
-                3 => {
-                    let from = self.below(bytes.len().max(1));
-                    let some: Vec<u8> = bytes.iter().skip(from).take(1 + self.below(8)).copied().collect();
-                    bytes.iter_mut().skip(at).zip(some).for_each(|(to, from)| *to = from);
-                }
-                4 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = [0, 1, 250, 253, 255][at % 5]),
-                _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (at % 8)),
+/// A few bytes changed, added, taken away or copied from elsewhere.
+fn changed(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len().max(1));
+        match dice.below(6) {
+            0 => bytes.truncate(at.max(1)),
+            1 => bytes.insert(at.min(bytes.len()), dice.below(256) as u8),
+            2 if !bytes.is_empty() => drop(bytes.remove(at)),
+            3 => {
+                let from = dice.below(bytes.len().max(1));
+                let some: Vec<u8> = bytes.iter().skip(from).take(1 + dice.below(8)).copied().collect();
+                bytes.iter_mut().skip(at).zip(some).for_each(|(to, from)| *to = from);
             }
+            4 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = [0, 1, 250, 253, 255][at % 5]),
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (at % 8)),
         }
-        bytes
     }
+    bytes
 }
 
+/// The same in one part of a file, whose lengths then fit again; or other sizes, other layers, more of them.
+fn rebuilt(file: &File, others: &[File], dice: &mut Dice) -> Vec<u8> {
+    let mut file = file.clone();
+    if dice.below(3) == 0 {
+        file.append(&others[dice.below(others.len())]);
+    }
+    let mut within = Dice(dice.below(1 << 30) as u64);
+    for _ in 0..=dice.below(3) {
+        file.mutate(dice, &mut |part| *part = changed(part, &mut within));
+    }
+    file.bytes()
+}
+
+/// `PLYWOOD_MUTATIONS=400000` tries so many; 8,000 unless set. The slowest is printed, and nothing claimed of it: a
+/// machine may be busy. (The fuzzer has a limit of time.)
 #[test]
 fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
     let _turn = alone();
-    let mut dice = Dice(1);
+    let count: usize = std::env::var("PLYWOOD_MUTATIONS").map_or(8_000, |text| text.parse().unwrap());
+    let models = every_kind::<f32>().into_iter().map(|(kind, shape, block)| {
+        let model = Sequential::builder(shape).layer(block).build().unwrap_or_else(|e| panic!("{kind}: {e}"));
+        model.to_bytes().unwrap()
+    });
+    let models: Vec<_> = models.collect();
+    let files: Vec<_> = models.iter().map(|bytes| File::of(bytes).expect("a model's file")).collect();
+    for (bytes, file) in models.iter().zip(&files) {
+        let mut again = file.bytes();
+        mend(&mut again);
+        assert!(&again == bytes, "taken apart and put together");
+    }
+    let (mut dice, mut slowest, mut loaded) = (Dice(1), (Duration::ZERO, 0), 0);
+    let registry = Registry::<f32>::builtin();
+    for i in 0..count {
+        let of = i % models.len();
+        let mut bytes = match dice.below(3) {
+            0 => changed(&models[of], &mut dice),
+            _ => rebuilt(&files[of], &files, &mut dice),
+        };
+        mend(&mut bytes);
+        if bytes.len() > 1 << 20 {
+            continue;
+        }
+        let begin = Instant::now();
+        hostile::model(&bytes);
+        slowest = slowest.max((begin.elapsed(), i));
+        loaded += usize::from(Sequential::from_bytes(&bytes, &registry).is_ok());
+    }
+    println!(
+        "{count} changed models, {loaded} of them load; the slowest, number {}, took {:.1?}",
+        slowest.1, slowest.0
+    );
+    assert!(loaded > count / 10, "{loaded} of {count} load");
+}
+
+/// Shapes that have made programs panic or fill the memory: at loading, in the summary, in `predict`.
+#[test]
+fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
+    let _turn = alone();
+    let whole = [vec![u64::MAX], vec![1 << 63], vec![1 << 62, 5, 6], vec![2, u64::MAX], vec![0, u64::MAX, 3]];
+    let long = [vec![1, 1 << 26, 1], vec![1, 1 << 28, 1], vec![1, 1 << 40], vec![1; 40], vec![1 << 40]];
     for (kind, shape, block) in every_kind::<f32>() {
         let model = Sequential::builder(shape).layer(block).build().unwrap_or_else(|e| panic!("{kind}: {e}"));
-        let bytes = model.to_bytes().unwrap();
-        for _ in 0..150 {
-            let mut changed = dice.changed(&bytes);
-            mend(&mut changed);
-            hostile::model(&changed);
+        let file = File::of(&model.to_bytes().unwrap()).unwrap();
+        for shape in whole.iter().chain(&long) {
+            let mut bytes = file.with_input(shape).bytes();
+            mend(&mut bytes);
+            hostile::model(&bytes);
         }
     }
 }
@@ -82,10 +130,14 @@ fn a_changed_checkpoint_is_resumed_or_leaves_everything_as_it_was() {
     assert_eq!(files.len(), 5, "after each of four batches, and at the end");
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
+        let parts = File::of(&bytes).expect("a checkpoint");
         for _ in 0..300 {
-            let mut changed = dice.changed(&bytes);
-            mend(&mut changed);
-            hostile::checkpoint(&changed, &file);
+            let mut bytes = match dice.below(2) {
+                0 => changed(&bytes, &mut dice),
+                _ => rebuilt(&parts, std::slice::from_ref(&parts), &mut dice),
+            };
+            mend(&mut bytes);
+            hostile::checkpoint(&bytes, &file);
         }
     }
     std::fs::remove_dir_all(&folder).unwrap();
@@ -97,7 +149,7 @@ fn a_changed_state_dict_is_an_error_or_is_read() {
     let network = Sequential::builder([3]).layer(Dense::units(2)).layer(BatchNorm::new()).build().unwrap();
     let (bytes, mut dice) = (network.weights_to_bytes().unwrap(), Dice(2));
     for _ in 0..3000 {
-        hostile::safetensors(&dice.changed(&bytes));
+        hostile::safetensors(&changed(&bytes, &mut dice));
     }
 }
 
@@ -124,13 +176,83 @@ fn a_changed_idx_file_is_an_error_or_is_read() {
         let bytes = idx_file(kind, &[2, 3], &vec![1; 6 * [1, 1, 0, 2, 4, 4, 8][kind as usize - 8]]);
         let packed = gzip(&bytes);
         for _ in 0..300 {
-            hostile::idx(&dice.changed(&bytes));
-            hostile::idx(&dice.changed(&packed));
-            hostile::idx(&gzip(&dice.changed(&bytes)));
-            hostile::idx_stream(&dice.changed(&bytes), &path);
+            hostile::idx(&changed(&bytes, &mut dice));
+            hostile::idx(&changed(&packed, &mut dice));
+            hostile::idx(&gzip(&changed(&bytes, &mut dice)));
+            hostile::idx_stream(&changed(&bytes, &mut dice), &path);
         }
     }
     std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn a_changed_table_is_an_error_or_the_same_in_memory_and_streamed() {
+    let _turn = alone();
+    let (mut dice, path) = (Dice(5), temporary("table.csv"));
+    let tables: [(&[u8], u8); 5] = [
+        (b"a,b\n1,2\n3.5,-4e3\n\n5,?\n6,7\n", b','),
+        (b"\xef\xbb\xbfa;b;c\r\n1;2;3\r\n4;5;6\r\n", b';'),
+        (b"\"a\",\"b\"\n\"1\",\"x \"\"y\"\"\"\n2,\"z\n, \"\n", b','),
+        (b"\ta\tb\n0\t1e38\tx\n1\t1e39\ty\n", b'\t'),
+        (b"id,a,b\n1,\xff,x\n2,inf,y\n3,nan,z\n", b','),
+    ];
+    for (bytes, separator) in tables {
+        for _ in 0..200 {
+            hostile::tables::numbers(&changed(bytes, &mut dice), separator, &path);
+            hostile::tables::numbers(&gzip(&changed(bytes, &mut dice)), separator, &path);
+        }
+        hostile::tables::numbers(
+            &gzip(&[bytes, &bytes[bytes.len() - 4..].repeat(1 << 16)].concat()),
+            separator,
+            &path,
+        );
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn a_changed_file_of_texts_is_an_error_or_is_read() {
+    let _turn = alone();
+    let mut dice = Dice(6);
+    let texts: [(&[u8], u8); 3] = [
+        ("label,text\na,Hello, world\nb,\"na\u{ef}ve, \u{1f600}\"\n?,c\n".as_bytes(), b','),
+        (b"text|label\nthe \"red\" hat|a\nshoes|b\n", b'|'),
+        (b"label,text\na,\"two\nlines \"\"quoted\"\"\"\nb,\xff\n,\n", b','),
+    ];
+    for (bytes, separator) in texts {
+        for _ in 0..300 {
+            hostile::tables::texts(&changed(bytes, &mut dice), separator);
+            hostile::tables::texts(&gzip(&changed(bytes, &mut dice)), separator);
+        }
+        hostile::tables::texts(
+            &gzip(&[bytes, &bytes[bytes.len() - 4..].repeat(1 << 16)].concat()),
+            separator,
+        );
+    }
+}
+
+#[cfg(feature = "images")]
+#[test]
+fn a_changed_image_is_an_error_or_pixels_and_a_folder_of_any_names_is_read() {
+    let _turn = alone();
+    let (mut dice, folder) = (Dice(7), temporary("images"));
+    let formats = [image::ImageFormat::Png, image::ImageFormat::Jpeg];
+    for format in formats {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let pixels = image::RgbImage::from_fn(9, 7, |x, y| image::Rgb([x as u8 * 20, y as u8 * 30, 99]));
+        pixels.write_to(&mut bytes, format).unwrap();
+        for _ in 0..200 {
+            hostile::images::image(&changed(bytes.get_ref(), &mut dice), &folder);
+        }
+    }
+    for _ in 0..400 {
+        let names =
+            b"2b/c.png\n1b/d.txt\n2e/f/g.jpg\n0h\n2a/.hidden\n2 a/b.png\n2i.png\n2a/\xff.png\n0a/j.png";
+        hostile::images::tree(&changed(names, &mut dice), &folder);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// A reader that has no end, as far as anyone asks.

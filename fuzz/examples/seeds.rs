@@ -4,14 +4,20 @@
 #[allow(missing_docs)]
 mod kinds;
 
+#[path = "../../tests/hostile/file.rs"]
+#[allow(dead_code, missing_docs)]
+mod file;
+
 #[path = "../../tests/hostile/run.rs"]
 #[allow(missing_docs)]
 mod run;
 
+use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use kinds::every_kind;
 use plywood::prelude::*;
 use plywood::{Checkpoints, Scalar};
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 fn main() {
@@ -22,6 +28,11 @@ fn main() {
     let mut bytes = Vec::new();
     network::<f32>().write_to(&mut bytes, &metadata).expect("a file in memory");
     write("model", "network", &bytes);
+    // Shapes that have made programs panic, or fill the memory.
+    let model = file::File::of(&bytes).expect("a model's file");
+    for shape in [&[2, u64::MAX][..], &[1 << 62, 5, 6], &[u64::MAX], &[1, 1 << 26, 1], &[1; 40]] {
+        write("model", &format!("input-{shape:x?}"), &model.with_input(shape).bytes());
+    }
 
     let folder = std::env::temp_dir().join(format!("plywood-seeds-{}", std::process::id()));
     let every = Checkpoints::in_folder(&folder).every_batches(1).keep_last(10).keep_best("val_loss");
@@ -46,6 +57,8 @@ fn main() {
         let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0, 60, 0, 188]].concat();
         write("safetensors", dtype, &bytes);
     }
+    let far = br#"{"a":{"dtype":"X","shape":[],"data_offsets":[0,18446744073709551615]}}"#;
+    write("safetensors", "far", &[&(far.len() as u64).to_le_bytes()[..], far].concat());
 
     for (kind, size) in [(8u8, 1), (9, 1), (11, 2), (12, 4), (13, 4), (14, 8)] {
         for way in 0..4 {
@@ -57,6 +70,57 @@ fn main() {
     let packed =
         [31, 139, 8, 8, 0, 0, 0, 0, 2, 255, 110, 0, 99, 96, 96, 224, 96, 100, 96, 96, 96, 102, 100, 98, 6, 0];
     write("idx", "gzip", &[&[0], &packed[..]].concat());
+
+    for (name, table) in [
+        ("plain", "\x04a,b\n1,2\n3.5,-4e3\n\n5,?\n6,7\n"),
+        ("gzip", "\0a,b\n1,2\n3,x\n"),
+        ("quotes", "\x04\"a\",\"b\"\n\"1\",\"x \"\"y\"\"\"\n2,\"z\n, \"\n"),
+        ("semicolons", "\x05\u{feff}a;b;c\r\n1;2;3\r\n4;5;6\r\n"),
+        ("tabs", "\x06\ta\tb\n0\t1e38\tx\n1\t1e39\ty\n"),
+        ("pandas", "\x04Unnamed: 0,a,b\n0,1,yes\n1,NA,no\n2,inf,?\n"),
+    ] {
+        write("table", name, table.as_bytes());
+    }
+    for (name, texts) in [
+        ("plain", "\x04label,text\na,Hello, world\nb,\"na\u{ef}ve, \u{1f600}\"\n?,c\n"),
+        ("gzip", "\0label,text\na,some\nb,words\n"),
+        ("quotes", "\x07text|label\nthe \"red\" hat|a\n\"two\nlines \"\"x\"\"\"|b\n"),
+        (
+            "scripts",
+            "\x04label,text\na,\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940} co\u{ad}op\nb,\u{4e16}\u{754c}\n",
+        ),
+    ] {
+        write("texts", name, texts.as_bytes());
+    }
+    images();
+}
+
+/// Small images of each kind that is read, and names for a folder.
+fn images() {
+    let pixels = DynamicImage::ImageRgba8(RgbaImage::from_fn(9, 7, |x, y| {
+        Rgba([x as u8 * 20, y as u8 * 30, 99, 255 - x as u8])
+    }));
+    let kinds = [
+        ("rgba", pixels.clone()),
+        ("rgb", pixels.to_rgb8().into()),
+        ("grey", pixels.to_luma8().into()),
+        ("grey-alpha", pixels.to_luma_alpha8().into()),
+        ("rgb16", pixels.to_rgb16().into()),
+    ];
+    for (kind, pixels) in kinds {
+        for (format, name) in [(ImageFormat::Png, "png"), (ImageFormat::Jpeg, "jpeg")] {
+            let mut bytes = Cursor::new(vec![1]);
+            bytes.set_position(1);
+            if pixels.write_to(&mut bytes, format).is_ok() {
+                write("images", &format!("{kind}-{name}"), bytes.get_ref());
+            }
+        }
+    }
+    write(
+        "images",
+        "names",
+        b"\02b/c.png\n1b/d.txt\n2e/f/g.jpg\n0h\n2a/.hidden\n2 a/b.png\n2i.png\n2a/\xff.png\n0a/j.png",
+    );
 }
 
 /// The network that the target compares with, and some more.

@@ -85,16 +85,16 @@ impl TableCsv {
 
     /// Opens a file to be read row by row, with classes as targets.
     ///
-    /// As [`stream`](TableCsv::stream). The data set has the classes' names. The model's type is not known yet: a
-    /// number that is too large for it is an error, with row and column, when a batch is read.
+    /// As [`stream`](TableCsv::stream). The data set has the classes' names. `F` is the model's element type, which
+    /// numbers have to fit: `stream_labelled::<f32>(path)`.
     ///
     /// # Errors
     /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed.
-    pub fn stream_labelled(&self, path: impl AsRef<Path>) -> Result<TableStream<Vec<usize>>> {
+    pub fn stream_labelled<F: Scalar>(&self, path: impl AsRef<Path>) -> Result<TableStream<Vec<usize>>> {
         let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
         let run = |file: PlacedFile| {
             let (mut places, mut labels) = (Places::default(), Labels::new(self.known_classes())?);
-            let (columns, mut remarks) = self.scan(file.reader(), &name, Range::of::<f64>(), |row| {
+            let (columns, mut remarks) = self.scan(file.reader(), &name, Range::of::<F>(), |row| {
                 labels.push(&row)?;
                 places.push(&row);
                 Ok(())

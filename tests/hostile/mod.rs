@@ -2,9 +2,14 @@
 //!
 //! The tests and the fuzzer (fuzz/) call the same functions. Whoever does has [`Meter`] for its allocator.
 
+pub mod file;
+#[cfg(feature = "images")]
+pub mod images;
 pub mod kinds;
 pub mod meter;
 pub mod run;
+#[cfg(feature = "csv")]
+pub mod tables;
 
 pub use meter::Meter;
 use meter::peak;
@@ -18,6 +23,10 @@ pub fn bound(bytes: usize) -> usize {
     2 * bytes + (64 << 20)
 }
 
+/// What a compressed table may unpack to here: little, so that the bound holds for what is unpacked.
+#[cfg(feature = "csv")]
+const UNPACKED: usize = 1 << 20;
+
 /// Runs `read` and refuses too much memory.
 fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
     let (result, most) = peak(read);
@@ -25,7 +34,7 @@ fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
     result
 }
 
-/// A model's file.
+/// A model's file: loaded, printed, used.
 pub fn model(bytes: &[u8]) {
     model_of::<f32>(bytes);
     model_of::<f64>(bytes);
@@ -38,6 +47,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     let streamed = bounded(bytes.len(), || Sequential::read_from(bytes, &registry));
     assert_eq!(known.is_ok(), streamed.is_ok(), "a slice and a reader of the same bytes");
     let Ok(model) = known else { return };
+    let summary = bounded(bytes.len(), || model.to_string());
     // What was loaded can be saved, and loaded again.
     let saved = model.to_bytes().expect("a model that was loaded");
     let again = Sequential::from_bytes(&saved, &registry).expect("a model that was saved");
@@ -46,14 +56,26 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     let unlike = |text: String| assert!(text.contains("expected the state dict"), "{text}");
     let dict = StateDict::from_bytes(&weights).expect("weights that were written");
     let _ = again.clone().load_state_dict(&dict).map_err(|error| unlike(error.to_string()));
-    // A model may need more memory than its file says (docs/saving.md); one that does not has to run, or say why not.
-    let shape: Vec<usize> = [&[2], model.input_shape()].concat();
+    // Inputs of another shape are refused before anything is allocated.
+    let longer = [model.input_shape(), &[1]].concat();
+    for shape in [vec![1], vec![1, 2, 3], [&[1], &vec![1; longer.len()][..]].concat()] {
+        if shape[1..] != *model.input_shape() {
+            let input = ndarray::ArrayD::from_elem(shape, F::one());
+            assert!(bounded(bytes.len(), || model.predict(&input)).is_err(), "an input of another shape");
+        }
+    }
+    // A model whose outputs are large needs what they need (docs/saving.md); one whose outputs are not keeps the bound.
+    let shape = [&[2], model.input_shape()].concat();
     // An input of no numbers whose other axes are too long is nothing that ndarray makes.
     let possible = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
-    if possible.is_some_and(|n| n <= 1 << 16) && most_numbers(&model.to_string()) <= 1 << 16 {
-        let _ = model.predict(&ndarray::ArrayD::from_elem(shape, F::one()));
+    if possible.is_some_and(|n| n <= MOST_NUMBERS) && most_numbers(&summary) <= MOST_NUMBERS {
+        let input = ndarray::ArrayD::from_elem(shape, F::one());
+        let _ = bounded(bytes.len(), || model.predict(&input));
     }
 }
+
+/// How many numbers an output may have so that `predict` keeps the bound.
+const MOST_NUMBERS: usize = 1 << 16;
 
 /// The numbers of the largest output in a summary.
 fn most_numbers(summary: &str) -> usize {

@@ -123,7 +123,8 @@ fn tables_give_the_same_numbers_whole_and_row_by_row() {
         assert_eq!(batch(&stream, order), batch(&whole, order));
     }
     let csv = TableCsv::target("the kind").inputs(["y"]);
-    let (whole, stream) = (csv.read_labelled::<f32>(&file.0).unwrap(), csv.stream_labelled(&file.0).unwrap());
+    let (whole, stream) =
+        (csv.read_labelled::<f32>(&file.0).unwrap(), csv.stream_labelled::<f32>(&file.0).unwrap());
     assert_eq!(whole.class_names(), ["k, \"q\"", "w", "x"]);
     assert_eq!(Dataset::<f32>::class_names(&stream), whole.class_names());
     assert_eq!(&whole.targets()[..4], [2, 0, 2, 1]);

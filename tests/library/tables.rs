@@ -30,7 +30,7 @@ fn labelled(csv: &TableCsv, file: &[u8]) -> Result<ArrayDataset<f32, Vec<usize>>
     let whole = csv.read_labelled_from::<f32>(file, "f.csv");
     let temporary = Temporary::new("labelled.csv", file);
     let name = |text: String| text.replace(&temporary.0.display().to_string(), "f.csv");
-    let stream = csv.stream_labelled(&temporary.0);
+    let stream = csv.stream_labelled::<f32>(&temporary.0);
     match (&whole, &stream) {
         (Ok(whole), Ok(stream)) => {
             assert_eq!((whole.targets(), whole.class_names()), (stream.targets(), class_names(stream)));
@@ -174,9 +174,12 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     for torn in [&b"a,y\n1,\"x\"z\n2,y\n"[..], b"a,y\n2,y\n1,\"x\n"] {
         assert!(text(labelled(&csv, torn)).contains("a row whose quotes are in pairs"));
     }
-    // The stream of classes learns of the model's type when a batch is read: row 3 is the second that is left.
+    // A stream of classes is told the element type. Read as another, row 3 is the second that is left.
     let file = Temporary::new("rows.csv", b"a,y\n1,x\n,x\n1e39,x\n");
-    let stream = csv.stream_labelled(&file.0).unwrap();
+    assert_eq!(csv.stream_labelled::<f32>(&file.0).unwrap().targets(), &vec![0]);
+    let strict = TableCsv::target("y").missing(["?"]).stream_labelled::<f32>(&file.0).unwrap_err();
+    assert!(strict.to_string().contains("row 2, column \"a\""), "{strict}");
+    let stream = csv.stream_labelled::<f64>(&file.0).unwrap();
     let read =
         |indices: &[usize]| stream.read(indices, Pass::Evaluate, &mut Batch::<f32, Vec<usize>>::default());
     read(&[0]).unwrap();
