@@ -115,7 +115,7 @@ impl File {
         let whole = description.0;
         description.text()?;
         description.list(1 << 14, |b| b.text().map(drop))?;
-        description.list(1 << 14, |b| Some((b.text()?, b.text()?)).map(drop))?;
+        description.list(1 << 14, |b| b.text().and(b.text()).map(drop))?;
         let metadata = whole[..whole.len() - description.0.len()].to_vec();
         let arrays = description.list(1 << 14, |b| Some((b.integer()?, *b.take(1)?.first()?)))?;
         let mut body = Bytes(description.text()?);
