@@ -157,6 +157,20 @@ impl File {
         Self { shape: shape.to_vec(), ..self.clone() }
     }
 
+    /// The same model with the layers of its containers in their place, which then take inputs of any shape.
+    pub fn unnested(&self) -> Self {
+        let mut file = self.clone();
+        file.layers = self
+            .layers
+            .iter()
+            .flat_map(|layer| match Bytes(&layer.bytes).model() {
+                Some((_, inner)) if layer.kind == b"sequential" => inner,
+                _ => vec![layer.clone()],
+            })
+            .collect();
+        file
+    }
+
     /// Adds another model's layers behind those of this one, with their numbers.
     pub fn append(&mut self, other: &Self) {
         self.layers.extend_from_slice(&other.layers);
