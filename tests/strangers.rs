@@ -123,6 +123,36 @@ fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
     assert!(loaded > 50, "{loaded} load");
 }
 
+/// Found by the fuzzer: a window of two rows under a sequence, whose weights have one.
+#[test]
+fn a_window_over_a_sequence_has_one_row() {
+    let _turn = alone();
+    let (window, registry) = (2, Registry::<f32>::builtin());
+    let models = [
+        Sequential::builder([2, 9]).layer(Conv1d::filters(3, window).padding(1)),
+        Sequential::builder([2, 9]).layer(Conv1d::filters(3, window).padding(Padding::Same)),
+        Sequential::builder([2, 9]).layer(MaxPool1d::window(window).padding(Padding::Same)),
+        Sequential::builder([2, 9]).layer(AvgPool1d::window(window).padding(Padding::Same)),
+    ];
+    for model in models {
+        let bytes = model.build().unwrap().to_bytes().unwrap();
+        let description = 40 + u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
+        let mut refused = 0;
+        for at in 40..description {
+            for other in [0, 2, 3] {
+                let mut bytes = bytes.clone();
+                bytes[at] = other;
+                mend(&mut bytes);
+                hostile::model(&bytes);
+                let error = Sequential::from_bytes(&bytes, &registry).map_err(|error| error.to_string());
+                refused +=
+                    usize::from(error.is_err_and(|text| text.contains("one row that stays where it is")));
+            }
+        }
+        assert!(refused >= 4, "rows of the size and of the stride, each as 2 and 3: {refused}");
+    }
+}
+
 #[test]
 fn a_changed_checkpoint_is_resumed_or_leaves_everything_as_it_was() {
     let _turn = alone();

@@ -35,6 +35,9 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
     /// Asked in every pass: an input may have another size than the layer was built with, as long as it has as many
     /// channels; and a file may hold a weight and a window that do not fit.
     fn over(&self, sample: &[usize]) -> Result<Convolution> {
+        if AXES == 1 {
+            self.window.check_row()?;
+        }
         let size = &self.window.size[2 - AXES.min(2)..];
         let bias = self.bias.as_ref().map(Param::shape);
         let (filters, depth) = match self.weight.shape() {

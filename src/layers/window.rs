@@ -167,7 +167,18 @@ impl Window {
             }
             self.padding = Padding::Explicit([0, columns]);
         }
+        self.check_row()?;
         Ok(self)
+    }
+
+    /// For a sequence: one row that stays where it is. A file may say otherwise.
+    pub fn check_row(&self) -> Result<()> {
+        let padded = matches!(self.padding, Padding::Explicit([rows, _]) if rows > 0);
+        if padded || [self.size[0], self.stride[0], self.dilation[0]] != [1; 3] {
+            return Err(Error::argument("a window", "one row that stays where it is, for a sequence", self)
+                .help("Build the layer anew."));
+        }
+        Ok(())
     }
 
     /// For pooling: padding is at most half of the window, so that no window is all padding.
