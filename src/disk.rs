@@ -38,7 +38,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long a temporary file has to be left alone to count as forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(5);
@@ -258,14 +258,19 @@ pub(crate) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().and_then(of_temporary).is_some_and(&ours);
         let data = entry.metadata().ok().filter(Metadata::is_file); // a pipe would keep whoever opens it
-        let age = data.and_then(|data| data.modified().ok()?.elapsed().ok());
+        let touched = data.and_then(|data| data.modified().ok());
         if ours
-            && age.is_some_and(|age| age > FORGOTTEN)
+            && touched.is_some_and(|touched| is_forgotten(touched, SystemTime::now()))
             && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a file that was last touched then has been left alone by now. One of the future has not.
+fn is_forgotten(touched: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(touched).is_ok_and(|age| age > FORGOTTEN)
 }
 
 /// `model.plywood` for `model.plywood.4711-0.tmp`, and nothing for a name of another form.
@@ -279,6 +284,11 @@ fn of_temporary(name: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    /// The year 2001, for which no clock says that it was seconds ago.
+    fn long_ago() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
+    }
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("plywood-disk-{name}-{}", std::process::id()));
@@ -317,14 +327,15 @@ mod tests {
     #[test]
     fn only_what_a_killed_program_left_of_this_path_is_removed() {
         let folder = folder("killed");
-        let old = std::time::SystemTime::now() - Duration::from_secs(60);
         let keep = ["m.tmp", "m.1-x.tmp", "n.1-2.tmp", "m.1-2.tmp.gz"];
         for name in keep.iter().chain(&["m.1-2.tmp", "m.3-4.tmp"]) {
-            File::create(folder.join(name)).unwrap().set_modified(old).unwrap();
+            File::create(folder.join(name)).unwrap().set_modified(long_ago()).unwrap();
         }
         let held = File::open(folder.join("m.3-4.tmp")).unwrap();
         held.try_lock().unwrap();
-        File::create(folder.join("m.5-6.tmp")).unwrap();
+        // However long the test takes, this one is not old.
+        let soon = SystemTime::now() + Duration::from_secs(86_400);
+        File::create(folder.join("m.5-6.tmp")).unwrap().set_modified(soon).unwrap();
         write_whole(&folder.join("m"), |file| Ok(Ok(file))).unwrap();
         let mut expected = vec!["m", "m.3-4.tmp", "m.5-6.tmp"];
         expected.extend(keep);
@@ -334,14 +345,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_touched_seconds_ago_is_not_forgotten() {
+        let touched = long_ago();
+        let after = |seconds| is_forgotten(touched, touched + Duration::from_secs(seconds));
+        assert_eq!([0, 4, 5, 6, 3600].map(after), [false, false, false, true, true]);
+        assert!(!is_forgotten(touched + Duration::from_secs(60), touched), "of the future");
+    }
+
+    #[test]
     fn what_a_killed_program_left_of_a_long_name_is_removed_too() {
         let folder = folder("long");
         let name = format!("{}-the-last-of-them.plywood", "é".repeat(110));
         assert_eq!(stem_of(OsStr::new(&name)).to_str(), Some("last-of-them.plywood"));
         let path = folder.join(&name);
-        let old = std::time::SystemTime::now() - Duration::from_secs(60);
         let left = folder.join("last-of-them.plywood.1-2.tmp");
-        File::create(&left).unwrap().set_modified(old).unwrap();
+        File::create(&left).unwrap().set_modified(long_ago()).unwrap();
         write_whole(&path, |file| Ok(Ok(file))).unwrap();
         assert_eq!(names(&folder), [name]);
         fs::remove_dir_all(&folder).unwrap();

@@ -1,6 +1,7 @@
-//! What steps of training and predictions allocate, seen by the allocator itself: once they are under way, nothing.
+//! What steps of training and predictions allocate, seen by the allocator itself: once they are under way, nothing; and
+//! what shapes allocate that are only worked out.
 //!
-//! One test in a file of its own: the count is the whole process's.
+//! A file of its own, whose tests take turns: the count is the whole process's.
 #![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
 
 use plywood::garments::garments;
@@ -9,10 +10,14 @@ use plywood::prelude::*;
 use plywood::{Averaging, Group, Rule, set_threads};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Allocations, and bytes allocated, since the process began.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Held by the test that counts.
+static TURN: Mutex<()> = Mutex::new(());
 
 struct Counting;
 
@@ -96,6 +101,7 @@ fn train<R: Rule>(optimizer: impl Into<Optimizer<R>>, model: &mut Sequential) ->
 
 #[test]
 fn what_is_under_way_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for threads in [1, 2, 3] {
         set_threads(threads).unwrap();
         for (name, mut model) in models() {
@@ -122,4 +128,24 @@ fn what_is_under_way_allocates_nothing() {
             assert_eq!(allocations(&mut predict), (0, 0), "prediction: {context}");
         }
     }
+}
+
+#[test]
+fn shapes_of_pooling_and_upsampling_are_worked_out_without_their_rows() {
+    const ROWS: usize = 1 << 28;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = BYTES.load(Ordering::SeqCst);
+    let image = [1, ROWS, 1];
+    let upsample = Sequential::builder(image).layer(Upsample::by([1, 1])).build().unwrap();
+    assert_eq!(upsample.output_shape(), image);
+    let mut pools = Sequential::builder([1, ROWS]);
+    for _ in 0..100 {
+        pools = pools.layer(AvgPool1d::window(1));
+    }
+    assert_eq!(pools.build().unwrap().output_shape(), [1, ROWS]);
+    let average = Sequential::builder(image).layer(AvgPool2d::window([1, 1])).build().unwrap();
+    assert_eq!(average.output_shape(), image);
+    // A row's span takes 24 bytes: 6 GB for each of these 102 layers, if they were made.
+    let bytes = BYTES.load(Ordering::SeqCst) - before;
+    assert!(bytes < 1 << 24, "{bytes}");
 }

@@ -501,7 +501,7 @@ fn where_there_is_nothing_there_is_nothing_to_resume() {
 fn leftovers_of_a_kill_go_with_the_next_checkpoint() {
     let folder = Folder::new("leftovers");
     fs::create_dir_all(&folder.0).unwrap();
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000); // the year 2001
     for name in ["epoch-0077.checkpoint.123-0.tmp", "best.checkpoint.9-1.tmp", "notes.123-0.tmp"] {
         fs::File::create(folder.file(name)).unwrap().set_modified(old).unwrap();
     }

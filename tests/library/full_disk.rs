@@ -1,17 +1,24 @@
 //! A disk that is full and a program that is killed: the old file is whole, and nothing piles up beside it.
 //!
 //! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
-//! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way.
+//! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way. A child that
+//! saves again and again says so before each time, and is killed there, or once so much of the new file is seen.
 
+use crate::children::{Reporting, report, was_killed};
 use crate::files::names;
 use plywood::prelude::*;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// What the child is to do, and where.
 const FOLDER: &str = "PLYWOOD_TEST_FOLDER";
+const FOR_EVER: &str = "PLYWOOD_TEST_FOR_EVER";
+
+/// The bytes of the large model's numbers.
+const LARGE: u64 = 4 * 1001 * 1000;
 
 fn small() -> Sequential {
     Sequential::builder([4]).layer(Dense::units(2)).build().unwrap()
@@ -22,20 +29,21 @@ fn large() -> Sequential {
     Sequential::builder([1000]).layer(Dense::units(1000)).build().unwrap()
 }
 
-/// No test of its own: what a child does. It saves, and says what became of it.
+/// No test of its own: what a child does. It saves, and says what became of it; or it saves for ever, and reports the
+/// number of each save before it.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let model = large();
+    if std::env::var_os(FOR_EVER).is_some() {
+        (1..).try_for_each(|save| report(save).and_then(|()| model.save(folder.join("model")))).unwrap();
+    }
     let say = |result: Result<()>| match result {
         Ok(()) => println!("saved"),
         Err(error) => println!("refused: {error}"),
     };
     say(model.save(folder.join("model")));
     say(model.save_weights(folder.join("weights")));
-    if std::env::var_os("PLYWOOD_TEST_FOR_EVER").is_some() {
-        while model.save(folder.join("model")).is_ok() {}
-    }
 }
 
 /// This program again, to run `child` in a shell after `before`.
@@ -92,9 +100,9 @@ fn a_full_disk_leaves_the_old_files_and_no_others_and_says_what_to_do() {
 
 /// What is beside is removed by the next save of the path, once it has been left alone for a while.
 fn assert_cleaned(folder: &Path) {
-    let beside = |name: &String| name.ends_with(".tmp");
-    for name in names(folder).iter().filter(|name| beside(name)) {
-        let old = SystemTime::now() - Duration::from_secs(60);
+    for (name, _) in beside(folder) {
+        // The year 2001: no clock says that it was seconds ago.
+        let old = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         File::options().write(true).open(folder.join(name)).unwrap().set_modified(old).unwrap();
     }
     small().save(folder.join("model")).unwrap();
@@ -104,30 +112,68 @@ fn assert_cleaned(folder: &Path) {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// The lengths of the files beside `model` and `weights`, by their names.
+fn beside(folder: &Path) -> Vec<(String, u64)> {
+    let names = names(folder).into_iter().filter(|name| name.ends_with(".tmp"));
+    // One that is renamed just now is none any more.
+    names.filter_map(|name| fs::metadata(folder.join(&name)).ok().map(|data| (name, data.len()))).collect()
+}
+
 #[test]
 fn a_program_killed_half_way_leaves_the_old_file_and_the_next_save_tidies_up() {
-    let folder = folder("killed");
-    let output = run(&folder, "ulimit -c 0; ulimit -f 1000;").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(!output.status.success() && !text.contains("refused"), "{text}");
-    assert_old(&folder);
-    assert_eq!(names(&folder).len(), 3, "what was written half-way: {:?}", names(&folder));
-    assert_cleaned(&folder);
+    for blocks in [0, 1, 1000, 3500] {
+        let folder = folder("killed");
+        let output = run(&folder, &format!("ulimit -c 0; ulimit -f {blocks};")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(was_killed(output.status) && !text.contains("refused"), "{text}");
+        assert_old(&folder);
+        let beside = beside(&folder);
+        assert_eq!(beside.len(), 1, "what was written half-way: {beside:?}");
+        // A block has 512 bytes; some shells have it be 1024.
+        assert!([512 * blocks, 1024 * blocks].contains(&beside[0].1), "{blocks} blocks: {beside:?}");
+        assert_cleaned(&folder);
+    }
 }
 
 #[test]
 fn kill_9_at_any_moment_leaves_a_whole_file_and_little_beside_it() {
     let folder = folder("kill-9");
     let path = folder.join("model");
-    for round in 0..12u64 {
-        let mut child =
-            run(&folder, "").env("PLYWOOD_TEST_FOR_EVER", "1").stdout(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(30 + round * 17));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let units = Sequential::load(&path).unwrap().output_shape()[0];
-        assert!(units == 2 || units == 1000);
-        assert!(names(&folder).len() <= 3 + round as usize);
+    let units = || Sequential::load(&path).unwrap().output_shape()[0];
+    let start = || Reporting::start(run(&folder, "").env(FOR_EVER, "1"));
+    let state = || {
+        let data = fs::metadata(&path).unwrap();
+        (data.len(), data.ino(), data.modified().unwrap())
+    };
+    for round in 0..15 {
+        small().save(&path).unwrap();
+        let (mut child, save, moment) = (start(), 1 + round / 5, round % 5);
+        assert_eq!(child.next(), Some(1));
+        if save > 1 {
+            child.run_to(save);
+        }
+        let old = if save == 1 { 2 } else { 1000 };
+        let before = beside(&folder);
+        let new = || beside(&folder).into_iter().find(|file| !before.contains(file));
+        if moment == 0 {
+            child.kill();
+            assert_eq!((units(), new()), (old, None), "between two saves");
+        } else {
+            // Once the new file is there, half of it is written, all of its numbers are, or it has its name.
+            let (replaced, enough) = (state(), LARGE * (moment - 1) / 2);
+            let seen = child.run_until(|| match moment {
+                4 => state() != replaced,
+                _ => new().is_some_and(|(_, length)| length >= enough),
+            });
+            child.kill();
+            println!("save {save}, moment {moment}: {}", if seen { "seen" } else { "not seen" });
+            if new().is_some() {
+                assert_eq!(units(), old, "what is beside has not been renamed");
+            } else {
+                assert_eq!(units(), 1000);
+            }
+        }
+        assert!(names(&folder).len() as u64 <= 3 + round);
     }
     assert_cleaned(&folder);
 }

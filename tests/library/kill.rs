@@ -1,20 +1,50 @@
-//! A program that trains is killed at random moments, started again, and ends with the bits of one that was let be.
+//! A program that trains is killed again and again, is started again each time, and ends with the bits of one that was let be.
 //!
-//! The program is this one itself, as a child that trains in a folder. `PLYWOOD_KILLS=20` kills it so often; three times
-//! unless set. A kill is `SIGKILL` on Unix: nothing of the program runs after it.
+//! The program is this one itself, as a child that trains in a folder. It reports each batch and waits for an answer, so
+//! that a kill falls where a seed has it fall, however fast the machine is. There are three ways, which take turns:
+//!
+//! - after a batch, while the child waits: before the batch's checkpoint;
+//! - within a file, on Unix: the system ends the child when a checkpoint that it writes exceeds a limit;
+//! - at a file: once the child's next checkpoint is seen in the folder, before it has its name or just after.
+//!
+//! `PLYWOOD_KILLS=20` kills it so often; three times unless set, once each way. `PLYWOOD_KILL_SEED` is the seed, 5 unless
+//! set. A kill is `SIGKILL` on Unix, or the limit's `SIGXFSZ`: nothing of the program runs after it.
 
+use crate::children::{Reporting, report, was_killed};
 use plywood::prelude::*;
-use plywood::{Augmented, Averaging, Checkpoints, CosineDecay};
+use plywood::{Augmented, Averaging, BatchEnd, Callback, Checkpoints, CosineDecay};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::Command;
 
 /// Where the child finds its folder.
 const FOLDER: &str = "PLYWOOD_KILL_FOLDER";
 
-/// The program: it knows nothing of kills but one line, `resume_if_any`.
+const EPOCHS: u64 = 4;
+
+/// The batches of an epoch.
+const BATCHES: u64 = 24;
+
+/// The batches of a run.
+const ALL: u64 = EPOCHS * BATCHES;
+
+/// A checkpoint is written each so many batches.
+const EVERY: u64 = 2;
+
+/// Reports how many batches are done, those before a kill included.
+struct Reports(u64);
+
+impl Callback for Reports {
+    fn on_batch_end(&mut self, _: &mut Sequential, _: &BatchEnd) -> Result<ControlFlow<()>> {
+        self.0 += 1;
+        report(self.0)?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The program: it knows nothing of kills but one line, `resume_if_any`. It reports where it begins, and each batch.
 fn train(folder: &Path) -> Result<()> {
     let (data, _) = plywood::garments::garments(600, 10, 7)?;
     let data = Augmented::new(data, Augment::seed(1).flip_horizontal().shift(2))?;
@@ -32,7 +62,7 @@ fn train(folder: &Path) -> Result<()> {
         .build()?;
     let runs = folder.join("run");
     let mut trainer = Trainer::new(CrossEntropy::default(), AdamW::default())
-        .epochs(4)
+        .epochs(EPOCHS as usize)
         .batch_size(20)
         .validation_split(0.2)
         .learning_rate(CosineDecay { start: 0.01, steps: 48 })
@@ -41,14 +71,14 @@ fn train(folder: &Path) -> Result<()> {
         .metric(Accuracy::default())
         .metric(RocAuc::default())
         .callback(EarlyStopping::patience(5))
-        .checkpoints(Checkpoints::in_folder(&runs).every_epochs(1).every_batches(2).keep_best("val_accuracy"))
+        .checkpoints(
+            Checkpoints::in_folder(&runs).every_epochs(1).every_batches(EVERY).keep_best("val_accuracy"),
+        )
         .progress(Progress::Silent);
-    let place = match trainer.resume_if_any(&mut model, &runs)? {
-        Some(resumed) => format!("after {} epochs and {} batches\n", resumed.epochs, resumed.batches),
-        None => "at the beginning\n".to_owned(),
-    };
-    let log = fs::OpenOptions::new().append(true).create(true).open(folder.join("log"));
-    log.and_then(|mut log| log.write_all(place.as_bytes())).map_err(Error::custom)?;
+    let resumed = trainer.resume_if_any(&mut model, &runs)?;
+    let done = resumed.map_or(0, |resumed| resumed.epochs as u64 * BATCHES + resumed.batches as u64);
+    report(done)?;
+    let mut trainer = trainer.callback(Reports(done));
     let mut history = trainer.fit(&mut model, &data)?;
     history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
     fs::write(folder.join("history"), serde_json::to_string(&history).unwrap()).map_err(Error::custom)?;
@@ -63,10 +93,18 @@ fn child() {
     }
 }
 
-fn start(folder: &Path) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "kill::child", "--nocapture"]).env(FOLDER, folder);
-    command.stdout(Stdio::null()).spawn().unwrap()
+/// Starts the child; with a limit, the system ends it where a file gets more blocks than that.
+fn start(folder: &Path, limit: Option<u64>) -> Reporting {
+    let program = std::env::current_exe().unwrap();
+    let mut command = match limit {
+        None => Command::new(program),
+        Some(blocks) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("ulimit -c 0; ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(program);
+            shell
+        }
+    };
+    Reporting::start(command.args(["--exact", "kill::child", "--nocapture"]).env(FOLDER, folder))
 }
 
 /// A new folder with nothing in it.
@@ -82,43 +120,111 @@ fn left(folder: &Path) -> (Vec<u8>, String) {
     (model, fs::read_to_string(folder.join("history")).unwrap())
 }
 
-#[test]
-fn killed_at_random_moments_a_run_ends_with_the_same_bits() {
-    let kills: usize = std::env::var("PLYWOOD_KILLS").map_or(3, |text| text.parse().unwrap());
-    let whole = folder("whole");
-    let begun = Instant::now();
-    assert!(start(&whole).wait().unwrap().success());
-    let (took, unbroken) = (begun.elapsed(), left(&whole));
+/// The checkpoints in a folder, and the names of temporary files beside them.
+fn checkpoints(run: &Path) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
+    let (mut whole, mut temporary) = (BTreeMap::new(), Vec::new());
+    for entry in fs::read_dir(run.join("run")).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".tmp") {
+            temporary.push(name);
+        } else {
+            whole.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    (whole, temporary)
+}
 
-    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+/// Whether there is a temporary file that was not there before.
+fn is_written(run: &Path, before: &[String]) -> bool {
+    let names = fs::read_dir(run.join("run")).into_iter().flatten();
+    let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.any(|name| name.ends_with(".tmp") && !before.contains(&name))
+}
+
+/// Kills a waiting child after a batch. Its last checkpoint is the one before that batch.
+fn kill_after_batch(mut child: Reporting, batch: u64) -> (u64, u64) {
+    child.run_to(batch);
+    child.kill();
+    let last = (batch - 1) / EVERY * EVERY;
+    (last, last)
+}
+
+/// Kills a child that writes the checkpoint of a batch, or has just written it; whether it was seen to write.
+fn kill_at_file(mut child: Reporting, run: &Path, batch: u64) -> ((u64, u64), bool) {
+    child.run_to(batch);
+    let before = checkpoints(run).1;
+    let seen = child.run_until(|| is_written(run, &before));
+    child.kill();
+    ((batch - EVERY, batch), seen)
+}
+
+/// Lets a child, which has begun there under a limit, come to its next checkpoint. What there was is as it was, and half
+/// a file is beside it.
+fn end_within_file(child: Reporting, run: &Path, begun: u64) -> (u64, u64) {
+    let (whole, before) = checkpoints(run);
+    assert!(was_killed(child.end()), "the limit ends it");
+    assert!(checkpoints(run).0 == whole, "the checkpoints are as they were");
+    assert!(is_written(run, &before), "what was written half-way");
+    (begun, begun)
+}
+
+#[test]
+fn killed_again_and_again_a_run_ends_with_the_same_bits() {
+    let number =
+        |name: &str, default| std::env::var(name).map_or(default, |text| text.parse::<u64>().unwrap());
+    let (kills, seed) = (number("PLYWOOD_KILLS", 3), number("PLYWOOD_KILL_SEED", 5));
+    println!("seed {seed}");
+    let whole = folder("whole");
+    let mut child = start(&whole, None);
+    for batch in 0..=ALL {
+        assert_eq!(child.next(), Some(batch));
+        child.answer();
+    }
+    assert!(child.end().success());
+    let (unbroken, files) = (left(&whole), checkpoints(&whole).0);
+    // A block has 512 bytes; some shells have it be 1024.
+    let blocks = files.values().map(|file| file.len() as u64 / 1024).min().unwrap();
+
     let (mut killed, mut runs) = (0, Vec::new());
     while killed < kills {
         let run = folder(&runs.len().to_string());
+        // How many batches may be done where the next child begins.
+        let (mut least, mut most) = (0, 0);
         loop {
-            let mut child = start(&run);
-            let share = Random::seed(seed).at(killed as u64, runs.len() as u64).unit();
-            // So short that a run is killed a few times before it comes to its end.
-            let end = Instant::now() + took.mul_f64(0.7 * share);
-            while killed < kills && Instant::now() < end && child.try_wait().unwrap().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            if killed < kills && child.try_wait().unwrap().is_none() {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                killed += 1;
-            } else {
-                assert!(child.wait().unwrap().success(), "seed {seed}");
+            let random = Random::seed(seed);
+            let mut draws = random.at(killed, runs.len() as u64);
+            let mut below = |end: u64| (draws.unit() * end as f64) as u64;
+            let blocks = 1 + below(blocks - 1);
+            let limited = cfg!(unix) && killed < kills && killed % 3 == 1;
+            let mut child = start(&run, limited.then_some(blocks));
+            let begun = child.next().unwrap();
+            assert!((least..=most).contains(&begun), "begins at {begun}, expected {least} to {most}");
+            // So soon that a run is killed a few times before it comes to its end.
+            let batch = begun + 1 + below(ALL * 6 / 10);
+            // Not at the last files: a child that resumes behind them writes none, and so removes none of the older.
+            if !limited && (killed == kills || batch > ALL - EVERY) {
+                println!("run {}: from batch {begun} to the end", runs.len());
+                assert!(child.end().success());
                 break;
             }
+            let how;
+            ((least, most), how) = if limited {
+                (end_within_file(child, &run, begun), format!("within a file, after {blocks} blocks"))
+            } else if killed % 3 == 2 {
+                let batch = batch.next_multiple_of(EVERY);
+                let (next, seen) = kill_at_file(child, &run, batch);
+                (next, format!("at the file of batch {batch}, {}", if seen { "seen" } else { "not seen" }))
+            } else {
+                (kill_after_batch(child, batch), format!("after batch {batch}"))
+            };
+            killed += 1;
+            println!("run {}: from batch {begun}, kill {killed} {how}", runs.len());
         }
-        let log = fs::read_to_string(run.join("log")).unwrap();
-        println!("{killed} kills so far; seed {seed}, a run of {took:.1?} that was begun\n{log}");
-        assert!(left(&run) == unbroken, "seed {seed}, begun {log}");
-        let names =
-            fs::read_dir(run.join("run")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-        let (debris, kept): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".tmp"));
-        assert_eq!(kept.len(), 3, "two and the best: {kept:?}");
-        assert!(debris.len() <= kills, "what was left in the last seconds: {debris:?}");
+        assert!(left(&run) == unbroken, "the bits of run {}", runs.len());
+        let (kept, debris) = checkpoints(&run);
+        assert!(kept.keys().eq(files.keys()), "two and the best: {:?}", kept.keys());
+        assert!(debris.len() as u64 <= kills, "what was left in the last seconds: {debris:?}");
         runs.push(run);
     }
     runs.iter().chain([&whole]).for_each(|run| fs::remove_dir_all(run).unwrap());

@@ -10,6 +10,7 @@ mod augment;
 mod augment_threads;
 mod branches;
 mod checkpoint;
+mod children;
 mod confusion;
 #[cfg(feature = "csv")]
 mod csv_peer;
