@@ -2,12 +2,13 @@
 //!
 //! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
 //! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way. A child that
-//! saves again and again says so before each time, and is killed there, or once enough of the new file is seen.
+//! saves again and again says so before each time. It is killed there, or when the file of the save is seen.
 
 use crate::children::{Reporting, report, was_killed};
 use crate::files::names;
 use plywood::prelude::*;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
@@ -140,9 +141,13 @@ fn kill_9_at_any_moment_leaves_a_whole_file_and_little_beside_it() {
     let path = folder.join("model");
     let units = || Sequential::load(&path).unwrap().output_shape()[0];
     let start = || Reporting::start(run(&folder, "").env(FOR_EVER, "1"));
-    for round in 0..12 {
+    let state = || {
+        let data = fs::metadata(&path).unwrap();
+        (data.len(), data.ino(), data.modified().unwrap())
+    };
+    for round in 0..15 {
         small().save(&path).unwrap();
-        let (mut child, save) = (start(), 1 + round / 4);
+        let (mut child, save, moment) = (start(), 1 + round / 5, round % 5);
         assert_eq!(child.next(), Some(1));
         if save > 1 {
             child.run_to(save);
@@ -150,15 +155,18 @@ fn kill_9_at_any_moment_leaves_a_whole_file_and_little_beside_it() {
         let old = if save == 1 { 2 } else { 1000 };
         let before = beside(&folder);
         let new = || beside(&folder).into_iter().find(|file| !before.contains(file));
-        if round % 4 == 0 {
+        if moment == 0 {
             child.kill();
             assert_eq!((units(), new()), (old, None), "between two saves");
         } else {
-            // Within the save: once the file is there, half of it is written, or all of its numbers are.
-            let enough = LARGE * (round % 4 - 1) / 2;
-            let seen = child.run_until(|| new().is_some_and(|(_, length)| length >= enough));
+            // Once the new file is there, half of it is written, all of its numbers are, or it has its name.
+            let (replaced, enough) = (state(), LARGE * (moment - 1) / 2);
+            let seen = child.run_until(|| match moment {
+                4 => state() != replaced,
+                _ => new().is_some_and(|(_, length)| length >= enough),
+            });
             child.kill();
-            println!("save {save}, {enough} bytes: {}", if seen { "seen" } else { "not seen" });
+            println!("save {save}, moment {moment}: {}", if seen { "seen" } else { "not seen" });
             if new().is_some() {
                 assert_eq!(units(), old, "what is beside has not been renamed");
             } else {
