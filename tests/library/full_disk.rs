@@ -2,7 +2,7 @@
 //!
 //! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
 //! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way. A child that
-//! saves again and again says so before each time, and is killed there, or once so much of the new file is seen.
+//! saves again and again says so before each time. It is killed there, or when the file of the save is seen.
 
 use crate::children::{Reporting, report, was_killed};
 use crate::files::names;
