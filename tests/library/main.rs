@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod architecture;
 mod augment;
 mod augment_threads;
+mod bits;
 mod branches;
 mod checkpoint;
 mod children;
