@@ -346,24 +346,60 @@ fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
 #[test]
 fn many_small_things_stay_within_the_bound() {
     let _turn = alone();
-    let array = |i: usize| format!("\"{i:x}\":{{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}},");
-    let axes = ["0,"; 31].concat();
-    let shaped =
-        |i: usize| format!("\"{i:x}\":{{\"dtype\":\"\",\"shape\":[{axes}0],\"data_offsets\":[0,0]}},");
-    let note = |i: usize| format!("\"__metadata__\":{{\"{i:x}\":\"\"}},");
-    for entry in [&array as &dyn Fn(usize) -> String, &shaped, &note] {
-        let mut header = String::from("{");
-        let mut i = 0;
+    let entry = |i: usize, axes: &str| {
+        format!("\"{i:x}\":{{\"dtype\":\"U8\",\"shape\":[{axes}0],\"data_offsets\":[0,0]}},")
+    };
+    let axes = |n: usize| "0,".repeat(n - 1);
+    let many = |begin: &str, entry: &dyn Fn(usize) -> String, end: &str| {
+        let (mut header, mut i) = (begin.to_owned(), 0);
         while header.len() + 300 < 1 << 24 {
             header += &entry(i);
             i += 1;
         }
         header.pop();
-        header.push('}');
+        header + end
+    };
+    // A text behind an escape is put together in a buffer, which the last letter doubles here.
+    let long = |begin: &str, end: &str| [begin, &"x".repeat((1 << 24) - 100), "\\n", end].concat();
+    let one = "\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]";
+    let headers = [
+        ("arrays", many("{", &|i| entry(i, ""), "}")),
+        ("of 5 axes", many("{", &|i| entry(i, &axes(5)), "}")),
+        ("of 17 axes", many("{", &|i| entry(i, &axes(17)), "}")),
+        ("of 32 axes", many("{", &|i| entry(i, &axes(32)), "}")),
+        ("of 33 axes", many("{", &|i| entry(i, &axes(33)), "}")),
+        ("axes", many("{\"a\":{\"shape\":[", &|_| "0,".into(), "]}}")),
+        ("notes", many("{\"__metadata__\":{", &|i| format!("\"{i:x}\":\"\","), "}}")),
+        ("what nobody asked for", many("{\"a\":{\"b\":[", &|_| "[[[]]],".into(), &format!("],{one}}}}}"))),
+        ("lists in lists", ["{\"a\":{\"b\":", &"[".repeat((1 << 24) - 100)].concat()),
+        ("an object as an array", many("{\"a\":{", &|_| "\"\":0,".into(), "}}")),
+        ("escapes", many("{\"", &|_| "\\n".into(), &format!("n\":{{{one}}}}}"))),
+        ("a long name", long("{\"", &format!("\":{{{one}}}}}"))),
+        ("a long name twice", {
+            let name = &long("", "")[..7 << 20];
+            format!("{{\"{name}\":{{{one}}},\"{name}\":{{{one}}}}}")
+        }),
+        ("a long name of a wrong shape", long("{\"", &format!("\":{{{}}}}}", one.replace("[0]", "[1]")))),
+        ("a long note", long("{\"__metadata__\":{\"a\":\"", "\"}}")),
+        ("a long type", long("{\"a\":{\"dtype\":\"", "\"}}")),
+        ("a long text as a shape", long("{\"a\":{\"shape\":\"", "\"}}")),
+        ("a long text as a header", long("\"", "\"")),
+    ];
+    let path = temporary("headers");
+    for (what, header) in headers {
         let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
-        let (names, most) = peak(|| StateDict::from_bytes(&bytes).map(|dict| dict.names().count()));
-        assert!(most <= bound(bytes.len()), "{most} bytes for {i} arrays, {names:?} in {}", bytes.len());
+        drop(header);
+        std::fs::write(&path, &bytes).unwrap();
+        let length = bytes.len();
+        drop(bytes);
+        let (found, most) = peak(|| match StateDict::load(&path) {
+            Ok(dict) => format!("{} arrays", dict.names().count()),
+            Err(error) => error.to_string(),
+        });
+        println!("{what}: {most} bytes for {length}, {found}");
+        assert!(most <= bound(length) && found.len() < 1000, "{what}: {most} bytes for {length}, {found}");
     }
+    std::fs::remove_file(path).unwrap();
 
     let classes = Metadata::new().classes((0..65_536).map(|_| "")).note("a", "b");
     let builder = (0..16_000).fold(Sequential::builder([1]), |builder, _| builder.layer(Dropout::rate(0.5)));

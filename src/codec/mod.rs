@@ -31,6 +31,7 @@ pub(crate) mod numbers;
 pub(crate) mod words;
 
 use crate::error::{Error, Result};
+use crate::shown::cut;
 use bincode::error::{DecodeError, EncodeError};
 use serde::de::{DeserializeOwned, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -188,7 +189,7 @@ pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Re
     let mut names = names;
     match names.find(|name| !seen.insert(*name)) {
         None => Ok(()),
-        Some(name) => Err(contradicts(what, "of names that differ", format!("{name:?} twice"))),
+        Some(name) => Err(contradicts(what, "of names that differ", format!("{:?} twice", cut(name)))),
     }
 }
 

@@ -8,32 +8,34 @@
 //!            └───────────────────────── n bytes ─────────────────────────────┘
 //! ```
 //!
-//! Nothing in it can be executed. It is read here without a crate for JSON, as the header's form is fixed: names,
-//! whole numbers, and lists of them. As the format demands, arrays lie one behind the other without gaps and fill the
-//! file; names come once; and an array has as many bytes as its shape says. The header's bytes are lent, so that what
-//! is claimed takes no more memory than what is there, times a small number.
+//! Nothing in it can be executed. Which types there are, how many bytes an array has, and how a header is written, is the
+//! affair of Hugging Face's crate, which this file alone names. The crate reads whole headers, too, but is not made for
+//! files from strangers:
+//!
+//! - It keeps all of the JSON as values before it looks at any, and they take up to 64 times the header's bytes. So
+//!   the header's object is read here, entry by entry, and the crate checks one array at a time.
+//! - Of two arrays with one name it keeps the last without a word. Here they are an error.
+//! - It adds the arrays' end to the header's length, which may overflow. Here the end is compared with what is there.
+//!
+//! The limits are ours as well: on the header's length and on the axes of a shape.
 
-use crate::codec::MAX_AXES;
+use crate::codec::{Shape, differ};
 use crate::error::{Error, Result};
 use crate::shown::cut;
-use std::ops::Range;
+use ::safetensors::tensor::Metadata;
+pub(super) use ::safetensors::tensor::{Dtype, TensorInfo};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt::{self, Write};
 
 /// The most bytes of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader takes 100 MB.)
 const MAX_HEADER: u64 = 1 << 24;
 
-/// One array of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
-    pub name: String,
-    /// As the format writes it: "F32", "BF16".
-    pub dtype: String,
-    pub shape: Vec<usize>,
-    /// Where its bytes are in the data behind the header.
-    pub bytes: Range<usize>,
-}
+/// One array of a file: its name, and its type, shape and place in the data behind the header.
+pub(super) type Array = (String, TensorInfo);
 
 /// The arrays of a file in the order of their names, and the data behind the header.
-pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
+pub(super) fn parse(file: &[u8]) -> Result<(Vec<Array>, &[u8])> {
     let truncated = |expected: u64| {
         Error::format("the file", format!("at least {expected} bytes"), file.len())
             .help("The file is truncated; get it again.")
@@ -47,31 +49,26 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
     let Some((header, data)) = rest.split_at_checked(length as usize) else {
         return Err(truncated(length + 8));
     };
-    let mut json = Json { text: header, at: 0 };
-    let mut entries = json.header().ok_or_else(|| {
-        let found = String::from_utf8_lossy(&header[json.at.min(header.len())..]);
-        let found = format!("{:?} at byte {}", found.chars().take(20).collect::<String>(), json.at + 8);
-        Error::format("the header", "a list of arrays in JSON", found)
-            .help("This is not a safetensors file, or it is damaged.")
-    })?;
-    let unfit = |entry: &Entry| {
-        let expected = "a name of its own and bytes as its shape says, behind those of the one before";
-        let found = format!("{} {:?} at {:?}", cut(&entry.dtype), entry.shape, entry.bytes);
-        Error::format(format!("the array {:?}", cut(&entry.name)), expected, found)
-            .help("The file is damaged; get it again.")
+    let unreadable = |error: &dyn fmt::Display| {
+        Error::format("the header", "a list of arrays in JSON", beginning(error))
+            .help("This is not a safetensors file, it is damaged, or it is of a newer version.")
     };
-    // Sorting in place takes no memory, which a set of all names would.
-    entries.sort_unstable_by_key(|entry| (entry.bytes.start, entry.bytes.end));
+    let text = std::str::from_utf8(header).map_err(|error| unreadable(&error))?;
+    let Header(mut arrays) = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+    arrays.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    differ("the arrays", arrays.iter().map(|(name, _)| name.as_str()))?;
+    let mut ordered: Vec<&Array> = arrays.iter().collect();
+    ordered.sort_unstable_by_key(|(_, info)| info.data_offsets);
     let mut end = 0;
-    for entry in &entries {
-        let bits = bits(&entry.dtype);
-        let count = entry.shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
-        let bytes = count.and_then(|count| count.checked_mul(bits?)).map(|bits| bits.div_ceil(8));
-        let fits = entry.bytes.start == end && entry.bytes.end >= end;
-        if !fits || bits.is_some() && bytes != Some(entry.bytes.len()) {
-            return Err(unfit(entry));
+    for (name, info) in ordered {
+        let (start, stop) = info.data_offsets;
+        if start != end || !stop.checked_sub(start).is_some_and(|bytes| fits(info, bytes)) {
+            let expected = "bytes as its shape says, behind those of the one before";
+            let found = format!("{} {:?} at {start}..{stop}", info.dtype, info.shape);
+            return Err(Error::format(format!("the array {:?}", cut(name)), expected, found)
+                .help("The file is damaged; get it again."));
         }
-        end = entry.bytes.end;
+        end = stop;
     }
     if end > data.len() {
         return Err(truncated((8 + header.len() as u64).saturating_add(end as u64)));
@@ -80,193 +77,116 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Entry>, &[u8])> {
         return Err(Error::format("the arrays", format!("of {} bytes together", data.len()), end)
             .help("The file is damaged; get it again."));
     }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    match entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        Some(pair) => Err(unfit(&pair[1])),
-        None => Ok((entries, data)),
-    }
+    Ok((arrays, data))
 }
 
-/// The bits of an element; none for a type that this program does not know, whose size is then not checked.
-fn bits(dtype: &str) -> Option<usize> {
-    Some(match dtype {
-        "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" => 8,
-        "U16" | "I16" | "F16" | "BF16" => 16,
-        "U32" | "I32" | "F32" => 32,
-        "U64" | "I64" | "F64" | "C64" => 64,
-        _ => return None,
-    })
+/// The beginning of an error's text, without what a terminal would obey: the file's content may be in it, and be long.
+fn beginning(error: &dyn fmt::Display) -> String {
+    struct Short(String);
+
+    impl fmt::Write for Short {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = 200usize.saturating_sub(self.0.chars().count());
+            self.0.extend(text.chars().take(room).map(|c| if c.is_control() { '·' } else { c }));
+            Ok(())
+        }
+    }
+
+    let mut short = Short(String::new());
+    let _ = write!(short, "{error}");
+    short.0
+}
+
+/// Whether an array of this type and shape has so many bytes: what the crate says of a file with it alone.
+fn fits(info: &TensorInfo, bytes: usize) -> bool {
+    let info = TensorInfo { data_offsets: (0, bytes), ..info.clone() };
+    Metadata::new(None, vec![(String::new(), info)]).is_ok()
 }
 
 /// The header of a file with these arrays, and the length in front.
-pub(super) fn header(entries: &[Entry]) -> Vec<u8> {
-    let mut json = String::from("{\"__metadata__\":{\"format\":\"pt\"}");
-    for Entry { name, dtype, shape, bytes } in entries {
-        let mut quoted = String::new();
-        for c in name.chars() {
-            match c {
-                '"' | '\\' => quoted.extend(['\\', c]),
-                c if c < ' ' => quoted += &format!("\\u{:04x}", u32::from(c)),
-                c => quoted.push(c),
-            }
-        }
-        let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let (start, end) = (bytes.start, bytes.end);
-        json += &format!(
-            ",\"{quoted}\":{{\"dtype\":\"{dtype}\",\"shape\":[{shape}],\"data_offsets\":[{start},{end}]}}"
-        );
-    }
-    json.push('}');
+///
+/// The crate can write whole files, too, in an order of its own: by type, then by name. That would need all arrays in
+/// memory at once, and a model hands them out one after the other.
+///
+/// # Errors
+/// When two arrays have one name, or their places are not those of their shapes.
+pub(super) fn header(arrays: Vec<Array>) -> Result<Vec<u8>> {
+    differ("the parameters", arrays.iter().map(|(name, _)| name.as_str()))
+        .map_err(|error| error.help("Give each parameter of a layer a name of its own."))?;
+    let notes = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+    let metadata = Metadata::new(Some(notes), arrays).map_err(Error::custom)?;
+    let mut json = serde_json::to_vec(&metadata).map_err(Error::custom)?;
     // Blanks up to a multiple of 8, so that numbers are aligned where the file is mapped into memory.
-    json.extend(std::iter::repeat_n(' ', json.len().next_multiple_of(8) - json.len()));
-    let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(json.into_bytes());
-    bytes
+    json.resize(json.len().next_multiple_of(8), b' ');
+    Ok([&(json.len() as u64).to_le_bytes()[..], &json].concat())
 }
 
-/// A reader of the JSON that headers are. Each method gives `None` at the first byte that does not fit.
-struct Json<'a> {
-    text: &'a [u8],
-    at: usize,
+/// What the header has for an array: the crate's [`TensorInfo`], whose axes have no limit.
+#[derive(Deserialize)]
+struct Entry {
+    dtype: Dtype,
+    shape: Shape,
+    data_offsets: (usize, usize),
 }
 
-impl Json<'_> {
-    fn header(&mut self) -> Option<Vec<Entry>> {
-        let mut entries = Vec::new();
-        self.object(|json, name| {
-            if name == "__metadata__" {
-                return json.object(|json, _| json.string().map(drop));
+/// What the header's object has, in the order of the file.
+struct Header(Vec<Array>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of arrays")
             }
-            let (mut dtype, mut shape, mut offsets) = (None, None, None);
-            json.object(|json, key| {
-                match key.as_str() {
-                    "dtype" => dtype = Some(json.string()?),
-                    "shape" => shape = Some(json.numbers(MAX_AXES)?),
-                    "data_offsets" => offsets = Some(json.numbers(2)?),
-                    _ => return None,
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let (mut arrays, mut notes) = (Vec::new(), None);
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        if notes.replace(map.next_value::<Notes>()?).is_some() {
+                            return Err(A::Error::duplicate_field("__metadata__"));
+                        }
+                        continue;
+                    }
+                    let at = |error: &str| A::Error::custom(format_args!("{:?}: {}", cut(&name), cut(error)));
+                    let mut entry: Entry = map.next_value().map_err(|error| at(&beginning(&error)))?;
+                    entry.shape.0.shrink_to_fit();
+                    let Entry { dtype, shape, data_offsets } = entry;
+                    arrays.push((name, TensorInfo { dtype, shape: shape.0, data_offsets }));
                 }
-                Some(())
-            })?;
-            let &[start, end] = &offsets?[..] else { return None };
-            entries.push(Entry { name, dtype: dtype?, shape: shape?, bytes: start..end });
-            Some(())
-        })?;
-        self.blanks();
-        (self.at == self.text.len()).then_some(entries)
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.text.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// The byte, after blanks.
-    fn is(&mut self, byte: u8) -> bool {
-        self.blanks();
-        let found = self.text.get(self.at) == Some(&byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn object(&mut self, mut entry: impl FnMut(&mut Self, String) -> Option<()>) -> Option<()> {
-        if !self.is(b'{') {
-            return None;
-        }
-        if self.is(b'}') {
-            return Some(());
-        }
-        loop {
-            let key = self.string()?;
-            if !self.is(b':') {
-                return None;
-            }
-            entry(self, key)?;
-            if self.is(b'}') {
-                return Some(());
-            }
-            if !self.is(b',') {
-                return None;
+                Ok(Header(arrays))
             }
         }
-    }
 
-    /// A list of at most so many whole numbers.
-    fn numbers(&mut self, most: usize) -> Option<Vec<usize>> {
-        let mut numbers = Vec::new();
-        if !self.is(b'[') {
-            return None;
-        }
-        if self.is(b']') {
-            return Some(numbers);
-        }
-        loop {
-            self.blanks();
-            let digits = self.text[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
-            let number = std::str::from_utf8(&self.text[self.at..self.at + digits]).ok()?.parse().ok()?;
-            if numbers.len() == most {
-                return None;
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+/// What is written beside the arrays: texts by name, which nobody here reads.
+struct Notes;
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Notes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
             }
-            numbers.push(number);
-            self.at += digits;
-            if self.is(b']') {
-                return Some(numbers);
-            }
-            if !self.is(b',') {
-                return None;
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Notes, A::Error> {
+                while map.next_entry::<IgnoredAny, String>()?.is_some() {}
+                Ok(Notes)
             }
         }
-    }
 
-    fn string(&mut self) -> Option<String> {
-        if !self.is(b'"') {
-            return None;
-        }
-        let mut bytes = Vec::new();
-        loop {
-            let byte = *self.text.get(self.at)?;
-            self.at += 1;
-            match byte {
-                b'"' => return String::from_utf8(bytes).ok(),
-                b'\\' => {
-                    let escape = *self.text.get(self.at)?;
-                    self.at += 1;
-                    let c = match escape {
-                        b'"' | b'\\' | b'/' => char::from(escape),
-                        b'n' => '\n',
-                        b't' => '\t',
-                        b'r' => '\r',
-                        b'b' => '\u{8}',
-                        b'f' => '\u{c}',
-                        b'u' => self.unicode()?,
-                        _ => return None,
-                    };
-                    bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-                0..0x20 => return None,
-                _ => bytes.push(byte),
-            }
-        }
-    }
-
-    /// Four hexadecimal digits behind `\u`; two times four for a character beyond 16 bits.
-    fn unicode(&mut self) -> Option<char> {
-        let first = self.unit()?;
-        if !(0xd800..0xdc00).contains(&first) {
-            return char::from_u32(first.into());
-        }
-        if self.text.get(self.at..self.at + 2)? != b"\\u" {
-            return None;
-        }
-        self.at += 2;
-        char::decode_utf16([first, self.unit()?]).next()?.ok()
-    }
-
-    fn unit(&mut self) -> Option<u16> {
-        let digits = self.text.get(self.at..self.at + 4)?;
-        self.at += 4;
-        let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        u16::from_str_radix(digits, 16).ok()
+        deserializer.deserialize_map(Texts)
     }
 }
 
@@ -281,44 +201,79 @@ mod tests {
         bytes
     }
 
+    fn array(name: &str, dtype: Dtype, shape: &[usize], data_offsets: (usize, usize)) -> Array {
+        (name.to_owned(), TensorInfo { dtype, shape: shape.to_vec(), data_offsets })
+    }
+
+    /// A header with one array.
+    fn one(dtype: &str, shape: &str, offsets: &str) -> String {
+        format!("{{\"a\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
+    }
+
+    fn refusal(header: &str, data: usize) -> String {
+        parse(&file(header, data)).expect_err(header).to_string()
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        let entry = |name: &str, dtype: &str, shape: &[usize], bytes| Entry {
-            name: name.into(),
-            dtype: dtype.into(),
-            shape: shape.to_vec(),
-            bytes,
-        };
-        let entries = [
-            entry("a \"b\" \\ \u{1} é", "F32", &[2, 1], 0..8),
-            entry("none", "F64", &[0, 5], 8..8),
-            entry("scalar", "BF16", &[], 8..10),
+        let arrays = vec![
+            array("a \"b\" \\ \u{1} é", Dtype::F32, &[2, 1], (0, 8)),
+            array("none", Dtype::F64, &[0, 5], (8, 8)),
+            array("scalar", Dtype::BF16, &[], (8, 10)),
         ];
-        let mut bytes = header(&entries);
+        let mut bytes = header(arrays.clone()).unwrap();
         assert!(bytes.len().is_multiple_of(8));
+        assert_eq!(bytes, header(arrays.clone()).unwrap());
         bytes.extend([1; 10]);
         let (read, data) = parse(&bytes).unwrap();
-        assert_eq!((&read[..], data.len()), (&entries[..], 10));
+        assert_eq!((format!("{read:?}"), data.len()), (format!("{arrays:?}"), 10));
         for cut in 0..bytes.len() {
-            assert!(parse(&bytes[..cut]).is_err(), "cut at {cut}");
+            let text = parse(&bytes[..cut]).unwrap_err().to_string();
+            assert!(text.contains("is truncated"), "cut at {cut}: {text}");
         }
+    }
+
+    /// The header is what the crate writes for a file of the same order, so both can be read by whoever reads one.
+    #[test]
+    fn the_header_is_the_one_that_the_crate_writes() {
+        let (some, more) = ([1; 8], [2; 16]);
+        let views = [("0.bias", &some[..], 2), ("0.weight", &more[..], 4)].map(|(name, bytes, n)| {
+            (name, ::safetensors::tensor::TensorView::new(Dtype::F32, vec![n], bytes).unwrap())
+        });
+        let notes = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+        let theirs = ::safetensors::serialize(views, Some(notes)).unwrap();
+        let ours = header(vec![
+            array("0.bias", Dtype::F32, &[2], (0, 8)),
+            array("0.weight", Dtype::F32, &[4], (8, 24)),
+        ]);
+        assert_eq!([&ours.unwrap()[..], &some, &more].concat(), theirs);
+    }
+
+    #[test]
+    fn a_header_that_nobody_could_read_is_not_written() {
+        let twice = vec![array("0.a", Dtype::F32, &[1], (0, 4)), array("0.a", Dtype::F32, &[1], (4, 8))];
+        assert_eq!(
+            header(twice).unwrap_err().to_string(),
+            "expected the parameters to be of names that differ, found \"0.a\" twice. \
+             Give each parameter of a layer a name of its own."
+        );
+        assert!(header(vec![array("0.a", Dtype::F32, &[2], (0, 4))]).is_err());
     }
 
     #[test]
     fn json_as_others_write_it() {
         let text = " {\n\"__metadata__\" : {\"a\":\"b\",\"c\":\"\"} , \"\\u00e9\\ud83d\\ude00\\/\\n\": {\"data_offsets\":[0, 4],\
                     \"shape\":[],\"dtype\":\"I32\"}}  ";
-        assert_eq!(parse(&file(text, 4)).unwrap().0[0].name, "é😀/\n");
+        assert_eq!(parse(&file(text, 4)).unwrap().0[0].0, "é😀/\n");
         assert!(parse(&file("{}", 0)).unwrap().0.is_empty());
+        // What an entry has besides is passed over, as the crate does.
+        let more = "{\"a\":{\"dtype\":\"F4\",\"by\":[{}],\"shape\":[2],\"data_offsets\":[0,1]}}";
+        assert_eq!(parse(&file(more, 1)).unwrap().0[0].1.dtype, Dtype::F4);
     }
 
     #[test]
     fn what_does_not_hold_is_refused() {
-        let one = |dtype: &str, shape: &str, offsets: &str| {
-            format!("{{\"a\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
-        };
         assert!(parse(&file(&one("F32", "[1]", "[0,4]"), 4)).is_ok());
-        let many = format!("[{}1]", "1,".repeat(40));
         for (dtype, shape, offsets, data) in [
             ("F32", "[2]", "[0,4]", 4),
             ("F32", "[1]", "[4,0]", 4),
@@ -329,19 +284,88 @@ mod tests {
             ("F32", "[18446744073709551616]", "[0,4]", 4),
             ("F32", "[-1]", "[0,4]", 4),
             ("F32", "[1.0]", "[0,4]", 4),
-            ("F32", &many, "[0,4]", 4),
             ("F32", "[1]", "[0,2,4]", 4),
             ("F32", "[1]", "[0,18446744073709551615]", 4),
+            ("U8", "[18446744073709551615]", "[0,18446744073709551615]", 4),
+            ("X", "[]", "[0,18446744073709551615]", 4),
+            ("F4", "[1]", "[0,1]", 1),
         ] {
-            assert!(parse(&file(&one(dtype, shape, offsets), data)).is_err(), "{dtype} {shape} {offsets}");
+            let text = refusal(&one(dtype, shape, offsets), data);
+            let whole = text.contains("the file ") || text.contains("the arrays ");
+            assert!(whole || text.contains("\"a\""), "{dtype} {shape} {offsets}: {text}");
         }
-        let twice = "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\
-                      \"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
-        for text in
-            [twice, "", "{", "[]", "{\"a\":1}", "{\"a\":{}}", "{} x", "{\"\\ud800\":{}}", "{\"\\u+123\":{}}"]
-        {
-            assert!(parse(&file(text, 0)).is_err(), "{text}");
+        for text in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "{\"a\":1}",
+            "{\"a\":{}}",
+            "{} x",
+            "{\"\\ud800\":{}}",
+            "{\"\\u+123\":{}}",
+            "{\"__metadata__\":1}",
+            "{\"__metadata__\":{\"a\":1}}",
+            "{\"__metadata__\":{},\"__metadata__\":{}}",
+        ] {
+            refusal(text, 0);
         }
+        assert!(parse(&file("{\"a\":\u{7f}}", 0)).is_err());
         assert!(parse(&[255; 40]).unwrap_err().to_string().contains("at most 16777216 bytes"));
+    }
+
+    #[test]
+    fn refusals_name_the_array() {
+        assert_eq!(
+            refusal(&one("F32", "[2]", "[0,4]"), 4),
+            "expected the array \"a\" to be bytes as its shape says, behind those of the one before, \
+             found F32 [2] at 0..4. The file is damaged; get it again."
+        );
+        let gap = "{\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]},\
+                    \"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+        assert!(refusal(gap, 3).contains("the array \"b\" to be bytes"), "{}", refusal(gap, 3));
+        assert_eq!(
+            refusal(&one("X", "[]", "[0,18446744073709551615]"), 0),
+            "expected the header to be a list of arrays in JSON, found \"a\": unknown variant `X`, expected one of \
+             `BOOL`, `F4`, `F6_E2M3… at line 1 column 17. \
+             This is not a safetensors file, it is damaged, or it is of a newer version."
+        );
+        assert!(refusal(&one("\\u001b[2J\\n", "[]", "[0,0]"), 0).contains("unknown variant `·[2J·`"));
+        let axes = |n: usize| one("F32", &format!("[{}1]", "1,".repeat(n - 1)), "[0,4]");
+        assert!(parse(&file(&axes(32), 4)).is_ok());
+        assert!(
+            refusal(&axes(33), 4)
+                .contains("found \"a\": invalid length 33, expected a list of at most 32 items")
+        );
+    }
+
+    /// A map would keep the last of them, and where the places agree nothing would be missing.
+    #[test]
+    fn a_name_that_is_there_twice_is_refused() {
+        for (shape, offsets, data) in [("[0]", "[0,0]", 0), ("[1]", "[0,4]", 4)] {
+            let entry = format!("{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":{offsets}}}");
+            let text = format!("{{\"a\":{entry},\"\\u0061\":{entry}}}");
+            assert!(::safetensors::SafeTensors::deserialize(&file(&text, data)).is_ok());
+            let refusal = refusal(&text, data);
+            assert!(
+                refusal.contains("the arrays to be of names that differ, found \"a\" twice"),
+                "{refusal}"
+            );
+        }
+    }
+
+    /// Their bytes are as their shapes say, and what they fill with the header is more than there are addresses.
+    #[test]
+    fn arrays_up_to_the_last_address_are_refused() {
+        let most = usize::MAX / 8;
+        let entry = |i: usize, start: usize, end: usize| {
+            format!(
+                "\"{i}\":{{\"dtype\":\"U8\",\"shape\":[{}],\"data_offsets\":[{start},{end}]}}",
+                end - start
+            )
+        };
+        let mut entries: Vec<String> = (0..8).map(|i| entry(i, i * most, (i + 1) * most)).collect();
+        entries.push(entry(8, 8 * most, usize::MAX));
+        assert!(refusal(&format!("{{{}}}", entries.join(",")), 0).contains("is truncated"));
     }
 }

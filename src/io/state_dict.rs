@@ -5,7 +5,7 @@
 //! ([`Param::transposed_in_state_dicts`](crate::Param::transposed_in_state_dicts)), so containers and layers of other crates
 //! need not know.
 
-use super::safetensors::{self, Entry};
+use super::safetensors::{self, Array, Dtype, TensorInfo};
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
@@ -44,7 +44,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct StateDict<'a> {
     /// In the order of their names, each of which comes once.
-    entries: Vec<Entry>,
+    arrays: Vec<Array>,
     data: Cow<'a, [u8]>,
 }
 
@@ -97,8 +97,8 @@ impl<'a> StateDict<'a> {
     /// # Errors
     /// When the bytes are anything but one whole safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
-        let (entries, data) = safetensors::parse(bytes)?;
-        Ok(Self { entries, data: data.into() })
+        let (arrays, data) = safetensors::parse(bytes)?;
+        Ok(Self { arrays, data: data.into() })
     }
 
     /// Those of a file, which is read into memory as a whole.
@@ -110,40 +110,45 @@ impl<'a> StateDict<'a> {
         let at = |error: Error| error.at(format!("load {}", path.display()));
         let mut bytes =
             fs::read(path).map_err(|e| at(Error::io("read", path, e).help("Look at the path.")))?;
-        let StateDict { entries, data } = StateDict::from_bytes(&bytes).map_err(at)?;
+        let StateDict { arrays, data } = StateDict::from_bytes(&bytes).map_err(at)?;
         let header = bytes.len() - data.len();
         drop(data);
         bytes.drain(..header);
-        Ok(StateDict { entries, data: bytes.into() })
+        Ok(StateDict { arrays, data: bytes.into() })
     }
 
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.name.as_str())
+        self.arrays.iter().map(|(name, _)| name.as_str())
     }
 
     /// The shape of the array of this name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.entry(name).map(|entry| &entry.shape[..])
+        self.info(name).map(|info| &info.shape[..])
     }
 
     /// Whether a number of this array is finite there and not in a model of `F`.
-    fn overflows<F: Scalar>(&self, entry: &Entry) -> bool {
-        self.data.get(entry.bytes.clone()).is_some_and(|bytes| overflows::<F>(&entry.dtype, bytes))
+    fn overflows<F: Scalar>(&self, info: &TensorInfo) -> bool {
+        self.bytes(info).is_some_and(|bytes| overflows::<F>(info.dtype, bytes))
     }
 
-    fn entry(&self, name: &str) -> Option<&Entry> {
-        let at = self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
-        self.entries.get(at)
+    /// The numbers of this array, if a model can take them over.
+    fn bytes(&self, info: &TensorInfo) -> Option<&[u8]> {
+        let (start, end) = info.data_offsets;
+        self.data.get(start..end).filter(|_| is_known(info.dtype))
+    }
+
+    fn info(&self, name: &str) -> Option<&TensorInfo> {
+        let at = self.arrays.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+        self.arrays.get(at).map(|(_, info)| info)
     }
 
     /// The same arrays under other names; of two that come to have one name the later is kept.
     #[must_use]
     pub fn rename(self, mut rename: impl FnMut(&str) -> String) -> Self {
-        let renamed: BTreeMap<String, Entry> =
-            self.entries.into_iter().map(|entry| (rename(&entry.name), entry)).collect();
-        let entries = renamed.into_iter().map(|(name, entry)| Entry { name, ..entry }).collect();
-        Self { entries, data: self.data }
+        let renamed: BTreeMap<String, TensorInfo> =
+            self.arrays.into_iter().map(|(name, info)| (rename(&name), info)).collect();
+        Self { arrays: renamed.into_iter().collect(), data: self.data }
     }
 
     /// The array of this name as numbers of a model; `None` where there is none, its elements are not floating-point
@@ -159,16 +164,16 @@ impl<'a> StateDict<'a> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn tensor<F: Scalar>(&self, name: &str) -> Option<Tensor<F>> {
-        let entry = self.entry(name).filter(|entry| is_known(&entry.dtype))?;
-        let bytes = self.data.get(entry.bytes.clone()).filter(|_| !self.overflows::<F>(entry))?;
-        Tensor::from_shape_vec(IxDyn(&entry.shape), converted(&entry.dtype, bytes)).ok()
+        let info = self.info(name)?;
+        let bytes = self.bytes(info).filter(|_| !self.overflows::<F>(info))?;
+        Tensor::from_shape_vec(IxDyn(&info.shape), converted(info.dtype, bytes)).ok()
     }
 }
 
 impl fmt::Debug for StateDict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.entries.iter().map(|entry| (&entry.name, (&entry.dtype, &entry.shape))))
+            .entries(self.arrays.iter().map(|(name, info)| (name, (info.dtype, &info.shape))))
             .finish()
     }
 }
@@ -177,8 +182,8 @@ impl fmt::Debug for StateDict<'_> {
 const SOME: usize = 1 << 16;
 
 /// Numbers of one of the types of `is_known`, as those of a model.
-fn converted<F: Scalar>(dtype: &str, bytes: &[u8]) -> Vec<F> {
-    if let ("F32", 4) | ("F64", 8) = (dtype, size_of::<F>()) {
+fn converted<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Vec<F> {
+    if let (Dtype::F32, 4) | (Dtype::F64, 8) = (dtype, size_of::<F>()) {
         return F::read_bytes(bytes);
     }
     let mut values = Vec::new();
@@ -192,25 +197,25 @@ fn converted<F: Scalar>(dtype: &str, bytes: &[u8]) -> Vec<F> {
 }
 
 /// The types whose numbers a model can take over.
-fn is_known(dtype: &str) -> bool {
-    matches!(dtype, "F16" | "BF16" | "F32" | "F64")
+fn is_known(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
 
 /// Numbers of one of the types of `is_known`.
-fn widened(dtype: &str, bytes: &[u8]) -> Vec<f64> {
+fn widened(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
     let halves = || bytes.as_chunks::<2>().0.iter().map(|&b| u16::from_le_bytes(b));
     match dtype {
-        "F16" => halves().map(|bits| f64::from(half(bits))).collect(),
-        "BF16" => halves().map(|bits| f64::from(f32::from_bits(u32::from(bits) << 16))).collect(),
-        "F32" => bytes.as_chunks::<4>().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+        Dtype::F16 => halves().map(|bits| f64::from(half(bits))).collect(),
+        Dtype::BF16 => halves().map(|bits| f64::from(f32::from_bits(u32::from(bits) << 16))).collect(),
+        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
         _ => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
     }
 }
 
 /// Whether a number of 64 bits would be infinite in a model of `f32`.
-fn overflows<F: Scalar>(dtype: &str, bytes: &[u8]) -> bool {
+fn overflows<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> bool {
     size_of::<F>() == 4
-        && dtype == "F64"
+        && dtype == Dtype::F64
         && widened(dtype, bytes).iter().any(|&x| x.is_finite() && (x as f32).is_infinite())
 }
 
@@ -310,34 +315,30 @@ impl<F: Scalar> Sequential<F> {
     /// The architecture is not in it: build the same network, then [`load_weights`](Sequential::load_weights).
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or two parameters of a layer of one's own have one name.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_whole(path.as_ref(), |file| Ok(self.write_weights(file))).map_err(|error| error.at("save"))
+        write_whole(path.as_ref(), |file| self.write_weights(file)).map_err(|error| error.at("save"))
     }
 
     /// The bytes that [`save_weights`](Sequential::save_weights) writes.
     ///
     /// # Errors
-    /// When there is no room for them.
+    /// When two parameters of a layer of one's own have one name.
     pub fn weights_to_bytes(&self) -> Result<Vec<u8>> {
-        self.write_weights(Vec::new()).map_err(Error::custom)
+        self.write_weights(Vec::new())?.map_err(Error::custom)
     }
 
-    fn write_weights<W: Write>(&self, mut out: W) -> io::Result<W> {
-        let (mut entries, mut end) = (Vec::new(), 0);
+    /// The inner error is the disk's.
+    fn write_weights<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
+        let (mut arrays, mut end) = (Vec::new(), 0);
         self.visit_params(&mut |name, param| {
-            let bytes = end..end + param.len() * size_of::<F>();
-            end = bytes.end;
-            let dtype = if size_of::<F>() == 4 { "F32" } else { "F64" };
-            entries.push(Entry {
-                name: name.to_owned(),
-                dtype: dtype.to_owned(),
-                shape: outer_shape(param),
-                bytes,
-            });
+            let start = end;
+            end += param.len() * size_of::<F>();
+            let dtype = if size_of::<F>() == 4 { Dtype::F32 } else { Dtype::F64 };
+            let info = TensorInfo { dtype, shape: outer_shape(param), data_offsets: (start, end) };
+            arrays.push((name.to_owned(), info));
         });
-        out.write_all(&safetensors::header(&entries))?;
-        let (mut result, mut bytes) = (Ok(()), Vec::new());
+        let (mut result, mut bytes) = (out.write_all(&safetensors::header(arrays)?), Vec::new());
         self.visit_params(&mut |_, param| {
             let transposed = param.is_transposed().then(|| standard(param.value().t().to_owned()));
             for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(SOME) {
@@ -351,7 +352,7 @@ impl<F: Scalar> Sequential<F> {
                 recycle(transposed);
             }
         });
-        result.map(|()| out)
+        Ok(result.map(|()| out))
     }
 
     fn compare(&self, dict: &StateDict<'_>) -> Mismatches {
@@ -360,13 +361,13 @@ impl<F: Scalar> Sequential<F> {
         self.visit_params(&mut |name, param| {
             unknown.remove(name);
             let shape = outer_shape(param);
-            match dict.entry(name) {
+            match dict.info(name) {
                 None => mismatches.missing.push(name.to_owned()),
-                Some(entry) if entry.shape != shape || !is_known(&entry.dtype) => {
-                    let text = format!("{name} ({} {:?} for {shape:?})", cut(&entry.dtype), entry.shape);
+                Some(info) if info.shape != shape || !is_known(info.dtype) => {
+                    let text = format!("{name} ({} {:?} for {shape:?})", info.dtype, info.shape);
                     mismatches.unfit.push(text);
                 }
-                Some(entry) if dict.overflows::<F>(entry) => {
+                Some(info) if dict.overflows::<F>(info) => {
                     mismatches.unfit.push(format!("{name} (a number that is too large for f32)"));
                 }
                 Some(_) => {}
@@ -382,23 +383,23 @@ impl<F: Scalar> Sequential<F> {
     /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
     fn take_from(&mut self, dict: &StateDict<'_>) {
         self.visit_params_mut(&mut |name, param| {
-            let fits = |entry: &&Entry| entry.shape == outer_shape(param) && !dict.overflows::<F>(entry);
-            let Some(entry) = dict.entry(name).filter(fits) else {
+            let fits = |info: &&TensorInfo| info.shape == outer_shape(param) && !dict.overflows::<F>(info);
+            let Some(info) = dict.info(name).filter(fits) else {
                 return;
             };
-            let Some(bytes) = dict.data.get(entry.bytes.clone()).filter(|_| is_known(&entry.dtype)) else {
+            let Some(bytes) = dict.bytes(info) else {
                 return;
             };
             if param.is_empty() {
                 return;
             }
-            let (outer, transposed) = (entry.shape.first().copied().unwrap_or(1), param.is_transposed());
+            let (outer, transposed) = (info.shape.first().copied().unwrap_or(1), param.is_transposed());
             let width = bytes.len() / param.len();
-            let row = if transposed { entry.shape[1] } else { 1 };
+            let row = if transposed { info.shape[1] } else { 1 };
             let some = (SOME / row).max(16);
             let numbers = param.as_slice_mut();
             for (i, piece) in bytes.chunks(some * row * width).enumerate() {
-                let values = converted::<F>(&entry.dtype, piece);
+                let values = converted::<F>(info.dtype, piece);
                 if !transposed {
                     numbers[i * some..][..values.len()].copy_from_slice(&values);
                     continue;

@@ -154,6 +154,6 @@ mod tests {
         let layer = build(RMSNorm::new(), &[2]).unwrap();
         assert!(layer.forward(Tensor::zeros(vec![])).is_err());
         assert!(layer.forward(Tensor::zeros(vec![2])).is_err());
-        assert_eq!(layer.forward(Tensor::zeros(vec![1, 5, 2])).unwrap(), Tensor::zeros(vec![1, 5, 2]));
+        assert_eq!(layer.forward(Tensor::zeros(vec![1, 5, 2])).unwrap(), Tensor::<f32>::zeros(vec![1, 5, 2]));
     }
 }

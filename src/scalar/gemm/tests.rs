@@ -263,7 +263,7 @@ fn an_inner_length_of_0_scales_the_old_content() {
     for (name, _, product) in levels() {
         let mut c = Array2::from_elem((3, 20), f32::NAN);
         product(a.view(), b.view(), 0., c.view_mut());
-        assert_eq!(c, Array2::zeros((3, 20)), "{name}");
+        assert_eq!(c, Array2::<f32>::zeros((3, 20)), "{name}");
         c.fill(3.);
         product(a.view(), b.view(), 0.5, c.view_mut());
         assert_eq!(c, Array2::from_elem((3, 20), 1.5), "{name}");
