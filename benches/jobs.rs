@@ -1,7 +1,7 @@
 //! Whole jobs, each measured as programs in other libraries measure theirs, and told in one line of JSON.
 //!
 //! ```sh
-//! cargo bench --bench jobs -- --job seed --threads 1
+//! cargo bench -p plywood-benches --bench jobs -- --job seed --threads 1
 //! ```
 //!
 //! | job | network | what is measured |
@@ -29,7 +29,7 @@ use std::time::Instant;
 mod memory;
 
 const USAGE: &str = "\
-usage: cargo bench --bench jobs -- [--job seed|mlp|cnn|text|infer] [--threads N] [--epochs N] [--seed N] [--csv FILE]";
+usage: cargo bench -p plywood-benches --bench jobs -- [--job seed|mlp|cnn|text|infer] [--threads N] [--epochs N] [--seed N] [--csv FILE]";
 
 struct Options {
     job: String,
@@ -169,7 +169,9 @@ fn text(options: &Options) -> Result<serde_json::Value> {
 
 #[cfg(not(feature = "csv"))]
 fn text(_: &Options) -> Result<serde_json::Value> {
-    Err(Error::custom("the job text needs the feature csv: cargo bench --features csv --bench jobs"))
+    Err(Error::custom(
+        "the job text needs the feature csv: cargo bench -p plywood-benches --features csv --bench jobs",
+    ))
 }
 
 /// Trains, and for one epoch more, and tests.

@@ -1,6 +1,6 @@
 //! How long each layer takes: prediction, and forward and backward in training.
 //!
-//! `cargo bench --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job, image shapes those of
+//! `cargo bench -p plywood-benches --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job, image shapes those of
 //! a small convolutional network, batches of 32.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

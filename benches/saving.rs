@@ -2,8 +2,8 @@
 //! as fast as the one that was saved.
 //!
 //! ```sh
-//! cargo bench --bench saving                        # a model of 100 MB in the folder for temporary files
-//! cargo bench --bench saving -- --folder /mnt/disk --megabytes 400 --rounds 21
+//! cargo bench -p plywood-benches --bench saving                        # a model of 100 MB in the folder for temporary files
+//! cargo bench -p plywood-benches --bench saving -- --folder /mnt/disk --megabytes 400 --rounds 21
 //! ```
 //!
 //! In each round, one after the other, so that all meet the same machine: the file's bytes are written to a new file,

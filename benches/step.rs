@@ -1,6 +1,6 @@
 //! How long the parts of the seed job take: a training step, an epoch's reading, predictions.
 //!
-//! `cargo bench --bench step`. The network is Flatten, Dense 128 ReLU, Dense 10 Softmax on 28 x 28 bytes, batch 32,
+//! `cargo bench -p plywood-benches --bench step`. The network is Flatten, Dense 128 ReLU, Dense 10 Softmax on 28 x 28 bytes, batch 32,
 //! Adam; the data are drawn garments, so that it runs anywhere.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

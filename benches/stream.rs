@@ -1,7 +1,7 @@
 //! How fast a network trains on a file that is larger than the memory it may take, and on the same data in memory.
 //!
 //! ```sh
-//! cargo bench --bench stream --no-run                      # tells the program's path
+//! cargo bench -p plywood-benches --bench stream --no-run                      # tells the program's path
 //! PROGRAM write /tmp/plywood.idx                           # writes 360,000 drawn garments, 282 MB, and their labels
 //! (ulimit -v 262144; PROGRAM stream /tmp/plywood.idx)      # 256 MB of address space for everything
 //! PROGRAM memory /tmp/plywood.idx                          # the same epochs, the file read whole
@@ -19,7 +19,7 @@ use std::io::{BufWriter, Write};
 #[path = "../examples/support/memory.rs"]
 mod memory;
 
-const USAGE: &str = "usage: cargo bench --bench stream -- write|stream|memory FILE [--threads N] [--epochs N] \
+const USAGE: &str = "usage: cargo bench -p plywood-benches --bench stream -- write|stream|memory FILE [--threads N] [--epochs N] \
                      [--ahead N]";
 
 /// How many different garments are drawn, and how often each is written.

@@ -1,7 +1,7 @@
 //! Seconds of training until a network of dense layers gets 0.88, 0.89 and 0.90 of Fashion-MNIST's test images right.
 //!
 //! ```sh
-//! cargo bench --bench time_to_accuracy -- --threads 1 --seeds 5
+//! cargo bench -p plywood-benches --bench time_to_accuracy -- --threads 1 --seeds 5
 //! ```
 //!
 //! Each of the three has a recipe of its own, in `RECIPES`. For each seed the recipe is run, with the test images
@@ -22,7 +22,8 @@ use plywood::{CosineDecay, Images, accumulate};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: cargo bench --bench time_to_accuracy -- [--threads N] [--seeds N]";
+const USAGE: &str =
+    "usage: cargo bench -p plywood-benches --bench time_to_accuracy -- [--threads N] [--seeds N]";
 
 /// A network `784-hidden-10` with SiLU, and how it is trained: AdamW, He's initial weights, inputs of mean 0 and
 /// deviation 1.
