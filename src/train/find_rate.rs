@@ -1,6 +1,6 @@
 //! The learning-rate range test.
 
-use super::fits::{check_outputs, check_targets, no_weight};
+use super::fits::{check_outputs, check_targets, check_trainable, no_weight};
 use super::non_finite::in_training;
 use super::step;
 use super::trainer::Trainer;
@@ -115,7 +115,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// Lightning's `Tuner.lr_find` and fast.ai's `lr_find` are the same test.
     ///
     /// # Errors
-    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, or model, data and settings do not fit.
+    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
+    /// the model has no parameters to train.
     pub fn find_rate<D>(
         &self,
         model: &Sequential<F>,
@@ -150,6 +151,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
         }
         check_data(model, data)?;
+        check_trainable(model)?;
         check_outputs(model, &self.loss)?;
         check_targets(model, &self.loss, data)?;
         model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;

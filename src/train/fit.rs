@@ -4,7 +4,7 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_outputs, check_targets, check_unknown, no_weight};
+use super::fits::{begin_metrics, check_outputs, check_targets, check_trainable, check_unknown, no_weight};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
@@ -146,6 +146,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             metrics = of_metrics;
             begun = begun.and_then(|()| self.load_callbacks(model, of_callbacks));
         }
+        // Only now, as a callback may have thawed what is to be trained.
+        begun = begun.and_then(|()| check_trainable(model));
         let mut result =
             begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter, &mut run, metrics));
         if result.is_err() {

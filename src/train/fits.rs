@@ -24,7 +24,9 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::ops::check_weights;
+use crate::param::ParamKind;
 use crate::scalar::Scalar;
+use crate::shown::grouped;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
 
@@ -125,6 +127,26 @@ fn range_of(link: Link) -> &'static str {
         Link::Softmax => "distributions, by softmax",
         Link::LogSoftmax => "logarithms of distributions, by log-softmax",
         Link::Sigmoid => "single probabilities, by the sigmoid",
+    }
+}
+
+/// Refuses a model in which training would change nothing: one without parameters, or with all of them frozen.
+pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
+    let (mut trainable, mut frozen) = (false, 0);
+    model.visit_params(&mut |_, param| match param.kind() {
+        ParamKind::Trainable => trainable = true,
+        ParamKind::Frozen => frozen += param.len(),
+        ParamKind::Buffer => {}
+    });
+    let error = |found: String| Error::data("a model", "with parameters to train", found);
+    match frozen {
+        _ if trainable => Ok(()),
+        0 => Err(error("none".to_owned()).help(
+            "Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns nothing.",
+        )),
+        frozen => Err(error(format!("{}, all of them frozen", grouped(frozen))).help(
+            "Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: `unfreeze(\"2\")`.",
+        )),
     }
 }
 

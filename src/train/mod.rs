@@ -23,7 +23,7 @@
 //!
 //! ```text
 //! check data, validation data, loss and metrics against the model, epochs, batch size, and a checkpoint that is resumed
-//! on_train_begin
+//! on_train_begin; is there anything to train?
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
 //!     for each batch of positions:

@@ -231,3 +231,70 @@ fn buffers_alone_are_not_frozen() {
     assert!(text.contains("of parameters that are trained, found \"1.running_mean\", a buffer"), "{text}");
     assert_eq!(model.freeze("1").unwrap(), 4, "with its buffers");
 }
+
+/// Training that would change nothing says so before the first step, wherever it is asked for.
+#[test]
+fn a_model_with_nothing_to_train_is_an_error() {
+    let (data, x) = (sums(20), arr2(&[[1.0, 2.0]]).into_dyn());
+    let target = arr2(&[[3.0]]).into_dyn();
+    let says = |model: &mut Sequential, found: &str| {
+        let expected = format!("expected a model with parameters to train, found {found}");
+        let mut trainer = trainer();
+        assert_eq!(text(trainer.fit(model, &data)), format!("fit: {expected}"));
+        assert_eq!(text(trainer.step(model, x.clone(), &target, None)), format!("step: {expected}"));
+        assert_eq!(text(trainer.find_rate(model, &data, 1e-5, 1e-3, 10)), format!("find rate: {expected}"));
+        assert_eq!(trainer.optimizer().steps(), 0);
+        trainer.evaluate(model, &data).unwrap();
+    };
+    let mut model = normalised();
+    model.freeze("").unwrap();
+    says(
+        &mut model,
+        "19, all of them frozen. Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: \
+         `unfreeze(\"2\")`.",
+    );
+    model.unfreeze("3").unwrap();
+    trainer().fit(&mut model, &data).unwrap(); // one layer is enough
+    says(
+        &mut Sequential::builder([2]).layer(GlobalSum).build().unwrap(),
+        "none. Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns \
+         nothing.",
+    );
+}
+
+/// A layer without parameters, from two numbers to one.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct GlobalSum;
+
+impl Layer for GlobalSum {
+    const KIND: &'static str = "test.global_sum";
+    type Cache = ();
+    fn output_shape(&self, _: &[usize]) -> Result<Vec<usize>> {
+        Ok(vec![1])
+    }
+    fn forward(&self, input: Tensor) -> Result<Tensor> {
+        Ok(input.sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1)))
+    }
+    fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, ())> {
+        Ok((self.forward(input)?, ()))
+    }
+    fn backward(&mut self, _: (), grad: Tensor) -> Result<Tensor> {
+        Ok(grad)
+    }
+}
+
+/// What a callback has thawed before the first step is trained.
+#[test]
+fn a_callback_may_thaw_a_frozen_model() {
+    struct Thaw;
+    impl Callback for Thaw {
+        fn on_train_begin(&mut self, model: &mut Sequential) -> Result<()> {
+            model.unfreeze("3").map(drop)
+        }
+    }
+    let mut model = normalised();
+    model.freeze("").unwrap();
+    let before = numbers(&model, "3.weight");
+    trainer().callback(Thaw).fit(&mut model, &sums(20)).unwrap();
+    assert_ne!(numbers(&model, "3.weight"), before);
+}
