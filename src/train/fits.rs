@@ -26,7 +26,7 @@ use crate::metric::Metric;
 use crate::ops::check_weights;
 use crate::param::ParamKind;
 use crate::scalar::Scalar;
-use crate::shown::grouped;
+use crate::shown::{cut, grouped};
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
 
@@ -170,12 +170,48 @@ pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) ->
     }
 }
 
-/// Tells metrics what they will see.
+/// What a history and its logs hold beside metrics, by name.
+const OWN_VALUES: [(&str, &str); 4] = [
+    ("loss", "the loss"),
+    ("epoch", "the epoch's number"),
+    ("learning_rate", "the learning rate"),
+    ("seconds", "the time"),
+];
+
+/// Refuses metrics whose values would stand under one name in a history, or under that of another value.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    let rename = "Give it another name in `Metric::name`; a metric that is not yours can be wrapped in one of your own \
+                  that hands everything else on.";
+    for (at, name) in names.iter().enumerate() {
+        if let Some(first) = names[..at].iter().position(|known| known == name) {
+            let found = format!("metrics {first} and {at}, both {:?}", cut(name));
+            return Err(Error::data("metrics", "of different names", found).help(
+                "Leave one of them out, or wrap it in a metric of your own with another `name` that hands everything \
+                 else on.",
+            ));
+        }
+        let taken = match (OWN_VALUES.iter().find(|(own, _)| own == name), name.strip_prefix("val_")) {
+            (Some((_, own)), _) => format!("the name of {own}"),
+            (None, Some(of)) if of == "loss" || names.contains(&of) => {
+                format!("the name of {:?} over validation data", cut(of))
+            }
+            (None, Some(_)) => "a name for values over validation data".to_owned(),
+            (None, None) => continue,
+        };
+        let found = format!("metric {at}, {:?}, which is {taken}", cut(name));
+        return Err(Error::data("metrics", "of names that no other value has", found).help(rename));
+    }
+    Ok(())
+}
+
+/// Tells metrics what they will see, after a look at their names.
 pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
     model: &Sequential<F>,
     loss: &L,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<()> {
+    check_names(metrics.iter().map(|metric| metric.name()))?;
     let outputs = meaning(model, loss);
     metrics.iter_mut().try_for_each(|metric| metric.begin(outputs, model.output_shape()))
 }

@@ -298,3 +298,50 @@ fn a_callback_may_thaw_a_frozen_model() {
     trainer().callback(Thaw).fit(&mut model, &sums(20)).unwrap();
     assert_ne!(numbers(&model, "3.weight"), before);
 }
+
+/// A value that could not be read from the history, as another has its name.
+#[test]
+fn two_values_of_one_name_are_an_error() {
+    struct Called(&'static str);
+    impl Metric<Tensor> for Called {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn reset(&mut self) {}
+        fn update(&mut self, _: &Tensor, _: &Tensor, _: Option<&[f32]>) -> Result<()> {
+            Ok(())
+        }
+        fn value(&self) -> f64 {
+            0.0
+        }
+    }
+    let says = |names: &[&'static str], expected: &str| {
+        let mut trainer = names.iter().fold(trainer(), |trainer, name| trainer.metric(Called(name)));
+        let mut model = normalised();
+        assert_eq!(text(trainer.fit(&mut model, &sums(20))), format!("fit: {expected}"));
+        assert_eq!(text(trainer.evaluate(&model, &sums(20))), format!("evaluate: {expected}"));
+        assert_eq!(trainer.optimizer().steps(), 0);
+    };
+    says(
+        &["bias", "spread", "bias"],
+        "expected metrics of different names, found metrics 0 and 2, both \"bias\". Leave one of them out, or wrap it in \
+         a metric of your own with another `name` that hands everything else on.",
+    );
+    for (names, found) in [
+        (&["loss"][..], "metric 0, \"loss\", which is the name of the loss"),
+        (&["bias", "seconds"], "metric 1, \"seconds\", which is the name of the time"),
+        (&["val_loss"], "metric 0, \"val_loss\", which is the name of \"loss\" over validation data"),
+        (&["val_bias", "bias"], "metric 0, \"val_bias\", which is the name of \"bias\" over validation data"),
+        (&["val_x"], "metric 0, \"val_x\", which is a name for values over validation data"),
+    ] {
+        says(
+            names,
+            &format!(
+                "expected metrics of names that no other value has, found {found}. Give it another name in \
+                 `Metric::name`; a metric that is not yours can be wrapped in one of your own that hands everything else \
+                 on."
+            ),
+        );
+    }
+    trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();
+}
