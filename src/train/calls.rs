@@ -1,6 +1,6 @@
 //! What can be asked of a trainer: to train, to take a step, to evaluate.
 
-use super::fits::{check_outputs, check_targets, check_trainable, no_weight};
+use super::fits::{check_outputs, check_targets, check_trainable, check_training, no_weight};
 use super::non_finite::diverged;
 use super::step;
 use super::trainer::Trainer;
@@ -195,7 +195,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let number = self.optimizer.steps() + 1;
         let check = || {
             check_trainable(model)?;
-            check_outputs(model, &self.loss)?;
+            check_training(model, &self.loss)?;
             step::check_batch(model, &input)?;
             self.loss.check_target(model.output_shape(), target)
         };

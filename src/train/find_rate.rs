@@ -1,6 +1,6 @@
 //! The learning-rate range test.
 
-use super::fits::{check_outputs, check_targets, check_trainable, no_weight};
+use super::fits::{check_targets, check_trainable, check_training, no_weight};
 use super::non_finite::in_training;
 use super::step;
 use super::trainer::Trainer;
@@ -152,7 +152,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         }
         check_data(model, data)?;
         check_trainable(model)?;
-        check_outputs(model, &self.loss)?;
+        check_training(model, &self.loss)?;
         check_targets(model, &self.loss, data)?;
         model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;
         let mut model = model.clone();

@@ -4,7 +4,9 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_outputs, check_targets, check_trainable, check_unknown, no_weight};
+use super::fits::{
+    begin_metrics, check_outputs, check_targets, check_trainable, check_training, check_unknown, no_weight,
+};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
@@ -327,7 +329,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &dyn Dataset<F, Target = T>,
     ) -> Result<()> {
         check_data(model, data)?;
-        check_outputs(model, &self.loss)?;
+        check_training(model, &self.loss)?;
         begin_metrics(model, &self.loss, &mut self.metrics)?;
         check_targets(model, &self.loss, data)?;
         if self.epochs == 0 {

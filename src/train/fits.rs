@@ -12,6 +12,8 @@
 //! | scores | as logits; of a single one as binary logits | as there |
 //! | numbers, or nothing said | everything | |
 //!
+//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_link`]).
+//!
 //! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch: rows
 //! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
 //! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
@@ -54,6 +56,29 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
             let what = format!("the outputs of {}", model.last_place());
             Err(Error::data(what, expected, range_of(link)).help(help))
         }
+    }
+}
+
+/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of the
+/// last activation, too.
+pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+    check_outputs(model, loss)?;
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let (link, in_training) = (model.output_link(Link::Unknown), model.training_link(Link::Unknown));
+    match misfit(loss.outputs(), in_training, units, name_of::<L>()) {
+        Some((due, _)) if in_training != link => {
+            let what = format!("the outputs of {}", model.last_place());
+            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let found = format!("{}, that a layer behind it changes in training", range_of(link));
+            let last = match link {
+                Link::Softmax => "`Softmax`",
+                Link::Sigmoid => "`Sigmoid`",
+                _ => "the last activation",
+            };
+            Err(Error::data(what, expected, found)
+                .help(format!("Put dropout and noise before {last}, and nothing behind it.")))
+        }
+        _ => Ok(()),
     }
 }
 
