@@ -195,8 +195,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter, run)?;
             if self.optimizer.has_batches() {
                 self.show_gradients(model)?;
-                self.optimizer.flush(model)?;
             }
+            self.optimizer.flush(model)?;
             if let Some(what) = model.first_non_finite_param() {
                 return Err(diverged(what, self.optimizer.steps()));
             }
@@ -262,10 +262,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 let at = (indices, pass, self.optimizer.steps() + 1);
                 return Err(in_training(model, &self.loss, data, at)?);
             }
-            if self.optimizer.is_due() {
+            // A step without any weight has a gradient of 0, which momentum and decay would still follow.
+            let weighted = loss.weight != 0.0;
+            if self.optimizer.is_due(weighted) {
                 self.show_gradients(model)?;
             }
-            self.optimizer.step(model)?;
+            self.optimizer.step_weighted(model, weighted)?;
             run.position.loss += loss.sum;
             run.position.weight += loss.weight;
             run.position.batches = number as u64;

@@ -49,6 +49,9 @@
 //! same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of a step
 //! is divided by the number of samples in it, over all its batches.
 //!
+//! A step whose samples all have the weight 0 is left out: parameters, the optimiser's state, its count of steps and with it
+//! schedules stay as they are. Its batches count as batches.
+//!
 //! # Numbers that are not finite
 //!
 //! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look at
