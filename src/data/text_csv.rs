@@ -2,7 +2,7 @@
 
 use super::header::{Format, Header, check_classes, csv_settings, one_of};
 use super::labelled::LabelledTexts;
-use super::records::{Fields, Records, text, unpacked};
+use super::records::{Fields, Records, SPACED, is_spaced, text, unpacked};
 use crate::error::{Error, Result};
 use crate::shown::{count, cut, lines};
 use std::fmt;
@@ -149,7 +149,8 @@ impl TextCsv {
         number: usize,
     ) -> Result<[String; 2]> {
         if fields.len() != header.names.len() {
-            return Err(Format::wrong_length(number, header.names.len(), fields.len()));
+            let spaced = fields.iter().any(|field| is_spaced(field));
+            return Err(Format::wrong_length(number, header.names.len(), fields.len(), spaced));
         }
         let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
         let [label, content] = [0, 1].map(|i| text(&fields[place[i]], || what(i)));
@@ -161,8 +162,13 @@ impl TextCsv {
             }
         }
         if !self.classes.is_empty() && !self.classes.iter().any(|name| name == label) {
-            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label)))
-                .help("Train on data with this class, or leave such rows out by `skip_faulty`."));
+            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label))).help(
+                if is_spaced(&fields[place[0]]) {
+                    SPACED
+                } else {
+                    "Train on data with this class, or leave such rows out by `skip_faulty`."
+                },
+            ));
         }
         Ok([label.to_owned(), String::from_utf8_lossy(&fields[place[1]]).into_owned()])
     }

@@ -338,5 +338,48 @@ mod csv {
         assert!(error.ends_with("Raise `most_unpacked`, if you trust the file."), "{error}");
         let table = TableCsv::target("label").most_unpacked(22).read_from::<f32>(&bytes[..], "f.gz");
         assert!(table.unwrap_err().to_string().contains("more than 22 bytes"));
+        // Zero bytes behind the last member are filling, as for gzip(1) and Python.
+        let filled = [&bytes[..], &[0; 1000]].concat();
+        assert_eq!(read(&filled).unwrap().texts(), ["one", "two"]);
+        // Packed twice, which no other encoding mends.
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(&bytes).unwrap();
+        assert_eq!(
+            text(csv().read_from(&encoder.finish().unwrap()[..], "f.gz")),
+            "f.gz: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
+             Unpack it once (`gunzip`) and give the file that comes out."
+        );
+    }
+
+    #[test]
+    fn a_space_before_a_quote_is_named() {
+        let remedy = "A quote opens a field only right behind the separator: take out the spaces before it.";
+        let csv = TextCsv::columns("label", "text");
+        let fails = |csv: &TextCsv, file: &str, what: &str| {
+            let found = text(csv.read_from(file.as_bytes(), "f.csv"));
+            assert_eq!(found, format!("f.csv: expected {what}. {remedy}"));
+        };
+        fails(&csv, "label,text\na, \"b, c\"\n", "row 1 to be 2 fields, as the header has, found 3");
+        fails(
+            &csv,
+            "label, \"text\"\na,b\n",
+            "the header to be one with a column \"text\", found \"label\", \"\\\"text\\\"\"",
+        );
+        fails(
+            &csv.clone().classes(["a", "b"]),
+            "text,label\nc, \"a\"\n",
+            "row 1, column \"label\" to be one of the 2 classes (a, b), found \"\\\"a\\\"\"",
+        );
+        let table = TableCsv::target("y").classes(["1"]);
+        for (file, found) in [
+            ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" to be a finite number, found \"\\\"2\\\"\""),
+            ("x,y\n1, \"2,5\"\n", "row 1 to be 2 fields, as the header has, found 3"),
+        ] {
+            let error = text(table.read_from::<f32>(file.as_bytes(), "f.csv"));
+            assert_eq!(error, format!("f.csv: expected {found}. {remedy}"));
+        }
+        let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
+        assert!(error.starts_with("f.csv: expected row 1, column \"y\" to be one of"), "{error}");
+        assert!(error.ends_with(remedy), "{error}");
     }
 }
