@@ -256,8 +256,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
-    /// What is to be said of the data before they are trained on: rows or columns that were left out, classes that
-    /// read like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
+    /// What is to be said of the data before they are trained on: rows, columns or files that were left out,
+    /// classes that read like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
     ///
     /// ```
     /// use plywood::prelude::*;

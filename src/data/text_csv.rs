@@ -57,8 +57,8 @@ pub struct TextCsv {
 
 /// The texts of a CSV file, and the rows that were left out.
 ///
-/// Its `Display` says how many texts there are, what is to be said of the classes, and how many rows were left out,
-/// with the reasons of the first ones.
+/// Its `Display` says how many texts there are, and what is to be said of them ([`LabelledTexts::remarks`]): of the
+/// classes, and how many rows were left out, with the reasons of the first ones.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TextRows {
@@ -76,7 +76,8 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Leaves faulty rows out, and lists them in [`TextRows::skipped`].
+    /// Leaves faulty rows out, and lists them in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
+    /// [`remarks`](LabelledTexts::remarks).
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
         self
@@ -129,14 +130,21 @@ impl TextCsv {
                     labels.push(label);
                     texts.push(text);
                 }
-                Err(error) if self.format.skip => skipped.push((record.number, error.at(name))),
+                Err(error) if self.format.skip => skipped.push((record.number, error)),
                 Err(error) => return Err(error),
             }
         }
-        let texts = match &self.classes[..] {
+        let mut texts = match &self.classes[..] {
             [] => LabelledTexts::new(texts, &labels)?,
             names => LabelledTexts::with_classes(texts, &labels, names.to_vec())?,
         };
+        if !skipped.is_empty() {
+            let left_out = count(skipped.len(), "row", "rows");
+            let reasons = lines(skipped.iter().map(|(_, error)| error), skipped.len());
+            texts = texts.with_remark(format!("{name}: {left_out} left out:{reasons}"));
+        }
+        // The remark has the file's name once, each error that is handed out by itself its own.
+        let skipped = skipped.into_iter().map(|(row, error)| (row, error.at(name))).collect();
         Ok(TextRows { texts, skipped })
     }
 
@@ -194,16 +202,12 @@ csv_settings! {
     /// ```
 }
 
-/// The counts, the remarks, and the first rows that were left out.
+/// The counts, and the remarks, with the first rows that were left out.
 impl fmt::Display for TextRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts = count(self.texts.len(), "text", "texts");
         write!(f, "{texts} in {}", count(self.texts.class_names().len(), "class", "classes"))?;
-        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))?;
-        if !self.skipped.is_empty() {
-            write!(f, "\n{} left out:", count(self.skipped.len(), "row", "rows"))?;
-        }
-        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
+        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))
     }
 }
 

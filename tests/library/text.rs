@@ -288,10 +288,19 @@ mod csv {
         );
         let said = rows.to_string();
         assert!(
-            said.starts_with("2 texts in 2 classes\n5 rows left out:\n  f.csv: expected row 2 to"),
+            said.starts_with("2 texts in 2 classes\nf.csv: 5 rows left out:\n  expected row 2 to"),
             "{said}"
         );
         assert_eq!(said.lines().count(), 7);
+        // Where the texts go to training, it goes along.
+        assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
+        let many = format!("label,text\na,one\n{}", "b\n".repeat(30));
+        let rows =
+            TextCsv::columns("label", "text").skip_faulty().read_from(many.as_bytes(), "f.csv").unwrap();
+        let [remark] = rows.texts.remarks() else { panic!("{:?}", rows.texts.remarks()) };
+        assert!(remark.starts_with("f.csv: 30 rows left out:\n  expected row 2 to be 2 fields"), "{remark}");
+        assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
+        assert!(read(b"label,text\na,one\nb,two\n").unwrap().remarks().is_empty());
     }
 
     #[test]
