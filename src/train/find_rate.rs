@@ -13,6 +13,7 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
+use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,10 @@ impl RateCurve {
                 format!("of two losses for each of {n} rates"),
                 found,
             ));
+        }
+        if !rates.is_sorted() || rates.iter().any(|rate| rate.is_nan() || *rate <= 0.0) {
+            let shown: Vec<String> = rates.iter().map(f64::to_string).collect();
+            return Err(contradicts("a curve of rates", "of rates above 0 that rise", listed(&shown, 10)));
         }
         match suggestion {
             Some(rate) if !rates.iter().any(|known| known.to_bits() == rate.to_bits()) => {
