@@ -63,6 +63,17 @@ impl Columns {
         self.inputs
     }
 
+    /// Their names, in the order in which a row has them.
+    pub fn input_names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.inputs];
+        for (name, role) in self.names.iter().zip(&self.roles) {
+            if let Some(input) = *role {
+                names[input].clone_from(name);
+            }
+        }
+        names
+    }
+
     pub fn separator(&self) -> u8 {
         self.format.separator
     }

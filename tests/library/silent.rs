@@ -345,3 +345,57 @@ fn two_values_of_one_name_are_an_error() {
     }
     trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();
 }
+
+/// What is finite in the data and not in the model's type is shown as it stands there, with its column.
+#[test]
+fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
+    let net = |inputs: usize| Sequential::builder([inputs]).layer(Dense::units(1)).build().unwrap();
+    let help = "Give such numbers in a larger unit, or train a model of `f64`.";
+    // Out of a table, whose columns have names; they may stand in another order.
+    let file = "a,size,y\n1,2,3\n4,1e39,6\n";
+    let table = TableCsv::target("y").classes(["3", "6"]).inputs(["size", "a"]);
+    let table = table.read_labelled_from::<f64>(file.as_bytes(), "f.csv").unwrap();
+    let mut trainer =
+        Trainer::new(BinaryCrossEntropy::from_logits(), SGD::default()).progress(Progress::Silent);
+    let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
+    assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
+    assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normaliser: {column}"));
+    // Out of an array, whose numbers have places.
+    let mut inputs = Array2::<f64>::zeros((40, 3));
+    (inputs[[7, 2]], inputs[[9, 0]]) = (-1e300, 1e39);
+    let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap();
+    trainer = trainer.shuffle(false);
+    let found = text(trainer.fit(&mut net(3), &data));
+    assert_eq!(
+        found,
+        format!("fit: expected number 2 of sample 7 to be finite in f32, found -1e300. {help}")
+    );
+    // What is not finite in the data is said to be so.
+    inputs[[7, 2]] = f64::INFINITY;
+    let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap().first(8);
+    let found = text(trainer.fit(&mut net(3), &data));
+    assert!(found.starts_with("fit: the input of sample 7 is not finite (NaN or infinity)"), "{found}");
+
+    let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
+    let data = data.weights(vec![1.0, 1e39, 0.0]).unwrap();
+    let ratios = "What counts are their ratios: divide all weights by their mean.";
+    assert_eq!(
+        text(trainer.fit(&mut net(2), &data)),
+        format!("fit: expected the weight of sample 1 finite in f32, found 1e39. {ratios}")
+    );
+    let two = || Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
+    let loss = CrossEntropy::default().class_weights([1.0, 1e39]);
+    assert_eq!(
+        text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut two(), &data)),
+        format!(
+            "fit, cross-entropy: expected class weights of numbers that are finite in f32, found 1e39. {ratios}"
+        )
+    );
+    let loss = BinaryCrossEntropy::from_logits().positive_weight(1e39);
+    let found = text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut net(2), &data));
+    assert!(
+        found.contains("expected a positive weight of a number that is finite in f32, found 1e39"),
+        "{found}"
+    );
+}
