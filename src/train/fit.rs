@@ -4,9 +4,7 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{
-    begin_metrics, check_outputs, check_targets, check_trainable, check_training, check_unknown, no_weight,
-};
+use super::fits::{begin_metrics, check_targets, check_trainable, check_training, check_unknown, no_weight};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
@@ -53,7 +51,8 @@ impl Run {
 }
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
-    /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
+    /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets, which
+    /// comes once before. Sums are taken on this thread, piece
     /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
     pub(super) fn measure<T>(
         &mut self,
@@ -63,7 +62,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     where
         T: AsTarget<L::Target> + Default + Send,
     {
-        check_outputs(model, &self.loss)?;
         begin_metrics(model, &self.loss, &mut self.metrics)?;
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let link = step::absorbed(model, &self.loss);

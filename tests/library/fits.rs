@@ -311,3 +311,38 @@ fn wrappers_hand_on_the_targets() {
     one_hot.read(&[4, 1], Pass::Evaluate, &mut read).unwrap();
     assert_eq!(targets(&one_hot, &[4, 1]), (read.target, read.weights));
 }
+
+/// A pass over all layers for the check of model and loss, and one for what metrics are told.
+#[test]
+fn evaluate_checks_model_and_loss_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Asked;
+    impl Layer for Asked {
+        const KIND: &'static str = "test.asked";
+        type Cache = ();
+        fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+            Ok(input.to_vec())
+        }
+        fn forward(&self, input: Tensor) -> Result<Tensor> {
+            Ok(input)
+        }
+        fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, ())> {
+            Ok((input, ()))
+        }
+        fn backward(&mut self, _: (), grad: Tensor) -> Result<Tensor> {
+            Ok(grad)
+        }
+        fn output_link(&self, _: plywood::Link) -> plywood::Link {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            plywood::Link::Linear
+        }
+    }
+    let model = Sequential::builder([2]).layer(Asked).build().unwrap();
+    let data = ArrayDataset::new(inputs(), inputs()).unwrap();
+    let before = ASKED.load(Ordering::Relaxed);
+    Trainer::new(MeanSquaredError, SGD::default()).evaluate(&model, &data).unwrap();
+    assert_eq!(ASKED.load(Ordering::Relaxed) - before, 2);
+}
