@@ -183,6 +183,11 @@ pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl s
     Error::format(what, expected.into(), found.to_string()).help("Look at where it is from.")
 }
 
+/// Whether this is a share, from 0 to 1. Means of shares may be above 1 by their rounding.
+pub(crate) fn is_share(x: f64) -> bool {
+    (0.0..=1.0 + 1e-9).contains(&x)
+}
+
 /// Fails where a name is there twice.
 pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();

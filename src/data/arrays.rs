@@ -14,7 +14,8 @@ use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::pool;
 use crate::scalar::Scalar;
-use crate::tensor::{Tensor, slice_mut};
+use crate::shown::cut;
+use crate::tensor::{Tensor, slice, slice_mut};
 use ndarray::{Array, ArrayD, Axis, Dimension};
 
 /// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
@@ -31,6 +32,10 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// It goes to a kernel of `scalar/convert.rs`.
     #[doc(hidden)]
     fn rows<F: Scalar>(values: &[Self], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
+
+    /// The number in `f64`, for errors.
+    #[doc(hidden)]
+    fn exact(self) -> f64;
 }
 
 mod sealed {
@@ -46,6 +51,10 @@ impl Element for u8 {
     fn rows<F: Scalar>(values: &[u8], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_u8s(values, rows, columns, scale, offset, out);
     }
+
+    fn exact(self) -> f64 {
+        self.into()
+    }
 }
 impl Element for f32 {
     const LARGEST: Option<f64> = None;
@@ -53,12 +62,20 @@ impl Element for f32 {
     fn rows<F: Scalar>(values: &[f32], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_f32s(values, rows, columns, scale, offset, out);
     }
+
+    fn exact(self) -> f64 {
+        self.into()
+    }
 }
 impl Element for f64 {
     const LARGEST: Option<f64> = None;
 
     fn rows<F: Scalar>(values: &[f64], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]) {
         F::rows_of_f64s(values, rows, columns, scale, offset, out);
+    }
+
+    fn exact(self) -> f64 {
+        self
     }
 }
 
@@ -197,6 +214,8 @@ pub struct ArrayDataset<E, T> {
     offset: f64,
     /// Empty unless given.
     names: Vec<String>,
+    /// Those of the inputs' columns, where a table has them; for errors.
+    columns: Vec<String>,
     /// What the reader of a file has to say of it.
     remarks: Vec<String>,
 }
@@ -237,6 +256,7 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
             scale: 1.0,
             offset: 0.0,
             names: Vec::new(),
+            columns: Vec::new(),
             remarks: Vec::new(),
         })
     }
@@ -313,6 +333,11 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
         self
     }
 
+    /// With the names of the inputs' columns.
+    pub(super) fn with_columns(self, columns: Vec<String>) -> Self {
+        Self { columns, ..self }
+    }
+
     /// How many samples there are.
     ///
     /// It needs no element type, unlike [`Dataset::len`].
@@ -352,6 +377,30 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 }
 
+/// Refuses numbers that are finite as they are stored, as an `E`, and not as they were read, in a smaller type. `stored` gives
+/// the number that `read` has at a place; `columns` are the names of those of a sample, where they have any.
+pub(super) fn check_read<E: Element, F: Scalar>(
+    read: &[F],
+    indices: &[usize],
+    columns: &[String],
+    stored: impl Fn(usize) -> f64,
+) -> Result<()> {
+    if size_of::<E>() <= size_of::<F>() || F::all_finite(read) {
+        return Ok(());
+    }
+    // Of what is not finite in the data either, the trainer names the sample.
+    let too_large = |&i: &usize| !read[i].is_finite() && stored(i).is_finite();
+    let Some(i) = (0..read.len()).find(too_large) else { return Ok(()) };
+    let numbers = read.len() / indices.len().max(1);
+    let (number, sample) = (i % numbers, indices[i / numbers]);
+    let what = match columns.get(number) {
+        Some(name) => format!("column {:?} of sample {sample}", cut(name)),
+        None => format!("number {number} of sample {sample}"),
+    };
+    Err(Error::data(what, format!("to be finite in {}", F::NAME), format!("{:?}", stored(i)))
+        .help("Give such numbers in a larger unit, or train a model of `f64`."))
+}
+
 impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
     type Target = T::Batch;
 
@@ -386,6 +435,8 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let share = indices.len().div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
         let parts = indices.chunks(share).zip(out.chunks_mut((share * columns).max(1)));
         pool::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));
+        let stored = |i: usize| values[indices[i / columns] * columns + i % columns].exact();
+        check_read::<E, F>(slice(&batch.input), indices, &self.columns, stored)?;
         self.read_targets(indices, batch).map(drop)
     }
 
@@ -398,6 +449,12 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
                 let batch = batch.weights.get_or_insert_default();
                 batch.clear();
                 batch.extend(indices.iter().map(|&i| F::of(weights[i])));
+                if let Some(at) = batch.iter().position(|weight| !weight.is_finite()) {
+                    let (sample, expected) = (indices[at], format!("finite in {}", F::NAME));
+                    let found = format!("{:?}", weights[sample]);
+                    return Err(Error::data(format!("the weight of sample {sample}"), expected, found)
+                        .help("What counts are their ratios: divide all weights by their mean."));
+                }
             }
         }
         Ok(true)

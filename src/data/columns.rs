@@ -1,7 +1,7 @@
 //! What the columns of a table are for: a row of it as numbers and a target.
 
 use super::header::{Format, check_classes, one_of, remarks_on_classes};
-use super::records::{Fields, Record, text};
+use super::records::{Fields, Record, SPACED, is_spaced, text};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::shown::cut;
@@ -63,6 +63,17 @@ impl Columns {
         self.inputs
     }
 
+    /// Their names, in the order in which a row has them.
+    pub fn input_names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.inputs];
+        for (name, role) in self.names.iter().zip(&self.roles) {
+            if let Some(input) = *role {
+                names[input].clone_from(name);
+            }
+        }
+        names
+    }
+
     pub fn separator(&self) -> u8 {
         self.format.separator
     }
@@ -81,9 +92,10 @@ impl Columns {
     /// Of several faults the first in this order is named: quotes, the number of fields, a number.
     pub fn row<'a>(&'a self, record: &Record<'a>, range: Range, inputs: &'a mut [f64]) -> Result<Row<'a>> {
         let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
-        let mut fault = None;
+        let (mut fault, mut spaced) = (None, false);
         for field in self.fields(record) {
             let field = field?;
+            spaced |= is_spaced(&field);
             if count == self.target {
                 target = field;
             } else if let (Some(&Some(input)), None) = (self.roles.get(count), &fault) {
@@ -95,7 +107,7 @@ impl Columns {
             count += 1;
         }
         if count != self.names.len() {
-            return Err(Format::wrong_length(record.number, self.names.len(), count));
+            return Err(Format::wrong_length(record.number, self.names.len(), count, spaced));
         }
         match fault {
             Some(fault) => Err(fault),
@@ -133,7 +145,11 @@ impl Columns {
                 Err(Error::format(what(), "a finite number", found())
                     .help("Write numbers with a point before the decimals, and nothing between thousands."))
             }
-            None => Err(Error::format(what(), "a finite number", found()).help(HELP)),
+            None => Err(Error::format(what(), "a finite number", found()).help(if is_spaced(field) {
+                SPACED
+            } else {
+                HELP
+            })),
         }
     }
 }
@@ -164,8 +180,13 @@ impl Labels {
         let class = match self.known.get(label) {
             Some(&class) => class,
             None if self.closed => {
-                return Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
-                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."));
+                return Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label))).help(
+                    if is_spaced(&row.target) {
+                        SPACED
+                    } else {
+                        "Train on data with this class, or leave such rows out by `skip_faulty`."
+                    },
+                ));
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());

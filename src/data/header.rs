@@ -1,6 +1,6 @@
 //! The first record of a CSV file: the columns' names. And what counts as missing below it.
 
-use super::records::{Fields, Records, text};
+use super::records::{Fields, Records, SPACED, text};
 use crate::error::{Error, Result};
 use crate::shown::{count, listed};
 use std::io::Read;
@@ -33,12 +33,14 @@ impl Format {
         self.missing.iter().any(|mark| mark == field).then(|| format!("nothing, by the mark {field:?}"))
     }
 
-    /// The error of a row that has more or fewer fields than the header.
-    pub fn wrong_length(row: usize, expected: usize, found: usize) -> Error {
+    /// The error of a row that has more or fewer fields than the header; `spaced` where one has spaces before a quote.
+    pub fn wrong_length(row: usize, expected: usize, found: usize, spaced: bool) -> Error {
         let expected = format!("{expected} fields, as the header has");
-        Error::format(format!("row {row}"), expected, found).help(
-            "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`.",
-        )
+        Error::format(format!("row {row}"), expected, found).help(if spaced {
+            SPACED
+        } else {
+            "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`."
+        })
     }
 }
 
@@ -159,6 +161,9 @@ impl Header {
         if self.record.starts_with(b"#") {
             return Err(error
                 .help("A line that begins with `#` is no comment in CSV: take such lines out of the file."));
+        }
+        if self.names.iter().any(|name| name.trim_matches('"') == wanted) {
+            return Err(error.help(SPACED));
         }
         Err(match self.likely_separator(wanted) {
             Some(separator) => {

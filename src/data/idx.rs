@@ -24,8 +24,8 @@
 //! memory is taken as bytes arrive, at most twice what has arrived and never more than the header says, and what is
 //! missing or left over is an error. There is no writing.
 
+use super::gzip::{Members, START, twice};
 use crate::error::{Error, Result};
-use flate2::read::MultiGzDecoder;
 use ndarray::ArrayD;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -210,8 +210,7 @@ pub fn read_from(source: impl Read, name: &str) -> Result<IdxArray> {
 
 /// As [`read_from`], with elements of at most `limit` bytes.
 ///
-/// The first two bytes are read to tell gzip, and put back in front. Several gzip members after one another count
-/// as one stream, as gzip itself has it.
+/// The first two bytes are read to tell gzip, and put back in front.
 pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Result<IdxArray> {
     let start = take(&mut source, 2).map_err(|e| failed(e, name, false).at(name))?;
     let gzip = start == [0x1f, 0x8b];
@@ -220,11 +219,8 @@ pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Res
         return Err(error.help("The file is truncated; get it again.").at(name));
     }
     let source = io::Cursor::new(start).chain(source);
-    let array = if gzip {
-        parse(MultiGzDecoder::new(source), name, limit, true)
-    } else {
-        parse(source, name, limit, false)
-    };
+    let array =
+        if gzip { parse(Members::new(source), name, limit, true) } else { parse(source, name, limit, false) };
     array.map_err(|e| e.at(name))
 }
 
@@ -274,6 +270,9 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
             let found = format!("{} bytes in all", header.len());
             return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
                 .help("The file is truncated; get it again."));
+        }
+        if gzip && header.starts_with(&START) {
+            return Err(twice());
         }
         let found = hex(&header);
         return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)

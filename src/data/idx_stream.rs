@@ -9,6 +9,7 @@
 //! So samples come in any order, and a shuffled epoch needs no window and no buffer. Runs of neighbours are one read;
 //! a shuffled batch is a read for each sample, of which the system keeps what it has room for.
 
+use super::arrays::check_read;
 use super::file::{PlacedFile, each_run};
 use super::idx::{self, Header};
 use super::{Batch, Dataset, Element, Pass, Targets, check_indices};
@@ -188,7 +189,10 @@ impl<T> IdxStream<T> {
                 f32::rows(&idx::numbers(bytes, f32::from_be_bytes), &rows, columns, scale, offset, out);
             }
             Kind::F64 => {
-                f64::rows(&idx::numbers(bytes, f64::from_be_bytes), &rows, columns, scale, offset, out);
+                let stored = idx::numbers(bytes, f64::from_be_bytes);
+                f64::rows(&stored, &rows, columns, scale, offset, out);
+                check_read::<f64, F>(out, indices, &[], |i| stored[i])
+                    .map_err(|error| error.at(self.file.path().display()))?;
             }
         }
         Ok(())

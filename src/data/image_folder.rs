@@ -5,7 +5,7 @@ use super::image_file::Form;
 use super::{ArrayDataset, Images};
 use crate::error::{Error, Result};
 use crate::pool;
-use crate::shown::{lines, listed};
+use crate::shown::{count, lines, listed};
 use crate::tensor::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use std::fmt;
@@ -58,8 +58,9 @@ const DEEPEST: usize = 16;
 /// number of threads that decode.
 ///
 /// Nothing is left out in silence. A file that is no image, a broken one, and one beside the classes' folders is an
-/// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, and is in the list of
-/// [`ImageFiles::skipped`] with its error. Only names that begin with a full stop are passed over.
+/// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, is in the list of
+/// [`ImageFiles::skipped`] with its error, and with the first few in the images' [remarks](crate::Dataset::remarks), which
+/// `fit` prints. Only names that begin with a full stop are passed over.
 ///
 /// It is torchvision's `ImageFolder` and Keras' `image_dataset_from_directory`. Those resize later, and without the
 /// filter that keeps fine patterns from becoming other patterns; neither takes a full account of what it left out.
@@ -178,7 +179,12 @@ impl ImageFolder {
         skipped.sort_by(|(a, _), (b, _)| a.cmp(b));
         let images = ArrayD::from_shape_vec(self.shape(labels.len()), pixels)
             .map_err(|error| Error::custom(error).at(self.path.display()))?;
-        let images = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(names);
+        let mut images = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(names);
+        if !skipped.is_empty() {
+            let (folder, left_out) = (self.path.display(), count(skipped.len(), "file", "files"));
+            images =
+                images.with_remarks([format!("{folder}: {left_out} left out:{}", listed_below(&skipped))]);
+        }
         Ok(ImageFiles { images, files, skipped })
     }
 
@@ -318,6 +324,11 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// The first files that were left out, each with its error.
+fn listed_below(skipped: &[(PathBuf, Error)]) -> String {
+    lines(skipped.iter().map(|(_, error)| error), skipped.len())
+}
+
 /// The counts by class, and the files that were left out.
 impl fmt::Display for ImageFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -330,6 +341,6 @@ impl fmt::Display for ImageFiles {
         if !self.skipped.is_empty() {
             write!(f, "\n{} left out:", self.skipped.len())?;
         }
-        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
+        f.write_str(&listed_below(&self.skipped))
     }
 }

@@ -98,12 +98,20 @@ impl LabelledTexts {
         &self.names
     }
 
-    /// What is to be said of the classes: those that read like missing values ("NA", "?").
+    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), and rows of a file that were left
+    /// out.
     ///
-    /// Empty for most data, and where the classes were given. `fit` prints them where they are handed on:
+    /// Empty for most data. `fit` prints them where they are handed on:
     /// [`ArrayDataset::with_remarks`](crate::ArrayDataset::with_remarks).
     pub fn remarks(&self) -> &[String] {
         &self.remarks
+    }
+
+    /// With a further remark.
+    #[cfg(feature = "csv")]
+    pub(super) fn with_remark(mut self, remark: String) -> Self {
+        self.remarks.push(remark);
+        self
     }
 
     /// How many texts there are.

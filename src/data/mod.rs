@@ -23,6 +23,7 @@
 //! | `idx_stream.rs` | [`IdxStream`](crate::IdxStream): such files, larger than memory |
 //! | `table.rs`, `table_stream.rs`, `columns.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
 //! | `records.rs`, `header.rs` | CSV itself: records, fields, names of columns, marks of what is missing |
+//! | `gzip.rs` | what is in a compressed file |
 //! | `file.rs` | files that are read at any place |
 //! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
@@ -48,6 +49,8 @@ mod file;
 mod fixtures;
 mod folds;
 pub mod garments;
+#[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
+mod gzip;
 mod header;
 mod hold_out;
 #[cfg(feature = "datasets")]
@@ -253,8 +256,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
-    /// What is to be said of the data before they are trained on: rows or columns that were left out, classes that
-    /// read like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
+    /// What is to be said of the data before they are trained on: rows, columns or files that were left out,
+    /// classes that read like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
     ///
     /// ```
     /// use plywood::prelude::*;

@@ -83,13 +83,8 @@ impl<'a, R: Read> Records<'a, R> {
         loop {
             let begin = self.bytes.len();
             let mut room = (&mut self.source).take(LONGEST + 1 - begin as u64);
-            let read = room.read_until(b'\n', &mut self.bytes).map_err(|error| {
-                let help = match error.kind() {
-                    io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
-                    _ => "It must be a file that is whole and may be read.",
-                };
-                Error::io("read", self.name, error).help(help)
-            })?;
+            let read =
+                room.read_until(b'\n', &mut self.bytes).map_err(|error| unreadable(error, self.name))?;
             if self.bytes.len() as u64 > LONGEST {
                 let (expected, found) = (format!("of at most {LONGEST} bytes"), "a longer one");
                 return Err(Error::format(what(self.count), expected, found)
@@ -233,56 +228,55 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
     })
 }
 
+/// Whether a field, as it stands there, begins with spaces and then a quote, which is a character like others there.
+pub(super) fn is_spaced(field: &[u8]) -> bool {
+    field.starts_with(b" ") && field.trim_ascii_start().starts_with(b"\"")
+}
+
+/// What to do about a quote behind a space.
+pub(super) const SPACED: &str =
+    "A quote opens a field only right behind the separator: take out the spaces before it.";
+
 /// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
-/// unpacked bytes.
+/// unpacked bytes, and where they are gzip data again.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
-    let mut start = Vec::new();
-    (&mut source).take(2).read_to_end(&mut start).map_err(|error| {
-        Error::io("read", name, error).help("It must be a file that is whole and may be read.")
-    })?;
+    let start = first_two(&mut source, name)?;
     let gzip = start == [0x1f, 0x8b];
     let source = io::Cursor::new(start).chain(source);
     if !gzip {
         return Ok(Box::new(source));
     }
     #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
-    return Ok(Box::new(gzip::Unpacked::new(source, most)));
+    {
+        let mut source = super::gzip::Unpacked::new(source, most);
+        let start = first_two(&mut source, name)?;
+        if start == super::gzip::START {
+            return Err(super::gzip::twice());
+        }
+        Ok(Box::new(io::Cursor::new(start).chain(source)))
+    }
     #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
-    let _ = most;
-    #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
-    Err(Error::format("the file", "one that is not compressed", "gzip data")
-        .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
+    {
+        let _ = most;
+        Err(Error::format("the file", "one that is not compressed", "gzip data")
+            .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
+    }
 }
 
-#[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
-mod gzip {
-    use flate2::read::MultiGzDecoder;
-    use std::io::{self, Read};
+/// The bytes that tell what a file is.
+fn first_two(source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    source.take(2).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
+    Ok(start)
+}
 
-    /// What is in a compressed file; an error behind so many bytes. A small file can unpack to more than the machine has.
-    pub struct Unpacked<R> {
-        source: MultiGzDecoder<R>,
-        most: u64,
-        left: u64,
-    }
-
-    impl<R: Read> Unpacked<R> {
-        pub fn new(source: R, most: u64) -> Self {
-            Self { source: MultiGzDecoder::new(source), most, left: most }
-        }
-    }
-
-    impl<R: Read> Read for Unpacked<R> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.source.read(buffer)?;
-            self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-                let most = self.most;
-                let what = format!("it unpacks to more than {most} bytes");
-                io::Error::new(io::ErrorKind::FileTooLarge, what)
-            })?;
-            Ok(count)
-        }
-    }
+/// The error of a source that cannot be read on.
+fn unreadable(error: io::Error, name: &str) -> Error {
+    let help = match error.kind() {
+        io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
+        _ => "It must be a file that is whole and may be read.",
+    };
+    Error::io("read", name, error).help(help)
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl TableCsv {
                 },
             )?;
             let data = ArrayDataset::new(array(&numbers, columns.inputs()), array(&targets, 1))?;
-            Ok(data.with_remarks(remarks))
+            Ok(data.with_columns(columns.input_names()).with_remarks(remarks))
         };
         run().map_err(|error: Error| error.at(name))
     }
@@ -178,7 +178,7 @@ impl TableCsv {
             )?;
             let (labels, names) = labels.sorted(name, &mut remarks);
             let data = ArrayDataset::new(array(&numbers, columns.inputs()), labels)?;
-            Ok(data.with_class_names(names).with_remarks(remarks))
+            Ok(data.with_columns(columns.input_names()).with_class_names(names).with_remarks(remarks))
         };
         run().map_err(|error: Error| error.at(name))
     }

@@ -2,7 +2,7 @@
 
 use super::header::{Format, Header, check_classes, csv_settings, one_of};
 use super::labelled::LabelledTexts;
-use super::records::{Fields, Records, text, unpacked};
+use super::records::{Fields, Records, SPACED, is_spaced, text, unpacked};
 use crate::error::{Error, Result};
 use crate::shown::{count, cut, lines};
 use std::fmt;
@@ -57,8 +57,8 @@ pub struct TextCsv {
 
 /// The texts of a CSV file, and the rows that were left out.
 ///
-/// Its `Display` says how many texts there are, what is to be said of the classes, and how many rows were left out,
-/// with the reasons of the first ones.
+/// Its `Display` says how many texts there are, and what is to be said of them ([`LabelledTexts::remarks`]): of the
+/// classes, and how many rows were left out, with the reasons of the first ones.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TextRows {
@@ -76,7 +76,8 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Leaves faulty rows out, and lists them in [`TextRows::skipped`].
+    /// Leaves faulty rows out, and lists them in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
+    /// [`remarks`](LabelledTexts::remarks).
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
         self
@@ -129,14 +130,21 @@ impl TextCsv {
                     labels.push(label);
                     texts.push(text);
                 }
-                Err(error) if self.format.skip => skipped.push((record.number, error.at(name))),
+                Err(error) if self.format.skip => skipped.push((record.number, error)),
                 Err(error) => return Err(error),
             }
         }
-        let texts = match &self.classes[..] {
+        let mut texts = match &self.classes[..] {
             [] => LabelledTexts::new(texts, &labels)?,
             names => LabelledTexts::with_classes(texts, &labels, names.to_vec())?,
         };
+        if !skipped.is_empty() {
+            let left_out = count(skipped.len(), "row", "rows");
+            let reasons = lines(skipped.iter().map(|(_, error)| error), skipped.len());
+            texts = texts.with_remark(format!("{name}: {left_out} left out:{reasons}"));
+        }
+        // The remark has the file's name once, each error that is handed out by itself its own.
+        let skipped = skipped.into_iter().map(|(row, error)| (row, error.at(name))).collect();
         Ok(TextRows { texts, skipped })
     }
 
@@ -149,7 +157,8 @@ impl TextCsv {
         number: usize,
     ) -> Result<[String; 2]> {
         if fields.len() != header.names.len() {
-            return Err(Format::wrong_length(number, header.names.len(), fields.len()));
+            let spaced = fields.iter().any(|field| is_spaced(field));
+            return Err(Format::wrong_length(number, header.names.len(), fields.len(), spaced));
         }
         let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
         let [label, content] = [0, 1].map(|i| text(&fields[place[i]], || what(i)));
@@ -161,8 +170,13 @@ impl TextCsv {
             }
         }
         if !self.classes.is_empty() && !self.classes.iter().any(|name| name == label) {
-            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label)))
-                .help("Train on data with this class, or leave such rows out by `skip_faulty`."));
+            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label))).help(
+                if is_spaced(&fields[place[0]]) {
+                    SPACED
+                } else {
+                    "Train on data with this class, or leave such rows out by `skip_faulty`."
+                },
+            ));
         }
         Ok([label.to_owned(), String::from_utf8_lossy(&fields[place[1]]).into_owned()])
     }
@@ -188,16 +202,12 @@ csv_settings! {
     /// ```
 }
 
-/// The counts, the remarks, and the first rows that were left out.
+/// The counts, and the remarks, with the first rows that were left out.
 impl fmt::Display for TextRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts = count(self.texts.len(), "text", "texts");
         write!(f, "{texts} in {}", count(self.texts.class_names().len(), "class", "classes"))?;
-        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))?;
-        if !self.skipped.is_empty() {
-            write!(f, "\n{} left out:", count(self.skipped.len(), "row", "rows"))?;
-        }
-        f.write_str(&lines(self.skipped.iter().map(|(_, error)| error), self.skipped.len()))
+        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))
     }
 }
 

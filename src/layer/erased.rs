@@ -58,6 +58,8 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_link(&self) -> Link;
     /// [`Layer::output_link`].
     fn erased_output_link(&self, input: Link) -> Link;
+    /// [`Layer::training_link`].
+    fn erased_training_link(&self, input: Link) -> Link;
     /// [`Layer::visit_params`], with the layer's own names.
     fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
     /// [`Layer::visit_params_mut`], likewise.
@@ -118,6 +120,10 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
 
     fn erased_output_link(&self, input: Link) -> Link {
         self.output_link(input)
+    }
+
+    fn erased_training_link(&self, input: Link) -> Link {
+        self.training_link(input)
     }
 
     fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

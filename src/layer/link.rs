@@ -99,6 +99,15 @@ impl Link {
         }
     }
 
+    /// What is left of it where each number is multiplied by one of its own, of at least 0.
+    pub(crate) fn scaled(self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::NonNegative | Self::UnitInterval | Self::Softmax | Self::Sigmoid => Self::NonNegative,
+            Self::Linear | Self::Bounded | Self::LogSoftmax => Self::Linear,
+        }
+    }
+
     /// What is known where outputs are of this link or of the other.
     pub(crate) fn or(self, other: Self) -> Self {
         if self == other { self } else { Self::Unknown }

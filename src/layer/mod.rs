@@ -197,6 +197,14 @@ pub trait Layer<F: Scalar = f32>:
         self.link()
     }
 
+    /// [`output_link`](Layer::output_link) in training, where that is another: behind softmax, what
+    /// [`Dropout`](crate::Dropout) hands on is a distribution at inference alone.
+    ///
+    /// Training asks for it before the first step. A container asks its parts.
+    fn training_link(&self, input: Link) -> Link {
+        self.output_link(input)
+    }
+
     /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
     /// a container puts the part's name in front ("0.weight").
     ///

@@ -193,6 +193,11 @@ impl<F: Scalar> Layer<F> for Concat<F> {
         links.reduce(Link::or).unwrap_or_default().of_numbers()
     }
 
+    fn training_link(&self, input: Link) -> Link {
+        let links = self.branches.iter().map(|branch| branch.training_link(input));
+        links.reduce(Link::or).unwrap_or_default().of_numbers()
+    }
+
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {
         for (i, block) in self.branches.iter().enumerate() {
             visit((&i.to_string(), block), show);

@@ -126,6 +126,11 @@ impl<F: Scalar> Layer<F> for Dropout2d {
     fn output_link(&self, input: Link) -> Link {
         input
     }
+
+    /// Some numbers are 0 and the others larger.
+    fn training_link(&self, input: Link) -> Link {
+        if self.rate == 0.0 { input } else { input.scaled() }
+    }
 }
 
 /// What a [`Dropout2d`] layer is built from: [`Dropout2d::rate`].

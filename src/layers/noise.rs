@@ -118,6 +118,11 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
     fn output_link(&self, input: Link) -> Link {
         input
     }
+
+    /// Normal numbers have no bounds, and neither have sums with them.
+    fn training_link(&self, input: Link) -> Link {
+        if self.deviation == 0.0 || input == Link::Unknown { input } else { Link::Linear }
+    }
 }
 
 /// What a [`GaussianNoise`] layer is built from: [`GaussianNoise::deviation`].

@@ -242,6 +242,22 @@ enum End<'a, F: Scalar> {
     Layer,
 }
 
+impl<F: Scalar> Sequential<F> {
+    /// What is known behind all layers, where `after` says what is known behind one.
+    fn link_through(&self, input: Link, after: impl Fn(&dyn ErasedLayer<F>, Link) -> Link) -> Link {
+        let (mut link, mut columns) = (input, self.input.last().copied());
+        for (layer, &own) in self.layers.iter().zip(&self.columns) {
+            let output = after(&**layer, link);
+            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its rows
+            // are of another length.
+            let handed_on = output == link && layer.erased_link() != output;
+            link = if handed_on && own != columns { output.of_numbers() } else { output };
+            columns = own;
+        }
+        link
+    }
+}
+
 impl<F: Scalar> Layer<F> for Sequential<F> {
     const KIND: &'static str = "sequential";
     type Cache = SequentialCache;
@@ -298,16 +314,11 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
 
     /// What is known of the outputs after all layers.
     fn output_link(&self, input: Link) -> Link {
-        let (mut link, mut columns) = (input, self.input.last().copied());
-        for (layer, &own) in self.layers.iter().zip(&self.columns) {
-            let output = layer.erased_output_link(link);
-            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its rows
-            // are of another length.
-            let handed_on = output == link && layer.erased_link() != output;
-            link = if handed_on && own != columns { output.of_numbers() } else { output };
-            columns = own;
-        }
-        link
+        self.link_through(input, |layer, link| layer.erased_output_link(link))
+    }
+
+    fn training_link(&self, input: Link) -> Link {
+        self.link_through(input, |layer, link| layer.erased_training_link(link))
     }
 
     /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",

@@ -21,6 +21,7 @@ use crate::layer::Layer;
 use crate::layer::erased::ErasedLayer;
 use crate::param::ParamKind;
 use crate::scalar::Scalar;
+use crate::shown::grouped;
 use std::fmt;
 
 /// Parameters of one layer, by kind.
@@ -136,21 +137,6 @@ impl<F: Scalar> Sequential<F> {
         }));
         lines
     }
-}
-
-/// 101,770.
-///
-/// A comma before every third digit from the right.
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// 397.5 KiB.

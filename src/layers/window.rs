@@ -132,6 +132,10 @@ pub(super) struct Axis {
 /// The most numbers of a tensor: what an allocation can hold in `f64`.
 pub(super) const MOST: usize = isize::MAX as usize / 8;
 
+/// The most that a window, a stride, a dilation or a padding may be along an axis: with it nothing overflows where an
+/// input is extended at both ends.
+const LARGEST: usize = MOST / 4;
+
 /// From how many numbers on the system is asked whether it has the memory.
 const ASK: usize = 1 << 28;
 
@@ -201,6 +205,19 @@ impl Window {
             if numbers.contains(&0) {
                 return Err(Error::argument(name, "at least 1 along each axis", format!("{numbers:?}"))
                     .help("A window of 1 that moves by 1 looks at each number alone."));
+            }
+        }
+        let padding = if let Padding::Explicit(each) = self.padding { each } else { [0; 2] };
+        for (name, numbers) in [
+            ("a window", self.size),
+            ("a stride", self.stride),
+            ("a dilation", self.dilation),
+            ("a padding", padding),
+        ] {
+            if numbers.iter().any(|&n| n > LARGEST) {
+                let expected = format!("at most {LARGEST} along each axis");
+                return Err(Error::argument(name, expected, format!("{numbers:?}"))
+                    .help("Take a number that suits the input; this one may come of a difference below 0."));
             }
         }
         let mut axes = [Axis::default(); 2];
@@ -328,9 +345,10 @@ mod tests {
         assert_eq!(of(3, 1, 1, Padding::from(2), 1), Some((2, 5, 3)));
         assert_eq!(of(5, 1, 1, Padding::Valid, 4), None);
         assert_eq!(of(1, 1, 1, Padding::Same, 0), None);
-        assert_eq!(of(1, usize::MAX, 1, Padding::Valid, 4), Some((0, 4, 1)));
-        for huge in [usize::MAX, usize::MAX / 2, 1 << 62] {
+        assert_eq!(of(1, LARGEST, 1, Padding::Valid, 4), Some((0, 4, 1)));
+        for huge in [usize::MAX, usize::MAX / 2, LARGEST + 1] {
             assert_eq!(of(huge, 1, 1, Padding::Valid, 4), None);
+            assert_eq!(of(1, huge, 1, Padding::Valid, 4), None);
             assert_eq!(of(2, 1, huge, Padding::Same, 4), None);
             assert_eq!(of(2, 1, 1, Padding::from(huge), 4), None);
         }

@@ -118,7 +118,7 @@ impl BinaryCrossEntropy {
                 Error::data("labels", expected, labels.len()).help("Give one label for each sample.")
             ));
         }
-        self.check(output.shape().get(1..).unwrap_or_default(), labels)?;
+        self.check::<F>(output.shape().get(1..).unwrap_or_default(), labels)?;
         let mut target = scratch(&[labels.len(), 1]);
         for (t, &label) in slice_mut(&mut target).iter_mut().zip(labels) {
             *t = F::of(label as f64);
@@ -129,14 +129,14 @@ impl BinaryCrossEntropy {
     }
 
     /// One output, and labels of 0 and 1.
-    fn check(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+    fn check<F: Scalar>(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
         if *output != [1] {
             return Err(at(Error::shape("an output", "[1]", output)
                 .help("End the model in `Dense::units(1)` and `Sigmoid`, or take `CrossEntropy` with an output for each class.")));
         }
         match labels.iter().position(|&label| label > 1) {
-            None => self.soft.check_weights(output),
+            None => self.soft.check_weights::<F>(output),
             Some(i) => Err(at(Error::sample("the label", i, "0 or 1", labels[i])
                 .help("For more than two classes take `CrossEntropy` and an output for each."))),
         }
@@ -176,7 +176,7 @@ impl SoftBinaryCrossEntropy {
     }
 
     /// Checks the weights of the positives against the shape of an output.
-    fn check_weights(&self, output: &[usize]) -> Result<()> {
+    fn check_weights<F: Scalar>(&self, output: &[usize]) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
         let weights = match &self.positive {
             Positive::Alike => &[][..],
@@ -190,8 +190,13 @@ impl SoftBinaryCrossEntropy {
                 weights
             }
         };
-        match weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        match weights.iter().find(|&&w| !(F::of(w).is_finite() && w >= 0.0)) {
             None => Ok(()),
+            Some(&large) if large.is_finite() && large > 0.0 => {
+                let expected = format!("a number that is finite in {}", F::NAME);
+                Err(at(Error::argument("a positive weight", expected, format!("{large:?}"))
+                    .help("Take a smaller one: negatives over positives is usual.")))
+            }
             Some(bad) => Err(at(Error::argument("a positive weight", "at least 0 and finite", bad)
                 .help("1 counts both classes alike."))),
         }
@@ -199,7 +204,7 @@ impl SoftBinaryCrossEntropy {
 
     fn check<F: Scalar>(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
-        self.check_weights(output)?;
+        self.check_weights::<F>(output)?;
         check_paired(output, target).map_err(at)?;
         let numbers = output.iter().product::<usize>().max(1);
         match target.iter().position(|t| *t < F::zero() || *t > F::one()) {
@@ -277,7 +282,7 @@ macro_rules! binary {
             }
 
             fn check_target(&self, output: &[usize], target: &$target) -> Result<()> {
-                self.check(output, target)
+                self.check::<F>(output, target)
             }
 
             fn absorbs(&self) -> Link {

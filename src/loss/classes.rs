@@ -124,13 +124,18 @@ pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) ->
 }
 
 /// Checks weights of classes: none, or one for each, finite and at least 0.
-pub(super) fn check_class_weights(class_weights: &[f64], classes: usize) -> Result<()> {
+pub(super) fn check_class_weights<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<()> {
     if !class_weights.is_empty() && class_weights.len() != classes {
         return Err(Error::argument("class weights", format!("{classes} numbers"), class_weights.len())
             .help("Give one weight for each class; `class_weights` computes them from labels."));
     }
-    match class_weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+    match class_weights.iter().find(|&&w| !(F::of(w).is_finite() && w >= 0.0)) {
         None => Ok(()),
+        Some(&large) if large.is_finite() && large > 0.0 => {
+            let expected = format!("numbers that are finite in {}", F::NAME);
+            Err(Error::argument("class weights", expected, format!("{large:?}"))
+                .help("What counts are their ratios: divide all weights by their mean."))
+        }
         Some(bad) => Err(Error::argument("class weights", "finite numbers of at least 0", bad)
             .help("A weight of 0 leaves a class out.")),
     }
@@ -138,7 +143,7 @@ pub(super) fn check_class_weights(class_weights: &[f64], classes: usize) -> Resu
 
 /// The weights of classes in the element type, all 1 where none were given.
 pub(super) fn of_classes<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<Vec<F>> {
-    check_class_weights(class_weights, classes)?;
+    check_class_weights::<F>(class_weights, classes)?;
     if class_weights.is_empty() {
         return Ok(vec![F::one(); classes]);
     }

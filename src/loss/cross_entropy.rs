@@ -361,7 +361,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
 
     fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         check_rows(output)
-            .and_then(|classes| check_class_weights(&self.class_weights, classes))
+            .and_then(|classes| check_class_weights::<F>(&self.class_weights, classes))
             .and_then(|()| check_classes(labels, output[0]))
             .map_err(|error| error.at("cross-entropy"))
     }
@@ -404,7 +404,7 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
 
     fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
         check_rows(output)
-            .and_then(|classes| check_class_weights(&self.class_weights, classes))
+            .and_then(|classes| check_class_weights::<F>(&self.class_weights, classes))
             .and_then(|()| check_target_rows(output, target))
             .map_err(|error| error.at("cross-entropy"))
     }

@@ -160,7 +160,7 @@ impl<F: Scalar> Loss<F> for Focal {
     fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         check_rows(output)
             .and_then(|classes| {
-                check_class_weights(&self.class_weights, classes)?;
+                check_class_weights::<F>(&self.class_weights, classes)?;
                 check_classes(labels, classes)
             })
             .map_err(|error| error.at("focal"))

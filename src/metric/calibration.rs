@@ -3,7 +3,7 @@
 use super::batch::{Given, check_width, probability};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
-use crate::codec::{checked, contradicts};
+use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
 use crate::monitor::Direction;
 use crate::ops::class_of;
@@ -86,9 +86,23 @@ checked!(CalibrationBin);
 impl CalibrationBin {
     /// What is read must not contradict itself.
     fn check(&self) -> Result<()> {
-        if self.low > self.high || self.weight < 0.0 {
+        let edges = is_share(self.low) && is_share(self.high) && self.low <= self.high;
+        if !edges || self.weight.is_nan() || self.weight < 0.0 {
             let found = format!("from {} to {}, of weight {}", self.low, self.high, self.weight);
-            return Err(contradicts("a bin", "its edges in order and no weight below 0", found));
+            return Err(contradicts(
+                "a bin",
+                "its edges in order, from 0 to 1, and no weight below 0",
+                found,
+            ));
+        }
+        let holds = |x: f64| if self.weight == 0.0 { x.is_nan() } else { is_share(x) };
+        if !(holds(self.confidence) && holds(self.accuracy)) {
+            let found = format!("{} and {} of weight {}", self.confidence, self.accuracy, self.weight);
+            return Err(contradicts(
+                "confidence and accuracy of a bin",
+                "from 0 to 1, or NaN without weight",
+                found,
+            ));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Which mistakes a classifier makes.
 
 use super::confusion::ConfusionMatrix;
-use crate::codec::{checked, contradicts};
+use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use serde::{Deserialize, Serialize};
@@ -66,12 +66,16 @@ impl Mistake {
         if self.truth == self.predicted {
             return Err(contradicts("a mistake", "two classes", format!("{} taken for it", self.truth)));
         }
+        if !is_share(self.confidence) {
+            return Err(contradicts("the confidence of a mistake", "from 0 to 1", self.confidence));
+        }
         Ok(())
     }
 }
 
 /// How sure the model is where it says a class, and how often it is right there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ClassCalibration {
     /// How many samples were taken for this class.
@@ -82,6 +86,20 @@ pub struct ClassCalibration {
     /// The share of them that is of this class, its precision; NaN where there are none.
     #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
+}
+
+checked!(ClassCalibration);
+
+impl ClassCalibration {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let holds = |x: f64| if self.predicted == 0 { x.is_nan() } else { is_share(x) };
+        if holds(self.confidence) && holds(self.accuracy) {
+            return Ok(());
+        }
+        let found = format!("{} and {} of {} samples", self.confidence, self.accuracy, self.predicted);
+        Err(contradicts("confidence and accuracy of a class", "from 0 to 1, or NaN without samples", found))
+    }
 }
 
 /// The mistakes of a classifier: which classes it confuses, where it is wrong and sure of it, and how far its

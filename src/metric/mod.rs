@@ -129,6 +129,9 @@ use crate::tensor::Tensor;
 )]
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
+    ///
+    /// A trainer refuses two metrics of one name, a name that begins with "val_", and those of an epoch's other values:
+    /// "loss", "epoch", "learning_rate" and "seconds".
     fn name(&self) -> &str;
 
     /// Whether the value is better when lower or when higher. The default is `None`.

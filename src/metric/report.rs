@@ -1,7 +1,7 @@
 //! Precision, recall and F1 as tables: by class, and by label.
 
 use super::tally::{ClassCounts, weighted_mean};
-use crate::codec::{checked, contradicts};
+use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use ndarray::{ArrayBase, Data, Ix2};
@@ -12,6 +12,7 @@ use std::fmt;
 ///
 /// All values but `support` lie between 0 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ClassReport {
     /// The class's name, or "macro mean", "weighted mean".
@@ -38,7 +39,21 @@ pub struct ClassReport {
     pub support: u64,
 }
 
+checked!(ClassReport);
+
 impl ClassReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let values = [self.precision, self.recall, self.f1];
+        match values.into_iter().find(|&value| !is_share(value)) {
+            Some(value) => {
+                let what = format!("precision, recall and F1 of {:?}", cut(&self.name));
+                Err(contradicts(&what, "from 0 to 1", value))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// That of these sums.
     fn of(name: impl Into<String>, counts: &ClassCounts) -> Self {
         Self {
@@ -151,7 +166,12 @@ checked!(ClassificationReport);
 impl ClassificationReport {
     /// What is read must not contradict itself.
     fn check(&self) -> Result<()> {
-        let Self { classes, macro_mean, weighted_mean, absent, .. } = self;
+        let Self { classes, accuracy, macro_mean, weighted_mean, absent } = self;
+        let none = accuracy.is_nan() && macro_mean.support == 0;
+        if !none && !is_share(*accuracy) {
+            let expected = "from 0 to 1, or NaN without samples";
+            return Err(contradicts("the accuracy of a classification report", expected, accuracy));
+        }
         let support = |&class: &usize| classes.get(class).map(|row| row.support);
         if let Some(class) = absent.iter().find(|class| support(class) != Some(0)) {
             let expected = format!("of absent classes below {} and without samples", classes.len());

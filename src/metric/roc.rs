@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::monitor::Direction;
 use crate::ops::check_weights;
 use crate::scalar::Scalar;
+use crate::shown::listed;
 use crate::state::State;
 use serde::{Deserialize, Serialize};
 
@@ -204,8 +205,27 @@ impl RocCurve {
                 found,
             ));
         }
+        let falling = thresholds.is_sorted_by(|a, b| a >= b) && thresholds.iter().all(|t| !t.is_nan());
+        if !falling {
+            return Err(contradicts("the thresholds of a ROC curve", "numbers that fall", shown(thresholds)));
+        }
+        for (what, rates) in [("false", false_positive_rates), ("true", true_positive_rates)] {
+            // Without negatives, or positives, there is no rate at all.
+            let none = rates.iter().all(|rate| rate.is_nan());
+            let shares = rates.iter().all(|rate| (0.0..=1.0).contains(rate));
+            if !(none || shares && rates.is_sorted()) {
+                let what = format!("the {what} positive rates of a ROC curve");
+                return Err(contradicts(&what, "from 0 to 1 and rising, or all NaN", shown(rates)));
+            }
+        }
         Ok(())
     }
+}
+
+/// The first of these numbers.
+fn shown(numbers: &[f64]) -> String {
+    let shown: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    listed(&shown, 10)
 }
 
 impl RocCurve {

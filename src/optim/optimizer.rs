@@ -69,6 +69,8 @@ pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
     pub(super) step: u64,
     /// How many batches' gradients are in the model that no step has used yet.
     pub(super) batches: u64,
+    /// Whether all weights of these batches are 0, so that there is nothing to take a step with.
+    pub(super) weightless: bool,
     /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
     /// search. Each has as many arrays as the rule asks for, in the parameter's shape and in standard layout.
     pub(super) slots: Vec<Slot<F>>,
@@ -88,6 +90,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             checked: false,
             step: 0,
             batches: 0,
+            weightless: false,
             slots: Vec::new(),
             averages: Averages::none(),
             plateau: Plateau::none(),
@@ -259,14 +262,19 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.batches_per_step
     }
 
-    /// Whether the next call of [`step`](Optimizer::step) takes one, and does not only count a batch.
-    pub(crate) fn is_due(&self) -> bool {
-        self.batches + 1 >= self.batches_per_step
+    /// Whether [`step_weighted`](Optimizer::step_weighted) will take a step, and not only count a batch or leave a step out.
+    pub(crate) fn is_due(&self, weighted: bool) -> bool {
+        self.batches + 1 >= self.batches_per_step && !self.stays_weightless(weighted)
     }
 
-    /// Whether there are batches that no step has used.
+    /// Whether there are batches that no step has used, and a step to be taken with them.
     pub(crate) fn has_batches(&self) -> bool {
-        self.batches > 0
+        self.batches > 0 && !self.weightless
+    }
+
+    /// Whether with a further batch there is still no weight above 0 in the step.
+    fn stays_weightless(&self, weighted: bool) -> bool {
+        !weighted && (self.batches == 0 || self.weightless)
     }
 
     /// How many steps were taken, by all calls together. A step that was refused does not count.
@@ -357,11 +365,26 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
                 .help("Call `training_weights` before the forward pass.")
                 .at("the optimiser"));
         }
+        self.weightless = false;
         if self.batches + 1 < self.batches_per_step {
             self.batches += 1;
             return Ok(());
         }
         self.take(model, self.batches + 1)
+    }
+
+    /// [`step`](Optimizer::step) for a batch with a weight above 0, or without: a step whose samples all have the weight 0
+    /// is left out. Nothing is changed then, neither parameters nor state nor the count of steps; the gradients, which are
+    /// 0, are forgotten.
+    pub(crate) fn step_weighted<M: Layer<F>>(&mut self, model: &mut M, weighted: bool) -> Result<()> {
+        let weightless = self.stays_weightless(weighted);
+        if weightless && self.batches + 1 >= self.batches_per_step {
+            self.discard(model);
+            return Ok(());
+        }
+        self.step(model)?;
+        self.weightless = weightless;
+        Ok(())
     }
 
     /// Takes a step with the batches that have been counted since the last one, fewer than
@@ -370,7 +393,14 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// # Errors
     /// As [`step`](Optimizer::step).
     pub fn flush<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        if self.batches == 0 { Ok(()) } else { self.take(model, self.batches) }
+        match self.batches {
+            0 => Ok(()),
+            _ if self.weightless => {
+                self.discard(model);
+                Ok(())
+            }
+            batches => self.take(model, batches),
+        }
     }
 
     /// Forgets the batches that have been counted, and all gradients: what a step was not taken with.

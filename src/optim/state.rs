@@ -4,6 +4,7 @@
 //! |---|---|
 //! | number `steps` | steps taken |
 //! | number `batches` | batches accumulated since the last step |
+//! | number `weightless` | 1 where all weights of those batches are 0; else it is left out |
 //! | number `samples` | how many samples the accumulated gradients are a mean over |
 //! | number `averages` | how many times weights were taken for an average |
 //! | numbers `plateau.factor`, `plateau.best`, … | what the rate is multiplied by, and why |
@@ -112,6 +113,9 @@ mod arrays {
 /// A number that is there only once something has been observed.
 const BEST: &str = "plateau.best";
 
+/// A number that is there only where it is 1.
+const WEIGHTLESS: &str = "weightless";
+
 /// The one number that is not the optimiser's own: the model's gradients have it.
 const SAMPLES: &str = "samples";
 
@@ -186,6 +190,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         load_gradients(model, &gradients, samples)?;
         self.rule = restored.rule;
         (self.step, self.batches, self.slots) = (restored.step, restored.batches, restored.slots);
+        self.weightless = restored.weightless;
         self.averages = Averages { how: self.averages.how, ..restored.averages };
         self.plateau = Plateau { how: self.plateau.how.take(), ..restored.plateau };
         Ok(())
@@ -204,14 +209,15 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             ("plateau.cooling", cooling as f64),
         ];
         numbers.extend(best.map(|best| (BEST, best)));
+        numbers.extend((self.batches > 0 && self.weightless).then_some((WEIGHTLESS, 1.0)));
         numbers
     }
 
-    /// The same back; each must be there but for the best value of a plateau, and no other. Returns the samples behind
+    /// The same back; each must be there but for the two that need not be, and no other. Returns the samples behind
     /// the gradients, which are the model's.
     fn set_numbers(&mut self, numbers: &[(String, f64)]) -> Result<u64> {
         let own = self.numbers().into_iter().map(|(name, _)| name);
-        let known: Vec<&str> = own.chain([BEST, SAMPLES]).collect();
+        let known: Vec<&str> = own.chain([BEST, WEIGHTLESS, SAMPLES]).collect();
         if let Some((name, _)) = numbers.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(Error::format("a number's name", known.join(", "), name).help(DAMAGED));
         }
@@ -229,6 +235,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             (count("averages", most)?, count("exchanged", 1.0)? == 1);
         (self.plateau.waited, self.plateau.cooling) =
             (count("plateau.waited", most)?, count("plateau.cooling", most)?);
+        self.weightless = number(WEIGHTLESS).is_some() && count(WEIGHTLESS, 1.0)? == 1;
         self.plateau.best = number(BEST);
         self.plateau.factor = number("plateau.factor").unwrap_or(f64::NAN);
         if !(0.0..=1.0).contains(&self.plateau.factor) {

@@ -59,7 +59,7 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// Before each step: the parameters have their gradients, the mean over the samples of all its batches, before any
+    /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its batches, before any
     /// clipping.
     ///
     /// `step` is the number of the step that is about to be taken, from 1. To look at a gradient costs time where it is
@@ -73,9 +73,9 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// After each step.
+    /// After each batch, and its step.
     ///
-    /// Called for each batch: whatever is done here should be short. [`ControlFlow::Break`] ends the epoch here;
+    /// Called for each batch, also where it made no step: whatever is done here should be short. [`ControlFlow::Break`] ends the epoch here;
     /// validation and `on_epoch_end` still follow.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ pub trait Callback<F: Scalar = f32>: Send {
     }
 }
 
-/// A step that was taken.
+/// A batch that is done.
 ///
 /// A callback gets it while the model has the parameters after the step.
 ///
@@ -205,6 +205,10 @@ pub struct BatchEnd {
     /// The number of steps the optimiser has taken, over all epochs and calls of `fit`.
     pub step: u64,
     /// The batch's loss, before the step: the mean over this batch alone by its samples' weights, not over the epoch so
-    /// far. NaN where all of them are 0; such a batch is a step of a gradient of 0 all the same.
+    /// far.
+    ///
+    /// NaN where all of them are 0, as there is no mean over nothing. If that is so in all batches of a step
+    /// ([`batches_per_step`](crate::Trainer::batches_per_step)), the step is left out: parameters, the optimiser's state and
+    /// `step` stay as they are, and so does the rate of a schedule, which goes by steps. `number` counts on.
     pub loss: f64,
 }

@@ -1,6 +1,6 @@
 //! What can be asked of a trainer: to train, to take a step, to evaluate.
 
-use super::fits::{check_outputs, check_targets, no_weight};
+use super::fits::{check_outputs, check_targets, check_trainable, check_training, no_weight};
 use super::non_finite::diverged;
 use super::step;
 use super::trainer::Trainer;
@@ -99,7 +99,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// # Errors
     /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so is
     /// a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
-    /// that step is not taken. A gradient that is not finite under a finite loss is noticed before the step where its norm
+    /// that step is not taken. A model with nothing to train is an error, too: one without parameters, or with all of them
+    /// frozen. A gradient that is not finite under a finite loss is noticed before the step where its norm
     /// is taken for clipping ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be
     /// written is an error, too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run.
     /// Callbacks have ended properly then, so early stopping has restored its best weights.
@@ -180,7 +181,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the batch does not fit, has no samples or a single one that is too small for a layer
+    /// When the model has no parameters to train, or the batch does not fit, has no samples or a single one that is too small for a layer
     /// ([`Layer::check_batch_size`](crate::Layer::check_batch_size)), has only weights of 0, or an input, a target or the
     /// loss is not finite. The step is not taken then, and its gradients are forgotten. Parameters that a step has made
     /// infinite are found by the next one; `fit` looks at them after each epoch.
@@ -193,7 +194,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ) -> Result<f64> {
         let number = self.optimizer.steps() + 1;
         let check = || {
-            check_outputs(model, &self.loss)?;
+            check_trainable(model)?;
+            check_training(model, &self.loss)?;
             step::check_batch(model, &input)?;
             self.loss.check_target(model.output_shape(), target)
         };

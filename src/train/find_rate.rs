@@ -1,6 +1,6 @@
 //! The learning-rate range test.
 
-use super::fits::{check_outputs, check_targets, no_weight};
+use super::fits::{check_targets, check_trainable, check_training, no_weight};
 use super::non_finite::in_training;
 use super::step;
 use super::trainer::Trainer;
@@ -13,6 +13,7 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
+use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,10 @@ impl RateCurve {
                 format!("of two losses for each of {n} rates"),
                 found,
             ));
+        }
+        if !rates.is_sorted() || rates.iter().any(|rate| rate.is_nan() || *rate <= 0.0) {
+            let shown: Vec<String> = rates.iter().map(f64::to_string).collect();
+            return Err(contradicts("a curve of rates", "of rates above 0 that rise", listed(&shown, 10)));
         }
         match suggestion {
             Some(rate) if !rates.iter().any(|known| known.to_bits() == rate.to_bits()) => {
@@ -115,7 +120,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// Lightning's `Tuner.lr_find` and fast.ai's `lr_find` are the same test.
     ///
     /// # Errors
-    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, or model, data and settings do not fit.
+    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
+    /// the model has no parameters to train.
     pub fn find_rate<D>(
         &self,
         model: &Sequential<F>,
@@ -150,7 +156,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
         }
         check_data(model, data)?;
-        check_outputs(model, &self.loss)?;
+        check_trainable(model)?;
+        check_training(model, &self.loss)?;
         check_targets(model, &self.loss, data)?;
         model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;
         let mut model = model.clone();

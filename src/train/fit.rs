@@ -4,7 +4,7 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_outputs, check_targets, check_unknown, no_weight};
+use super::fits::{begin_metrics, check_targets, check_trainable, check_training, check_unknown, no_weight};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
@@ -51,7 +51,8 @@ impl Run {
 }
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
-    /// `evaluate` without its place in errors, as validation has another. Sums are taken on this thread, piece
+    /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets, which
+    /// comes once before. Sums are taken on this thread, piece
     /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
     pub(super) fn measure<T>(
         &mut self,
@@ -61,7 +62,6 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     where
         T: AsTarget<L::Target> + Default + Send,
     {
-        check_outputs(model, &self.loss)?;
         begin_metrics(model, &self.loss, &mut self.metrics)?;
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         let link = step::absorbed(model, &self.loss);
@@ -146,6 +146,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             metrics = of_metrics;
             begun = begun.and_then(|()| self.load_callbacks(model, of_callbacks));
         }
+        // Only now, as a callback may have thawed what is to be trained.
+        begun = begun.and_then(|()| check_trainable(model));
         let mut result =
             begun.and_then(|()| self.run_epochs(model, data, validation, &mut reporter, &mut run, metrics));
         if result.is_err() {
@@ -191,8 +193,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             let (mut values, flow) = self.run_epoch(model, data, &mut batch, reporter, run)?;
             if self.optimizer.has_batches() {
                 self.show_gradients(model)?;
-                self.optimizer.flush(model)?;
             }
+            self.optimizer.flush(model)?;
             if let Some(what) = model.first_non_finite_param() {
                 return Err(diverged(what, self.optimizer.steps()));
             }
@@ -258,10 +260,12 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 let at = (indices, pass, self.optimizer.steps() + 1);
                 return Err(in_training(model, &self.loss, data, at)?);
             }
-            if self.optimizer.is_due() {
+            // A step without any weight has a gradient of 0, which momentum and decay would still follow.
+            let weighted = loss.weight != 0.0;
+            if self.optimizer.is_due(weighted) {
                 self.show_gradients(model)?;
             }
-            self.optimizer.step(model)?;
+            self.optimizer.step_weighted(model, weighted)?;
             run.position.loss += loss.sum;
             run.position.weight += loss.weight;
             run.position.batches = number as u64;
@@ -325,7 +329,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &dyn Dataset<F, Target = T>,
     ) -> Result<()> {
         check_data(model, data)?;
-        check_outputs(model, &self.loss)?;
+        check_training(model, &self.loss)?;
         begin_metrics(model, &self.loss, &mut self.metrics)?;
         check_targets(model, &self.loss, data)?;
         if self.epochs == 0 {

@@ -12,6 +12,8 @@
 //! | scores | as logits; of a single one as binary logits | as there |
 //! | numbers, or nothing said | everything | |
 //!
+//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_link`]).
+//!
 //! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch: rows
 //! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
 //! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
@@ -24,7 +26,9 @@ use crate::layers::Sequential;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::ops::check_weights;
+use crate::param::ParamKind;
 use crate::scalar::Scalar;
+use crate::shown::{cut, grouped};
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
 
@@ -52,6 +56,29 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
             let what = format!("the outputs of {}", model.last_place());
             Err(Error::data(what, expected, range_of(link)).help(help))
         }
+    }
+}
+
+/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of the
+/// last activation, too.
+pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+    check_outputs(model, loss)?;
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let (link, in_training) = (model.output_link(Link::Unknown), model.training_link(Link::Unknown));
+    match misfit(loss.outputs(), in_training, units, name_of::<L>()) {
+        Some((due, _)) if in_training != link => {
+            let what = format!("the outputs of {}", model.last_place());
+            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let found = format!("{}, that a layer behind it changes in training", range_of(link));
+            let last = match link {
+                Link::Softmax => "`Softmax`",
+                Link::Sigmoid => "`Sigmoid`",
+                _ => "the last activation",
+            };
+            Err(Error::data(what, expected, found)
+                .help(format!("Put dropout and noise before {last}, and nothing behind it.")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -128,6 +155,26 @@ fn range_of(link: Link) -> &'static str {
     }
 }
 
+/// Refuses a model in which training would change nothing: one without parameters, or with all of them frozen.
+pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
+    let (mut trainable, mut frozen) = (false, 0);
+    model.visit_params(&mut |_, param| match param.kind() {
+        ParamKind::Trainable => trainable = true,
+        ParamKind::Frozen => frozen += param.len(),
+        ParamKind::Buffer => {}
+    });
+    let error = |found: String| Error::data("a model", "with parameters to train", found);
+    match frozen {
+        _ if trainable => Ok(()),
+        0 => Err(error("none".to_owned()).help(
+            "Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns nothing.",
+        )),
+        frozen => Err(error(format!("{}, all of them frozen", grouped(frozen))).help(
+            "Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: `unfreeze(\"2\")`.",
+        )),
+    }
+}
+
 /// The loss's name, without path and parameters: "CrossEntropy".
 pub(super) fn name_of<L>() -> &'static str {
     let path = std::any::type_name::<L>();
@@ -148,12 +195,48 @@ pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) ->
     }
 }
 
-/// Tells metrics what they will see.
+/// What a history and its logs hold beside metrics, by name.
+const OWN_VALUES: [(&str, &str); 4] = [
+    ("loss", "the loss"),
+    ("epoch", "the epoch's number"),
+    ("learning_rate", "the learning rate"),
+    ("seconds", "the time"),
+];
+
+/// Refuses metrics whose values would stand under one name in a history, or under that of another value.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    let rename = "Give it another name in `Metric::name`; a metric that is not yours can be wrapped in one of your own \
+                  that hands everything else on.";
+    for (at, name) in names.iter().enumerate() {
+        if let Some(first) = names[..at].iter().position(|known| known == name) {
+            let found = format!("metrics {first} and {at}, both {:?}", cut(name));
+            return Err(Error::data("metrics", "of different names", found).help(
+                "Leave one of them out, or wrap it in a metric of your own with another `name` that hands everything \
+                 else on.",
+            ));
+        }
+        let taken = match (OWN_VALUES.iter().find(|(own, _)| own == name), name.strip_prefix("val_")) {
+            (Some((_, own)), _) => format!("the name of {own}"),
+            (None, Some(of)) if of == "loss" || names.contains(&of) => {
+                format!("the name of {:?} over validation data", cut(of))
+            }
+            (None, Some(_)) => "a name for values over validation data".to_owned(),
+            (None, None) => continue,
+        };
+        let found = format!("metric {at}, {:?}, which is {taken}", cut(name));
+        return Err(Error::data("metrics", "of names that no other value has", found).help(rename));
+    }
+    Ok(())
+}
+
+/// Tells metrics what they will see, after a look at their names.
 pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
     model: &Sequential<F>,
     loss: &L,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<()> {
+    check_names(metrics.iter().map(|metric| metric.name()))?;
     let outputs = meaning(model, loss);
     metrics.iter_mut().try_for_each(|metric| metric.begin(outputs, model.output_shape()))
 }

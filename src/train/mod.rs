@@ -23,7 +23,7 @@
 //!
 //! ```text
 //! check data, validation data, loss and metrics against the model, epochs, batch size, and a checkpoint that is resumed
-//! on_train_begin
+//! on_train_begin; is there anything to train?
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
 //!     for each batch of positions:
@@ -48,6 +48,9 @@
 //! A batch's loss is `Σ w · l` and `Σ w` in `f64`; the epoch's is the quotient of the sums over all batches. So it is the
 //! same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of a step
 //! is divided by the number of samples in it, over all its batches.
+//!
+//! A step whose samples all have the weight 0 is left out: parameters, the optimiser's state, its count of steps and with it
+//! schedules stay as they are. Its batches count as batches.
 //!
 //! # Numbers that are not finite
 //!

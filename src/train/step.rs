@@ -13,7 +13,7 @@
 //! The two give the same value and the same gradients up to rounding; the second has no division by a tiny
 //! probability.
 
-use super::fits::{check_outputs, check_unknown, name_of};
+use super::fits::{check_training, check_unknown, name_of};
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::infer::{check_count, check_finite_input};
@@ -89,7 +89,7 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     target: &L::Target,
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
-    check_outputs(model, loss)?;
+    check_training(model, loss)?;
     check_batch(model, &input)?;
     loss.check_target(model.output_shape(), target)?;
     forward_backward(model, loss, input, target, weights, &mut [])

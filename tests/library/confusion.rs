@@ -66,7 +66,7 @@ fn nan_and_infinity_come_back_from_json() {
     assert!(serde_json::to_string(&curve).unwrap().starts_with(r#"{"thresholds":["inf",0.5,0.25],"#));
     assert_eq!(json::<RocCurve>(&curve), curve);
     let old: RocCurve = serde_json::from_str(
-        r#"{"thresholds":["inf",1,-1,"-inf"],"false_positive_rates":["NaN",0,0,0],"true_positive_rates":[0,0,0,0]}"#,
+        r#"{"thresholds":["inf",1,-1,"-inf"],"false_positive_rates":["NaN","NaN","NaN","NaN"],"true_positive_rates":[0,0,0,0]}"#,
     )
     .unwrap();
     assert_eq!(old.thresholds, [f64::INFINITY, 1.0, -1.0, f64::NEG_INFINITY]);

@@ -50,6 +50,12 @@ fn every_type_is_read() {
 fn gzip_is_noticed_by_its_first_bytes() {
     let bytes = file(0x0C, &[2, 1], &[0, 0, 0, 1, 0, 0, 0, 2]);
     assert_eq!(from(&gzip(&bytes)).unwrap(), from(&bytes).unwrap());
+    assert_eq!(from(&[gzip(&bytes), vec![0; 3]].concat()).unwrap(), from(&bytes).unwrap());
+    assert_eq!(
+        text(&gzip(&gzip(&bytes))),
+        "a test: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
+         Unpack it once (`gunzip`) and give the file that comes out."
+    );
 }
 
 #[test]

@@ -288,6 +288,14 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     let said = read.to_string();
     assert_eq!((read.skipped.len(), said.lines().count()), (30, 13), "{said}");
     assert!(said.contains("\n30 left out:\n  ") && said.ends_with("\n  and 20 more"), "{said}");
+    // `fit` prints it, too, and subsets hand it on.
+    let subset = plywood::Subset::new::<f32>(&read.images, vec![0]).unwrap();
+    let [remark] = Dataset::<f32>::remarks(&subset) else { panic!("one remark") };
+    assert!(remark.starts_with(&format!("{}: 30 files left out:\n  ", folder.0.display())), "{remark}");
+    assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
+    folder.write("b/good.png", &png(2, 2, [0, 0, 0]));
+    let whole = ImageFolder::new(&folder.0, [2, 2]).classes(["b"]).skip_faulty().read().unwrap();
+    assert_eq!(whole.images.remarks().len(), 1);
 }
 
 /// A named pipe waits for somebody to write into it.

@@ -3,7 +3,11 @@
 use crate::numbers::{parameters, silent};
 use ndarray::{Array2, arr2};
 use plywood::prelude::*;
-use plywood::{Gradient, MixUp, Pass, accumulate};
+use plywood::{
+    Averaging, BatchEnd, Checkpoints, CosineDecay, Gradient, GradientNorms, MixUp, Pass, accumulate,
+};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 fn model() -> Sequential<f64> {
     Sequential::<f64>::builder_of([3]).seed(4).layer(Dense::units(2)).layer(Softmax).build().unwrap()
@@ -263,4 +267,142 @@ fn a_min_delta_that_is_no_number_is_refused() {
             "{text}"
         );
     }
+}
+
+/// Keeps what callbacks are told of batches.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<BatchEnd>>>);
+
+impl Callback<f64> for Told {
+    fn on_batch_end(&mut self, _: &mut Sequential<f64>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+        self.0.lock().unwrap().push(*batch);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// What a run leaves: the model, the optimiser's state, losses, norms of gradients, and what was told of batches.
+type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<BatchEnd>);
+
+/// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a schedule,
+/// all of which would move the weights without a gradient.
+fn weighted(
+    weights: &[f64],
+    steps: u64,
+    set_up: impl FnOnce(&mut Trainer<CrossEntropy, plywood::AdamW, f64>, &mut Sequential<f64>),
+    checkpoints: Option<Checkpoints>,
+) -> Left {
+    // A batch of a negative weight is not in the data at all.
+    let rows = 2 * weights.len();
+    let kept: Vec<usize> = (0..rows).filter(|row| weights[row / 2] >= 0.0).collect();
+    let pick = |row: &usize| weights[row / 2];
+    let data = ArrayDataset::new(
+        inputs(rows).select(ndarray::Axis(0), &kept),
+        kept.iter().map(|row| row % 2).collect::<Vec<_>>(),
+    );
+    let data = data.unwrap().weights(kept.iter().map(pick).collect::<Vec<_>>()).unwrap();
+    let (told, norms, mut model) = (Told::default(), GradientNorms::every(1), model());
+    let mut trainer = silent(CrossEntropy::default(), plywood::AdamW::default())
+        .epochs(3)
+        .batch_size(2)
+        .shuffle(false)
+        .batches_per_step(steps)
+        .learning_rate(CosineDecay { start: 0.1, steps: 30 })
+        .average(Averaging::exponential(0.5))
+        .group(plywood::Group::matching("*.weight").l2(0.1))
+        .metric(Accuracy::default())
+        .callback(told.clone())
+        .callback(norms.clone());
+    if let Some(checkpoints) = checkpoints {
+        trainer = trainer.checkpoints(checkpoints);
+    }
+    set_up(&mut trainer, &mut model);
+    let history = trainer.fit(&mut model, &data).unwrap();
+    let state = serde_json::to_string(&trainer.optimizer().state(&model).unwrap()).unwrap();
+    let values = [history.get("loss"), history.get("accuracy")].concat();
+    let told = told.0.lock().unwrap().clone();
+    (model.to_bytes().unwrap(), state, values, norms.trace().steps, told)
+}
+
+/// A step without any weight is as if its batches were not in the data; -1 takes a batch out of them.
+#[test]
+fn a_step_without_weight_changes_nothing() {
+    for (steps, zeros, left_out) in [
+        (1, &[1.0, 0.0, 2.0, 0.0, 0.0, 1.0][..], &[1.0, -1.0, 2.0, -1.0, -1.0, 1.0][..]),
+        (1, &[0.0, 1.0, 2.0, 0.0], &[-1.0, 1.0, 2.0, -1.0]),
+        (
+            2,
+            &[1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0, 1.0, 0.0],
+            &[1.0, 0.0, -1.0, -1.0, 0.0, 2.0, 1.0, 1.0, -1.0],
+        ),
+        (3, &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], &[-1.0, -1.0, -1.0, 0.0, 0.0, 1.0, -1.0, -1.0]),
+    ] {
+        let mut all = Vec::new();
+        for threads in [1, 3] {
+            let _turn = crate::take_threads(threads);
+            all.push(weighted(zeros, steps, |_, _| {}, None));
+        }
+        let without = weighted(left_out, steps, |_, _| {}, None);
+        for found in &all {
+            assert_eq!(found.0, without.0, "the model, {steps} batches a step");
+            assert_eq!(found.1, without.1, "the optimiser's state");
+            assert_eq!(
+                (&found.2, &found.3),
+                (&without.2, &without.3),
+                "losses, and steps whose gradients are shown"
+            );
+            // Batches are counted, and their loss is no number.
+            let numbers: Vec<usize> = (0..3).flat_map(|_| 1..=zeros.len()).collect();
+            assert_eq!(found.4.iter().map(|end| end.number).collect::<Vec<_>>(), numbers);
+            for end in &found.4 {
+                assert_eq!(end.loss.is_nan(), zeros[end.number - 1] == 0.0, "{end:?}");
+            }
+            assert_eq!(found.4.last().unwrap().step, without.4.last().unwrap().step);
+        }
+    }
+}
+
+/// A weight of 0 for a class is one for its samples.
+#[test]
+fn a_step_of_classes_without_weight_changes_nothing() {
+    let data = ArrayDataset::new(inputs(4), vec![0, 0, 1, 1]).unwrap();
+    let first = ArrayDataset::new(inputs(2), vec![0, 0]).unwrap();
+    let run = |data: &ArrayDataset<f64, Vec<usize>>| {
+        let loss = CrossEntropy::default().class_weights([1.0, 0.0]);
+        let mut trainer = silent(loss, SGD::default().momentum(0.9)).epochs(3).batch_size(2).shuffle(false);
+        let mut model = model();
+        let history = trainer.fit(&mut model, data).unwrap();
+        (parameters(&model), history.get("loss"), trainer.optimizer().steps())
+    };
+    assert_eq!(run(&data), run(&first));
+}
+
+/// Resumed behind any batch, within a step too, a run with batches without weight ends with the same bits.
+#[test]
+fn batches_without_weight_resume_to_the_same_bits() {
+    let folder = std::env::temp_dir().join(format!("plywood-weightless-{}", std::process::id()));
+    for (steps, weights) in [
+        (1, &[1.0, 0.0, 2.0, 0.0][..]),
+        (2, &[1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0]),
+        (3, &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+    ] {
+        let _ = std::fs::remove_dir_all(&folder);
+        let unbroken = weighted(weights, steps, |_, _| {}, None);
+        let checkpoints = Checkpoints::in_folder(&folder).every_batches(1).keep_last(1000);
+        weighted(weights, steps, |_, _| {}, Some(checkpoints));
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() > 3 * weights.len(), "{files:?}");
+        for file in files {
+            let resumed =
+                weighted(weights, steps, |trainer, model| drop(trainer.resume(model, &file).unwrap()), None);
+            assert_eq!(resumed.0, unbroken.0, "{}", file.display());
+            assert_eq!(resumed.1, unbroken.1, "{}", file.display());
+            assert_eq!(
+                (resumed.2, resumed.3),
+                (unbroken.2.clone(), unbroken.3.clone()),
+                "{}",
+                file.display()
+            );
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

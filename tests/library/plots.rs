@@ -95,7 +95,9 @@ fn trace() -> GradientTrace {
 fn roc_points(power: f64) -> RocCurve {
     let x: Vec<f64> = (0..=50).map(|i| f64::from(i) / 50.0).collect();
     let y: Vec<f64> = x.iter().map(|x| x.powf(power)).collect();
-    let curve = serde_json::json!({ "thresholds": y, "false_positive_rates": x, "true_positive_rates": y });
+    let thresholds: Vec<f64> = x.iter().rev().copied().collect();
+    let curve =
+        serde_json::json!({ "thresholds": thresholds, "false_positive_rates": x, "true_positive_rates": y });
     serde_json::from_value(curve).unwrap()
 }
 
@@ -275,8 +277,8 @@ fn one_epoch_one_class_and_numbers_that_are_not_finite() {
     drawn(plot::class_scores(&matrix(100, 5_000).report()));
     let curves: Vec<_> = (0..100).map(|i| roc_points(0.01 + 0.01 * i as f64)).collect();
     drawn(plot::roc(curves.iter().enumerate().map(|(i, c)| (i.to_string(), c))));
-    let mut bins = [(0.5, 0.5, 1.0), (0.9, 0.8, 4.0), (0.3, 0.1, 0.0)].map(bin);
-    bins[0].accuracy = f64::NAN;
+    let mut bins = [(0.5, 0.5, 1.0), (0.9, 0.8, 4.0), (0.3, 0.1, 1.0)].map(bin);
+    (bins[0].accuracy, bins[2].weight) = (f64::NAN, 0.0);
     drawn(plot::reliability(&bins));
     let strange = [f64::NAN, 1.0, f64::INFINITY, -1e300, 1e-300, 2.0, 1e150, f64::NEG_INFINITY];
     let points: Vec<_> = strange.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();

@@ -35,12 +35,9 @@ fn numbers_that_are_not_finite_return_from_results() {
     returns::<GradientTrace>(r#"{"steps":[1,3],"layers":[["1",["NaN","inf"]],["4.0",[0.5,"-inf"]]]}"#);
     returns::<Spread>(r#"{"mean":"NaN","deviation":"NaN","runs":0}"#);
     returns::<Spread>(r#"{"mean":"-inf","deviation":"NaN","runs":2}"#);
-    returns::<CalibrationBin>(
-        r#"{"low":"-inf","high":"inf","weight":"NaN","confidence":"NaN","accuracy":"NaN"}"#,
-    );
-    let line = |name: &str| {
-        format!(r#"{{"name":"{name}","precision":"NaN","recall":"inf","f1":"-inf","support":0}}"#)
-    };
+    returns::<CalibrationBin>(r#"{"low":0.25,"high":0.5,"weight":0.0,"confidence":"NaN","accuracy":"NaN"}"#);
+    let line =
+        |name: &str| format!(r#"{{"name":"{name}","precision":0.0,"recall":1.0,"f1":0.5,"support":0}}"#);
     let (a, mean) = (line("a"), line("mean"));
     returns::<ClassReport>(&a);
     returns::<ClassificationReport>(&format!(
@@ -51,7 +48,7 @@ fn numbers_that_are_not_finite_return_from_results() {
     ));
     returns::<ConfusionMatrix>(r#"{"names":["a","b"],"counts":[1,2,3,4]}"#);
     let pair = r#"{"truth":0,"predicted":1,"count":2,"support":3}"#;
-    let mistake = r#"{"position":7,"truth":0,"predicted":1,"confidence":"NaN"}"#;
+    let mistake = r#"{"position":7,"truth":0,"predicted":1,"confidence":0.75}"#;
     let class = r#"{"predicted":0,"confidence":"NaN","accuracy":"NaN"}"#;
     returns::<ConfusedPair>(pair);
     returns::<Mistake>(mistake);
@@ -60,7 +57,7 @@ fn numbers_that_are_not_finite_return_from_results() {
         r#"{{"pairs":[{pair}],"mistakes":[{mistake}],"classes":[{class},{class}],"names":["a","b"]}}"#
     ));
     returns::<RocCurve>(
-        r#"{"thresholds":["inf",0.5],"false_positive_rates":[0.0,"NaN"],"true_positive_rates":[0.0,"NaN"]}"#,
+        r#"{"thresholds":["inf",0.5],"false_positive_rates":[0.0,1.0],"true_positive_rates":["NaN","NaN"]}"#,
     );
     for value in ["NaN", "inf", "-inf"] {
         returns::<Value>(&format!(r#"{{"Number":"{value}"}}"#));
@@ -217,6 +214,61 @@ fn what_contradicts_itself_is_refused() {
         ),
         "a ROC curve to be of two rates for each of 1 thresholds, found 2 and 1",
     );
+    let curve = |thresholds: &str, rates: &str| {
+        let list = |numbers: &str| format!("[{numbers}]");
+        for (a, b) in [(rates, "0,0.5,1"), ("0,0.5,1", rates)] {
+            let (thresholds, a, b) = (list(thresholds), list(a), list(b));
+            let json = format!(
+                r#"{{"thresholds":{thresholds},"false_positive_rates":{a},"true_positive_rates":{b}}}"#
+            );
+            let text = refusal::<RocCurve>(&json);
+            assert!(text.contains("rates of a ROC curve to be from 0 to 1 and rising, or all NaN"), "{text}");
+        }
+    };
+    for rates in ["0,2,2", "-1,0,1", "0,1,0.5", r#"0,"NaN",1"#, r#"0,0.5,"inf""#] {
+        curve(r#""inf",0.5,"-inf""#, rates);
+    }
+    for (thresholds, found) in [
+        (r#""inf",0.5,0.75"#, "inf, 0.5, 0.75"),
+        (r#""inf","NaN",0"#, "inf, NaN, 0"),
+        (r#"1,2,"NaN""#, "1, 2, NaN"),
+    ] {
+        let json = format!(
+            r#"{{"thresholds":[{thresholds}],"false_positive_rates":[0,0,1],"true_positive_rates":[0,1,1]}}"#
+        );
+        is(
+            refusal::<RocCurve>(&json),
+            &format!("the thresholds of a ROC curve to be numbers that fall, found {found}"),
+        );
+    }
+    refusal::<RateCurve>(r#"{"rates":[2,1],"losses":[1,1],"smoothed":[1,1],"suggestion":null}"#);
+    refusal::<RateCurve>(r#"{"rates":["NaN"],"losses":[1],"smoothed":[1],"suggestion":null}"#);
+    is(
+        refusal::<Mistake>(r#"{"position":0,"truth":0,"predicted":1,"confidence":"NaN"}"#),
+        "the confidence of a mistake to be from 0 to 1, found NaN",
+    );
+    for class in [
+        r#"{"predicted":0,"confidence":0.5,"accuracy":"NaN"}"#,
+        r#"{"predicted":2,"confidence":0.5,"accuracy":1.5}"#,
+    ] {
+        assert!(refusal::<ClassCalibration>(class).contains("or NaN without samples"));
+    }
+    for (weight, confidence) in [("0", "0.5"), ("2", r#""NaN""#), ("2", "1.5")] {
+        let bin =
+            format!(r#"{{"low":0,"high":1,"weight":{weight},"confidence":{confidence},"accuracy":0.5}}"#);
+        assert!(refusal::<CalibrationBin>(&bin).contains("or NaN without weight"));
+    }
+    refusal::<CalibrationBin>(r#"{"low":0,"high":1,"weight":"NaN","confidence":0.5,"accuracy":0.5}"#);
+    refusal::<CalibrationBin>(r#"{"low":"NaN","high":1,"weight":1,"confidence":0.5,"accuracy":0.5}"#);
+    is(
+        refusal::<ClassReport>(r#"{"name":"a","precision":1,"recall":"NaN","f1":1,"support":1}"#),
+        "precision, recall and F1 of \"a\" to be from 0 to 1, found NaN",
+    );
+    let report = format!(
+        r#"{{"classes":[],"accuracy":"NaN","macro_mean":{0},"weighted_mean":{0},"absent":[]}}"#,
+        line(4)
+    );
+    assert!(refusal::<ClassificationReport>(&report).contains("the accuracy of a classification report"));
     is(
         refusal::<Trial>(r#"{"values":[["a",{"Integer":1}],["a",{"Integer":2}]]}"#),
         "a trial to be of names that differ, found \"a\" twice",

@@ -231,3 +231,171 @@ fn buffers_alone_are_not_frozen() {
     assert!(text.contains("of parameters that are trained, found \"1.running_mean\", a buffer"), "{text}");
     assert_eq!(model.freeze("1").unwrap(), 4, "with its buffers");
 }
+
+/// Training that would change nothing says so before the first step, wherever it is asked for.
+#[test]
+fn a_model_with_nothing_to_train_is_an_error() {
+    let (data, x) = (sums(20), arr2(&[[1.0, 2.0]]).into_dyn());
+    let target = arr2(&[[3.0]]).into_dyn();
+    let says = |model: &mut Sequential, found: &str| {
+        let expected = format!("expected a model with parameters to train, found {found}");
+        let mut trainer = trainer();
+        assert_eq!(text(trainer.fit(model, &data)), format!("fit: {expected}"));
+        assert_eq!(text(trainer.step(model, x.clone(), &target, None)), format!("step: {expected}"));
+        assert_eq!(text(trainer.find_rate(model, &data, 1e-5, 1e-3, 10)), format!("find rate: {expected}"));
+        assert_eq!(trainer.optimizer().steps(), 0);
+        trainer.evaluate(model, &data).unwrap();
+    };
+    let mut model = normalised();
+    model.freeze("").unwrap();
+    says(
+        &mut model,
+        "19, all of them frozen. Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: \
+         `unfreeze(\"2\")`.",
+    );
+    model.unfreeze("3").unwrap();
+    trainer().fit(&mut model, &data).unwrap(); // one layer is enough
+    says(
+        &mut Sequential::builder([2]).layer(GlobalSum).build().unwrap(),
+        "none. Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns \
+         nothing.",
+    );
+}
+
+/// A layer without parameters, from two numbers to one.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct GlobalSum;
+
+impl Layer for GlobalSum {
+    const KIND: &'static str = "test.global_sum";
+    type Cache = ();
+    fn output_shape(&self, _: &[usize]) -> Result<Vec<usize>> {
+        Ok(vec![1])
+    }
+    fn forward(&self, input: Tensor) -> Result<Tensor> {
+        Ok(input.sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1)))
+    }
+    fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, ())> {
+        Ok((self.forward(input)?, ()))
+    }
+    fn backward(&mut self, _: (), grad: Tensor) -> Result<Tensor> {
+        Ok(grad)
+    }
+}
+
+/// What a callback has thawed before the first step is trained.
+#[test]
+fn a_callback_may_thaw_a_frozen_model() {
+    struct Thaw;
+    impl Callback for Thaw {
+        fn on_train_begin(&mut self, model: &mut Sequential) -> Result<()> {
+            model.unfreeze("3").map(drop)
+        }
+    }
+    let mut model = normalised();
+    model.freeze("").unwrap();
+    let before = numbers(&model, "3.weight");
+    trainer().callback(Thaw).fit(&mut model, &sums(20)).unwrap();
+    assert_ne!(numbers(&model, "3.weight"), before);
+}
+
+/// A value that could not be read from the history, as another has its name.
+#[test]
+fn two_values_of_one_name_are_an_error() {
+    struct Called(&'static str);
+    impl Metric<Tensor> for Called {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn reset(&mut self) {}
+        fn update(&mut self, _: &Tensor, _: &Tensor, _: Option<&[f32]>) -> Result<()> {
+            Ok(())
+        }
+        fn value(&self) -> f64 {
+            0.0
+        }
+    }
+    let says = |names: &[&'static str], expected: &str| {
+        let mut trainer = names.iter().fold(trainer(), |trainer, name| trainer.metric(Called(name)));
+        let mut model = normalised();
+        assert_eq!(text(trainer.fit(&mut model, &sums(20))), format!("fit: {expected}"));
+        assert_eq!(text(trainer.evaluate(&model, &sums(20))), format!("evaluate: {expected}"));
+        assert_eq!(trainer.optimizer().steps(), 0);
+    };
+    says(
+        &["bias", "spread", "bias"],
+        "expected metrics of different names, found metrics 0 and 2, both \"bias\". Leave one of them out, or wrap it in \
+         a metric of your own with another `name` that hands everything else on.",
+    );
+    for (names, found) in [
+        (&["loss"][..], "metric 0, \"loss\", which is the name of the loss"),
+        (&["bias", "seconds"], "metric 1, \"seconds\", which is the name of the time"),
+        (&["val_loss"], "metric 0, \"val_loss\", which is the name of \"loss\" over validation data"),
+        (&["val_bias", "bias"], "metric 0, \"val_bias\", which is the name of \"bias\" over validation data"),
+        (&["val_x"], "metric 0, \"val_x\", which is a name for values over validation data"),
+    ] {
+        says(
+            names,
+            &format!(
+                "expected metrics of names that no other value has, found {found}. Give it another name in \
+                 `Metric::name`; a metric that is not yours can be wrapped in one of your own that hands everything else \
+                 on."
+            ),
+        );
+    }
+    trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();
+}
+
+/// What is finite in the data and not in the model's type is shown as it stands there, with its column.
+#[test]
+fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
+    let net = |inputs: usize| Sequential::builder([inputs]).layer(Dense::units(1)).build().unwrap();
+    let help = "Give such numbers in a larger unit, or train a model of `f64`.";
+    // Out of a table, whose columns have names; they may stand in another order.
+    let file = "a,size,y\n1,2,3\n4,1e39,6\n";
+    let table = TableCsv::target("y").classes(["3", "6"]).inputs(["size", "a"]);
+    let table = table.read_labelled_from::<f64>(file.as_bytes(), "f.csv").unwrap();
+    let mut trainer =
+        Trainer::new(BinaryCrossEntropy::from_logits(), SGD::default()).progress(Progress::Silent);
+    let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
+    assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
+    assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normaliser: {column}"));
+    // Out of an array, whose numbers have places.
+    let mut inputs = Array2::<f64>::zeros((40, 3));
+    (inputs[[7, 2]], inputs[[9, 0]]) = (-1e300, 1e39);
+    let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap();
+    trainer = trainer.shuffle(false);
+    let found = text(trainer.fit(&mut net(3), &data));
+    assert_eq!(
+        found,
+        format!("fit: expected number 2 of sample 7 to be finite in f32, found -1e300. {help}")
+    );
+    // What is not finite in the data is said to be so.
+    inputs[[7, 2]] = f64::INFINITY;
+    let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap().first(8);
+    let found = text(trainer.fit(&mut net(3), &data));
+    assert!(found.starts_with("fit: the input of sample 7 is not finite (NaN or infinity)"), "{found}");
+
+    let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
+    let data = data.weights(vec![1.0, 1e39, 0.0]).unwrap();
+    let ratios = "What counts are their ratios: divide all weights by their mean.";
+    assert_eq!(
+        text(trainer.fit(&mut net(2), &data)),
+        format!("fit: expected the weight of sample 1 finite in f32, found 1e39. {ratios}")
+    );
+    let two = || Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
+    let loss = CrossEntropy::default().class_weights([1.0, 1e39]);
+    assert_eq!(
+        text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut two(), &data)),
+        format!(
+            "fit, cross-entropy: expected class weights of numbers that are finite in f32, found 1e39. {ratios}"
+        )
+    );
+    let loss = BinaryCrossEntropy::from_logits().positive_weight(1e39);
+    let found = text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut net(2), &data));
+    assert!(
+        found.contains("expected a positive weight of a number that is finite in f32, found 1e39"),
+        "{found}"
+    );
+}

@@ -95,3 +95,39 @@ fn a_gradient_is_handed_out_to_be_changed_in_its_numbers_alone() {
     model_of_one.step(&mut layer).unwrap();
     layer.visit_params(&mut |name, param| assert_eq!(param.as_slice(), [-1.0], "{name}"));
 }
+
+/// What is too large is named, and not the window that would not fit into what has overflowed.
+#[test]
+fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
+    let text = |layer: Result<Sequential>| layer.unwrap_err().to_string();
+    let image = || Sequential::builder([1, 8, 8]);
+    let sequence = || Sequential::builder([1, 8]);
+    for n in [usize::MAX, usize::MAX / 2, (1 << 62) + 1, 1 << 60] {
+        let conv = || Conv2d::filters(2, 3);
+        for (what, axes, built) in [
+            ("conv2d: a window", 2, image().layer(Conv2d::filters(2, n)).build()),
+            ("conv2d: a stride", 2, image().layer(conv().stride(n)).build()),
+            ("conv2d: a stride", 2, image().layer(conv().stride(n).padding(Padding::Same)).build()),
+            ("conv2d: a dilation", 2, image().layer(conv().dilation(n).padding(Padding::Same)).build()),
+            ("conv2d: a padding", 2, image().layer(conv().padding(n)).build()),
+            ("conv1d: a padding", 1, sequence().layer(Conv1d::filters(2, 3).padding(n)).build()),
+            ("avg_pool2d: a window", 2, image().layer(AvgPool2d::window(n).padding(n / 2)).build()),
+            ("avg_pool2d: a stride", 2, image().layer(AvgPool2d::window(2).stride(n)).build()),
+            ("max_pool2d: a window", 2, image().layer(MaxPool2d::window(n)).build()),
+        ] {
+            let (layer, name) = what.split_once(": ").unwrap();
+            let found = if axes == 2 { format!("[{n}, {n}]") } else { format!("[0, {n}]") };
+            assert_eq!(
+                text(built),
+                format!(
+                    "layer 0 ({layer}): expected {name} of at most {} along each axis, found {found}. Take a number \
+                     that suits the input; this one may come of a difference below 0.",
+                    isize::MAX as usize / 32
+                )
+            );
+        }
+    }
+    // What is only too large for the input is compared with it, as before.
+    let found = text(image().layer(Conv2d::filters(2, 1 << 40)).build());
+    assert!(found.contains("at most as large as its input with padding, [8, 8]"), "{found}");
+}

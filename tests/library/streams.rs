@@ -183,3 +183,26 @@ fn a_line_that_does_not_end_is_not_read_for_ever() {
     let text = TableCsv::target("y").read_from::<f32>(endless, "t").unwrap_err().to_string();
     assert!(text.contains("row 1 to be of at most 16777216 bytes"), "{text}");
 }
+
+/// What is finite in the file and not in the model's type is named, in a stream as in memory.
+#[test]
+fn numbers_of_f64_that_are_too_large_for_f32_are_named() {
+    let mut floats = vec![0.5f64; 60];
+    (floats[23], floats[41]) = (-1e39, f64::NAN);
+    let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_be_bytes()).collect();
+    let file = Temporary::new("wide.idx", &idx(0x0E, &[20, 3], &bytes));
+    let stream = IdxStream::open(&file.0, vec![0usize; 20]).unwrap();
+    let memory =
+        ArrayDataset::new(Array2::from_shape_vec((20, 3), floats).unwrap(), vec![0usize; 20]).unwrap();
+    let all: Vec<usize> = (0..20).rev().collect();
+    let mut read = Batch::<f32, Vec<usize>>::default();
+    let expected = "expected number 2 of sample 7 to be finite in f32, found -1e39. Give such numbers in a larger unit, or \
+                    train a model of `f64`.";
+    assert_eq!(memory.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string(), expected);
+    let streamed = stream.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string();
+    assert_eq!(streamed, format!("{}: {expected}", file.0.display()));
+    // NaN in the data is for whoever reads them.
+    stream.read(&[13], Pass::Evaluate, &mut read).unwrap();
+    let mut wide = Batch::<f64, Vec<usize>>::default();
+    stream.read(&all, Pass::Evaluate, &mut wide).unwrap();
+}

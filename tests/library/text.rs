@@ -288,10 +288,19 @@ mod csv {
         );
         let said = rows.to_string();
         assert!(
-            said.starts_with("2 texts in 2 classes\n5 rows left out:\n  f.csv: expected row 2 to"),
+            said.starts_with("2 texts in 2 classes\nf.csv: 5 rows left out:\n  expected row 2 to"),
             "{said}"
         );
         assert_eq!(said.lines().count(), 7);
+        // Where the texts go to training, it goes along.
+        assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
+        let many = format!("label,text\na,one\n{}", "b\n".repeat(30));
+        let rows =
+            TextCsv::columns("label", "text").skip_faulty().read_from(many.as_bytes(), "f.csv").unwrap();
+        let [remark] = rows.texts.remarks() else { panic!("{:?}", rows.texts.remarks()) };
+        assert!(remark.starts_with("f.csv: 30 rows left out:\n  expected row 2 to be 2 fields"), "{remark}");
+        assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
+        assert!(read(b"label,text\na,one\nb,two\n").unwrap().remarks().is_empty());
     }
 
     #[test]
@@ -338,5 +347,48 @@ mod csv {
         assert!(error.ends_with("Raise `most_unpacked`, if you trust the file."), "{error}");
         let table = TableCsv::target("label").most_unpacked(22).read_from::<f32>(&bytes[..], "f.gz");
         assert!(table.unwrap_err().to_string().contains("more than 22 bytes"));
+        // Zero bytes behind the last member are filling, as for gzip(1) and Python.
+        let filled = [&bytes[..], &[0; 1000]].concat();
+        assert_eq!(read(&filled).unwrap().texts(), ["one", "two"]);
+        // Packed twice, which no other encoding mends.
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(&bytes).unwrap();
+        assert_eq!(
+            text(csv().read_from(&encoder.finish().unwrap()[..], "f.gz")),
+            "f.gz: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
+             Unpack it once (`gunzip`) and give the file that comes out."
+        );
+    }
+
+    #[test]
+    fn a_space_before_a_quote_is_named() {
+        let remedy = "A quote opens a field only right behind the separator: take out the spaces before it.";
+        let csv = TextCsv::columns("label", "text");
+        let fails = |csv: &TextCsv, file: &str, what: &str| {
+            let found = text(csv.read_from(file.as_bytes(), "f.csv"));
+            assert_eq!(found, format!("f.csv: expected {what}. {remedy}"));
+        };
+        fails(&csv, "label,text\na, \"b, c\"\n", "row 1 to be 2 fields, as the header has, found 3");
+        fails(
+            &csv,
+            "label, \"text\"\na,b\n",
+            "the header to be one with a column \"text\", found \"label\", \"\\\"text\\\"\"",
+        );
+        fails(
+            &csv.clone().classes(["a", "b"]),
+            "text,label\nc, \"a\"\n",
+            "row 1, column \"label\" to be one of the 2 classes (a, b), found \"\\\"a\\\"\"",
+        );
+        let table = TableCsv::target("y").classes(["1"]);
+        for (file, found) in [
+            ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" to be a finite number, found \"\\\"2\\\"\""),
+            ("x,y\n1, \"2,5\"\n", "row 1 to be 2 fields, as the header has, found 3"),
+        ] {
+            let error = text(table.read_from::<f32>(file.as_bytes(), "f.csv"));
+            assert_eq!(error, format!("f.csv: expected {found}. {remedy}"));
+        }
+        let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
+        assert!(error.starts_with("f.csv: expected row 1, column \"y\" to be one of"), "{error}");
+        assert!(error.ends_with(remedy), "{error}");
     }
 }

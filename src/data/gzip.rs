@@ -1,0 +1,132 @@
+//! What is in a file that is compressed by gzip.
+//!
+//! A file is one member or several after one another (RFC 1952, 2.2), which count as one stream. Zero bytes behind a
+//! member are passed over, as gzip(1) and Python do: tapes and some file systems fill up blocks with them.
+
+use crate::error::Error;
+use flate2::bufread::GzDecoder;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// The first bytes of what is compressed.
+pub(super) const START: [u8; 2] = [0x1f, 0x8b];
+
+/// What all members hold, one after the other.
+pub(super) struct Members<R: Read> {
+    /// None behind the last one.
+    member: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Members<R> {
+    pub fn new(source: R) -> Self {
+        Self { member: Some(GzDecoder::new(BufReader::new(source))) }
+    }
+}
+
+impl<R: Read> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            pass_over_zeros(member.get_mut())?;
+            if member.get_mut().fill_buf()?.is_empty() {
+                self.member = None;
+            } else {
+                self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn pass_over_zeros(source: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = source.fill_buf()?;
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        let all = zeros == bytes.len();
+        source.consume(zeros);
+        if zeros == 0 || !all {
+            return Ok(());
+        }
+    }
+}
+
+/// The error of what is gzip data again once it is unpacked.
+pub(super) fn twice() -> Error {
+    Error::format("the file", "compressed once", "gzip data within gzip data: it is compressed twice")
+        .help("Unpack it once (`gunzip`) and give the file that comes out.")
+}
+
+/// [`Members`], and an error behind so many bytes. A small file can unpack to more than the machine has.
+pub(super) struct Unpacked<R: Read> {
+    source: Members<R>,
+    most: u64,
+    left: u64,
+}
+
+impl<R: Read> Unpacked<R> {
+    pub fn new(source: R, most: u64) -> Self {
+        Self { source: Members::new(source), most, left: most }
+    }
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
+            let what = format!("it unpacks to more than {} bytes", self.most);
+            io::Error::new(io::ErrorKind::FileTooLarge, what)
+        })?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Read in pieces of this length, by a source that gives as little.
+    fn read(file: &[u8], piece: usize) -> io::Result<Vec<u8>> {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let most = buffer.len().min(self.1);
+                self.0.read(&mut buffer[..most])
+            }
+        }
+        let (mut members, mut all, mut some) = (Members::new(Slow(file, piece)), Vec::new(), vec![0; piece]);
+        loop {
+            match members.read(&mut some)? {
+                0 => return Ok(all),
+                count => all.extend_from_slice(&some[..count]),
+            }
+        }
+    }
+
+    #[test]
+    fn members_are_one_stream_and_zeros_behind_them_are_nothing() {
+        let (a, b, zeros) = (packed(b"one,"), packed(b"two"), vec![0; 20_000]);
+        for piece in [1, 7, 1 << 16] {
+            for file in [
+                [&a[..], &b].concat(),
+                [&a[..], &b, &[0]].concat(),
+                [&a[..], &zeros, &b, &zeros].concat(),
+                [&a[..], &packed(b""), &b].concat(),
+            ] {
+                assert_eq!(read(&file, piece).unwrap(), b"one,two");
+            }
+            assert_eq!(read(&packed(b""), piece).unwrap(), b"");
+            assert!(read(&[&a[..], &[0, 0, 7]].concat(), piece).is_err());
+            assert!(read(&[&a[..], &b[..b.len() - 1]].concat(), piece).is_err());
+            assert!(read(&a[..5], piece).is_err());
+        }
+    }
+}
