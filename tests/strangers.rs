@@ -261,7 +261,7 @@ fn a_changed_file_of_texts_is_an_error_or_is_read() {
             hostile::tables::texts(&gzip(&changed(bytes, &mut dice)), separator);
         }
         hostile::tables::texts(
-            &gzip(&[bytes, &bytes[bytes.len() - 4..].repeat(1 << 16)].concat()),
+            &gzip(&[bytes, &bytes[bytes.len() - 4..].repeat(1 << 18)].concat()),
             separator,
         );
     }

@@ -64,10 +64,15 @@ pub struct TextCsv {
 pub struct TextRows {
     /// The texts that were read.
     pub texts: LabelledTexts,
-    /// The rows that were left out, each with the reason; the first row below the header is 1. Empty unless
-    /// [`TextCsv::skip_faulty`] was called.
+    /// How many rows were left out. 0 unless [`TextCsv::skip_faulty`] was called.
+    pub left_out: usize,
+    /// The first 1,000 of them, each with the reason; the first row below the header is 1. A reason takes more memory than
+    /// most rows, so a file of faulty rows would fill it.
     pub skipped: Vec<(usize, Error)>,
 }
+
+/// The most rows in [`TextRows::skipped`].
+const MOST_SKIPPED: usize = 1000;
 
 impl TextCsv {
     /// Labels and texts from the columns of these names.
@@ -76,7 +81,7 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Leaves faulty rows out, and lists them in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
+    /// Leaves faulty rows out, and lists the first in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
     /// [`remarks`](LabelledTexts::remarks).
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
@@ -121,7 +126,8 @@ impl TextCsv {
             )
             .help("Name two columns: a text that is its own label teaches nothing."));
         }
-        let (mut texts, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut texts, mut labels) = (Vec::new(), Vec::new());
+        let (mut left_out, mut skipped) = (0, Vec::new());
         while let Some(record) = records.read()? {
             // Torn quotes are no fault of a row alone.
             let fields = Fields::new(record.text, separator, record.number).collect::<Result<Vec<_>>>()?;
@@ -130,7 +136,12 @@ impl TextCsv {
                     labels.push(label);
                     texts.push(text);
                 }
-                Err(error) if self.format.skip => skipped.push((record.number, error)),
+                Err(error) if self.format.skip => {
+                    left_out += 1;
+                    if skipped.len() < MOST_SKIPPED {
+                        skipped.push((record.number, error));
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -139,13 +150,13 @@ impl TextCsv {
             names => LabelledTexts::with_classes(texts, &labels, names.to_vec())?,
         };
         if !skipped.is_empty() {
-            let left_out = count(skipped.len(), "row", "rows");
-            let reasons = lines(skipped.iter().map(|(_, error)| error), skipped.len());
-            texts = texts.with_remark(format!("{name}: {left_out} left out:{reasons}"));
+            let rows = count(left_out, "row", "rows");
+            let reasons = lines(skipped.iter().map(|(_, error)| error), left_out);
+            texts = texts.with_remark(format!("{name}: {rows} left out:{reasons}"));
         }
         // The remark has the file's name once, each error that is handed out by itself its own.
         let skipped = skipped.into_iter().map(|(row, error)| (row, error.at(name))).collect();
-        Ok(TextRows { texts, skipped })
+        Ok(TextRows { texts, left_out, skipped })
     }
 
     /// Label and text of a row.

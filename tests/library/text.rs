@@ -294,6 +294,11 @@ mod csv {
         assert_eq!(said.lines().count(), 7);
         // Where the texts go to training, it goes along.
         assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
+        let many = format!("label,text\na,one\n{}", "b\n".repeat(3000));
+        let rows = TextCsv::columns("label", "text").skip_faulty();
+        let rows = rows.read_from(many.as_bytes(), "f.csv").unwrap();
+        assert_eq!((rows.left_out, rows.skipped.len(), rows.skipped[999].0), (3000, 1000, 1001));
+        assert!(rows.to_string().contains("f.csv: 3000 rows left out:"), "{rows}");
         let many = format!("label,text\na,one\n{}", "b\n".repeat(30));
         let rows =
             TextCsv::columns("label", "text").skip_faulty().read_from(many.as_bytes(), "f.csv").unwrap();
