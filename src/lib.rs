@@ -70,8 +70,8 @@ pub use loss::{
 pub use metric::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
     ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, ExactMatch, FBeta,
-    HammingLoss, LabelReport, LogLoss, MAE, Metric, Mistake, Precision, R2, RMSE, Recall, RocAuc, RocCurve,
-    Spread, TopK, roc_curve,
+    HammingLoss, LabelReport, LogLoss, MAE, Metric, Mistake, Named, Precision, R2, RMSE, Recall, RocAuc,
+    RocCurve, Spread, TopK, roc_curve,
 };
 pub use monitor::{Direction, Monitor};
 pub use ndarray;

@@ -16,6 +16,7 @@
 //! | `confusion.rs` | [`ConfusionMatrix`], which is no metric but a result |
 //! | `report.rs` | [`ClassificationReport`] and [`LabelReport`], tables by class and by label |
 //! | `errors.rs` | [`ErrorAnalysis`], the mistakes one by one; a result too |
+//! | `named.rs` | [`Named`], a metric under another name |
 //! | `batch.rs` | what they share: a batch checked and in `f64` |
 //! | `decision.rs` | from predictions to classes or labels, and what would be misread |
 //! | `counted.rs` | `Metric` for both forms of targets |
@@ -41,6 +42,7 @@ mod exact_match;
 mod f_beta;
 mod hamming_loss;
 mod log_loss;
+mod named;
 mod precision;
 mod r2;
 mod ranking;
@@ -65,6 +67,7 @@ pub use exact_match::ExactMatch;
 pub use f_beta::FBeta;
 pub use hamming_loss::HammingLoss;
 pub use log_loss::LogLoss;
+pub use named::Named;
 pub use precision::Precision;
 pub use r2::R2;
 pub use recall::Recall;
@@ -131,7 +134,7 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
     ///
     /// A trainer refuses two metrics of one name, a name that begins with "val_", and those of an epoch's other values:
-    /// "loss", "epoch", "learning_rate" and "seconds".
+    /// "loss", "epoch", "learning_rate" and "seconds". [`Named`] gives a metric another name.
     fn name(&self) -> &str;
 
     /// Whether the value is better when lower or when higher. The default is `None`.

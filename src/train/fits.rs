@@ -206,15 +206,11 @@ const OWN_VALUES: [(&str, &str); 4] = [
 /// Refuses metrics whose values would stand under one name in a history, or under that of another value.
 fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let names: Vec<&str> = names.collect();
-    let rename = "Give it another name in `Metric::name`; a metric that is not yours can be wrapped in one of your own \
-                  that hands everything else on.";
+    let rename = "Give it another name: `Named::new(\"another\", metric)`.";
     for (at, name) in names.iter().enumerate() {
         if let Some(first) = names[..at].iter().position(|known| known == name) {
             let found = format!("metrics {first} and {at}, both {:?}", cut(name));
-            return Err(Error::data("metrics", "of different names", found).help(
-                "Leave one of them out, or wrap it in a metric of your own with another `name` that hands everything \
-                 else on.",
-            ));
+            return Err(Error::data("metrics", "of different names", found).help(rename));
         }
         let taken = match (OWN_VALUES.iter().find(|(own, _)| own == name), name.strip_prefix("val_")) {
             (Some((_, own)), _) => format!("the name of {own}"),

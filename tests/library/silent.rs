@@ -324,8 +324,8 @@ fn two_values_of_one_name_are_an_error() {
     };
     says(
         &["bias", "spread", "bias"],
-        "expected metrics of different names, found metrics 0 and 2, both \"bias\". Leave one of them out, or wrap it in \
-         a metric of your own with another `name` that hands everything else on.",
+        "expected metrics of different names, found metrics 0 and 2, both \"bias\". Give it another name: \
+         `Named::new(\"another\", metric)`.",
     );
     for (names, found) in [
         (&["loss"][..], "metric 0, \"loss\", which is the name of the loss"),
@@ -337,12 +337,15 @@ fn two_values_of_one_name_are_an_error() {
         says(
             names,
             &format!(
-                "expected metrics of names that no other value has, found {found}. Give it another name in \
-                 `Metric::name`; a metric that is not yours can be wrapped in one of your own that hands everything else \
-                 on."
+                "expected metrics of names that no other value has, found {found}. Give it another name: \
+                 `Named::new(\"another\", metric)`."
             ),
         );
     }
+    // Two of one kind, of which one has another name.
+    let mut two = trainer().metric(R2::default()).metric(plywood::Named::new("r2_again", R2::default()));
+    let history = two.fit(&mut normalised(), &sums(20)).unwrap();
+    assert_eq!(history.last("r2"), history.last("r2_again"));
     trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();
 }
 
