@@ -118,11 +118,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         6,
         "the summary asks branches.rs for the blocks of each",
     ),
-    (
-        "circle in layers: builder.rs, sequential.rs",
-        2,
-        "`Sequential::builder` makes what makes a `Sequential`",
-    ),
     ("circle in metric: batch.rs, decision.rs", 2, "two errors of a batch are texts of decision.rs"),
     (
         "circle in optim: averaging.rs, optimizer.rs, state.rs",
@@ -189,7 +184,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         551,
         "the products of all convolutions; plan and passes could be two files",
     ),
-    ("lines of layers/sequential.rs", 476, "half is documentation with examples that run"),
     (
         "lines of optim/optimizer.rs",
         609,
