@@ -109,11 +109,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ),
     ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
     (
-        "circle in layer: erased.rs, registry.rs",
-        2,
-        "an erased layer encodes itself at the depth that the registry counts",
-    ),
-    (
         "circle in layers: branches.rs, concat.rs, residual.rs, sum.rs",
         6,
         "the summary asks branches.rs for the blocks of each",
