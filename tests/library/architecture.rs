@@ -108,11 +108,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "`Initializer` draws by its scaling, which becomes another `Initializer`",
     ),
     ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
-    (
-        "circle in layers: branches.rs, concat.rs, residual.rs, sum.rs",
-        6,
-        "the summary asks branches.rs for the blocks of each",
-    ),
     ("circle in metric: batch.rs, decision.rs", 2, "two errors of a batch are texts of decision.rs"),
     (
         "circle in optim: averaging.rs, optimizer.rs, state.rs",
