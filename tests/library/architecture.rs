@@ -110,11 +110,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
     ("circle in metric: batch.rs, decision.rs", 2, "two errors of a batch are texts of decision.rs"),
     (
-        "circle in optim: averaging.rs, optimizer.rs, state.rs",
-        5,
-        "what all three need of one another is not in a file below them",
-    ),
-    (
         "circle in param: gradient.rs, mod.rs",
         2,
         "a parameter stores its gradient, whose methods are the parameter's",
