@@ -101,7 +101,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         2,
         "a file is its description and its numbers, which are encoded by mod.rs, too",
     ),
-    ("circle in data: arrays.rs, mod.rs", 2, "mod.rs defines `Images`, a name for one kind of arrays"),
     (
         "circle in init: mod.rs, scaling.rs",
         2,
@@ -155,11 +154,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "lines of confusion_matrix in plot/confusion.rs",
         105,
         "a picture from top to bottom; margins and letters depend on one another",
-    ),
-    (
-        "lines of data/arrays.rs",
-        462,
-        "one type with four kinds of targets; the traits of the targets could leave",
     ),
     ("lines of data/collection.rs", 454, "200 lines are tests"),
     ("lines of error.rs", 486, "half is documentation of the kinds of errors"),
