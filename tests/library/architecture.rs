@@ -107,7 +107,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "`Initializer` draws by its scaling, which becomes another `Initializer`",
     ),
     ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
-    ("circle in metric: batch.rs, decision.rs", 2, "two errors of a batch are texts of decision.rs"),
     (
         "circle in param: gradient.rs, mod.rs",
         2,
