@@ -4,7 +4,10 @@ use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
 use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_targets, check_trainable, check_training, check_unknown, no_weight};
+use super::fits::{
+    begin_metrics, check_finite_target, check_targets, check_trainable, check_training, check_unknown,
+    no_weight,
+};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
 use super::resume::Pending;
@@ -67,7 +70,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let link = step::absorbed(model, &self.loss);
         let (mut total, mut seen) = (LossSum::default(), 0);
         infer::outputs(model, data, link.is_some(), &mut |output, batch| {
-            step::check_finite_target(&batch.target)?;
+            check_finite_target(&batch.target)?;
             let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
             let samples = output.shape().first().copied().unwrap_or(0);
             check_unknown(model, &self.loss, &output)?;

@@ -124,11 +124,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "what a run is stands in the files that run it",
     ),
     (
-        "circle in train: fits.rs, step.rs",
-        2,
-        "the checks before the first step and those of each step use one another",
-    ),
-    (
         "lines of Bars::draw in plot/bars.rs",
         87,
         "a picture from top to bottom, without a branch that could stand alone",
