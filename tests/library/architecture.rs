@@ -119,11 +119,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "constants and checks stand in mod.rs and beside one user of theirs",
     ),
     (
-        "circle in train: calls.rs, checkpoints.rs, fit.rs, resume.rs, trainer.rs",
-        12,
-        "what a run is stands in the files that run it",
-    ),
-    (
         "lines of Bars::draw in plot/bars.rs",
         87,
         "a picture from top to bottom, without a branch that could stand alone",
