@@ -107,11 +107,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "`Initializer` draws by its scaling, which becomes another `Initializer`",
     ),
     ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
-    (
-        "circle in param: gradient.rs, mod.rs",
-        2,
-        "a parameter stores its gradient, whose methods are the parameter's",
-    ),
     ("circle in plot: figure.rs, svg.rs", 2, "a figure writes itself as SVG, out of its marks"),
     (
         "circle in scalar/gemm: avx2.rs, avx512.rs, cut.rs, drive.rs, level.rs, mod.rs, neon.rs, pack.rs, pick.rs, portable.rs, zeros.rs",
@@ -157,7 +152,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         609,
         "settings and steps of `Optimizer` in one file; the settings could leave",
     ),
-    ("lines of param/gradient.rs", 516, "the forms of a gradient and the parameter's methods over them"),
     ("lines of samples in plot/images.rs", 79, "a picture from top to bottom"),
     (
         "lines of scalar/adam.rs",
