@@ -106,7 +106,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         2,
         "`Initializer` draws by its scaling, which becomes another `Initializer`",
     ),
-    ("circle in io: container.rs, metadata.rs", 2, "`Metadata::load` opens the file that holds it"),
     ("circle in plot: figure.rs, svg.rs", 2, "a figure writes itself as SVG, out of its marks"),
     (
         "circle in scalar/gemm: avx2.rs, avx512.rs, cut.rs, drive.rs, level.rs, mod.rs, neon.rs, pack.rs, pick.rs, portable.rs, zeros.rs",
