@@ -263,7 +263,9 @@ impl Source {
         let member = before(1, ".") && !before(2, ".");
         let associated = before(1, ":") && before(2, ":");
         let variable = before(1, "$") && path[0] != "crate" || before(1, "'");
-        if !member && !associated && !variable {
+        // `pub(in crate::room)` says who may look, and imports nothing.
+        let visibility = at == 1 && before(1, "in");
+        if !member && !associated && !variable && !visibility {
             self.modules[place.module].paths.insert((path, called));
         }
         match tokens.get(next + 1) {
