@@ -106,7 +106,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         2,
         "`Initializer` draws by its scaling, which becomes another `Initializer`",
     ),
-    ("circle in plot: figure.rs, svg.rs", 2, "a figure writes itself as SVG, out of its marks"),
     (
         "lines of Bars::draw in plot/bars.rs",
         87,
