@@ -120,13 +120,9 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     (
         "lines of Trainer::rate_curve in train/find_rate.rs",
         74,
-        "one loop over the steps with what is put back after it",
+        "the checks, and one loop over the steps with four ways out of it",
     ),
-    (
-        "lines of apply in optim/apply.rs",
-        71,
-        "one pass over a parameter's rows; its parts share all their variables",
-    ),
+    ("lines of apply in optim/apply.rs", 71, "a `match` with an arm for each form of a gradient"),
     (
         "lines of confusion_matrix in plot/confusion.rs",
         105,
@@ -134,11 +130,15 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ),
     ("lines of data/collection.rs", 454, "200 lines are tests"),
     ("lines of error.rs", 486, "half is documentation of the kinds of errors"),
-    ("lines of filters in plot/images.rs", 76, "a picture from top to bottom"),
+    (
+        "lines of filters in plot/images.rs",
+        76,
+        "finds the weights and draws them; the two could be two functions",
+    ),
     (
         "lines of layers/convolve.rs",
         551,
-        "the products of all convolutions; plan and passes could be two files",
+        "how a convolution is cut into tiles, and its passes; the two could be two files",
     ),
     (
         "lines of optim/optimizer.rs",
