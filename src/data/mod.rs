@@ -7,7 +7,8 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
-//! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory |
+//! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory; [`Images`] |
+//! | `element.rs` | [`Element`]: the types that inputs are stored as |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
 //! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
 //! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
@@ -44,6 +45,7 @@ mod columns;
 pub mod datasets;
 #[cfg(feature = "download")]
 mod download;
+mod element;
 mod file;
 #[cfg(all(test, feature = "datasets"))]
 mod fixtures;
@@ -75,9 +77,10 @@ mod text_csv;
 mod tokenizer;
 mod vocabulary;
 
-pub use arrays::{ArrayDataset, Element, Targets};
+pub use arrays::{ArrayDataset, Images, Targets};
 pub use augment::Augment;
 pub use augmented::Augmented;
+pub use element::Element;
 pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use hold_out::{HoldOut, StratifiedHoldOut};
 #[cfg(feature = "datasets")]
@@ -100,21 +103,6 @@ use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
 use ndarray::{Dimension, IxDyn};
-
-/// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
-/// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// let images: plywood::Images =
-///     ArrayDataset::new(ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
-/// assert_eq!(images.first(2).len(), 2);
-/// # Ok::<(), plywood::Error>(())
-/// ```
-///
-/// A data set of 60,000 images of 28 x 28 takes 47 MB, and 0.5 MB for the labels.
-pub type Images = ArrayDataset<u8, Vec<usize>>;
 
 /// What a batch is read for.
 ///

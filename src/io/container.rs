@@ -33,12 +33,13 @@ use super::source::Source;
 use crate::codec::numbers::{self, Array, Numbers, Sink};
 use crate::codec::{self, Bytes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::layer::registry::encoding;
+use crate::layer::decode_scope::encoding;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 /// The first bytes of a file.
 ///
@@ -193,8 +194,28 @@ pub(super) fn read<T>(
     decode(head.content.unwrap_or(wanted.0[0]), &body, numbers)
 }
 
+impl Metadata {
+    /// That of a model's file, of any element type and with any layers.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or its head is not that of a Plywood file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let read = || read_metadata(&mut Source::open(path)?);
+        read().map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// That of what a reader gives; it is read as far as the metadata go.
+    ///
+    /// # Errors
+    /// As [`load`](Metadata::load).
+    pub fn read_from(reader: impl Read) -> Result<Self> {
+        read_metadata(&mut Source::new(reader))
+    }
+}
+
 /// What a file says of itself beside the model.
-pub(super) fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> {
+fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> {
     let head = read_head(source, None)?;
     let Description { metadata, .. } = codec::decode_borrowed(&head.description, "the description")?;
     Ok(metadata)

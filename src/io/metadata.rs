@@ -1,12 +1,8 @@
 //! What a file says of its model beside the model.
 
-use super::container;
-use super::source::Source;
 use crate::codec::{self, checked, differ};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::io::Read;
-use std::path::Path;
 
 /// The most names of classes, and the most notes, in what is read and in what is written.
 const MAX_CLASSES: usize = 65_536;
@@ -107,24 +103,6 @@ impl Metadata {
             Some((what, found, most)) => Err(Error::argument(what, format!("at most {most} of them"), found)
                 .help("Keep longer lists in a file of their own.")),
         }
-    }
-
-    /// That of a model's file, of any element type and with any layers.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or its head is not that of a Plywood file.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let read = || container::read_metadata(&mut Source::open(path)?);
-        read().map_err(|error| error.at(format!("load {}", path.display())))
-    }
-
-    /// That of what a reader gives; it is read as far as the metadata go.
-    ///
-    /// # Errors
-    /// As [`load`](Metadata::load).
-    pub fn read_from(reader: impl Read) -> Result<Self> {
-        container::read_metadata(&mut Source::new(reader))
     }
 }
 

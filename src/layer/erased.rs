@@ -18,7 +18,7 @@
 //! The cost of a call is one virtual call and, in training, one comparison of type ids: some nanoseconds beside the
 //! microseconds of a product of matrices.
 
-use super::registry::encode_layer;
+use super::decode_scope::encode_layer;
 use super::{Layer, Link};
 use crate::error::Result;
 use crate::param::Param;

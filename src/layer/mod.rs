@@ -19,6 +19,7 @@
 //! There is no tape: what would be recorded on it is the cache, of a type that the layer chooses. The loss is already
 //! averaged over the batch, so no layer divides by the batch's size.
 
+pub(crate) mod decode_scope;
 pub(crate) mod elementwise;
 pub(crate) mod erased;
 mod link;

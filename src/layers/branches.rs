@@ -1,4 +1,5 @@
-//! What [`Residual`], [`Concat`] and [`Sum`] share: blocks side by side that get the same input.
+//! What [`Residual`](crate::Residual), [`Concat`](crate::Concat) and [`Sum`](crate::Sum) share: blocks side by side
+//! that get the same input.
 //!
 //! ```text
 //!           ┌─> block 0 ─> y_0 ─┐
@@ -10,14 +11,10 @@
 //! input itself, the others copies, as a layer may work in place.
 
 use super::builder::SequentialBuilder;
-use super::concat::Concat;
 use super::passes::SequentialCache;
-use super::residual::Residual;
 use super::sequential::Sequential;
-use super::sum::Sum;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
-use crate::layer::erased::ErasedLayer;
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -25,21 +22,6 @@ use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 
 /// A block with its name, "0" or "block", for names of parameters and for errors.
 pub(super) type Named<'a, F> = (&'a str, &'a Sequential<F>);
-
-/// The blocks of one of the three containers, or the container itself if it is a plain one; for the summary.
-pub(super) fn blocks_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, &Sequential<F>)> {
-    let numbered = |blocks: &'_ [Sequential<F>]| (0..blocks.len()).map(|i| i.to_string()).collect::<Vec<_>>();
-    let any = layer.as_any();
-    if let Some(residual) = any.downcast_ref::<Residual<F>>() {
-        residual.blocks().map(|(name, block)| (name.to_owned(), block)).collect()
-    } else if let Some(concat) = any.downcast_ref::<Concat<F>>() {
-        numbered(concat.branches()).into_iter().zip(concat.branches()).collect()
-    } else if let Some(sum) = any.downcast_ref::<Sum<F>>() {
-        numbered(sum.branches()).into_iter().zip(sum.branches()).collect()
-    } else {
-        Vec::new()
-    }
-}
 
 /// Runs `f` for each block with its own copy of the input.
 fn each<F: Scalar, B, T>(

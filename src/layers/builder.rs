@@ -50,13 +50,79 @@ pub struct SequentialBuilder<F: Scalar = f32> {
     specs: Vec<(&'static str, Build<F>)>,
 }
 
+impl Sequential<f32> {
+    /// Begins a model for inputs of this shape (without the batch axis), in `f32`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2, 3]).seed(7).layer(Flatten).layer(Dense::units(4)).layer(Tanh).build()?;
+    /// assert_eq!((model.input_shape(), model.output_shape()), (&[2, 3][..], &[4][..]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn builder(input: impl Into<Vec<usize>>) -> SequentialBuilder<f32> {
+        Self::builder_of(input)
+    }
+
+    /// Begins a block of layers that learns its input's shape where it is put: a spec for a place inside a model.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let block = |units| Sequential::block().layer(Dense::units(units)).layer(ReLU).layer(Dropout::rate(0.2));
+    /// let model = Sequential::builder([16]).layer(block(12)).layer(block(4)).build()?;
+    /// let mut names = Vec::new();
+    /// model.visit_params(&mut |name, param| names.push(format!("{name} {:?}", param.shape())));
+    /// assert_eq!(names, ["0.0.weight [16, 12]", "0.0.bias [12]", "1.0.weight [12, 4]", "1.0.bias [4]"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn block() -> SequentialBuilder<f32> {
+        Self::block_of()
+    }
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// [`builder`](Sequential::builder) for any element type: `Sequential::<f64>::builder_of([28, 28])`.
+    ///
+    /// `f64` is for checks against finite differences and against references; it costs twice the memory.
+    pub fn builder_of(input: impl Into<Vec<usize>>) -> SequentialBuilder<F> {
+        SequentialBuilder::new(Some(input.into()))
+    }
+
+    /// [`block`](Sequential::block) for any element type.
+    pub fn block_of() -> SequentialBuilder<F> {
+        SequentialBuilder::new(None)
+    }
+
+    /// A builder that begins with the layers of this model, as they are, to put others behind them.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut trunk = Sequential::builder([4]).layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).build()?;
+    /// trunk.split_off(2)?; // the old head
+    /// trunk.freeze("")?;
+    /// let model = trunk.into_builder().seed(1).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let mut trainable = Vec::new();
+    /// model.visit_params(&mut |name, param| if param.is_trainable() { trainable.push(name.to_owned()) });
+    /// assert_eq!(trainable, ["2.weight", "2.bias"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Only what is added is drawn, from the builder's seed. Shapes are checked when it is built. The layers stay in
+    /// one row; a model can also stand in another as one layer, `.layer(trunk)`, and be frozen by its prefix.
+    pub fn into_builder(self) -> SequentialBuilder<F> {
+        SequentialBuilder::of_layers(self.input, self.layers)
+    }
+}
+
 impl<F: Scalar> SequentialBuilder<F> {
-    pub(super) fn new(input: Option<Vec<usize>>) -> Self {
+    fn new(input: Option<Vec<usize>>) -> Self {
         Self { input, seed: None, specs: Vec::new() }
     }
 
     /// Of layers that are there already, each of which is its own spec.
-    pub(super) fn of_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Self {
+    fn of_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Self {
         let spec = |layer: Box<dyn ErasedLayer<F>>| {
             let kind = layer.erased_kind();
             let build: Build<F> = Box::new(move |_, _| Ok(layer));

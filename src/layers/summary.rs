@@ -15,8 +15,10 @@
 //! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
 //! values; training takes as many again for gradients, and what the optimiser keeps.
 
-use super::branches::blocks_of;
+use super::concat::Concat;
+use super::residual::Residual;
 use super::sequential::Sequential;
+use super::sum::Sum;
 use crate::layer::Layer;
 use crate::layer::erased::ErasedLayer;
 use crate::param::ParamKind;
@@ -69,6 +71,21 @@ impl<F: Scalar> Sequential<F> {
                 inner.table(&format!("{name}."), rows);
             }
         }
+    }
+}
+
+/// The blocks of one of the three containers, or the container itself if it is a plain one.
+fn blocks_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, &Sequential<F>)> {
+    let numbered = |blocks: &'_ [Sequential<F>]| (0..blocks.len()).map(|i| i.to_string()).collect::<Vec<_>>();
+    let any = layer.as_any();
+    if let Some(residual) = any.downcast_ref::<Residual<F>>() {
+        residual.blocks().map(|(name, block)| (name.to_owned(), block)).collect()
+    } else if let Some(concat) = any.downcast_ref::<Concat<F>>() {
+        numbered(concat.branches()).into_iter().zip(concat.branches()).collect()
+    } else if let Some(sum) = any.downcast_ref::<Sum<F>>() {
+        numbered(sum.branches()).into_iter().zip(sum.branches()).collect()
+    } else {
+        Vec::new()
     }
 }
 

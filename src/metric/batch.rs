@@ -9,12 +9,21 @@
 //! [`LabelBatch`], where it may have several labels: which of the two, the metric says, and never the numbers, since
 //! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
 
-use super::decision::{SEVERAL, not_indices};
 use crate::error::{Error, Result};
 use crate::ops::{Thresholds, above, check_nan, check_weights, class_of, is_distribution, numbers, rounded};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
+
+/// What to do where a sample turns out to have several labels.
+pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, say `.multi_label(..)` to Precision, \
+     Recall, FBeta, RocAuc or AveragePrecision, or take `ExactMatch::multi_label(..)`.";
+
+/// The error of class indices where a metric was told that there are several labels.
+pub(super) fn not_indices() -> Error {
+    Error::data("targets", "that are 0 or 1 for each label, in a tensor [batch, labels]", "class indices")
+        .help("Leave `.multi_label(..)` out, or train with SoftBinaryCrossEntropy.")
+}
 
 /// A weight for each sample, 1 where there are none.
 fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Vec<f64>> {

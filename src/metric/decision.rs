@@ -1,13 +1,9 @@
 //! How rows of predictions become decisions, and what metrics say to predictions that they would misread.
 
-use super::batch::ClassBatch;
+use super::batch::{ClassBatch, SEVERAL, not_indices};
 use crate::error::{Error, Result};
 use crate::layer::Outputs;
 use crate::ops::{Thresholds, class_of};
-
-/// What to do where a sample turns out to have several labels.
-pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, say `.multi_label(..)` to Precision, \
-     Recall, FBeta, RocAuc or AveragePrecision, or take `ExactMatch::multi_label(..)`.";
 
 /// What a metric is told before the first batch.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +60,6 @@ impl Told {
         Err(Error::data("predictions", "that are the probabilities of classes", found)
             .help("End the model in Softmax, or in a single Sigmoid, and leave `from_logits` out."))
     }
-}
-
-/// The error of class indices where a metric was told that there are several labels.
-pub(super) fn not_indices() -> Error {
-    Error::data("targets", "that are 0 or 1 for each label, in a tensor [batch, labels]", "class indices")
-        .help("Leave `.multi_label(..)` out, or train with SoftBinaryCrossEntropy.")
 }
 
 /// How a row of predictions becomes a class, or several labels.

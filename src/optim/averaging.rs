@@ -10,6 +10,7 @@
 
 use super::apply::LEAST_NUMBERS;
 use super::check_share;
+use super::slots::{Slot, check_shape, find};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::param::{Param, ParamKind};
@@ -95,9 +96,6 @@ impl Averaging {
         Ok(())
     }
 }
-
-/// A parameter's name and its arrays of state.
-pub(super) type Slot<F> = (String, Vec<Tensor<F>>);
 
 /// The averages, or while they are in the model, the weights that are trained.
 pub(super) struct Averages<F: Scalar> {
@@ -197,7 +195,7 @@ impl<F: Scalar> Averages<F> {
             if let Some(at) = find(&self.arrays, position, name) {
                 position = at + 1;
                 if result.is_ok() {
-                    result = super::state::check_shape(name, self.arrays[at].1.shape(), param);
+                    result = check_shape(name, self.arrays[at].1.shape(), param);
                 }
             }
         });
@@ -208,14 +206,6 @@ impl<F: Scalar> Averages<F> {
 /// Whether a parameter changes in training.
 fn averaged<F: Scalar>(param: &Param<F>) -> bool {
     param.kind() != ParamKind::Frozen
-}
-
-/// The position of this name, which is nearly always the expected one.
-pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Option<usize> {
-    if list.get(expected).is_some_and(|(known, _)| known == name) {
-        return Some(expected);
-    }
-    list.iter().position(|(known, _)| known == name)
 }
 
 /// `average += share · (value - average)`, on several threads where there is enough of it.

@@ -13,6 +13,7 @@
 //! | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
 //! | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
 //! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
+//! | `slots.rs` | what is kept of a parameter by its name, and how it is found |
 //! | `state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
 //! | `schedule/` | [`Schedule`]: the rate as a function of the step |
 //! | `plateau.rs` | [`ReduceOnPlateau`]: the rate as a function of how training goes |
@@ -51,6 +52,7 @@ mod rmsprop;
 mod schedule;
 mod schedule_free;
 mod sgd;
+mod slots;
 mod state;
 
 pub use adadelta::Adadelta;

@@ -15,12 +15,12 @@
 //! parameter.
 
 use super::apply::{MOST_STATES, apply};
-use super::averaging::{Averages, Averaging, Slot, find};
+use super::averaging::{Averages, Averaging};
 use super::clip::Clipping;
 use super::group::{self, Group};
 use super::penalty;
 use super::plateau::{Plateau, ReduceOnPlateau};
-use super::state::{check_shape, gathered};
+use super::slots::{Slot, check_shape, find, gathered};
 use super::{Rule, Schedule, Step, check_not_negative};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Layer;

@@ -18,8 +18,9 @@
 //! them as it did before.
 
 use super::apply::MOST_STATES;
-use super::averaging::{Averages, find};
+use super::averaging::Averages;
 use super::plateau::Plateau;
+use super::slots::{find, gathered, same_shape};
 use super::{Optimizer, Rule};
 use crate::codec;
 use crate::error::{Error, Result};
@@ -327,26 +328,6 @@ fn rule_name<R>() -> &'static str {
     let path = std::any::type_name::<R>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
-}
-
-/// The error of an array whose shape is not the parameter's.
-pub(super) fn check_shape<F: Scalar>(name: &str, found: &[usize], param: &Param<F>) -> Result<()> {
-    same_shape(name, found, param.shape())
-}
-
-fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
-    if kept == shape {
-        return Ok(());
-    }
-    Err(Error::shape(format!("parameter {name}"), format!("{kept:?}"), shape)
-        .help("An optimiser belongs to one model; use a new one for another."))
-}
-
-/// Over how many samples the gradients in a model are a mean.
-pub(super) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
-    let mut samples = 0;
-    model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
-    samples
 }
 
 fn save_gradient<F: Scalar>(name: &str, param: &Param<F>, arrays: &mut Vec<(String, Tensor<F>)>) {

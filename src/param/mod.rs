@@ -4,19 +4,20 @@
 //! backward passes have added up. Layers show their parameters by name
 //! ([`visit_params`](crate::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
 //!
-//! What is in a gradient, and what becomes of it, is in `gradient.rs`.
+//! What becomes of a gradient is in `gradient.rs`, and which forms it has in `stored.rs`.
 
 mod gradient;
+mod stored;
 
-pub use gradient::{Gradient, GradientMut};
-pub(crate) use gradient::{Pending, SMALL_PRODUCT};
+pub use stored::{Gradient, GradientMut};
+pub(crate) use stored::{Pending, SMALL_PRODUCT};
 
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, lined, slice, slice_mut};
-use gradient::Stored;
 use serde::{Deserialize, Serialize};
+use stored::Stored;
 
 /// What becomes of a parameter in training.
 ///

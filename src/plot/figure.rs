@@ -65,7 +65,7 @@ impl Figure {
     ///
     /// It refers to nothing outside: letters are paths, images are inside.
     pub fn to_svg(&self) -> String {
-        svg::write(self, false)
+        svg::write(&self.marks, [self.width, self.height], &self.title, false)
     }
 
     /// The picture as an element of an HTML page, whose variables `--ink`, `--soft`, `--grid` and `--paper` colour
@@ -79,7 +79,7 @@ impl Figure {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn to_inline_svg(&self) -> String {
-        svg::write(self, true)
+        svg::write(&self.marks, [self.width, self.height], &self.title, true)
     }
 
     /// The picture as a PNG file's bytes, with two pixels for each of its own along both axes.

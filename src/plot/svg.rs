@@ -5,21 +5,21 @@
 
 use super::font::{self, Command, UNITS};
 use super::mark::{Anchor, Colour, Mark};
-use super::{Figure, png};
+use super::png;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The picture as a file of its own, or as part of a page, whose colours it then takes.
 ///
-/// Within a page, ink, grid and ground are the page's variables `--ink`, `--soft`, `--grid` and `--paper`, so that it
-/// may be dark.
-pub(super) fn write(figure: &Figure, in_page: bool) -> String {
+/// The title is for readers of the screen. Within a page, ink, grid and ground are the page's variables `--ink`, `--soft`,
+/// `--grid` and `--paper`, so that it may be dark.
+pub(super) fn write(marks: &[Mark], [width, height]: [f64; 2], title: &str, in_page: bool) -> String {
     let mut svg = Svg { in_page, letters: BTreeMap::new(), body: String::new() };
-    for mark in &figure.marks {
+    for mark in marks {
         svg.mark(mark);
     }
-    let (w, h) = (number(figure.width), number(figure.height));
-    let title = escape(&figure.title);
+    let (w, h) = (number(width), number(height));
+    let title = escape(title);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" \
          role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n"

@@ -3,18 +3,21 @@
 use super::ahead::{Ahead, each_batch};
 use super::callback::BatchEnd;
 use super::calls::{Evaluation, Values};
-use super::checkpoints::Checkpoints;
-use super::fits::{begin_metrics, check_targets, check_trainable, check_training, check_unknown, no_weight};
+use super::checkpoint_folder::Checkpoints;
+use super::fits::{
+    begin_metrics, check_finite_target, check_targets, check_trainable, check_training, check_unknown,
+    no_weight,
+};
 use super::non_finite::{diverged, in_evaluation, in_training};
 use super::progress::Reporter;
-use super::resume::Pending;
+use super::run::{Pending, Run};
 use super::step;
 use super::trainer::Trainer;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
-use crate::io::checkpoint::{Position, Settings};
+use crate::io::checkpoint::Position;
 use crate::layer::Layer;
 use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
@@ -26,29 +29,6 @@ use crate::target::AsTarget;
 use crate::tensor::recycle;
 use std::ops::ControlFlow;
 use std::time::Instant;
-
-/// How far a call of `fit` is.
-pub(super) struct Run {
-    pub settings: Settings,
-    pub position: Position,
-    /// Batches since the last checkpoint within an epoch.
-    pub since: u64,
-    /// When the epoch under way began, or was resumed.
-    start: Instant,
-}
-
-impl Run {
-    /// How long the epoch under way has taken, before an interruption and after.
-    pub fn seconds(&self) -> f64 {
-        self.position.seconds + self.start.elapsed().as_secs_f64()
-    }
-
-    /// The loss over what is done of the epoch.
-    fn loss(&self) -> f64 {
-        let Position { loss, weight, .. } = self.position;
-        LossSum { sum: loss, weight }.mean()
-    }
-}
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets, which
@@ -67,7 +47,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         let link = step::absorbed(model, &self.loss);
         let (mut total, mut seen) = (LossSum::default(), 0);
         infer::outputs(model, data, link.is_some(), &mut |output, batch| {
-            step::check_finite_target(&batch.target)?;
+            check_finite_target(&batch.target)?;
             let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
             let samples = output.shape().first().copied().unwrap_or(0);
             check_unknown(model, &self.loss, &output)?;

@@ -18,7 +18,6 @@
 //! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
 //! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
 
-use super::step;
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Link, Outputs};
@@ -29,7 +28,7 @@ use crate::ops::check_weights;
 use crate::param::ParamKind;
 use crate::scalar::Scalar;
 use crate::shown::{cut, grouped};
-use crate::target::AsTarget;
+use crate::target::{AsTarget, CLEAN};
 use crate::tensor::Tensor;
 
 /// Checks the model's outputs against what the loss takes.
@@ -254,12 +253,20 @@ pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defa
         if !data.read_targets(&indices, &mut batch).map_err(in_data)? {
             return Ok(());
         }
-        step::check_finite_target(&batch.target).map_err(in_data)?;
+        check_finite_target(&batch.target).map_err(in_data)?;
         loss.check_target(model.output_shape(), batch.target.as_target()).map_err(in_data)?;
         check_weights(batch.weights.as_deref(), indices.len()).map_err(in_data)?;
         weight += batch.weights.as_ref().map_or(1.0, |weights| weights.iter().map(|w| w.as_f64()).sum());
     }
     if weight == 0.0 { Err(no_weight()) } else { Ok(()) }
+}
+
+/// Refuses targets that are not finite, by the row.
+pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
+    match target.first_non_finite() {
+        None => Ok(()),
+        Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+    }
 }
 
 /// The error of data whose samples all have the weight 0, so that there is no mean of anything.

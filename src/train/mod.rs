@@ -14,7 +14,9 @@
 //! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
 //! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
 //! | `callback.rs`, `early_stopping.rs` | [`Callback`] and [`EarlyStopping`] |
-//! | `checkpoints.rs` | [`Checkpoints`]: when files are written, and which are kept |
+//! | `checkpoint_folder.rs` | [`Checkpoints`]: when files are written, their names, and which are kept |
+//! | `checkpoints.rs` | writing them while it trains |
+//! | `run.rs` | how far a run is, and what it goes on from |
 //! | `resume.rs` | going on with a run out of a checkpoint |
 //! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
 //! | `progress.rs` | what is shown while it works |
@@ -60,6 +62,7 @@
 mod ahead;
 mod callback;
 mod calls;
+mod checkpoint_folder;
 mod checkpoints;
 mod cross_validation;
 mod early_stopping;
@@ -72,13 +75,14 @@ mod non_finite;
 mod optimise;
 mod progress;
 mod resume;
+mod run;
 mod search;
 mod step;
 mod trainer;
 
 pub use callback::{BatchEnd, Callback};
 pub use calls::Evaluation;
-pub use checkpoints::Checkpoints;
+pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use early_stopping::EarlyStopping;
 pub use find_rate::RateCurve;

@@ -7,7 +7,8 @@
 //! model's architecture, and its states are loaded by way of trial into the metrics and callbacks, which get their own
 //! back if anything fails. The optimiser's state comes last, as it is the last thing that can be refused.
 
-use super::checkpoints::{Place, best_in, files, place_of};
+use super::checkpoint_folder::{best_in, files};
+use super::run::Pending;
 use super::trainer::Trainer;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::{Checkpoint, Position, Settings, is_whole};
@@ -50,25 +51,6 @@ impl fmt::Display for Resumed {
         } else {
             Ok(())
         }
-    }
-}
-
-/// What `fit` needs of a checkpoint beside the model, the optimiser's state and the history.
-pub(super) struct Pending<F: Scalar> {
-    pub settings: Settings,
-    pub position: Position,
-    pub metrics: Vec<Option<State<F>>>,
-    /// With the position of the callback in the trainer's list.
-    pub callbacks: Vec<(usize, State<F>)>,
-    pub path: PathBuf,
-    pub passed_over: Vec<PathBuf>,
-    /// What `fit` shows.
-    pub line: String,
-}
-
-impl<F: Scalar> Pending<F> {
-    pub fn place(&self) -> Place {
-        place_of(&self.position)
     }
 }
 

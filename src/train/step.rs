@@ -13,7 +13,7 @@
 //! The two give the same value and the same gradients up to rounding; the second has no division by a tiny
 //! probability.
 
-use super::fits::{check_training, check_unknown, name_of};
+use super::fits::{check_finite_target, check_training, check_unknown, name_of};
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::infer::{check_count, check_finite_input};
@@ -23,7 +23,7 @@ use crate::loss::{Loss, LossSum};
 use crate::metric::Metric;
 use crate::ops::nan_sample;
 use crate::scalar::Scalar;
-use crate::target::{AsTarget, CLEAN};
+use crate::target::AsTarget;
 use crate::tensor::{Tensor, copy, recycle, standard};
 use ndarray::Dimension;
 
@@ -108,14 +108,6 @@ pub(super) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -
     }
     check_finite_input(input)?;
     if samples == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
-}
-
-/// Refuses targets that are not finite, by the row.
-pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
-    match target.first_non_finite() {
-        None => Ok(()),
-        Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
-    }
 }
 
 /// The link that the model ends in, where this loss absorbs it.

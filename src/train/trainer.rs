@@ -1,9 +1,9 @@
 //! The trainer: what it is made of, and how it is set up.
 
 use super::callback::Callback;
-use super::checkpoints::Checkpoints;
+use super::checkpoint_folder::Checkpoints;
 use super::progress::Progress;
-use super::resume::Pending;
+use super::run::Pending;
 use crate::history::History;
 use crate::layer::registry::Registry;
 use crate::loss::Loss;

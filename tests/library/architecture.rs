@@ -1,7 +1,11 @@
-//! A module of the crate imports only from lower ranks (ARCHITECTURE.md), so no cycle can form.
+//! What ARCHITECTURE.md says of the tree: modules import only from lower ranks, the files of a folder do not import
+//! one another in a circle, and files, functions and lists of parameters are short. [`EXCEPTIONS`] can only shrink.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+
+use super::source::{Import, Source, files};
 
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
@@ -29,17 +33,6 @@ fn code(path: &Path) -> String {
     lines.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The modules that a file's code names as `crate::module`, also in a list, `crate::{a, b::c}`.
 fn imports(code: &str) -> Vec<String> {
     let mut all = Vec::new();
@@ -61,8 +54,7 @@ fn imports(code: &str) -> Vec<String> {
 #[test]
 fn modules_import_only_from_lower_ranks() {
     let src = Path::new(crate::ROOT).join("src");
-    let mut found = Vec::new();
-    files(&src, &mut found);
+    let found: Vec<_> = files(&src).into_iter().filter(|path| !path.ends_with("tests.rs")).collect();
     assert!(found.len() > 30, "{found:?}");
     let (mut wrong, mut seen) = (Vec::new(), 0);
     for path in found {
@@ -89,8 +81,206 @@ fn modules_import_only_from_lower_ranks() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Lines of a file in `src`, all of them: with documentation, tests and blank ones.
+const FILE: usize = 450;
+/// Lines of a function, from that of `fn` to that of the closing brace. Tests are left out, and so is `src/scalar`.
+const FUNCTION: usize = 70;
+/// Parameters of a function, `self` among them. Tests are left out, and so is `src/scalar`.
+const PARAMETERS: usize = 6;
+
+const LIMITS: &str = "at most 450 lines of a file, 70 of a function, 6 parameters, and no circle";
+
+/// What is allowed to be above a limit: what it is, how much it is today, and why.
+///
+/// The number is exact. Whoever makes one of them smaller writes the new number here, or takes the line out; nothing
+/// is added, and no number is raised. A circle is a folder with the files in it that import one another, and its
+/// number is that of the imports among them, one for each file and each file that it imports.
+const EXCEPTIONS: &[(&str, usize, &str)] = &[
+    (
+        "circle in codec: mod.rs, numbers.rs",
+        2,
+        "a file is its description and its numbers, which are encoded by mod.rs, too",
+    ),
+    (
+        "circle in init: mod.rs, scaling.rs",
+        2,
+        "`Initializer` draws by its scaling, which becomes another `Initializer`",
+    ),
+    (
+        "lines of Bars::draw in plot/bars.rs",
+        87,
+        "a picture from top to bottom, without a branch that could stand alone",
+    ),
+    (
+        "lines of LayerCheck::run_checks in testing.rs",
+        77,
+        "one check after the other, each on the results of those before",
+    ),
+    ("lines of Svg::mark in plot/svg.rs", 81, "a `match` with an arm for each kind of mark"),
+    (
+        "lines of Trainer::rate_curve in train/find_rate.rs",
+        74,
+        "the checks, and one loop over the steps with four ways out of it",
+    ),
+    ("lines of apply in optim/apply.rs", 71, "a `match` with an arm for each form of a gradient"),
+    (
+        "lines of confusion_matrix in plot/confusion.rs",
+        105,
+        "a picture from top to bottom; margins and letters depend on one another",
+    ),
+    ("lines of data/collection.rs", 454, "200 lines are tests"),
+    ("lines of error.rs", 486, "half is documentation of the kinds of errors"),
+    (
+        "lines of filters in plot/images.rs",
+        76,
+        "finds the weights and draws them; the two could be two functions",
+    ),
+    (
+        "lines of layers/convolve.rs",
+        551,
+        "how a convolution is cut into tiles, and its passes; the two could be two files",
+    ),
+    (
+        "lines of optim/optimizer.rs",
+        609,
+        "settings and steps of `Optimizer` in one file; the settings could leave",
+    ),
+    ("lines of samples in plot/images.rs", 79, "a picture from top to bottom"),
+    (
+        "lines of scalar/adam.rs",
+        468,
+        "a third is tests; a pipeline is written for each level of instructions",
+    ),
+    ("lines of scalar/gemm/tests.rs", 505, "the tests of all kernels, which share how they draw and compare"),
+    ("lines of testing.rs", 562, "`LayerCheck` with each of its checks"),
+    ("parameters of Convolution::add_products in layers/convolve.rs", 9, "a thread's share of one pass"),
+    ("parameters of Figure::lettering in plot/figure.rs", 8, "the attributes of a letter in SVG"),
+    (
+        "parameters of Trainer::run_epochs in train/fit.rs",
+        7,
+        "what a call of `fit` was given and what a run has made of it",
+    ),
+];
+
+/// Whatever is above a limit, with its number.
+fn above_limits(source: &Source) -> BTreeMap<String, usize> {
+    let mut above = BTreeMap::new();
+    let long = source.lines.iter().filter(|(_, lines)| **lines > FILE);
+    above.extend(long.map(|(file, &lines)| (format!("lines of {file}"), lines)));
+    for function in source.functions.iter().filter(|function| !function.file.starts_with("scalar/")) {
+        let place = format!("{} in {}", function.name, function.file);
+        if function.lines > FUNCTION {
+            above.insert(format!("lines of {place}"), function.lines);
+        }
+        if function.parameters > PARAMETERS {
+            above.insert(format!("parameters of {place}"), function.parameters);
+        }
+    }
+    above.extend(circles(&source.imports()).into_iter().map(|(circle, edges)| (circle, edges.len())));
+    above
+}
+
+/// What is wrong with a list of exceptions: what it lacks, and what is not as it says.
+fn complaints(above: &BTreeMap<String, usize>, exceptions: &[(&str, usize, &str)]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (what, number) in above {
+        match exceptions.iter().find(|exception| exception.0 == what) {
+            None => all.push(format!("{what}: {number}; {LIMITS}")),
+            Some((_, listed, _)) if listed < number => {
+                all.push(format!("{what}: {number}, grown from {listed}"));
+            }
+            Some((_, listed, _)) if listed > number => {
+                all.push(format!("{what}: only {number} now; write it in place of {listed}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = exceptions.iter().filter(|exception| !above.contains_key(exception.0));
+    all.extend(gone.map(|exception| format!("{}: take it out, the limit holds", exception.0)));
+    all
+}
+
+/// The circles in each folder, as text, with the pairs of files in them that import one another.
+///
+/// What is a file of the folder or a folder in it is one thing here, so `scalar/gemm` is one in `scalar`, and its own
+/// files are looked at by themselves. What stands directly in `src` has ranks instead. A method that is called without
+/// naming its type, as `trainer.fit(…)`, is not seen.
+fn circles(imports: &BTreeSet<Import>) -> BTreeMap<String, BTreeSet<(String, String)>> {
+    let mut rooms: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for import in imports {
+        let (from, to): (Vec<&str>, Vec<&str>) =
+            (import.from.split('/').collect(), import.to.split('/').collect());
+        let depth = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
+        if depth > 0 {
+            let edge = (from[depth].to_owned(), to[depth].to_owned());
+            rooms.entry(from[..depth].join("/")).or_default().insert(edge);
+        }
+    }
+    let mut found: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for (room, edges) in rooms {
+        let reached: BTreeMap<&String, BTreeSet<&String>> =
+            edges.iter().map(|(from, _)| (from, reached(from, &edges))).collect();
+        let both = |one: &String, other: &String| {
+            let reaches = |from: &String, to: &String| reached.get(from).is_some_and(|all| all.contains(to));
+            reaches(one, other) && reaches(other, one)
+        };
+        for edge in edges.iter().filter(|(from, to)| both(from, to)) {
+            let members: Vec<&str> =
+                reached.keys().filter(|file| both(file, &edge.0)).map(|file| file.as_str()).collect();
+            found
+                .entry(format!("circle in {room}: {}", members.join(", ")))
+                .or_default()
+                .insert(edge.clone());
+        }
+    }
+    found
+}
+
+/// What can be reached from a file over imports.
+fn reached<'a>(from: &String, edges: &'a BTreeSet<(String, String)>) -> BTreeSet<&'a String> {
+    let mut all = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(next) = open.pop() {
+        let further = edges.iter().filter(|(from, _)| from == next).map(|(_, to)| to);
+        for to in further {
+            if all.insert(to) {
+                open.push(to);
+            }
+        }
+    }
+    all
+}
+
+/// What the files of a circle name of one another.
+fn names(circle: &str, edges: &BTreeSet<(String, String)>, imports: &BTreeSet<Import>) -> String {
+    let room = circle.trim_start_matches("circle in ").split(':').next().unwrap();
+    let inside = |file: &str, name: &str| {
+        let rest = file.strip_prefix(room).and_then(|rest| rest[1..].strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut text = format!("{circle}\n");
+    for (from, to) in edges {
+        let pair = imports.iter().filter(|import| inside(&import.from, from) && inside(&import.to, to));
+        let named: BTreeSet<&str> = pair.map(|import| import.path.rsplit("::").next().unwrap()).collect();
+        text += &format!("    {from} names of {to}: {}\n", named.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    text
+}
+
 #[test]
-fn the_test_can_tell() {
+fn nothing_is_above_a_limit_but_the_exceptions() {
+    let source = Source::read(&Path::new(crate::ROOT).join("src"));
+    let imports = source.imports();
+    assert!(imports.len() > 400 && source.functions.len() > 2000, "the test reads the files");
+    for (circle, edges) in circles(&imports) {
+        println!("{}", names(&circle, &edges, &imports));
+    }
+    let complaints = complaints(&above_limits(&source), EXCEPTIONS);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn imports_are_found() {
     assert_eq!(
         imports("use crate::tensor::{Tensor, slice};\nuse crate::{Sequential, io::x};"),
         ["tensor", "Sequential", "io"]
@@ -101,10 +291,106 @@ fn the_test_can_tell() {
 fn every_file_of_these_tests_is_a_module_of_theirs() {
     let folder = Path::new(crate::ROOT).join("tests/library");
     let main = fs::read_to_string(folder.join("main.rs")).unwrap();
-    let mut found = Vec::new();
-    files(&folder, &mut found);
-    for path in found {
+    for path in files(&folder) {
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(name == "main" || main.contains(&format!("\nmod {name};\n")), "{name} is never run");
     }
+}
+
+/// What the test sees in files that are given as names and texts.
+fn seen(files: &[(&str, &str)]) -> BTreeMap<String, usize> {
+    above_limits(&Source::of(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))))
+}
+
+#[test]
+fn a_circle_is_seen() {
+    let root = ("lib.rs", "mod a;\npub use a::One;");
+    let room = ("a/mod.rs", "mod one;\nmod two;\nmod three;\npub use one::One;\npub use two::{Two, two};");
+    let three = ("a/three.rs", "use super::One;\nuse crate::a::Two as Other;\nstruct Three(One, Other);");
+    let one = ("a/one.rs", "use super::two;\npub struct One(pub two::Two);");
+    let circle = BTreeMap::from([("circle in a: one.rs, two.rs".to_owned(), 2)]);
+    // By a `use`, by a path in the code, and by the root's name.
+    for two in [
+        "use super::One;\npub struct Two;\npub fn two() {}",
+        "pub struct Two;\npub fn two() { let text = \"{\"; super::one::One::new(text, '\"') }",
+        "pub struct Two;\nimpl<'a> Two { fn one() -> crate::One { todo!() } }",
+        "macros! { pub struct Two; pub fn two(_: Option<&super::super::a::One>) {} }",
+    ] {
+        assert_eq!(seen(&[root, room, one, three, ("a/two.rs", two)]), circle, "{two}");
+    }
+    for two in [
+        "/// [`super::One`]\npub struct Two; // use super::One;\npub const T: &str = \"use super::One;\";",
+        "pub struct Two;\n#[cfg(test)]\nmod tests { use super::super::One; }",
+        "pub struct Two;\n#[cfg(test)]\nuse super::{One};\npub struct More;",
+        "pub struct Two;\npub(in super::one) struct More;",
+    ] {
+        assert_eq!(seen(&[root, room, one, three, ("a/two.rs", two)]), BTreeMap::new(), "{two}");
+    }
+}
+
+#[test]
+fn a_folder_in_a_folder_is_one_thing_there_and_has_circles_of_its_own() {
+    let files = [
+        ("a/mod.rs", "pub mod b;\npub mod c;\npub const A: u8 = 1;\n#[cfg(test)]\nmod tests;"),
+        ("a/tests.rs", "use super::b::one;"),
+        ("a/c.rs", "use super::b::two::Two;\npub const C: u8 = Two;"),
+        ("a/b/mod.rs", "pub mod one;\npub mod two;"),
+        (
+            "a/b/one.rs",
+            "use super::super::c::C;\nuse super::super::A;\nuse super::two::Two;\npub struct One;",
+        ),
+        ("a/b/two.rs", "pub struct Two;\nfn f() { super::one::One; }"),
+    ];
+    let expected = [("circle in a/b: one.rs, two.rs", 2), ("circle in a: b, c.rs", 2)];
+    assert_eq!(seen(&files), expected.map(|(circle, edges)| (circle.to_owned(), edges)).into());
+}
+
+#[test]
+fn a_mod_rs_that_uses_what_it_hands_on_imports_it() {
+    let one = ("a/one.rs", "use super::Plain;\npub struct One(Plain);");
+    let hands_on = ("a/mod.rs", "mod one;\npub use one::One;\npub struct Plain;");
+    assert_eq!(seen(&[hands_on, one]), BTreeMap::new());
+    let uses = ("a/mod.rs", "mod one;\npub use one::One;\npub struct Plain;\npub type Ones = Vec<One>;");
+    assert_eq!(seen(&[uses, one]), [("circle in a: mod.rs, one.rs".to_owned(), 2)].into());
+}
+
+#[test]
+fn long_files_and_functions_and_lists_of_parameters_are_seen() {
+    let long = |lines: usize| {
+        format!("impl<F: Fn(A) -> B> Of<F> for Long<F> {{\nfn long() {{\n{}}}\n}}", "\n".repeat(lines - 2))
+    };
+    assert_eq!(seen(&[("a.rs", &long(70))]), BTreeMap::new());
+    assert_eq!(seen(&[("a.rs", &long(71))]), [("lines of Long::long in a.rs".to_owned(), 71)].into());
+    assert_eq!(seen(&[("scalar/a.rs", &long(71))]), BTreeMap::new());
+    assert_eq!(seen(&[("a.rs", &format!("#[cfg(test)]\nmod tests {{\n{}\n}}", long(71)))]), BTreeMap::new());
+
+    assert_eq!(seen(&[("a.rs", &"\n".repeat(450))]), BTreeMap::new());
+    assert_eq!(
+        seen(&[("scalar/a.rs", &"// {\n".repeat(451))]),
+        [("lines of scalar/a.rs".to_owned(), 451)].into()
+    );
+
+    let six = "trait Of { \
+        fn six<G: Fn(A, B) -> C>(&self, a: A<B, C>, (b, c): (B, C), d: &dyn Fn(A, B) -> C, e: E, f: F,); }";
+    assert_eq!(seen(&[("a.rs", six)]), BTreeMap::new());
+    let seven = six.replace("a: A<B, C>", "a: A, b: Map<B, C>");
+    assert_eq!(seen(&[("a.rs", &seven)]), [("parameters of Of::six in a.rs".to_owned(), 7)].into());
+    assert_eq!(seen(&[("scalar/a.rs", &seven)]), BTreeMap::new());
+}
+
+#[test]
+fn the_list_of_exceptions_only_shrinks() {
+    let above = |what: &str, number| BTreeMap::from([(what.to_owned(), number)]);
+    let list = [("lines of a.rs", 500, "why")];
+    assert!(complaints(&above("lines of a.rs", 500), &list).is_empty());
+    assert_eq!(complaints(&above("lines of a.rs", 501), &list), ["lines of a.rs: 501, grown from 500"]);
+    assert_eq!(
+        complaints(&above("lines of a.rs", 499), &list),
+        ["lines of a.rs: only 499 now; write it in place of 500"]
+    );
+    assert_eq!(complaints(&BTreeMap::new(), &list), ["lines of a.rs: take it out, the limit holds"]);
+    let new = complaints(&above("parameters of f in a.rs", 7), &[]);
+    assert_eq!(new.len(), 1);
+    assert!(new[0].starts_with("parameters of f in a.rs: 7; at most"), "{new:?}");
+    assert!([FILE, FUNCTION, PARAMETERS].iter().all(|limit| LIMITS.contains(&limit.to_string())));
 }

@@ -56,6 +56,7 @@ mod serde_values;
 mod silent;
 mod sizes;
 mod sklearn;
+mod source;
 mod state_dict;
 mod streams;
 mod subsets;

@@ -1,7 +1,8 @@
 //! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
 use super::hint::prefetch;
-use super::level::{K_TO_FETCH_C, Level, Tile};
+use super::level::Level;
+use super::tile::{K_TO_FETCH_C, Tile};
 use super::zeros::{self, Part, Words};
 use crate::scalar::vector::Vector;
 use std::arch::x86_64::*;

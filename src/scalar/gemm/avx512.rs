@@ -1,8 +1,8 @@
 //! Kernels for `x86_64` with AVX-512.
 
 use super::hint::{opaque, prefetch};
-use super::level::{K_TO_FETCH_C, Level, Tile};
-use super::pick::AHEAD;
+use super::level::Level;
+use super::tile::{AHEAD, K_TO_FETCH_C, Tile};
 use super::zeros::{self, Part, Words};
 use crate::scalar::vector::Vector;
 use std::arch::asm;

@@ -1,9 +1,10 @@
 //! How a product is cut: rows into tiles, columns into panels, and what is packed of both.
 
-use super::BLOCK;
-use super::level::{Level, Tile};
+use super::blocks::BLOCK;
+use super::level::Level;
 use super::pack::{self, Source};
 use super::pick::{self, Picks};
+use super::tile::Tile;
 use ndarray::ArrayView2;
 use std::ops::Range;
 

@@ -1,11 +1,12 @@
 //! A product by the kernels of a level: block by block, chunk by chunk, panel by panel.
 
+use super::blocks::{blocks, check};
 use super::cut::{Chunk, Panel, Plan, TILES_TO_PACK_B};
 use super::deal::Deal;
 use super::level::Level;
 use super::pack::{Source, Spare};
 use super::pick::Picks;
-use super::{blocks, check, zeros};
+use super::sparse;
 use crate::pool;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
@@ -61,7 +62,7 @@ unsafe fn rows_by_columns<L: Level>(
 ) {
     // SAFETY: by the caller's word.
     unsafe {
-        if !zeros::product::<L>(a, b, beta, c, alone::<L>) {
+        if !sparse::product::<L>(a, b, beta, c, alone::<L>) {
             alone::<L>(a, b, beta, c);
         }
     }

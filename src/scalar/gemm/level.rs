@@ -1,63 +1,7 @@
 //! What a level of vector instructions does: tiles of a product, and what belongs to them.
 
-use super::pick::{AHEAD, Picked};
+use super::tile::Tile;
 use super::zeros::Part;
-
-/// From which length of a block on a kernel asks for its tile of `c` at the start, to have it at the end.
-pub(super) const K_TO_FETCH_C: usize = 64;
-
-/// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
-pub(super) struct Tile<'a> {
-    /// The length of the block, or how much of it is kept.
-    pub k: usize,
-    /// Which rows of `b` and of `c` those of `a` meet, where not all of `a` is kept.
-    pub picked: Option<&'a Picked<'a>>,
-    /// The first row of `a`, at the block's first `k`.
-    pub a: *const f32,
-    /// From one row of `a` to the next.
-    pub a_row: isize,
-    /// From one `k` to the next in `a`.
-    pub a_k: isize,
-    /// The first column of `b`, at the block's first `k`; the columns are neighbours.
-    pub b: *const f32,
-    /// From one `k` to the next in `b`.
-    pub b_k: isize,
-    /// What the old content of `c` is multiplied with; with 0 it is not read.
-    pub beta: f32,
-    /// The first number of the tile; the columns are neighbours.
-    pub c: *mut f32,
-    /// From one row of `c` to the next.
-    pub c_row: isize,
-    /// How many of the last vector's columns there are: 1 to [`Level::LANES`].
-    pub last: usize,
-    /// Whether it is the first of its chunk to read these columns of `b`, which lie as they came: they may be out of all
-    /// but the last cache, and far apart.
-    #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON does not ask for them"))]
-    pub first: bool,
-}
-
-impl Tile<'_> {
-    /// The first number of a row of the tile, which is as it comes unless the tile is picked.
-    #[inline(always)]
-    pub fn row_of_c<const PICKED: bool>(&self, row: usize) -> *mut f32 {
-        let row = match self.picked {
-            Some(picked) if PICKED => picked.rows[row] as usize,
-            _ => row,
-        };
-        self.c.wrapping_offset(row as isize * self.c_row)
-    }
-
-    /// The first columns of the `b` that number `p` of what is picked meets, and of the one some places later.
-    ///
-    /// # Safety
-    /// The tile is picked, and `p < k`.
-    #[inline(always)]
-    pub unsafe fn picked_of_b(&self, p: usize) -> [*const f32; 2] {
-        let places = self.picked.map_or(std::ptr::null(), |picked| picked.places.as_ptr());
-        // SAFETY: by the caller's word; behind the places are `AHEAD` more.
-        [p, p + AHEAD].map(|p| self.b.wrapping_add(unsafe { *places.add(p) } as usize))
-    }
-}
 
 /// A level of vector instructions.
 ///

@@ -2,8 +2,8 @@
 //!
 //! # The contract
 //!
-//! `k` is cut into blocks: as few of at most [`BLOCK`] as cover it, all of one length but the last, which may be
-//! shorter ([`blocks`]). Within a block, each number of `c` has one chain of multiplications and additions, in
+//! `k` is cut into blocks: as few of at most [`BLOCK`](blocks::BLOCK) as cover it, all of one length but the last, which
+//! may be shorter ([`blocks`]). Within a block, each number of `c` has one chain of multiplications and additions, in
 //! ascending `k`, that starts from 0; a -0 at its end is made +0. The first block's chain is added to `beta · c` (with a
 //! `beta` of 0, `c` is not read and the chain is the result), each further one to what the blocks before it made.
 //!
@@ -21,8 +21,8 @@
 //! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`drive`] goes through
 //! the product block by block, as [`cut`] has it in tiles and panels, and copies parts of `a` and `b` into a better order
 //! where that pays ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0, [`pick`] packs only what a tile
-//! needs, and for narrow products of pictures [`zeros`] takes the place of all that. The columns of a wide product are dealt
-//! to several threads by [`deal`]. A [`Level`](level::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`,
+//! needs, and for narrow products of pictures [`sparse`] and [`zeros`] take the place of all that. The columns of a wide
+//! product are dealt to several threads by [`deal`]. A [`Level`](level::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`,
 //! [`neon`]. [`portable`], for other processors, has no use for any of this and is in safe code.
 //!
 //! [`transpose`] is what packing has of its own accord, for others.
@@ -34,6 +34,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod blocks;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod cut;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -51,15 +52,18 @@ mod pack;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod pick;
 pub(super) mod portable;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod sparse;
 #[cfg(test)]
 mod tests;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tile;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod zeros;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+pub(super) use blocks::blocks;
 
-/// The longest block of `k`.
-const BLOCK: usize = 512;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held is not read.
 ///
@@ -139,17 +143,4 @@ impl Kernels {
             transpose: pack::transpose::<L>,
         }
     }
-}
-
-/// Panics unless the shapes agree.
-fn check(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, c: &ArrayViewMut2<'_, f32>) {
-    let ((m, k), (kb, n)) = (a.dim(), b.dim());
-    assert!(k == kb && c.dim() == (m, n), "a product of [{m}, {k}] and [{kb}, {n}] into {:?}", c.dim());
-}
-
-/// The blocks of `k`, as start and length: at least one, if empty.
-pub(super) fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = k.div_ceil(BLOCK).max(1);
-    let length = k.div_ceil(count);
-    (0..count).map(move |i| (i * length, length.min(k - i * length)))
 }

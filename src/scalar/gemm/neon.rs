@@ -1,7 +1,8 @@
 //! Kernels for `aarch64`, where NEON is part of every processor.
 
 use super::hint::{opaque, prefetch};
-use super::level::{K_TO_FETCH_C, Level, Tile};
+use super::level::Level;
+use super::tile::{K_TO_FETCH_C, Tile};
 use std::arch::aarch64::*;
 use std::arch::asm;
 

@@ -2,6 +2,7 @@
 
 use super::hint::prefetch;
 use super::level::Level;
+use super::tile::LINE;
 use crate::scalar::rows::Rows;
 use std::cell::Cell;
 
@@ -96,9 +97,6 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
         }
     }
 }
-
-/// Numbers in a line of the caches.
-pub(super) const LINE: usize = 16;
 
 /// A line of the caches: what the buffers are aligned to.
 #[derive(Clone, Copy)]

@@ -13,6 +13,7 @@
 
 use super::level::Level;
 use super::pack::{Source, pack};
+use super::tile::{AHEAD, Picked};
 use super::zeros;
 use crate::scalar::kernels;
 use ndarray::ArrayView2;
@@ -32,9 +33,6 @@ const LEAST_SHARE: f64 = 0.25;
 
 /// The most rows of a tile, of any level.
 const MOST_ROWS: usize = 12;
-
-/// How far ahead in a tile's list a kernel asks for the numbers of `b`; processors foresee rows without gaps only.
-pub(super) const AHEAD: usize = 8;
 
 kernels! {
     /// What is said about numbers by others not being 0.
@@ -79,19 +77,6 @@ mod generic {
         let rest = x_rest.iter().zip(y_rest).map(|(&x, &y)| term(x, y));
         sums.into_iter().chain(rest).fold(F::zero(), |sum, x| sum + x)
     }
-}
-
-/// A tile of what was picked of `a`.
-#[derive(Clone, Copy)]
-pub(super) struct Picked<'a> {
-    /// Which rows of the chunk it has.
-    pub rows: &'a [u32],
-    /// How many `k` are kept.
-    pub k: usize,
-    /// Where the row of `b` for each of them begins, and behind them [`AHEAD`] more places.
-    pub places: &'a [u32],
-    /// Their numbers: of one `k` after the other all rows.
-    pub numbers: &'a [f32],
 }
 
 /// What is picked of a chunk of `a`, over a block of `k`. A thread keeps the buffers, in which old numbers are left over.

@@ -2,7 +2,7 @@
 //!
 //! It keeps the contract. Where fused steps are part of the target, it uses them and has the bits of the kernels.
 
-use super::{blocks, check};
+use super::blocks::{blocks, check};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use std::cell::Cell;
 

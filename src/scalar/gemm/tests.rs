@@ -274,7 +274,7 @@ fn an_inner_length_of_0_scales_the_old_content() {
 fn blocks_cover_k_in_order_and_never_come_up_empty() {
     for k in (0..3000).chain([100_000, 100_001]) {
         let blocks: Vec<_> = blocks(k).collect();
-        assert!(blocks.iter().all(|&(_, length)| length <= BLOCK && (length > 0 || k == 0)), "{k}");
+        assert!(blocks.iter().all(|&(_, length)| length <= blocks::BLOCK && (length > 0 || k == 0)), "{k}");
         assert!(blocks.windows(2).all(|w| w[0].0 + w[0].1 == w[1].0), "{k}");
         assert_eq!((blocks[0].0, blocks.iter().map(|b| b.1).sum::<usize>()), (0, k));
     }

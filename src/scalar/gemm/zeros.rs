@@ -16,37 +16,21 @@
 //! samples of many numbers it is estimated from a few of them first.
 #![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
 
+use super::blocks::BLOCK;
 use super::hint::prefetch;
-use super::level::Level;
-use super::pack::LINE;
-use super::{BLOCK, blocks};
+use super::tile::LINE;
 use crate::scalar::vector::Vector;
-use ndarray::{ArrayView2, ArrayViewMut2, s};
+use ndarray::ArrayView2;
 use std::mem::MaybeUninit;
 
 /// How many samples a word tells about.
 const SAMPLES: usize = 32;
 
 /// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
-const COLUMNS: usize = 128;
-
-/// From how many columns on looking for zeros pays.
-const LEAST_COLUMNS: usize = 64;
-
-/// From how many rows of `c` on, since each of them shares what it costs to look at `b`.
-const LEAST_ROWS: usize = 8;
-
-/// The most rows of `c` for which a block of `b` is looked at once.
-const ROWS: usize = 256;
+pub(super) const COLUMNS: usize = 128;
 
 /// The most numbers of a sample at once: a block of `k`, or rows of `c`.
-const NUMBERS: usize = BLOCK;
-
-/// How many numbers from one row of `b` to the next are too many: a few rows at a time, far apart, are read slowly.
-const FAR: usize = 512;
-
-/// From which share of groups that are all 0, in a few samples, on they are looked for.
-const LEAST_SHARE: f64 = 1. / 6.;
+pub(super) const NUMBERS: usize = BLOCK;
 
 /// The largest share of groups with a number other than 0 for which leaving out the others pays.
 const DENSE: f64 = 0.85;
@@ -69,26 +53,26 @@ pub(super) unsafe trait Words: Vector {
 
 /// Rows of numbers that are neighbours.
 #[derive(Clone, Copy)]
-struct Rows<P> {
-    at: P,
+pub(super) struct Rows<P> {
+    pub at: P,
     /// From one row to the next.
-    stride: isize,
+    pub stride: isize,
 }
 
 impl Rows<*const f32> {
     /// Those from a row and a column on.
-    fn skip(self, rows: usize, columns: usize) -> Self {
+    pub fn skip(self, rows: usize, columns: usize) -> Self {
         Self { at: self.at.wrapping_offset(rows as isize * self.stride).wrapping_add(columns), ..self }
     }
 }
 
 /// A part of `a`, seen as samples.
 #[derive(Clone, Copy)]
-struct Samples {
-    rows: Rows<*const f32>,
-    count: usize,
+pub(super) struct Samples {
+    pub rows: Rows<*const f32>,
+    pub count: usize,
     /// How many numbers each has, at most [`NUMBERS`].
-    numbers: usize,
+    pub numbers: usize,
 }
 
 impl Samples {
@@ -155,76 +139,12 @@ impl Samples {
 /// A product of one block of `k` into some columns.
 pub(super) struct Part {
     /// Whether the rows of `c` are the samples, not their numbers.
-    by_samples: bool,
-    x: Samples,
-    b: Rows<*const f32>,
-    beta: f32,
-    c: Rows<*mut f32>,
-    columns: usize,
-}
-
-/// The product if it is one of these: whether it was computed. What is not done here part by part, `dense` does.
-///
-/// # Safety
-/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
-pub(super) unsafe fn product<L: Level>(
-    a: &ArrayView2<'_, f32>,
-    b: &ArrayView2<'_, f32>,
-    beta: f32,
-    c: &mut ArrayViewMut2<'_, f32>,
-    dense: unsafe fn(&ArrayView2<'_, f32>, &ArrayView2<'_, f32>, f32, &mut ArrayViewMut2<'_, f32>),
-) -> bool {
-    let ((m, k), n) = (a.dim(), b.ncols());
-    let (by_samples, by_numbers) = (a.strides()[1] == 1, a.strides()[0] == 1);
-    // Where a number's chain goes over several words, it is kept in `c`.
-    let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
-    let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
-    let too_small = n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2;
-    if L::PANEL == 0 || too_small || !fits || !near || by_samples && !L::leaves_out_of_samples() {
-        return false;
-    }
-    let x = if by_samples { a.view() } else { a.t() };
-    // To see all of a few numbers of 32 samples is as quick as to estimate it.
-    if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
-        return false;
-    }
-    let samples = Rows { at: x.as_ptr(), stride: x.strides()[0] };
-    let b_rows = Rows { at: b.as_ptr(), stride: b.strides()[0] };
-    let c_rows = Rows { at: c.as_mut_ptr().cast_const(), stride: c.strides()[0] };
-    for (p, length) in blocks(k) {
-        let beta = if p == 0 { beta } else { 1. };
-        let most = if by_samples { ROWS } else { NUMBERS };
-        for top in (0..m).step_by(most) {
-            let rows = top..(top + most).min(m);
-            let mut left = 0;
-            while left < n {
-                // Whole panels, and at the end what is less than one.
-                let width = COLUMNS.min(n - left);
-                let columns = left..left + if width > L::PANEL { width / L::PANEL * L::PANEL } else { width };
-                left = columns.end;
-                let (sample, number) = if by_samples { (top, p) } else { (p, top) };
-                let (count, numbers) = if by_samples { (rows.len(), length) } else { (length, rows.len()) };
-                let to = c_rows.skip(top, columns.start);
-                let part = Part {
-                    by_samples,
-                    x: Samples { rows: samples.skip(sample, number), count, numbers },
-                    b: b_rows.skip(p, columns.start),
-                    beta,
-                    c: Rows { at: to.at.cast_mut(), stride: to.stride },
-                    columns: columns.len(),
-                };
-                // SAFETY: by the caller's word, and since the parts are within the matrices.
-                unsafe {
-                    if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
-                        let a = a.slice(s![rows.clone(), p..p + length]);
-                        let b = b.slice(s![p..p + length, columns.clone()]);
-                        dense(&a, &b, beta, &mut c.slice_mut(s![rows.clone(), columns]));
-                    }
-                }
-            }
-        }
-    }
-    true
+    pub by_samples: bool,
+    pub x: Samples,
+    pub b: Rows<*const f32>,
+    pub beta: f32,
+    pub c: Rows<*mut f32>,
+    pub columns: usize,
 }
 
 /// The share of groups of `G` numbers that are all 0, in four of the rows, whose numbers are neighbours.
@@ -270,7 +190,7 @@ const APART: usize = COLUMNS + 16;
 struct Sums([MaybeUninit<f32>; SAMPLES * APART]);
 
 /// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
-const SPREAD: usize = 4;
+pub(super) const SPREAD: usize = 4;
 
 /// # Safety
 /// As [`leave_out`].

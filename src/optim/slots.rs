@@ -1,0 +1,38 @@
+//! What is kept of each parameter, by its name.
+
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::param::Param;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+
+/// A parameter's name and its arrays of state.
+pub(super) type Slot<F> = (String, Vec<Tensor<F>>);
+
+/// The position of this name, which is nearly always the expected one.
+pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Option<usize> {
+    if list.get(expected).is_some_and(|(known, _)| known == name) {
+        return Some(expected);
+    }
+    list.iter().position(|(known, _)| known == name)
+}
+
+/// The error of an array whose shape is not the parameter's.
+pub(super) fn check_shape<F: Scalar>(name: &str, found: &[usize], param: &Param<F>) -> Result<()> {
+    same_shape(name, found, param.shape())
+}
+
+pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
+    if kept == shape {
+        return Ok(());
+    }
+    Err(Error::shape(format!("parameter {name}"), format!("{kept:?}"), shape)
+        .help("An optimiser belongs to one model; use a new one for another."))
+}
+
+/// Over how many samples the gradients in a model are a mean.
+pub(super) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
+    let mut samples = 0;
+    model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
+    samples
+}
