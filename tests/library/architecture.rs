@@ -6,8 +6,8 @@ use std::path::Path;
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
     &["error", "shown"],
-    &["disk", "pool", "random"],
-    &["scalar"],
+    &["pool", "scalar"],
+    &["disk", "random", "threads"],
     &["tensor"],
     &["codec"],
     &["init", "monitor", "ops", "param", "state", "target"],
