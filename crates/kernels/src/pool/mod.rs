@@ -107,7 +107,7 @@ pub fn share(size: usize, most: usize, threads: usize) -> usize {
 /// Works on parts that do not overlap, by as many threads as there are, or fewer if there are fewer parts.
 ///
 /// Each thread has a run of neighbours and takes them in order. Once it is done with them, it takes what another would
-/// come to last. Nothing is allocated. Parts beyond [`MOST_PARTS`] are worked on by the calling thread.
+/// come to last. Nothing is allocated. Parts beyond `MOST_PARTS` are worked on by the calling thread.
 pub fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     let Some(first) = parts.next() else { return };
     let Some(second) = parts.next() else { return work(first) };
