@@ -9,6 +9,9 @@ pub mod evaluate;
 mod history;
 mod infer;
 mod init;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub mod instances;
 mod io;
 mod layer;
 mod layers;

@@ -15,7 +15,7 @@ const RANKS: [&[&str]; 11] = [
     &["layers", "optim", "loss", "metric", "data", "history", "trace", "testing"],
     &["io", "infer", "plot"],
     &["train", "evaluate"],
-    &["lib", "prelude"],
+    &["instances", "lib", "prelude"],
 ];
 
 fn rank(module: &str) -> Option<usize> {
