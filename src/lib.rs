@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 mod codec;
 mod data;
@@ -8,6 +9,9 @@ pub mod evaluate;
 mod history;
 mod infer;
 mod init;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub mod instances;
 mod io;
 mod layer;
 mod layers;
@@ -19,17 +23,18 @@ mod optim;
 mod param;
 #[cfg(feature = "plots")]
 pub mod plot;
-mod pool;
 pub mod prelude;
 mod random;
-mod scalar;
 mod shown;
 mod state;
 mod target;
 mod tensor;
 pub mod testing;
+mod threads;
 mod trace;
 mod train;
+
+use plywood_kernels::{pool, scalar};
 
 pub use data::{
     ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
@@ -83,12 +88,31 @@ pub use optim::{
     StepDecay, Update, WarmUp,
 };
 pub use param::{Gradient, GradientMut, Param, ParamKind};
-pub use pool::{set_threads, threads};
 pub use random::{Draws, Place, Random};
+/// The element type of tensors: `f32`, or `f64` for checks and references.
+///
+/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
+/// of ndarray's numeric methods; what is hidden here are the crate's loops over slices.
+///
+/// ```
+/// use plywood::Scalar;
+///
+/// /// The mean of squares, for either type.
+/// fn mean_square<F: Scalar>(x: &[F]) -> F {
+///     x.iter().map(|&x| x * x).sum::<F>() / F::of(x.len() as f64)
+/// }
+/// assert_eq!(mean_square(&[1.0f32, 3.0]), 5.0);
+/// assert_eq!((mean_square(&[0.5f64]), <f64 as Scalar>::NAME), (0.25, "f64"));
+/// ```
+///
+/// `f32` has 24 bits of precision, about seven decimals, and is the default everywhere: half the memory and about
+/// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
+#[doc(inline)]
 pub use scalar::Scalar;
 pub use state::State;
 pub use target::AsTarget;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
+pub use threads::{set_threads, threads};
 pub use trace::GradientTrace;
 pub use train::{
     BatchEnd, Callback, Checkpoints, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Resumed,

@@ -21,7 +21,7 @@
 //! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::scalar::Scalar;
-use ndarray::{Array1, ArrayD, CowArray, Dimension, IxDyn, s};
+use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 ///
@@ -108,8 +108,9 @@ fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     let start = data.as_ptr().align_offset(LINE);
     let start = if data.len().checked_sub(len).is_some_and(|slack| start <= slack) { start } else { 0 };
     let numbers = start..data.len().min(start.saturating_add(len));
-    let numbers = Array1::from_vec(data).slice_move(s![numbers]);
-    numbers.into_shape_with_order(shape.clone()).unwrap_or_else(|_| Tensor::zeros(shape))
+    let mut buffer = Array1::from_vec(data);
+    buffer.slice_axis_inplace(Axis(0), numbers.into());
+    buffer.into_shape_with_order(shape.clone()).unwrap_or_else(|_| Tensor::zeros(shape))
 }
 
 /// Zeros that begin at a line of the caches.
@@ -257,7 +258,8 @@ mod tests {
             // Somewhere in a buffer, as an array may begin anywhere.
             let numbers = Array1::from_shape_fn(len + 16, |i| i as f32);
             let start = (numbers.as_ptr().align_offset(LINE) + 3) % 16;
-            let shifted = numbers.slice_move(s![start..start + len]).into_dyn();
+            let mut shifted = numbers.into_dyn();
+            shifted.slice_axis_inplace(Axis(0), (start..start + len).into());
             assert!(!on_line(&shifted));
             let kept = crate::Param::new(shifted.clone());
             assert!(on_line(kept.value()) && kept.value() == shifted);

@@ -195,7 +195,7 @@ mod bar {
 /// Says once if the crate's loops were compiled without optimisation: they are more than a hundred times slower then.
 fn warn_if_not_optimised() {
     static ONCE: Once = Once::new();
-    if matches!(env!("PLYWOOD_OPT_LEVEL"), "2" | "3") {
+    if matches!(plywood_kernels::OPT_LEVEL, "2" | "3") {
         return;
     }
     ONCE.call_once(|| {

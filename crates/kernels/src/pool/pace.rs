@@ -79,7 +79,7 @@ fn ends(rows: usize, shares: &[f64]) -> [usize; MOST_THREADS] {
 }
 
 /// Has rows worked on by so many threads, as many by each as it does in the same time. `cut` makes a part of the next rows.
-pub(crate) fn by_pace<T: Send>(
+pub fn by_pace<T: Send>(
     rows: usize,
     threads: usize,
     mut cut: impl FnMut(Range<usize>) -> T,

@@ -3,7 +3,7 @@
 //! A training step needs the same buffers as the one before: outputs, caches, gradients. To allocate them anew
 //! costs little for small ones; but what is larger than some 128 KB the usual allocators take from the system and
 //! give back each time, and every page of it faults on first use. So spent buffers are kept, a list for each thread
-//! and element type, and [`scratch`](crate::scratch) asks here first.
+//! and element type, and Plywood's `scratch` asks here first.
 //!
 //! Nothing depends on it but speed: a buffer's old content is never relied on, and who does not hand buffers back
 //! only allocates more.
@@ -28,7 +28,7 @@ impl<F> Spare<F> {
     /// A linear search through at most 64 lengths. The bound of four keeps a small request from taking the one
     /// large buffer that the next layer wants. An empty `Vec` where nothing fits: the caller makes it the size it
     /// needs.
-    pub(crate) fn take(&mut self, len: usize) -> Vec<F> {
+    pub fn take(&mut self, len: usize) -> Vec<F> {
         let best = (0..self.0.len())
             .filter(|&i| self.0[i].capacity() >= len && self.0[i].capacity() / 4 <= len)
             .min_by_key(|&i| self.0[i].capacity());
@@ -37,7 +37,7 @@ impl<F> Spare<F> {
 
     /// Keeps a buffer; where there are too many, the one that has lain longest goes. One without memory is not
     /// worth a place.
-    pub(crate) fn put(&mut self, data: Vec<F>) {
+    pub fn put(&mut self, data: Vec<F>) {
         if data.capacity() == 0 {
             return;
         }
@@ -49,7 +49,7 @@ impl<F> Spare<F> {
 }
 
 /// Where a thread keeps its spare buffers.
-pub(crate) type SpareKey<F> = std::thread::LocalKey<RefCell<Spare<F>>>;
+pub type SpareKey<F> = std::thread::LocalKey<RefCell<Spare<F>>>;
 
 thread_local! {
     /// Spare marks.
@@ -59,21 +59,21 @@ thread_local! {
 /// Small whole numbers that a forward pass leaves for the backward pass: where a maximum was, which numbers were
 /// above 0. The buffer goes back to the thread's spare ones when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Marks(Vec<u32>);
+pub struct Marks(Vec<u32>);
 
 impl Marks {
     /// So many; what they are is left over.
-    pub(crate) fn new(len: usize) -> Self {
+    pub fn new(len: usize) -> Self {
         let mut marks = MARKS.try_with(|spare| spare.borrow_mut().take(len)).unwrap_or_default();
         marks.resize(len, 0);
         Self(marks)
     }
 
-    pub(crate) fn as_slice(&self) -> &[u32] {
+    pub fn as_slice(&self) -> &[u32] {
         &self.0
     }
 
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [u32] {
+    pub fn as_mut_slice(&mut self) -> &mut [u32] {
         &mut self.0
     }
 }

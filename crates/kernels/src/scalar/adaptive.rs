@@ -60,13 +60,13 @@ pub struct MomentStep {
 
 impl MomentStep {
     /// Without rates, shares and corrections yet: a decay that is added to the gradient.
-    pub(crate) fn of(decay: f64) -> Self {
+    pub fn of(decay: f64) -> Self {
         let (fresh, carried, beta1, beta2, epsilon) = (0.0, 0.0, 0.0, 0.0, 0.0);
         Self { fresh, carried, beta1, beta2, epsilon, correction: 1.0, decay, shrink: 1.0 }
     }
 
     /// The same with a decay that is taken off the values, where it is decoupled.
-    pub(crate) fn decaying(decay: f64, rate: f64, decoupled: bool) -> Self {
+    pub fn decaying(decay: f64, rate: f64, decoupled: bool) -> Self {
         if decoupled { Self { shrink: 1.0 - rate * decay, ..Self::of(0.0) } } else { Self::of(decay) }
     }
 }

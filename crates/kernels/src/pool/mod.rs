@@ -17,9 +17,8 @@
 mod pace;
 mod workers;
 
-pub(crate) use pace::by_pace;
+pub use pace::by_pace;
 
-use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,49 +30,14 @@ use std::thread;
 /// It is read for each call and has no other memory to be ordered with, so `Relaxed` is enough.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads training, evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
-///
-/// Without it the number is that in the environment variable `PLYWOOD_NUM_THREADS`, and without that (or where it is
-/// not a number above 0) as many as the machine has cores. Results are the same to the bit for any number.
-///
-/// ```
-/// plywood::set_threads(2)?;
-/// assert_eq!(plywood::threads(), 2);
-/// assert!(plywood::set_threads(0).is_err());
-/// # Ok::<(), plywood::Error>(())
-/// ```
-///
-/// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
-/// read an environment variable too.
-///
-/// One product or one pass over numbers is shared by at most 16 threads, an evaluation by at most 64; a larger number
-/// changes nothing.
-///
-/// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
-/// step finds them awake, and sleep after that.
-///
-/// # Errors
-/// When the number is 0.
-pub fn set_threads(threads: usize) -> Result<()> {
-    if threads == 0 {
-        return Err(
-            Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
-        );
-    }
-    THREADS.store(threads, Ordering::Relaxed);
-    Ok(())
+/// Sets how many threads are used, in the whole process.
+pub fn set_threads(threads: NonZero<usize>) {
+    THREADS.store(threads.get(), Ordering::Relaxed);
 }
 
-/// How many threads are used: see [`set_threads`].
+/// How many threads are used: the number that was set, or that of the environment, or that of the machine's cores.
 ///
-/// The environment and the machine are asked at the first call, and the answer is kept: a variable that changes
-/// later has no effect.
-///
-/// ```
-/// let threads = plywood::threads();
-/// assert!(threads >= 1);
-/// assert_eq!(plywood::threads(), threads);
-/// ```
+/// The environment and the machine are asked at the first call, and the answer is kept.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
@@ -99,13 +63,13 @@ thread_local! {
 
 /// From here on, this thread cuts nothing: for a thread that works beside the one that trains, and would take the
 /// workers away from it.
-pub(crate) fn alone() {
+pub fn alone() {
     ALONE.set(true);
 }
 
 /// Calls `work(0)` to `work(threads - 1)`, each on a thread of its own as far as they are free. What a thread does there, it
 /// does alone.
-pub(crate) fn fork(threads: usize, work: impl Fn(usize) + Sync) {
+pub fn fork(threads: usize, work: impl Fn(usize) + Sync) {
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -126,13 +90,13 @@ const MOST_PARTS: usize = 32;
 
 /// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
 /// thread, as far as that goes.
-pub(crate) fn parts(size: usize, least: usize) -> usize {
+pub fn parts(size: usize, least: usize) -> usize {
     if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_THREADS) }
 }
 
 /// How large parts are of which each thread has several, so that one whose core is faster at the time can do more than its
 /// share: at most `most`, or a multiple of it where they would be too many, and all of the work for one thread.
-pub(crate) fn share(size: usize, most: usize, threads: usize) -> usize {
+pub fn share(size: usize, most: usize, threads: usize) -> usize {
     let parts = if threads == 1 { 1 } else { size.div_ceil(most).next_multiple_of(threads).min(MOST_PARTS) };
     match size.div_ceil(parts.max(1)).max(1) {
         share if parts > 1 && share > most => share.next_multiple_of(most),
@@ -143,8 +107,8 @@ pub(crate) fn share(size: usize, most: usize, threads: usize) -> usize {
 /// Works on parts that do not overlap, by as many threads as there are, or fewer if there are fewer parts.
 ///
 /// Each thread has a run of neighbours and takes them in order. Once it is done with them, it takes what another would
-/// come to last. Nothing is allocated. Parts beyond [`MOST_PARTS`] are worked on by the calling thread.
-pub(crate) fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+/// come to last. Nothing is allocated. Parts beyond `MOST_PARTS` are worked on by the calling thread.
+pub fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     let Some(first) = parts.next() else { return };
     let Some(second) = parts.next() else { return work(first) };
     let slots: [Mutex<Option<T>>; MOST_PARTS] = [const { Mutex::new(None) }; MOST_PARTS];
@@ -209,7 +173,7 @@ impl Run {
 ///
 /// With three threads, thread 0 works out the pieces 0, 3, 6, …, thread 1 the pieces 1, 4, 7, …. A panic in a piece
 /// goes on in the caller once all threads have ended.
-pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads().min(pieces).min(workers::MOST);
     if threads <= 1 || ALONE.get() {
         return (0..pieces).map(work).collect();
@@ -229,11 +193,7 @@ pub(crate) fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> V
 ///
 /// For pieces that take seconds, such as a training: it starts threads of its own. A panic in a piece goes on in the
 /// caller once all threads have ended.
-pub(crate) fn side_by_side<T: Send>(
-    pieces: usize,
-    workers: usize,
-    work: impl Fn(usize) -> T + Sync,
-) -> Vec<T> {
+pub fn side_by_side<T: Send>(pieces: usize, workers: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let slots: Vec<Mutex<Option<T>>> = (0..pieces).map(|_| Mutex::new(None)).collect();
     let work_off = || {
@@ -278,7 +238,7 @@ mod tests {
     #[test]
     fn results_come_in_order_for_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
-            set_threads(threads).unwrap();
+            set_threads(NonZero::new(threads).unwrap());
             for pieces in [0, 1, 2, 7, 20] {
                 assert_eq!(map(pieces, |i| i * i), (0..pieces).map(|i| i * i).collect::<Vec<_>>());
             }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::random::{Draws, Random};
+use crate::draws::{Draws, draws_of};
 use ndarray::{Array2, s};
 
 type Product = fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>);
@@ -48,7 +48,7 @@ fn dealt<L: level::Level>(
 }
 
 fn draws(place: usize) -> Draws {
-    Random::seed(11).child(place).at(0, 0)
+    draws_of(11, place)
 }
 
 fn matrix(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {

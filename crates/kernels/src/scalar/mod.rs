@@ -61,12 +61,12 @@ mod windows;
 pub use activation::Activation;
 pub use adam::AdamStep;
 pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
-pub(crate) use gather::{id_of, ids_of, order_of};
+pub use gather::{id_of, ids_of, order_of};
 pub use images::{Move, Warp};
 pub(crate) use kernels::kernels;
-pub(crate) use patches::BEHIND;
+pub use patches::BEHIND;
 pub use patches::Run;
-pub(crate) use spare::Marks;
+pub use spare::Marks;
 pub use update::SgdStep;
 pub use windows::{Span, Windows};
 
@@ -77,24 +77,7 @@ use spare::{Spare, SpareKey};
 use std::cell::RefCell;
 use std::iter::Sum;
 
-/// The element type of tensors: `f32`, or `f64` for checks and references.
-///
-/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
-/// of ndarray's numeric methods; what is hidden here are the crate's loops over slices.
-///
-/// ```
-/// use plywood::Scalar;
-///
-/// /// The mean of squares, for either type.
-/// fn mean_square<F: Scalar>(x: &[F]) -> F {
-///     x.iter().map(|&x| x * x).sum::<F>() / F::of(x.len() as f64)
-/// }
-/// assert_eq!(mean_square(&[1.0f32, 3.0]), 5.0);
-/// assert_eq!((mean_square(&[0.5f64]), <f64 as Scalar>::NAME), (0.25, "f64"));
-/// ```
-///
-/// `f32` has 24 bits of precision, about seven decimals, and is the default everywhere: half the memory and about
-/// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
+/// The element type: `f32` and `f64`.
 pub trait Scalar:
     sealed::Sealed
     + NdFloat

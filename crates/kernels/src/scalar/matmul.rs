@@ -138,11 +138,11 @@ impl MatMul for f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::draws::draws_of;
     use ndarray::{Array2, s};
 
     fn random(rows: usize, columns: usize, place: usize) -> Array2<f32> {
-        let mut draws = Random::seed(3).child(place).at(0, 0);
+        let mut draws = draws_of(3, place);
         Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1., 1.) as f32)
     }
 

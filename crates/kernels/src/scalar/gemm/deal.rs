@@ -75,7 +75,7 @@ mod tests {
     /// A thread that waits for one that has panicked goes on, and the panic reaches the caller.
     #[test]
     fn a_panic_of_one_thread_keeps_no_other_waiting() {
-        pool::set_threads(3).unwrap();
+        pool::set_threads(std::num::NonZero::new(3).unwrap());
         for bad in 0..3 {
             let deal = Deal::default();
             let result = catch_unwind(AssertUnwindSafe(|| {

@@ -43,7 +43,7 @@ pub struct Run {
 }
 
 /// How many numbers of a row of columns `gather` may write behind the last run.
-pub(crate) const BEHIND: usize = 32;
+pub const BEHIND: usize = 32;
 
 kernels! {
     /// Numbers between images and matrices.

@@ -1,0 +1,40 @@
+//! The generic code that most programs use, instantiated once.
+//!
+//! With little optimisation, as in a dev build of this workspace, the compiler takes an instance of generic code from the
+//! crate that has one already. Without this file each example and each test would compile the trainer and all layers
+//! anew: half of their time. It is there in builds with debug assertions alone, and never called.
+
+use crate::data::Images;
+use crate::prelude::*;
+use crate::{AsTarget, Rule};
+use ndarray::{Array2, ArrayD};
+
+/// A trainer of this kind on data in memory, with and without validation.
+fn train<L: Loss, R: Rule>(loss: L, rule: R, model: &mut Sequential, images: &Images) -> Result<()>
+where
+    Vec<usize>: AsTarget<L::Target>,
+{
+    let mut trainer = Trainer::new(loss, rule);
+    trainer.fit(model, images)?;
+    trainer.fit_with_validation(model, images, images).map(drop)
+}
+
+/// Never called.
+///
+/// # Errors
+/// None that anybody sees.
+pub fn instances(model: &mut Sequential, wide: &mut Sequential<f64>, images: &Images) -> Result<()> {
+    train(CrossEntropy::default(), Adam::default(), model, images)?;
+    train(CrossEntropy::default(), SGD::default(), model, images)?;
+    let rows: ArrayDataset<f32, Array2<f32>> =
+        ArrayDataset::new(Array2::zeros((1, 1)), Array2::zeros((1, 1)))?;
+    Trainer::new(MeanSquaredError, SGD::default()).fit(model, &rows)?;
+    let labelled: ArrayDataset<f32, Vec<usize>> = ArrayDataset::new(Array2::zeros((1, 1)), vec![0])?;
+    Trainer::new(CrossEntropy::default(), Adam::default()).fit(model, &labelled)?;
+    model.predict(&ArrayD::<f32>::zeros(vec![1]))?;
+    wide.predict(&ArrayD::<f64>::zeros(vec![1]))?;
+    let (narrow_layers, wide_layers) = (Registry::<f32>::builtin(), Registry::<f64>::builtin());
+    *model = Sequential::from_bytes(&model.to_bytes()?, &narrow_layers)?;
+    *wide = Sequential::from_bytes(&wide.to_bytes()?, &wide_layers)?;
+    Ok(())
+}
