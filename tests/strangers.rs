@@ -323,6 +323,43 @@ fn claims_take_no_memory() {
     }
 }
 
+/// A state dict's file is looked at before it is read: what is none, and may have no end, takes no memory.
+#[test]
+fn no_more_of_a_state_dict_is_read_than_its_header_says() {
+    let _turn = alone();
+    let path = temporary("sparse");
+    let file = |begin: &[u8], length: u64| {
+        std::fs::write(&path, begin).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+    };
+    let loaded = || peak(|| StateDict::load(&path).unwrap_err().to_string());
+    let header = br#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#;
+    let whole = [&(header.len() as u64).to_le_bytes()[..], header].concat();
+    let length = |bytes: u64| bytes.to_le_bytes().to_vec();
+    for (begin, size, expected) in [
+        (vec![], 1 << 30, "expected the header to be a list of arrays in JSON, found EOF"),
+        (length(u64::MAX), 1 << 30, "expected the header to be of at most 16777216 bytes"),
+        (length(1 << 24), 1 << 20, "expected the file to be at least 16777224 bytes, found 1048576. "),
+        (whole.clone(), 1 << 30, "expected the arrays to be of 1073741763 bytes together, found 4. "),
+        (whole.clone(), 64, "expected the file to be at least 65 bytes, found 64. The file is truncated"),
+        (vec![], 7, "expected the file to be at least 8 bytes, found 7. The file is truncated"),
+    ] {
+        file(&begin, size);
+        let (error, most) = loaded();
+        assert!(error.contains(expected) && most < 1 << 20, "{most} bytes: {error}");
+    }
+    std::fs::remove_file(&path).unwrap();
+
+    if cfg!(unix) {
+        let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
+        let (error, most) = peak(|| model.load_weights("/dev/zero").unwrap_err().to_string());
+        assert!(
+            error.starts_with("load /dev/zero: expected the header to be") && most < 1 << 20,
+            "{most} bytes: {error}"
+        );
+    }
+}
+
 /// A few kilobytes of gzip are megabytes: no more is kept than the header says, and that has a limit.
 #[test]
 fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
