@@ -123,6 +123,31 @@ fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
     assert!(loaded > 50, "{loaded} load");
 }
 
+/// The builder refuses an input without numbers, and so does loading, by the same words.
+#[test]
+fn an_input_without_numbers_is_refused_as_the_builder_refuses_it() {
+    let _turn = alone();
+    let models = [
+        Sequential::builder([2]).layer(ReLU),
+        Sequential::builder([2, 2]).layer(Sequential::block().layer(Flatten)),
+        Sequential::builder([2, 2]),
+    ];
+    for model in models {
+        let file = File::of(&model.build().unwrap().to_bytes().unwrap()).unwrap();
+        for shape in [&[0][..], &[0, 2], &[2, 0]] {
+            let sizes: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+            let built = Sequential::builder(sizes).layer(ReLU).build().unwrap_err().to_string();
+            for file in [&file, &file.unnested()] {
+                let mut bytes = file.with_input(shape).bytes();
+                mend(&mut bytes);
+                hostile::model(&bytes);
+                let error = Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).unwrap_err();
+                assert!(error.to_string().contains(&built), "{shape:?}: {error}");
+            }
+        }
+    }
+}
+
 /// Found by the fuzzer: a window of two rows under a sequence, whose weights have one.
 #[test]
 fn a_window_over_a_sequence_has_one_row() {
