@@ -104,7 +104,7 @@ struct Inner {
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([4]).layer(Dense::units(2)).build()?;
-/// let advice = match model.predict(&ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
+/// let advice = match model.predict(&plywood::ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
 ///     ErrorKind::Shape { found, .. } => format!("{} columns too many", found[1] - 4),
 ///     other => format!("{other:?}"),
 /// };

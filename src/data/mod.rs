@@ -105,10 +105,11 @@ use ndarray::{Dimension, IxDyn};
 /// [`garments`](garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
 ///
 /// ```
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// let images: plywood::Images =
-///     ArrayDataset::new(ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
+///     ArrayDataset::new(Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
 /// assert_eq!(images.first(2).len(), 2);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -332,7 +333,7 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     ///     }
     /// }
     ///
-    /// let plain = ArrayDataset::new(ndarray::Array2::<f32>::zeros((4, 2)), vec![0; 4])?;
+    /// let plain = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((4, 2)), vec![0; 4])?;
     /// let (noisy, mut a, mut b) = (Noisy(plain, Random::seed(1)), Batch::default(), Batch::default());
     /// noisy.read(&[0, 3], Pass::Train { epoch: 2 }, &mut a)?;
     /// noisy.read(&[3], Pass::Train { epoch: 2 }, &mut b)?;

@@ -24,7 +24,7 @@ use std::path::Path;
 /// let csv = TableCsv::target("price").inputs(["area", "rooms"]);
 /// let houses = csv.read_from::<f32>(file.as_bytes(), "houses.csv")?;
 /// assert_eq!(houses.inputs()[[0, 0]], 70.5);
-/// assert_eq!(houses.targets(), ndarray::array![[210.0], [380.0]]);
+/// assert_eq!(houses.targets(), plywood::ndarray::array![[210.0], [380.0]]);
 ///
 /// let error = TableCsv::target("price").read_from::<f32>(file.as_bytes(), "houses.csv").unwrap_err();
 /// assert_eq!(

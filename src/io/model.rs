@@ -65,7 +65,7 @@ impl<F: Scalar> Sequential<F> {
     /// is replaced at once, when the new one is complete.
     ///
     /// ```
-    /// use ndarray::Array2;
+    /// use plywood::ndarray::Array2;
     /// use plywood::prelude::*;
     ///
     /// let path = std::env::temp_dir().join("plywood-doc-save.plywood");

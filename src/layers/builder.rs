@@ -75,7 +75,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// use plywood::prelude::*;
     ///
     /// let model = |seed| Sequential::builder([4]).seed(seed).layer(Dense::units(3)).build();
-    /// let weight = |model: Sequential| model.predict(&ndarray::Array2::eye(4)); // the bias is 0
+    /// let weight = |model: Sequential| model.predict(&plywood::ndarray::Array2::eye(4)); // the bias is 0
     /// assert_eq!(weight(model(1)?)?, weight(model(1)?)?);
     /// assert_ne!(weight(model(1)?)?, weight(model(2)?)?);
     /// # Ok::<(), plywood::Error>(())

@@ -43,7 +43,7 @@ use std::marker::PhantomData;
 /// any number of threads may share one model.
 ///
 /// ```
-/// use ndarray::Array3;
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([28, 28]).seed(42)
@@ -246,7 +246,7 @@ impl<F: Scalar> Sequential<F> {
     /// let mut trunk = Sequential::builder([4])
     ///     .layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).layer(Softmax)
     ///     .build()?;
-    /// let x = ndarray::Array2::<f32>::ones((5, 4));
+    /// let x = plywood::ndarray::Array2::<f32>::ones((5, 4));
     /// let whole = trunk.predict(&x)?;
     /// let head = trunk.split_off(2)?;
     /// assert_eq!((trunk.output_shape(), head.input_shape(), head.len()), (&[8][..], &[8][..], 2));
