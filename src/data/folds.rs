@@ -165,7 +165,7 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
 }
 
 /// Splits a data set at random, by a seed, so that each class has in both parts nearly the share that it has in the
-/// whole: `share` of the samples make the second part.
+/// whole: `share` of the samples make the second part. `::<f32, _>` says as what the data set is read, `f32` or `f64`.
 ///
 /// ```
 /// use plywood::prelude::*;

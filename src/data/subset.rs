@@ -149,7 +149,8 @@ pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subse
     Ok(split(data, indices, first))
 }
 
-/// Splits a data set at random, by a seed: `share` of the samples make the second part.
+/// Splits a data set at random, by a seed: `share` of the samples make the second part. `::<f32, _>` says as what the
+/// data set is read, `f32` or `f64`.
 ///
 /// ```
 /// use plywood::ndarray::Array2;

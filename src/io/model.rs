@@ -186,6 +186,17 @@ impl<F: Scalar> Sequential<F> {
 
     /// A model from the bytes of a file.
     ///
+    /// Bytes may be a model of `f32` or of `f64`, so the call says which:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).seed(1).layer(Dense::units(1)).build()?;
+    /// let again = Sequential::<f32>::from_bytes(&model.to_bytes()?, &Registry::builtin())?;
+    /// assert_eq!(again.to_bytes()?, model.to_bytes()?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// Each fault has its own text:
     ///
     /// ```
