@@ -402,6 +402,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The text without the advice, and the advice.
+    pub(crate) fn parts(&self) -> (String, &str) {
+        let (mut text, help) = (self.to_string(), self.0.help.as_str());
+        if !help.is_empty() {
+            text.truncate(text.len() - ". ".len() - help.len());
+        }
+        (text, help)
+    }
+}
+
 /// `places: kind. help`; the colon and the full stop are there only with what they separate.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

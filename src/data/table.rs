@@ -220,7 +220,10 @@ impl TableCsv {
         }
         if skipped > 0 {
             let left_out = count(skipped, "row", "rows");
-            remarks.push(format!("{name}: {left_out} left out:{}", lines(reasons.iter(), skipped)));
+            remarks.push(format!(
+                "{name}: {left_out} left out:{}",
+                lines(reasons.iter().map(Error::parts), skipped)
+            ));
         }
         if rows == skipped {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
