@@ -104,7 +104,7 @@ struct Inner {
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([4]).layer(Dense::units(2)).build()?;
-/// let advice = match model.predict(&ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
+/// let advice = match model.predict(&plywood::ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
 ///     ErrorKind::Shape { found, .. } => format!("{} columns too many", found[1] - 4),
 ///     other => format!("{other:?}"),
 /// };
@@ -399,6 +399,17 @@ impl Error {
     /// ```
     pub fn place(&self) -> String {
         self.0.place.iter().rev().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Error {
+    /// The text without the advice, and the advice.
+    pub(crate) fn parts(&self) -> (String, &str) {
+        let (mut text, help) = (self.to_string(), self.0.help.as_str());
+        if !help.is_empty() {
+            text.truncate(text.len() - ". ".len() - help.len());
+        }
+        (text, help)
     }
 }
 

@@ -37,7 +37,7 @@ use ndarray::{Array2, Axis};
 /// Both lists are in the order of the data set, so they find the samples that the model got wrong:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // A model without parameters: the larger of the two inputs is the class.
@@ -74,7 +74,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// How often the model takes each class for each class.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(arr2(&[[0.0f32, 1.0], [1.0, 0.0]]), vec![0, 1])?.with_class_names(["low", "high"]);
@@ -179,7 +179,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// output is above it, 0.5 behind a sigmoid, 0 where the model ends in logits. Targets are 0 or 1 in each number.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // A model without parameters: a label is there where its input is above 0.

@@ -16,9 +16,10 @@ use std::fmt;
 /// Callbacks are given one after each epoch. It prints as one line, as progress shows it:
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((4, 1)), ndarray::Array2::<f32>::zeros((4, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::zeros((4, 1)), Array2::<f32>::zeros((4, 1)))?;
 /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
 /// let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).batch_size(4).progress(Progress::Silent);
 /// let history = trainer.fit(&mut model, &data)?;
@@ -97,7 +98,7 @@ impl Epoch {
     /// use plywood::Direction;
     /// use plywood::prelude::*;
     ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), vec![1; 8])?;
+    /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((8, 2)), vec![1; 8])?;
     /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
     /// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;
@@ -142,9 +143,10 @@ impl fmt::Display for Epoch {
 /// dictionary from names to lists; [`get`](History::get) gives such a list.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), ndarray::Array2::<f32>::ones((8, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(3).batch_size(4);
 /// let mut trainer = trainer.progress(Progress::Silent);

@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 /// largest, so that it shows.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::argmax_rows;
 ///
 /// assert_eq!(argmax_rows(&arr2(&[[0.1, 0.9], [0.7, 0.3]]).into_dyn()), [1, 0]);

@@ -1,7 +1,6 @@
 //! How errors and reports show what may be long: names, lists of names, what stands in a file.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
 /// The first of these, and how many more there are: "a, b, c and 4 more".
 pub(crate) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
@@ -25,11 +24,19 @@ pub(crate) fn cut(text: &str) -> Cow<'_, str> {
 /// How many lines a list below a report has at most.
 pub(crate) const MOST_LINES: usize = 10;
 
-/// The lines of a list of `total` things that hangs below a report: the first ones, and how many more there are.
-pub(crate) fn lines<T: Display>(items: impl Iterator<Item = T>, total: usize) -> String {
+/// The lines of a list of `total` faults that hangs below a report: the first ones, and how many more there are. Each
+/// comes as its text and its remedy; a remedy is said once, with the first fault that has it.
+pub(crate) fn lines<'a>(faults: impl Iterator<Item = (String, &'a str)>, total: usize) -> String {
+    let (mut said, mut out) = (Vec::new(), String::new());
+    for (text, remedy) in faults.take(MOST_LINES) {
+        out += &format!("\n  {text}");
+        if !remedy.is_empty() && !said.contains(&remedy) {
+            out += &format!(". {remedy}");
+            said.push(remedy);
+        }
+    }
     let more = total.saturating_sub(MOST_LINES);
-    let first: String = items.take(MOST_LINES).map(|item| format!("\n  {item}")).collect();
-    first + &if more > 0 { format!("\n  and {more} more") } else { String::new() }
+    out + &if more > 0 { format!("\n  and {more} more") } else { String::new() }
 }
 
 /// "1 row", "2 rows".
@@ -62,5 +69,14 @@ mod tests {
         assert_eq!((cut("dense"), cut(&fits)), ("dense".into(), fits.as_str().into()));
         assert_eq!(cut(&long), "ö".repeat(59) + "…");
         assert_eq!(listed(&["a", "b", "c", &long], 2), "a, b and 2 more");
+    }
+
+    #[test]
+    fn a_remedy_is_said_once() {
+        let fault = |i: usize| (format!("row {i}"), ["Fill it in.", "Count.", ""][[0, 0, 1, 0, 2][i % 5]]);
+        let expected = "\n  row 0. Fill it in.\n  row 1\n  row 2. Count.\n  row 3\n  row 4";
+        assert_eq!(lines((0..5).map(fault), 5), expected);
+        let rest = "\n  row 5\n  row 6\n  row 7\n  row 8\n  row 9\n  and 2 more";
+        assert_eq!(lines((0..12).map(fault), 12), format!("{expected}{rest}"));
     }
 }

@@ -40,7 +40,7 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// is handed from layer to layer.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::Tensor;
 ///
 /// let x: Tensor = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn();
@@ -165,7 +165,7 @@ pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
 /// reversed one.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::standard;
 ///
 /// let transposed = arr2(&[[1.0f32, 2.0], [3.0, 4.0]]).reversed_axes().into_dyn();

@@ -161,7 +161,7 @@ impl<F: Scalar> LayerCheck<F> {
     /// defined everywhere, too:
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     /// use plywood::testing::LayerCheck;
     /// use serde::{Deserialize, Serialize};

@@ -123,6 +123,31 @@ fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
     assert!(loaded > 50, "{loaded} load");
 }
 
+/// The builder refuses an input without numbers, and so does loading, by the same words.
+#[test]
+fn an_input_without_numbers_is_refused_as_the_builder_refuses_it() {
+    let _turn = alone();
+    let models = [
+        Sequential::builder([2]).layer(ReLU),
+        Sequential::builder([2, 2]).layer(Sequential::block().layer(Flatten)),
+        Sequential::builder([2, 2]),
+    ];
+    for model in models {
+        let file = File::of(&model.build().unwrap().to_bytes().unwrap()).unwrap();
+        for shape in [&[0][..], &[0, 2], &[2, 0]] {
+            let sizes: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+            let built = Sequential::builder(sizes).layer(ReLU).build().unwrap_err().to_string();
+            for file in [&file, &file.unnested()] {
+                let mut bytes = file.with_input(shape).bytes();
+                mend(&mut bytes);
+                hostile::model(&bytes);
+                let error = Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).unwrap_err();
+                assert!(error.to_string().contains(&built), "{shape:?}: {error}");
+            }
+        }
+    }
+}
+
 /// Found by the fuzzer: a window of two rows under a sequence, whose weights have one.
 #[test]
 fn a_window_over_a_sequence_has_one_row() {
@@ -320,6 +345,43 @@ fn claims_take_no_memory() {
         let claims = [&length.to_le_bytes()[..], b"{\"a\":"].concat();
         let (error, most) = peak(|| StateDict::from_bytes(&claims).unwrap_err().to_string());
         assert!(most < 1 << 20, "{most} bytes: {error}");
+    }
+}
+
+/// A state dict's file is looked at before it is read: what is none, and may have no end, takes no memory.
+#[test]
+fn no_more_of_a_state_dict_is_read_than_its_header_says() {
+    let _turn = alone();
+    let path = temporary("sparse");
+    let file = |begin: &[u8], length: u64| {
+        std::fs::write(&path, begin).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+    };
+    let loaded = || peak(|| StateDict::load(&path).unwrap_err().to_string());
+    let header = br#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#;
+    let whole = [&(header.len() as u64).to_le_bytes()[..], header].concat();
+    let length = |bytes: u64| bytes.to_le_bytes().to_vec();
+    for (begin, size, expected) in [
+        (vec![], 1 << 30, "expected the header to be a list of arrays in JSON, found EOF"),
+        (length(u64::MAX), 1 << 30, "expected the header to be of at most 16777216 bytes"),
+        (length(1 << 24), 1 << 20, "expected the file to be at least 16777224 bytes, found 1048576. "),
+        (whole.clone(), 1 << 30, "expected the arrays to be of 1073741763 bytes together, found 4. "),
+        (whole.clone(), 64, "expected the file to be at least 65 bytes, found 64. The file is truncated"),
+        (vec![], 7, "expected the file to be at least 8 bytes, found 7. The file is truncated"),
+    ] {
+        file(&begin, size);
+        let (error, most) = loaded();
+        assert!(error.contains(expected) && most < 1 << 20, "{most} bytes: {error}");
+    }
+    std::fs::remove_file(&path).unwrap();
+
+    if cfg!(unix) {
+        let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
+        let (error, most) = peak(|| model.load_weights("/dev/zero").unwrap_err().to_string());
+        assert!(
+            error.starts_with("load /dev/zero: expected the header to be") && most < 1 << 20,
+            "{most} bytes: {error}"
+        );
     }
 }
 

@@ -113,7 +113,7 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
 /// Samples in memory: an array of inputs, `[samples, …]`, and their targets.
 ///
 /// ```
-/// use ndarray::Array3;
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// // Bytes stay bytes; the model sees numbers from 0 to 1.
@@ -128,7 +128,7 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
 /// buffers have their size, reading a batch allocates nothing but the list of weights, where there are weights.
 ///
 /// ```
-/// use ndarray::{Array1, array};
+/// use plywood::ndarray::{Array1, array};
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(array![[0u8, 255], [51, 102]], Array1::from(vec![1.0f32, 2.0]))?
@@ -167,7 +167,7 @@ pub struct ArrayDataset<E, T> {
 /// use plywood::prelude::*;
 ///
 /// let images: plywood::Images =
-///     ArrayDataset::new(ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
+///     ArrayDataset::new(plywood::ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
 /// assert_eq!(images.first(2).len(), 2);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -181,7 +181,7 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let error = ArrayDataset::new(ndarray::Array2::<f32>::zeros((3, 4)), vec![0, 1]).unwrap_err();
+    /// let error = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((3, 4)), vec![0, 1]).unwrap_err();
     /// assert_eq!(error.to_string(), "expected targets for 3 samples, found 2. Give one target for each sample.");
     /// # Ok::<(), plywood::Error>(())
     /// ```

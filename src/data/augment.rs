@@ -11,9 +11,10 @@ use std::ops::RangeInclusive;
 /// changed unless asked for.
 ///
 /// ```
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
-/// let images = ArrayDataset::new(ndarray::Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?.scale(1.0 / 255.0);
+/// let images = ArrayDataset::new(Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?.scale(1.0 / 255.0);
 /// let augment = Augment::seed(1).flip_horizontal().shift(2).rotate(10.0).erase(0.5, 0.02..=0.2);
 /// let train = Augmented::new(images, augment)?;
 /// # let _ = train;

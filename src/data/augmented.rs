@@ -12,7 +12,7 @@ use ndarray::IxDyn;
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let images = ndarray::Array3::from_shape_fn((40, 4, 4), |(_, _, x)| x as f32);
+/// let images = plywood::ndarray::Array3::from_shape_fn((40, 4, 4), |(_, _, x)| x as f32);
 /// let train = Augmented::new(ArrayDataset::new(images, vec![0; 40])?, Augment::seed(5).flip_horizontal())?;
 ///
 /// let mut batch = Batch::<f32, Vec<usize>>::default();
@@ -44,7 +44,7 @@ impl<D> Augmented<D> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let images = ArrayDataset::new(ndarray::Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?;
+    /// let images = ArrayDataset::new(plywood::ndarray::Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?;
     /// let error = Augmented::new(&images, Augment::seed(1).crop(0.0..=1.0)).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),

@@ -33,7 +33,7 @@ pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);
 ///     }
 /// }
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((9, 2)), vec![0; 9])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((9, 2)), vec![0; 9])?;
 /// let folds = Forward.folds(&data)?;
 /// assert_eq!(folds[1].0.indices().len(), 6);
 /// # Ok::<(), plywood::Error>(())
@@ -52,7 +52,7 @@ pub trait Folds<F: Scalar, D: Dataset<F>> {
 /// use plywood::prelude::*;
 /// use plywood::{Folds, KFold};
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
 /// let folds = Folds::<f32, _>::folds(&KFold::new(3), &data)?;
 /// let held_out: Vec<&[usize]> = folds.iter().map(|(_, test)| test.indices()).collect();
 /// assert_eq!(held_out, [&[0, 1, 2][..], &[3, 4], &[5, 6]]);
@@ -108,7 +108,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
 ///
 /// // Six samples of one class, then three of the other.
 /// let labels = vec![0, 0, 0, 0, 0, 0, 1, 1, 1];
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((9, 2)), labels)?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((9, 2)), labels)?;
 /// for (_, test) in Folds::<f32, _>::folds(&StratifiedKFold::new(3), &data)? {
 ///     let ones = test.indices().iter().filter(|&&i| i >= 6).count();
 ///     assert_eq!((test.indices().len(), ones), (3, 1));
@@ -165,13 +165,13 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
 }
 
 /// Splits a data set at random, by a seed, so that each class has in both parts nearly the share that it has in the
-/// whole: `share` of the samples make the second part.
+/// whole: `share` of the samples make the second part. `::<f32, _>` says as what the data set is read, `f32` or `f64`.
 ///
 /// ```
 /// use plywood::prelude::*;
 ///
 /// let labels: Vec<usize> = (0..100).map(|i| usize::from(i >= 90)).collect(); // 90 of one class, 10 of the other
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((100, 4)), labels)?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((100, 4)), labels)?;
 /// let (train, test) = stratified_split::<f32, _>(&data, 0.2, 42)?;
 /// let rare = |part: &plywood::Subset<_>| part.indices().iter().filter(|&&i| i >= 90).count();
 /// assert_eq!((train.indices().len(), rare(&train), rare(&test)), (80, 8, 2));

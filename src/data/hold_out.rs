@@ -12,7 +12,7 @@ use crate::scalar::Scalar;
 /// use plywood::prelude::*;
 /// use plywood::{Folds, HoldOut};
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((10, 2)), vec![0; 10])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((10, 2)), vec![0; 10])?;
 /// let folds = Folds::<f32, _>::folds(&HoldOut::share(0.2).seed(1), &data)?;
 /// assert_eq!((folds.len(), folds[0].0.indices().len(), folds[0].1.indices().len()), (1, 8, 2));
 /// # Ok::<(), plywood::Error>(())
@@ -52,7 +52,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
 /// use plywood::{Folds, StratifiedHoldOut};
 ///
 /// let labels: Vec<usize> = (0..20).map(|i| usize::from(i >= 15)).collect(); // 15 of one class, 5 of the other
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((20, 2)), labels)?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((20, 2)), labels)?;
 /// let folds = Folds::<f32, _>::folds(&StratifiedHoldOut::share(0.2).seed(1), &data)?;
 /// let rare = folds[0].1.indices().iter().filter(|&&i| i >= 15).count();
 /// assert_eq!((folds[0].1.indices().len(), rare), (4, 1));

@@ -49,7 +49,7 @@ const MAX_AXES: u8 = 8;
 ///
 /// let bytes = [0, 0, 0x0D, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0, 0, 0, 0]; // f32, 1 x 2
 /// let IdxArray::F32(array) = idx::read_from(&bytes[..], "two numbers")? else { panic!("another type") };
-/// assert_eq!(array, ndarray::array![[1.5, 0.0]].into_dyn());
+/// assert_eq!(array, plywood::ndarray::array![[1.5, 0.0]].into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

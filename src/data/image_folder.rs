@@ -326,7 +326,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// The first files that were left out, each with its error.
 fn listed_below(skipped: &[(PathBuf, Error)]) -> String {
-    lines(skipped.iter().map(|(_, error)| error), skipped.len())
+    lines(skipped.iter().map(|(_, error)| error.parts()), skipped.len())
 }
 
 /// The counts by class, and the files that were left out.

@@ -23,7 +23,7 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let images = ndarray::Array3::from_shape_fn((10, 4, 4), |(i, _, _)| i as f32);
+/// let images = plywood::ndarray::Array3::from_shape_fn((10, 4, 4), |(i, _, _)| i as f32);
 /// let labels = (0..10).collect::<Vec<usize>>();
 /// let train = MixUp::new(OneHot::new(ArrayDataset::new(images, labels)?, 10)?, 0.2, 42)?;
 ///

@@ -320,7 +320,7 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     ///     }
     /// }
     ///
-    /// let plain = ArrayDataset::new(ndarray::Array2::<f32>::zeros((4, 2)), vec![0; 4])?;
+    /// let plain = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((4, 2)), vec![0; 4])?;
     /// let (noisy, mut a, mut b) = (Noisy(plain, Random::seed(1)), Batch::default(), Batch::default());
     /// noisy.read(&[0, 3], Pass::Train { epoch: 2 }, &mut a)?;
     /// noisy.read(&[3], Pass::Train { epoch: 2 }, &mut b)?;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// Normalisation with its fitted numbers. Save it beside the model: both are needed to predict.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let train = ArrayDataset::new(array![[1.0f32, 100.0], [3.0, 300.0]], vec![0, 1])?;
@@ -113,7 +113,7 @@ impl Normalizer {
     /// The lowest number becomes `low`, the highest `high`. Data that were not fitted on may lie outside.
     ///
     /// ```
-    /// use ndarray::array;
+    /// use plywood::ndarray::array;
     /// use plywood::prelude::*;
     ///
     /// let normalizer = Normalizer::range(-1.0, 1.0).fit_tensor(&array![[2.0f64], [6.0]].into_dyn())?;
@@ -160,7 +160,7 @@ impl Normalizer {
     /// Undoes [`transform`](Normalizer::transform): from a model's outputs back to the targets' units.
     ///
     /// ```
-    /// use ndarray::array;
+    /// use plywood::ndarray::array;
     /// use plywood::prelude::*;
     ///
     /// let prices = array![[100.0f32], [300.0], [500.0]].into_dyn();
@@ -207,7 +207,7 @@ impl NormalizerSpec {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let data = ArrayDataset::new(ndarray::array![[1.0f32, 0.5], [2.0, f32::NAN]], vec![0, 1])?;
+    /// let data = ArrayDataset::new(plywood::ndarray::array![[1.0f32, 0.5], [2.0, f32::NAN]], vec![0, 1])?;
     /// let error = Normalizer::standard().fit::<f32, _>(&data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),

@@ -21,15 +21,16 @@ const MOST_CLASSES: usize = 1 << 22;
 /// arXiv:1512.00567, section 7). In evaluation targets are 1 and 0, so that losses can be compared.
 ///
 /// ```
+/// use plywood::ndarray::{Array2, array};
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((3, 2)), vec![0, 3, 1])?;
+/// let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0, 3, 1])?;
 /// let soft = OneHot::new(data, 4)?.smoothing(0.2)?;
 /// let mut batch = Batch::<f32, Tensor>::default();
 /// soft.read(&[1], Pass::Train { epoch: 0 }, &mut batch)?;
-/// assert_eq!(batch.target, ndarray::array![[0.05, 0.05, 0.05, 0.85]].into_dyn());
+/// assert_eq!(batch.target, array![[0.05, 0.05, 0.05, 0.85]].into_dyn());
 /// soft.read(&[1], Pass::Evaluate, &mut batch)?;
-/// assert_eq!(batch.target, ndarray::array![[0.0, 0.0, 0.0, 1.0]].into_dyn());
+/// assert_eq!(batch.target, array![[0.0, 0.0, 0.0, 1.0]].into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 /// use plywood::Subset;
 ///
 /// // Cross-validation in five folds: every fifth sample, beginning with each of the first five.
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((20, 2)), vec![0; 20])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((20, 2)), vec![0; 20])?;
 /// for fold in 0..5 {
 ///     let (held_out, rest): (Vec<usize>, Vec<usize>) = (0..20).partition(|i| i % 5 == fold);
 ///     let (train, validation) = (Subset::new::<f32>(&data, rest)?, Subset::new::<f32>(&data, held_out)?);
@@ -129,7 +129,7 @@ pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
 /// let (first, second) = plywood::split_at::<f32, _>(&data, 0.25)?; // 5.25 samples, so 5
 /// assert_eq!((first.indices(), second.indices()), (&[0, 1, 2, 3, 4][..], &[5, 6][..]));
 /// let error = plywood::split_at::<f32, _>(&data, 1.0).unwrap_err();
@@ -149,10 +149,11 @@ pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subse
     Ok(split(data, indices, first))
 }
 
-/// Splits a data set at random, by a seed: `share` of the samples make the second part.
+/// Splits a data set at random, by a seed: `share` of the samples make the second part. `::<f32, _>` says as what the
+/// data set is read, `f32` or `f64`.
 ///
 /// ```
-/// use ndarray::Array2;
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(Array2::<f32>::zeros((100, 4)), vec![0; 100])?;

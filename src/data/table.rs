@@ -24,7 +24,7 @@ use std::path::Path;
 /// let csv = TableCsv::target("price").inputs(["area", "rooms"]);
 /// let houses = csv.read_from::<f32>(file.as_bytes(), "houses.csv")?;
 /// assert_eq!(houses.inputs()[[0, 0]], 70.5);
-/// assert_eq!(houses.targets(), ndarray::array![[210.0], [380.0]]);
+/// assert_eq!(houses.targets(), plywood::ndarray::array![[210.0], [380.0]]);
 ///
 /// let error = TableCsv::target("price").read_from::<f32>(file.as_bytes(), "houses.csv").unwrap_err();
 /// assert_eq!(
@@ -220,7 +220,10 @@ impl TableCsv {
         }
         if skipped > 0 {
             let left_out = count(skipped, "row", "rows");
-            remarks.push(format!("{name}: {left_out} left out:{}", lines(reasons.iter(), skipped)));
+            remarks.push(format!(
+                "{name}: {left_out} left out:{}",
+                lines(reasons.iter().map(Error::parts), skipped)
+            ));
         }
         if rows == skipped {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };

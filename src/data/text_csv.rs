@@ -151,7 +151,7 @@ impl TextCsv {
         };
         if !skipped.is_empty() {
             let rows = count(left_out, "row", "rows");
-            let reasons = lines(skipped.iter().map(|(_, error)| error), left_out);
+            let reasons = lines(skipped.iter().map(|(_, error)| error.parts()), left_out);
             texts = texts.with_remark(format!("{name}: {rows} left out:{reasons}"));
         }
         // The remark has the file's name once, each error that is handed out by itself its own.

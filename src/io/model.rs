@@ -65,7 +65,7 @@ impl<F: Scalar> Sequential<F> {
     /// is replaced at once, when the new one is complete.
     ///
     /// ```
-    /// use ndarray::Array2;
+    /// use plywood::ndarray::Array2;
     /// use plywood::prelude::*;
     ///
     /// let path = std::env::temp_dir().join("plywood-doc-save.plywood");
@@ -185,6 +185,17 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// A model from the bytes of a file.
+    ///
+    /// Bytes may be a model of `f32` or of `f64`, so the call says which:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).seed(1).layer(Dense::units(1)).build()?;
+    /// let again = Sequential::<f32>::from_bytes(&model.to_bytes()?, &Registry::builtin())?;
+    /// assert_eq!(again.to_bytes()?, model.to_bytes()?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// Each fault has its own text:
     ///

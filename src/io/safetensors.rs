@@ -19,6 +19,7 @@
 //!
 //! The limits are ours as well: on the header's length and on the axes of a shape.
 
+use super::source::Source;
 use crate::codec::{Shape, differ};
 use crate::error::{Error, Result};
 use crate::shown::cut;
@@ -26,7 +27,9 @@ use ::safetensors::tensor::Metadata;
 pub(super) use ::safetensors::tensor::{Dtype, TensorInfo};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::cmp::Ordering;
 use std::fmt::{self, Write};
+use std::io::Read;
 
 /// The most bytes of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader takes 100 MB.)
 const MAX_HEADER: u64 = 1 << 24;
@@ -36,19 +39,79 @@ pub(super) type Array = (String, TensorInfo);
 
 /// The arrays of a file in the order of their names, and the data behind the header.
 pub(super) fn parse(file: &[u8]) -> Result<(Vec<Array>, &[u8])> {
-    let truncated = |expected: u64| {
-        Error::format("the file", format!("at least {expected} bytes"), file.len())
-            .help("The file is truncated; get it again.")
-    };
-    let (length, rest) = file.split_first_chunk::<8>().ok_or_else(|| truncated(8))?;
-    let length = u64::from_le_bytes(*length);
+    let all = file.len() as u64;
+    let (length, rest) = file.split_first_chunk::<8>().ok_or_else(|| truncated(8, all))?;
+    let length = header_length(*length)?;
+    let (header, data) = rest.split_at_checked(length).ok_or_else(|| truncated(8 + length as u64, all))?;
+    let (arrays, end) = arrays(header)?;
+    check_data(length, end, data.len() as u64)?;
+    Ok((arrays, data))
+}
+
+/// The same from a source, of which no more is read than the header says, and one byte to see the end.
+///
+/// Each length is compared with what is there, where that is known, before anything is read in vain: a device may have
+/// no end.
+pub(super) fn read(source: &mut Source<impl Read>) -> Result<(Vec<Array>, Vec<u8>)> {
+    let mut length = [0; 8];
+    let found = source.take(&mut length)? as u64;
+    if found < 8 {
+        return Err(truncated(8, found));
+    }
+    let length = header_length(length)?;
+    let wanted = length as u64;
+    if let Some(left) = source.left().filter(|&left| left < wanted) {
+        return Err(truncated(8 + wanted, 8 + left));
+    }
+    let header = source.bytes(wanted)?;
+    if header.len() < length {
+        return Err(truncated(8 + wanted, 8 + header.len() as u64));
+    }
+    let (arrays, end) = arrays(&header)?;
+    drop(header);
+    if let Some(left) = source.left() {
+        check_data(length, end, left)?;
+    }
+    let data = source.bytes(end)?;
+    check_data(length, end, data.len() as u64)?;
+    if source.take(&mut [0])? > 0 {
+        return Err(Error::format("the arrays", "the file's last bytes", "more bytes after them")
+            .help("The file is damaged; get it again."));
+    }
+    Ok((arrays, data))
+}
+
+/// The error of a file that ends too early.
+fn truncated(expected: u64, found: u64) -> Error {
+    Error::format("the file", format!("at least {expected} bytes"), found)
+        .help("The file is truncated; get it again.")
+}
+
+/// How long the header is, if it may be so long.
+fn header_length(bytes: [u8; 8]) -> Result<usize> {
+    let length = u64::from_le_bytes(bytes);
     if length > MAX_HEADER {
         return Err(Error::format("the header", format!("of at most {MAX_HEADER} bytes"), length)
             .help("This is not a safetensors file, or it is damaged."));
     }
-    let Some((header, data)) = rest.split_at_checked(length as usize) else {
-        return Err(truncated(length + 8));
-    };
+    Ok(length as usize)
+}
+
+/// Refuses a file with less or more behind its header than the arrays have.
+fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
+    match end.cmp(&data) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => {
+            let header = 8 + header as u64;
+            Err(truncated(header.saturating_add(end), header.saturating_add(data)))
+        }
+        Ordering::Less => Err(Error::format("the arrays", format!("of {data} bytes together"), end)
+            .help("The file is damaged; get it again.")),
+    }
+}
+
+/// The arrays of a header in the order of their names, and how many bytes they have together.
+fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     let unreadable = |error: &dyn fmt::Display| {
         Error::format("the header", "a list of arrays in JSON", beginning(error))
             .help("This is not a safetensors file, it is damaged, or it is of a newer version.")
@@ -70,14 +133,7 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Array>, &[u8])> {
         }
         end = stop;
     }
-    if end > data.len() {
-        return Err(truncated((8 + header.len() as u64).saturating_add(end as u64)));
-    }
-    if end < data.len() {
-        return Err(Error::format("the arrays", format!("of {} bytes together", data.len()), end)
-            .help("The file is damaged; get it again."));
-    }
-    Ok((arrays, data))
+    Ok((arrays, end as u64))
 }
 
 /// The beginning of an error's text, without what a terminal would obey: the file's content may be in it, and be long.
@@ -230,7 +286,31 @@ mod tests {
         for cut in 0..bytes.len() {
             let text = parse(&bytes[..cut]).unwrap_err().to_string();
             assert!(text.contains("is truncated"), "cut at {cut}: {text}");
+            for mut from in [Source::of(&bytes[..cut]), Source::new(&bytes[..cut])] {
+                assert_eq!(super::read(&mut from).unwrap_err().to_string(), text, "cut at {cut}");
+            }
         }
+        for mut from in [Source::of(&bytes), Source::new(&bytes[..])] {
+            let (again, numbers) = super::read(&mut from).unwrap();
+            assert_eq!((format!("{again:?}"), &numbers[..]), (format!("{arrays:?}"), data));
+        }
+    }
+
+    /// Of what has no end as much is read as the header says.
+    #[test]
+    fn an_end_is_not_waited_for() {
+        let whole = &file(&one("U8", "[600000]", "[0,600000]"), 600_000)[..];
+        let mut endless = whole.chain(std::io::repeat(7).take(100));
+        assert_eq!(
+            read(&mut Source::new(&mut endless)).unwrap_err().to_string(),
+            "expected the arrays to be the file's last bytes, found more bytes after them. \
+             The file is damaged; get it again."
+        );
+        assert_eq!(endless.get_ref().1.limit(), 99);
+        let mut zeros = std::io::repeat(0).take(100);
+        let text = read(&mut Source::new(&mut zeros)).unwrap_err().to_string();
+        assert!(text.contains("a list of arrays in JSON, found EOF"), "{text}");
+        assert_eq!(zeros.limit(), 92);
     }
 
     /// The header is what the crate writes for a file of the same order, so both can be read by whoever reads one.

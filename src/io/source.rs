@@ -58,11 +58,7 @@ impl<R: Read> Source<R> {
                 Ok(0) => break,
                 Ok(more) => filled += more.min(buffer.len() - filled),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(
-                        Error::io("read", &self.name, error).help("Look at the disk or the connection.")
-                    );
-                }
+                Err(error) => return Err(self.failed(error)),
             }
         }
         self.read += filled as u64;
@@ -88,6 +84,44 @@ impl<R: Read> Source<R> {
             .help("The file is truncated; get it again, or save it again.")),
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes are left, where it is known.
+    pub fn left(&self) -> Option<u64> {
+        self.left
+    }
+
+    /// The next bytes, so many or as many as there are. Room for all is made where they are known to be there, else it
+    /// grows as they come in: to twice what is there, and never beyond what was asked for.
+    pub fn bytes(&mut self, count: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        loop {
+            let missing = count - bytes.len() as u64;
+            let more = match self.left {
+                Some(left) => missing.min(left),
+                None => missing.min(bytes.len().max(SOME) as u64),
+            };
+            if more == 0 {
+                return Ok(bytes);
+            }
+            bytes.try_reserve_exact(usize::try_from(more).unwrap_or(usize::MAX)).map_err(|_| {
+                Error::format("the file", "one that fits into memory", format!("{count} bytes"))
+                    .help("Load it on a machine with more memory.")
+            })?;
+            // Into the room behind, which `take` would want to be filled with zeros first.
+            let found =
+                (&mut self.reader).take(more).read_to_end(&mut bytes).map_err(|e| self.failed(e))? as u64;
+            self.read += found;
+            self.left = self.left.map(|left| left.saturating_sub(found));
+            if found < more {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// The error of a reader that fails.
+    fn failed(&self, error: io::Error) -> Error {
+        Error::io("read", &self.name, error).help("Look at the disk or the connection.")
     }
 
     /// The error of an end that comes too early, by this many bytes or more.

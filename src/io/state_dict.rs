@@ -6,6 +6,7 @@
 //! need not know.
 
 use super::safetensors::{self, Array, Dtype, TensorInfo};
+use super::source::Source;
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
@@ -18,7 +19,6 @@ use ndarray::IxDyn;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -101,20 +101,18 @@ impl<'a> StateDict<'a> {
         Ok(Self { arrays, data: data.into() })
     }
 
-    /// Those of a file, which is read into memory as a whole.
+    /// Those of a file, whose numbers are read into memory.
+    ///
+    /// The header is looked at first, and no more is read than it says. So what is no safetensors file is refused by
+    /// its first bytes, also a device that has no end.
     ///
     /// # Errors
     /// When the file cannot be read, or is no safetensors file.
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict<'static>> {
         let path = path.as_ref();
-        let at = |error: Error| error.at(format!("load {}", path.display()));
-        let mut bytes =
-            fs::read(path).map_err(|e| at(Error::io("read", path, e).help("Look at the path.")))?;
-        let StateDict { arrays, data } = StateDict::from_bytes(&bytes).map_err(at)?;
-        let header = bytes.len() - data.len();
-        drop(data);
-        bytes.drain(..header);
-        Ok(StateDict { arrays, data: bytes.into() })
+        let read = || safetensors::read(&mut Source::open(path)?);
+        let (arrays, data) = read().map_err(|error| error.at(format!("load {}", path.display())))?;
+        Ok(StateDict { arrays, data: data.into() })
     }
 
     /// The names, in alphabetical order.

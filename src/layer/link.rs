@@ -64,7 +64,7 @@ impl Link {
     /// Any shape; `Softmax` works along the last axis. In place, after a copy where the input is not row-major.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Link;
     ///
     /// let logits = arr2(&[[0.0f64, 3.0f64.ln()]]).into_dyn();

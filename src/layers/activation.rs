@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 /// has arguments for a slope, a threshold and a ceiling; this one is the plain function.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut relu = ReLU;
@@ -58,7 +58,7 @@ pub struct ReLU;
 /// Far from 0 the output reaches 0 or 1 and the gradient vanishes; nothing overflows into NaN.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = Sigmoid.forward(arr2(&[[-1000.0f32, 0.0, 1000.0]]).into_dyn())?;
@@ -74,7 +74,7 @@ pub struct Sigmoid;
 /// BackProp", 1998, recommend it for that). It is `2 · sigmoid(2x) - 1`:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let x = arr2(&[[-0.7f64, 0.1, 2.5]]).into_dyn();
@@ -111,7 +111,7 @@ impl LeakyReLU {
     /// identity.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let y = LeakyReLU::slope(0.25).forward(arr2(&[[-8.0f32, 8.0]]).into_dyn())?;

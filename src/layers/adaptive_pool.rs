@@ -39,7 +39,7 @@ impl AdaptiveAvgPool2d {
     /// Of five numbers in three pieces, the first and the last are the means of two, the middle one of three:
     ///
     /// ```
-    /// use ndarray::array;
+    /// use plywood::ndarray::array;
     /// use plywood::prelude::*;
     ///
     /// let x = array![[[[0.0f32, 2.0, 4.0, 6.0, 8.0]]]].into_dyn();

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 /// recognition with a back-propagation network", 1990.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let x = array![[[[1.0f32, 2.0], [3.0, 6.0]]]].into_dyn();
@@ -50,7 +50,7 @@ pub struct AvgPool2d {
 /// Input and output are `[batch, channels, length]`.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let y = AvgPool1d::window(2).stride(1).forward(array![[[1.0f32, 3.0, 2.0]]].into_dyn())?;
@@ -90,7 +90,7 @@ impl AvgPool2d {
     /// The mean of the numbers that are inside of the image: PyTorch's `count_include_pad=False`, and Keras' way.
     ///
     /// ```
-    /// use ndarray::array;
+    /// use plywood::ndarray::array;
     /// use plywood::prelude::*;
     ///
     /// let x = || array![[[[4.0f32, 4.0]]]].into_dyn();

@@ -78,7 +78,7 @@ use serde::{Deserialize, Serialize};
 /// computed in two passes, so large means do not cancel it.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut layer: BatchNorm<f64> = BatchNorm::new().momentum(1.0).build(&[1], &Random::seed(0))?;

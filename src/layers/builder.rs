@@ -11,7 +11,7 @@
 //! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units
 //! of one layer leaves the numbers of the others alone, while putting a layer between changes those behind it.
 
-use super::sequential::{Sequential, check_sizes};
+use super::sequential::{Sequential, check_input, check_sizes};
 use crate::error::{Error, Result};
 use crate::layer::erased::ErasedLayer;
 use crate::layer::{Layer, LayerSpec};
@@ -141,7 +141,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// use plywood::prelude::*;
     ///
     /// let model = |seed| Sequential::builder([4]).seed(seed).layer(Dense::units(3)).build();
-    /// let weight = |model: Sequential| model.predict(&ndarray::Array2::eye(4)); // the bias is 0
+    /// let weight = |model: Sequential| model.predict(&plywood::ndarray::Array2::eye(4)); // the bias is 0
     /// assert_eq!(weight(model(1)?)?, weight(model(1)?)?);
     /// assert_ne!(weight(model(1)?)?, weight(model(2)?)?);
     /// # Ok::<(), plywood::Error>(())
@@ -209,11 +209,7 @@ impl<F: Scalar> SequentialBuilder<F> {
             return Err(Error::shape("an input", format!("{own:?}"), input)
                 .help("Use `Sequential::block()` for a block that takes whatever shape comes."));
         }
-        if input.contains(&0) {
-            return Err(Error::shape("an input", "[at least 1 on each axis]", input)
-                .help("Give the shape of one sample, without the batch axis."));
-        }
-        check_sizes("an input", input)?;
+        check_input(input)?;
         let random = self.seed.map_or_else(|| random.clone(), Random::seed);
         let mut layers: Vec<Box<dyn ErasedLayer<F>>> = Vec::with_capacity(self.specs.len());
         let mut shape = input.to_vec();

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 /// let new = Sequential::block().layer(Dense::units(3)).layer(ReLU);
 /// let model = Sequential::builder([8]).layer(Concat::of([Sequential::block(), new])).build()?;
 /// assert_eq!(model.output_shape(), [11]);
-/// let x = ndarray::Array2::<f32>::ones((1, 8));
+/// let x = plywood::ndarray::Array2::<f32>::ones((1, 8));
 /// assert!(model.predict(&x)?.iter().take(8).all(|&y| y == 1.0)); // the input itself
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 ///     .layer(Conv2d::filters(32, 3).padding(Padding::Same)).layer(ReLU).layer(MaxPool2d::window(2))
 ///     .layer(Flatten).layer(Dense::units(10)).layer(Softmax)
 ///     .build()?;
-/// assert_eq!(model.predict(&ndarray::Array3::zeros((5, 28, 28)))?.shape(), [5, 10]);
+/// assert_eq!(model.predict(&plywood::ndarray::Array3::zeros((5, 28, 28)))?.shape(), [5, 10]);
 ///
 /// let error = Sequential::builder([28, 28]).layer(Conv2d::filters(32, 3)).build().unwrap_err();
 /// assert_eq!(
@@ -54,6 +54,7 @@ use serde::{Deserialize, Serialize};
 /// Weights from PyTorch fit as they are:
 ///
 /// ```
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let mut layer: Conv2d = Conv2d::filters(1, 2).build(&[1, 3, 3], &Random::seed(0))?;
@@ -63,8 +64,8 @@ use serde::{Deserialize, Serialize};
 ///         param.set_value(edges.clone()).unwrap();
 ///     }
 /// });
-/// let image = ndarray::array![[[[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]]].into_dyn();
-/// assert_eq!(layer.forward(image)?, ndarray::array![[[[0.0, -2.0], [0.0, -2.0]]]].into_dyn());
+/// let image = array![[[[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]]].into_dyn();
+/// assert_eq!(layer.forward(image)?, array![[[[0.0, -2.0], [0.0, -2.0]]]].into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

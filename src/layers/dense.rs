@@ -90,7 +90,7 @@ impl<F: Scalar> Dense<F> {
     /// as trainable.
     ///
     /// ```
-    /// use ndarray::{arr1, arr2};
+    /// use plywood::ndarray::{arr1, arr2};
     /// use plywood::prelude::*;
     ///
     /// let layer = Dense::from_weights(arr2(&[[1.0f32, 0.0], [0.0, 2.0], [1.0, 1.0]]), Some(arr1(&[0.5, 0.0])))?;
@@ -284,7 +284,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
 ///
 /// let spec = Dense::units(5).initializer(Initializer::Constant(0.5)).bias_initializer(Initializer::Constant(-1.0));
 /// let layer: Dense<f64> = spec.build(&[4], &Random::seed(0))?;
-/// let y = layer.forward(ndarray::Array2::ones((1, 4)).into_dyn())?;
+/// let y = layer.forward(plywood::ndarray::Array2::ones((1, 4)).into_dyn())?;
 /// assert!(y.iter().all(|&y| y == 4.0 * 0.5 - 1.0));
 /// # Ok::<(), plywood::Error>(())
 /// ```

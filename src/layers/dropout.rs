@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([8]).layer(Dense::units(64)).layer(Dropout::rate(0.5)).build()?;
-/// assert_eq!(model.predict(&ndarray::Array2::ones((1, 8)))?.shape(), [1, 64]); // drops nothing
+/// assert_eq!(model.predict(&plywood::ndarray::Array2::ones((1, 8)))?.shape(), [1, 64]); // drops nothing
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///

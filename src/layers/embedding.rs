@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 /// uniform in ±0.05.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([3]).layer(Embedding::vocabulary(1000, 16).padding(0)).build()?;

@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 /// masked.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // Is a review friendly? 200 words, fewer filled up with 0.
@@ -232,7 +232,7 @@ impl EmbeddingBagSpec {
     /// A NaN in the table comes through.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut bag: EmbeddingBag<f64> = EmbeddingBag::vocabulary(3, 2).max().build(&[2], &Random::seed(0))?;

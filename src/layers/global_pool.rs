@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// behind it. Lin, Chen and Yan, "Network in network", 2014.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let x = array![[[1.0f32, 3.0], [10.0, 20.0]]].into_dyn(); // one sample, two channels of length 2
@@ -38,7 +38,7 @@ pub struct GlobalAvgPool;
 /// `GlobalMaxPooling1D`; PyTorch's `AdaptiveMaxPool2d(1)` with a `Flatten` behind it.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let x = array![[[1.0f32, 3.0], [20.0, 10.0]]].into_dyn();

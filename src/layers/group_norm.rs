@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 /// channels last and ε 1e-3.
 ///
 /// ```
-/// use ndarray::arr3;
+/// use plywood::ndarray::arr3;
 /// use plywood::prelude::*;
 ///
 /// let instance = GroupNorm::groups(2); // as many as channels

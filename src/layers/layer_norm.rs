@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// calls them `gamma` and `beta`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([4]).layer(LayerNorm::new()).build()?;

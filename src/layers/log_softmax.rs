@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 /// right, too, as a second log-softmax changes nothing (PyTorch's `NLLLoss`).
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = LogSoftmax.forward(arr2(&[[1000.0f64, 1000.0, -1000.0]]).into_dyn())?;

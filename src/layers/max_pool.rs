@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 /// neural network", 1988.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let mut pool = MaxPool2d::window(2);
@@ -49,7 +49,7 @@ pub struct MaxPool2d {
 /// Input and output are `[batch, channels, length]`.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let y = MaxPool1d::window(3).stride(1).forward(array![[[1.0f32, 3.0, 2.0, 0.0]]].into_dyn())?;
@@ -82,7 +82,7 @@ impl MaxPool2d {
     /// `Padding::Same` gives as many outputs as Keras does; there is nothing beyond the image that could be chosen.
     ///
     /// ```
-    /// use ndarray::array;
+    /// use plywood::ndarray::array;
     /// use plywood::prelude::*;
     ///
     /// let x = array![[[[-1.0f32, -2.0, -3.0]]]].into_dyn();

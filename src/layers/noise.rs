@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([8]).layer(GaussianNoise::deviation(0.1)).layer(Dense::units(4)).build()?;
-/// let y = model.predict(&ndarray::Array2::<f32>::ones((2, 8)))?;
+/// let y = model.predict(&plywood::ndarray::Array2::<f32>::ones((2, 8)))?;
 /// assert!((0..4).all(|i| y[[0, i]] == y[[1, i]])); // no noise
 /// # Ok::<(), plywood::Error>(())
 /// ```

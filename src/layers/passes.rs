@@ -67,7 +67,7 @@ impl<F: Scalar> Sequential<F> {
     /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
     /// let p = model.link().apply(z);
-    /// let target = ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
+    /// let target = plywood::ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
     /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
     /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
     /// # Ok::<(), plywood::Error>(())

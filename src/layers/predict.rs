@@ -32,7 +32,7 @@ impl<F: Scalar> Sequential<F> {
     /// gives probabilities. An empty batch gives an empty answer.
     ///
     /// ```
-    /// use ndarray::{Array2, Axis, s};
+    /// use plywood::ndarray::{Array2, Axis, s};
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(4)).layer(Softmax).build()?;
@@ -72,7 +72,7 @@ impl<F: Scalar> Sequential<F> {
     /// allocated, so that a service answers without the allocator's help.
     ///
     /// ```
-    /// use ndarray::{Array2, Array3};
+    /// use plywood::ndarray::{Array2, Array3};
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
@@ -111,7 +111,7 @@ impl<F: Scalar> Sequential<F> {
     /// yes-or-no answers and no classes: use [`predict_labels`](Sequential::predict_labels) for them.
     ///
     /// ```
-    /// use ndarray::{Array2, arr1, arr2};
+    /// use plywood::ndarray::{Array2, arr1, arr2};
     /// use plywood::prelude::*;
     ///
     /// struct Given;
@@ -161,7 +161,7 @@ impl<F: Scalar> Sequential<F> {
     /// [`Sigmoid`](crate::Sigmoid), and 0 is the same for logits.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([3]).layer(Sigmoid).build()?;

@@ -56,7 +56,7 @@ impl PReLU<f32> {
     /// With one slope, which begins at 0.25.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let layer: PReLU = PReLU::new().build(&[2], &Random::seed(0))?;

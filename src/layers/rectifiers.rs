@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// ceiling keeps activations in a range that few bits can hold. PyTorch's `nn.ReLU6`; Keras has `relu6`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = ReLU6.forward(arr2(&[[-1.0f32, 2.0, 60.0]]).into_dyn())?;
@@ -43,7 +43,7 @@ pub struct ReLU6;
 /// step at 0. PyTorch's `nn.ELU`, Keras' `ELU`; both with `α = 1` unless said.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = ELU::default().forward(arr2(&[[2.0f64, 0.0, -1.0, -1000.0]]).into_dyn())?;
@@ -92,7 +92,7 @@ impl Default for ELU {
 /// `nn.SELU`, Keras' `selu`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = SELU.forward(arr2(&[[1.0f64, -1000.0]]).into_dyn())?;
@@ -109,7 +109,7 @@ pub struct SELU;
 /// `x / 5 + 1/2` before Keras 3.) It is not a [`Link`]: it reaches 0 and 1, whose logarithms no loss can use.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = HardSigmoid.forward(arr2(&[[-3.0f32, 0.0, 1.5, 40.0]]).into_dyn())?;
@@ -126,7 +126,7 @@ pub struct HardSigmoid;
 /// `nn.Hardswish`, Keras' `hard_silu`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = HardSwish.forward(arr2(&[[-4.0f32, -1.5, 3.0]]).into_dyn())?;

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 /// A sample that is one number becomes `[batch, 1]`. PyTorch's `nn.Flatten()` and Keras' `Flatten` do the same.
 ///
 /// ```
-/// use ndarray::Array3;
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// let images = Array3::from_shape_fn((2, 2, 3), |(n, row, column)| (100 * n + 10 * row + column) as f32);

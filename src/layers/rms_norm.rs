@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// PyTorch's `nn.RMSNorm`. Keras' `RMSNormalization` has 1e-6.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([2]).layer(RMSNorm::new()).build()?;

@@ -43,7 +43,7 @@ use std::marker::PhantomData;
 /// any number of threads may share one model.
 ///
 /// ```
-/// use ndarray::Array3;
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([28, 28]).seed(42)
@@ -86,9 +86,9 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// The only way in, for the builder and for files.
     ///
-    /// No shape has more axes than a file can hold, and none more numbers than memory could.
+    /// No shape has more axes than a file can hold, and none more numbers than memory could; an input has some.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
-        check_sizes("an input", &input)?;
+        check_input(&input)?;
         let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
         let mut shapes = model.shapes()?;
         model.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
@@ -203,7 +203,7 @@ impl<F: Scalar> Sequential<F> {
     /// let mut trunk = Sequential::builder([4])
     ///     .layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).layer(Softmax)
     ///     .build()?;
-    /// let x = ndarray::Array2::<f32>::ones((5, 4));
+    /// let x = plywood::ndarray::Array2::<f32>::ones((5, 4));
     /// let whole = trunk.predict(&x)?;
     /// let head = trunk.split_off(2)?;
     /// assert_eq!((trunk.output_shape(), head.input_shape(), head.len()), (&[8][..], &[8][..], 2));
@@ -216,7 +216,7 @@ impl<F: Scalar> Sequential<F> {
     /// `model[:at]` and `model[at:]`. To put other layers behind, see [`into_builder`](Sequential::into_builder).
     ///
     /// # Errors
-    /// When the model has fewer layers.
+    /// When the model has fewer layers, or the last of those that it keeps puts out no numbers.
     pub fn split_off(&mut self, at: usize) -> Result<Self> {
         if at > self.layers.len() {
             let expected = format!("at most {}, the number of layers", self.layers.len());
@@ -225,6 +225,7 @@ impl<F: Scalar> Sequential<F> {
         }
         let shapes = self.shapes()?;
         let middle = at.checked_sub(1).map_or(&self.input, |last| &shapes[last]);
+        check_input(middle)?;
         let rest = Self::from_layers(middle.clone(), self.layers.split_off(at))?;
         self.output = rest.input.clone();
         self.columns.truncate(at);
@@ -295,6 +296,16 @@ impl<F: Scalar> Sequential<F> {
     pub(super) fn place(&self, i: usize) -> String {
         place(i, self.layers[i].erased_kind())
     }
+}
+
+/// Refuses the shape of an input without numbers, or of one that no tensor can have: for what is built and for what is
+/// loaded.
+pub(super) fn check_input(input: &[usize]) -> Result<()> {
+    if input.contains(&0) {
+        return Err(Error::shape("an input", "[at least 1 on each axis]", input)
+            .help("Give the shape of one sample, without the batch axis."));
+    }
+    check_sizes("an input", input)
 }
 
 /// Refuses a shape that no tensor can have: with too many axes, or with more numbers than can be counted.

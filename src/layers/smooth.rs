@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 /// `nn.GELU()` and `nn.GELU(approximate="tanh")`; Keras' `gelu` with its argument `approximate`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let x = || arr2(&[[-10.0f64, -1.0, 1.0]]).into_dyn();
@@ -64,7 +64,7 @@ impl GELU {
 /// it by a search and called it Swish. PyTorch's `nn.SiLU`, Keras' `silu` and `swish`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = SiLU.forward(arr2(&[[-1000.0f32, 0.0, 1000.0]]).into_dyn())?;
@@ -80,7 +80,7 @@ pub struct SiLU;
 /// Misra, "Mish: a self regularized non-monotonic activation function", 2020. PyTorch's `nn.Mish`, Keras' `mish`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = Mish.forward(arr2(&[[-1.0f64, 0.0, 1.0]]).into_dyn())?;
@@ -99,7 +99,7 @@ pub struct Mish;
 /// computed in a form that cannot overflow. The two differ by at most 2.1e-9 / β. Keras' `softplus` has `β = 1`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = Softplus::default().forward(arr2(&[[-1000.0f64, 0.0, 1000.0]]).into_dyn())?;
@@ -145,7 +145,7 @@ impl Default for Softplus {
 /// `1 / x`, where tanh does as `e^-2x`, so gradients vanish later. PyTorch's `nn.Softsign`, Keras' `softsign`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = Softsign.forward(arr2(&[[-1.0f32, 0.0, 3.0]]).into_dyn())?;

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 /// least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let y = Softmax.forward(arr2(&[[1000.0f32, 1000.0, -1000.0]]).into_dyn())?;

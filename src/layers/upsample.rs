@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// too; factors are whole numbers here. The gradient of a pixel is the sum over those that came of it.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let y = Upsample::by([1, 2]).forward(array![[[[1.0f32, 2.0]]]].into_dyn())?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// other. PyTorch's `nn.ZeroPad2d`, whose four numbers are (left, right, top, bottom), and Keras' `ZeroPadding2D`.
 ///
 /// ```
-/// use ndarray::array;
+/// use plywood::ndarray::array;
 /// use plywood::prelude::*;
 ///
 /// let y = ZeroPad2d::sides([0, 1], [1, 0]).forward(array![[[[1.0f32, 2.0]]]].into_dyn())?;

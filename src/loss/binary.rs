@@ -33,7 +33,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 /// weight of the sample, and enters no divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let p = arr2(&[[0.75f64], [0.5]]).into_dyn();
@@ -60,7 +60,7 @@ pub struct BinaryCrossEntropy {
 /// `BCEWithLogitsLoss`, without the clamp of the former. Everything else is as for [`BinaryCrossEntropy`].
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // Sure, and wrong at the second: finite, and the gradient as large as it can be.
@@ -160,7 +160,7 @@ impl SoftBinaryCrossEntropy {
     /// rare labels count more. PyTorch: `BCEWithLogitsLoss(pos_weight=[…])`.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let loss = SoftBinaryCrossEntropy::from_logits().positive_weights([1.0, 3.0]);

@@ -78,7 +78,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// and it knows no weights of samples.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let probabilities = arr2(&[[0.7f64, 0.2, 0.1]]).into_dyn();
@@ -91,7 +91,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// Labels that the model has no output for are errors that say which:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let two = arr2(&[[0.5f32, 0.5], [0.9, 0.1]]).into_dyn();
@@ -126,7 +126,7 @@ pub struct CrossEntropy {
 /// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
@@ -150,7 +150,7 @@ impl CrossEntropy {
     /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
@@ -175,7 +175,7 @@ impl CrossEntropy {
     /// weights of another mean than 1 act on the learning rate.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::class_weights;
     /// use plywood::prelude::*;
     ///
@@ -201,7 +201,7 @@ impl CrossEntropy {
     /// reports by the weights of the labels.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let logits = arr2(&[[0.0f64, 0.0]]).into_dyn();

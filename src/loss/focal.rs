@@ -30,7 +30,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", 2017.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let p = arr2(&[[0.9f64, 0.1]]).into_dyn();

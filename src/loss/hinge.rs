@@ -23,7 +23,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let scores = arr2(&[[2.0f64, 1.5, -1.0]]).into_dyn();

@@ -18,7 +18,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// Kullback and Leibler, "On information and sufficiency", 1951.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();

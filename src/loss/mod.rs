@@ -172,7 +172,7 @@ impl AddAssign for LossSum {
 /// A loss must be a function of its arguments, and a sample's loss must not depend on the others.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // Three samples, of which the second counts twice and the third not at all.

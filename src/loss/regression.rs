@@ -29,7 +29,7 @@ use crate::tensor::Tensor;
 /// `MeanSquaredError`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[1.0f64, 2.0]]).into_dyn(), arr2(&[[0.0, 4.0]]).into_dyn());
@@ -48,7 +48,7 @@ use crate::tensor::Tensor;
 /// For a prediction of `[batch]`, without a second axis, `m` is 1:
 ///
 /// ```
-/// use ndarray::arr1;
+/// use plywood::ndarray::arr1;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr1(&[3.0f32, 0.0]).into_dyn(), arr1(&[0.0, 0.0]).into_dyn());
@@ -77,7 +77,7 @@ pub struct MeanSquaredError;
 /// `MeanAbsoluteError`.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[1.0f64, 2.0]]).into_dyn(), arr2(&[[0.0, 4.0]]).into_dyn());
@@ -89,7 +89,7 @@ pub struct MeanSquaredError;
 /// is, so steps do not get shorter near the end: let the rate fall.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[5.0f64, 3.0, 3.0, -1.0]]).into_dyn(), arr2(&[[3.0; 4]]).into_dyn());
@@ -115,7 +115,7 @@ pub struct MeanAbsoluteError;
 /// Huber, "Robust estimation of a location parameter", 1964.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let (y, t) = (arr2(&[[0.5f64, 5.0]]).into_dyn(), arr2(&[[0.0, 0.0]]).into_dyn());

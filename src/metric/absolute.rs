@@ -15,7 +15,7 @@ use crate::state::State;
 /// "mean_absolute_error".
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut error = MAE::default();

@@ -21,7 +21,7 @@ use crate::tensor::Tensor;
 /// a threshold, 0.5 for probabilities and 0 for logits. Sample weights count.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut accuracy = Accuracy::default();
@@ -44,7 +44,7 @@ use crate::tensor::Tensor;
 /// [`HammingLoss`](crate::HammingLoss)' affair.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // A sigmoid's outputs, and a sample that counts three times.
@@ -59,7 +59,7 @@ use crate::tensor::Tensor;
 /// probabilities:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let (logits, labels) = (arr2(&[[0.3f32], [-1.5]]).into_dyn(), &[1usize, 0][..]);

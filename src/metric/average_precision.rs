@@ -24,7 +24,7 @@ use crate::state::State;
 /// samples has 0.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.1f64], [0.4], [0.35], [0.8]]).into_dyn();
@@ -62,7 +62,7 @@ impl AveragePrecision {
     /// Of several labels at once, as [`RocAuc::multi_label`](crate::RocAuc::multi_label).
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let outputs = arr2(&[[0.9f64, 0.8], [0.2, 0.6], [0.4, 0.7]]).into_dyn();

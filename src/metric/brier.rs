@@ -28,7 +28,7 @@ use crate::state::State;
 /// Brier, "Verification of forecasts expressed in terms of probability", 1950.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut brier = BrierScore::default();

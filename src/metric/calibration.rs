@@ -29,7 +29,7 @@ const MOST_BINS: usize = 1_000_000;
 /// error.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // Sure of itself to 0.9, and right every second time.

@@ -21,7 +21,7 @@ use crate::state::State;
 /// It is scikit-learn's `accuracy_score` of such targets, also called subset accuracy. The name is "exact_match".
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.9f32, 0.8], [0.2, 0.6]]).into_dyn();

@@ -23,7 +23,7 @@ use crate::state::State;
 /// van Rijsbergen, "Information retrieval", 1979, chapter 7.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.9f64, 0.1], [0.2, 0.8], [0.3, 0.7]]).into_dyn();
@@ -125,7 +125,7 @@ impl Counted for FBeta {
 decided! {
     FBeta:
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Average;
     /// use plywood::prelude::*;
     ///

@@ -22,7 +22,7 @@ use crate::state::State;
 /// scikit-learn's `hamming_loss`, and lower is better. The name is "hamming_loss".
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.9f32, 0.8], [0.2, 0.6]]).into_dyn();

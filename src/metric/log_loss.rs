@@ -25,7 +25,7 @@ use crate::state::State;
 /// a thousandth.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.5f64, 0.25, 0.25]]).into_dyn();

@@ -198,14 +198,15 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     ///
     /// ```
     /// use plywood::State;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut half = Accuracy::default();
-    /// half.update(&ndarray::arr2(&[[0.9f32, 0.1]]).into_dyn(), &[0usize][..], None)?;
+    /// half.update(&arr2(&[[0.9f32, 0.1]]).into_dyn(), &[0usize][..], None)?;
     /// let mut state: State = Metric::<[usize]>::state(&half).unwrap();
     /// let mut resumed = Accuracy::default();
     /// Metric::<[usize]>::load_state(&mut resumed, &mut state)?;
-    /// resumed.update(&ndarray::arr2(&[[0.9f32, 0.1]]).into_dyn(), &[1usize][..], None)?;
+    /// resumed.update(&arr2(&[[0.9f32, 0.1]]).into_dyn(), &[1usize][..], None)?;
     /// assert_eq!(Metric::<[usize]>::value(&resumed), 0.5);
     /// # Ok::<(), plywood::Error>(())
     /// ```

@@ -22,7 +22,7 @@ use crate::state::State;
 /// It is also called positive predictive value.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::Average;
 /// use plywood::prelude::*;
 ///
@@ -99,7 +99,7 @@ impl Counted for Precision {
 decided! {
     Precision:
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Average;
     /// use plywood::prelude::*;
     ///

@@ -23,7 +23,7 @@ use crate::state::State;
 /// weighted form of West, 1979, which loses no digits where the mean is large and the variance small.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut r2 = R2::default();

@@ -24,7 +24,7 @@ use crate::state::State;
 /// samples.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// // Three of four are of class 0, and the model says 0 always.
@@ -101,7 +101,7 @@ impl Counted for Recall {
 decided! {
     Recall:
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let outputs = arr2(&[[0.9f32, 0.4, 0.1], [0.2, 0.6, 0.7]]).into_dyn();

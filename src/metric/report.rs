@@ -241,7 +241,7 @@ impl fmt::Display for ClassificationReport {
 /// as a table:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::LabelReport;
 ///
 /// let truth = arr2(&[[true, false], [true, true], [false, true]]);
@@ -293,7 +293,7 @@ impl LabelReport {
     /// From the labels that samples have, and those predicted for them, `[samples, labels]`.
     ///
     /// ```
-    /// use ndarray::Array2;
+    /// use plywood::ndarray::Array2;
     /// use plywood::LabelReport;
     ///
     /// let of = |samples| Array2::from_elem((samples, 3), true);

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.1f32], [0.4], [0.35], [0.8]]).into_dyn();
@@ -81,7 +81,7 @@ impl RocAuc {
     /// Classes that exclude each other are refused.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let outputs = arr2(&[[0.9f32, 0.8], [0.2, 0.6], [0.4, 0.7]]).into_dyn();
@@ -107,7 +107,7 @@ impl RocAuc {
     /// without positives or without negatives has NaN for rates, and `plot::roc` leaves it out.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut auc = RocAuc::default().multi_label();

@@ -16,7 +16,7 @@ use crate::state::State;
 /// takes it for ten. The name is "root_mean_squared_error".
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut error = RMSE::default();

@@ -38,7 +38,7 @@ use crate::state::State;
 /// and for these three metrics.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::Average;
 /// use plywood::prelude::*;
 ///

@@ -22,7 +22,7 @@ use crate::state::State;
 /// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error known.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.5f32, 0.3, 0.2], [0.5, 0.3, 0.2]]).into_dyn();

@@ -60,7 +60,7 @@ use serde::{Deserialize, Serialize};
 /// changes almost nothing. After the first step from a standstill that is exact but for ε:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// for target in [10.0, 1e6] {
@@ -118,7 +118,7 @@ impl Default for Adam {
 /// Where gradients are 0, only the decay is left:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;

@@ -48,10 +48,11 @@ use crate::scalar::Scalar;
 /// | `kernel_constraint=MaxNorm(3)` | `Group::matching("1.weight").max_norm(3.0)` |
 ///
 /// ```
+/// use plywood::ndarray::{Array2, Ix2};
 /// use plywood::prelude::*;
 /// use plywood::Group;
 ///
-/// let inputs = ndarray::Array2::from_shape_fn((40, 3), |(i, j)| (i * (j + 2) % 7) as f32);
+/// let inputs = Array2::from_shape_fn((40, 3), |(i, j)| (i * (j + 2) % 7) as f32);
 /// let data = ArrayDataset::new(inputs, (0..40).map(|i| i % 2).collect::<Vec<_>>())?;
 /// let layers = Sequential::builder([3]).layer(Dense::units(8)).layer(ReLU).layer(Dense::units(2)).layer(Softmax);
 /// let mut model = layers.build()?;
@@ -59,7 +60,7 @@ use crate::scalar::Scalar;
 /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9)).group(group);
 /// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
 /// model.visit_params(&mut |name, param| {
-///     if let Ok(weight) = param.value().view().into_dimensionality::<ndarray::Ix2>() {
+///     if let Ok(weight) = param.value().view().into_dimensionality::<Ix2>() {
 ///         assert!(weight.columns().into_iter().all(|unit| unit.dot(&unit).sqrt() < 1.0 + 1e-5), "{name}");
 ///     }
 /// });

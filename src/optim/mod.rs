@@ -108,6 +108,7 @@ use std::fmt::Debug;
 /// step, and finds a parameter's state by the parameter's name.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 /// use plywood::{Rule, Scope, Step, Update};
 /// use serde::{Deserialize, Serialize};
@@ -132,7 +133,7 @@ use std::fmt::Debug;
 /// }
 ///
 /// let mut model = Sequential::builder([3]).layer(Dense::units(1)).build()?;
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 3)), ndarray::Array2::<f32>::zeros((8, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 3)), Array2::<f32>::zeros((8, 1)))?;
 /// let mut trainer = Trainer::new(MeanSquaredError, SignDescent).learning_rate(1e-3).epochs(3).batch_size(4);
 /// trainer = trainer.progress(Progress::Silent);
 /// let history = trainer.fit(&mut model, &data)?;
@@ -183,7 +184,7 @@ pub trait Rule<F: Scalar = f32>:
     /// number would be a nuisance, and numbers that were read from a file have to be checked as well.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([1]).layer(Dense::units(2)).build()?;

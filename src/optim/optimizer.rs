@@ -39,7 +39,7 @@ use crate::tensor::zeros;
 /// with the same names and shapes would go on with the first one's moments, and one with other shapes is refused.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut small = Sequential::builder([2]).layer(Dense::units(1)).build()?;
@@ -126,7 +126,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
@@ -164,7 +164,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// all.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
@@ -233,7 +233,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// [`Trainer`](crate::Trainer) takes a step with what there is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
@@ -440,7 +440,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// The way back: the model gets the weights that are trained, the same bits as before.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Averaging;
     /// use plywood::prelude::*;
     ///

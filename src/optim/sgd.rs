@@ -88,7 +88,7 @@ impl SGD {
     /// small. With a momentum of 0 it has no effect, where PyTorch refuses the combination.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// // y = w · x + b with x = 1, so that w and b take the same two steps.

@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// been interrupted. It goes through serde, in any format.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;

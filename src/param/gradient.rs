@@ -84,7 +84,7 @@ impl<F: Scalar> Param<F> {
     /// rows' ids stay.
     ///
     /// ```
-    /// use ndarray::arr1;
+    /// use plywood::ndarray::arr1;
     /// use plywood::{GradientMut, Param};
     ///
     /// let mut weight = Param::new(arr1(&[1.0f32, 1.0]));
@@ -187,7 +187,7 @@ impl<F: Scalar> Param<F> {
     /// looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::{Gradient, Param};
     ///
     /// let mut weight = Param::new(arr2(&[[0.0, 0.0], [0.0, 0.0]]));
@@ -240,13 +240,13 @@ impl<F: Scalar> Param<F> {
     /// it. The same id may come twice, in one call or in two:
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::{Array2, arr2};
     /// use plywood::{Gradient, Param};
     ///
-    /// let mut table = Param::new(ndarray::Array2::<f32>::zeros((1000, 2)));
+    /// let mut table = Param::new(Array2::<f32>::zeros((1000, 2)));
     /// table.add_gradient_rows(&[7, 7], arr2(&[[1.0, 0.0], [2.0, 0.5]]).view())?;
     /// assert!(matches!(table.gradient(), Some(Gradient::Rows { ids, .. }) if ids == &[7, 7]));
-    /// table.add_gradient(&ndarray::Array2::zeros((1000, 2)).into_dyn())?; // from here on it is dense
+    /// table.add_gradient(&Array2::zeros((1000, 2)).into_dyn())?; // from here on it is dense
     /// assert!(matches!(table.gradient(), Some(Gradient::Dense(g)) if g[[7, 0]] == 3.0 && g[[7, 1]] == 0.5));
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -310,7 +310,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     /// use plywood::Param;
     ///
-    /// let mut bias = Param::<f32>::new(ndarray::Array1::zeros(2));
+    /// let mut bias = Param::<f32>::new(plywood::ndarray::Array1::zeros(2));
     /// for batch in [[1.0, 2.0], [10.0, 20.0]] {
     ///     if let Some((_, sum, beta)) = bias.accumulate() {
     ///         for (sum, g) in sum.iter_mut().zip(batch) {

@@ -44,7 +44,7 @@ pub enum ParamKind {
 /// The value and the kind are saved with the layer; the gradient is not. The value is always in row-major order.
 ///
 /// ```
-/// use ndarray::{arr1, arr2};
+/// use plywood::ndarray::{arr1, arr2};
 /// use plywood::{Gradient, Param};
 ///
 /// let mut scale = Param::new(arr1(&[1.0, 2.0]));
@@ -83,7 +83,7 @@ impl<F: Scalar> Param<F> {
     /// of up to 4 MiB that does not begin at a line of the caches to a place that does.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Param;
     ///
     /// let kernel = Param::new(arr2(&[[1.0f32, 2.0], [3.0, 4.0]]).reversed_axes());
@@ -104,7 +104,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     /// use plywood::Param;
     ///
-    /// let weight = Param::<f32>::new(ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts();
+    /// let weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts();
     /// assert_eq!(weight.shape(), [3, 2]);
     /// ```
     #[must_use]
@@ -124,7 +124,7 @@ impl<F: Scalar> Param<F> {
     /// averaging.
     ///
     /// ```
-    /// use ndarray::arr1;
+    /// use plywood::ndarray::arr1;
     /// use plywood::{Param, ParamKind};
     ///
     /// let mut mean = Param::buffer(arr1(&[0.0f32; 3]));
@@ -164,10 +164,10 @@ impl<F: Scalar> Param<F> {
     /// layer's weight the other way round, so it has to be transposed first:
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::Param;
     ///
-    /// let mut weight = Param::<f32>::new(ndarray::Array2::zeros((3, 2)));
+    /// let mut weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2)));
     /// let torch = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [units, inputs]
     /// let text = weight.set_value(torch.clone().into_dyn()).unwrap_err().to_string();
     /// assert!(text.starts_with("expected a value of shape [3, 2], found [2, 3]."));

@@ -193,7 +193,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 /// Precision, recall and F1 of each label, where a sample may have several, as bars, and below them their means.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::{LabelReport, plot};
 ///
 /// let (truth, predicted) = (arr2(&[[true, false], [true, true]]), arr2(&[[true, true], [false, true]]));

@@ -55,7 +55,7 @@ fn chart(history: &History, name: &str) -> Chart {
 /// use plywood::plot;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).epochs(3).validation_split(0.25);
 /// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;
@@ -99,7 +99,7 @@ fn missing(history: &History, name: &str) -> Error {
 /// use plywood::plot;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).epochs(3).metric(Accuracy::default());
 /// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;
@@ -137,7 +137,7 @@ pub fn history(history: &History) -> Result<Figure> {
 /// use plywood::plot;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let run = |seed, rate: f64| {
 ///     let mut model = Sequential::builder([2]).seed(seed).layer(Dense::units(2)).layer(Softmax).build()?;
 ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).learning_rate(rate).epochs(3);

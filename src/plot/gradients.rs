@@ -10,7 +10,7 @@ use crate::trace::GradientTrace;
 /// use plywood::{GradientNorms, plot};
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let mut model = Sequential::builder([2])
 ///     .layer(Dense::units(4)).layer(Sigmoid)
 ///     .layer(Dense::units(2)).layer(Softmax).build()?;

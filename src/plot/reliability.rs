@@ -9,7 +9,7 @@ use crate::metric::CalibrationBin;
 /// How sure the model is against how often it is right, by bins of confidence.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 /// use plywood::{CalibrationError, plot};
 ///

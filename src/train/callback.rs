@@ -176,6 +176,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 /// A callback gets it while the model has the parameters after the step.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 /// use plywood::BatchEnd;
 /// use std::ops::ControlFlow;
@@ -189,7 +190,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 ///     }
 /// }
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((90, 2)), ndarray::Array2::<f32>::ones((90, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((90, 2)), Array2::<f32>::ones((90, 1)))?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(100).batch_size(30).callback(Budget(7));
 /// let mut trainer = trainer.progress(Progress::Silent);

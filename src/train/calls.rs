@@ -42,6 +42,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// What happened in the last `fit`, also when it ended with an error.
     ///
     /// ```
+    /// use plywood::ndarray::Array2;
     /// use plywood::prelude::*;
     ///
     /// /// Gives up after the second epoch.
@@ -56,7 +57,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///     }
     /// }
     ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 1)), ndarray::Array2::<f32>::ones((4, 1)))?;
+    /// let data = ArrayDataset::new(Array2::<f32>::ones((4, 1)), Array2::<f32>::ones((4, 1)))?;
     /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
     /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).batch_size(4).epochs(9).callback(GiveUp);
     /// let mut trainer = trainer.progress(Progress::Silent);
@@ -81,7 +82,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let mut inputs = ndarray::Array2::<f32>::ones((64, 3));
+    /// let mut inputs = plywood::ndarray::Array2::<f32>::ones((64, 3));
     /// inputs[[5, 1]] = f32::NAN;
     /// let data = ArrayDataset::new(inputs, vec![0; 64])?;
     /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
@@ -127,7 +128,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((50, 2)), vec![1; 50])?;
+    /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((50, 2)), vec![1; 50])?;
     /// let (train, validation) = random_split::<f32, _>(&data, 0.2, 3)?;
     /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
@@ -167,7 +168,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
@@ -228,7 +229,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// nothing else of it changes.
     ///
     /// ```
-    /// use ndarray::arr2;
+    /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([2]).layer(Softmax).build()?; // the larger input wins

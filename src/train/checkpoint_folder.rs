@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # let folder = std::env::temp_dir().join(format!("plywood-doc-checkpoints-{}", std::process::id()));
 /// # let train = || -> Result<History> {
-/// let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
+/// let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
 /// let data = ArrayDataset::new(inputs, (0..64).map(|i| i % 2).collect::<Vec<_>>())?;
 /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default())

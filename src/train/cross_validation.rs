@@ -21,7 +21,7 @@ use std::fmt;
 /// use plywood::prelude::*;
 /// use plywood::cross_validate;
 ///
-/// let inputs = ndarray::Array2::from_shape_fn((60, 2), |(i, j)| if j == i % 2 { 1.0f32 } else { 0.0 });
+/// let inputs = plywood::ndarray::Array2::from_shape_fn((60, 2), |(i, j)| if j == i % 2 { 1.0f32 } else { 0.0 });
 /// let data = ArrayDataset::new(inputs, (0..60).map(|i| i % 2).collect::<Vec<_>>())?;
 ///
 /// let scores = cross_validate(&data, &StratifiedKFold::new(3).seed(1), |fold| {
@@ -73,7 +73,7 @@ where
 /// use plywood::prelude::*;
 /// use plywood::cross_validate_with;
 ///
-/// let inputs = ndarray::Array2::from_shape_fn((40, 1), |(i, _)| 1000.0 + i as f32);
+/// let inputs = plywood::ndarray::Array2::from_shape_fn((40, 1), |(i, _)| 1000.0 + i as f32);
 /// let targets = inputs.mapv(|x| x / 100.0 - 10.0);
 /// let data = ArrayDataset::new(inputs, targets)?;
 /// let scores = cross_validate_with::<f32, _>(&data, &KFold::new(4).seed(1), |train, test| {

@@ -38,7 +38,7 @@ use std::ops::ControlFlow;
 /// use plywood::prelude::*;
 ///
 /// // A rate of 0: nothing ever gets better, so training ends after 1 + 2 epochs.
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).learning_rate(0.0).epochs(50);
 /// let stopping = EarlyStopping::patience(2).monitor("loss");
@@ -81,7 +81,7 @@ impl EarlyStopping {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+    /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
     /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).callback(EarlyStopping::patience(2));
     /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// use plywood::GradientNorms;
 /// use plywood::prelude::*;
 ///
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let norms = GradientNorms::every(2);
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(10).callback(norms.clone());

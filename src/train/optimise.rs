@@ -42,7 +42,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// use plywood::Averaging;
     /// use plywood::prelude::*;
     ///
-    /// let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
+    /// let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
     /// let data = ArrayDataset::new(inputs, (0..64).map(|i| i % 2).collect::<Vec<_>>())?;
     /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).average(Averaging::exponential(0.9));

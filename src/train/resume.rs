@@ -78,7 +78,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// use plywood::prelude::*;
     ///
     /// # let folder = std::env::temp_dir().join(format!("plywood-doc-resume-{}", std::process::id()));
-    /// let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
+    /// let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
     /// let data = ArrayDataset::new(inputs, (0..64).map(|i| i % 2).collect::<Vec<_>>())?;
     /// let network =
     ///     || Sequential::builder([3]).layer(Dense::units(2)).layer(Dropout::rate(0.2)).layer(Softmax).build();

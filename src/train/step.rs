@@ -34,7 +34,7 @@ use ndarray::Dimension;
 /// loss is not finite, nothing is added.
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
@@ -58,7 +58,7 @@ use ndarray::Dimension;
 /// sizes:
 ///
 /// ```
-/// use ndarray::arr2;
+/// use plywood::ndarray::{Axis, arr2};
 /// use plywood::prelude::*;
 ///
 /// let build = || Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build();
@@ -68,7 +68,7 @@ use ndarray::Dimension;
 /// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut whole)?;
 ///
 /// for rows in [0..2, 2..3] {
-///     let part = |tensor: &Tensor<f64>| tensor.slice_axis(ndarray::Axis(0), rows.clone().into()).to_owned();
+///     let part = |tensor: &Tensor<f64>| tensor.slice_axis(Axis(0), rows.clone().into()).to_owned();
 ///     plywood::accumulate(&mut parts, &MeanSquaredError, part(&x), &part(&t), None)?;
 /// }
 /// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut parts)?;

@@ -15,7 +15,7 @@ use crate::scalar::Scalar;
 /// Trains models: a loss, an optimiser, and how to go through the data.
 ///
 /// ```
-/// use ndarray::Array2;
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 ///
 /// // Is x + y above 1?
@@ -137,7 +137,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let data = ArrayDataset::new(ndarray::Array2::<f32>::zeros((10, 3)), vec![0; 10])?;
+    /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((10, 3)), vec![0; 10])?;
     /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(32);
     /// assert_eq!(
@@ -161,7 +161,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// use plywood::prelude::*;
     ///
     /// let run = |seed| -> Result<Vec<f64>> {
-    ///     let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
+    ///     let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
     ///     let data = ArrayDataset::new(inputs, vec![1; 64])?;
     ///     let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
     ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).epochs(2).seed(seed);
@@ -210,7 +210,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// use plywood::prelude::*;
     ///
     /// let run = |ahead| -> Result<Vec<f64>> {
-    ///     let inputs = ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
+    ///     let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j) as f32 / 64.0);
     ///     let data = ArrayDataset::new(inputs, vec![1; 64])?;
     ///     let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build()?;
     ///     let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(8).prefetch(ahead);

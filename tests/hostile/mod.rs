@@ -66,8 +66,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     }
     // A model whose outputs are large needs what they need (docs/saving.md); one whose outputs are not keeps the bound.
     let shape = [&[2], model.input_shape()].concat();
-    // An input of no numbers whose other axes are too long is nothing that ndarray makes.
-    let possible = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
+    let possible = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     if possible.is_some_and(|n| n <= MOST_NUMBERS) && most_numbers(&summary) <= MOST_NUMBERS {
         let input = ndarray::ArrayD::from_elem(shape, F::one());
         let _ = bounded(bytes.len(), || model.predict(&input));

@@ -288,6 +288,9 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     let said = read.to_string();
     assert_eq!((read.skipped.len(), said.lines().count()), (30, 13), "{said}");
     assert!(said.contains("\n30 left out:\n  ") && said.ends_with("\n  and 20 more"), "{said}");
+    let full = read.skipped[0].1.to_string();
+    let remedy = full.rsplit_once(". ").expect("a remedy").1;
+    assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
     // `fit` prints it, too, and subsets hand it on.
     let subset = plywood::Subset::new::<f32>(&read.images, vec![0]).unwrap();
     let [remark] = Dataset::<f32>::remarks(&subset) else { panic!("one remark") };

@@ -29,6 +29,39 @@ fn has(page: &str, name: &str) -> bool {
         .any(|code| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name))
 }
 
+/// A user's crate may depend on Plywood alone, so an example takes ndarray from there.
+#[test]
+fn examples_take_ndarray_from_plywood() {
+    let (mut folders, mut wrong, mut seen) = (vec![Path::new(crate::ROOT).join("src")], Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let (text, mut is_code) = (fs::read_to_string(&path).unwrap(), false);
+            for (i, line) in text.lines().enumerate() {
+                let line = line.trim_start();
+                let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+                    is_code = false;
+                    continue;
+                };
+                is_code ^= line.trim_start().starts_with("```");
+                let ours = line.matches("plywood::ndarray::").count();
+                seen += ours;
+                if is_code && line.matches("ndarray::").count() > ours {
+                    wrong.push(format!("{}:{}:{line}", path.display(), i + 1));
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "the test reads the examples: {seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_public_name_is_in_the_table() {
     // What has a name of its own but is no counterpart of anything: caches and specs, results, parts of traits.

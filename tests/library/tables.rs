@@ -168,6 +168,10 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let said = &data.remarks()[0];
     assert!(said.starts_with("f.csv: 30 rows left out:\n  expected row 2, column \"b\" to be"), "{said}");
     assert!(said.lines().count() == 12 && said.ends_with("\n  and 20 more"), "{said}");
+    // Each of three remedies is said once, however many rows it is for.
+    for remedy in ["name the columns to be read", "Put quotes around", "nothing. Fill it in, or leave"] {
+        assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
+    }
     assert!(
         text(labelled(&csv, b"a,y\n,x\n")).contains("the table to be one with rows, found only faulty ones")
     );

@@ -305,6 +305,9 @@ mod csv {
         let [remark] = rows.texts.remarks() else { panic!("{:?}", rows.texts.remarks()) };
         assert!(remark.starts_with("f.csv: 30 rows left out:\n  expected row 2 to be 2 fields"), "{remark}");
         assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
+        let full = rows.skipped[0].1.to_string();
+        let remedy = full.split_once(". ").expect("a remedy").1;
+        assert_eq!(remark.matches(remedy).count(), 1, "{remedy} in {remark}");
         assert!(read(b"label,text\na,one\nb,two\n").unwrap().remarks().is_empty());
     }
 

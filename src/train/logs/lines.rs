@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 /// Adds a line of comma-separated values (RFC 4180) to a file after each epoch.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 /// use plywood::CsvLog;
 ///
 /// let path = std::env::temp_dir().join("plywood-doc-log.csv");
 /// # let _ = std::fs::remove_file(&path);
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), ndarray::Array2::<f32>::ones((8, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(CsvLog::new(&path));
 /// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
@@ -70,12 +71,13 @@ impl<F: Scalar> Callback<F> for CsvLog {
 /// Adds a line with an object of JSON to a file after each epoch: <https://jsonlines.org>.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 /// use plywood::JsonLines;
 ///
 /// let path = std::env::temp_dir().join("plywood-doc-log.jsonl");
 /// # let _ = std::fs::remove_file(&path);
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), ndarray::Array2::<f32>::ones((8, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(JsonLines::new(&path));
 /// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;

@@ -25,12 +25,13 @@ use std::time::SystemTime;
 /// histograms and images where they are asked for.
 ///
 /// ```
+/// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
 /// use plywood::TensorBoard;
 ///
 /// let runs = std::env::temp_dir().join("plywood-doc-runs");
 /// let board = TensorBoard::new(runs.join("first")).histograms(1);
-/// let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((8, 2)), ndarray::Array2::<f32>::ones((8, 1)))?;
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(board.clone());
 /// trainer.progress(Progress::Silent).fit(&mut model, &data)?;

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// // Is x + y above 1?
 /// let mut draws = Random::seed(1).at(0, 0);
-/// let x = ndarray::Array2::from_shape_simple_fn((200, 2), || draws.unit() as f32);
+/// let x = plywood::ndarray::Array2::from_shape_simple_fn((200, 2), || draws.unit() as f32);
 /// let labels: Vec<usize> = x.outer_iter().map(|row| usize::from(row.sum() > 1.0)).collect();
 /// let data = ArrayDataset::new(x, labels)?;
 ///
