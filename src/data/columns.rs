@@ -177,30 +177,47 @@ impl Labels {
             return Err(Error::format(what(), "a class", nothing)
                 .help("Fill it in, or leave such rows out by `skip_faulty`."));
         }
-        let class = match self.known.get(label) {
-            Some(&class) => class,
+        let class = self.class(label, what, is_spaced(&row.target))?;
+        self.add(class);
+        Ok(())
+    }
+
+    /// The class of this name, a new one where it has not come up; an error where it is none of those that were given.
+    pub fn class(&mut self, label: &str, what: impl Fn() -> String, spaced: bool) -> Result<usize> {
+        match self.known.get(label) {
+            Some(&class) => Ok(class),
             None if self.closed => {
-                return Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label))).help(
-                    if is_spaced(&row.target) {
-                        SPACED
-                    } else {
-                        "Train on data with this class, or leave such rows out by `skip_faulty`."
-                    },
-                ));
+                let error = Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)));
+                Err(error.help(if spaced {
+                    SPACED
+                } else {
+                    "Train on data with this class, or leave such rows out by `skip_faulty`."
+                }))
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());
                 self.names.push(label.to_owned());
-                self.names.len() - 1
+                Ok(self.names.len() - 1)
             }
-        };
+        }
+    }
+
+    /// A row's class, once the row is known to be whole.
+    pub fn add(&mut self, class: usize) {
         self.labels.push(class);
-        Ok(())
     }
 
     /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them
     /// goes to the remarks.
-    pub fn sorted(mut self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
+    pub fn sorted(self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
+        let (labels, names, said) = self.with_remarks();
+        remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
+        (labels, names)
+    }
+
+    /// The same, with the remarks by themselves.
+    pub fn with_remarks(mut self) -> (Vec<usize>, Vec<String>, Vec<String>) {
+        let mut remarks = Vec::new();
         if !self.closed {
             let mut order: Vec<usize> = (0..self.names.len()).collect();
             order.sort_by(|&a, &b| self.names[a].cmp(&self.names[b]));
@@ -208,9 +225,8 @@ impl Labels {
             order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
             self.labels.iter_mut().for_each(|label| *label = place[*label]);
             self.names.sort();
-            let said = remarks_on_classes(&self.names, &self.labels);
-            remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
+            remarks = remarks_on_classes(&self.names, &self.labels);
         }
-        (self.labels, self.names)
+        (self.labels, self.names, remarks)
     }
 }

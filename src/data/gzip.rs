@@ -58,7 +58,12 @@ pub(super) fn twice() -> Error {
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 
-/// [`Members`], and an error behind so many bytes. A small file can unpack to more than the machine has.
+/// What a row of CSV takes in memory beside its text: a place in a list of texts or numbers, which may have grown to twice
+/// what is in it, and its label.
+const ROW: u64 = 64;
+
+/// [`Members`], and an error behind so many bytes, where each line end counts [`ROW`] more. A small file can unpack to more
+/// than the machine has, and a line of four bytes is a row as well as a long one.
 pub(super) struct Unpacked<R: Read> {
     source: Members<R>,
     most: u64,
@@ -74,8 +79,12 @@ impl<R: Read> Unpacked<R> {
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let what = format!("it unpacks to more than {} bytes", self.most);
+        let rows = buffer[..count].iter().filter(|&&byte| byte == b'\n').count();
+        self.left = self.left.checked_sub(count as u64 + ROW * rows as u64).ok_or_else(|| {
+            let what = format!(
+                "it unpacks to more than {} bytes, where each line takes {ROW} beside its text",
+                self.most
+            );
             io::Error::new(io::ErrorKind::FileTooLarge, what)
         })?;
         Ok(count)

@@ -70,6 +70,11 @@ macro_rules! csv_settings {
 
             /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack
             /// to a thousand times as much, so a larger one is an error.
+            ///
+            /// Each line end counts 64 bytes more, about what a row takes beside its text. So texts of a few classes
+            /// take about as much memory as is set here; a class takes some 200 bytes, and a number of a table up to
+            /// 24, however short it is in the file. A file that is not compressed has no such bound: what it takes goes
+            /// with its own length and rows.
             pub fn most_unpacked(mut self, bytes: u64) -> Self {
                 self.format.most_unpacked = bytes;
                 self

@@ -107,6 +107,17 @@ impl LabelledTexts {
         &self.remarks
     }
 
+    /// Of texts whose classes have been found already.
+    #[cfg(feature = "csv")]
+    pub(super) fn of(
+        texts: Vec<String>,
+        labels: Vec<usize>,
+        names: Vec<String>,
+        remarks: Vec<String>,
+    ) -> Self {
+        Self { texts, labels, names, remarks }
+    }
+
     /// With a further remark.
     #[cfg(feature = "csv")]
     pub(super) fn with_remark(mut self, remark: String) -> Self {
