@@ -136,7 +136,14 @@ impl Header {
             Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
         })?;
         let record = record.text.to_vec();
-        let names = names(&record, separator)?;
+        let names = names(&record, separator).map_err(|error| {
+            // Names in quotes between other separators are torn quotes by this one.
+            let most = others(&record, separator).into_iter().max_by_key(|(_, names)| names.len());
+            match most.filter(|(_, names)| names.len() > 1) {
+                Some((byte, _)) => error.help(looks_like(byte)),
+                None => error,
+            }
+        })?;
         Ok(Self { names, separator, record })
     }
 
@@ -171,24 +178,31 @@ impl Header {
             return Err(error.help(SPACED));
         }
         Err(match self.likely_separator(wanted) {
-            Some(separator) => {
-                let byte = char::from(separator).escape_default();
-                error.help(format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it."))
-            }
+            Some(separator) => error.help(looks_like(separator)),
             None => error.help("Name a column that is there."),
         })
     }
 
     /// Another byte that would make more of the header: the column that is looked for, or several where there is one.
     fn likely_separator(&self, wanted: &str) -> Option<u8> {
-        let others = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != self.separator);
-        let others = others.filter_map(|byte| Some((byte, names(&self.record, byte).ok()?)));
-        let others: Vec<(u8, Vec<String>)> = others.collect();
+        let others = others(&self.record, self.separator);
         let with = others.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
         let most = || others.iter().max_by_key(|(_, names)| names.len());
         let several = || most().filter(|(_, names)| self.names.len() == 1 && names.len() > 1);
         with.or_else(several).map(|&(byte, _)| byte)
     }
+}
+
+/// The names by each of the other usual separators by which the quotes fit.
+fn others(record: &[u8], separator: u8) -> Vec<(u8, Vec<String>)> {
+    let usual = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != separator);
+    usual.filter_map(|byte| Some((byte, names(record, byte).ok()?))).collect()
+}
+
+/// What to do about another separator.
+fn looks_like(separator: u8) -> String {
+    let byte = char::from(separator).escape_default();
+    format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it.")
 }
 
 /// The names in a header.

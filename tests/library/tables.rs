@@ -265,6 +265,33 @@ fn another_separator_is_recognised_and_a_long_header_is_cut() {
     );
 }
 
+/// R's `write.csv2` puts names into quotes: by a comma their quotes are torn.
+#[test]
+fn another_separator_is_recognised_behind_names_in_quotes() {
+    for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
+        let file = "\"a\";\"y\"\n1;2\n".replace(';', separator);
+        let expected = format!(
+            "f.csv: expected the header to be a row whose quotes are in pairs, found a closing quote with something \
+             else behind it than a separator or the line's end. The separator looks like `{shown}`: \
+             `.separator(b'{shown}')` takes it."
+        );
+        let csv = TableCsv::target("y");
+        assert_eq!(text(csv.read_from::<f32>(file.as_bytes(), "f.csv")), expected);
+        assert_eq!(text(labelled(&csv, file.as_bytes())), expected);
+        let data = labelled(&csv.separator(separator.as_bytes()[0]), file.as_bytes()).unwrap();
+        assert_eq!(data.class_names(), ["2"]);
+        #[cfg(feature = "csv")]
+        assert_eq!(text(plywood::TextCsv::columns("a", "y").read_from(file.as_bytes(), "f.csv")), expected);
+    }
+    let commas = TableCsv::target("y").separator(b';');
+    assert!(text(labelled(&commas, b"\"a\",\"y\"\n1,2\n")).ends_with("`.separator(b',')` takes it."));
+    let torn = text(labelled(&TableCsv::target("y"), b"\"a\"b,y\n1,2\n"));
+    assert!(
+        torn.ends_with("Write a quote inside of quotes twice; rows behind it cannot be told apart."),
+        "{torn}"
+    );
+}
+
 #[test]
 fn quoted_line_ends_are_read_in_tables_of_numbers() {
     let file = b"\xef\xbb\xbf\"the\nsize\",note,kind\r\n1,\"two\r\n\r\nlines, \"\"so\"\"\",\"a\nb\"\r\n\r\n2,\"\n\",c\n3,x,\"a\nb\"";
