@@ -1,7 +1,7 @@
 //! What the columns of a table are for: a row of it as numbers and a target.
 
 use super::header::{Format, check_classes, one_of, remarks_on_classes};
-use super::records::{Fields, Record, SPACED, is_spaced, text};
+use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::shown::cut;
@@ -118,7 +118,8 @@ impl Columns {
     }
 
     /// A number that is finite in the type it is read for.
-    fn number(&self, field: &[u8], row: usize, column: usize, range: Range) -> Result<f64> {
+    #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+    fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
             "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
         // Most numbers: nothing has to be compared with marks.
@@ -177,22 +178,19 @@ impl Labels {
             return Err(Error::format(what(), "a class", nothing)
                 .help("Fill it in, or leave such rows out by `skip_faulty`."));
         }
-        let class = self.class(label, what, is_spaced(&row.target))?;
+        check_label(&row.target, what)?;
+        let class = self.class(label, what)?;
         self.add(class);
         Ok(())
     }
 
     /// The class of this name, a new one where it has not come up; an error where it is none of those that were given.
-    pub fn class(&mut self, label: &str, what: impl Fn() -> String, spaced: bool) -> Result<usize> {
+    pub fn class(&mut self, label: &str, what: impl Fn() -> String) -> Result<usize> {
         match self.known.get(label) {
             Some(&class) => Ok(class),
             None if self.closed => {
-                let error = Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)));
-                Err(error.help(if spaced {
-                    SPACED
-                } else {
-                    "Train on data with this class, or leave such rows out by `skip_faulty`."
-                }))
+                Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
+                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());

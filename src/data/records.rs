@@ -229,8 +229,23 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
 }
 
 /// Whether a field, as it stands there, begins with spaces and then a quote, which is a character like others there.
-pub(super) fn is_spaced(field: &[u8]) -> bool {
-    field.starts_with(b" ") && field.trim_ascii_start().starts_with(b"\"")
+///
+/// A quote inside of quotes is one that was written twice, and the field then a copy: it is meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn is_spaced(field: &Cow<'_, [u8]>) -> bool {
+    let Cow::Borrowed(field) = field else { return false };
+    let text = field.trim_ascii_start();
+    text.len() < field.len() && text.starts_with(b"\"")
+}
+
+/// The error of a label behind a space and a quote: it would be another class than the one meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) -> Result<()> {
+    if !is_spaced(field) {
+        return Ok(());
+    }
+    let found = format!("{:?}, with a space before the quote", cut(&String::from_utf8_lossy(field)));
+    Err(Error::format(what(), "a label that is in quotes or has none", found).help(SPACED))
 }
 
 /// What to do about a quote behind a space.

@@ -138,7 +138,7 @@ impl TableCsv {
     /// Reads the whole file, with classes as targets. The data set has their names.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read); also when a class is empty, or none of those that were given.
+    /// As [`read`](TableCsv::read); also when a class is empty, behind a space and a quote, or none of those that were given.
     pub fn read_labelled<F: Scalar + Element>(
         &self,
         path: impl AsRef<Path>,

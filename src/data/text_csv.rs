@@ -3,7 +3,7 @@
 use super::columns::Labels;
 use super::header::{Format, Header, csv_settings};
 use super::labelled::LabelledTexts;
-use super::records::{Fields, Records, is_spaced, text, unpacked};
+use super::records::{Fields, Records, check_label, is_spaced, text, unpacked};
 use crate::error::{Error, Result};
 use crate::shown::{count, lines};
 use std::fmt;
@@ -40,7 +40,8 @@ use std::path::Path;
 /// error. [`LabelledTexts::read_csv`] is the short form.
 ///
 /// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8,
-/// or its label is none of the [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
+/// its label is behind a space and a quote (the quote would be part of the class's name), or none of the
+/// [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
 /// and so are empty lines. Labels that read like missing values are classes, and are remarked
 /// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
 ///
@@ -169,7 +170,7 @@ impl TextCsv {
         labels: &mut Labels,
     ) -> Result<(usize, String)> {
         if fields.len() != header.names.len() {
-            let spaced = fields.iter().any(|field| is_spaced(field));
+            let spaced = fields.iter().any(is_spaced);
             return Err(Format::wrong_length(number, header.names.len(), fields.len(), spaced));
         }
         let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
@@ -181,7 +182,8 @@ impl TextCsv {
                     .help("Fill it in, or leave such rows out by `skip_faulty`."));
             }
         }
-        let class = labels.class(label, || what(0), is_spaced(&fields[place[0]]))?;
+        check_label(&fields[place[0]], || what(0))?;
+        let class = labels.class(label, || what(0))?;
         Ok((class, String::from_utf8_lossy(&fields[place[1]]).into_owned()))
     }
 }

@@ -385,8 +385,22 @@ mod csv {
         fails(
             &csv.clone().classes(["a", "b"]),
             "text,label\nc, \"a\"\n",
-            "row 1, column \"label\" to be one of the 2 classes (a, b), found \"\\\"a\\\"\"",
+            "row 1, column \"label\" to be a label that is in quotes or has none, found \" \\\"a\\\"\", with a space before \
+             the quote",
         );
+        // Without a list of classes too: it would be a second one beside `a`.
+        fails(
+            &csv,
+            "text,label\nb,a\nc,  \"a\"\n",
+            "row 2, column \"label\" to be a label that is in quotes or has none, found \"  \\\"a\\\"\", with a space \
+             before the quote",
+        );
+        // What is in quotes, and a text, are what they are.
+        let read = csv.read_from("label,text\n\" \"\"a\"\"\", \"b\"\n".as_bytes(), "f.csv").unwrap().texts;
+        assert_eq!((&read.class_names()[0][..], &read.texts()[0][..]), ("\"a\"", " \"b\""));
+        let skipped = csv.clone().skip_faulty();
+        let rows = skipped.read_from("text,label\nb,a\nc,\t\"a\"\n".as_bytes(), "f.csv").unwrap();
+        assert_eq!((rows.texts.len(), rows.left_out, rows.texts.class_names().len()), (1, 1, 1));
         let table = TableCsv::target("y").classes(["1"]);
         for (file, found) in [
             ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" to be a finite number, found \"\\\"2\\\"\""),
@@ -395,8 +409,11 @@ mod csv {
             let error = text(table.read_from::<f32>(file.as_bytes(), "f.csv"));
             assert_eq!(error, format!("f.csv: expected {found}. {remedy}"));
         }
-        let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
-        assert!(error.starts_with("f.csv: expected row 1, column \"y\" to be one of"), "{error}");
-        assert!(error.ends_with(remedy), "{error}");
+        for table in [table, TableCsv::target("y")] {
+            let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
+            let found = "found \" \\\"2\\\"\", with a space before the quote";
+            let expected = "row 1, column \"y\" to be a label that is in quotes or has none";
+            assert_eq!(error, format!("f.csv: expected {expected}, {found}. {remedy}"));
+        }
     }
 }
