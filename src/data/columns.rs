@@ -50,12 +50,16 @@ pub(super) struct Columns {
     inputs: usize,
     target: usize,
     format: Format,
+    /// The marks of missing values that are numbers, which other spellings of these numbers stand for as well.
+    marks: Vec<(f64, String)>,
 }
 
 impl Columns {
     pub fn new(names: Vec<String>, roles: Vec<Option<usize>>, target: usize, format: Format) -> Self {
         let inputs = roles.iter().flatten().count();
-        Self { names, roles, inputs, target, format }
+        let marks = format.missing.iter().filter_map(|mark| Some((mark.parse().ok()?, mark.clone())));
+        let marks = marks.collect();
+        Self { names, roles, inputs, target, format, marks }
     }
 
     /// How many inputs a row has.
@@ -122,14 +126,19 @@ impl Columns {
     fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
             "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
-        // Most numbers: nothing has to be compared with marks.
+        // Most numbers: no text has to be compared with marks.
         let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
-        if let Some(x) = plain.filter(|&x| (range.holds)(x) && self.format.missing.is_empty()) {
+        let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
+        if let (Some(x), None) = (plain.filter(|&x| (range.holds)(x)), mark) {
             return Ok(x);
         }
         let what = || format!("row {row}, column {:?}", cut(&self.names[column]));
         let text = text(field, what)?;
         if let Some(nothing) = self.format.nothing(text) {
+            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+        }
+        if let Some((_, mark)) = mark {
+            let nothing = format!("nothing: {:?} is the mark {mark:?}", cut(text));
             return Err(Error::format(what(), "a finite number", nothing).help(HELP));
         }
         let found = || format!("{:?}", cut(text));

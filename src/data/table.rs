@@ -289,7 +289,17 @@ csv_settings! {
     /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
     ///
     /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
-    /// out.
+    /// out. Among numbers, inputs and targets, a mark that is a number stands for every spelling of it: "-999" for
+    /// `-999.0` and `-9.99e2` too. Classes are compared as texts.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let csv = TableCsv::target("y").missing(["-999"]).skip_faulty();
+    /// let data = csv.read_from::<f32>("a,y\n1,2\n-999.0,2\n3,-9.99e2\n".as_bytes(), "f.csv")?;
+    /// assert_eq!(data.len(), 1);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
 }
 
 /// A file to be read from its beginning.

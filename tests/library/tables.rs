@@ -150,6 +150,37 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
     assert!(texts.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and reads like a missing value"));
 }
 
+/// -999 and -999.0 are one number: as a mark, one stands for both.
+#[test]
+fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
+    let csv = TableCsv::target("y").missing(["-999", "?"]);
+    let expected = |row: usize, column: &str, nothing: &str| {
+        format!(
+            "f.csv: expected row {row}, column {column:?} to be a finite number, found {nothing}. Fill it in, name the \
+             columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+        )
+    };
+    let mark = "is the mark \"-999\"";
+    for (file, row, column, nothing) in [
+        ("a,y\n1,2\n-999.0,2\n", 2, "a", format!("nothing: \"-999.0\" {mark}")),
+        ("a,y\n1,\" -9.99e2\"\n", 1, "y", format!("nothing: \"-9.99e2\" {mark}")),
+        ("a,y\n-999,2\n", 1, "a", "nothing, by the mark \"-999\"".to_owned()),
+        ("a,y\n1,?\n", 1, "y", "nothing, by the mark \"?\"".to_owned()),
+    ] {
+        let found = text(csv.read_from::<f32>(file.as_bytes(), "f.csv"));
+        assert_eq!(found, expected(row, column, &nothing));
+        let temporary = Temporary::new("marks.csv", file.as_bytes());
+        let stream = text(csv.stream::<f32>(&temporary.0));
+        assert_eq!(stream.replace(&temporary.0.display().to_string(), "f.csv"), found);
+    }
+    // Others are numbers, and classes texts.
+    let file = b"a,y\n999,-999.0\n-998.9,x\n";
+    assert_eq!(labelled(&csv, file).unwrap().class_names(), ["-999.0", "x"]);
+    let zero = TableCsv::target("y").missing(["0"]).skip_faulty();
+    let data = zero.read_from::<f32>(&b"a,y\n0.00,1\n-0,1\n1e-9,1\n"[..], "f.csv").unwrap();
+    assert_eq!(data.inputs().column_iter_of(0), [1e-9]);
+}
+
 #[test]
 fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let mut file = b"a,b,y\n".to_vec();
