@@ -49,8 +49,8 @@ use std::path::Path;
 /// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the
 /// training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
 ///
-/// Nothing is decided in silence: what was left out, and classes that read like missing values, are in the data set's
-/// [`remarks`](crate::Dataset::remarks), which `fit` prints.
+/// Nothing is decided in silence: what was left out, classes that read like missing values, and classes that look the same
+/// are in the data set's [`remarks`](crate::Dataset::remarks), which `fit` prints.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
 pub struct TableCsv {

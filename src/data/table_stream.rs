@@ -121,7 +121,7 @@ impl<T> TableStream<T> {
         Self { names, remarks, ..self }
     }
 
-    /// What is to be said of the file: what was left out, classes that read like missing values.
+    /// What is to be said of the file: what was left out, classes that read like missing values or look the same.
     ///
     /// `fit` prints it. Empty for most files.
     pub fn remarks(&self) -> &[String] {

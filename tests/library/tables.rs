@@ -150,6 +150,35 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
     assert!(texts.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and reads like a missing value"));
 }
 
+#[test]
+fn classes_that_look_the_same_are_said() {
+    let csv = TableCsv::target("kind");
+    let alike = |file: &str, expected: &[&str]| {
+        let data = labelled(&csv, file.as_bytes()).unwrap();
+        let tail =
+            "look the same and are two classes. Write them alike in the data if they are meant to be one.";
+        let expected: Vec<String> = expected.iter().map(|pair| format!("f.csv: {pair} {tail}")).collect();
+        assert_eq!(data.remarks(), expected);
+    };
+    alike(
+        "a,kind\n1,cat\n2,cat\u{200b}\n3,cat\n4,dog\n",
+        &["\"cat\" (of 2 rows) and \"cat\\u{200b}\" (of 1 row)"],
+    );
+    alike("a,kind\n1,\u{feff}dog\n2,dog\n", &["\"dog\" (of 1 row) and \"\\u{feff}dog\" (of 1 row)"]);
+    alike(
+        "a,kind\n1,caf\u{e9}\n2,cafe\u{301}\n3,cafe\n",
+        &["\"cafe\\u{301}\" (of 1 row) and \"caf\\u{e9}\" (of 1 row)"],
+    );
+    alike("a,kind\n1,café\n2,Café\n3,東京\n", &[]);
+    let known = labelled(&csv.clone().classes(["cat", "cat\u{200b}"]), "a,kind\n1,cat\u{200b}\n".as_bytes());
+    assert!(known.unwrap().remarks().is_empty());
+    let texts = LabelledTexts::new(vec!["a", "b"], &["x", "x\u{feff}"]).unwrap();
+    assert!(texts.remarks()[0].starts_with("\"x\" (of 1 row) and \"x\\u{feff}\""), "{:?}", texts.remarks());
+    let many: String = (0..15).map(|i| format!("1,k{i}\n1,k{i}\u{200b}\n")).collect();
+    let remarks = labelled(&csv, format!("a,kind\n{many}").as_bytes()).unwrap().remarks().to_vec();
+    assert_eq!((remarks.len(), &remarks[10][..]), (11, "f.csv: 5 more pairs of classes look the same."));
+}
+
 /// -999 and -999.0 are one number: as a mark, one stands for both.
 #[test]
 fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
