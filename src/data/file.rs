@@ -1,5 +1,6 @@
 //! Files that are read at any place, by several threads at once.
 
+use crate::disk::sort;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,11 +15,24 @@ pub(super) struct PlacedFile {
 }
 
 impl PlacedFile {
-    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning.
+    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning. So can a pipe or
+    /// a device.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |action: &str, error| {
             Error::io(action, path, error).help("Check the path and the permission to read it.")
         };
+        // Before it is opened: a named pipe would wait for somebody to write.
+        let found = std::fs::metadata(path).map_err(|e| failed("open", e))?.file_type();
+        if !found.is_file() {
+            return Err(Error::format(
+                path.display().to_string(),
+                "a file that can be read at any place",
+                sort(found),
+            )
+            .help(
+                "Name a file: what a pipe gives can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+            ));
+        }
         let file = File::open(path).map_err(|e| failed("open", e))?;
         let length = file.metadata().map_err(|e| failed("look at", e))?.len();
         let file = Self { file, path: path.to_owned(), length };
