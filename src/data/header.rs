@@ -56,7 +56,8 @@ macro_rules! csv_settings {
                 self
             }
 
-            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
+            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`. A first line `sep=;`, as Excel writes
+            /// it, is passed over where it names this byte, and an error where it names another.
             $(#[$separator])*
             pub fn separator(mut self, byte: u8) -> Self {
                 self.format.separator = byte;
@@ -164,11 +165,21 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The first record of a file.
+    /// The first record of a file, behind Excel's line with the separator, if there is one.
     pub fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
-        let record = records.read()?.ok_or_else(|| {
+        let empty = || {
             Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
-        })?;
+        };
+        let mut record = records.read()?.ok_or_else(empty)?;
+        if let Some(said) = excels(record.text) {
+            if said != separator {
+                let [said, separator] = [said, separator].map(|byte| char::from(byte).escape_default());
+                let found = format!("the line `sep={said}`");
+                return Err(Error::format("the header", format!("names between `{separator}`"), found)
+                    .help(format!("The line names the separator: `.separator(b'{said}')` takes it.")));
+            }
+            record = records.read_again()?.ok_or_else(empty)?;
+        }
         let record = record.text.to_vec();
         let names = names(&record, separator).map_err(|error| {
             // Names in quotes between other separators are torn quotes by this one.
@@ -224,6 +235,15 @@ impl Header {
         let most = || others.iter().max_by_key(|(_, names)| names.len());
         let several = || most().filter(|(_, names)| self.names.len() == 1 && names.len() > 1);
         with.or_else(several).map(|&(byte, _)| byte)
+    }
+}
+
+/// The separator that Excel's line before the header names: `sep=;`, with or without quotes.
+fn excels(record: &[u8]) -> Option<u8> {
+    let line = record.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(record);
+    match line {
+        [start @ .., byte] if start.eq_ignore_ascii_case(b"sep=") && *byte != b'"' => Some(*byte),
+        _ => None,
     }
 }
 

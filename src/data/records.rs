@@ -76,6 +76,12 @@ impl<'a, R: Read> Records<'a, R> {
         Ok(Some(Record { place, number: self.count - 1, text: &self.bytes[from..end] }))
     }
 
+    /// The next record with the number of the last one, which does not count.
+    pub fn read_again(&mut self) -> Result<Option<Record<'_>>> {
+        self.count -= 1;
+        self.read()
+    }
+
     /// A line, and those behind it as long as quotes are open; false at the end of the source.
     fn read_lines(&mut self) -> Result<bool> {
         self.bytes.clear();

@@ -352,6 +352,44 @@ fn another_separator_is_recognised_behind_names_in_quotes() {
     );
 }
 
+/// Excel tells itself the separator in a line before the header.
+#[test]
+fn a_line_that_names_the_separator_is_taken_as_that() {
+    let csv = TableCsv::target("y");
+    let rows = "a;y\r\n1;p\r\n;q\r\n";
+    for line in ["sep=;", "\"sep=;\"", "SEP=;", "\u{feff}sep=;"] {
+        let file = format!("{line}\r\n{rows}");
+        assert_eq!(
+            text(labelled(&csv, file.as_bytes())),
+            "f.csv: expected the header to be names between `,`, found the line `sep=;`. The line names the separator: \
+             `.separator(b';')` takes it."
+        );
+        let semicolon = csv.clone().separator(b';');
+        let found = text(labelled(&semicolon, file.as_bytes()));
+        assert!(found.starts_with("f.csv: expected row 2, column \"a\" to be"), "{found}");
+        let data = labelled(&semicolon.skip_faulty(), file.as_bytes()).unwrap();
+        assert_eq!(
+            (data.inputs().column_iter_of(0), data.class_names().join("")),
+            (vec![1.0], "p".to_owned())
+        );
+        #[cfg(feature = "csv")]
+        {
+            let texts = plywood::TextCsv::columns("y", "a").separator(b';').skip_faulty();
+            let read = texts.read_from(file.as_bytes(), "f.csv").unwrap();
+            assert_eq!((read.texts.texts().join(""), read.skipped[0].0), ("1".to_owned(), 2));
+        }
+    }
+    assert_eq!(labelled(&csv, b"sep=,\na,y\n1,p\n").unwrap().len(), 1);
+    let tab = text(labelled(&csv, b"sep=\t\na\ty\n1\tp\n"));
+    assert!(
+        tab.ends_with(
+            "found the line `sep=\\t`. The line names the separator: `.separator(b'\\t')` takes it."
+        )
+    );
+    assert!(text(labelled(&csv, b"sep=,\n")).contains("found an empty file"));
+    assert_eq!(labelled(&csv, b"sep=a,y\n1,p\n").unwrap().len(), 1);
+}
+
 #[test]
 fn quoted_line_ends_are_read_in_tables_of_numbers() {
     let file = b"\xef\xbb\xbf\"the\nsize\",note,kind\r\n1,\"two\r\n\r\nlines, \"\"so\"\"\",\"a\nb\"\r\n\r\n2,\"\n\",c\n3,x,\"a\nb\"";
