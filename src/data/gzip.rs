@@ -30,10 +30,15 @@ impl<R: Read> Read for Members<R> {
                 return Ok(count);
             }
             pass_over_zeros(member.get_mut())?;
-            if member.get_mut().fill_buf()?.is_empty() {
-                self.member = None;
-            } else {
-                self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+            match member.get_mut().fill_buf()?.first() {
+                None => self.member = None,
+                Some(&byte) if byte == START[0] => {
+                    self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+                }
+                Some(byte) => {
+                    let found = format!("bytes that are no gzip data stand behind it, from {byte:#04x} on");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+                }
             }
         }
         Ok(0)
@@ -133,7 +138,8 @@ mod tests {
                 assert_eq!(read(&file, piece).unwrap(), b"one,two");
             }
             assert_eq!(read(&packed(b""), piece).unwrap(), b"");
-            assert!(read(&[&a[..], &[0, 0, 7]].concat(), piece).is_err());
+            let behind = read(&[&a[..], &[0, 0, 7]].concat(), piece).unwrap_err().to_string();
+            assert_eq!(behind, "bytes that are no gzip data stand behind it, from 0x07 on");
             assert!(read(&[&a[..], &b[..b.len() - 1]].concat(), piece).is_err());
             assert!(read(&a[..5], piece).is_err());
         }

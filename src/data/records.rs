@@ -11,6 +11,7 @@
 //! Two faults are never passed over, since nobody can tell which rows they have swallowed: something else behind a
 //! closing quote, and an end of the file inside of quotes. (pandas and others take both for a long field.)
 
+use super::file::{BYTES_THAT_TELL, check_packed};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use std::borrow::Cow;
@@ -261,8 +262,9 @@ pub(super) const SPACED: &str =
 /// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
 /// unpacked bytes, and where they are gzip data again.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
-    let start = first_two(&mut source, name)?;
-    let gzip = start == [0x1f, 0x8b];
+    let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
+    check_packed(&start, "plain or compressed by gzip")?;
+    let gzip = start.starts_with(&[0x1f, 0x8b]);
     let source = io::Cursor::new(start).chain(source);
     if !gzip {
         return Ok(Box::new(source));
@@ -270,7 +272,7 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
     #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
     {
         let mut source = super::gzip::Unpacked::new(source, most);
-        let start = first_two(&mut source, name)?;
+        let start = first(2, &mut source, name)?;
         if start == super::gzip::START {
             return Err(super::gzip::twice());
         }
@@ -285,9 +287,9 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
 }
 
 /// The bytes that tell what a file is.
-fn first_two(source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
+fn first(count: u64, source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
     let mut start = Vec::new();
-    source.take(2).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
+    source.take(count).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
     Ok(start)
 }
 
@@ -295,6 +297,10 @@ fn first_two(source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
 fn unreadable(error: io::Error, name: &str) -> Error {
     let help = match error.kind() {
         io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
+        // What the decoder says, and `Members` of what is behind the data.
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
+        }
         _ => "It must be a file that is whole and may be read.",
     };
     Error::io("read", name, error).help(help)

@@ -358,6 +358,17 @@ mod csv {
         // Zero bytes behind the last member are filling, as for gzip(1) and Python.
         let filled = [&bytes[..], &[0; 1000]].concat();
         assert_eq!(read(&filled).unwrap().texts(), ["one", "two"]);
+        // Other bytes are not: half a file may have been written over a whole one.
+        for behind in [&b"a,three\n"[..], &[0, 0, 7]] {
+            assert_eq!(
+                text(read(&[&bytes[..], behind].concat())),
+                format!(
+                    "f.csv: could not read f.csv: bytes that are no gzip data stand behind it, from {:#04x} on. Get the \
+                     file again, or unpack it (`gunzip`) and give the file that comes out.",
+                    behind.iter().find(|&&byte| byte > 0).unwrap()
+                )
+            );
+        }
         // Packed twice, which no other encoding mends.
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(&bytes).unwrap();
@@ -366,6 +377,33 @@ mod csv {
             "f.gz: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
              Unpack it once (`gunzip`) and give the file that comes out."
         );
+    }
+
+    #[test]
+    fn other_ways_to_compress_are_named() {
+        let path = std::env::temp_dir().join(format!("plywood-packed-{}", std::process::id()));
+        for (bytes, format, program) in [
+            (&b"\x28\xb5\x2f\xfd\x04\x00"[..], "zstd", "unzstd"),
+            (b"PK\x03\x04\x14\0", "zip", "unzip"),
+            (b"\xfd7zXZ\0\0\x04", "xz", "unxz"),
+            (b"BZh91AY&SY\x01", "bzip2", "bunzip2"),
+            (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2", "bunzip2"),
+        ] {
+            let remedy = format!("Unpack it (`{program}`) and give the file that comes out.");
+            let found = format!("found {format} data. {remedy}");
+            let expected = format!("expected the file to be plain or compressed by gzip, {found}");
+            assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
+            let table = TableCsv::target("y").read_from::<f32>(bytes, "f.csv");
+            assert_eq!(text(table), format!("f.csv: {expected}"));
+            std::fs::write(&path, bytes).unwrap();
+            let stream = text(TableCsv::target("y").stream::<f32>(&path));
+            let expected = format!("expected the file to be one that is not compressed, {found}");
+            assert_eq!(stream, format!("{}: {expected}", path.display()));
+        }
+        std::fs::remove_file(&path).unwrap();
+        let csv = TextCsv::columns("BZh9", "PK");
+        assert_eq!(csv.read_from("BZh9,PK\na,b\n".as_bytes(), "f.csv").unwrap().texts.len(), 1);
+        assert_eq!(csv.read_from("PK,BZh9\na,b\n".as_bytes(), "f.csv").unwrap().texts.len(), 1);
     }
 
     #[test]
