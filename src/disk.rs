@@ -176,7 +176,7 @@ pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
 }
 
 /// What there is instead of a file.
-fn sort(found: fs::FileType) -> &'static str {
+pub(crate) fn sort(found: fs::FileType) -> &'static str {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;

@@ -404,6 +404,28 @@ fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
     assert!(error.contains("of at most 1073741824 bytes") && most < 1 << 20, "{most} bytes: {error}");
 }
 
+/// A row of four bytes takes as much beside its text as a long one: line ends count against what may be unpacked.
+#[cfg(feature = "csv")]
+#[test]
+fn rows_of_compressed_texts_take_no_more_memory_than_is_set() {
+    let _turn = alone();
+    const ROWS: usize = 2_000_000;
+    let most = 1 << 24;
+    let plain = [b"label,text\n", &b"a,b\n".repeat(ROWS)[..]].concat();
+    let packed = gzip(&plain);
+    assert!(packed.len() < 20_000 && plain.len() < most);
+    let csv = plywood::TextCsv::columns("label", "text").most_unpacked(most as u64);
+    let (read, peak_of_packed) = peak(|| csv.read_from(&packed[..], "rows.gz").map(|rows| rows.texts.len()));
+    let error = read.unwrap_err().to_string();
+    assert!(error.contains("it unpacks to more than 16777216 bytes"), "{error}");
+    assert!(peak_of_packed < most + (1 << 20), "{peak_of_packed} bytes");
+    // No text is kept for a label.
+    let (read, peak_of_plain) = peak(|| csv.read_from(&plain[..], "rows.csv").unwrap().texts);
+    assert_eq!((read.len(), read.class_names().len()), (ROWS, 1));
+    println!("{peak_of_packed} bytes until the bound of {most}, {peak_of_plain} for {ROWS} plain rows");
+    assert!(peak_of_plain < 40 * ROWS, "{peak_of_plain} bytes");
+}
+
 /// A name, a shape or a layer takes more memory than bytes; how many there may be is bounded.
 #[test]
 fn many_small_things_stay_within_the_bound() {

@@ -1,7 +1,7 @@
 //! What the columns of a table are for: a row of it as numbers and a target.
 
 use super::header::{Format, check_classes, one_of, remarks_on_classes};
-use super::records::{Fields, Record, SPACED, is_spaced, text};
+use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::shown::cut;
@@ -50,12 +50,16 @@ pub(super) struct Columns {
     inputs: usize,
     target: usize,
     format: Format,
+    /// The marks of missing values that are numbers, which other spellings of these numbers stand for as well.
+    marks: Vec<(f64, String)>,
 }
 
 impl Columns {
     pub fn new(names: Vec<String>, roles: Vec<Option<usize>>, target: usize, format: Format) -> Self {
         let inputs = roles.iter().flatten().count();
-        Self { names, roles, inputs, target, format }
+        let marks = format.missing.iter().filter_map(|mark| Some((mark.parse().ok()?, mark.clone())));
+        let marks = marks.collect();
+        Self { names, roles, inputs, target, format, marks }
     }
 
     /// How many inputs a row has.
@@ -118,17 +122,23 @@ impl Columns {
     }
 
     /// A number that is finite in the type it is read for.
-    fn number(&self, field: &[u8], row: usize, column: usize, range: Range) -> Result<f64> {
+    #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+    fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
             "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
-        // Most numbers: nothing has to be compared with marks.
+        // Most numbers: no text has to be compared with marks.
         let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
-        if let Some(x) = plain.filter(|&x| (range.holds)(x) && self.format.missing.is_empty()) {
+        let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
+        if let (Some(x), None) = (plain.filter(|&x| (range.holds)(x)), mark) {
             return Ok(x);
         }
         let what = || format!("row {row}, column {:?}", cut(&self.names[column]));
         let text = text(field, what)?;
         if let Some(nothing) = self.format.nothing(text) {
+            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+        }
+        if let Some((_, mark)) = mark {
+            let nothing = format!("nothing: {:?} is the mark {mark:?}", cut(text));
             return Err(Error::format(what(), "a finite number", nothing).help(HELP));
         }
         let found = || format!("{:?}", cut(text));
@@ -177,30 +187,44 @@ impl Labels {
             return Err(Error::format(what(), "a class", nothing)
                 .help("Fill it in, or leave such rows out by `skip_faulty`."));
         }
-        let class = match self.known.get(label) {
-            Some(&class) => class,
+        check_label(&row.target, what)?;
+        let class = self.class(label, what)?;
+        self.add(class);
+        Ok(())
+    }
+
+    /// The class of this name, a new one where it has not come up; an error where it is none of those that were given.
+    pub fn class(&mut self, label: &str, what: impl Fn() -> String) -> Result<usize> {
+        match self.known.get(label) {
+            Some(&class) => Ok(class),
             None if self.closed => {
-                return Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label))).help(
-                    if is_spaced(&row.target) {
-                        SPACED
-                    } else {
-                        "Train on data with this class, or leave such rows out by `skip_faulty`."
-                    },
-                ));
+                Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
+                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());
                 self.names.push(label.to_owned());
-                self.names.len() - 1
+                Ok(self.names.len() - 1)
             }
-        };
+        }
+    }
+
+    /// A row's class, once the row is known to be whole.
+    pub fn add(&mut self, class: usize) {
         self.labels.push(class);
-        Ok(())
     }
 
     /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them
     /// goes to the remarks.
-    pub fn sorted(mut self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
+    pub fn sorted(self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
+        let (labels, names, said) = self.with_remarks();
+        remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
+        (labels, names)
+    }
+
+    /// The same, with the remarks by themselves.
+    pub fn with_remarks(mut self) -> (Vec<usize>, Vec<String>, Vec<String>) {
+        let mut remarks = Vec::new();
         if !self.closed {
             let mut order: Vec<usize> = (0..self.names.len()).collect();
             order.sort_by(|&a, &b| self.names[a].cmp(&self.names[b]));
@@ -208,9 +232,8 @@ impl Labels {
             order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
             self.labels.iter_mut().for_each(|label| *label = place[*label]);
             self.names.sort();
-            let said = remarks_on_classes(&self.names, &self.labels);
-            remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
+            remarks = remarks_on_classes(&self.names, &self.labels);
         }
-        (self.labels, self.names)
+        (self.labels, self.names, remarks)
     }
 }

@@ -1,9 +1,28 @@
 //! Files that are read at any place, by several threads at once.
 
+use crate::disk::sort;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// How many bytes at the beginning tell how a file is compressed.
+pub(super) const BYTES_THAT_TELL: usize = 10;
+
+/// Refuses what is compressed in another way than by gzip, as these first bytes tell.
+pub(super) fn check_packed(start: &[u8], expected: &str) -> Result<()> {
+    // bzip2's mark alone might begin a name: behind `BZh` and a digit comes the mark of a block or of the end.
+    let (format, program) = match start {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zstd", "unzstd"),
+        [b'P', b'K', 3, 4, ..] => ("zip", "unzip"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => ("xz", "unxz"),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+        | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => ("bzip2", "bunzip2"),
+        _ => return Ok(()),
+    };
+    Err(Error::format("the file", expected, format!("{format} data"))
+        .help(format!("Unpack it (`{program}`) and give the file that comes out.")))
+}
 
 /// An open file whose pieces are read by their place. There is no position that a reader would move.
 #[derive(Debug)]
@@ -14,19 +33,31 @@ pub(super) struct PlacedFile {
 }
 
 impl PlacedFile {
-    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning.
+    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning. So can a pipe or
+    /// a device.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |action: &str, error| {
             Error::io(action, path, error).help("Check the path and the permission to read it.")
         };
+        // Before it is opened: a named pipe would wait for somebody to write.
+        let found = std::fs::metadata(path).map_err(|e| failed("open", e))?.file_type();
+        if !found.is_file() {
+            return Err(Error::format(
+                path.display().to_string(),
+                "a file that can be read at any place",
+                sort(found),
+            )
+            .help(
+                "Name a file: what a pipe gives can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+            ));
+        }
         let file = File::open(path).map_err(|e| failed("open", e))?;
         let length = file.metadata().map_err(|e| failed("look at", e))?.len();
         let file = Self { file, path: path.to_owned(), length };
-        let mut start = [0; 2];
-        if length >= 2 {
-            file.read_at(0, &mut start)?;
-        }
-        if start == [0x1f, 0x8b] {
+        let mut start = vec![0; length.min(BYTES_THAT_TELL as u64) as usize];
+        file.read_at(0, &mut start)?;
+        check_packed(&start, "one that is not compressed").map_err(|error| error.at(path.display()))?;
+        if start.starts_with(&[0x1f, 0x8b]) {
             return Err(Error::format("the file", "one that is not compressed", "gzip data")
                 .help(
                     "Unpack it (`gunzip`) to read it batch by batch, or read it whole into memory: `TableCsv::read`, \

@@ -30,10 +30,15 @@ impl<R: Read> Read for Members<R> {
                 return Ok(count);
             }
             pass_over_zeros(member.get_mut())?;
-            if member.get_mut().fill_buf()?.is_empty() {
-                self.member = None;
-            } else {
-                self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+            match member.get_mut().fill_buf()?.first() {
+                None => self.member = None,
+                Some(&byte) if byte == START[0] => {
+                    self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
+                }
+                Some(byte) => {
+                    let found = format!("bytes that are no gzip data stand behind it, from {byte:#04x} on");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+                }
             }
         }
         Ok(0)
@@ -58,7 +63,12 @@ pub(super) fn twice() -> Error {
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 
-/// [`Members`], and an error behind so many bytes. A small file can unpack to more than the machine has.
+/// What a row of CSV takes in memory beside its text: a place in a list of texts or numbers, which may have grown to twice
+/// what is in it, and its label.
+const ROW: u64 = 64;
+
+/// [`Members`], and an error behind so many bytes, where each line end counts [`ROW`] more. A small file can unpack to more
+/// than the machine has, and a line of four bytes is a row as well as a long one.
 pub(super) struct Unpacked<R: Read> {
     source: Members<R>,
     most: u64,
@@ -74,8 +84,12 @@ impl<R: Read> Unpacked<R> {
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let what = format!("it unpacks to more than {} bytes", self.most);
+        let rows = buffer[..count].iter().filter(|&&byte| byte == b'\n').count();
+        self.left = self.left.checked_sub(count as u64 + ROW * rows as u64).ok_or_else(|| {
+            let what = format!(
+                "it unpacks to more than {} bytes, where each line takes {ROW} beside its text",
+                self.most
+            );
             io::Error::new(io::ErrorKind::FileTooLarge, what)
         })?;
         Ok(count)
@@ -124,7 +138,8 @@ mod tests {
                 assert_eq!(read(&file, piece).unwrap(), b"one,two");
             }
             assert_eq!(read(&packed(b""), piece).unwrap(), b"");
-            assert!(read(&[&a[..], &[0, 0, 7]].concat(), piece).is_err());
+            let behind = read(&[&a[..], &[0, 0, 7]].concat(), piece).unwrap_err().to_string();
+            assert_eq!(behind, "bytes that are no gzip data stand behind it, from 0x07 on");
             assert!(read(&[&a[..], &b[..b.len() - 1]].concat(), piece).is_err());
             assert!(read(&a[..5], piece).is_err());
         }

@@ -2,8 +2,9 @@
 
 use super::records::{Fields, Records, SPACED, text};
 use crate::error::{Error, Result};
-use crate::shown::{count, listed};
+use crate::shown::{MOST_LINES, count, cut, listed};
 use std::io::Read;
+use unicode_normalization::UnicodeNormalization;
 
 /// How a file is read, whatever is in it: what the readers of tables and of texts have in common.
 #[derive(Clone, Debug)]
@@ -55,7 +56,8 @@ macro_rules! csv_settings {
                 self
             }
 
-            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`.
+            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`. A first line `sep=;`, as Excel writes
+            /// it, is passed over where it names this byte, and an error where it names another.
             $(#[$separator])*
             pub fn separator(mut self, byte: u8) -> Self {
                 self.format.separator = byte;
@@ -70,6 +72,11 @@ macro_rules! csv_settings {
 
             /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack
             /// to a thousand times as much, so a larger one is an error.
+            ///
+            /// Each line end counts 64 bytes more, about what a row takes beside its text. So texts of a few classes
+            /// take about as much memory as is set here; a class takes some 200 bytes, and a number of a table up to
+            /// 24, however short it is in the file. A file that is not compressed has no such bound: what it takes goes
+            /// with its own length and rows.
             pub fn most_unpacked(mut self, bytes: u64) -> Self {
                 self.format.most_unpacked = bytes;
                 self
@@ -100,19 +107,52 @@ pub(super) fn one_of(names: &[String]) -> String {
     format!("one of the {} classes ({})", names.len(), listed(names, 10))
 }
 
-/// Remarks on classes whose names usually mean that a value is missing, with how often each comes.
+/// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how often
+/// each comes.
 pub(super) fn remarks_on_classes(names: &[String], labels: &[usize]) -> Vec<String> {
     let marks = ["", "?", "na", "n/a", "nan", "null"];
+    let rows = |class: usize| count(labels.iter().filter(|&&label| label == class).count(), "row", "rows");
     let strange = names.iter().enumerate().filter(|(_, name)| marks.contains(&&*name.to_lowercase()));
-    let remark = |(class, name): (usize, &String)| {
-        let rows = labels.iter().filter(|&&label| label == class).count();
+    let missing = |(class, name): (usize, &String)| {
         format!(
             "{name:?} is a class, of {}, and reads like a missing value; `missing([{name:?}])` counts it as one, and \
              a list of `classes` with it says that it is none.",
-            count(rows, "row", "rows")
+            rows(class)
         )
     };
-    strange.map(remark).collect()
+    let mut remarks: Vec<String> = strange.map(missing).collect();
+    let alike = look_alike(names);
+    remarks.extend(alike.iter().take(MOST_LINES).map(|&[a, b]| {
+        let [first, second] = [a, b].map(|class| names[class].escape_default().to_string());
+        format!(
+            "\"{}\" (of {}) and \"{}\" (of {}) look the same and are two classes. Write them alike in the data if they \
+             are meant to be one.",
+            cut(&first),
+            rows(a),
+            cut(&second),
+            rows(b)
+        )
+    }));
+    if alike.len() > MOST_LINES {
+        remarks.push(format!("{} more pairs of classes look the same.", alike.len() - MOST_LINES));
+    }
+    remarks
+}
+
+/// Pairs of names that differ in how letters are put together (é, or e and an accent) and in characters of no width alone.
+fn look_alike(names: &[String]) -> Vec<[usize; 2]> {
+    // Most lists have no such name, and are long where each row has a label of its own.
+    if names.iter().all(|name| name.is_ascii()) {
+        return Vec::new();
+    }
+    let no_width = |c: &char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let seen = |name: &String| {
+        let letters: String = name.nfc().filter(|c| !no_width(c)).collect();
+        letters.trim().nfc().collect::<String>()
+    };
+    let mut all: Vec<(String, usize)> = names.iter().map(seen).zip(0..).collect();
+    all.sort_unstable();
+    all.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| [pair[0].1, pair[1].1]).collect()
 }
 
 /// The columns' names, without spaces at their ends.
@@ -125,13 +165,30 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The first record of a file.
+    /// The first record of a file, behind Excel's line with the separator, if there is one.
     pub fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
-        let record = records.read()?.ok_or_else(|| {
+        let empty = || {
             Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
-        })?;
+        };
+        let mut record = records.read()?.ok_or_else(empty)?;
+        if let Some(said) = excels(record.text) {
+            if said != separator {
+                let [said, separator] = [said, separator].map(|byte| char::from(byte).escape_default());
+                let found = format!("the line `sep={said}`");
+                return Err(Error::format("the header", format!("names between `{separator}`"), found)
+                    .help(format!("The line names the separator: `.separator(b'{said}')` takes it.")));
+            }
+            record = records.read_again()?.ok_or_else(empty)?;
+        }
         let record = record.text.to_vec();
-        let names = names(&record, separator)?;
+        let names = names(&record, separator).map_err(|error| {
+            // Names in quotes between other separators are torn quotes by this one.
+            let most = others(&record, separator).into_iter().max_by_key(|(_, names)| names.len());
+            match most.filter(|(_, names)| names.len() > 1) {
+                Some((byte, _)) => error.help(looks_like(byte)),
+                None => error,
+            }
+        })?;
         Ok(Self { names, separator, record })
     }
 
@@ -166,24 +223,40 @@ impl Header {
             return Err(error.help(SPACED));
         }
         Err(match self.likely_separator(wanted) {
-            Some(separator) => {
-                let byte = char::from(separator).escape_default();
-                error.help(format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it."))
-            }
+            Some(separator) => error.help(looks_like(separator)),
             None => error.help("Name a column that is there."),
         })
     }
 
     /// Another byte that would make more of the header: the column that is looked for, or several where there is one.
     fn likely_separator(&self, wanted: &str) -> Option<u8> {
-        let others = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != self.separator);
-        let others = others.filter_map(|byte| Some((byte, names(&self.record, byte).ok()?)));
-        let others: Vec<(u8, Vec<String>)> = others.collect();
+        let others = others(&self.record, self.separator);
         let with = others.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
         let most = || others.iter().max_by_key(|(_, names)| names.len());
         let several = || most().filter(|(_, names)| self.names.len() == 1 && names.len() > 1);
         with.or_else(several).map(|&(byte, _)| byte)
     }
+}
+
+/// The separator that Excel's line before the header names: `sep=;`, with or without quotes.
+fn excels(record: &[u8]) -> Option<u8> {
+    let line = record.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(record);
+    match line {
+        [start @ .., byte] if start.eq_ignore_ascii_case(b"sep=") && *byte != b'"' => Some(*byte),
+        _ => None,
+    }
+}
+
+/// The names by each of the other usual separators by which the quotes fit.
+fn others(record: &[u8], separator: u8) -> Vec<(u8, Vec<String>)> {
+    let usual = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != separator);
+    usual.filter_map(|byte| Some((byte, names(record, byte).ok()?))).collect()
+}
+
+/// What to do about another separator.
+fn looks_like(separator: u8) -> String {
+    let byte = char::from(separator).escape_default();
+    format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it.")
 }
 
 /// The names in a header.

@@ -24,6 +24,7 @@
 //! memory is taken as bytes arrive, at most twice what has arrived and never more than the header says, and what is
 //! missing or left over is an error. There is no writing.
 
+use super::file::check_packed;
 use super::gzip::{Members, START, twice};
 use crate::error::{Error, Result};
 use ndarray::ArrayD;
@@ -274,6 +275,7 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
         if gzip && header.starts_with(&START) {
             return Err(twice());
         }
+        check_packed(&header, "plain or compressed by gzip")?;
         let found = hex(&header);
         return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
             .help("Give an IDX file, as those of MNIST and Fashion-MNIST, compressed by gzip or not."));

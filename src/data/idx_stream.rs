@@ -79,7 +79,7 @@ impl<T: Targets> IdxStream<T> {
     /// Of the inputs in this file and these targets, sample for sample. Only the header is read.
     ///
     /// # Errors
-    /// When the file cannot be read, is compressed, is not one whole IDX array of bytes, `f32` or `f64`, or has not as
+    /// When the file cannot be read, is a pipe or a device, is compressed, is not one whole IDX array of bytes, `f32` or `f64`, or has not as
     /// many samples as there are targets.
     pub fn open(path: impl AsRef<Path>, targets: T) -> Result<Self> {
         let path = path.as_ref();

@@ -131,7 +131,7 @@ impl ImageFolder {
     ///
     /// # Errors
     /// When there is no such folder, no image, or a class without one (unless the [`classes`](ImageFolder::classes)
-    /// were given); when the images do not fit into memory; and for the first faulty file, unless
+    /// were given), with the reasons of the first files that were left out; when the images do not fit into memory; and for the first faulty file, unless
     /// [`skip_faulty`](ImageFolder::skip_faulty) was called.
     pub fn read(&self) -> Result<ImageFiles> {
         self.form_is_sound()?;
@@ -163,20 +163,23 @@ impl ImageFolder {
                 }
             }
         }
+        skipped.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (class, name) in names.iter().enumerate() {
             if self.classes.is_empty() && !labels.contains(&class) {
+                let of_it = skipped.iter().filter(|(path, _)| self.class_of(path) == Some(name));
+                let reasons = left_out_below(of_it.map(|(_, error)| error).collect());
                 return Err(Error::data(format!("class {name:?}"), "to have an image", "none")
-                    .help("Put images into its folder, or take the folder away.")
+                    .help(format!("Put images into its folder, or take the folder away.{reasons}"))
                     .at(self.path.display()));
             }
         }
         if labels.is_empty() {
             let folders = listed(&names, 10);
+            let reasons = left_out_below(skipped.iter().map(|(_, error)| error).collect());
             return Err(Error::data("images", format!("in the classes' folders ({folders})"), "none")
-                .help("Put PNG or JPEG files into them.")
+                .help(format!("Put PNG or JPEG files into them.{reasons}"))
                 .at(self.path.display()));
         }
-        skipped.sort_by(|(a, _), (b, _)| a.cmp(b));
         let images = ArrayD::from_shape_vec(self.shape(labels.len()), pixels)
             .map_err(|error| Error::custom(error).at(self.path.display()))?;
         let mut images = ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(names);
@@ -283,6 +286,12 @@ impl ImageFolder {
         Ok((names, found))
     }
 
+    /// The class whose folder a file is in.
+    fn class_of<'a>(&self, file: &'a Path) -> Option<&'a str> {
+        let mut below = file.strip_prefix(&self.path).ok()?.components();
+        below.next()?.as_os_str().to_str().map(str::trim)
+    }
+
     /// Lists the file, or ends in its error.
     fn fault(&self, skipped: &mut Vec<(PathBuf, Error)>, path: PathBuf, error: Error) -> Result<()> {
         if !self.skip {
@@ -322,6 +331,15 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How an error goes on where files were left out before it: how many, and the first ones.
+fn left_out_below(errors: Vec<&Error>) -> String {
+    let total = errors.len();
+    if total == 0 {
+        return String::new();
+    }
+    format!(" {} left out:{}", count(total, "file was", "files were"), lines(errors.into_iter(), total))
 }
 
 /// The first files that were left out, each with its error.

@@ -98,13 +98,24 @@ impl LabelledTexts {
         &self.names
     }
 
-    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), and rows of a file that were left
-    /// out.
+    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), pairs of classes that look the
+    /// same (`é` as one character or two, characters of no width), and rows of a file that were left out.
     ///
     /// Empty for most data. `fit` prints them where they are handed on:
     /// [`ArrayDataset::with_remarks`](crate::ArrayDataset::with_remarks).
     pub fn remarks(&self) -> &[String] {
         &self.remarks
+    }
+
+    /// Of texts whose classes have been found already.
+    #[cfg(feature = "csv")]
+    pub(super) fn of(
+        texts: Vec<String>,
+        labels: Vec<usize>,
+        names: Vec<String>,
+        remarks: Vec<String>,
+    ) -> Self {
+        Self { texts, labels, names, remarks }
     }
 
     /// With a further remark.

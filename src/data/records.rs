@@ -11,6 +11,7 @@
 //! Two faults are never passed over, since nobody can tell which rows they have swallowed: something else behind a
 //! closing quote, and an end of the file inside of quotes. (pandas and others take both for a long field.)
 
+use super::file::{BYTES_THAT_TELL, check_packed};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use std::borrow::Cow;
@@ -74,6 +75,12 @@ impl<'a, R: Read> Records<'a, R> {
         }
         self.count += 1;
         Ok(Some(Record { place, number: self.count - 1, text: &self.bytes[from..end] }))
+    }
+
+    /// The next record with the number of the last one, which does not count.
+    pub fn read_again(&mut self) -> Result<Option<Record<'_>>> {
+        self.count -= 1;
+        self.read()
     }
 
     /// A line, and those behind it as long as quotes are open; false at the end of the source.
@@ -229,8 +236,23 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
 }
 
 /// Whether a field, as it stands there, begins with spaces and then a quote, which is a character like others there.
-pub(super) fn is_spaced(field: &[u8]) -> bool {
-    field.starts_with(b" ") && field.trim_ascii_start().starts_with(b"\"")
+///
+/// A quote inside of quotes is one that was written twice, and the field then a copy: it is meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn is_spaced(field: &Cow<'_, [u8]>) -> bool {
+    let Cow::Borrowed(field) = field else { return false };
+    let text = field.trim_ascii_start();
+    text.len() < field.len() && text.starts_with(b"\"")
+}
+
+/// The error of a label behind a space and a quote: it would be another class than the one meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) -> Result<()> {
+    if !is_spaced(field) {
+        return Ok(());
+    }
+    let found = format!("{:?}, with a space before the quote", cut(&String::from_utf8_lossy(field)));
+    Err(Error::format(what(), "a label that is in quotes or has none", found).help(SPACED))
 }
 
 /// What to do about a quote behind a space.
@@ -240,8 +262,9 @@ pub(super) const SPACED: &str =
 /// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
 /// unpacked bytes, and where they are gzip data again.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
-    let start = first_two(&mut source, name)?;
-    let gzip = start == [0x1f, 0x8b];
+    let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
+    check_packed(&start, "plain or compressed by gzip")?;
+    let gzip = start.starts_with(&[0x1f, 0x8b]);
     let source = io::Cursor::new(start).chain(source);
     if !gzip {
         return Ok(Box::new(source));
@@ -249,7 +272,7 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
     #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
     {
         let mut source = super::gzip::Unpacked::new(source, most);
-        let start = first_two(&mut source, name)?;
+        let start = first(2, &mut source, name)?;
         if start == super::gzip::START {
             return Err(super::gzip::twice());
         }
@@ -264,9 +287,9 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
 }
 
 /// The bytes that tell what a file is.
-fn first_two(source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
+fn first(count: u64, source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
     let mut start = Vec::new();
-    source.take(2).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
+    source.take(count).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
     Ok(start)
 }
 
@@ -274,6 +297,10 @@ fn first_two(source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
 fn unreadable(error: io::Error, name: &str) -> Error {
     let help = match error.kind() {
         io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
+        // What the decoder says, and `Members` of what is behind the data.
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
+        }
         _ => "It must be a file that is whole and may be read.",
     };
     Error::io("read", name, error).help(help)

@@ -49,8 +49,8 @@ use std::path::Path;
 /// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the
 /// training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
 ///
-/// Nothing is decided in silence: what was left out, and classes that read like missing values, are in the data set's
-/// [`remarks`](crate::Dataset::remarks), which `fit` prints.
+/// Nothing is decided in silence: what was left out, classes that read like missing values, and classes that look the same
+/// are in the data set's [`remarks`](crate::Dataset::remarks), which `fit` prints.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
 pub struct TableCsv {
@@ -138,7 +138,7 @@ impl TableCsv {
     /// Reads the whole file, with classes as targets. The data set has their names.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read); also when a class is empty, or none of those that were given.
+    /// As [`read`](TableCsv::read); also when a class is empty, behind a space and a quote, or none of those that were given.
     pub fn read_labelled<F: Scalar + Element>(
         &self,
         path: impl AsRef<Path>,
@@ -292,7 +292,17 @@ csv_settings! {
     /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
     ///
     /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
-    /// out.
+    /// out. Among numbers, inputs and targets, a mark that is a number stands for every spelling of it: "-999" for
+    /// `-999.0` and `-9.99e2` too. Classes are compared as texts.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let csv = TableCsv::target("y").missing(["-999"]).skip_faulty();
+    /// let data = csv.read_from::<f32>("a,y\n1,2\n-999.0,2\n3,-9.99e2\n".as_bytes(), "f.csv")?;
+    /// assert_eq!(data.len(), 1);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
 }
 
 /// A file to be read from its beginning.

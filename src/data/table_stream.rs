@@ -65,10 +65,10 @@ impl TableCsv {
     /// Opens a file to be read row by row, with numbers as targets, `[rows, 1]`.
     ///
     /// The file is read through once, and every row checked. It must not change after that. It cannot be compressed,
-    /// as such a file can only be read from its beginning.
+    /// or a named pipe, as such files can only be read from their beginning.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read), and when the file is compressed.
+    /// As [`read`](TableCsv::read), and when the file is compressed, or a pipe, a device or a folder.
     pub fn stream<F: Scalar>(&self, path: impl AsRef<Path>) -> Result<TableStream<Array2<F>>> {
         let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
         let run = |file: PlacedFile| {
@@ -89,7 +89,7 @@ impl TableCsv {
     /// numbers have to fit: `stream_labelled::<f32>(path)`.
     ///
     /// # Errors
-    /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed.
+    /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed, or a pipe, a device or a folder.
     pub fn stream_labelled<F: Scalar>(&self, path: impl AsRef<Path>) -> Result<TableStream<Vec<usize>>> {
         let (path, name) = (path.as_ref(), path.as_ref().display().to_string());
         let run = |file: PlacedFile| {
@@ -121,7 +121,7 @@ impl<T> TableStream<T> {
         Self { names, remarks, ..self }
     }
 
-    /// What is to be said of the file: what was left out, classes that read like missing values.
+    /// What is to be said of the file: what was left out, classes that read like missing values or look the same.
     ///
     /// `fit` prints it. Empty for most files.
     pub fn remarks(&self) -> &[String] {

@@ -1,10 +1,11 @@
 //! Labelled texts out of CSV files.
 
-use super::header::{Format, Header, check_classes, csv_settings, one_of};
+use super::columns::Labels;
+use super::header::{Format, Header, csv_settings};
 use super::labelled::LabelledTexts;
-use super::records::{Fields, Records, SPACED, is_spaced, text, unpacked};
+use super::records::{Fields, Records, check_label, is_spaced, text, unpacked};
 use crate::error::{Error, Result};
-use crate::shown::{count, cut, lines};
+use crate::shown::{count, lines};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -39,7 +40,8 @@ use std::path::Path;
 /// error. [`LabelledTexts::read_csv`] is the short form.
 ///
 /// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8,
-/// or its label is none of the [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
+/// its label is behind a space and a quote (the quote would be part of the class's name), or none of the
+/// [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
 /// and so are empty lines. Labels that read like missing values are classes, and are remarked
 /// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
 ///
@@ -112,7 +114,8 @@ impl TextCsv {
 
     /// The rows, from bytes that are no longer compressed.
     fn rows(&self, source: Box<dyn Read + '_>, name: &str) -> Result<TextRows> {
-        check_classes(&self.classes)?;
+        // A label for each row as text would take more memory than most files.
+        let mut labels = Labels::new(&self.classes)?;
         let separator = self.format.separator;
         let mut records = Records::new(source, name, separator)?;
         let header = Header::read(&mut records, separator)?;
@@ -126,14 +129,14 @@ impl TextCsv {
             )
             .help("Name two columns: a text that is its own label teaches nothing."));
         }
-        let (mut texts, mut labels) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         let (mut left_out, mut skipped) = (0, Vec::new());
         while let Some(record) = records.read()? {
             // Torn quotes are no fault of a row alone.
             let fields = Fields::new(record.text, separator, record.number).collect::<Result<Vec<_>>>()?;
-            match self.row(&fields, &header, place, record.number) {
-                Ok([label, text]) => {
-                    labels.push(label);
+            match self.row(&fields, &header, place, record.number, &mut labels) {
+                Ok((class, text)) => {
+                    labels.add(class);
                     texts.push(text);
                 }
                 Err(error) if self.format.skip => {
@@ -145,10 +148,8 @@ impl TextCsv {
                 Err(error) => return Err(error),
             }
         }
-        let mut texts = match &self.classes[..] {
-            [] => LabelledTexts::new(texts, &labels)?,
-            names => LabelledTexts::with_classes(texts, &labels, names.to_vec())?,
-        };
+        let (labels, names, remarks) = labels.with_remarks();
+        let mut texts = LabelledTexts::of(texts, labels, names, remarks);
         if !skipped.is_empty() {
             let rows = count(left_out, "row", "rows");
             let reasons = lines(skipped.iter().map(|(_, error)| error.parts()), left_out);
@@ -159,16 +160,17 @@ impl TextCsv {
         Ok(TextRows { texts, left_out, skipped })
     }
 
-    /// Label and text of a row.
+    /// Class and text of a row.
     fn row(
         &self,
         fields: &[std::borrow::Cow<'_, [u8]>],
         header: &Header,
         place: [usize; 2],
         number: usize,
-    ) -> Result<[String; 2]> {
+        labels: &mut Labels,
+    ) -> Result<(usize, String)> {
         if fields.len() != header.names.len() {
-            let spaced = fields.iter().any(|field| is_spaced(field));
+            let spaced = fields.iter().any(is_spaced);
             return Err(Format::wrong_length(number, header.names.len(), fields.len(), spaced));
         }
         let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
@@ -180,16 +182,9 @@ impl TextCsv {
                     .help("Fill it in, or leave such rows out by `skip_faulty`."));
             }
         }
-        if !self.classes.is_empty() && !self.classes.iter().any(|name| name == label) {
-            return Err(Error::format(what(0), one_of(&self.classes), format!("{:?}", cut(label))).help(
-                if is_spaced(&fields[place[0]]) {
-                    SPACED
-                } else {
-                    "Train on data with this class, or leave such rows out by `skip_faulty`."
-                },
-            ));
-        }
-        Ok([label.to_owned(), String::from_utf8_lossy(&fields[place[1]]).into_owned()])
+        check_label(&fields[place[0]], || what(0))?;
+        let class = labels.class(label, || what(0))?;
+        Ok((class, String::from_utf8_lossy(&fields[place[1]]).into_owned()))
     }
 }
 

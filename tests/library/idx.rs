@@ -88,16 +88,22 @@ fn every_damaged_byte_of_gzip_is_an_answer_and_a_damaged_sum_an_error() {
     let crc = damaged.len() - 8;
     damaged[crc] ^= 1;
     assert!(text(&damaged).contains("whole gzip data"), "{}", text(&damaged));
-    assert!(from(&[&packed[..], b"trailing"].concat()).is_err());
+    let behind = text(&[&packed[..], b"trailing"].concat());
+    assert!(behind.contains("bytes that are no gzip data stand behind it, from 0x74 on"), "{behind}");
 }
 
 #[test]
 fn what_is_no_idx_file_is_an_error() {
     assert_eq!(
-        text(b"PK\x03\x04 a zip archive"),
+        text(b"%PDF-1.4"),
         "a test: expected the start to be two zero bytes, a type and a number of axes, \
-         found [0x50, 0x4b, 0x03, 0x04]. Give an IDX file, as those of MNIST and Fashion-MNIST, \
+         found [0x25, 0x50, 0x44, 0x46]. Give an IDX file, as those of MNIST and Fashion-MNIST, \
          compressed by gzip or not."
+    );
+    assert_eq!(
+        text(b"PK\x03\x04 a zip archive"),
+        "a test: expected the file to be plain or compressed by gzip, found zip data. \
+         Unpack it (`unzip`) and give the file that comes out."
     );
     assert!(text(&file(0x0A, &[1], &[0])).contains("found 0x0a"));
     assert!(text(&file(0x08, &[], &[0])).contains("from 1 to 8, found 0"));

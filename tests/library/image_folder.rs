@@ -257,6 +257,39 @@ fn sixteen_bits_are_not_cut_to_eight() {
     }
 }
 
+/// All images of a class are broken: the error says why, as the list of what was left out is not there.
+#[test]
+fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
+    let folder = Folder::new("all-faulty");
+    let place = folder.0.display().to_string();
+    folder.write("a/1.png", &png(2, 2, [0, 0, 0]));
+    folder.write("a/2.png", b"no image");
+    let faulty: Vec<PathBuf> = (0..12).map(|i| folder.write(&format!("b/{i:02}.png"), b"no image")).collect();
+    let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty();
+    let reasons = |files: &[PathBuf]| -> String {
+        files.iter().map(|file| format!("\n  {}", text(reader.image(file)))).collect()
+    };
+    assert_eq!(
+        text(reader.read()),
+        format!(
+            "{place}: expected class \"b\" to have an image, found none. Put images into its folder, or take the folder \
+             away. 12 files were left out:{}\n  and 2 more",
+            reasons(&faulty[..10])
+        )
+    );
+    let known = reader.clone().classes(["b"]);
+    fs::remove_dir_all(folder.0.join("a")).unwrap();
+    faulty[1..].iter().for_each(|file| fs::remove_file(file).unwrap());
+    assert_eq!(
+        text(known.read()),
+        format!(
+            "{place}: expected images in the classes' folders (b), found none. Put PNG or JPEG files into them. 1 file was \
+             left out:{}",
+            reasons(&faulty[..1])
+        )
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn folders_whose_names_differ_in_spaces_alone_are_no_two_classes() {

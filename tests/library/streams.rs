@@ -177,6 +177,30 @@ fn faulty_tables_are_errors() {
     assert!(twice.unwrap_err().to_string().contains("Name each once"));
 }
 
+/// A named pipe waits for somebody to write into it, and has no places that could be read.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_before_it_is_opened() {
+    let folder = std::env::temp_dir().join(format!("plywood-streams-{}-kinds", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, found) in
+        [(&pipe, "a named pipe"), (&folder, "a folder"), (&PathBuf::from("/dev/null"), "a device")]
+    {
+        let expected = format!(
+            "expected {} to be a file that can be read at any place, found {found}. Name a file: what a pipe gives \
+             can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+            path.display()
+        );
+        let name = |error: plywood::Error| error.to_string();
+        assert_eq!(TableCsv::target("y").stream::<f32>(path).map_err(name).unwrap_err(), expected);
+        assert_eq!(TableCsv::target("y").stream_labelled::<f32>(path).map_err(name).unwrap_err(), expected);
+        assert_eq!(IdxStream::open(path, vec![0usize]).map_err(name).unwrap_err(), expected);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn a_line_that_does_not_end_is_not_read_for_ever() {
     let endless = std::io::Read::chain(&b"a,y\n"[..], std::io::repeat(b'7'));

@@ -151,6 +151,66 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
 }
 
 #[test]
+fn classes_that_look_the_same_are_said() {
+    let csv = TableCsv::target("kind");
+    let alike = |file: &str, expected: &[&str]| {
+        let data = labelled(&csv, file.as_bytes()).unwrap();
+        let tail =
+            "look the same and are two classes. Write them alike in the data if they are meant to be one.";
+        let expected: Vec<String> = expected.iter().map(|pair| format!("f.csv: {pair} {tail}")).collect();
+        assert_eq!(data.remarks(), expected);
+    };
+    alike(
+        "a,kind\n1,cat\n2,cat\u{200b}\n3,cat\n4,dog\n",
+        &["\"cat\" (of 2 rows) and \"cat\\u{200b}\" (of 1 row)"],
+    );
+    alike("a,kind\n1,\u{feff}dog\n2,dog\n", &["\"dog\" (of 1 row) and \"\\u{feff}dog\" (of 1 row)"]);
+    alike(
+        "a,kind\n1,caf\u{e9}\n2,cafe\u{301}\n3,cafe\n",
+        &["\"cafe\\u{301}\" (of 1 row) and \"caf\\u{e9}\" (of 1 row)"],
+    );
+    alike("a,kind\n1,café\n2,Café\n3,東京\n", &[]);
+    let known = labelled(&csv.clone().classes(["cat", "cat\u{200b}"]), "a,kind\n1,cat\u{200b}\n".as_bytes());
+    assert!(known.unwrap().remarks().is_empty());
+    let texts = LabelledTexts::new(vec!["a", "b"], &["x", "x\u{feff}"]).unwrap();
+    assert!(texts.remarks()[0].starts_with("\"x\" (of 1 row) and \"x\\u{feff}\""), "{:?}", texts.remarks());
+    let many: String = (0..15).map(|i| format!("1,k{i}\n1,k{i}\u{200b}\n")).collect();
+    let remarks = labelled(&csv, format!("a,kind\n{many}").as_bytes()).unwrap().remarks().to_vec();
+    assert_eq!((remarks.len(), &remarks[10][..]), (11, "f.csv: 5 more pairs of classes look the same."));
+}
+
+/// -999 and -999.0 are one number: as a mark, one stands for both.
+#[test]
+fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
+    let csv = TableCsv::target("y").missing(["-999", "?"]);
+    let expected = |row: usize, column: &str, nothing: &str| {
+        format!(
+            "f.csv: expected row {row}, column {column:?} to be a finite number, found {nothing}. Fill it in, name the \
+             columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+        )
+    };
+    let mark = "is the mark \"-999\"";
+    for (file, row, column, nothing) in [
+        ("a,y\n1,2\n-999.0,2\n", 2, "a", format!("nothing: \"-999.0\" {mark}")),
+        ("a,y\n1,\" -9.99e2\"\n", 1, "y", format!("nothing: \"-9.99e2\" {mark}")),
+        ("a,y\n-999,2\n", 1, "a", "nothing, by the mark \"-999\"".to_owned()),
+        ("a,y\n1,?\n", 1, "y", "nothing, by the mark \"?\"".to_owned()),
+    ] {
+        let found = text(csv.read_from::<f32>(file.as_bytes(), "f.csv"));
+        assert_eq!(found, expected(row, column, &nothing));
+        let temporary = Temporary::new("marks.csv", file.as_bytes());
+        let stream = text(csv.stream::<f32>(&temporary.0));
+        assert_eq!(stream.replace(&temporary.0.display().to_string(), "f.csv"), found);
+    }
+    // Others are numbers, and classes texts.
+    let file = b"a,y\n999,-999.0\n-998.9,x\n";
+    assert_eq!(labelled(&csv, file).unwrap().class_names(), ["-999.0", "x"]);
+    let zero = TableCsv::target("y").missing(["0"]).skip_faulty();
+    let data = zero.read_from::<f32>(&b"a,y\n0.00,1\n-0,1\n1e-9,1\n"[..], "f.csv").unwrap();
+    assert_eq!(data.inputs().column_iter_of(0), [1e-9]);
+}
+
+#[test]
 fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let mut file = b"a,b,y\n".to_vec();
     for row in 1..=40 {
@@ -267,6 +327,71 @@ fn another_separator_is_recognised_and_a_long_header_is_cut() {
         text(german)
             .ends_with("Write numbers with a point before the decimals, and nothing between thousands.")
     );
+}
+
+/// R's `write.csv2` puts names into quotes: by a comma their quotes are torn.
+#[test]
+fn another_separator_is_recognised_behind_names_in_quotes() {
+    for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
+        let file = "\"a\";\"y\"\n1;2\n".replace(';', separator);
+        let expected = format!(
+            "f.csv: expected the header to be a row whose quotes are in pairs, found a closing quote with something \
+             else behind it than a separator or the line's end. The separator looks like `{shown}`: \
+             `.separator(b'{shown}')` takes it."
+        );
+        let csv = TableCsv::target("y");
+        assert_eq!(text(csv.read_from::<f32>(file.as_bytes(), "f.csv")), expected);
+        assert_eq!(text(labelled(&csv, file.as_bytes())), expected);
+        let data = labelled(&csv.separator(separator.as_bytes()[0]), file.as_bytes()).unwrap();
+        assert_eq!(data.class_names(), ["2"]);
+        #[cfg(feature = "csv")]
+        assert_eq!(text(plywood::TextCsv::columns("a", "y").read_from(file.as_bytes(), "f.csv")), expected);
+    }
+    let commas = TableCsv::target("y").separator(b';');
+    assert!(text(labelled(&commas, b"\"a\",\"y\"\n1,2\n")).ends_with("`.separator(b',')` takes it."));
+    let torn = text(labelled(&TableCsv::target("y"), b"\"a\"b,y\n1,2\n"));
+    assert!(
+        torn.ends_with("Write a quote inside of quotes twice; rows behind it cannot be told apart."),
+        "{torn}"
+    );
+}
+
+/// Excel tells itself the separator in a line before the header.
+#[test]
+fn a_line_that_names_the_separator_is_taken_as_that() {
+    let csv = TableCsv::target("y");
+    let rows = "a;y\r\n1;p\r\n;q\r\n";
+    for line in ["sep=;", "\"sep=;\"", "SEP=;", "\u{feff}sep=;"] {
+        let file = format!("{line}\r\n{rows}");
+        assert_eq!(
+            text(labelled(&csv, file.as_bytes())),
+            "f.csv: expected the header to be names between `,`, found the line `sep=;`. The line names the separator: \
+             `.separator(b';')` takes it."
+        );
+        let semicolon = csv.clone().separator(b';');
+        let found = text(labelled(&semicolon, file.as_bytes()));
+        assert!(found.starts_with("f.csv: expected row 2, column \"a\" to be"), "{found}");
+        let data = labelled(&semicolon.skip_faulty(), file.as_bytes()).unwrap();
+        assert_eq!(
+            (data.inputs().column_iter_of(0), data.class_names().join("")),
+            (vec![1.0], "p".to_owned())
+        );
+        #[cfg(feature = "csv")]
+        {
+            let texts = plywood::TextCsv::columns("y", "a").separator(b';').skip_faulty();
+            let read = texts.read_from(file.as_bytes(), "f.csv").unwrap();
+            assert_eq!((read.texts.texts().join(""), read.skipped[0].0), ("1".to_owned(), 2));
+        }
+    }
+    assert_eq!(labelled(&csv, b"sep=,\na,y\n1,p\n").unwrap().len(), 1);
+    let tab = text(labelled(&csv, b"sep=\t\na\ty\n1\tp\n"));
+    assert!(
+        tab.ends_with(
+            "found the line `sep=\\t`. The line names the separator: `.separator(b'\\t')` takes it."
+        )
+    );
+    assert!(text(labelled(&csv, b"sep=,\n")).contains("found an empty file"));
+    assert_eq!(labelled(&csv, b"sep=a,y\n1,p\n").unwrap().len(), 1);
 }
 
 #[test]

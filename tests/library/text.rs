@@ -349,15 +349,29 @@ mod csv {
         }
         // A small file that unpacks to much.
         let csv = || TextCsv::columns("label", "text");
-        assert_eq!(csv().most_unpacked(23).read_from(&bytes[..], "f.gz").unwrap().texts.len(), 2);
-        let error = csv().most_unpacked(22).read_from(&bytes[..], "f.gz").unwrap_err().to_string();
-        assert!(error.contains("it unpacks to more than 22 bytes"), "{error}");
-        assert!(error.ends_with("Raise `most_unpacked`, if you trust the file."), "{error}");
-        let table = TableCsv::target("label").most_unpacked(22).read_from::<f32>(&bytes[..], "f.gz");
-        assert!(table.unwrap_err().to_string().contains("more than 22 bytes"));
+        let most = 23 + 3 * 64;
+        assert_eq!(csv().most_unpacked(most).read_from(&bytes[..], "f.gz").unwrap().texts.len(), 2);
+        assert_eq!(
+            text(csv().most_unpacked(most - 1).read_from(&bytes[..], "f.gz")),
+            "f.gz: could not read f.gz: it unpacks to more than 214 bytes, where each line takes 64 beside its text. \
+             Raise `most_unpacked`, if you trust the file."
+        );
+        let table = TableCsv::target("label").most_unpacked(most - 1).read_from::<f32>(&bytes[..], "f.gz");
+        assert!(table.unwrap_err().to_string().contains("more than 214 bytes"));
         // Zero bytes behind the last member are filling, as for gzip(1) and Python.
         let filled = [&bytes[..], &[0; 1000]].concat();
         assert_eq!(read(&filled).unwrap().texts(), ["one", "two"]);
+        // Other bytes are not: half a file may have been written over a whole one.
+        for behind in [&b"a,three\n"[..], &[0, 0, 7]] {
+            assert_eq!(
+                text(read(&[&bytes[..], behind].concat())),
+                format!(
+                    "f.csv: could not read f.csv: bytes that are no gzip data stand behind it, from {:#04x} on. Get the \
+                     file again, or unpack it (`gunzip`) and give the file that comes out.",
+                    behind.iter().find(|&&byte| byte > 0).unwrap()
+                )
+            );
+        }
         // Packed twice, which no other encoding mends.
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(&bytes).unwrap();
@@ -366,6 +380,33 @@ mod csv {
             "f.gz: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
              Unpack it once (`gunzip`) and give the file that comes out."
         );
+    }
+
+    #[test]
+    fn other_ways_to_compress_are_named() {
+        let path = std::env::temp_dir().join(format!("plywood-packed-{}", std::process::id()));
+        for (bytes, format, program) in [
+            (&b"\x28\xb5\x2f\xfd\x04\x00"[..], "zstd", "unzstd"),
+            (b"PK\x03\x04\x14\0", "zip", "unzip"),
+            (b"\xfd7zXZ\0\0\x04", "xz", "unxz"),
+            (b"BZh91AY&SY\x01", "bzip2", "bunzip2"),
+            (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2", "bunzip2"),
+        ] {
+            let remedy = format!("Unpack it (`{program}`) and give the file that comes out.");
+            let found = format!("found {format} data. {remedy}");
+            let expected = format!("expected the file to be plain or compressed by gzip, {found}");
+            assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
+            let table = TableCsv::target("y").read_from::<f32>(bytes, "f.csv");
+            assert_eq!(text(table), format!("f.csv: {expected}"));
+            std::fs::write(&path, bytes).unwrap();
+            let stream = text(TableCsv::target("y").stream::<f32>(&path));
+            let expected = format!("expected the file to be one that is not compressed, {found}");
+            assert_eq!(stream, format!("{}: {expected}", path.display()));
+        }
+        std::fs::remove_file(&path).unwrap();
+        let csv = TextCsv::columns("BZh9", "PK");
+        assert_eq!(csv.read_from("BZh9,PK\na,b\n".as_bytes(), "f.csv").unwrap().texts.len(), 1);
+        assert_eq!(csv.read_from("PK,BZh9\na,b\n".as_bytes(), "f.csv").unwrap().texts.len(), 1);
     }
 
     #[test]
@@ -385,8 +426,22 @@ mod csv {
         fails(
             &csv.clone().classes(["a", "b"]),
             "text,label\nc, \"a\"\n",
-            "row 1, column \"label\" to be one of the 2 classes (a, b), found \"\\\"a\\\"\"",
+            "row 1, column \"label\" to be a label that is in quotes or has none, found \" \\\"a\\\"\", with a space before \
+             the quote",
         );
+        // Without a list of classes too: it would be a second one beside `a`.
+        fails(
+            &csv,
+            "text,label\nb,a\nc,  \"a\"\n",
+            "row 2, column \"label\" to be a label that is in quotes or has none, found \"  \\\"a\\\"\", with a space \
+             before the quote",
+        );
+        // What is in quotes, and a text, are what they are.
+        let read = csv.read_from("label,text\n\" \"\"a\"\"\", \"b\"\n".as_bytes(), "f.csv").unwrap().texts;
+        assert_eq!((&read.class_names()[0][..], &read.texts()[0][..]), ("\"a\"", " \"b\""));
+        let skipped = csv.clone().skip_faulty();
+        let rows = skipped.read_from("text,label\nb,a\nc,\t\"a\"\n".as_bytes(), "f.csv").unwrap();
+        assert_eq!((rows.texts.len(), rows.left_out, rows.texts.class_names().len()), (1, 1, 1));
         let table = TableCsv::target("y").classes(["1"]);
         for (file, found) in [
             ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" to be a finite number, found \"\\\"2\\\"\""),
@@ -395,8 +450,11 @@ mod csv {
             let error = text(table.read_from::<f32>(file.as_bytes(), "f.csv"));
             assert_eq!(error, format!("f.csv: expected {found}. {remedy}"));
         }
-        let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
-        assert!(error.starts_with("f.csv: expected row 1, column \"y\" to be one of"), "{error}");
-        assert!(error.ends_with(remedy), "{error}");
+        for table in [table, TableCsv::target("y")] {
+            let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
+            let found = "found \" \\\"2\\\"\", with a space before the quote";
+            let expected = "row 1, column \"y\" to be a label that is in quotes or has none";
+            assert_eq!(error, format!("f.csv: expected {expected}, {found}. {remedy}"));
+        }
     }
 }
