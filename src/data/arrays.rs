@@ -164,10 +164,11 @@ pub struct ArrayDataset<E, T> {
 /// [`garments`](super::garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
 ///
 /// ```
+/// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
 /// let images: plywood::Images =
-///     ArrayDataset::new(plywood::ndarray::Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
+///     ArrayDataset::new(Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
 /// assert_eq!(images.first(2).len(), 2);
 /// # Ok::<(), plywood::Error>(())
 /// ```

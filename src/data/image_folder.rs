@@ -339,7 +339,11 @@ fn left_out_below(errors: Vec<&Error>) -> String {
     if total == 0 {
         return String::new();
     }
-    format!(" {} left out:{}", count(total, "file was", "files were"), lines(errors.into_iter(), total))
+    format!(
+        " {} left out:{}",
+        count(total, "file was", "files were"),
+        lines(errors.into_iter().map(Error::parts), total)
+    )
 }
 
 /// The first files that were left out, each with its error.

@@ -129,12 +129,13 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         "a picture from top to bottom; margins and letters depend on one another",
     ),
     ("lines of data/collection.rs", 454, "200 lines are tests"),
-    ("lines of error.rs", 486, "half is documentation of the kinds of errors"),
+    ("lines of error.rs", 497, "half is documentation of the kinds of errors"),
     (
         "lines of filters in plot/images.rs",
         76,
         "finds the weights and draws them; the two could be two functions",
     ),
+    ("lines of io/safetensors.rs", 451, "more than half is tests"),
     (
         "lines of layers/convolve.rs",
         551,
