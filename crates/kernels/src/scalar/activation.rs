@@ -21,7 +21,6 @@ use super::kernels;
 /// An activation function that the crate has a kernel for; the layers of the same names are built on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
-#[expect(clippy::upper_case_acronyms, reason = "the field's names in the field's spelling")]
 pub enum Activation {
     /// `max(x, 0)`, keeping NaN.
     ReLU,
