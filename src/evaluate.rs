@@ -21,15 +21,14 @@
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::infer;
-use crate::layer::Outputs;
-use crate::layers::Sequential;
-use crate::metric::{
+use crate::metrics::{
     ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, check_class_count, yes_or_no,
 };
-use crate::ops::{self, Thresholds};
+use crate::nn::{Outputs, Sequential};
+use crate::predictions::Thresholds;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
+use crate::{infer, predictions};
 use ndarray::{Array2, Axis};
 
 /// The class that each sample has, and the class that the model predicts for it, in order.
@@ -49,7 +48,7 @@ use ndarray::{Array2, Axis};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no
+/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::predictions_rows). Softmax at the end makes no
 /// difference to the classes, so models that end in logits may be given too. The threshold of a single output is that
 /// of [`predict_classes`](Sequential::predict_classes).
 ///
@@ -63,7 +62,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
     let (_, threshold) = class_count(model)?;
     infer::outputs(model, data, false, &mut |output, batch| {
-        predicted.extend(ops::classes(&output, threshold));
+        predicted.extend(predictions::classes(&output, threshold));
         truth.extend_from_slice(&batch.target);
         Ok(())
     })
@@ -156,8 +155,8 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
             .at("evaluate"));
     }
     infer::outputs(model, data, false, &mut |output, batch| {
-        let found = ops::classes(&output, threshold);
-        for sure in ops::confidences(&output, &found) {
+        let found = predictions::classes(&output, threshold);
+        for sure in predictions::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
                 let sample = format!("the prediction of sample {}", confidence.len());
                 Error::data(sample, "probabilities", "other numbers")
@@ -212,8 +211,8 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
             return Err(Error::shape("targets", expected, batch.target.shape())
                 .help("Give 0 or 1 for each of the model's outputs."));
         }
-        truth.extend(yes_or_no(&ops::numbers(&batch.target), labels)?);
-        predicted.extend(ops::labels(&output, &thresholds));
+        truth.extend(yes_or_no(&predictions::numbers(&batch.target), labels)?);
+        predicted.extend(predictions::labels(&output, &thresholds));
         samples += output.len_of(Axis(0));
         Ok(())
     })

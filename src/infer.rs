@@ -19,8 +19,7 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
-use crate::layer::Layer;
-use crate::layers::Sequential;
+use crate::nn::{Layer, Sequential};
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::target::{CLEAN, first_non_finite_row};

@@ -6,6 +6,7 @@ mod data;
 mod disk;
 mod error;
 pub mod evaluate;
+mod gradient_trace;
 mod history;
 mod infer;
 mod init;
@@ -13,16 +14,15 @@ mod init;
 #[doc(hidden)]
 pub mod instances;
 mod io;
-mod layer;
-mod layers;
-mod loss;
-mod metric;
+mod losses;
+mod metrics;
 mod monitor;
-mod ops;
+mod nn;
 mod optim;
 mod param;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod predictions;
 pub mod prelude;
 mod random;
 mod shown;
@@ -31,18 +31,15 @@ mod target;
 mod tensor;
 pub mod testing;
 mod threads;
-mod trace;
 mod train;
 
 use plywood_kernels::{pool, scalar};
 
 pub use data::{
-    ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,
-    Subset, Targets, Tokenizer, Vocabulary, VocabularySpec, garments, random_split, split_at,
-};
-pub use data::{
-    Fold, Folds, HoldOut, KFold, Normalized, Normalizer, NormalizerSpec, StratifiedHoldOut, StratifiedKFold,
-    TableCsv, TableStream, stratified_split,
+    ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Fold, Folds, HoldOut, Images, KFold,
+    LabelledTexts, MixUp, Normalized, Normalizer, NormalizerSpec, OneHot, Pass, StratifiedHoldOut,
+    StratifiedKFold, Subset, TableCsv, TableStream, Targets, Tokenizer, Vocabulary, VocabularySpec,
+    random_split, split_at, stratified_split, synthetic as garments,
 };
 #[cfg(feature = "datasets")]
 pub use data::{IdxStream, datasets, idx};
@@ -51,28 +48,15 @@ pub use data::{ImageFiles, ImageFolder};
 #[cfg(feature = "csv")]
 pub use data::{TextCsv, TextRows};
 pub use error::{Error, ErrorKind, Result};
+pub use gradient_trace::GradientTrace;
 pub use history::{Epoch, History};
 pub use init::{Fan, Initializer, ScalingDistribution};
 pub use io::{Metadata, Mismatches, StateDict};
-pub use layer::elementwise::Elementwise;
-pub use layer::registry::Registry;
-pub use layer::{Layer, LayerSpec, Link, Outputs, check_batch, check_gradient};
-pub use layers::{
-    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec,
-    Conv1d, Conv1dSpec, Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, Dropout2d, Dropout2dSpec, DropoutSpec,
-    ELU, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
-    Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache,
-    GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, LayerNorm, LayerNormSpec, LeakyReLU, LogSoftmax,
-    MaxPool1d, MaxPool2d, MaxPoolCache, Mish, NormCache, PReLU, PReLUSpec, Padding, Pair, RMSNorm,
-    RMSNormSpec, ReLU, ReLU6, ReLUCache, Reshape, Residual, ResidualSpec, SELU, Sequential,
-    SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Sum, SumSpec, Tanh,
-    Upsample, ZeroPad2d,
-};
-pub use loss::{
+pub use losses::{
     BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, LossSum, MeanAbsoluteError,
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, sample_weights,
 };
-pub use metric::{
+pub use metrics::{
     Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
     ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, ExactMatch, FBeta,
     HammingLoss, LabelReport, LogLoss, MAE, Metric, Mistake, Named, Precision, R2, RMSE, Recall, RocAuc,
@@ -80,7 +64,17 @@ pub use metric::{
 };
 pub use monitor::{Direction, Monitor};
 pub use ndarray;
-pub use ops::{Thresholds, argmax_rows};
+pub use nn::{
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec,
+    Conv1d, Conv1dSpec, Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, Dropout2d, Dropout2dSpec, DropoutSpec,
+    ELU, Elementwise, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache,
+    EmbeddingSpec, Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GlobalAvgPool, GlobalMaxPool,
+    GlobalMaxPoolCache, GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, Layer, LayerNorm, LayerNormSpec,
+    LayerSpec, LeakyReLU, Link, LogSoftmax, MaxPool1d, MaxPool2d, MaxPoolCache, Mish, NormCache, Outputs,
+    PReLU, PReLUSpec, Padding, Pair, RMSNorm, RMSNormSpec, ReLU, ReLU6, ReLUCache, Registry, Reshape,
+    Residual, ResidualSpec, SELU, Sequential, SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax,
+    Softplus, Softsign, Sum, SumSpec, Tanh, Upsample, ZeroPad2d, check_batch, check_gradient,
+};
 pub use optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay,
     Group, Lion, MultiStepDecay, Muon, NAdam, OneCycle, Optimizer, OptimizerState, Piecewise,
@@ -88,6 +82,7 @@ pub use optim::{
     StepDecay, Update, WarmUp,
 };
 pub use param::{Gradient, GradientMut, Param, ParamKind};
+pub use predictions::{Thresholds, argmax_rows};
 pub use random::{Draws, Place, Random};
 /// The element type of tensors: `f32`, or `f64` for checks and references.
 ///
@@ -113,14 +108,11 @@ pub use state::State;
 pub use target::AsTarget;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
 pub use threads::{set_threads, threads};
-pub use trace::GradientTrace;
 pub use train::{
-    BatchEnd, Callback, Checkpoints, EarlyStopping, Evaluation, GradientNorms, Progress, RateCurve, Resumed,
-    Trainer, accumulate,
+    BatchEnd, Callback, Checkpoints, CrossValidation, CsvLog, EarlyStopping, Evaluation, GradientNorms,
+    JsonLines, Progress, RateCurve, Resumed, Search, SearchResults, Space, TensorBoard, Trainer, Trial,
+    TrialRun, Tried, Value, accumulate, cross_validate, cross_validate_with,
 };
-pub use train::{CrossValidation, cross_validate, cross_validate_with};
-pub use train::{CsvLog, JsonLines, TensorBoard};
-pub use train::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

@@ -25,8 +25,8 @@
 
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::layer::erased::{CacheSlot, ErasedLayer};
-use crate::layer::{Layer, LayerSpec};
+use crate::nn::erased::{CacheSlot, ErasedLayer};
+use crate::nn::{Layer, LayerSpec};
 use crate::param::{Gradient, Param};
 use crate::random::{Draws, Random};
 use crate::scalar::Scalar;

@@ -161,7 +161,7 @@ pub struct ArrayDataset<E, T> {
 }
 
 /// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
-/// [`garments`](super::garments::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
+/// [`garments`](super::synthetic::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
 ///
 /// ```
 /// use plywood::ndarray::Array3;

@@ -1,7 +1,7 @@
 //! One part held out, as a way to deal data into folds.
 
 use super::Dataset;
-use super::folds::{Fold, Folds, stratified_split};
+use super::splits::{Fold, Folds, stratified_split};
 use super::subset::random_split;
 use crate::error::Result;
 use crate::scalar::Scalar;

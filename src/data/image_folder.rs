@@ -1,8 +1,8 @@
 //! Images out of folders, a folder for each class.
 
-use super::header::{check_classes, one_of, trimmed};
 use super::image_file::Form;
 use super::{ArrayDataset, Images};
+use crate::data::class_names::{check_classes, one_of, trimmed};
 use crate::error::{Error, Result};
 use crate::pool;
 use crate::shown::{count, lines, listed};

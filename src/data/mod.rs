@@ -10,94 +10,64 @@
 //! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory; [`Images`] |
 //! | `element.rs` | [`Element`]: the types that inputs are stored as |
 //! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
-//! | `augment.rs`, `change.rs`, `augmented.rs` | [`Augment`], [`Augmented`]: images that are changed at random in training |
-//! | `one_hot.rs`, `mix_up.rs` | [`OneHot`], [`MixUp`]: classes as probabilities, samples mixed with one another |
-//! | `folds.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
+//! | `augment/` | [`Augment`], [`Augmented`]: images that are changed at random in training; [`MixUp`] |
+//! | `one_hot.rs` | [`OneHot`]: classes as probabilities |
+//! | `splits.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
 //! | `hold_out.rs` | [`HoldOut`] and [`StratifiedHoldOut`], which hold one part out |
 //! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
-//! | `tokenizer.rs`, `vocabulary.rs` | [`Tokenizer`], [`Vocabulary`]: texts as ids |
+//! | `text/` | [`Tokenizer`], [`Vocabulary`]: texts as ids; [`LabelledTexts`]: texts with classes |
+//! | `csv/` | [`TableCsv`]: tables of numbers, whole or larger than memory; [`TextCsv`](crate::TextCsv) |
 //! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
-//! | `labelled.rs`, `text_csv.rs` | [`LabelledTexts`]: texts with classes, out of CSV files |
-//! | `garments.rs`, `tailor.rs`, `canvas.rs` | pictures that are drawn, for examples and tests without files |
-//! | `datasets.rs`, `collection.rs` | Fashion-MNIST and MNIST: where from, and which checks |
-//! | `idx.rs` | the file format of both |
-//! | `idx_stream.rs` | [`IdxStream`](crate::IdxStream): such files, larger than memory |
-//! | `table.rs`, `table_stream.rs`, `columns.rs` | [`TableCsv`]: CSV files of numbers, whole or larger than memory |
-//! | `records.rs`, `header.rs` | CSV itself: records, fields, names of columns, marks of what is missing |
+//! | `datasets/` | Fashion-MNIST and MNIST: where from, which checks, and how they are fetched |
+//! | `idx/` | the file format of both; [`IdxStream`](crate::IdxStream): such files, larger than memory |
+//! | `synthetic/` | pictures that are drawn, for examples and tests without files |
+//! | `class_names.rs` | classes by their names |
 //! | `gzip.rs` | what is in a compressed file |
 //! | `file.rs` | files that are read at any place |
-//! | `download.rs`, `checksum.rs` | fetching a published file, and SHA-256 |
 //!
 //! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
 //! says by [`Dataset::prefetch`] that `fit` should read the next batches while one trains.
 
 mod arrays;
 mod augment;
-mod augmented;
-mod canvas;
-mod change;
-#[cfg(feature = "datasets")]
-mod checksum;
-#[cfg(feature = "datasets")]
-mod collection;
-mod columns;
+mod class_names;
+mod csv;
 #[cfg(feature = "datasets")]
 pub mod datasets;
-#[cfg(feature = "download")]
-mod download;
 mod element;
 mod file;
-#[cfg(all(test, feature = "datasets"))]
-mod fixtures;
-mod folds;
-pub mod garments;
 #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
 mod gzip;
-mod header;
 mod hold_out;
 #[cfg(feature = "datasets")]
 pub mod idx;
-#[cfg(feature = "datasets")]
-mod idx_stream;
 #[cfg(feature = "images")]
 mod image_file;
 #[cfg(feature = "images")]
 mod image_folder;
-mod labelled;
-mod mix_up;
 mod normalizer;
 mod one_hot;
-mod records;
+mod splits;
 mod subset;
-mod table;
-mod table_stream;
-mod tailor;
-#[cfg(feature = "csv")]
-mod text_csv;
-mod tokenizer;
-mod vocabulary;
+pub mod synthetic;
+mod text;
 
 pub use arrays::{ArrayDataset, Images, Targets};
-pub use augment::Augment;
-pub use augmented::Augmented;
+pub use augment::{Augment, Augmented, MixUp};
+pub use csv::{TableCsv, TableStream};
+#[cfg(feature = "csv")]
+pub use csv::{TextCsv, TextRows};
 pub use element::Element;
-pub use folds::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use hold_out::{HoldOut, StratifiedHoldOut};
 #[cfg(feature = "datasets")]
-pub use idx_stream::IdxStream;
+pub use idx::IdxStream;
 #[cfg(feature = "images")]
 pub use image_folder::{ImageFiles, ImageFolder};
-pub use labelled::LabelledTexts;
-pub use mix_up::MixUp;
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
+pub use splits::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use subset::{Subset, random_split, split_at};
-pub use table::TableCsv;
-pub use table_stream::TableStream;
-#[cfg(feature = "csv")]
-pub use text_csv::{TextCsv, TextRows};
-pub use tokenizer::Tokenizer;
-pub use vocabulary::{Vocabulary, VocabularySpec};
+pub use text::{LabelledTexts, Tokenizer, Vocabulary, VocabularySpec};
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;

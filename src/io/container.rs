@@ -33,7 +33,7 @@ use super::source::Source;
 use crate::codec::numbers::{self, Array, Numbers, Sink};
 use crate::codec::{self, Bytes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::layer::decode_scope::encoding;
+use crate::nn::decode_scope::encoding;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::any::Any;

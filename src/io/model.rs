@@ -15,15 +15,13 @@
 //! Since each layer's kind and length stand in front of its bytes, an unknown kind is reported as such and not as
 //! damage.
 
-use super::Metadata;
-use super::checkpoint;
 use super::container::{self, Content};
 use super::source::Source;
+use super::{Metadata, checkpoint};
 use crate::codec::numbers;
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
-use crate::layer::registry::Registry;
-use crate::layers::Sequential;
+use crate::nn::{Registry, Sequential};
 use crate::scalar::Scalar;
 use std::io::{Read, Write};
 use std::path::Path;

@@ -8,11 +8,11 @@
 //! and the optimiser the other under the same names; [`Averages::exchange`] swaps the arrays themselves, so it costs
 //! nothing and is exact in both directions.
 
-use super::apply::LEAST_NUMBERS;
 use super::check_share;
 use super::slots::{Slot, check_shape, find};
+use super::update_param::LEAST_NUMBERS;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::nn::Layer;
 use crate::param::{Param, ParamKind};
 use crate::pool;
 use crate::scalar::Scalar;

@@ -22,10 +22,10 @@
 //! is an error, before the step. Without norms nothing is looked at, as that would be a pass over all gradients, which
 //! would have to be multiplied out for it.
 
-use super::apply::{columns_of, merge_rows};
 use super::group::{Group, penalty_of};
+use super::update_param::{columns_of, merge_rows};
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::nn::Layer;
 use crate::param::{Gradient, Param};
 use crate::scalar::Scalar;
 use crate::tensor::slice_mut;

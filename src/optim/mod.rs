@@ -8,13 +8,13 @@
 //! |---|---|
 //! | `mod.rs` | the trait [`Rule`] and what it is given: [`Step`], [`Update`], [`Scope`] |
 //! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, batches that make one step |
-//! | `apply.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
+//! | `update_param.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
 //! | `group.rs` | [`Group`]: a rate, a decay, penalties and a limit of their own for some parameters |
 //! | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
 //! | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
 //! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
 //! | `slots.rs` | what is kept of a parameter by its name, and how it is found |
-//! | `state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
+//! | `optimizer_state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
 //! | `schedule/` | [`Schedule`]: the rate as a function of the step |
 //! | `plateau.rs` | [`ReduceOnPlateau`]: the rate as a function of how training goes |
 //! | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
@@ -37,7 +37,6 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
-mod apply;
 mod averaging;
 mod clip;
 mod group;
@@ -45,6 +44,7 @@ mod lion;
 mod muon;
 mod nadam;
 mod optimizer;
+mod optimizer_state;
 mod penalty;
 mod plateau;
 mod radam;
@@ -53,19 +53,19 @@ mod schedule;
 mod schedule_free;
 mod sgd;
 mod slots;
-mod state;
+mod update_param;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
-pub(crate) use apply::merge_rows;
 pub use averaging::Averaging;
 pub use group::Group;
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::NAdam;
 pub use optimizer::Optimizer;
+pub use optimizer_state::OptimizerState;
 pub use plateau::ReduceOnPlateau;
 pub use radam::RAdam;
 pub use rmsprop::RMSprop;
@@ -75,7 +75,7 @@ pub use schedule::{
 };
 pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::SGD;
-pub use state::OptimizerState;
+pub(crate) use update_param::merge_rows;
 
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;

@@ -10,21 +10,20 @@
 //! # What is not asked for costs nothing
 //!
 //! Without groups, clipping, averages and accumulation a step is one visit that checks shapes and one that changes
-//! parameters, and gradients stay products of two matrices until `apply.rs` multiplies them out in strips. Clipping
+//! parameters, and gradients stay products of two matrices until `update_param.rs` multiplies them out in strips. Clipping
 //! and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that of its
 //! parameter.
 
-use super::apply::{MOST_STATES, apply};
 use super::averaging::{Averages, Averaging};
 use super::clip::Clipping;
 use super::group::{self, Group};
-use super::penalty;
 use super::plateau::{Plateau, ReduceOnPlateau};
 use super::slots::{Slot, check_shape, find, gathered};
-use super::{Rule, Schedule, Step, check_not_negative};
+use super::update_param::{MOST_STATES, apply};
+use super::{Rule, Schedule, Step, check_not_negative, penalty};
 use crate::error::{Error, ErrorKind, Result};
-use crate::layer::Layer;
 use crate::monitor::{Direction, Monitor};
+use crate::nn::Layer;
 use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::zeros;

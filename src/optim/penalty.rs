@@ -9,7 +9,7 @@
 //! however many batches it has. The limit is applied behind the rule's update, to numbers that are still in the
 //! caches, and before averages are taken; a mean of weights within the limit is within the limit.
 
-use super::apply::columns_of;
+use super::update_param::columns_of;
 use crate::param::{Param, Pending};
 use crate::scalar::Scalar;
 use crate::tensor::{recycle, scratch, slice_mut};

@@ -1,7 +1,7 @@
 //! What is kept of each parameter, by its name.
 
 use crate::error::{Error, Result};
-use crate::layer::Layer;
+use crate::nn::Layer;
 use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;

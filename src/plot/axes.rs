@@ -1,8 +1,7 @@
 //! Axes: from numbers to places, with round numbers written beside them.
 
-use super::Figure;
-use super::font;
 use super::mark::{Anchor, Colour, Point};
+use super::{Figure, font};
 
 /// How large numbers beside an axis are written.
 pub(super) const SMALL: f64 = 11.0;

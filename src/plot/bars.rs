@@ -4,7 +4,7 @@ use super::axes::{BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metric::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, Spread};
+use crate::metrics::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, Spread};
 
 /// Horizontal bars in groups, each the mean of some runs with its standard deviation as a whisker.
 ///
@@ -203,7 +203,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::RocAuc::curves).
+/// A curve for each label is drawn by [`roc`](super::roc_curve()) from [`RocAuc::curves`](crate::RocAuc::curves).
 ///
 /// # Errors
 /// When there are more than 999 labels.

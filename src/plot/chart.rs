@@ -1,12 +1,10 @@
 //! Lines over an axis: the picture that most others are made of.
 
-use super::Figure;
 use super::axes::{Axes, BODY, SMALL, Scale};
-use super::font;
 use super::mark::{Anchor, Colour, Point};
-use super::palette;
+use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metric::Spread;
+use crate::metrics::Spread;
 
 /// Lines over two axes, with a title, names, a legend, and bands for the spread of several runs.
 ///

@@ -4,9 +4,8 @@ use super::mark::{Anchor, Colour, Pixels};
 use super::{Figure, font, palette};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, Outputs};
-use crate::layers::Sequential;
-use crate::ops;
+use crate::nn::{Layer, Outputs, Sequential};
+use crate::predictions;
 use crate::scalar::Scalar;
 
 /// Channels, rows, columns of what can be shown as an image; none for anything else.
@@ -83,10 +82,10 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
     let threshold = model.class_threshold().map_err(at)?;
     let output = model.forward(input).map_err(at)?;
-    let classes = ops::classes(&output, threshold);
+    let classes = predictions::classes(&output, threshold);
     let confidences = match model.outputs() {
         (Outputs::Logits | Outputs::BinaryLogits, _) => vec![None; classes.len()],
-        _ => ops::confidences(&output, &classes),
+        _ => predictions::confidences(&output, &classes),
     };
 
     let usable = values.iter().copied().filter(|v| v.is_finite());

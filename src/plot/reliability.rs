@@ -4,7 +4,7 @@ use super::axes::{Axes, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Chart, Figure, palette};
 use crate::error::{Error, Result};
-use crate::metric::CalibrationBin;
+use crate::metrics::CalibrationBin;
 
 /// How sure the model is against how often it is right, by bins of confidence.
 ///

@@ -4,12 +4,12 @@
 //! every sample is held out once, trains a model anew for each, and reports each fold's scores, their mean and how
 //! far they spread.
 
-use super::calls::Evaluation;
+use super::trainer::Evaluation;
 use super::trainer::Trainer;
 use crate::data::{Dataset, Folds, Subset};
 use crate::error::{Error, Result};
-use crate::layers::Sequential;
-use crate::loss::Loss;
+use crate::losses::Loss;
+use crate::nn::Sequential;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;

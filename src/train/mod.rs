@@ -2,24 +2,22 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `trainer.rs` | [`Trainer`]: its settings |
-//! | `calls.rs` | what it is asked for: `fit`, `step`, `evaluate` |
-//! | `find_rate.rs` | the learning-rate range test: [`RateCurve`] |
-//! | `optimise.rs` | settings that are the optimiser's |
-//! | `fit.rs` | the loops over epochs and batches |
-//! | `fits.rs` | whether model, loss, metrics and data fit one another |
-//! | `non_finite.rs` | where the first number is that is not finite |
-//! | `ahead.rs` | batches that are read while others train |
-//! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
-//! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
-//! | `step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
-//! | `callback.rs`, `early_stopping.rs` | [`Callback`] and [`EarlyStopping`] |
+//! | `trainer/mod.rs` | [`Trainer`]: its settings |
+//! | `trainer/fit.rs` | `fit`, `step` and `evaluate` |
+//! | `trainer/epochs.rs` | the loops over epochs and batches |
+//! | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
+//! | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
+//! | `trainer/checkpoints.rs` | writing checkpoints while it trains |
+//! | `trainer/resume.rs` | going on with a run out of a checkpoint |
+//! | `callbacks/` | [`Callback`], [`EarlyStopping`], [`GradientNorms`]; [`CsvLog`], [`JsonLines`], [`TensorBoard`]; [`Progress`] |
 //! | `checkpoint_folder.rs` | [`Checkpoints`]: when files are written, their names, and which are kept |
-//! | `checkpoints.rs` | writing them while it trains |
+//! | `compatibility.rs` | whether model, loss, metrics and data fit one another |
+//! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
+//! | `find_learning_rate.rs` | the learning-rate range test: [`RateCurve`] |
+//! | `trainer/non_finite.rs` | where the first number is that is not finite |
+//! | `prefetch.rs` | batches that are read while others train |
 //! | `run.rs` | how far a run is, and what it goes on from |
-//! | `resume.rs` | going on with a run out of a checkpoint |
-//! | `logs/` | [`CsvLog`], [`JsonLines`], [`TensorBoard`]: training in files |
-//! | `progress.rs` | what is shown while it works |
+//! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
 //!
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
 //!
@@ -59,37 +57,22 @@
 //! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look at
 //! every number of every layer would cost as much as the layers. Only when one is not finite, the batch is read again and
 //! followed through the model, so that the error can name the first place.
-mod ahead;
-mod callback;
-mod calls;
+
+mod callbacks;
 mod checkpoint_folder;
-mod checkpoints;
+mod compatibility;
 mod cross_validation;
-mod early_stopping;
-mod find_rate;
-mod fit;
-mod fits;
-mod gradients;
-mod logs;
-mod non_finite;
-mod optimise;
-mod progress;
-mod resume;
+mod find_learning_rate;
+mod prefetch;
 mod run;
 mod search;
-mod step;
 mod trainer;
 
-pub use callback::{BatchEnd, Callback};
-pub use calls::Evaluation;
+pub use callbacks::{
+    BatchEnd, Callback, CsvLog, EarlyStopping, GradientNorms, JsonLines, Progress, TensorBoard,
+};
 pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
-pub use early_stopping::EarlyStopping;
-pub use find_rate::RateCurve;
-pub use gradients::GradientNorms;
-pub use logs::{CsvLog, JsonLines, TensorBoard};
-pub use progress::Progress;
-pub use resume::Resumed;
+pub use find_learning_rate::RateCurve;
 pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
-pub use step::accumulate;
-pub use trainer::Trainer;
+pub use trainer::{Evaluation, Resumed, Trainer, accumulate};

@@ -1,7 +1,7 @@
 //! How far a run is: what a call of `fit` carries along, and what it goes on from.
 
 use crate::io::checkpoint::{Position, Settings};
-use crate::loss::LossSum;
+use crate::losses::LossSum;
 use crate::scalar::Scalar;
 use crate::state::State;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 /// A function with a name. A method of a trait that has no body counts, too, and so does a function in a macro.
 #[derive(Debug)]
 pub struct Function {
-    /// The file, from `src` on: `train/fit.rs`.
+    /// The file, from `src` on: `train/trainer/epochs.rs`.
     pub file: String,
     /// The name, for methods behind their type's or trait's: `Trainer::fit`.
     pub name: String,

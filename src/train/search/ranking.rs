@@ -3,7 +3,7 @@
 use super::run::TrialRun;
 use super::value::Trial;
 use crate::error::Error;
-use crate::metric::Spread;
+use crate::metrics::Spread;
 use crate::monitor::{Direction, Monitor};
 use crate::shown::cut;
 use std::cmp::Ordering;

@@ -3,13 +3,13 @@
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::history::{Epoch, History};
-use crate::layers::Sequential;
-use crate::loss::Loss;
+use crate::losses::Loss;
 use crate::monitor::Monitor;
+use crate::nn::Sequential;
 use crate::optim::Rule;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
-use crate::train::callback::Callback;
+use crate::train::callbacks::Callback;
 use crate::train::{Evaluation, Progress, Trainer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -151,8 +151,8 @@ pub(super) fn bounds(finished: &[Vec<f64>], after: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::Dense;
     use crate::monitor::Direction;
+    use crate::nn::Dense;
 
     #[test]
     fn bounds_are_medians_of_running_means() {

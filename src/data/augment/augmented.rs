@@ -1,0 +1,113 @@
+//! A data set whose images change in training.
+
+use super::Augment;
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::Result;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, standard};
+use ndarray::IxDyn;
+
+/// A data set of images with random changes in training, and without for evaluation and validation.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let images = plywood::ndarray::Array3::from_shape_fn((40, 4, 4), |(_, _, x)| x as f32);
+/// let train = Augmented::new(ArrayDataset::new(images, vec![0; 40])?, Augment::seed(5).flip_horizontal())?;
+///
+/// let mut batch = Batch::<f32, Vec<usize>>::default();
+/// let all: Vec<usize> = (0..40).collect();
+/// train.read(&all, Pass::Train { epoch: 0 }, &mut batch)?;
+/// let mirrored = batch.input.outer_iter().filter(|image| image[[0, 0]] == 3.0).count();
+/// assert!((10..30).contains(&mirrored));
+///
+/// train.read(&all, Pass::Evaluate, &mut batch)?;
+/// assert!(batch.input.outer_iter().all(|image| image[[0, 0]] == 0.0));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The part that [`validation_split`](crate::Trainer::validation_split) takes away is read for evaluation, and so is
+/// not changed. Around a [`Subset`](crate::Subset) positions are those of the part; a part of an `Augmented` keeps
+/// those of the whole. A batch with one sample twice has the same image twice.
+///
+/// A batch of 64 images of 28 x 28 takes some 20 µs where they are copied, some 300 µs where they are
+/// interpolated (rotation, crop), shared among the threads.
+#[derive(Clone, Debug)]
+pub struct Augmented<D> {
+    data: D,
+    augment: Augment,
+}
+
+impl<D> Augmented<D> {
+    /// This data set, which may be a reference, with these changes.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let images = ArrayDataset::new(plywood::ndarray::Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?;
+    /// let error = Augmented::new(&images, Augment::seed(1).crop(0.0..=1.0)).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "expected a crop's area of a range above 0 and at most 1, found 0..=1. \
+    ///      0.6..=1.0 keeps at least 60 % of the image."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a number of the changes lies outside of what is allowed. Whether the data are images is seen at the first
+    /// batch.
+    pub fn new(data: D, augment: Augment) -> Result<Self> {
+        augment.check()?;
+        Ok(Self { data, augment })
+    }
+
+    /// The data set without the changes.
+    pub fn data(&self) -> &D {
+        &self.data
+    }
+}
+
+impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
+    type Target = D::Target;
+
+    fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.data.input_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.data.class_names()
+    }
+
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.data.is_finite() && F::of(self.augment.fill).is_finite()
+    }
+
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
+        self.data.read(indices, pass, batch)?;
+        if let Pass::Train { epoch } = pass {
+            if !batch.input.is_standard_layout() {
+                let input = std::mem::replace(&mut batch.input, Tensor::zeros(IxDyn(&[0])));
+                batch.input = standard(input);
+            }
+            self.augment.apply(epoch, indices, &mut batch.input).map_err(|error| error.at("augmentation"))?;
+        }
+        Ok(())
+    }
+
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, D::Target>) -> Result<bool> {
+        self.data.read_targets(indices, batch)
+    }
+}

@@ -1,0 +1,156 @@
+//! Samples mixed with one another.
+
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
+
+/// What the distribution's parameter may be. Far outside of it, every share is 0, 1 or a half.
+const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+
+/// A data set whose samples are mixed in training: each with another one, inputs and targets alike.
+///
+/// ```text
+/// x = λ · x_i + (1 - λ) · x_j          j uniform over the data set
+/// t = λ · t_i + (1 - λ) · t_j          λ from Beta(α, α)
+/// ```
+///
+/// Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018 (arXiv:1710.09412), who
+/// take an `α` from 0.1 to 0.4. Targets must be numbers to be mixed; [`OneHot`](crate::OneHot) makes class indices
+/// such, and the loss is then [`SoftCrossEntropy`](crate::SoftCrossEntropy).
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let images = plywood::ndarray::Array3::from_shape_fn((10, 4, 4), |(i, _, _)| i as f32);
+/// let labels = (0..10).collect::<Vec<usize>>();
+/// let train = MixUp::new(OneHot::new(ArrayDataset::new(images, labels)?, 10)?, 0.2, 42)?;
+///
+/// let mut batch = Batch::<f32, Tensor>::default();
+/// train.read(&[7], Pass::Train { epoch: 1 }, &mut batch)?;
+/// let sum: f32 = batch.target.iter().enumerate().map(|(class, t)| class as f32 * t).sum();
+/// assert!((sum - batch.input[[0, 0, 0]]).abs() < 1e-5); // mixed alike
+/// train.read(&[7], Pass::Evaluate, &mut batch)?;
+/// assert_eq!((batch.input[[0, 0, 0]], batch.target[[0, 7]]), (7.0, 1.0));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The other sample and the share are functions of the seed, the epoch and the sample's position. The paper takes the
+/// other sample out of the batch and one share for the whole batch; so do torchvision's `MixUp` and Keras'. Here the
+/// other sample may be any of the data set and has a share of its own, so the order and the batch do not matter. It
+/// is read as [`Augmented`](crate::Augmented) changes it in this epoch, if that is inside. Sample weights are mixed
+/// like the rest.
+///
+/// A batch costs two reads.
+#[derive(Clone, Debug)]
+pub struct MixUp<D> {
+    data: D,
+    alpha: f64,
+    random: Random,
+}
+
+impl<D> MixUp<D> {
+    /// This data set, which may be a reference, mixed with the strength `alpha`: 0.2 is usual.
+    ///
+    /// With 1, every share is as probable as any other; the smaller, the nearer it is to 0 or 1.
+    ///
+    /// # Errors
+    /// When `alpha` is not between 0.01 and 100.
+    pub fn new(data: D, alpha: f64, seed: u64) -> Result<Self> {
+        if !ALPHA.contains(&alpha) {
+            return Err(Error::argument("alpha", "0.01 to 100", alpha)
+                .help("It is how strongly samples are mixed; 0.2 is usual."));
+        }
+        Ok(Self { data, alpha, random: Random::seed(seed).child("mix-up") })
+    }
+
+    /// The data set without mixing.
+    pub fn data(&self) -> &D {
+        &self.data
+    }
+}
+
+impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
+    type Target = Tensor<F>;
+
+    fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.data.input_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.data.class_names()
+    }
+
+    fn remarks(&self) -> &[String] {
+        self.data.remarks()
+    }
+
+    fn prefetch(&self) -> usize {
+        self.data.prefetch()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.data.is_finite()
+    }
+
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
+        self.data.read(indices, pass, batch)?;
+        let Pass::Train { epoch } = pass else { return Ok(()) };
+        let draw = |i: &usize| {
+            let mut draws = self.random.at(epoch, *i as u64);
+            (draws.below(self.data.len()), F::of(draws.beta(self.alpha)))
+        };
+        let (others, mut shares): (Vec<usize>, Vec<F>) = indices.iter().map(draw).unzip();
+        let mut other = Batch::default();
+        self.data.read(&others, pass, &mut other)?;
+        // What a weight of 0 leaves out is in no mixture.
+        if let (Some(weights), Some(others)) = (&batch.weights, &other.weights) {
+            for (share, (weight, other)) in shares.iter_mut().zip(weights.iter().zip(others)) {
+                if *weight == F::zero() || *other == F::zero() {
+                    *share = F::one();
+                }
+            }
+        }
+        mix("inputs", &mut batch.input, other.input, &shares)?;
+        mix("targets", &mut batch.target, other.target, &shares)?;
+        if let (Some(weights), Some(others)) = (&mut batch.weights, other.weights) {
+            for ((weight, other), &share) in weights.chunks_mut(1).zip(others.chunks(1)).zip(&shares) {
+                F::mixed(weight, other, share);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those that are mixed: what holds for them holds for the mixtures.
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
+        self.data.read_targets(indices, batch)
+    }
+}
+
+/// Mixes each sample of `a` with that of `b`, by a share for each.
+fn mix<F: Scalar>(what: &str, a: &mut Tensor<F>, b: Tensor<F>, shares: &[F]) -> Result<()> {
+    if a.shape() != b.shape() || a.shape().first() != Some(&shares.len()) {
+        return Err(Error::shape(
+            what,
+            format!("{:?}, as the samples they are mixed with", a.shape()),
+            b.shape(),
+        )
+        .help("All samples of a data set must have one shape.")
+        .at("mix-up"));
+    }
+    if !a.is_standard_layout() {
+        *a = a.as_standard_layout().into_owned();
+    }
+    let (columns, b) = ((a.len() / shares.len().max(1)).max(1), standard(b));
+    let rows = slice_mut(a).chunks_exact_mut(columns).zip(slice(&b).chunks_exact(columns));
+    for ((a, b), &share) in rows.zip(shares) {
+        F::mixed(a, b, share);
+    }
+    recycle(b);
+    Ok(())
+}

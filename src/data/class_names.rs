@@ -1,0 +1,74 @@
+//! Classes by their names, as files and users give them.
+
+use crate::error::{Error, Result};
+use crate::shown::{MOST_LINES, count, cut, listed};
+use unicode_normalization::UnicodeNormalization;
+
+/// Names or marks as a user gives them, without spaces at their ends.
+pub(in crate::data) fn trimmed<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
+    names.into_iter().map(|name| name.into().trim().to_owned()).collect()
+}
+
+/// Refuses a class that comes twice.
+pub(in crate::data) fn check_classes(names: &[String]) -> Result<()> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(Error::data("class names", "to differ", format!("{:?} twice", pair[0]))
+            .help("Give each class once.")),
+    }
+}
+
+/// How an error says which classes there are: "one of the 2 classes (a, b)".
+pub(in crate::data) fn one_of(names: &[String]) -> String {
+    format!("one of the {} classes ({})", names.len(), listed(names, 10))
+}
+
+/// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how often
+/// each comes.
+pub(in crate::data) fn remarks_on_classes(names: &[String], labels: &[usize]) -> Vec<String> {
+    let marks = ["", "?", "na", "n/a", "nan", "null"];
+    let rows = |class: usize| count(labels.iter().filter(|&&label| label == class).count(), "row", "rows");
+    let strange = names.iter().enumerate().filter(|(_, name)| marks.contains(&&*name.to_lowercase()));
+    let missing = |(class, name): (usize, &String)| {
+        format!(
+            "{name:?} is a class, of {}, and reads like a missing value; `missing([{name:?}])` counts it as one, and \
+             a list of `classes` with it says that it is none.",
+            rows(class)
+        )
+    };
+    let mut remarks: Vec<String> = strange.map(missing).collect();
+    let alike = look_alike(names);
+    remarks.extend(alike.iter().take(MOST_LINES).map(|&[a, b]| {
+        let [first, second] = [a, b].map(|class| names[class].escape_default().to_string());
+        format!(
+            "\"{}\" (of {}) and \"{}\" (of {}) look the same and are two classes. Write them alike in the data if they \
+             are meant to be one.",
+            cut(&first),
+            rows(a),
+            cut(&second),
+            rows(b)
+        )
+    }));
+    if alike.len() > MOST_LINES {
+        remarks.push(format!("{} more pairs of classes look the same.", alike.len() - MOST_LINES));
+    }
+    remarks
+}
+
+/// Pairs of names that differ in how letters are put together (é, or e and an accent) and in characters of no width alone.
+fn look_alike(names: &[String]) -> Vec<[usize; 2]> {
+    // Most lists have no such name, and are long where each row has a label of its own.
+    if names.iter().all(|name| name.is_ascii()) {
+        return Vec::new();
+    }
+    let no_width = |c: &char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let seen = |name: &String| {
+        let letters: String = name.nfc().filter(|c| !no_width(c)).collect();
+        letters.trim().nfc().collect::<String>()
+    };
+    let mut all: Vec<(String, usize)> = names.iter().map(seen).zip(0..).collect();
+    all.sort_unstable();
+    all.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| [pair[0].1, pair[1].1]).collect()
+}

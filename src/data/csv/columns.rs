@@ -1,0 +1,240 @@
+//! What the columns of a table are for: a row of it as numbers and a target.
+
+use super::header::Format;
+use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
+use crate::data::class_names::{check_classes, one_of, remarks_on_classes};
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+use crate::shown::cut;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// The element type that numbers are read for.
+#[derive(Clone, Copy)]
+pub(super) struct Range {
+    name: &'static str,
+    /// Whether a number is finite in it.
+    holds: fn(f64) -> bool,
+}
+
+impl Range {
+    pub fn of<F: Scalar>() -> Self {
+        Self { name: F::NAME, holds: |x| F::of(x).is_finite() }
+    }
+}
+
+/// A row as `scan` shows it.
+pub(super) struct Row<'a> {
+    /// Where its record begins in the source.
+    pub place: u64,
+    /// From 1.
+    pub number: usize,
+    pub inputs: &'a [f64],
+    target: Cow<'a, [u8]>,
+    columns: &'a Columns,
+    range: Range,
+}
+
+impl Row<'_> {
+    /// The target, as a number.
+    pub fn number(&self) -> Result<f64> {
+        self.columns.number(&self.target, self.number, self.columns.target, self.range)
+    }
+}
+
+/// Which columns there are, and what they are for.
+#[derive(Debug)]
+pub(super) struct Columns {
+    names: Vec<String>,
+    /// The number of the input that a column is, if it is one.
+    roles: Vec<Option<usize>>,
+    inputs: usize,
+    target: usize,
+    format: Format,
+    /// The marks of missing values that are numbers, which other spellings of these numbers stand for as well.
+    marks: Vec<(f64, String)>,
+}
+
+impl Columns {
+    pub fn new(names: Vec<String>, roles: Vec<Option<usize>>, target: usize, format: Format) -> Self {
+        let inputs = roles.iter().flatten().count();
+        let marks = format.missing.iter().filter_map(|mark| Some((mark.parse().ok()?, mark.clone())));
+        let marks = marks.collect();
+        Self { names, roles, inputs, target, format, marks }
+    }
+
+    /// How many inputs a row has.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Their names, in the order in which a row has them.
+    pub fn input_names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.inputs];
+        for (name, role) in self.names.iter().zip(&self.roles) {
+            if let Some(input) = *role {
+                names[input].clone_from(name);
+            }
+        }
+        names
+    }
+
+    pub fn separator(&self) -> u8 {
+        self.format.separator
+    }
+
+    /// An error where the quotes of a record do not fit.
+    pub fn check_quotes(&self, record: &Record<'_>) -> Result<()> {
+        self.fields(record).try_for_each(|field| field.map(drop))
+    }
+
+    fn fields<'a>(&self, record: &Record<'a>) -> Fields<'a> {
+        Fields::new(record.text, self.format.separator, record.number)
+    }
+
+    /// The inputs of a row, and its target as it stands there.
+    ///
+    /// Of several faults the first in this order is named: quotes, the number of fields, a number.
+    pub fn row<'a>(&'a self, record: &Record<'a>, range: Range, inputs: &'a mut [f64]) -> Result<Row<'a>> {
+        let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
+        let (mut fault, mut spaced) = (None, false);
+        for field in self.fields(record) {
+            let field = field?;
+            spaced |= is_spaced(&field);
+            if count == self.target {
+                target = field;
+            } else if let (Some(&Some(input)), None) = (self.roles.get(count), &fault) {
+                match self.number(&field, record.number, count, range) {
+                    Ok(x) => inputs[input] = x,
+                    Err(error) => fault = Some(error),
+                }
+            }
+            count += 1;
+        }
+        if count != self.names.len() {
+            return Err(Format::wrong_length(record.number, self.names.len(), count, spaced));
+        }
+        match fault {
+            Some(fault) => Err(fault),
+            None => {
+                Ok(Row { place: record.place, number: record.number, inputs, target, columns: self, range })
+            }
+        }
+    }
+
+    /// A number that is finite in the type it is read for.
+    #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+    fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
+        const HELP: &str =
+            "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
+        // Most numbers: no text has to be compared with marks.
+        let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
+        let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
+        if let (Some(x), None) = (plain.filter(|&x| (range.holds)(x)), mark) {
+            return Ok(x);
+        }
+        let what = || format!("row {row}, column {:?}", cut(&self.names[column]));
+        let text = text(field, what)?;
+        if let Some(nothing) = self.format.nothing(text) {
+            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+        }
+        if let Some((_, mark)) = mark {
+            let nothing = format!("nothing: {:?} is the mark {mark:?}", cut(text));
+            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+        }
+        let found = || format!("{:?}", cut(text));
+        match text.parse().ok().filter(|x: &f64| x.is_finite()) {
+            Some(x) if (range.holds)(x) => Ok(x),
+            Some(_) => {
+                let expected = format!("a number that is finite in {}", range.name);
+                Err(Error::format(what(), expected, found())
+                    .help("Give the column in a larger unit, or read it as `f64`."))
+            }
+            None if text.contains(',')
+                && text.bytes().all(|b| b.is_ascii_digit() || b"+-.,".contains(&b)) =>
+            {
+                Err(Error::format(what(), "a finite number", found())
+                    .help("Write numbers with a point before the decimals, and nothing between thousands."))
+            }
+            None => Err(Error::format(what(), "a finite number", found()).help(if is_spaced(field) {
+                SPACED
+            } else {
+                HELP
+            })),
+        }
+    }
+}
+
+/// Classes as they come up.
+pub(super) struct Labels {
+    labels: Vec<usize>,
+    known: HashMap<String, usize>,
+    names: Vec<String>,
+    /// Whether others than the known ones are an error.
+    closed: bool,
+}
+
+impl Labels {
+    pub fn new(classes: &[String]) -> Result<Self> {
+        check_classes(classes)?;
+        let known = classes.iter().cloned().zip(0..).collect();
+        Ok(Self { labels: Vec::new(), known, names: classes.to_vec(), closed: !classes.is_empty() })
+    }
+
+    pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
+        let what = || format!("row {}, column {:?}", row.number, row.columns.names[row.columns.target]);
+        let label = text(&row.target, what)?;
+        if let Some(nothing) = row.columns.format.nothing(label) {
+            return Err(Error::format(what(), "a class", nothing)
+                .help("Fill it in, or leave such rows out by `skip_faulty`."));
+        }
+        check_label(&row.target, what)?;
+        let class = self.class(label, what)?;
+        self.add(class);
+        Ok(())
+    }
+
+    /// The class of this name, a new one where it has not come up; an error where it is none of those that were given.
+    pub fn class(&mut self, label: &str, what: impl Fn() -> String) -> Result<usize> {
+        match self.known.get(label) {
+            Some(&class) => Ok(class),
+            None if self.closed => {
+                Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
+                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
+            }
+            None => {
+                self.known.insert(label.to_owned(), self.names.len());
+                self.names.push(label.to_owned());
+                Ok(self.names.len() - 1)
+            }
+        }
+    }
+
+    /// A row's class, once the row is known to be whole.
+    pub fn add(&mut self, class: usize) {
+        self.labels.push(class);
+    }
+
+    /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them
+    /// goes to the remarks.
+    pub fn sorted(self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
+        let (labels, names, said) = self.with_remarks();
+        remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
+        (labels, names)
+    }
+
+    /// The same, with the remarks by themselves.
+    pub fn with_remarks(mut self) -> (Vec<usize>, Vec<String>, Vec<String>) {
+        let mut remarks = Vec::new();
+        if !self.closed {
+            let mut order: Vec<usize> = (0..self.names.len()).collect();
+            order.sort_by(|&a, &b| self.names[a].cmp(&self.names[b]));
+            let mut place = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
+            self.labels.iter_mut().for_each(|label| *label = place[*label]);
+            self.names.sort();
+            remarks = remarks_on_classes(&self.names, &self.labels);
+        }
+        (self.labels, self.names, remarks)
+    }
+}

@@ -1,0 +1,365 @@
+//! CSV as all readers of it have it: records out of bytes, and fields out of records.
+//!
+//! The format is RFC 4180's, with any byte between fields. A field in quotes may hold separators, line ends, and
+//! quotes that are written twice:
+//!
+//! ```text
+//!             quote                quote               separator or line end
+//! field's start ──> inside of quotes <──> behind a quote ──> field's start
+//! ```
+//!
+//! Two faults are never passed over, since nobody can tell which rows they have swallowed: something else behind a
+//! closing quote, and an end of the file inside of quotes. (pandas and others take both for a long field.)
+
+use crate::data::file::{BYTES_THAT_TELL, check_packed};
+use crate::error::{Error, Result};
+use crate::shown::cut;
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// The longest record that is read, in bytes: what a file without line ends, or with a quote that is never closed,
+/// may take of the memory.
+const LONGEST: u64 = 1 << 24;
+
+/// The records of a file, one after the other; empty lines are passed over.
+pub(super) struct Records<'a, R> {
+    source: BufReader<R>,
+    /// What stands for the source in errors.
+    name: &'a str,
+    separator: u8,
+    bytes: Vec<u8>,
+    /// Where the next line begins.
+    next: u64,
+    /// How many records have been read, the header among them.
+    count: usize,
+}
+
+/// One of them.
+pub(super) struct Record<'a> {
+    /// Where its line begins in the source.
+    pub place: u64,
+    /// 0 for the header; the first row below it is 1.
+    pub number: usize,
+    /// Without its line end.
+    pub text: &'a [u8],
+}
+
+/// How errors name a record.
+pub(super) fn what(number: usize) -> String {
+    if number == 0 { "the header".to_owned() } else { format!("row {number}") }
+}
+
+impl<'a, R: Read> Records<'a, R> {
+    pub fn new(source: R, name: &'a str, separator: u8) -> Result<Self> {
+        if matches!(separator, b'"' | b'\n' | b'\r') {
+            let found = format!("{:?}", char::from(separator));
+            return Err(Error::argument("a separator", "a byte that is no quote and no line end", found)
+                .help("`,`, `;`, a tab and `|` are usual."));
+        }
+        let source = BufReader::with_capacity(1 << 16, source);
+        Ok(Self { source, name, separator, bytes: Vec::new(), next: 0, count: 0 })
+    }
+
+    /// The next record, and none at the end.
+    pub fn read(&mut self) -> Result<Option<Record<'_>>> {
+        let (mut from, mut end) = (0, 0);
+        let mut place = self.next;
+        while from == end {
+            place = self.next;
+            if !self.read_lines()? {
+                return Ok(None);
+            }
+            self.next += self.bytes.len() as u64;
+            from = mark_of_utf8(place, &self.bytes);
+            end = from + without_end(&self.bytes[from..]).len();
+        }
+        self.count += 1;
+        Ok(Some(Record { place, number: self.count - 1, text: &self.bytes[from..end] }))
+    }
+
+    /// The next record with the number of the last one, which does not count.
+    pub fn read_again(&mut self) -> Result<Option<Record<'_>>> {
+        self.count -= 1;
+        self.read()
+    }
+
+    /// A line, and those behind it as long as quotes are open; false at the end of the source.
+    fn read_lines(&mut self) -> Result<bool> {
+        self.bytes.clear();
+        let mut open = false;
+        loop {
+            let begin = self.bytes.len();
+            let mut room = (&mut self.source).take(LONGEST + 1 - begin as u64);
+            let read =
+                room.read_until(b'\n', &mut self.bytes).map_err(|error| unreadable(error, self.name))?;
+            if self.bytes.len() as u64 > LONGEST {
+                let (expected, found) = (format!("of at most {LONGEST} bytes"), "a longer one");
+                return Err(Error::format(what(self.count), expected, found)
+                    .help("Look for line ends that are missing, or a quote that is never closed."));
+            }
+            let mark = if begin == 0 { mark_of_utf8(self.next, &self.bytes) } else { 0 };
+            open = is_open(open, &self.bytes[begin + mark..], self.separator);
+            if open && read == 0 {
+                return Err(torn(self.count, "a quote that is never closed"));
+            }
+            if !open {
+                return Ok(!self.bytes.is_empty());
+            }
+        }
+    }
+}
+
+/// How long the mark is that some programs put before UTF-8, at the beginning of a file.
+fn mark_of_utf8(place: u64, bytes: &[u8]) -> usize {
+    if place == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+}
+
+/// Without `\n` or `\r\n`.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether a quote is open behind this line, with or without one before it.
+fn is_open(open: bool, line: &[u8], separator: u8) -> bool {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        Start,
+        /// In a field without quotes, where a quote is a character like others.
+        Plain,
+        Inside,
+        /// Behind a quote inside of quotes: the closing one, or the first of two that stand for one.
+        Behind,
+    }
+    if !open && !line.contains(&b'"') {
+        return false;
+    }
+    let begin = if open { State::Inside } else { State::Start };
+    let end = line.iter().fold(begin, |state, &byte| match (state, byte) {
+        (State::Inside, b'"') => State::Behind,
+        (State::Inside, _) | (State::Start | State::Behind, b'"') => State::Inside,
+        _ if byte == separator => State::Start,
+        _ => State::Plain,
+    });
+    end == State::Inside
+}
+
+/// The record that these bytes begin with, and without its line end.
+pub(super) fn first_record(bytes: &[u8], separator: u8) -> &[u8] {
+    let (mut open, mut end) = (false, 0);
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        open = is_open(open, line, separator);
+        end += line.len();
+        if !open {
+            break;
+        }
+    }
+    without_end(&bytes[..end])
+}
+
+/// The fields of a record, without their quotes.
+pub(super) struct Fields<'a> {
+    /// What comes after the last separator; none at the end.
+    rest: Option<&'a [u8]>,
+    separator: u8,
+    /// The record's, for errors.
+    number: usize,
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(record: &'a [u8], separator: u8, number: usize) -> Self {
+        Self { rest: Some(record), separator, number }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Cow<'a, [u8]>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        let Some(quoted) = rest.strip_prefix(b"\"") else {
+            let end = rest.iter().position(|&b| b == self.separator).unwrap_or(rest.len());
+            self.rest = rest.get(end + 1..);
+            return Some(Ok(Cow::Borrowed(&rest[..end])));
+        };
+        let (mut field, mut begin) = (Cow::Borrowed(&b""[..]), 0);
+        loop {
+            let Some(length) = quoted[begin..].iter().position(|&b| b == b'"') else {
+                return Some(Err(torn(self.number, "a quote that is never closed")));
+            };
+            let piece = &quoted[begin..begin + length];
+            if field.is_empty() {
+                field = Cow::Borrowed(piece);
+            } else {
+                field.to_mut().extend_from_slice(piece);
+            }
+            begin += length + 1;
+            match quoted.get(begin) {
+                None => return Some(Ok(field)),
+                Some(&byte) if byte == self.separator => {
+                    self.rest = Some(&quoted[begin + 1..]);
+                    return Some(Ok(field));
+                }
+                Some(b'"') => {
+                    field.to_mut().push(b'"');
+                    begin += 1;
+                }
+                Some(_) => {
+                    let found =
+                        "a closing quote with something else behind it than a separator or the line's end";
+                    return Some(Err(torn(self.number, found)));
+                }
+            }
+        }
+    }
+}
+
+/// The error of quotes that do not fit.
+fn torn(number: usize, found: &str) -> Error {
+    Error::format(what(number), "a row whose quotes are in pairs", found)
+        .help("Write a quote inside of quotes twice; rows behind it cannot be told apart.")
+}
+
+/// A field as text, without spaces at its ends. `what` says where it stands.
+pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> {
+    str::from_utf8(field).map(str::trim).map_err(|error| {
+        let at = error.valid_up_to();
+        let byte = field.get(at).copied().unwrap_or_default();
+        let found = format!("the byte 0x{byte:02x} in {:?}", cut(&String::from_utf8_lossy(field)));
+        let help = if field.starts_with(b"\xff\xfe") || field.starts_with(b"\xfe\xff") {
+            "It looks like UTF-16. Save the file as UTF-8: `iconv -f UTF-16 -t UTF-8`."
+        } else {
+            "Save the file as UTF-8; if it comes from Windows, `iconv -f WINDOWS-1252 -t UTF-8` may do it."
+        };
+        Error::format(what(), "UTF-8", found).help(help)
+    })
+}
+
+/// Whether a field, as it stands there, begins with spaces and then a quote, which is a character like others there.
+///
+/// A quote inside of quotes is one that was written twice, and the field then a copy: it is meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn is_spaced(field: &Cow<'_, [u8]>) -> bool {
+    let Cow::Borrowed(field) = field else { return false };
+    let text = field.trim_ascii_start();
+    text.len() < field.len() && text.starts_with(b"\"")
+}
+
+/// The error of a label behind a space and a quote: it would be another class than the one meant.
+#[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
+pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) -> Result<()> {
+    if !is_spaced(field) {
+        return Ok(());
+    }
+    let found = format!("{:?}, with a space before the quote", cut(&String::from_utf8_lossy(field)));
+    Err(Error::format(what(), "a label that is in quotes or has none", found).help(SPACED))
+}
+
+/// What to do about a quote behind a space.
+pub(super) const SPACED: &str =
+    "A quote opens a field only right behind the separator: take out the spaces before it.";
+
+/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
+/// unpacked bytes, and where they are gzip data again.
+pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
+    let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
+    check_packed(&start, "plain or compressed by gzip")?;
+    let gzip = start.starts_with(&[0x1f, 0x8b]);
+    let source = io::Cursor::new(start).chain(source);
+    if !gzip {
+        return Ok(Box::new(source));
+    }
+    #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
+    {
+        let mut source = crate::data::gzip::Unpacked::new(source, most);
+        let start = first(2, &mut source, name)?;
+        if start == crate::data::gzip::START {
+            return Err(crate::data::gzip::twice());
+        }
+        Ok(Box::new(io::Cursor::new(start).chain(source)))
+    }
+    #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
+    {
+        let _ = most;
+        Err(Error::format("the file", "one that is not compressed", "gzip data")
+            .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
+    }
+}
+
+/// The bytes that tell what a file is.
+fn first(count: u64, source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    source.take(count).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
+    Ok(start)
+}
+
+/// The error of a source that cannot be read on.
+fn unreadable(error: io::Error, name: &str) -> Error {
+    let help = match error.kind() {
+        io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
+        // What the decoder says, and `Members` of what is behind the data.
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
+        }
+        _ => "It must be a file that is whole and may be read.",
+    };
+    Error::io("read", name, error).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All records of a file as lists of fields.
+    fn all(file: &[u8], separator: u8) -> Result<Vec<Vec<String>>> {
+        let mut records = Records::new(file, "f", separator)?;
+        let mut rows = Vec::new();
+        while let Some(record) = records.read()? {
+            let at = record.place as usize;
+            let begins = &file[at + mark_of_utf8(at as u64, &file[at..])..];
+            assert_eq!(first_record(begins, separator), record.text);
+            let fields = Fields::new(record.text, separator, record.number);
+            let fields = fields.map(|field| Ok(String::from_utf8_lossy(&field?).into_owned()));
+            rows.push(fields.collect::<Result<Vec<_>>>()?);
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn quotes_line_ends_and_marks() {
+        let file =
+            b"\xef\xbb\xbf\"a,\r\nb\",c\r\n\r\n\n\"\",\"x\"\"\n\"\"\"\nit's 5\" long,\n\"last\",\"\n\"";
+        let rows = all(file, b',').unwrap();
+        assert_eq!(rows, [["a,\r\nb", "c"], ["", "x\"\n\""], ["it's 5\" long", ""], ["last", "\n"]]);
+        assert_eq!(all(b"a;\"b;c\"\n1,5;2", b';').unwrap(), [["a", "b;c"], ["1,5", "2"]]);
+        assert_eq!(all(b"", b',').unwrap().len(), 0);
+    }
+
+    #[test]
+    fn quotes_that_do_not_fit_name_the_row_where_they_open() {
+        for (file, row) in
+            [(&b"a,b\n1,\"x\n2,y\n"[..], "expected row 1 to"), (b"\"a\n", "expected the header to")]
+        {
+            let error = all(file, b',').unwrap_err().to_string();
+            assert!(error.starts_with(row) && error.contains("never closed"), "{error}");
+        }
+        let error = all(b"a,b\n1,\"x\n2,\"y\n", b',').unwrap_err().to_string();
+        assert!(error.contains("a closing quote with something else behind it"), "{error}");
+        for separator in [b'"', b'\n', b'\r'] {
+            assert!(all(b"a", separator).is_err());
+        }
+    }
+
+    #[test]
+    fn odd_bytes_are_records_or_errors_and_a_stream_finds_the_same_ones() {
+        let random = crate::random::Random::seed(3);
+        let mut whole = 0;
+        for case in 0..20_000 {
+            let mut draws = random.at(0, case);
+            let length = draws.below(24);
+            let file: Vec<u8> = (0..length).map(|_| b"a\"\"\",;\n\n\r\xef\xff"[draws.below(11)]).collect();
+            whole += usize::from(all(&file, b',').is_ok_and(|rows| rows.len() > 1));
+        }
+        assert!(whole > 1_000, "{whole}");
+    }
+}

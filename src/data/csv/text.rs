@@ -1,0 +1,263 @@
+//! Labelled texts out of CSV files.
+
+use super::columns::Labels;
+use super::header::{Format, Header, csv_settings};
+use super::records::{Fields, Records, check_label, is_spaced, text, unpacked};
+use crate::data::text::LabelledTexts;
+use crate::error::{Error, Result};
+use crate::shown::{count, lines};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// How labelled texts are read out of CSV: which columns, which classes, and what becomes of faulty rows.
+///
+/// ```
+/// use plywood::TextCsv;
+///
+/// let csv = TextCsv::columns("label", "text");
+/// let train = csv.read_from("label,text\ngames,chess\nnet,a server\n".as_bytes(), "train.csv")?;
+///
+/// // Test rows: an empty text, a class that was not trained on, a field too many.
+/// let file = "label,text\nnet,\ntime,a clock\nnet,a proxy\nnet,fast, small\n";
+/// let csv = csv.classes(train.texts.class_names().to_vec());
+/// assert_eq!(
+///     csv.read_from(file.as_bytes(), "test.csv").unwrap_err().to_string(),
+///     "test.csv: expected row 1, column \"text\" to be a text, found nothing. \
+///      Fill it in, or leave such rows out by `skip_faulty`."
+/// );
+/// let test = csv.skip_faulty().read_from(file.as_bytes(), "test.csv")?;
+/// assert_eq!((test.texts.len(), test.texts.labels()), (1, &[1][..])); // "net" is class 1 here too
+/// assert_eq!(test.skipped.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 4]);
+/// println!("{test}"); // says how many rows were left out, and why each was
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The format is RFC 4180's: a header, fields between commas or another [`separator`](TextCsv::separator), quoted
+/// where they hold separators, quotes or line ends. Files may be compressed by gzip, which is told by their first two
+/// bytes. Names of columns and labels are taken without spaces at their ends. A name that two columns have is an
+/// error. [`LabelledTexts::read_csv`] is the short form.
+///
+/// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8,
+/// its label is behind a space and a quote (the quote would be part of the class's name), or none of the
+/// [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
+/// and so are empty lines. Labels that read like missing values are classes, and are remarked
+/// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
+///
+/// Quotes that do not fit are an error in any case, since nobody can tell which rows they have swallowed: a field
+/// whose quote is never closed, or with something behind its closing quote (pandas takes both for a long field).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `read` is called"]
+pub struct TextCsv {
+    label: String,
+    text: String,
+    /// Empty where the labels of the file are the classes.
+    classes: Vec<String>,
+    format: Format,
+}
+
+/// The texts of a CSV file, and the rows that were left out.
+///
+/// Its `Display` says how many texts there are, and what is to be said of them ([`LabelledTexts::remarks`]): of the
+/// classes, and how many rows were left out, with the reasons of the first ones.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TextRows {
+    /// The texts that were read.
+    pub texts: LabelledTexts,
+    /// How many rows were left out. 0 unless [`TextCsv::skip_faulty`] was called.
+    pub left_out: usize,
+    /// The first 1,000 of them, each with the reason; the first row below the header is 1. A reason takes more memory than
+    /// most rows, so a file of faulty rows would fill it.
+    pub skipped: Vec<(usize, Error)>,
+}
+
+/// The most rows in [`TextRows::skipped`].
+const MOST_SKIPPED: usize = 1000;
+
+impl TextCsv {
+    /// Labels and texts from the columns of these names.
+    pub fn columns(label: impl Into<String>, text: impl Into<String>) -> Self {
+        let [label, text] = [label.into(), text.into()].map(|name| name.trim().to_owned());
+        Self { label, text, classes: Vec::new(), format: Format::default() }
+    }
+
+    /// Leaves faulty rows out, and lists the first in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
+    /// [`remarks`](LabelledTexts::remarks).
+    pub fn skip_faulty(mut self) -> Self {
+        self.format.skip = true;
+        self
+    }
+
+    /// Reads a file, plain or compressed by gzip.
+    ///
+    /// # Errors
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column or has two of one name, or has
+    /// quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
+        let path = path.as_ref();
+        let file = File::open(path)
+            .map_err(|e| Error::io("open", path, e).help("Check the path and the permission to read it."))?;
+        self.read_from(file, &path.display().to_string())
+    }
+
+    /// Reads from anything that gives bytes; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// As [`read`](TextCsv::read).
+    pub fn read_from(&self, source: impl Read, name: &str) -> Result<TextRows> {
+        unpacked(source, name, self.format.most_unpacked)
+            .and_then(|source| self.rows(source, name))
+            .map_err(|error| error.at(name))
+    }
+
+    /// The rows, from bytes that are no longer compressed.
+    fn rows(&self, source: Box<dyn Read + '_>, name: &str) -> Result<TextRows> {
+        // A label for each row as text would take more memory than most files.
+        let mut labels = Labels::new(&self.classes)?;
+        let separator = self.format.separator;
+        let mut records = Records::new(source, name, separator)?;
+        let header = Header::read(&mut records, separator)?;
+        let place = [header.place(&self.label)?, header.place(&self.text)?];
+        header.check_different()?;
+        if place[0] == place[1] {
+            return Err(Error::argument(
+                "columns",
+                "one for labels and another for texts",
+                format!("{:?}", self.text),
+            )
+            .help("Name two columns: a text that is its own label teaches nothing."));
+        }
+        let mut texts = Vec::new();
+        let (mut left_out, mut skipped) = (0, Vec::new());
+        while let Some(record) = records.read()? {
+            // Torn quotes are no fault of a row alone.
+            let fields = Fields::new(record.text, separator, record.number).collect::<Result<Vec<_>>>()?;
+            match self.row(&fields, &header, place, record.number, &mut labels) {
+                Ok((class, text)) => {
+                    labels.add(class);
+                    texts.push(text);
+                }
+                Err(error) if self.format.skip => {
+                    left_out += 1;
+                    if skipped.len() < MOST_SKIPPED {
+                        skipped.push((record.number, error));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let (labels, names, remarks) = labels.with_remarks();
+        let mut texts = LabelledTexts::of(texts, labels, names, remarks);
+        if !skipped.is_empty() {
+            let rows = count(left_out, "row", "rows");
+            let reasons = lines(skipped.iter().map(|(_, error)| error.parts()), left_out);
+            texts = texts.with_remark(format!("{name}: {rows} left out:{reasons}"));
+        }
+        // The remark has the file's name once, each error that is handed out by itself its own.
+        let skipped = skipped.into_iter().map(|(row, error)| (row, error.at(name))).collect();
+        Ok(TextRows { texts, left_out, skipped })
+    }
+
+    /// Class and text of a row.
+    fn row(
+        &self,
+        fields: &[std::borrow::Cow<'_, [u8]>],
+        header: &Header,
+        place: [usize; 2],
+        number: usize,
+        labels: &mut Labels,
+    ) -> Result<(usize, String)> {
+        if fields.len() != header.names.len() {
+            let spaced = fields.iter().any(is_spaced);
+            return Err(Format::wrong_length(number, header.names.len(), fields.len(), spaced));
+        }
+        let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
+        let [label, content] = [0, 1].map(|i| text(&fields[place[i]], || what(i)));
+        let (label, content) = (label?, content?);
+        for (i, (field, expected)) in [(label, "a label"), (content, "a text")].into_iter().enumerate() {
+            if let Some(nothing) = self.format.nothing(field) {
+                return Err(Error::format(what(i), expected, nothing)
+                    .help("Fill it in, or leave such rows out by `skip_faulty`."));
+            }
+        }
+        check_label(&fields[place[0]], || what(0))?;
+        let class = labels.class(label, || what(0))?;
+        Ok((class, String::from_utf8_lossy(&fields[place[1]]).into_owned()))
+    }
+}
+
+csv_settings! {
+    TextCsv:
+    ;
+    /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
+    ///
+    /// ```
+    /// use plywood::TextCsv;
+    ///
+    /// let (file, csv) = ("kind,text\na,one\nNA,two\n", TextCsv::columns("kind", "text"));
+    /// let read = csv.read_from(file.as_bytes(), "f.csv")?.texts;
+    /// assert!(read.class_names().len() == 2 && read.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and"));
+    /// assert_eq!(
+    ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
+    ///     "f.csv: expected row 2, column \"kind\" to be a label, found nothing, by the mark \"NA\". \
+    ///      Fill it in, or leave such rows out by `skip_faulty`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+}
+
+/// The counts, and the remarks, with the first rows that were left out.
+impl fmt::Display for TextRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = count(self.texts.len(), "text", "texts");
+        write!(f, "{texts} in {}", count(self.texts.class_names().len(), "class", "classes"))?;
+        self.texts.remarks().iter().try_for_each(|remark| write!(f, "\n{remark}"))
+    }
+}
+
+impl LabelledTexts {
+    /// Reads a CSV file, plain or compressed by gzip, with a header that names these two columns.
+    ///
+    /// ```no_run
+    /// use plywood::LabelledTexts;
+    ///
+    /// let data = LabelledTexts::read_csv("packages.csv.gz", "label", "text")?;
+    /// println!("{} texts in {} classes", data.len(), data.class_names().len());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// It is `TextCsv::columns(label, text).read(path)`: a faulty row is an error. [`TextCsv`] can leave such rows
+    /// out, and be given the classes there are.
+    ///
+    /// # Errors
+    /// As [`TextCsv::read`]; it names the row (the first below the header is row 1) and the column.
+    pub fn read_csv(path: impl AsRef<Path>, label: &str, text: &str) -> Result<Self> {
+        Ok(TextCsv::columns(label, text).read(path)?.texts)
+    }
+
+    /// Reads CSV from anything that gives bytes; `name` stands for it in errors.
+    ///
+    /// ```
+    /// use plywood::LabelledTexts;
+    ///
+    /// let file = "id,label,text\n1,net,\"a server, fast\"\n2,games,chess\n";
+    /// let data = LabelledTexts::csv_from(file.as_bytes(), "an example", "label", "text")?;
+    /// assert_eq!((data.texts()[0].as_str(), data.labels()), ("a server, fast", &[1, 0][..]));
+    ///
+    /// let error = LabelledTexts::csv_from(file.as_bytes(), "an example", "class", "text").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "an example: expected the header to be one with a column \"class\", found \"id\", \"label\", \"text\". \
+    ///      Name a column that is there."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`read_csv`](LabelledTexts::read_csv).
+    pub fn csv_from(source: impl Read, name: &str, label: &str, text: &str) -> Result<Self> {
+        Ok(TextCsv::columns(label, text).read_from(source, name)?.texts)
+    }
+}

@@ -1,0 +1,372 @@
+//! Fetching a published file into a folder. The one file that names `ureq`.
+//!
+//! What it guards against:
+//!
+//! | danger | guard |
+//! |---|---|
+//! | a file that was tampered with | the SHA-256 in the source, over every byte that was written |
+//! | a file that never ends | at most one byte more than the published size is read |
+//! | half a file under the right name | written under another name, synced to the disk, then renamed |
+//! | two processes at once | names of temporary files that nobody else has; the last rename wins |
+//! | a process that was killed | its temporary file is removed by a later download, after two hours |
+//! | a host that does not answer | 10 seconds to look up a name and to connect, 30 of silence, an hour in all |
+//! | a redirect to another protocol | refused: there is no TLS in the build |
+//!
+//! HTTP without TLS saves the crate a cryptographic library and its roots of trust. What it gives up is secrecy:
+//! somebody who listens learns which public data set is fetched.
+
+use super::checksum::{Checksum, mismatch};
+use crate::error::{Error, ErrorKind, Result};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long a name may take to be looked up, and then a host to answer.
+///
+/// Short, since a machine without a network should find out soon.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a host may be silent once it has answered.
+///
+/// For each read, so that a slow line is no error.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a file may take in all.
+///
+/// A host that sends a byte now and then ends here.
+const WHOLE: Duration = Duration::from_secs(3600);
+
+/// A published file, and where it shall be kept.
+pub(super) struct Download<'a> {
+    /// The address, `http://…`.
+    pub(super) url: &'a str,
+    /// The folder to keep it in; made if it is not there.
+    pub(super) folder: &'a Path,
+    /// Its name there.
+    pub(super) name: &'a str,
+    /// The published size.
+    pub(super) bytes: u64,
+    /// The published SHA-256, in lower-case hexadecimal digits.
+    pub(super) sha256: &'a str,
+    /// What somebody can do when it cannot be fetched, in full sentences.
+    pub(super) remedy: &'a str,
+}
+
+impl Download<'_> {
+    /// Fetches the file by plain HTTP. It appears under its name when it is whole and has the published sum, at once
+    /// (by renaming), or not at all; several processes may do this at the same time.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to, the host does not answer or answers with an error, or the file is not
+    /// the published one.
+    pub(super) fn fetch(&self) -> Result<()> {
+        if !self.url.starts_with("http://") {
+            return Err(Error::argument(
+                "an address to download from",
+                "the form http://host/file",
+                self.url,
+            )
+            .help(format!(
+                "Only plain HTTP is spoken; the SHA-256 is what vouches for the file. {}",
+                self.remedy
+            )));
+        }
+        let refused = |action: &str, path: &Path, error| {
+            Error::io(action, path, error)
+                .help("Set PLYWOOD_CACHE_DIR to a folder that you may write to and that has room.")
+        };
+        fs::create_dir_all(self.folder).map_err(|e| refused("create the folder", self.folder, e))?;
+        self.remove_abandoned();
+        let temporary = Temporary(self.folder.join(self.temporary_name()));
+        let mut file =
+            File::create_new(&temporary.0).map_err(|e| refused("create the file", &temporary.0, e))?;
+        self.receive(|bytes| file.write_all(bytes).map_err(|e| refused("write", &temporary.0, e)))?;
+        file.sync_all().map_err(|e| refused("write", &temporary.0, e))?;
+        drop(file);
+        let path = self.folder.join(self.name);
+        match fs::rename(&temporary.0, &path) {
+            // Where an open file cannot be replaced, another process was first; its file is as good.
+            Err(_) if path.is_file() => Ok(()),
+            renamed => renamed.map_err(|e| refused("create the file", &path, e)),
+        }
+    }
+
+    /// A name that no other process and no other thread takes.
+    ///
+    /// Process, time and a counter: processes of the same id may share a folder over a network.
+    fn temporary_name(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_nanos());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        format!("{}.{}-{now}-{count}.part", self.name, std::process::id())
+    }
+
+    /// Removes what interrupted processes have left behind, once no download can still be writing to it.
+    ///
+    /// Twice the longest download, so that clocks that differ a little do no harm. What cannot be removed is left.
+    fn remove_abandoned(&self) {
+        for entry in fs::read_dir(self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let ours = name.to_str().is_some_and(|n| n.starts_with(self.name) && n.ends_with(".part"));
+            let changed = entry.metadata().and_then(|m| m.modified());
+            if ours && changed.is_ok_and(|t| t.elapsed().is_ok_and(|age| age > 2 * WHOLE)) {
+                let _ = fs::remove_file(entry.path()); // somebody else may have done so
+            }
+        }
+    }
+
+    /// Asks the host, and passes on what it sends; an error unless that was the published file.
+    ///
+    /// A body that ends early is told from another file: if the host announced that many bytes, it was whole and is
+    /// not the published one; else the connection was cut.
+    fn receive(&self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let response = agent(self.url).get(self.url).call().map_err(|e| self.no_answer(&e))?;
+        let body = response.into_body();
+        let announced = body.content_length();
+        let mut reader = body.into_reader().take(self.bytes + 1);
+        let mut progress = Progress::new(self.url, self.bytes);
+        let (mut sum, mut total, mut buffer) = (Checksum::default(), 0, vec![0; 1 << 16]);
+        loop {
+            let bytes = match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => &buffer[..count],
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    return Err(self.failed(format!("{e}, after {total} of {} bytes", self.bytes), false));
+                }
+            };
+            write(bytes)?;
+            sum.write_all(bytes).map_err(|e| Error::io("sum up", self.folder, e))?;
+            total += bytes.len() as u64;
+            progress.advance(total);
+        }
+        if total < self.bytes && announced != Some(total) {
+            return Err(self.failed(format!("the answer ended after {total} of {} bytes", self.bytes), false));
+        }
+        let found = match sum.hex() {
+            found if found == self.sha256 => return Ok(()),
+            _ if total > self.bytes => format!("a file of more than the published {} bytes", self.bytes),
+            found => format!("{found} ({total} of the published {} bytes)", self.bytes),
+        };
+        let help = format!("The host sent another file, which was thrown away. {}", self.remedy);
+        Err(mismatch(self.url.to_owned(), self.sha256, found, help))
+    }
+
+    /// The error of a file that could not be fetched.
+    fn failed(&self, reason: String, unreachable: bool) -> Error {
+        let url = self.url.to_owned();
+        Error::new(ErrorKind::Download { url, reason, unreachable }).help(self.remedy)
+    }
+
+    /// The error of a request that got no file.
+    ///
+    /// `unreachable` is for programs that go on without the data where there is no network, as the examples and
+    /// tests do. It is true where no host was reached, and false as soon as one answered anything.
+    fn no_answer(&self, error: &ureq::Error) -> Error {
+        use io::ErrorKind as Io;
+        let unreachable = match error {
+            ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::ConnectProxyFailed(_) => true,
+            ureq::Error::Timeout(phase) => matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect),
+            // These come from a host that has answered; all others, a failed lookup of the name among them, do not.
+            ureq::Error::Io(e) => !matches!(
+                e.kind(),
+                Io::ConnectionReset
+                    | Io::ConnectionAborted
+                    | Io::BrokenPipe
+                    | Io::UnexpectedEof
+                    | Io::InvalidData
+            ),
+            _ => false,
+        };
+        let reason = match error {
+            ureq::Error::StatusCode(code) => format!("the host answered with the HTTP status {code}"),
+            ureq::Error::TlsRequired => "the host leads to an address that is not plain HTTP".to_owned(),
+            other => other.to_string(),
+        };
+        self.failed(reason, unreachable)
+    }
+}
+
+/// Who speaks HTTP: through the proxy that the environment names, except to this very machine.
+///
+/// Hosts on this machine are the tests'; a proxy would not find them.
+fn agent(url: &str) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .timeout_global(Some(WHOLE))
+        .user_agent(concat!("plywood/", env!("CARGO_PKG_VERSION")));
+    let here = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|h| url.starts_with(h));
+    if here { config.proxy(None).build() } else { config.build() }.new_agent()
+}
+
+/// A file that is removed when it is not wanted any more; once renamed, there is nothing to remove.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Tells people on standard error what takes so long: a bar on a terminal, else one line.
+struct Progress {
+    #[cfg(feature = "progress")]
+    bar: Option<indicatif::ProgressBar>,
+}
+
+impl Progress {
+    /// The bar, or the one line.
+    fn new(url: &str, bytes: u64) -> Self {
+        #[cfg(feature = "progress")]
+        if io::IsTerminal::is_terminal(&io::stderr()) {
+            let bar = indicatif::ProgressBar::new(bytes);
+            let style = "{msg} {wide_bar} {bytes} of {total_bytes}, {eta} left";
+            if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar.set_message(url.rsplit('/').next().unwrap_or(url).to_owned());
+            return Self { bar: Some(bar) };
+        }
+        // Nobody reads a standard error that is closed.
+        let _ = writeln!(io::stderr(), "downloading {url} ({:.1} MB)", bytes as f64 / 1e6);
+        Self {
+            #[cfg(feature = "progress")]
+            bar: None,
+        }
+    }
+
+    /// Moves the bar to this many bytes.
+    #[cfg_attr(not(feature = "progress"), expect(clippy::unused_self, unused_variables))]
+    fn advance(&mut self, total: u64) {
+        #[cfg(feature = "progress")]
+        if let Some(bar) = &self.bar {
+            bar.set_position(total);
+        }
+    }
+}
+
+#[cfg(feature = "progress")]
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::datasets::fixtures::{Folder, Server, answer};
+
+    const BODY: &[u8] = b"a small published file";
+
+    /// Fetches `url` as if [`BODY`] had been published there.
+    fn fetch(url: &str, folder: &Path) -> Result<()> {
+        let sha256 = Checksum::of(BODY).unwrap();
+        let (bytes, remedy) = (BODY.len() as u64, "Do something else.");
+        Download { url, folder, name: "file.gz", bytes, sha256: &sha256, remedy }.fetch()
+    }
+
+    /// What is left in a folder.
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// The error's text and whether it says that no host answered, of a fetch that leaves no file behind.
+    fn failure(url: &str) -> (String, Option<bool>) {
+        let folder = Folder::new("failure");
+        let error = fetch(url, folder.path()).unwrap_err();
+        assert_eq!(names(folder.path()), [""; 0]);
+        let unreachable = match error.kind() {
+            ErrorKind::Download { unreachable, .. } => Some(*unreachable),
+            _ => None,
+        };
+        (error.to_string(), unreachable)
+    }
+
+    #[test]
+    fn a_published_file_is_kept_under_its_name_alone() {
+        let (folder, server) = (Folder::new("kept"), Server::new(|_| answer(BODY)));
+        fetch(&server.url("/file.gz"), &folder.path().join("made/here")).unwrap();
+        assert_eq!(names(&folder.path().join("made/here")), ["file.gz"]);
+        assert_eq!(fs::read(folder.path().join("made/here/file.gz")).unwrap(), BODY);
+    }
+
+    #[test]
+    fn many_at_once_all_end_well() {
+        let (folder, server) = (Folder::new("many"), Server::new(|_| answer(BODY)));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| fetch(&server.url("/file.gz"), folder.path()).unwrap());
+            }
+        });
+        assert_eq!(names(folder.path()), ["file.gz"]);
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        for other in [&b"a small tampered file!"[..], b"short", b"this file is longer than the published one"]
+        {
+            let server = Server::new(move |_| answer(other));
+            let (text, unreachable) = failure(&server.url("/file.gz"));
+            assert!(text.contains("to have the SHA-256") && text.contains("Do something else."), "{text}");
+            assert_eq!(unreachable, None);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_or_no_file_is_an_error_of_a_host_that_answers() {
+        let mut cut = answer(BODY);
+        cut.truncate(cut.len() - 5);
+        let mut unannounced = b"HTTP/1.0 200 OK\r\n\r\n".to_vec();
+        unannounced.extend(&BODY[..9]);
+        let missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+        let secure = Server::new(|_| Vec::new());
+        let location = secure.url("/").replace("http://", "https://");
+        let elsewhere =
+            format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+        for (bytes, part) in [
+            (cut, "after 17 of 22 bytes"),
+            (unannounced, "ended after 9 of 22 bytes"),
+            (missing, "the HTTP status 404"),
+            (elsewhere, "not plain HTTP"),
+            (b"no HTTP at all\r\n\r\n".to_vec(), "could not fetch"),
+            (Vec::new(), "could not fetch"),
+            (answer(b""), "ended after 0 of 22 bytes"),
+        ] {
+            let server = Server::new(move |_| bytes.clone());
+            let (text, unreachable) = failure(&server.url("/file.gz"));
+            assert!(text.contains(part) && text.ends_with("Do something else."), "{text}");
+            assert_eq!(unreachable, Some(false), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_no_host_answers_the_error_says_so() {
+        let (text, unreachable) = failure("http://127.0.0.1:1/file.gz"); // where nobody listens
+        assert_eq!(unreachable, Some(true), "{text}");
+        let folder = Folder::new("tls");
+        let text = fetch("https://example.org/file.gz", folder.path()).unwrap_err().to_string();
+        assert!(text.contains("the form http://host/file, found https://example.org/file.gz"), "{text}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_an_error_before_anything_is_asked() {
+        let folder = Folder::new("unwritable");
+        fs::write(folder.path().join("a file"), b"").unwrap();
+        let below = folder.path().join("a file/below");
+        let error = fetch("http://127.0.0.1:1/file.gz", &below).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Io { path, .. } if *path == below));
+        assert!(error.to_string().contains("Set PLYWOOD_CACHE_DIR"), "{error}");
+    }
+}

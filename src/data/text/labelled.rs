@@ -1,0 +1,151 @@
+//! Texts with the names of their classes.
+
+use crate::data::class_names::{check_classes, one_of, remarks_on_classes, trimmed};
+use crate::error::{Error, Result};
+use crate::shown::cut;
+use std::collections::HashMap;
+
+/// Texts, a class index for each, and the classes' names.
+///
+/// ```
+/// use plywood::LabelledTexts;
+///
+/// let data = LabelledTexts::new(vec!["a chess game", "a web server", "a puzzle"], &["games", "net", "games"])?;
+/// assert_eq!((data.class_names(), data.labels()), (&["games".to_owned(), "net".to_owned()][..], &[0, 1, 0][..]));
+///
+/// let (train, test) = data.split_at(2)?; // both know all classes
+/// assert_eq!((train.len(), test.texts(), test.class_names().len()), (2, &["a puzzle".to_owned()][..], 2));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Classes are the different labels in sorted order (by Unicode's numbers), as scikit-learn's `LabelEncoder` has
+/// them: the order of the texts does not matter. Labels are compared without spaces at their ends; capitals count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledTexts {
+    texts: Vec<String>,
+    labels: Vec<usize>,
+    names: Vec<String>,
+    remarks: Vec<String>,
+}
+
+impl LabelledTexts {
+    /// Texts with a label each; the labels' different values become the classes.
+    ///
+    /// # Errors
+    /// When there is not one label for each text.
+    pub fn new<T: Into<String>, S: AsRef<str>>(texts: Vec<T>, labels: &[S]) -> Result<Self> {
+        let mut names = trimmed(labels.iter().map(AsRef::as_ref));
+        names.sort_unstable();
+        names.dedup();
+        let data = Self::with_classes(texts, labels, names)?;
+        let remarks = remarks_on_classes(&data.names, &data.labels);
+        Ok(Self { remarks, ..data })
+    }
+
+    /// Texts with labels out of a list: for test data that must have the training data's classes.
+    ///
+    /// ```
+    /// use plywood::LabelledTexts;
+    ///
+    /// let names = vec!["games".to_owned(), "net".to_owned()];
+    /// let error = LabelledTexts::with_classes(vec!["a clock"], &["time"], names).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "expected label 0 one of the 2 classes (games, net), found \"time\". \
+    ///      Train on data with this class, or leave its texts out."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is not one label for each text, a label is not in the list, or a name is there twice.
+    pub fn with_classes<T: Into<String>, S: AsRef<str>>(
+        texts: Vec<T>,
+        labels: &[S],
+        names: Vec<String>,
+    ) -> Result<Self> {
+        if texts.len() != labels.len() {
+            return Err(Error::data("labels", format!("for {} texts", texts.len()), labels.len())
+                .help("Give one label for each text."));
+        }
+        let names = trimmed(names);
+        check_classes(&names)?;
+        let classes: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+        let class = |(i, label): (usize, &S)| {
+            classes.get(label.as_ref().trim()).copied().ok_or_else(|| {
+                let found = format!("{:?}", cut(label.as_ref()));
+                Error::data(format!("label {i}"), one_of(&names), found)
+                    .help("Train on data with this class, or leave its texts out.")
+            })
+        };
+        let labels = labels.iter().enumerate().map(class).collect::<Result<_>>()?;
+        let texts = texts.into_iter().map(Into::into).collect();
+        Ok(Self { texts, labels, names, remarks: Vec::new() })
+    }
+
+    /// The texts, in the order in which they came.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The class of each text.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The names of the classes, in the order of their indices.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), pairs of classes that look the
+    /// same (`é` as one character or two, characters of no width), and rows of a file that were left out.
+    ///
+    /// Empty for most data. `fit` prints them where they are handed on:
+    /// [`ArrayDataset::with_remarks`](crate::ArrayDataset::with_remarks).
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Of texts whose classes have been found already.
+    #[cfg(feature = "csv")]
+    pub(in crate::data) fn of(
+        texts: Vec<String>,
+        labels: Vec<usize>,
+        names: Vec<String>,
+        remarks: Vec<String>,
+    ) -> Self {
+        Self { texts, labels, names, remarks }
+    }
+
+    /// With a further remark.
+    #[cfg(feature = "csv")]
+    pub(in crate::data) fn with_remark(mut self, remark: String) -> Self {
+        self.remarks.push(remark);
+        self
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The first `count` texts, and the rest, with the classes of all.
+    ///
+    /// # Errors
+    /// When there are fewer texts.
+    pub fn split_at(mut self, count: usize) -> Result<(Self, Self)> {
+        if count > self.len() {
+            return Err(Error::argument("a first part", format!("at most {} texts", self.len()), count)
+                .help("Take a smaller part."));
+        }
+        let (texts, labels) = (self.texts.split_off(count), self.labels.split_off(count));
+        let rest = Self { texts, labels, names: self.names.clone(), remarks: self.remarks.clone() };
+        Ok((self, rest))
+    }
+}

@@ -1,0 +1,305 @@
+//! Binary cross-entropy.
+//!
+//! For a probability `p = σ(z) = 1 / (1 + e^-z)` and a target `t`, with the weight `q` of the positives:
+//!
+//! ```text
+//! l = -q · t · ln p - (1 - t) · ln(1 - p)                      ∂l/∂p = -q · t / p + (1 - t) / (1 - p)
+//!   = (1 - t) · z + (1 - t + q · t) · ln(1 + e^-z)             ∂l/∂z = 1 - t - (1 - t + q · t) / (1 + e^z)
+//! ```
+//!
+//! The second line holds no difference of large numbers and no logarithm of 0, however wrong the model is: it is what
+//! a model that ends in a sigmoid is trained by. `ln(1 + e^-z)` is `ln(1 + e^-|z|) + max(-z, 0)`, without an
+//! overflow.
+
+use super::elementwise::{check_paired, paired};
+use super::{Loss, LossSum};
+use crate::error::{Error, Result};
+use crate::nn::{Link, Outputs};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice_mut};
+
+/// Binary cross-entropy against classes 0 and 1: `-ln p` of the probability given to the true one.
+///
+/// | | shape | what it holds |
+/// |---|---|---|
+/// | predictions | `[batch, 1]` | the probability of class 1, as [`Sigmoid`](crate::Sigmoid) makes it, or a logit |
+/// | targets | `[usize]`, one for each sample | 0 or 1 |
+///
+/// A model that ends in a sigmoid is computed from its logits all the same, exactly. For a model that ends in logits,
+/// say [`from_logits`](BinaryCrossEntropy::from_logits). For targets that are numbers from 0 to 1, or several for
+/// each sample, see [`SoftBinaryCrossEntropy`].
+///
+/// [`positive_weight`](BinaryCrossEntropy::positive_weight) makes class 1 count more. It is a part of the loss, not a
+/// weight of the sample, and enters no divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let p = arr2(&[[0.75f64], [0.5]]).into_dyn();
+/// let (loss, _) = BinaryCrossEntropy::default().value_and_grad(p, &[1, 0], None, 2.0)?;
+/// assert!((loss.mean() + (0.75f64.ln() + 0.5f64.ln()) / 2.0).abs() < 1e-12);
+///
+/// let model = Sequential::builder([8]).layer(Dense::units(1)).layer(Sigmoid).build()?;
+/// let trainer = Trainer::new(BinaryCrossEntropy::default(), Adam::default()).metric(RocAuc::default());
+/// # let _: (Sequential, plywood::Trainer<_, _, f32>) = (model, trainer);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BinaryCrossEntropy {
+    soft: SoftBinaryCrossEntropy,
+}
+
+/// Binary cross-entropy against numbers from 0 to 1, each by itself: `-t · ln p - (1 - t) · ln(1 - p)`, the mean over
+/// a sample's numbers.
+///
+/// Predictions and targets are `[batch, …]`, of the same shape: with several numbers a sample, several yes-or-no
+/// questions (labels that do not exclude each other, as the guide's "Several labels at once" has them), or the pixels
+/// of an image. Behind softmax it trains, too, each class against the others; for several labels at once end the model
+/// in Sigmoid. It is PyTorch's `BCELoss` and
+/// `BCEWithLogitsLoss`, without the clamp of the former. Everything else is as for [`BinaryCrossEntropy`].
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // Sure, and wrong at the second: finite, and the gradient as large as it can be.
+/// let logits = arr2(&[[1000.0f32, 1000.0]]).into_dyn();
+/// let targets = arr2(&[[1.0, 0.0]]).into_dyn();
+/// let (value, grad) = SoftBinaryCrossEntropy::from_logits().value_and_grad(logits, &targets, None, 1.0)?;
+/// assert_eq!((value.mean(), grad), (500.0, arr2(&[[0.0, 0.5]]).into_dyn()));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoftBinaryCrossEntropy {
+    from_logits: bool,
+    positive: Positive,
+}
+
+/// How the positives count.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Positive {
+    /// As the negatives do.
+    #[default]
+    Alike,
+    /// All by this weight.
+    All(f64),
+    /// Those of each column by its own.
+    Columns(Vec<f64>),
+}
+
+impl BinaryCrossEntropy {
+    /// For a model whose outputs are logits: the sigmoid is in the loss, and `predict` returns logits.
+    pub fn from_logits() -> Self {
+        Self { soft: SoftBinaryCrossEntropy::from_logits() }
+    }
+
+    /// Counts the class 1 by this weight; the negatives' number over the positives' balances them. At least 0 and
+    /// finite.
+    #[must_use]
+    pub fn positive_weight(mut self, weight: f64) -> Self {
+        self.soft = self.soft.positive_weight(weight);
+        self
+    }
+
+    /// The loss, with the labels as a column of 0 and 1.
+    fn compute<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        logits: bool,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        if labels.len() != output.shape().first().copied().unwrap_or(0) {
+            let expected = format!("for {} predictions", output.len());
+            return Err(at(
+                Error::data("labels", expected, labels.len()).help("Give one label for each sample.")
+            ));
+        }
+        self.check::<F>(output.shape().get(1..).unwrap_or_default(), labels)?;
+        let mut target = scratch(&[labels.len(), 1]);
+        for (t, &label) in slice_mut(&mut target).iter_mut().zip(labels) {
+            *t = F::of(label as f64);
+        }
+        let result = self.soft.compute(output, &target, weights, logits, divisor);
+        recycle(target);
+        result
+    }
+
+    /// One output, and labels of 0 and 1.
+    fn check<F: Scalar>(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        if *output != [1] {
+            return Err(at(Error::shape("an output", "[1]", output)
+                .help("End the model in `Dense::units(1)` and `Sigmoid`, or take `CrossEntropy` with an output for each class.")));
+        }
+        match labels.iter().position(|&label| label > 1) {
+            None => self.soft.check_weights::<F>(output),
+            Some(i) => Err(at(Error::sample("the label", i, "0 or 1", labels[i])
+                .help("For more than two classes take `CrossEntropy` and an output for each."))),
+        }
+    }
+}
+
+impl SoftBinaryCrossEntropy {
+    /// For a model whose outputs are logits; see [`BinaryCrossEntropy::from_logits`].
+    pub fn from_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
+    /// Counts the part `t` of each target by this weight; see [`BinaryCrossEntropy::positive_weight`].
+    #[must_use]
+    pub fn positive_weight(mut self, weight: f64) -> Self {
+        self.positive = Positive::All(weight);
+        self
+    }
+
+    /// [`positive_weight`](SoftBinaryCrossEntropy::positive_weight) with a weight for each column of `[batch, labels]`:
+    /// rare labels count more. PyTorch: `BCEWithLogitsLoss(pos_weight=[…])`.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let loss = SoftBinaryCrossEntropy::from_logits().positive_weights([1.0, 3.0]);
+    /// let (logits, targets) = (arr2(&[[0.0f64, 0.0]]).into_dyn(), arr2(&[[1.0, 1.0]]).into_dyn());
+    /// let (value, _) = loss.value_and_grad(logits, &targets, None, 1.0)?;
+    /// assert!((value.mean() - 2.0 * 2f64.ln()).abs() < 1e-12); // (1 + 3) / 2 · ln 2
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn positive_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.positive = Positive::Columns(weights.into());
+        self
+    }
+
+    /// Checks the weights of the positives against the shape of an output.
+    fn check_weights<F: Scalar>(&self, output: &[usize]) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        let weights = match &self.positive {
+            Positive::Alike => &[][..],
+            Positive::All(weight) => std::slice::from_ref(weight),
+            Positive::Columns(weights) => {
+                if output.last() != Some(&weights.len()) {
+                    let expected = format!("{} numbers, one for each column", output.last().unwrap_or(&1));
+                    return Err(at(Error::argument("positive weights", expected, weights.len())
+                        .help("Give a weight for each label, in the order of the outputs.")));
+                }
+                weights
+            }
+        };
+        match weights.iter().find(|&&w| !(F::of(w).is_finite() && w >= 0.0)) {
+            None => Ok(()),
+            Some(&large) if large.is_finite() && large > 0.0 => {
+                let expected = format!("a number that is finite in {}", F::NAME);
+                Err(at(Error::argument("a positive weight", expected, format!("{large:?}"))
+                    .help("Take a smaller one: negatives over positives is usual.")))
+            }
+            Some(bad) => Err(at(Error::argument("a positive weight", "at least 0 and finite", bad)
+                .help("1 counts both classes alike."))),
+        }
+    }
+
+    fn check<F: Scalar>(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        self.check_weights::<F>(output)?;
+        check_paired(output, target).map_err(at)?;
+        let numbers = output.iter().product::<usize>().max(1);
+        match target.iter().position(|t| *t < F::zero() || *t > F::one()) {
+            None => Ok(()),
+            Some(i) => {
+                let found = target.iter().nth(i).map_or(0.0, |t| t.as_f64());
+                Err(at(Error::sample("the target", i / numbers, "from 0 to 1", found)
+                    .help("A target is the probability of class 1.")))
+            }
+        }
+    }
+
+    fn compute<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        logits: bool,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let at = |error: Error| error.at("binary cross-entropy");
+        self.check(output.shape().get(1..).unwrap_or_default(), target)?;
+        if !logits && let Some(i) = output.iter().position(|p| *p < F::zero() || *p > F::one()) {
+            let numbers = output.shape()[1..].iter().product::<usize>().max(1);
+            let found = output.iter().nth(i).map_or(0.0, |p| p.as_f64());
+            return Err(at(Error::sample(
+                "the output",
+                i / numbers,
+                "to be a probability, from 0 to 1",
+                found,
+            )
+            .help("End the model in Sigmoid, with nothing behind it, or take the loss `from_logits`.")));
+        }
+        let (one, columns): ([F; 1], Vec<F>);
+        let positive = match &self.positive {
+            Positive::Columns(weights) => {
+                columns = weights.iter().map(|&w| F::of(w)).collect();
+                &columns[..]
+            }
+            alike => {
+                one = [if let Positive::All(weight) = alike { F::of(*weight) } else { F::one() }];
+                &one
+            }
+        };
+        paired(output, target, weights, divisor, |x, t, numbers, sums| {
+            if logits {
+                F::binary_logits_rows(x, t, numbers, positive, sums);
+            } else {
+                F::binary_rows(x, t, numbers, positive, sums);
+            }
+            F::one()
+        })
+        .map_err(at)
+    }
+}
+
+/// Both are trained from logits where the model ends in a sigmoid.
+macro_rules! binary {
+    ($loss:ident, $target:ty, $from_logits:expr) => {
+        impl<F: Scalar> Loss<F> for $loss {
+            type Target = $target;
+
+            fn value_and_grad(
+                &self,
+                output: Tensor<F>,
+                target: &$target,
+                weights: Option<&[F]>,
+                divisor: f64,
+            ) -> Result<(LossSum, Tensor<F>)> {
+                self.compute(output, target, weights, $from_logits(self), divisor)
+            }
+
+            fn outputs(&self) -> Outputs {
+                if $from_logits(self) { Outputs::BinaryLogits } else { Outputs::Probabilities }
+            }
+
+            fn check_target(&self, output: &[usize], target: &$target) -> Result<()> {
+                self.check::<F>(output, target)
+            }
+
+            fn absorbs(&self) -> Link {
+                if $from_logits(self) { Link::Unknown } else { Link::Sigmoid }
+            }
+
+            fn value_and_grad_logits(
+                &self,
+                logits: Tensor<F>,
+                target: &$target,
+                weights: Option<&[F]>,
+                divisor: f64,
+            ) -> Result<(LossSum, Tensor<F>)> {
+                self.compute(logits, target, weights, true, divisor)
+            }
+        }
+    };
+}
+binary!(BinaryCrossEntropy, [usize], |loss: &BinaryCrossEntropy| loss.soft.from_logits);
+binary!(SoftBinaryCrossEntropy, Tensor<F>, |loss: &SoftBinaryCrossEntropy| loss.from_logits);

@@ -1,0 +1,425 @@
+//! Cross-entropy over classes.
+//!
+//! # From probabilities
+//!
+//! For one sample with the label `y`, and probabilities `p` over the classes:
+//!
+//! ```text
+//! l = -ln p_y              ∂l/∂p_j = -[j = y] / p_y
+//! ```
+//!
+//! The smaller `p_y` is, the larger the gradient: a model that is sure of the wrong class has a derivative of 1e30
+//! and more, which the derivative of softmax, `p_y · (…)`, then brings back to the order of 1. In between, numbers
+//! overflow or vanish. Frameworks therefore clamp `p` to, say, 1e-7. But where a clamp holds, its derivative is 0,
+//! so the gradient vanishes for just those samples that are most wrong.
+//!
+//! # From logits
+//!
+//! Put softmax into the formula, `p_j = e^z_j / Σ_k e^z_k`, and the logarithm cancels the exponential:
+//!
+//! ```text
+//! l = ln Σ_k e^z_k - z_y                ∂l/∂z_j = e^z_j / Σ_k e^z_k - [j = y] = p_j - [j = y]
+//! ```
+//!
+//! The gradient is a difference of probabilities. It lies between -1 and 1 for any logits, so nothing has to be
+//! clamped. The sum of exponentials is kept in range by taking off the row's largest logit `m` first, which changes
+//! neither side:
+//!
+//! ```text
+//! ln Σ_k e^z_k - z_y = ln Σ_k e^(z_k - m) - (z_y - m)
+//! ```
+//!
+//! The largest term of the sum is now 1, so the logarithm is at least 0, and neither part is a difference of large
+//! numbers. At logits of 1000, -1000 and 0 the loss of the second class is 2000, exactly.
+//!
+//! # With soft targets
+//!
+//! For targets `t` the sum runs over all classes. With the mass `M = Σ_j t_j`, which is 1 for a distribution:
+//!
+//! ```text
+//! l = M · ln Σ_k e^z_k - Σ_j t_j · z_j              ∂l/∂z_j = M · p_j - t_j
+//! ```
+//!
+//! # How it is computed
+//!
+//! All kernels run over the batch's one slice. From logits there are one exponential for each number and one
+//! logarithm for each row; the gradient is written over the logits. Beside that, only vectors of the batch's length
+//! (and for soft targets one of the number of classes and a copy of the targets) are used, the vectors out of the
+//! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
+
+use super::class_probabilities::{
+    Rows, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
+    check_target, check_target_rows, label_weights, leave_out, of_classes, weights_of,
+};
+use super::{Loss, LossSum};
+use crate::error::{Error, Result};
+use crate::nn::{Link, Outputs};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
+
+/// Cross-entropy against class indices: `-ln p_label`. Keras calls it sparse categorical
+/// cross-entropy.
+///
+/// | | shape | what it holds |
+/// |---|---|---|
+/// | predictions | `[batch, classes]` | probabilities, as [`Softmax`](crate::Softmax) makes them, or logits |
+/// | targets | `[usize]`, one for each sample | indices below the number of classes |
+/// | gradient | `[batch, classes]` | at the predictions, or at the logits |
+///
+/// A model that ends in softmax is computed from its logits all the same, exactly: `log Σ_j e^z_j - z_label`, whose
+/// gradient is `softmax(z) - [label]`. Nothing is clamped, so the gradient is right however wrong the model is. For
+/// a model that ends in logits, say [`from_logits`](CrossEntropy::from_logits).
+///
+/// The unit is the nat. A model that knows nothing of ten classes has a loss of `ln 10 = 2.303`; a first loss far
+/// above that says that the initial weights or the inputs are badly scaled.
+///
+/// A sample's weight is its own times that of its class, if there are [`class_weights`](CrossEntropy::class_weights).
+/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`; its gradient is divided by the batch's own weights,
+/// and it knows no weights of samples.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let probabilities = arr2(&[[0.7f64, 0.2, 0.1]]).into_dyn();
+/// let (loss, grad) = CrossEntropy::default().value_and_grad(probabilities, &[0], None, 1.0)?;
+/// assert!((loss.mean() + 0.7f64.ln()).abs() < 1e-12);
+/// assert!((grad[[0, 0]] + 1.0 / 0.7).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Labels that the model has no output for are errors that say which:
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let two = arr2(&[[0.5f32, 0.5], [0.9, 0.1]]).into_dyn();
+/// let error = CrossEntropy::default().value_and_grad(two, &[1, 2], None, 2.0).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
+///      Labels count from 0; give the last layer as many units as there are classes."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CrossEntropy {
+    /// Whether [`Loss::value_and_grad`] takes logits. What `value_and_grad_logits` takes is not in question.
+    from_logits: bool,
+    /// Empty for none.
+    class_weights: Vec<f64>,
+    /// The share of a target that is spread over all classes.
+    smoothing: f64,
+}
+
+/// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`. Keras calls it categorical
+/// cross-entropy.
+///
+/// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any distributions:
+/// numbers of at least 0 whose sum is 1, within 0.001.
+///
+/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. Classes
+/// exclude each other; for several labels at once see [`SoftBinaryCrossEntropy`](crate::SoftBinaryCrossEntropy). A
+/// target of 0 leaves its probability out, whatever it is, so that `0 · ln 0` is 0.
+///
+/// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
+/// let logits = t.mapv(f64::ln); // softmax of these is `t`
+/// let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(logits, &t, None, 1.0)?;
+/// let entropy = -(0.25 * 0.25f64.ln() + 0.75 * 0.75f64.ln());
+/// assert!((value.mean() - entropy).abs() < 1e-12 && grad.iter().all(|g| g.abs() < 1e-12));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Smoothed labels need no targets of their own: see [`CrossEntropy::label_smoothing`]. With weights `c` of classes a
+/// sample counts by `Σ_j t_j · c_j`, so that one-hot rows have the value that [`CrossEntropy`] has of their indices.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoftCrossEntropy {
+    from_logits: bool,
+    /// Empty for none.
+    class_weights: Vec<f64>,
+}
+
+impl CrossEntropy {
+    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
+    /// let logits = arr2(&[[1000.0f32, -1000.0]]).into_dyn();
+    /// let (value, grad) = CrossEntropy::from_logits().value_and_grad(logits, &[1], None, 1.0)?;
+    /// assert_eq!(value.mean(), 2000.0);
+    /// assert!(grad[[0, 0]] == 1.0 && grad[[0, 1]] == -1.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// A model that ends in softmax is refused with it, as softmax would be taken twice. One that ends in
+    /// [`LogSoftmax`](crate::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
+    pub fn from_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
+    /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
+    ///
+    /// One weight for each class, finite and at least 0, as [`class_weights`](crate::class_weights) computes them
+    /// from labels. Each sample counts by its class's weight (times its own). In what is reported, the weights count in
+    /// the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`; a step divides by the number of samples, so
+    /// weights of another mean than 1 act on the learning rate.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::class_weights;
+    /// use plywood::prelude::*;
+    ///
+    /// let labels = [0, 0, 0, 1];
+    /// let loss = CrossEntropy::default().class_weights(class_weights(&labels, 2)?);
+    /// let p = arr2(&[[0.5f64, 0.5], [0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]).into_dyn();
+    /// // Each class is half of the mean.
+    /// assert!((loss.value_and_grad(p, &labels, None, 4.0)?.0.mean() - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.class_weights = weights.into();
+        self
+    }
+
+    /// Spreads the share `ε` of each target over all classes: `1 - ε + ε / classes` for the label, `ε / classes` for
+    /// the others. From 0 to 1; 0.1 is usual.
+    ///
+    /// The model is no longer drawn towards infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking
+    /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`. With weights of
+    /// classes each term counts by its own class's weight, as in PyTorch, and a sample by the sum of them, where PyTorch
+    /// reports by the weights of the labels.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let logits = arr2(&[[0.0f64, 0.0]]).into_dyn();
+    /// let (_, grad) = CrossEntropy::from_logits().label_smoothing(0.2).value_and_grad(logits, &[0], None, 1.0)?;
+    /// assert!((grad[[0, 0]] - (0.5 - 0.9)).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn label_smoothing(mut self, share: f64) -> Self {
+        self.smoothing = share;
+        self
+    }
+
+    /// The loss by smoothed targets, `w_j · ((1 - ε) · [j = label] + ε / classes)`.
+    fn smoothed<F: Scalar>(
+        &self,
+        rows: Rows<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        logits: bool,
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        if !(0.0..=1.0).contains(&self.smoothing) {
+            return Err(
+                Error::argument("label smoothing", "from 0 to 1", self.smoothing).help("0.1 is usual.")
+            );
+        }
+        let each = weights_of(weights, rows.samples)?;
+        let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
+        let (own, others) = (F::of(1.0 - self.smoothing), F::of(self.smoothing / rows.columns as f64));
+        let mut target = scratch(&[rows.samples, rows.columns]);
+        target.fill(F::zero());
+        let ts = slice_mut(&mut target);
+        let shares: Vec<F> = of_class.iter().map(|&w| w * others).collect();
+        F::add_row(ts, &shares);
+        for (row, &label) in ts.chunks_exact_mut(rows.columns).zip(labels) {
+            row[label] += own * of_class[label];
+        }
+        let weighted = !self.class_weights.is_empty();
+        let result = Soft { target: &target, each: slice(&each), weighted, divisor }.compute(rows, logits);
+        [each, target].into_iter().for_each(recycle);
+        result
+    }
+
+    fn of_logits<F: Scalar>(
+        &self,
+        logits: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let rows = Rows::of(logits)?;
+        check_labels(labels, rows.samples, rows.columns)?;
+        if self.smoothing != 0.0 {
+            return self.smoothed(rows, labels, weights, true, divisor);
+        }
+        let Rows { mut grad, samples, columns } = rows;
+        let each = label_weights(&self.class_weights, columns, labels, weights)?;
+        // Each sample's share of the step: a weight of 0 makes its row exactly 0, unless a logit was not finite.
+        let mut shares = scratch(&[samples]);
+        for (share, &w) in slice_mut(&mut shares).iter_mut().zip(slice(&each)) {
+            *share = w / divisor;
+        }
+        let (z, mut losses) = (slice_mut(&mut grad), scratch(&[samples]));
+        F::cross_entropy_rows(z, columns, labels, slice(&shares), slice_mut(&mut losses));
+        let value = LossSum::of(slice(&losses), slice(&each).iter().copied());
+        leave_out(slice_mut(&mut grad), columns, slice(&each));
+        [losses, each, shares].into_iter().for_each(recycle);
+        Ok((value, grad))
+    }
+
+    fn of_probabilities<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let rows = Rows::of(output)?;
+        check_labels(labels, rows.samples, rows.columns)?;
+        if self.smoothing != 0.0 {
+            return self.smoothed(rows, labels, weights, false, divisor);
+        }
+        check_distributions(&rows)?;
+        let Rows { mut grad, columns, .. } = rows;
+        let each = label_weights(&self.class_weights, columns, labels, weights)?;
+        let mut value = LossSum::default();
+        for ((row, &label), &w) in
+            slice_mut(&mut grad).chunks_exact_mut(columns).zip(labels).zip(slice(&each))
+        {
+            let p = row[label];
+            value.add(w.as_f64(), -p.ln().as_f64());
+            row.fill(F::zero());
+            row[label] = -w / (p * divisor);
+        }
+        leave_out(slice_mut(&mut grad), columns, slice(&each));
+        recycle(each);
+        Ok((value, grad))
+    }
+}
+
+impl SoftCrossEntropy {
+    /// For a model whose outputs are logits; see [`CrossEntropy::from_logits`].
+    pub fn from_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
+    /// Multiplies the targets by weights of their classes: finite and at least 0, one for each.
+    #[must_use]
+    pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
+        self.class_weights = weights.into();
+        self
+    }
+
+    fn compute<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        logits: bool,
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let rows = Rows::of(output)?;
+        let mut target = check_target(target, &rows.grad)?;
+        let weighted = !self.class_weights.is_empty();
+        if weighted {
+            let of_class = of_classes::<F>(&self.class_weights, rows.columns)?;
+            F::affine(slice_mut(&mut target), &of_class, &vec![F::zero(); rows.columns]);
+        }
+        let each = weights_of(weights, rows.samples)?;
+        let result = Soft { target: &target, each: slice(&each), weighted, divisor }.compute(rows, logits);
+        [each, target].into_iter().for_each(recycle);
+        result
+    }
+}
+
+impl<F: Scalar> Loss<F> for CrossEntropy {
+    type Target = [usize];
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        if self.from_logits {
+            return self.value_and_grad_logits(output, labels, weights, divisor);
+        }
+        self.of_probabilities(output, labels, weights, F::of(divisor))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], labels: &[usize]) -> Result<()> {
+        check_rows(output)
+            .and_then(|classes| check_class_weights::<F>(&self.class_weights, classes))
+            .and_then(|()| check_classes(labels, output[0]))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn absorbs(&self) -> Link {
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    }
+
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        labels: &[usize],
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.of_logits(logits, labels, weights, F::of(divisor)).map_err(|error| error.at("cross-entropy"))
+    }
+}
+
+impl<F: Scalar> Loss<F> for SoftCrossEntropy {
+    type Target = Tensor<F>;
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        if self.from_logits {
+            return self.value_and_grad_logits(output, target, weights, divisor);
+        }
+        self.compute(output, target, weights, false, F::of(divisor))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_rows(output)
+            .and_then(|classes| check_class_weights::<F>(&self.class_weights, classes))
+            .and_then(|()| check_target_rows(output, target))
+            .map_err(|error| error.at("cross-entropy"))
+    }
+
+    fn absorbs(&self) -> Link {
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    }
+
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.compute(logits, target, weights, true, F::of(divisor)).map_err(|error| error.at("cross-entropy"))
+    }
+}

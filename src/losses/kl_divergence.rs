@@ -1,0 +1,99 @@
+//! The Kullback-Leibler divergence.
+
+use super::class_probabilities::{Rows, Soft, check_target, check_target_rows, weights_of};
+use super::{Loss, LossSum};
+use crate::error::Result;
+use crate::nn::{Link, Outputs};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
+
+/// The Kullback-Leibler divergence of the predicted distribution from the target's: `Σ_j t_j · ln(t_j / p_j)`.
+///
+/// Predictions are `[batch, classes]`, probabilities or logits; targets are a tensor of the same shape, distributions
+/// of which 0 is allowed. It is cross-entropy less the targets' entropy: the gradient is that of
+/// [`SoftCrossEntropy`](crate::SoftCrossEntropy), and the value is 0 where the two are equal. Models that end in
+/// softmax are trained from their logits. Keras has it as `KLDivergence`, PyTorch as
+/// `KLDivLoss(reduction="batchmean")` of log-probabilities. Use it to learn from another model's outputs.
+///
+/// Kullback and Leibler, "On information and sufficiency", 1951.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
+/// let (value, _) = KLDivergence::default().value_and_grad(t.clone(), &t, None, 1.0)?;
+/// assert_eq!(value.mean(), 0.0);
+/// let (value, _) = KLDivergence::default().value_and_grad(arr2(&[[0.5, 0.5]]).into_dyn(), &t, None, 1.0)?;
+/// assert!((value.mean() - (0.25 * 0.5f64.ln() + 0.75 * 1.5f64.ln())).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct KLDivergence {
+    from_logits: bool,
+}
+
+impl KLDivergence {
+    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
+    pub fn from_logits() -> Self {
+        Self { from_logits: true }
+    }
+
+    fn compute<F: Scalar>(
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        logits: bool,
+        divisor: F,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let rows = Rows::of(output)?;
+        let (samples, columns) = (rows.samples, rows.columns);
+        let target = check_target(target, &rows.grad)?;
+        let each = weights_of(weights, samples)?;
+        let soft = Soft { target: &target, each: slice(&each), weighted: false, divisor };
+        let (mut value, grad) = soft.compute(rows, logits)?;
+        let mut information = scratch(&[samples]);
+        F::information_rows(slice(&target), columns, slice_mut(&mut information));
+        value.sum += LossSum::of(slice(&information), slice(&each).iter().copied()).sum;
+        [information, each, target].into_iter().for_each(recycle);
+        Ok((value, grad))
+    }
+}
+
+impl<F: Scalar> Loss<F> for KLDivergence {
+    type Target = Tensor<F>;
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        Self::compute(output, target, weights, self.from_logits, F::of(divisor))
+            .map_err(|error| error.at("KL divergence"))
+    }
+
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::Logits } else { Outputs::Distributions }
+    }
+
+    fn check_target(&self, output: &[usize], target: &Tensor<F>) -> Result<()> {
+        check_target_rows(output, target).map_err(|error| error.at("KL divergence"))
+    }
+
+    fn absorbs(&self) -> Link {
+        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    }
+
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        target: &Tensor<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        Self::compute(logits, target, weights, true, F::of(divisor))
+            .map_err(|error| error.at("KL divergence"))
+    }
+}

@@ -1,0 +1,291 @@
+//! Losses: one number for how wrong a batch's predictions are, and its gradient.
+//!
+//! | loss | predictions | targets | of one sample |
+//! |---|---|---|---|
+//! | [`CrossEntropy`] | `[batch, classes]` | `[usize]`, one for each sample | `-ln p_label` |
+//! | [`SoftCrossEntropy`] | `[batch, classes]` | a tensor of the same shape | `-Σ_j t_j · ln p_j` |
+//! | [`KLDivergence`] | `[batch, classes]` | a tensor of the same shape | `Σ_j t_j · ln(t_j / p_j)` |
+//! | [`Focal`] | `[batch, classes]` | `[usize]` | `-(1 - p_label)^γ · ln p_label` |
+//! | [`Hinge`] | `[batch, classes]` or `[batch, 1]` | `[usize]` | `Σ_j max(0, 1 - x_label + x_j) / classes` |
+//! | [`BinaryCrossEntropy`] | `[batch, 1]` | `[usize]`, 0 or 1 | `-ln p` or `-ln(1 - p)` |
+//! | [`SoftBinaryCrossEntropy`] | `[batch, …]` | a tensor, 0 to 1 | `Σ_j -t_j · ln p_j - (1 - t_j) · ln(1 - p_j)`, `/ m` |
+//! | [`MeanSquaredError`] | `[batch, …]` | a tensor of the same shape | `Σ_j (y_j - t_j)² / m` |
+//! | [`MeanAbsoluteError`] | `[batch, …]` | a tensor of the same shape | `Σ_j \|y_j - t_j\| / m` |
+//! | [`Huber`] | `[batch, …]` | a tensor of the same shape | squared up to `δ`, absolute beyond |
+//!
+//! A loss takes the predictions over and writes the gradient into them, so a step allocates nothing of the batch's
+//! size for it.
+//!
+//! # Sums and divisors
+//!
+//! A loss does not divide by anything of its own, because no batch knows what the others weigh. It returns sums, and
+//! the gradient of what it is told to divide by:
+//!
+//! ```text
+//! value      Σ_i w_i · l_i  and  Σ_i w_i         what is reported: the first sums over the second, over all batches
+//! gradient   of Σ_i w_i · l_i / d                d is the number of samples in the step, over all its batches
+//! ```
+//!
+//! So a report is the weighted mean over all samples, whatever the batches and their order. A step is unbiased: a
+//! sample pulls by its own weight, whoever is in the batch beside it, and weights of mean 1 keep the scale of the
+//! learning rate. (Keras' losses divide by the number of samples, too; PyTorch's divide by the batch's own `Σ w`,
+//! which makes the weights of a batch of one sample do nothing.)
+//!
+//! # Links
+//!
+//! A loss says what it takes outputs for ([`Loss::outputs`]), and a model what is known of its own
+//! ([`Layer::output_link`](crate::Layer::output_link)). Those that do not fit are refused before the first step.
+//!
+//! A loss that is at its best from logits says so by [`Loss::absorbs`]: the last function of the model, as the loss
+//! knows it. The training loop compares that with [`Sequential`](crate::Sequential)'s own last function. If they
+//! agree, the layer is left out and the loss gets the logits. So a model can end in softmax, which makes `predict`
+//! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two
+//! places (Keras' `from_logits`).
+
+mod binary_cross_entropy;
+mod class_probabilities;
+mod class_weights;
+mod cross_entropy;
+mod elementwise;
+mod focal;
+mod hinge;
+mod kl_divergence;
+mod regression;
+
+pub use binary_cross_entropy::{BinaryCrossEntropy, SoftBinaryCrossEntropy};
+pub use class_weights::class_weights;
+pub use cross_entropy::{CrossEntropy, SoftCrossEntropy};
+pub use focal::Focal;
+pub use hinge::Hinge;
+pub use kl_divergence::KLDivergence;
+pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
+
+use crate::error::Result;
+use crate::nn::{Link, Outputs};
+use crate::predictions::check_weights;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use std::ops::AddAssign;
+
+/// The loss of some samples as two sums, both in `f64`: of the weighted losses, and of the weights.
+///
+/// Sums of batches add up to the sums of all samples, so the mean does not depend on how they were cut:
+///
+/// ```
+/// use plywood::LossSum;
+///
+/// let mut epoch = LossSum::default();
+/// epoch += LossSum { sum: 6.0, weight: 2.0 };
+/// epoch += LossSum { sum: 0.0, weight: 1.0 };
+/// assert_eq!(epoch.mean(), 2.0);
+/// assert!(LossSum::default().mean().is_nan());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSum {
+    /// `Σ w · l`.
+    pub sum: f64,
+    /// `Σ w`: the number of samples, where there are no weights. Weights of classes count in it.
+    pub weight: f64,
+}
+
+impl LossSum {
+    /// Adds a sample. One of weight 0 adds nothing, whatever its loss is.
+    ///
+    /// ```
+    /// use plywood::LossSum;
+    ///
+    /// let mut sum = LossSum::default();
+    /// sum.add(0.5, 4.0);
+    /// sum.add(0.0, f64::INFINITY);
+    /// assert_eq!(sum, LossSum { sum: 2.0, weight: 0.5 });
+    /// ```
+    pub fn add(&mut self, weight: f64, loss: f64) {
+        if weight != 0.0 {
+            self.sum += weight * loss;
+            self.weight += weight;
+        }
+    }
+
+    /// `Σ w · l / Σ w`; NaN where there is no weight.
+    pub fn mean(self) -> f64 {
+        self.sum / self.weight
+    }
+
+    /// Of the losses of samples, and their weights.
+    fn of<F: Scalar>(losses: &[F], weights: impl Iterator<Item = F>) -> Self {
+        let mut sum = Self::default();
+        for (loss, weight) in losses.iter().zip(weights) {
+            sum.add(weight.as_f64(), loss.as_f64());
+        }
+        sum
+    }
+}
+
+impl AddAssign for LossSum {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.weight += other.weight;
+    }
+}
+
+/// A loss: a measure of how far predictions are from targets, sample by sample, and its gradient.
+///
+/// With sample weights `w` a batch's value is `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient that of
+/// `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::{LossSum, sample_weights};
+///
+/// /// `ln cosh(prediction - target)`; one number a sample.
+/// #[derive(Debug)]
+/// struct LogCosh;
+///
+/// impl Loss for LogCosh {
+///     type Target = Tensor;
+///     fn value_and_grad(
+///         &self,
+///         output: Tensor,
+///         target: &Tensor,
+///         weights: Option<&[f32]>,
+///         divisor: f64,
+///     ) -> Result<(LossSum, Tensor)> {
+///         if output.shape() != target.shape() {
+///             // ndarray would broadcast [n, 1] - [n] to [n, n].
+///             return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()));
+///         }
+///         let mut sum = LossSum::default();
+///         let mut grad = output - target;
+///         let weights = sample_weights(weights, grad.len())?;
+///         for (g, w) in grad.iter_mut().zip(weights) {
+///             sum.add(w.into(), g.cosh().ln().into());
+///             *g = w * g.tanh() / divisor as f32;
+///         }
+///         Ok((sum, grad))
+///     }
+/// }
+/// ```
+///
+/// A model's backward pass starts from the gradient as it is. The divisor is the number of samples in the optimiser's
+/// step, which is the batch's where a step has one batch; it is at least 1.
+///
+/// A loss must be a function of its arguments, and a sample's loss must not depend on the others.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// // Three samples, of which the second counts twice and the third not at all.
+/// let (y, t) = (arr2(&[[1.0f64], [2.0], [9.0]]).into_dyn(), arr2(&[[0.0], [0.0], [0.0]]).into_dyn());
+/// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, Some(&[1.0, 2.0, 0.0]), 3.0)?;
+/// assert_eq!(value.mean(), (1.0 * 1.0 + 2.0 * 4.0) / 3.0);
+/// assert_eq!((grad[[0, 0]], grad[[2, 0]]), (2.0 / 3.0, 0.0));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a loss for models of `{F}`",
+    note = "implement `plywood::Loss<{F}>` for it"
+)]
+pub trait Loss<F: Scalar = f32>: Send {
+    /// A batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
+    ///
+    /// A data set fits a loss if its own targets are [`AsTarget`](crate::AsTarget) of this: `Vec<usize>` of `[usize]`,
+    /// a tensor of itself.
+    type Target: ?Sized;
+
+    /// The loss of these predictions, and its gradient at them, in the predictions' shape.
+    ///
+    /// `output` is taken over, so that its buffer can become the gradient. `weights` has a number of at least 0 for
+    /// each sample, or is `None`; [`sample_weights`] checks it and makes one case of both.
+    ///
+    /// The value may be infinite or NaN: that is no error here, as the caller knows better what to say about it.
+    /// (The trainer does not take the step then, and names the first place that is not finite.)
+    ///
+    /// # Errors
+    /// When predictions, targets and weights do not fit each other, or a target is out of range.
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Self::Target,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)>;
+
+    /// What it takes a model's outputs for. The default is [`Outputs::Unknown`]: then no model is refused.
+    ///
+    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it. A loss that takes
+    /// the logarithms of distributions returns [`Outputs::Distributions`], and is never given a model that ends in Dense.
+    fn outputs(&self) -> Outputs {
+        Outputs::Unknown
+    }
+
+    /// Checks targets against the shape of one output, without the batch. By default all pass.
+    ///
+    /// Training and evaluation call it for all targets before the first step, where the data set can read them alone
+    /// ([`Dataset::read_targets`](crate::Dataset::read_targets)). Data sets that cannot have their targets looked at by
+    /// `value_and_grad`, batch by batch, so that has to refuse the same by itself. Targets come in parts: name a row by
+    /// [`Error::sample`](crate::Error::sample), and its position in the data is put in its place.
+    ///
+    /// # Errors
+    /// When a target is out of range, or does not have the shape that the output asks for.
+    fn check_target(&self, output: &[usize], target: &Self::Target) -> Result<()> {
+        let _ = (output, target);
+        Ok(())
+    }
+
+    /// The [`Link`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside, [`Link::Softmax`] or
+    /// [`Link::Sigmoid`]. A model that ends in it leaves it out.
+    ///
+    /// [`Link::Unknown`] unless written, which means that nothing is left out.
+    fn absorbs(&self) -> Link {
+        Link::Unknown
+    }
+
+    /// The loss of these logits, the numbers before the link that this loss absorbs, and its gradient at them.
+    ///
+    /// It is called only where [`absorbs`](Loss::absorbs) names a link and the model ends in it. Unless written, it
+    /// passes on to [`value_and_grad`](Loss::value_and_grad).
+    ///
+    /// # Errors
+    /// As [`value_and_grad`](Loss::value_and_grad).
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        target: &Self::Target,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        self.value_and_grad(logits, target, weights, divisor)
+    }
+}
+
+/// A weight for each of `samples` samples, all 1 where there are none.
+///
+/// It is for losses of your own, so that weights mean the same everywhere.
+///
+/// ```
+/// use plywood::sample_weights;
+///
+/// let each = sample_weights(Some(&[0.5f32, 0.0, 1.5]), 3)?;
+/// assert_eq!(each.collect::<Vec<_>>(), [0.5, 0.0, 1.5]);
+/// let each = sample_weights::<f32>(None, 4)?;
+/// assert_eq!(each.sum::<f32>(), 4.0);
+///
+/// let error = sample_weights(Some(&[1.0f32, -1.0]), 2).err().unwrap();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected the weight of sample 1 in the batch finite and at least 0, found -1. \
+///      A weight of 0 leaves a sample out."
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// When there are not as many weights as samples, or one is negative or not finite.
+pub fn sample_weights<F: Scalar>(
+    weights: Option<&[F]>,
+    samples: usize,
+) -> Result<impl Iterator<Item = F> + Clone + '_> {
+    check_weights(weights, samples)?;
+    Ok((0..samples).map(move |i| weights.map_or_else(F::one, |w| w[i])))
+}

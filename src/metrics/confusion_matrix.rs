@@ -1,0 +1,246 @@
+//! The confusion matrix.
+//!
+//! The matrix counts pairs of (true class, predicted class). Everything else is a ratio of its sums. For a class
+//! `c`:
+//!
+//! ```text
+//!                  predicted c      predicted else
+//! truly c          hits             misses             row sum:    support
+//! truly else       false alarms                        column sum: predicted
+//!
+//! precision = hits / predicted
+//! recall    = hits / support
+//! F1        = 2 / (1 / precision + 1 / recall) = 2 · hits / (predicted + support)
+//! accuracy  = Σ diagonal / Σ all
+//! ```
+//!
+//! F1 is computed by its last form, which has a value where precision or recall have none (a class that was never
+//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `class_counts.rs`,
+//! which the streaming metrics have, too.
+
+use super::class_counts::ClassCounts;
+use super::report::ClassificationReport;
+use crate::codec::{checked, contradicts};
+use crate::error::{Error, Result};
+use crate::shown::cut;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How often each class was taken for each class: rows are the true classes, columns the predicted ones.
+///
+/// ```
+/// use plywood::ConfusionMatrix;
+///
+/// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
+/// assert_eq!(matrix.count(0, 1), 1);
+/// assert_eq!(matrix.accuracy(), 0.75);
+/// println!("{matrix}");
+/// println!("{}", matrix.report());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Counts are `u64` and unweighted: weights of samples play no part here. Memory is `classes² · 8` bytes, so
+/// there are 8192 classes at most.
+///
+/// It is plain data, saved by serde in any format, and prints as a table in which 0 is a dot:
+///
+/// ```
+/// use plywood::ConfusionMatrix;
+///
+/// let matrix = ConfusionMatrix::new(3, &[0, 1, 1, 2, 2, 2], &[0, 1, 2, 2, 2, 2])?;
+/// assert_eq!(
+///     matrix.to_string(),
+///     "true \\ predicted  0  1  2\n\
+///      0  0              1  ·  ·\n\
+///      1  1              ·  1  1\n\
+///      2  2              ·  ·  3"
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
+/// round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+pub struct ConfusionMatrix {
+    /// One for each class, so its length is the number of classes.
+    names: Vec<String>,
+    /// Row by row: `counts[truth · classes + predicted]`.
+    counts: Vec<u64>,
+}
+
+checked!(ConfusionMatrix);
+
+impl ConfusionMatrix {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let classes = self.names.len();
+        let total = self.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        if classes == 0 || classes.checked_mul(classes) != Some(self.counts.len()) || total.is_none() {
+            let expected = "a count for each pair of its classes, 1 at least, and a sum below 2^64";
+            let found = format!("{} counts for {classes} classes", self.counts.len());
+            return Err(contradicts("a confusion matrix", expected, found));
+        }
+        Ok(())
+    }
+}
+
+/// The most classes, whose matrix takes 512 MiB.
+const MOST_CLASSES: usize = 1 << 13;
+
+/// Refuses no classes, and more of them than a matrix of all pairs has room for.
+pub(crate) fn check_class_count(classes: usize) -> Result<()> {
+    if (1..=MOST_CLASSES).contains(&classes) {
+        return Ok(());
+    }
+    let expected = format!("1 to {MOST_CLASSES}: a matrix has a count for each pair of classes");
+    Err(Error::argument("a number of classes", expected, classes).help(
+        "Of more classes look at metrics, as `Accuracy` and `TopK`, or at what `evaluate::classes` gives.",
+    ))
+}
+
+impl ConfusionMatrix {
+    /// The matrix of true against predicted classes, sample for sample.
+    ///
+    /// `classes` is given and not taken from the labels, since a class may be missing in both lists. To have a
+    /// model's predictions counted, see [`evaluate::confusion_matrix`](crate::evaluate::confusion_matrix).
+    ///
+    /// ```
+    /// use plywood::ConfusionMatrix;
+    ///
+    /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "confusion matrix: expected the class of sample 1 below 2, found 2. \
+    ///      Labels count from 0; the model needs an output for each class."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there are not as many of one as of the other, no classes or more than 8192, or a class is out of range.
+    pub fn new(classes: usize, truth: &[usize], predicted: &[usize]) -> Result<Self> {
+        let at = |error: Error| error.at("confusion matrix");
+        check_class_count(classes).map_err(at)?;
+        if truth.len() != predicted.len() {
+            return Err(at(Error::data(
+                "predictions",
+                format!("for {} labels", truth.len()),
+                predicted.len(),
+            )
+            .help("Give one prediction for each label.")));
+        }
+        let mut counts = vec![0; classes * classes];
+        for (i, (&t, &p)) in truth.iter().zip(predicted).enumerate() {
+            if t >= classes || p >= classes {
+                return Err(at(Error::data(
+                    format!("the class of sample {i}"),
+                    format!("below {classes}"),
+                    t.max(p),
+                )
+                .help("Labels count from 0; the model needs an output for each class.")));
+            }
+            counts[t * classes + p] += 1;
+        }
+        Ok(Self { names: (0..classes).map(|i| i.to_string()).collect(), counts })
+    }
+
+    /// Names for the classes, in order; those left over keep their numbers.
+    ///
+    /// Too many names are no error: those beyond the last class are dropped.
+    #[must_use]
+    pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for (own, name) in self.names.iter_mut().zip(names) {
+            *own = name.into();
+        }
+        self
+    }
+
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The classes' names, or their numbers.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many samples of class `truth` were taken for class `predicted`; 0 out of range.
+    ///
+    /// The number on the diagonal, `count(c, c)`, is the class's hits.
+    pub fn count(&self, truth: usize, predicted: usize) -> u64 {
+        let n = self.classes();
+        if truth < n && predicted < n { self.counts[truth * n + predicted] } else { 0 }
+    }
+
+    /// How many samples there are.
+    ///
+    /// It is the sum over the whole matrix.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The share of samples on the diagonal; NaN without samples.
+    ///
+    /// It is the same number as [`Accuracy`](crate::Accuracy) gives without weights.
+    pub fn accuracy(&self) -> f64 {
+        (0..self.classes()).map(|i| self.count(i, i)).sum::<u64>() as f64 / self.total() as f64
+    }
+
+    /// Precision, recall and F1 of each class, and their means.
+    ///
+    /// ```
+    /// use plywood::ConfusionMatrix;
+    ///
+    /// // Nine in ten are of class 0, and the model says 0 always.
+    /// let (truth, predicted) = ([vec![0; 9], vec![1]].concat(), vec![0; 10]);
+    /// let report = ConfusionMatrix::new(2, &truth, &predicted)?.report();
+    /// assert_eq!(report.accuracy, 0.9); // looks good
+    /// assert_eq!(report.macro_mean.recall, 0.5); // is not
+    /// assert_eq!(report.classes[1].f1, 0.0);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The cost is `classes²` additions; nothing of the predictions is needed any more.
+    pub fn report(&self) -> ClassificationReport {
+        let n = self.classes();
+        let row = |class| (0..n).map(|predicted| self.count(class, predicted)).sum::<u64>();
+        let column = |class| (0..n).map(|truth| self.count(truth, class)).sum::<u64>();
+        let counts = |class| {
+            let (hits, predicted, support) = (self.count(class, class), column(class), row(class));
+            let occurs = predicted > 0 || support > 0;
+            ClassCounts { hits: hits as f64, predicted: predicted as f64, support: support as f64, occurs }
+        };
+        let counts: Vec<ClassCounts> = (0..n).map(counts).collect();
+        ClassificationReport::of(&counts, &self.names, self.accuracy(), self.total())
+    }
+}
+
+impl fmt::Display for ConfusionMatrix {
+    /// A table: a row for each true class, a column for each predicted one, by number.
+    ///
+    /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.classes();
+        let name = self.names.iter().map(|name| cut(name).chars().count()).max().unwrap_or(0);
+        let numbered = n.saturating_sub(1).to_string().len();
+        let cell = self.counts.iter().map(|c| c.to_string().len()).max().unwrap_or(1).max(numbered) + 2;
+        let label = numbered + 2 + name.max("true \\ predicted".len() - numbered - 2);
+        write!(f, "{:<label$}", "true \\ predicted")?;
+        for p in 0..n {
+            write!(f, "{p:>cell$}")?;
+        }
+        for t in 0..n {
+            let text = format!("{t:>numbered$}  {}", cut(&self.names[t]));
+            write!(f, "\n{text:<label$}")?;
+            for p in 0..n {
+                match self.count(t, p) {
+                    0 => write!(f, "{:>cell$}", "·")?,
+                    count => write!(f, "{count:>cell$}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! How rows of predictions become decisions, and what metrics say to predictions that they would misread.
+
+use super::batch::{ClassBatch, SEVERAL, not_indices};
+use crate::error::{Error, Result};
+use crate::nn::Outputs;
+use crate::predictions::{Thresholds, class_of};
+
+/// What a metric is told before the first batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) outputs: Outputs,
+    /// How many numbers a sample's prediction has.
+    pub(super) units: usize,
+    /// Whether targets are class indices and not tensors.
+    pub(super) indices: bool,
+}
+
+impl Told {
+    /// Refuses outputs that are several yes-or-no questions, for metrics of classes that exclude each other.
+    ///
+    /// Class indices as targets say themselves that the classes do.
+    pub(super) fn of_classes(&self) -> Result<()> {
+        match self.outputs {
+            Outputs::Probabilities | Outputs::BinaryLogits if self.units > 1 && !self.indices => {
+                let found = format!("{} outputs, each by itself", self.units);
+                Err(Error::data("predictions", "of classes that exclude each other", found).help(SEVERAL))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses outputs of classes that exclude each other, for metrics of several labels.
+    pub(super) fn of_labels(&self) -> Result<()> {
+        if self.indices {
+            return Err(not_indices());
+        }
+        match self.outputs {
+            Outputs::Distributions | Outputs::Logits | Outputs::Scores => {
+                let expected = "that are one answer for each label, each by itself";
+                let found = "those of classes that exclude each other";
+                Err(Error::data("predictions", expected, found).help(
+                    "Leave `.multi_label(..)` out, or end the model in Sigmoid and train it with \
+                     SoftBinaryCrossEntropy.",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses outputs that are no probabilities of classes; nothing being known is let pass, since every batch is
+    /// checked.
+    pub(super) fn of_probabilities(&self) -> Result<()> {
+        let found = match self.outputs {
+            Outputs::Probabilities if self.units > 1 => "several, each by itself",
+            Outputs::Unknown | Outputs::Distributions | Outputs::Probabilities => return Ok(()),
+            Outputs::Logits | Outputs::BinaryLogits => "logits",
+            Outputs::Scores => "scores",
+            _ => "numbers of any kind",
+        };
+        Err(Error::data("predictions", "that are the probabilities of classes", found)
+            .help("End the model in Softmax, or in a single Sigmoid, and leave `from_logits` out."))
+    }
+}
+
+/// How a row of predictions becomes a class, or several labels.
+#[derive(Clone, Debug)]
+pub(super) enum Decision {
+    /// One class: that of the largest number, or of a single output 1 where it is above a threshold.
+    Class {
+        /// The threshold that the user has said.
+        said: Option<f64>,
+        /// The threshold that follows from what the outputs are.
+        told: Option<f64>,
+    },
+    /// Each label by its threshold.
+    Labels(Thresholds),
+}
+
+impl Default for Decision {
+    fn default() -> Self {
+        Self::Class { said: None, told: None }
+    }
+}
+
+impl Decision {
+    /// By this threshold.
+    pub(super) fn set_threshold(&mut self, threshold: f64) {
+        *self = match self {
+            Self::Class { told, .. } => Self::Class { said: Some(threshold), told: *told },
+            Self::Labels(_) => Self::Labels(threshold.into()),
+        };
+    }
+
+    /// Takes note of what the predictions are, or refuses them.
+    pub(super) fn begin(&mut self, told: &Told) -> Result<()> {
+        match self {
+            Self::Labels(thresholds) => {
+                told.of_labels()?;
+                thresholds.check(told.units)?;
+                match told.outputs {
+                    Outputs::Probabilities => thresholds.check_probabilities(told.units),
+                    _ => Ok(()),
+                }
+            }
+            Self::Class { said, told: known } => {
+                told.of_classes()?;
+                check_said(*said, told.units)?;
+                *known = None;
+                if told.units != 1 {
+                    return Ok(());
+                }
+                *known = told.outputs.threshold();
+                match (*said, *known) {
+                    (Some(said), _) if told.outputs.are_probabilities() => {
+                        Thresholds::from(said).check_probabilities(1)
+                    }
+                    (None, None) => {
+                        let found = "a single one of which it is not known";
+                        Err(Error::data("predictions", "of which the threshold is known", found)
+                            .help("Say `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The threshold for rows of so many numbers, which only a single one needs; `outside` finds the first sample
+    /// whose number is not from 0 to 1, and the number.
+    ///
+    /// Where none was said or told, single numbers are taken for probabilities, and have to be.
+    pub(super) fn threshold(
+        &self,
+        columns: usize,
+        outside: impl FnOnce() -> Option<(usize, f64)>,
+    ) -> Result<f64> {
+        let Self::Class { said, told } = *self else { return Err(not_indices()) };
+        check_said(said, columns)?;
+        match said.or(told) {
+            Some(threshold) => Ok(threshold),
+            None if columns != 1 => Ok(0.5),
+            None => match outside() {
+                None => Ok(0.5),
+                Some((row, number)) => {
+                    let expected = "from 0 to 1, where no threshold is said";
+                    Err(Error::sample("the prediction", row, expected, number)
+                        .help("Say `.threshold(0.0)` for logits, or end the model in Sigmoid."))
+                }
+            },
+        }
+    }
+
+    /// The class of each row of a batch.
+    pub(super) fn classes(&self, batch: &ClassBatch<'_>) -> Result<Vec<usize>> {
+        let outside = || {
+            let mut samples = batch.samples().enumerate();
+            samples.find(|(_, (row, ..))| !(0.0..=1.0).contains(&row[0])).map(|(i, (row, ..))| (i, row[0]))
+        };
+        let threshold = batch.rounded(self.threshold(batch.columns(), outside)?);
+        Ok(batch.samples().map(|(row, ..)| class_of(row, threshold)).collect())
+    }
+}
+
+/// A threshold that was said is finite, and there is a single number that it is for.
+fn check_said(said: Option<f64>, columns: usize) -> Result<()> {
+    let Some(threshold) = said else { return Ok(()) };
+    Thresholds::from(threshold).check(columns)?;
+    if columns == 1 {
+        return Ok(());
+    }
+    let found = format!("predictions of {columns} numbers");
+    Err(Error::argument("a threshold", "a single output", found)
+        .help("Leave `.threshold(..)` out: of several numbers the largest says the class."))
+}

@@ -1,0 +1,316 @@
+//! Which mistakes a classifier makes.
+
+use super::confusion_matrix::ConfusionMatrix;
+use crate::codec::{checked, contradicts, is_share};
+use crate::error::{Error, Result};
+use crate::shown::cut;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Two classes of which the model takes the one for the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ConfusedPair {
+    /// What the samples are.
+    pub truth: usize,
+    /// What they were taken for.
+    pub predicted: usize,
+    /// How many they are.
+    pub count: u64,
+    /// How many samples of the true class there are.
+    pub support: u64,
+}
+
+checked!(ConfusedPair);
+
+impl ConfusedPair {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.truth == self.predicted || self.count > self.support {
+            let found = format!(
+                "{} of {} samples of class {}, taken for {}",
+                self.count, self.support, self.truth, self.predicted
+            );
+            return Err(contradicts(
+                "a pair of classes",
+                "two of them, and no more confused than there are",
+                found,
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// One sample that the model gets wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct Mistake {
+    /// Its place in the data.
+    pub position: usize,
+    /// What it is.
+    pub truth: usize,
+    /// What it was taken for.
+    pub predicted: usize,
+    /// How sure the model was, from 0 to 1.
+    #[serde(with = "crate::codec::words")]
+    pub confidence: f64,
+}
+
+checked!(Mistake);
+
+impl Mistake {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.truth == self.predicted {
+            return Err(contradicts("a mistake", "two classes", format!("{} taken for it", self.truth)));
+        }
+        if !is_share(self.confidence) {
+            return Err(contradicts("the confidence of a mistake", "from 0 to 1", self.confidence));
+        }
+        Ok(())
+    }
+}
+
+/// How sure the model is where it says a class, and how often it is right there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ClassCalibration {
+    /// How many samples were taken for this class.
+    pub predicted: u64,
+    /// The mean confidence in them; NaN where there are none.
+    #[serde(with = "crate::codec::words")]
+    pub confidence: f64,
+    /// The share of them that is of this class, its precision; NaN where there are none.
+    #[serde(with = "crate::codec::words")]
+    pub accuracy: f64,
+}
+
+checked!(ClassCalibration);
+
+impl ClassCalibration {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let holds = |x: f64| if self.predicted == 0 { x.is_nan() } else { is_share(x) };
+        if holds(self.confidence) && holds(self.accuracy) {
+            return Ok(());
+        }
+        let found = format!("{} and {} of {} samples", self.confidence, self.accuracy, self.predicted);
+        Err(contradicts("confidence and accuracy of a class", "from 0 to 1, or NaN without samples", found))
+    }
+}
+
+/// The mistakes of a classifier: which classes it confuses, where it is wrong and sure of it, and how far its
+/// confidence can be trusted for each class.
+///
+/// ```
+/// use plywood::ErrorAnalysis;
+///
+/// let (truth, predicted) = ([0, 0, 1, 1, 1], [0, 1, 1, 0, 0]);
+/// let analysis = ErrorAnalysis::new(2, &truth, &predicted, &[0.9, 0.6, 0.8, 0.7, 0.99])?
+///     .with_class_names(["cat", "dog"]);
+/// assert_eq!(analysis.pairs[0].count, 2); // two dogs were taken for cats
+/// assert_eq!(analysis.mistakes[0].position, 4); // the worst: 99 % sure, and wrong
+/// assert_eq!(analysis.classes[1].accuracy, 0.5); // of two that it took for dogs, one was
+/// println!("{analysis}");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// [`evaluate::error_analysis`](crate::evaluate::error_analysis) makes one from a model and data. It prints as three
+/// tables, of which the first two are cut to ten lines; with the feature `plots`, `plot::class_calibration` draws the
+/// third, and `plot::samples` shows the samples of [`worst`](Self::worst).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ErrorAnalysis {
+    /// Every pair of classes that was confused at all, the most frequent first.
+    pub pairs: Vec<ConfusedPair>,
+    /// Every mistake, the most confident first, and in the order of the data among equals.
+    pub mistakes: Vec<Mistake>,
+    /// For each class, how sure and how right the model is where it says that class.
+    pub classes: Vec<ClassCalibration>,
+    names: Vec<String>,
+}
+
+checked!(ErrorAnalysis);
+
+impl ErrorAnalysis {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { pairs, mistakes, classes, names } = self;
+        const WHAT: &str = "an error analysis";
+        if names.len() != classes.len() {
+            let expected = format!("{} classes, as there are names", names.len());
+            return Err(contradicts(WHAT, expected, classes.len()));
+        }
+        let of_pairs = pairs.iter().flat_map(|pair| [pair.truth, pair.predicted]);
+        let of_mistakes = mistakes.iter().flat_map(|mistake| [mistake.truth, mistake.predicted]);
+        match of_pairs.chain(of_mistakes).find(|&class| class >= names.len()) {
+            Some(class) => Err(contradicts(WHAT, format!("of classes below {}", names.len()), class)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many lines of a table are printed.
+const LINES: usize = 10;
+
+impl ErrorAnalysis {
+    /// From the classes that samples have, those predicted for them, and how sure the model was, from 0 to 1.
+    ///
+    /// # Errors
+    /// When the lists differ in length, there are no classes, a class is out of range, or a confidence does not lie
+    /// between 0 and 1.
+    pub fn new(classes: usize, truth: &[usize], predicted: &[usize], confidence: &[f64]) -> Result<Self> {
+        let at = |error: Error| error.at("error analysis");
+        let matrix = ConfusionMatrix::new(classes, truth, predicted).map_err(at)?;
+        if confidence.len() != truth.len() {
+            let expected = format!("for {} samples", truth.len());
+            return Err(at(Error::data("confidences", expected, confidence.len())
+                .help("Give one confidence for each sample.")));
+        }
+        if let Some(i) = confidence.iter().position(|c| !(0.0..=1.0).contains(c)) {
+            return Err(at(Error::data(
+                format!("the confidence of sample {i}"),
+                "from 0 to 1",
+                confidence[i],
+            )
+            .help("A confidence is a probability: let the model end in Softmax, or in a single Sigmoid.")));
+        }
+
+        let places = (0..classes).flat_map(|t| (0..classes).map(move |p| (t, p)));
+        let support: Vec<u64> =
+            (0..classes).map(|t| (0..classes).map(|p| matrix.count(t, p)).sum()).collect();
+        let mut pairs: Vec<ConfusedPair> = places
+            .filter(|&(t, p)| t != p && matrix.count(t, p) > 0)
+            .map(|(t, p)| ConfusedPair {
+                truth: t,
+                predicted: p,
+                count: matrix.count(t, p),
+                support: support[t],
+            })
+            .collect();
+        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.count));
+
+        let mut mistakes = Vec::new();
+        let mut sums = vec![(0u64, 0u64, 0.0f64); classes];
+        for (position, ((&truth, &predicted), &confidence)) in
+            truth.iter().zip(predicted).zip(confidence).enumerate()
+        {
+            let (all, right, sure) = &mut sums[predicted];
+            *all += 1;
+            *sure += confidence;
+            if truth == predicted {
+                *right += 1;
+            } else {
+                mistakes.push(Mistake { position, truth, predicted, confidence });
+            }
+        }
+        mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let classes = sums
+            .iter()
+            .map(|&(all, right, sure)| ClassCalibration {
+                predicted: all,
+                confidence: sure / all as f64,
+                accuracy: right as f64 / all as f64,
+            })
+            .collect();
+        Ok(Self { pairs, mistakes, classes, names: matrix.class_names().to_vec() })
+    }
+
+    /// Names for the classes, in order; those left over keep their numbers.
+    #[must_use]
+    pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for (own, name) in self.names.iter_mut().zip(names) {
+            *own = name.into();
+        }
+        self
+    }
+
+    /// The classes' names, or their numbers.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The places in the data of the most confident mistakes, at most so many.
+    pub fn worst(&self, most: usize) -> Vec<usize> {
+        self.mistakes.iter().take(most).map(|mistake| mistake.position).collect()
+    }
+}
+
+impl fmt::Display for ErrorAnalysis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |class: usize| match self.names.get(class) {
+            Some(name) => cut(name),
+            None => class.to_string().into(), // the fields are public
+        };
+        let pair = |truth, predicted| format!("{} taken for {}", name(truth), name(predicted));
+        let texts = self.pairs.iter().map(|p| pair(p.truth, p.predicted));
+        let width =
+            texts.map(|text| text.chars().count()).max().unwrap_or(0).max("most confident mistakes".len());
+
+        write!(f, "{:<width$}  {:>10}  {:>10}", "most confused", "samples", "of class")?;
+        for p in self.pairs.iter().take(LINES) {
+            let share = 100.0 * p.count as f64 / p.support as f64;
+            write!(f, "\n{:<width$}  {:>10}  {share:>8.1} %", pair(p.truth, p.predicted), p.count)?;
+        }
+        write!(f, "\n\n{:<width$}  {:>10}  {:>10}", "most confident mistakes", "sample", "confidence")?;
+        for m in self.mistakes.iter().take(LINES) {
+            let sure = 100.0 * m.confidence;
+            write!(f, "\n{:<width$}  {:>10}  {sure:>8.1} %", pair(m.truth, m.predicted), m.position)?;
+        }
+        write!(
+            f,
+            "\n\n{:<width$}  {:>10}  {:>10}  {:>10}",
+            "predicted class", "samples", "confidence", "right"
+        )?;
+        for (class, c) in self.classes.iter().enumerate() {
+            write!(f, "\n{:<width$}  {:>10}", name(class), c.predicted)?;
+            if c.predicted > 0 {
+                write!(f, "  {:>8.1} %  {:>8.1} %", 100.0 * c.confidence, 100.0 * c.accuracy)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_mistakes_and_classes_are_counted_by_hand() {
+        let truth = [0, 0, 0, 1, 1, 2, 2, 2];
+        let predicted = [0, 1, 1, 1, 0, 0, 0, 2];
+        let confidence = [0.5, 0.75, 0.75, 1.0, 0.625, 0.875, 0.5, 0.25];
+        let analysis = ErrorAnalysis::new(4, &truth, &predicted, &confidence).unwrap();
+        let pairs: Vec<_> =
+            analysis.pairs.iter().map(|p| (p.truth, p.predicted, p.count, p.support)).collect();
+        assert_eq!(pairs, [(0, 1, 2, 3), (2, 0, 2, 3), (1, 0, 1, 2)]);
+        assert_eq!(analysis.worst(3), [5, 1, 2], "equal ones in the order of the data");
+        assert_eq!(analysis.mistakes.len(), 5);
+        let classes: Vec<_> =
+            analysis.classes.iter().map(|c| (c.predicted, c.confidence, c.accuracy)).collect();
+        assert_eq!(classes[..3], [(4, 0.625, 0.25), (3, 2.5 / 3.0, 1.0 / 3.0), (1, 0.25, 1.0)]);
+        assert!(classes[3].0 == 0 && classes[3].1.is_nan() && classes[3].2.is_nan());
+        let text = analysis.with_class_names(["a", "b"]).to_string();
+        assert!(text.contains("\na taken for b                     2      66.7 %\n"), "{text}");
+        assert!(text.contains("\n2 taken for a                     5      87.5 %\n"), "{text}");
+        assert!(text.ends_with("\n3                                 0"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let text = |r: Result<ErrorAnalysis>| r.unwrap_err().to_string();
+        assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[])).contains("for 1 samples"));
+        assert!(text(ErrorAnalysis::new(2, &[0, 2], &[1, 1], &[0.5, 0.5])).contains("sample 1"));
+        assert!(text(ErrorAnalysis::new(0, &[], &[], &[])).contains("1 to 8192"));
+        for wrong in [f64::NAN, -0.1, 1.5] {
+            assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[wrong])).contains("the confidence of sample 0"));
+        }
+        let none = ErrorAnalysis::new(1, &[], &[], &[]).unwrap();
+        assert!(none.mistakes.is_empty() && none.to_string().contains("most confused"));
+    }
+}

@@ -1,0 +1,45 @@
+//! The Hamming loss.
+
+use super::batch::Given;
+use super::counted::{Counted, metric_of_labels};
+use super::decision::Told;
+use super::exact_match::{LabelHits, counted_by_sample};
+use crate::error::Result;
+use crate::monitor::Direction;
+use crate::predictions::Thresholds;
+use crate::scalar::Scalar;
+use crate::state::State;
+
+/// The share of labels that are wrong, where a sample may have several.
+///
+/// ```text
+/// Σ_i w_i · (wrong labels of sample i / labels) / Σ_i w_i
+/// ```
+///
+/// A label that a sample has not, and that was not predicted, is right: where labels are rare, predicting none of
+/// them has a low loss, so look at recall, too. Predictions and targets are tensors `[batch, labels]`, targets 0 or 1
+/// in each number; a label is predicted where its number is above the threshold. Sample weights count. It is
+/// scikit-learn's `hamming_loss`, and lower is better. The name is "hamming_loss".
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let outputs = arr2(&[[0.9f32, 0.8], [0.2, 0.6]]).into_dyn();
+/// let mut loss = HammingLoss::multi_label(0.5);
+/// loss.update(&outputs, &arr2(&[[1.0, 0.0], [0.0, 1.0]]).into_dyn(), None)?;
+/// assert_eq!(loss.value(), 0.25); // one of four
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HammingLoss(LabelHits);
+
+impl HammingLoss {
+    /// With one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
+    pub fn multi_label(thresholds: impl Into<Thresholds>) -> Self {
+        Self(LabelHits::by(thresholds.into()))
+    }
+}
+
+counted_by_sample!(HammingLoss, "hamming_loss", Lower, |wrong, labels| wrong as f64 / labels as f64);
+metric_of_labels!(HammingLoss);

@@ -1,0 +1,76 @@
+//! [`Named`]: a metric under another name.
+
+use super::Metric;
+use crate::error::Result;
+use crate::monitor::Direction;
+use crate::nn::Outputs;
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::tensor::Tensor;
+
+/// A metric under another name, so that a run can have two of one kind.
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::Named;
+///
+/// let labels = |threshold| Recall::default().multi_label(threshold);
+/// let trainer = Trainer::new(SoftBinaryCrossEntropy::default(), Adam::default())
+///     .metric(labels(0.5))
+///     .metric(Named::new("recall_at_0.3", labels(0.3)))
+///     .callback(EarlyStopping::patience(3).monitor("val_recall_at_0.3"));
+/// # let trainer: Trainer<_, _> = trainer;
+/// ```
+///
+/// Everything but the name is the metric's own. It is Keras' argument `name`.
+#[derive(Clone, Debug)]
+pub struct Named<M> {
+    name: String,
+    metric: M,
+}
+
+impl<M> Named<M> {
+    /// The metric under this name.
+    pub fn new(name: impl Into<String>, metric: M) -> Self {
+        Self { name: name.into(), metric }
+    }
+
+    /// The metric itself.
+    pub fn metric(&self) -> &M {
+        &self.metric
+    }
+}
+
+impl<T: ?Sized, F: Scalar, M: Metric<T, F>> Metric<T, F> for Named<M> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        self.metric.direction()
+    }
+
+    fn begin(&mut self, outputs: Outputs, shape: &[usize]) -> Result<()> {
+        self.metric.begin(outputs, shape)
+    }
+
+    fn reset(&mut self) {
+        self.metric.reset();
+    }
+
+    fn update(&mut self, output: &Tensor<F>, target: &T, weights: Option<&[F]>) -> Result<()> {
+        self.metric.update(output, target, weights)
+    }
+
+    fn value(&self) -> f64 {
+        self.metric.value()
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        self.metric.state()
+    }
+
+    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+        self.metric.load_state(state)
+    }
+}

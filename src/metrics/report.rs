@@ -1,0 +1,357 @@
+//! Precision, recall and F1 as tables: by class, and by label.
+
+use super::class_counts::{ClassCounts, weighted_mean};
+use crate::codec::{checked, contradicts, is_share};
+use crate::error::{Error, Result};
+use crate::shown::cut;
+use ndarray::{ArrayBase, Data, Ix2};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One line of a [`ClassificationReport`] or of a [`LabelReport`]. Where a denominator is 0, so is the value.
+///
+/// All values but `support` lie between 0 and 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ClassReport {
+    /// The class's name, or "macro mean", "weighted mean".
+    pub name: String,
+    /// Of the samples predicted as this class, the share that is.
+    ///
+    /// It is `hits / predicted`. Low precision means false alarms.
+    #[serde(with = "crate::codec::words")]
+    pub precision: f64,
+    /// Of the samples of this class, the share that was found.
+    ///
+    /// It is `hits / support`. Low recall means misses. For a class it is also called sensitivity, or true positive
+    /// rate.
+    #[serde(with = "crate::codec::words")]
+    pub recall: f64,
+    /// The harmonic mean of both, `2 · hits / (predicted + support)`.
+    ///
+    /// It is near the smaller of the two: 1 and 0.1 make 0.18.
+    #[serde(with = "crate::codec::words")]
+    pub f1: f64,
+    /// How many samples the class has.
+    ///
+    /// For the means it is the sum over classes: the number of all samples, or of all labels that they have.
+    pub support: u64,
+}
+
+checked!(ClassReport);
+
+impl ClassReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let values = [self.precision, self.recall, self.f1];
+        match values.into_iter().find(|&value| !is_share(value)) {
+            Some(value) => {
+                let what = format!("precision, recall and F1 of {:?}", cut(&self.name));
+                Err(contradicts(&what, "from 0 to 1", value))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// That of these sums.
+    fn of(name: impl Into<String>, counts: &ClassCounts) -> Self {
+        Self {
+            name: name.into(),
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: counts.f_beta(1.0),
+            support: counts.support as u64,
+        }
+    }
+
+    /// The mean of these sums' values, by a weight of each.
+    fn mean(name: &str, all: &[ClassCounts], weight: impl Fn(&ClassCounts) -> f64, support: u64) -> Self {
+        let of = |value: &dyn Fn(&ClassCounts) -> f64| {
+            weighted_mean(all.iter().map(|class| (value(class), weight(class))))
+        };
+        let (precision, recall) = (of(&ClassCounts::precision), of(&ClassCounts::recall));
+        let f1 = of(&|class| class.f_beta(1.0));
+        Self { name: name.to_owned(), precision, recall, f1, support }
+    }
+}
+
+/// All means of a report are over the same samples or labels.
+fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
+    match means.iter().find(|mean| mean.support != means[0].support) {
+        None => Ok(()),
+        Some(mean) => {
+            let expected = format!("of means over {} samples", means[0].support);
+            Err(contradicts(what, expected, format!("{} of the {}", mean.support, mean.name)))
+        }
+    }
+}
+
+/// A table of lines, with empty ones between its parts; accuracy, where there is one, stands before the last part.
+fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option<(f64, u64)>) -> fmt::Result {
+    let rows = parts.iter().copied().flatten();
+    let name = rows.map(|row| cut(&row.name).chars().count()).max().unwrap_or(0).max("weighted mean".len());
+    write!(f, "{:<name$}  precision    recall        F1   support", "")?;
+    for (i, part) in parts.iter().enumerate() {
+        if i > 0 {
+            writeln!(f)?;
+            if let Some((accuracy, samples)) = accuracy {
+                write!(f, "\n{:<name$}  {accuracy:>29.4} {samples:>9}", "accuracy")?;
+            }
+        }
+        for ClassReport { name: text, precision, recall, f1, support } in *part {
+            let text = cut(text);
+            write!(f, "\n{text:<name$}  {precision:>9.4} {recall:>9.4} {f1:>9.4} {support:>9}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Precision, recall, F1 and support of each class, with the plain mean (macro) and that weighted by support; the
+/// same numbers as scikit-learn's `classification_report`.
+///
+/// The macro mean counts each class alike, however rare. The weighted mean counts each sample alike; its recall is
+/// the accuracy. On a balanced test set such as Fashion-MNIST's the two are equal.
+///
+/// Classes that no sample has, and that were never predicted, are left out of the macro mean, as scikit-learn does.
+/// They have their lines, with zeros, and a sentence below the table says so.
+///
+/// It prints as a table of four decimals, in the columns of scikit-learn's:
+///
+/// ```
+/// use plywood::ConfusionMatrix;
+///
+/// let report = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]).report();
+/// assert_eq!(
+///     report.to_string().lines().take(3).collect::<Vec<_>>(),
+///     [
+///         "               precision    recall        F1   support",
+///         "cat               1.0000    0.5000    0.6667         2",
+///         "dog               0.6667    1.0000    0.8000         2",
+///     ]
+/// );
+///
+/// let report = ConfusionMatrix::new(3, &[0, 1], &[0, 1])?.with_class_names(["cat", "dog", "cow"]).report();
+/// assert_eq!(report.macro_mean.f1, 1.0);
+/// assert!(report.to_string().ends_with(
+///     "macro mean        1.0000    1.0000    1.0000         2\n\
+///      weighted mean     1.0000    1.0000    1.0000         2\n\n\
+///      The macro mean is over 2 of 3 classes; 1 does not occur: 2 (cow)."
+/// ));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ClassificationReport {
+    /// The classes, in order.
+    ///
+    /// A class that no sample has, and that was never predicted, is there with zeros.
+    pub classes: Vec<ClassReport>,
+    /// The share of samples that were right.
+    ///
+    /// NaN without samples.
+    #[serde(with = "crate::codec::words")]
+    pub accuracy: f64,
+    /// The mean over the classes that occur.
+    pub macro_mean: ClassReport,
+    /// The mean over classes, weighted by support.
+    pub weighted_mean: ClassReport,
+    /// The classes that do not occur: no sample has them, and they were never predicted.
+    pub absent: Vec<usize>,
+}
+
+checked!(ClassificationReport);
+
+impl ClassificationReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { classes, accuracy, macro_mean, weighted_mean, absent } = self;
+        let none = accuracy.is_nan() && macro_mean.support == 0;
+        if !none && !is_share(*accuracy) {
+            let expected = "from 0 to 1, or NaN without samples";
+            return Err(contradicts("the accuracy of a classification report", expected, accuracy));
+        }
+        let support = |&class: &usize| classes.get(class).map(|row| row.support);
+        if let Some(class) = absent.iter().find(|class| support(class) != Some(0)) {
+            let expected = format!("of absent classes below {} and without samples", classes.len());
+            return Err(contradicts("a classification report", expected, class));
+        }
+        if !absent.is_sorted_by(|a, b| a < b) {
+            return Err(contradicts(
+                "the absent classes of a report",
+                "once each, in order",
+                format!("{absent:?}"),
+            ));
+        }
+        same_support("a classification report", &[macro_mean, weighted_mean])
+    }
+}
+
+impl ClassificationReport {
+    pub(super) fn of(counts: &[ClassCounts], names: &[String], accuracy: f64, total: u64) -> Self {
+        let occurs = |class: &ClassCounts| f64::from(class.occurs);
+        Self {
+            classes: counts.iter().zip(names).map(|(class, name)| ClassReport::of(name, class)).collect(),
+            accuracy,
+            macro_mean: ClassReport::mean("macro mean", counts, occurs, total),
+            weighted_mean: ClassReport::mean("weighted mean", counts, |class| class.support, total),
+            absent: (0..counts.len()).filter(|&i| !counts[i].occurs).collect(),
+        }
+    }
+}
+
+impl fmt::Display for ClassificationReport {
+    /// A line for each class, then accuracy and both means, and which classes are left out of the first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// How many classes are named.
+        const NAMED: usize = 5;
+        let classes: Vec<_> = self.classes.iter().collect();
+        let accuracy = (self.accuracy, self.weighted_mean.support);
+        table(f, &[&classes, &[&self.macro_mean, &self.weighted_mean]], Some(accuracy))?;
+        if self.absent.is_empty() {
+            return Ok(());
+        }
+        let (all, absent) = (self.classes.len(), self.absent.len());
+        let named = |&class: &usize| match self.classes.get(class) {
+            Some(row) if row.name != class.to_string() => format!("{class} ({})", cut(&row.name)),
+            _ => class.to_string(),
+        };
+        let mut names: Vec<String> = self.absent.iter().take(NAMED).map(named).collect();
+        if absent > NAMED {
+            names.push("…".to_owned());
+        }
+        let verb = if absent == 1 { "does" } else { "do" };
+        let (over, names) = (all.saturating_sub(absent), names.join(", "));
+        write!(f, "\n\nThe macro mean is over {over} of {all} classes; {absent} {verb} not occur: {names}.")
+    }
+}
+
+/// Precision, recall, F1 and support of each label, where a sample may have several, and their means: scikit-learn's
+/// `classification_report` of such targets.
+///
+/// | mean | what it is |
+/// |---|---|
+/// | micro | the ratios of the sums over all labels |
+/// | macro | over labels, each counting alike, also one that no sample has |
+/// | weighted | over labels, by how many samples have them |
+/// | samples | over samples, of each sample's own labels |
+///
+/// [`evaluate::multi_label_report`](crate::evaluate::multi_label_report) makes one from a model and data. It prints
+/// as a table:
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::LabelReport;
+///
+/// let truth = arr2(&[[true, false], [true, true], [false, true]]);
+/// let predicted = arr2(&[[true, true], [true, true], [false, false]]);
+/// let report = LabelReport::new(&truth, &predicted)?.with_label_names(["rain", "wind"]);
+/// assert_eq!(
+///     report.to_string(),
+///     "               precision    recall        F1   support\n\
+///      rain              1.0000    1.0000    1.0000         2\n\
+///      wind              0.5000    0.5000    0.5000         2\n\
+///      \n\
+///      micro mean        0.7500    0.7500    0.7500         4\n\
+///      macro mean        0.7500    0.7500    0.7500         4\n\
+///      weighted mean     0.7500    0.7500    0.7500         4\n\
+///      samples mean      0.5000    0.6667    0.5556         4"
+/// );
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct LabelReport {
+    /// The labels, in order.
+    pub labels: Vec<ClassReport>,
+    /// The ratios of the sums over all labels.
+    pub micro_mean: ClassReport,
+    /// The mean over labels.
+    pub macro_mean: ClassReport,
+    /// The mean over labels, weighted by support.
+    pub weighted_mean: ClassReport,
+    /// The mean over samples, of each sample's own labels; 0 without samples.
+    pub samples_mean: ClassReport,
+}
+
+checked!(LabelReport);
+
+impl LabelReport {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        if self.labels.is_empty() {
+            return Err(contradicts("a label report", "of 1 label at least", 0));
+        }
+        let means = [&self.micro_mean, &self.macro_mean, &self.weighted_mean, &self.samples_mean];
+        same_support("a label report", &means)
+    }
+}
+
+impl LabelReport {
+    /// From the labels that samples have, and those predicted for them, `[samples, labels]`.
+    ///
+    /// ```
+    /// use plywood::ndarray::Array2;
+    /// use plywood::LabelReport;
+    ///
+    /// let of = |samples| Array2::from_elem((samples, 3), true);
+    /// assert_eq!(
+    ///     LabelReport::new(&of(2), &of(1)).unwrap_err().to_string(),
+    ///     "label report: expected predicted labels of shape [2, 3], found [1, 3]. \
+    ///      Give one prediction for each label of each sample."
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    /// When the shapes differ, or there are no labels.
+    pub fn new<S: Data<Elem = bool>, T: Data<Elem = bool>>(
+        truth: &ArrayBase<S, Ix2>,
+        predicted: &ArrayBase<T, Ix2>,
+    ) -> Result<Self> {
+        let at = |error: Error| error.at("label report");
+        if truth.shape() != predicted.shape() {
+            let expected = format!("{:?}", truth.shape());
+            return Err(at(Error::shape("predicted labels", expected, predicted.shape())
+                .help("Give one prediction for each label of each sample.")));
+        }
+        if truth.ncols() == 0 {
+            return Err(at(Error::shape("labels", "[samples, 1 or more]", truth.shape())
+                .help("Give a column for each label.")));
+        }
+        let mut labels = vec![ClassCounts::default(); truth.ncols()];
+        let mut samples = vec![ClassCounts::default(); truth.nrows()];
+        for (((i, j), &truth), &predicted) in truth.indexed_iter().zip(predicted) {
+            labels[j].count(truth, predicted, 1.0);
+            samples[i].count(truth, predicted, 1.0);
+        }
+        let total = ClassCounts::total(&labels);
+        let support = total.support as u64;
+        Ok(Self {
+            micro_mean: ClassReport::of("micro mean", &total),
+            macro_mean: ClassReport::mean("macro mean", &labels, |_| 1.0, support),
+            weighted_mean: ClassReport::mean("weighted mean", &labels, |label| label.support, support),
+            samples_mean: ClassReport::mean("samples mean", &samples, |_| 1.0, support),
+            labels: labels.iter().enumerate().map(|(i, of)| ClassReport::of(i.to_string(), of)).collect(),
+        })
+    }
+
+    /// Names for the labels, in order; those left over keep their numbers.
+    #[must_use]
+    pub fn with_label_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for (label, name) in self.labels.iter_mut().zip(names) {
+            label.name = name.into();
+        }
+        self
+    }
+}
+
+impl fmt::Display for LabelReport {
+    /// A line for each label, then the means.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<_> = self.labels.iter().collect();
+        let means = [&self.micro_mean, &self.macro_mean, &self.weighted_mean, &self.samples_mean];
+        table(f, &[&labels, &means], None)
+    }
+}

@@ -1,0 +1,266 @@
+//! Elementwise activation layers on the crate's kernels.
+//!
+//! What `backward` keeps is chosen by which of input and output gives the simpler derivative:
+//!
+//! | layer | `f(x)` | `f'` | from | largest `f'` |
+//! |---|---|---|---|---|
+//! | [`ReLU`] | `max(x, 0)` | 1 where `x > 0`, else 0 | a bit of the input | 1 |
+//! | [`LeakyReLU`] | `x` or `slope · x` | 1 where `x > 0`, else `slope` | the input | 1 |
+//! | [`Sigmoid`] | `1 / (1 + e^-x)` | `y · (1 - y)` | the output | 1/4 |
+//! | [`Tanh`] | `tanh x` | `1 - y²` | the output | 1 |
+//!
+//! LeakyReLU cannot use its output: with a negative slope the sign of the input is lost. The last column is why deep
+//! networks of sigmoids train slowly: through ten of them a gradient is multiplied by at most 4^-10.
+//!
+//! ReLU keeps a bit for each number, a thirty-second of what a copy of the output would take: behind a convolution
+//! the memory that is gone through costs more than the arithmetic. Large arrays are cut into parts for several
+//! threads.
+//!
+//! The forward pass of the others works in place and makes one copy for the cache out of the spare buffers; the
+//! backward pass works in place in the gradient. One macro writes the implementations, here and in `piecewise.rs` and
+//! `smooth.rs`, because they differ in a kernel, a name and a check only.
+
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, check_gradient};
+use crate::pool;
+use crate::scalar::{Activation, Marks, Scalar};
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use ndarray::{Dimension, IxDyn};
+use serde::{Deserialize, Serialize};
+
+/// The rectified linear unit: `max(x, 0)`, for each number of its input; NaN stays NaN.
+///
+/// Input and output have any shape, the same. The derivative at 0 is taken as 0, as in Keras and PyTorch. Nair and
+/// Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+///
+/// NaN stays because `max` would turn it into 0 and a training that has diverged would look healthy. Keras' `ReLU`
+/// has arguments for a slope, a threshold and a ceiling; this one is the plain function.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut relu = ReLU;
+/// let (y, cache) = relu.forward_train(arr2(&[[-2.0f32, 0.0, 3.0, f32::NAN]]).into_dyn())?;
+/// assert_eq!(y.as_slice().map(|y| &y[..3]), Some(&[0.0, 0.0, 3.0][..]));
+/// assert!(y[[0, 3]].is_nan());
+/// let dx = relu.backward(cache, arr2(&[[1.0, 1.0, 1.0, 1.0]]).into_dyn())?;
+/// assert_eq!(dx.as_slice().map(|dx| &dx[..3]), Some(&[0.0, 0.0, 1.0][..]));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReLU;
+
+/// The logistic function: `1 / (1 + e^-x)`, for each number of its input; any shape.
+///
+/// As a model's last layer it is a [`Link`]: a loss that absorbs it starts from the logits.
+///
+/// Far from 0 the output reaches 0 or 1 and the gradient vanishes; nothing overflows into NaN.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = Sigmoid.forward(arr2(&[[-1000.0f32, 0.0, 1000.0]]).into_dyn())?;
+/// assert_eq!(y, arr2(&[[0.0, 0.5, 1.0]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sigmoid;
+
+/// The hyperbolic tangent of each number of its input; any shape.
+///
+/// Its outputs have the mean 0 where its inputs have, unlike the sigmoid's (LeCun, Bottou, Orr and Müller, "Efficient
+/// BackProp", 1998, recommend it for that). It is `2 · sigmoid(2x) - 1`:
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let x = arr2(&[[-0.7f64, 0.1, 2.5]]).into_dyn();
+/// let from_sigmoid = Sigmoid.forward(&x * 2.0)? * 2.0 - 1.0;
+/// assert!((Tanh.forward(x)? - from_sigmoid).iter().all(|d| d.abs() < 1e-15));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tanh;
+
+/// The leaky rectified linear unit: `x` where positive, else `slope · x`; any shape. Maas, Hannun and Ng, "Rectifier
+/// nonlinearities improve neural network acoustic models", 2013.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8]).layer(Dense::units(4)).layer(LeakyReLU::default()).build()?;
+/// assert_eq!(LeakyReLU::default(), LeakyReLU::slope(0.01));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The derivative at 0 is taken as the slope, as in PyTorch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeakyReLU {
+    /// Rounded to the element type where it is used.
+    #[serde(with = "crate::codec::words")]
+    slope: f64,
+}
+
+impl LeakyReLU {
+    /// With this slope for negative numbers; it must be finite.
+    ///
+    /// A model with an infinite slope or NaN is refused when it is built; a slope of 0 gives ReLU, one of 1 the
+    /// identity.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let y = LeakyReLU::slope(0.25).forward(arr2(&[[-8.0f32, 8.0]]).into_dyn())?;
+    /// assert_eq!(y, arr2(&[[-2.0, 8.0]]).into_dyn());
+    /// let error = Sequential::builder([2]).layer(LeakyReLU::slope(f64::NAN)).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("layer 0 (leaky_relu): expected slope of a finite number, found NaN."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn slope(slope: f64) -> Self {
+        Self { slope }
+    }
+}
+
+impl Default for LeakyReLU {
+    /// A slope of 0.01, PyTorch's default. (Keras' is 0.3.)
+    fn default() -> Self {
+        Self { slope: 0.01 }
+    }
+}
+
+/// `Layer` for an activation: its name, its kind in files, its link, its kernel, and the check of its settings, in
+/// which `F` is the element type.
+macro_rules! activation {
+    ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr) => {
+        activation!($layer, $kind, $link, |$self_| $function, |_layer| Ok::<(), Error>(()));
+    };
+    ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
+        impl<F: Scalar> Layer<F> for $layer {
+            const KIND: &'static str = $kind;
+            /// The input or the output, whichever the derivative is computed from.
+            type Cache = Tensor<F>;
+
+            fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+                let $checked = self;
+                $check?;
+                Ok(input.to_vec())
+            }
+
+            fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+                let $self_ = self;
+                let mut output = standard(input);
+                F::activate($function, slice_mut(&mut output));
+                Ok(output)
+            }
+
+            fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+                let $self_ = self;
+                let mut output = standard(input);
+                if $function.derives_from_output() {
+                    F::activate($function, slice_mut(&mut output));
+                    let kept = copy(&output);
+                    Ok((output, kept))
+                } else {
+                    let kept = copy(&output);
+                    F::activate($function, slice_mut(&mut output));
+                    Ok((output, kept))
+                }
+            }
+
+            fn backward(&mut self, kept: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+                let $self_ = self;
+                check_gradient(&grad, kept.shape())?;
+                let mut grad = standard(grad);
+                F::activate_back($function, slice(&kept), slice_mut(&mut grad));
+                recycle(kept);
+                Ok(grad)
+            }
+
+            fn link(&self) -> Link {
+                if Link::$link.can_be_absorbed() { Link::$link } else { Link::Unknown }
+            }
+
+            fn output_link(&self, _: Link) -> Link {
+                Link::$link
+            }
+        }
+    };
+}
+
+pub(super) use activation;
+
+/// What the backward pass of [`ReLU`] needs: a bit for each number.
+///
+/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+#[derive(Debug)]
+pub struct ReLUCache {
+    /// Up to four axes of it are kept without an allocation.
+    shape: IxDyn,
+    marks: Marks,
+}
+
+/// How many numbers a thread should have at least: some microseconds of work.
+const LEAST_WORK: usize = 1 << 16;
+
+/// The length of a thread's part: a multiple of the numbers of a mark.
+fn share(len: usize) -> usize {
+    len.div_ceil(pool::parts(len, LEAST_WORK)).next_multiple_of(32).max(32)
+}
+
+/// Not by the macro: bits are a thirty-second of a copy of the output, and images are large.
+impl<F: Scalar> Layer<F> for ReLU {
+    const KIND: &'static str = "relu";
+    /// Where the derivative is 1.
+    type Cache = ReLUCache;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let mut output = standard(input);
+        let y = slice_mut(&mut output);
+        pool::each(y.chunks_mut(share(y.len())), |y| F::activate(Activation::ReLU, y));
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ReLUCache)> {
+        let mut output = standard(input);
+        let mut marks = Marks::new(output.len().div_ceil(32));
+        let shape = output.raw_dim();
+        let y = slice_mut(&mut output);
+        let share = share(y.len());
+        let parts = y.chunks_mut(share).zip(marks.as_mut_slice().chunks_mut(share / 32));
+        pool::each(parts, |(y, marks)| F::relu_marked(y, marks));
+        Ok((output, ReLUCache { shape, marks }))
+    }
+
+    fn backward(&mut self, cache: ReLUCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, cache.shape.slice())?;
+        let mut grad = standard(grad);
+        let g = slice_mut(&mut grad);
+        let share = share(g.len());
+        let parts = g.chunks_mut(share).zip(cache.marks.as_slice().chunks(share / 32));
+        pool::each(parts, |(g, marks)| F::relu_marked_back(marks, g));
+        Ok(grad)
+    }
+
+    fn output_link(&self, _: Link) -> Link {
+        Link::NonNegative
+    }
+}
+
+activation!(Sigmoid, "sigmoid", Sigmoid, |_layer| Activation::Sigmoid);
+activation!(Tanh, "tanh", Bounded, |_layer| Activation::Tanh);
+activation!(LeakyReLU, "leaky_relu", Linear, |layer| Activation::LeakyReLU(layer.slope), |layer| {
+    if layer.slope.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::argument("slope", "a finite number", layer.slope)
+            .help("Usual slopes lie between 0.01 and 0.3."))
+    }
+});

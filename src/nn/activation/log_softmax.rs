@@ -1,0 +1,96 @@
+//! The logarithm of softmax.
+//!
+//! # The derivative
+//!
+//! With `y_i = x_i - ln Σ_k e^x_k`, `∂y_i/∂x_j = [i = j] - e^y_j`. So for a gradient `g` at the output
+//!
+//! ```text
+//! ∂L/∂x_j = g_j - e^y_j · Σ_i g_i
+//! ```
+//!
+//! which takes the output and a sum a row. Taking the logarithm of [`Softmax`](crate::Softmax) instead would lose
+//! everything below the smallest number of the type; here -1000 comes out as such.
+
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, check_gradient};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// The logarithm of softmax over the last axis: `y_i = x_i - max - ln Σ_j e^(x_j - max)`. Rows become logarithms of
+/// probabilities.
+///
+/// Input and output are `[batch, …, classes]`. PyTorch's `nn.LogSoftmax(dim=-1)`, Keras' `log_softmax`.
+///
+/// For scores that are added up, or losses of one's own. A classifier does not need it:
+/// [`CrossEntropy`](crate::CrossEntropy) works from the logits by itself where the model ends in
+/// [`Softmax`](crate::Softmax). Behind this layer, [`CrossEntropy::from_logits`](crate::CrossEntropy::from_logits) is
+/// right, too, as a second log-softmax changes nothing (PyTorch's `NLLLoss`).
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = LogSoftmax.forward(arr2(&[[1000.0f64, 1000.0, -1000.0]]).into_dyn())?;
+/// assert!((y[[0, 0]] + 2f64.ln()).abs() < 1e-15);
+/// assert!((y[[0, 2]] + 2000.0 + 2f64.ln()).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A row with a NaN, or with +∞, becomes NaN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogSoftmax;
+
+/// Axis 0 is the batch, so it is not the one to normalise along.
+fn checked<F: Scalar>(input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
+    match input.shape() {
+        [_, .., columns] => {
+            let columns = *columns;
+            Ok((standard(input), columns))
+        }
+        found => Err(Error::shape("an input", "[batch, …, classes]", found)
+            .help("Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`.")),
+    }
+}
+
+impl<F: Scalar> Layer<F> for LogSoftmax {
+    const KIND: &'static str = "log_softmax";
+    /// The output.
+    type Cache = Tensor<F>;
+
+    /// Any shape with at least one axis, unchanged.
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        match input.last() {
+            Some(_) => Ok(input.to_vec()),
+            None => Err(Error::shape("an input", "[…, classes]", input)
+                .help("Log-softmax works along the last axis, so there has to be one.")),
+        }
+    }
+
+    /// In place.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (mut output, columns) = checked(input)?;
+        F::log_softmax_rows(slice_mut(&mut output), columns);
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        let output = Layer::<F>::forward(self, input)?;
+        let kept = copy(&output);
+        Ok((output, kept))
+    }
+
+    /// In place in `grad`.
+    fn backward(&mut self, output: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, output.shape())?;
+        let mut grad = standard(grad);
+        let columns = output.shape().last().copied().unwrap_or(1);
+        F::log_softmax_back_rows(slice(&output), slice_mut(&mut grad), columns);
+        recycle(output);
+        Ok(grad)
+    }
+
+    fn output_link(&self, _: Link) -> Link {
+        Link::LogSoftmax
+    }
+}

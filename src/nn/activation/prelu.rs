@@ -1,0 +1,243 @@
+//! ReLU with a slope that is learned.
+//!
+//! # The derivative
+//!
+//! With `y = x` above 0 and `y = w_c · x` elsewhere, for a number of channel `c`:
+//!
+//! ```text
+//! ∂L/∂x   = ∂L/∂y         above 0            ∂L/∂w_c = Σ ∂L/∂y · x      over the numbers of the channel
+//!         = w_c · ∂L/∂y   elsewhere                                     that are not above 0
+//! ```
+//!
+//! The input is kept: with a negative slope the output does not tell the sign. The sum goes over rows of a channel in
+//! sixteen lanes and from sample to sample in order, so its bits are fixed.
+
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, recycle, scratch, size, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// ReLU with a learned slope: `x` above 0, else `weight · x`; one weight for all numbers, or one for each channel.
+///
+/// He, Zhang, Ren and Sun, "Delving deep into rectifiers: surpassing human-level performance on ImageNet
+/// classification", 2015.
+///
+/// | | shape |
+/// |---|---|
+/// | input and output | `[batch, …]`; by channel, `[batch, channels, …]` |
+/// | `weight` | `[1]`, or `[channels]` |
+///
+/// PyTorch's `nn.PReLU(num_parameters=1, init=0.25)`. Keras' `PReLU` has a weight for each number of a sample and
+/// begins at 0. A weight decay pulls the slope to 0, that is, to ReLU; the paper goes without one.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8])
+///     .layer(Dense::units(4)).layer(PReLU::new())
+///     .layer(Dense::units(4)).layer(PReLU::new().per_channel())
+///     .build()?;
+/// let mut names = Vec::new();
+/// model.visit_params(&mut |name, param| names.push(format!("{name} {:?}", param.shape())));
+/// assert_eq!((&names[2][..], &names[5][..]), ("1.weight [1]", "3.weight [4]"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct PReLU<F: Scalar = f32> {
+    weight: Param<F>,
+}
+
+impl PReLU<f32> {
+    /// With one slope, which begins at 0.25.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let layer: PReLU = PReLU::new().build(&[2], &Random::seed(0))?;
+    /// let y = layer.forward(arr2(&[[-4.0, 3.0]]).into_dyn())?;
+    /// assert_eq!(y, arr2(&[[-1.0, 3.0]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[expect(clippy::new_ret_no_self, reason = "the number of channels is known when the model is built")]
+    pub fn new() -> PReLUSpec {
+        PReLUSpec { initial: 0.25, per_channel: false }
+    }
+}
+
+impl<F: Scalar> PReLU<F> {
+    /// How many numbers of a sample lie side by side under one weight.
+    fn inner(&self, input: &[usize]) -> Result<usize> {
+        let n = self.weight.len();
+        match input {
+            _ if n == 1 => Ok(size(input)),
+            [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
+            _ => Err(Error::shape("an input", format!("[{n}, …]"), input).help(
+                "A slope for each channel was built for that many; channels are the axis behind the batch.",
+            )),
+        }
+    }
+
+    /// The input in row-major order, with what [`inner`](PReLU::inner) says of it.
+    fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
+        let [_, sample @ ..] = input.shape() else {
+            return Err(Error::shape("an input", "[batch, …]", input.shape()).help("Axis 0 is the batch."));
+        };
+        let inner = self.inner(sample)?;
+        Ok((standard(input), inner))
+    }
+}
+
+impl<F: Scalar> Layer<F> for PReLU<F> {
+    const KIND: &'static str = "prelu";
+    /// The input.
+    type Cache = Tensor<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.inner(input)?;
+        Ok(input.to_vec())
+    }
+
+    /// In place.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (mut output, inner) = self.checked(input)?;
+        F::prelu(slice_mut(&mut output), inner, self.weight.as_slice());
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        let (mut output, inner) = self.checked(input)?;
+        let kept = copy(&output);
+        F::prelu(slice_mut(&mut output), inner, self.weight.as_slice());
+        Ok((output, kept))
+    }
+
+    /// One pass for both gradients.
+    fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, input.shape())?;
+        let inner = self.inner(input.shape().get(1..).unwrap_or_default())?;
+        let mut grad = standard(grad);
+        let mut sums = scratch(self.weight.shape());
+        F::prelu_back(
+            slice(&input),
+            inner,
+            self.weight.as_slice(),
+            slice_mut(&mut grad),
+            slice_mut(&mut sums),
+        );
+        self.weight.add_gradient(&sums)?;
+        recycle(sums);
+        recycle(input);
+        Ok(grad)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+    }
+}
+
+/// What a [`PReLU`] layer is built from: [`PReLU::new`].
+#[derive(Clone, Copy, Debug)]
+pub struct PReLUSpec {
+    initial: f64,
+    per_channel: bool,
+}
+
+impl PReLUSpec {
+    /// A slope for each channel: the axis behind the batch, the features of `[batch, features]`.
+    #[must_use]
+    pub fn per_channel(mut self) -> Self {
+        self.per_channel = true;
+        self
+    }
+
+    /// The slope to begin with, a finite number.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([2]).layer(PReLU::new().initial(f64::NAN)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (prelu): expected the initial slope of a finite number, found NaN. \
+    ///      The paper and PyTorch begin at 0.25, Keras at 0."
+    /// );
+    /// ```
+    #[must_use]
+    pub fn initial(mut self, slope: f64) -> Self {
+        self.initial = slope;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for PReLUSpec {
+    type Layer = PReLU<F>;
+
+    /// Nothing is drawn at random.
+    fn build(self, input: &[usize], random: &Random) -> Result<PReLU<F>> {
+        if !F::of(self.initial).is_finite() {
+            return Err(Error::argument("the initial slope", "a finite number", self.initial)
+                .help("The paper and PyTorch begin at 0.25, Keras at 0."));
+        }
+        let weights = match input {
+            _ if !self.per_channel => 1,
+            [channels, ..] if *channels > 0 => *channels,
+            _ => {
+                return Err(Error::shape("an input", "[channels, …]", input)
+                    .help("A slope for each channel needs the axis of the channels behind the batch."));
+            }
+        };
+        let weight = Initializer::Constant(self.initial).tensor(&[weights], 1, 1, random)?;
+        Ok(PReLU { weight: Param::new(weight) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::param::Gradient;
+    use ndarray::{arr2, arr3};
+
+    #[test]
+    fn by_hand_with_one_slope_and_with_two() {
+        let mut one: PReLU<f64> = PReLU::new().initial(0.5).build(&[2], &Random::seed(0)).unwrap();
+        let (y, cache) = one.forward_train(arr2(&[[-2., 3.], [4., -6.]]).into_dyn()).unwrap();
+        assert_eq!(y, arr2(&[[-1., 3.], [4., -3.]]).into_dyn());
+        let dx = one.backward(cache, arr2(&[[1., 10.], [100., 1000.]]).into_dyn()).unwrap();
+        assert_eq!(dx, arr2(&[[0.5, 10.], [100., 500.]]).into_dyn());
+        assert!(matches!(one.weight.gradient(), Some(Gradient::Dense(g)) if g[[0]] == -2. - 6000.));
+
+        let mut two: PReLU<f64> = PReLU::new().per_channel().build(&[2, 2], &Random::seed(0)).unwrap();
+        two.weight.as_slice_mut().copy_from_slice(&[0.5, 2.]);
+        let x = arr3(&[[[-2., 1.], [-1., -3.]]]).into_dyn();
+        let (y, cache) = two.forward_train(x).unwrap();
+        assert_eq!(y, arr3(&[[[-1., 1.], [-2., -6.]]]).into_dyn());
+        two.backward(cache, arr3(&[[[1., 1.], [1., 10.]]]).into_dyn()).unwrap();
+        assert!(matches!(two.weight.gradient(), Some(Gradient::Dense(g)) if g[[0]] == -2. && g[[1]] == -31.));
+    }
+
+    #[test]
+    fn nan_stays_and_wrong_shapes_are_errors() {
+        let layer: PReLU<f32> = PReLU::new().per_channel().build(&[3], &Random::seed(0)).unwrap();
+        assert!(layer.forward(arr2(&[[1., f32::NAN, -1.]]).into_dyn()).unwrap()[[0, 1]].is_nan());
+        assert!(layer.forward(Tensor::zeros(vec![1, 4])).is_err());
+        assert!(layer.forward(Tensor::zeros(vec![])).is_err());
+        assert_eq!(layer.forward(Tensor::zeros(vec![0, 3])).unwrap().shape(), [0, 3]);
+        assert!(layer.output_shape(&[]).is_err());
+        assert!(LayerSpec::<f32>::build(PReLU::new().per_channel(), &[], &Random::seed(0)).is_err());
+    }
+}

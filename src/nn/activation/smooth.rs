@@ -1,0 +1,170 @@
+//! Smooth activations.
+//!
+//! | layer | `f(x)` | smallest value | used in |
+//! |---|---|---|---|
+//! | [`GELU`] | `x · Φ(x)` | -0.1700 at -0.7518 | transformers |
+//! | [`SiLU`] | `x / (1 + e^-x)` | -0.2785 at -1.2785 | EfficientNet, gated transformers |
+//! | [`Mish`] | `x · tanh(ln(1 + e^x))` | -0.3088 at -1.1925 | YOLOv4 |
+//! | [`Softplus`] | `ln(1 + e^(β x)) / β` | above 0 | positive outputs |
+//! | [`Softsign`] | `x / (1 + \|x\|)` | above -1 | in place of tanh |
+//!
+//! The first three are much alike: near 0 for negative numbers, with a dip, and near `x` for positive ones. All keep
+//! their input for `backward`; the formulas, in forms that do not overflow, are in `scalar/curves.rs`.
+
+use super::basic::activation;
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, check_gradient};
+use crate::scalar::{Activation, Scalar};
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// The Gaussian error linear unit: `x · Φ(x)`, Φ the normal distribution function; any shape.
+///
+/// Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
+///
+/// ```text
+/// default   x · erfc(-x / √2) / 2
+/// tanh      x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))          differs by at most 5e-4
+/// ```
+///
+/// Which one a network wants is a matter of how it was trained: BERT has the first, GPT-2 the second. PyTorch's
+/// `nn.GELU()` and `nn.GELU(approximate="tanh")`; Keras' `gelu` with its argument `approximate`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let x = || arr2(&[[-10.0f64, -1.0, 1.0]]).into_dyn();
+/// let y = GELU::default().forward(x())?;
+/// assert!((y[[0, 2]] - 0.8413447460685429).abs() < 1e-15);
+/// assert!((y[[0, 0]] + 7.61985302416053e-23).abs() < 1e-36); // far out, too
+/// let differs = (GELU::tanh().forward(x())? - y).iter().all(|d| d.abs() < 5e-4);
+/// assert!(differs);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GELU {
+    /// The approximation.
+    tanh: bool,
+}
+
+impl GELU {
+    /// The approximation by a tanh.
+    ///
+    /// For models whose weights come from a network that had it. It is not the cheaper one here by much: each form
+    /// takes one exponential or tanh a number.
+    pub fn tanh() -> Self {
+        Self { tanh: true }
+    }
+}
+
+/// The sigmoid linear unit, or Swish: `x · sigmoid(x) = x / (1 + e^-x)`; any shape.
+///
+/// Hendrycks and Gimpel, 2016, name it; Ramachandran, Zoph and Le, "Searching for activation functions", 2017, found
+/// it by a search and called it Swish. PyTorch's `nn.SiLU`, Keras' `silu` and `swish`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = SiLU.forward(arr2(&[[-1000.0f32, 0.0, 1000.0]]).into_dyn())?;
+/// assert_eq!(y, arr2(&[[0.0, 0.0, 1000.0]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[doc(alias = "Swish")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiLU;
+
+/// `x · tanh(softplus(x)) = x · tanh(ln(1 + e^x))`; any shape.
+///
+/// Misra, "Mish: a self regularized non-monotonic activation function", 2020. PyTorch's `nn.Mish`, Keras' `mish`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = Mish.forward(arr2(&[[-1.0f64, 0.0, 1.0]]).into_dyn())?;
+/// assert!((y[[0, 2]] - 1f64.exp().ln_1p().tanh()).abs() < 1e-15);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mish;
+
+/// A smooth ReLU, above 0 everywhere: `ln(1 + e^(β x)) / β`; any shape.
+///
+/// Dugas, Bengio, Bélisle, Nadeau and Garcia, "Incorporating second-order functional knowledge for better option
+/// pricing", 2001. For outputs that must be positive: a deviation, a rate. The larger β, the nearer to ReLU.
+///
+/// PyTorch's `nn.Softplus` hands `x` on where `β x` is above a threshold, 20. Here there is none: the function is
+/// computed in a form that cannot overflow. The two differ by at most 2.1e-9 / β. Keras' `softplus` has `β = 1`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = Softplus::default().forward(arr2(&[[-1000.0f64, 0.0, 1000.0]]).into_dyn())?;
+/// assert_eq!(y, arr2(&[[0.0, 2f64.ln(), 1000.0]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Softplus {
+    /// Rounded to the element type where it is used.
+    #[serde(with = "crate::codec::words")]
+    beta: f64,
+}
+
+impl Softplus {
+    /// With this β, above 0.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// assert_eq!(Softplus::default(), Softplus::beta(1.0));
+    /// let error = Sequential::builder([2]).layer(Softplus::beta(0.0)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (softplus): expected beta of above 0 and finite, with a finite reciprocal, found 0. \
+    ///      The larger beta, the nearer is the function to ReLU; 1 is usual."
+    /// );
+    /// ```
+    pub fn beta(beta: f64) -> Self {
+        Self { beta }
+    }
+}
+
+impl Default for Softplus {
+    /// `β = 1`, as in Keras and PyTorch.
+    fn default() -> Self {
+        Self { beta: 1.0 }
+    }
+}
+
+/// `x / (1 + |x|)`, between -1 and 1; any shape.
+///
+/// Turian, Bergstra and Bengio, "Quadratic features and deep architectures for chunking", 2009. It nears its ends as
+/// `1 / x`, where tanh does as `e^-2x`, so gradients vanish later. PyTorch's `nn.Softsign`, Keras' `softsign`.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = Softsign.forward(arr2(&[[-1.0f32, 0.0, 3.0]]).into_dyn())?;
+/// assert_eq!(y, arr2(&[[-0.5, 0.0, 0.75]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Softsign;
+
+activation!(GELU, "gelu", Linear, |layer| if layer.tanh { Activation::GELUTanh } else { Activation::GELU });
+activation!(SiLU, "silu", Linear, |_layer| Activation::SiLU);
+activation!(Mish, "mish", Linear, |_layer| Activation::Mish);
+activation!(Softsign, "softsign", Bounded, |_layer| Activation::Softsign);
+activation!(Softplus, "softplus", NonNegative, |layer| Activation::Softplus(layer.beta), |layer| {
+    let beta = F::of(layer.beta);
+    if beta > F::zero() && beta.is_finite() && beta.recip().is_finite() {
+        Ok(())
+    } else {
+        Err(Error::argument("beta", "above 0 and finite, with a finite reciprocal", layer.beta)
+            .help("The larger beta, the nearer is the function to ReLU; 1 is usual."))
+    }
+});

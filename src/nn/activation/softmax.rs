@@ -1,0 +1,104 @@
+//! Softmax.
+//!
+//! # The derivative
+//!
+//! With `y_i = e^x_i / S` and `S = Σ_k e^x_k`, the quotient rule gives `∂y_i/∂x_j = y_i · ([i = j] - y_j)`. So for a
+//! gradient `g` at the output
+//!
+//! ```text
+//! ∂L/∂x_j = Σ_i g_i · y_i · ([i = j] - y_j) = y_j · (g_j - Σ_i g_i · y_i)
+//! ```
+//!
+//! which takes the output and one dot product a row, not a matrix. The gradient sums to 0 along a row, as it must:
+//! adding a number to all logits does not change the output.
+//!
+//! # The maximum
+//!
+//! `e^x` overflows in `f32` above 88.7. Dividing numerator and denominator by `e^max` changes nothing in exact
+//! arithmetic, makes the largest exponential 1 and the sum at least 1, so there is neither overflow nor 0/0. What
+//! underflows is set to the smallest normal number, so that a logarithm of it is finite.
+
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, check_gradient};
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// Softmax over the last axis: `y_i = e^(x_i - max) / Σ_j e^(x_j - max)`. Rows become probabilities.
+///
+/// Input and output are `[batch, …, classes]`. Bridle, "Probabilistic interpretation of feedforward classification
+/// network outputs", 1990.
+///
+/// As a model's last layer it is a [`Link`]: [`CrossEntropy`](crate::CrossEntropy) leaves it out and starts from the
+/// logits, exactly, in training and in evaluation. Where a loop of your own passes probabilities on, they are at
+/// least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let y = Softmax.forward(arr2(&[[1000.0f32, 1000.0, -1000.0]]).into_dyn())?;
+/// assert_eq!(y[[0, 0]], 0.5);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A row with a NaN, or with +∞, becomes NaN. Keras has `Softmax(axis=-1)`, PyTorch `nn.Softmax(dim)`; here the axis
+/// is always the last. The cost is one exponential and one division a number; a copy of the output is kept for
+/// `backward`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Softmax;
+
+/// Axis 0 is the batch, so it is not the one to normalise along.
+fn check<F: Scalar>(input: &Tensor<F>) -> Result<()> {
+    if input.ndim() > 1 {
+        return Ok(());
+    }
+    Err(Error::shape("an input", "[batch, …, classes]", input.shape())
+        .help("Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."))
+}
+
+impl<F: Scalar> Layer<F> for Softmax {
+    const KIND: &'static str = "softmax";
+    /// The output.
+    ///
+    /// The derivative needs nothing else.
+    type Cache = Tensor<F>;
+
+    /// Any shape with at least one axis, unchanged.
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        match input.last() {
+            Some(_) => Ok(input.to_vec()),
+            None => Err(Error::shape("an input", "[…, classes]", input)
+                .help("Softmax works along the last axis, so there has to be one.")),
+        }
+    }
+
+    /// In place.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        check(&input)?;
+        Ok(Link::Softmax.apply(input))
+    }
+
+    /// Not called where the loss absorbs the link: [`Sequential`](crate::Sequential) leaves the layer out then.
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        check(&input)?;
+        let output = Link::Softmax.apply(input);
+        let kept = copy(&output);
+        Ok((output, kept))
+    }
+
+    /// In place in `grad`; all zeros to rounding where `grad` is the same along each row.
+    fn backward(&mut self, output: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, output.shape())?;
+        let mut grad = standard(grad);
+        let columns = output.shape().last().copied().unwrap_or(1);
+        F::softmax_back_rows(slice(&output), slice_mut(&mut grad), columns);
+        recycle(output);
+        Ok(grad)
+    }
+
+    /// Exactly this function, so it may be left out.
+    fn link(&self) -> Link {
+        Link::Softmax
+    }
+}

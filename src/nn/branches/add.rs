@@ -1,0 +1,150 @@
+//! The sum of branches.
+//!
+//! With `y = Σ_b f_b(x)`, each branch gets the gradient at the output as it is, and the gradient at the input is the
+//! sum of what the branches make of it.
+
+use super::{added, check_equal, visit, visit_mut};
+use crate::error::{Error, Result};
+use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::nn::{Layer, LayerSpec, Link, branches, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, standard};
+use serde::{Deserialize, Serialize};
+
+/// Blocks side by side over one input, their outputs added up: `y = Σ_b block_b(x)`.
+///
+/// | | shape |
+/// |---|---|
+/// | input | whatever all blocks take |
+/// | output | that of each block |
+///
+/// Keras' `Add` of several models' outputs. Parameters are named by the branch, counted from 0: "1.0.weight" is the
+/// weight of the first layer of branch 1. An empty block hands its input on; with it, the sum is a
+/// [`Residual`](crate::Residual).
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let wide = Sequential::block().layer(Dense::units(32)).layer(ReLU).layer(Dense::units(4));
+/// let direct = Sequential::block().layer(Dense::units(4));
+/// let model = Sequential::builder([8]).layer(Sum::of([wide, direct])).layer(Softmax).build()?;
+/// let mut names = Vec::new();
+/// model.visit_params(&mut |name, _| names.push(name.to_owned()));
+/// assert_eq!((&names[2][..], &names[4][..]), ("0.0.2.weight", "0.1.0.weight"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Sum<F: Scalar = f32> {
+    branches: Vec<Sequential<F>>,
+}
+
+/// For outputs of different shapes.
+const HELP: &str = "Numbers are added one to one; give all branches one shape, or join them by `Concat`.";
+
+impl<F: Scalar> Sum<F> {
+    /// Of these blocks, at least one.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let units = |n| Sequential::block().layer(Dense::units(n));
+    /// let error = Sequential::builder([8]).layer(Sum::of([units(4), units(3)])).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (sum): expected the output of branch 1 of shape [4], found [3]. \
+    ///      Numbers are added one to one; give all branches one shape, or join them by `Concat`."
+    /// );
+    /// ```
+    pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> SumSpec<F> {
+        SumSpec { branches: branches.into_iter().collect() }
+    }
+
+    /// The blocks, in order.
+    pub(in crate::nn) fn branches(&self) -> &[Sequential<F>] {
+        &self.branches
+    }
+
+    /// The sum, from the first branch to the last.
+    fn sum(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
+        let shapes: Vec<&[usize]> = outputs.iter().map(|y| y.shape()).collect();
+        check_equal(&shapes, HELP)?;
+        let sum = outputs.into_iter().reduce(added);
+        sum.ok_or_else(|| Error::custom("expected at least one branch, found none"))
+    }
+}
+
+impl<F: Scalar> Layer<F> for Sum<F> {
+    const KIND: &'static str = "sum";
+    /// The branches' caches, and the output's shape.
+    type Cache = (Vec<SequentialCache>, Vec<usize>);
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let mut shapes = branches::shapes(&self.branches, input)?;
+        check_equal(&shapes, HELP)?;
+        Ok(shapes.swap_remove(0))
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Self::sum(branches::forward(&self.branches, input)?)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        let (outputs, caches) = branches::forward_train(&mut self.branches, input)?;
+        let output = Self::sum(outputs)?;
+        let shape = output.shape().to_vec();
+        Ok((output, (caches, shape)))
+    }
+
+    fn backward(&mut self, (caches, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, &shape)?;
+        let grad = standard(grad);
+        let grads = caches.iter().map(|_| copy(&grad)).collect();
+        branches::backward(&mut self.branches, caches, grads)
+    }
+
+    fn backward_params(&mut self, (caches, shape): Self::Cache, grad: Tensor<F>) -> Result<()> {
+        check_gradient(&grad, &shape)?;
+        let grad = standard(grad);
+        let grads = caches.iter().map(|_| copy(&grad)).collect();
+        branches::backward_params(&mut self.branches, caches, grads)
+    }
+
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        branches::check_batch_size(&self.branches, input, samples)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {
+        for (i, block) in self.branches.iter().enumerate() {
+            visit((&i.to_string(), block), show);
+        }
+    }
+
+    fn visit_params_mut(&mut self, show: &mut dyn FnMut(&str, &mut Param<F>)) {
+        for (i, block) in self.branches.iter_mut().enumerate() {
+            visit_mut(&i.to_string(), block, show);
+        }
+    }
+}
+
+/// What a [`Sum`] layer is built from: [`Sum::of`].
+#[derive(Debug)]
+pub struct SumSpec<F: Scalar = f32> {
+    branches: Vec<SequentialBuilder<F>>,
+}
+
+impl<F: Scalar> LayerSpec<F> for SumSpec<F> {
+    type Layer = Sum<F>;
+
+    /// Each branch draws at its number.
+    fn build(self, input: &[usize], random: &Random) -> Result<Sum<F>> {
+        Ok(Sum { branches: branches::build(self.branches, input, random)? })
+    }
+}

@@ -1,0 +1,165 @@
+//! What [`Residual`](crate::Residual), [`Concat`](crate::Concat) and [`Sum`](crate::Sum) share: blocks side by side
+//! that get the same input.
+//!
+//! ```text
+//!           ┌─> block 0 ─> y_0 ─┐
+//!   x ──────┼─> block 1 ─> y_1 ─┼──> joined: a sum, or one after the other along an axis
+//!           └─> block 2 ─> y_2 ─┘
+//! ```
+//!
+//! The input's gradient is the sum of what the blocks say, from the first to the last. The last block is given the
+//! input itself, the others copies, as a layer may work in place.
+
+mod add;
+mod concat;
+mod residual;
+
+pub use add::{Sum, SumSpec};
+pub use concat::{Concat, ConcatSpec};
+pub use residual::{Residual, ResidualSpec};
+
+use super::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::error::{Error, Result};
+use crate::nn::Layer;
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+
+/// A block with its name, "0" or "block", for names of parameters and for errors.
+pub(in crate::nn) type Named<'a, F> = (&'a str, &'a Sequential<F>);
+
+/// Runs `f` for each block with its own copy of the input.
+fn each<F: Scalar, B, T>(
+    blocks: impl ExactSizeIterator<Item = (String, B)>,
+    input: Tensor<F>,
+    mut f: impl FnMut(B, Tensor<F>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let last = blocks.len();
+    let (mut results, mut input) = (Vec::with_capacity(last), Some(standard(input)));
+    for (i, (name, block)) in blocks.enumerate() {
+        let x = if i + 1 == last { input.take() } else { input.as_ref().map(copy) };
+        let x = x.ok_or_else(|| Error::custom("expected an input for each branch, found none"))?;
+        results.push(f(block, x).map_err(|error| error.at(name))?);
+    }
+    Ok(results)
+}
+
+/// "branch 1"
+fn numbered<T>(blocks: impl ExactSizeIterator<Item = T>) -> impl ExactSizeIterator<Item = (String, T)> {
+    blocks.enumerate().map(|(i, block)| (format!("branch {i}"), block))
+}
+
+/// The outputs of all blocks.
+pub(in crate::nn) fn forward<F: Scalar>(
+    blocks: &[Sequential<F>],
+    input: Tensor<F>,
+) -> Result<Vec<Tensor<F>>> {
+    each(numbered(blocks.iter()), input, |block, x| block.forward(x).map(standard))
+}
+
+/// The outputs of all blocks, and their caches.
+pub(in crate::nn) fn forward_train<F: Scalar>(
+    blocks: &mut [Sequential<F>],
+    input: Tensor<F>,
+) -> Result<(Vec<Tensor<F>>, Vec<SequentialCache>)> {
+    let results = each(numbered(blocks.iter_mut()), input, |block, x| {
+        block.forward_train(x).map(|(y, cache)| (standard(y), cache))
+    })?;
+    Ok(results.into_iter().unzip())
+}
+
+/// The input's gradient from those at the blocks' outputs.
+pub(in crate::nn) fn backward<F: Scalar>(
+    blocks: &mut [Sequential<F>],
+    caches: Vec<SequentialCache>,
+    grads: Vec<Tensor<F>>,
+) -> Result<Tensor<F>> {
+    let mut sum = None;
+    for (i, ((block, cache), grad)) in blocks.iter_mut().zip(caches).zip(grads).enumerate() {
+        let back = block.backward(cache, grad).map_err(|error| error.at(format!("branch {i}")))?;
+        sum = Some(match sum {
+            None => standard(back),
+            Some(sum) => added(sum, standard(back)),
+        });
+    }
+    sum.ok_or_else(|| Error::custom("expected at least one branch, found none"))
+}
+
+/// The same without the input's gradient.
+pub(in crate::nn) fn backward_params<F: Scalar>(
+    blocks: &mut [Sequential<F>],
+    caches: Vec<SequentialCache>,
+    grads: Vec<Tensor<F>>,
+) -> Result<()> {
+    for (i, ((block, cache), grad)) in blocks.iter_mut().zip(caches).zip(grads).enumerate() {
+        block.backward_params(cache, grad).map_err(|error| error.at(format!("branch {i}")))?;
+    }
+    Ok(())
+}
+
+/// `x + y` in the buffer of `x`; both in standard layout and of one shape.
+pub(in crate::nn) fn added<F: Scalar>(mut x: Tensor<F>, y: Tensor<F>) -> Tensor<F> {
+    F::add_scaled(slice_mut(&mut x), F::one(), slice(&y));
+    recycle(y);
+    x
+}
+
+/// Whether all outputs have the first one's shape.
+pub(in crate::nn) fn check_equal<S: AsRef<[usize]>>(shapes: &[S], help: &str) -> Result<()> {
+    let first = shapes.first().map(AsRef::as_ref).unwrap_or_default();
+    match shapes.iter().map(AsRef::as_ref).enumerate().find(|(_, shape)| *shape != first) {
+        None => Ok(()),
+        Some((i, shape)) => {
+            Err(Error::shape(format!("the output of branch {i}"), format!("{first:?}"), shape).help(help))
+        }
+    }
+}
+
+/// The outputs' shapes of all blocks for this input.
+pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]) -> Result<Vec<Vec<usize>>> {
+    if blocks.is_empty() {
+        return Err(Error::argument("branches", "at least 1", 0)
+            .help("Give the blocks: `Concat::of([left, right])`; an empty block hands its input on."));
+    }
+    let shape =
+        |(i, block)| Layer::output_shape(block, input).map_err(|error| error.at(format!("branch {i}")));
+    blocks.iter().enumerate().map(shape).collect()
+}
+
+/// Whether each block can be trained in batches of so many samples.
+pub(in crate::nn) fn check_batch_size<F: Scalar>(
+    blocks: &[Sequential<F>],
+    input: &[usize],
+    samples: usize,
+) -> Result<()> {
+    blocks.iter().enumerate().try_for_each(|(i, block)| {
+        Layer::check_batch_size(block, input, samples).map_err(|error| error.at(format!("branch {i}")))
+    })
+}
+
+/// Shows the parameters of a block under its name.
+pub(in crate::nn) fn visit<F: Scalar>((name, block): Named<'_, F>, visit: &mut dyn FnMut(&str, &Param<F>)) {
+    block.visit_params(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
+}
+
+/// The same, to change them.
+pub(in crate::nn) fn visit_mut<F: Scalar>(
+    name: &str,
+    block: &mut Sequential<F>,
+    visit: &mut dyn FnMut(&str, &mut Param<F>),
+) {
+    block.visit_params_mut(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
+}
+
+/// Builds the blocks for one input; each draws at its number.
+pub(in crate::nn) fn build<F: Scalar>(
+    blocks: Vec<SequentialBuilder<F>>,
+    input: &[usize],
+    random: &Random,
+) -> Result<Vec<Sequential<F>>> {
+    let build = |(i, block): (usize, SequentialBuilder<F>)| {
+        block.build_for(input, &random.child(i)).map_err(|error| error.at(format!("branch {i}")))
+    };
+    blocks.into_iter().enumerate().map(build).collect()
+}

@@ -1,0 +1,206 @@
+//! The residual connection.
+//!
+//! With `y = x + f(x)`, `∂L/∂x = ∂L/∂y + (∂f/∂x)ᵀ ∂L/∂y`: whatever the block does to the gradient, the gradient at the
+//! output arrives at the input as well. With a projection `p` in place of `x`, `(∂p/∂x)ᵀ ∂L/∂y` does.
+
+use super::{Named, added, visit, visit_mut};
+use crate::error::{Error, Result};
+use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, standard};
+use serde::{Deserialize, Serialize};
+
+/// A block with its input added to its output: `y = x + block(x)`, or `y = projection(x) + block(x)`.
+///
+/// He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016. The block learns the difference from
+/// the identity, and gradients have a way around it, so that networks of a hundred blocks can be trained.
+///
+/// | | shape |
+/// |---|---|
+/// | input | whatever the block takes |
+/// | output | the block's, which has to be the input's, or the projection's |
+///
+/// The parameters are named "block.0.weight" and "projection.0.weight". In Keras and PyTorch it is written as code,
+/// `x + block(x)`; here it is a layer, so that it is saved with the model.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let block = || Sequential::block().layer(Dense::units(8)).layer(ReLU).layer(Dense::units(8));
+/// let wider = Sequential::block().layer(Dense::units(16)).layer(Tanh);
+/// let shortcut = Sequential::block().layer(Dense::units(16).without_bias());
+/// let model = Sequential::builder([8])
+///     .layer(Residual::around(block()))
+///     .layer(Residual::around(block()))
+///     .layer(Residual::around(wider).projection(shortcut))
+///     .build()?;
+/// assert_eq!(model.output_shape(), [16]);
+/// let mut names = Vec::new();
+/// model.visit_params(&mut |name, _| names.push(name.to_owned()));
+/// assert_eq!((&names[0][..], &names[10][..]), ("0.block.0.weight", "2.projection.0.weight"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Residual<F: Scalar = f32> {
+    block: Sequential<F>,
+    /// None for the identity.
+    projection: Option<Sequential<F>>,
+}
+
+impl<F: Scalar> Residual<F> {
+    /// Around this block: `y = x + block(x)`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let narrower = Sequential::block().layer(Dense::units(3));
+    /// let error = Sequential::builder([4]).layer(Residual::around(narrower)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (residual): expected the block's output of shape [4], found [3]. \
+    ///      What is added has to have one shape; give a `projection` where the block changes it."
+    /// );
+    /// ```
+    pub fn around(block: SequentialBuilder<F>) -> ResidualSpec<F> {
+        ResidualSpec { block, projection: None }
+    }
+
+    /// The blocks by name.
+    pub(in crate::nn) fn blocks(&self) -> impl Iterator<Item = Named<'_, F>> {
+        [("block", &self.block)]
+            .into_iter()
+            .chain(self.projection.as_ref().map(|block| ("projection", block)))
+    }
+}
+
+/// Whether what is added has one shape.
+fn check(block: &[usize], other: &[usize]) -> Result<()> {
+    if block == other {
+        return Ok(());
+    }
+    Err(Error::shape("the block's output", format!("{other:?}"), block)
+        .help("What is added has to have one shape; give a `projection` where the block changes it."))
+}
+
+impl<F: Scalar> Layer<F> for Residual<F> {
+    const KIND: &'static str = "residual";
+    /// The caches of block and projection, and the output's shape.
+    type Cache = (SequentialCache, Option<SequentialCache>, Vec<usize>);
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let output = Layer::output_shape(&self.block, input).map_err(|error| error.at("block"))?;
+        match &self.projection {
+            None => check(&output, input)?,
+            Some(projection) => {
+                let other = Layer::output_shape(projection, input).map_err(|error| error.at("projection"))?;
+                check(&output, &other)?;
+            }
+        }
+        Ok(output)
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let input = standard(input);
+        let output = self.block.forward(copy(&input)).map_err(|error| error.at("block"))?;
+        let other = match &self.projection {
+            None => input,
+            Some(projection) => projection.forward(input).map_err(|error| error.at("projection"))?,
+        };
+        check(output.shape(), other.shape())?;
+        Ok(added(standard(output), standard(other)))
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        let input = standard(input);
+        let (output, cache) = self.block.forward_train(copy(&input)).map_err(|error| error.at("block"))?;
+        let (other, second) = match &mut self.projection {
+            None => (input, None),
+            Some(projection) => {
+                let (y, cache) = projection.forward_train(input).map_err(|error| error.at("projection"))?;
+                (y, Some(cache))
+            }
+        };
+        check(output.shape(), other.shape())?;
+        let shape = output.shape().to_vec();
+        Ok((added(standard(output), standard(other)), (cache, second, shape)))
+    }
+
+    fn backward(&mut self, (cache, second, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, &shape)?;
+        let grad = standard(grad);
+        let back = self.block.backward(cache, copy(&grad)).map_err(|error| error.at("block"))?;
+        let other = match (&mut self.projection, second) {
+            (Some(projection), Some(cache)) => {
+                projection.backward(cache, grad).map_err(|error| error.at("projection"))?
+            }
+            _ => grad,
+        };
+        Ok(added(standard(back), standard(other)))
+    }
+
+    fn backward_params(&mut self, (cache, second, shape): Self::Cache, grad: Tensor<F>) -> Result<()> {
+        check_gradient(&grad, &shape)?;
+        let grad = standard(grad);
+        if let (Some(projection), Some(cache)) = (&mut self.projection, second) {
+            projection.backward_params(cache, copy(&grad)).map_err(|error| error.at("projection"))?;
+        }
+        self.block.backward_params(cache, grad).map_err(|error| error.at("block"))
+    }
+
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        let check = |(name, block): Named<'_, F>| {
+            Layer::check_batch_size(block, input, samples).map_err(|error| error.at(name))
+        };
+        self.blocks().try_for_each(check)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {
+        self.blocks().for_each(|block| visit(block, show));
+    }
+
+    fn visit_params_mut(&mut self, show: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit_mut("block", &mut self.block, show);
+        if let Some(projection) = &mut self.projection {
+            visit_mut("projection", projection, show);
+        }
+    }
+}
+
+/// What a [`Residual`] layer is built from: [`Residual::around`].
+#[derive(Debug)]
+pub struct ResidualSpec<F: Scalar = f32> {
+    block: SequentialBuilder<F>,
+    projection: Option<SequentialBuilder<F>>,
+}
+
+impl<F: Scalar> ResidualSpec<F> {
+    /// What the input goes through before it is added, where the block changes the shape: a `Dense` without bias, a
+    /// convolution of 1 by 1.
+    #[must_use]
+    pub fn projection(mut self, projection: SequentialBuilder<F>) -> Self {
+        self.projection = Some(projection);
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for ResidualSpec<F> {
+    type Layer = Residual<F>;
+
+    /// Draws at the places "block" and "projection".
+    fn build(self, input: &[usize], random: &Random) -> Result<Residual<F>> {
+        let build = |block: SequentialBuilder<F>, name: &str| {
+            block.build_for(input, &random.child(name)).map_err(|error| error.at(name))
+        };
+        let projection = self.projection.map(|projection| build(projection, "projection")).transpose()?;
+        Ok(Residual { block: build(self.block, "block")?, projection })
+    }
+}

@@ -1,0 +1,204 @@
+//! Convolution over sequences.
+
+use super::conv_nd::{Count, Filters, FiltersSpec};
+use crate::error::Result;
+use crate::init::Initializer;
+use crate::nn::window::{Padding, Window};
+use crate::nn::{Layer, LayerSpec, Link};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle};
+use serde::{Deserialize, Serialize};
+
+/// Convolution over sequences, channels first: each filter slides along the input.
+///
+/// ```text
+/// y[n, f, t] = b[f] + Σ_{k, j} w[f, k, j] · x[n, k, t · stride + j · dilation - before]
+/// ```
+///
+/// | | shape |
+/// |---|---|
+/// | input `x` | `[batch, channels, length]` |
+/// | output `y` | `[batch, filters, length']`, see [`Padding`] |
+/// | `weight` | `[filters, channels / groups, window]` |
+/// | `bias` | `[filters]`, optional |
+///
+/// Names and layouts are those of PyTorch's `Conv1d`. Keras' `Conv1D` has channels last, and "causal" padding, which
+/// looks only back; here put zeros before the sequence. In all else it is [`Conv2d`](crate::Conv2d) with one row, by
+/// the same passes. Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme recognition using time-delay neural
+/// networks", 1989.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([1, 100])
+///     .layer(Conv1d::filters(16, 5).padding(Padding::Same)).layer(ReLU)
+///     .layer(Conv1d::filters(8, 3).stride(2))
+///     .build()?;
+/// assert_eq!(model.output_shape(), [8, 49]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Conv1d<F: Scalar = f32> {
+    filters: Filters<F, 1>,
+}
+
+impl Conv1d<f32> {
+    /// So many filters with a window of this length.
+    ///
+    /// The window moves by 1 and stays inside unless told otherwise.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([100]).layer(Conv1d::filters(16, 5)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (conv1d): expected an input of shape [channels, length], found [100]. \
+    ///      Channels come first: put `Reshape::to([1, 100])` before for sequences of one channel."
+    /// );
+    /// ```
+    pub fn filters(filters: usize, window: usize) -> Conv1dSpec {
+        Conv1dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::along(window)) }
+    }
+
+    /// So many filters for each channel, each of which reads that channel alone.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([8, 20]).layer(Conv1d::depthwise(2, 3).without_bias()).build()?;
+    /// assert_eq!(model.output_shape(), [16, 18]);
+    /// assert_eq!(model.parameter_count(), 16 * 3);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn depthwise(each: usize, window: usize) -> Conv1dSpec {
+        Conv1dSpec { filters: FiltersSpec::new(Count::EachChannel(each), Window::along(window)) }
+    }
+}
+
+impl<F: Scalar> Conv1d<F> {
+    /// The weight, `[filters, channels / groups, window]`.
+    pub fn weight(&self) -> &Param<F> {
+        &self.filters.weight
+    }
+
+    /// The bias, `[filters]`, unless the layer was built without.
+    pub fn bias(&self) -> Option<&Param<F>> {
+        self.filters.bias.as_ref()
+    }
+}
+
+/// What a [`Conv1d`] layer is built from: [`Conv1d::filters`] or [`Conv1d::depthwise`].
+///
+/// Every number is checked when the model is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv1dSpec {
+    filters: FiltersSpec,
+}
+
+impl Conv1dSpec {
+    /// By how much the window moves on.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.filters.window.stride = [1, stride];
+        self
+    }
+
+    /// How far the input is extended with zeros: see [`Padding`].
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.filters = self.filters.padding(padding);
+        self
+    }
+
+    /// How far apart the numbers under the window lie; 1 is next to each other.
+    #[must_use]
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.filters.window.dilation = [1, dilation];
+        self
+    }
+
+    /// Into how many groups channels and filters are divided.
+    ///
+    /// A depthwise layer has as many groups as channels, whatever is said here.
+    #[must_use]
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.filters.groups = groups;
+        self
+    }
+
+    /// The distribution of the initial weight; its fans are channels or filters times the length of the window.
+    #[must_use]
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.filters.initializer = initializer;
+        self
+    }
+
+    /// The distribution of the initial bias.
+    #[must_use]
+    pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
+        self.filters.bias = Some(initializer);
+        self
+    }
+
+    /// No bias.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.filters.bias = None;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for Conv1dSpec {
+    type Layer = Conv1d<F>;
+
+    /// `input` is `[channels, length]`.
+    fn build(self, input: &[usize], random: &Random) -> Result<Conv1d<F>> {
+        Ok(Conv1d { filters: self.filters.build(input, random)? })
+    }
+}
+
+impl<F: Scalar> Layer<F> for Conv1d<F> {
+    const KIND: &'static str = "conv1d";
+    /// The input.
+    type Cache = Tensor<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.filters.output_shape(input)
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (output, input) = self.filters.forward(input)?;
+        recycle(input);
+        Ok(output)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        self.filters.forward(input)
+    }
+
+    fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        self.filters.backward(input, grad, true)
+    }
+
+    /// Two of the three products.
+    fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
+        self.filters.backward(input, grad, false).map(recycle)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        self.filters.visit(visit);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        self.filters.visit_mut(visit);
+    }
+}

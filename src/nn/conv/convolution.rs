@@ -1,0 +1,552 @@
+//! The passes of a convolution, which [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d) share.
+//!
+//! With the numbers under the windows in columns (`P`, a row for each number under a window, a column for each output
+//! pixel), a filter's weights are a row of `W`, and all three passes are products:
+//!
+//! ```text
+//! forward    Y  = W · P + b      [filters, patch] · [patch, pixels]
+//! backward   dW = dY · Pᵀ        computed as (P · dYᵀ)ᵀ, so that the smaller factor is transposed
+//!            dP = Wᵀ · dY        added back to where P came from: dX
+//!            db = dY · 1
+//! ```
+//!
+//! `P` is never whole. Samples are taken a few together, with their borders of zeros, and their pixels are cut into
+//! tiles: as many columns as keep a tile of `P` and of `Y` in a core's own cache. Where samples are small, a tile
+//! goes over several, so that the products stay large.
+//!
+//! For the second convolution of a usual network, 32 channels of 14 x 14 and 64 filters of 3 x 3 in batches of 64:
+//!
+//! | | numbers | |
+//! |---|---|---|
+//! | a patch | 32 · 9 = 288 | the rows of `P` |
+//! | pixels of a sample | 196 | |
+//! | samples together | 4 | 784 columns in five tiles of 160 |
+//! | a tile of `P` | 288 · 160 | 184 KB, in the second level of the caches |
+//! | a tile of `Y` | 64 · 160 | 41 KB |
+//! | the whole of `P` | 288 · 12,544 | 14 MB, which are never there |
+//!
+//! In such a network two thirds of the time are the products, a tenth is copies into `P` and back out of it, and the
+//! rest are the other layers. `P` is made anew for `dW`: to keep it would cost more memory traffic than the copies
+//! do.
+//!
+//! Samples with borders are laid out as planes of `padded rows · padded columns`, and the first number under the
+//! window of output `(r, c)` lies at `r · stride · padded columns + c · stride`. The others under it lie at distances
+//! that are the same for all windows, the taps. So neither copying nor adding back asks whether a number is inside
+//! the image.
+//!
+//! # Groups
+//!
+//! In `g` groups each product is `g` smaller ones, of `1/g` of the filters with `1/g` of the rows of `P`: the work is
+//! `1/g` of it. A depthwise convolution has groups of one channel, whose products are so thin that the copies take
+//! most of the time.
+//!
+//! # Threads
+//!
+//! The forward pass and `dX` are cut by samples. `dW` is a sum over the batch, so it is cut by its own rows: each
+//! thread goes through the whole batch for the channels that are its own. The blocks and tiles depend on shapes only.
+//! So no sum depends on the number of threads; and a number of `Y` depends on its own window alone, so a sample has
+//! the bits it has in any batch.
+
+use crate::error::{Error, Result};
+use crate::nn::window;
+use crate::nn::window::{Axis, Window};
+use crate::pool;
+use crate::scalar::{BEHIND, Run, Scalar};
+use crate::tensor::{recycle, scratch, slice_mut};
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+use std::ops::Range;
+
+/// How many multiplications and additions a thread should have at least.
+const LEAST_WORK: usize = 500_000;
+
+/// The bytes of a tile: a quarter of a usual L2 cache, so that what is read and written beside it stays there, too.
+const TILE_BYTES: usize = 1 << 18;
+
+/// The fewest and the most columns of a tile.
+const TILE_COLUMNS: [usize; 2] = [32, 1024];
+
+/// How many columns the samples that are taken together should have, about.
+const BLOCK_COLUMNS: usize = 1024;
+
+/// Into how many blocks a batch is cut at least, where it has as many samples: they are dealt out to threads.
+const BLOCKS: usize = 8;
+
+/// A line of the cache, in numbers of `f32`: the columns of a tile are a multiple of it.
+const LINE: usize = 16;
+
+/// A convolution of images of one size: what is known before there are numbers.
+#[derive(Debug)]
+pub(super) struct Convolution {
+    /// Of the input.
+    channels: usize,
+    /// The channels of the output.
+    filters: usize,
+    /// A divisor of both.
+    groups: usize,
+    /// Its size, and how it moves.
+    window: Window,
+    /// Rows and columns, with what the padding adds.
+    axes: [Axis; 2],
+}
+
+/// How the work on a batch is cut; it depends on shapes only.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Samples that are taken together.
+    together: usize,
+    /// The columns of a tile.
+    tile: usize,
+    /// From one row of a tile to the next.
+    width: usize,
+}
+
+/// A piece of a sample's pixels in a tile.
+struct Piece {
+    /// Counted from the block's first.
+    sample: usize,
+    /// The first one in the sample's plane of an output.
+    pixel: usize,
+    /// Where it is in the tile.
+    column: usize,
+    /// How many pixels.
+    len: usize,
+}
+
+/// A buffer that goes back to the thread's spare ones.
+struct Room<F: Scalar>(crate::tensor::Tensor<F>);
+
+impl<F: Scalar> Room<F> {
+    fn new(len: usize) -> Self {
+        Self(scratch(&[len]))
+    }
+
+    fn zeros(len: usize) -> Self {
+        let mut room = Self::new(len);
+        room.numbers().fill(F::zero());
+        room
+    }
+
+    fn numbers(&mut self) -> &mut [F] {
+        slice_mut(&mut self.0)
+    }
+}
+
+impl<F: Scalar> Drop for Room<F> {
+    fn drop(&mut self) {
+        recycle(std::mem::take(&mut self.0));
+    }
+}
+
+/// The part of a slice as a matrix whose rows lie `step` apart.
+fn matrix<F>(values: &[F], rows: usize, columns: usize, step: usize) -> ArrayView2<'_, F> {
+    ArrayView2::from_shape((rows, columns).strides((step, 1)), values).expect("rows within the buffer")
+}
+
+fn matrix_mut<F>(values: &mut [F], rows: usize, columns: usize, step: usize) -> ArrayViewMut2<'_, F> {
+    ArrayViewMut2::from_shape((rows, columns).strides((step, 1)), values).expect("rows within the buffer")
+}
+
+impl Convolution {
+    /// Of images `[channels, rows, columns]`, by this many filters in so many groups.
+    pub fn new(input: [usize; 3], filters: usize, groups: usize, window: Window) -> Result<Self> {
+        let [channels, rows, columns] = input;
+        for (name, value) in [("filters", filters), ("groups", groups)] {
+            if value == 0 {
+                return Err(Error::argument(name, "at least 1", value)
+                    .help("Give the layer the number of channels it shall put out; 1 group is usual."));
+            }
+        }
+        if channels == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+            let text = format!("a divisor of {channels} channels and of {filters} filters");
+            return Err(Error::argument("groups", text, groups).help(
+                "Each group reads its own share of the channels and makes its own share of the filters.",
+            ));
+        }
+        let axes = window.over([rows, columns])?;
+        let convolution = Self { channels, filters, groups, window, axes };
+        window::numbers("a sample with its padding", &[channels, axes[0].padded, axes[1].padded])?;
+        window::numbers("an output", &convolution.output())?;
+        window::numbers("a weight", &[filters, channels / groups, window.size[0], window.size[1]])?;
+        Ok(convolution)
+    }
+
+    /// The shape of a sample's output.
+    pub fn output(&self) -> [usize; 3] {
+        [self.filters, self.axes[0].output, self.axes[1].output]
+    }
+
+    /// Numbers of a plane of the input.
+    fn input_plane(&self) -> usize {
+        self.axes[0].input * self.axes[1].input
+    }
+
+    /// Numbers of a plane of the input with its padding.
+    fn plane(&self) -> usize {
+        self.axes[0].padded * self.axes[1].padded
+    }
+
+    fn is_padded(&self) -> bool {
+        self.axes.iter().any(|axis| axis.padded > axis.input)
+    }
+
+    /// Pixels of a plane of the output.
+    fn pixels(&self) -> usize {
+        self.axes[0].output * self.axes[1].output
+    }
+
+    /// Numbers under a window in one channel.
+    fn area(&self) -> usize {
+        self.window.size[0] * self.window.size[1]
+    }
+
+    /// Channels that a filter reads.
+    fn depth(&self) -> usize {
+        self.channels / self.groups
+    }
+
+    /// Numbers under a window.
+    fn patch(&self) -> usize {
+        self.depth() * self.area()
+    }
+
+    /// Filters of a group.
+    fn group(&self) -> usize {
+        self.filters / self.groups
+    }
+
+    /// Where the numbers under the first window lie, for all channels: rows of the window within a channel, columns
+    /// within a row.
+    ///
+    /// In the order in which a filter's weights lie in memory, so that a filter is a row of `W` as it is. The
+    /// distances are from the first number of a sample with its padding.
+    fn taps(&self) -> Vec<usize> {
+        let [rows, columns] = self.window.size;
+        let [down, across] = self.window.dilation;
+        let width = self.axes[1].padded;
+        let mut taps = Vec::with_capacity(self.channels * rows * columns);
+        for channel in 0..self.channels {
+            for row in 0..rows {
+                taps.extend(
+                    (0..columns).map(|column| channel * self.plane() + row * down * width + column * across),
+                );
+            }
+        }
+        taps
+    }
+
+    /// How the work on a batch of this size is cut.
+    ///
+    /// Samples are taken together until there are enough columns for a product, but not so many that there are too
+    /// few blocks to deal out. A power of two, so that the usual batches come out even. The tiles of a block are as
+    /// equal as can be.
+    fn cut<F>(&self, samples: usize) -> Cut {
+        let together = (BLOCK_COLUMNS / self.pixels()).min(samples / BLOCKS).max(1);
+        let together = 1 << together.ilog2();
+        let columns = together * self.pixels();
+        let [fewest, most] = TILE_COLUMNS;
+        let most = (TILE_BYTES / size_of::<F>() / (self.patch() + self.group())).clamp(fewest, most);
+        let tile = columns.div_ceil(columns.div_ceil(most)).next_multiple_of(LINE);
+        // An odd number of lines, with room behind: rows then begin in different places of the caches.
+        let width = (((tile + BEHIND) / LINE) | 1) * LINE;
+        Cut { together, tile, width }
+    }
+
+    /// The windows of a tile, as runs in images with padding of which `step` numbers make a sample.
+    fn runs(&self, tile: &Range<usize>, step: usize, runs: &mut Vec<Run>) {
+        runs.clear();
+        let [rows, columns] = self.axes;
+        let [down, across] = self.window.stride;
+        let mut at = tile.start;
+        while at < tile.end {
+            let (line, x) = (at / columns.output, at % columns.output);
+            let (sample, y) = (line / rows.output, line % rows.output);
+            let len = (columns.output - x).min(tile.end - at);
+            let from = sample * step + y * down * columns.padded + x * across;
+            let column = at - tile.start;
+            match runs.last_mut() {
+                // Rows without a gap between them are one.
+                Some(last) if across == 1 && last.at + last.len == from => last.len += len,
+                _ => runs.push(Run { at: from, column, len }),
+            }
+            at += len;
+        }
+    }
+
+    /// The samples in a tile.
+    fn pieces(&self, tile: &Range<usize>) -> impl Iterator<Item = Piece> {
+        let (pixels, tile) = (self.pixels(), tile.clone());
+        (tile.start / pixels..tile.end.div_ceil(pixels)).map(move |sample| {
+            let start = tile.start.max(sample * pixels);
+            let end = tile.end.min((sample + 1) * pixels);
+            Piece { sample, pixel: start - sample * pixels, column: start - tile.start, len: end - start }
+        })
+    }
+
+    /// Copies some channels of some samples into the middle of planes with padding, whose borders stay as they are.
+    fn frame<F: Scalar>(&self, x: &[F], channels: &Range<usize>, framed: &mut [F]) {
+        let [rows, columns] = self.axes;
+        let first = rows.before * columns.padded + columns.before;
+        let mut planes = framed.chunks_exact_mut(self.plane());
+        for sample in x.chunks_exact(self.channels * self.input_plane()) {
+            let part = &sample[channels.start * self.input_plane()..channels.end * self.input_plane()];
+            for (from, to) in part.chunks_exact(self.input_plane()).zip(&mut planes) {
+                F::copy_rows(
+                    from,
+                    columns.input,
+                    &mut to[first..],
+                    columns.padded,
+                    columns.input,
+                    rows.input,
+                );
+            }
+        }
+    }
+
+    /// The middle of planes with padding.
+    fn unframe<F: Scalar>(&self, framed: &[F], x: &mut [F]) {
+        let [rows, columns] = self.axes;
+        let first = rows.before * columns.padded + columns.before;
+        for (from, to) in framed.chunks_exact(self.plane()).zip(x.chunks_exact_mut(self.input_plane())) {
+            F::copy_rows(&from[first..], columns.padded, to, columns.input, columns.input, rows.input);
+        }
+    }
+
+    /// Multiplications and additions of a product.
+    fn work(&self, samples: usize) -> usize {
+        (samples * self.pixels()).saturating_mul(self.filters).saturating_mul(self.patch())
+    }
+
+    /// How many parts a pass over this many samples is cut into, and the samples of each.
+    fn shares(&self, cut: Cut, samples: usize) -> (usize, usize) {
+        let blocks = samples.div_ceil(cut.together).max(1);
+        let parts = pool::parts(self.work(samples), LEAST_WORK).min(blocks).max(1);
+        (parts, blocks.div_ceil(parts) * cut.together)
+    }
+
+    /// The outputs of a batch: `x` is `[samples, channels, rows, columns]`, `y` `[samples, filters, …]`, both
+    /// row-major.
+    ///
+    /// The bias is added when a product is complete, so a number has one order of additions wherever its tile ends.
+    /// Where there is only one part, the products themselves may use several threads.
+    pub fn forward<F: Scalar>(&self, x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F]) {
+        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
+        let samples = y.len() / outputs;
+        let cut = self.cut::<F>(samples);
+        let (parts, share) = self.shares(cut, samples);
+        let zeros = vec![F::zero(); if bias.is_some() { 0 } else { self.filters }];
+        let bias = bias.unwrap_or(&zeros);
+        let taps = self.taps();
+        let shares = x.chunks(share * inputs).zip(y.chunks_mut(share * outputs));
+        let product = if parts == 1 { F::matmul } else { F::matmul_alone };
+        pool::each(shares, |(x, y)| {
+            let (patch, group) = (self.patch(), self.group());
+            let mut runs = Vec::new();
+            let mut framed = self.framed(cut, self.channels);
+            let (mut cols, mut out) = (Room::new(patch * cut.width), Room::new(group * cut.width));
+            let blocks = x.chunks(cut.together * inputs).zip(y.chunks_mut(cut.together * outputs));
+            for (x, y) in blocks {
+                let (from, step) = self.source(x, &(0..self.channels), framed.numbers());
+                for tile in tiles(cut, y.len() / outputs * self.pixels()) {
+                    self.runs(&tile, step, &mut runs);
+                    for (g, taps) in taps.chunks_exact(patch).enumerate() {
+                        F::gather(from, taps, &runs, self.window.stride[1], cols.numbers(), cut.width);
+                        let rows = matrix(&weight[g * group * patch..], group, patch, patch);
+                        let columns = matrix(cols.numbers(), patch, tile.len(), cut.width);
+                        let plus = &bias[g * group..][..group];
+                        if let Some(at) = self.place(&tile, g) {
+                            let y = &mut y[at..];
+                            let to = matrix_mut(&mut *y, group, tile.len(), self.pixels());
+                            product(rows, columns, F::zero(), to);
+                            F::add_to_rows(plus, y, self.pixels(), tile.len());
+                            continue;
+                        }
+                        let to = matrix_mut(out.numbers(), group, tile.len(), cut.width);
+                        product(rows, columns, F::zero(), to);
+                        for Piece { sample, pixel, column, len } in self.pieces(&tile) {
+                            let to = &mut y[(sample * self.filters + g * group) * self.pixels() + pixel..];
+                            let from = &out.numbers()[column..];
+                            F::copy_rows_plus(from, cut.width, plus, to, self.pixels(), len);
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// A buffer of zeros for a block's samples with padding; an empty one where there is no padding.
+    fn framed<F: Scalar>(&self, cut: Cut, channels: usize) -> Room<F> {
+        Room::zeros(if self.is_padded() { cut.together * channels * self.plane() } else { 0 })
+    }
+
+    /// Some channels of a block's samples with their padding, and the numbers of a sample.
+    fn source<'a, F: Scalar>(
+        &self,
+        x: &'a [F],
+        channels: &Range<usize>,
+        framed: &'a mut [F],
+    ) -> (&'a [F], usize) {
+        if self.is_padded() {
+            self.frame(x, channels, framed);
+            (framed, channels.len() * self.plane())
+        } else {
+            (&x[channels.start * self.plane()..], self.channels * self.plane())
+        }
+    }
+
+    /// Where a group's part of a tile begins in an output, if the tile is of one sample.
+    fn place(&self, tile: &Range<usize>, g: usize) -> Option<usize> {
+        let (first, last) = (tile.start / self.pixels(), (tile.end - 1) / self.pixels());
+        let first_filter = first * self.filters + g * self.group();
+        (first == last).then(|| first_filter * self.pixels() + tile.start % self.pixels())
+    }
+
+    /// A group's part of a tile of an output's gradient, and from one row to the next: in place where the tile is of
+    /// one sample, else copied out of the planes.
+    fn collect<'a, F: Scalar>(
+        &self,
+        dy: &'a [F],
+        g: usize,
+        tile: &Range<usize>,
+        cut: Cut,
+        room: &'a mut [F],
+    ) -> (&'a [F], usize) {
+        if let Some(at) = self.place(tile, g) {
+            return (&dy[at..], self.pixels());
+        }
+        let group = self.group();
+        for Piece { sample, pixel, column, len } in self.pieces(tile) {
+            let from = &dy[(sample * self.filters + g * group) * self.pixels() + pixel..];
+            F::copy_rows(from, self.pixels(), &mut room[column..], cut.width, len, group);
+        }
+        (room, cut.width)
+    }
+
+    /// The gradient at the input, written over what `dx` held.
+    ///
+    /// A number of it is the sum over all windows that it was under: tile by tile, and within a tile in the order of
+    /// the taps. Blocks begin at fixed samples, so that order does not depend on the threads.
+    pub fn input_gradient<F: Scalar>(&self, weight: &[F], dy: &[F], dx: &mut [F]) {
+        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
+        let samples = dy.len() / outputs;
+        let cut = self.cut::<F>(samples);
+        let (parts, share) = self.shares(cut, samples);
+        let taps = self.taps();
+        let shares = dy.chunks(share * outputs).zip(dx.chunks_mut(share * inputs));
+        let product = if parts == 1 { F::matmul } else { F::matmul_alone };
+        pool::each(shares, |(dy, dx)| {
+            let (patch, group) = (self.patch(), self.group());
+            let mut runs = Vec::new();
+            let mut framed = self.framed(cut, self.channels);
+            let (mut cols, mut part) = (Room::new(patch * cut.width), Room::new(group * cut.width));
+            let blocks = dy.chunks(cut.together * outputs).zip(dx.chunks_mut(cut.together * inputs));
+            for (dy, dx) in blocks {
+                let sums = if self.is_padded() { framed.numbers() } else { &mut *dx };
+                sums.fill(F::zero());
+                for tile in tiles(cut, dy.len() / outputs * self.pixels()) {
+                    self.runs(&tile, self.channels * self.plane(), &mut runs);
+                    for (g, taps) in taps.chunks_exact(patch).enumerate() {
+                        let (part, step) = self.collect(dy, g, &tile, cut, part.numbers());
+                        let rows = matrix(&weight[g * group * patch..], group, patch, patch);
+                        let columns = matrix(part, group, tile.len(), step);
+                        let to = matrix_mut(cols.numbers(), patch, tile.len(), cut.width);
+                        product(rows.reversed_axes(), columns, F::zero(), to);
+                        F::scatter(cols.numbers(), taps, &runs, self.window.stride[1], cut.width, sums);
+                    }
+                }
+                if self.is_padded() {
+                    self.unframe(framed.numbers(), dx);
+                }
+            }
+        });
+    }
+
+    /// The gradients of the weight and the bias, each with the factor for what it holds, where it is wanted.
+    ///
+    /// Sums over the batch: each thread goes through all samples, for its own rows of the weight's gradient. So no
+    /// sum is cut; what is done twice is the copy of the output's gradient into tiles.
+    pub fn parameter_gradients<F: Scalar>(
+        &self,
+        x: &[F],
+        dy: &[F],
+        weight: Option<(&mut [F], F)>,
+        bias: Option<(&mut [F], F)>,
+    ) {
+        let samples = dy.len() / (self.filters * self.pixels());
+        let cut = self.cut::<F>(samples);
+        let (group, patch, taps) = (self.group(), self.patch(), self.taps());
+        // The weight's gradient, transposed: a row for each number under a window, in each group.
+        let rows = self.channels * self.area();
+        let parts = pool::parts(if weight.is_some() { self.work(samples) } else { 0 }, LEAST_WORK).min(rows);
+        let share = rows.div_ceil(parts);
+        let mut sums = Room::zeros(rows * group);
+        let mut bias_sums = Room::zeros(parts * self.filters);
+        let shares =
+            sums.numbers().chunks_mut(share * group).zip(bias_sums.numbers().chunks_mut(self.filters));
+        let (wants_weight, wants_bias) = (weight.is_some(), bias.is_some());
+        pool::each(shares.enumerate(), |(i, (sums, bias_sums))| {
+            let rows = i * share..i * share + sums.len() / group;
+            self.add_products(cut, x, dy, &taps, rows, sums, bias_sums, [wants_weight, wants_bias]);
+        });
+        if let Some((to, beta)) = weight {
+            let sums = sums.numbers().chunks_exact(patch * group);
+            for (sums, to) in sums.zip(to.chunks_exact_mut(group * patch)) {
+                F::add_transposed(sums, group, beta, to, patch);
+            }
+        }
+        if let Some((to, beta)) = bias {
+            F::sum_columns(bias_sums.numbers(), beta, to);
+        }
+    }
+
+    /// Some rows of the weight's gradient, transposed, and the bias' gradient of groups that begin in them.
+    #[expect(clippy::too_many_arguments, reason = "a thread's share of one pass")]
+    fn add_products<F: Scalar>(
+        &self,
+        cut: Cut,
+        x: &[F],
+        dy: &[F],
+        taps: &[usize],
+        rows: Range<usize>,
+        sums: &mut [F],
+        bias_sums: &mut [F],
+        [wants_weight, wants_bias]: [bool; 2],
+    ) {
+        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
+        let (group, patch) = (self.group(), self.patch());
+        let channels = rows.start / self.area()..rows.end.div_ceil(self.area());
+        let taps: Vec<_> = taps[rows.clone()].iter().map(|tap| tap - channels.start * self.plane()).collect();
+        let mut runs = Vec::new();
+        let mut framed = self.framed(cut, channels.len());
+        let longest = rows.len().min(patch);
+        let (mut cols, mut part) = (Room::new(longest * cut.width), Room::new(group * cut.width));
+        for (x, dy) in x.chunks(cut.together * inputs).zip(dy.chunks(cut.together * outputs)) {
+            let (from, step) = self.source(x, &channels, framed.numbers());
+            for tile in tiles(cut, dy.len() / outputs * self.pixels()) {
+                self.runs(&tile, step, &mut runs);
+                for g in rows.start / patch..rows.end.div_ceil(patch) {
+                    // This group's rows among those that are ours.
+                    let own = rows.start.max(g * patch)..rows.end.min((g + 1) * patch);
+                    let (part, part_step) = self.collect(dy, g, &tile, cut, part.numbers());
+                    if wants_bias && own.start == g * patch {
+                        let sums = &mut bias_sums[g * group..][..group];
+                        F::add_sums(part, part_step, tile.len(), sums);
+                    }
+                    if wants_weight {
+                        let first = own.start - rows.start;
+                        let taps = &taps[first..][..own.len()];
+                        F::gather(from, taps, &runs, self.window.stride[1], cols.numbers(), cut.width);
+                        let columns = matrix(cols.numbers(), own.len(), tile.len(), cut.width);
+                        let grads = matrix(part, group, tile.len(), part_step);
+                        let to = matrix_mut(&mut sums[first * group..], own.len(), group, group);
+                        F::matmul_alone(columns, grads.reversed_axes(), F::one(), to);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The tiles of a block.
+fn tiles(cut: Cut, columns: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..columns).step_by(cut.tile).map(move |start| start..(start + cut.tile).min(columns))
+}

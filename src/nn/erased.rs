@@ -1,0 +1,163 @@
+//! Layers without their types, as containers hold them. Users never see this.
+//!
+//! [`Layer`] has an associated type, its cache, and a constant, so there is no `dyn Layer`. A container needs one
+//! list of layers of different types. [`ErasedLayer`] is the trait between: the same methods without the associated
+//! type, implemented once for every layer.
+//!
+//! ```text
+//! Dense<f32> ─┐                                   forward_train: Dense::Cache ──┐
+//! Softmax     ├─ impl ErasedLayer ─> Box<dyn ErasedLayer<f32>>                  v
+//! yours       ─┘                                  slot: Option<Box<dyn Any>> = Some(Box(Some(cache)))
+//! ```
+//!
+//! Only the cache has to be put out of sight, as a `Box<dyn Any>`. The box holds an `Option`, so that `backward` can
+//! take the cache out by value and leave the box for the next step: after the first step of a training nothing is
+//! allocated for it. A cache of another type in the slot means that it came from another model, and is an error and
+//! not a panic.
+//!
+//! The cost of a call is one virtual call and, in training, one comparison of type ids: some nanoseconds beside the
+//! microseconds of a product of matrices.
+
+use super::decode_scope::encode_layer;
+use super::layer::Layer;
+use super::link::Link;
+use crate::error::Result;
+use crate::param::Param;
+use crate::scalar::Scalar;
+use crate::tensor::{CowTensor, Tensor};
+use std::any::Any;
+use std::fmt::Debug;
+
+/// A place for one layer's cache. The box stays when the cache is taken out of it, so it is allocated once.
+///
+/// None before the first forward pass; an empty `Option` in the box between a backward pass and the next forward
+/// pass.
+pub(crate) type CacheSlot = Option<Box<dyn Any + Send + Sync>>;
+
+/// The object-safe mirror of [`Layer`]; its names are prefixed so that both may be in scope.
+///
+/// A container of a user's own is generic over its parts instead (docs/extending.md, "A container") and does not need
+/// this trait, which is why it can stay private and change freely.
+pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
+    /// [`Layer::KIND`]; also what the file names the layer by.
+    fn erased_kind(&self) -> &'static str;
+    /// [`Layer::output_shape`].
+    fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+    /// [`Layer::forward`].
+    fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
+    /// [`Layer::forward_cow`].
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>>;
+    /// [`Layer::forward_train`], with the cache put into the slot. Where it fails the slot keeps what it had.
+    fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
+    /// [`Layer::backward`] with the cache from the slot, which is empty after it: a second call is an error.
+    fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>>;
+    /// [`Layer::backward_params`], likewise.
+    fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
+    /// [`Layer::check_batch_size`].
+    fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
+    /// [`Layer::link`].
+    fn erased_link(&self) -> Link;
+    /// [`Layer::output_link`].
+    fn erased_output_link(&self, input: Link) -> Link;
+    /// [`Layer::training_link`].
+    fn erased_training_link(&self, input: Link) -> Link;
+    /// [`Layer::visit_params`], with the layer's own names.
+    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
+    /// [`Layer::visit_params_mut`], likewise.
+    fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>));
+    /// `Clone` returns `Self` and so is not object-safe.
+    fn erased_clone(&self) -> Box<dyn ErasedLayer<F>>;
+    /// The layer's bytes, without its kind; the way back is the registry's.
+    fn erased_encode(&self) -> Result<Vec<u8>>;
+    /// For the container to recognise a container inside it.
+    fn as_any(&self) -> &dyn Any;
+    /// The same, to run it.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
+    fn erased_kind(&self) -> &'static str {
+        L::KIND
+    }
+
+    fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.output_shape(input)
+    }
+
+    fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward(input)
+    }
+
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        self.forward_cow(input)
+    }
+
+    fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
+        let (output, cache) = self.forward_train(input)?;
+        match slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()) {
+            Some(place) => *place = Some(cache),
+            None => *slot = Some(Box::new(Some(cache))),
+        }
+        Ok(output)
+    }
+
+    fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let cache = take::<F, L>(slot)?;
+        self.backward(cache, grad)
+    }
+
+    fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()> {
+        let cache = take::<F, L>(slot)?;
+        self.backward_params(cache, grad)
+    }
+
+    fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        self.check_batch_size(input, samples)
+    }
+
+    fn erased_link(&self) -> Link {
+        self.link()
+    }
+
+    fn erased_output_link(&self, input: Link) -> Link {
+        self.output_link(input)
+    }
+
+    fn erased_training_link(&self, input: Link) -> Link {
+        self.training_link(input)
+    }
+
+    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        self.visit_params(visit);
+    }
+
+    fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        self.visit_params_mut(visit);
+    }
+
+    fn erased_clone(&self) -> Box<dyn ErasedLayer<F>> {
+        Box::new(self.clone())
+    }
+
+    fn erased_encode(&self) -> Result<Vec<u8>> {
+        encode_layer(self)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Takes the cache out and leaves the box. Three things end in the error: no cache was ever put there, it was taken
+/// before, or it is of another layer's type.
+fn take<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot) -> Result<L::Cache> {
+    let cache = slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()).and_then(Option::take);
+    cache.ok_or_else(|| {
+        crate::error::Error::custom("expected the cache of this model's forward_train, found another model's")
+            .help("Give `backward` the cache that `forward_train` of the same model returned.")
+    })
+}

@@ -1,0 +1,175 @@
+//! The crate's layers, a file each, and the container.
+//!
+//! | layer | function | parameters | shape of a sample | kept for backward |
+//! |---|---|---|---|---|
+//! | [`Dense`] | `x · W + b` | `weight`, `bias` | `[…, inputs]` to `[…, units]` | the input |
+//! | [`Conv2d`] | `W ⋆ x + b` over images | `weight`, `bias` | `[channels, rows, columns]` | the input |
+//! | [`Conv1d`] | the same over sequences | `weight`, `bias` | `[channels, length]` | the input |
+//! | [`Embedding`] | row `x` of a table | `weight` | any, ids | the ids |
+//! | [`EmbeddingBag`] | the mean, sum or maximum of rows | `weight` | `[length]`, ids | the ids |
+//! | [`BatchNorm`] | `(x - mean) / √(var + ε) · w + b` | 2, and 2 buffers | `[features]`, `[channels, …]` | x̂ |
+//! | [`LayerNorm`] | the same over a sample's last axes | `weight`, `bias` | `[…, n]` | x̂ |
+//! | [`GroupNorm`] | the same over groups of channels | `weight`, `bias` | `[channels, …]` | x̂ |
+//! | [`RMSNorm`] | `x / √(mean x² + ε) · w` | `weight` | `[…, n]` | x̂ |
+//! | [`Dropout`] | 0, or `x / (1 - rate)` | | any | the mask |
+//! | [`Dropout2d`] | the same for whole channels | | `[channels, …]` | the mask |
+//! | [`GaussianNoise`] | `x + σ n` in training | | any | a shape |
+//! | [`ReLU`] | `max(x, 0)` | | any | a bit for each number |
+//! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
+//! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
+//! | [`Tanh`] | `tanh x` | | any | the output |
+//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | pieces of straight lines | | any | the output, or the input |
+//! | [`ELU`], [`SELU`] | `x` or `α · (e^x - 1)`, scaled | | any | the input |
+//! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the input |
+//! | [`Softplus`], [`Softsign`] | `ln(1 + e^x)`, `x / (1 + \|x\|)` | | any | the input |
+//! | [`PReLU`] | `x` or `w · x` | `weight` | any, or `[channels, …]` | the input |
+//! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |
+//! | [`LogSoftmax`] | `x_i - ln Σ e^x_j` | | `[…, classes]` | the output |
+//! | [`MaxPool2d`], [`MaxPool1d`] | the maximum under a window | | as `Conv2d`, `Conv1d` | places |
+//! | [`AvgPool2d`], [`AvgPool1d`] | the mean under a window | | as `Conv2d`, `Conv1d` | a shape |
+//! | [`AdaptiveAvgPool2d`] | the means of pieces | | `[channels, rows, columns]` | a shape |
+//! | [`GlobalAvgPool`] | the mean of each channel | | `[channels, …]` to `[channels]` | a shape |
+//! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | places |
+//! | [`ZeroPad2d`] | a border of zeros | | `[channels, rows, columns]` | a shape |
+//! | [`Upsample`] | repeated pixels | | `[channels, rows, columns]` | a shape |
+//! | [`Flatten`] | | | any to `[size]` | a shape |
+//! | [`Reshape`] | | | any to the one given | a shape |
+//! | [`Sequential`] | one after the other | those of its layers | | theirs |
+//! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
+//! | [`Sum`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
+//!
+//! A layer's file holds the layer, its spec and its tests by hand; `tests/library/layers.rs` runs the battery of
+//! [`testing`](crate::testing) on every one of them.
+//!
+//! The files share three habits. A tensor that comes in goes through [`standard`](crate::tensor::standard), and from
+//! there on loops run over slices by the kernels of [`scalar`](crate::scalar). What goes out comes from
+//! [`scratch`](crate::tensor::scratch) or is the input, changed in place. What `backward` has used up goes to
+//! [`recycle`](crate::tensor::recycle). After the first steps a training step of these layers takes its large arrays
+//! from the spare buffers.
+
+mod activation;
+mod branches;
+mod conv;
+pub(crate) mod decode_scope;
+mod dense;
+pub(crate) mod elementwise;
+mod embedding;
+pub(crate) mod erased;
+mod layer;
+mod link;
+mod norm;
+mod pooling;
+pub(crate) mod registry;
+mod regularization;
+mod reshape;
+mod sequential;
+mod summary;
+mod upsample;
+mod window;
+mod zero_pad;
+
+pub use activation::{
+    ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, LogSoftmax, Mish, PReLU, PReLUSpec, ReLU, ReLU6, ReLUCache,
+    SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
+};
+pub use branches::{Concat, ConcatSpec, Residual, ResidualSpec, Sum, SumSpec};
+pub use conv::{Conv1d, Conv1dSpec, Conv2d, Conv2dSpec};
+pub use dense::{Dense, DenseSpec};
+pub use elementwise::Elementwise;
+pub use embedding::{
+    Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
+};
+pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
+pub(crate) use layer::{batch_error, check_batch_shape};
+pub use link::{Link, Outputs};
+pub use norm::{
+    BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
+    RMSNorm, RMSNormSpec,
+};
+pub use pooling::{
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
+    MaxPool2d, MaxPoolCache,
+};
+pub use registry::Registry;
+pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, GaussianNoise, GaussianNoiseSpec};
+pub use reshape::{Flatten, Reshape};
+pub use sequential::{Sequential, SequentialBuilder, SequentialCache};
+pub use upsample::Upsample;
+pub use window::{Padding, Pair};
+pub use zero_pad::ZeroPad2d;
+
+use crate::scalar::Scalar;
+use std::any::Any;
+use std::sync::LazyLock;
+
+/// The built-in layers of each element type. Both lists are compiled here: were they generic as they are used, every
+/// program that loads a model would compile all layers anew, which was two fifths of its compiler's work.
+static SINGLE: LazyLock<Registry<f32>> = LazyLock::new(all);
+static DOUBLE: LazyLock<Registry<f64>> = LazyLock::new(all);
+
+impl<F: Scalar> Registry<F> {
+    /// A registry with every layer of this crate.
+    ///
+    /// This is what [`Sequential::load`] uses. It stands here and not beside [`Registry`], which comes below the
+    /// layers in the order of modules and must not know them.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let registry = Registry::<f64>::builtin();
+    /// assert_eq!(registry.kinds().count(), 44);
+    /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
+    /// ```
+    pub fn builtin() -> Self {
+        let known: [&dyn Any; 2] = [&*SINGLE, &*DOUBLE];
+        known.iter().find_map(|known| known.downcast_ref()).cloned().unwrap_or_else(Self::empty)
+    }
+}
+
+fn all<F: Scalar>() -> Registry<F> {
+    Registry::empty()
+        .with::<AdaptiveAvgPool2d>()
+        .with::<AvgPool1d>()
+        .with::<AvgPool2d>()
+        .with::<BatchNorm<F>>()
+        .with::<Concat<F>>()
+        .with::<Conv1d<F>>()
+        .with::<Conv2d<F>>()
+        .with::<Dense<F>>()
+        .with::<Dropout>()
+        .with::<Dropout2d>()
+        .with::<ELU>()
+        .with::<Embedding<F>>()
+        .with::<EmbeddingBag<F>>()
+        .with::<Flatten>()
+        .with::<GELU>()
+        .with::<GaussianNoise>()
+        .with::<GroupNorm<F>>()
+        .with::<HardSigmoid>()
+        .with::<HardSwish>()
+        .with::<LayerNorm<F>>()
+        .with::<LeakyReLU>()
+        .with::<LogSoftmax>()
+        .with::<Mish>()
+        .with::<PReLU<F>>()
+        .with::<RMSNorm<F>>()
+        .with::<GlobalAvgPool>()
+        .with::<GlobalMaxPool>()
+        .with::<MaxPool1d>()
+        .with::<MaxPool2d>()
+        .with::<ReLU>()
+        .with::<ReLU6>()
+        .with::<Reshape>()
+        .with::<Residual<F>>()
+        .with::<SELU>()
+        .with::<Sequential<F>>()
+        .with::<SiLU>()
+        .with::<Sigmoid>()
+        .with::<Softmax>()
+        .with::<Softplus>()
+        .with::<Softsign>()
+        .with::<Sum<F>>()
+        .with::<Tanh>()
+        .with::<Upsample>()
+        .with::<ZeroPad2d>()
+}

@@ -1,0 +1,449 @@
+//! Batch normalisation over features, or over the channels of images.
+//!
+//! # The derivative
+//!
+//! For one feature of a batch of `m` samples (or one channel of images, with `m` its numbers in the whole batch) let `μ = Σ x_i / m`, `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`,
+//! `x̂_i = (x_i - μ) · f` and `y_i = w · x̂_i + b`, and let `g_i = ∂L/∂y_i`. Weight and bias are plain sums:
+//!
+//! ```text
+//! ∂L/∂w = Σ g_i · x̂_i            ∂L/∂b = Σ g_i
+//! ```
+//!
+//! The input acts on the loss in three ways: directly, through the mean and through the variance. From
+//! `∂μ/∂x_i = 1/m`, `∂v/∂x_i = 2 (x_i - μ) / m` and `∂f/∂v = -f³/2`:
+//!
+//! ```text
+//! ∂x̂_j/∂x_i = f · ([i = j] - 1/m) - (x_j - μ) · f³ · (x_i - μ) / m
+//!           = f · ([i = j] - 1/m - x̂_i · x̂_j / m)
+//!
+//! ∂L/∂x_i   = Σ_j w · g_j · ∂x̂_j/∂x_i
+//!           = w · f · (g_i - Σ_j g_j / m - x̂_i · Σ_j g_j · x̂_j / m)
+//!           = w · f · (g_i - (∂L/∂b + x̂_i · ∂L/∂w) / m)
+//! ```
+//!
+//! The last line is what `backward` computes: the two sums are the gradients of weight and bias, which are there
+//! already, so the pass needs `x̂` and `f` and not the input. In words, the gradient loses its mean and its component
+//! along `x̂`: moving all samples together, or scaling them, does not change what comes out (up to ε).
+//!
+//! Where the running statistics were used, they do not depend on the batch, and what is left is `w · f · g_i`.
+
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::nn::{Layer, LayerSpec, Link, batch_error, check_gradient};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature, or each channel of images.
+///
+/// Input and output are `[batch, features]` or `[batch, channels, …]`: statistics are those of axis 1, over the batch
+/// and all axes behind. In training the mean and the (biased) variance are the batch's, and
+/// running ones are kept as buffers: `running = (1 - momentum) · running + momentum · batch`, with the unbiased
+/// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
+/// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
+///
+/// With weight and bias frozen ([`Sequential::freeze`](crate::Sequential::freeze) of the layer) it is in inference
+/// mode in training, too: the running statistics are used and kept.
+///
+/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::Trainer::fit) refuses a batch
+/// size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the end
+/// of an epoch is normalised by the running statistics, and leaves them alone.
+///
+/// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
+/// shift", 2015.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8])
+///     .layer(Dense::units(16).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+///     .build()?;
+/// assert_eq!(model.output_shape(), [16]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | Plywood | PyTorch `BatchNorm1d`, `2d` | Keras 3 `BatchNormalization` |
+/// |---|---|---|---|
+/// | ε | 1e-5 | 1e-5 | 1e-3 |
+/// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
+/// | running variance | unbiased | unbiased | biased |
+/// | channels | axis 1 | axis 1 | the last axis |
+/// | batches of one number a feature | an error; a last one by the running statistics | an error | variance 0 |
+/// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
+/// | with weight and bias frozen | inference mode | statistics still run | inference mode |
+///
+/// Memory in training: `x̂`, as large as the input and in its buffer, and a copy for the output. The variance is
+/// computed in two passes, so large means do not cancel it.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let mut layer: BatchNorm<f64> = BatchNorm::new().momentum(1.0).build(&[1], &Random::seed(0))?;
+/// let x = arr2(&[[2.0], [4.0], [6.0]]).into_dyn();
+/// let (y, _) = layer.forward_train(x.clone())?; // by the biased variance, 8/3
+/// assert!((y[[2, 0]] - 2.0 / (8.0 / 3.0 + 1e-5f64).sqrt()).abs() < 1e-12);
+/// let y = layer.forward(x)?; // by the running one, which is unbiased: 4
+/// assert!((y[[2, 0]] - 2.0 / (4.0 + 1e-5f64).sqrt()).abs() < 1e-12);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct BatchNorm<F: Scalar = f32> {
+    /// γ in the paper; begins at 1.
+    weight: Param<F>,
+    /// β in the paper; begins at 0.
+    bias: Param<F>,
+    /// A buffer; begins at 0.
+    running_mean: Param<F>,
+    /// A buffer; begins at 1, so an untrained layer hands its input on, up to ε.
+    running_var: Param<F>,
+    #[serde(with = "crate::codec::words")]
+    epsilon: f64,
+    #[serde(with = "crate::codec::words")]
+    momentum: f64,
+}
+
+/// What the backward pass of [`BatchNorm`] needs.
+///
+/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+#[derive(Debug)]
+pub struct BatchNormCache<F> {
+    /// `(x - mean) / √(variance + ε)`.
+    normal: Tensor<F>,
+    /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
+    factor: Tensor<F>,
+    /// Whether mean and variance depended on the batch.
+    ///
+    /// Not so for one number a feature, or a frozen layer: then the two last terms of the derivative are absent.
+    batch: bool,
+}
+
+impl BatchNorm<f32> {
+    /// With PyTorch's ε and momentum.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let layer: BatchNorm = BatchNorm::new().build(&[8], &Random::seed(0))?;
+    /// let mut names = Vec::new();
+    /// layer.visit_params(&mut |name, param| names.push((name.to_owned(), param.is_trainable())));
+    /// assert_eq!(names[0], ("weight".into(), true));
+    /// assert_eq!(names[3], ("running_var".into(), false));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[expect(clippy::new_ret_no_self, reason = "the number of features is known when the model is built")]
+    pub fn new() -> BatchNormSpec {
+        BatchNormSpec { epsilon: 1e-5, momentum: 0.1 }
+    }
+}
+
+impl<F: Scalar> BatchNorm<F> {
+    /// All four arrays have this length; `output_shape` checks it for layers that come out of a file.
+    fn features(&self) -> usize {
+        self.weight.len()
+    }
+
+    /// Whether it is in inference mode for good.
+    fn is_frozen(&self) -> bool {
+        !self.weight.is_trainable() && !self.bias.is_trainable()
+    }
+
+    /// How many numbers of a sample lie side by side in one channel: 1 where features are normalised.
+    fn inner(&self, sample: &[usize]) -> Result<usize> {
+        let n = self.features();
+        match sample {
+            [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
+            _ => Err(Error::shape("an input", format!("[{n}] or [{n}, …]"), sample)
+                .help("Axis 1, behind the batch, must have as many features or channels as the layer was built for.")),
+        }
+    }
+
+    /// The input in row-major order, with what [`inner`](BatchNorm::inner) says of it.
+    fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
+        match input.shape() {
+            [_, sample @ ..] if self.inner(sample).is_ok() => {
+                let inner = self.inner(sample)?;
+                Ok((standard(input), inner))
+            }
+            found if found.len() > 2 => {
+                let expected = format!("[batch, {}, …]", self.features());
+                Err(Error::shape("an input", expected, found)
+                    .help("Axis 0 is the batch, axis 1 that of the channels."))
+            }
+            found => Err(batch_error(found, &[self.features()])),
+        }
+    }
+
+    /// The numbers by which inference is `x · factor + offset`.
+    ///
+    /// `factor = w / √(var + ε)` and `offset = b - mean · factor`: two numbers a feature, worked out anew in each
+    /// call because the layer is shared and may have been trained since.
+    fn inference(&self) -> (Tensor<F>, Tensor<F>) {
+        let n = self.features();
+        let (mut factor, mut offset) = (scratch(&[n]), scratch(&[n]));
+        let (f, o) = (slice_mut(&mut factor), slice_mut(&mut offset));
+        let epsilon = F::of(self.epsilon);
+        for i in 0..n {
+            f[i] = self.weight.as_slice()[i] / (self.running_var.as_slice()[i] + epsilon).sqrt();
+            o[i] = self.bias.as_slice()[i] - self.running_mean.as_slice()[i] * f[i];
+        }
+        (factor, offset)
+    }
+}
+
+impl<F: Scalar> Layer<F> for BatchNorm<F> {
+    const KIND: &'static str = "batch_norm";
+    type Cache = BatchNormCache<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        check_settings(self.epsilon, self.momentum)?;
+        let n = self.features();
+        let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
+        if sizes.iter().any(|param| param.shape() != [n]) {
+            let found = sizes.map(|param| format!("{:?}", param.shape())).join(", ");
+            return Err(Error::format("a batch normalisation", "four arrays of one length", found)
+                .help("The file is corrupt; save the model again."));
+        }
+        self.inner(input)?;
+        Ok(input.to_vec())
+    }
+
+    /// In place: one multiplication and one addition a number. A row's output depends on that row alone.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (mut output, inner) = self.checked(input)?;
+        let (factor, offset) = self.inference();
+        F::affine_channels(slice_mut(&mut output), inner, slice(&factor), slice(&offset));
+        recycle(factor);
+        recycle(offset);
+        Ok(output)
+    }
+
+    /// Five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
+        let (mut x, inner) = self.checked(input)?;
+        let n = self.features();
+        let rows = x.len() / n;
+        let count = F::of(rows as f64);
+        let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
+        let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
+        let batch = rows > 1 && !self.is_frozen();
+        if batch {
+            F::sum_channels(slice(&x), inner, m);
+            F::scale(m, count.recip());
+            F::spread_channels(slice(&x), inner, m, f);
+            F::scale(f, count.recip());
+            let (old, new) = (F::of(1.0 - self.momentum), F::of(self.momentum));
+            F::scale(self.running_mean.as_slice_mut(), old);
+            F::add_scaled(self.running_mean.as_slice_mut(), new, m);
+            F::scale(self.running_var.as_slice_mut(), old);
+            F::add_scaled(self.running_var.as_slice_mut(), new * count / (count - F::one()), f);
+        } else {
+            m.copy_from_slice(self.running_mean.as_slice());
+            f.copy_from_slice(self.running_var.as_slice());
+        }
+        let epsilon = F::of(self.epsilon);
+        for f in f.iter_mut() {
+            *f = (*f + epsilon).sqrt().recip();
+        }
+        F::standardise_channels(slice_mut(&mut x), inner, m, f);
+        let mut output = crate::tensor::copy(&x);
+        F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
+        recycle(mean);
+        Ok((output, BatchNormCache { normal: x, factor, batch }))
+    }
+
+    /// A parameter that is frozen ignores its gradient; the sums are needed for `dx` all the same.
+    fn backward(&mut self, cache: BatchNormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let BatchNormCache { mut normal, mut factor, batch } = cache;
+        check_gradient(&grad, normal.shape())?;
+        let inner = self.inner(grad.shape().get(1..).unwrap_or_default())?;
+        let mut grad = standard(grad);
+        let n = self.features();
+        let (mut weight, mut bias) = (scratch(&[n]), scratch(&[n]));
+        F::dot_channels(slice(&grad), slice(&normal), inner, slice_mut(&mut weight));
+        F::sum_channels(slice(&grad), inner, slice_mut(&mut bias));
+        self.weight.add_gradient(&weight)?;
+        self.bias.add_gradient(&bias)?;
+        // dx = w·f · (g - (Σ g + x̂ · Σ g·x̂) / rows), where mean and variance came from the batch; else w·f · g.
+        let scale = slice_mut(&mut factor);
+        F::multiply(scale, self.weight.as_slice());
+        if batch {
+            let share = F::of((grad.len() / n) as f64).recip();
+            for sums in [&mut weight, &mut bias] {
+                F::multiply(slice_mut(sums), scale);
+                F::scale(slice_mut(sums), share);
+            }
+            F::affine_channels(slice_mut(&mut normal), inner, slice(&weight), slice(&bias));
+        }
+        F::scale_channels(slice_mut(&mut grad), inner, scale);
+        if batch {
+            F::add_scaled(slice_mut(&mut grad), -F::one(), slice(&normal));
+        }
+        for spent in [normal, factor, weight, bias] {
+            recycle(spent);
+        }
+        Ok(grad)
+    }
+
+    /// Two numbers a feature have a variance.
+    fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
+        if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
+            return Ok(());
+        }
+        Err(Error::argument("a batch size", "at least 2 for batch normalisation", samples).help(
+            "One number a feature has no variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.",
+        ))
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+        visit("bias", &self.bias);
+        visit("running_mean", &self.running_mean);
+        visit("running_var", &self.running_var);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+        visit("bias", &mut self.bias);
+        visit("running_mean", &mut self.running_mean);
+        visit("running_var", &mut self.running_var);
+    }
+}
+
+/// What a [`BatchNorm`] layer is built from: [`BatchNorm::new`].
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormSpec {
+    epsilon: f64,
+    momentum: f64,
+}
+
+impl BatchNormSpec {
+    /// What is added to the variance, above 0.
+    ///
+    /// It bounds the factor: a feature that is constant in the batch has `x̂ = 0` and not 0/0.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let keras = BatchNorm::new().epsilon(1e-3).momentum(0.01);
+    /// assert!(Sequential::builder([4]).layer(keras).build().is_ok());
+    /// let error = Sequential::builder([4]).layer(BatchNorm::new().epsilon(0.0)).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("layer 0 (batch_norm): expected epsilon of above 0, found 0."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// The share of the new batch in the running statistics, from 0 to 1. (Keras' `momentum` is 1 minus this.)
+    ///
+    /// After `n` batches the running mean has forgotten all but `(1 - momentum)^n` of its initial value: at 0.1 that
+    /// is 3 % after 33 batches. With 0 the statistics never move.
+    #[must_use]
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
+    type Layer = BatchNorm<F>;
+
+    /// The first axis of a sample counts. Nothing is drawn at random.
+    fn build(self, input: &[usize], random: &Random) -> Result<BatchNorm<F>> {
+        let Self { epsilon, momentum } = self;
+        check_settings(epsilon, momentum)?;
+        let n = match *input {
+            [n, ..] if n > 0 => n,
+            _ => {
+                return Err(Error::shape("an input", "[features] or [channels, …]", input)
+                    .help("Batch normalisation takes `[batch, features]` or `[batch, channels, …]`."));
+            }
+        };
+        let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random);
+        Ok(BatchNorm {
+            weight: Param::new(all(1.0)?),
+            bias: Param::new(all(0.0)?),
+            running_mean: Param::buffer(all(0.0)?),
+            running_var: Param::buffer(all(1.0)?),
+            epsilon,
+            momentum,
+        })
+    }
+}
+
+/// Settings come from a user or from a file; both are checked.
+fn check_settings(epsilon: f64, momentum: f64) -> Result<()> {
+    if !(epsilon > 0.0 && epsilon.is_finite()) {
+        return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
+    }
+    if !(0.0..=1.0).contains(&momentum) {
+        return Err(Error::argument("momentum", "0 to 1", momentum)
+            .help("It is the share of the new batch; Keras counts the other way round."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{arr1, arr2};
+
+    #[test]
+    fn by_hand_in_training_and_at_inference() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2], &Random::seed(0)).unwrap();
+        let x = arr2(&[[1., 10.], [3., 30.]]).into_dyn();
+        let (y, _) = bn.forward_train(x.clone()).unwrap();
+        let expected = 1. / (1. + 1e-5f64).sqrt();
+        assert!((y[[0, 0]] + expected).abs() < 1e-12 && (y[[1, 0]] - expected).abs() < 1e-12);
+        assert!((bn.running_mean.value() - arr1(&[0.2, 2.]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
+        // Unbiased variances 2 and 200.
+        assert!((bn.running_var.value() - arr1(&[1.1, 20.9]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
+        let y = bn.forward(x).unwrap();
+        assert!((y[[0, 0]] - 0.8 / (1.1 + 1e-5f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_sample_leaves_the_statistics_alone() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[1], &Random::seed(0)).unwrap();
+        let x = arr2(&[[5.]]).into_dyn();
+        let (y, cache) = bn.forward_train(x.clone()).unwrap();
+        assert!((&y - &bn.forward(x).unwrap()).iter().all(|d| d.abs() < 1e-12));
+        assert_eq!(bn.running_mean.as_slice(), [0.]);
+        let dx = bn.backward(cache, arr2(&[[1.]]).into_dyn()).unwrap();
+        assert!((dx[[0, 0]] - 1. / (1. + 1e-5f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_image_has_a_variance_and_two_channels_have_their_own() {
+        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2, 2], &Random::seed(0)).unwrap();
+        let x = ndarray::arr3(&[[[1., 3.], [10., 30.]]]).into_dyn();
+        let (y, _) = bn.forward_train(x).unwrap();
+        assert!(y.iter().zip([-1., 1., -1., 1.]).all(|(y, expected)| (y - expected).abs() < 1e-5));
+        assert!((bn.running_mean.as_slice()[1] - 2.).abs() < 1e-12);
+        for shape in [&[][..], &[2], &[1, 3, 2], &[1, 3]] {
+            assert!(bn.forward(Tensor::zeros(shape)).is_err(), "{shape:?}");
+        }
+        assert_eq!(bn.forward(Tensor::zeros(vec![1, 2, 0])).unwrap().shape(), [1, 2, 0]);
+        assert!(bn.forward_train(Tensor::zeros(vec![0, 2, 3])).is_ok());
+    }
+
+    #[test]
+    fn bad_settings_are_refused() {
+        let build =
+            |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
+        assert!(build(BatchNorm::new(), &[]).is_err() && build(BatchNorm::new(), &[0, 2]).is_err());
+        assert!(build(BatchNorm::new().epsilon(0.), &[2]).is_err());
+        assert!(build(BatchNorm::new().momentum(f64::NAN), &[2]).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! Group normalisation; the derivative is in `per_sample.rs`.
+
+use super::per_sample::{Cut, NormCache, check_epsilon};
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::nn::{Layer, LayerSpec, Link};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, size};
+use serde::{Deserialize, Serialize};
+
+/// Group normalisation: the channels are cut into groups, and `y = (x - mean) / √(variance + ε) · weight + bias` with
+/// mean and (biased) variance over each group of a sample, and a weight and a bias for each channel.
+///
+/// Wu and He, "Group normalization", 2018. For images where batches are too small for
+/// [`BatchNorm`](crate::BatchNorm): nothing is shared between samples.
+///
+/// | groups | is also called |
+/// |---|---|
+/// | 1 | layer normalisation of images |
+/// | as many as channels | instance normalisation (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
+///
+/// | | shape |
+/// |---|---|
+/// | input and output | `[batch, channels, …]` |
+/// | `weight`, `bias` | `[channels]` |
+///
+/// PyTorch's `nn.GroupNorm(num_groups, num_channels, eps=1e-5)`, with its names. Keras' `GroupNormalization` has
+/// channels last and ε 1e-3.
+///
+/// ```
+/// use plywood::ndarray::arr3;
+/// use plywood::prelude::*;
+///
+/// let instance = GroupNorm::groups(2); // as many as channels
+/// let model = Sequential::builder([2, 2]).layer(instance).build()?;
+/// let y = model.predict(&arr3(&[[[1.0, 3.0], [100.0, 300.0]]]))?;
+/// assert!(y.iter().all(|y| (y.abs() - 1.0).abs() < 1e-4));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct GroupNorm<F: Scalar = f32> {
+    /// Begins at 1.
+    weight: Param<F>,
+    /// Begins at 0.
+    bias: Param<F>,
+    groups: usize,
+    #[serde(with = "crate::codec::words")]
+    epsilon: f64,
+}
+
+impl GroupNorm<f32> {
+    /// With this many groups, of which the number of channels must be a multiple.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([6, 8, 8]).layer(GroupNorm::groups(4)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (group_norm): expected groups of a number that divides 6, the number of channels, found 4. \
+    ///      1 normalises all channels together, as many as channels each for itself."
+    /// );
+    /// ```
+    pub fn groups(groups: usize) -> GroupNormSpec {
+        GroupNormSpec { groups, epsilon: 1e-5 }
+    }
+}
+
+impl<F: Scalar> GroupNorm<F> {
+    /// The settings, and whether the channels are those the layer was built for.
+    fn cut(&self, input: &[usize]) -> Result<Cut> {
+        check_epsilon::<F>(self.epsilon)?;
+        let n = self.weight.len();
+        if self.groups == 0 || !n.is_multiple_of(self.groups) {
+            let expected = format!("a number that divides {n}, the number of channels");
+            return Err(Error::argument("groups", expected, self.groups)
+                .help("1 normalises all channels together, as many as channels each for itself."));
+        }
+        match input {
+            [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {
+                let inner = size(rest);
+                Ok(Cut {
+                    columns: (n / self.groups).saturating_mul(inner),
+                    inner,
+                    centre: true,
+                    epsilon: self.epsilon,
+                })
+            }
+            _ => Err(Error::shape("an input", format!("[{n}, …]"), input)
+                .help("Channels are the axis behind the batch; the layer was built for that many.")),
+        }
+    }
+}
+
+impl<F: Scalar> Layer<F> for GroupNorm<F> {
+    const KIND: &'static str = "group_norm";
+    type Cache = NormCache<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.cut(input)?.check_more_than_one(input)?;
+        Ok(input.to_vec())
+    }
+
+    /// In place.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
+        Ok(cut.forward(input, &self.weight, Some(&self.bias)))
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, NormCache<F>)> {
+        let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
+        Ok(cut.forward_train(input, &self.weight, Some(&self.bias)))
+    }
+
+    fn backward(&mut self, cache: NormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let cut = self.cut(grad.shape().get(1..).unwrap_or_default())?;
+        cut.backward(cache, grad, &mut self.weight, Some(&mut self.bias))
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+        visit("bias", &self.bias);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+        visit("bias", &mut self.bias);
+    }
+}
+
+/// What a [`GroupNorm`] layer is built from: [`GroupNorm::groups`].
+#[derive(Clone, Copy, Debug)]
+pub struct GroupNormSpec {
+    groups: usize,
+    epsilon: f64,
+}
+
+impl GroupNormSpec {
+    /// What is added to the variance, above 0.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for GroupNormSpec {
+    type Layer = GroupNorm<F>;
+
+    /// Nothing is drawn at random.
+    fn build(self, input: &[usize], random: &Random) -> Result<GroupNorm<F>> {
+        let Self { groups, epsilon } = self;
+        let [n, ..] = *input else {
+            return Err(Error::shape("an input", "[channels, …]", input)
+                .help("The axis behind the batch is that of the channels."));
+        };
+        let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random).map(Param::new);
+        let layer = GroupNorm { weight: all(1.0)?, bias: all(0.0)?, groups, epsilon };
+        layer.cut(input)?;
+        Ok(layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_settings_and_shapes_are_refused() {
+        let build = |spec: GroupNormSpec, shape: &[usize]| -> Result<GroupNorm> {
+            spec.build(shape, &Random::seed(0))
+        };
+        assert!(build(GroupNorm::groups(0), &[2]).is_err() && build(GroupNorm::groups(1), &[]).is_err());
+        assert!(build(GroupNorm::groups(1), &[0, 3]).is_err());
+        assert!(build(GroupNorm::groups(2).epsilon(-1.), &[2, 3]).is_err());
+        let layer = build(GroupNorm::groups(2), &[4, 3]).unwrap();
+        for shape in [&[][..], &[4], &[2, 3, 4]] {
+            assert!(layer.forward(Tensor::zeros(shape)).is_err(), "{shape:?}");
+        }
+        assert_eq!(layer.forward(Tensor::zeros(vec![2, 4, 0])).unwrap().shape(), [2, 4, 0]);
+    }
+}

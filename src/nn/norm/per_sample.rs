@@ -1,0 +1,144 @@
+//! What the normalisations of single samples share: [`LayerNorm`](crate::LayerNorm),
+//! [`GroupNorm`](crate::GroupNorm), [`RMSNorm`](crate::RMSNorm).
+//!
+//! # The derivative
+//!
+//! All three cut a sample into rows of `n` numbers and put out, with `f = (v + ε)^-½`,
+//!
+//! ```text
+//! x̂_i = (x_i - μ) · f          μ = Σ x_i / n (0 for RMSNorm),   v = Σ (x_i - μ)² / n
+//! y_i = w_c · x̂_i + b_c        c: the position in the row (LayerNorm, RMSNorm) or the channel (GroupNorm)
+//! ```
+//!
+//! With `g_i = ∂L/∂y_i` and `h_i = w_c · g_i`, by the steps that `batch.rs` has in full:
+//!
+//! ```text
+//! ∂L/∂w_c = Σ g_i · x̂_i        ∂L/∂b_c = Σ g_i                      over all rows, where c comes up
+//! ∂L/∂x_i = f · (h_i - Σ_j h_j / n - x̂_i · Σ_j h_j · x̂_j / n)       without the second term for RMSNorm
+//! ```
+//!
+//! So `backward` needs `x̂` and one `f` a row. No statistics are shared between samples: training and inference are
+//! the same function, and a sample alone has the bits that it has in a batch.
+
+use crate::error::{Error, Result};
+use crate::nn::check_gradient;
+use crate::param::Param;
+use crate::scalar::Scalar;
+use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
+
+/// What the backward pass of [`LayerNorm`](crate::LayerNorm), [`GroupNorm`](crate::GroupNorm) and
+/// [`RMSNorm`](crate::RMSNorm) needs.
+///
+/// Its content is the layers' own affair; it is public because [`Layer::Cache`](crate::Layer::Cache) names it.
+#[derive(Debug)]
+pub struct NormCache<F> {
+    /// `x̂`, as large as the input and in its buffer.
+    normal: Tensor<F>,
+    /// `f`, one number a row.
+    factors: Tensor<F>,
+}
+
+/// How an input is cut.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    /// The numbers that share a mean and a variance.
+    pub columns: usize,
+    /// The numbers side by side that share a weight.
+    pub inner: usize,
+    /// Whether the mean is taken off.
+    pub centre: bool,
+    pub epsilon: f64,
+}
+
+impl Cut {
+    /// Whether there is something to normalise: a single number less its mean is 0.
+    pub(super) fn check_more_than_one(self, input: &[usize]) -> Result<()> {
+        if self.columns != 1 {
+            return Ok(());
+        }
+        Err(Error::shape("an input", "[…], with more than one number to normalise together", input).help(
+            "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.",
+        ))
+    }
+
+    /// `x̂` in the input's buffer, and the factors.
+    fn normalise<F: Scalar>(self, input: Tensor<F>) -> NormCache<F> {
+        let mut normal = standard(input);
+        let mut factors = scratch(&[normal.len() / self.columns.max(1)]);
+        let (epsilon, f) = (F::of(self.epsilon), slice_mut(&mut factors));
+        F::normalise_rows(slice_mut(&mut normal), self.columns, epsilon, self.centre, f);
+        NormCache { normal, factors }
+    }
+
+    /// `w · x + b`, in place.
+    fn scale_and_shift<F: Scalar>(self, x: &mut Tensor<F>, weight: &Param<F>, bias: Option<&Param<F>>) {
+        match bias {
+            Some(bias) => F::affine_channels(slice_mut(x), self.inner, weight.as_slice(), bias.as_slice()),
+            None => F::scale_channels(slice_mut(x), self.inner, weight.as_slice()),
+        }
+    }
+
+    /// In place.
+    pub(super) fn forward<F: Scalar>(
+        self,
+        input: Tensor<F>,
+        weight: &Param<F>,
+        bias: Option<&Param<F>>,
+    ) -> Tensor<F> {
+        let NormCache { normal: mut output, factors } = self.normalise(input);
+        recycle(factors);
+        self.scale_and_shift(&mut output, weight, bias);
+        output
+    }
+
+    /// As `forward`; a copy of `x̂` becomes the output.
+    pub(super) fn forward_train<F: Scalar>(
+        self,
+        input: Tensor<F>,
+        weight: &Param<F>,
+        bias: Option<&Param<F>>,
+    ) -> (Tensor<F>, NormCache<F>) {
+        let cache = self.normalise(input);
+        let mut output = copy(&cache.normal);
+        self.scale_and_shift(&mut output, weight, bias);
+        (output, cache)
+    }
+
+    /// The input's gradient, in the buffer of `grad`; adds those of weight and bias.
+    pub(super) fn backward<F: Scalar>(
+        self,
+        cache: NormCache<F>,
+        grad: Tensor<F>,
+        weight: &mut Param<F>,
+        bias: Option<&mut Param<F>>,
+    ) -> Result<Tensor<F>> {
+        let NormCache { normal, factors } = cache;
+        check_gradient(&grad, normal.shape())?;
+        let mut grad = standard(grad);
+        let mut sums = scratch(weight.shape());
+        if weight.is_trainable() {
+            F::dot_channels(slice(&grad), slice(&normal), self.inner, slice_mut(&mut sums));
+            weight.add_gradient(&sums)?;
+        }
+        if let Some(bias) = bias.filter(|bias| bias.is_trainable()) {
+            F::sum_channels(slice(&grad), self.inner, slice_mut(&mut sums));
+            bias.add_gradient(&sums)?;
+        }
+        let g = slice_mut(&mut grad);
+        F::scale_channels(g, self.inner, weight.as_slice());
+        F::normalise_rows_back(slice(&normal), slice(&factors), self.columns, self.centre, g);
+        for spent in [normal, factors, sums] {
+            recycle(spent);
+        }
+        Ok(grad)
+    }
+}
+
+/// ε comes from a user or from a file; it has to be above 0 in the element type, too.
+pub(super) fn check_epsilon<F: Scalar>(epsilon: f64) -> Result<()> {
+    if F::of(epsilon) > F::zero() && F::of(epsilon).is_finite() {
+        return Ok(());
+    }
+    Err(Error::argument("epsilon", format!("above 0 in {}", F::NAME), epsilon)
+        .help("It bounds the factor of rows that are constant; 1e-5 is usual."))
+}

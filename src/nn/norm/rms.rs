@@ -1,0 +1,159 @@
+//! Root mean square normalisation; the derivative is in `per_sample.rs`.
+
+use super::per_sample::{Cut, NormCache, check_epsilon};
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::nn::{Layer, LayerSpec, Link};
+use crate::param::Param;
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Normalisation by the root mean square: `y = x / √(mean of x² + ε) · weight`, over the last axis.
+///
+/// Zhang and Sennrich, "Root mean square layer normalization", 2019: [`LayerNorm`](crate::LayerNorm) without the mean
+/// and without a bias, for two thirds of its work. Large language models have it in place of the former.
+///
+/// | | shape |
+/// |---|---|
+/// | input and output | `[batch, …, n]` |
+/// | `weight` | `[n]` |
+///
+/// ε is the distance from 1 to the next number of the type (1.2e-7 in `f32`, 2.2e-16 in `f64`) unless said, as in
+/// PyTorch's `nn.RMSNorm`. Keras' `RMSNormalization` has 1e-6.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([2]).layer(RMSNorm::new()).build()?;
+/// let y = model.predict(&arr2(&[[3.0, 4.0]]))?;
+/// assert!((y[[0, 0]] - 3.0 / 12.5f32.sqrt()).abs() < 1e-6);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct RMSNorm<F: Scalar = f32> {
+    /// Begins at 1.
+    weight: Param<F>,
+    #[serde(with = "crate::codec::words")]
+    epsilon: f64,
+}
+
+impl RMSNorm<f32> {
+    /// With PyTorch's ε.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([10, 16]).layer(RMSNorm::new().epsilon(1e-6)).build()?;
+    /// assert_eq!(model.parameter_count(), 16);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[expect(clippy::new_ret_no_self, reason = "the axis' size is known when the model is built")]
+    pub fn new() -> RMSNormSpec {
+        RMSNormSpec { epsilon: None }
+    }
+}
+
+impl<F: Scalar> RMSNorm<F> {
+    /// The settings, and whether the last axis is the one the layer was built for.
+    fn cut(&self, input: &[usize]) -> Result<Cut> {
+        check_epsilon::<F>(self.epsilon)?;
+        let n = self.weight.len();
+        if n == 0 || self.weight.shape() != [n] || input.last() != Some(&n) {
+            return Err(Error::shape("an input", format!("[…, {n}]"), input)
+                .help("The last axis must be the one that the layer was built for."));
+        }
+        Ok(Cut { columns: n, inner: 1, centre: false, epsilon: self.epsilon })
+    }
+}
+
+impl<F: Scalar> Layer<F> for RMSNorm<F> {
+    const KIND: &'static str = "rms_norm";
+    type Cache = NormCache<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.cut(input)?;
+        Ok(input.to_vec())
+    }
+
+    /// In place.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
+        Ok(cut.forward(input, &self.weight, None))
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, NormCache<F>)> {
+        let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
+        Ok(cut.forward_train(input, &self.weight, None))
+    }
+
+    fn backward(&mut self, cache: NormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let cut = self.cut(grad.shape().get(1..).unwrap_or_default())?;
+        cut.backward(cache, grad, &mut self.weight, None)
+    }
+
+    /// Any real numbers.
+    fn output_link(&self, _: Link) -> Link {
+        Link::Linear
+    }
+
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        visit("weight", &self.weight);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        visit("weight", &mut self.weight);
+    }
+}
+
+/// What an [`RMSNorm`] layer is built from: [`RMSNorm::new`].
+#[derive(Clone, Copy, Debug)]
+pub struct RMSNormSpec {
+    epsilon: Option<f64>,
+}
+
+impl RMSNormSpec {
+    /// What is added to the mean of squares, above 0.
+    #[must_use]
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = Some(epsilon);
+        self
+    }
+}
+
+impl<F: Scalar> LayerSpec<F> for RMSNormSpec {
+    type Layer = RMSNorm<F>;
+
+    /// Nothing is drawn at random.
+    fn build(self, input: &[usize], random: &Random) -> Result<RMSNorm<F>> {
+        let Some(&n) = input.last() else {
+            return Err(Error::shape("an input", "[…, features]", input)
+                .help("The layer works along the last axis, so there has to be one."));
+        };
+        let epsilon = self.epsilon.unwrap_or_else(|| F::epsilon().as_f64());
+        let weight = Initializer::Constant(1.0).tensor(&[n], n, n, random)?;
+        let layer = RMSNorm { weight: Param::new(weight), epsilon };
+        layer.cut(input)?;
+        Ok(layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_settings_and_shapes_are_refused() {
+        let build =
+            |spec: RMSNormSpec, shape: &[usize]| -> Result<RMSNorm> { spec.build(shape, &Random::seed(0)) };
+        assert!(build(RMSNorm::new(), &[]).is_err() && build(RMSNorm::new(), &[3, 0]).is_err());
+        assert!(build(RMSNorm::new().epsilon(f64::NAN), &[2]).is_err());
+        let layer = build(RMSNorm::new(), &[2]).unwrap();
+        assert!(layer.forward(Tensor::zeros(vec![])).is_err());
+        assert!(layer.forward(Tensor::zeros(vec![2])).is_err());
+        assert_eq!(layer.forward(Tensor::zeros(vec![1, 5, 2])).unwrap(), Tensor::<f32>::zeros(vec![1, 5, 2]));
+    }
+}

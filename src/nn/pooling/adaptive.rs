@@ -1,0 +1,115 @@
+//! Pooling into a given number of pieces.
+
+use super::mean_windows::Spans;
+use crate::error::{Error, Result};
+use crate::nn::window::Pair;
+use crate::nn::{Layer, Link, check_gradient, window};
+use crate::scalar::{Scalar, Span};
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// The means of as many pieces as are wanted, whatever the size of the image: PyTorch's `AdaptiveAvgPool2d`.
+///
+/// Along an axis of `n` numbers, piece `i` of `m` is
+///
+/// ```text
+/// ⌊i · n / m⌋ .. ⌈(i + 1) · n / m⌉
+/// ```
+///
+/// so pieces may overlap by one, and where there are more pieces than numbers, numbers come up several times. From
+/// `[batch, channels, rows, columns]` to `[batch, channels, …]` and the two sizes wanted. Keras' name for it is
+/// `AdaptiveAveragePooling2D`.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8, 13, 17]).layer(AdaptiveAvgPool2d::to([2, 3])).layer(Flatten).build()?;
+/// assert_eq!(model.output_shape(), [8 * 2 * 3]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdaptiveAvgPool2d {
+    /// Rows and columns of the output.
+    size: [usize; 2],
+}
+
+impl AdaptiveAvgPool2d {
+    /// To so many rows and columns, each at least 1.
+    ///
+    /// Of five numbers in three pieces, the first and the last are the means of two, the middle one of three:
+    ///
+    /// ```
+    /// use plywood::ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let x = array![[[[0.0f32, 2.0, 4.0, 6.0, 8.0]]]].into_dyn();
+    /// assert_eq!(AdaptiveAvgPool2d::to([1, 3]).forward(x)?, array![[[[1.0, 4.0, 7.0]]]].into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn to(size: impl Into<Pair>) -> Self {
+        Self { size: size.into().0 }
+    }
+
+    /// The shape of a batch's output, and the rows and columns of its input.
+    fn shape(&self, input: &[usize]) -> Result<([usize; 4], [usize; 2])> {
+        let (samples, sample) = window::batch(input)?;
+        let [channels, rows, columns] = window::image(sample)?;
+        let plane = [rows, columns];
+        if self.size.contains(&0) || plane.contains(&0) {
+            let sizes = format!("{:?} from {plane:?}", self.size);
+            return Err(Error::argument("a size", "at least 1 along each axis", sizes)
+                .help("`AdaptiveAvgPool2d::to(1)` is the mean of each channel."));
+        }
+        let shape = [samples, channels, self.size[0], self.size[1]];
+        window::numbers("an output", &shape)?;
+        window::numbers("a sample's output", &shape[1..])?;
+        window::numbers("rows", &[rows, self.size[0]])?;
+        window::numbers("columns", &[columns, self.size[1]])?;
+        Ok((shape, plane))
+    }
+
+    /// The pieces, and the shape of a batch's output.
+    fn plan(&self, input: &[usize]) -> Result<(Spans, [usize; 4])> {
+        let (shape, plane) = self.shape(input)?;
+        let along = |n: usize, m: usize| {
+            let span = |i: usize| {
+                let (start, end) = (i * n / m, ((i + 1) * n).div_ceil(m));
+                Span { start, end, count: end - start }
+            };
+            (0..m).map(span).collect()
+        };
+        let [rows, columns] = self.size;
+        Ok((Spans { plane, rows: along(plane[0], rows), columns: along(plane[1], columns) }, shape))
+    }
+}
+
+impl<F: Scalar> Layer<F> for AdaptiveAvgPool2d {
+    const KIND: &'static str = "adaptive_avg_pool2d";
+    /// The input's shape.
+    type Cache = Vec<usize>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.shape(&[&[1], input].concat())?.0[1..].to_vec())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (spans, shape) = self.plan(input.shape())?;
+        Ok(spans.mean(input, &shape))
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+        let shape = input.shape().to_vec();
+        Ok((self.forward(input)?, shape))
+    }
+
+    fn backward(&mut self, input: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let (spans, shape) = self.plan(&input)?;
+        check_gradient(&grad, &shape)?;
+        Ok(spans.back(grad, &input))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
+}

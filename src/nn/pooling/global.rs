@@ -1,0 +1,166 @@
+//! Pooling over everything behind the channels.
+//!
+//! ```text
+//! GlobalAvgPool   y[n, k] = Σ x[n, k, …] / count        ∂L/∂x = ∂L/∂y / count
+//! GlobalMaxPool   y[n, k] = max x[n, k, …]              ∂L/∂x = ∂L/∂y where the maximum was, else 0
+//! ```
+//!
+//! They end the convolutional part of a network without a layer that depends on the size of the image.
+
+use super::mean_windows::Spans;
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, check_gradient, window};
+use crate::pool;
+use crate::scalar::{Marks, Scalar, Span, Windows};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// The mean of each channel: `[batch, channels, …]` becomes `[batch, channels]`, for images and sequences.
+///
+/// Keras' `GlobalAveragePooling2D` and `GlobalAveragePooling1D`; PyTorch's `AdaptiveAvgPool2d(1)` with a `Flatten`
+/// behind it. Lin, Chen and Yan, "Network in network", 2014.
+///
+/// ```
+/// use plywood::ndarray::array;
+/// use plywood::prelude::*;
+///
+/// let x = array![[[1.0f32, 3.0], [10.0, 20.0]]].into_dyn(); // one sample, two channels of length 2
+/// assert_eq!(GlobalAvgPool.forward(x)?, array![[2.0, 15.0]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GlobalAvgPool;
+
+/// The maximum of each channel: `[batch, channels, …]` becomes `[batch, channels]`, for images and sequences.
+///
+/// Of equal numbers the first gets the gradient; NaN is larger than all. Keras' `GlobalMaxPooling2D` and
+/// `GlobalMaxPooling1D`; PyTorch's `AdaptiveMaxPool2d(1)` with a `Flatten` behind it.
+///
+/// ```
+/// use plywood::ndarray::array;
+/// use plywood::prelude::*;
+///
+/// let x = array![[[1.0f32, 3.0], [20.0, 10.0]]].into_dyn();
+/// let (y, cache) = GlobalMaxPool.forward_train(x)?;
+/// assert_eq!(y, array![[3.0, 20.0]].into_dyn());
+/// let dx = GlobalMaxPool.backward(cache, array![[1.0, 2.0]].into_dyn())?;
+/// assert_eq!(dx, array![[[0.0, 1.0], [2.0, 0.0]]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GlobalMaxPool;
+
+/// How many numbers of an input a thread should have at least.
+const LEAST_WORK: usize = 1 << 16;
+
+/// The channels, and the numbers of each, of a sample's shape.
+fn sizes(sample: &[usize]) -> Result<(usize, usize)> {
+    let size = match sample {
+        [channels, rest @ ..] if !rest.is_empty() => {
+            window::numbers("an input", sample)?;
+            Some((*channels, rest.iter().product()))
+        }
+        _ => None,
+    };
+    size.filter(|&(_, numbers)| numbers > 0 && numbers < u32::MAX as usize).ok_or_else(|| {
+        Error::shape("an input", "[channels, …]", sample)
+            .help("Channels come first, and at least one number of each behind them.")
+    })
+}
+
+/// `[batch, channels]`, and the numbers of a channel.
+fn plan(input: &[usize]) -> Result<([usize; 2], usize)> {
+    let (samples, sample) = window::batch(input)?;
+    let (channels, numbers) = sizes(sample)?;
+    Ok(([samples, channels], numbers))
+}
+
+/// A channel as one row with one span.
+fn spans(numbers: usize) -> Spans {
+    let rows = vec![Span { start: 0, end: 1, count: 1 }];
+    Spans { plane: [1, numbers], rows, columns: vec![Span { start: 0, end: numbers, count: numbers }] }
+}
+
+impl<F: Scalar> Layer<F> for GlobalAvgPool {
+    const KIND: &'static str = "global_avg_pool";
+    /// The input's shape.
+    type Cache = Vec<usize>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(vec![sizes(input)?.0])
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let (shape, numbers) = plan(input.shape())?;
+        Ok(spans(numbers).mean(input, &shape))
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Vec<usize>)> {
+        let shape = input.shape().to_vec();
+        Ok((self.forward(input)?, shape))
+    }
+
+    fn backward(&mut self, input: Vec<usize>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let (shape, numbers) = plan(&input)?;
+        check_gradient(&grad, &shape)?;
+        Ok(spans(numbers).back(grad, &input))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
+}
+
+/// What the backward pass of [`GlobalMaxPool`] needs: where the maxima were.
+///
+/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+#[derive(Debug)]
+pub struct GlobalMaxPoolCache {
+    input: Vec<usize>,
+    marks: Marks,
+}
+
+impl<F: Scalar> Layer<F> for GlobalMaxPool {
+    const KIND: &'static str = "global_max_pool";
+    /// Where the maxima were.
+    type Cache = GlobalMaxPoolCache;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(vec![sizes(input)?.0])
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let mut layer = *self;
+        Ok(layer.forward_train(input)?.0)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, GlobalMaxPoolCache)> {
+        let (shape, numbers) = plan(input.shape())?;
+        let (input, mut output) = (standard(input), scratch(&shape));
+        let mut marks = Marks::new(output.len());
+        let share = output.len().div_ceil(pool::parts(input.len(), LEAST_WORK)).max(1);
+        let outputs = slice_mut(&mut output).chunks_mut(share).zip(marks.as_mut_slice().chunks_mut(share));
+        let parts = slice(&input).chunks(share * numbers).zip(outputs);
+        pool::each(parts, |(x, (y, marks))| F::max_rows_marked(x, numbers, y, marks));
+        let cache = GlobalMaxPoolCache { input: input.shape().to_vec(), marks };
+        recycle(input);
+        Ok((output, cache))
+    }
+
+    fn backward(&mut self, cache: GlobalMaxPoolCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let (shape, numbers) = plan(&cache.input)?;
+        check_gradient(&grad, &shape)?;
+        let (grad, mut back) = (standard(grad), scratch(&cache.input));
+        let [input, one] = [[1, numbers], [1, 1]];
+        let windows = Windows { input, output: one, size: input, stride: one, before: [0, 0] };
+        F::max_windows_back(slice(&grad), cache.marks.as_slice(), windows, slice_mut(&mut back));
+        recycle(grad);
+        Ok(back)
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
+}

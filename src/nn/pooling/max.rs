@@ -1,0 +1,269 @@
+//! Pooling by the maximum under a window.
+//!
+//! ```text
+//! y[n, k, r, c] = max_{i, j} x[n, k, r · stride + i - top, c · stride + j - left]
+//! ```
+//!
+//! The derivative is 1 where the maximum came from and 0 elsewhere, so what is kept is the maximum's place in each
+//! window. Of equal numbers it is the first, row by row, as in PyTorch. NaN counts as larger than all, so it shows.
+
+use crate::error::{Error, Result};
+use crate::nn::window::{Axis, Padding, Pair, Window};
+use crate::nn::{Layer, Link, check_gradient, window};
+use crate::pool;
+use crate::scalar::{Marks, Scalar, Windows};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// The maximum under a window that slides over images, channels first; each channel alone.
+///
+/// | | shape |
+/// |---|---|
+/// | input | `[batch, channels, rows, columns]` |
+/// | output | `[batch, channels, rows', columns']`, see [`Padding`] |
+///
+/// The stride is the window's size unless set, as in Keras and PyTorch. What is not covered by a whole window is left
+/// out (PyTorch's `ceil_mode=False`). Padding has no numbers: it never is the maximum. At most half a window of it is
+/// allowed on each side, so that every window has some. Zhou and Chellappa, "Computation of optical flow using a
+/// neural network", 1988.
+///
+/// ```
+/// use plywood::ndarray::array;
+/// use plywood::prelude::*;
+///
+/// let mut pool = MaxPool2d::window(2);
+/// let x = array![[[[1.0f32, 2.0, 5.0], [4.0, 3.0, 6.0]]]].into_dyn();
+/// let (y, cache) = pool.forward_train(x)?;
+/// assert_eq!(y, array![[[[4.0]]]].into_dyn()); // the third column has no whole window
+/// let dx = pool.backward(cache, array![[[[1.5]]]].into_dyn())?;
+/// assert_eq!(dx, array![[[[0.0, 0.0, 0.0], [1.5, 0.0, 0.0]]]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaxPool2d {
+    window: Window,
+}
+
+/// The maximum under a window that slides along sequences, channels first: [`MaxPool2d`] with one axis.
+///
+/// Input and output are `[batch, channels, length]`.
+///
+/// ```
+/// use plywood::ndarray::array;
+/// use plywood::prelude::*;
+///
+/// let y = MaxPool1d::window(3).stride(1).forward(array![[[1.0f32, 3.0, 2.0, 0.0]]].into_dyn())?;
+/// assert_eq!(y, array![[[3.0, 3.0]]].into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaxPool1d {
+    window: Window,
+}
+
+impl MaxPool2d {
+    /// A window of this size, for rows and columns: `MaxPool2d::window(2)`, `MaxPool2d::window([2, 1])`.
+    pub fn window(size: impl Into<Pair>) -> Self {
+        let window = Window::of(size.into());
+        Self { window: Window { stride: window.size, ..window } }
+    }
+
+    /// By how many pixels the window moves on.
+    ///
+    /// Less than the window's size and windows overlap; more, and some pixels are never looked at.
+    #[must_use]
+    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+        self.window.stride = stride.into().0;
+        self
+    }
+
+    /// How far the window may reach beyond the image: at most half its size.
+    ///
+    /// `Padding::Same` gives as many outputs as Keras does; there is nothing beyond the image that could be chosen.
+    ///
+    /// ```
+    /// use plywood::ndarray::array;
+    /// use plywood::prelude::*;
+    ///
+    /// let x = array![[[[-1.0f32, -2.0, -3.0]]]].into_dyn();
+    /// let y = MaxPool2d::window([1, 2]).padding(Padding::Same).forward(x)?;
+    /// assert_eq!(y, array![[[[-1.0, -3.0]]]].into_dyn()); // -3 alone, not the 0 of a border
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.window.padding = padding.into();
+        self
+    }
+}
+
+impl MaxPool1d {
+    /// A window of this length.
+    pub fn window(size: usize) -> Self {
+        Self { window: Window { stride: [1, size], ..Window::along(size) } }
+    }
+
+    /// By how much the window moves on.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.window.stride = [1, stride];
+        self
+    }
+
+    /// How far the window may reach beyond the sequence: at most half its size.
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+        self.window.padding = padding.into();
+        self
+    }
+}
+
+/// What the backward pass of [`MaxPool2d`] and [`MaxPool1d`] needs: where the maxima were.
+///
+/// Its content is the layers' own affair; it is public because [`Layer::Cache`] names it.
+#[derive(Debug)]
+pub struct MaxPoolCache {
+    /// The input's shape; a sequence has one row in it.
+    input: Vec<usize>,
+    /// The output's, likewise.
+    output: Vec<usize>,
+    windows: Windows,
+    /// The place of each output's maximum in its window.
+    marks: Marks,
+}
+
+/// How many numbers of an input a thread should have at least.
+const LEAST_WORK: usize = 1 << 16;
+
+/// The windows over an image, and the shape of a batch's output from that of its input.
+fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
+    let [.., rows, columns] = *input else {
+        return Err(
+            Error::shape("an input", "[batch, channels, rows, columns]", input).help("Axis 0 is the batch.")
+        );
+    };
+    window.check_pooling()?;
+    let axes = window.over([rows, columns])?;
+    if window::numbers("a window", &window.size)? > u32::MAX as usize {
+        return Err(Error::argument("a window", "below 2^32 numbers", window).help("Take a smaller window."));
+    }
+    let [down, across] = axes;
+    let of = |what: fn(&Axis) -> usize| [what(&down), what(&across)];
+    let windows = Windows {
+        input: of(|axis| axis.input),
+        output: of(|axis| axis.output),
+        size: window.size,
+        stride: window.stride,
+        before: of(|axis| axis.before),
+    };
+    let mut output = input.to_vec();
+    let planes = output.len() - 2;
+    output[planes..].copy_from_slice(&windows.output);
+    window::numbers("an output", &output)?;
+    Ok((windows, output))
+}
+
+/// Into pieces of whole planes, for several threads: how many numbers of the input and of the output each has.
+fn shares(windows: &Windows, input: usize) -> (usize, usize) {
+    let [from, to] = [windows.input, windows.output].map(|[rows, columns]| rows * columns);
+    let planes = input / from;
+    let share = planes.div_ceil(pool::parts(input, LEAST_WORK)).max(1);
+    (share * from, share * to)
+}
+
+/// The maxima of a batch `[…, rows, columns]`.
+fn forward<F: Scalar>(window: Window, input: Tensor<F>) -> Result<Tensor<F>> {
+    let (windows, shape) = windows(window, input.shape())?;
+    let (input, mut output) = (standard(input), scratch(&shape));
+    let (from, to) = shares(&windows, input.len());
+    let parts = slice(&input).chunks(from).zip(slice_mut(&mut output).chunks_mut(to));
+    pool::each(parts, |(x, y)| F::max_windows(x, windows, y));
+    recycle(input);
+    Ok(output)
+}
+
+/// The maxima and where they were.
+fn forward_train<F: Scalar>(window: Window, input: Tensor<F>) -> Result<(Tensor<F>, MaxPoolCache)> {
+    let (windows, shape) = windows(window, input.shape())?;
+    let (input, mut output) = (standard(input), scratch(&shape));
+    let mut marks = Marks::new(output.len());
+    let (from, to) = shares(&windows, input.len());
+    let outputs = slice_mut(&mut output).chunks_mut(to).zip(marks.as_mut_slice().chunks_mut(to));
+    let parts = slice(&input).chunks(from).zip(outputs);
+    pool::each(parts, |(x, (y, marks))| F::max_windows_marked(x, windows, y, marks));
+    let cache = MaxPoolCache { input: input.shape().to_vec(), output: shape, windows, marks };
+    recycle(input);
+    Ok((output, cache))
+}
+
+/// The gradient goes to where the maximum was.
+fn backward<F: Scalar>(cache: &MaxPoolCache, grad: Tensor<F>) -> Tensor<F> {
+    let (grad, mut back) = (standard(grad), scratch(&cache.input));
+    let (from, to) = shares(&cache.windows, back.len());
+    let outputs = slice(&grad).chunks(to).zip(cache.marks.as_slice().chunks(to));
+    let parts = slice_mut(&mut back).chunks_mut(from).zip(outputs);
+    pool::each(parts, |(dx, (grad, marks))| F::max_windows_back(grad, marks, cache.windows, dx));
+    recycle(grad);
+    back
+}
+
+impl<F: Scalar> Layer<F> for MaxPool2d {
+    const KIND: &'static str = "max_pool2d";
+    /// Where the maxima were.
+    type Cache = MaxPoolCache;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        window::image(input)?;
+        Ok(windows(self.window, input)?.1)
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        window::image(window::batch(input.shape())?.1)?;
+        forward(self.window, input)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, MaxPoolCache)> {
+        window::image(window::batch(input.shape())?.1)?;
+        forward_train(self.window, input)
+    }
+
+    fn backward(&mut self, cache: MaxPoolCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, &cache.output)?;
+        Ok(backward(&cache, grad))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
+}
+
+impl<F: Scalar> Layer<F> for MaxPool1d {
+    const KIND: &'static str = "max_pool1d";
+    /// Where the maxima were.
+    type Cache = MaxPoolCache;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        window::sequence(input)?;
+        window::without_row(windows(self.window.sequence_padding()?, &window::with_row(input))?.1)
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        window::as_sequences(forward(self.window.sequence_padding()?, window::as_images(input)?)?)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, MaxPoolCache)> {
+        let (output, cache) = forward_train(self.window.sequence_padding()?, window::as_images(input)?)?;
+        Ok((window::as_sequences(output)?, cache))
+    }
+
+    fn backward(&mut self, cache: MaxPoolCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, &window::without_row(cache.output.clone())?)?;
+        window::as_sequences(backward(&cache, window::as_images(grad)?))
+    }
+
+    /// Ranges hold for every number that is moved; rows are torn apart.
+    fn output_link(&self, input: Link) -> Link {
+        input.of_numbers()
+    }
+}

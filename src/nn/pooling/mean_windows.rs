@@ -1,0 +1,72 @@
+//! Means over parts of images, and their derivative: the passes of the average poolings and of `Upsample`.
+//!
+//! An output pixel stands for a span of rows and a span of columns. Its value is the sum over both, divided by both
+//! counts; its gradient, divided likewise, goes to every pixel of the spans.
+//!
+//! | layer | fine side | spans | counts |
+//! |---|---|---|---|
+//! | `AvgPool2d`, `AvgPool1d` | the input | windows | the window's size |
+//! | `AdaptiveAvgPool2d` | the input | pieces, which may overlap | the pieces' sizes |
+//! | `GlobalAvgPool` | the input | everything behind the channels | all of it |
+//! | `Upsample` | the output | the pixels that come of one | 1 |
+
+use crate::pool;
+use crate::scalar::{Scalar, Span};
+use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
+
+/// How many numbers of the larger side a thread should have at least.
+const LEAST_WORK: usize = 1 << 16;
+
+/// What stands for what: planes `[rows, columns]` on the fine side, and their spans on the coarse side.
+#[derive(Debug)]
+pub(in crate::nn) struct Spans {
+    /// Rows and columns of the fine side.
+    pub plane: [usize; 2],
+    /// For each row of the coarse side, its rows of the fine one.
+    pub rows: Vec<Span>,
+    /// For each column of the coarse side, its columns of the fine one.
+    pub columns: Vec<Span>,
+}
+
+impl Spans {
+    /// The numbers of a plane on the fine and on the coarse side.
+    fn sizes(&self) -> (usize, usize) {
+        (self.plane[0] * self.plane[1], self.rows.len() * self.columns.len())
+    }
+
+    /// Planes of each side in a thread's part.
+    fn share(&self, planes: usize) -> usize {
+        let (fine, coarse) = self.sizes();
+        planes.div_ceil(pool::parts(planes * fine.max(coarse), LEAST_WORK)).max(1)
+    }
+
+    /// From the fine side to the coarse one, `shape`.
+    pub fn mean<F: Scalar>(&self, input: Tensor<F>, shape: &[usize]) -> Tensor<F> {
+        let (input, mut output) = (standard(input), scratch(shape));
+        let (fine, coarse) = self.sizes();
+        let share = self.share(output.len() / coarse.max(1));
+        let parts = slice(&input).chunks(share * fine).zip(slice_mut(&mut output).chunks_mut(share * coarse));
+        pool::each(parts, |(x, y)| {
+            let mut room = scratch(&[self.plane[1]]);
+            F::mean_spans(x, &self.rows, &self.columns, self.plane, slice_mut(&mut room), y);
+            recycle(room);
+        });
+        recycle(input);
+        output
+    }
+
+    /// From the coarse side to the fine one, `shape`.
+    pub fn back<F: Scalar>(&self, grad: Tensor<F>, shape: &[usize]) -> Tensor<F> {
+        let (grad, mut back) = (standard(grad), scratch(shape));
+        let (fine, coarse) = self.sizes();
+        let share = self.share(grad.len() / coarse.max(1));
+        let parts = slice(&grad).chunks(share * coarse).zip(slice_mut(&mut back).chunks_mut(share * fine));
+        pool::each(parts, |(grad, dx)| {
+            let mut room = scratch(&[self.plane[1]]);
+            F::mean_spans_back(grad, &self.rows, &self.columns, self.plane, slice_mut(&mut room), dx);
+            recycle(room);
+        });
+        recycle(grad);
+        back
+    }
+}

@@ -1,0 +1,240 @@
+//! Dropout.
+//!
+//! # Inverted dropout
+//!
+//! With a mask `m` whose numbers are independent, 0 with probability `p` and `1 / (1 - p)` otherwise, `y = m · x` has
+//!
+//! ```text
+//! E[y_i]   = (1 - p) · x_i / (1 - p) = x_i
+//! Var[y_i] = x_i² · p / (1 - p)
+//! ∂L/∂x_i  = m_i · ∂L/∂y_i
+//! ```
+//!
+//! The paper scales the weights by `1 - p` at inference instead. Scaling in training leaves inference free of any
+//! work, and the layer can be taken out of a trained model without a trace.
+//!
+//! # The mask
+//!
+//! The number for unit `i` of sample `s` in step `t` is the `i`-th of 32-bit numbers drawn at (place, `t`, `s`), and
+//! the unit is kept if it lies below `(1 - p) · 2^32`. So the rate is met to one part in four thousand million, no
+//! state but the count of steps has to be saved, and a run that is resumed drops what the unbroken one would have
+//! dropped.
+
+use crate::error::{Error, Result};
+use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
+use serde::{Deserialize, Serialize};
+
+/// In training, sets each number to 0 with probability `rate` and multiplies the others by `1 / (1 - rate)`, so that
+/// the expected sum stays; at inference does nothing. Any shape.
+///
+/// Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
+/// from overfitting", 2014; the scaling in training ("inverted") is Keras' and PyTorch's.
+///
+/// What is dropped is a function of the model's seed, the layer's place, the number of the forward pass in training
+/// (saved with the layer) and the sample's position in the batch.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8]).layer(Dense::units(64)).layer(Dropout::rate(0.5)).build()?;
+/// assert_eq!(model.predict(&plywood::ndarray::Array2::ones((1, 8)))?.shape(), [1, 64]); // drops nothing
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | |
+/// |---|---|
+/// | input and output | the same shape, any |
+/// | memory in training | the mask, as large as the batch, and 4 bytes for each number of one sample |
+/// | inference | the input itself: nothing is copied or computed |
+///
+/// Keras and PyTorch draw from a generator that advances, so a mask there depends on what was drawn before it.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let ones = || Tensor::<f32>::ones(vec![2, 1000]);
+/// let mut layer = LayerSpec::<f32>::build(Dropout::rate(0.2), &[1000], &Random::seed(1))?;
+/// let mut twin = layer.clone();
+/// let (y, _) = layer.forward_train(ones())?;
+/// assert!(y.iter().all(|&y| y == 0.0 || y == 1.25));
+/// assert_eq!(twin.forward_train(ones())?.0, y); // the same seed, place and step
+/// assert_ne!(twin.forward_train(ones())?.0, y); // the next step
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dropout {
+    /// Checked again in each training pass, for a file may hold any number.
+    #[serde(with = "crate::codec::words")]
+    rate: f64,
+    /// The layer's place, "mask" below it.
+    random: Random,
+    /// Forward passes in training so far.
+    ///
+    /// It goes up by one in each `forward_train`, so several passes of one optimiser step have masks of their own.
+    step: u64,
+}
+
+impl Dropout {
+    /// With this probability of dropping a number, at least 0 and below 1.
+    ///
+    /// Usual are 0.5 between wide layers and 0.2 on inputs. 0 drops nothing, and still costs the pass over the mask.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([8]).layer(Dropout::rate(1.0)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (dropout): expected a dropout rate of at least 0 and below 1, found 1. \
+    ///      The rate is the share of numbers that are dropped; 0.5 drops every second one."
+    /// );
+    /// ```
+    pub fn rate(rate: f64) -> DropoutSpec {
+        DropoutSpec { rate }
+    }
+}
+
+/// NaN is outside of every range, so it is refused, too.
+pub(super) fn check_rate(rate: f64) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(Error::argument("a dropout rate", "at least 0 and below 1", rate)
+        .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
+}
+
+/// 0 or `1 / (1 - rate)` for each number of a batch of this shape; [`Dropout2d`](crate::Dropout2d) has one for each
+/// channel.
+///
+/// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
+pub(super) fn draw_mask<F: Scalar>(rate: f64, random: &Random, step: u64, shape: &[usize]) -> Tensor<F> {
+    let mut mask = scratch(shape);
+    let columns = shape.iter().skip(1).product::<usize>().max(1);
+    let keep = 1.0 - rate;
+    let (threshold, scale) = ((keep * (1u64 << 32) as f64).round() as u64, F::of(1.0 / keep));
+    let mut bits = [0; 256];
+    for (sample, row) in slice_mut(&mut mask).chunks_mut(columns).enumerate() {
+        let mut draws = random.at(step, sample as u64);
+        for some in row.chunks_mut(bits.len()) {
+            draws.fill(&mut bits[..some.len()]);
+            F::mask(&bits, threshold, scale, some);
+        }
+    }
+    mask
+}
+
+impl<F: Scalar> Layer<F> for Dropout {
+    const KIND: &'static str = "dropout";
+    /// The mask.
+    type Cache = Tensor<F>;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        check_rate(self.rate)?;
+        Ok(input.to_vec())
+    }
+
+    /// The input as it came, in its order in memory.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(input)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        Ok(input)
+    }
+
+    /// One draw of 64 bits for two numbers, and a product in place.
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+        check_rate(self.rate)?;
+        let mut output = standard(input);
+        let mask = draw_mask(self.rate, &self.random, self.step, output.shape());
+        self.step = self.step.wrapping_add(1); // a file may say anything
+        F::multiply(slice_mut(&mut output), slice(&mask));
+        Ok((output, mask))
+    }
+
+    /// The same mask: what was dropped gets no gradient.
+    fn backward(&mut self, mask: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, mask.shape())?;
+        let mut grad = standard(grad);
+        F::multiply(slice_mut(&mut grad), slice(&mask));
+        recycle(mask);
+        Ok(grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
+    }
+
+    /// Some numbers are 0 and the others larger.
+    fn training_link(&self, input: Link) -> Link {
+        if self.rate == 0.0 { input } else { input.scaled() }
+    }
+}
+
+/// What a [`Dropout`] layer is built from: [`Dropout::rate`].
+#[derive(Clone, Copy, Debug)]
+pub struct DropoutSpec {
+    rate: f64,
+}
+
+impl<F: Scalar> LayerSpec<F> for DropoutSpec {
+    type Layer = Dropout;
+
+    /// The shape does not matter, as the mask is made for each batch.
+    fn build(self, _: &[usize], random: &Random) -> Result<Dropout> {
+        check_rate(self.rate)?;
+        Ok(Dropout { rate: self.rate, random: random.child("mask"), step: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(rate: f64, seed: u64) -> Dropout {
+        LayerSpec::<f32>::build(Dropout::rate(rate), &[1000], &Random::seed(seed)).unwrap()
+    }
+
+    #[test]
+    fn drops_its_share_keeps_the_sum_and_passes_the_same_gradient() {
+        let mut d = layer(0.3, 1);
+        let (y, mask) = d.forward_train(Tensor::<f32>::ones(vec![100, 1000])).unwrap();
+        let dropped = y.iter().filter(|&&v| v == 0.).count() as f64 / 1e5;
+        assert!((dropped - 0.3).abs() < 5. * (0.3 * 0.7 / 1e5f64).sqrt());
+        assert!(y.iter().all(|&v| v == 0. || v == 1. / 0.7f32));
+        assert_eq!(d.backward(mask, Tensor::ones(vec![100, 1000])).unwrap(), y);
+    }
+
+    #[test]
+    fn another_step_seed_or_sample_is_another_mask() {
+        let ones = || Tensor::<f32>::ones(vec![2, 1000]);
+        let (mut a, mut b, mut c) = (layer(0.5, 1), layer(0.5, 1), layer(0.5, 2));
+        let first = a.forward_train(ones()).unwrap().0;
+        assert_eq!(first, b.forward_train(ones()).unwrap().0);
+        assert_ne!(first, a.forward_train(ones()).unwrap().0);
+        assert_ne!(first, c.forward_train(ones()).unwrap().0);
+        assert_ne!(first.row_of(0), first.row_of(1));
+    }
+
+    trait RowOf {
+        fn row_of(&self, i: usize) -> Vec<f32>;
+    }
+    impl RowOf for Tensor<f32> {
+        fn row_of(&self, i: usize) -> Vec<f32> {
+            self.index_axis(ndarray::Axis(0), i).iter().copied().collect()
+        }
+    }
+
+    #[test]
+    fn inference_does_nothing_and_bad_rates_are_refused() {
+        let x = Tensor::<f32>::ones(vec![2, 3]);
+        assert_eq!(layer(0.9, 1).forward(x.clone()).unwrap(), x);
+        for rate in [-0.1, 1.0, 1.5, f64::NAN] {
+            assert!(LayerSpec::<f32>::build(Dropout::rate(rate), &[3], &Random::seed(0)).is_err());
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Noise in training.
+//!
+//! With `y = x + σ n`, `n` normal, the derivative is 1: the gradient passes as it is. On inputs, noise of a small σ
+//! acts like a penalty of `σ²` times the squared slope of the model (Bishop, "Training with noise is equivalent to
+//! Tikhonov regularization", 1995), and so makes it smoother.
+
+use crate::error::{Error, Result};
+use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::random::Random;
+use crate::scalar::Scalar;
+use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
+use ndarray::{Dimension, IxDyn};
+use serde::{Deserialize, Serialize};
+
+/// In training, adds to each number one from the normal distribution with mean 0 and this deviation; at inference
+/// does nothing. Any shape.
+///
+/// Keras' `GaussianNoise(stddev)`; PyTorch has none. The numbers are a function of the model's seed, the layer's
+/// place, the number of the forward pass in training (saved with the layer) and the sample's position in the batch.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([8]).layer(GaussianNoise::deviation(0.1)).layer(Dense::units(4)).build()?;
+/// let y = model.predict(&plywood::ndarray::Array2::<f32>::ones((2, 8)))?;
+/// assert!((0..4).all(|i| y[[0, i]] == y[[1, i]])); // no noise
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | |
+/// |---|---|
+/// | memory in training | none: the numbers are drawn some at a time |
+/// | inference | the input itself: nothing is copied or computed |
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GaussianNoise {
+    /// Checked again in each training pass, for a file may hold any number.
+    #[serde(with = "crate::codec::words")]
+    deviation: f64,
+    /// The layer's place, "noise" below it.
+    random: Random,
+    /// Forward passes in training so far.
+    step: u64,
+}
+
+impl GaussianNoise {
+    /// With this standard deviation, at least 0.
+    ///
+    /// It is in the units of the input: 0.1 is little for inputs of variance 1, and much for probabilities.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::builder([8]).layer(GaussianNoise::deviation(-1.0)).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "layer 0 (gaussian_noise): expected a deviation of at least 0 and finite, found -1. \
+    ///      It is in the units of the input; 0.1 is usual where these have a variance of 1."
+    /// );
+    /// ```
+    pub fn deviation(deviation: f64) -> GaussianNoiseSpec {
+        GaussianNoiseSpec { deviation }
+    }
+
+    /// In the element type, too: what is finite in `f64` may be infinite in `f32`.
+    fn check<F: Scalar>(&self) -> Result<()> {
+        if self.deviation >= 0.0 && F::of(self.deviation).is_finite() {
+            return Ok(());
+        }
+        Err(Error::argument("a deviation", "at least 0 and finite", self.deviation)
+            .help("It is in the units of the input; 0.1 is usual where these have a variance of 1."))
+    }
+}
+
+impl<F: Scalar> Layer<F> for GaussianNoise {
+    const KIND: &'static str = "gaussian_noise";
+    /// The input's shape.
+    type Cache = IxDyn;
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.check::<F>()?;
+        Ok(input.to_vec())
+    }
+
+    /// The input as it came, in its order in memory.
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(input)
+    }
+
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        Ok(input)
+    }
+
+    /// Drawn in `f64` and rounded, so that models of either type have the same noise.
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
+        self.check::<F>()?;
+        let mut output = standard(input);
+        let shape = output.raw_dim();
+        let columns = shape.slice().iter().skip(1).product::<usize>().max(1);
+        let (mut noise, deviation) = ([0.0; 256], F::of(self.deviation));
+        for (sample, row) in slice_mut(&mut output).chunks_mut(columns).enumerate() {
+            let mut draws = self.random.at(self.step, sample as u64);
+            for some in row.chunks_mut(noise.len()) {
+                draws.fill_normal(&mut noise[..some.len()]);
+                F::add_f64s(&noise, deviation, some);
+            }
+        }
+        self.step = self.step.wrapping_add(1); // a file may say anything
+        Ok((output, shape))
+    }
+
+    /// The gradient as it came.
+    fn backward(&mut self, shape: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
+        check_gradient(&grad, shape.slice())?;
+        Ok(grad)
+    }
+
+    /// What is known of the input.
+    fn output_link(&self, input: Link) -> Link {
+        input
+    }
+
+    /// Normal numbers have no bounds, and neither have sums with them.
+    fn training_link(&self, input: Link) -> Link {
+        if self.deviation == 0.0 || input == Link::Unknown { input } else { Link::Linear }
+    }
+}
+
+/// What a [`GaussianNoise`] layer is built from: [`GaussianNoise::deviation`].
+#[derive(Clone, Copy, Debug)]
+pub struct GaussianNoiseSpec {
+    deviation: f64,
+}
+
+impl<F: Scalar> LayerSpec<F> for GaussianNoiseSpec {
+    type Layer = GaussianNoise;
+
+    /// The shape does not matter.
+    fn build(self, _: &[usize], random: &Random) -> Result<GaussianNoise> {
+        let layer = GaussianNoise { deviation: self.deviation, random: random.child("noise"), step: 0 };
+        layer.check::<F>()?;
+        Ok(layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(deviation: f64) -> GaussianNoise {
+        LayerSpec::<f32>::build(GaussianNoise::deviation(deviation), &[1000], &Random::seed(1)).unwrap()
+    }
+
+    #[test]
+    fn the_noise_has_its_moments_and_is_another_in_each_step_and_sample() {
+        let mut n = layer(0.5);
+        let ones = || Tensor::<f32>::ones(vec![100, 1000]);
+        let (y, cache) = n.forward_train(ones()).unwrap();
+        let noise: Vec<f64> = y.iter().map(|&v| f64::from(v) - 1.).collect();
+        let mean = noise.iter().sum::<f64>() / 1e5;
+        let square = noise.iter().map(|v| v * v).sum::<f64>() / 1e5;
+        assert!(mean.abs() < 5. * 0.5 / 1e5f64.sqrt());
+        assert!((square - 0.25).abs() < 5. * 0.25 * (2. / 1e5f64).sqrt());
+        assert_ne!(noise[..1000], noise[1000..2000]);
+        assert_eq!(n.backward(cache, y.clone()).unwrap(), y);
+        assert_ne!(n.forward_train(ones()).unwrap().0, y);
+        assert_eq!(layer(0.5).forward_train(ones()).unwrap().0, y);
+        assert_eq!(layer(0.).forward_train(ones()).unwrap().0, ones());
+    }
+
+    #[test]
+    fn bad_deviations_and_gradients_are_refused() {
+        for deviation in [-0.1, f64::NAN, f64::INFINITY, 1e300] {
+            let spec = GaussianNoise::deviation(deviation);
+            assert!(LayerSpec::<f32>::build(spec, &[3], &Random::seed(0)).is_err(), "{deviation}");
+        }
+        let (_, cache) = layer(1.).forward_train(Tensor::<f32>::ones(vec![2, 3])).unwrap();
+        assert!(layer(1.).backward(cache, Tensor::<f32>::ones(vec![2, 1])).is_err());
+        assert!(layer(1.).forward_train(Tensor::<f32>::ones(vec![])).is_ok());
+        assert!(layer(1.).forward_train(Tensor::<f32>::ones(vec![2, 0])).is_ok());
+    }
+}

@@ -1,0 +1,9 @@
+//! Layers that draw in training and do nothing in inference.
+
+mod dropout;
+mod dropout2d;
+mod gaussian_noise;
+
+pub use dropout::{Dropout, DropoutSpec};
+pub use dropout2d::{Dropout2d, Dropout2dSpec};
+pub use gaussian_noise::{GaussianNoise, GaussianNoiseSpec};

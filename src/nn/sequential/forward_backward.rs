@@ -1,0 +1,370 @@
+//! How a batch goes through a [`Sequential`]: forward, backward, and in search of what is not finite.
+
+use super::{Sequential, place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::nn::erased::{CacheSlot, ErasedLayer};
+use crate::nn::{Layer, Link, check_batch, check_batch_shape};
+use crate::param::Param;
+use crate::scalar::Scalar;
+use crate::target::CLEAN;
+use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
+use std::cell::RefCell;
+
+/// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
+///
+/// It goes to `backward` of the same model, once. Another model's is refused where the layers differ; a twin's
+/// cannot be told apart.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).build()?;
+/// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
+/// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
+/// let error = other.backward(cache, y).unwrap_err().to_string();
+/// assert!(error.starts_with("expected the cache of this model's forward_train, found another model's."));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SequentialCache {
+    /// Empty from `ran` on.
+    slots: Vec<CacheSlot>,
+    /// How many layers ran: all, or all but the last where that is a link left out.
+    ran: usize,
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// [`forward`](Layer::forward) that leaves a link at the end out: the numbers before softmax or sigmoid, also
+    /// inside a container that comes last. [`Link::apply`] of the model's [`link`](Layer::link) gives the rest.
+    ///
+    /// For losses and scores of your own that want logits, as PyTorch's `F.cross_entropy` does:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
+    /// let x = Tensor::<f32>::ones(vec![1, 2]);
+    /// let logits = model.forward_logits(x.clone())?;
+    /// assert_eq!(model.link().apply(logits), model.forward(x)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Layer::forward).
+    pub fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.run(input.into(), true).map(owned)
+    }
+
+    /// [`forward_train`](Layer::forward_train) that leaves a link at the end out; `backward` of this cache takes the
+    /// gradient at the logits.
+    ///
+    /// [`accumulate`](crate::accumulate) and the trainer call it where the loss absorbs the model's link. Without a
+    /// link at the end it is `forward_train`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
+    /// let p = model.link().apply(z);
+    /// let target = plywood::ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
+    /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
+    /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward_train`](Layer::forward_train).
+    pub fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+        self.run_train(input, true)
+    }
+
+    /// What comes last, if there is anything to be said of it: a container to look into, or a link to leave out.
+    fn end(layer: &dyn ErasedLayer<F>) -> End<'_, F> {
+        match layer.as_any().downcast_ref::<Self>() {
+            Some(inner) => End::Inner(inner),
+            None if layer.erased_link().can_be_absorbed() => End::Link,
+            None => End::Layer,
+        }
+    }
+
+    /// Inference, with or without the link at the end.
+    fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
+        check_batch_shape(input.shape(), &self.input)?;
+        let mut x = input;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let last = to_logits && i + 1 == self.layers.len();
+            x = match Self::end(&**layer) {
+                End::Link if last => return Ok(x),
+                End::Inner(inner) if last => inner.run(x, true),
+                _ => layer.erased_forward_cow(x),
+            }
+            .map_err(|error| error.at(self.place(i)))?;
+        }
+        Ok(x)
+    }
+
+    /// Where a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass makes new ones.
+    fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, SequentialCache)> {
+        check_batch(&input, &self.input)?;
+        let (mut x, count) = (input, self.layers.len());
+        let mut slots = std::mem::take(&mut self.spare);
+        slots.resize_with(count, || None);
+        let mut ran = count;
+        for (i, (layer, slot)) in self.layers.iter_mut().zip(&mut slots).enumerate() {
+            let last = to_logits && i + 1 == count;
+            let kind = layer.erased_kind();
+            let result = match Self::end(&**layer) {
+                End::Link if last => {
+                    ran = i;
+                    break;
+                }
+                End::Inner(_) if last => match layer.as_any_mut().downcast_mut::<Self>() {
+                    Some(inner) => inner.run_train(x, true).map(|(x, cache)| {
+                        *slot = Some(Box::new(Some(cache)));
+                        x
+                    }),
+                    None => Ok(x),
+                },
+                _ => layer.erased_forward_train(x, slot),
+            };
+            x = result.map_err(|error| error.at(place(i, kind)))?;
+        }
+        Ok((x, SequentialCache { slots, ran }))
+    }
+
+    /// Backward through the layers from the last that ran down to `first`; the gradient at its input where wanted.
+    ///
+    /// Layers from `ran` on did not run and have no cache; they are not asked.
+    fn run_back(
+        &mut self,
+        mut cache: SequentialCache,
+        mut grad: Tensor<F>,
+        first: usize,
+        want_input: bool,
+    ) -> Result<Option<Tensor<F>>> {
+        if cache.slots.len() != self.layers.len() {
+            return Err(Error::custom(
+                "expected the cache of this model's forward_train, found another model's",
+            )
+            .help("Give `backward` the cache that `forward_train` of the same model returned."));
+        }
+        for i in (first..cache.ran).rev() {
+            let (layer, slot) = (&mut self.layers[i], &mut cache.slots[i]);
+            let result = if i == first && !want_input {
+                layer.erased_backward_params(slot, grad).map(|()| None)
+            } else {
+                layer.erased_backward(slot, grad).map(Some)
+            };
+            match result.map_err(|error| error.at(self.place(i)))? {
+                Some(back) => grad = back,
+                None => {
+                    self.spare = cache.slots;
+                    return Ok(None);
+                }
+            }
+        }
+        self.spare = cache.slots;
+        Ok(Some(grad))
+    }
+
+    /// The first layer with something to train; the number of layers where there is none.
+    ///
+    /// A container counts as one layer: it asks itself the same question again.
+    fn first_trainable(&self) -> usize {
+        let trainable = |layer: &dyn ErasedLayer<F>| {
+            let mut any = false;
+            layer.erased_visit(&mut |_, param| any |= param.is_trainable());
+            any
+        };
+        self.layers.iter().position(|layer| trainable(&**layer)).unwrap_or(self.layers.len())
+    }
+
+    /// The first thing in the order of computation that is not finite: the input, a parameter, a layer's output.
+    ///
+    /// Called when a loss is not finite, to say where it began. It runs in inference, so what only training does (a
+    /// batch's own statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it
+    /// spoils.
+    pub(crate) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
+        let mut x = standard(input);
+        if !F::all_finite(slice(&x)) {
+            return Ok(Some("the input".to_owned()));
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            let bad = self.first_non_finite_of(i);
+            if bad.is_some() {
+                return Ok(bad);
+            }
+            x = standard(layer.erased_forward(copy(&x)).map_err(|error| error.at(self.place(i)))?);
+            if !F::all_finite(slice(&x)) {
+                return Ok(Some(format!("the output of {}", self.place(i))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The error of a sample whose output nothing can be decided by, with the first thing on the way that is not finite;
+    /// `input` has that sample alone.
+    pub(crate) fn unusable(&self, input: Tensor<F>, sample: usize) -> Error {
+        let what = match self.first_non_finite(input).ok().flatten() {
+            Some(what) if what == "the input" => {
+                let what = format!("{what} of sample {sample}");
+                return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);
+            }
+            found => found.unwrap_or_else(|| "the output".to_owned()),
+        };
+        Error::new(ErrorKind::NonFinite { what, step: None })
+            .help("Look at how the model was trained: the learning rate, clipping, the scale of the inputs.")
+            .at(format!("sample {sample}"))
+    }
+
+    /// The first parameter or buffer that is not finite: "weight of layer 0 (dense)".
+    pub(crate) fn first_non_finite_param(&self) -> Option<String> {
+        (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
+    }
+
+    /// That of one layer.
+    fn first_non_finite_of(&self, i: usize) -> Option<String> {
+        let mut bad = None;
+        self.layers[i].erased_visit(&mut |name, param| {
+            if bad.is_none() && !F::all_finite(param.as_slice()) {
+                bad = Some(format!("{name} of {}", self.place(i)));
+            }
+        });
+        bad
+    }
+}
+
+/// A borrow of the last layer cannot be held while the layer is run exclusively, so `run_train` downcasts again.
+enum End<'a, F: Scalar> {
+    Inner(&'a Sequential<F>),
+    Link,
+    Layer,
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// What is known behind all layers, where `after` says what is known behind one.
+    fn link_through(&self, input: Link, after: impl Fn(&dyn ErasedLayer<F>, Link) -> Link) -> Link {
+        let (mut link, mut columns) = (input, self.input.last().copied());
+        for (layer, &own) in self.layers.iter().zip(&self.columns) {
+            let output = after(&**layer, link);
+            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its rows
+            // are of another length.
+            let handed_on = output == link && layer.erased_link() != output;
+            link = if handed_on && own != columns { output.of_numbers() } else { output };
+            columns = own;
+        }
+        link
+    }
+}
+
+impl<F: Scalar> Layer<F> for Sequential<F> {
+    const KIND: &'static str = "sequential";
+    type Cache = SequentialCache;
+
+    /// A block has been built for one shape and refuses any other.
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        if input != self.input {
+            return Err(Error::shape("an input", format!("{:?}", self.input), input)
+                .help("A model takes the shape it was built for; build it anew for another."));
+        }
+        Ok(self.output.clone())
+    }
+
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_cow(input.into()).map(owned)
+    }
+
+    /// Each layer has what the one before puts out, and the first the input itself, unless it copies it.
+    fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        self.run(input, false)
+    }
+
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+        self.run_train(input, false)
+    }
+
+    /// Runs all layers, since the input's gradient is asked for.
+    fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let input = self.run_back(cache, grad, 0, true)?;
+        input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
+    }
+
+    /// What training calls: stops at the first layer with something to train, and does nothing in a model without
+    /// any.
+    fn backward_params(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<()> {
+        let first = self.first_trainable();
+        self.run_back(cache, grad, first, false).map(drop)
+    }
+
+    /// Asks each layer.
+    fn check_batch_size(&self, _: &[usize], samples: usize) -> Result<()> {
+        let shapes = self.shapes()?;
+        let inputs = std::iter::once(&self.input).chain(&shapes);
+        for (i, (layer, input)) in self.layers.iter().zip(inputs).enumerate() {
+            layer.erased_check_batch_size(input, samples).map_err(|error| error.at(self.place(i)))?;
+        }
+        Ok(())
+    }
+
+    /// The last layer's: what [`forward_logits`](Sequential::forward_logits) leaves out.
+    fn link(&self) -> Link {
+        self.layers.last().map_or(Link::Unknown, |layer| layer.erased_link())
+    }
+
+    /// What is known of the outputs after all layers.
+    fn output_link(&self, input: Link) -> Link {
+        self.link_through(input, |layer, link| layer.erased_output_link(link))
+    }
+
+    fn training_link(&self, input: Link) -> Link {
+        self.link_through(input, |layer, link| layer.erased_training_link(link))
+    }
+
+    /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",
+    /// "2.1.bias".
+    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        let mut full = take_name();
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.erased_visit(&mut |name, param| {
+                full_name(&mut full, i, name);
+                visit(&full, param);
+            });
+        }
+        put_name(full);
+    }
+
+    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+        let mut full = take_name();
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.erased_visit_mut(&mut |name, param| {
+                full_name(&mut full, i, name);
+                visit(&full, param);
+            });
+        }
+        put_name(full);
+    }
+}
+
+thread_local! {
+    /// Buffers for names, to be used again: parameters are visited at every step. More than one where containers nest.
+    static NAMES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer for the names of a visit.
+fn take_name() -> String {
+    NAMES.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Keeps a buffer for the next visit.
+fn put_name(name: String) {
+    NAMES.with_borrow_mut(|names| names.push(name));
+}
+
+/// Writes a parameter's whole name.
+fn full_name(full: &mut String, i: usize, name: &str) {
+    use std::fmt::Write;
+    full.clear();
+    // Writing to a String cannot fail.
+    let _ = write!(full, "{i}.{name}");
+}

@@ -1,0 +1,432 @@
+//! The container: layers one after the other.
+//!
+//! Composition is the chain rule. With `x_0` the input and `x_i = f_i(x_{i-1})`, the forward pass goes up and keeps
+//! each layer's cache; the backward pass goes down:
+//!
+//! ```text
+//! ∂L/∂x_{i-1} = (∂f_i/∂x_{i-1})ᵀ · ∂L/∂x_i          for i = n, …, first trainable
+//! ```
+//!
+//! Two things are left out where nobody would see them. Below the first layer with something to train no gradient is
+//! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input.
+//! And a [`Link`] at the end is not run where the loss absorbs it, also where it stands at the end of a container at
+//! the end.
+//!
+//! The layers are kept without their types ([`ErasedLayer`]). A container inside is recognised by a downcast, which
+//! is how links at its end are found and how the summary lists its layers.
+//!
+//! What is in force between methods:
+//!
+//! - each layer takes the shape that the one before puts out: [`Sequential::from_layers`] checks it for models that
+//!   are built and for those that are loaded;
+//! - a [`SequentialCache`] has as many slots as the model has layers; one that has not came from another model;
+//! - errors of a layer carry its place, "layer 2 (dense)", counted from 0 as in the names of parameters.
+
+mod builder;
+mod forward_backward;
+mod predict;
+
+pub use builder::SequentialBuilder;
+pub use forward_backward::SequentialCache;
+
+use super::window::MOST;
+use crate::codec::{Bytes, MAX_AXES, Shape};
+use crate::error::{Error, Result};
+use crate::nn::decode_scope::{count_container, keep_first};
+use crate::nn::erased::{CacheSlot, ErasedLayer};
+use crate::nn::{Layer, Registry};
+use crate::param::{Param, ParamKind};
+use crate::scalar::Scalar;
+use crate::shown::listed;
+use serde::de::{Error as _, SeqAccess};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// Layers one after the other: the model that is built, trained, saved and asked for predictions.
+///
+/// It is a [`Layer`] itself, so one may stand inside another. It is `Send` and `Sync` and predicts through `&self`:
+/// any number of threads may share one model.
+///
+/// ```
+/// use plywood::ndarray::Array3;
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([28, 28]).seed(42)
+///     .layer(Flatten)
+///     .layer(Dense::units(128)).layer(ReLU)
+///     .layer(Dense::units(10)).layer(Softmax)
+///     .build()?;
+/// let images = Array3::<f32>::zeros((5, 28, 28));
+/// let probabilities = model.predict(&images)?;
+/// assert_eq!(probabilities.shape(), [5, 10]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | Plywood | Keras `Sequential` | PyTorch `nn.Sequential` |
+/// |---|---|---|---|
+/// | input's shape | given first | given, or at the first call | never known |
+/// | shapes checked | when built | when built | in the forward pass |
+/// | names of parameters | `0.weight` | `dense/kernel` | `0.weight` |
+/// | training mode | `forward_train` | `training=True` | `model.train()` |
+///
+/// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters
+/// and gradients. There is one input and one output; branches in between are [`Residual`](crate::Residual),
+/// [`Concat`](crate::Concat) and [`Sum`](crate::Sum).
+pub struct Sequential<F: Scalar = f32> {
+    /// Without the batch axis.
+    pub(in crate::nn) input: Vec<usize>,
+    /// Worked out once, as the layers do not change.
+    pub(in crate::nn) output: Vec<usize>,
+    pub(in crate::nn) layers: Vec<Box<dyn ErasedLayer<F>>>,
+    /// The length of the rows that each layer puts out: the last size of its shape.
+    pub(in crate::nn) columns: Vec<Option<usize>>,
+    /// Boxes for caches, from the last backward pass to the next forward pass.
+    ///
+    /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
+    pub(in crate::nn) spare: Vec<CacheSlot>,
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// Puts layers together, checking that each takes what the one before puts out.
+    ///
+    /// The only way in, for the builder and for files.
+    ///
+    /// No shape has more axes than a file can hold, and none more numbers than memory could; an input has some.
+    pub(in crate::nn) fn from_layers(
+        input: Vec<usize>,
+        layers: Vec<Box<dyn ErasedLayer<F>>>,
+    ) -> Result<Self> {
+        check_input(&input)?;
+        let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
+        let mut shapes = model.shapes()?;
+        model.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
+        model.output = shapes.pop().unwrap_or_else(|| model.input.clone());
+        Ok(model)
+    }
+
+    /// The shape of one input, without the batch axis.
+    ///
+    /// What [`predict`](Sequential::predict) wants behind the batch axis, and a data set's samples must have.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input
+    }
+
+    /// The shape of one output, without the batch axis.
+    ///
+    /// The last layer's; a model without layers hands its input on.
+    pub fn output_shape(&self) -> &[usize] {
+        &self.output
+    }
+
+    /// How many layers it has; a container inside counts as one.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let head = Sequential::block().layer(Dense::units(2)).layer(Softmax);
+    /// let model = Sequential::builder([4]).layer(Dense::units(3)).layer(head).build()?;
+    /// assert_eq!(model.len(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether it has no layers, and hands its input on.
+    ///
+    /// Such a model is legal: a block of no layers is the identity.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// How many numbers it is made of: trainable, frozen, and buffers together.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([784])
+    ///     .layer(Dense::units(128).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+    ///     .build()?;
+    /// assert_eq!(model.parameter_count(), 784 * 128 + 4 * 128); // scale, shift and two running statistics
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn parameter_count(&self) -> usize {
+        let mut count = 0;
+        self.visit_params(&mut |_, param| count += param.len());
+        count
+    }
+
+    /// Freezes every parameter whose name begins with `prefix` ("" for all, "0" for the first layer's); returns how
+    /// many. They keep their values in training, and no gradient is computed for them.
+    ///
+    /// Every name that matches is counted: buffers, too, and what was frozen before. Names are compared by whole
+    /// parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
+    /// parameter alone. A full stop at the prefix's end changes nothing.
+    ///
+    /// A [`BatchNorm`](crate::BatchNorm) whose weight and bias are both frozen uses its running statistics in
+    /// training as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still
+    /// drops.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([4]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).build()?;
+    /// assert_eq!(model.freeze("0")?, 2); // 0.weight and 0.bias
+    /// model.visit_params(&mut |name, param| assert_eq!(param.is_trainable(), name.starts_with("2.")));
+    /// assert_eq!(model.unfreeze("")?, 4);
+    /// assert_eq!(
+    ///     model.freeze("dense").unwrap_err().to_string(),
+    ///     "expected a prefix that begins a parameter's name, found \"dense\", where the names are 0.weight, 0.bias, \
+    ///      2.weight, 2.bias. Layers are named by their numbers, from 0; \"\" means all."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// The layers below the first trainable one are then run forward only: training the last layer of a deep model
+    /// costs little more than its inference.
+    ///
+    /// # Errors
+    /// When no name begins so, or those of buffers alone: the number of a layer without parameters is none either. "" is
+    /// never an error.
+    pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
+        self.each_named(prefix, |param| param.freeze())
+    }
+
+    /// Undoes [`freeze`](Sequential::freeze).
+    ///
+    /// Returns how many names matched. Gradients begin at none; the optimiser's state for the names is still there.
+    ///
+    /// # Errors
+    /// As [`freeze`](Sequential::freeze).
+    pub fn unfreeze(&mut self, prefix: &str) -> Result<usize> {
+        self.each_named(prefix, |param| param.unfreeze())
+    }
+
+    /// Takes the model apart: it keeps its first `at` layers, and the others come out as a model of their own, for
+    /// inputs of the shape that they had so far.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut trunk = Sequential::builder([4])
+    ///     .layer(Dense::units(8)).layer(ReLU).layer(Dense::units(3)).layer(Softmax)
+    ///     .build()?;
+    /// let x = plywood::ndarray::Array2::<f32>::ones((5, 4));
+    /// let whole = trunk.predict(&x)?;
+    /// let head = trunk.split_off(2)?;
+    /// assert_eq!((trunk.output_shape(), head.input_shape(), head.len()), (&[8][..], &[8][..], 2));
+    /// assert_eq!(head.predict(&trunk.predict(&x)?)?, whole);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Parameters keep their values and stay frozen if they were; in the part that comes out their names count from
+    /// 0 again. It is `Vec::split_off` for layers; in Keras it takes a new model over the layers' outputs, in PyTorch
+    /// `model[:at]` and `model[at:]`. To put other layers behind, see [`into_builder`](Sequential::into_builder).
+    ///
+    /// # Errors
+    /// When the model has fewer layers, or the last of those that it keeps puts out no numbers.
+    pub fn split_off(&mut self, at: usize) -> Result<Self> {
+        if at > self.layers.len() {
+            let expected = format!("at most {}, the number of layers", self.layers.len());
+            return Err(Error::argument("a number of layers to keep", expected, at)
+                .help("Count from the end: `model.split_off(model.len() - 2)`."));
+        }
+        let shapes = self.shapes()?;
+        let middle = at.checked_sub(1).map_or(&self.input, |last| &shapes[last]);
+        check_input(middle)?;
+        let rest = Self::from_layers(middle.clone(), self.layers.split_off(at))?;
+        self.output = rest.input.clone();
+        self.columns.truncate(at);
+        self.spare.clear();
+        Ok(rest)
+    }
+
+    /// The names are those of `visit_params`, with the numbers of the layers in front.
+    fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> Result<usize> {
+        let (mut count, mut changed, mut names) = (0, false, Vec::new());
+        self.visit_params_mut(&mut |name, param| {
+            if begins_with(name, prefix) {
+                change(param);
+                count += 1;
+                changed |= param.kind() != ParamKind::Buffer;
+            } else {
+                names.push(name.to_owned());
+            }
+        });
+        if changed || prefix.is_empty() {
+            return Ok(count);
+        }
+        if count > 0 {
+            return Err(Error::data(
+                "a prefix",
+                "of parameters that are trained",
+                format!("{prefix:?}, a buffer"),
+            )
+            .help("A layer keeps its buffers by itself; freeze the whole layer to keep a batch norm's."));
+        }
+        let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
+        let found = format!("{prefix:?}, where the names are {names}");
+        Err(Error::data("a prefix", "that begins a parameter's name", found)
+            .help("Layers are named by their numbers, from 0; \"\" means all."))
+    }
+
+    /// The shape of one output of each layer.
+    ///
+    /// Asked when a model is built, and by the summary.
+    pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>> {
+        let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let input = shapes.last().unwrap_or(&self.input);
+            let shape = layer.erased_output_shape(input).and_then(|shape| {
+                check_sizes("an output", &shape)?;
+                Ok(shape)
+            });
+            shapes.push(shape.map_err(|error| error.at(self.place(i)))?);
+        }
+        Ok(shapes)
+    }
+
+    /// The kinds of the layers, and of those inside containers with their depth, in order.
+    ///
+    /// For the summary.
+    pub(in crate::nn) fn parts(&self) -> impl Iterator<Item = &dyn ErasedLayer<F>> {
+        self.layers.iter().map(|layer| &**layer)
+    }
+
+    /// How errors name the layer that the outputs come from.
+    pub(crate) fn last_place(&self) -> String {
+        self.layers
+            .len()
+            .checked_sub(1)
+            .map_or_else(|| "a model without layers".to_owned(), |i| self.place(i))
+    }
+
+    pub(in crate::nn) fn place(&self, i: usize) -> String {
+        place(i, self.layers[i].erased_kind())
+    }
+}
+
+/// Refuses the shape of an input without numbers, or of one that no tensor can have: for what is built and for what is
+/// loaded.
+pub(in crate::nn) fn check_input(input: &[usize]) -> Result<()> {
+    if input.contains(&0) {
+        return Err(Error::shape("an input", "[at least 1 on each axis]", input)
+            .help("Give the shape of one sample, without the batch axis."));
+    }
+    check_sizes("an input", input)
+}
+
+/// Refuses a shape that no tensor can have: with too many axes, or with more numbers than can be counted.
+pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
+    if shape.len() > MAX_AXES {
+        return Err(Error::argument("a number of axes", format!("at most {MAX_AXES}"), shape.len())
+            .help("Put sizes together by `Reshape`."));
+    }
+    let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
+    if numbers.is_some_and(|numbers| numbers <= MOST) {
+        return Ok(());
+    }
+    Err(Error::shape(what, "[a size that fits in memory]", shape)
+        .help("Make the layer or its input smaller."))
+}
+
+/// Whether a name begins with these parts: "1" and "1." are the beginning of "1.weight", not of "10.weight".
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let parts = prefix.strip_suffix('.').unwrap_or(prefix);
+    prefix.is_empty() || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The form in which errors name a layer; the builder uses the same words.
+pub(in crate::nn) fn place(i: usize, kind: &str) -> String {
+    format!("layer {i} ({kind})")
+}
+
+impl<F: Scalar> Clone for Sequential<F> {
+    fn clone(&self) -> Self {
+        let layers = self.layers.iter().map(|layer| layer.erased_clone()).collect();
+        let (input, output, columns) = (self.input.clone(), self.output.clone(), self.columns.clone());
+        Self { input, layers, output, columns, spare: Vec::new() }
+    }
+}
+
+impl<F: Scalar> std::fmt::Debug for Sequential<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sequential").field("input", &self.input).field("layers", &self.layers).finish()
+    }
+}
+
+impl<F: Scalar> Serialize for Sequential<F> {
+    /// The input's shape, then kind and bytes of each layer.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        count_container().map_err(|e| serde::ser::Error::custom(keep_first(e)))?;
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let bytes = layer.erased_encode().map_err(|e| keep_first(e.at(self.place(i))));
+            layers.push((layer.erased_kind(), Bytes(bytes.map_err(serde::ser::Error::custom)?.into())));
+        }
+        (Shape(self.input.clone()), layers).serialize(serializer)
+    }
+}
+
+impl<'de, F: Scalar> Deserialize<'de> for Sequential<F> {
+    /// Layers inside are looked up in the registry of the loading call under way, else among the built-in ones.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        count_container().map_err(D::Error::custom)?;
+        let (Shape(input), Parts(layers)) = <(Shape, Parts<F>)>::deserialize(deserializer)?;
+        Self::from_layers(input, layers).map_err(D::Error::custom)
+    }
+}
+
+/// Layers, each decoded as its bytes come by, so that no list of bytes is kept.
+struct Parts<F: Scalar>(Vec<Box<dyn ErasedLayer<F>>>);
+
+/// A layer's kind and bytes, lent where the format can.
+#[derive(Deserialize)]
+struct Part<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
+
+impl<'de, F: Scalar> Deserialize<'de> for Parts<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<F>(PhantomData<F>);
+        impl<'de, F: Scalar> serde::de::Visitor<'de> for Visitor<F> {
+            type Value = Parts<F>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("layers")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Parts<F>, A::Error> {
+                let mut layers = Vec::new();
+                while let Some(Part(kind, Bytes(bytes))) = seq.next_element()? {
+                    let layer = Registry::decode_layer(&kind, &bytes, Registry::builtin);
+                    layers.push(layer.map_err(A::Error::custom)?);
+                }
+                Ok(Parts(layers))
+            }
+        }
+        deserializer.deserialize_seq(Visitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_whole_parts_of_a_name() {
+        for (prefix, name, expected) in [
+            ("", "0.weight", true),
+            ("1", "1.weight", true),
+            ("1.", "1.weight", true),
+            ("1", "10.weight", false),
+            ("1.", "10.weight", false),
+            ("1", "0.1.weight", false),
+            ("1.weight", "1.weight", true),
+            ("1.weigh", "1.weight", false),
+            ("1.weight.x", "1.weight", false),
+            ("2.block", "2.block.0.weight", true),
+            ("2.b", "2.block.0.weight", false),
+            (".", "0.weight", false),
+        ] {
+            assert_eq!(begins_with(name, prefix), expected, "{prefix} {name}");
+        }
+    }
+}

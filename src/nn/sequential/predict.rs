@@ -1,0 +1,303 @@
+//! Predictions of a [`Sequential`], for arrays of any size and on several threads.
+
+use super::Sequential;
+use crate::error::{Error, Result};
+use crate::nn::{Layer, Link, Outputs, batch_error, window};
+use crate::predictions::Thresholds;
+use crate::scalar::Scalar;
+use crate::tensor::{CowTensor, Tensor, owned, recycle};
+use crate::{pool, predictions};
+use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
+use std::sync::{Mutex, PoisonError};
+
+/// How many samples a thread takes through the layers at once: memory is bounded by this, not by the input.
+///
+/// A multiple of the rows of all kernels, enough to keep them busy, and few enough that a piece of 784 pixels, 0.45 MB in
+/// `f32`, is still in a core's cache when the first layer reads it.
+const PIECE: usize = 144;
+
+impl<F: Scalar> Sequential<F> {
+    /// The predictions for a batch, `[batch, …]`, from an array or a view in any order of memory.
+    ///
+    /// The batch goes through in pieces, so memory stays bounded; a sample's bits do not depend on its company.
+    ///
+    /// | | shape |
+    /// |---|---|
+    /// | `input` | `[batch, …]`, the model's input shape behind the batch |
+    /// | the answer | `[batch, …]`, the model's output shape behind the batch |
+    ///
+    /// Each thread ([`set_threads`](crate::set_threads)) takes samples in pieces of 144, so
+    /// activations inside the model are there for 144 samples a thread. Links are applied: a model that ends in softmax
+    /// gives probabilities. An empty batch gives an empty answer.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, Axis, s};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(4)).layer(Softmax).build()?;
+    /// let x = Array2::from_shape_fn((1000, 3), |(i, j)| (i as f32 * 0.01).sin() + j as f32);
+    /// let all = model.predict(&x)?;
+    /// let some = model.predict(&x.slice(s![300..303, ..]))?; // a view
+    /// assert_eq!(some.index_axis(Axis(0), 1), all.index_axis(Axis(0), 301)); // to the bit
+    ///
+    /// let error = model.predict(&x.row(0)).unwrap_err().to_string();
+    /// assert!(error.starts_with("predict: expected an input of shape [batch, 3], found [3]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the input's shape is not `[batch, …]` with the model's input shape behind the batch axis, or holds what
+    /// a layer cannot take.
+    pub fn predict<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
+        self.check_input(input.shape()).map_err(|error| error.at("predict"))?;
+        let mut shape = IxDyn::zeros(1 + self.output.len());
+        shape[0] = input.shape().first().copied().unwrap_or(0);
+        shape.slice_mut()[1..].copy_from_slice(&self.output);
+        window::numbers("predictions", shape.slice()).map_err(|error| error.at("predict"))?;
+        let mut output = Tensor::zeros(shape);
+        self.predict_into(input, &mut output)?;
+        Ok(output)
+    }
+
+    /// Whether a batch has the shape that the model takes. It is looked at before anything is allocated for the answer.
+    fn check_input(&self, found: &[usize]) -> Result<()> {
+        match found {
+            [_, sample @ ..] if *sample == self.input[..] => Ok(()),
+            _ => Err(batch_error(found, &self.input)),
+        }
+    }
+
+    /// [`predict`](Sequential::predict) into an array that is there already: after the first calls nothing is
+    /// allocated, so that a service answers without the allocator's help.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, Array3};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+    /// let (mut image, mut probabilities) = (Array3::<f32>::zeros((1, 28, 28)), Array2::zeros((1, 10)));
+    /// for brightness in [0.0, 0.5, 1.0] {
+    ///     image.fill(brightness); // the next request
+    ///     model.predict_into(&image, &mut probabilities)?;
+    ///     assert!((probabilities.sum() - 1.0).abs() < 1e-6);
+    /// }
+    ///
+    /// let error = model.predict_into(&image, &mut Array2::zeros((1, 9))).unwrap_err().to_string();
+    /// assert!(error.starts_with("predict: expected an array for the output of shape [1, 10], found [1, 9]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Input and output may lie in memory in any order; row-major is the fastest. Layers of your own keep the promise
+    /// where they take their outputs from [`scratch`](crate::scratch) and hand inputs to [`recycle`](crate::recycle).
+    /// Where several threads call it, each has buffers of its own.
+    ///
+    /// # Errors
+    /// As [`predict`](Sequential::predict), and when the output is not `[batch, …]` with the model's output shape. After
+    /// an error the output may hold some of the answers.
+    pub fn predict_into<S: Data<Elem = F>, D: Dimension, T: DataMut<Elem = F>, E: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+        output: &mut ArrayBase<T, E>,
+    ) -> Result<()> {
+        self.predict_view(input.view().into_dyn(), output.view_mut().into_dyn())
+            .map_err(|error| error.at("predict"))
+    }
+
+    /// The most probable class of each sample: the position of the largest prediction, of equals the first.
+    ///
+    /// Of a single output the class is 1 where it is above a threshold, which the model's last function says: 0.5 for
+    /// [`Sigmoid`](crate::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
+    /// yes-or-no answers and no classes: use [`predict_labels`](Sequential::predict_labels) for them.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// struct Given;
+    /// impl LayerSpec for Given {
+    ///     type Layer = Dense;
+    ///     fn build(self, _: &[usize], _: &Random) -> Result<Dense> {
+    ///         Dense::from_weights(Array2::eye(3), Some(arr1(&[0.0, 0.0, 1.0])))
+    ///     }
+    /// }
+    ///
+    /// let model = Sequential::builder([3]).layer(Given).layer(Softmax).build()?;
+    /// assert_eq!(model.predict_classes(&arr2(&[[5.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))?, [0, 2]);
+    ///
+    /// let several = Sequential::builder([3]).layer(Given).layer(Sigmoid).build()?;
+    /// assert_eq!(
+    ///     several.predict_classes(&arr2(&[[5.0, 0.0, 0.0]])).unwrap_err().to_string(),
+    ///     "predict: expected a model whose outputs are classes, found 3 probabilities, each by itself. \
+    ///      Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict`](Sequential::predict); when outputs are several probabilities, each by itself, or a single one
+    /// of which the last layer does not say the threshold; and when a prediction is NaN, with the sample and the
+    /// layer where it begins.
+    pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+    ) -> Result<Vec<usize>> {
+        let at = |error: Error| error.at("predict");
+        let threshold = self.class_threshold().map_err(at)?;
+        if let (Outputs::Probabilities, units @ 2..) = self.outputs() {
+            let found = format!("{units} probabilities, each by itself");
+            let error = Error::data("a model", "whose outputs are classes", found);
+            return Err(at(error.help(
+                "Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want.",
+            )));
+        }
+        Ok(predictions::classes(&self.predict_numbers(input)?, threshold))
+    }
+
+    /// Which labels each sample has, `[batch, labels]`: whether each of the model's outputs is above its threshold,
+    /// one for all or one for each.
+    ///
+    /// For models whose outputs are each an answer by itself, one or several: 0.5 is usual behind
+    /// [`Sigmoid`](crate::Sigmoid), and 0 is the same for logits.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).layer(Sigmoid).build()?;
+    /// let x = arr2(&[[2.0f32, -1.0, 0.0], [-2.0, 1.0, 3.0]]);
+    /// assert_eq!(model.predict_labels(&x, 0.5)?, arr2(&[[true, false, false], [false, true, true]]));
+    /// assert_eq!(model.predict_labels(&x, [0.9, 0.5, 0.2])?, arr2(&[[false, false, true], [false, true, true]]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict`](Sequential::predict); when the output is not `[labels]` or comes from softmax, there are other
+    /// thresholds than labels, or one behind a sigmoid is not between 0 and 1; and when a prediction is NaN, with the sample and the layer where it begins.
+    pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+        thresholds: impl Into<Thresholds>,
+    ) -> Result<Array2<bool>> {
+        let at = |error: Error| error.at("predict");
+        let thresholds = thresholds.into();
+        let labels = self.label_count(&thresholds).map_err(at)?;
+        let predictions = self.predict_numbers(input)?;
+        let above = predictions::labels(&predictions, &thresholds);
+        let samples = predictions.len_of(Axis(0));
+        Array2::from_shape_vec((samples, labels), above).map_err(|error| at(Error::custom(error)))
+    }
+
+    /// How many labels the model says, each by itself and by these thresholds.
+    pub(crate) fn label_count(&self, thresholds: &Thresholds) -> Result<usize> {
+        let [labels] = *self.output else {
+            return Err(Error::shape("an output", "[labels]", &self.output)
+                .help("Put Flatten before the last layer, or compare what `predict` gives."));
+        };
+        thresholds.check(labels)?;
+        match self.output_link(Link::Unknown) {
+            Link::Softmax | Link::LogSoftmax => {
+                let expected = "whose outputs are each an answer by itself";
+                Err(Error::data("a model", expected, "one that ends in softmax").help(
+                    "For several labels at once end it in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
+                     that exclude each other use `predict_classes` and `classification_report`.",
+                ))
+            }
+            Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
+            _ => Ok(labels),
+        }
+    }
+
+    /// [`predict`](Sequential::predict), and an error where a prediction is NaN, which no decision can be made of.
+    fn predict_numbers<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
+        let predictions = self.predict(input)?;
+        let Some(sample) = predictions::nan_sample(&predictions) else { return Ok(predictions) };
+        let one = input.view().into_dyn();
+        let one = one.slice_axis(Axis(0), Slice::from(sample..sample + 1)).to_owned();
+        Err(self.unusable(one, sample).at("predict"))
+    }
+
+    /// What outputs mean by the model's last function, and how many numbers a row of them has.
+    pub(crate) fn outputs(&self) -> (Outputs, usize) {
+        let units = self.output.last().copied().unwrap_or(1);
+        (Outputs::of(self.output_link(Link::Unknown), units), units)
+    }
+
+    /// Above which number a single output stands for class 1; of several the largest counts, whatever it is.
+    pub(crate) fn class_threshold(&self) -> Result<f64> {
+        if self.output.is_empty() {
+            return Err(Error::shape("an output", "[classes]", &self.output).help(
+                "A classifier ends in one output for each class, or in a sigmoid's single one for two.",
+            ));
+        }
+        let link = self.output_link(Link::Unknown);
+        match self.outputs() {
+            (_, 1) if matches!(link, Link::Softmax | Link::LogSoftmax) => {
+                let found = "one that ends in softmax, which is always 1";
+                Err(Error::data("a model with a single output", "that says one of two classes", found)
+                    .help("End it in Sigmoid, or in two outputs and Softmax."))
+            }
+            (outputs, 1) => outputs.threshold().ok_or_else(|| {
+                let found = "another last layer";
+                Error::data(
+                    "a model with a single output",
+                    "that ends in Sigmoid or in a linear layer",
+                    found,
+                )
+                .help("Say from where on it stands for class 1: use `predict_labels` with a threshold.")
+            }),
+            _ => Ok(0.5),
+        }
+    }
+
+    /// Deals the samples out to the threads. Of several errors the one of the first samples is returned.
+    fn predict_view(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
+        self.check_input(input.shape())?;
+        let batch = input.len_of(Axis(0));
+        if output.ndim() != self.output.len() + 1
+            || output.len_of(Axis(0)) != batch
+            || output.shape()[1..] != *self.output
+        {
+            let expected: Vec<usize> = [batch].into_iter().chain(self.output.iter().copied()).collect();
+            return Err(Error::shape("an array for the output", format!("{expected:?}"), output.shape())
+                .help("Give it one row for each sample, of the model's output shape."));
+        }
+        let share = pool::share(batch, PIECE, pool::parts(batch.div_ceil(PIECE), 1));
+        if share >= batch {
+            return self.predict_share(input, output);
+        }
+        let first_error = Mutex::new(None::<(usize, Error)>);
+        let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
+        pool::each(shares.enumerate(), |(i, (output, input))| {
+            if let Err(error) = self.predict_share(input, output) {
+                let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.as_ref().is_none_or(|(known, _)| i < *known) {
+                    *first = Some((i, error));
+                }
+            }
+        });
+        first_error
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it would
+    /// change it.
+    fn predict_share(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
+        for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
+            let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));
+            let x = CowTensor::from(input.slice_axis(Axis(0), piece));
+            let (y, mut place) = (self.forward_cow(x)?, output.slice_axis_mut(Axis(0), piece));
+            if y.shape() != place.shape() {
+                return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape())
+                    .help("A layer's `output_shape` does not say what its `forward` does; mend the layer."));
+            }
+            match (place.as_slice_mut(), y.as_slice()) {
+                (Some(values), Some(y)) => values.copy_from_slice(y),
+                _ => place.assign(&y),
+            }
+            recycle(owned(y));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! A model as a table.
+//!
+//! ```text
+//!    Layer    Output shape  Parameters
+//! ────────────────────────────────────
+//!    input    [28, 28]
+//! 0  flatten  [784]                  0
+//! 1  dense    [10]               7,850
+//! ────────────────────────────────────
+//! 7,850 parameters, 7,850 trainable; 30.7 KiB in f32
+//! ```
+//!
+//! The number in front is the one in names of parameters and in errors: layer 1 has "1.weight". A container has a row
+//! with the sum of its layers, and theirs below with its number in front. The first line of the foot counts each
+//! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
+//! values; training takes as many again for gradients, and what the optimiser keeps.
+
+use super::sequential::Sequential;
+use crate::nn::erased::ErasedLayer;
+use crate::nn::{Concat, Layer, Residual, Sum};
+use crate::param::ParamKind;
+use crate::scalar::Scalar;
+use crate::shown::grouped;
+use std::fmt;
+
+/// Parameters of one layer, by kind.
+///
+/// In numbers, not bytes.
+#[derive(Default)]
+struct Count {
+    trainable: usize,
+    frozen: usize,
+    buffers: usize,
+}
+
+impl Count {
+    /// A parameter is counted by what it is now: freezing moves it to another column.
+    fn add(&mut self, kind: ParamKind, len: usize) {
+        match kind {
+            ParamKind::Trainable => self.trainable += len,
+            ParamKind::Frozen => self.frozen += len,
+            ParamKind::Buffer => self.buffers += len,
+        }
+    }
+
+    /// What the column "Parameters" shows.
+    fn total(&self) -> usize {
+        self.trainable + self.frozen + self.buffers
+    }
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// A row for each layer, and below a container's those of the layers inside.
+    ///
+    /// Shapes come from the layers, which a built model has checked.
+    /// A block of a [`Residual`](crate::Residual) or of another container has a row under its own name.
+    fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
+        let shapes = self.shapes().unwrap_or_default();
+        for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
+            let name = format!("{prefix}{i}");
+            rows.push(row(name.clone(), layer, &shape));
+            if let Some(inner) = layer.as_any().downcast_ref::<Self>() {
+                inner.table(&format!("{name}."), rows);
+            }
+            for (block, inner) in blocks_of(layer) {
+                let name = format!("{name}.{block}");
+                rows.push(row(name.clone(), inner, inner.output_shape()));
+                inner.table(&format!("{name}."), rows);
+            }
+        }
+    }
+}
+
+/// The blocks of one of the three containers, or the container itself if it is a plain one.
+fn blocks_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, &Sequential<F>)> {
+    let numbered = |blocks: &'_ [Sequential<F>]| (0..blocks.len()).map(|i| i.to_string()).collect::<Vec<_>>();
+    let any = layer.as_any();
+    if let Some(residual) = any.downcast_ref::<Residual<F>>() {
+        residual.blocks().map(|(name, block)| (name.to_owned(), block)).collect()
+    } else if let Some(concat) = any.downcast_ref::<Concat<F>>() {
+        numbered(concat.branches()).into_iter().zip(concat.branches()).collect()
+    } else if let Some(sum) = any.downcast_ref::<Sum<F>>() {
+        numbered(sum.branches()).into_iter().zip(sum.branches()).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The row of one layer.
+fn row<F: Scalar>(name: String, layer: &dyn ErasedLayer<F>, shape: &[usize]) -> [String; 4] {
+    let mut count = Count::default();
+    layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
+    [name, kind(layer), format!("{shape:?}"), grouped(count.total())]
+}
+
+/// The first column of text; layers of a user's own show their full kind, "mycrate.swish".
+fn kind<F: Scalar>(layer: &dyn ErasedLayer<F>) -> String {
+    layer.erased_kind().to_owned()
+}
+
+impl<F: Scalar> fmt::Display for Sequential<F> {
+    /// The summary: layers, output shapes, parameters, memory.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(BatchNorm::new()).build()?;
+    /// model.freeze("0.")?;
+    /// let text = model.to_string();
+    /// assert!(text.ends_with("16 parameters, 4 trainable, 8 frozen, 4 in buffers; 64 bytes in f32"), "{text}");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
+        rows.push([String::new(), "input".into(), format!("{:?}", self.input_shape()), String::new()]);
+        self.table("", &mut rows);
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths = [width(0), width(1), width(2), width(3)];
+        let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
+        for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
+            let [a, b, c, d] = widths;
+            let line = format!("{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}");
+            writeln!(f, "{}", line.trim_end())?;
+            if i == 0 {
+                writeln!(f, "{rule}")?;
+            }
+        }
+        let mut count = Count::default();
+        self.visit_params(&mut |_, param| count.add(param.kind(), param.len()));
+        writeln!(f, "{rule}")?;
+        write!(f, "{} parameters, {} trainable", grouped(count.total()), grouped(count.trainable))?;
+        for (n, what) in [(count.frozen, "frozen"), (count.buffers, "in buffers")] {
+            if n > 0 {
+                write!(f, ", {} {what}", grouped(n))?;
+            }
+        }
+        write!(f, "; {} in {}", memory(count.total() * size_of::<F>()), F::NAME)
+    }
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// A line for the input and for each layer, those inside containers too: "layer 1 (dense) with output [10] and
+    /// 850 parameters".
+    ///
+    /// Two models with the same lines have the same architecture but for hyper-parameters.
+    pub(crate) fn outline(&self) -> Vec<String> {
+        let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
+        self.table("", &mut rows);
+        lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
+            format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
+        }));
+        lines
+    }
+}
+
+/// 397.5 KiB.
+///
+/// In powers of 1024, with one digit behind the point.
+fn memory(bytes: usize) -> String {
+    let mut size = bytes as f64;
+    for unit in ["bytes", "KiB", "MiB", "GiB"] {
+        if size < 1024.0 || unit == "GiB" {
+            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    unreachable!("the last unit returns")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Concat, Dense, Flatten, ReLU, Residual, Softmax};
+
+    #[test]
+    fn the_table_of_the_seed_network() {
+        let block = Sequential::block().layer(Dense::units(10)).layer(Softmax);
+        let model = Sequential::builder([28, 28])
+            .layer(Flatten)
+            .layer(Dense::units(128))
+            .layer(ReLU)
+            .layer(block)
+            .build()
+            .unwrap();
+        let table = model.to_string();
+        let expected = "     Layer       Output shape  Parameters
+─────────────────────────────────────────
+     input       [28, 28]
+0    flatten     [784]                  0
+1    dense       [128]            100,480
+2    relu        [128]                  0
+3    sequential  [10]               1,290
+3.0  dense       [10]               1,290
+3.1  softmax     [10]                   0
+─────────────────────────────────────────
+101,770 parameters, 101,770 trainable; 397.5 KiB in f32";
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn blocks_inside_containers_have_their_rows() {
+        let model = Sequential::builder([2])
+            .layer(Residual::around(Sequential::block().layer(Dense::units(2))))
+            .layer(Concat::of([Sequential::block(), Sequential::block().layer(ReLU)]))
+            .build()
+            .unwrap();
+        let table = model.to_string();
+        let expected = "           Layer       Output shape  Parameters
+───────────────────────────────────────────────
+           input       [2]
+0          residual    [2]                    6
+0.block    sequential  [2]                    6
+0.block.0  dense       [2]                    6
+1          concat      [4]                    0
+1.0        sequential  [2]                    0
+1.1        sequential  [2]                    0
+1.1.0      relu        [2]                    0
+───────────────────────────────────────────────
+6 parameters, 6 trainable; 24 bytes in f32";
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([3, 2048, 5 << 30].map(memory), ["3 bytes", "2.0 KiB", "5.0 GiB"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! The confusion matrix as a heat map.
+
+use super::axes::{self, BODY, SMALL};
+use super::mark::{Anchor, Colour, Pixels};
+use super::{Figure, font, palette};
+use crate::error::{Error, Result};
+use crate::metrics::ConfusionMatrix;
+
+/// Up to how many classes cells have numbers.
+const NUMBERED: usize = 25;
+
+/// The most classes that are drawn: a pixel of a PNG for each at least.
+const MOST: usize = 1000;
+
+/// How often each class was taken for each: rows are the true classes, columns the predicted ones.
+///
+/// ```
+/// use plywood::{ConfusionMatrix, plot};
+///
+/// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
+/// let figure = plot::confusion_matrix(&matrix)?;
+/// assert_eq!(figure.title(), "Confusion matrix: 3 of 4 right (75.0 %)");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// A cell's colour is its share of the true class, so that rare classes are seen as well as frequent ones; the scale is that
+/// of square roots, so that a few per cent of mistakes can be seen too. Up to 12
+/// classes there is the count and below it the share; up to 25 the count alone; beyond that the colour alone, and
+/// only some names.
+///
+/// # Errors
+/// When there are no samples, or more than 1,000 classes.
+pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
+    let (n, total) = (matrix.classes(), matrix.total());
+    let at = |error: Error| error.at("plot confusion matrix");
+    if total == 0 {
+        return Err(at(Error::data("a confusion matrix", "with at least one sample", "none")
+            .help("Count predictions first.")));
+    }
+    if n > MOST {
+        return Err(
+            at(Error::argument("classes", format!("at most {MOST}"), n).help("Draw a part of them.")),
+        );
+    }
+    let right: u64 = (0..n).map(|i| matrix.count(i, i)).sum();
+    let title = format!(
+        "Confusion matrix: {} of {} right ({:.1} %)",
+        axes::count(right),
+        axes::count(total),
+        100.0 * matrix.accuracy()
+    );
+    let cell = match n {
+        0..=4 => 72.0,
+        5..=12 => 48.0,
+        13..=NUMBERED => 34.0,
+        _ => (800.0 / n as f64).max(2.0),
+    };
+    // Names beside rows are cut at 160 pixels; those below columns are slanted and end at the cell.
+    let every = (14.0 / cell).ceil().max(1.0) as usize;
+    let names: Vec<String> =
+        matrix.class_names().iter().map(|name| font::fit(name, SMALL, false, 150.0)).collect();
+    let widest = names.iter().map(|name| font::width(name, SMALL, false)).fold(0.0, f64::max);
+    let left = 16.0 + 24.0 + widest + 8.0;
+    let (top, side) = (48.0, cell * n as f64);
+    let below = widest * 0.71 + 22.0;
+    let bar = left + side + 28.0;
+    let width = (bar + 110.0).max(32.0 + font::width(&title, 15.0, true));
+    let mut figure = Figure::new(&title, width, top + side + below + 34.0);
+    figure.heading((16.0, 28.0), &title);
+
+    let share = |t: usize, p: usize, row: u64| {
+        if row == 0 { 0.0 } else { matrix.count(t, p) as f64 / row as f64 }
+    };
+    let rows: Vec<u64> = (0..n).map(|t| (0..n).map(|p| matrix.count(t, p)).sum()).collect();
+    if n > NUMBERED {
+        let mut rgb = Vec::with_capacity(n * n * 3);
+        for (t, &row) in rows.iter().enumerate() {
+            (0..n).for_each(|p| rgb.extend(palette::blues(share(t, p, row).sqrt()).rgb()));
+        }
+        figure.image((left, top), (side, side), Pixels { width: n, height: n, rgb });
+    } else {
+        for (t, &row) in rows.iter().enumerate() {
+            for p in 0..n {
+                let (x, y) = (left + p as f64 * cell, top + t as f64 * cell);
+                let fill = palette::blues(share(t, p, row).sqrt());
+                figure.rect((x, y), (cell, cell), fill);
+                let count = matrix.count(t, p);
+                if count == 0 {
+                    continue;
+                }
+                let ink = if fill.is_dark() { Colour::Rgb(255, 255, 255) } else { Colour::Rgb(31, 36, 43) };
+                let (middle, text) = (x + cell / 2.0, axes::count(count));
+                let room =
+                    |text: &str, size: f64| size.min(size * (cell - 4.0) / font::width(text, size, false));
+                if n <= 12 {
+                    let size = room(&text, 13.0);
+                    figure.text((middle, y + cell / 2.0), &text, size, ink, Anchor::Middle);
+                    let percent = format!("{:.1} %", 100.0 * share(t, p, row));
+                    figure.text((middle, y + cell / 2.0 + 13.0), &percent, 9.0, ink, Anchor::Middle);
+                } else {
+                    figure.text(
+                        (middle, y + cell / 2.0 + 4.0),
+                        &text,
+                        room(&text, 11.0),
+                        ink,
+                        Anchor::Middle,
+                    );
+                }
+            }
+        }
+    }
+    figure.frame((left, top), (side, side), Colour::Soft, 1.0);
+
+    for (i, name) in names.iter().enumerate().step_by(every) {
+        let middle = (i as f64 + 0.5) * cell;
+        figure.text((left - 8.0, top + middle + 4.0), name, SMALL, Colour::Ink, Anchor::End);
+        let at = (left + middle + 4.0, top + side + 13.0);
+        figure.lettering(at, name, SMALL, false, Colour::Ink, Anchor::End, -45.0);
+    }
+    let middle = (16.0 + 12.0, top + side / 2.0);
+    figure.lettering(middle, "true class", BODY, false, Colour::Ink, Anchor::Middle, -90.0);
+    let under = (left + side / 2.0, top + side + below + 18.0);
+    figure.text(under, "predicted class", BODY, Colour::Ink, Anchor::Middle);
+
+    let high = side.min(240.0);
+    let colours = |i: usize| palette::blues(1.0 - i as f64 / 63.0);
+    let rgb = (0..64).flat_map(|i| colours(i).rgb()).collect();
+    figure.image((bar, top), (14.0, high), Pixels { width: 1, height: 64, rgb });
+    figure.frame((bar, top), (14.0, high), Colour::Soft, 1.0);
+    for percent in [0, 5, 25, 50, 100] {
+        let y = top + high * (1.0 - (f64::from(percent) / 100.0).sqrt());
+        figure.text((bar + 20.0, y + 4.0), &format!("{percent} %"), SMALL, Colour::Soft, Anchor::Start);
+    }
+    let beside = (bar + 74.0, top + high / 2.0);
+    figure.lettering(beside, "share of the true class", SMALL, false, Colour::Soft, Anchor::Middle, -90.0);
+    Ok(figure)
+}

@@ -1,0 +1,200 @@
+//! Ending training in time.
+
+use super::Callback;
+use crate::error::{Error, Result};
+use crate::history::{Epoch, History};
+use crate::monitor::Monitor;
+use crate::nn::{Layer, Sequential};
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::tensor::{Tensor, copy, slice};
+use std::any::Any;
+use std::ops::ControlFlow;
+
+/// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
+///
+/// It watches "val_loss" unless told otherwise. Losses are better when lower, metrics as they say
+/// ([`Metric::direction`](crate::Metric::direction)); for one that does not, say
+/// [`lower_is_better`](EarlyStopping::lower_is_better) or [`higher_is_better`](EarlyStopping::higher_is_better). The best
+/// epoch is restored however training ends.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let stopping = EarlyStopping::patience(3).monitor("val_accuracy").min_delta(0.001);
+/// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).callback(stopping);
+/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// ```
+///
+/// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
+/// with those of the best epoch.
+///
+/// A copy of all parameters and buffers is kept, made anew in each epoch that is the best so far. The optimiser's
+/// moments are not put back, so to train on, take a new trainer. A checkpoint has the copy, so a run that is resumed
+/// ends as it would have; one that was resumed after it had ended ends at once.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// // A rate of 0: nothing ever gets better, so training ends after 1 + 2 epochs.
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).learning_rate(0.0).epochs(50);
+/// let stopping = EarlyStopping::patience(2).monitor("loss");
+/// let history = trainer.callback(stopping).progress(Progress::Silent).fit(&mut model, &data)?;
+/// assert_eq!(history.epochs.len(), 3);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct EarlyStopping {
+    /// How many epochs without a better value end training.
+    patience: usize,
+    /// A name in [`Epoch::values`].
+    monitor: Monitor,
+    /// At least this much better, in the value's unit.
+    min_delta: f64,
+    /// None until the first epoch has ended.
+    best: Option<f64>,
+    /// A [`Snapshot`] of the element type that is trained.
+    ///
+    /// The type is erased because the callback is made before the element type is known: `EarlyStopping` has no
+    /// `F`, so it reads the same for every trainer.
+    snapshot: Option<Box<dyn Any + Send>>,
+    /// Epochs since the best one.
+    waited: usize,
+}
+
+impl EarlyStopping {
+    /// Ends after this many epochs in a row without a better value.
+    ///
+    /// 0 acts as 1, as in Keras: the first epoch that is no better ends training.
+    pub fn patience(epochs: usize) -> Self {
+        let monitor = Monitor::of("val_loss");
+        Self { patience: epochs, monitor, min_delta: 0.0, best: None, snapshot: None, waited: 0 }
+    }
+
+    /// The value to watch, by its name in the [`History`].
+    ///
+    /// A name that no epoch will have is an error before the first step, which lists those there will be:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).callback(EarlyStopping::patience(2));
+    /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "fit, EarlyStopping: expected the value to monitor to be one of loss, found val_loss. \
+    ///      Values that begin with \"val_\" need validation data or `validation_split`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn monitor(mut self, name: impl Into<String>) -> Self {
+        self.monitor = self.monitor.named(name);
+        self
+    }
+
+    crate::monitor::directed!();
+
+    /// By how much a value must be better to count.
+    ///
+    /// 0 unless set: any improvement counts. It is absolute, not a share of the value. A number below 0, an infinite one
+    /// and NaN are errors of `fit`.
+    #[must_use]
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.min_delta = min_delta;
+        self
+    }
+}
+
+impl<F: Scalar> Callback<F> for EarlyStopping {
+    fn monitor(&self) -> Option<&Monitor> {
+        Some(&self.monitor)
+    }
+
+    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        if !(self.min_delta.is_finite() && self.min_delta >= 0.0) {
+            return Err(Error::argument("a min_delta", "at least 0 and finite", self.min_delta)
+                .help("It is by how much a value must be better to count.")
+                .at("EarlyStopping"));
+        }
+        (self.best, self.snapshot, self.waited) = (None, None, 0);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("early stopping"))?;
+        if direction.improves(value, self.best, self.min_delta) {
+            (self.best, self.waited) = (Some(value), 0);
+            self.snapshot = Some(Box::new(Snapshot::of(model)));
+        } else {
+            self.waited += 1;
+        }
+        let stop = self.waited > 0 && self.waited >= self.patience;
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn on_train_end(&mut self, model: &mut Sequential<F>, _: &History) -> Result<()> {
+        if let Some(snapshot) = self.snapshot.take().and_then(|s| s.downcast::<Snapshot<F>>().ok()) {
+            snapshot.restore(model);
+        }
+        Ok(())
+    }
+
+    /// The best value, the epochs since, and the best epoch's parameters and buffers by their names.
+    fn state(&self) -> Option<State<F>> {
+        let state = State::new().list("best", self.best).count("waited", self.waited);
+        let snapshot = self.snapshot.as_ref().and_then(|snapshot| snapshot.downcast_ref::<Snapshot<F>>());
+        let arrays = snapshot.into_iter().flat_map(|Snapshot(arrays)| arrays);
+        Some(arrays.fold(state, |state, (name, array)| state.array(name, copy(array))))
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+        let (best, waited) = (state.take_list("best")?, state.take_count("waited")?);
+        let mut snapshot = Vec::new();
+        let mut result = Ok(());
+        if !best.is_empty() {
+            model.visit_params(&mut |name, param| match state.take_array(name) {
+                Ok(array) if array.shape() == param.shape() => snapshot.push((name.to_owned(), array)),
+                Ok(array) => {
+                    let expected = format!("{:?}", param.shape());
+                    result = Err(Error::shape(format!("the best {name}"), expected, array.shape())
+                        .help("The state is that of another model."));
+                }
+                Err(error) => result = Err(error),
+            });
+        }
+        result?;
+        (self.best, self.waited) = (best.first().copied(), waited);
+        self.snapshot = self.best.map(|_| Box::new(Snapshot(snapshot)) as Box<dyn Any + Send>);
+        Ok(())
+    }
+}
+
+/// A model's parameters and buffers, to be put back later.
+///
+/// With their names, in the order of the model's visits; it goes back into the model it was taken from.
+#[derive(Debug)]
+struct Snapshot<F: Scalar>(Vec<(String, Tensor<F>)>);
+
+impl<F: Scalar> Snapshot<F> {
+    /// A copy of all parameters and buffers: as many bytes as the model.
+    fn of(model: &Sequential<F>) -> Self {
+        let mut values = Vec::new();
+        model.visit_params(&mut |name, param| values.push((name.to_owned(), copy(param.value()))));
+        Self(values)
+    }
+
+    /// Puts the numbers back. A parameter that has changed its size since is left as it is.
+    fn restore(&self, model: &mut Sequential<F>) {
+        let mut values = self.0.iter();
+        model.visit_params_mut(&mut |_, param| {
+            if let Some((_, value)) = values.next().filter(|(_, value)| value.len() == param.len()) {
+                param.as_slice_mut().copy_from_slice(slice(value));
+            }
+        });
+    }
+}

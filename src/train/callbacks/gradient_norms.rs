@@ -1,0 +1,110 @@
+//! The callback that records the gradients' norms.
+
+use super::Callback;
+use crate::error::Result;
+use crate::gradient_trace::GradientTrace;
+use crate::nn::{Layer, Sequential};
+use crate::optim::merge_rows;
+use crate::param::Gradient;
+use crate::scalar::Scalar;
+use crate::state::{State, misfit, whole};
+use crate::tensor::slice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Records the norm of each layer's gradient at every so many steps.
+///
+/// The trainer takes a clone, and the recorder that is kept has what the clone records:
+///
+/// ```
+/// use plywood::GradientNorms;
+/// use plywood::prelude::*;
+///
+/// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// let norms = GradientNorms::every(2);
+/// let trainer = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(10).callback(norms.clone());
+/// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+/// let trace = norms.trace();
+/// assert_eq!(trace.steps, [1, 3]);
+/// assert_eq!(trace.layers[0].0, "0");
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The norm is the square root of the sum of squares over a layer's trainable parameters, before any clipping. A step
+/// that is recorded has its gradients multiplied out, so record every 10th or 100th of a long training. A later `fit`
+/// goes on with the same record.
+#[derive(Clone, Debug)]
+pub struct GradientNorms {
+    every: u64,
+    trace: Arc<Mutex<GradientTrace>>,
+}
+
+impl GradientNorms {
+    /// Records the first step, and then one in so many; 0 acts as 1.
+    pub fn every(steps: u64) -> Self {
+        Self { every: steps.max(1), trace: Arc::default() }
+    }
+
+    /// What was recorded so far.
+    pub fn trace(&self) -> GradientTrace {
+        self.lock().clone()
+    }
+
+    /// A panic in another thread leaves the trace as it was, so it may still be read.
+    fn lock(&self) -> MutexGuard<'_, GradientTrace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Scalar> Callback<F> for GradientNorms {
+    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
+        if !(step - 1).is_multiple_of(self.every) {
+            return Ok(());
+        }
+        let mut squares: Vec<(String, f64)> = Vec::new();
+        model.visit_params_mut(&mut |name, param| {
+            let sum = match param.both() {
+                Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
+                Some((value, Gradient::Rows { ids, values })) => {
+                    // Two entries of one id are one row: the optimiser merges them in the same way.
+                    merge_rows(ids, values, value.shape()[1..].iter().product());
+                    F::sum_squares(values)
+                }
+                None => return,
+            };
+            let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
+            match squares.last_mut() {
+                Some((last, total)) if last == layer => *total += sum,
+                _ => squares.push((layer.to_owned(), sum)),
+            }
+        });
+        let norms = squares.into_iter().map(|(layer, sum)| (layer, sum.sqrt())).collect();
+        self.lock().push(step, norms);
+        Ok(())
+    }
+
+    /// The whole record.
+    fn state(&self) -> Option<State<F>> {
+        let trace = self.lock();
+        let state = State::new().list("steps", trace.steps.iter().map(|&step| step as f64));
+        let layers = trace.layers.iter();
+        Some(layers.fold(state, |state, (name, norms)| state.list(name, norms.iter().copied())))
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        let step = |step| whole(step).ok_or_else(|| misfit("steps", "whole numbers", step.to_string()));
+        let steps =
+            state.take_list("steps")?.into_iter().map(|s| Ok(step(s)? as u64)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<String> = state.names().map(str::to_owned).collect();
+        let mut layers = Vec::with_capacity(names.len());
+        for name in names {
+            let norms = state.take_list(&name)?;
+            if norms.len() != steps.len() {
+                return Err(misfit(&name, format!("{} norms", steps.len()), norms.len().to_string()));
+            }
+            layers.push((name, norms));
+        }
+        *self.lock() = GradientTrace { steps, layers };
+        Ok(())
+    }
+}

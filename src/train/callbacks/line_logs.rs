@@ -1,0 +1,263 @@
+//! A line of text for each epoch.
+
+use super::Callback;
+use crate::disk::{make_folder, regular};
+use crate::error::{Error, Result};
+use crate::history::{Epoch, History};
+use crate::nn::Sequential;
+use crate::scalar::Scalar;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Adds a line of comma-separated values (RFC 4180) to a file after each epoch.
+///
+/// ```
+/// use plywood::ndarray::Array2;
+/// use plywood::prelude::*;
+/// use plywood::CsvLog;
+///
+/// let path = std::env::temp_dir().join("plywood-doc-log.csv");
+/// # let _ = std::fs::remove_file(&path);
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(CsvLog::new(&path));
+/// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+/// let text = std::fs::read_to_string(&path).unwrap();
+/// assert!(text.starts_with("epoch,loss,learning_rate,seconds\n1,"));
+/// assert_eq!(text.lines().count(), 3);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The columns are the epoch's number, its values by name, the learning rate and the seconds. Numbers are written so
+/// that reading gives the same bits; one that is not finite is `NaN`, `inf` or `-inf`.
+///
+/// # The file
+///
+/// The folder is made where it is missing. A file that is there goes on: lines are added below, a last one that was
+/// cut off is ended first, and a file with other columns is an error and stays as it is. Each line goes to the system
+/// at once, so what a program has written is there after it was killed.
+#[derive(Debug)]
+pub struct CsvLog {
+    lines: Lines,
+}
+
+impl CsvLog {
+    /// A log in this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { lines: Lines { path: path.into(), file: None } }
+    }
+}
+
+impl<F: Scalar> Callback<F> for CsvLog {
+    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        self.lines.open().map_err(|error| error.at("csv log"))
+    }
+
+    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        let (head, row) = csv(epoch);
+        self.lines.add(Some(&head), &row).map_err(|error| error.at("csv log"))?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+        self.lines.file = None;
+        Ok(())
+    }
+}
+
+/// Adds a line with an object of JSON to a file after each epoch: <https://jsonlines.org>.
+///
+/// ```
+/// use plywood::ndarray::Array2;
+/// use plywood::prelude::*;
+/// use plywood::JsonLines;
+///
+/// let path = std::env::temp_dir().join("plywood-doc-log.jsonl");
+/// # let _ = std::fs::remove_file(&path);
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(JsonLines::new(&path));
+/// let history = trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+/// let text = std::fs::read_to_string(&path).unwrap();
+/// let second: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+/// assert_eq!(second["loss"].as_f64(), history.last("loss"));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// The members are "epoch", the values by name, "learning_rate" and "seconds". Numbers are written so that reading
+/// gives the same bits; JSON has none that are not finite, so such a one is `null`. The file is treated as
+/// [`CsvLog`]'s, except that lines need not have the same names.
+#[derive(Debug)]
+pub struct JsonLines {
+    lines: Lines,
+}
+
+impl JsonLines {
+    /// A log in this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { lines: Lines { path: path.into(), file: None } }
+    }
+}
+
+impl<F: Scalar> Callback<F> for JsonLines {
+    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        self.lines.open().map_err(|error| error.at("json lines"))
+    }
+
+    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        self.lines.add(None, &json(epoch)).map_err(|error| error.at("json lines"))?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+        self.lines.file = None;
+        Ok(())
+    }
+}
+
+/// A file that lines are added to; open during `fit`.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Lines {
+    /// Before the first epoch, so that a path that cannot be written to costs no training.
+    fn open(&mut self) -> Result<()> {
+        make_folder(self.path.parent().unwrap_or(Path::new("")))?;
+        regular(&self.path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path);
+        self.file = Some(file.map_err(|source| {
+            Error::io("open", &self.path, source).help("Name a file in a folder that can be written to.")
+        })?);
+        Ok(())
+    }
+
+    /// Adds a line at the file's end; at the head of an empty one, or as the condition for another, the columns' names.
+    fn add(&mut self, head: Option<&str>, line: &str) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let io = |source| Error::io("write", &self.path, source).help("Is there space on the disk?");
+        let length = file.seek(SeekFrom::End(0)).map_err(io)?;
+        let mut text = String::new();
+        if length > 0 {
+            file.seek(SeekFrom::End(-1)).map_err(io)?;
+            let mut last = [0];
+            file.read_exact(&mut last).map_err(io)?;
+            if last != *b"\n" {
+                text.push('\n');
+            }
+        }
+        match head {
+            Some(head) if length == 0 => text = format!("{head}\n"),
+            Some(head) => {
+                file.seek(SeekFrom::Start(0)).map_err(io)?;
+                let mut found = Vec::new();
+                Read::take(&*file, head.len() as u64 + 1000).read_to_end(&mut found).map_err(io)?;
+                let rest = found.strip_prefix(head.as_bytes());
+                if !rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'\n' | b'\r'))) {
+                    let found = String::from_utf8_lossy(&found).lines().next().unwrap_or_default().to_owned();
+                    return Err(Error::format(
+                        self.path.display().to_string(),
+                        format!("a log of {head}"),
+                        found,
+                    )
+                    .help("Name another file: this one has other columns, and is left as it is."));
+                }
+            }
+            None => {}
+        }
+        text.push_str(line);
+        text.push('\n');
+        file.write_all(text.as_bytes()).map_err(io)
+    }
+}
+
+/// The names of an epoch's columns, and its row.
+fn csv(epoch: &Epoch) -> (String, String) {
+    let quoted = |name: &str| match name.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
+    };
+    let (mut head, mut row) = (String::from("epoch"), epoch.number.to_string());
+    for (name, value) in columns(epoch) {
+        head.push_str(&format!(",{}", quoted(name)));
+        row.push_str(&format!(",{value:?}"));
+    }
+    (head, row)
+}
+
+/// An epoch as an object.
+fn json(epoch: &Epoch) -> String {
+    let mut text = format!("{{\"epoch\":{}", epoch.number);
+    for (name, value) in columns(epoch) {
+        text.push_str(",\"");
+        for c in name.chars() {
+            match c {
+                '"' | '\\' => text.extend(['\\', c]),
+                c if c < ' ' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c => text.push(c),
+            }
+        }
+        let value = if value.is_finite() { format!("{value:?}") } else { "null".into() };
+        text.push_str(&format!("\":{value}"));
+    }
+    text + "}"
+}
+
+/// Everything about an epoch that is a number with a name, but for its own number.
+pub(super) fn columns(epoch: &Epoch) -> impl Iterator<Item = (&str, f64)> {
+    let values = epoch.values.iter().map(|(name, value)| (name.as_str(), *value));
+    values.chain([("learning_rate", epoch.learning_rate), ("seconds", epoch.seconds)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn epoch() -> Epoch {
+        let values = [("loss", 0.1 + 0.2), ("a,\"b\"\n", f64::NAN), ("tiny", 5e-324)];
+        Epoch::new(3, values.map(|(name, value)| (name.to_owned(), value)).to_vec(), 1e-3, 2.0)
+    }
+
+    #[test]
+    fn numbers_come_back_and_names_are_quoted() {
+        let (head, row) = csv(&epoch());
+        assert_eq!(head, "epoch,loss,\"a,\"\"b\"\"\n\",tiny,learning_rate,seconds");
+        assert_eq!(row, "3,0.30000000000000004,NaN,5e-324,0.001,2.0");
+        assert_eq!(
+            json(&epoch()),
+            r#"{"epoch":3,"loss":0.30000000000000004,"a,\"b\"\u000a":null,"tiny":5e-324,"learning_rate":0.001,"seconds":2.0}"#
+        );
+    }
+
+    #[test]
+    fn a_file_goes_on_and_one_with_other_columns_stays_as_it_is() {
+        let folder = std::env::temp_dir().join(format!("plywood-lines-{}", std::process::id()));
+        let path = folder.join("new").join("log.csv");
+        let add = |head: &str, line: &str| {
+            let mut lines = Lines { path: path.clone(), file: None };
+            lines.open().and_then(|()| lines.add(Some(head), line))
+        };
+        add("a,b", "1,2").unwrap();
+        add("a,b", "3,4").unwrap();
+        fs::write(&path, "a,b\n1,2\n3").unwrap(); // a program was cut off
+        add("a,b", "5,6").unwrap();
+        for other in ["a", "a,b,c", "x"] {
+            let text = add(other, "7").unwrap_err().to_string();
+            assert!(text.contains("log.csv") && text.contains("found a,b."), "{text}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3\n5,6\n");
+        fs::write(&path, "a,b").unwrap(); // cut off in the head
+        add("a,b", "1,2").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
+        let mut wrong = Lines { path: folder.clone(), file: None };
+        assert!(wrong.open().unwrap_err().to_string().contains(", a folder."));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,231 @@
+//! What `fit` shows while it works, on the error stream.
+//!
+//! It goes to standard error, so that a program's own output on standard output can be piped on. With the feature
+//! `progress` and a terminal there is a bar for the epoch under way, redrawn at most every 80 ms; elsewhere (a
+//! file, a CI's log, a notebook) there is one line for each epoch, without control characters. The bar asks for the
+//! loss and the metrics only when it is drawn, so it costs nothing measurable.
+//!
+//! The other thing in here is a warning, once for each process, where the crate was compiled without optimisation:
+//! a dependent's `cargo run` compiles it so, unless its Cargo.toml says otherwise. The level comes from build.rs.
+
+use crate::history::Epoch;
+use std::sync::Once;
+
+/// How `fit` shows its progress.
+///
+/// ```text
+/// epoch 1/5  loss 0.5421  accuracy 0.8123  val_loss 0.4310  val_accuracy 0.8469  1.93 s
+/// epoch 2/5  loss 0.3987  accuracy 0.8580  val_loss 0.3902  val_accuracy 0.8603  1.90 s
+/// ```
+///
+/// Keras' `verbose` 1, 2 and 0 are its counterparts, in this order. For any other form, say [`Progress::Silent`]
+/// and write a [`Callback`](crate::Callback): an [`Epoch`] prints as such a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A bar on a terminal (with the feature `progress`), a line for each epoch elsewhere.
+    #[default]
+    Auto,
+    /// A line for each epoch.
+    ///
+    /// On a terminal too.
+    Lines,
+    /// Nothing at all.
+    ///
+    /// The warning about a build without optimisation is not shown either.
+    Silent,
+}
+
+/// Shows progress as it was asked for.
+pub(in crate::train) struct Reporter {
+    /// What was asked for; `Auto` is settled by whether there is a bar.
+    progress: Progress,
+    /// For the labels: "epoch 3/10".
+    epochs: usize,
+    /// None where the error stream is no terminal.
+    #[cfg(feature = "progress")]
+    bar: Option<bar::Bar>,
+}
+
+impl Reporter {
+    /// `steps` is the number of steps in an epoch, the bar's length.
+    pub(in crate::train) fn new(progress: Progress, epochs: usize, steps: usize) -> Self {
+        if progress != Progress::Silent {
+            warn_if_not_optimised();
+        }
+        #[cfg(not(feature = "progress"))]
+        let _ = steps;
+        Self {
+            progress,
+            epochs,
+            #[cfg(feature = "progress")]
+            bar: (progress == Progress::Auto).then(|| bar::Bar::new(steps)).flatten(),
+        }
+    }
+
+    /// "epoch  3/10": the number is as wide as the last one, so that lines stay aligned.
+    fn label(&self, epoch: usize) -> String {
+        let width = self.epochs.to_string().len();
+        format!("epoch {epoch:>width$}/{}", self.epochs)
+    }
+
+    /// A line of its own.
+    pub(in crate::train) fn note(&mut self, line: &str) {
+        if self.progress == Progress::Silent {
+            return;
+        }
+        #[cfg(feature = "progress")]
+        if let Some(bar) = &mut self.bar {
+            bar.line(line);
+            return;
+        }
+        eprintln!("{line}");
+    }
+
+    /// Sets the bar back to its start. Lines have nothing to show yet.
+    pub(in crate::train) fn begin_epoch(&mut self, epoch: usize) {
+        #[cfg(feature = "progress")]
+        {
+            let label = self.label(epoch);
+            if let Some(bar) = &mut self.bar {
+                bar.begin(label);
+            }
+        }
+        #[cfg(not(feature = "progress"))]
+        let _ = epoch;
+    }
+
+    /// After each step; loss and metrics are asked for only when they are shown.
+    pub(in crate::train) fn batch(
+        &mut self,
+        number: usize,
+        loss: &dyn Fn() -> f64,
+        metrics: &dyn Fn() -> Vec<(String, f64)>,
+    ) {
+        #[cfg(feature = "progress")]
+        if let Some(bar) = &mut self.bar {
+            bar.batch(number, loss, metrics);
+        }
+        #[cfg(not(feature = "progress"))]
+        let _ = (number, loss, metrics);
+    }
+
+    /// The epoch's line, above the bar where there is one.
+    pub(in crate::train) fn end_epoch(&mut self, epoch: usize, ended: &Epoch) {
+        if self.progress != Progress::Silent {
+            self.note(&format!("{}  {ended}", self.label(epoch)));
+        }
+    }
+
+    /// Takes the bar off the terminal; the lines stay.
+    pub(in crate::train) fn end(&mut self) {
+        #[cfg(feature = "progress")]
+        if let Some(bar) = self.bar.take() {
+            bar.end();
+        }
+    }
+}
+
+#[cfg(feature = "progress")]
+mod bar {
+    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+    use std::io::IsTerminal;
+    use std::time::{Duration, Instant};
+
+    /// A bar for the epoch under way; what ended stays above it as lines.
+    pub struct Bar {
+        /// Drawn on standard error.
+        bar: ProgressBar,
+        /// When it was last drawn.
+        shown: Instant,
+    }
+
+    /// How often the bar is drawn anew.
+    const EVERY: Duration = Duration::from_millis(80);
+
+    impl Bar {
+        /// None where the error stream is not a terminal.
+        pub fn new(steps: usize) -> Option<Self> {
+            if !std::io::stderr().is_terminal() {
+                return None;
+            }
+            let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+            let style =
+                ProgressStyle::with_template("{prefix}  {bar:24.cyan/dim} {pos:>5}/{len}  {eta:>3}  {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
+            Some(Self { bar, shown: Instant::now() })
+        }
+
+        /// Back to 0 under a new label.
+        pub fn begin(&mut self, label: String) {
+            self.bar.reset();
+            self.bar.set_prefix(label);
+            self.bar.set_message("");
+        }
+
+        /// Draws, unless it was drawn less than [`EVERY`] ago.
+        pub fn batch(
+            &mut self,
+            number: usize,
+            loss: &dyn Fn() -> f64,
+            metrics: &dyn Fn() -> Vec<(String, f64)>,
+        ) {
+            if self.shown.elapsed() < EVERY {
+                return;
+            }
+            self.shown = Instant::now();
+            let metrics: String =
+                metrics().iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
+            self.bar.set_message(format!("loss {:.4}{metrics}", loss()));
+            self.bar.set_position(number as u64);
+        }
+
+        /// A line above the bar, which is taken away for that moment.
+        pub fn line(&mut self, line: &str) {
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+
+        /// Leaves nothing behind.
+        pub fn end(self) {
+            self.bar.finish_and_clear();
+        }
+    }
+}
+
+/// Says once if the crate's loops were compiled without optimisation: they are more than a hundred times slower then.
+fn warn_if_not_optimised() {
+    static ONCE: Once = Once::new();
+    if matches!(plywood_kernels::OPT_LEVEL, "2" | "3") {
+        return;
+    }
+    ONCE.call_once(|| {
+        eprintln!(
+            "plywood was compiled without optimisation, and trains more than a hundred times slower than it can.\n\
+             Use `--release`, or put this into the workspace's Cargo.toml:\n\n{PROFILE_LINES}"
+        );
+    });
+}
+
+/// What makes the crate fast in a dependent's dev build.
+///
+/// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug assertions
+/// are off in the packages, as a loop with checks does not vectorise.
+const PROFILE_LINES: &str = r#"[profile.dev]
+opt-level = 1
+[profile.dev.package."*"]
+opt-level = 3
+debug-assertions = false
+overflow-checks = false
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::PROFILE_LINES;
+
+    #[test]
+    fn readme_and_guide_have_the_lines_that_are_told() {
+        for text in [include_str!("../../../README.md"), include_str!("../../../docs/guide.md")] {
+            assert!(text.contains(PROFILE_LINES));
+        }
+    }
+}

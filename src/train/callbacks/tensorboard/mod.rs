@@ -1,0 +1,274 @@
+//! Training as TensorBoard shows it.
+
+mod event;
+mod record;
+
+use super::Callback;
+use super::line_logs::columns;
+use crate::disk::make_folder;
+use crate::error::{Error, Result};
+use crate::history::Epoch;
+use crate::nn::{Layer, Sequential};
+use crate::optim::merge_rows;
+use crate::param::Gradient;
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::tensor::slice;
+use event::{Message, version};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// Writes event files for [TensorBoard](https://www.tensorflow.org/tensorboard): scalars after each epoch, and
+/// histograms and images where they are asked for.
+///
+/// ```
+/// use plywood::ndarray::Array2;
+/// use plywood::prelude::*;
+/// use plywood::TensorBoard;
+///
+/// let runs = std::env::temp_dir().join("plywood-doc-runs");
+/// let board = TensorBoard::new(runs.join("first")).histograms(1);
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), Array2::<f32>::ones((8, 1)))?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(2).callback(board.clone());
+/// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
+/// board.scalar("test/loss", 2, 0.5)?; // numbers of one's own, into the same file
+/// # std::fs::remove_dir_all(&runs).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// ```sh
+/// tensorboard --logdir runs
+/// ```
+///
+/// | tag | at each epoch's number |
+/// |---|---|
+/// | `loss`, `val_loss`, `accuracy`, … | the epoch's values by name |
+/// | `learning_rate`, `seconds` | of the epoch |
+/// | `weights/1.weight` | a histogram of each parameter and buffer, with [`histograms`](Self::histograms) |
+/// | `gradients/1.weight` | a histogram of each gradient in the first batch of such an epoch, before any clipping |
+/// | `filters` | the first layer's weights as images, with `filters` |
+///
+/// The trainer takes a clone, and the one that is kept writes into the same file. Scalars are `f32` in this format;
+/// [`CsvLog`](crate::CsvLog) keeps all bits of an `f64`. Numbers that are not finite are left out of histograms.
+///
+/// # The files
+///
+/// The folder is made where it is missing. Each `TensorBoard` makes one new file in it, at its first use, and changes no
+/// other; give each run a folder of its own, since TensorBoard draws all files of a folder as one run. An epoch goes to
+/// the system as a whole at its end, so what was written is there after the program was killed.
+#[derive(Clone, Debug)]
+pub struct TensorBoard {
+    histograms: u64,
+    #[cfg(feature = "plots")]
+    filters: u64,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    file: Option<(PathBuf, File)>,
+    /// The epoch that is running, where it is known; from 1.
+    epoch: u64,
+    /// Whether the next gradients are those of an epoch's first batch.
+    first: bool,
+    gradients: Message,
+}
+
+impl TensorBoard {
+    /// Event files in this folder, such as `runs/adam`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        let (folder, gradients) = (folder.into(), Message::default());
+        let inner = Inner { folder, file: None, epoch: 1, first: true, gradients };
+        Self {
+            histograms: 0,
+            #[cfg(feature = "plots")]
+            filters: 0,
+            inner: Arc::new(Mutex::new(inner)),
+        }
+    }
+
+    /// Histograms of weights and gradients at one epoch in so many, beginning with the first; 0, the default, for none.
+    ///
+    /// They cost a pass over all parameters, and that the gradients of one batch are multiplied out. They change no bit
+    /// of the result.
+    #[must_use]
+    pub fn histograms(mut self, every: u64) -> Self {
+        self.histograms = every;
+        self
+    }
+
+    /// The first layer's weights as images, as by `plot::filters`, at one epoch in so many; 0, the default, for none.
+    ///
+    /// A model of which they cannot be drawn ends training with an error after the first epoch.
+    #[cfg(feature = "plots")]
+    #[must_use]
+    pub fn filters(mut self, every: u64) -> Self {
+        self.filters = every;
+        self
+    }
+
+    /// Writes a number: `board.scalar("test/accuracy", 10, 0.88)`.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    pub fn scalar(&self, tag: &str, step: u64, value: f64) -> Result<()> {
+        let mut summary = Message::default();
+        summary.scalar(tag, value);
+        self.lock().write(&summary, step)
+    }
+
+    /// Writes a picture, such as `plot::confusion_matrix` draws.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    #[cfg(feature = "plots")]
+    pub fn figure(&self, tag: &str, step: u64, figure: &crate::plot::Figure) -> Result<()> {
+        let mut summary = Message::default();
+        picture(&mut summary, tag, figure)?;
+        self.lock().write(&summary, step)
+    }
+
+    /// A panic in another thread leaves whole records behind, so more may follow.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One pixel for each of the picture's: TensorBoard shows many at once.
+#[cfg(feature = "plots")]
+fn picture(summary: &mut Message, tag: &str, figure: &crate::plot::Figure) -> Result<()> {
+    summary.image(tag, (figure.width() as u64, figure.height() as u64), &figure.to_png_scaled(1.0)?);
+    Ok(())
+}
+
+/// Whether an epoch is one in so many, beginning with the first.
+fn is_due(epoch: u64, every: u64) -> bool {
+    every > 0 && epoch.saturating_sub(1).is_multiple_of(every)
+}
+
+/// As one type, so that what follows is compiled once, with optimisation.
+fn wide<F: Scalar>(values: &[F]) -> Vec<f64> {
+    values.iter().map(|value| value.as_f64()).collect()
+}
+
+impl<F: Scalar> Callback<F> for TensorBoard {
+    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+        let mut inner = self.lock();
+        (inner.first, inner.gradients) = (true, Message::default());
+        inner.open()
+    }
+
+    fn on_gradients(&mut self, model: &mut Sequential<F>, _: u64) -> Result<()> {
+        let mut inner = self.lock();
+        if !std::mem::take(&mut inner.first) || !is_due(inner.epoch, self.histograms) {
+            return Ok(());
+        }
+        model.visit_params_mut(&mut |name, param| {
+            let values = match param.both() {
+                Some((_, Gradient::Dense(gradient))) => wide(slice(gradient)),
+                Some((value, Gradient::Rows { ids, values })) => {
+                    // Two entries of one id are one row; rows without an entry are 0 and are left out.
+                    merge_rows(ids, values, value.shape()[1..].iter().product());
+                    wide(values)
+                }
+                None => return,
+            };
+            inner.gradients.histogram(&format!("gradients/{name}"), &values);
+        });
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        let mut inner = self.lock();
+        let mut summary = std::mem::take(&mut inner.gradients);
+        columns(epoch).for_each(|(name, value)| summary.scalar(name, value));
+        if is_due(epoch.number, self.histograms) {
+            model.visit_params(&mut |name, param| {
+                summary.histogram(&format!("weights/{name}"), &wide(param.as_slice()));
+            });
+        }
+        #[cfg(feature = "plots")]
+        if is_due(epoch.number, self.filters) {
+            let figure = crate::plot::filters(model).map_err(|error| error.at("tensorboard"))?;
+            picture(&mut summary, "filters", &figure)?;
+        }
+        (inner.epoch, inner.first) = (epoch.number + 1, true);
+        inner.write(&summary, epoch.number)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What is known of the epoch under way: the gradients of its first batch are written at its end.
+    fn state(&self) -> Option<State<F>> {
+        let inner = self.lock();
+        let gradients = inner.gradients.as_bytes().iter().map(|&byte| f64::from(byte));
+        let state = State::new().count("epoch", inner.epoch as usize).count("first", inner.first.into());
+        Some(state.list("gradients", gradients))
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        let (epoch, first) = (state.take_count("epoch")? as u64, state.take_count("first")? == 1);
+        let gradients = state.take_list("gradients")?.into_iter().map(|byte| byte as u8).collect();
+        let mut inner = self.lock();
+        (inner.epoch, inner.first, inner.gradients) = (epoch, first, Message::from_bytes(gradients));
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Makes the file, unless it is there.
+    ///
+    /// Its name says the second, so that TensorBoard reads the files of a folder in order, and then the process and a
+    /// number that is free.
+    fn open(&mut self) -> Result<()> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        make_folder(&self.folder).map_err(|error| error.at("tensorboard"))?;
+        let (now, process) = (now(), std::process::id());
+        for number in 0.. {
+            let name = format!("events.out.tfevents.{:010}.plywood.{process}.{number:04}", now as u64);
+            let path = self.folder.join(name);
+            let made = OpenOptions::new().append(true).create_new(true).open(&path);
+            if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+                continue;
+            }
+            let mut head = Vec::new();
+            record::frame(&mut head, &version(now));
+            let made = made.and_then(|mut file| file.write_all(&head).map(|()| file));
+            let file = made.map_err(|source| refused(&path, source))?;
+            self.file = Some((path, file));
+            break;
+        }
+        Ok(())
+    }
+
+    /// Adds a summary at a step; the file is made first where there is none.
+    fn write(&mut self, summary: &Message, step: u64) -> Result<()> {
+        self.open()?;
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        let mut bytes = Vec::new();
+        record::frame(&mut bytes, &summary.event(now(), step));
+        let written = file.write_all(&bytes).map_err(|source| refused(path, source));
+        if written.is_err() {
+            self.file = None; // what follows a record that was cut off would not be read
+        }
+        written
+    }
+}
+
+fn refused(path: &std::path::Path, source: std::io::Error) -> Error {
+    Error::io("write", path, source)
+        .help("The folder must be writable, with space on the disk.")
+        .at("tensorboard")
+}
+
+/// Seconds since 1970; 0 on a clock that is set before.
+fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,302 @@
+//! Whether model, loss, metrics and data fit one another: found before the first step.
+//!
+//! What a loss takes outputs for ([`Loss::outputs`]) is held against what is known of the model's
+//! ([`Layer::output_link`]):
+//!
+//! | the loss takes | fit | do not fit |
+//! |---|---|---|
+//! | distributions | softmax | all else that is known |
+//! | logits | real numbers of any range, log-softmax | softmax, the sigmoid, numbers from 0 to 1 |
+//! | probabilities | the sigmoid, softmax | all else that is known |
+//! | binary logits | real numbers, numbers from -1 to 1 | the others: half of them, or all, are out of reach |
+//! | scores | as logits; of a single one as binary logits | as there |
+//! | numbers, or nothing said | everything | |
+//!
+//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_link`]).
+//!
+//! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch: rows
+//! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
+//! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
+
+use crate::data::{Batch, Dataset};
+use crate::error::{Error, Result};
+use crate::losses::Loss;
+use crate::metrics::Metric;
+use crate::nn::{Layer, Link, Outputs, Sequential};
+use crate::param::ParamKind;
+use crate::predictions::check_weights;
+use crate::scalar::Scalar;
+use crate::shown::{cut, grouped};
+use crate::target::{AsTarget, CLEAN};
+use crate::tensor::Tensor;
+
+/// Checks the model's outputs against what the loss takes.
+pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let link = model.output_link(Link::Unknown);
+    if matches!(link, Link::Softmax | Link::LogSoftmax) && units == 1 {
+        let what = format!("what comes out of softmax, at {},", model.last_place());
+        return Err(Error::data(what, "to have two or more units", "one, whose softmax is always 1").help(
+            "Give the layer before a unit for each class; for one yes or no end in `Dense::units(1)` and `Sigmoid`, \
+             with `BinaryCrossEntropy`.",
+        ));
+    }
+    if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
+        let (what, name) = (format!("the outputs of {}", model.last_place()), name_of::<L>());
+        return Err(Error::data(what, format!("to be one for each class, which {name} takes"), "one").help(
+            "Give the last layer a unit for each class; for one yes or no take `BinaryCrossEntropy` behind `Sigmoid`.",
+        ));
+    }
+    match misfit(loss.outputs(), link, units, name_of::<L>()) {
+        None => Ok(()),
+        Some((due, help)) => {
+            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let what = format!("the outputs of {}", model.last_place());
+            Err(Error::data(what, expected, range_of(link)).help(help))
+        }
+    }
+}
+
+/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of the
+/// last activation, too.
+pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+    check_outputs(model, loss)?;
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let (link, in_training) = (model.output_link(Link::Unknown), model.training_link(Link::Unknown));
+    match misfit(loss.outputs(), in_training, units, name_of::<L>()) {
+        Some((due, _)) if in_training != link => {
+            let what = format!("the outputs of {}", model.last_place());
+            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let found = format!("{}, that a layer behind it changes in training", range_of(link));
+            let last = match link {
+                Link::Softmax => "`Softmax`",
+                Link::Sigmoid => "`Sigmoid`",
+                _ => "the last activation",
+            };
+            Err(Error::data(what, expected, found)
+                .help(format!("Put dropout and noise before {last}, and nothing behind it.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the loss called `name` takes and the ways out, where the outputs are known and are not that.
+fn misfit(due: Outputs, link: Link, units: usize, name: &str) -> Option<(&'static str, String)> {
+    use Link::{Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown};
+    let end_in = |end: &str| format!("End the model in `{end}`, or take {}.", from_logits(name));
+    let dense = || "Leave that layer out: let the model end in `Dense`.".to_owned();
+    match (due, link) {
+        (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
+        (Outputs::Distributions, Softmax) => None,
+        (Outputs::Distributions, Sigmoid | UnitInterval) => Some((
+            "probabilities with a sum of 1",
+            if units == 1 {
+                "For one yes or no take `BinaryCrossEntropy`; for classes end the model in `Softmax`."
+                    .to_owned()
+            } else {
+                "End the model in `Softmax`; for several labels at once take `SoftBinaryCrossEntropy`."
+                    .to_owned()
+            },
+        )),
+        (Outputs::Distributions, _) => Some(("probabilities", end_in("Softmax"))),
+        (Outputs::Probabilities, Sigmoid | Softmax) => None,
+        (Outputs::Probabilities, UnitInterval) => {
+            Some(("probabilities above 0 and below 1", "End the model in `Sigmoid`.".to_owned()))
+        }
+        (Outputs::Probabilities, _) => Some(("probabilities", end_in("Sigmoid"))),
+        (Outputs::Logits, Softmax) | (Outputs::BinaryLogits, Softmax | Sigmoid) => {
+            Some(("logits", twice(link, name)))
+        }
+        (Outputs::Logits, Sigmoid | UnitInterval) | (Outputs::BinaryLogits, UnitInterval) => {
+            Some(("logits", dense()))
+        }
+        (Outputs::Logits, _) => None,
+        (Outputs::Scores | Outputs::BinaryLogits, Linear | Bounded) => None,
+        (Outputs::Scores, NonNegative | LogSoftmax) if units > 1 => None,
+        (Outputs::Scores, _) => Some(("scores, any real numbers", dense())),
+        (Outputs::BinaryLogits, _) => Some(("logits, any real numbers", dense())),
+    }
+}
+
+/// How a loss is written that takes logits.
+fn from_logits(name: &str) -> String {
+    match name {
+        "Focal" => "`Focal::default().from_logits()`".to_owned(),
+        "CrossEntropy"
+        | "SoftCrossEntropy"
+        | "KLDivergence"
+        | "BinaryCrossEntropy"
+        | "SoftBinaryCrossEntropy" => {
+            format!("`{name}::from_logits()`")
+        }
+        _ => "a loss of logits".to_owned(),
+    }
+}
+
+/// The ways out where softmax or a sigmoid would be taken twice.
+fn twice(link: Link, name: &str) -> String {
+    let end = if link == Link::Sigmoid { "the sigmoid" } else { "softmax" };
+    format!("Leave {end} out, or take `{name}` of probabilities, which uses the logits by itself.")
+}
+
+/// How an error says what is known of outputs.
+fn range_of(link: Link) -> &'static str {
+    match link {
+        Link::Unknown => "nothing known",
+        Link::Linear => "any real numbers",
+        Link::NonNegative => "numbers of at least 0",
+        Link::Bounded => "numbers from -1 to 1",
+        Link::UnitInterval => "numbers from 0 to 1 that reach both",
+        Link::Softmax => "distributions, by softmax",
+        Link::LogSoftmax => "logarithms of distributions, by log-softmax",
+        Link::Sigmoid => "single probabilities, by the sigmoid",
+    }
+}
+
+/// Refuses a model in which training would change nothing: one without parameters, or with all of them frozen.
+pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
+    let (mut trainable, mut frozen) = (false, 0);
+    model.visit_params(&mut |_, param| match param.kind() {
+        ParamKind::Trainable => trainable = true,
+        ParamKind::Frozen => frozen += param.len(),
+        ParamKind::Buffer => {}
+    });
+    let error = |found: String| Error::data("a model", "with parameters to train", found);
+    match frozen {
+        _ if trainable => Ok(()),
+        0 => Err(error("none".to_owned()).help(
+            "Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns nothing.",
+        )),
+        frozen => Err(error(format!("{}, all of them frozen", grouped(frozen))).help(
+            "Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: `unfreeze(\"2\")`.",
+        )),
+    }
+}
+
+/// The loss's name, without path and parameters: "CrossEntropy".
+pub(super) fn name_of<L>() -> &'static str {
+    let path = std::any::type_name::<L>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// What metrics are told that predictions mean: what the loss takes them for, or else what is known of the model.
+pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Outputs {
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    let own = Outputs::of(model.output_link(Link::Unknown), units);
+    match loss.outputs() {
+        unsaid @ (Outputs::Unknown | Outputs::Numbers) if !own.are_probabilities() => unsaid,
+        Outputs::Unknown | Outputs::Numbers => own,
+        // Softmax makes classes that exclude each other, whatever each of them is compared with.
+        Outputs::Probabilities if own == Outputs::Distributions => own,
+        said => said,
+    }
+}
+
+/// What a history and its logs hold beside metrics, by name.
+const OWN_VALUES: [(&str, &str); 4] = [
+    ("loss", "the loss"),
+    ("epoch", "the epoch's number"),
+    ("learning_rate", "the learning rate"),
+    ("seconds", "the time"),
+];
+
+/// Refuses metrics whose values would stand under one name in a history, or under that of another value.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    let rename = "Give it another name: `Named::new(\"another\", metric)`.";
+    for (at, name) in names.iter().enumerate() {
+        if let Some(first) = names[..at].iter().position(|known| known == name) {
+            let found = format!("metrics {first} and {at}, both {:?}", cut(name));
+            return Err(Error::data("metrics", "of different names", found).help(rename));
+        }
+        let taken = match (OWN_VALUES.iter().find(|(own, _)| own == name), name.strip_prefix("val_")) {
+            (Some((_, own)), _) => format!("the name of {own}"),
+            (None, Some(of)) if of == "loss" || names.contains(&of) => {
+                format!("the name of {:?} over validation data", cut(of))
+            }
+            (None, Some(_)) => "a name for values over validation data".to_owned(),
+            (None, None) => continue,
+        };
+        let found = format!("metric {at}, {:?}, which is {taken}", cut(name));
+        return Err(Error::data("metrics", "of names that no other value has", found).help(rename));
+    }
+    Ok(())
+}
+
+/// Tells metrics what they will see, after a look at their names.
+pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
+    model: &Sequential<F>,
+    loss: &L,
+    metrics: &mut [Box<dyn Metric<L::Target, F>>],
+) -> Result<()> {
+    check_names(metrics.iter().map(|metric| metric.name()))?;
+    let outputs = meaning(model, loss);
+    metrics.iter_mut().try_for_each(|metric| metric.begin(outputs, model.output_shape()))
+}
+
+/// How many targets are looked at together.
+const PIECE: usize = 4096;
+
+/// Checks all targets and weights, where the data set can read them without the inputs.
+pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+    model: &Sequential<F>,
+    loss: &L,
+    data: &dyn Dataset<F, Target = T>,
+) -> Result<()> {
+    let mut batch = Batch::default();
+    let mut weight = 0.0;
+    for from in (0..data.len()).step_by(PIECE) {
+        let indices: Vec<usize> = (from..data.len().min(from + PIECE)).collect();
+        let in_data = |error: Error| error.in_data(|row| Some(from + row));
+        if !data.read_targets(&indices, &mut batch).map_err(in_data)? {
+            return Ok(());
+        }
+        check_finite_target(&batch.target).map_err(in_data)?;
+        loss.check_target(model.output_shape(), batch.target.as_target()).map_err(in_data)?;
+        check_weights(batch.weights.as_deref(), indices.len()).map_err(in_data)?;
+        weight += batch.weights.as_ref().map_or(1.0, |weights| weights.iter().map(|w| w.as_f64()).sum());
+    }
+    if weight == 0.0 { Err(no_weight()) } else { Ok(()) }
+}
+
+/// Refuses targets that are not finite, by the row.
+pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
+    match target.first_non_finite() {
+        None => Ok(()),
+        Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+    }
+}
+
+/// The error of data whose samples all have the weight 0, so that there is no mean of anything.
+pub(super) fn no_weight() -> Error {
+    Error::data("weights", "with one above 0", "only 0").help(
+        "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
+    )
+}
+
+/// From how many rows on it is no chance that all of them have a sum of 1.
+const ROWS: usize = 8;
+
+/// Refuses outputs of a model of which nothing is known, where they are distributions and logits are due.
+pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
+    model: &Sequential<F>,
+    loss: &L,
+    output: &Tensor<F>,
+) -> Result<()> {
+    let (Outputs::Logits, &[rows, columns]) = (loss.outputs(), output.shape()) else { return Ok(()) };
+    if rows < ROWS || columns < 2 || model.output_link(Link::Unknown) != Link::Unknown {
+        return Ok(());
+    }
+    let distribution = |row: ndarray::ArrayViewD<'_, F>| {
+        let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
+        (sum - 1.0).abs() < 1e-5 && row.iter().all(|p| *p >= F::zero())
+    };
+    if output.outer_iter().all(distribution) {
+        let what = format!("the outputs of {}", model.last_place());
+        let expected = format!("to be logits, which {} takes", name_of::<L>());
+        return Err(Error::data(what, expected, "distributions in all rows")
+            .help(twice(Link::Softmax, name_of::<L>())));
+    }
+    Ok(())
+}

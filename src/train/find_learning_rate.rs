@@ -1,0 +1,234 @@
+//! The learning-rate range test.
+
+use super::compatibility::{check_targets, check_trainable, check_training, no_weight};
+use super::trainer::non_finite::in_training;
+use super::trainer::{Trainer, step};
+use crate::codec::{checked, contradicts};
+use crate::data::{Batch, Dataset, Pass};
+use crate::error::{Error, Result};
+use crate::infer::check_data;
+use crate::losses::Loss;
+use crate::nn::{Layer, Sequential};
+use crate::optim::Rule;
+use crate::scalar::Scalar;
+use crate::shown::listed;
+use crate::target::AsTarget;
+use serde::{Deserialize, Serialize};
+
+/// The loss of a short training run whose rate rises from step to step: what [`Trainer::find_rate`] returns.
+///
+/// Plain data, to be plotted: the rates belong on a logarithmic axis. Usually the loss is flat at first, falls, and
+/// then shoots up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct RateCurve {
+    /// The rate of each step, rising by one ratio.
+    #[serde(with = "crate::codec::words")]
+    pub rates: Vec<f64>,
+    /// The loss of each step's batch, before the step.
+    #[serde(with = "crate::codec::words")]
+    pub losses: Vec<f64>,
+    /// The losses, smoothed: a mean that falls off by 0.9 from step to step, corrected for its beginning.
+    #[serde(with = "crate::codec::words")]
+    pub smoothed: Vec<f64>,
+    /// The rate at which the smoothed loss falls most steeply, before its lowest point; none where it never falls.
+    ///
+    /// A place to begin from, not a best rate. With a schedule that falls to 0 a few times as much may serve.
+    #[serde(with = "crate::codec::words")]
+    pub suggestion: Option<f64>,
+}
+
+checked!(RateCurve);
+
+impl RateCurve {
+    /// What is read must not contradict itself.
+    fn check(&self) -> Result<()> {
+        let Self { rates, losses, smoothed, suggestion } = self;
+        let n = rates.len();
+        if losses.len() != n || smoothed.len() != n {
+            let found = format!("{} losses and {} smoothed ones", losses.len(), smoothed.len());
+            return Err(contradicts(
+                "a curve of rates",
+                format!("of two losses for each of {n} rates"),
+                found,
+            ));
+        }
+        if !rates.is_sorted() || rates.iter().any(|rate| rate.is_nan() || *rate <= 0.0) {
+            let shown: Vec<String> = rates.iter().map(f64::to_string).collect();
+            return Err(contradicts("a curve of rates", "of rates above 0 that rise", listed(&shown, 10)));
+        }
+        match suggestion {
+            Some(rate) if !rates.iter().any(|known| known.to_bits() == rate.to_bits()) => {
+                Err(contradicts("the suggestion of a curve of rates", "one of its rates", rate))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The share of the smoothed loss that is kept.
+const KEPT: f64 = 0.9;
+
+/// The test ends where the smoothed loss is this many times its lowest.
+const DIVERGED: f64 = 4.0;
+
+impl RateCurve {
+    /// Smooths the losses and looks for the steepest fall.
+    fn of(rates: Vec<f64>, losses: Vec<f64>) -> Self {
+        let (mut mean, mut weight) = (0.0, 0.0);
+        let mut smooth = |loss: &f64| {
+            (mean, weight) = (KEPT * mean + (1.0 - KEPT) * loss, KEPT * weight + (1.0 - KEPT));
+            mean / weight
+        };
+        let smoothed: Vec<f64> = losses.iter().map(&mut smooth).collect();
+        let lowest = (0..smoothed.len()).min_by(|&a, &b| smoothed[a].total_cmp(&smoothed[b])).unwrap_or(0);
+        // Over some steps, so that one lucky batch does not decide.
+        let span = (smoothed.len() / 10).max(1);
+        let fall = |i: usize| smoothed[i - span] - smoothed[i];
+        let steepest =
+            (span..=lowest).filter(|&i| fall(i) > 0.0).max_by(|&a, &b| fall(a).total_cmp(&fall(b)));
+        let suggestion = steepest.map(|i| rates[i - span / 2]);
+        Self { rates, losses, smoothed, suggestion }
+    }
+}
+
+impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+    /// The learning-rate range test: trains a copy of the model for `steps` steps whose rate rises from `from` to `to`
+    /// by one ratio, and records the losses. Model and optimiser stay as they are.
+    ///
+    /// Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3. The rule, its state, clipping
+    /// and groups are the trainer's; the data are gone through in a random order, again if need be. The test ends
+    /// early where the smoothed loss is four times its lowest or not finite.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let (train, _) = plywood::garments::garments(1000, 10, 1)?;
+    /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+    /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9));
+    /// let curve = trainer.find_rate(&model, &train, 1e-5, 10.0, 100)?;
+    /// let rate = curve.suggestion.expect("the loss falls");
+    /// assert!((1e-4..1.0).contains(&rate), "{rate}");
+    /// let trainer = trainer.learning_rate(rate);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// 100 to 300 steps are usual, from a rate that does nothing to one that is too high: 1e-6 to 10. PyTorch
+    /// Lightning's `Tuner.lr_find` and fast.ai's `lr_find` are the same test.
+    ///
+    /// # Errors
+    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
+    /// the model has no parameters to train.
+    pub fn find_rate<D>(
+        &self,
+        model: &Sequential<F>,
+        data: &D,
+        from: f64,
+        to: f64,
+        steps: usize,
+    ) -> Result<RateCurve>
+    where
+        D: Dataset<F>,
+        D::Target: AsTarget<L::Target>,
+    {
+        self.rate_curve(model, data, (from, to), steps).map_err(|error| error.at("find rate"))
+    }
+
+    fn rate_curve<D>(
+        &self,
+        model: &Sequential<F>,
+        data: &D,
+        (from, to): (f64, f64),
+        steps: usize,
+    ) -> Result<RateCurve>
+    where
+        D: Dataset<F>,
+        D::Target: AsTarget<L::Target>,
+    {
+        if !(from > 0.0 && from < to && to.is_finite()) {
+            return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
+                .help("1e-6 to 10 is a usual range."));
+        }
+        if steps < 10 {
+            return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
+        }
+        check_data(model, data)?;
+        check_trainable(model)?;
+        check_training(model, &self.loss)?;
+        check_targets(model, &self.loss, data)?;
+        model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;
+        let mut model = model.clone();
+        let mut optimizer = self.optimizer.copy();
+        optimizer.training_weights(&mut model)?;
+        optimizer.discard(&mut model);
+        let (before, ratio) = (optimizer.steps(), (to / from).ln() / (steps - 1) as f64);
+        let rate = move |step: u64| from * (ratio * step.saturating_sub(before + 1) as f64).exp();
+        optimizer = optimizer.learning_rate(rate);
+        let (mut rates, mut losses) = (Vec::new(), Vec::new());
+        let (mut batch, mut lowest, mut without_weight) = (Batch::default(), f64::INFINITY, 0);
+        let mut order: Vec<usize> = (0..data.len()).collect();
+        let mut pass = 0;
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        while losses.len() < steps {
+            if batches.is_empty() {
+                self.random.child("find rate").at(pass, 0).shuffle(&mut order);
+                batches = order.chunks(self.batch_size_for(data.len())).rev().map(<[_]>::to_vec).collect();
+                pass += 1;
+            }
+            let Some(indices) = batches.pop() else { break };
+            data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
+            let loss = step::on_batch(&mut model, &self.loss, &mut batch, (data, &indices), &mut [])?;
+            if !loss.sum.is_finite() {
+                if losses.is_empty() {
+                    let at = (&indices[..], Pass::Train { epoch: pass - 1 }, optimizer.steps() + 1);
+                    return Err(in_training(&model, &self.loss, data, at)?);
+                }
+                break;
+            }
+            // A batch without weight says nothing of the rate, and takes no step.
+            without_weight = if loss.weight == 0.0 { without_weight + indices.len() } else { 0 };
+            if without_weight >= 2 * data.len() {
+                return Err(no_weight());
+            }
+            if loss.weight == 0.0 {
+                optimizer.discard(&mut model);
+                continue;
+            }
+            let loss = loss.mean();
+            rates.push(rate(optimizer.steps() + 1));
+            losses.push(loss);
+            // Smoothed over the last few, for the end alone.
+            let last = &losses[losses.len().saturating_sub(5)..];
+            let mean = last.iter().sum::<f64>() / last.len() as f64;
+            lowest = f64::min(lowest, mean);
+            if mean > DIVERGED * lowest {
+                break;
+            }
+            optimizer.step(&mut model)?;
+        }
+        Ok(RateCurve::of(rates, losses))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suggestion_lies_on_the_steepest_fall() {
+        let rates: Vec<f64> = (0..100).map(|i| 10f64.powf(-6.0 + i as f64 / 14.0)).collect();
+        // Flat, down between 40 and 60, up after 80.
+        let losses = (0..100).map(|i| match i {
+            0..40 => 2.0,
+            40..60 => 2.0 - 0.07 * (i - 40) as f64,
+            60..80 => 0.6,
+            _ => 0.6 + 0.1 * (i - 80) as f64,
+        });
+        let curve = RateCurve::of(rates.clone(), losses.collect());
+        let suggestion = curve.suggestion.unwrap();
+        assert!((rates[42]..rates[66]).contains(&suggestion), "{suggestion}");
+        assert_eq!(RateCurve::of(rates, (0..100).map(f64::from).collect()).suggestion, None);
+        assert_eq!(RateCurve::of(Vec::new(), Vec::new()).suggestion, None);
+    }
+}
