@@ -48,7 +48,7 @@ use ndarray::{Array2, Axis};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::predictions_rows). Softmax at the end makes no
+/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no
 /// difference to the classes, so models that end in logits may be given too. The threshold of a single output is that
 /// of [`predict_classes`](Sequential::predict_classes).
 ///

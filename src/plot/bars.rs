@@ -203,7 +203,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A curve for each label is drawn by [`roc`](super::roc_curve()) from [`RocAuc::curves`](crate::RocAuc::curves).
+/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::RocAuc::curves).
 ///
 /// # Errors
 /// When there are more than 999 labels.
