@@ -18,9 +18,9 @@
 //!
 //! The texts come from `--csv FILE`, with the columns `label` and `text`, and need the feature `csv`.
 
+use plywood::data::{Images, Subset, synthetic};
 use plywood::ndarray::{Array2, ArrayD, Axis};
 use plywood::prelude::*;
-use plywood::{Images, Subset, garments};
 use serde_json::json;
 use std::hint::black_box;
 use std::time::Instant;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     let (train, test, data) = match datasets::fashion_mnist() {
         Ok((train, test)) => (train, test, "fashion-mnist"),
         Err(_) => {
-            let (train, test) = garments::garments(60_000, 10_000, 1)?;
+            let (train, test) = synthetic::garments(60_000, 10_000, 1)?;
             (train, test, "drawn")
         }
     };

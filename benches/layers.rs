@@ -1,11 +1,12 @@
 //! How long each layer takes: prediction, and forward and backward in training.
 //!
-//! `cargo bench -p plywood-benches --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job, image shapes those of
-//! a small convolutional network, batches of 32.
+//! `cargo bench -p plywood-benches --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job,
+//! image shapes those of a small convolutional network, batches of 32.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use plywood::prelude::*;
-use plywood::{Random, recycle, scratch};
+use plywood::random::Random;
+use plywood::{recycle, scratch};
 use std::hint::black_box;
 
 const BATCH: usize = 32;

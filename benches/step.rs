@@ -1,12 +1,12 @@
 //! How long the parts of the seed job take: a training step, an epoch's reading, predictions.
 //!
-//! `cargo bench -p plywood-benches --bench step`. The network is Flatten, Dense 128 ReLU, Dense 10 Softmax on 28 x 28 bytes, batch 32,
-//! Adam; the data are drawn garments, so that it runs anywhere.
+//! `cargo bench -p plywood-benches --bench step`. The network is Flatten, Dense 128 ReLU, Dense 10 Softmax on 28 x 28
+//! bytes, batch 32, Adam; the data are drawn garments, so that it runs anywhere.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use plywood::data::{Images, synthetic};
 use plywood::ndarray::{Array2, Array3, Axis};
 use plywood::prelude::*;
-use plywood::{Images, garments};
 use std::hint::black_box;
 
 const BATCH: usize = 32;
@@ -23,7 +23,7 @@ fn network() -> Sequential {
 }
 
 fn data() -> Images {
-    garments::garments(3200, 10, 1).expect("drawn garments").0
+    synthetic::garments(3200, 10, 1).expect("drawn garments").0
 }
 
 fn step(c: &mut Criterion) {

@@ -10,8 +10,8 @@
 //! The network is the seed job's, 784-128-10 in batches of 32 with Adam. A line of JSON has the seconds of each
 //! epoch and the loss, which is the same to the bit for `stream` and `memory`.
 
+use plywood::data::{IdxStream, idx, synthetic};
 use plywood::prelude::*;
-use plywood::{IdxStream, garments, idx};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
 
 /// The images and labels, each `TIMES` times over.
 fn write(path: &str, labels_path: &str) -> Result<()> {
-    let (images, _) = garments::garments(DRAWN, 10, 1)?;
+    let (images, _) = synthetic::garments(DRAWN, 10, 1)?;
     let count = u32::try_from(DRAWN * TIMES).map_err(Error::custom)?.to_be_bytes();
     let put = |path: &str, header: &[u8], elements: &[u8]| -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);

@@ -17,8 +17,10 @@
 //! It needs the real Fashion-MNIST, from the folder `FASHION_MNIST_DIR` or the cache; without it, it says so and
 //! ends. One line of JSON is printed for each accuracy.
 
+use plywood::data::Images;
+use plywood::optim::CosineDecay;
 use plywood::prelude::*;
-use plywood::{CosineDecay, Images, accumulate};
+use plywood::train::accumulate;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        plywood::check_batch(&input, self.slope.shape())?;
+        plywood::nn::check_batch(&input, self.slope.shape())?;
         let negative = input.mapv(|x| if x > F::zero() { F::zero() } else { x }) * self.slope.value();
         Ok(input.mapv(|x| if x > F::zero() { x } else { F::zero() }) + negative)
     }
@@ -45,7 +45,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
     }
 
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        plywood::check_gradient(&grad, input.shape())?;
+        plywood::nn::check_gradient(&grad, input.shape())?;
         let negative = input.mapv(|x| if x > F::zero() { F::zero() } else { x });
         self.slope.add_gradient(&(&grad * &negative).sum_axis(Axis(0)))?;
         let one = input.mapv(|x| if x > F::zero() { F::one() } else { F::zero() });

@@ -3,8 +3,10 @@
 //! It trains two models at once: each is shown above all the samples on which the other is unsure (in the
 //! spirit of co-teaching), which no ready-made loop does.
 
+use plywood::data::synthetic;
+use plywood::losses::LossSum;
 use plywood::prelude::*;
-use plywood::{LossSum, accumulate, garments};
+use plywood::train::accumulate;
 
 fn network(seed: u64) -> Result<Sequential> {
     Sequential::builder([28, 28])
@@ -25,7 +27,7 @@ fn unsure(model: &Sequential, batch: &Batch<f32, Vec<usize>>, limit: f32) -> Res
 }
 
 fn main() -> Result<()> {
-    let (train, test) = garments::garments(3000, 600, 1)?;
+    let (train, test) = synthetic::garments(3000, 600, 1)?;
     let mut models = [network(1)?, network(2)?];
     let mut optimizers = [1, 2].map(|_| Optimizer::new(Adam::default()).learning_rate(2e-3).clip_norm(5.0));
     let loss = CrossEntropy::default();

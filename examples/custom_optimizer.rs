@@ -3,8 +3,9 @@
 //!
 //! Lion (Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2).
 
+use plywood::data::synthetic;
+use plywood::optim::{CosineDecay, Step, Update, UpdateRule};
 use plywood::prelude::*;
-use plywood::{CosineDecay, Rule, Step, Update, garments};
 use serde::{Deserialize, Serialize};
 
 /// `update = sign(β1 · m + (1 - β1) · g)`, `w -= rate · (update + decay · w)`, `m = β2 · m + (1 - β2) · g`.
@@ -15,8 +16,8 @@ struct Lion {
     decay: f64,
 }
 
-impl<F: Scalar> Rule<F> for Lion {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Lion {
+    fn default_learning_rate(&self) -> f64 {
         1e-4
     }
 
@@ -25,7 +26,7 @@ impl<F: Scalar> Rule<F> for Lion {
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let [rate, beta1, beta2, decay] = [step.rate, self.beta1, self.beta2, self.decay].map(F::of);
+        let [rate, beta1, beta2, decay] = [step.learning_rate, self.beta1, self.beta2, self.decay].map(F::of);
         let [momentum] = update.state else { return };
         for ((w, &g), m) in update.value.iter_mut().zip(update.gradient).zip(momentum.iter_mut()) {
             let direction = beta1 * *m + (F::one() - beta1) * g;
@@ -36,7 +37,7 @@ impl<F: Scalar> Rule<F> for Lion {
 }
 
 fn main() -> Result<()> {
-    let (train, test) = garments::garments(3000, 600, 1)?;
+    let (train, test) = synthetic::garments(3000, 600, 1)?;
     let mut model = Sequential::builder([28, 28])
         .layer(Flatten)
         .layer(Dense::units(64))

@@ -4,9 +4,11 @@
 //! cargo run --example fashion_mnist -- --help
 //! ```
 
+use plywood::ErrorKind;
+use plywood::data::{Images, synthetic};
 use plywood::ndarray::Axis;
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{ErrorKind, Images, Rule, garments};
 use std::time::Instant;
 
 #[path = "support/cli.rs"]
@@ -76,14 +78,14 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
-            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, seed)?;
+            let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
         Err(error) => Err(error),
     }
 }
 
-fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
+fn fit<R: UpdateRule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
     Trainer::new(CrossEntropy::default(), rule)
         .epochs(options.epochs)
         .batch_size(options.batch)

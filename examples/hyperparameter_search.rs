@@ -6,8 +6,10 @@
 //! cargo run --example hyperparameter_search -- --help
 //! ```
 
+use plywood::ErrorKind;
+use plywood::data::{Images, StratifiedHoldOut, synthetic};
 use plywood::prelude::*;
-use plywood::{ErrorKind, Images, Search, Space, StratifiedHoldOut, Trial, garments};
+use plywood::train::{Search, Space, Trial};
 use std::time::Instant;
 
 #[path = "support/args.rs"]
@@ -78,14 +80,14 @@ fn main() -> Result<()> {
 
     // The best, and what one would take without a search, trained anew on all of the images, from other seeds.
     let best = results.best();
-    let on_test = |(units, rate, dropout): (usize, f64, f64)| -> Result<plywood::Spread> {
+    let on_test = |(units, rate, dropout): (usize, f64, f64)| -> Result<plywood::metrics::MeanStd> {
         let run = |seed: u64| {
             let (mut model, trainer) = network(units, rate, dropout, epochs, seed)?;
             trainer.progress(Progress::Silent).fit(&mut model, &train)?;
             Ok(evaluate::confusion_matrix(&model, &test)?.accuracy())
         };
         let accuracies = (1..=3).map(|n| run(seed.wrapping_add(1_000 + n))).collect::<Result<Vec<f64>>>()?;
-        Ok(plywood::Spread::of(&accuracies))
+        Ok(plywood::metrics::MeanStd::of(&accuracies))
     };
     let found = on_test((best.count("units")?, best.number("rate")?, best.number("dropout")?))?;
     let usual = on_test((128, 0.001, 0.0))?;
@@ -145,7 +147,7 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
-            let (train, test) = garments::garments(12_000, 2_000, seed)?;
+            let (train, test) = synthetic::garments(12_000, 2_000, seed)?;
             Ok((train, test, true))
         }
         Err(error) => Err(error),

@@ -4,8 +4,10 @@
 //! cargo run --example image_cnn -- --help
 //! ```
 
+use plywood::ErrorKind;
+use plywood::data::{Images, synthetic};
+use plywood::optim::{CosineDecay, UpdateRule};
 use plywood::prelude::*;
-use plywood::{CosineDecay, ErrorKind, Images, Rule, garments};
 use std::time::Instant;
 
 #[path = "support/cli.rs"]
@@ -77,18 +79,18 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
-            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, seed)?;
+            let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
         Err(error) => Err(error),
     }
 }
 
-fn fit<R: Rule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
+fn fit<R: UpdateRule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
     let samples = train.len() - train.len() / 10;
     let steps = (options.epochs * samples.div_ceil(options.batch.max(1))) as u64;
     // From the rule's usual rate down to 0 along a cosine: the last epochs gain most.
-    let rate = CosineDecay { start: rule.default_rate(), steps };
+    let rate = CosineDecay { start: rule.default_learning_rate(), steps };
     Trainer::new(CrossEntropy::default(), rule)
         .learning_rate(rate)
         .epochs(options.epochs)

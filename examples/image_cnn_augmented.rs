@@ -1,19 +1,19 @@
-//! A small convolutional network for Fashion-MNIST with all that helps: residual blocks, batch normalisation, images that
-//! change in training, label smoothing, a rate that rises and falls.
+//! A small convolutional network for Fashion-MNIST with all that helps: residual blocks, batch normalisation, images
+//! that change in training, label smoothing, a rate that rises and falls.
 //!
 //! ```sh
 //! cargo run --example image_cnn_augmented -- --help
 //! ```
 //!
-//! The network was chosen among three by its accuracy on the last 10,000 training images, trained on the first 10,000 for
-//! 8 epochs: without residual blocks 0.886, with one at 7 x 7 pixels 0.887, with another at 14 x 14 0.892, each with mirror
-//! images. The test images had no part in it. The network after the last epoch is the one that counts. It is judged
-//! twice: by the probabilities of each image, and by the mean of those of the image and its mirror image, which costs a
-//! second prediction.
+//! The network was chosen among three by its accuracy on the last 10,000 training images, trained on the first 10,000
+//! for 8 epochs: without residual blocks 0.886, with one at 7 x 7 pixels 0.887, with another at 14 x 14 0.892, each
+//! with mirror images. The test images had no part in it. The network after the last epoch is the one that counts. It
+//! is judged twice: by the probabilities of each image, and by the mean of those of the image and its mirror image,
+//! which costs a second prediction.
 //!
 //! Test accuracy with seeds 0, 1 and 2: 0.9411, 0.9418, 0.9435, mean 0.9421; with mirror images 0.9439, 0.9450, 0.9442,
-//! mean 0.9444. A run takes 35 to 40 minutes on one core. With 16 epochs seeds 0 and 1 had 0.9350 and 0.9375, and 0.941 on
-//! the training images; so it became 24, and that these test figures had been seen by then has to be said.
+//! mean 0.9444. A run takes 35 to 40 minutes on one core. With 16 epochs seeds 0 and 1 had 0.9350 and 0.9375, and 0.941
+//! on the training images; so it became 24, and that these test figures had been seen by then has to be said.
 
 use plywood::ndarray::s;
 use plywood::prelude::*;
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     });
     let (train, test) = datasets::fashion_mnist()?;
     let standardised =
-        |images: plywood::Images| images.scale(1.0 / 255.0 / DEVIATION).offset(-MEAN / DEVIATION);
+        |images: plywood::data::Images| images.scale(1.0 / 255.0 / DEVIATION).offset(-MEAN / DEVIATION);
     let (train, test) = (standardised(train.first(options.samples)), standardised(test));
 
     let augment = Augment::seed(options.seed)
@@ -118,13 +118,13 @@ fn network(seed: u64) -> Result<Sequential> {
     unit(model, 160).layer(Flatten).layer(Dropout::rate(0.3)).layer(Dense::units(10)).layer(Softmax).build()
 }
 
-fn convolution(filters: usize) -> plywood::Conv2dSpec {
+fn convolution(filters: usize) -> plywood::nn::Conv2dSpec {
     let convolution = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
     convolution.initializer(Initializer::HeNormal)
 }
 
 /// A convolution, its batch normalisation and ReLU.
-fn unit(builder: plywood::SequentialBuilder, filters: usize) -> plywood::SequentialBuilder {
+fn unit(builder: plywood::nn::SequentialBuilder, filters: usize) -> plywood::nn::SequentialBuilder {
     builder.layer(convolution(filters)).layer(BatchNorm::new()).layer(ReLU)
 }
 
@@ -138,7 +138,7 @@ fn up_and_down(done: f64) -> f64 {
 }
 
 /// The accuracy on the test images, and that of the mean with their mirror images.
-fn judge(model: &Sequential, test: &plywood::Images) -> Result<(f64, f64)> {
+fn judge(model: &Sequential, test: &plywood::data::Images) -> Result<(f64, f64)> {
     let mut batch = Batch::default();
     test.read(&(0..test.len()).collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
     let images = batch.input.view().into_shape_with_order([test.len(), 28, 28]).map_err(Error::custom)?;

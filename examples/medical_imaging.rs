@@ -5,8 +5,10 @@
 //! cargo run --features images --example medical_imaging -- --data DIR     # DIR/benign/…, DIR/malignant/…
 //! ```
 
+use plywood::data::{Images, Subset};
+use plywood::losses::class_weights;
+use plywood::metrics::roc_curve;
 use plywood::prelude::*;
-use plywood::{Images, Subset, class_weights, roc_curve};
 use std::path::{Path, PathBuf};
 
 #[path = "support/args.rs"]

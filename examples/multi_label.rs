@@ -9,7 +9,7 @@
 //! and there is noise. Faults are rare to different degrees, and a threshold of 0.5 misses a quarter of the rarest;
 //! so each fault gets the threshold with the best F1 on validation data, and of five of the rarest four are found.
 
-use plywood::LabelReport;
+use plywood::metrics::LabelReport;
 use plywood::ndarray::Array2;
 use plywood::prelude::*;
 

@@ -7,11 +7,17 @@
 //! cargo run --release --example optimisers
 //! ```
 
+use plywood::data::{Images, synthetic};
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{Images, Rule, garments};
 
 /// The test accuracies after each epoch.
-fn run<R: Rule>(name: &str, optimizer: impl Into<Optimizer<R>>, train: &Images, test: &Images) -> Result<()> {
+fn run<R: UpdateRule>(
+    name: &str,
+    optimizer: impl Into<Optimizer<R>>,
+    train: &Images,
+    test: &Images,
+) -> Result<()> {
     let mut model = Sequential::builder([28, 28])
         .seed(42)
         .layer(Flatten)
@@ -24,7 +30,7 @@ fn run<R: Rule>(name: &str, optimizer: impl Into<Optimizer<R>>, train: &Images, 
         .epochs(5)
         .metric(Accuracy::default())
         .progress(Progress::Silent);
-    let rate = trainer.optimizer().rate_at(1);
+    let rate = trainer.optimizer().learning_rate_at(1);
     let history = trainer.fit_with_validation(&mut model, train, test)?;
     let accuracies =
         history.get("val_accuracy").iter().map(|accuracy| format!("  {accuracy:.4}")).collect::<String>();
@@ -34,18 +40,18 @@ fn run<R: Rule>(name: &str, optimizer: impl Into<Optimizer<R>>, train: &Images, 
 }
 
 /// The rule at another rate than its default.
-fn at<R: Rule>(rate: f64, rule: R) -> Optimizer<R> {
+fn at<R: UpdateRule>(rate: f64, rule: R) -> Optimizer<R> {
     Optimizer::new(rule).learning_rate(rate)
 }
 
 fn main() -> Result<()> {
-    let (train, test) = datasets::fashion_mnist().or_else(|_| garments::garments(12_000, 2_000, 42))?;
+    let (train, test) = datasets::fashion_mnist().or_else(|_| synthetic::garments(12_000, 2_000, 42))?;
     println!("{:<28}  rate      epoch 1 to 5, and the time of one", "rule");
     run("SGD", at(0.1, SGD::default()), &train, &test)?;
     run("SGD, momentum 0.9", SGD::default().momentum(0.9), &train, &test)?;
     run("SGD, Nesterov", SGD::default().momentum(0.9).nesterov(), &train, &test)?;
     run("RMSprop", RMSprop::default(), &train, &test)?;
-    run("RMSprop, centred, momentum", at(1e-4, RMSprop::default().centred().momentum(0.9)), &train, &test)?;
+    run("RMSprop, centred, momentum", at(1e-4, RMSprop::default().centered().momentum(0.9)), &train, &test)?;
     run("Adagrad", Adagrad::default(), &train, &test)?;
     run("Adadelta", Adadelta::default(), &train, &test)?;
     run("Adam", Adam::default(), &train, &test)?;

@@ -5,9 +5,11 @@
 //! cargo run --example tabular_regression -- --csv houses.csv --target price
 //! ```
 
+use plywood::losses::Loss;
+use plywood::metrics::{MAE, R2};
 use plywood::ndarray::Array2;
 use plywood::prelude::*;
-use plywood::{Loss, MAE, R2, cross_validate};
+use plywood::train::cross_validate;
 
 #[path = "support/memory.rs"]
 mod memory;
@@ -79,7 +81,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
     // What is subtracted and divided by comes from the training rows alone, for targets as for inputs.
     let inputs = Normalizer::standard().fit::<f32, _>(&rows)?;
     let targets = Normalizer::standard().fit_tensor(&targets_of(&rows)?)?;
-    let scaled = |part: &plywood::Subset<&Table>| -> Result<Table> {
+    let scaled = |part: &plywood::data::Subset<&Table>| -> Result<Table> {
         let inputs = inputs.transform(inputs_of(part)?)?;
         ArrayDataset::new(matrix(inputs)?, matrix(targets.transform(targets_of(part)?)?)?)
     };
@@ -149,18 +151,18 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
 type Table = ArrayDataset<f32, Array2<f32>>;
 
 /// All rows of a part at once.
-fn rows_of(part: &plywood::Subset<&Table>) -> Result<Batch<f32, Tensor>> {
+fn rows_of(part: &plywood::data::Subset<&Table>) -> Result<Batch<f32, Tensor>> {
     let mut batch = Batch::default();
     let all: Vec<usize> = (0..Dataset::<f32>::len(part)).collect();
     part.read(&all, Pass::Evaluate, &mut batch)?;
     Ok(batch)
 }
 
-fn inputs_of(part: &plywood::Subset<&Table>) -> Result<Tensor> {
+fn inputs_of(part: &plywood::data::Subset<&Table>) -> Result<Tensor> {
     rows_of(part).map(|mut batch| batch.take_input())
 }
 
-fn targets_of(part: &plywood::Subset<&Table>) -> Result<Tensor> {
+fn targets_of(part: &plywood::data::Subset<&Table>) -> Result<Tensor> {
     rows_of(part).map(|batch| batch.target)
 }
 

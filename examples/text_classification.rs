@@ -2,10 +2,10 @@
 //! is what fastText does.)
 //!
 //! On 35,840 short descriptions in 20 unequal classes, 28,672 of them for training, the test accuracy with `--all` is
-//! 0.796, 0.795 and 0.797 with the seeds 0, 1 and 2; TF-IDF with a linear support vector machine has 0.792. (Words that are
-//! parted at points and apostrophes, too, have 0.798.) Maximum, label smoothing and dropout were chosen on the validation
-//! rows, with such words, where they took it from 0.799 to 0.806; pieces of words (0.789) and a hidden layer (0.788) made it
-//! worse.
+//! 0.796, 0.795 and 0.797 with the seeds 0, 1 and 2; TF-IDF with a linear support vector machine has 0.792. (Words that
+//! are parted at points and apostrophes, too, have 0.798.) Maximum, label smoothing and dropout were chosen on the
+//! validation rows, with such words, where they took it from 0.799 to 0.806; pieces of words (0.789) and a hidden layer
+//! (0.788) made it worse.
 //!
 //! ```sh
 //! cargo run --features csv --example text_classification                       # a small corpus of its own
@@ -96,7 +96,7 @@ fn main() -> Result<()> {
     let bag = || {
         EmbeddingBag::vocabulary(vocabulary.len(), options.dimension)
             .padding(Vocabulary::PADDING)
-            .initializer(Initializer::Normal { mean: 0.0, deviation: 0.01 })
+            .initializer(Initializer::Normal { mean: 0.0, std_dev: 0.01 })
     };
     let mut model = Sequential::builder([options.length])
         .seed(options.seed)

@@ -4,9 +4,11 @@
 //! cargo run --example transfer -- --help
 //! ```
 
+use plywood::ErrorKind;
+use plywood::data::{Images, synthetic};
 use plywood::ndarray::Axis;
+use plywood::nn::SequentialBuilder;
 use plywood::prelude::*;
-use plywood::{ErrorKind, Images, SequentialBuilder, garments};
 use std::time::Instant;
 
 #[path = "support/args.rs"]
@@ -166,7 +168,7 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
-            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, seed)?;
+            let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
         Err(error) => Err(error),

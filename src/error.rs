@@ -268,8 +268,8 @@ impl Error {
 
     /// Data of one sample that cannot be used: `Error::sample("the label", 5, "below 3", 7)` for row 5 of a batch.
     ///
-    /// For losses and metrics, which see a batch and do not know where its rows are from. Training and evaluation put the
-    /// sample's position in the data in the row's place.
+    /// For losses and metrics, which see a batch and do not know where its rows are from. Training and evaluation put
+    /// the sample's position in the data in the row's place.
     ///
     /// ```
     /// use plywood::Error;

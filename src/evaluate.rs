@@ -10,9 +10,9 @@
 //!
 //! All but the last are for classifiers, on data whose targets are class indices: models whose output is `[classes]`,
 //! or a single number that stands for the second of two classes above a threshold: 0.5 behind a sigmoid, 0 behind a
-//! linear layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs
-//! the largest counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a
-//! loss and metrics of any model, see [`Trainer::evaluate`](crate::Trainer::evaluate); for the outputs themselves,
+//! linear layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs the
+//! largest counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a loss
+//! and metrics of any model, see [`Trainer::evaluate`](crate::train::Trainer::evaluate); for the outputs themselves,
 //! `predict` of [`Sequential`].
 //!
 //! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference
@@ -106,7 +106,7 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let (train, test) = plywood::garments::garments(600, 100, 1)?;
+/// let (train, test) = plywood::data::synthetic::garments(600, 100, 1)?;
 /// let mut model =
 ///     Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(2);
@@ -131,7 +131,7 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let (_, test) = plywood::garments::garments(10, 100, 1)?;
+/// let (_, test) = plywood::data::synthetic::garments(10, 100, 1)?;
 /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
 /// let analysis = evaluate::error_analysis(&model, &test)?;
 /// println!("{analysis}");

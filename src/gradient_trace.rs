@@ -8,11 +8,11 @@ use std::fmt;
 
 /// The gradient's norm of each layer at some steps.
 ///
-/// [`GradientNorms`](crate::GradientNorms) records it, and `plot::gradient_norms` draws it. It is plain data, saved by
-/// serde in any format.
+/// [`GradientNorms`](crate::train::GradientNorms) records it, and `plot::gradient_norms` draws it. It is plain data,
+/// saved by serde in any format.
 ///
 /// ```
-/// let trace = plywood::GradientTrace::default();
+/// let trace = plywood::train::GradientTrace::default();
 /// assert_eq!(trace.to_string(), "no gradients");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

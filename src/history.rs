@@ -95,7 +95,7 @@ impl Epoch {
     /// Which way the value of this name is better; `None` where there is no such value, or its metric does not say it.
     ///
     /// ```
-    /// use plywood::Direction;
+    /// use plywood::train::Direction;
     /// use plywood::prelude::*;
     ///
     /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((8, 2)), vec![1; 8])?;

@@ -1,16 +1,17 @@
 //! The generic code that most programs use, instantiated once.
 //!
-//! With little optimisation, as in a dev build of this workspace, the compiler takes an instance of generic code from the
-//! crate that has one already. Without this file each example and each test would compile the trainer and all layers
-//! anew: half of their time. It is there in builds with debug assertions alone, and never called.
+//! With little optimisation, as in a dev build of this workspace, the compiler takes an instance of generic code from
+//! the crate that has one already. Without this file each example and each test would compile the trainer and all
+//! layers anew: half of their time. It is there in builds with debug assertions alone, and never called.
 
 use crate::data::Images;
+use crate::losses::AsTarget;
+use crate::optim::UpdateRule;
 use crate::prelude::*;
-use crate::{AsTarget, Rule};
 use ndarray::{Array2, ArrayD};
 
 /// A trainer of this kind on data in memory, with and without validation.
-fn train<L: Loss, R: Rule>(loss: L, rule: R, model: &mut Sequential, images: &Images) -> Result<()>
+fn train<L: Loss, R: UpdateRule>(loss: L, rule: R, model: &mut Sequential, images: &Images) -> Result<()>
 where
     Vec<usize>: AsTarget<L::Target>,
 {

@@ -2,88 +2,42 @@
 #![forbid(unsafe_code)]
 
 mod codec;
-mod data;
+pub mod data;
 mod disk;
 mod error;
 pub mod evaluate;
 mod gradient_trace;
 mod history;
 mod infer;
-mod init;
+pub mod init;
 #[cfg(debug_assertions)]
 #[doc(hidden)]
 pub mod instances;
-mod io;
-mod losses;
-mod metrics;
+pub mod io;
+pub mod losses;
+pub mod metrics;
 mod monitor;
-mod nn;
-mod optim;
+pub mod nn;
+pub mod optim;
 mod param;
 #[cfg(feature = "plots")]
 pub mod plot;
 mod predictions;
 pub mod prelude;
-mod random;
+pub mod random;
 mod shown;
 mod state;
 mod target;
 mod tensor;
 pub mod testing;
 mod threads;
-mod train;
+pub mod train;
 
 use plywood_kernels::{pool, scalar};
 
-pub use data::{
-    ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Fold, Folds, HoldOut, Images, KFold,
-    LabelledTexts, MixUp, Normalized, Normalizer, NormalizerSpec, OneHot, Pass, StratifiedHoldOut,
-    StratifiedKFold, Subset, TableCsv, TableStream, Targets, Tokenizer, Vocabulary, VocabularySpec,
-    random_split, split_at, stratified_split, synthetic as garments,
-};
-#[cfg(feature = "datasets")]
-pub use data::{IdxStream, datasets, idx};
-#[cfg(feature = "images")]
-pub use data::{ImageFiles, ImageFolder};
-#[cfg(feature = "csv")]
-pub use data::{TextCsv, TextRows};
 pub use error::{Error, ErrorKind, Result};
-pub use gradient_trace::GradientTrace;
-pub use history::{Epoch, History};
-pub use init::{Fan, Initializer, ScalingDistribution};
-pub use io::{Metadata, Mismatches, StateDict};
-pub use losses::{
-    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, LossSum, MeanAbsoluteError,
-    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, sample_weights,
-};
-pub use metrics::{
-    Accuracy, Average, AveragePrecision, BrierScore, CalibrationBin, CalibrationError, ClassCalibration,
-    ClassReport, ClassificationReport, ConfusedPair, ConfusionMatrix, ErrorAnalysis, ExactMatch, FBeta,
-    HammingLoss, LabelReport, LogLoss, MAE, Metric, Mistake, Named, Precision, R2, RMSE, Recall, RocAuc,
-    RocCurve, Spread, TopK, roc_curve,
-};
-pub use monitor::{Direction, Monitor};
 pub use ndarray;
-pub use nn::{
-    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, BatchNorm, BatchNormCache, BatchNormSpec, Concat, ConcatSpec,
-    Conv1d, Conv1dSpec, Conv2d, Conv2dSpec, Dense, DenseSpec, Dropout, Dropout2d, Dropout2dSpec, DropoutSpec,
-    ELU, Elementwise, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache,
-    EmbeddingSpec, Flatten, GELU, GaussianNoise, GaussianNoiseSpec, GlobalAvgPool, GlobalMaxPool,
-    GlobalMaxPoolCache, GroupNorm, GroupNormSpec, HardSigmoid, HardSwish, Layer, LayerNorm, LayerNormSpec,
-    LayerSpec, LeakyReLU, Link, LogSoftmax, MaxPool1d, MaxPool2d, MaxPoolCache, Mish, NormCache, Outputs,
-    PReLU, PReLUSpec, Padding, Pair, RMSNorm, RMSNormSpec, ReLU, ReLU6, ReLUCache, Registry, Reshape,
-    Residual, ResidualSpec, SELU, Sequential, SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax,
-    Softplus, Softsign, Sum, SumSpec, Tanh, Upsample, ZeroPad2d, check_batch, check_gradient,
-};
-pub use optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay,
-    Group, Lion, MultiStepDecay, Muon, NAdam, OneCycle, Optimizer, OptimizerState, Piecewise,
-    PolynomialDecay, RAdam, RMSprop, ReduceOnPlateau, Rule, SGD, Schedule, ScheduleFreeAdamW, Scope, Step,
-    StepDecay, Update, WarmUp,
-};
-pub use param::{Gradient, GradientMut, Param, ParamKind};
-pub use predictions::{Thresholds, argmax_rows};
-pub use random::{Draws, Place, Random};
+pub use predictions::argmax_rows;
 /// The element type of tensors: `f32`, or `f64` for checks and references.
 ///
 /// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
@@ -104,15 +58,8 @@ pub use random::{Draws, Place, Random};
 /// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
 #[doc(inline)]
 pub use scalar::Scalar;
-pub use state::State;
-pub use target::AsTarget;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
 pub use threads::{set_threads, threads};
-pub use train::{
-    BatchEnd, Callback, Checkpoints, CrossValidation, CsvLog, EarlyStopping, Evaluation, GradientNorms,
-    JsonLines, Progress, RateCurve, Resumed, Search, SearchResults, Space, TensorBoard, Trainer, Trial,
-    TrialRun, Tried, Value, accumulate, cross_validate, cross_validate_with,
-};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.
 #[cfg(doctest)]

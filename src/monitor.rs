@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a value is better when it is lower or when it is higher.
 ///
-/// A metric says it of itself ([`Metric::direction`](crate::Metric::direction)); the loss is better when lower. A name
-/// decides nothing: a metric called "score" may be either.
+/// A metric says it of itself ([`Metric::direction`](crate::metrics::Metric::direction)); the loss is better when
+/// lower. A name decides nothing: a metric called "score" may be either.
 ///
 /// ```
-/// use plywood::Direction;
+/// use plywood::train::Direction;
 ///
 /// assert!(Direction::Lower.is_better(0.2, 0.3) && Direction::Higher.is_better(0.3, 0.2));
 /// assert!(!Direction::Lower.is_better(f64::NAN, 0.3)); // NaN is never better
@@ -55,12 +55,12 @@ impl Direction {
 /// A value that is watched: its name, and which way it is better, where that was said.
 ///
 /// Early stopping, plateaus, checkpoints and search have one inside, made of their `monitor`, `lower_is_better` and
-/// `higher_is_better`. A callback of one's own that returns it from [`Callback::monitor`](crate::Callback::monitor) has
-/// it checked before the first step.
+/// `higher_is_better`. A callback of one's own that returns it from
+/// [`Callback::monitor`](crate::train::Callback::monitor) has it checked before the first step.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Direction, Epoch, Monitor};
+/// use plywood::train::{Direction, Epoch, Monitor};
 /// use std::ops::ControlFlow;
 ///
 /// /// Ends training once a value is good enough.
@@ -90,7 +90,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// The value of this name in the [`History`](crate::History): "val_loss". Which way it is better is up to the value.
+    /// The value of this name in the [`History`](crate::train::History): "val_loss". Which way it is better is up to
+    /// the value.
     pub fn of(name: impl Into<String>) -> Self {
         Self { name: name.into(), direction: None }
     }

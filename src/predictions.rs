@@ -126,7 +126,7 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
 /// one for each.
 ///
 /// ```
-/// use plywood::Thresholds;
+/// use plywood::metrics::Thresholds;
 /// use plywood::prelude::*;
 ///
 /// let same = Precision::default().multi_label(0.5);

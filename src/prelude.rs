@@ -1,10 +1,10 @@
 //! What most programs need: `use plywood::prelude::*;`.
 //!
-//! It has the layers, losses, rules, metrics and data sets, the traits with the methods that are called on them,
-//! and `Result` and `Error`, whose one-parameter [`Result`] stands in for the standard one. What is used once in a
-//! program, or by those who write layers, is left out and named by its path: schedules
-//! ([`CosineDecay`](crate::CosineDecay)), single results ([`ConfusionMatrix`](crate::ConfusionMatrix)), buffers
-//! ([`scratch`](crate::scratch)).
+//! It has the layers, losses, rules, metrics and data sets, the traits with the methods that are called on them, and
+//! `Result` and `Error`, whose one-parameter [`Result`] stands in for the standard one. What is used once in a program,
+//! or by those who write layers, is left out and named by its path: schedules
+//! ([`CosineDecay`](crate::optim::CosineDecay)), single results ([`ConfusionMatrix`](crate::metrics::ConfusionMatrix)),
+//! buffers ([`scratch`](crate::scratch)).
 //!
 //! ```
 //! use plywood::prelude::*;
@@ -22,27 +22,37 @@
 //! ```
 
 #[cfg(feature = "images")]
-pub use crate::ImageFolder;
-pub use crate::Metadata;
+pub use crate::data::ImageFolder;
 #[cfg(feature = "datasets")]
-pub use crate::datasets;
+pub use crate::data::datasets;
+pub use crate::data::{
+    ArrayDataset, Augment, Augmented, Batch, Dataset, KFold, LabelledTexts, MixUp, Normalizer, OneHot, Pass,
+    StratifiedKFold, TableCsv, Tokenizer, Vocabulary, random_split, stratified_split,
+};
+pub use crate::init::Initializer;
+pub use crate::io::Metadata;
+pub use crate::losses::{
+    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
+    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
+};
+pub use crate::metrics::{
+    Accuracy, AveragePrecision, BrierScore, CalibrationError, ExactMatch, FBeta, HammingLoss, LogLoss, MAE,
+    Metric, Precision, R2, RMSE, Recall, RocAuc, TopK,
+};
+pub use crate::nn::{
+    AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
+    Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
+    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Layer, LayerNorm, LayerSpec, LeakyReLU, LogSoftmax,
+    MaxPool1d, MaxPool2d, Mish, PReLU, Padding, Param, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual,
+    SELU, Sequential, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh, Upsample, ZeroPad2d,
+};
+pub use crate::optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop, SGD,
+    ScheduleFreeAdamW,
+};
 #[cfg(feature = "plots")]
 pub use crate::plot;
+pub use crate::random::Random;
 pub use crate::testing::check_layer;
-pub use crate::{
-    Accuracy, Adadelta, Adagrad, Adam, AdamW, Adamax, AdaptiveAvgPool2d, ArrayDataset, Augment, Augmented,
-    AvgPool1d, AvgPool2d, Batch, BatchNorm, Callback, Concat, Conv1d, Conv2d, CrossEntropy, Dataset, Dense,
-    Dropout, Dropout2d, ELU, EarlyStopping, Elementwise, Embedding, EmbeddingBag, Error, Flatten, GELU,
-    GaussianNoise, GlobalAvgPool, GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, History, Initializer,
-    LabelledTexts, Layer, LayerNorm, LayerSpec, LeakyReLU, Lion, LogSoftmax, Loss, MaxPool1d, MaxPool2d,
-    MeanAbsoluteError, MeanSquaredError, Metric, Mish, MixUp, Muon, NAdam, OneHot, Optimizer, PReLU, Padding,
-    Param, Pass, Progress, RAdam, RMSNorm, RMSprop, Random, ReLU, ReLU6, Registry, Reshape, Residual, Result,
-    SELU, SGD, Scalar, ScheduleFreeAdamW, Sequential, SiLU, Sigmoid, SoftCrossEntropy, Softmax, Softplus,
-    Softsign, Sum, Tanh, Tensor, Tokenizer, Trainer, Upsample, Vocabulary, ZeroPad2d, evaluate, random_split,
-};
-pub use crate::{
-    AveragePrecision, BrierScore, CalibrationError, ExactMatch, FBeta, HammingLoss, LogLoss, MAE, Precision,
-    R2, RMSE, Recall, RocAuc, TopK,
-};
-pub use crate::{BinaryCrossEntropy, Focal, Hinge, Huber, KLDivergence, SoftBinaryCrossEntropy};
-pub use crate::{KFold, Normalizer, StratifiedKFold, TableCsv, stratified_split};
+pub use crate::train::{Callback, EarlyStopping, History, Progress, Trainer};
+pub use crate::{Error, Result, Scalar, Tensor, evaluate};

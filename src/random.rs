@@ -1,3 +1,4 @@
+//! Random numbers as a function of (seed, key, step, sample): [`Random`] and [`RandomStream`].
 //! Random numbers as a function of (seed, place, step, sample). The one file that names `rand`.
 //!
 //! Most libraries keep a generator in a global or in a layer and advance it at each draw. Then a number depends on
@@ -35,7 +36,7 @@ use serde::{Deserialize, Serialize};
 /// (Blackman and Vigna, 2021), which is a named, portable generator.
 ///
 /// ```
-/// use plywood::Random;
+/// use plywood::random::Random;
 ///
 /// let layer = Random::seed(42).child(3);
 /// let first = layer.at(7, 0).unit();
@@ -57,11 +58,11 @@ pub struct Random {
 /// your own may be a place, too:
 ///
 /// ```
-/// use plywood::{Place, Random};
+/// use plywood::random::{ChildKey, Random};
 ///
 /// enum Part { Query, Key }
 ///
-/// impl Place for Part {
+/// impl ChildKey for Part {
 ///     fn bits(&self) -> u64 {
 ///         match self { Part::Query => 1 << 32, Part::Key => 2 << 32 }
 ///     }
@@ -70,7 +71,7 @@ pub struct Random {
 /// let random = Random::seed(0);
 /// assert_ne!(random.child(Part::Query), random.child(Part::Key));
 /// ```
-pub trait Place {
+pub trait ChildKey {
     /// The place as 64 bits.
     ///
     /// Two places below one parent draw different numbers exactly if their bits differ. Keep it the same between
@@ -79,13 +80,13 @@ pub trait Place {
 }
 
 /// The number itself.
-impl Place for usize {
+impl ChildKey for usize {
     fn bits(&self) -> u64 {
         *self as u64
     }
 }
 
-impl Place for &str {
+impl ChildKey for &str {
     /// FNV-1a, 64 bits.
     ///
     /// Fowler, Noll and Vo's hash: for each byte, exclusive or, then a product with a prime. `std`'s hasher would not
@@ -114,7 +115,7 @@ impl Random {
     /// Every seed is as good as another, 0 and 1 included: the key is mixed before anything is drawn.
     ///
     /// ```
-    /// use plywood::Random;
+    /// use plywood::random::Random;
     ///
     /// let ones = |seed: u64| Random::seed(seed).at(0, 0).bits().count_ones();
     /// assert!((0..100).all(|seed| (10..=54).contains(&ones(seed)))); // about half of 64, for any seed
@@ -128,14 +129,14 @@ impl Random {
     /// The parent is not changed, so children may be asked for in any order and more than once:
     ///
     /// ```
-    /// use plywood::Random;
+    /// use plywood::random::Random;
     ///
     /// let model = Random::seed(42);
     /// let second_first = (model.child(1), model.child(0));
     /// assert_eq!(second_first, (model.child(1), model.child(0)));
     /// assert_ne!(model.child(0).child("weight"), model.child("weight").child(0));
     /// ```
-    pub fn child(&self, place: impl Place) -> Self {
+    pub fn child(&self, place: impl ChildKey) -> Self {
         Self { key: mix(self.key, place.bits()) }
     }
 
@@ -144,18 +145,18 @@ impl Random {
     /// `step` counts what a layer does over time and `sample` what it does side by side, so that the samples of a
     /// batch may be drawn on several threads. Costs about 20 multiplications and no allocation; for a few numbers of
     /// each sample that is little, for one number it is most of the cost.
-    pub fn at(&self, step: u64, sample: u64) -> Draws {
-        Draws(Xoshiro256PlusPlus::seed_from_u64(mix(mix(self.key, step), sample)))
+    pub fn at(&self, step: u64, sample: u64) -> RandomStream {
+        RandomStream(Xoshiro256PlusPlus::seed_from_u64(mix(mix(self.key, step), sample)))
     }
 }
 
 /// The random numbers of one (seed, place, step, sample), in order. Not kept, not saved: asked for again instead.
 ///
-/// `Draws` has state: the second number differs from the first. A clone goes on from the same point.
+/// `RandomStream` has state: the second number differs from the first. A clone goes on from the same point.
 #[derive(Clone, Debug)]
-pub struct Draws(Xoshiro256PlusPlus);
+pub struct RandomStream(Xoshiro256PlusPlus);
 
-impl Draws {
+impl RandomStream {
     /// 64 random bits.
     ///
     /// The other methods take their bits from the same sequence.
@@ -169,7 +170,7 @@ impl Draws {
     /// and 1 never. Kept in `f32` the number may round to 1.
     ///
     /// ```
-    /// use plywood::Random;
+    /// use plywood::random::Random;
     ///
     /// let mut draws = Random::seed(3).at(0, 0);
     /// let unit = draws.unit();
@@ -213,7 +214,7 @@ impl Draws {
     /// depends on their values.
     ///
     /// ```
-    /// use plywood::Random;
+    /// use plywood::random::Random;
     ///
     /// let mut draws = Random::seed(9).at(0, 0);
     /// let mut throws = [0; 6];
@@ -233,7 +234,7 @@ impl Draws {
     /// more than 20 items is not all of them; that holds for every generator that is seeded with 64 bits.
     ///
     /// ```
-    /// use plywood::Random;
+    /// use plywood::random::Random;
     ///
     /// let order = |epoch: u64| {
     ///     let mut order: Vec<usize> = (0..5).collect();

@@ -12,8 +12,8 @@ pub(crate) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
 /// How many letters of a name or a value are shown.
 const LETTERS: usize = 60;
 
-/// A text as it is shown in a line or a cell: a long one is cut, with an ellipsis. What comes out of a file may be as long as
-/// the file.
+/// A text as it is shown in a line or a cell: a long one is cut, with an ellipsis. What comes out of a file may be as
+/// long as the file.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LETTERS) {
         None => text.into(),

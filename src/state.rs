@@ -1,7 +1,7 @@
 //! What metrics and callbacks keep, as names, numbers and arrays: for checkpoints.
 //!
-//! An optimiser's state has the same form ([`OptimizerState`](crate::OptimizerState)). Whoever has a state says what is
-//! in it by name; how it becomes bytes is settled here, once for all.
+//! An optimiser's state has the same form ([`OptimizerState`](crate::optim::OptimizerState)). Whoever has a state says
+//! what is in it by name; how it becomes bytes is settled here, once for all.
 
 use crate::codec;
 use crate::error::{Error, Result};
@@ -10,11 +10,11 @@ use crate::tensor::Tensor;
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
-/// Numbers and arrays by name: what a [`Metric`](crate::Metric) or a [`Callback`](crate::Callback) has gathered, to be
-/// put into a checkpoint and taken out of it.
+/// Numbers and arrays by name: what a [`Metric`](crate::metrics::Metric) or a [`Callback`](crate::train::Callback) has
+/// gathered, to be put into a checkpoint and taken out of it.
 ///
 /// ```
-/// use plywood::State;
+/// use plywood::io::State;
 /// use plywood::prelude::*;
 ///
 /// let mut state: State = State::new().number("best", 0.5).count("waited", 3).list("losses", [1.0, 0.5]);
@@ -34,8 +34,8 @@ use serde::{Deserialize, Serialize};
 /// | `list` | any number of `f64` |
 /// | `array` | a tensor of the element type, such as a copy of a parameter |
 ///
-/// Names have to differ. Each bit comes back, NaN included. A state is taken apart: what is taken is gone, and what nobody has taken in the
-/// end is an error, as it belongs to something else. At most 65,536 names.
+/// Names have to differ. Each bit comes back, NaN included. A state is taken apart: what is taken is gone, and what
+/// nobody has taken in the end is an error, as it belongs to something else. At most 65,536 names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct State<F: Scalar = f32> {

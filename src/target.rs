@@ -7,14 +7,14 @@ use crate::tensor::Tensor;
 ///
 /// | a data set's | a loss's | losses |
 /// |---|---|---|
-/// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::CrossEntropy), [`Focal`](crate::Focal), [`Hinge`](crate::Hinge), [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) |
-/// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::MeanSquaredError), [`MeanAbsoluteError`](crate::MeanAbsoluteError), [`Huber`](crate::Huber), [`SoftCrossEntropy`](crate::SoftCrossEntropy), [`KLDivergence`](crate::KLDivergence), [`SoftBinaryCrossEntropy`](crate::SoftBinaryCrossEntropy) |
+/// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::losses::CrossEntropy), [`Focal`](crate::losses::Focal), [`Hinge`](crate::losses::Hinge), [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) |
+/// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::losses::MeanSquaredError), [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), [`Huber`](crate::losses::Huber), [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), [`KLDivergence`](crate::losses::KLDivergence), [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy) |
 ///
 /// Your own data set and your own loss may have targets of a type of their own. It is the data set's
-/// [`Target`](crate::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::Loss::Target):
+/// [`Target`](crate::data::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::losses::Loss::Target):
 ///
 /// ```
-/// use plywood::AsTarget;
+/// use plywood::losses::AsTarget;
 ///
 /// /// Where something is, and what.
 /// #[derive(Default)]

@@ -32,11 +32,11 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// | a Dense weight | `[inputs, units]` |
 /// | one number per sample | `[batch]` |
 ///
-/// A tensor need not begin where its buffer does: the crate's begin at a line of the caches. So take numbers out by `iter`
-/// or `as_slice`, and heed the offset that `into_raw_vec_and_offset` returns.
+/// A tensor need not begin where its buffer does: the crate's begin at a line of the caches. So take numbers out by
+/// `iter` or `as_slice`, and heed the offset that `into_raw_vec_and_offset` returns.
 ///
 /// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is numbers in
-/// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::Param), and that of a batch
+/// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::nn::Param), and that of a batch
 /// is handed from layer to layer.
 ///
 /// ```
@@ -48,7 +48,8 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// ```
 pub type Tensor<F = f32> = ArrayD<F>;
 
-/// A tensor, or a view of one that stays the caller's: what [`Layer::forward_cow`](crate::Layer::forward_cow) takes.
+/// A tensor, or a view of one that stays the caller's: what [`Layer::forward_cow`](crate::nn::Layer::forward_cow)
+/// takes.
 ///
 /// ```
 /// use plywood::{CowTensor, Tensor};
@@ -118,8 +119,8 @@ pub(crate) fn zeros<F: Scalar>(shape: IxDyn) -> Tensor<F> {
     on_a_line(vec![F::zero(); with_slack::<F>(shape.size())], shape)
 }
 
-/// The most bytes that are copied for the sake of a line: what the caches of a core do not hold is waited for in any case,
-/// and a model is loaded without being in memory twice.
+/// The most bytes that are copied for the sake of a line: what the caches of a core do not hold is waited for in any
+/// case, and a model is loaded without being in memory twice.
 const MOST_TO_COPY: usize = 1 << 22;
 
 /// The tensor in row-major order, if it is not very large from a line of the caches on: itself where it is so already,
@@ -261,7 +262,7 @@ mod tests {
             let mut shifted = numbers.into_dyn();
             shifted.slice_axis_inplace(Axis(0), (start..start + len).into());
             assert!(!on_line(&shifted));
-            let kept = crate::Param::new(shifted.clone());
+            let kept = crate::nn::Param::new(shifted.clone());
             assert!(on_line(kept.value()) && kept.value() == shifted);
         }
         // A buffer without room for it is used as it is.

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::nn::erased::{CacheSlot, ErasedLayer};
 use crate::nn::{Layer, LayerSpec};
 use crate::param::{Gradient, Param};
-use crate::random::{Draws, Random};
+use crate::random::{Random, RandomStream};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
@@ -101,7 +101,7 @@ pub enum Exemption {
 /// 5. The gradient of each trainable parameter agrees with finite differences, adds up over two backward passes, and
 ///    is the same from `backward_params`.
 /// 6. `visit_params` and `visit_params_mut` show the same parameters, each name once.
-/// 7. A layer that says it is a [`Link`](crate::Link) computes that function.
+/// 7. A layer that says it is a [`OutputActivation`](crate::nn::OutputActivation) computes that function.
 /// 8. The layer saved and loaded puts out the same bits.
 ///
 /// ```
@@ -278,9 +278,9 @@ impl<F: Scalar> LayerCheck<F> {
 
         self.gradients(layer, &x, &mut draws, &mut report)?;
 
-        if layer.erased_link().can_be_absorbed() && layer.erased_kind() != "sequential" {
-            same("the output of a link", &y, &layer.erased_link().apply(x.clone()))?;
-            report.passed("it computes the link it says it is");
+        if layer.erased_activation().can_be_fused() && layer.erased_kind() != "sequential" {
+            same("the output of an activation", &y, &layer.erased_activation().apply(x.clone()))?;
+            report.passed("it computes the activation it says it is");
         }
 
         let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
@@ -300,7 +300,7 @@ impl<F: Scalar> LayerCheck<F> {
         &self,
         layer: &mut dyn ErasedLayer<F>,
         x: &Tensor<F>,
-        draws: &mut Draws,
+        draws: &mut RandomStream,
         report: &mut CheckReport,
     ) -> Result<()> {
         let (y, mut cache) = trained(layer, x.clone())?;
@@ -400,7 +400,7 @@ fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tenso
 /// Numbers between 0.1 and 1 in magnitude, of both signs.
 ///
 /// Not below 0.1, so that a step of the differences cannot cross 0.
-fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut Draws) -> Tensor<F> {
+fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut RandomStream) -> Tensor<F> {
     Tensor::from_shape_simple_fn(shape, || {
         let v = draws.uniform(0.1, 1.0);
         F::of(if draws.below(2) == 0 { v } else { -v })
@@ -408,7 +408,7 @@ fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut Draws) -> Tensor<F> {
 }
 
 /// All positions, or some at random where there are many.
-fn chosen(len: usize, draws: &mut Draws) -> Vec<usize> {
+fn chosen(len: usize, draws: &mut RandomStream) -> Vec<usize> {
     let mut all: Vec<usize> = (0..len).collect();
     if len > MOST_DIFFERENCES {
         draws.shuffle(&mut all);

@@ -4,10 +4,11 @@
 //! A file of its own, whose tests take turns: the count is the whole process's.
 #![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
 
-use plywood::garments::garments;
+use plywood::data::synthetic::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
+use plywood::optim::{Averaging, Group, UpdateRule};
 use plywood::prelude::*;
-use plywood::{Averaging, Group, Rule, set_threads};
+use plywood::set_threads;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -67,7 +68,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
         .layer(LeakyReLU::default())
         .layer(Dropout::rate(0.3))
         .layer(Dropout2d::rate(0.1))
-        .layer(GaussianNoise::deviation(0.1))
+        .layer(GaussianNoise::std_dev(0.1))
         .layer(LayerNorm::new())
         .layer(GELU::default())
         .layer(GroupNorm::groups(4))
@@ -81,7 +82,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
 }
 
 /// Counts over steps of training with a metric and weights.
-fn train<R: Rule>(optimizer: impl Into<Optimizer<R>>, model: &mut Sequential) -> (usize, usize) {
+fn train<R: UpdateRule>(optimizer: impl Into<Optimizer<R>>, model: &mut Sequential) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)
@@ -110,7 +111,7 @@ fn what_is_under_way_allocates_nothing() {
             let adam = || Optimizer::new(Adam::default());
             assert_eq!(train(adam().clip_norm(1.0), &mut model), (0, 0), "with clipping: {context}");
             assert_eq!(train(SGD::default().momentum(0.9), &mut model), (0, 0), "by SGD: {context}");
-            let group = Group::matching("*.bias").rate_factor(0.5).weight_decay(0.0);
+            let group = Group::matching("*.bias").learning_rate_factor(0.5).weight_decay(0.0);
             let much = adam().group(group).clip_value(1.0).average(Averaging::exponential(0.9));
             assert_eq!(train(much, &mut model), (0, 0), "with groups and averages: {context}");
             assert_eq!(train(adam().batches_per_step(3), &mut model), (0, 0), "by three batches: {context}");

@@ -1,7 +1,8 @@
 //! The 70,000 images in one data set, and its parts.
 
+use plywood::data::{Images, Subset, synthetic};
 use plywood::prelude::*;
-use plywood::{ErrorKind, Images, Subset, garments, ndarray};
+use plywood::{ErrorKind, ndarray};
 
 /// How many samples are drawn where the real ones cannot be had.
 const DRAWN: (usize, usize) = (12_000, 2_000);
@@ -12,7 +13,7 @@ pub fn load() -> Result<(Images, bool)> {
         Ok((train, test)) => (train, test, false),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
-            let (train, test) = garments::garments(DRAWN.0, DRAWN.1, 0)?;
+            let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, 0)?;
             (train, test, true)
         }
         Err(error) => return Err(error),

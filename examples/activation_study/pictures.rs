@@ -4,12 +4,13 @@ use crate::comparisons::Comparison;
 use crate::images;
 use crate::results::{self, Runs};
 use crate::setting::{Activation, Optimizer, Run, Setting};
+use plywood::data::Images;
 use plywood::plot::{Chart, Figure};
 use plywood::prelude::*;
-use plywood::{GradientNorms, Images};
+use plywood::train::GradientNorms;
 use std::path::Path;
 
-/// Draws everything into a folder: charts as SVG, what has images in it as PNG.
+/// RandomStream everything into a folder: charts as SVG, what has images in it as PNG.
 pub fn draw(
     folder: &Path,
     comparisons: &[Comparison],

@@ -5,7 +5,7 @@ use crate::images;
 use crate::options::Options;
 use crate::parallel::in_parallel;
 use crate::setting::{Run, Setting};
-use plywood::Images;
+use plywood::data::Images;
 use plywood::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

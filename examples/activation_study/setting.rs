@@ -1,7 +1,9 @@
 //! A network of the study with the way it is trained, and one run of it.
 
+use plywood::nn::SequentialBuilder;
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{History, Rule, SequentialBuilder};
+use plywood::train::History;
 use std::time::Instant;
 
 /// What stands between the dense layers.
@@ -80,7 +82,7 @@ impl Setting {
 
     fn run_by<R, D>(&self, rule: R, seed: u64, train: &D, test: &D) -> Result<Run>
     where
-        R: Rule,
+        R: UpdateRule,
         D: Dataset<Target = Vec<usize>>,
     {
         let start = Instant::now();
@@ -89,7 +91,7 @@ impl Setting {
         let history = trainer.fit_with_validation(&mut model, train, test)?;
         let seconds = start.elapsed().as_secs_f64();
         let (on_train, on_test) = (trainer.evaluate(&model, train)?, trainer.evaluate(&model, test)?);
-        let accuracy = |found: &plywood::Evaluation| found.get("accuracy").unwrap_or(f64::NAN);
+        let accuracy = |found: &plywood::train::Evaluation| found.get("accuracy").unwrap_or(f64::NAN);
         Ok(Run {
             seed,
             history,
@@ -111,7 +113,7 @@ impl Setting {
     }
 
     /// The trainer of its runs.
-    pub fn trainer<R: Rule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy, R> {
+    pub fn trainer<R: UpdateRule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy, R> {
         Trainer::new(CrossEntropy::default(), rule)
             .learning_rate(self.rate)
             .epochs(self.epochs)

@@ -6,25 +6,25 @@ use crate::setting::Run;
 
 /// A mean over runs, and how far they lie apart.
 #[derive(Clone, Copy, serde::Serialize)]
-pub struct Spread {
+pub struct MeanStd {
     pub mean: f64,
     /// The standard deviation of a sample, with n - 1 below the line; 0 for one run.
-    pub deviation: f64,
+    pub std_dev: f64,
 }
 
-impl Spread {
+impl MeanStd {
     pub fn over(runs: &[Run], value: impl Fn(&Run) -> f64) -> Self {
         let count = runs.len() as f64;
         let mean = runs.iter().map(&value).sum::<f64>() / count;
         let squares: f64 = runs.iter().map(|run| (value(run) - mean).powi(2)).sum();
-        Self { mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
+        Self { mean, std_dev: (squares / (count - 1.0).max(1.0)).sqrt() }
     }
 }
 
 /// In percent.
-impl std::fmt::Display for Spread {
+impl std::fmt::Display for MeanStd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.deviation)
+        write!(f, "{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.std_dev)
     }
 }
 
@@ -34,13 +34,13 @@ pub struct Figures {
     pub network: String,
     pub runs: usize,
     pub parameters: usize,
-    pub test_accuracy: Spread,
-    pub train_accuracy: Spread,
+    pub test_accuracy: MeanStd,
+    pub train_accuracy: MeanStd,
     /// Training accuracy less test accuracy.
-    pub gap: Spread,
+    pub gap: MeanStd,
     /// After half of the epochs, on the test images.
-    pub halfway: Spread,
-    pub test_loss: Spread,
+    pub halfway: MeanStd,
+    pub test_loss: MeanStd,
     /// The least of all epochs of all runs: what the machine can do when it has nothing else to do.
     pub epoch_seconds: f64,
     pub published: Option<f64>,
@@ -59,11 +59,11 @@ pub fn figures(comparison: &Comparison, all: &[Runs]) -> Vec<Figures> {
             network: name.clone(),
             runs: runs.len(),
             parameters: runs.first().map_or(0, |run| run.parameters),
-            test_accuracy: Spread::over(runs, |run| run.test_accuracy),
-            train_accuracy: Spread::over(runs, |run| run.train_accuracy),
-            gap: Spread::over(runs, |run| run.train_accuracy - run.test_accuracy),
-            halfway: Spread::over(runs, halfway),
-            test_loss: Spread::over(runs, |run| run.test_loss),
+            test_accuracy: MeanStd::over(runs, |run| run.test_accuracy),
+            train_accuracy: MeanStd::over(runs, |run| run.train_accuracy),
+            gap: MeanStd::over(runs, |run| run.train_accuracy - run.test_accuracy),
+            halfway: MeanStd::over(runs, halfway),
+            test_loss: MeanStd::over(runs, |run| run.test_loss),
             epoch_seconds: seconds.fold(f64::INFINITY, f64::min),
             published: comparison.published.get(i).copied().flatten(),
         }

@@ -5,7 +5,7 @@
 //! medical images, and nothing that is measured on them says anything about patients.
 
 use image::{ImageResult, Rgb, RgbImage};
-use plywood::Random;
+use plywood::random::Random;
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ const SIDE: u32 = 64;
 /// The classes, and how many pictures of each are drawn.
 pub const CLASSES: [(&str, u64); 2] = [("benign", 1_200), ("malignant", 200)];
 
-/// Draws all pictures into a folder for each class.
+/// RandomStream all pictures into a folder for each class.
 pub fn draw(folder: &Path, seed: u64) -> ImageResult<()> {
     for (class, (name, count)) in CLASSES.into_iter().enumerate() {
         let folder = folder.join(name);

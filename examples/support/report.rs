@@ -1,8 +1,9 @@
 //! A run as a page of HTML, with the pictures as PNG beside it.
 
 use crate::cli::Options;
+use plywood::data::Images;
+use plywood::metrics::ConfusionMatrix;
 use plywood::prelude::*;
-use plywood::{ConfusionMatrix, Images};
 
 /// What there is to tell.
 #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "only a report reads it"))]

@@ -158,7 +158,8 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: us
 }
 
 /// Serde for types whose fields could contradict one another: their `check` is asked when one is read, and its error is
-/// the reader's. The type has serde's derives and `#[serde(remote = "Self")]`, which makes functions of its own of them.
+/// the reader's. The type has serde's derives and `#[serde(remote = "Self")]`, which makes functions of its own of
+/// them.
 macro_rules! checked {
     ($($type:ident),+) => {$(
         impl serde::Serialize for $type {

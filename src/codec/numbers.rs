@@ -13,7 +13,7 @@
 //! | none | stand behind the shape, as bytes |
 //!
 //! `Serialize` has no argument for a sink, so the call puts its state on a stack of this thread, as
-//! [`Registry`](crate::Registry) does. A value is serialised twice, first to measure and then to write; it has to
+//! [`Registry`](crate::nn::Registry) does. A value is serialised twice, first to measure and then to write; it has to
 //! come out the same both times.
 
 use super::{decode, encode};

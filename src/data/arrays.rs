@@ -27,7 +27,7 @@ const LEAST_NUMBERS: usize = 8_192;
 ///
 /// | type | shape | what a batch has | losses |
 /// |---|---|---|---|
-/// | `Vec<usize>` | a label for each sample | `Vec<usize>` | [`CrossEntropy`](crate::CrossEntropy) |
+/// | `Vec<usize>` | a label for each sample | `Vec<usize>` | [`CrossEntropy`](crate::losses::CrossEntropy) |
 /// | `Array1<F>` | `[samples]` | `[batch]` | regression, with predictions `[batch]` |
 /// | `Array2<F>` | `[samples, outputs]` | `[batch, outputs]` | regression, soft cross-entropy |
 ///
@@ -167,7 +167,7 @@ pub struct ArrayDataset<E, T> {
 /// use plywood::ndarray::Array3;
 /// use plywood::prelude::*;
 ///
-/// let images: plywood::Images =
+/// let images: plywood::data::Images =
 ///     ArrayDataset::new(Array3::<u8>::zeros((5, 28, 28)), vec![0, 1, 2, 3, 4])?.scale(1.0 / 255.0);
 /// assert_eq!(images.first(2).len(), 2);
 /// # Ok::<(), plywood::Error>(())
@@ -323,7 +323,7 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// The first samples, at most `count`.
     ///
     /// A larger `count` keeps all. For a part that is not the first, or shares memory with the whole, see
-    /// [`Subset`](crate::Subset).
+    /// [`Subset`](crate::data::Subset).
     #[must_use]
     pub fn first(self, count: usize) -> Self {
         let count = count.min(self.inputs.shape()[0]);
@@ -333,8 +333,9 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 }
 
-/// Refuses numbers that are finite as they are stored, as an `E`, and not as they were read, in a smaller type. `stored` gives
-/// the number that `read` has at a place; `columns` are the names of those of a sample, where they have any.
+/// Refuses numbers that are finite as they are stored, as an `E`, and not as they were read, in a smaller type.
+/// `stored` gives the number that `read` has at a place; `columns` are the names of those of a sample, where they have
+/// any.
 pub(super) fn check_read<E: Element, F: Scalar>(
     read: &[F],
     indices: &[usize],

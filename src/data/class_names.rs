@@ -25,8 +25,8 @@ pub(in crate::data) fn one_of(names: &[String]) -> String {
     format!("one of the {} classes ({})", names.len(), listed(names, 10))
 }
 
-/// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how often
-/// each comes.
+/// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how
+/// often each comes.
 pub(in crate::data) fn remarks_on_classes(names: &[String], labels: &[usize]) -> Vec<String> {
     let marks = ["", "?", "na", "n/a", "nan", "null"];
     let rows = |class: usize| count(labels.iter().filter(|&&label| label == class).count(), "row", "rows");
@@ -57,7 +57,8 @@ pub(in crate::data) fn remarks_on_classes(names: &[String], labels: &[usize]) ->
     remarks
 }
 
-/// Pairs of names that differ in how letters are put together (é, or e and an accent) and in characters of no width alone.
+/// Pairs of names that differ in how letters are put together (é, or e and an accent) and in characters of no width
+/// alone.
 fn look_alike(names: &[String]) -> Vec<[usize; 2]> {
     // Most lists have no such name, and are long where each row has a label of its own.
     if names.iter().all(|name| name.is_ascii()) {

@@ -33,8 +33,8 @@ pub(super) struct PlacedFile {
 }
 
 impl PlacedFile {
-    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning. So can a pipe or
-    /// a device.
+    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning. So can a
+    /// pipe or a device.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |action: &str, error| {
             Error::io(action, path, error).help("Check the path and the permission to read it.")

@@ -63,12 +63,12 @@ pub(super) fn twice() -> Error {
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 
-/// What a row of CSV takes in memory beside its text: a place in a list of texts or numbers, which may have grown to twice
-/// what is in it, and its label.
+/// What a row of CSV takes in memory beside its text: a place in a list of texts or numbers, which may have grown to
+/// twice what is in it, and its label.
 const ROW: u64 = 64;
 
-/// [`Members`], and an error behind so many bytes, where each line end counts [`ROW`] more. A small file can unpack to more
-/// than the machine has, and a line of four bytes is a row as well as a long one.
+/// [`Members`], and an error behind so many bytes, where each line end counts [`ROW`] more. A small file can unpack to
+/// more than the machine has, and a line of four bytes is a row as well as a long one.
 pub(super) struct Unpacked<R: Read> {
     source: Members<R>,
     most: u64,

@@ -6,11 +6,11 @@ use super::subset::random_split;
 use crate::error::Result;
 use crate::scalar::Scalar;
 
-/// One fold: a share of the samples held out, drawn at random. Quicker than [`KFold`](crate::KFold), and coarser.
+/// One fold: a share of the samples held out, drawn at random. Quicker than [`KFold`](crate::data::KFold), and coarser.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Folds, HoldOut};
+/// use plywood::data::{Folds, HoldOut};
 ///
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((10, 2)), vec![0; 10])?;
 /// let folds = Folds::<f32, _>::folds(&HoldOut::share(0.2).seed(1), &data)?;
@@ -49,7 +49,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Folds, StratifiedHoldOut};
+/// use plywood::data::{Folds, StratifiedHoldOut};
 ///
 /// let labels: Vec<usize> = (0..20).map(|i| usize::from(i >= 15)).collect(); // 15 of one class, 5 of the other
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((20, 2)), labels)?;

@@ -59,8 +59,9 @@ const DEEPEST: usize = 16;
 ///
 /// Nothing is left out in silence. A file that is no image, a broken one, and one beside the classes' folders is an
 /// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, is in the list of
-/// [`ImageFiles::skipped`] with its error, and with the first few in the images' [remarks](crate::Dataset::remarks), which
-/// `fit` prints. Only names that begin with a full stop are passed over.
+/// [`ImageFiles::skipped`] with its error, and with the first few in the images'
+/// [remarks](crate::data::Dataset::remarks), which `fit` prints. Only names that begin with a full stop are passed
+/// over.
 ///
 /// It is torchvision's `ImageFolder` and Keras' `image_dataset_from_directory`. Those resize later, and without the
 /// filter that keeps fine patterns from becoming other patterns; neither takes a full account of what it left out.
@@ -131,8 +132,8 @@ impl ImageFolder {
     ///
     /// # Errors
     /// When there is no such folder, no image, or a class without one (unless the [`classes`](ImageFolder::classes)
-    /// were given), with the reasons of the first files that were left out; when the images do not fit into memory; and for the first faulty file, unless
-    /// [`skip_faulty`](ImageFolder::skip_faulty) was called.
+    /// were given), with the reasons of the first files that were left out; when the images do not fit into memory; and
+    /// for the first faulty file, unless [`skip_faulty`](ImageFolder::skip_faulty) was called.
     pub fn read(&self) -> Result<ImageFiles> {
         self.form_is_sound()?;
         let mut skipped = Vec::new();

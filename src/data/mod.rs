@@ -4,29 +4,38 @@
 //! iterator: the trainer says which positions it wants, so shuffling, splitting and resuming are lists of numbers,
 //! and need no buffer.
 //!
-//! | file | what is in it |
+//! | data | |
 //! |---|---|
-//! | `mod.rs` | the trait [`Dataset`], [`Batch`], [`Pass`] |
-//! | `arrays.rs` | [`ArrayDataset`]: inputs and targets in memory; [`Images`] |
-//! | `element.rs` | [`Element`]: the types that inputs are stored as |
-//! | `subset.rs` | [`Subset`]: some positions of another data set; splits |
-//! | `augment/` | [`Augment`], [`Augmented`]: images that are changed at random in training; [`MixUp`] |
-//! | `one_hot.rs` | [`OneHot`]: classes as probabilities |
-//! | `splits.rs` | [`stratified_split`]; [`KFold`] and [`StratifiedKFold`], the folds of cross-validation |
-//! | `hold_out.rs` | [`HoldOut`] and [`StratifiedHoldOut`], which hold one part out |
-//! | `normalizer.rs` | [`Normalizer`]: fitted on the training part, applied to all |
-//! | `text/` | [`Tokenizer`], [`Vocabulary`]: texts as ids; [`LabelledTexts`]: texts with classes |
-//! | `csv/` | [`TableCsv`]: tables of numbers, whole or larger than memory; [`TextCsv`](crate::TextCsv) |
-//! | `image_folder.rs`, `image_file.rs` | [`ImageFolder`](crate::ImageFolder): PNG and JPEG files in folders by class |
-//! | `datasets/` | Fashion-MNIST and MNIST: where from, which checks, and how they are fetched |
-//! | `idx/` | the file format of both; [`IdxStream`](crate::IdxStream): such files, larger than memory |
-//! | `synthetic/` | pictures that are drawn, for examples and tests without files |
-//! | `class_names.rs` | classes by their names |
-//! | `gzip.rs` | what is in a compressed file |
-//! | `file.rs` | files that are read at any place |
+//! | arrays in memory | [`ArrayDataset`], [`Images`] |
+//! | tables in CSV files | [`TableCsv`], [`TableStream`]; [`Normalizer`] |
+//! | texts | [`Tokenizer`], [`Vocabulary`], [`LabelledTexts`]; `TextCsv` (feature `csv`) |
+//! | images in folders | `ImageFolder` (feature `images`) |
+//! | Fashion-MNIST and MNIST | `datasets`, `idx`, `IdxStream` (feature `datasets`) |
+//! | drawn images, without files | [`synthetic`] |
+//! | a source of your own | [`Dataset`], which fills a [`Batch`] for a [`Pass`] |
+//!
+//! | around another data set | |
+//! |---|---|
+//! | a part of it | [`Subset`]; [`split_at`], [`random_split`], [`stratified_split`] |
+//! | folds of cross-validation | [`KFold`], [`StratifiedKFold`], [`HoldOut`], [`StratifiedHoldOut`] |
+//! | random changes to images in training | [`Augmented`] with an [`Augment`] |
+//! | samples mixed with one another, classes as probabilities | [`MixUp`], [`OneHot`] |
 //!
 //! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
 //! says by [`Dataset::prefetch`] that `fit` should read the next batches while one trains.
+
+// | file | what is in it |
+// |---|---|
+// | `mod.rs` | `Dataset`, `Batch`, `Pass` |
+// | `arrays.rs`, `element.rs` | `ArrayDataset`, and the types that inputs are stored as |
+// | `subset.rs`, `splits.rs`, `hold_out.rs` | parts of data sets, folds |
+// | `augment/`, `one_hot.rs` | what is drawn anew in each epoch; classes as probabilities |
+// | `normalizer.rs` | fitted on the training part, applied to all |
+// | `text/`, `csv/`, `class_names.rs` | texts, tables, and the names of classes in them |
+// | `image_folder.rs`, `image_file.rs` | PNG and JPEG files in folders by class |
+// | `datasets/`, `idx/` | Fashion-MNIST and MNIST: where from, which checks, their file format |
+// | `synthetic/` | drawn pictures |
+// | `gzip.rs`, `file.rs` | what is in a compressed file; files that are read at any place |
 
 mod arrays;
 mod augment;
@@ -193,7 +202,7 @@ impl<F: Scalar, T> Batch<F, T> {
 pub trait Dataset<F: Scalar = f32>: Sync {
     /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// For a loss to take it, it must be [`AsTarget`](crate::AsTarget) of the loss's target.
+    /// For a loss to take it, it must be [`AsTarget`](crate::losses::AsTarget) of the loss's target.
     type Target: Default + Send;
 
     /// How many samples there are. It must not change while the data set is in use.
@@ -242,16 +251,16 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     ///
     /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
     /// reads, returns 2 or so; `fit` makes use of it where reading turns out to take more than a third of the time.
-    /// [`Trainer::prefetch`](crate::Trainer::prefetch) overrides it, and is done from the first batch on.
+    /// [`Trainer::prefetch`](crate::train::Trainer::prefetch) overrides it, and is done from the first batch on.
     fn prefetch(&self) -> usize {
         0
     }
 
     /// Whether every input is finite, whatever is read. The default is `false`.
     ///
-    /// Training and evaluation look at each input for NaN and infinity, which takes about a hundredth of a small network's
-    /// step. For data that cannot hold them, bytes with a finite scale, it is left out. A data set around another one that
-    /// keeps numbers finite hands its answer on.
+    /// Training and evaluation look at each input for NaN and infinity, which takes about a hundredth of a small
+    /// network's step. For data that cannot hold them, bytes with a finite scale, it is left out. A data set around
+    /// another one that keeps numbers finite hands its answer on.
     fn is_finite(&self) -> bool {
         false
     }
@@ -262,7 +271,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     /// and weights, or `None` for weights.
     ///
     /// What differs from sample to sample at random (noise, a shift) should be drawn from a
-    /// [`Random`](crate::Random) at (epoch, sample), so that neither the order nor the number of threads matters:
+    /// [`Random`](crate::random::Random) at (epoch, sample), so that neither the order nor the number of threads
+    /// matters:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -303,8 +313,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()>;
 
     /// Reads targets and weights of the samples at these positions, as [`read`](Dataset::read) for [`Pass::Evaluate`],
-    /// and leaves the inputs. Returns whether it did; the default does nothing and returns `false`. Write it where targets
-    /// can be had much more cheaply than inputs.
+    /// and leaves the inputs. Returns whether it did; the default does nothing and returns `false`. Write it where
+    /// targets can be had much more cheaply than inputs.
     ///
     /// Training then looks at all targets before the first step: a label that the model has no output for is found at
     /// once, and not in the third hour.

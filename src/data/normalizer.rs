@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 /// let train = ArrayDataset::new(array![[1.0f32, 100.0], [3.0, 300.0]], vec![0, 1])?;
 /// let test = ArrayDataset::new(array![[2.0f32, 400.0]], vec![1])?;
 /// let normalizer = Normalizer::standard().fit::<f32, _>(&train)?;
-/// assert_eq!((normalizer.centre(), normalizer.width()), (&[2.0, 200.0][..], &[1.0, 100.0][..]));
+/// assert_eq!((normalizer.center(), normalizer.scale()), (&[2.0, 200.0][..], &[1.0, 100.0][..]));
 ///
 /// let (train, test) = (normalizer.apply(&train), normalizer.apply(&test)); // data sets, for `fit` and `evaluate`
 /// let mut batch = Batch::<f32, Vec<usize>>::default();
@@ -54,9 +54,9 @@ pub struct Normalizer {
     /// Of one sample.
     shape: Vec<usize>,
     /// What is subtracted: one number for each feature, or one in all.
-    centre: Vec<f64>,
+    center: Vec<f64>,
     /// What is divided by, above 0: as many.
-    width: Vec<f64>,
+    scale: Vec<f64>,
 }
 
 /// What is saved of it, before it is checked.
@@ -64,14 +64,14 @@ pub struct Normalizer {
 #[serde(rename = "Normalizer")]
 struct Saved {
     shape: Vec<usize>,
-    centre: Vec<f64>,
-    width: Vec<f64>,
+    center: Vec<f64>,
+    scale: Vec<f64>,
 }
 
 impl From<Normalizer> for Saved {
     fn from(normalizer: Normalizer) -> Self {
-        let Normalizer { shape, centre, width } = normalizer;
-        Self { shape, centre, width }
+        let Normalizer { shape, center, scale } = normalizer;
+        Self { shape, center, scale }
     }
 }
 
@@ -80,18 +80,18 @@ impl TryFrom<Saved> for Normalizer {
     type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self> {
-        let Saved { shape, centre, width } = saved;
+        let Saved { shape, center, scale } = saved;
         let features = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        let sound = (centre.len() == 1 || Some(centre.len()) == features)
-            && centre.len() == width.len()
-            && centre.iter().all(|x| x.is_finite())
-            && width.iter().all(|x| x.is_finite() && *x > 0.0);
+        let sound = (center.len() == 1 || Some(center.len()) == features)
+            && center.len() == scale.len()
+            && center.iter().all(|x| x.is_finite())
+            && scale.iter().all(|x| x.is_finite() && *x > 0.0);
         if !sound {
-            let found = format!("{} and {} for a sample of shape {shape:?}", centre.len(), width.len());
-            return Err(Error::format("a normaliser", "finite centres and widths above 0", found)
+            let found = format!("{} and {} for a sample of shape {shape:?}", center.len(), scale.len());
+            return Err(Error::format("a normaliser", "finite centers and scales above 0", found)
                 .help("The file is corrupt; save it again."));
         }
-        Ok(Self { shape, centre, width })
+        Ok(Self { shape, center, scale })
     }
 }
 
@@ -126,16 +126,16 @@ impl Normalizer {
 
     /// What is subtracted: a number for each feature of a sample, row by row, or one in all.
     ///
-    /// The means; for a range `min - low · width`, so that `min` becomes `low`.
-    pub fn centre(&self) -> &[f64] {
-        &self.centre
+    /// The means; for a range `min - low · scale`, so that `min` becomes `low`.
+    pub fn center(&self) -> &[f64] {
+        &self.center
     }
 
-    /// What is divided by: the deviations, or `(max - min) / (high - low)`. As many as centres.
+    /// What is divided by: the deviations, or `(max - min) / (high - low)`. As many as centers.
     ///
     /// For a feature that never changes, as if it had changed by 1.
-    pub fn width(&self) -> &[f64] {
-        &self.width
+    pub fn scale(&self) -> &[f64] {
+        &self.scale
     }
 
     /// The data set with normalised inputs. `data` may be a reference.
@@ -143,7 +143,7 @@ impl Normalizer {
     /// Targets and weights stay as they are. Its inputs must have the shape that was fitted; that is checked when
     /// they are read.
     pub fn apply<D>(&self, data: D) -> Normalized<D> {
-        Normalized { data, normalizer: self.clone(), factor: self.width.iter().map(|w| w.recip()).collect() }
+        Normalized { data, normalizer: self.clone(), factor: self.scale.iter().map(|w| w.recip()).collect() }
     }
 
     /// Normalises `[samples, …]`, in place where the order in memory allows.
@@ -151,9 +151,9 @@ impl Normalizer {
     /// # Errors
     /// When samples have another shape than what was fitted.
     pub fn transform<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
-        let factor: Vec<f64> = self.width.iter().map(|w| w.recip()).collect();
+        let factor: Vec<f64> = self.scale.iter().map(|w| w.recip()).collect();
         let mut tensor = self.checked(tensor)?;
-        F::shift_scale_rows(slice_mut(&mut tensor), &self.centre, &factor);
+        F::shift_scale_rows(slice_mut(&mut tensor), &self.center, &factor);
         Ok(tensor)
     }
 
@@ -176,7 +176,7 @@ impl Normalizer {
     /// As [`transform`](Normalizer::transform).
     pub fn inverse<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
         let mut tensor = self.checked(tensor)?;
-        F::scale_offset_rows(slice_mut(&mut tensor), &self.width, &self.centre);
+        F::scale_offset_rows(slice_mut(&mut tensor), &self.scale, &self.center);
         Ok(tensor)
     }
 
@@ -195,7 +195,7 @@ impl Normalizer {
 const PIECE: usize = 256;
 
 impl NormalizerSpec {
-    /// One centre and one width for all features together, as is usual for images.
+    /// One center and one scale for all features together, as is usual for images.
     #[must_use]
     pub fn whole(mut self) -> Self {
         self.whole = true;
@@ -333,7 +333,7 @@ impl Sums {
         }
         let Self { spec, shape, seen, first, second } = self.joined();
         let count = seen as f64;
-        let (mut centre, mut width) = (Vec::new(), Vec::new());
+        let (mut center, mut scale) = (Vec::new(), Vec::new());
         for (feature, (first, second)) in first.into_iter().zip(second).enumerate() {
             let (c, w) = match spec.range {
                 None => {
@@ -358,10 +358,10 @@ impl Sums {
                 return Err(Error::data(format!("numbers of feature {feature}"), expected, "others")
                     .help("Scale them before."));
             }
-            centre.push(c);
-            width.push(w);
+            center.push(c);
+            scale.push(w);
         }
-        Ok(Normalizer { shape, centre, width })
+        Ok(Normalizer { shape, center, scale })
     }
 }
 
@@ -372,7 +372,7 @@ impl Sums {
 pub struct Normalized<D> {
     data: D,
     normalizer: Normalizer,
-    /// `1 / width`.
+    /// `1 / scale`.
     factor: Vec<f64>,
 }
 
@@ -403,7 +403,7 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
         self.data.read(indices, pass, batch)?;
         let input = self.normalizer.checked(batch.take_input()).map_err(|error| error.at("normaliser"))?;
         batch.input = input;
-        F::shift_scale_rows(slice_mut(&mut batch.input), &self.normalizer.centre, &self.factor);
+        F::shift_scale_rows(slice_mut(&mut batch.input), &self.normalizer.center, &self.factor);
         Ok(())
     }
 

@@ -9,7 +9,8 @@ use ndarray::IxDyn;
 /// More classes than this are taken for a mistake: a batch of 64 would have a gigabyte of targets.
 const MOST_CLASSES: usize = 1 << 22;
 
-/// A data set whose class indices become rows of probabilities, for [`SoftCrossEntropy`](crate::SoftCrossEntropy).
+/// A data set whose class indices become rows of probabilities, for
+/// [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy).
 ///
 /// With label smoothing `ε` and `K` classes, in training, the target of class `j` is
 ///
@@ -34,8 +35,8 @@ const MOST_CLASSES: usize = 1 << 22;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// [`Accuracy`](crate::Accuracy) takes such targets too. Reports by class want indices: give them the data itself.
-/// Keras' `to_categorical` and `CategoricalCrossentropy(label_smoothing=0.2)`; PyTorch's `one_hot` and
+/// [`Accuracy`](crate::metrics::Accuracy) takes such targets too. Reports by class want indices: give them the data
+/// itself. Keras' `to_categorical` and `CategoricalCrossentropy(label_smoothing=0.2)`; PyTorch's `one_hot` and
 /// `CrossEntropyLoss(label_smoothing=0.2)`, both of which smooth in evaluation too.
 #[derive(Clone, Debug)]
 pub struct OneHot<D> {

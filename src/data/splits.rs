@@ -2,7 +2,7 @@
 //!
 //! In cross-validation every sample is held out once: the samples are dealt into `k` folds, and each fold is the test
 //! part of a run that trains on the other `k - 1`. [`KFold`] and [`StratifiedKFold`] say how they are dealt;
-//! [`cross_validate`](crate::cross_validate) runs them.
+//! [`cross_validate`](crate::train::cross_validate) runs them.
 //!
 //! The folds are scikit-learn's (`KFold`, `StratifiedKFold` and `train_test_split(stratify=…)`): the same positions
 //! without a seed, and the same number of samples of each class with one. Which samples a seed draws is Plywood's own.
@@ -20,7 +20,7 @@ pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Fold, Folds, Subset};
+/// use plywood::data::{Fold, Folds, Subset};
 ///
 /// /// Trains on the past, tests on what follows.
 /// struct Forward;
@@ -50,7 +50,7 @@ pub trait Folds<F: Scalar, D: Dataset<F>> {
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Folds, KFold};
+/// use plywood::data::{Folds, KFold};
 ///
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
 /// let folds = Folds::<f32, _>::folds(&KFold::new(3), &data)?;
@@ -104,7 +104,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{Folds, StratifiedKFold};
+/// use plywood::data::{Folds, StratifiedKFold};
 ///
 /// // Six samples of one class, then three of the other.
 /// let labels = vec![0, 0, 0, 0, 0, 0, 1, 1, 1];
@@ -173,17 +173,17 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
 /// let labels: Vec<usize> = (0..100).map(|i| usize::from(i >= 90)).collect(); // 90 of one class, 10 of the other
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((100, 4)), labels)?;
 /// let (train, test) = stratified_split::<f32, _>(&data, 0.2, 42)?;
-/// let rare = |part: &plywood::Subset<_>| part.indices().iter().filter(|&&i| i >= 90).count();
+/// let rare = |part: &plywood::data::Subset<_>| part.indices().iter().filter(|&&i| i >= 90).count();
 /// assert_eq!((train.indices().len(), rare(&train), rare(&test)), (80, 8, 2));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
 /// Of `n` samples of a class, `n · share` rounded down go to the second part, and one more of those classes where most
-/// was lost by that, until it has its size (that of [`random_split`](crate::random_split)). Both parts are in random
-/// order. Labels are read once, with their samples, where the data set has them elsewhere than in memory.
+/// was lost by that, until it has its size (that of [`random_split`](crate::data::random_split)). Both parts are in
+/// random order. Labels are read once, with their samples, where the data set has them elsewhere than in memory.
 ///
 /// # Errors
-/// As [`random_split`](crate::random_split); also when a class has one sample only, or a part would have fewer
+/// As [`random_split`](crate::data::random_split); also when a class has one sample only, or a part would have fewer
 /// samples than there are classes.
 pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
@@ -237,8 +237,8 @@ fn labels<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(data: &D) -> Result<Vec
     Ok(labels)
 }
 
-/// Each label that comes up, and the positions of its samples; labels in the order in which they first come up. That is the order in which
-/// scikit-learn deals them; a label of any size makes one list.
+/// Each label that comes up, and the positions of its samples; labels in the order in which they first come up. That is
+/// the order in which scikit-learn deals them; a label of any size makes one list.
 fn samples_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
     let mut known = std::collections::HashMap::new();
     let mut classes: Vec<(usize, Vec<usize>)> = Vec::new();

@@ -11,7 +11,7 @@ use crate::scalar::Scalar;
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Subset;
+/// use plywood::data::Subset;
 ///
 /// // Cross-validation in five folds: every fifth sample, beginning with each of the first five.
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((20, 2)), vec![0; 20])?;
@@ -41,8 +41,8 @@ impl<D> Subset<D> {
 
     /// The samples of `data` at these positions; a position may come up more than once. `data` may be a reference.
     ///
-    /// The element type has to be named where the data set leaves it open, as [`ArrayDataset`](crate::ArrayDataset)
-    /// does: `Subset::new::<f32>(…)`.
+    /// The element type has to be named where the data set leaves it open, as
+    /// [`ArrayDataset`](crate::data::ArrayDataset) does: `Subset::new::<f32>(…)`.
     ///
     /// # Errors
     /// When a position is out of range.
@@ -130,9 +130,9 @@ pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((7, 2)), vec![0; 7])?;
-/// let (first, second) = plywood::split_at::<f32, _>(&data, 0.25)?; // 5.25 samples, so 5
+/// let (first, second) = plywood::data::split_at::<f32, _>(&data, 0.25)?; // 5.25 samples, so 5
 /// assert_eq!((first.indices(), second.indices()), (&[0, 1, 2, 3, 4][..], &[5, 6][..]));
-/// let error = plywood::split_at::<f32, _>(&data, 1.0).unwrap_err();
+/// let error = plywood::data::split_at::<f32, _>(&data, 1.0).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "expected a share for the second part of above 0 and below 1, found 1. \

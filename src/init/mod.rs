@@ -1,4 +1,4 @@
-//! How parameters begin.
+//! Initial values of parameters.
 //!
 //! What an initial scale has to do follows from one line. For `y_j = Σ_i x_i · w_ij` over `fan_in` inputs, with
 //! weights independent of the inputs, both of mean 0:
@@ -52,7 +52,8 @@ use serde::{Deserialize, Serialize};
 /// forms widen it by 1/0.8796 first, as Keras does, so that the deviation is the one stated.
 ///
 /// ```
-/// use plywood::{Initializer, Random};
+/// use plywood::init::Initializer;
+/// use plywood::random::Random;
 ///
 /// let weight = Initializer::GlorotUniform.tensor::<f32>(&[784, 128], 784, 128, &Random::seed(42))?;
 /// let limit = (6.0f32 / (784.0 + 128.0)).sqrt();
@@ -117,7 +118,7 @@ pub enum Initializer {
         ///
         /// At least 0.
         #[serde(with = "crate::codec::words")]
-        deviation: f64,
+        std_dev: f64,
     },
     /// The normal distribution, drawn again where it falls more than two deviations from the mean.
     ///
@@ -128,7 +129,7 @@ pub enum Initializer {
         mean: f64,
         /// The standard deviation before the cut.
         #[serde(with = "crate::codec::words")]
-        deviation: f64,
+        std_dev: f64,
     },
     /// Uniform in ±√(6 / (fan_in + fan_out)). Keras' default for Dense, and ours.
     GlorotUniform,
@@ -148,15 +149,16 @@ pub enum Initializer {
     ///
     /// Keras' `lecun_uniform`.
     LeCunUniform,
-    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalising networks ([`SELU`](crate::SELU))
-    /// ask for.
+    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalising networks
+    /// ([`SELU`](crate::nn::SELU)) ask for.
     ///
     /// Keras' `lecun_normal`.
     LeCunNormal,
     /// A variance of `scale / n`, where `n` is a fan or the mean of both; Keras' `VarianceScaling`.
     ///
     /// ```
-    /// use plywood::{Fan, Initializer, Random, ScalingDistribution};
+    /// use plywood::init::{Fan, Initializer, ScalingDistribution};
+    /// use plywood::random::Random;
     ///
     /// let place = Random::seed(1);
     /// let distribution = ScalingDistribution::TruncatedNormal;
@@ -186,7 +188,8 @@ pub enum Initializer {
     ///
     /// ```
     /// use plywood::ndarray::Ix2;
-    /// use plywood::{Initializer, Random};
+    /// use plywood::init::Initializer;
+    /// use plywood::random::Random;
     ///
     /// let init = Initializer::Orthogonal { gain: 1.0 };
     /// let w = init.tensor::<f64>(&[5, 3], 5, 3, &Random::seed(1))?.into_dimensionality::<Ix2>().unwrap();
@@ -210,18 +213,19 @@ impl Initializer {
     /// times the size of the kernel. The answer depends on the seed, the place, the shape and nothing else.
     ///
     /// ```
-    /// use plywood::{Initializer, Random};
+    /// use plywood::init::Initializer;
+    /// use plywood::random::Random;
     ///
     /// let place = Random::seed(1).child("kernel");
     /// let kernel = Initializer::HeNormal.tensor::<f32>(&[3, 3, 16, 32], 9 * 16, 9 * 32, &place)?;
     /// let variance = kernel.mapv(|w| w * w).mean().unwrap(); // about the mean, which is 0
     /// assert!((variance * 144.0 / 2.0 - 1.0).abs() < 0.1);
     ///
-    /// let bad = Initializer::Normal { mean: 0.0, deviation: -1.0 };
+    /// let bad = Initializer::Normal { mean: 0.0, std_dev: -1.0 };
     /// assert_eq!(
     ///     bad.tensor::<f32>(&[2], 1, 1, &place).unwrap_err().to_string(),
     ///     "expected a normal distribution of finite bounds in order and a deviation of at least 0, \
-    ///      found Normal { mean: 0.0, deviation: -1.0 }. Correct the initialiser's numbers."
+    ///      found Normal { mean: 0.0, std_dev: -1.0 }. Correct the initialiser's numbers."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -282,15 +286,15 @@ impl Initializer {
                 let range = Uniform::new(low, high).map_err(Error::custom)?;
                 Tensor::random_using(shape_of, range.map(F::of), draws.generator())
             }
-            Self::Normal { mean, deviation } => {
-                let normal = Normal::new(mean, deviation).map_err(Error::custom)?;
+            Self::Normal { mean, std_dev } => {
+                let normal = Normal::new(mean, std_dev).map_err(Error::custom)?;
                 Tensor::random_using(shape_of, normal.map(F::of), draws.generator())
             }
-            Self::TruncatedNormal { mean, deviation } => Tensor::from_shape_simple_fn(shape_of, || {
+            Self::TruncatedNormal { mean, std_dev } => Tensor::from_shape_simple_fn(shape_of, || {
                 loop {
                     let z = draws.normal();
                     if z.abs() <= 2.0 {
-                        return F::of(mean + deviation * z);
+                        return F::of(mean + std_dev * z);
                     }
                 }
             }),
@@ -319,8 +323,8 @@ impl Initializer {
             Self::Uniform { low, high } => {
                 ("a uniform distribution", low.is_finite() && high.is_finite() && low <= high)
             }
-            Self::Normal { mean, deviation } | Self::TruncatedNormal { mean, deviation } => {
-                ("a normal distribution", mean.is_finite() && deviation.is_finite() && deviation >= 0.0)
+            Self::Normal { mean, std_dev } | Self::TruncatedNormal { mean, std_dev } => {
+                ("a normal distribution", mean.is_finite() && std_dev.is_finite() && std_dev >= 0.0)
             }
             _ => return Ok(()),
         };
@@ -370,7 +374,7 @@ mod tests {
             (Initializer::HeUniform, (2.0f64 / 200.0).sqrt(), (6.0f64 / 200.0).sqrt()),
             (Initializer::GlorotNormal, (2.0f64 / 700.0).sqrt(), 2. * (2.0f64 / 700.0).sqrt() / 0.8796),
             (Initializer::HeNormal, (2.0f64 / 200.0).sqrt(), 2. * (2.0f64 / 200.0).sqrt() / 0.8796),
-            (Initializer::Normal { mean: 0.0, deviation: 0.3 }, 0.3, f64::INFINITY),
+            (Initializer::Normal { mean: 0.0, std_dev: 0.3 }, 0.3, f64::INFINITY),
             (Initializer::LeCunUniform, (1.0f64 / 200.0).sqrt(), (3.0f64 / 200.0).sqrt()),
             (Initializer::LeCunNormal, (1.0f64 / 200.0).sqrt(), 2. * (1.0f64 / 200.0).sqrt() / 0.8796),
             (scaling(Fan::In, ScalingDistribution::Normal), (3.0f64 / 200.0).sqrt(), f64::INFINITY),
@@ -401,7 +405,7 @@ mod tests {
         assert_eq!(t(Initializer::Constant(2.0)).unwrap().sum(), 6.0);
         assert_eq!(t(Initializer::HeNormal).unwrap(), t(Initializer::HeNormal).unwrap());
         assert!(t(Initializer::Uniform { low: 1.0, high: 0.0 }).is_err());
-        assert!(t(Initializer::Normal { mean: 0.0, deviation: -1.0 }).is_err());
+        assert!(t(Initializer::Normal { mean: 0.0, std_dev: -1.0 }).is_err());
         assert!(t(Initializer::Constant(f64::NAN)).is_err());
         assert!(t(Initializer::Orthogonal { gain: 1.0 }).is_err()); // of a vector
         let bad = |init: Initializer| init.tensor::<f32>(&[2, 2], 2, 2, &random).is_err();

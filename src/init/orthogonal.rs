@@ -8,7 +8,7 @@
 //! takes them away: "twice is enough" (Giraud, Langou and Rozložník, "The loss of orthogonality in the Gram-Schmidt
 //! orthogonalization process", 2005).
 
-use crate::random::Draws;
+use crate::random::RandomStream;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
@@ -17,7 +17,7 @@ use ndarray::IxDyn;
 const LEAST: f64 = 1e-6;
 
 /// `gain` times a matrix `[shape[0], the rest]` whose shorter side's vectors are orthonormal. There is memory for it.
-pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut Draws) -> Tensor<F> {
+pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut RandomStream) -> Tensor<F> {
     let rows = shape.first().copied().unwrap_or(1);
     let columns: usize = shape.iter().skip(1).product();
     let (count, length) = (rows.min(columns), rows.max(columns));
@@ -32,7 +32,7 @@ pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut Draw
 }
 
 /// `count` orthonormal vectors, row by row; `count` is at most `length`.
-fn orthonormal<F: Scalar>(count: usize, length: usize, draws: &mut Draws) -> Vec<F> {
+fn orthonormal<F: Scalar>(count: usize, length: usize, draws: &mut RandomStream) -> Vec<F> {
     let mut done: Vec<F> = Vec::with_capacity(count * length);
     let mut vector = vec![F::zero(); length];
     while done.len() < count * length {

@@ -36,9 +36,9 @@ pub(super) fn scaled(scale: f64, n: f64, distribution: ScalingDistribution) -> I
     let deviation = (scale / n).sqrt();
     match distribution {
         ScalingDistribution::TruncatedNormal => {
-            Initializer::TruncatedNormal { mean: 0.0, deviation: deviation / TRUNCATED_DEVIATION }
+            Initializer::TruncatedNormal { mean: 0.0, std_dev: deviation / TRUNCATED_DEVIATION }
         }
-        ScalingDistribution::Normal => Initializer::Normal { mean: 0.0, deviation },
+        ScalingDistribution::Normal => Initializer::Normal { mean: 0.0, std_dev: deviation },
         ScalingDistribution::Uniform => {
             let limit = (3.0 * scale / n).sqrt();
             Initializer::Uniform { low: -limit, high: limit }

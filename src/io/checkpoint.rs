@@ -2,7 +2,8 @@
 //!
 //! The form of the file is [`container`]'s, its content a struct: the model first, then the optimiser's state, the
 //! settings that have to be the same, how far the run is, the history, and what metrics and callbacks keep. All arrays
-//! are among the file's numbers, the history's table included, so a long run does not run into the bound on descriptions.
+//! are among the file's numbers, the history's table included, so a long run does not run into the bound on
+//! descriptions.
 //!
 //! A checkpoint holds a whole model, so [`Sequential::load`] reads it too and leaves the rest.
 

@@ -23,7 +23,7 @@
 //! Nothing. Files are hostile until proven otherwise:
 //!
 //! - the description is at most [`MAX_DESCRIPTION`] bytes, and is decoded within the limits of
-//!   [`codec`](crate::codec) and of the [`Registry`](crate::Registry);
+//!   [`codec`](crate::codec) and of the [`Registry`](crate::nn::Registry);
 //! - lengths are added with a check for overflow, and have to agree with one another and with the file's;
 //! - room for numbers is made once they are known to be there, or as they come in;
 //! - numbers are handed out only when their sum is right, and only as many as a shape asks for.

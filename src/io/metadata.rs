@@ -10,9 +10,9 @@ const MAX_NOTES: usize = 4_096;
 
 /// What whoever loads a model needs to know beside it: the names of its classes, how inputs were prepared, notes.
 ///
-/// It is written with the model by [`Sequential::save_with`](crate::Sequential::save_with), and read without it: only
-/// the file's head is looked at, however large the model is. It is text for people and programs; nothing in the crate
-/// acts upon it.
+/// It is written with the model by [`Sequential::save_with`](crate::nn::Sequential::save_with), and read without it:
+/// only the file's head is looked at, however large the model is. It is text for people and programs; nothing in the
+/// crate acts upon it.
 ///
 /// ```
 /// use plywood::prelude::*;

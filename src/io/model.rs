@@ -31,7 +31,7 @@ impl Sequential<f32> {
     ///
     /// Checks the head, decodes the layers and checks that their shapes fit each other; the numbers are not looked
     /// at, so a model with NaN loads. Nothing in the file is executed. Out of a checkpoint
-    /// ([`Checkpoints`](crate::Checkpoints)) it takes the model and leaves the rest.
+    /// ([`Checkpoints`](crate::train::Checkpoints)) it takes the model and leaves the rest.
     ///
     /// ```
     /// use plywood::prelude::*;

@@ -8,9 +8,9 @@
 //!            └───────────────────────── n bytes ─────────────────────────────┘
 //! ```
 //!
-//! Nothing in it can be executed. Which types there are, how many bytes an array has, and how a header is written, is the
-//! affair of Hugging Face's crate, which this file alone names. The crate reads whole headers, too, but is not made for
-//! files from strangers:
+//! Nothing in it can be executed. Which types there are, how many bytes an array has, and how a header is written, is
+//! the affair of Hugging Face's crate, which this file alone names. The crate reads whole headers, too, but is not made
+//! for files from strangers:
 //!
 //! - It keeps all of the JSON as values before it looks at any, and they take up to 64 times the header's bytes. So
 //!   the header's object is read here, entry by entry, and the crate checks one array at a time.

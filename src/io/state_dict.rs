@@ -1,9 +1,9 @@
 //! Parameters by name: in and out of safetensors files, in the layouts of PyTorch's state dicts.
 //!
-//! Names are PyTorch's already ("0.weight"), and so are the layouts of all layers but one: a [`Dense`](crate::Dense)
-//! keeps its weight as `[inputs, units]`, and a state dict the other way round. Such a parameter says so itself
-//! ([`Param::transposed_in_state_dicts`](crate::Param::transposed_in_state_dicts)), so containers and layers of other crates
-//! need not know.
+//! Names are PyTorch's already ("0.weight"), and so are the layouts of all layers but one: a
+//! [`Dense`](crate::nn::Dense) keeps its weight as `[inputs, units]`, and a state dict the other way round. Such a
+//! parameter says so itself ([`Param::transposed_in_state_dicts`](crate::nn::Param::transposed_in_state_dicts)), so
+//! containers and layers of other crates need not know.
 
 use super::safetensors::{self, Array, Dtype, TensorInfo};
 use super::source::Source;
@@ -27,7 +27,7 @@ use std::path::Path;
 /// names changed, where the other side's model has its layers under other names:
 ///
 /// ```
-/// use plywood::StateDict;
+/// use plywood::io::StateDict;
 /// use plywood::prelude::*;
 ///
 /// let body = Sequential::builder([3]).layer(Dense::units(2)).build()?;
@@ -152,7 +152,7 @@ impl<'a> StateDict<'a> {
     /// numbers of 16 to 64 bits, or one is too large for the type.
     ///
     /// ```
-    /// use plywood::StateDict;
+    /// use plywood::io::StateDict;
     /// use plywood::prelude::*;
     ///
     /// let bytes = Sequential::builder([1]).layer(Dense::units(2)).build()?.weights_to_bytes()?;
@@ -249,7 +249,7 @@ impl<F: Scalar> Sequential<F> {
     /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is passed over.
     ///
     /// ```
-    /// use plywood::StateDict;
+    /// use plywood::io::StateDict;
     /// use plywood::prelude::*;
     ///
     /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).layer(Tanh).build()?.weights_to_bytes()?;
@@ -281,7 +281,7 @@ impl<F: Scalar> Sequential<F> {
     /// For a body that was trained with another head:
     ///
     /// ```
-    /// use plywood::StateDict;
+    /// use plywood::io::StateDict;
     /// use plywood::prelude::*;
     ///
     /// let network = |classes| Sequential::builder([4]).layer(Dense::units(8)).layer(Dense::units(classes)).build();

@@ -14,7 +14,7 @@
 use super::elementwise::{check_paired, paired};
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::nn::{Link, Outputs};
+use crate::nn::{OutputActivation, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
@@ -22,7 +22,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 ///
 /// | | shape | what it holds |
 /// |---|---|---|
-/// | predictions | `[batch, 1]` | the probability of class 1, as [`Sigmoid`](crate::Sigmoid) makes it, or a logit |
+/// | predictions | `[batch, 1]` | the probability of class 1, as [`Sigmoid`](crate::nn::Sigmoid) makes it, or a logit |
 /// | targets | `[usize]`, one for each sample | 0 or 1 |
 ///
 /// A model that ends in a sigmoid is computed from its logits all the same, exactly. For a model that ends in logits,
@@ -42,7 +42,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 ///
 /// let model = Sequential::builder([8]).layer(Dense::units(1)).layer(Sigmoid).build()?;
 /// let trainer = Trainer::new(BinaryCrossEntropy::default(), Adam::default()).metric(RocAuc::default());
-/// # let _: (Sequential, plywood::Trainer<_, _, f32>) = (model, trainer);
+/// # let _: (Sequential, plywood::train::Trainer<_, _, f32>) = (model, trainer);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -285,8 +285,8 @@ macro_rules! binary {
                 self.check::<F>(output, target)
             }
 
-            fn absorbs(&self) -> Link {
-                if $from_logits(self) { Link::Unknown } else { Link::Sigmoid }
+            fn fused_activation(&self) -> OutputActivation {
+                if $from_logits(self) { OutputActivation::Unknown } else { OutputActivation::Sigmoid }
             }
 
             fn value_and_grad_logits(

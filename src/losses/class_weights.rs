@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// saying the common one is nearly always right. King and Zeng, "Logistic regression in rare events data", 2001.
 ///
 /// ```
-/// use plywood::class_weights;
+/// use plywood::losses::class_weights;
 ///
 /// // Three of class 0, one of class 1.
 /// assert_eq!(class_weights(&[0, 0, 1, 0], 2)?, [4.0 / 6.0, 2.0]);

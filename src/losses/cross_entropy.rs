@@ -53,7 +53,7 @@ use super::class_probabilities::{
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::nn::{Link, Outputs};
+use crate::nn::{OutputActivation, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
@@ -62,7 +62,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 ///
 /// | | shape | what it holds |
 /// |---|---|---|
-/// | predictions | `[batch, classes]` | probabilities, as [`Softmax`](crate::Softmax) makes them, or logits |
+/// | predictions | `[batch, classes]` | probabilities, as [`Softmax`](crate::nn::Softmax) makes them, or logits |
 /// | targets | `[usize]`, one for each sample | indices below the number of classes |
 /// | gradient | `[batch, classes]` | at the predictions, or at the logits |
 ///
@@ -119,8 +119,8 @@ pub struct CrossEntropy {
 /// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any distributions:
 /// numbers of at least 0 whose sum is 1, within 0.001.
 ///
-/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. Classes
-/// exclude each other; for several labels at once see [`SoftBinaryCrossEntropy`](crate::SoftBinaryCrossEntropy). A
+/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. Classes exclude
+/// each other; for several labels at once see [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy). A
 /// target of 0 leaves its probability out, whatever it is, so that `0 · ln 0` is 0.
 ///
 /// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
@@ -162,21 +162,21 @@ impl CrossEntropy {
     /// ```
     ///
     /// A model that ends in softmax is refused with it, as softmax would be taken twice. One that ends in
-    /// [`LogSoftmax`](crate::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
+    /// [`LogSoftmax`](crate::nn::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
     pub fn from_logits() -> Self {
         Self { from_logits: true, ..Self::default() }
     }
 
     /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
     ///
-    /// One weight for each class, finite and at least 0, as [`class_weights`](crate::class_weights) computes them
-    /// from labels. Each sample counts by its class's weight (times its own). In what is reported, the weights count in
-    /// the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`; a step divides by the number of samples, so
-    /// weights of another mean than 1 act on the learning rate.
+    /// One weight for each class, finite and at least 0, as [`class_weights`](crate::losses::class_weights) computes
+    /// them from labels. Each sample counts by its class's weight (times its own). In what is reported, the weights
+    /// count in the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`; a step divides by the number of
+    /// samples, so weights of another mean than 1 act on the learning rate.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::class_weights;
+    /// use plywood::losses::class_weights;
     /// use plywood::prelude::*;
     ///
     /// let labels = [0, 0, 0, 1];
@@ -197,8 +197,8 @@ impl CrossEntropy {
     ///
     /// The model is no longer drawn towards infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking
     /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`. With weights of
-    /// classes each term counts by its own class's weight, as in PyTorch, and a sample by the sum of them, where PyTorch
-    /// reports by the weights of the labels.
+    /// classes each term counts by its own class's weight, as in PyTorch, and a sample by the sum of them, where
+    /// PyTorch reports by the weights of the labels.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -366,8 +366,8 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
             .map_err(|error| error.at("cross-entropy"))
     }
 
-    fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    fn fused_activation(&self) -> OutputActivation {
+        if self.from_logits { OutputActivation::Unknown } else { OutputActivation::Softmax }
     }
 
     fn value_and_grad_logits(
@@ -409,8 +409,8 @@ impl<F: Scalar> Loss<F> for SoftCrossEntropy {
             .map_err(|error| error.at("cross-entropy"))
     }
 
-    fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    fn fused_activation(&self) -> OutputActivation {
+        if self.from_logits { OutputActivation::Unknown } else { OutputActivation::Softmax }
     }
 
     fn value_and_grad_logits(

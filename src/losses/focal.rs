@@ -15,17 +15,17 @@ use super::class_probabilities::{
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
-use crate::nn::{Link, Outputs};
+use crate::nn::{OutputActivation, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// Cross-entropy in which samples that the model has right already count less: `-(1 - p)^γ · ln p` of the label's
 /// probability.
 ///
-/// Predictions and targets are as for [`CrossEntropy`](crate::CrossEntropy), to which it is equal at `γ = 0`, weights
-/// of classes included. At `γ = 2`, the default, a sample at `p = 0.9` counts a hundredth.
-/// Models that end in softmax are trained from their logits. Keras has it as `CategoricalFocalCrossentropy`, with
-/// class weights as `alpha`.
+/// Predictions and targets are as for [`CrossEntropy`](crate::losses::CrossEntropy), to which it is equal at `γ = 0`,
+/// weights of classes included. At `γ = 2`, the default, a sample at `p = 0.9` counts a hundredth. Models that end in
+/// softmax are trained from their logits. Keras has it as `CategoricalFocalCrossentropy`, with class weights as
+/// `alpha`.
 ///
 /// Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", 2017.
 ///
@@ -66,7 +66,7 @@ impl Focal {
         self
     }
 
-    /// Counts each class by its weight, as [`CrossEntropy::class_weights`](crate::CrossEntropy::class_weights).
+    /// Counts each class by its weight, as [`CrossEntropy::class_weights`](crate::losses::CrossEntropy::class_weights).
     #[must_use]
     pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.class_weights = weights.into();
@@ -166,8 +166,8 @@ impl<F: Scalar> Loss<F> for Focal {
             .map_err(|error| error.at("focal"))
     }
 
-    fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    fn fused_activation(&self) -> OutputActivation {
+        if self.from_logits { OutputActivation::Unknown } else { OutputActivation::Softmax }
     }
 
     fn value_and_grad_logits(

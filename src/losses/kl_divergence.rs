@@ -3,7 +3,7 @@
 use super::class_probabilities::{Rows, Soft, check_target, check_target_rows, weights_of};
 use super::{Loss, LossSum};
 use crate::error::Result;
-use crate::nn::{Link, Outputs};
+use crate::nn::{OutputActivation, Outputs};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
@@ -11,8 +11,8 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 ///
 /// Predictions are `[batch, classes]`, probabilities or logits; targets are a tensor of the same shape, distributions
 /// of which 0 is allowed. It is cross-entropy less the targets' entropy: the gradient is that of
-/// [`SoftCrossEntropy`](crate::SoftCrossEntropy), and the value is 0 where the two are equal. Models that end in
-/// softmax are trained from their logits. Keras has it as `KLDivergence`, PyTorch as
+/// [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), and the value is 0 where the two are equal. Models that end
+/// in softmax are trained from their logits. Keras has it as `KLDivergence`, PyTorch as
 /// `KLDivLoss(reduction="batchmean")` of log-probabilities. Use it to learn from another model's outputs.
 ///
 /// Kullback and Leibler, "On information and sufficiency", 1951.
@@ -82,8 +82,8 @@ impl<F: Scalar> Loss<F> for KLDivergence {
         check_target_rows(output, target).map_err(|error| error.at("KL divergence"))
     }
 
-    fn absorbs(&self) -> Link {
-        if self.from_logits { Link::Unknown } else { Link::Softmax }
+    fn fused_activation(&self) -> OutputActivation {
+        if self.from_logits { OutputActivation::Unknown } else { OutputActivation::Softmax }
     }
 
     fn value_and_grad_logits(

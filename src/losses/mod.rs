@@ -31,16 +31,17 @@
 //! learning rate. (Keras' losses divide by the number of samples, too; PyTorch's divide by the batch's own `Σ w`,
 //! which makes the weights of a batch of one sample do nothing.)
 //!
-//! # Links
+//! # Fused activations
 //!
 //! A loss says what it takes outputs for ([`Loss::outputs`]), and a model what is known of its own
-//! ([`Layer::output_link`](crate::Layer::output_link)). Those that do not fit are refused before the first step.
+//! ([`Layer::output_activation`](crate::nn::Layer::output_activation)). Those that do not fit are refused before the
+//! first step.
 //!
-//! A loss that is at its best from logits says so by [`Loss::absorbs`]: the last function of the model, as the loss
-//! knows it. The training loop compares that with [`Sequential`](crate::Sequential)'s own last function. If they
-//! agree, the layer is left out and the loss gets the logits. So a model can end in softmax, which makes `predict`
-//! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two
-//! places (Keras' `from_logits`).
+//! A loss that is at its best from logits says so by [`Loss::fused_activation`]: the last function of the model, as the
+//! loss knows it. The training loop compares that with [`Sequential`](crate::nn::Sequential)'s own last function. If
+//! they agree, the layer is left out and the loss gets the logits. So a model can end in softmax, which makes `predict`
+//! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two places
+//! (Keras' `from_logits`).
 
 mod binary_cross_entropy;
 mod class_probabilities;
@@ -52,6 +53,7 @@ mod hinge;
 mod kl_divergence;
 mod regression;
 
+pub use crate::target::AsTarget;
 pub use binary_cross_entropy::{BinaryCrossEntropy, SoftBinaryCrossEntropy};
 pub use class_weights::class_weights;
 pub use cross_entropy::{CrossEntropy, SoftCrossEntropy};
@@ -61,7 +63,7 @@ pub use kl_divergence::KLDivergence;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 
 use crate::error::Result;
-use crate::nn::{Link, Outputs};
+use crate::nn::{OutputActivation, Outputs};
 use crate::predictions::check_weights;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -72,7 +74,7 @@ use std::ops::AddAssign;
 /// Sums of batches add up to the sums of all samples, so the mean does not depend on how they were cut:
 ///
 /// ```
-/// use plywood::LossSum;
+/// use plywood::losses::LossSum;
 ///
 /// let mut epoch = LossSum::default();
 /// epoch += LossSum { sum: 6.0, weight: 2.0 };
@@ -92,7 +94,7 @@ impl LossSum {
     /// Adds a sample. One of weight 0 adds nothing, whatever its loss is.
     ///
     /// ```
-    /// use plywood::LossSum;
+    /// use plywood::losses::LossSum;
     ///
     /// let mut sum = LossSum::default();
     /// sum.add(0.5, 4.0);
@@ -135,7 +137,7 @@ impl AddAssign for LossSum {
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{LossSum, sample_weights};
+/// use plywood::losses::{LossSum, sample_weights};
 ///
 /// /// `ln cosh(prediction - target)`; one number a sample.
 /// #[derive(Debug)]
@@ -184,13 +186,13 @@ impl AddAssign for LossSum {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for models of `{F}`",
-    note = "implement `plywood::Loss<{F}>` for it"
+    note = "implement `plywood::losses::Loss<{F}>` for it"
 )]
 pub trait Loss<F: Scalar = f32>: Send {
     /// A batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// A data set fits a loss if its own targets are [`AsTarget`](crate::AsTarget) of this: `Vec<usize>` of `[usize]`,
-    /// a tensor of itself.
+    /// A data set fits a loss if its own targets are [`AsTarget`] of this: `Vec<usize>` of
+    /// `[usize]`, a tensor of itself.
     type Target: ?Sized;
 
     /// The loss of these predictions, and its gradient at them, in the predictions' shape.
@@ -213,8 +215,9 @@ pub trait Loss<F: Scalar = f32>: Send {
 
     /// What it takes a model's outputs for. The default is [`Outputs::Unknown`]: then no model is refused.
     ///
-    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it. A loss that takes
-    /// the logarithms of distributions returns [`Outputs::Distributions`], and is never given a model that ends in Dense.
+    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it. A loss that
+    /// takes the logarithms of distributions returns [`Outputs::Distributions`], and is never given a model that ends
+    /// in Dense.
     fn outputs(&self) -> Outputs {
         Outputs::Unknown
     }
@@ -222,9 +225,9 @@ pub trait Loss<F: Scalar = f32>: Send {
     /// Checks targets against the shape of one output, without the batch. By default all pass.
     ///
     /// Training and evaluation call it for all targets before the first step, where the data set can read them alone
-    /// ([`Dataset::read_targets`](crate::Dataset::read_targets)). Data sets that cannot have their targets looked at by
-    /// `value_and_grad`, batch by batch, so that has to refuse the same by itself. Targets come in parts: name a row by
-    /// [`Error::sample`](crate::Error::sample), and its position in the data is put in its place.
+    /// ([`Dataset::read_targets`](crate::data::Dataset::read_targets)). Data sets that cannot have their targets looked
+    /// at by `value_and_grad`, batch by batch, so that has to refuse the same by itself. Targets come in parts: name a
+    /// row by [`Error::sample`](crate::Error::sample), and its position in the data is put in its place.
     ///
     /// # Errors
     /// When a target is out of range, or does not have the shape that the output asks for.
@@ -233,18 +236,18 @@ pub trait Loss<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// The [`Link`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside, [`Link::Softmax`] or
-    /// [`Link::Sigmoid`]. A model that ends in it leaves it out.
+    /// The [`OutputActivation`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside,
+    /// [`OutputActivation::Softmax`] or [`OutputActivation::Sigmoid`]. A model that ends in it leaves it out.
     ///
-    /// [`Link::Unknown`] unless written, which means that nothing is left out.
-    fn absorbs(&self) -> Link {
-        Link::Unknown
+    /// [`OutputActivation::Unknown`] unless written, which means that nothing is left out.
+    fn fused_activation(&self) -> OutputActivation {
+        OutputActivation::Unknown
     }
 
-    /// The loss of these logits, the numbers before the link that this loss absorbs, and its gradient at them.
+    /// The loss of these logits, the numbers before the activation that this loss fuses, and its gradient at them.
     ///
-    /// It is called only where [`absorbs`](Loss::absorbs) names a link and the model ends in it. Unless written, it
-    /// passes on to [`value_and_grad`](Loss::value_and_grad).
+    /// It is called only where [`fused_activation`](Loss::fused_activation) names an activation and the model ends in
+    /// it. Unless written, it passes on to [`value_and_grad`](Loss::value_and_grad).
     ///
     /// # Errors
     /// As [`value_and_grad`](Loss::value_and_grad).
@@ -264,7 +267,7 @@ pub trait Loss<F: Scalar = f32>: Send {
 /// It is for losses of your own, so that weights mean the same everywhere.
 ///
 /// ```
-/// use plywood::sample_weights;
+/// use plywood::losses::sample_weights;
 ///
 /// let each = sample_weights(Some(&[0.5f32, 0.0, 1.5]), 3)?;
 /// assert_eq!(each.collect::<Vec<_>>(), [0.5, 0.0, 1.5]);

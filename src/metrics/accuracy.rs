@@ -40,8 +40,8 @@ use crate::tensor::Tensor;
 ///
 /// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). What would be misread
 /// is an error that names the sample: a label that is no class of the model, NaN, target rows that are no
-/// distributions. Several labels at once are [`ExactMatch`](crate::ExactMatch)'s and
-/// [`HammingLoss`](crate::HammingLoss)' affair.
+/// distributions. Several labels at once are [`ExactMatch`](crate::metrics::ExactMatch)'s and
+/// [`HammingLoss`](crate::metrics::HammingLoss)' affair.
 ///
 /// ```
 /// use plywood::ndarray::arr2;

@@ -17,9 +17,9 @@ use crate::state::State;
 /// AP = Σ_t (recall_t - recall_t-1) · precision_t        over the distinct scores t, from the highest down
 /// ```
 ///
-/// Where positives are rare it says more than [`RocAuc`](crate::RocAuc): a guess has the share of the positives, not
-/// 0.5. Predictions, targets, weights, averages and memory are as there: of one or two outputs it is that of class 1,
-/// of more each class against the rest, averaged; several labels at once are said by
+/// Where positives are rare it says more than [`RocAuc`](crate::metrics::RocAuc): a guess has the share of the
+/// positives, not 0.5. Predictions, targets, weights, averages and memory are as there: of one or two outputs it is
+/// that of class 1, of more each class against the rest, averaged; several labels at once are said by
 /// [`multi_label`](AveragePrecision::multi_label). It is scikit-learn's `average_precision_score`; a class without
 /// samples has 0.
 ///
@@ -59,7 +59,7 @@ impl AveragePrecision {
         self
     }
 
-    /// Of several labels at once, as [`RocAuc::multi_label`](crate::RocAuc::multi_label).
+    /// Of several labels at once, as [`RocAuc::multi_label`](crate::metrics::RocAuc::multi_label).
     ///
     /// ```
     /// use plywood::ndarray::arr2;

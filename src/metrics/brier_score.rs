@@ -18,7 +18,7 @@ use crate::state::State;
 /// `t` is 1 for the true class and 0 for the others, or what a distribution as target says.
 ///
 /// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with that of class 1, and an error where they
-/// are none; targets are as for [`Accuracy`](crate::Accuracy), and sample weights make a weighted mean. It is
+/// are none; targets are as for [`Accuracy`](crate::metrics::Accuracy), and sample weights make a weighted mean. It is
 /// scikit-learn's `brier_score_loss`, which halves the sum over classes where there are two. Of two outputs it is
 /// half the sum, too.
 ///

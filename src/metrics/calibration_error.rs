@@ -24,7 +24,7 @@ const MOST_BINS: usize = 1_000_000;
 /// single output. Bin `b` of `B`, counted from 1, has the samples of a confidence in `((b - 1) / B, b / B]`, the
 /// first also 0; `W_b` is their weight, `accuracy_b` the share of it that was right, `confidence_b` the mean
 /// confidence. This is the definition of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
-/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::Accuracy); of a
+/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::metrics::Accuracy); of a
 /// distribution as target, its share of the predicted class was right. Predictions that are no probabilities are an
 /// error.
 ///

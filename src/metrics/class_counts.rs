@@ -39,7 +39,7 @@ use crate::state::State;
 ///
 /// ```
 /// use plywood::ndarray::arr2;
-/// use plywood::Average;
+/// use plywood::metrics::Average;
 /// use plywood::prelude::*;
 ///
 /// // Three of four are of class 0, and the model says 0 always.

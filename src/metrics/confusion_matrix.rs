@@ -15,8 +15,8 @@
 //! ```
 //!
 //! F1 is computed by its last form, which has a value where precision or recall have none (a class that was never
-//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of `class_counts.rs`,
-//! which the streaming metrics have, too.
+//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of
+//! `class_counts.rs`, which the streaming metrics have, too.
 
 use super::class_counts::ClassCounts;
 use super::report::ClassificationReport;
@@ -29,7 +29,7 @@ use std::fmt;
 /// How often each class was taken for each class: rows are the true classes, columns the predicted ones.
 ///
 /// ```
-/// use plywood::ConfusionMatrix;
+/// use plywood::metrics::ConfusionMatrix;
 ///
 /// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
 /// assert_eq!(matrix.count(0, 1), 1);
@@ -45,7 +45,7 @@ use std::fmt;
 /// It is plain data, saved by serde in any format, and prints as a table in which 0 is a dot:
 ///
 /// ```
-/// use plywood::ConfusionMatrix;
+/// use plywood::metrics::ConfusionMatrix;
 ///
 /// let matrix = ConfusionMatrix::new(3, &[0, 1, 1, 2, 2, 2], &[0, 1, 2, 2, 2, 2])?;
 /// assert_eq!(
@@ -106,7 +106,7 @@ impl ConfusionMatrix {
     /// model's predictions counted, see [`evaluate::confusion_matrix`](crate::evaluate::confusion_matrix).
     ///
     /// ```
-    /// use plywood::ConfusionMatrix;
+    /// use plywood::metrics::ConfusionMatrix;
     ///
     /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
     /// assert_eq!(
@@ -183,7 +183,7 @@ impl ConfusionMatrix {
 
     /// The share of samples on the diagonal; NaN without samples.
     ///
-    /// It is the same number as [`Accuracy`](crate::Accuracy) gives without weights.
+    /// It is the same number as [`Accuracy`](crate::metrics::Accuracy) gives without weights.
     pub fn accuracy(&self) -> f64 {
         (0..self.classes()).map(|i| self.count(i, i)).sum::<u64>() as f64 / self.total() as f64
     }
@@ -191,7 +191,7 @@ impl ConfusionMatrix {
     /// Precision, recall and F1 of each class, and their means.
     ///
     /// ```
-    /// use plywood::ConfusionMatrix;
+    /// use plywood::metrics::ConfusionMatrix;
     ///
     /// // Nine in ten are of class 0, and the model says 0 always.
     /// let (truth, predicted) = ([vec![0; 9], vec![1]].concat(), vec![0; 10]);

@@ -80,7 +80,8 @@ pub(super) use metric_by;
 macro_rules! value_of {
     ($metric:ident, $left_out:literal) => {
         impl $metric {
-            /// The value over everything since the last reset, as [`Metric::value`](crate::Metric::value), without
+            /// The value over everything since the last reset, as [`Metric::value`](crate::metrics::Metric::value),
+            /// without
             #[doc = $left_out]
             pub fn value(&self) -> f64 {
                 Counted::result(self)
@@ -130,8 +131,8 @@ macro_rules! decided {
         impl $metric {
             /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
             ///
-            /// A trainer tells the metric by the loss ([`Metric::begin`](crate::Metric::begin)); by hand 0.5 is taken for
-            /// numbers from 0 to 1, and others are an error.
+            /// A trainer tells the metric by the loss ([`Metric::begin`](crate::metrics::Metric::begin)); by hand 0.5
+            /// is taken for numbers from 0 to 1, and others are an error.
             #[must_use]
             pub fn threshold(mut self, threshold: f64) -> Self {
                 self.tally.decision.set_threshold(threshold);
@@ -141,9 +142,9 @@ macro_rules! decided {
             /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number,
             /// and a label is predicted where its number is above the threshold.
             ///
-            /// One threshold for all labels, or one for each ([`Thresholds`](crate::Thresholds)). The average is over
-            /// labels, or over samples ([`Average::Samples`](crate::Average::Samples)). Classes that exclude each other
-            /// are refused.
+            /// One threshold for all labels, or one for each ([`Thresholds`](crate::metrics::Thresholds)). The average
+            /// is over labels, or over samples ([`Average::Samples`](crate::metrics::Average::Samples)). Classes that
+            /// exclude each other are refused.
             ///
             $(#[$example])*
             #[must_use]

@@ -106,7 +106,7 @@ impl ClassCalibration {
 /// confidence can be trusted for each class.
 ///
 /// ```
-/// use plywood::ErrorAnalysis;
+/// use plywood::metrics::ErrorAnalysis;
 ///
 /// let (truth, predicted) = ([0, 0, 1, 1, 1], [0, 1, 1, 0, 0]);
 /// let analysis = ErrorAnalysis::new(2, &truth, &predicted, &[0.9, 0.6, 0.8, 0.7, 0.99])?

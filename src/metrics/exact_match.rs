@@ -16,9 +16,10 @@ use crate::state::State;
 /// ```
 ///
 /// Where a sample may have several labels it is the strictest measure, and falls as labels grow in number;
-/// [`HammingLoss`](crate::HammingLoss) counts them one by one. Predictions and targets are tensors `[batch, labels]`,
-/// targets 0 or 1 in each number; a label is predicted where its number is above the threshold. Sample weights count.
-/// It is scikit-learn's `accuracy_score` of such targets, also called subset accuracy. The name is "exact_match".
+/// [`HammingLoss`](crate::metrics::HammingLoss) counts them one by one. Predictions and targets are tensors `[batch,
+/// labels]`, targets 0 or 1 in each number; a label is predicted where its number is above the threshold. Sample
+/// weights count. It is scikit-learn's `accuracy_score` of such targets, also called subset accuracy. The name is
+/// "exact_match".
 ///
 /// ```
 /// use plywood::ndarray::arr2;

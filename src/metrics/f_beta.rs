@@ -17,8 +17,8 @@ use crate::state::State;
 /// ```
 ///
 /// It is computed by the second form, which has a value where precision or recall have none. Predictions and targets
-/// are as for [`Accuracy`](crate::Accuracy); averages, weights and `0 / 0` as for [`Precision`](crate::Precision),
-/// and as scikit-learn's `fbeta_score` has them.
+/// are as for [`Accuracy`](crate::metrics::Accuracy); averages, weights and `0 / 0` as for
+/// [`Precision`](crate::metrics::Precision), and as scikit-learn's `fbeta_score` has them.
 ///
 /// van Rijsbergen, "Information retrieval", 1979, chapter 7.
 ///
@@ -32,7 +32,7 @@ use crate::state::State;
 /// assert!((f1.value() - 2.0 / 3.0).abs() < 1e-12);
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).metric(FBeta::beta(2.0)); // "f2"
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ decided! {
     FBeta:
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Average;
+    /// use plywood::metrics::Average;
     /// use plywood::prelude::*;
     ///
     /// let outputs = arr2(&[[0.9f64, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();

@@ -17,9 +17,9 @@ use crate::state::State;
 /// `t` is 1 for the true class and 0 for the others, or what a distribution as target says.
 ///
 /// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with that of class 1; targets are as for
-/// [`Accuracy`](crate::Accuracy). It is scikit-learn's `log_loss`, with its clamp, so a probability of 0 costs 36.04
-/// and not infinity. What it has beyond the loss of the same name is that a model trained with another loss can be
-/// looked at by it. Its unit is the nat.
+/// [`Accuracy`](crate::metrics::Accuracy). It is scikit-learn's `log_loss`, with its clamp, so a probability of 0 costs
+/// 36.04 and not infinity. What it has beyond the loss of the same name is that a model trained with another loss can
+/// be looked at by it. Its unit is the nat.
 ///
 /// Logits are not probabilities, and an error: every number lies between 0 and 1, and of several the sum is 1 within
 /// a thousandth.

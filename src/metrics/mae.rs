@@ -11,7 +11,7 @@ use crate::state::State;
 ///
 /// Predictions and targets are tensors `[batch, …]` of one shape; sample weights make a weighted mean. It is
 /// scikit-learn's `mean_absolute_error`, and its unit that of the targets. It says the same as the loss
-/// [`MeanAbsoluteError`](crate::MeanAbsoluteError), of a model trained with any loss. The name is
+/// [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), of a model trained with any loss. The name is
 /// "mean_absolute_error".
 ///
 /// ```

@@ -14,12 +14,12 @@ use std::fmt;
 /// ```
 ///
 /// ```
-/// use plywood::Spread;
+/// use plywood::metrics::MeanStd;
 ///
-/// let spread = Spread::of(&[0.88, 0.89, 0.90]);
+/// let spread = MeanStd::of(&[0.88, 0.89, 0.90]);
 /// assert_eq!(spread.to_string(), "0.8900 ± 0.0100");
-/// assert_eq!(Spread::of(&[0.5]).deviation, 0.0);
-/// assert!(Spread::of(&[]).mean.is_nan());
+/// assert_eq!(MeanStd::of(&[0.5]).std_dev, 0.0);
+/// assert!(MeanStd::of(&[]).mean.is_nan());
 /// ```
 ///
 /// The deviation is that of a sample (`numpy.std` with `ddof=1`); one run has 0. It says how much a single run may be
@@ -27,46 +27,46 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
-pub struct Spread {
+pub struct MeanStd {
     /// The mean; NaN without runs.
     #[serde(with = "crate::codec::words")]
     pub mean: f64,
     /// The standard deviation over runs; NaN without runs, 0 for one.
     #[serde(with = "crate::codec::words")]
-    pub deviation: f64,
+    pub std_dev: f64,
     /// How many runs there were.
     pub runs: usize,
 }
 
-checked!(Spread);
+checked!(MeanStd);
 
-impl Spread {
+impl MeanStd {
     /// What is read must not contradict itself.
     fn check(&self) -> Result<()> {
-        let none = self.mean.is_nan() && self.deviation.is_nan();
-        if self.deviation < 0.0 || (self.runs == 0 && !none) {
-            let found = format!("{} ± {} over {} runs", self.mean, self.deviation, self.runs);
+        let none = self.mean.is_nan() && self.std_dev.is_nan();
+        if self.std_dev < 0.0 || (self.runs == 0 && !none) {
+            let found = format!("{} ± {} over {} runs", self.mean, self.std_dev, self.runs);
             return Err(contradicts("a spread", "NaN without runs, and no deviation below 0", found));
         }
         Ok(())
     }
 }
 
-impl Spread {
+impl MeanStd {
     /// The spread of these numbers. A NaN among them makes both numbers NaN.
     pub fn of(values: &[f64]) -> Self {
         let runs = values.len();
         let mean = values.iter().sum::<f64>() / runs as f64;
         let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
         let deviation = (squares / (runs.max(2) as f64 - 1.0)).sqrt();
-        Self { mean, deviation: if runs == 0 { f64::NAN } else { deviation }, runs }
+        Self { mean, std_dev: if runs == 0 { f64::NAN } else { deviation }, runs }
     }
 }
 
 /// "0.8900 ± 0.0100"; a precision in the format is that of both: `{:.2}`.
-impl fmt::Display for Spread {
+impl fmt::Display for MeanStd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(4);
-        write!(f, "{:.decimals$} ± {:.decimals$}", self.mean, self.deviation)
+        write!(f, "{:.decimals$} ± {:.decimals$}", self.mean, self.std_dev)
     }
 }

@@ -4,29 +4,41 @@
 //! the share of right answers has none. A metric keeps sums over the batches of an epoch, not the mean of the
 //! batches' values, so a last batch that is smaller than the others counts by its size.
 //!
-//! | file | what is in it |
+//! | | |
 //! |---|---|
-//! | `mod.rs` | the trait [`Metric`] |
-//! | `accuracy.rs`, `top_k.rs` | [`Accuracy`], [`TopK`] |
-//! | `precision.rs`, `recall.rs`, `f_beta.rs` | [`Precision`], [`Recall`], [`FBeta`] |
-//! | `exact_match.rs`, `hamming_loss.rs` | of several labels at once: [`ExactMatch`], [`HammingLoss`] |
-//! | `roc.rs`, `average_precision.rs` | [`RocAuc`] and [`roc_curve`], [`AveragePrecision`] |
-//! | `log_loss.rs`, `brier_score.rs`, `calibration_error.rs` | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
-//! | `mae.rs`, `rmse.rs`, `r2.rs` | of numbers: [`MAE`], [`RMSE`], [`R2`] |
-//! | `confusion_matrix.rs` | [`ConfusionMatrix`], which is no metric but a result |
-//! | `report.rs` | [`ClassificationReport`] and [`LabelReport`], tables by class and by label |
-//! | `error_analysis.rs` | [`ErrorAnalysis`], the mistakes one by one; a result too |
-//! | `named.rs` | [`Named`], a metric under another name |
-//! | `batch.rs` | what they share: a batch checked and in `f64` |
-//! | `decision.rs` | from predictions to classes or labels, and what would be misread |
-//! | `counted.rs` | `Metric` for both forms of targets |
-//! | `class_counts.rs` | hits by class, and [`Average`] |
-//! | `ranking.rs` | samples in the order of their scores |
+//! | of classes | [`Accuracy`], [`TopK`], [`Precision`], [`Recall`], [`FBeta`] with an [`Average`] |
+//! | of several labels at once | [`ExactMatch`], [`HammingLoss`] |
+//! | of rankings | [`RocAuc`], [`AveragePrecision`]; [`roc_curve`], [`RocCurve`] |
+//! | of probabilities | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
+//! | of numbers | [`MAE`], [`RMSE`], [`R2`] |
+//! | under another name | [`Named`] |
+//! | results for a whole data set | [`ConfusionMatrix`], [`ClassificationReport`], [`LabelReport`], [`ErrorAnalysis`] |
+//! | over repeated runs | [`MeanStd`] |
+//! | a metric of your own | [`Metric`] |
 //!
 //! None of them takes NaN, among predictions or targets: it is an error that names the sample. An infinite prediction
 //! is a number like others: -inf is the logarithm of a probability of 0. Whether samples have one class each or
 //! several labels is said, by `multi_label`, and never guessed from targets: rows with one label each look like
 //! either.
+
+// | file | what is in it |
+// |---|---|
+// | `mod.rs` | the trait `Metric` |
+// | `accuracy.rs`, `top_k.rs` | `Accuracy`, `TopK` |
+// | `precision.rs`, `recall.rs`, `f_beta.rs` | `Precision`, `Recall`, `FBeta` |
+// | `exact_match.rs`, `hamming_loss.rs` | of several labels at once: `ExactMatch`, `HammingLoss` |
+// | `roc.rs`, `average_precision.rs` | `RocAuc` and `roc_curve`, `AveragePrecision` |
+// | `log_loss.rs`, `brier_score.rs`, `calibration_error.rs` | `LogLoss`, `BrierScore`, `CalibrationError` |
+// | `mae.rs`, `rmse.rs`, `r2.rs` | of numbers: `MAE`, `RMSE`, `R2` |
+// | `confusion_matrix.rs` | `ConfusionMatrix`, which is no metric but a result |
+// | `report.rs` | `ClassificationReport` and `LabelReport`, tables by class and by label |
+// | `error_analysis.rs` | `ErrorAnalysis`, the mistakes one by one; a result too |
+// | `named.rs` | `Named`, a metric under another name |
+// | `batch.rs` | what they share: a batch checked and in `f64` |
+// | `decision.rs` | from predictions to classes or labels, and what would be misread |
+// | `counted.rs` | `Metric` for both forms of targets |
+// | `class_counts.rs` | hits by class, and `Average` |
+// | `ranking.rs` | samples in the order of their scores |
 
 mod accuracy;
 mod average_precision;
@@ -54,6 +66,7 @@ mod rmse;
 mod roc;
 mod top_k;
 
+pub use crate::predictions::Thresholds;
 pub use accuracy::Accuracy;
 pub use average_precision::AveragePrecision;
 pub(crate) use batch::yes_or_no;
@@ -68,7 +81,7 @@ pub use f_beta::FBeta;
 pub use hamming_loss::HammingLoss;
 pub use log_loss::LogLoss;
 pub use mae::MAE;
-pub use mean_std::Spread;
+pub use mean_std::MeanStd;
 pub use named::Named;
 pub use precision::Precision;
 pub use r2::R2;
@@ -87,7 +100,7 @@ use crate::tensor::Tensor;
 
 /// A number that says how good predictions are, over all batches since the last reset.
 ///
-/// It sees what [`predict`](crate::Sequential::predict) returns, also where the loss works on logits.
+/// It sees what [`predict`](crate::nn::Sequential::predict) returns, also where the loss works on logits.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -110,16 +123,16 @@ use crate::tensor::Tensor;
 ///     fn value(&self) -> f64 {
 ///         self.0.into()
 ///     }
-///     fn direction(&self) -> Option<plywood::Direction> {
-///         Some(plywood::Direction::Lower)
+///     fn direction(&self) -> Option<plywood::train::Direction> {
+///         Some(plywood::train::Direction::Lower)
 ///     }
 /// }
 ///
 /// let trainer = Trainer::new(MeanSquaredError, Adam::default()).metric(WorstError::default());
 /// ```
 ///
-/// `T` is the loss's [`Target`](crate::Loss::Target): `[usize]` for class indices, [`Tensor`] for numbers. A metric
-/// may be implemented for several, as [`Accuracy`] is; which one is meant follows from the trainer's loss.
+/// `T` is the loss's [`Target`](crate::losses::Loss::Target): `[usize]` for class indices, [`Tensor`] for numbers. A
+/// metric may be implemented for several, as [`Accuracy`] is; which one is meant follows from the trainer's loss.
 ///
 /// The trainer resets its metrics at the beginning of each epoch, and again for the validation data. Over training
 /// batches the model changes from batch to batch, so a metric of the training data lags behind: that of the
@@ -148,11 +161,11 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// Tells the metric what the predictions are: what they mean, and the shape of one, without the batch. The trainer
     /// calls it when `fit` begins, before anything is computed, and before each validation and evaluation.
     ///
-    /// A metric that would misread such predictions refuses them here; by default all are taken. A metric that is used by
-    /// hand, without a trainer, is not told.
+    /// A metric that would misread such predictions refuses them here; by default all are taken. A metric that is used
+    /// by hand, without a trainer, is not told.
     ///
     /// ```
-    /// use plywood::Outputs;
+    /// use plywood::nn::Outputs;
     /// use plywood::prelude::*;
     ///
     /// let mut brier = BrierScore::default();
@@ -197,7 +210,7 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// Puts back what [`state`](Metric::state) gave, after a reset: everything has to be taken out of it.
     ///
     /// ```
-    /// use plywood::State;
+    /// use plywood::io::State;
     /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///

@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Named;
+/// use plywood::metrics::Named;
 ///
 /// let labels = |threshold| Recall::default().multi_label(threshold);
 /// let trainer = Trainer::new(SoftBinaryCrossEntropy::default(), Adam::default())

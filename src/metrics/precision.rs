@@ -15,15 +15,15 @@ use crate::state::State;
 /// hits / predicted
 /// ```
 ///
-/// Predictions and targets are as for [`Accuracy`](crate::Accuracy). Sample weights count in all three sums of
-/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the macro
-/// mean unless said; `0 / 0` is 0, as scikit-learn's `precision_score` has it.
+/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). Sample weights count in all three sums of
+/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the
+/// macro mean unless said; `0 / 0` is 0, as scikit-learn's `precision_score` has it.
 ///
 /// It is also called positive predictive value.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
-/// use plywood::Average;
+/// use plywood::metrics::Average;
 /// use plywood::prelude::*;
 ///
 /// let outputs = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.3, 0.7]]).into_dyn();
@@ -100,7 +100,7 @@ decided! {
     Precision:
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Average;
+    /// use plywood::metrics::Average;
     /// use plywood::prelude::*;
     ///
     /// let outputs = arr2(&[[0.9f32, 0.8, 0.1], [0.2, 0.6, 0.7]]).into_dyn();

@@ -15,9 +15,9 @@ use crate::state::State;
 /// hits / support
 /// ```
 ///
-/// Predictions and targets are as for [`Accuracy`](crate::Accuracy). Sample weights count in all three sums of
-/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the macro
-/// mean unless said; `0 / 0` is 0, as scikit-learn's `recall_score` has it.
+/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). Sample weights count in all three sums of
+/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the
+/// macro mean unless said; `0 / 0` is 0, as scikit-learn's `recall_score` has it.
 ///
 /// Of one class it is also called sensitivity, or true positive rate; that of class 0 against class 1 is the
 /// specificity. The macro mean is the balanced accuracy, where each class has

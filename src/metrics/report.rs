@@ -119,7 +119,7 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
 /// It prints as a table of four decimals, in the columns of scikit-learn's:
 ///
 /// ```
-/// use plywood::ConfusionMatrix;
+/// use plywood::metrics::ConfusionMatrix;
 ///
 /// let report = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]).report();
 /// assert_eq!(
@@ -242,7 +242,7 @@ impl fmt::Display for ClassificationReport {
 ///
 /// ```
 /// use plywood::ndarray::arr2;
-/// use plywood::LabelReport;
+/// use plywood::metrics::LabelReport;
 ///
 /// let truth = arr2(&[[true, false], [true, true], [false, true]]);
 /// let predicted = arr2(&[[true, true], [true, true], [false, false]]);
@@ -294,7 +294,7 @@ impl LabelReport {
     ///
     /// ```
     /// use plywood::ndarray::Array2;
-    /// use plywood::LabelReport;
+    /// use plywood::metrics::LabelReport;
     ///
     /// let of = |samples| Array2::from_elem((samples, 3), true);
     /// assert_eq!(

@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 /// | `[batch, 1]` or `[batch, 2]` | that of class 1, whatever the average, unless class 0 is asked for |
 /// | `[batch, classes]` | each class against the rest, averaged: the macro mean unless said |
 ///
-/// Targets are as for [`Accuracy`](crate::Accuracy); sample weights count. It is scikit-learn's `roc_auc_score` with
-/// `multi_class="ovr"`, ties and all. A class of which all samples are, or none, has no area: its own
-/// value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several labels at once
-/// say [`multi_label`](RocAuc::multi_label).
+/// Targets are as for [`Accuracy`](crate::metrics::Accuracy); sample weights count. It is scikit-learn's
+/// `roc_auc_score` with `multi_class="ovr"`, ties and all. A class of which all samples are, or none, has no area: its
+/// own value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several labels at
+/// once say [`multi_label`](RocAuc::multi_label).
 ///
 /// It keeps the scores of all samples, 8 bytes for each number (16 with `multi_label`), and sorts them when the value
 /// is asked for: nothing is approximated by bins. Over training data, every redrawing of a progress bar asks.
@@ -259,7 +259,7 @@ impl RocCurve {
 /// scikit-learn's `roc_curve` with `drop_intermediate=False`.
 ///
 /// ```
-/// use plywood::roc_curve;
+/// use plywood::metrics::roc_curve;
 ///
 /// let curve = roc_curve(&[false, false, true, true], &[0.1f32, 0.4, 0.35, 0.8], None)?;
 /// assert_eq!(curve.false_positive_rates, [0.0, 0.0, 0.5, 0.5, 1.0]);

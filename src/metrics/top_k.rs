@@ -14,10 +14,10 @@ use crate::state::State;
 /// Σ_i w_i · [fewer than k classes are before class y_i] / Σ_i w_i
 /// ```
 ///
-/// Predictions are `[batch, classes]`, probabilities or logits; targets are as for [`Accuracy`](crate::Accuracy),
-/// which is the case `k = 1` but for ties. Of equal scores those of higher classes come first, as in scikit-learn's
-/// `top_k_accuracy_score`. With `k` at or above the number of classes every sample is right. The metric's name has
-/// `k` in it: "top_5_accuracy".
+/// Predictions are `[batch, classes]`, probabilities or logits; targets are as for
+/// [`Accuracy`](crate::metrics::Accuracy), which is the case `k = 1` but for ties. Of equal scores those of higher
+/// classes come first, as in scikit-learn's `top_k_accuracy_score`. With `k` at or above the number of classes every
+/// sample is right. The metric's name has `k` in it: "top_5_accuracy".
 ///
 /// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error known.
 ///
@@ -52,7 +52,8 @@ impl TopK {
         Self { k, name, decision, classes: 0, right: 0.0, all: 0.0 }
     }
 
-    /// Above which number a single output stands for class 1, as [`Accuracy::threshold`](crate::Accuracy::threshold).
+    /// Above which number a single output stands for class 1, as
+    /// [`Accuracy::threshold`](crate::metrics::Accuracy::threshold).
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.decision.set_threshold(threshold);

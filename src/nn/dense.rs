@@ -15,7 +15,7 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -258,8 +258,8 @@ impl<F: Scalar> Layer<F> for Dense<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
@@ -318,7 +318,7 @@ impl DenseSpec {
 
     /// No bias: `y = x · W`.
     ///
-    /// Before a [`BatchNorm`](crate::BatchNorm) the mean that is subtracted would cancel it.
+    /// Before a [`BatchNorm`](crate::nn::BatchNorm) the mean that is subtracted would cancel it.
     #[must_use]
     pub fn without_bias(mut self) -> Self {
         self.bias = None;

@@ -42,7 +42,7 @@ use std::fmt::Debug;
 /// ```
 ///
 /// Fields are saved with the layer, and are the same for all numbers; a slope for each channel would be a
-/// [`Param`](crate::Param), and needs [`Layer`] itself. In Keras and PyTorch the derivative
+/// [`Param`](crate::nn::Param), and needs [`Layer`] itself. In Keras and PyTorch the derivative
 /// comes from the tape; here it is written down, and [`check_layer`](crate::testing::check_layer) checks it.
 pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// The stable name in saved files: "mycrate.swish".

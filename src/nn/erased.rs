@@ -20,7 +20,7 @@
 
 use super::decode_scope::encode_layer;
 use super::layer::Layer;
-use super::link::Link;
+use super::output_activation::OutputActivation;
 use crate::error::Result;
 use crate::param::Param;
 use crate::scalar::Scalar;
@@ -55,12 +55,12 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
     /// [`Layer::check_batch_size`].
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
-    /// [`Layer::link`].
-    fn erased_link(&self) -> Link;
-    /// [`Layer::output_link`].
-    fn erased_output_link(&self, input: Link) -> Link;
-    /// [`Layer::training_link`].
-    fn erased_training_link(&self, input: Link) -> Link;
+    /// [`Layer::activation`].
+    fn erased_activation(&self) -> OutputActivation;
+    /// [`Layer::output_activation`].
+    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
+    /// [`Layer::training_activation`].
+    fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::visit_params`], with the layer's own names.
     fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
     /// [`Layer::visit_params_mut`], likewise.
@@ -115,16 +115,16 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.check_batch_size(input, samples)
     }
 
-    fn erased_link(&self) -> Link {
-        self.link()
+    fn erased_activation(&self) -> OutputActivation {
+        self.activation()
     }
 
-    fn erased_output_link(&self, input: Link) -> Link {
-        self.output_link(input)
+    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.output_activation(input)
     }
 
-    fn erased_training_link(&self, input: Link) -> Link {
-        self.training_link(input)
+    fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.training_activation(input)
     }
 
     fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -19,7 +19,7 @@
 //! There is no tape: what would be recorded on it is the cache, of a type that the layer chooses. The loss is already
 //! averaged over the batch, so no layer divides by the batch's size.
 
-use super::link::Link;
+use super::output_activation::OutputActivation;
 use crate::error::{Error, Result};
 use crate::param::Param;
 use crate::random::Random;
@@ -72,7 +72,7 @@ use std::fmt::Debug;
 /// A struct that is generic over `F` needs `#[serde(bound = "")]` beside its derives.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer for models of `{F}`",
-    note = "implement `plywood::Layer<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`, \
+    note = "implement `plywood::nn::Layer<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`, \
             and `#[serde(bound = \"\")]` on a struct that is generic over the element type"
 )]
 pub trait Layer<F: Scalar = f32>:
@@ -110,8 +110,8 @@ pub trait Layer<F: Scalar = f32>:
     ///
     /// By itself it copies a view and goes forward. A layer that only reads its input, as Dense does, or that hands it
     /// on, as Flatten does, overrides it to spare the copy; what comes out has the same bits.
-    /// [`predict`](crate::Sequential::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may lie in
-    /// memory in any order.
+    /// [`predict`](crate::nn::Sequential::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may
+    /// lie in memory in any order.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -159,10 +159,10 @@ pub trait Layer<F: Scalar = f32>:
     /// Whether the layer can be trained in batches of so many samples, of this shape without the batch axis; all
     /// layers can, unless it is written.
     ///
-    /// [`Trainer::fit`](crate::Trainer::fit) asks before the first step, with its batch size: a shorter batch at the
-    /// end of an epoch is not asked about. [`Trainer::step`](crate::Trainer::step) and
-    /// [`accumulate`](crate::accumulate) ask about a single sample. [`BatchNorm`](crate::BatchNorm) needs two numbers
-    /// a feature to have a variance. A container of your own asks its parts.
+    /// [`Trainer::fit`](crate::train::Trainer::fit) asks before the first step, with its batch size: a shorter batch at
+    /// the end of an epoch is not asked about. [`Trainer::step`](crate::train::Trainer::step) and
+    /// [`accumulate`](crate::train::accumulate) ask about a single sample. [`BatchNorm`](crate::nn::BatchNorm) needs
+    /// two numbers a feature to have a variance. A container of your own asks its parts.
     ///
     /// # Errors
     /// When such a batch would teach it nothing.
@@ -171,32 +171,32 @@ pub trait Layer<F: Scalar = f32>:
         Ok(())
     }
 
-    /// "I compute exactly this function, and nothing else": [`Link::Softmax`] or [`Link::Sigmoid`]. Few layers override
-    /// it.
+    /// "I compute exactly this function, and nothing else": [`OutputActivation::Softmax`] or
+    /// [`OutputActivation::Sigmoid`]. Few layers override it.
     ///
-    /// A layer that overrides it may be left out of training: its `forward_train` is then not called while a loss
-    /// that absorbs the link is trained with. [`LayerCheck`](crate::testing::LayerCheck) compares it with the function.
-    fn link(&self) -> Link {
-        Link::Unknown
+    /// A layer that overrides it may be left out of training: its `forward_train` is then not called while a loss that
+    /// fuses the activation is trained with. [`LayerCheck`](crate::testing::LayerCheck) compares it with the function.
+    fn activation(&self) -> OutputActivation {
+        OutputActivation::Unknown
     }
 
     /// What is known of the numbers of an output, where `input` is what is known of those of the input.
     ///
-    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. By default it is
-    /// [`link`](Layer::link), and so [`Link::Unknown`] for most of your own layers: then outputs are checked batch by
-    /// batch. A layer that only moves numbers returns `input`; one whose outputs may be any real
-    /// numbers, as Dense, returns [`Link::Linear`].
-    fn output_link(&self, input: Link) -> Link {
+    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. By default it
+    /// is [`activation`](Layer::activation), and so [`OutputActivation::Unknown`] for most of your own layers: then
+    /// outputs are checked batch by batch. A layer that only moves numbers returns `input`; one whose outputs may be
+    /// any real numbers, as Dense, returns [`OutputActivation::Linear`].
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         let _ = input;
-        self.link()
+        self.activation()
     }
 
-    /// [`output_link`](Layer::output_link) in training, where that is another: behind softmax, what
-    /// [`Dropout`](crate::Dropout) hands on is a distribution at inference alone.
+    /// [`output_activation`](Layer::output_activation) in training, where that is another: behind softmax, what
+    /// [`Dropout`](crate::nn::Dropout) hands on is a distribution at inference alone.
     ///
     /// Training asks for it before the first step. A container asks its parts.
-    fn training_link(&self, input: Link) -> Link {
-        self.output_link(input)
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.output_activation(input)
     }
 
     /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
@@ -240,7 +240,7 @@ pub trait Layer<F: Scalar = f32>:
 /// PyTorch's want the input's size written out (`nn.Linear(784, 128)`) or come as `LazyLinear`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a layer nor a layer's spec, for models of `{F}`",
-    note = "implement `plywood::Layer<{F}>` or `plywood::LayerSpec<{F}>` for it"
+    note = "implement `plywood::nn::Layer<{F}>` or `plywood::nn::LayerSpec<{F}>` for it"
 )]
 pub trait LayerSpec<F: Scalar = f32> {
     /// The layer that comes of it.
@@ -268,7 +268,8 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
 /// For the first line of a `forward`. The advice tells the two usual mistakes apart:
 ///
 /// ```
-/// use plywood::{Tensor, check_batch};
+/// use plywood::nn::check_batch;
+/// use plywood::Tensor;
 ///
 /// assert!(check_batch(&Tensor::<f32>::zeros(vec![32, 28, 28]), &[28, 28]).is_ok());
 /// let one = Tensor::<f32>::zeros(vec![28, 28]);
@@ -311,7 +312,8 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
 /// `backward`; `ndarray`'s arithmetic would broadcast a gradient of another shape, or panic.
 ///
 /// ```
-/// use plywood::{Tensor, check_gradient};
+/// use plywood::nn::check_gradient;
+/// use plywood::Tensor;
 ///
 /// let grad = Tensor::<f32>::zeros(vec![32, 1]);
 /// assert_eq!(

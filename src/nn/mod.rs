@@ -1,4 +1,4 @@
-//! The crate's layers, a file each, and the container.
+//! Layers, and the models that are made of them.
 //!
 //! | layer | function | parameters | shape of a sample | kept for backward |
 //! |---|---|---|---|---|
@@ -36,16 +36,28 @@
 //! | [`Reshape`] | | | any to the one given | a shape |
 //! | [`Sequential`] | one after the other | those of its layers | | theirs |
 //! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
-//! | [`Sum`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
+//! | [`Add`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
 //!
-//! A layer's file holds the layer, its spec and its tests by hand; `tests/library/layers.rs` runs the battery of
-//! [`testing`](crate::testing) on every one of them.
-//!
-//! The files share three habits. A tensor that comes in goes through [`standard`](crate::tensor::standard), and from
-//! there on loops run over slices by the kernels of [`scalar`](crate::scalar). What goes out comes from
-//! [`scratch`](crate::tensor::scratch) or is the input, changed in place. What `backward` has used up goes to
-//! [`recycle`](crate::tensor::recycle). After the first steps a training step of these layers takes its large arrays
-//! from the spare buffers.
+//! A model is built by [`Sequential::builder`]. A layer of your own implements [`Layer`], or [`Elementwise`] for a function
+//! of one number, and [`LayerSpec`] where its parameters depend on the input's shape; [`Registry`] tells loading of it.
+
+// A layer's file holds the layer, its spec and its tests by hand; `tests/library/layers.rs` runs the battery of `testing`
+// on every one of them.
+//
+// | file | what is in it |
+// |---|---|
+// | `layer.rs` | the traits `Layer` and `LayerSpec` |
+// | `elementwise.rs` | layers of a function of one number |
+// | `output_activation.rs` | what is known of outputs, and what they mean |
+// | `erased.rs` | layers without their types, as containers hold them |
+// | `registry.rs`, `decode_scope.rs` | which kinds a file may hold; the decoding call under way in a thread |
+// | `sequential/` | the container: builder, forward and backward, prediction; `summary.rs` prints it |
+// | `dense.rs`, `reshape.rs`, … and the folders | the layers, by kind |
+// | `window.rs` | how a window slides over an image, for `conv/` and `pooling/` |
+//
+// The layers share three habits. A tensor that comes in goes through `standard`, and from there on loops run over slices
+// by the kernels. What goes out comes from `scratch` or is the input, changed in place. What `backward` has used up goes
+// to `recycle`. After the first steps a training step of these layers takes its large arrays from the spare buffers.
 
 mod activation;
 mod branches;
@@ -56,8 +68,8 @@ pub(crate) mod elementwise;
 mod embedding;
 pub(crate) mod erased;
 mod layer;
-mod link;
 mod norm;
+mod output_activation;
 mod pooling;
 pub(crate) mod registry;
 mod regularization;
@@ -68,11 +80,12 @@ mod upsample;
 mod window;
 mod zero_pad;
 
+pub use crate::param::{Gradient, GradientMut, Param, ParamKind};
 pub use activation::{
     ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, LogSoftmax, Mish, PReLU, PReLUSpec, ReLU, ReLU6, ReLUCache,
     SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
 };
-pub use branches::{Concat, ConcatSpec, Residual, ResidualSpec, Sum, SumSpec};
+pub use branches::{Add, AddSpec, Concat, ConcatSpec, Residual, ResidualSpec};
 pub use conv::{Conv1d, Conv1dSpec, Conv2d, Conv2dSpec};
 pub use dense::{Dense, DenseSpec};
 pub use elementwise::Elementwise;
@@ -81,11 +94,11 @@ pub use embedding::{
 };
 pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
 pub(crate) use layer::{batch_error, check_batch_shape};
-pub use link::{Link, Outputs};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
     RMSNorm, RMSNormSpec,
 };
+pub use output_activation::{OutputActivation, Outputs};
 pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,
@@ -95,7 +108,7 @@ pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, Gaussia
 pub use reshape::{Flatten, Reshape};
 pub use sequential::{Sequential, SequentialBuilder, SequentialCache};
 pub use upsample::Upsample;
-pub use window::{Padding, Pair};
+pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;
 
 use crate::scalar::Scalar;
@@ -168,7 +181,7 @@ fn all<F: Scalar>() -> Registry<F> {
         .with::<Softmax>()
         .with::<Softplus>()
         .with::<Softsign>()
-        .with::<Sum<F>>()
+        .with::<Add<F>>()
         .with::<Tanh>()
         .with::<Upsample>()
         .with::<ZeroPad2d>()

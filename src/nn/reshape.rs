@@ -12,7 +12,7 @@
 //! input is copied into that order once. Sizes are multiplied with overflow checked, since a file may hold any.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
@@ -146,7 +146,7 @@ impl<F: Scalar> Layer<F> for Flatten {
     }
 
     /// What is known of the input. `Sequential` sees where rows have become others.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 }
@@ -181,7 +181,7 @@ impl<F: Scalar> Layer<F> for Reshape {
     }
 
     /// What is known of the input. `Sequential` sees where rows have become others.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 }

@@ -17,7 +17,7 @@
 
 use super::sequential::Sequential;
 use crate::nn::erased::ErasedLayer;
-use crate::nn::{Concat, Layer, Residual, Sum};
+use crate::nn::{Add, Concat, Layer, Residual};
 use crate::param::ParamKind;
 use crate::scalar::Scalar;
 use crate::shown::grouped;
@@ -53,7 +53,7 @@ impl<F: Scalar> Sequential<F> {
     /// A row for each layer, and below a container's those of the layers inside.
     ///
     /// Shapes come from the layers, which a built model has checked.
-    /// A block of a [`Residual`](crate::Residual) or of another container has a row under its own name.
+    /// A block of a [`Residual`](crate::nn::Residual) or of another container has a row under its own name.
     fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
         let shapes = self.shapes().unwrap_or_default();
         for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
@@ -79,7 +79,7 @@ fn blocks_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, &Sequential<
         residual.blocks().map(|(name, block)| (name.to_owned(), block)).collect()
     } else if let Some(concat) = any.downcast_ref::<Concat<F>>() {
         numbered(concat.branches()).into_iter().zip(concat.branches()).collect()
-    } else if let Some(sum) = any.downcast_ref::<Sum<F>>() {
+    } else if let Some(sum) = any.downcast_ref::<Add<F>>() {
         numbered(sum.branches()).into_iter().zip(sum.branches()).collect()
     } else {
         Vec::new()

@@ -1,9 +1,9 @@
 //! Larger images by repetition.
 
 use super::pooling::mean_windows::Spans;
-use super::window::{self, Pair};
+use super::window::{self, PerAxis};
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ impl Upsample {
     /// assert_eq!(decoder.output_shape(), [1, 28, 28]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn by(factor: impl Into<Pair>) -> Self {
+    pub fn by(factor: impl Into<PerAxis>) -> Self {
         Self { factor: factor.into().0 }
     }
 
@@ -106,7 +106,7 @@ impl<F: Scalar> Layer<F> for Upsample {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

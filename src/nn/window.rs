@@ -78,7 +78,7 @@ impl From<[usize; 2]> for Padding {
 
 /// One number for both axes, or one for each: what the sizes of windows are given by.
 ///
-/// `3` and `[3, 3]` mean the same window. Not a type of its own to make: whatever takes it says `impl Into<Pair>`.
+/// `3` and `[3, 3]` mean the same window. Not a type of its own to make: whatever takes it says `impl Into<PerAxis>`.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -88,15 +88,15 @@ impl From<[usize; 2]> for Padding {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair(pub(super) [usize; 2]);
+pub struct PerAxis(pub(super) [usize; 2]);
 
-impl From<usize> for Pair {
+impl From<usize> for PerAxis {
     fn from(both: usize) -> Self {
         Self([both; 2])
     }
 }
 
-impl From<[usize; 2]> for Pair {
+impl From<[usize; 2]> for PerAxis {
     /// Rows, columns.
     fn from(pair: [usize; 2]) -> Self {
         Self(pair)
@@ -152,7 +152,7 @@ pub(super) fn numbers(what: &str, sizes: &[usize]) -> Result<usize> {
 
 impl Window {
     /// Of this size, moving by one.
-    pub fn of(size: Pair) -> Self {
+    pub fn of(size: PerAxis) -> Self {
         Self { size: size.0, stride: [1; 2], dilation: [1; 2], padding: Padding::Valid }
     }
 

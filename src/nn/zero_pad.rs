@@ -1,16 +1,16 @@
 //! Borders of zeros.
 
-use super::window::{self, Pair};
+use super::window::{self, PerAxis};
 use crate::error::Result;
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// Adds rows and columns of zeros around images: `[batch, channels, rows, columns]` becomes larger by what is added.
 ///
-/// For borders that a convolution's own [`Padding`](crate::Padding) cannot say, such as more on one side than on the
-/// other. PyTorch's `nn.ZeroPad2d`, whose four numbers are (left, right, top, bottom), and Keras' `ZeroPadding2D`.
+/// For borders that a convolution's own [`Padding`](crate::nn::Padding) cannot say, such as more on one side than on
+/// the other. PyTorch's `nn.ZeroPad2d`, whose four numbers are (left, right, top, bottom), and Keras' `ZeroPadding2D`.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -36,8 +36,8 @@ impl ZeroPad2d {
     ///
     /// assert_eq!(ZeroPad2d::by([1, 2]), ZeroPad2d::sides([1, 1], [2, 2]));
     /// ```
-    pub fn by(padding: impl Into<Pair>) -> Self {
-        let Pair([rows, columns]) = padding.into();
+    pub fn by(padding: impl Into<PerAxis>) -> Self {
+        let PerAxis([rows, columns]) = padding.into();
         Self { rows: [rows; 2], columns: [columns; 2] }
     }
 
@@ -110,7 +110,7 @@ impl<F: Scalar> Layer<F> for ZeroPad2d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

@@ -1,6 +1,6 @@
 //! Adadelta: steps in the weights' own unit.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{AdaStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adadelta::default().rho(0.95));
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// A step has the unit of the weight, so there is no rate to be found: 1 is the method as published. It starts with
@@ -66,8 +66,8 @@ impl Adadelta {
     }
 }
 
-impl<F: Scalar> Rule<F> for Adadelta {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Adadelta {
+    fn default_learning_rate(&self) -> f64 {
         1.0
     }
 
@@ -86,7 +86,7 @@ impl<F: Scalar> Rule<F> for Adadelta {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { rho, epsilon, .. } = *self;
-        let numbers = AdaStep { rate: step.rate, rho, epsilon, decay: step.weight_decay };
+        let numbers = AdaStep { rate: step.learning_rate, rho, epsilon, decay: step.weight_decay };
         if let [square, moved] = update.state {
             F::adadelta(numbers, update.value, update.gradient, square, moved);
         }

@@ -1,6 +1,6 @@
 //! AdaGrad: rates that fall with what each number has seen.
 
-use super::{Rule, Step, Update, check_not_negative, check_positive};
+use super::{Step, Update, UpdateRule, check_not_negative, check_positive};
 use crate::error::Result;
 use crate::scalar::{AdaStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adagrad::default().initial_sum(0.1));
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// The sum only grows, so rates fall like `1 / √t` without a schedule. Rare features keep a high rate, which suits
@@ -32,14 +32,14 @@ pub struct Adagrad {
     #[serde(with = "crate::codec::words")]
     epsilon: f64,
     #[serde(with = "crate::codec::words")]
-    rate_decay: f64,
+    learning_rate_decay: f64,
     #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
 impl Default for Adagrad {
     fn default() -> Self {
-        Self { initial_sum: 0.0, epsilon: 1e-10, rate_decay: 0.0, decay: 0.0 }
+        Self { initial_sum: 0.0, epsilon: 1e-10, learning_rate_decay: 0.0, decay: 0.0 }
     }
 }
 
@@ -60,8 +60,8 @@ impl Adagrad {
 
     /// How fast the rate falls beside: at least 0, which is the default. PyTorch's `lr_decay`.
     #[must_use]
-    pub fn rate_decay(mut self, decay: f64) -> Self {
-        self.rate_decay = decay;
+    pub fn learning_rate_decay(mut self, decay: f64) -> Self {
+        self.learning_rate_decay = decay;
         self
     }
 
@@ -73,8 +73,8 @@ impl Adagrad {
     }
 }
 
-impl<F: Scalar> Rule<F> for Adagrad {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Adagrad {
+    fn default_learning_rate(&self) -> f64 {
         0.01
     }
 
@@ -89,11 +89,12 @@ impl<F: Scalar> Rule<F> for Adagrad {
     fn begin_step(&mut self, _: Step) -> Result<()> {
         check_not_negative("an initial sum", self.initial_sum)?;
         check_positive("epsilon", self.epsilon)?;
-        check_not_negative("a decay of the rate", self.rate_decay)
+        check_not_negative("a decay of the rate", self.learning_rate_decay)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let rate = step.rate / (1.0 + step.number.saturating_sub(1) as f64 * self.rate_decay);
+        let rate =
+            step.learning_rate / (1.0 + step.number.saturating_sub(1) as f64 * self.learning_rate_decay);
         let (rho, epsilon, decay) = (self.initial_sum, self.epsilon, step.weight_decay);
         if let [sum] = update.state {
             F::adagrad(AdaStep { rate, rho, epsilon, decay }, update.value, update.gradient, sum);

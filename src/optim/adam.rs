@@ -32,7 +32,7 @@
 //! one square root, one division and about ten other operations. A step reads four arrays (value, gradient, both
 //! moments) and writes three, so for large parameters memory is the limit: 28 bytes for each number in `f32`.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{AdamStep, MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(3e-4);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// Each step has a length of about `rate` in each number, whatever the scale of the gradients: doubling the loss
@@ -68,7 +68,7 @@ use serde::{Deserialize, Serialize};
 ///     let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[target]]).into_dyn());
 ///     let before = model.forward(x.clone())?[[0, 0]];
 ///     let mut optimizer = Optimizer::new(Adam::default()).learning_rate(0.1);
-///     plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+///     plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
 ///     optimizer.step(&mut model)?;
 ///     let moved = model.forward(x)?[[0, 0]] - before; // the weight by 0.1, and the bias by 0.1
 ///     assert!((moved - 0.2).abs() < 1e-6);
@@ -108,7 +108,7 @@ impl Default for Adam {
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), AdamW::default().weight_decay(0.05));
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// The product of rate and decay is what counts: 0.001 · 0.01 takes a hundred-thousandth of each weight at each
@@ -125,7 +125,7 @@ impl Default for Adam {
 /// let x = arr2(&[[1.0]]).into_dyn();
 /// let before = model.forward(x.clone())?;
 /// let mut optimizer = Optimizer::new(AdamW::default().weight_decay(0.5)).learning_rate(0.1);
-/// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &before, None)?; // the target is met
+/// plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &before, None)?; // the target is met
 /// optimizer.step(&mut model)?;
 /// assert!((model.forward(x)?[[0, 0]] - 0.95 * before[[0, 0]]).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
@@ -191,7 +191,7 @@ impl Adam {
     /// use plywood::prelude::*;
     ///
     /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default().amsgrad());
-    /// # let _: plywood::Trainer<_, _, f32> = trainer;
+    /// # let _: plywood::train::Trainer<_, _, f32> = trainer;
     /// ```
     #[must_use]
     pub fn amsgrad(mut self) -> Self {
@@ -212,8 +212,9 @@ impl Adam {
     fn step(&self, step: Step) -> AdamStep {
         let Self { beta1, beta2, epsilon, .. } = *self;
         let (first, second) = (1.0 - step.power(beta1), 1.0 - step.power(beta2));
-        let (rate, correction) = (step.rate / first, second.sqrt().recip());
-        // A moment of 1e-31 that keeps a seventh of itself in each step is 1e-38 after eight, the smallest normal number.
+        let (rate, correction) = (step.learning_rate / first, second.sqrt().recip());
+        // A moment of 1e-31 that keeps a seventh of itself in each step is 1e-38 after eight, the smallest normal
+        // number.
         let settle = step.number.is_multiple_of(8) || beta1 < 0.15;
         AdamStep { rate, beta1, beta2, epsilon, correction, decay: 0.0, shrink: 1.0, settle }
     }
@@ -267,8 +268,8 @@ fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
     }
 }
 
-impl<F: Scalar> Rule<F> for Adam {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Adam {
+    fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
@@ -289,8 +290,8 @@ impl<F: Scalar> Rule<F> for Adam {
     }
 }
 
-impl<F: Scalar> Rule<F> for AdamW {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for AdamW {
+    fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
@@ -307,7 +308,10 @@ impl<F: Scalar> Rule<F> for AdamW {
     }
 
     fn update(&self, numbers: Update<'_, F>, step: Step) {
-        update(AdamStep { shrink: 1.0 - step.rate * step.weight_decay, ..self.adam.step(step) }, numbers);
+        update(
+            AdamStep { shrink: 1.0 - step.learning_rate * step.weight_decay, ..self.adam.step(step) },
+            numbers,
+        );
     }
 }
 
@@ -323,7 +327,7 @@ mod tests {
             let [mut value, mut first, mut second] = [F::one(), F::zero(), F::zero()].map(|x| [x; 40]);
             for number in 1..=30_000 {
                 let step = Step::new(number, 0.001);
-                Rule::<F>::begin_step(&mut adam, step).unwrap();
+                UpdateRule::<F>::begin_step(&mut adam, step).unwrap();
                 let gradient = [if number < 10 { F::of(1e-3) } else { F::zero() }; 40];
                 let mut state = [&mut first[..], &mut second[..]];
                 adam.update(Update::new(&mut value, &gradient, &mut state, &[40]), step);

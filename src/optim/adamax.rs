@@ -1,6 +1,6 @@
 //! Adamax: Adam by the largest gradient in place of the mean of squares.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adamax::default());
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// No number ever moves by more than about `rate` in a step, and the maximum needs no correction.
@@ -66,8 +66,8 @@ impl Adamax {
     }
 }
 
-impl<F: Scalar> Rule<F> for Adamax {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Adamax {
+    fn default_learning_rate(&self) -> f64 {
         0.002
     }
 
@@ -87,7 +87,7 @@ impl<F: Scalar> Rule<F> for Adamax {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { beta1, beta2, epsilon, .. } = *self;
-        let carried = step.rate / (1.0 - step.power(beta1));
+        let carried = step.learning_rate / (1.0 - step.power(beta1));
         let numbers = MomentStep { carried, beta1, beta2, epsilon, ..MomentStep::of(step.weight_decay) };
         if let [first, largest] = update.state {
             F::adamax(numbers, update.value, update.gradient, first, largest);

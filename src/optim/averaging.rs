@@ -31,7 +31,7 @@ use crate::tensor::{Tensor, copy, slice_mut};
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Averaging;
+/// use plywood::optim::Averaging;
 ///
 /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default()).average(Averaging::exponential(0.999));
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
@@ -43,10 +43,10 @@ use crate::tensor::{Tensor, copy, slice_mut};
 /// # let _: Trainer<_, _, f32> = trainer;
 /// ```
 ///
-/// A [`Trainer`](crate::Trainer) puts the averages into the model at the end of each epoch, so validation, callbacks
-/// and the model that `fit` leaves behind have them; a further epoch trains the weights as they were. In a loop of
-/// your own call [`Optimizer::evaluation_weights`](crate::Optimizer::evaluation_weights) and
-/// [`training_weights`](crate::Optimizer::training_weights).
+/// A [`Trainer`](crate::train::Trainer) puts the averages into the model at the end of each epoch, so validation,
+/// callbacks and the model that `fit` leaves behind have them; a further epoch trains the weights as they were. In a
+/// loop of your own call [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
+/// [`training_weights`](crate::optim::Optimizer::training_weights).
 ///
 /// Buffers, such as the running means of a batch normalisation, are averaged with the weights, as they belong to
 /// them. Frozen parameters are not. Memory: as much again as the parameters; time: one pass over them for each

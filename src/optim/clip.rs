@@ -15,12 +15,12 @@
 //!
 //! # Norms
 //!
-//! The squares are summed in `f64`, in one fixed order. A norm that is short enough changes no bit. Rows of an embedding
-//! are merged before anything, as two entries of one id would count wrongly.
+//! The squares are summed in `f64`, in one fixed order. A norm that is short enough changes no bit. Rows of an
+//! embedding are merged before anything, as two entries of one id would count wrongly.
 //!
-//! A norm that is not finite tells of a gradient that is not, and costs nothing to find where norms are taken anyway: it
-//! is an error, before the step. Without norms nothing is looked at, as that would be a pass over all gradients, which
-//! would have to be multiplied out for it.
+//! A norm that is not finite tells of a gradient that is not, and costs nothing to find where norms are taken anyway:
+//! it is an error, before the step. Without norms nothing is looked at, as that would be a pass over all gradients,
+//! which would have to be multiplied out for it.
 
 use super::group::{Group, penalty_of};
 use super::update_param::{columns_of, merge_rows};

@@ -9,7 +9,7 @@ use crate::scalar::Scalar;
 /// Parameters with a learning rate, a weight decay, a penalty or a limit of their own, by a pattern of their names.
 ///
 /// A `*` in the pattern stands for any characters, also none; all else stands for itself. Names are those of
-/// [`visit_params`](crate::Layer::visit_params): "0.weight", "2.body.1.bias".
+/// [`visit_params`](crate::nn::Layer::visit_params): "0.weight", "2.body.1.bias".
 ///
 /// | pattern | parameters |
 /// |---|---|
@@ -20,19 +20,19 @@ use crate::scalar::Scalar;
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Group;
+/// use plywood::optim::Group;
 ///
 /// // No decay of biases, and a tenth of the rate for the first layer.
 /// let optimizer: Optimizer<_> = Optimizer::new(AdamW::default().weight_decay(0.05))
 ///     .group(Group::matching("*.bias").weight_decay(0.0))
-///     .group(Group::matching("0.*").rate_factor(0.1));
+///     .group(Group::matching("0.*").learning_rate_factor(0.1));
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
 /// ```
 ///
 /// A parameter is in every group whose pattern fits it: factors are multiplied, and of several decays, penalties or
-/// limits the last one added counts. So in the example the bias of layer 0 has a tenth of the rate and no decay. What no pattern fits has
-/// the rule's own decay and the schedule's rate. The factor is of the schedule's rate at each step, so all groups
-/// follow one schedule. A pattern that fits no parameter of the model is an error of the first step.
+/// limits the last one added counts. So in the example the bias of layer 0 has a tenth of the rate and no decay. What
+/// no pattern fits has the rule's own decay and the schedule's rate. The factor is of the schedule's rate at each step,
+/// so all groups follow one schedule. A pattern that fits no parameter of the model is an error of the first step.
 ///
 /// PyTorch's `param_groups` are lists of tensors with a rate of their own; Keras has `exclude_from_weight_decay`.
 ///
@@ -50,7 +50,7 @@ use crate::scalar::Scalar;
 /// ```
 /// use plywood::ndarray::{Array2, Ix2};
 /// use plywood::prelude::*;
-/// use plywood::Group;
+/// use plywood::optim::Group;
 ///
 /// let inputs = Array2::from_shape_fn((40, 3), |(i, j)| (i * (j + 2) % 7) as f32);
 /// let data = ArrayDataset::new(inputs, (0..40).map(|i| i % 2).collect::<Vec<_>>())?;
@@ -68,7 +68,7 @@ use crate::scalar::Scalar;
 /// ```
 ///
 /// The loss that is reported is without penalties, in training as in validation, so the two can be compared; Keras
-/// adds them to both. [`Optimizer::penalty`](crate::Optimizer::penalty) says how much they are.
+/// adds them to both. [`Optimizer::penalty`](crate::optim::Optimizer::penalty) says how much they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pattern: String,
@@ -90,15 +90,15 @@ impl Group {
     ///
     /// With 0 the parameters stay as they are while their state goes on. To save the work too, freeze them.
     #[must_use]
-    pub fn rate_factor(mut self, factor: f64) -> Self {
+    pub fn learning_rate_factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
     /// The weight decay in place of the rule's: at least 0 and finite; 0 for none.
     ///
-    /// How it works is the rule's affair: added to the gradient in [`SGD`](crate::SGD), apart from it in
-    /// [`AdamW`](crate::AdamW). For a rule without decay it is an error.
+    /// How it works is the rule's affair: added to the gradient in [`SGD`](crate::optim::SGD), apart from it in
+    /// [`AdamW`](crate::optim::AdamW). For a rule without decay it is an error.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = Some(decay);
@@ -137,13 +137,14 @@ impl Group {
     ///
     /// | parameter | a unit's weights |
     /// |---|---|
-    /// | weight of [`Dense`](crate::Dense), and others that are [transposed](crate::Param::transposed_in_state_dicts) | a column |
+    /// | weight of [`Dense`](crate::nn::Dense), and others that are [transposed](crate::nn::Param::transposed_in_state_dicts) | a column |
     /// | weight of a convolution, `[filters, …]` | a filter |
     /// | table of an embedding | an id's row |
     ///
     /// Of a table only the rows are looked at that the step has changed, as PyTorch does. Parameters of one axis, such
     /// as biases, are no weights and stay as they are; a group with no other parameter is an error. So is a rule that
-    /// averages by itself, as [`ScheduleFreeAdamW`](crate::ScheduleFreeAdamW): its numbers would no longer agree.
+    /// averages by itself, as [`ScheduleFreeAdamW`](crate::optim::ScheduleFreeAdamW): its numbers would no longer
+    /// agree.
     #[must_use]
     pub fn max_norm(mut self, norm: f64) -> Self {
         self.max_norm = Some(norm);
@@ -178,7 +179,7 @@ pub(super) fn max_norm_of(groups: &[Group], name: &str) -> Option<f64> {
 /// The step as it is for the parameter of this name.
 pub(super) fn step_of(groups: &[Group], mut step: Step, name: &str) -> Step {
     for group in groups.iter().filter(|group| group.fits(name)) {
-        step.rate *= group.factor;
+        step.learning_rate *= group.factor;
         step.weight_decay = group.decay.unwrap_or(step.weight_decay);
     }
     step
@@ -282,12 +283,12 @@ mod tests {
     fn factors_multiply_and_the_last_decay_counts() {
         let step = Step { weight_decay: 0.5, ..Step::new(1, 0.1) };
         let groups = [
-            Group::matching("*.bias").weight_decay(0.0).rate_factor(2.0),
-            Group::matching("0.*").rate_factor(0.5).weight_decay(0.25),
+            Group::matching("*.bias").weight_decay(0.0).learning_rate_factor(2.0),
+            Group::matching("0.*").learning_rate_factor(0.5).weight_decay(0.25),
         ];
         let of = |name| {
             let step = step_of(&groups, step, name);
-            (step.rate, step.weight_decay)
+            (step.learning_rate, step.weight_decay)
         };
         assert_eq!(of("0.bias"), (0.1, 0.25));
         assert_eq!(of("1.bias"), (0.2, 0.0));

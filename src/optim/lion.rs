@@ -1,6 +1,6 @@
 //! Lion: steps of one length, by the sign of a momentum.
 
-use super::{Rule, Step, Update, check_share};
+use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::scalar::{LionStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Lion::default().weight_decay(0.1)).learning_rate(3e-4);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// One array of state, half of Adam's. All numbers move by the same length, so the steps are longer than Adam's at the
@@ -58,8 +58,8 @@ impl Lion {
     }
 }
 
-impl<F: Scalar> Rule<F> for Lion {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Lion {
+    fn default_learning_rate(&self) -> f64 {
         1e-4
     }
 
@@ -78,7 +78,12 @@ impl<F: Scalar> Rule<F> for Lion {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { beta1, beta2, .. } = *self;
-        let numbers = LionStep { rate: step.rate, beta1, beta2, shrink: 1.0 - step.rate * step.weight_decay };
+        let numbers = LionStep {
+            rate: step.learning_rate,
+            beta1,
+            beta2,
+            shrink: 1.0 - step.learning_rate * step.weight_decay,
+        };
         if let [momentum] = update.state {
             F::lion(numbers, update.value, update.gradient, momentum);
         }

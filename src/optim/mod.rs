@@ -1,37 +1,49 @@
-//! Optimisers: rules for one array, and what is common to all.
+//! Optimisers: update rules, learning-rate schedules, groups of parameters, averages of weights.
 //!
-//! Training moves each parameter a little against the gradient of the loss. Which way and how far is a [`Rule`]: it
-//! is given slices of numbers and of their gradients, and knows nothing of models. Everything that does not depend
+//! Training moves each parameter a little against the gradient of the loss. Which way and how far is an [`UpdateRule`]:
+//! it is given slices of numbers and of their gradients, and knows nothing of models. Everything that does not depend
 //! on the rule is in [`Optimizer`], once.
 //!
-//! | file | what is in it |
+//! | | |
 //! |---|---|
-//! | `mod.rs` | the trait [`Rule`] and what it is given: [`Step`], [`Update`], [`Scope`] |
-//! | `optimizer.rs` | [`Optimizer`]: state by parameter, count of steps, rate, batches that make one step |
-//! | `update_param.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
-//! | `group.rs` | [`Group`]: a rate, a decay, penalties and a limit of their own for some parameters |
-//! | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
-//! | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
-//! | `averaging.rs` | [`Averaging`]: means of the weights over the steps |
-//! | `slots.rs` | what is kept of a parameter by its name, and how it is found |
-//! | `optimizer_state.rs` | [`OptimizerState`]: everything gathered, as names, numbers and arrays |
-//! | `schedule/` | [`Schedule`]: the rate as a function of the step |
-//! | `plateau.rs` | [`ReduceOnPlateau`]: the rate as a function of how training goes |
-//! | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
+//! | rules | [`SGD`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`Adamax`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`], [`ScheduleFreeAdamW`] |
+//! | schedules of the learning rate | [`CosineDecay`], [`CosineRestarts`], [`OneCycle`], [`StepDecay`], [`MultiStepDecay`], [`ExponentialDecay`], [`PolynomialDecay`], [`Piecewise`], [`WarmUp`], [`Chain`]; a number; a function of the step |
+//! | the learning rate by how training goes | [`ReduceOnPlateau`] |
+//! | some parameters with settings of their own | [`Group`] |
+//! | averages of the weights | [`Averaging`] |
+//! | a rule of your own | [`UpdateRule`], which gets a [`Step`] and an [`Update`] and has a [`Granularity`] |
+//! | in a loop of your own | [`Optimizer`], [`OptimizerState`] |
 //!
 //! The order within a step is fixed:
 //!
 //! ```text
 //! 1  settings, rate = schedule(step)   refused where out of range
 //! 2  shapes of the kept state          refused unless those of the parameters
-//! 3  Rule::begin_step                  checks the rule's own numbers
+//! 3  UpdateRule::begin_step            checks the rule's own numbers
 //! 4  mean over batches, penalties, clipping
-//! 5  Rule::update, limits to norms     parameter by parameter, in the order of the model's layers
+//! 5  UpdateRule::update, norm limits   parameter by parameter, in the order of the model's layers
 //! 6  averages of the weights
 //! ```
 //!
-//! What is refused in 1 to 3 leaves every parameter as it was. The rules' loops over numbers are not here but in
-//! `scalar/update.rs` and `adaptive.rs`, where they are compiled with optimisation whatever the user's profile says.
+//! What is refused in 1 to 3 leaves every parameter as it was.
+
+// | file | what is in it |
+// |---|---|
+// | `mod.rs` | the trait `UpdateRule` and what it is given |
+// | `optimizer.rs` | `Optimizer`: state by parameter, count of steps, learning rate, batches that make one step |
+// | `update_param.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
+// | `group.rs` | `Group` |
+// | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
+// | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
+// | `averaging.rs` | `Averaging` |
+// | `slots.rs` | what is kept of a parameter by its name, and how it is found |
+// | `optimizer_state.rs` | `OptimizerState`: everything gathered, as names, numbers and arrays |
+// | `schedule/` | the schedules |
+// | `plateau.rs` | `ReduceOnPlateau` |
+// | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
+//
+// The rules' loops over numbers are in the kernels' `update.rs` and `adaptive.rs`, where they are compiled with
+// optimisation whatever the user's profile says.
 
 mod adadelta;
 mod adagrad;
@@ -86,10 +98,10 @@ use std::fmt::Debug;
 
 /// An optimiser's rule: how one parameter's numbers change, given their gradient.
 ///
-/// What is common to all rules is not in here: [`Optimizer`] keeps the state of each parameter, counts the steps,
-/// asks the schedule for the rate, clips, knows groups of parameters and averages weights. The state is a fixed number of arrays, each in the parameter's shape
-/// and 0 at first (a momentum, a mean of squares); numbers that all parameters share belong into the rule's own
-/// fields, changed in [`begin_step`](Rule::begin_step), and are saved with it.
+/// What is common to all rules is not in here: [`Optimizer`] keeps the state of each parameter, counts the steps, asks
+/// the schedule for the rate, clips, knows groups of parameters and averages weights. The state is a fixed number of
+/// arrays, each in the parameter's shape and 0 at first (a momentum, a mean of squares); numbers that all parameters
+/// share belong into the rule's own fields, changed in [`begin_step`](UpdateRule::begin_step), and are saved with it.
 ///
 /// | rule | arrays of state | default rate | memory beside the parameters |
 /// |---|---|---|---|
@@ -110,22 +122,22 @@ use std::fmt::Debug;
 /// ```
 /// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
-/// use plywood::{Rule, Scope, Step, Update};
+/// use plywood::optim::{UpdateRule, Granularity, Step, Update};
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// `value -= rate · sign(gradient)`: Riedmiller and Braun's idea at its barest.
 /// #[derive(Clone, Debug, Serialize, Deserialize)]
 /// struct SignDescent;
 ///
-/// impl<F: Scalar> Rule<F> for SignDescent {
-///     fn default_rate(&self) -> f64 {
+/// impl<F: Scalar> UpdateRule<F> for SignDescent {
+///     fn default_learning_rate(&self) -> f64 {
 ///         1e-4
 ///     }
 ///     fn states(&self) -> usize {
 ///         0
 ///     }
 ///     fn update(&self, update: Update<'_, F>, step: Step) {
-///         let rate = F::of(step.rate);
+///         let rate = F::of(step.learning_rate);
 ///         for (value, gradient) in update.value.iter_mut().zip(update.gradient) {
 ///             *value -= rate * gradient.signum();
 ///         }
@@ -142,21 +154,22 @@ use std::fmt::Debug;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimiser's rule for parameters of `{F}`",
-    note = "implement `plywood::Rule<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`"
+    note = "implement `plywood::optim::UpdateRule<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`"
 )]
-pub trait Rule<F: Scalar = f32>:
+pub trait UpdateRule<F: Scalar = f32>:
     Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
 {
     /// The learning rate where the user sets none.
     ///
     /// It is asked for once, by [`Optimizer::new`]. Take the rate that the rule was published with or that the
-    /// large frameworks use, so that `Trainer::new(loss, Rule::default())` does something sensible.
-    fn default_rate(&self) -> f64;
+    /// large frameworks use, so that `Trainer::new(loss, UpdateRule::default())` does something sensible.
+    fn default_learning_rate(&self) -> f64;
 
     /// How many arrays of state each parameter has.
     ///
-    /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's
-    /// arrays are made once, filled with 0. There may be up to 8. [`Update::state`] has as many slices, in the same order at each step.
+    /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's arrays
+    /// are made once, filled with 0. There may be up to 8. [`Update::state`] has as many slices, in the same order at
+    /// each step.
     fn states(&self) -> usize;
 
     /// The weight decay of parameters that are in no [`Group`] with another; none for a rule that has no decay.
@@ -169,12 +182,12 @@ pub trait Rule<F: Scalar = f32>:
 
     /// What the rule looks at: single numbers, or a parameter as a whole.
     ///
-    /// [`Scope::Elements`] unless said otherwise. A rule whose step for one number depends on the parameter's other
-    /// numbers (a norm of the layer as in LARS, an orthogonalised matrix as in Muon) needs [`Scope::Parameter`]. It
-    /// is then never given a part of a parameter, at the cost of a gradient of full size where an embedding touched
-    /// a few rows.
-    fn scope(&self) -> Scope {
-        Scope::Elements
+    /// [`Granularity::Elements`] unless said otherwise. A rule whose step for one number depends on the parameter's
+    /// other numbers (a norm of the layer as in LARS, an orthogonalised matrix as in Muon) needs
+    /// [`Granularity::Parameter`]. It is then never given a part of a parameter, at the cost of a gradient of full size
+    /// where an embedding touched a few rows.
+    fn granularity(&self) -> Granularity {
+        Granularity::Elements
     }
 
     /// Called once at the beginning of each step: to check the rule's own numbers, and to change those that all
@@ -206,13 +219,13 @@ pub trait Rule<F: Scalar = f32>:
         Ok(())
     }
 
-    /// Changes the numbers of a parameter, or of a part of one where the scope is [`Scope::Elements`].
+    /// Changes the numbers of a parameter, or of a part of one where the granularity is [`Granularity::Elements`].
     ///
     /// `self` is shared: what changes in here is `update.value` and `update.state`, nothing else. So the result
     /// cannot depend on which parameter comes first. All slices have the length of `update.value`.
     ///
     /// There is no error to return. What can be wrong with the rule's numbers was found in
-    /// [`begin_step`](Rule::begin_step), and lengths are right by construction.
+    /// [`begin_step`](UpdateRule::begin_step), and lengths are right by construction.
     fn update(&self, update: Update<'_, F>, step: Step);
 
     /// Whether the rule keeps an average of its own, so that other weights are to be evaluated than are trained.
@@ -224,21 +237,21 @@ pub trait Rule<F: Scalar = f32>:
 
     /// Turns the weights of a parameter as they are trained into those to be evaluated, given its arrays of state.
     ///
-    /// It is asked for where [`averages`](Rule::averages) says so. The trained weights are kept meanwhile.
+    /// It is asked for where [`averages`](UpdateRule::averages) says so. The trained weights are kept meanwhile.
     fn evaluation(&self, value: &mut [F], state: &[Tensor<F>]) {
         let _ = (value, state);
     }
 }
 
-/// What a [`Rule`] looks at.
+/// What a [`UpdateRule`] looks at.
 ///
-/// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has
-/// a gradient of 200 rows. A rule of scope [`Elements`](Scope::Elements) is called for these rows alone; all
-/// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in the steps in
-/// which its row is not touched. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
+/// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has a
+/// gradient of 200 rows. A rule of granularity [`Elements`](Granularity::Elements) is called for these rows alone; all
+/// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in the steps in which
+/// its row is not touched. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Scope {
+pub enum Granularity {
     /// Each number for itself: the rule may be given any part of a parameter, such as the rows that an embedding
     /// touched.
     ///
@@ -253,28 +266,28 @@ pub enum Scope {
 
 /// Where training stands.
 ///
-/// The number is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of `number`,
-/// so a rule needs no counter of its own.
+/// The number is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of
+/// `number`, so a rule needs no counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
     /// The number of this step, from 1; it counts on over epochs and over calls of `fit`.
     pub number: u64,
     /// The learning rate of this step, as the schedule gave it, times the factors of the parameter's groups: finite
-    /// and at least 0. In [`Rule::begin_step`], without groups.
-    pub rate: f64,
-    /// The weight decay: that of [`Rule::weight_decay`], or of the parameter's group. Finite and at least 0.
+    /// and at least 0. In [`UpdateRule::begin_step`], without groups.
+    pub learning_rate: f64,
+    /// The weight decay: that of [`UpdateRule::weight_decay`], or of the parameter's group. Finite and at least 0.
     pub weight_decay: f64,
 }
 
 impl Step {
     /// A step without weight decay: for testing a rule of your own by itself.
-    pub fn new(number: u64, rate: f64) -> Self {
-        Self { number, rate, weight_decay: 0.0 }
+    pub fn new(number: u64, learning_rate: f64) -> Self {
+        Self { number, learning_rate, weight_decay: 0.0 }
     }
 
-    /// `share^number`. A rule asks for the same one or two for every part of every parameter, and a power is as dear as a
-    /// hundred numbers of the update: each thread keeps the last two.
+    /// `share^number`. A rule asks for the same one or two for every part of every parameter, and a power is as dear as
+    /// a hundred numbers of the update: each thread keeps the last two.
     fn power(self, share: f64) -> f64 {
         thread_local! {
             static LAST: Cell<[(f64, u64, f64); 2]> = const { Cell::new([(0.0, 0, 1.0); 2]) };
@@ -290,14 +303,14 @@ impl Step {
     }
 }
 
-/// The numbers that a [`Rule`] works on, all of one length.
+/// The numbers that a [`UpdateRule`] works on, all of one length.
 ///
 /// | field | what it is | how the rule uses it |
 /// |---|---|---|
 /// | `value` | the parameter's numbers | reads and writes |
 /// | `gradient` | the loss's derivative by each of them, after clipping | reads |
-/// | `state` | [`Rule::states`] arrays, 0 at first, then as the rule left them | reads and writes |
-/// | `shape` | the array's shape | reads, where the scope is [`Scope::Parameter`] |
+/// | `state` | [`UpdateRule::states`] arrays, 0 at first, then as the rule left them | reads and writes |
+/// | `shape` | the array's shape | reads, where the granularity is [`Granularity::Parameter`] |
 ///
 /// All are in row-major order.
 #[derive(Debug)]
@@ -307,7 +320,7 @@ pub struct Update<'a, F> {
     pub value: &'a mut [F],
     /// The loss's gradient at them; of the mean over the batch, for the losses of this crate.
     pub gradient: &'a [F],
-    /// The rule's state, as many slices as [`Rule::states`] says. A slice pattern takes them apart: `let [first,
+    /// The rule's state, as many slices as [`UpdateRule::states`] says. A slice pattern takes them apart: `let [first,
     /// second] = update.state`.
     pub state: &'a mut [&'a mut [F]],
     /// The parameter's shape; of a part, the part's length alone.
@@ -318,7 +331,7 @@ impl<'a, F> Update<'a, F> {
     /// The numbers of a parameter of one axis: for testing a rule of your own by itself.
     ///
     /// ```
-    /// use plywood::{Rule, SGD, Step, Update};
+    /// use plywood::optim::{UpdateRule, SGD, Step, Update};
     ///
     /// let (mut value, shape) = ([1.0, 2.0], [2]);
     /// let update = Update::new(&mut value, &[10.0, 0.0], &mut [], &shape);

@@ -19,7 +19,7 @@
 //! about `15 · 2 · rows · columns · min(rows, columns)` operations for five rounds, some three times as many as the
 //! forward and backward pass of a layer with 128 units at a batch of 32.
 
-use super::{AdamW, Rule, Scope, Step, Update, check_share};
+use super::{AdamW, Granularity, Step, Update, UpdateRule, check_share};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Muon::default().weight_decay(0.01));
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// Only parameters of two axes are matrices here: weights of `Dense`, tables of `Embedding`. Kernels of convolutions,
@@ -93,7 +93,7 @@ impl Muon {
 
     /// The scale of the first publication, `√max(1, outputs / inputs)` for a weight of shape `[inputs, outputs]`, as
     /// PyTorch has it unless told otherwise. Usual rates are then 0.02 and more, too high for AdamW: give what is no
-    /// matrix a lower one by a [`Group`](crate::Group).
+    /// matrix a lower one by a [`Group`](crate::optim::Group).
     #[must_use]
     pub fn original_scale(mut self) -> Self {
         self.matched = false;
@@ -130,8 +130,8 @@ impl Muon {
         let (rows, columns) = (rows as f64, columns as f64);
         let scale =
             if self.matched { 0.2 * rows.max(columns).sqrt() } else { (columns / rows).max(1.0).sqrt() };
-        F::scale(value, F::of(1.0 - step.rate * step.weight_decay));
-        F::add_scaled(value, F::of(-step.rate * scale), slice(&direction));
+        F::scale(value, F::of(1.0 - step.learning_rate * step.weight_decay));
+        F::add_scaled(value, F::of(-step.learning_rate * scale), slice(&direction));
         recycle(direction);
     }
 }
@@ -174,8 +174,8 @@ fn view_mut<F: Scalar>(tensor: &mut Tensor<F>, shape: [usize; 2]) -> ArrayViewMu
     ArrayViewMut2::from_shape(shape, slice_mut(tensor)).expect("as many numbers as the shape has")
 }
 
-impl<F: Scalar> Rule<F> for Muon {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for Muon {
+    fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
@@ -183,8 +183,8 @@ impl<F: Scalar> Rule<F> for Muon {
         2
     }
 
-    fn scope(&self) -> Scope {
-        Scope::Parameter
+    fn granularity(&self) -> Granularity {
+        Granularity::Parameter
     }
 
     fn weight_decay(&self) -> Option<f64> {
@@ -196,7 +196,7 @@ impl<F: Scalar> Rule<F> for Muon {
         if !(1..100).contains(&self.rounds) {
             return Err(Error::argument("rounds", "1 to 99", self.rounds).help("5 are usual."));
         }
-        Rule::<F>::begin_step(&mut self.adamw, step)
+        UpdateRule::<F>::begin_step(&mut self.adamw, step)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {

@@ -3,7 +3,7 @@
 //! The momentum's share rises slowly from β1 / 2 to β1, and the correction of the first moment is the product of all
 //! shares so far, in place of Adam's `1 - β1^t`. That product is the same for all parameters; the rule keeps it.
 
-use super::{Rule, Step, Update, check_not_negative, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_not_negative, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), NAdam::default()).learning_rate(1e-3);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NAdam {
@@ -89,7 +89,7 @@ impl NAdam {
         self
     }
 
-    /// Takes the decay off the weights themselves, as [`AdamW`](crate::AdamW) does.
+    /// Takes the decay off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
     #[must_use]
     pub fn decoupled(mut self) -> Self {
         self.decoupled = true;
@@ -102,8 +102,8 @@ impl NAdam {
     }
 }
 
-impl<F: Scalar> Rule<F> for NAdam {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for NAdam {
+    fn default_learning_rate(&self) -> f64 {
         0.002
     }
 
@@ -129,13 +129,13 @@ impl<F: Scalar> Rule<F> for NAdam {
         let t = step.number as f64;
         let (now, next) = (self.share(t), self.share(t + 1.0));
         let numbers = MomentStep {
-            fresh: step.rate * (1.0 - now) / (1.0 - product),
-            carried: step.rate * next / (1.0 - product * next),
+            fresh: step.learning_rate * (1.0 - now) / (1.0 - product),
+            carried: step.learning_rate * next / (1.0 - product * next),
             beta1,
             beta2,
             epsilon,
             correction: (1.0 - step.power(beta2)).sqrt().recip(),
-            ..MomentStep::decaying(step.weight_decay, step.rate, decoupled)
+            ..MomentStep::decaying(step.weight_decay, step.learning_rate, decoupled)
         };
         if let [first, second] = update.state {
             F::two_moments(numbers, update.value, update.gradient, first, second);

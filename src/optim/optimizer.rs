@@ -10,9 +10,9 @@
 //! # What is not asked for costs nothing
 //!
 //! Without groups, clipping, averages and accumulation a step is one visit that checks shapes and one that changes
-//! parameters, and gradients stay products of two matrices until `update_param.rs` multiplies them out in strips. Clipping
-//! and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that of its
-//! parameter.
+//! parameters, and gradients stay products of two matrices until `update_param.rs` multiplies them out in strips.
+//! Clipping and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that
+//! of its parameter.
 
 use super::averaging::{Averages, Averaging};
 use super::clip::Clipping;
@@ -20,7 +20,7 @@ use super::group::{self, Group};
 use super::plateau::{Plateau, ReduceOnPlateau};
 use super::slots::{Slot, check_shape, find, gathered};
 use super::update_param::{MOST_STATES, apply};
-use super::{Rule, Schedule, Step, check_not_negative, penalty};
+use super::{Schedule, Step, UpdateRule, check_not_negative, penalty};
 use crate::error::{Error, ErrorKind, Result};
 use crate::monitor::{Direction, Monitor};
 use crate::nn::Layer;
@@ -28,10 +28,10 @@ use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::zeros;
 
-/// A [`Rule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
+/// A [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
 ///
-/// A [`Trainer`](crate::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
+/// A [`Trainer`](crate::train::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
 /// backward pass; examples/custom_loop.rs shows it.
 ///
 /// One optimiser belongs to one model. It takes the model at each step, and finds state by name: a second model
@@ -45,15 +45,15 @@ use crate::tensor::zeros;
 /// let mut large = Sequential::builder([3]).layer(Dense::units(1)).build()?;
 /// let mut optimizer: Optimizer<_> = SGD::default().momentum(0.9).into();
 /// let target = arr2(&[[0.0]]).into_dyn();
-/// plywood::accumulate(&mut small, &MeanSquaredError, arr2(&[[1.0, 2.0]]).into_dyn(), &target, None)?;
+/// plywood::train::accumulate(&mut small, &MeanSquaredError, arr2(&[[1.0, 2.0]]).into_dyn(), &target, None)?;
 /// optimizer.step(&mut small)?;
-/// plywood::accumulate(&mut large, &MeanSquaredError, arr2(&[[1.0, 2.0, 3.0]]).into_dyn(), &target, None)?;
+/// plywood::train::accumulate(&mut large, &MeanSquaredError, arr2(&[[1.0, 2.0, 3.0]]).into_dyn(), &target, None)?;
 /// let error = optimizer.step(&mut large).unwrap_err().to_string();
 /// assert!(error.ends_with("An optimiser belongs to one model; use a new one for another."), "{error}");
 /// assert_eq!(optimizer.steps(), 1);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
+pub struct Optimizer<R: UpdateRule<F>, F: Scalar = f32> {
     /// The rule, with the numbers that all parameters share.
     pub(super) rule: R,
     /// Never `None`: a rule has a default rate, and a number is a schedule.
@@ -77,11 +77,11 @@ pub struct Optimizer<R: Rule<F>, F: Scalar = f32> {
     pub(super) plateau: Plateau,
 }
 
-impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
+impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// The rule at its default rate, without anything else, at step 0. Nothing is allocated until the first step.
     pub fn new(rule: R) -> Self {
         Self {
-            rate: Box::new(rule.default_rate()),
+            rate: Box::new(rule.default_learning_rate()),
             rule,
             clipping: Clipping::default(),
             groups: Vec::new(),
@@ -105,9 +105,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// use plywood::prelude::*;
     ///
     /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default());
-    /// assert_eq!(optimizer.rate_at(1), 0.001);
+    /// assert_eq!(optimizer.learning_rate_at(1), 0.001);
     /// let optimizer = optimizer.learning_rate(|step| 1.0 / step as f64);
-    /// assert_eq!(optimizer.rate_at(4), 0.25);
+    /// assert_eq!(optimizer.learning_rate_at(4), 0.25);
     /// ```
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
@@ -121,8 +121,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
     ///
     /// Two passes over the gradients come with it, and nothing is allocated. The norm is checked at the step: 0, a
-    /// negative number, an infinite one and NaN are errors. So are gradients whose norm is not finite, as no factor could
-    /// mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
+    /// negative number, an infinite one and NaN are errors. So are gradients whose norm is not finite, as no factor
+    /// could mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -132,7 +132,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
     /// let before = model.forward(x.clone())?[[0, 0]];
     /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_norm(1.0);
-    /// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    /// plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
     /// optimizer.step(&mut model)?;
     /// // Weight and bias have the same gradient, so each moves by 1 / √2.
     /// assert!((model.forward(x)?[[0, 0]] - before - 2f64.sqrt()).abs() < 1e-6);
@@ -170,7 +170,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
     /// let before = model.forward(x.clone())?[[0, 0]];
     /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_value(0.5);
-    /// plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    /// plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
     /// optimizer.step(&mut model)?; // weight and bias move by 0.5 each
     /// assert!((model.forward(x)?[[0, 0]] - before - 1.0).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
@@ -193,7 +193,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// is minimised beside the loss.
     ///
     /// ```
-    /// use plywood::Group;
+    /// use plywood::optim::Group;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([1]).layer(Dense::units(2)).build()?;
@@ -228,8 +228,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Takes one step for so many batches, with the mean over all their samples: a batch of 256 on the memory of 32.
     ///
     /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to
-    /// [`accumulate`](crate::accumulate), and changes the parameters at every `batches`th call. A
-    /// [`Trainer`](crate::Trainer) takes a step with what there is at the end of each epoch ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
+    /// [`accumulate`](crate::train::accumulate), and changes the parameters at every `batches`th call. A
+    /// [`Trainer`](crate::train::Trainer) takes a step with what there is at the end of each epoch
+    /// ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -239,7 +240,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// let mut optimizer = Optimizer::new(SGD::default()).batches_per_step(2);
     /// for target in [1.0, 2.0, 3.0] {
     ///     let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[target]]).into_dyn());
-    ///     plywood::accumulate(&mut model, &MeanSquaredError, x, &t, None)?;
+    ///     plywood::train::accumulate(&mut model, &MeanSquaredError, x, &t, None)?;
     ///     optimizer.step(&mut model)?;
     /// }
     /// assert_eq!(optimizer.steps(), 1);
@@ -248,8 +249,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Every sample counts alike, in a smaller last batch too, so without batch normalisation it is the step of the large
-    /// batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
+    /// Every sample counts alike, in a smaller last batch too, so without batch normalisation it is the step of the
+    /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
         self.batches_per_step = batches;
@@ -261,7 +262,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.batches_per_step
     }
 
-    /// Whether [`step_weighted`](Optimizer::step_weighted) will take a step, and not only count a batch or leave a step out.
+    /// Whether [`step_weighted`](Optimizer::step_weighted) will take a step, and not only count a batch or leave a step
+    /// out.
     pub(crate) fn is_due(&self, weighted: bool) -> bool {
         self.batches + 1 >= self.batches_per_step && !self.stays_weightless(weighted)
     }
@@ -283,8 +285,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 
     /// The rate of this step, from 1: what the schedule says, times what [`ReduceOnPlateau`] has left of it, without
     /// the check that [`step`](Optimizer::step) makes.
-    pub fn rate_at(&self, step: u64) -> f64 {
-        self.rate.rate(step) * self.plateau.factor
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        self.rate.learning_rate(step) * self.plateau.factor
     }
 
     /// Lowers the rate each time a value stops getting better: see [`ReduceOnPlateau`].
@@ -294,12 +296,12 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self
     }
 
-    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in a
-    /// loop of your own. A [`Trainer`](crate::Trainer) does so by itself. NaN is no better value; without a plateau nothing
-    /// happens.
+    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
+    /// a loop of your own. A [`Trainer`](crate::train::Trainer) does so by itself. NaN is no better value; without a
+    /// plateau nothing happens.
     ///
     /// ```
-    /// use plywood::ReduceOnPlateau;
+    /// use plywood::optim::ReduceOnPlateau;
     /// use plywood::prelude::*;
     ///
     /// let mut optimizer: Optimizer<_> = Optimizer::new(Adam::default());
@@ -307,7 +309,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// for loss in [1.0, 0.8, 0.9, 0.9] {
     ///     optimizer.observe(loss)?;
     /// }
-    /// assert_eq!(optimizer.rate_at(1), 0.0005);
+    /// assert_eq!(optimizer.learning_rate_at(1), 0.0005);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -345,7 +347,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     ///
     /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Where
     /// [`batches_per_step`](Optimizer::batches_per_step) is above 1, the call may only count the batch. After several
-    /// calls of [`accumulate`](crate::accumulate) the gradient is that of the mean over all their samples.
+    /// calls of [`accumulate`](crate::train::accumulate) the gradient is that of the mean over all their samples.
     ///
     /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
     /// met for the first time, and never after that.
@@ -356,8 +358,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     ///
     /// # Errors
     /// When the rate is negative or not finite, another setting is out of range, the model holds its averages, a
-    /// parameter has changed its shape since the last step, or a norm for clipping is not finite; the parameters are left
-    /// unchanged then.
+    /// parameter has changed its shape since the last step, or a norm for clipping is not finite; the parameters are
+    /// left unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
             return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
@@ -372,9 +374,9 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         self.take(model, self.batches + 1)
     }
 
-    /// [`step`](Optimizer::step) for a batch with a weight above 0, or without: a step whose samples all have the weight 0
-    /// is left out. Nothing is changed then, neither parameters nor state nor the count of steps; the gradients, which are
-    /// 0, are forgotten.
+    /// [`step`](Optimizer::step) for a batch with a weight above 0, or without: a step whose samples all have the
+    /// weight 0 is left out. Nothing is changed then, neither parameters nor state nor the count of steps; the
+    /// gradients, which are 0, are forgotten.
     pub(crate) fn step_weighted<M: Layer<F>>(&mut self, model: &mut M, weighted: bool) -> Result<()> {
         let weightless = self.stays_weightless(weighted);
         if weightless && self.batches + 1 >= self.batches_per_step {
@@ -418,11 +420,16 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// The number of the next step, its rate and its decay.
     fn next_step(&self) -> Step {
         let number = self.step + 1;
-        Step { number, rate: self.rate_at(number), weight_decay: self.rule.weight_decay().unwrap_or(0.0) }
+        Step {
+            number,
+            learning_rate: self.learning_rate_at(number),
+            weight_decay: self.rule.weight_decay().unwrap_or(0.0),
+        }
     }
 
     /// Puts the weights to be evaluated into the model, where they are others than those that are trained:
-    /// [`average`](Optimizer::average), and rules that average by themselves. Where they are there already, or there are none, nothing happens.
+    /// [`average`](Optimizer::average), and rules that average by themselves. Where they are there already, or there
+    /// are none, nothing happens.
     ///
     /// # Errors
     /// When the averages are those of another model.
@@ -440,7 +447,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Averaging;
+    /// use plywood::optim::Averaging;
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
@@ -448,7 +455,7 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// let (x, t) = (arr2(&[[1.0]]), arr2(&[[5.0]]).into_dyn());
     /// for _ in 0..10 {
     ///     optimizer.training_weights(&mut model)?;
-    ///     plywood::accumulate(&mut model, &MeanSquaredError, x.clone().into_dyn(), &t, None)?;
+    ///     plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone().into_dyn(), &t, None)?;
     ///     optimizer.step(&mut model)?;
     /// }
     /// let trained = model.predict(&x)?[[0, 0]];
@@ -501,8 +508,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
         Ok(())
     }
 
-    /// Gradients of several batches that did not come by [`accumulate`](crate::accumulate), which keeps their mean, are a
-    /// sum over the batches: divided by their number.
+    /// Gradients of several batches that did not come by [`accumulate`](crate::train::accumulate), which keeps their
+    /// mean, are a sum over the batches: divided by their number.
     fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
         if gathered(model) == 0 {
             let share = F::of(1.0 / batches as f64);
@@ -519,8 +526,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
             group::check(&self.groups, model, decays, averages).map_err(at)?;
             self.checked = true;
         }
-        if !(step.rate.is_finite() && step.rate >= 0.0) {
-            return Err(Error::argument("a learning rate", "at least 0 and finite", step.rate)
+        if !(step.learning_rate.is_finite() && step.learning_rate >= 0.0) {
+            return Err(Error::argument("a learning rate", "at least 0 and finite", step.learning_rate)
                 .help("Correct the number or the schedule given to `learning_rate`.")
                 .at(format!("step {}", step.number)));
         }
@@ -586,18 +593,18 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
 }
 
 /// A rule is an optimiser at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
-impl<F: Scalar, R: Rule<F>> From<R> for Optimizer<R, F> {
+impl<F: Scalar, R: UpdateRule<F>> From<R> for Optimizer<R, F> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
 /// State is left out: it has as many numbers as the model.
-impl<F: Scalar, R: Rule<F>> std::fmt::Debug for Optimizer<R, F> {
+impl<F: Scalar, R: UpdateRule<F>> std::fmt::Debug for Optimizer<R, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Optimizer")
             .field("rule", &self.rule)
-            .field("next_rate", &self.rate_at(self.step + 1))
+            .field("next_rate", &self.learning_rate_at(self.step + 1))
             .field("clipping", &self.clipping)
             .field("groups", &self.groups)
             .field("batches_per_step", &self.batches_per_step)

@@ -21,7 +21,7 @@ use super::averaging::Averages;
 use super::plateau::Plateau;
 use super::slots::{find, gathered, same_shape};
 use super::update_param::MOST_STATES;
-use super::{Optimizer, Rule};
+use super::{Optimizer, UpdateRule};
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::nn::Layer;
@@ -45,7 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let (x, t) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[3.0]]).into_dyn());
 /// let step = |model: &mut Sequential, optimizer: &mut Optimizer<Adam>| {
-///     plywood::accumulate(model, &MeanSquaredError, x.clone(), &t, None)?;
+///     plywood::train::accumulate(model, &MeanSquaredError, x.clone(), &t, None)?;
 ///     optimizer.step(model)
 /// };
 /// let mut optimizer = Optimizer::new(Adam::default());
@@ -128,7 +128,7 @@ const IDS: &str = "ids";
 /// An id is kept as two numbers, `id / 2^20` and the rest, so that it is exact in `f32` too.
 const ID_BASE: usize = 1 << 20;
 
-impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
+impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// A copy of all that was gathered in training this model, for [`load_state`](Optimizer::load_state).
     ///
     /// Gradients that no step has used yet are looked up in the model.
@@ -155,8 +155,8 @@ impl<F: Scalar, R: Rule<F>> Optimizer<R, F> {
     /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
     /// the numbers that it had at that time.
     ///
-    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimiser. The rule's hyper-parameters
-    /// are those of the state.
+    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimiser. The rule's
+    /// hyper-parameters are those of the state.
     ///
     /// # Errors
     /// When the state is that of another rule or of a model with other parameters, is incomplete, or has averages

@@ -1,7 +1,7 @@
 //! A rate that falls when training no longer gets better.
 //!
-//! It is no [`Schedule`](crate::Schedule), as it depends on what came of the steps. The optimiser keeps a factor that
-//! every scheduled rate is multiplied by, and lowers it when it is told of too many values without improvement.
+//! It is no [`Schedule`](crate::optim::Schedule), as it depends on what came of the steps. The optimiser keeps a factor
+//! that every scheduled rate is multiplied by, and lowers it when it is told of too many values without improvement.
 
 use super::{check_not_negative, check_share};
 use crate::error::Result;
@@ -19,17 +19,18 @@ use crate::monitor::{Direction, Monitor};
 /// same name has an absolute `min_delta`, and reduces after `patience` epochs, one earlier.
 ///
 /// ```
-/// use plywood::ReduceOnPlateau;
+/// use plywood::optim::ReduceOnPlateau;
 /// use plywood::prelude::*;
 ///
 /// let plateau = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_accuracy");
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).reduce_on_plateau(plateau);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
-/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics as
-/// they say ([`Metric::direction`](crate::Metric::direction)), or as is said here. In a loop of your own, tell the
-/// optimiser by [`Optimizer::observe`](crate::Optimizer::observe). The factor multiplies whatever the schedule says.
+/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics
+/// as they say ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here. In a loop of your own,
+/// tell the optimiser by [`Optimizer::observe`](crate::optim::Optimizer::observe). The factor multiplies whatever the
+/// schedule says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
     factor: f64,
@@ -54,7 +55,7 @@ impl ReduceOnPlateau {
         self
     }
 
-    /// The value to watch, by its name in the [`History`](crate::History).
+    /// The value to watch, by its name in the [`History`](crate::train::History).
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
         self.monitor = self.monitor.named(name);

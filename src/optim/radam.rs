@@ -1,6 +1,6 @@
 //! RAdam: Adam that trusts the second moment only once there is enough of it.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), RAdam::default());
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// ρ is the number of gradients that the second moment stands for. While it is small its root is a poor divisor, and
@@ -71,7 +71,7 @@ impl RAdam {
         self
     }
 
-    /// Takes the decay off the weights themselves, as [`AdamW`](crate::AdamW) does.
+    /// Takes the decay off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
     #[must_use]
     pub fn decoupled(mut self) -> Self {
         self.decoupled = true;
@@ -79,8 +79,8 @@ impl RAdam {
     }
 }
 
-impl<F: Scalar> Rule<F> for RAdam {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for RAdam {
+    fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
@@ -106,11 +106,11 @@ impl<F: Scalar> Rule<F> for RAdam {
         let most = 2.0 / (1.0 - beta2) - 1.0;
         let length = most - 2.0 * t * power / second;
         let mut numbers = MomentStep {
-            carried: step.rate / first,
+            carried: step.learning_rate / first,
             beta1,
             beta2,
             epsilon,
-            ..MomentStep::decaying(step.weight_decay, step.rate, decoupled)
+            ..MomentStep::decaying(step.weight_decay, step.learning_rate, decoupled)
         };
         let [m, v] = update.state else { return };
         if length > 5.0 {

@@ -1,6 +1,6 @@
 //! RMSprop: steps divided by a running size of the gradient.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::scalar::{RmsStep, Scalar};
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let trainer = Trainer::new(CrossEntropy::default(), RMSprop::default().centred().momentum(0.9));
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// let trainer = Trainer::new(CrossEntropy::default(), RMSprop::default().centered().momentum(0.9));
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// Each number has a step of about `rate`, whatever the scale of its gradient. The means begin at 0 and are not
@@ -74,7 +74,7 @@ impl RMSprop {
     ///
     /// Where a gradient hardly varies, steps become long; with the default rate it may need a larger ε or momentum.
     #[must_use]
-    pub fn centred(mut self) -> Self {
+    pub fn centered(mut self) -> Self {
         self.centred = true;
         self
     }
@@ -87,8 +87,8 @@ impl RMSprop {
     }
 }
 
-impl<F: Scalar> Rule<F> for RMSprop {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for RMSprop {
+    fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
@@ -108,7 +108,7 @@ impl<F: Scalar> Rule<F> for RMSprop {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { alpha, epsilon, momentum, .. } = *self;
-        let step = RmsStep { rate: step.rate, alpha, epsilon, momentum, decay: step.weight_decay };
+        let step = RmsStep { rate: step.learning_rate, alpha, epsilon, momentum, decay: step.weight_decay };
         let (value, grad) = (update.value, update.gradient);
         match update.state {
             [square, mean, velocity] => {

@@ -11,7 +11,7 @@
 //! Kept beside the model is `z - y`, which begins at 0 like every state, in place of `z`. From the definition of `y`
 //! follows `x = y + (1 - 1 / β1) · (z - y)`, so the average needs no array.
 
-use super::{Rule, Step, Update, check_positive, check_share};
+use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::{Error, Result};
 use crate::scalar::{FreeStep, Scalar};
 use crate::tensor::{Tensor, slice};
@@ -33,18 +33,18 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::WarmUp;
+/// use plywood::optim::WarmUp;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), ScheduleFreeAdamW::default())
 ///     .learning_rate(WarmUp { steps: 500, from: 0.0, then: 0.0025 });
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
-/// A [`Trainer`](crate::Trainer) puts `x` into the model for validation, callbacks and the end, and `y` back for
+/// A [`Trainer`](crate::train::Trainer) puts `x` into the model for validation, callbacks and the end, and `y` back for
 /// training; nothing has to be switched. In a loop of your own call
-/// [`evaluation_weights`](crate::Optimizer::evaluation_weights) and
-/// [`training_weights`](crate::Optimizer::training_weights). Give it a constant rate, after a warm-up if you like:
-/// steps of the warm-up count less in the average. The best rates lie above AdamW's, up to ten times.
+/// [`evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
+/// [`training_weights`](crate::optim::Optimizer::training_weights). Give it a constant rate, after a warm-up if you
+/// like: steps of the warm-up count less in the average. The best rates lie above AdamW's, up to ten times.
 ///
 /// Batch normalisation measures its running means at `y`, so with it the evaluation is a little off; layer and group
 /// normalisation have no such numbers.
@@ -101,8 +101,8 @@ impl ScheduleFreeAdamW {
     }
 }
 
-impl<F: Scalar> Rule<F> for ScheduleFreeAdamW {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
+    fn default_learning_rate(&self) -> f64 {
         0.0025
     }
 
@@ -121,7 +121,7 @@ impl<F: Scalar> Rule<F> for ScheduleFreeAdamW {
         }
         check_share("beta2", self.beta2)?;
         check_positive("epsilon", self.epsilon)?;
-        self.highest = self.highest.max(step.rate);
+        self.highest = self.highest.max(step.learning_rate);
         let weight = self.highest * self.highest;
         self.sum += weight;
         self.share = if self.sum > 0.0 { weight / self.sum } else { 0.0 };
@@ -131,7 +131,7 @@ impl<F: Scalar> Rule<F> for ScheduleFreeAdamW {
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { beta1, beta2, epsilon, share, .. } = *self;
         let numbers = FreeStep {
-            rate: step.rate,
+            rate: step.learning_rate,
             beta1,
             beta2,
             epsilon,

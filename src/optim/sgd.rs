@@ -26,7 +26,7 @@
 //! that the gradient is always taken at the weights that are stored (Bengio, Boulanger-Lewandowski and Pascanu,
 //! "Advances in optimizing recurrent networks", 2013), the step is `g + momentum · v` in place of `v`.
 
-use super::{Rule, Step, Update, check_share};
+use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::scalar::{Scalar, SgdStep};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9).nesterov()).learning_rate(0.1);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// In numbers, for one weight of 1 with a gradient of 2 at both of two steps, a rate of 0.1 and a momentum of 0.9:
@@ -98,7 +98,7 @@ impl SGD {
     ///     let mut seen = vec![model.forward(x.clone())?[[0, 0]]];
     ///     for _ in 0..2 {
     ///         let t = model.forward(x.clone())? - 1.0; // a gradient of 2 · (y - t) = 2
-    ///         plywood::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
+    ///         plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
     ///         optimizer.step(&mut model)?;
     ///         seen.push(model.forward(x.clone())?[[0, 0]]);
     ///     }
@@ -128,8 +128,8 @@ impl SGD {
     }
 }
 
-impl<F: Scalar> Rule<F> for SGD {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for SGD {
+    fn default_learning_rate(&self) -> f64 {
         0.01
     }
 
@@ -147,7 +147,7 @@ impl<F: Scalar> Rule<F> for SGD {
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { momentum, nesterov, .. } = *self;
-        let numbers = SgdStep { rate: step.rate, decay: step.weight_decay, momentum, nesterov };
+        let numbers = SgdStep { rate: step.learning_rate, decay: step.weight_decay, momentum, nesterov };
         match update.state {
             [velocity] => F::sgd_momentum(numbers, update.value, update.gradient, velocity),
             _ => F::sgd(numbers, update.value, update.gradient),

@@ -2,19 +2,19 @@
 //!
 //! # Products
 //!
-//! The gradient of a matrix that is still a product `leftᵀ · right` is multiplied out a strip of rows at a time, and the
-//! rule takes each strip up while it is in the caches: in the first where the product is small, in the third where it is
-//! large. So the whole gradient is never in memory.
+//! The gradient of a matrix that is still a product `leftᵀ · right` is multiplied out a strip of rows at a time, and
+//! the rule takes each strip up while it is in the caches: in the first where the product is small, in the third where
+//! it is large. So the whole gradient is never in memory.
 //!
 //! # Sparse gradients
 //!
-//! [`Gradient::Rows`](crate::Gradient::Rows) lists the rows that a batch touched, one entry for each use, so an id may
-//! come up many times. [`merge_rows`] adds up the entries of an id, in the order in which they came, and sorts the
+//! [`Gradient::Rows`](crate::nn::Gradient::Rows) lists the rows that a batch touched, one entry for each use, so an id
+//! may come up many times. [`merge_rows`] adds up the entries of an id, in the order in which they came, and sorts the
 //! ids: the sum's bits depend on the batch alone. Then the rule sees rows that follow one another as one part, with
 //! those of its state. Rows that are not in the list cost nothing; their momentum waits, and a weight decay does not
 //! reach them.
 
-use super::{Rule, Scope, Step, Update};
+use super::{Granularity, Step, Update, UpdateRule};
 use crate::param::{Param, Pending, SMALL_PRODUCT};
 use crate::pool;
 use crate::scalar::Scalar;
@@ -34,24 +34,25 @@ const STRIP: usize = 6_144;
 const ROWS_OF_LARGE: usize = 512;
 
 /// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
-/// scope [`Scope::Elements`] is applied to parts of a large parameter on several threads; each number is computed
-/// from its own gradient and state, so the bits are the same.
+/// granularity [`Granularity::Elements`] is applied to parts of a large parameter on several threads; each number is
+/// computed from its own gradient and state, so the bits are the same.
 ///
-/// A rule of scope [`Scope::Parameter`] gets rows and products written out into a full gradient first
+/// A rule of granularity [`Granularity::Parameter`] gets rows and products written out into a full gradient first
 /// (`Param::accumulate`).
-pub(super) fn apply<F: Scalar, R: Rule<F>>(
+pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
     rule: &R,
     step: Step,
     slot: &mut [Tensor<F>],
     param: &mut Param<F>,
 ) {
-    if rule.scope() == Scope::Parameter {
+    if rule.granularity() == Granularity::Parameter {
         param.accumulate();
     }
     let shape = param.value().raw_dim();
     let shape = shape.slice();
     let Some((value, gradient)) = param.pending() else { return };
-    let parts = if rule.scope() == Scope::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+    let parts =
+        if rule.granularity() == Granularity::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
     match gradient {
         Pending::Dense(gradient) => {
             let mut states = States::of(slot);
@@ -69,8 +70,8 @@ pub(super) fn apply<F: Scalar, R: Rule<F>>(
         }
         Pending::Product(left, right) => {
             let (rows, columns) = (left.ncols(), right.ncols());
-            // What a step leaves in the caches of a core is there in the next one if the same thread gets the same rows. A
-            // large matrix leaves nothing there.
+            // What a step leaves in the caches of a core is there in the next one if the same thread gets the same
+            // rows. A large matrix leaves nothing there.
             let large = right.len() > SMALL_PRODUCT;
             let mut states = States::of(slot);
             let work = |(states, value, rows): (States<'_, F>, &mut [F], Range<usize>)| {
@@ -113,7 +114,7 @@ pub(super) fn apply<F: Scalar, R: Rule<F>>(
 
 /// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
 /// multiplied out and used at once.
-fn strip_by_strip<F: Scalar, R: Rule<F>>(
+fn strip_by_strip<F: Scalar, R: UpdateRule<F>>(
     rule: &R,
     step: Step,
     mut states: States<'_, F>,
@@ -221,7 +222,7 @@ pub(crate) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, c
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Adam;
+    use crate::optim::Adam;
     use crate::random::Random;
 
     /// Small and large strips, and a last one that is shorter: as if the gradient had been there as a whole.

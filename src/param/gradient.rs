@@ -9,13 +9,13 @@
 //! ```
 //!
 //! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient at its output,
-//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser multiplies
-//! it out, strip by strip, each strip still in the caches when it is used.
+//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser
+//! multiplies it out, strip by strip, each strip still in the caches when it is used.
 //!
-//! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with
-//! `beta = 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping
-//! it. Since gradients add up until they are cleared, a batch may be split over several backward passes. How many samples
-//! they came from is kept beside them, so that [`accumulate`](crate::accumulate) can keep the mean over all.
+//! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with `beta =
+//! 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping it. Since
+//! gradients add up until they are cleared, a batch may be split over several backward passes. How many samples they
+//! came from is kept beside them, so that [`accumulate`](crate::train::accumulate) can keep the mean over all.
 
 use super::Param;
 use super::stored::{Gradient, GradientMut, Pending, Product, Stored};
@@ -45,7 +45,7 @@ impl<F: Scalar> Param<F> {
 
     /// Forgets the gradient, and keeps its buffer for the next.
     ///
-    /// [`Optimizer::step`](crate::Optimizer::step) does so at its end. Costs nothing: no number is written.
+    /// [`Optimizer::step`](crate::optim::Optimizer::step) does so at its end. Costs nothing: no number is written.
     pub fn clear_gradient(&mut self) {
         self.gradient = match std::mem::take(&mut self.gradient) {
             Stored::Filled(gradient) => Stored::Fresh(gradient),
@@ -80,12 +80,12 @@ impl<F: Scalar> Param<F> {
 
     /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.
     ///
-    /// Both borrows at once are what a loop `value -= rate · gradient` needs. Both come as views, so their shapes and the
-    /// rows' ids stay.
+    /// Both borrows at once are what a loop `value -= rate · gradient` needs. Both come as views, so their shapes and
+    /// the rows' ids stay.
     ///
     /// ```
     /// use plywood::ndarray::arr1;
-    /// use plywood::{GradientMut, Param};
+    /// use plywood::nn::{GradientMut, Param};
     ///
     /// let mut weight = Param::new(arr1(&[1.0f32, 1.0]));
     /// assert!(weight.value_and_gradient().is_none());
@@ -182,13 +182,13 @@ impl<F: Scalar> Param<F> {
     /// | `right` | `[batch, …, units]` |
     ///
     /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that is small, or
-    /// takes no more memory than the gradient, is kept as it is until the optimiser's step, which multiplies it out some
-    /// rows at a time and changes the weights with them at once. The gradient as a whole is then never in memory. Whoever
-    /// looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
+    /// takes no more memory than the gradient, is kept as it is until the optimiser's step, which multiplies it out
+    /// some rows at a time and changes the weights with them at once. The gradient as a whole is then never in memory.
+    /// Whoever looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::{Gradient, Param};
+    /// use plywood::nn::{Gradient, Param};
     ///
     /// let mut weight = Param::new(arr2(&[[0.0, 0.0], [0.0, 0.0]]));
     /// let (x, at_y) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[10.0, 0.5]]).into_dyn());
@@ -241,7 +241,7 @@ impl<F: Scalar> Param<F> {
     ///
     /// ```
     /// use plywood::ndarray::{Array2, arr2};
-    /// use plywood::{Gradient, Param};
+    /// use plywood::nn::{Gradient, Param};
     ///
     /// let mut table = Param::new(Array2::<f32>::zeros((1000, 2)));
     /// table.add_gradient_rows(&[7, 7], arr2(&[[1.0, 0.0], [2.0, 0.5]]).view())?;
@@ -308,7 +308,7 @@ impl<F: Scalar> Param<F> {
     /// into the gradient, as `gradient = beta · gradient + x · y`, and nothing has to be zeroed.
     ///
     /// ```
-    /// use plywood::Param;
+    /// use plywood::nn::Param;
     ///
     /// let mut bias = Param::<f32>::new(plywood::ndarray::Array1::zeros(2));
     /// for batch in [[1.0, 2.0], [10.0, 20.0]] {

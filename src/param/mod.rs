@@ -2,7 +2,7 @@
 //!
 //! A [`Param`] joins what belongs together: the numbers, what training may do with them, and the gradient that
 //! backward passes have added up. Layers show their parameters by name
-//! ([`visit_params`](crate::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
+//! ([`visit_params`](crate::nn::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
 //!
 //! What becomes of a gradient is in `gradient.rs`, and which forms it has in `stored.rs`.
 
@@ -45,7 +45,7 @@ pub enum ParamKind {
 ///
 /// ```
 /// use plywood::ndarray::{arr1, arr2};
-/// use plywood::{Gradient, Param};
+/// use plywood::nn::{Gradient, Param};
 ///
 /// let mut scale = Param::new(arr1(&[1.0, 2.0]));
 /// scale.add_gradient(&arr1(&[0.5, 0.5]).into_dyn())?;
@@ -79,12 +79,12 @@ pub struct Param<F: Scalar = f32> {
 impl<F: Scalar> Param<F> {
     /// A trainable parameter with this initial value.
     ///
-    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order, and one
-    /// of up to 4 MiB that does not begin at a line of the caches to a place that does.
+    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order, and
+    /// one of up to 4 MiB that does not begin at a line of the caches to a place that does.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Param;
+    /// use plywood::nn::Param;
     ///
     /// let kernel = Param::new(arr2(&[[1.0f32, 2.0], [3.0, 4.0]]).reversed_axes());
     /// assert_eq!(kernel.as_slice(), [1.0, 3.0, 2.0, 4.0]);
@@ -96,13 +96,13 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Marks a matrix that PyTorch keeps the other way round: state dicts
-    /// ([`save_weights`](crate::Sequential::save_weights)) then hold it with its two axes exchanged.
+    /// ([`save_weights`](crate::nn::Sequential::save_weights)) then hold it with its two axes exchanged.
     ///
-    /// [`Dense`](crate::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`. In
+    /// [`Dense`](crate::nn::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`. In
     /// memory and in Plywood's own files nothing changes.
     ///
     /// ```
-    /// use plywood::Param;
+    /// use plywood::nn::Param;
     ///
     /// let weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts();
     /// assert_eq!(weight.shape(), [3, 2]);
@@ -125,7 +125,7 @@ impl<F: Scalar> Param<F> {
     ///
     /// ```
     /// use plywood::ndarray::arr1;
-    /// use plywood::{Param, ParamKind};
+    /// use plywood::nn::{Param, ParamKind};
     ///
     /// let mut mean = Param::buffer(arr1(&[0.0f32; 3]));
     /// mean.as_slice_mut()[0] = 0.5; // the layer itself writes it, in `forward_train`
@@ -165,7 +165,7 @@ impl<F: Scalar> Param<F> {
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Param;
+    /// use plywood::nn::Param;
     ///
     /// let mut weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2)));
     /// let torch = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [units, inputs]

@@ -31,7 +31,8 @@ pub enum Gradient<F = f32> {
     },
 }
 
-/// A [`Gradient`] whose numbers may be changed: what [`Param::value_and_gradient`](super::Param::value_and_gradient) hands out.
+/// A [`Gradient`] whose numbers may be changed: what [`Param::value_and_gradient`](super::Param::value_and_gradient)
+/// hands out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GradientMut<'a, F = f32> {

@@ -4,7 +4,7 @@ use super::axes::{BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metrics::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, Spread};
+use crate::metrics::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, MeanStd};
 
 /// Horizontal bars in groups, each the mean of some runs with its standard deviation as a whisker.
 ///
@@ -26,7 +26,7 @@ pub struct Bars {
     title: String,
     value_name: String,
     series: Vec<String>,
-    groups: Vec<(String, Vec<Spread>)>,
+    groups: Vec<(String, Vec<MeanStd>)>,
 }
 
 /// The most groups that are drawn.
@@ -50,11 +50,11 @@ impl Bars {
     #[must_use]
     pub fn group(mut self, name: impl Into<String>, values: &[Vec<f64>]) -> Self {
         let finite = |runs: &Vec<f64>| runs.iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>();
-        self.groups.push((name.into(), values.iter().map(|runs| Spread::of(&finite(runs))).collect()));
+        self.groups.push((name.into(), values.iter().map(|runs| MeanStd::of(&finite(runs))).collect()));
         self
     }
 
-    /// Draws the picture.
+    /// RandomStream the picture.
     ///
     /// # Errors
     /// When there is no finite number, a group has not as many bars as there are names, or there are more than 1,000
@@ -74,7 +74,7 @@ impl Bars {
             .groups
             .iter()
             .flat_map(|(_, values)| values)
-            .flat_map(|s| [s.mean - s.deviation, s.mean, s.mean + s.deviation]);
+            .flat_map(|s| [s.mean - s.std_dev, s.mean, s.mean + s.std_dev]);
         let scale =
             Scale::around(ends.chain([0.0]), false, 0.0).unwrap_or_else(|| Scale::new(0.0, 1.0)).rounded(6);
         if !self.groups.iter().flat_map(|g| &g.1).any(|s| scale.takes(s.mean)) {
@@ -122,10 +122,9 @@ impl Bars {
                 let (y, colour) = (from + i as f64 * bar, palette::series(i).0);
                 let (zero, end) = (place(0.0), place(spread.mean));
                 figure.rect((zero.min(end), y + 0.5), ((end - zero).abs(), bar - 1.0), colour);
-                let (low, high) =
-                    (place(spread.mean - spread.deviation), place(spread.mean + spread.deviation));
+                let (low, high) = (place(spread.mean - spread.std_dev), place(spread.mean + spread.std_dev));
                 let y = y + bar / 2.0;
-                if spread.runs > 1 && spread.deviation > 0.0 {
+                if spread.runs > 1 && spread.std_dev > 0.0 {
                     figure.line(&[(low, y), (high, y)], Colour::Ink, 1.5, None);
                     for x in [low, high] {
                         figure.line(&[(x, y - bar / 4.0), (x, y + bar / 4.0)], Colour::Ink, 1.5, None);
@@ -151,7 +150,8 @@ impl Bars {
 /// For each class, how sure the model is where it says that class, and how often it is right there.
 ///
 /// ```
-/// use plywood::{ErrorAnalysis, plot};
+/// use plywood::metrics::ErrorAnalysis;
+/// use plywood::plot;
 ///
 /// let analysis = ErrorAnalysis::new(2, &[0, 0, 1], &[0, 1, 1], &[0.9, 0.6, 0.8])?.with_class_names(["cat", "dog"]);
 /// let figure = plot::class_calibration(&analysis)?;
@@ -176,7 +176,8 @@ pub fn class_calibration(analysis: &ErrorAnalysis) -> Result<Figure> {
 /// Precision, recall and F1 of each class, as bars, and below them their means.
 ///
 /// ```
-/// use plywood::{ConfusionMatrix, plot};
+/// use plywood::metrics::ConfusionMatrix;
+/// use plywood::plot;
 ///
 /// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
 /// let figure = plot::class_scores(&matrix.report())?;
@@ -194,7 +195,8 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 ///
 /// ```
 /// use plywood::ndarray::arr2;
-/// use plywood::{LabelReport, plot};
+/// use plywood::metrics::LabelReport;
+/// use plywood::plot;
 ///
 /// let (truth, predicted) = (arr2(&[[true, false], [true, true]]), arr2(&[[true, true], [false, true]]));
 /// let report = LabelReport::new(&truth, &predicted)?.with_label_names(["rain", "wind"]);
@@ -203,7 +205,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::RocAuc::curves).
+/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::metrics::RocAuc::curves).
 ///
 /// # Errors
 /// When there are more than 999 labels.

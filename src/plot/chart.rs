@@ -4,7 +4,7 @@ use super::axes::{Axes, BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour, Point};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
-use crate::metrics::Spread;
+use crate::metrics::MeanStd;
 
 /// Lines over two axes, with a title, names, a legend, and bands for the spread of several runs.
 ///
@@ -154,16 +154,16 @@ impl Chart {
     /// `x[i]`.
     ///
     /// A run may be shorter than `x`, as one that stopped early is; each place has the mean of the runs that reach
-    /// it. Numbers that are not finite are left out. The deviation is that of [`Spread`].
+    /// it. Numbers that are not finite are left out. The deviation is that of [`MeanStd`].
     #[must_use]
     pub fn band(mut self, name: impl Into<String>, x: &[f64], runs: &[Vec<f64>]) -> Self {
         let (mut points, mut band) = (Vec::new(), Vec::new());
         for (i, &x) in x.iter().enumerate() {
             let values: Vec<f64> =
                 runs.iter().filter_map(|run| run.get(i).copied()).filter(|v| v.is_finite()).collect();
-            let spread = Spread::of(&values);
+            let spread = MeanStd::of(&values);
             points.push((x, spread.mean));
-            band.push((spread.mean - spread.deviation, spread.mean + spread.deviation));
+            band.push((spread.mean - spread.std_dev, spread.mean + spread.std_dev));
         }
         let (colour, dash) = palette::series(self.series.iter().filter(|s| s.width > 1.0).count());
         self.series.push(Series { name: name.into(), points, band, colour, dash, width: 2.0, dots: true });
@@ -203,7 +203,7 @@ impl Chart {
         self
     }
 
-    /// Draws the picture.
+    /// RandomStream the picture.
     ///
     /// # Errors
     /// When there is no point that can be drawn, or the size or a range is out of bounds.
@@ -249,7 +249,7 @@ impl Chart {
         Some((if self.whole { x.whole() } else { x }, y))
     }
 
-    /// Draws the chart into a part of a picture.
+    /// RandomStream the chart into a part of a picture.
     pub(super) fn panel(&self, figure: &mut Figure, at: Point, size: Point) -> Result<()> {
         let fail = |error: Error| error.at(format!("chart {:?}", self.title));
         for (axis, range, log) in [("x", self.x_range, self.log.0), ("y", self.y_range, self.log.1)] {

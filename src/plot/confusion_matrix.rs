@@ -15,7 +15,8 @@ const MOST: usize = 1000;
 /// How often each class was taken for each: rows are the true classes, columns the predicted ones.
 ///
 /// ```
-/// use plywood::{ConfusionMatrix, plot};
+/// use plywood::metrics::ConfusionMatrix;
+/// use plywood::plot;
 ///
 /// let matrix = ConfusionMatrix::new(2, &[0, 0, 1, 1], &[0, 1, 1, 1])?.with_class_names(["cat", "dog"]);
 /// let figure = plot::confusion_matrix(&matrix)?;
@@ -23,10 +24,9 @@ const MOST: usize = 1000;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A cell's colour is its share of the true class, so that rare classes are seen as well as frequent ones; the scale is that
-/// of square roots, so that a few per cent of mistakes can be seen too. Up to 12
-/// classes there is the count and below it the share; up to 25 the count alone; beyond that the colour alone, and
-/// only some names.
+/// A cell's colour is its share of the true class, so that rare classes are seen as well as frequent ones; the scale is
+/// that of square roots, so that a few per cent of mistakes can be seen too. Up to 12 classes there is the count and
+/// below it the share; up to 25 the count alone; beyond that the colour alone, and only some names.
 ///
 /// # Errors
 /// When there are no samples, or more than 1,000 classes.

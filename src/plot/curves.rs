@@ -150,8 +150,8 @@ pub fn history(history: &History) -> Result<Figure> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The band is one standard deviation to both sides ([`Spread`](crate::Spread)). Epochs are counted from 1 in each
-/// run. Where runs end at different epochs, the mean is that of those that reach an epoch.
+/// The band is one standard deviation to both sides ([`MeanStd`](crate::metrics::MeanStd)). Epochs are counted from 1
+/// in each run. Where runs end at different epochs, the mean is that of those that reach an epoch.
 ///
 /// # Errors
 /// When no run has a finite value of this name.

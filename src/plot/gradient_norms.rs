@@ -7,7 +7,8 @@ use crate::gradient_trace::GradientTrace;
 /// The gradient's norm of each layer over the steps, on a logarithmic axis: the vanishing gradient, seen.
 ///
 /// ```
-/// use plywood::{GradientNorms, plot};
+/// use plywood::train::GradientNorms;
+/// use plywood::plot;
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;

@@ -38,7 +38,7 @@ const MOST: usize = 400;
 /// use plywood::plot;
 /// use plywood::prelude::*;
 ///
-/// let (_, test) = plywood::garments::garments(10, 20, 1)?;
+/// let (_, test) = plywood::data::synthetic::garments(10, 20, 1)?;
 /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
 /// let first: Vec<usize> = (0..20).collect();
 /// let figure = plot::samples(&model, &test, &first)?;

@@ -7,7 +7,7 @@
 //! use plywood::plot;
 //! use plywood::prelude::*;
 //!
-//! let (train, test) = plywood::garments::garments(300, 60, 1)?;
+//! let (train, test) = plywood::data::synthetic::garments(300, 60, 1)?;
 //! let mut model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
 //! let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(2).validation_split(0.2);
 //! let history = trainer.progress(Progress::Silent).fit(&mut model, &train)?;

@@ -11,7 +11,8 @@ use crate::metrics::CalibrationBin;
 /// ```
 /// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
-/// use plywood::{CalibrationError, plot};
+/// use plywood::metrics::CalibrationError;
+/// use plywood::plot;
 ///
 /// let mut error = CalibrationError::bins(10);
 /// error.update(&arr2(&[[0.9f32, 0.1], [0.4, 0.6]]).into_dyn(), &[0usize, 0][..], None)?;

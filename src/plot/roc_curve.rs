@@ -11,7 +11,8 @@ const NAMED: usize = 12;
 /// ROC curves, each with a name, and the areas under them.
 ///
 /// ```
-/// use plywood::{plot, roc_curve};
+/// use plywood::metrics::roc_curve;
+/// use plywood::plot;
 ///
 /// let curve = roc_curve(&[false, false, true, true], &[0.1f32, 0.4, 0.35, 0.8], None)?;
 /// let figure = plot::roc([("Shirt", &curve)])?;

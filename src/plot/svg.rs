@@ -11,8 +11,8 @@ use std::fmt::Write;
 
 /// The picture as a file of its own, or as part of a page, whose colours it then takes.
 ///
-/// The title is for readers of the screen. Within a page, ink, grid and ground are the page's variables `--ink`, `--soft`,
-/// `--grid` and `--paper`, so that it may be dark.
+/// The title is for readers of the screen. Within a page, ink, grid and ground are the page's variables `--ink`,
+/// `--soft`, `--grid` and `--paper`, so that it may be dark.
 pub(super) fn write(marks: &[Mark], [width, height]: [f64; 2], title: &str, in_page: bool) -> String {
     let mut svg = Svg { in_page, letters: BTreeMap::new(), body: String::new() };
     for mark in marks {

@@ -10,11 +10,11 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// That training writes checkpoints: files to [resume](crate::Trainer::resume) a run from, to the same bits as if it had never
-/// been interrupted.
+/// That training writes checkpoints: files to [resume](crate::train::Trainer::resume) a run from, to the same bits as
+/// if it had never been interrupted.
 ///
 /// ```
-/// use plywood::Checkpoints;
+/// use plywood::train::Checkpoints;
 /// use plywood::prelude::*;
 ///
 /// # let folder = std::env::temp_dir().join(format!("plywood-doc-checkpoints-{}", std::process::id()));
@@ -94,7 +94,7 @@ impl Checkpoints {
     }
 
     /// Keeps the epoch that is best by this value, beside the last: "val_accuracy". Losses are better when lower,
-    /// metrics as they say ([`Metric::direction`](crate::Metric::direction)), or as is said here.
+    /// metrics as they say ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here.
     ///
     /// A value that no epoch will have is an error of `fit`, which lists those there will be.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Whether model, loss, metrics and data fit one another: found before the first step.
 //!
 //! What a loss takes outputs for ([`Loss::outputs`]) is held against what is known of the model's
-//! ([`Layer::output_link`]):
+//! ([`Layer::output_activation`]):
 //!
 //! | the loss takes | fit | do not fit |
 //! |---|---|---|
@@ -12,17 +12,18 @@
 //! | scores | as logits; of a single one as binary logits | as there |
 //! | numbers, or nothing said | everything | |
 //!
-//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_link`]).
+//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_activation`]).
 //!
-//! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch: rows
-//! of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all rows
-//! of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and 1.
+//! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch:
+//! rows of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all
+//! rows of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and
+//! 1.
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::{Layer, Link, Outputs, Sequential};
+use crate::nn::{Layer, OutputActivation, Outputs, Sequential};
 use crate::param::ParamKind;
 use crate::predictions::check_weights;
 use crate::scalar::Scalar;
@@ -33,8 +34,8 @@ use crate::tensor::Tensor;
 /// Checks the model's outputs against what the loss takes.
 pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
     let units = model.output_shape().last().copied().unwrap_or(1);
-    let link = model.output_link(Link::Unknown);
-    if matches!(link, Link::Softmax | Link::LogSoftmax) && units == 1 {
+    let activation = model.output_activation(OutputActivation::Unknown);
+    if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) && units == 1 {
         let what = format!("what comes out of softmax, at {},", model.last_place());
         return Err(Error::data(what, "to have two or more units", "one, whose softmax is always 1").help(
             "Give the layer before a unit for each class; for one yes or no end in `Dense::units(1)` and `Sigmoid`, \
@@ -47,30 +48,33 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
             "Give the last layer a unit for each class; for one yes or no take `BinaryCrossEntropy` behind `Sigmoid`.",
         ));
     }
-    match misfit(loss.outputs(), link, units, name_of::<L>()) {
+    match misfit(loss.outputs(), activation, units, name_of::<L>()) {
         None => Ok(()),
         Some((due, help)) => {
             let expected = format!("to be {due}, which {} takes", name_of::<L>());
             let what = format!("the outputs of {}", model.last_place());
-            Err(Error::data(what, expected, range_of(link)).help(help))
+            Err(Error::data(what, expected, range_of(activation)).help(help))
         }
     }
 }
 
-/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of the
-/// last activation, too.
+/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of
+/// the last activation, too.
 pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
     check_outputs(model, loss)?;
     let units = model.output_shape().last().copied().unwrap_or(1);
-    let (link, in_training) = (model.output_link(Link::Unknown), model.training_link(Link::Unknown));
+    let (activation, in_training) = (
+        model.output_activation(OutputActivation::Unknown),
+        model.training_activation(OutputActivation::Unknown),
+    );
     match misfit(loss.outputs(), in_training, units, name_of::<L>()) {
-        Some((due, _)) if in_training != link => {
+        Some((due, _)) if in_training != activation => {
             let what = format!("the outputs of {}", model.last_place());
             let expected = format!("to be {due}, which {} takes", name_of::<L>());
-            let found = format!("{}, that a layer behind it changes in training", range_of(link));
-            let last = match link {
-                Link::Softmax => "`Softmax`",
-                Link::Sigmoid => "`Sigmoid`",
+            let found = format!("{}, that a layer behind it changes in training", range_of(activation));
+            let last = match activation {
+                OutputActivation::Softmax => "`Softmax`",
+                OutputActivation::Sigmoid => "`Sigmoid`",
                 _ => "the last activation",
             };
             Err(Error::data(what, expected, found)
@@ -81,11 +85,18 @@ pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss:
 }
 
 /// What the loss called `name` takes and the ways out, where the outputs are known and are not that.
-fn misfit(due: Outputs, link: Link, units: usize, name: &str) -> Option<(&'static str, String)> {
-    use Link::{Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown};
+fn misfit(
+    due: Outputs,
+    activation: OutputActivation,
+    units: usize,
+    name: &str,
+) -> Option<(&'static str, String)> {
+    use OutputActivation::{
+        Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown,
+    };
     let end_in = |end: &str| format!("End the model in `{end}`, or take {}.", from_logits(name));
     let dense = || "Leave that layer out: let the model end in `Dense`.".to_owned();
-    match (due, link) {
+    match (due, activation) {
         (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
         (Outputs::Distributions, Softmax) => None,
         (Outputs::Distributions, Sigmoid | UnitInterval) => Some((
@@ -105,7 +116,7 @@ fn misfit(due: Outputs, link: Link, units: usize, name: &str) -> Option<(&'stati
         }
         (Outputs::Probabilities, _) => Some(("probabilities", end_in("Sigmoid"))),
         (Outputs::Logits, Softmax) | (Outputs::BinaryLogits, Softmax | Sigmoid) => {
-            Some(("logits", twice(link, name)))
+            Some(("logits", twice(activation, name)))
         }
         (Outputs::Logits, Sigmoid | UnitInterval) | (Outputs::BinaryLogits, UnitInterval) => {
             Some(("logits", dense()))
@@ -134,22 +145,22 @@ fn from_logits(name: &str) -> String {
 }
 
 /// The ways out where softmax or a sigmoid would be taken twice.
-fn twice(link: Link, name: &str) -> String {
-    let end = if link == Link::Sigmoid { "the sigmoid" } else { "softmax" };
+fn twice(activation: OutputActivation, name: &str) -> String {
+    let end = if activation == OutputActivation::Sigmoid { "the sigmoid" } else { "softmax" };
     format!("Leave {end} out, or take `{name}` of probabilities, which uses the logits by itself.")
 }
 
 /// How an error says what is known of outputs.
-fn range_of(link: Link) -> &'static str {
-    match link {
-        Link::Unknown => "nothing known",
-        Link::Linear => "any real numbers",
-        Link::NonNegative => "numbers of at least 0",
-        Link::Bounded => "numbers from -1 to 1",
-        Link::UnitInterval => "numbers from 0 to 1 that reach both",
-        Link::Softmax => "distributions, by softmax",
-        Link::LogSoftmax => "logarithms of distributions, by log-softmax",
-        Link::Sigmoid => "single probabilities, by the sigmoid",
+fn range_of(activation: OutputActivation) -> &'static str {
+    match activation {
+        OutputActivation::Unknown => "nothing known",
+        OutputActivation::Linear => "any real numbers",
+        OutputActivation::NonNegative => "numbers of at least 0",
+        OutputActivation::Bounded => "numbers from -1 to 1",
+        OutputActivation::UnitInterval => "numbers from 0 to 1 that reach both",
+        OutputActivation::Softmax => "distributions, by softmax",
+        OutputActivation::LogSoftmax => "logarithms of distributions, by log-softmax",
+        OutputActivation::Sigmoid => "single probabilities, by the sigmoid",
     }
 }
 
@@ -183,7 +194,7 @@ pub(super) fn name_of<L>() -> &'static str {
 /// What metrics are told that predictions mean: what the loss takes them for, or else what is known of the model.
 pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Outputs {
     let units = model.output_shape().last().copied().unwrap_or(1);
-    let own = Outputs::of(model.output_link(Link::Unknown), units);
+    let own = Outputs::of(model.output_activation(OutputActivation::Unknown), units);
     match loss.outputs() {
         unsaid @ (Outputs::Unknown | Outputs::Numbers) if !own.are_probabilities() => unsaid,
         Outputs::Unknown | Outputs::Numbers => own,
@@ -285,7 +296,10 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
     output: &Tensor<F>,
 ) -> Result<()> {
     let (Outputs::Logits, &[rows, columns]) = (loss.outputs(), output.shape()) else { return Ok(()) };
-    if rows < ROWS || columns < 2 || model.output_link(Link::Unknown) != Link::Unknown {
+    if rows < ROWS
+        || columns < 2
+        || model.output_activation(OutputActivation::Unknown) != OutputActivation::Unknown
+    {
         return Ok(());
     }
     let distribution = |row: ndarray::ArrayViewD<'_, F>| {
@@ -296,7 +310,7 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
         let what = format!("the outputs of {}", model.last_place());
         let expected = format!("to be logits, which {} takes", name_of::<L>());
         return Err(Error::data(what, expected, "distributions in all rows")
-            .help(twice(Link::Softmax, name_of::<L>())));
+            .help(twice(OutputActivation::Softmax, name_of::<L>())));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::data::{Dataset, Folds, Subset};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use std::fmt;
@@ -19,7 +19,7 @@ use std::fmt;
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::cross_validate;
+/// use plywood::train::cross_validate;
 ///
 /// let inputs = plywood::ndarray::Array2::from_shape_fn((60, 2), |(i, j)| if j == i % 2 { 1.0f32 } else { 0.0 });
 /// let data = ArrayDataset::new(inputs, (0..60).map(|i| i % 2).collect::<Vec<_>>())?;
@@ -39,8 +39,8 @@ use std::fmt;
 /// the trainer's metrics, as [`Trainer::evaluate`] has them. A trainer that keeps the best of its epochs should take
 /// [`validation_split`](Trainer::validation_split) for that: the part held out has no say in training.
 ///
-/// What is fitted on data besides the model (a [`Normalizer`](crate::Normalizer), a vocabulary) has to be fitted on
-/// each training part anew: see [`cross_validate_with`].
+/// What is fitted on data besides the model (a [`Normalizer`](crate::data::Normalizer), a vocabulary) has to be fitted
+/// on each training part anew: see [`cross_validate_with`].
 ///
 /// # Errors
 /// When the data cannot be dealt into these folds, or `build`, training or evaluation fails; the error names the fold.
@@ -54,7 +54,7 @@ where
     D: Dataset<F>,
     D::Target: AsTarget<L::Target>,
     L: Loss<F>,
-    R: Rule<F>,
+    R: UpdateRule<F>,
 {
     let mut number = 0;
     cross_validate_with(data, folds, |train, test| {
@@ -67,11 +67,11 @@ where
 
 /// Calls `run` with each fold's training part and held-out part, and collects what it measured.
 ///
-/// For runs that fit more than a model: here a [`Normalizer`](crate::Normalizer), on the training part alone.
+/// For runs that fit more than a model: here a [`Normalizer`](crate::data::Normalizer), on the training part alone.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::cross_validate_with;
+/// use plywood::train::cross_validate_with;
 ///
 /// let inputs = plywood::ndarray::Array2::from_shape_fn((40, 1), |(i, _)| 1000.0 + i as f32);
 /// let targets = inputs.mapv(|x| x / 100.0 - 10.0);
@@ -144,7 +144,7 @@ impl CrossValidation {
     /// It says how far single folds lie from the mean, not how exact the mean is: folds share most of their training
     /// samples, so their scores are not independent (Y. Bengio and Y. Grandvalet, "No unbiased estimator of the
     /// variance of k-fold cross-validation", 2004).
-    pub fn deviation(&self, name: &str) -> Option<f64> {
+    pub fn std_dev(&self, name: &str) -> Option<f64> {
         let scores = self.get(name)?;
         let centre = mean(&scores);
         let squares: Vec<f64> = scores.iter().map(|score| (score - centre) * (score - centre)).collect();
@@ -168,7 +168,7 @@ impl fmt::Display for CrossValidation {
             if i > 0 {
                 writeln!(f)?;
             }
-            let (mean, deviation) = (self.mean(name).unwrap_or(0.0), self.deviation(name).unwrap_or(0.0));
+            let (mean, deviation) = (self.mean(name).unwrap_or(0.0), self.std_dev(name).unwrap_or(0.0));
             write!(f, "{name:width$}  {mean:.4} ± {deviation:.4}")?;
         }
         Ok(())

@@ -9,20 +9,20 @@ use crate::error::{Error, Result};
 use crate::infer::check_data;
 use crate::losses::Loss;
 use crate::nn::{Layer, Sequential};
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
 
-/// The loss of a short training run whose rate rises from step to step: what [`Trainer::find_rate`] returns.
+/// The loss of a short training run whose rate rises from step to step: what [`Trainer::find_learning_rate`] returns.
 ///
 /// Plain data, to be plotted: the rates belong on a logarithmic axis. Usually the loss is flat at first, falls, and
 /// then shoots up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
-pub struct RateCurve {
+pub struct LearningRateCurve {
     /// The rate of each step, rising by one ratio.
     #[serde(with = "crate::codec::words")]
     pub rates: Vec<f64>,
@@ -39,9 +39,9 @@ pub struct RateCurve {
     pub suggestion: Option<f64>,
 }
 
-checked!(RateCurve);
+checked!(LearningRateCurve);
 
-impl RateCurve {
+impl LearningRateCurve {
     /// What is read must not contradict itself.
     fn check(&self) -> Result<()> {
         let Self { rates, losses, smoothed, suggestion } = self;
@@ -73,7 +73,7 @@ const KEPT: f64 = 0.9;
 /// The test ends where the smoothed loss is this many times its lowest.
 const DIVERGED: f64 = 4.0;
 
-impl RateCurve {
+impl LearningRateCurve {
     /// Smooths the losses and looks for the steepest fall.
     fn of(rates: Vec<f64>, losses: Vec<f64>) -> Self {
         let (mut mean, mut weight) = (0.0, 0.0);
@@ -93,7 +93,7 @@ impl RateCurve {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// The learning-rate range test: trains a copy of the model for `steps` steps whose rate rises from `from` to `to`
     /// by one ratio, and records the losses. Model and optimiser stay as they are.
     ///
@@ -104,10 +104,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let (train, _) = plywood::garments::garments(1000, 10, 1)?;
+    /// let (train, _) = plywood::data::synthetic::garments(1000, 10, 1)?;
     /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
     /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9));
-    /// let curve = trainer.find_rate(&model, &train, 1e-5, 10.0, 100)?;
+    /// let curve = trainer.find_learning_rate(&model, &train, 1e-5, 10.0, 100)?;
     /// let rate = curve.suggestion.expect("the loss falls");
     /// assert!((1e-4..1.0).contains(&rate), "{rate}");
     /// let trainer = trainer.learning_rate(rate);
@@ -120,14 +120,14 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// # Errors
     /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
     /// the model has no parameters to train.
-    pub fn find_rate<D>(
+    pub fn find_learning_rate<D>(
         &self,
         model: &Sequential<F>,
         data: &D,
         from: f64,
         to: f64,
         steps: usize,
-    ) -> Result<RateCurve>
+    ) -> Result<LearningRateCurve>
     where
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
@@ -141,7 +141,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
         data: &D,
         (from, to): (f64, f64),
         steps: usize,
-    ) -> Result<RateCurve>
+    ) -> Result<LearningRateCurve>
     where
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
@@ -207,7 +207,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
             }
             optimizer.step(&mut model)?;
         }
-        Ok(RateCurve::of(rates, losses))
+        Ok(LearningRateCurve::of(rates, losses))
     }
 }
 
@@ -225,10 +225,10 @@ mod tests {
             60..80 => 0.6,
             _ => 0.6 + 0.1 * (i - 80) as f64,
         });
-        let curve = RateCurve::of(rates.clone(), losses.collect());
+        let curve = LearningRateCurve::of(rates.clone(), losses.collect());
         let suggestion = curve.suggestion.unwrap();
         assert!((rates[42]..rates[66]).contains(&suggestion), "{suggestion}");
-        assert_eq!(RateCurve::of(rates, (0..100).map(f64::from).collect()).suggestion, None);
-        assert_eq!(RateCurve::of(Vec::new(), Vec::new()).suggestion, None);
+        assert_eq!(LearningRateCurve::of(rates, (0..100).map(f64::from).collect()).suggestion, None);
+        assert_eq!(LearningRateCurve::of(Vec::new(), Vec::new()).suggestion, None);
     }
 }

@@ -1,23 +1,16 @@
 //! Training: batches, steps, epochs.
 //!
-//! | file | what is in it |
+//! | | |
 //! |---|---|
-//! | `trainer/mod.rs` | [`Trainer`]: its settings |
-//! | `trainer/fit.rs` | `fit`, `step` and `evaluate` |
-//! | `trainer/epochs.rs` | the loops over epochs and batches |
-//! | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; [`accumulate`] |
-//! | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
-//! | `trainer/checkpoints.rs` | writing checkpoints while it trains |
-//! | `trainer/resume.rs` | going on with a run out of a checkpoint |
-//! | `callbacks/` | [`Callback`], [`EarlyStopping`], [`GradientNorms`]; [`CsvLog`], [`JsonLines`], [`TensorBoard`]; [`Progress`] |
-//! | `checkpoint_folder.rs` | [`Checkpoints`]: when files are written, their names, and which are kept |
-//! | `compatibility.rs` | whether model, loss, metrics and data fit one another |
-//! | `cross_validation.rs` | [`cross_validate`]: a model for each fold |
-//! | `find_learning_rate.rs` | the learning-rate range test: [`RateCurve`] |
-//! | `trainer/non_finite.rs` | where the first number is that is not finite |
-//! | `prefetch.rs` | batches that are read while others train |
-//! | `run.rs` | how far a run is, and what it goes on from |
-//! | `search/` | [`Search`]: many trials of hyper-parameters, and the best of them |
+//! | training, evaluation, single steps | [`Trainer`], [`Evaluation`], [`accumulate`] |
+//! | what happened | [`History`], [`Epoch`], [`GradientTrace`] |
+//! | callbacks | [`Callback`], [`EarlyStopping`], [`GradientNorms`], [`CsvLog`], [`JsonLines`], [`TensorBoard`] |
+//! | what `fit` shows | [`Progress`] |
+//! | checkpoints | [`Checkpoints`], [`Resumed`] |
+//! | which value is watched, and which way it is better | [`Monitor`], [`Direction`] |
+//! | the learning-rate range test | [`Trainer::find_learning_rate`], [`LearningRateCurve`] |
+//! | cross-validation | [`cross_validate`], [`cross_validate_with`], [`CrossValidation`] |
+//! | search for hyper-parameters | [`Search`], [`Space`], [`Trial`], [`SearchResults`] |
 //!
 //! A call of `fit` runs as follows; each line ends in an error if something does not fit:
 //!
@@ -45,18 +38,37 @@
 //!
 //! # Means over an epoch
 //!
-//! A batch's loss is `Σ w · l` and `Σ w` in `f64`; the epoch's is the quotient of the sums over all batches. So it is the
-//! same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of a step
-//! is divided by the number of samples in it, over all its batches.
+//! A batch's loss is `Σ w · l` and `Σ w` in `f64`; the epoch's is the quotient of the sums over all batches. So it is
+//! the same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of
+//! a step is divided by the number of samples in it, over all its batches.
 //!
-//! A step whose samples all have the weight 0 is left out: parameters, the optimiser's state, its count of steps and with it
-//! schedules stay as they are. Its batches count as batches.
+//! A step whose samples all have the weight 0 is left out: parameters, the optimiser's state, its count of steps and
+//! with it schedules stay as they are. Its batches count as batches.
 //!
 //! # Numbers that are not finite
 //!
-//! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look at
-//! every number of every layer would cost as much as the layers. Only when one is not finite, the batch is read again and
-//! followed through the model, so that the error can name the first place.
+//! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look
+//! at every number of every layer would cost as much as the layers. Only when one is not finite, the batch is read
+//! again and followed through the model, so that the error can name the first place.
+
+// | file | what is in it |
+// |---|---|
+// | `trainer/mod.rs` | `Trainer`: its settings |
+// | `trainer/fit.rs` | `fit`, `step` and `evaluate` |
+// | `trainer/epochs.rs` | the loops over epochs and batches |
+// | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; `accumulate` |
+// | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
+// | `trainer/checkpoints.rs` | writing checkpoints while it trains |
+// | `trainer/resume.rs` | going on with a run out of a checkpoint |
+// | `callbacks/` | `Callback`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
+// | `checkpoint_folder.rs` | `Checkpoints`: when files are written, their names, and which are kept |
+// | `compatibility.rs` | whether model, loss, metrics and data fit one another |
+// | `cross_validation.rs` | `cross_validate`: a model for each fold |
+// | `find_learning_rate.rs` | the learning-rate range test: `LearningRateCurve` |
+// | `trainer/non_finite.rs` | where the first number is that is not finite |
+// | `prefetch.rs` | batches that are read while others train |
+// | `run.rs` | how far a run is, and what it goes on from |
+// | `search/` | `Search`: many trials of hyper-parameters, and the best of them |
 
 mod callbacks;
 mod checkpoint_folder;
@@ -68,11 +80,14 @@ mod run;
 mod search;
 mod trainer;
 
+pub use crate::gradient_trace::GradientTrace;
+pub use crate::history::{Epoch, History};
+pub use crate::monitor::{Direction, Monitor};
 pub use callbacks::{
     BatchEnd, Callback, CsvLog, EarlyStopping, GradientNorms, JsonLines, Progress, TensorBoard,
 };
 pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
-pub use find_learning_rate::RateCurve;
+pub use find_learning_rate::LearningRateCurve;
 pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 pub use trainer::{Evaluation, Resumed, Trainer, accumulate};

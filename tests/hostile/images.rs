@@ -1,8 +1,8 @@
 //! Images from strangers, and folders of them.
 
 use super::bounded;
+use plywood::data::{ImageFiles, ImageFolder};
 use plywood::prelude::*;
-use plywood::{ImageFiles, ImageFolder};
 use std::fs;
 use std::path::Path;
 

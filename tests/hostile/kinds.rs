@@ -1,7 +1,8 @@
 //! A block for each kind of layer that the crate has, with the shape of its input.
 
+use plywood::Scalar;
+use plywood::nn::SequentialBuilder;
 use plywood::prelude::*;
-use plywood::{Scalar, SequentialBuilder};
 
 /// A new layer has to come in here: tests/library/saving.rs compares with the registry.
 pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuilder<F>)> {
@@ -26,13 +27,13 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "embedding": Embedding::vocabulary(7, 2), [3];
         "embedding_bag": EmbeddingBag::vocabulary(7, 2), [3];
         "flatten": Flatten, [2, 3];
-        "gaussian_noise": GaussianNoise::deviation(0.3), [7];
+        "gaussian_noise": GaussianNoise::std_dev(0.3), [7];
         "gelu": GELU::default(), [7];
         "global_avg_pool": GlobalAvgPool, [3, 2, 4];
         "global_max_pool": GlobalMaxPool, [3, 2, 4];
         "group_norm": GroupNorm::groups(2), [4, 3];
-        "hard_sigmoid": plywood::HardSigmoid, [7];
-        "hard_swish": plywood::HardSwish, [7];
+        "hard_sigmoid": plywood::nn::HardSigmoid, [7];
+        "hard_swish": plywood::nn::HardSwish, [7];
         "layer_norm": LayerNorm::new(), [6];
         "leaky_relu": LeakyReLU::slope(0.2), [7];
         "log_softmax": LogSoftmax, [7];
@@ -41,7 +42,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "mish": Mish, [7];
         "prelu": PReLU::new(), [7];
         "relu": ReLU, [7];
-        "relu6": plywood::ReLU6, [7];
+        "relu6": plywood::nn::ReLU6, [7];
         "reshape": Reshape::to([3, 2]), [6];
         "residual": Residual::around(block().layer(Dense::units(4))), [4];
         "rms_norm": RMSNorm::new(), [6];
@@ -52,7 +53,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "softmax": Softmax, [7];
         "softplus": Softplus::default(), [7];
         "softsign": Softsign, [7];
-        "sum": Sum::of([block(), block().layer(Tanh)]), [3];
+        "sum": Add::of([block(), block().layer(Tanh)]), [3];
         "tanh": Tanh, [7];
         "upsample": Upsample::by([2, 3]), [2, 3, 2];
         "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];

@@ -13,8 +13,10 @@ pub mod tables;
 
 pub use meter::Meter;
 use meter::peak;
+use plywood::Scalar;
+use plywood::data::{IdxStream, idx};
+use plywood::io::StateDict;
 use plywood::prelude::*;
-use plywood::{IdxStream, Scalar, StateDict, idx};
 use std::io::Write;
 use std::path::Path;
 

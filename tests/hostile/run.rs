@@ -1,6 +1,6 @@
 //! A small run of training with all that a checkpoint can hold.
 
-use plywood::Averaging;
+use plywood::optim::Averaging;
 use plywood::prelude::*;
 
 /// What it trains on: 8 samples for training, 4 for validation.

@@ -1,7 +1,7 @@
 //! CSV from strangers: rows of numbers, and rows of texts.
 
 use super::{UNPACKED, bounded};
-use plywood::TextCsv;
+use plywood::data::TextCsv;
 use plywood::prelude::*;
 use std::path::Path;
 

@@ -83,7 +83,8 @@ fn modules_import_only_from_lower_ranks() {
 
 /// Lines of a file of `plywood` or its kernels, all of them: with documentation, tests and blank ones.
 const FILE: usize = 450;
-/// Lines of a function, from that of `fn` to that of the closing brace. Tests are left out, and so are the kernels' `scalar/`.
+/// Lines of a function, from that of `fn` to that of the closing brace. Tests are left out, and so are the kernels'
+/// `scalar/`.
 const FUNCTION: usize = 70;
 /// Parameters of a function, `self` among them. Tests are left out, and so are the kernels' `scalar/`.
 const PARAMETERS: usize = 6;
@@ -108,7 +109,7 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ),
     (
         "lines of Bars::draw in plot/bars.rs",
-        87,
+        86,
         "a picture from top to bottom, without a branch that could stand alone",
     ),
     (
@@ -122,7 +123,7 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         74,
         "the checks, and one loop over the steps with four ways out of it",
     ),
-    ("lines of apply in optim/update_param.rs", 71, "a `match` with an arm for each form of a gradient"),
+    ("lines of apply in optim/update_param.rs", 72, "a `match` with an arm for each form of a gradient"),
     (
         "lines of confusion_matrix in plot/confusion_matrix.rs",
         105,
@@ -143,7 +144,7 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ),
     (
         "lines of optim/optimizer.rs",
-        608,
+        615,
         "settings and steps of `Optimizer` in one file; the settings could leave",
     ),
     ("lines of samples in plot/images.rs", 79, "a picture from top to bottom"),

@@ -1,8 +1,9 @@
 //! Images changed at random in training, classes as probabilities, and samples mixed with one another.
 
 use ndarray::{Array2, Array3, Array4, Axis, s};
+use plywood::data::{Subset, Targets};
+use plywood::ndarray;
 use plywood::prelude::*;
-use plywood::{Subset, Targets, ndarray};
 use std::ops::RangeInclusive;
 
 type Images<F> = ArrayDataset<F, Vec<usize>>;

@@ -5,8 +5,11 @@
 //! FMA, with or without AVX-512; elsewhere only numbers of threads are compared with one another.
 
 use ndarray::{Array2, Array4, ArrayD};
+use plywood::data::{Augmented, Element};
+use plywood::losses::AsTarget;
+use plywood::nn::SequentialBuilder;
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{AsTarget, Augmented, Element, Rule, SequentialBuilder};
 use std::fmt::Write;
 
 /// One number for many: FNV-1a over 64 bits at a time, turned so that no position is lost.
@@ -17,7 +20,7 @@ fn hash(values: impl Iterator<Item = f64>) -> u64 {
 }
 
 /// Trains with one thread and with three, and writes a line: weights and buffers, losses, predictions.
-fn case<F: Scalar, L: Loss<F> + Clone, R: Rule<F>, D: Dataset<F>>(
+fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F>, D: Dataset<F>>(
     lines: &mut String,
     name: &str,
     builder: impl Fn() -> SequentialBuilder<F>,

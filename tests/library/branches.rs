@@ -2,8 +2,9 @@
 //! any number of threads. One test sets that number, as it is the process's.
 
 use ndarray::Array2;
+use plywood::ErrorKind;
+use plywood::nn::Registry;
 use plywood::prelude::*;
-use plywood::{ErrorKind, Registry};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,14 +30,14 @@ fn network() -> Sequential {
     let wide = block()
         .layer(RMSNorm::new())
         .layer(Dropout::rate(0.2))
-        .layer(GaussianNoise::deviation(0.01))
+        .layer(GaussianNoise::std_dev(0.01))
         .layer(Mish);
     let normal = block().layer(Dense::units(8)).layer(GroupNorm::groups(2)).layer(BatchNorm::new());
     Sequential::builder([LENGTH])
         .seed(5)
         .layer(EmbeddingBag::vocabulary(500, 16).padding(0))
         .layer(Concat::of([block().layer(residual), wide]))
-        .layer(Sum::of([normal, block().layer(Dense::units(8)).layer(SELU)]))
+        .layer(Add::of([normal, block().layer(Dense::units(8)).layer(SELU)]))
         .layer(Dense::units(2))
         .layer(Softmax)
         .build()
@@ -114,9 +115,9 @@ fn they_train_save_and_load_and_threads_change_no_bit() {
 fn no_branches_and_errors_inside_are_told_with_their_place() {
     let error = Sequential::builder([4]).layer(Concat::of([])).build().unwrap_err().to_string();
     assert!(error.starts_with("layer 0 (concat): expected branches of at least 1, found 0."), "{error}");
-    assert!(Sequential::builder([4]).layer(Sum::of([])).build().is_err());
+    assert!(Sequential::builder([4]).layer(Add::of([])).build().is_err());
     let bad = Sequential::block().layer(Dense::units(0));
-    let error = Sequential::builder([4]).layer(Sum::of([Sequential::block(), bad])).build().unwrap_err();
+    let error = Sequential::builder([4]).layer(Add::of([Sequential::block(), bad])).build().unwrap_err();
     assert_eq!(error.place(), "layer 0 (sum), branch 1, layer 0 (dense)");
     let fixed = Sequential::builder([5]).layer(Dense::units(4));
     assert!(Sequential::builder([4]).layer(Residual::around(fixed)).build().is_err());

@@ -2,10 +2,11 @@
 //! and changes nothing; files of a folder come and go as they should.
 
 use ndarray::{Array2, Array4, Axis};
+use plywood::data::Augmented;
+use plywood::io::State;
+use plywood::optim::{Averaging, CosineDecay, ReduceOnPlateau};
 use plywood::prelude::*;
-use plywood::{
-    Augmented, Averaging, BatchEnd, Checkpoints, CosineDecay, Epoch, GradientNorms, ReduceOnPlateau, State,
-};
+use plywood::train::{BatchEnd, Checkpoints, Epoch, GradientNorms};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::ops::ControlFlow;
@@ -101,11 +102,14 @@ fn network<F: Scalar>() -> Sequential<F> {
         .unwrap()
 }
 
-type Rule = plywood::AdamW;
+type UpdateRule = plywood::optim::AdamW;
 
 /// A trainer with everything that a checkpoint has to bring back.
-fn trainer<F: Scalar>(norms: &GradientNorms, total: &Arc<Mutex<f64>>) -> Trainer<CrossEntropy, Rule, F> {
-    Trainer::new(CrossEntropy::default(), Rule::default())
+fn trainer<F: Scalar>(
+    norms: &GradientNorms,
+    total: &Arc<Mutex<f64>>,
+) -> Trainer<CrossEntropy, UpdateRule, F> {
+    Trainer::new(CrossEntropy::default(), UpdateRule::default())
         .epochs(5)
         .batch_size(8)
         .seed(9)
@@ -135,7 +139,7 @@ struct Left {
 
 fn run<F: Scalar>(
     model: &mut Sequential<F>,
-    set_up: impl FnOnce(Trainer<CrossEntropy, Rule, F>) -> Trainer<CrossEntropy, Rule, F>,
+    set_up: impl FnOnce(Trainer<CrossEntropy, UpdateRule, F>) -> Trainer<CrossEntropy, UpdateRule, F>,
     from: Option<&Path>,
 ) -> Result<Left> {
     let (norms, total) = (GradientNorms::every(2), Arc::new(Mutex::new(0.0)));
@@ -260,7 +264,7 @@ fn what_differs_is_named_and_nothing_is_changed() {
     let (_, mut model, mut trainer) = small();
     trainer.resume(&mut model, &path).unwrap();
     let before = model.to_bytes().unwrap();
-    let fewer = plywood::Subset::new::<f32>(&data, (0..15).collect()).unwrap();
+    let fewer = plywood::data::Subset::new::<f32>(&data, (0..15).collect()).unwrap();
     assert_eq!(
         trainer.fit(&mut model, &fewer).unwrap_err().to_string(),
         "fit, resumed run: expected the trainer to be set as it was saved, training samples 20, \
@@ -652,7 +656,7 @@ fn every_metric_goes_on_where_it_was() {
         TopK::k(2),
         Precision::default(),
         Recall::default(),
-        plywood::FBeta::beta(2.0),
+        plywood::metrics::FBeta::beta(2.0),
         RocAuc::default(),
         AveragePrecision::default(),
         LogLoss::default(),
@@ -669,7 +673,7 @@ fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
     let (folder, board) = (Folder::new("board"), Folder::new("events"));
     let (data, mut model, trainer) = small();
     let set = |t: Trainer<CrossEntropy, Adam>, part: &str| {
-        t.epochs(1).callback(plywood::TensorBoard::new(board.file(part)).histograms(1))
+        t.epochs(1).callback(plywood::train::TensorBoard::new(board.file(part)).histograms(1))
     };
     let checkpoints = Checkpoints::in_folder(&folder.0).every_batches(2);
     set(trainer, "a").checkpoints(checkpoints).fit(&mut model, &data).unwrap();
@@ -683,8 +687,8 @@ fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
     assert!(bytes.windows(tag.len()).any(|window| window == tag));
 }
 
-/// Checkpoints of every version of the format that was released are read for ever; files that are here are never written
-/// anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
+/// Checkpoints of every version of the format that was released are read for ever; files that are here are never
+/// written anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
 fn golden_of<F: Scalar>(name: &str, [loss, roc_auc, val_loss]: [f64; 3]) {
     let path = PathBuf::from(crate::ROOT).join("tests/golden").join(name);
     if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {

@@ -1,5 +1,5 @@
-//! Programs that a test starts: this one again, with one of its tests to run. Such a child says how far it is, and waits
-//! each time until it is answered. So the test decides where the child is killed, and no clock does.
+//! Programs that a test starts: this one again, with one of its tests to run. Such a child says how far it is, and
+//! waits each time until it is answered. So the test decides where the child is killed, and no clock does.
 
 use plywood::{Error, Result};
 use std::io::{BufRead, BufReader, Write, stdin};

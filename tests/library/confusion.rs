@@ -1,8 +1,10 @@
 //! The confusion matrix and its report: by hand, as tables, what does not fit, and results as JSON.
 
 use ndarray::arr2;
+use plywood::metrics::{
+    CalibrationBin, ConfusionMatrix, ErrorAnalysis, LabelReport, MeanStd, RocCurve, roc_curve,
+};
 use plywood::prelude::*;
-use plywood::{CalibrationBin, ConfusionMatrix, ErrorAnalysis, LabelReport, RocCurve, Spread, roc_curve};
 
 /// By hand. A class that never occurs is left out of the macro mean, as in scikit-learn's `classification_report`.
 #[test]
@@ -84,7 +86,7 @@ fn nan_and_infinity_come_back_from_json() {
     assert!(json(&analysis).classes[1].accuracy.is_nan());
     assert_eq!(json(&analysis).to_string(), analysis.to_string());
     assert!(json(&ConfusionMatrix::new(2, &[], &[]).unwrap().report()).accuracy.is_nan());
-    assert!(json(&Spread::of(&[])).mean.is_nan());
+    assert!(json(&MeanStd::of(&[])).mean.is_nan());
     let labels = arr2(&[[true, false]]);
     let report = LabelReport::new(&labels, &labels).unwrap();
     assert_eq!(json(&report), report);

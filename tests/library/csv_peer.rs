@@ -1,8 +1,9 @@
-//! Our reading of CSV beside that of the crate `csv`, which is used everywhere: the same fields, or an error where it is
-//! lenient.
+//! Our reading of CSV beside that of the crate `csv`, which is used everywhere: the same fields, or an error where it
+//! is lenient.
 
+use plywood::data::LabelledTexts;
 use plywood::prelude::*;
-use plywood::{LabelledTexts, Random};
+use plywood::random::Random;
 
 /// A text of these letters, among them all that CSV gives a meaning to.
 fn draw(draws: &mut impl FnMut(usize) -> usize) -> String {

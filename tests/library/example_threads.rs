@@ -1,13 +1,15 @@
 //! Training the network of each example gives the same bits with 1 and 4 threads.
 //!
-//! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a few
-//! steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
+//! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a
+//! few steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
 //! optimisers, losses and activations are in tests/library/optimiser_threads.rs and tests/library/threads.rs.
 
-use plywood::garments::garments;
+use plywood::data::Images;
+use plywood::data::synthetic::garments;
+use plywood::losses::class_weights;
 use plywood::ndarray;
+use plywood::optim::{Averaging, UpdateRule};
 use plywood::prelude::*;
-use plywood::{Averaging, Images, Rule, class_weights};
 
 /// How many samples, and how many make a step.
 const SAMPLES: usize = 192;
@@ -23,9 +25,13 @@ where
 }
 
 /// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
-fn bits_of<L: Loss, R: Rule, D: Dataset>(mut model: Sequential, trainer: Trainer<L, R>, data: &D) -> Vec<u64>
+fn bits_of<L: Loss, R: UpdateRule, D: Dataset>(
+    mut model: Sequential,
+    trainer: Trainer<L, R>,
+    data: &D,
+) -> Vec<u64>
 where
-    D::Target: plywood::AsTarget<L::Target>,
+    D::Target: plywood::losses::AsTarget<L::Target>,
 {
     let mut trainer = trainer.batch_size(BATCH).validation_split(0.25).progress(Progress::Silent);
     let history = trainer.fit(&mut model, data).unwrap();
@@ -63,7 +69,7 @@ fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential 
 
 /// The small network with batch normalisation and residual blocks, and what is done to its images.
 fn augmented(images: &Images) -> Vec<u64> {
-    let unit = |builder: plywood::SequentialBuilder, filters| {
+    let unit = |builder: plywood::nn::SequentialBuilder, filters| {
         let conv = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
         builder.layer(conv.initializer(Initializer::HeNormal)).layer(BatchNorm::new()).layer(ReLU)
     };
@@ -157,7 +163,7 @@ fn texts() -> (Sequential, ArrayDataset<f32, Vec<usize>>) {
     let bag = || {
         EmbeddingBag::vocabulary(5_000, 128)
             .padding(Vocabulary::PADDING)
-            .initializer(Initializer::Normal { mean: 0.0, deviation: 0.01 })
+            .initializer(Initializer::Normal { mean: 0.0, std_dev: 0.01 })
     };
     let both = Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().max())]);
     let model = Sequential::builder([64]).layer(both).layer(Dropout::rate(0.7)).layer(Dense::units(14));

@@ -1,7 +1,7 @@
 //! What saving leaves as it was: modes, links, and all that is no file. By whatever writes files.
 
 use plywood::prelude::*;
-use plywood::{CsvLog, JsonLines};
+use plywood::train::{CsvLog, JsonLines};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -15,7 +15,7 @@ fn model() -> Sequential {
 }
 
 /// A training of one epoch with this callback.
-fn fit(callback: impl plywood::Callback + 'static) -> Result<()> {
+fn fit(callback: impl plywood::train::Callback + 'static) -> Result<()> {
     let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)))?;
     let trainer = Trainer::new(MeanSquaredError, SGD::default()).progress(Progress::Silent);
     trainer.callback(callback).fit(&mut model(), &data).map(drop)

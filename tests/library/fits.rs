@@ -2,8 +2,9 @@
 //! fits.txt.
 
 use ndarray::{Array2, arr2};
+use plywood::losses::{AsTarget, LossSum};
+use plywood::nn::{Outputs, SequentialBuilder};
 use plywood::prelude::*;
-use plywood::{AsTarget, LossSum, Outputs, SequentialBuilder};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -70,7 +71,7 @@ fn model(end: &str, units: usize) -> Sequential {
         "LogSoftmax" => body().layer(LogSoftmax),
         "Softmax, Flatten" => body().layer(Softmax).layer(Flatten),
         "Softmax, Dropout" => body().layer(Softmax).layer(Dropout::rate(0.5)),
-        "Sigmoid, GaussianNoise" => body().layer(Sigmoid).layer(GaussianNoise::deviation(0.1)),
+        "Sigmoid, GaussianNoise" => body().layer(Sigmoid).layer(GaussianNoise::std_dev(0.1)),
         "block of Softmax, Dropout" => {
             body().layer(Sequential::block().layer(Softmax).layer(Dropout::rate(0.5)).layer(Flatten))
         }
@@ -92,8 +93,8 @@ fn parameters(model: &Sequential) -> Vec<f32> {
     all
 }
 
-/// "trains", where two epochs change the model, or the error's text; `evaluate`, `step`, `accumulate` and `find_rate`
-/// say the same.
+/// "trains", where two epochs change the model, or the error's text; `evaluate`, `step`, `accumulate` and
+/// `find_learning_rate` say the same.
 fn verdict<L, T, D>(make: impl Fn() -> L, mut model: Sequential, data: &D, target: &T) -> String
 where
     L: Loss,
@@ -109,9 +110,9 @@ where
     let (x, target) = (inputs().into_dyn(), target.as_target());
     let others = [
         ("evaluate", trainer.evaluate(&copies[0], data).map(drop)),
-        ("find rate", trainer.find_rate(&copies[0], data, 1e-6, 1e-5, 10).map(drop)),
+        ("find rate", trainer.find_learning_rate(&copies[0], data, 1e-6, 1e-5, 10).map(drop)),
         ("step", trainer.step(&mut copies[0], x.clone(), target, None).map(drop)),
-        ("accumulate", plywood::accumulate(&mut copies[1], &make(), x, target, None).map(drop)),
+        ("accumulate", plywood::train::accumulate(&mut copies[1], &make(), x, target, None).map(drop)),
     ];
     let says = |result: &Result<()>| match result {
         Ok(()) => "trains".to_owned(),
@@ -255,8 +256,10 @@ fn every_target_is_looked_at_before_the_first_step() {
     );
     let text = trainer().evaluate(&model("Softmax", 3), &labels(23, 3)).unwrap_err().to_string();
     assert!(text.starts_with("evaluate, cross-entropy: expected the label of sample 23 below 3"), "{text}");
-    let text =
-        trainer().find_rate(&model("Softmax", 3), &labels(23, 3), 1e-5, 1e-3, 10).unwrap_err().to_string();
+    let text = trainer()
+        .find_learning_rate(&model("Softmax", 3), &labels(23, 3), 1e-5, 1e-3, 10)
+        .unwrap_err()
+        .to_string();
     assert!(text.starts_with("find rate, cross-entropy: expected the label of sample 23 below 3"), "{text}");
 
     let rows = |row: [f32; 3]| {
@@ -301,7 +304,7 @@ fn wrappers_hand_on_the_targets() {
         assert!(data.read_targets(indices, &mut batch).unwrap());
         (batch.target, batch.weights)
     }
-    let subset = plywood::Subset::new::<f32>(&data, vec![5, 7, 9]).unwrap();
+    let subset = plywood::data::Subset::new::<f32>(&data, vec![5, 7, 9]).unwrap();
     assert_eq!(targets(&subset, &[2, 0]), (vec![0, 2], Some(vec![9.0, 5.0])));
     assert_eq!(targets(&&data, &[4]), (vec![1], Some(vec![4.0])));
     assert_eq!(targets(&Augmented::new(&data, Augment::seed(1)).unwrap(), &[4]).0, [1]);
@@ -335,9 +338,9 @@ fn evaluate_checks_model_and_loss_once() {
         fn backward(&mut self, _: (), grad: Tensor) -> Result<Tensor> {
             Ok(grad)
         }
-        fn output_link(&self, _: plywood::Link) -> plywood::Link {
+        fn output_activation(&self, _: plywood::nn::OutputActivation) -> plywood::nn::OutputActivation {
             ASKED.fetch_add(1, Ordering::Relaxed);
-            plywood::Link::Linear
+            plywood::nn::OutputActivation::Linear
         }
     }
     let model = Sequential::builder([2]).layer(Asked).build().unwrap();

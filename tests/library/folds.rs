@@ -1,8 +1,9 @@
 //! Stratified splits, folds and cross-validation, against scikit-learn's where it has them.
 
 use ndarray::Array2;
+use plywood::data::{Fold, Folds};
 use plywood::prelude::*;
-use plywood::{Evaluation, Fold, Folds, cross_validate, cross_validate_with};
+use plywood::train::{Evaluation, cross_validate, cross_validate_with};
 use serde_json::Value;
 
 fn reference() -> Value {
@@ -147,7 +148,7 @@ fn cross_validation_trains_anew_and_counts_each_fold_alike() {
     let mean = losses.iter().sum::<f64>() / 3.0;
     let deviation = (losses.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
     assert_eq!((losses.len(), scores.mean("loss")), (3, Some(mean)));
-    assert!((scores.deviation("loss").unwrap() - deviation).abs() < 1e-15);
+    assert!((scores.std_dev("loss").unwrap() - deviation).abs() < 1e-15);
     assert_eq!(scores.get("precision"), None);
     let text = scores.to_string();
     assert!(

@@ -1,6 +1,6 @@
 //! The drawn data set: balanced, the same for a seed, and unchanged to the bit.
 
-use plywood::garments::{CLASS_NAMES, garments};
+use plywood::data::synthetic::{CLASS_NAMES, garments};
 
 #[test]
 fn the_classes_are_balanced_shuffled_and_the_same_for_a_seed() {

@@ -1,7 +1,7 @@
 //! The IDX format: every type, every truncation, damage, and headers that claim too much.
 
 use plywood::Result;
-use plywood::idx::{self, IdxArray};
+use plywood::data::idx::{self, IdxArray};
 use std::io::Write;
 
 /// A file's bytes: type, lengths of the axes, elements.

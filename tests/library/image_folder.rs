@@ -332,7 +332,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     let remedy = full.rsplit_once(". ").expect("a remedy").1;
     assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
     // `fit` prints it, too, and subsets hand it on.
-    let subset = plywood::Subset::new::<f32>(&read.images, vec![0]).unwrap();
+    let subset = plywood::data::Subset::new::<f32>(&read.images, vec![0]).unwrap();
     let [remark] = Dataset::<f32>::remarks(&subset) else { panic!("one remark") };
     assert!(remark.starts_with(&format!("{}: 30 files left out:\n  ", folder.0.display())), "{remark}");
     assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");

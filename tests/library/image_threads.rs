@@ -40,7 +40,7 @@ fn run<F: Scalar>(threads: usize) -> Vec<u64> {
     let dx = model.backward(cache, y.clone()).unwrap();
     numbers.extend(dx.iter().map(|v| v.as_f64()));
     model.visit_params(&mut |_, param| match param.gradient() {
-        Some(plywood::Gradient::Dense(g)) => numbers.extend(g.iter().map(|v| v.as_f64())),
+        Some(plywood::nn::Gradient::Dense(g)) => numbers.extend(g.iter().map(|v| v.as_f64())),
         other => panic!("{other:?}"),
     });
     let bits = |y: &Tensor<F>| y.iter().map(|v| v.as_f64().to_bits()).collect::<Vec<_>>();

@@ -1,7 +1,7 @@
 //! Layers over images: no input panics, and the errors say what to do.
 
+use plywood::nn::{LayerSpec, Padding};
 use plywood::prelude::*;
-use plywood::{LayerSpec, Padding};
 
 /// Builds the layer and, where that works and what comes out is small, runs it forth and back.
 fn run<S: LayerSpec<f32>>(spec: S, input: &[usize]) -> bool {

@@ -1,8 +1,8 @@
-//! Agreement of the losses with Keras in f64, to 1e-9: values and gradients, without and with sample weights, from logits
-//! where Keras has that form.
+//! Agreement of the losses with Keras in f64, to 1e-9: values and gradients, without and with sample weights, from
+//! logits where Keras has that form.
 //!
-//! The numbers are in keras/losses.json; keras/losses.py made them, and says how to make them anew and where Keras itself
-//! is less exact. Keras' mean is over the number of samples, as is the divisor of a step here.
+//! The numbers are in keras/losses.json; keras/losses.py made them, and says how to make them anew and where Keras
+//! itself is less exact. Keras' mean is over the number of samples, as is the divisor of a step here.
 
 use crate::reference::{agree, agree_tensors, indices, number, numbers, tensor};
 use plywood::prelude::*;

@@ -1,18 +1,21 @@
-//! A program that trains is killed again and again, is started again each time, and ends with the bits of one that was let be.
+//! A program that trains is killed again and again, is started again each time, and ends with the bits of one that was
+//! let be.
 //!
-//! The program is this one itself, as a child that trains in a folder. It reports each batch and waits for an answer, so
-//! that a kill falls where a seed has it fall, however fast the machine is. There are three ways, which take turns:
+//! The program is this one itself, as a child that trains in a folder. It reports each batch and waits for an answer,
+//! so that a kill falls where a seed has it fall, however fast the machine is. There are three ways, which take turns:
 //!
 //! - after a batch, while the child waits: before the batch's checkpoint;
 //! - within a file, on Unix: the system ends the child when a checkpoint that it writes exceeds a limit;
 //! - at a file: once the child's next checkpoint is seen in the folder, before it has its name or just after.
 //!
-//! `PLYWOOD_KILLS=20` kills it so often; three times unless set, once each way. `PLYWOOD_KILL_SEED` is the seed, 5 unless
-//! set. A kill is `SIGKILL` on Unix, or the limit's `SIGXFSZ`: nothing of the program runs after it.
+//! `PLYWOOD_KILLS=20` kills it so often; three times unless set, once each way. `PLYWOOD_KILL_SEED` is the seed, 5
+//! unless set. A kill is `SIGKILL` on Unix, or the limit's `SIGXFSZ`: nothing of the program runs after it.
 
 use crate::children::{Reporting, report, was_killed};
+use plywood::data::Augmented;
+use plywood::optim::{Averaging, CosineDecay};
 use plywood::prelude::*;
-use plywood::{Augmented, Averaging, BatchEnd, Callback, Checkpoints, CosineDecay};
+use plywood::train::{BatchEnd, Callback, Checkpoints};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
@@ -46,7 +49,7 @@ impl Callback for Reports {
 
 /// The program: it knows nothing of kills but one line, `resume_if_any`. It reports where it begins, and each batch.
 fn train(folder: &Path) -> Result<()> {
-    let (data, _) = plywood::garments::garments(600, 10, 7)?;
+    let (data, _) = plywood::data::synthetic::garments(600, 10, 7)?;
     let data = Augmented::new(data, Augment::seed(1).flip_horizontal().shift(2))?;
     let mut model = Sequential::builder([28, 28])
         .seed(4)
@@ -159,8 +162,8 @@ fn kill_at_file(mut child: Reporting, run: &Path, batch: u64) -> ((u64, u64), bo
     ((batch - EVERY, batch), seen)
 }
 
-/// Lets a child, which has begun there under a limit, come to its next checkpoint. What there was is as it was, and half
-/// a file is beside it.
+/// Lets a child, which has begun there under a limit, come to its next checkpoint. What there was is as it was, and
+/// half a file is beside it.
 fn end_within_file(child: Reporting, run: &Path, begun: u64) -> (u64, u64) {
     let (whole, before) = checkpoints(run);
     assert!(was_killed(child.end()), "the limit ends it");

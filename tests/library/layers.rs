@@ -65,7 +65,7 @@ battery! {
     dropout: Dropout::rate(0.4), [20], Exemption::TrainingDiffers;
     dropout2d: Dropout2d::rate(0.4), [6, 2, 2], Exemption::TrainingDiffers;
     dropout2d_of_features: Dropout2d::rate(0.4), [20], Exemption::TrainingDiffers;
-    gaussian_noise: GaussianNoise::deviation(0.3), [2, 3], Exemption::TrainingDiffers;
+    gaussian_noise: GaussianNoise::std_dev(0.3), [2, 3], Exemption::TrainingDiffers;
     batch_norm: BatchNorm::new(), [6], Exemption::TrainingDiffers;
     batch_norm_of_channels: BatchNorm::new(), [3, 2, 3], Exemption::TrainingDiffers;
     layer_norm: LayerNorm::new(), [6];
@@ -108,7 +108,7 @@ block! {
     residual_with_projection: F => Residual::around(
         Sequential::<F>::block_of().layer(Dense::units(5)).layer(SiLU).layer(Dense::units(3)),
     ).projection(Sequential::<F>::block_of().layer(Dense::units(3).without_bias())), [4];
-    sum: F => Sum::of([
+    sum: F => Add::of([
         Sequential::<F>::block_of(),
         Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
         Sequential::<F>::block_of().layer(Sigmoid),
@@ -130,7 +130,7 @@ block! {
         Sequential::<F>::block_of().layer(Residual::around(
             Sequential::<F>::block_of().layer(Dense::units(4)).layer(BatchNorm::new()).layer(Dropout::rate(0.3)),
         )),
-        Sequential::<F>::block_of().layer(Sum::of([Sequential::<F>::block_of(), Sequential::<F>::block_of()])),
+        Sequential::<F>::block_of().layer(Add::of([Sequential::<F>::block_of(), Sequential::<F>::block_of()])),
     ]), [4], Exemption::TrainingDiffers;
     nothing_at_all: F => Sequential::<F>::block_of(), [3];
 }

@@ -2,10 +2,11 @@
 
 use crate::numbers::{parameters, silent};
 use ndarray::{Array2, arr2};
+use plywood::data::{MixUp, Pass};
+use plywood::nn::Gradient;
+use plywood::optim::{Averaging, CosineDecay};
 use plywood::prelude::*;
-use plywood::{
-    Averaging, BatchEnd, Checkpoints, CosineDecay, Gradient, GradientNorms, MixUp, Pass, accumulate,
-};
+use plywood::train::{BatchEnd, Checkpoints, GradientNorms, accumulate};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -104,7 +105,7 @@ fn a_data_set_that_reads_fewer_samples_is_an_error_everywhere() {
     for text in [
         trainer().fit(&mut model(), &Short).unwrap_err().to_string(),
         trainer().evaluate(&model(), &Short).unwrap_err().to_string(),
-        trainer().find_rate(&model(), &Short, 1e-3, 1e-2, 10).unwrap_err().to_string(),
+        trainer().find_learning_rate(&model(), &Short, 1e-3, 1e-2, 10).unwrap_err().to_string(),
         plywood::evaluate::confusion_matrix(&model(), &Short).unwrap_err().to_string(),
     ] {
         assert!(text.contains("expected a batch of 4 samples, as many as were asked for, found 3"), "{text}");
@@ -184,7 +185,7 @@ fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
     let find = |weights: Vec<f64>| {
         let data = ArrayDataset::new(inputs(8), labels(8)).unwrap().weights(weights).unwrap();
         let trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(1);
-        trainer.find_rate(&model(), &data, 1e-4, 1e-1, 10)
+        trainer.find_learning_rate(&model(), &data, 1e-4, 1e-1, 10)
     };
     let found = find(vec![0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]).unwrap();
     assert_eq!(found.losses.len(), 10);
@@ -194,10 +195,10 @@ fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
     // Gradients in the model it is given are in no step.
     let data = ArrayDataset::new(inputs(8), labels(8)).unwrap();
     let trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(8);
-    let clean = trainer.find_rate(&model(), &data, 1e-4, 1e-1, 10).unwrap();
+    let clean = trainer.find_learning_rate(&model(), &data, 1e-4, 1e-1, 10).unwrap();
     let mut used = model();
     accumulate(&mut used, &CrossEntropy::default(), inputs(8), &labels(8), None).unwrap();
-    assert_eq!(trainer.find_rate(&used, &data, 1e-4, 1e-1, 10).unwrap().losses, clean.losses);
+    assert_eq!(trainer.find_learning_rate(&used, &data, 1e-4, 1e-1, 10).unwrap().losses, clean.losses);
 }
 
 /// The sample of weight 0 has the value 1000 and is in no mixture with a weight.
@@ -283,12 +284,12 @@ impl Callback<f64> for Told {
 /// What a run leaves: the model, the optimiser's state, losses, norms of gradients, and what was told of batches.
 type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<BatchEnd>);
 
-/// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a schedule,
-/// all of which would move the weights without a gradient.
+/// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a
+/// schedule, all of which would move the weights without a gradient.
 fn weighted(
     weights: &[f64],
     steps: u64,
-    set_up: impl FnOnce(&mut Trainer<CrossEntropy, plywood::AdamW, f64>, &mut Sequential<f64>),
+    set_up: impl FnOnce(&mut Trainer<CrossEntropy, plywood::optim::AdamW, f64>, &mut Sequential<f64>),
     checkpoints: Option<Checkpoints>,
 ) -> Left {
     // A batch of a negative weight is not in the data at all.
@@ -301,14 +302,14 @@ fn weighted(
     );
     let data = data.unwrap().weights(kept.iter().map(pick).collect::<Vec<_>>()).unwrap();
     let (told, norms, mut model) = (Told::default(), GradientNorms::every(1), model());
-    let mut trainer = silent(CrossEntropy::default(), plywood::AdamW::default())
+    let mut trainer = silent(CrossEntropy::default(), plywood::optim::AdamW::default())
         .epochs(3)
         .batch_size(2)
         .shuffle(false)
         .batches_per_step(steps)
         .learning_rate(CosineDecay { start: 0.1, steps: 30 })
         .average(Averaging::exponential(0.5))
-        .group(plywood::Group::matching("*.weight").l2(0.1))
+        .group(plywood::optim::Group::matching("*.weight").l2(0.1))
         .metric(Accuracy::default())
         .callback(told.clone())
         .callback(norms.clone());

@@ -1,8 +1,9 @@
 //! Logs on disk have the history's numbers, read by readers of this test's own; `tests/tensorboard/check.py` reads the
 //! same files with TensorBoard's.
 
+use plywood::data::synthetic;
 use plywood::prelude::*;
-use plywood::{CsvLog, JsonLines, TensorBoard, garments};
+use plywood::train::{CsvLog, JsonLines, TensorBoard};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn trained(callbacks: impl FnOnce(Trainer) -> Trainer) -> (History, Vec<f32>) {
-    let (train, _) = garments::garments(400, 10, 1).unwrap();
+    let (train, _) = synthetic::garments(400, 10, 1).unwrap();
     let mut model = Sequential::builder([28, 28])
         .seed(1)
         .layer(Flatten)
@@ -33,7 +34,7 @@ fn trained(callbacks: impl FnOnce(Trainer) -> Trainer) -> (History, Vec<f32>) {
     (history, bits)
 }
 
-type Trainer = plywood::Trainer<CrossEntropy, Adam, f32>;
+type Trainer = plywood::train::Trainer<CrossEntropy, Adam, f32>;
 
 /// The sum by its definition, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -182,7 +183,7 @@ fn a_path_that_cannot_be_written_ends_training_before_it_begins() {
     fs::write(folder.join("file"), "precious").unwrap();
     let path = folder.join("file").join("log");
     let text = |trainer: Trainer| {
-        let (train, _) = garments::garments(40, 10, 1).unwrap();
+        let (train, _) = synthetic::garments(40, 10, 1).unwrap();
         let layers = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax);
         let mut model = layers.build().unwrap();
         trainer.progress(Progress::Silent).fit(&mut model, &train).unwrap_err().to_string()

@@ -33,7 +33,6 @@ mod keras;
 mod kill;
 mod layers;
 mod left_out;
-mod link;
 mod logs;
 mod losses;
 mod metrics;
@@ -45,6 +44,7 @@ mod normalizer;
 mod numbers;
 mod optimiser_threads;
 mod optimisers;
+mod output_activation;
 mod outside;
 #[cfg(feature = "plots")]
 mod plots;

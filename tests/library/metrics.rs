@@ -1,8 +1,11 @@
 //! Metrics by hand, NaN, names, and what does not fit.
 
 use ndarray::{arr1, arr2};
+use plywood::losses::class_weights;
+use plywood::metrics::{Average, roc_curve};
+use plywood::nn::Outputs;
 use plywood::prelude::*;
-use plywood::{Average, Direction, Outputs, class_weights, roc_curve};
+use plywood::train::Direction;
 
 type Named = (&'static str, Box<dyn Metric<[usize], f64>>);
 
@@ -370,7 +373,7 @@ fn bins_of_a_reliability_diagram() {
 
 #[test]
 fn in_training_they_come_up_in_the_history() {
-    let (train, _) = plywood::garments::garments(200, 10, 1).unwrap();
+    let (train, _) = plywood::data::synthetic::garments(200, 10, 1).unwrap();
     let mut model =
         Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build().unwrap();
     let history = Trainer::new(CrossEntropy::default(), Adam::default())

@@ -1,8 +1,9 @@
 //! Which way a value is better: said by the metric or by the user, never by its name.
 
 use ndarray::Array2;
+use plywood::optim::ReduceOnPlateau;
 use plywood::prelude::*;
-use plywood::{Checkpoints, Direction, Epoch, ReduceOnPlateau, Search, Space};
+use plywood::train::{Checkpoints, Direction, Epoch, Search, Space};
 
 /// The mean absolute percentage error, under a name that says nothing.
 #[derive(Clone)]
@@ -72,10 +73,11 @@ fn a_falling_error_of_ones_own_is_not_restored_to_its_first_epoch() {
         let history = t.fit(&mut trained, &data()).unwrap();
         let values = history.get("val_mape");
         assert!(values.len() == 6 && values.is_sorted_by(|a, b| a > b), "it falls to the end: {values:?}");
-        let tail =
-            plywood::Subset::new::<f32>(&data(), (30..40).collect()).map(|s| s.indices().to_vec()).unwrap();
+        let tail = plywood::data::Subset::new::<f32>(&data(), (30..40).collect())
+            .map(|s| s.indices().to_vec())
+            .unwrap();
         let all = data();
-        let tail = plywood::Subset::new::<f32>(&all, tail).unwrap();
+        let tail = plywood::data::Subset::new::<f32>(&all, tail).unwrap();
         let left = t.evaluate(&trained, &tail).unwrap().get("mape");
         assert_eq!(left, values.last().copied(), "the last epoch is the best");
     }
@@ -168,14 +170,14 @@ fn a_plateau_below_zero_is_one() {
         for _ in 0..10 {
             optimizer.observe(value).unwrap();
         }
-        assert_eq!(optimizer.rate_at(1), 0.125, "three reductions at {value}");
+        assert_eq!(optimizer.learning_rate_at(1), 0.125, "three reductions at {value}");
     }
     let how = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_r2").higher_is_better();
     let mut worse: Optimizer<SGD> = Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
     for step in 0..10 {
         worse.observe(-1.0 - 1e-5 * f64::from(step)).unwrap();
     }
-    assert_eq!(worse.rate_at(1), 0.125);
+    assert_eq!(worse.learning_rate_at(1), 0.125);
     let unsaid = ReduceOnPlateau::factor(0.5).monitor("val_r2");
     let mut unsaid: Optimizer<SGD> = Optimizer::new(SGD::default()).reduce_on_plateau(unsaid);
     assert!(unsaid.observe(0.5).unwrap_err().to_string().contains(".higher_is_better()"));

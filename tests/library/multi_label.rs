@@ -1,8 +1,9 @@
 //! Several labels at once: what is declared, what is refused, and the way from a model to a report.
 
 use ndarray::{Array2, arr1, arr2};
+use plywood::metrics::Average;
+use plywood::nn::Outputs;
 use plywood::prelude::*;
-use plywood::{Average, Outputs};
 
 /// The multi-hot rows of a perfect model.
 fn rows() -> Tensor<f64> {
@@ -227,7 +228,7 @@ fn a_models_labels_and_their_report() {
 #[test]
 fn classes_of_a_single_output_go_by_the_models_last_function() {
     let x = arr2(&[[0.3f32], [-0.3], [0.7]]);
-    let of = |builder: plywood::SequentialBuilder| builder.build().unwrap();
+    let of = |builder: plywood::nn::SequentialBuilder| builder.build().unwrap();
     let linear = of(Sequential::builder([1]).layer(Given(1)));
     assert_eq!(linear.predict_classes(&x).unwrap(), [1, 0, 1]);
     let sigmoid = of(Sequential::builder([1]).layer(Given(1)).layer(Sigmoid));

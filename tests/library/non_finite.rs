@@ -5,7 +5,7 @@ use plywood::ErrorKind;
 use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 
-fn silent<L: Loss, R: plywood::Rule>(loss: L, rule: R) -> Trainer<L, R> {
+fn silent<L: Loss, R: plywood::optim::UpdateRule>(loss: L, rule: R) -> Trainer<L, R> {
     Trainer::new(loss, rule).progress(Progress::Silent)
 }
 
@@ -61,7 +61,8 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             assert_eq!(text, format!("fit, {place}: the {what} of sample 5 {CLEAN}"));
             let text = trainer().evaluate(&regression(), &data).unwrap_err().to_string();
             assert_eq!(text, format!("evaluate: the {what} of sample 35 {CLEAN}"));
-            let text = trainer().find_rate(&regression(), &data, 1e-6, 1e-3, 20).unwrap_err().to_string();
+            let text =
+                trainer().find_learning_rate(&regression(), &data, 1e-6, 1e-3, 20).unwrap_err().to_string();
             assert_eq!(text, format!("find rate: the {what} of sample 35 {CLEAN}"));
             // A single step, where samples have their places in the batch.
             let (mut x, mut t) = (Tensor::zeros(vec![4, 2]), Tensor::zeros(vec![4, 1]));
@@ -75,7 +76,7 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             let text = trainer().step(&mut model, x.clone(), &t, None).unwrap_err().to_string();
             let within = if what == "target" { ", mean squared error" } else { "" };
             assert_eq!(text, format!("step{within}: the {what} of sample 2 in the batch {CLEAN}"));
-            assert!(plywood::accumulate(&mut model, &MeanSquaredError, x, &t, None).is_err());
+            assert!(plywood::train::accumulate(&mut model, &MeanSquaredError, x, &t, None).is_err());
             assert_eq!(model.to_bytes().unwrap(), before);
         }
     }
@@ -206,12 +207,12 @@ fn an_infinite_loss_names_the_sample() {
 #[test]
 fn a_search_and_folds_name_the_sample() {
     let data = spoilt("target", 5, f32::NAN);
-    let search = plywood::Search::grid(plywood::Space::new().choice("rate", [0.01, 0.1]));
+    let search = plywood::train::Search::grid(plywood::train::Space::new().choice("rate", [0.01, 0.1]));
     let error = search.run(&data, &KFold::new(4), |trial, _| {
         Ok((regression(), silent(MeanSquaredError, SGD::default()).learning_rate(trial.number("rate")?)))
     });
     assert!(error.unwrap_err().to_string().contains("is not finite"));
     let build = |_| Ok((regression(), silent(MeanSquaredError, SGD::default())));
-    let error = plywood::cross_validate(&data, &KFold::new(4), build).unwrap_err().to_string();
+    let error = plywood::train::cross_validate(&data, &KFold::new(4), build).unwrap_err().to_string();
     assert!(error.contains("the target of sample"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Normalisation that is fitted on the training part, against scikit-learn's numbers.
 
 use ndarray::{Array2, Array3, array};
-use plywood::Subset;
+use plywood::data::Subset;
 use plywood::prelude::*;
 use serde_json::Value;
 
@@ -29,8 +29,8 @@ fn the_numbers_are_scikit_learns() {
         reference[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
     };
     let standard = Normalizer::standard().fit::<f64, _>(&data).unwrap();
-    assert!(standard.centre().iter().zip(numbers("mean")).all(|(&a, b)| close(a, b)));
-    assert!(standard.width().iter().zip(numbers("scale")).all(|(&a, b)| close(a, b)), "{standard:?}");
+    assert!(standard.center().iter().zip(numbers("mean")).all(|(&a, b)| close(a, b)));
+    assert!(standard.scale().iter().zip(numbers("scale")).all(|(&a, b)| close(a, b)), "{standard:?}");
     let range = Normalizer::range(-1.0, 3.0).fit::<f64, _>(&data).unwrap();
     for (normalizer, name) in [(&standard, "standard"), (&range, "range")] {
         let expected = matrix(&reference[name]);
@@ -47,8 +47,8 @@ fn the_numbers_are_scikit_learns() {
     }
     let whole = Normalizer::standard().whole().fit_tensor(&x.into_dyn()).unwrap();
     let expected = [&reference["whole_mean"], &reference["whole_scale"]].map(|x| x.as_f64().unwrap());
-    assert!(close(whole.centre()[0], expected[0]) && close(whole.width()[0], expected[1]), "{whole:?}");
-    assert_eq!(whole.width().len(), 1);
+    assert!(close(whole.center()[0], expected[0]) && close(whole.scale()[0], expected[1]), "{whole:?}");
+    assert_eq!(whole.scale().len(), 1);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_training_part_alone_is_fitted() {
     let data = ArrayDataset::new(array![[0.0f32], [2.0], [1e6]], vec![0; 3]).unwrap();
     let train = Subset::new::<f32>(&data, vec![1, 0]).unwrap();
     let normalizer = Normalizer::standard().fit::<f32, _>(&train).unwrap();
-    assert_eq!((normalizer.centre()[0], normalizer.width()[0]), (1.0, 1.0));
+    assert_eq!((normalizer.center()[0], normalizer.scale()[0]), (1.0, 1.0));
     let mut batch = Batch::<f32, Vec<usize>>::default();
     normalizer.apply(&data).read(&[2], Pass::Evaluate, &mut batch).unwrap();
     assert_eq!(batch.input[[0, 0]], 999_999.0);
@@ -80,13 +80,13 @@ fn saved_numbers_come_back_and_damaged_ones_are_refused() {
         Normalizer::standard().fit_tensor(&array![[1.0f64, 0.1], [2.0, 0.7]].into_dyn()).unwrap();
     let text = serde_json::to_string(&normalizer).unwrap();
     assert_eq!(serde_json::from_str::<Normalizer>(&text).unwrap(), normalizer);
-    for (from, to) in [("\"shape\":[2]", "\"shape\":[3]"), ("\"width\":[0.5", "\"width\":[0.0"), ("0.5,", "")]
+    for (from, to) in [("\"shape\":[2]", "\"shape\":[3]"), ("\"scale\":[0.5", "\"scale\":[0.0"), ("0.5,", "")]
     {
         let bad = text.replacen(from, to, 1);
         assert_ne!(bad, text);
         assert!(serde_json::from_str::<Normalizer>(&bad).is_err(), "{bad}");
     }
-    let overflow = r#"{"shape":[4294967296,4294967296,4],"centre":[0.0,0.0],"width":[1.0,1.0]}"#;
+    let overflow = r#"{"shape":[4294967296,4294967296,4],"center":[0.0,0.0],"scale":[1.0,1.0]}"#;
     assert!(serde_json::from_str::<Normalizer>(overflow).is_err());
 }
 

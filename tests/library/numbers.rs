@@ -1,11 +1,12 @@
 //! Means and steps: what weights mean in a report and in a step, for any batches, any order and any threads.
 
 use ndarray::{Array1, Array2, arr1};
+use plywood::losses::{AsTarget, class_weights};
 use plywood::prelude::*;
-use plywood::{AsTarget, BatchEnd, Checkpoints, GradientNorms, accumulate, class_weights};
+use plywood::train::{BatchEnd, Checkpoints, GradientNorms, accumulate};
 use std::ops::ControlFlow;
 
-pub fn silent<L: Loss<F>, R: plywood::Rule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, R, F> {
+pub fn silent<L: Loss<F>, R: plywood::optim::UpdateRule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, R, F> {
     Trainer::new(loss, rule).progress(Progress::Silent)
 }
 
@@ -107,7 +108,7 @@ fn balanced_classes_are_balanced_in_batches_of_any_size() {
 fn one_value<L, T>(name: &str, build: fn() -> Sequential<f64>, make: impl Fn() -> L, targets: T)
 where
     L: Loss<f64>,
-    T: plywood::Targets + Clone + Reordered,
+    T: plywood::data::Targets + Clone + Reordered,
     T::Batch: AsTarget<L::Target>,
 {
     const SAMPLES: usize = 600;
@@ -161,7 +162,7 @@ fn one_loss_for_any_batches_order_and_threads() {
     let yes: Vec<usize> = (0..600).map(|i| (i * i) % 2).collect();
     let rows = Array2::from_shape_fn((600, 3), |(i, j)| [0.2, 0.5, 0.3][(i + j) % 3]);
     let numbers = Array2::from_shape_fn((600, 3), |(i, j)| ((i * 5 + j) % 9) as f64 / 9.0);
-    fn body(units: usize) -> plywood::SequentialBuilder<f64> {
+    fn body(units: usize) -> plywood::nn::SequentialBuilder<f64> {
         Sequential::<f64>::builder_of([3])
             .seed(4)
             .layer(Dense::units(5))
@@ -291,7 +292,8 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     assert!((bias(&model) - 0.1 * 2.0 * 10.0 / 5.0).abs() < 1e-12, "{}", bias(&model));
 }
 
-/// An optimiser's state has the number of samples, so a run that goes on in the midst of a step ends with the same bits.
+/// An optimiser's state has the number of samples, so a run that goes on in the midst of a step ends with the same
+/// bits.
 #[test]
 fn a_step_is_gone_on_with_in_its_midst() {
     let folder = std::env::temp_dir().join(format!("plywood-midst-{}", std::process::id()));
@@ -398,8 +400,8 @@ fn every_weighted_gradient_is_a_difference_of_the_sum() {
         assert!(grad.index_axis(ndarray::Axis(0), 2).iter().all(|&g| g == 0.0), "{name}: a weight of 0");
     }
     let logits = Tensor::from_shape_fn(vec![4, 3], |i| ((i[0] * 5 + i[1] * 3) % 7) as f64 / 3.0 - 0.9);
-    let p = plywood::Link::Softmax.apply(logits.clone());
-    let rows = plywood::Link::Softmax.apply(logits.mapv(|z| (z * 2.1).sin()));
+    let p = plywood::nn::OutputActivation::Softmax.apply(logits.clone());
+    let rows = plywood::nn::OutputActivation::Softmax.apply(logits.mapv(|z| (z * 2.1).sin()));
     let (labels, classes) = ([0usize, 2, 1, 1], vec![0.5, 2.0, 1.25]);
     let column = |x: &Tensor<f64>| x.slice_axis(ndarray::Axis(1), (..1).into()).to_owned();
     let column = |x: &Tensor<f64>| column(x).as_standard_layout().into_owned();

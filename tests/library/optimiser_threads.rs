@@ -4,8 +4,8 @@
 //! for its products, its gradients and its updates to be shared between threads.
 
 use plywood::ndarray::Array2;
+use plywood::optim::{Group, UpdateRule};
 use plywood::prelude::*;
-use plywood::{Group, Rule};
 
 const SAMPLES: usize = 192;
 const INPUTS: usize = 300;
@@ -44,9 +44,9 @@ fn model(last: Option<bool>) -> Sequential {
 fn bits<L, R, D>(mut model: Sequential, loss: L, optimizer: impl Into<Optimizer<R>>, data: &D) -> Vec<u64>
 where
     L: Loss,
-    R: Rule,
+    R: UpdateRule,
     D: Dataset,
-    D::Target: plywood::AsTarget<L::Target>,
+    D::Target: plywood::losses::AsTarget<L::Target>,
 {
     let mut trainer = Trainer::new(loss, optimizer)
         .epochs(2)
@@ -78,7 +78,7 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
         "SGD, momentum": SGD::default().momentum(0.9),
         "SGD, Nesterov": SGD::default().momentum(0.9).nesterov(),
         "RMSprop": RMSprop::default(),
-        "RMSprop, centred": RMSprop::default().centred().momentum(0.9),
+        "RMSprop, centred": RMSprop::default().centered().momentum(0.9),
         "Adagrad": Adagrad::default(),
         "Adadelta": Adadelta::default(),
         "Adam": Adam::default(),

@@ -2,8 +2,9 @@
 //! averages, groups, and the errors of settings that cannot be.
 
 use plywood::ndarray::Array2;
+use plywood::optim::{Averaging, Group, OptimizerState, UpdateRule};
 use plywood::prelude::*;
-use plywood::{Averaging, Epoch, Group, OptimizerState, Rule, accumulate};
+use plywood::train::{Epoch, accumulate};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +38,7 @@ fn bits(model: &Sequential) -> Vec<u32> {
 }
 
 /// Steps on batches of six, and what the model is to be evaluated with after each.
-fn train<R: Rule>(
+fn train<R: UpdateRule>(
     model: &mut Sequential,
     optimizer: &mut Optimizer<R>,
     batches: std::ops::Range<usize>,
@@ -57,7 +58,7 @@ fn train<R: Rule>(
 }
 
 /// Training that is interrupted after each number of batches goes on with the same bits.
-fn resumes<R: Rule>(make: impl Fn() -> Optimizer<R>) {
+fn resumes<R: UpdateRule>(make: impl Fn() -> Optimizer<R>) {
     let (mut model, mut optimizer) = (network(), make());
     let whole = train(&mut model, &mut optimizer, 0..12);
     for cut in [1, 4, 5] {
@@ -85,7 +86,9 @@ fn a_restored_state_goes_on_with_the_same_bits() {
     resumes(|| Optimizer::new(Adam::default()).batches_per_step(3));
     resumes(|| {
         let optimizer = Optimizer::new(SGD::default().momentum(0.5)).batches_per_step(2);
-        optimizer.average(Averaging::exponential(0.5)).group(Group::matching("*.bias").rate_factor(0.1))
+        optimizer
+            .average(Averaging::exponential(0.5))
+            .group(Group::matching("*.bias").learning_rate_factor(0.1))
     });
 }
 
@@ -232,7 +235,7 @@ fn groups_change_rates_and_decay_by_name() {
     let (mut model, mut all) = (network(), network());
     let start = network();
     let with = AdamW::default().weight_decay(0.5);
-    let group = |pattern: &str| Group::matching(pattern).rate_factor(0.0);
+    let group = |pattern: &str| Group::matching(pattern).learning_rate_factor(0.0);
     let mut optimizer =
         Optimizer::new(with).group(group("0.*")).group(Group::matching("*.bias").weight_decay(0.0));
     train(&mut model, &mut optimizer, 0..3);
@@ -279,7 +282,10 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
         );
     }
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(refused(adam().group(Group::matching("*").rate_factor(wrong))).contains("a rate's factor"));
+        assert!(
+            refused(adam().group(Group::matching("*").learning_rate_factor(wrong)))
+                .contains("a rate's factor")
+        );
         assert!(refused(adam().group(Group::matching("*").weight_decay(wrong))).contains("a weight decay"));
         assert!(refused(Optimizer::new(Adam::default().weight_decay(wrong))).contains("a weight decay"));
         assert!(refused(adam().average(Averaging::exponential(wrong))).contains("a decay of averages"));

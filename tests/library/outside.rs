@@ -2,9 +2,12 @@
 //! alone; checked, composed, trained, saved, loaded by a registry, and the same bits predicted.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use plywood::losses::{LossSum, sample_weights};
+use plywood::ndarray;
+use plywood::nn::{Gradient, check_batch, check_gradient};
+use plywood::optim::{Step, Update, UpdateRule};
 use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
-use plywood::{Gradient, LossSum, Rule, Step, Update, check_batch, check_gradient, ndarray, sample_weights};
 use serde::{Deserialize, Serialize};
 
 /// An embedding over ids, pooled by the mean over those that are not 0 (padding). `[batch, length]` becomes
@@ -282,8 +285,8 @@ struct MeanSquare {
     decay: f64,
 }
 
-impl<F: Scalar> Rule<F> for MeanSquare {
-    fn default_rate(&self) -> f64 {
+impl<F: Scalar> UpdateRule<F> for MeanSquare {
+    fn default_learning_rate(&self) -> f64 {
         0.01
     }
     fn states(&self) -> usize {
@@ -296,7 +299,7 @@ impl<F: Scalar> Rule<F> for MeanSquare {
         Err(Error::argument("a decay", "at least 0 and below 1", self.decay).help("0.9 is usual."))
     }
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let (rate, decay) = (F::of(step.rate), F::of(self.decay));
+        let (rate, decay) = (F::of(step.learning_rate), F::of(self.decay));
         let [square] = update.state else { return };
         for ((w, &g), s) in update.value.iter_mut().zip(update.gradient).zip(square.iter_mut()) {
             *s = decay * *s + (F::one() - decay) * g * g;
@@ -527,7 +530,7 @@ fn a_step_of_the_embedding_touches_its_rows_alone() {
     });
     let x = ids(3);
     let touched: Vec<usize> = x.iter().map(|&id| id as usize).filter(|&id| id > 0).collect();
-    plywood::accumulate(&mut model, &SquaredHinge, x, &[0, 1, 0][..], None).unwrap();
+    plywood::train::accumulate(&mut model, &SquaredHinge, x, &[0, 1, 0][..], None).unwrap();
     model.visit_params(&mut |name, param| {
         if name == "0.table" {
             assert!(

@@ -5,9 +5,10 @@
 //! at each before they are committed. Images inside (`data:`) are not compared, as other versions of a compressor may
 //! pack them otherwise; their pixels are tested with the PNG writer.
 
+use plywood::metrics::{CalibrationBin, ConfusionMatrix, ErrorAnalysis, RocCurve};
 use plywood::plot::{self, Bars, Chart, Figure};
 use plywood::prelude::*;
-use plywood::{CalibrationBin, ConfusionMatrix, ErrorAnalysis, GradientTrace, RocCurve};
+use plywood::train::GradientTrace;
 use std::fs;
 use std::path::Path;
 
@@ -175,7 +176,7 @@ fn golden_class_calibration() {
 
 #[test]
 fn golden_samples_that_are_right_and_wrong() {
-    let (_, drawn) = plywood::garments::garments(10, 12, 5).unwrap();
+    let (_, drawn) = plywood::data::synthetic::garments(10, 12, 5).unwrap();
     // A network that has learnt nothing, and labels by which every other answer is right.
     let inputs = drawn.inputs().mapv(|byte| f32::from(byte) / 255.0);
     let answers = plywood::argmax_rows(&model().predict(&inputs).unwrap());
@@ -218,7 +219,7 @@ fn golden_gradient_norms() {
 
 #[test]
 fn golden_samples_and_filters() {
-    let (train, test) = plywood::garments::garments(400, 24, 5).unwrap();
+    let (train, test) = plywood::data::synthetic::garments(400, 24, 5).unwrap();
     let mut model = model();
     // A few steps: enough for some right answers.
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(4);
@@ -339,7 +340,7 @@ fn what_cannot_be_drawn_is_an_error() {
 #[test]
 fn images_have_to_be_images() {
     let text = |figure: Result<Figure>| figure.unwrap_err().to_string();
-    let (data, _) = plywood::garments::garments(4, 4, 1).unwrap();
+    let (data, _) = plywood::data::synthetic::garments(4, 4, 1).unwrap();
     assert!(text(plot::samples(&model(), &data, &[])).contains("1 to 400 samples, found 0"));
     assert!(text(plot::samples(&model(), &data, &[4])).contains("a position of less than 4, found 4"));
     let flat = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 3)), vec![0; 4]).unwrap();

@@ -1,7 +1,8 @@
 //! Batches that are read ahead: the same bits, errors that reach the user, threads that end.
 
+use plywood::ndarray;
 use plywood::prelude::*;
-use plywood::{BatchEnd, ndarray};
+use plywood::train::BatchEnd;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -143,8 +144,8 @@ fn training_that_ends_early_leaves_no_reader_behind() {
             "error" => assert_eq!(result.unwrap().unwrap_err().to_string(), "fit: enough"),
             _ => assert!(result.is_err()),
         }
-        // The reader borrowed `data`, so it has ended: this would not compile otherwise. It ended outside of `read`, and
-        // has read no more than it was asked for.
+        // The reader borrowed `data`, so it has ended: this would not compile otherwise. It ended outside of `read`,
+        // and has read no more than it was asked for.
         let (reads, reading) = (data.reads.into_inner(), data.reading.into_inner());
         assert!(reads <= 2 + 3 + 2, "{how}: {reads}");
         assert_eq!(reading, 0, "{how}");

@@ -5,8 +5,9 @@ mod kinds;
 
 use kinds::every_kind;
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
+use plywood::ErrorKind;
+use plywood::io::StateDict;
 use plywood::prelude::*;
-use plywood::{ErrorKind, StateDict};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

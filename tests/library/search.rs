@@ -1,8 +1,9 @@
 //! Search for hyper-parameters: what is run, what is stopped, how trials are ranked, and the same bits in any case.
 
 use ndarray::Array2;
+use plywood::data::{HoldOut, StratifiedHoldOut};
 use plywood::prelude::*;
-use plywood::{HoldOut, Search, SearchResults, Space, StratifiedHoldOut, Trial};
+use plywood::train::{Search, SearchResults, Space, Trial};
 
 type Data = ArrayDataset<f32, Vec<usize>>;
 

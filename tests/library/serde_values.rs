@@ -1,7 +1,7 @@
 //! What serde writes, serde reads: numbers that are not finite, in formats for people and in others; and what
 //! contradicts itself is refused.
 
-use plywood::*;
+use plywood::{data::*, init::*, io::*, metrics::*, nn::*, optim::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,13 +28,13 @@ fn numbers_that_are_not_finite_return_from_results() {
     let epoch = r#"{"number":1,"values":[["loss","NaN"],["r2","-inf"],["x",0.5]],"learning_rate":"inf","directions":["Lower",null,"Higher"],"seconds":"NaN"}"#;
     returns::<Epoch>(epoch);
     returns::<History>(&format!(r#"{{"epochs":[{epoch}]}}"#));
-    returns::<RateCurve>(
+    returns::<LearningRateCurve>(
         r#"{"rates":[0.1,"inf"],"losses":["NaN","inf"],"smoothed":["-inf",1.0],"suggestion":"inf"}"#,
     );
-    returns::<RateCurve>(r#"{"rates":[],"losses":[],"smoothed":[],"suggestion":null}"#);
+    returns::<LearningRateCurve>(r#"{"rates":[],"losses":[],"smoothed":[],"suggestion":null}"#);
     returns::<GradientTrace>(r#"{"steps":[1,3],"layers":[["1",["NaN","inf"]],["4.0",[0.5,"-inf"]]]}"#);
-    returns::<Spread>(r#"{"mean":"NaN","deviation":"NaN","runs":0}"#);
-    returns::<Spread>(r#"{"mean":"-inf","deviation":"NaN","runs":2}"#);
+    returns::<MeanStd>(r#"{"mean":"NaN","std_dev":"NaN","runs":0}"#);
+    returns::<MeanStd>(r#"{"mean":"-inf","std_dev":"NaN","runs":2}"#);
     returns::<CalibrationBin>(r#"{"low":0.25,"high":0.5,"weight":0.0,"confidence":"NaN","accuracy":"NaN"}"#);
     let line =
         |name: &str| format!(r#"{{"name":"{name}","precision":0.0,"recall":1.0,"f1":0.5,"support":0}}"#);
@@ -64,7 +64,7 @@ fn numbers_that_are_not_finite_return_from_results() {
         returns::<Value>(&format!(r#"{{"Word":"{value}"}}"#));
     }
     returns::<Trial>(r#"{"values":[["rate",{"Number":"inf"}],["units",{"Integer":-3}]]}"#);
-    returns::<Normalizer>(r#"{"shape":[2],"centre":[0.5,-1.0],"width":[1.0,2.0]}"#);
+    returns::<Normalizer>(r#"{"shape":[2],"center":[0.5,-1.0],"scale":[1.0,2.0]}"#);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn numbers_that_are_not_finite_return_from_settings_and_states() {
     returns::<Adam>(adam);
     returns::<AdamW>(&adamw);
     returns::<Adadelta>(r#"{"rho":"NaN","epsilon":"inf","decay":"-inf"}"#);
-    returns::<Adagrad>(r#"{"initial_sum":"NaN","epsilon":"inf","rate_decay":"-inf","decay":"NaN"}"#);
+    returns::<Adagrad>(r#"{"initial_sum":"NaN","epsilon":"inf","learning_rate_decay":"-inf","decay":"NaN"}"#);
     returns::<Adamax>(r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN"}"#);
     returns::<Lion>(r#"{"beta1":"NaN","beta2":"inf","decay":"-inf"}"#);
     returns::<Muon>(&format!(
@@ -92,8 +92,8 @@ fn numbers_that_are_not_finite_return_from_settings_and_states() {
     for initializer in [
         r#"{"Constant":"NaN"}"#,
         r#"{"Uniform":{"low":"-inf","high":"inf"}}"#,
-        r#"{"Normal":{"mean":"NaN","deviation":"inf"}}"#,
-        r#"{"TruncatedNormal":{"mean":"NaN","deviation":"inf"}}"#,
+        r#"{"Normal":{"mean":"NaN","std_dev":"inf"}}"#,
+        r#"{"TruncatedNormal":{"mean":"NaN","std_dev":"inf"}}"#,
         r#"{"Orthogonal":{"gain":"NaN"}}"#,
     ] {
         returns::<Initializer>(initializer);
@@ -103,7 +103,7 @@ fn numbers_that_are_not_finite_return_from_settings_and_states() {
     returns::<Softplus>(r#"{"beta":"-inf"}"#);
     returns::<Dropout>(r#"{"rate":"NaN","random":{"key":1},"step":2}"#);
     returns::<Dropout2d>(r#"{"rate":"inf","random":{"key":1},"step":2}"#);
-    returns::<GaussianNoise>(r#"{"deviation":"inf","random":{"key":1},"step":2}"#);
+    returns::<GaussianNoise>(r#"{"std_dev":"inf","random":{"key":1},"step":2}"#);
     // NaN and infinity in a tensor: its bytes.
     let param = |kind: &str| {
         format!(r#"{{"value":[[2],[0,0,192,127,0,0,128,255]],"kind":"{kind}","transposed":false}}"#)
@@ -144,11 +144,11 @@ fn what_contradicts_itself_is_refused() {
         "an epoch to be a direction for each of 1 values, found 2",
     );
     is(
-        refusal::<RateCurve>(r#"{"rates":[1,2],"losses":[1],"smoothed":[1,2],"suggestion":null}"#),
+        refusal::<LearningRateCurve>(r#"{"rates":[1,2],"losses":[1],"smoothed":[1,2],"suggestion":null}"#),
         "a curve of rates to be of two losses for each of 2 rates, found 1 losses and 2 smoothed ones",
     );
     is(
-        refusal::<RateCurve>(r#"{"rates":[1],"losses":[1],"smoothed":[1],"suggestion":3}"#),
+        refusal::<LearningRateCurve>(r#"{"rates":[1],"losses":[1],"smoothed":[1],"suggestion":3}"#),
         "the suggestion of a curve of rates to be one of its rates, found 3",
     );
     is(
@@ -159,8 +159,8 @@ fn what_contradicts_itself_is_refused() {
         refusal::<GradientTrace>(r#"{"steps":[1],"layers":[["1",[1]],["1",[1]]]}"#),
         "a trace of gradients to be of names that differ, found \"1\" twice",
     );
-    for spread in [r#"{"mean":1,"deviation":-1,"runs":2}"#, r#"{"mean":1,"deviation":0,"runs":0}"#] {
-        assert!(refusal::<Spread>(spread).contains("NaN without runs, and no deviation below 0"));
+    for spread in [r#"{"mean":1,"std_dev":-1,"runs":2}"#, r#"{"mean":1,"std_dev":0,"runs":0}"#] {
+        assert!(refusal::<MeanStd>(spread).contains("NaN without runs, and no deviation below 0"));
     }
     for (low, weight) in [("2", "1"), ("0", "-1")] {
         let bin = format!(r#"{{"low":{low},"high":1,"weight":{weight},"confidence":0.5,"accuracy":0.5}}"#);
@@ -241,8 +241,8 @@ fn what_contradicts_itself_is_refused() {
             &format!("the thresholds of a ROC curve to be numbers that fall, found {found}"),
         );
     }
-    refusal::<RateCurve>(r#"{"rates":[2,1],"losses":[1,1],"smoothed":[1,1],"suggestion":null}"#);
-    refusal::<RateCurve>(r#"{"rates":["NaN"],"losses":[1],"smoothed":[1],"suggestion":null}"#);
+    refusal::<LearningRateCurve>(r#"{"rates":[2,1],"losses":[1,1],"smoothed":[1,1],"suggestion":null}"#);
+    refusal::<LearningRateCurve>(r#"{"rates":["NaN"],"losses":[1],"smoothed":[1],"suggestion":null}"#);
     is(
         refusal::<Mistake>(r#"{"position":0,"truth":0,"predicted":1,"confidence":"NaN"}"#),
         "the confidence of a mistake to be from 0 to 1, found NaN",
@@ -277,8 +277,8 @@ fn what_contradicts_itself_is_refused() {
         refusal::<Metadata>(r#"{"written_by":"0","classes":[],"notes":[["a","1"],["a","2"]]}"#),
         "the notes of a model to be of names that differ, found \"a\" twice",
     );
-    refusal::<Normalizer>(r#"{"shape":[2],"centre":[1.0],"width":[1.0,2.0]}"#);
-    refusal::<Normalizer>(r#"{"shape":[1],"centre":[1.0],"width":[0.0]}"#);
+    refusal::<Normalizer>(r#"{"shape":[2],"center":[1.0],"scale":[1.0,2.0]}"#);
+    refusal::<Normalizer>(r#"{"shape":[1],"center":[1.0],"scale":[0.0]}"#);
     refusal::<Param>(r#"{"value":[[3],[0,0,192,127]],"kind":"Trainable","transposed":false}"#);
 }
 

@@ -1,8 +1,10 @@
 //! What used to be decided in silence: each is kept, or an error that says what to do.
 
 use ndarray::{Array2, Array3, arr2};
+use plywood::io::StateDict;
+use plywood::nn::Gradient;
 use plywood::prelude::*;
-use plywood::{Gradient, StateDict, accumulate};
+use plywood::train::accumulate;
 
 fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
     result.unwrap_err().to_string()
@@ -102,7 +104,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
     assert_eq!(text(trainer().batch_size(1).fit(&mut model, &data)), format!("fit, {place}: {expected}"));
     assert_eq!(text(trainer().fit(&mut model, &sums(1))), format!("fit, {place}: {expected}"));
     assert_eq!(
-        text(trainer().batch_size(1).find_rate(&model, &data, 1e-6, 1.0, 10)),
+        text(trainer().batch_size(1).find_learning_rate(&model, &data, 1e-6, 1.0, 10)),
         format!("find rate, {place}: {expected}")
     );
     assert_eq!(text(trainer().step(&mut model, x.clone(), &y, None)), format!("step, {place}: {expected}"));
@@ -111,7 +113,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
 
     // In containers, too.
     let block = || Sequential::block().layer(Dense::units(2)).layer(BatchNorm::new());
-    let head = |builder: plywood::SequentialBuilder| builder.layer(Dense::units(1)).build().unwrap();
+    let head = |builder: plywood::nn::SequentialBuilder| builder.layer(Dense::units(1)).build().unwrap();
     let wrapped = [
         (head(Sequential::builder([2]).layer(block())), "layer 0 (sequential), layer 1"),
         (
@@ -123,7 +125,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
             "layer 0 (concat), branch 1, layer 1",
         ),
         (
-            head(Sequential::builder([2]).layer(Sum::of([block(), block()]))),
+            head(Sequential::builder([2]).layer(Add::of([block(), block()]))),
             "layer 0 (sum), branch 0, layer 1",
         ),
     ];
@@ -195,7 +197,8 @@ fn a_padding_row_that_is_not_0_is_kept_as_pytorch_keeps_it() {
         let Some(Gradient::Rows { ids, .. }) = param.gradient() else { panic!() };
         assert_eq!(&ids[..], [2]);
     });
-    let again = Sequential::from_bytes(&model.to_bytes().unwrap(), &plywood::Registry::builtin()).unwrap();
+    let again =
+        Sequential::from_bytes(&model.to_bytes().unwrap(), &plywood::nn::Registry::builtin()).unwrap();
     assert_eq!(again.predict(&x).unwrap(), donor.predict(&x).unwrap());
     // A bag leaves padding out, whatever its row is, as PyTorch's does.
     let mut bag = Sequential::builder([2]).layer(EmbeddingBag::vocabulary(3, 2).padding(0)).build().unwrap();
@@ -242,7 +245,10 @@ fn a_model_with_nothing_to_train_is_an_error() {
         let mut trainer = trainer();
         assert_eq!(text(trainer.fit(model, &data)), format!("fit: {expected}"));
         assert_eq!(text(trainer.step(model, x.clone(), &target, None)), format!("step: {expected}"));
-        assert_eq!(text(trainer.find_rate(model, &data, 1e-5, 1e-3, 10)), format!("find rate: {expected}"));
+        assert_eq!(
+            text(trainer.find_learning_rate(model, &data, 1e-5, 1e-3, 10)),
+            format!("find rate: {expected}")
+        );
         assert_eq!(trainer.optimizer().steps(), 0);
         trainer.evaluate(model, &data).unwrap();
     };
@@ -343,7 +349,8 @@ fn two_values_of_one_name_are_an_error() {
         );
     }
     // Two of one kind, of which one has another name.
-    let mut two = trainer().metric(R2::default()).metric(plywood::Named::new("r2_again", R2::default()));
+    let mut two =
+        trainer().metric(R2::default()).metric(plywood::metrics::Named::new("r2_again", R2::default()));
     let history = two.fit(&mut normalised(), &sums(20)).unwrap();
     assert_eq!(history.last("r2"), history.last("r2_again"));
     trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();

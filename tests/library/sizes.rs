@@ -2,8 +2,11 @@
 
 use crate::numbers::silent;
 use ndarray::{Array2, arr1};
+use plywood::evaluate;
+use plywood::metrics::ConfusionMatrix;
+use plywood::nn::{GradientMut, Param, SequentialBuilder};
 use plywood::prelude::*;
-use plywood::{ConfusionMatrix, GradientMut, History, Param, SequentialBuilder, evaluate};
+use plywood::train::History;
 
 /// Sizes of a batch that is far larger than memory, in which an axis of 0 leaves no number.
 const HUGE: usize = 1 << 60;

@@ -3,9 +3,10 @@
 //! The numbers are in sklearn/reference.json and sklearn/multilabel.json; sklearn/make.py and sklearn/multilabel.py
 //! made them, and say how to make them anew.
 
+use plywood::losses::class_weights;
+use plywood::metrics::{Average, ConfusionMatrix, LabelReport, roc_curve};
 use plywood::ndarray::{Array2, Axis, Ix2, Slice};
 use plywood::prelude::*;
-use plywood::{Average, ConfusionMatrix, LabelReport, class_weights, roc_curve};
 use serde_json::Value;
 use std::sync::LazyLock;
 

@@ -3,8 +3,9 @@
 //! The files are those of torch/state_dict.py, which says how to make them anew and reads what this test writes.
 
 use ndarray::Array4;
+use plywood::Tensor;
+use plywood::io::StateDict;
 use plywood::prelude::*;
-use plywood::{StateDict, Tensor};
 use std::path::PathBuf;
 
 fn file(name: &str) -> PathBuf {

@@ -1,8 +1,8 @@
 //! Files that are read batch by batch: the same bits as in memory, and faults that are found.
 
 use ndarray::{Array2, Array3};
+use plywood::data::{ArrayDataset, IdxStream};
 use plywood::prelude::*;
-use plywood::{ArrayDataset, IdxStream};
 use std::path::PathBuf;
 
 /// A file of this test, taken away at the end.

@@ -1,8 +1,8 @@
 //! Parts of data sets: in order, at random, and what cannot be split.
 
 use ndarray::Array2;
+use plywood::data::{Subset, split_at};
 use plywood::prelude::*;
-use plywood::{Subset, split_at};
 
 fn data(n: usize) -> ArrayDataset<u8, Vec<usize>> {
     ArrayDataset::new(Array2::from_shape_fn((n, 2), |(i, _)| i as u8), (0..n).collect()).unwrap()

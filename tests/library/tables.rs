@@ -345,7 +345,10 @@ fn another_separator_is_recognised_behind_names_in_quotes() {
         let data = labelled(&csv.separator(separator.as_bytes()[0]), file.as_bytes()).unwrap();
         assert_eq!(data.class_names(), ["2"]);
         #[cfg(feature = "csv")]
-        assert_eq!(text(plywood::TextCsv::columns("a", "y").read_from(file.as_bytes(), "f.csv")), expected);
+        assert_eq!(
+            text(plywood::data::TextCsv::columns("a", "y").read_from(file.as_bytes(), "f.csv")),
+            expected
+        );
     }
     let commas = TableCsv::target("y").separator(b';');
     assert!(text(labelled(&commas, b"\"a\",\"y\"\n1,2\n")).ends_with("`.separator(b',')` takes it."));
@@ -378,7 +381,7 @@ fn a_line_that_names_the_separator_is_taken_as_that() {
         );
         #[cfg(feature = "csv")]
         {
-            let texts = plywood::TextCsv::columns("y", "a").separator(b';').skip_faulty();
+            let texts = plywood::data::TextCsv::columns("y", "a").separator(b';').skip_faulty();
             let read = texts.read_from(file.as_bytes(), "f.csv").unwrap();
             assert_eq!((read.texts.texts().join(""), read.skipped[0].0), ("1".to_owned(), 2));
         }
@@ -431,7 +434,7 @@ fn gzip_is_read_where_a_file_is_read_whole() {
 #[cfg(feature = "csv")]
 #[test]
 fn texts_follow_the_same_rules() {
-    use plywood::TextCsv;
+    use plywood::data::TextCsv;
     let read = |csv: &TextCsv, file: &[u8]| csv.read_from(file, "f.csv");
     let csv = TextCsv::columns("kind ", "text");
     let rows = read(&csv, b" kind,text \ncat,one\n\"cat \", two \nNULL,three\n").unwrap();

@@ -226,7 +226,7 @@ fn a_bag_of_words_learns_from_texts() {
 #[cfg(feature = "csv")]
 mod csv {
     use super::*;
-    use plywood::TextCsv;
+    use plywood::data::TextCsv;
     use std::io::Write;
 
     fn read(bytes: &[u8]) -> Result<LabelledTexts> {

@@ -3,10 +3,11 @@
 //!
 //! One test to a process, as the number of threads is the process's.
 
-use plywood::garments::garments;
+use plywood::data::Images;
+use plywood::data::synthetic::garments;
 use plywood::ndarray::{Axis, Slice};
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{Images, Rule};
 
 /// Layers large enough to be cut: along k (784 inputs), by columns (600 units), by rows (their gradients).
 fn network<F: Scalar>() -> Sequential<F> {
@@ -26,7 +27,7 @@ fn network<F: Scalar>() -> Sequential<F> {
 }
 
 /// Parameters, buffers, what training and evaluation said, and predictions, all as bits.
-fn run<F: Scalar, R: Rule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
+fn run<F: Scalar, R: UpdateRule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
     let _threads = crate::take_threads(threads);
     let mut model = network::<F>();
     let mut trainer = Trainer::<_, R, F>::new(CrossEntropy::default(), rule)

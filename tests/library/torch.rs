@@ -4,8 +4,11 @@
 
 use crate::reference::{self, Holder, at, indices, number, numbers, tensor};
 use ndarray::{Axis, Ix2};
+use plywood::losses::LossSum;
+use plywood::nn::{DenseSpec, Gradient};
+use plywood::optim::{CosineDecay, ExponentialDecay, UpdateRule};
 use plywood::prelude::*;
-use plywood::{CosineDecay, DenseSpec, ExponentialDecay, Gradient, LossSum, Rule, accumulate};
+use plywood::train::accumulate;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -43,7 +46,7 @@ impl Holder {
 }
 
 /// Takes the steps of a run under the given gradients.
-fn optimise<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
+fn optimise<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["optimisers"]);
     let reference = at(all, &["runs", run]);
@@ -51,7 +54,11 @@ fn optimise<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
     let mut model = Holder::of(at(all, &["start"]).as_array().unwrap());
     let mut kept = 0;
     for (step, grads) in (1..).zip(at(all, &["grads"]).as_array().unwrap()) {
-        agreement.number(&format!("{run}, rate {step}"), optimizer.rate_at(step), rates[step as usize - 1]);
+        agreement.number(
+            &format!("{run}, rate {step}"),
+            optimizer.learning_rate_at(step),
+            rates[step as usize - 1],
+        );
         for (param, grad) in model.0.iter_mut().zip(grads.as_array().unwrap()) {
             param.add_gradient(&tensor(grad)).unwrap();
         }
@@ -65,7 +72,7 @@ fn optimise<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
             kept += 1;
         }
     }
-    agreement.number(&format!("{run}, rate after the end"), optimizer.rate_at(21), rates[20]);
+    agreement.number(&format!("{run}, rate after the end"), optimizer.learning_rate_at(21), rates[20]);
     assert_eq!((kept, optimizer.steps()), (4, 20));
 }
 
@@ -110,7 +117,7 @@ fn every_run_of_the_reference_is_compared() {
 }
 
 /// Gradients of some rows, an id now and then twice.
-fn optimise_rows<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
+fn optimise_rows<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["rows"]);
     let values = at(all, &["runs", run]);
@@ -185,7 +192,7 @@ fn cross_entropy_from_probabilities() {
     compare_loss(&["probabilities", "soft"], &SoftCrossEntropy::default(), &soft);
 }
 
-/// The two alone, as in a loop that does not know of links.
+/// The two alone, as in a loop that does not know of fused activations.
 #[test]
 fn cross_entropy_of_softmax_without_the_link() {
     struct Through<L>(L);
@@ -249,7 +256,7 @@ fn compare_state(
 }
 
 /// Twenty steps of a whole network, by a trainer from logits and by hand with softmax at the end.
-fn train<R: Rule<f64>>(
+fn train<R: UpdateRule<f64>>(
     run: &str,
     before_norm: impl Fn() -> DenseSpec,
     optimizer: impl Fn() -> Optimizer<R, f64>,

@@ -3,8 +3,8 @@
 //! The numbers are in torch/images.json; torch/images.py made them, and says how to make them anew.
 
 use crate::reference::{agree_tensors as agree, tensor};
+use plywood::nn::{Gradient, LayerSpec};
 use plywood::prelude::*;
-use plywood::{Gradient, LayerSpec};
 use serde_json::Value;
 use std::sync::LazyLock;
 

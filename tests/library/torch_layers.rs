@@ -3,7 +3,7 @@
 //! The numbers are in torch/layers.json; torch/layers.py made them, and says how to make them anew.
 
 use crate::reference::{agree_tensors as agree, at, tensor};
-use plywood::Gradient;
+use plywood::nn::Gradient;
 use plywood::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ fn compare<S: LayerSpec<f64>>(section: &str, case: &str, spec: S, inference: boo
     assert_eq!(count, expected.len(), "{case}");
 }
 
-fn block() -> plywood::SequentialBuilder<f64> {
+fn block() -> plywood::nn::SequentialBuilder<f64> {
     Sequential::<f64>::block_of()
 }
 
@@ -155,7 +155,7 @@ section! {
         residual: Residual::around(block().layer(LayerNorm::new()).layer(SiLU)), true;
         residual_with_projection: Residual::around(block().layer(LayerNorm::new()).layer(GELU::default()))
             .projection(block().layer(LayerNorm::new())), true;
-        sum: Sum::of([
+        sum: Add::of([
             block().layer(LayerNorm::new()).layer(Tanh),
             block(),
             block().layer(PReLU::new().per_channel()),

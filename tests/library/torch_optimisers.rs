@@ -1,14 +1,14 @@
-//! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every rule over 20 steps,
-//! clipping, groups, batches that make one step, averages, and every schedule.
+//! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every rule over 20
+//! steps, clipping, groups, batches that make one step, averages, and every schedule.
 //!
 //! The numbers are in torch/optimisers.json; torch/optimisers.py made them, and says how to make them anew.
 
 use crate::reference::{self, Holder, TOLERANCE, agree, numbers, tensor};
-use plywood::prelude::*;
-use plywood::{
+use plywood::optim::{
     Averaging, Chain, CosineDecay, CosineRestarts, ExponentialDecay, Group, MultiStepDecay, OneCycle,
-    Piecewise, PolynomialDecay, ReduceOnPlateau, Rule, Schedule, StepDecay, WarmUp,
+    Piecewise, PolynomialDecay, ReduceOnPlateau, Schedule, StepDecay, UpdateRule, WarmUp,
 };
+use plywood::prelude::*;
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ fn tensors(value: &Value) -> Vec<Tensor<f64>> {
 
 /// Takes the steps of a run under the given gradients; compared are the weights to be evaluated. Half-way the state
 /// goes into an optimiser made anew.
-fn optimise<R: Rule<f64>>(section: &str, run: &str, make: impl Fn() -> Optimizer<R, f64>) {
+fn optimise<R: UpdateRule<f64>>(section: &str, run: &str, make: impl Fn() -> Optimizer<R, f64>) {
     let values = at(&[section, run]);
     let mut model = Holder(tensors(at(&["start"])).into_iter().map(Param::new).collect());
     let mut optimizer = make();
@@ -77,11 +77,11 @@ macro_rules! runs {
     };
 }
 
-fn groups<R: Rule<f64>>(rule: R) -> Optimizer<R, f64> {
+fn groups<R: UpdateRule<f64>>(rule: R) -> Optimizer<R, f64> {
     Optimizer::new(rule)
         .learning_rate(0.01)
-        .group(Group::matching("0").rate_factor(0.5).weight_decay(0.1))
-        .group(Group::matching("2*").rate_factor(2.0).weight_decay(0.3))
+        .group(Group::matching("0").learning_rate_factor(0.5).weight_decay(0.1))
+        .group(Group::matching("2*").learning_rate_factor(2.0).weight_decay(0.3))
 }
 
 runs! {
@@ -89,15 +89,15 @@ runs! {
     rmsprop: Optimizer::new(RMSprop::default()).learning_rate(0.01);
     rmsprop_decay:
         Optimizer::new(RMSprop::default().alpha(0.9).epsilon(1e-4).weight_decay(0.1)).learning_rate(0.02);
-    rmsprop_centred: Optimizer::new(RMSprop::default().centred().epsilon(1e-3)).learning_rate(0.01);
+    rmsprop_centred: Optimizer::new(RMSprop::default().centered().epsilon(1e-3)).learning_rate(0.01);
     rmsprop_momentum: Optimizer::new(RMSprop::default().momentum(0.9)).learning_rate(0.01);
     rmsprop_all: {
-        let rule = RMSprop::default().alpha(0.9).epsilon(1e-3).centred().momentum(0.8).weight_decay(0.1);
+        let rule = RMSprop::default().alpha(0.9).epsilon(1e-3).centered().momentum(0.8).weight_decay(0.1);
         Optimizer::new(rule).learning_rate(0.01)
     };
     adagrad: Optimizer::new(Adagrad::default());
     adagrad_all: {
-        let rule = Adagrad::default().rate_decay(0.05).initial_sum(0.1).epsilon(1e-4).weight_decay(0.1);
+        let rule = Adagrad::default().learning_rate_decay(0.05).initial_sum(0.1).epsilon(1e-4).weight_decay(0.1);
         Optimizer::new(rule).learning_rate(0.1)
     };
     adadelta: Optimizer::new(Adadelta::default());
@@ -139,7 +139,7 @@ fn schedule(run: &str, schedule: impl Schedule) {
     let expected = numbers(at(&["schedules", run]));
     assert_eq!(expected.len(), 40);
     for (step, expected) in (1..).zip(expected) {
-        let found = schedule.rate(step);
+        let found = schedule.learning_rate(step);
         let deviation = (found - expected).abs() / expected.abs().max(1e-6);
         assert!(deviation <= TOLERANCE, "{run}, step {step}: {found:e} here, {expected:e} in the reference");
     }
@@ -157,7 +157,8 @@ fn schedules() {
     schedule("warm_up", WarmUp { from: 0.02, steps: 10, then: 0.1 });
     let cosine = CosineDecay { start: 0.1, steps: 20 };
     // PyTorch's cosine goes up again behind its end; ours stays at 0.
-    let up_again = move |step: u64| if step > 20 { cosine.rate(42 - step) } else { cosine.rate(step) };
+    let up_again =
+        move |step: u64| if step > 20 { cosine.learning_rate(42 - step) } else { cosine.learning_rate(step) };
     schedule("warm_up_cosine", WarmUp { from: 0.01, steps: 8, then: up_again });
     schedule("one_cycle", OneCycle::peak(0.2, 40));
     schedule("one_cycle_linear", OneCycle::peak(0.2, 40).rise(0.45).divisors(10.0, 100.0).linear());
@@ -170,7 +171,7 @@ fn schedules() {
         ExponentialDecay { start: 1.0, factor: 0.95, steps: 1 },
         StepDecay { start: 1.0, factor: 0.5, steps: 10 },
     );
-    schedule("factors", move |step| 0.1 * exponential.rate(step) * stairs.rate(step));
+    schedule("factors", move |step| 0.1 * exponential.learning_rate(step) * stairs.learning_rate(step));
     schedule("piecewise", Piecewise::constant([(1, 0.1), (11, 0.05), (26, 0.01)]));
     schedule("piecewise_lines", Piecewise::linear([(3, 0.01), (10, 0.1), (30, 0.02)]));
 }
@@ -182,7 +183,7 @@ fn plateau(run: &str, how: ReduceOnPlateau) {
     let mut seen = vec![0.1];
     for (value, expected) in numbers(at(&["schedules", run, "values"])).into_iter().zip(rates) {
         optimizer.observe(value).unwrap();
-        agree(run, optimizer.rate_at(1), expected);
+        agree(run, optimizer.learning_rate_at(1), expected);
         seen.push(expected);
     }
     seen.dedup();

@@ -5,8 +5,9 @@
 
 use crate::reference::{self, numbers, tensor};
 use plywood::ndarray::Array2;
+use plywood::optim::{Averaging, Group, UpdateRule};
 use plywood::prelude::*;
-use plywood::{Averaging, Group, Rule, accumulate};
+use plywood::train::accumulate;
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -36,7 +37,7 @@ fn network() -> Sequential<f64> {
 }
 
 /// Trains on the batches of the reference; compared are the weights to be evaluated, and the penalty before the step.
-fn train<R: Rule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Option<&str>) {
+fn train<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Option<&str>) {
     let mut model = network();
     if let Some(layer) = frozen {
         assert_eq!(model.freeze(layer).unwrap(), 2);

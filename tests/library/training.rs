@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, Axis};
 use plywood::prelude::*;
-use plywood::{BatchEnd, Epoch, ErrorKind, ndarray};
+use plywood::train::{BatchEnd, Epoch};
+use plywood::{ErrorKind, ndarray};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -81,14 +82,14 @@ fn the_validation_split_is_the_last_share_before_shuffling() {
     let mut t = trainer().epochs(15).validation_split(0.25);
     let history = t.fit(&mut model, &data).unwrap();
     // The last quarter is all of class 0, so predicting it is what validation measures.
-    let tail = plywood::Subset::new::<f32>(&data, (300..400).collect()).unwrap();
+    let tail = plywood::data::Subset::new::<f32>(&data, (300..400).collect()).unwrap();
     let evaluation = t.evaluate(&model, &tail).unwrap();
     assert_eq!(evaluation.get("accuracy"), history.last("val_accuracy"));
     assert_eq!(Some(evaluation.loss), history.last("val_loss"));
     assert!(history.last("val_accuracy").unwrap() > 0.85);
 
     let mut again = network(1);
-    let head = plywood::Subset::new::<f32>(&data, (0..300).collect()).unwrap();
+    let head = plywood::data::Subset::new::<f32>(&data, (0..300).collect()).unwrap();
     let mut t = trainer().epochs(15);
     let same = t.fit_with_validation(&mut again, &head, &tail).unwrap();
     assert_eq!(bits(&model), bits(&again));
@@ -380,7 +381,7 @@ fn wrong_shapes_teach() {
     assert!(text(&[3, 3]).contains("[batch, 2], found [3, 3]"));
     assert!(text(&[]).contains("found []"));
 
-    let build = |f: fn(plywood::SequentialBuilder) -> plywood::SequentialBuilder, shape: &[usize]| {
+    let build = |f: fn(plywood::nn::SequentialBuilder) -> plywood::nn::SequentialBuilder, shape: &[usize]| {
         f(Sequential::builder(shape)).build().unwrap_err().to_string()
     };
     assert_eq!(

@@ -26,9 +26,9 @@ use ndarray::IxDyn;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The part that [`validation_split`](crate::Trainer::validation_split) takes away is read for evaluation, and so is
-/// not changed. Around a [`Subset`](crate::Subset) positions are those of the part; a part of an `Augmented` keeps
-/// those of the whole. A batch with one sample twice has the same image twice.
+/// The part that [`validation_split`](crate::train::Trainer::validation_split) takes away is read for evaluation, and
+/// so is not changed. Around a [`Subset`](crate::data::Subset) positions are those of the part; a part of an
+/// `Augmented` keeps those of the whole. A batch with one sample twice has the same image twice.
 ///
 /// A batch of 64 images of 28 x 28 takes some 20 µs where they are copied, some 300 µs where they are
 /// interpolated (rotation, crop), shared among the threads.

@@ -12,7 +12,7 @@
 use super::Augment;
 use crate::error::{Error, Result};
 use crate::pool;
-use crate::random::Draws;
+use crate::random::RandomStream;
 use crate::scalar::{Move, Scalar, Warp};
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
@@ -83,9 +83,9 @@ impl Augment {
         Ok(())
     }
 
-    /// Draws what happens to an image of this height and width.
+    /// RandomStream what happens to an image of this height and width.
     /// All numbers are drawn in one order, whatever is switched on.
-    fn draw(&self, draws: &mut Draws, sides: [usize; 2]) -> Change {
+    fn draw(&self, draws: &mut RandomStream, sides: [usize; 2]) -> Change {
         let flip = [draws.below(2) == 1 && self.flip[0], draws.below(2) == 1 && self.flip[1]];
         let shift = [(); 2].map(|()| draws.below(2 * self.shift + 1) as isize - self.shift as isize);
         let angle = draws.uniform(-self.rotate, self.rotate).to_radians();
@@ -98,7 +98,7 @@ impl Augment {
     }
 
     /// The rectangle that is erased, as torchvision draws it.
-    fn draw_erased(&self, draws: &mut Draws, sides: [usize; 2]) -> Option<([usize; 2], [usize; 2])> {
+    fn draw_erased(&self, draws: &mut RandomStream, sides: [usize; 2]) -> Option<([usize; 2], [usize; 2])> {
         let (probability, low, high) = self.erase;
         if draws.unit() >= probability {
             return None;

@@ -16,9 +16,9 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// t = λ · t_i + (1 - λ) · t_j          λ from Beta(α, α)
 /// ```
 ///
-/// Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018 (arXiv:1710.09412), who
-/// take an `α` from 0.1 to 0.4. Targets must be numbers to be mixed; [`OneHot`](crate::OneHot) makes class indices
-/// such, and the loss is then [`SoftCrossEntropy`](crate::SoftCrossEntropy).
+/// Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018 (arXiv:1710.09412), who take
+/// an `α` from 0.1 to 0.4. Targets must be numbers to be mixed; [`OneHot`](crate::data::OneHot) makes class indices
+/// such, and the loss is then [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy).
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -38,8 +38,8 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 ///
 /// The other sample and the share are functions of the seed, the epoch and the sample's position. The paper takes the
 /// other sample out of the batch and one share for the whole batch; so do torchvision's `MixUp` and Keras'. Here the
-/// other sample may be any of the data set and has a share of its own, so the order and the batch do not matter. It
-/// is read as [`Augmented`](crate::Augmented) changes it in this epoch, if that is inside. Sample weights are mixed
+/// other sample may be any of the data set and has a share of its own, so the order and the batch do not matter. It is
+/// read as [`Augmented`](crate::data::Augmented) changes it in this epoch, if that is inside. Sample weights are mixed
 /// like the rest.
 ///
 /// A batch costs two reads.

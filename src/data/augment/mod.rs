@@ -12,7 +12,7 @@ use crate::random::Random;
 use std::ops::RangeInclusive;
 
 /// Random changes to images in training: mirrored, shifted, turned, cropped, partly erased. Give it to
-/// [`Augmented`](crate::Augmented) with a data set.
+/// [`Augmented`](crate::data::Augmented) with a data set.
 ///
 /// Inputs are `[height, width]` or `[channels, height, width]`; all channels are changed alike. Nothing is
 /// changed unless asked for.

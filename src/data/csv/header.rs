@@ -44,19 +44,20 @@ impl Format {
     }
 }
 
-/// The settings that every reader has beside its columns; the documentation given is an example of `separator`, and what
-/// `missing` means.
+/// The settings that every reader has beside its columns; the documentation given is an example of `separator`, and
+/// what `missing` means.
 macro_rules! csv_settings {
     ($reader:ident: $(#[$separator:meta])*; $(#[$missing:meta])*) => {
         impl $reader {
-            /// The classes there are, in the order of their indices: for test rows, those that the model was trained on.
+            /// The classes there are, in the order of their indices: for test rows, those that the model was trained
+            /// on.
             pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
                 self.classes = crate::data::class_names::trimmed(names);
                 self
             }
 
-            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`. A first line `sep=;`, as Excel writes
-            /// it, is passed over where it names this byte, and an error where it names another.
+            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`. A first line `sep=;`, as Excel
+            /// writes it, is passed over where it names this byte, and an error where it names another.
             $(#[$separator])*
             pub fn separator(mut self, byte: u8) -> Self {
                 self.format.separator = byte;

@@ -6,7 +6,7 @@
 //! | `header.rs` | names of columns, and marks of what is missing |
 //! | `columns.rs` | what a table's columns are for: a row as numbers and a target |
 //! | `table.rs`, `table_stream.rs` | [`TableCsv`], whole, and [`TableStream`], larger than memory |
-//! | `text.rs` | [`TextCsv`](crate::TextCsv) |
+//! | `text.rs` | [`TextCsv`](crate::data::TextCsv) |
 
 mod columns;
 mod header;

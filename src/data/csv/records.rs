@@ -259,8 +259,8 @@ pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) 
 pub(super) const SPACED: &str =
     "A quote opens a field only right behind the separator: take out the spaces before it.";
 
-/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind `most`
-/// unpacked bytes, and where they are gzip data again.
+/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind
+/// `most` unpacked bytes, and where they are gzip data again.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
     let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
     check_packed(&start, "plain or compressed by gzip")?;

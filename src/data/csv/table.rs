@@ -47,11 +47,12 @@ use std::path::Path;
 /// first bytes.
 ///
 /// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for, where one
-/// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::Normalizer) on the
-/// training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered before.
+/// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::data::Normalizer) on
+/// the training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered
+/// before.
 ///
-/// Nothing is decided in silence: what was left out, classes that read like missing values, and classes that look the same
-/// are in the data set's [`remarks`](crate::Dataset::remarks), which `fit` prints.
+/// Nothing is decided in silence: what was left out, classes that read like missing values, and classes that look the
+/// same are in the data set's [`remarks`](crate::data::Dataset::remarks), which `fit` prints.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
 pub struct TableCsv {
@@ -102,9 +103,9 @@ impl TableCsv {
     /// Reads the whole file, with numbers as targets, `[rows, 1]`.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than `most_unpacked`, a column is missing or there twice, a row has more
-    /// or fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is missing,
-    /// not finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, a column is missing or there twice, a row
+    /// has more or fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is
+    /// missing, not finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
     pub fn read<F: Scalar + Element>(&self, path: impl AsRef<Path>) -> Result<ArrayDataset<F, Array2<F>>> {
         self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
@@ -139,7 +140,8 @@ impl TableCsv {
     /// Reads the whole file, with classes as targets. The data set has their names.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read); also when a class is empty, behind a space and a quote, or none of those that were given.
+    /// As [`read`](TableCsv::read); also when a class is empty, behind a space and a quote, or none of those that were
+    /// given.
     pub fn read_labelled<F: Scalar + Element>(
         &self,
         path: impl AsRef<Path>,

@@ -32,7 +32,7 @@ use std::path::Path;
 /// done two batches ahead ([`Dataset::prefetch`]).
 ///
 /// Rows come in any order. On a disk that is slow at reading from many places, shuffle the file once when it is made,
-/// and train with [`shuffle(false)`](crate::Trainer::shuffle).
+/// and train with [`shuffle(false)`](crate::train::Trainer::shuffle).
 #[derive(Debug)]
 pub struct TableStream<T> {
     file: PlacedFile,

@@ -14,7 +14,7 @@ use std::path::Path;
 /// How labelled texts are read out of CSV: which columns, which classes, and what becomes of faulty rows.
 ///
 /// ```
-/// use plywood::TextCsv;
+/// use plywood::data::TextCsv;
 ///
 /// let csv = TextCsv::columns("label", "text");
 /// let train = csv.read_from("label,text\ngames,chess\nnet,a server\n".as_bytes(), "train.csv")?;
@@ -68,8 +68,8 @@ pub struct TextRows {
     pub texts: LabelledTexts,
     /// How many rows were left out. 0 unless [`TextCsv::skip_faulty`] was called.
     pub left_out: usize,
-    /// The first 1,000 of them, each with the reason; the first row below the header is 1. A reason takes more memory than
-    /// most rows, so a file of faulty rows would fill it.
+    /// The first 1,000 of them, each with the reason; the first row below the header is 1. A reason takes more memory
+    /// than most rows, so a file of faulty rows would fill it.
     pub skipped: Vec<(usize, Error)>,
 }
 
@@ -83,8 +83,8 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Leaves faulty rows out, and lists the first in [`TextRows::skipped`]; how many, and the first ones, are among the texts'
-    /// [`remarks`](LabelledTexts::remarks).
+    /// Leaves faulty rows out, and lists the first in [`TextRows::skipped`]; how many, and the first ones, are among
+    /// the texts' [`remarks`](LabelledTexts::remarks).
     pub fn skip_faulty(mut self) -> Self {
         self.format.skip = true;
         self
@@ -93,8 +93,9 @@ impl TextCsv {
     /// Reads a file, plain or compressed by gzip.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column or has two of one name, or has
-    /// quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was called.
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column or has two of one name, or
+    /// has quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was
+    /// called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
         let path = path.as_ref();
         let file = File::open(path)
@@ -194,7 +195,7 @@ csv_settings! {
     /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
     ///
     /// ```
-    /// use plywood::TextCsv;
+    /// use plywood::data::TextCsv;
     ///
     /// let (file, csv) = ("kind,text\na,one\nNA,two\n", TextCsv::columns("kind", "text"));
     /// let read = csv.read_from(file.as_bytes(), "f.csv")?.texts;
@@ -221,7 +222,7 @@ impl LabelledTexts {
     /// Reads a CSV file, plain or compressed by gzip, with a header that names these two columns.
     ///
     /// ```no_run
-    /// use plywood::LabelledTexts;
+    /// use plywood::data::LabelledTexts;
     ///
     /// let data = LabelledTexts::read_csv("packages.csv.gz", "label", "text")?;
     /// println!("{} texts in {} classes", data.len(), data.class_names().len());
@@ -240,7 +241,7 @@ impl LabelledTexts {
     /// Reads CSV from anything that gives bytes; `name` stands for it in errors.
     ///
     /// ```
-    /// use plywood::LabelledTexts;
+    /// use plywood::data::LabelledTexts;
     ///
     /// let file = "id,label,text\n1,net,\"a server, fast\"\n2,games,chess\n";
     /// let data = LabelledTexts::csv_from(file.as_bytes(), "an example", "label", "text")?;

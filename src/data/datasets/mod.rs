@@ -14,7 +14,7 @@
 //! | another host | `FASHION_MNIST_URL` | `MNIST_URL` |
 //!
 //! The classes of both are equally frequent or nearly so, and the samples are in no order, so `validation_split`
-//! does no harm. For something to try without files, see [`garments`](crate::garments).
+//! does no harm. For something to try without files, see [`garments`](crate::data::synthetic).
 
 mod checksum;
 #[cfg(feature = "download")]
@@ -109,7 +109,7 @@ const MNIST: Collection = Collection {
 /// count as not set.
 ///
 /// ```no_run
-/// use plywood::datasets;
+/// use plywood::data::datasets;
 ///
 /// let (train, test) = datasets::fashion_mnist()?;
 /// assert_eq!(train.inputs().shape(), [60_000, 28, 28]);
@@ -136,7 +136,7 @@ pub fn fashion_mnist() -> Result<(Images, Images)> {
 /// bytes, as many labels, each below 10.
 ///
 /// ```no_run
-/// use plywood::datasets;
+/// use plywood::data::datasets;
 ///
 /// let (train, test) = datasets::fashion_mnist_from("data/fashion-mnist")?;
 /// # let _ = (train, test);
@@ -153,7 +153,7 @@ pub fn fashion_mnist_from(dir: impl AsRef<Path>) -> Result<(Images, Images)> {
 /// variables are `MNIST_DIR` and `MNIST_URL`, the folder in the cache is `mnist/`.
 ///
 /// ```no_run
-/// use plywood::datasets;
+/// use plywood::data::datasets;
 ///
 /// let (train, test) = datasets::mnist()?;
 /// # let _ = (train, test);
@@ -169,7 +169,7 @@ pub fn mnist() -> Result<(Images, Images)> {
 /// MNIST from a folder, as [`fashion_mnist_from`].
 ///
 /// ```
-/// let error = plywood::datasets::mnist_from("/no/such/folder").unwrap_err();
+/// let error = plywood::data::datasets::mnist_from("/no/such/folder").unwrap_err();
 /// let text = error.to_string();
 /// assert!(text.starts_with("MNIST: could not open the folder /no/such/folder: "), "{text}");
 /// assert!(matches!(error.kind(), plywood::ErrorKind::Io { .. }));

@@ -50,7 +50,7 @@ const MAX_AXES: u8 = 8;
 /// The array of an IDX file, with elements of any type that the format has.
 ///
 /// ```
-/// use plywood::idx::{self, IdxArray};
+/// use plywood::data::idx::{self, IdxArray};
 ///
 /// let bytes = [0, 0, 0x0D, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0, 0, 0, 0]; // f32, 1 x 2
 /// let IdxArray::F32(array) = idx::read_from(&bytes[..], "two numbers")? else { panic!("another type") };
@@ -120,7 +120,7 @@ impl IdxArray {
     /// Class indices: an array with one axis, of whole numbers of at least 0.
     ///
     /// ```
-    /// use plywood::idx;
+    /// use plywood::data::idx;
     ///
     /// // Images where labels should be: the two files were mixed up.
     /// let images = [0, 0, 0x08, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 255];
@@ -168,7 +168,7 @@ fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Res
 /// Reads an IDX file, compressed by gzip or not.
 ///
 /// ```no_run
-/// use plywood::idx;
+/// use plywood::data::idx;
 ///
 /// let images = idx::read("train-images-idx3-ubyte.gz")?.into_u8()?; // [60000, 28, 28]
 /// let labels = idx::read("train-labels-idx1-ubyte.gz")?.into_labels()?;
@@ -190,7 +190,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// file are decompressed. Memory is taken as elements arrive, never because a header says so.
 ///
 /// ```
-/// use plywood::idx;
+/// use plywood::data::idx;
 ///
 /// let bytes = [0, 0, 0x08, 1, 0, 0, 0, 3, 7, 8, 9]; // unsigned bytes, one axis, of length 3
 /// assert_eq!(idx::read_from(&bytes[..], "an example")?.into_labels()?, [7, 8, 9]);
@@ -198,7 +198,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// ```
 ///
 /// ```
-/// use plywood::idx;
+/// use plywood::data::idx;
 ///
 /// let cut_off = [0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 1, 0]; // two 16-bit numbers, one byte short
 /// assert_eq!(

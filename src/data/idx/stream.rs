@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// ```no_run
 /// use plywood::prelude::*;
-/// use plywood::{IdxStream, idx};
+/// use plywood::data::{IdxStream, idx};
 ///
 /// let labels = idx::read("train-labels-idx1-ubyte")?.into_labels()?;
 /// let train = IdxStream::open("train-images-idx3-ubyte", labels)?.scale(1.0 / 255.0);
@@ -32,14 +32,14 @@ use std::sync::{Mutex, PoisonError};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It gives the same batches, to the bit, as an [`ArrayDataset`](crate::ArrayDataset) of the whole file. Memory is a
-/// few batches, whatever the file's length, beside 8 bytes for each sample's label and 8 for its place in the order
-/// of an epoch.
+/// It gives the same batches, to the bit, as an [`ArrayDataset`](crate::data::ArrayDataset) of the whole file. Memory
+/// is a few batches, whatever the file's length, beside 8 bytes for each sample's label and 8 for its place in the
+/// order of an epoch.
 ///
 /// A batch's samples are read by several threads. Where reading still takes a good part of the time, as it does from a
 /// disk, `fit` reads two batches ahead ([`Dataset::prefetch`]), so that it goes on while training does. On a disk that
 /// is slow at reading from many places, shuffle the file once when it is made, and train with
-/// [`shuffle(false)`](crate::Trainer::shuffle): then each batch is one piece of the file.
+/// [`shuffle(false)`](crate::train::Trainer::shuffle): then each batch is one piece of the file.
 ///
 /// The elements are bytes, `f32` or `f64`. A file compressed by gzip can only be read from its beginning; unpack it,
 /// or read it whole by [`idx::read`].
@@ -79,8 +79,8 @@ impl<T: Targets> IdxStream<T> {
     /// Of the inputs in this file and these targets, sample for sample. Only the header is read.
     ///
     /// # Errors
-    /// When the file cannot be read, is a pipe or a device, is compressed, is not one whole IDX array of bytes, `f32` or `f64`, or has not as
-    /// many samples as there are targets.
+    /// When the file cannot be read, is a pipe or a device, is compressed, is not one whole IDX array of bytes, `f32`
+    /// or `f64`, or has not as many samples as there are targets.
     pub fn open(path: impl AsRef<Path>, targets: T) -> Result<Self> {
         let path = path.as_ref();
         let file = PlacedFile::open(path)?;
@@ -133,7 +133,7 @@ impl<T: Targets> IdxStream<T> {
 
     /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
     ///
-    /// As [`ArrayDataset::scale`](crate::ArrayDataset::scale).
+    /// As [`ArrayDataset::scale`](crate::data::ArrayDataset::scale).
     #[must_use]
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
@@ -142,7 +142,7 @@ impl<T: Targets> IdxStream<T> {
 
     /// What is added to each number after scaling.
     ///
-    /// As [`ArrayDataset::offset`](crate::ArrayDataset::offset).
+    /// As [`ArrayDataset::offset`](crate::data::ArrayDataset::offset).
     #[must_use]
     pub fn offset(mut self, offset: f64) -> Self {
         self.offset = offset;
@@ -151,7 +151,7 @@ impl<T: Targets> IdxStream<T> {
 
     /// Names for the classes, in the order of their indices; reports use them.
     ///
-    /// As [`ArrayDataset::with_class_names`](crate::ArrayDataset::with_class_names).
+    /// As [`ArrayDataset::with_class_names`](crate::data::ArrayDataset::with_class_names).
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();

@@ -1,4 +1,5 @@
-//! What the drawn [`garments`](crate::data::synthetic) look like: a cut for each class, with everything about it random.
+//! What the drawn [`garments`](crate::data::synthetic) look like: a cut for each class, with everything about it
+//! random.
 //!
 //! All lengths are in garment coordinates: the picture goes from -1 to 1 along both axes, and y points down. Each
 //! method lays convex shapes over one another, from the back to the front; a tone of 0 cuts a hole. The ranges are
@@ -22,17 +23,17 @@
 //! picture of that seed. tests/library/garments.rs holds a checksum over the pixels.
 
 use super::drawing_area::{Canvas, Point, SIDE};
-use crate::random::Draws;
+use crate::random::RandomStream;
 
 /// Both sides of a garment: -1 and 1.
 const SIDES: [f32; 2] = [-1.0, 1.0];
 
 /// Who cuts and lights one garment, with the random choices of one picture.
-pub(super) struct Tailor(Draws);
+pub(super) struct Tailor(RandomStream);
 
 impl Tailor {
     /// One that makes its choices by these numbers.
-    pub(super) fn new(draws: Draws) -> Self {
+    pub(super) fn new(draws: RandomStream) -> Self {
         Self(draws)
     }
 

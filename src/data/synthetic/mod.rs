@@ -43,8 +43,8 @@ pub const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// Draws a training set and a test set of garments: images `[samples, 28, 28]` of bytes, 0 for the background, read
-/// as numbers from 0 to 1, with labels from 0 to 9 named by [`CLASS_NAMES`].
+/// RandomStream a training set and a test set of garments: images `[samples, 28, 28]` of bytes, 0 for the background,
+/// read as numbers from 0 to 1, with labels from 0 to 9 named by [`CLASS_NAMES`].
 ///
 /// This is no copy of Fashion-MNIST and says nothing about scores there: it is made for examples, tests and machines
 /// without a network. Position, size, slant, brightness, cut, pattern and noise are random, some pictures are partly
@@ -55,7 +55,7 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// depends on the seed, the set, its position and its label only, and is the same to the bit on every machine.
 ///
 /// ```
-/// use plywood::garments::garments;
+/// use plywood::data::synthetic::garments;
 ///
 /// let (train, test) = garments(500, 100, 42)?;
 /// assert_eq!(train.inputs().shape(), [500, 28, 28]);
@@ -67,7 +67,7 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// Drawing takes some 25 µs for a picture, and memory 784 bytes for each and 8 for its label.
 ///
 /// ```
-/// use plywood::garments::garments;
+/// use plywood::data::synthetic::garments;
 ///
 /// // More pictures change neither the seed's other set nor the pixels of a picture with the same label.
 /// let (_, small) = garments(10, 20, 5)?;

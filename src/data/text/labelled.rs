@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Texts, a class index for each, and the classes' names.
 ///
 /// ```
-/// use plywood::LabelledTexts;
+/// use plywood::data::LabelledTexts;
 ///
 /// let data = LabelledTexts::new(vec!["a chess game", "a web server", "a puzzle"], &["games", "net", "games"])?;
 /// assert_eq!((data.class_names(), data.labels()), (&["games".to_owned(), "net".to_owned()][..], &[0, 1, 0][..]));
@@ -45,7 +45,7 @@ impl LabelledTexts {
     /// Texts with labels out of a list: for test data that must have the training data's classes.
     ///
     /// ```
-    /// use plywood::LabelledTexts;
+    /// use plywood::data::LabelledTexts;
     ///
     /// let names = vec!["games".to_owned(), "net".to_owned()];
     /// let error = LabelledTexts::with_classes(vec!["a clock"], &["time"], names).unwrap_err();
@@ -98,11 +98,11 @@ impl LabelledTexts {
         &self.names
     }
 
-    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), pairs of classes that look the
-    /// same (`é` as one character or two, characters of no width), and rows of a file that were left out.
+    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), pairs of classes that look
+    /// the same (`é` as one character or two, characters of no width), and rows of a file that were left out.
     ///
     /// Empty for most data. `fit` prints them where they are handed on:
-    /// [`ArrayDataset::with_remarks`](crate::ArrayDataset::with_remarks).
+    /// [`ArrayDataset::with_remarks`](crate::data::ArrayDataset::with_remarks).
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }

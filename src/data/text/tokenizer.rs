@@ -37,7 +37,7 @@ pub(super) const LONGEST: usize = 10;
 /// words last. No token of one sort can be taken for one of another.
 ///
 /// ```
-/// use plywood::Tokenizer;
+/// use plywood::data::Tokenizer;
 ///
 /// let tokenizer = Tokenizer::words().bigrams();
 /// assert_eq!(tokenizer.tokens("Straßen-Karte, 2D"), [
@@ -59,7 +59,7 @@ pub(super) const LONGEST: usize = 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Tokenizer {
-    rule: Rule,
+    rule: UpdateRule,
     /// Whether neighbouring words make a token.
     pairs: bool,
     /// The shortest and the longest piece of a word, in characters.
@@ -68,13 +68,13 @@ pub struct Tokenizer {
 
 /// Where a word begins and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Rule {
+enum UpdateRule {
     #[default]
     Unicode,
     Whitespace,
 }
 
-impl Rule {
+impl UpdateRule {
     const ALL: [Self; 2] = [Self::Unicode, Self::Whitespace];
 
     /// Its name in what is saved. It has to change with anything that cuts texts otherwise than before.
@@ -107,11 +107,11 @@ impl TryFrom<Saved> for Tokenizer {
     type Error = Error;
 
     fn try_from(Saved { rule, pairs, pieces }: Saved) -> Result<Self> {
-        match Rule::ALL.into_iter().find(|known| known.name() == rule) {
+        match UpdateRule::ALL.into_iter().find(|known| known.name() == rule) {
             Some(rule) => Ok(Self { rule, pairs, pieces }),
             None => {
                 let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
-                let names = Rule::ALL.map(Rule::name).join(" or ");
+                let names = UpdateRule::ALL.map(UpdateRule::name).join(" or ");
                 Err(Error::format("a tokeniser's rule for words", names, found).help(
                     "Another version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and \
                      train the model with it.",
@@ -125,7 +125,7 @@ impl TryFrom<Saved> for Tokenizer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Word,
-    Pair,
+    PerAxis,
     Piece,
 }
 
@@ -143,12 +143,12 @@ impl Tokenizer {
     /// `TextVectorization(split="whitespace")`.
     ///
     /// ```
-    /// use plywood::Tokenizer;
+    /// use plywood::data::Tokenizer;
     ///
     /// assert_eq!(Tokenizer::whitespace().tokens("ภาษา ไทย C++"), ["ภาษา", "ไทย", "c++"]);
     /// ```
     pub fn whitespace() -> Self {
-        Self { rule: Rule::Whitespace, ..Self::default() }
+        Self { rule: UpdateRule::Whitespace, ..Self::default() }
     }
 
     /// Each two neighbouring words, too, with a space between them: "not good" is not "good".
@@ -162,10 +162,10 @@ impl Tokenizer {
     ///
     /// They help with word forms, compounds and misspellings, where words alone are rare. There are many: a text has
     /// some ten times as many tokens with `characters(3, 5)` as without. Lengths go from 1 to 10, which
-    /// [`VocabularySpec::fit`](crate::VocabularySpec::fit) checks.
+    /// [`VocabularySpec::fit`](crate::data::VocabularySpec::fit) checks.
     ///
     /// ```
-    /// use plywood::Tokenizer;
+    /// use plywood::data::Tokenizer;
     ///
     /// assert_eq!(Tokenizer::words().characters(3, 4).tokens("Go!"), ["go", "#<go", "#go>", "#<go>"]);
     /// ```
@@ -191,8 +191,10 @@ impl Tokenizer {
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(Sort, &str)) {
         let text = plain(text);
         let words: Vec<&str> = match self.rule {
-            Rule::Unicode => text.split_word_bounds().filter(|part| part.chars().any(is_of_word)).collect(),
-            Rule::Whitespace => text.split_whitespace().collect(),
+            UpdateRule::Unicode => {
+                text.split_word_bounds().filter(|part| part.chars().any(is_of_word)).collect()
+            }
+            UpdateRule::Whitespace => text.split_whitespace().collect(),
         };
         for word in &words {
             visit(Sort::Word, word);
@@ -202,7 +204,7 @@ impl Tokenizer {
             for pair in words.windows(2) {
                 token.clear();
                 token.extend([pair[0], " ", pair[1]]);
-                visit(Sort::Pair, &token);
+                visit(Sort::PerAxis, &token);
             }
         }
         let Some((shortest, longest)) = self.pieces else { return };

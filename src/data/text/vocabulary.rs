@@ -50,8 +50,9 @@ const FIRST: usize = 2;
 /// ```
 ///
 /// It implements serde's traits, with its tokeniser in it, and belongs beside a saved model: with another vocabulary
-/// the model's ids mean other words. So one whose words were cut by a rule of another version is refused. Ids 0 and 1 mean what they mean in Keras' `TextVectorization`; `min_count` is
-/// scikit-learn's `min_df`, but counts occurrences, not texts.
+/// the model's ids mean other words. So one whose words were cut by a rule of another version is refused. Ids 0 and 1
+/// mean what they mean in Keras' `TextVectorization`; `min_count` is scikit-learn's `min_df`, but counts occurrences,
+/// not texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]
 pub struct Vocabulary {
@@ -172,7 +173,7 @@ impl Vocabulary {
         });
     }
 
-    /// Texts as an array of ids, `[texts, length]`, for [`ArrayDataset`](crate::ArrayDataset) and for `predict`.
+    /// Texts as an array of ids, `[texts, length]`, for [`ArrayDataset`](crate::data::ArrayDataset) and for `predict`.
     ///
     /// Shorter texts are filled up with [`PADDING`](Vocabulary::PADDING) at the end, of longer ones the first
     /// `length` ids are kept. The array takes 4 bytes for each id: a length that 99 of 100 texts fit in is a better

@@ -21,7 +21,7 @@
 //! `smooth.rs`, because they differ in a kernel, a name and a check only.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::pool;
 use crate::scalar::{Activation, Marks, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
@@ -53,7 +53,7 @@ pub struct ReLU;
 
 /// The logistic function: `1 / (1 + e^-x)`, for each number of its input; any shape.
 ///
-/// As a model's last layer it is a [`Link`]: a loss that absorbs it starts from the logits.
+/// As a model's last layer it is a [`OutputActivation`]: a loss that fuses it starts from the logits.
 ///
 /// Far from 0 the output reaches 0 or 1 and the gradient vanishes; nothing overflows into NaN.
 ///
@@ -132,13 +132,13 @@ impl Default for LeakyReLU {
     }
 }
 
-/// `Layer` for an activation: its name, its kind in files, its link, its kernel, and the check of its settings, in
-/// which `F` is the element type.
+/// `Layer` for an activation: its name, its kind in files, its activation, its kernel, and the check of its settings,
+/// in which `F` is the element type.
 macro_rules! activation {
-    ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr) => {
-        activation!($layer, $kind, $link, |$self_| $function, |_layer| Ok::<(), Error>(()));
+    ($layer:ident, $kind:literal, $activation:ident, |$self_:ident| $function:expr) => {
+        activation!($layer, $kind, $activation, |$self_| $function, |_layer| Ok::<(), Error>(()));
     };
-    ($layer:ident, $kind:literal, $link:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
+    ($layer:ident, $kind:literal, $activation:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
         impl<F: Scalar> Layer<F> for $layer {
             const KIND: &'static str = $kind;
             /// The input or the output, whichever the derivative is computed from.
@@ -180,12 +180,16 @@ macro_rules! activation {
                 Ok(grad)
             }
 
-            fn link(&self) -> Link {
-                if Link::$link.can_be_absorbed() { Link::$link } else { Link::Unknown }
+            fn activation(&self) -> OutputActivation {
+                if OutputActivation::$activation.can_be_fused() {
+                    OutputActivation::$activation
+                } else {
+                    OutputActivation::Unknown
+                }
             }
 
-            fn output_link(&self, _: Link) -> Link {
-                Link::$link
+            fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+                OutputActivation::$activation
             }
         }
     };
@@ -249,8 +253,8 @@ impl<F: Scalar> Layer<F> for ReLU {
         Ok(grad)
     }
 
-    fn output_link(&self, _: Link) -> Link {
-        Link::NonNegative
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::NonNegative
     }
 }
 

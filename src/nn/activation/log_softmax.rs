@@ -8,11 +8,11 @@
 //! ∂L/∂x_j = g_j - e^y_j · Σ_i g_i
 //! ```
 //!
-//! which takes the output and a sum a row. Taking the logarithm of [`Softmax`](crate::Softmax) instead would lose
+//! which takes the output and a sum a row. Taking the logarithm of [`Softmax`](crate::nn::Softmax) instead would lose
 //! everything below the smallest number of the type; here -1000 comes out as such.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 /// Input and output are `[batch, …, classes]`. PyTorch's `nn.LogSoftmax(dim=-1)`, Keras' `log_softmax`.
 ///
 /// For scores that are added up, or losses of one's own. A classifier does not need it:
-/// [`CrossEntropy`](crate::CrossEntropy) works from the logits by itself where the model ends in
-/// [`Softmax`](crate::Softmax). Behind this layer, [`CrossEntropy::from_logits`](crate::CrossEntropy::from_logits) is
-/// right, too, as a second log-softmax changes nothing (PyTorch's `NLLLoss`).
+/// [`CrossEntropy`](crate::losses::CrossEntropy) works from the logits by itself where the model ends in
+/// [`Softmax`](crate::nn::Softmax). Behind this layer,
+/// [`CrossEntropy::from_logits`](crate::losses::CrossEntropy::from_logits) is right, too, as a second log-softmax
+/// changes nothing (PyTorch's `NLLLoss`).
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -90,7 +91,7 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
         Ok(grad)
     }
 
-    fn output_link(&self, _: Link) -> Link {
-        Link::LogSoftmax
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::LogSoftmax
     }
 }

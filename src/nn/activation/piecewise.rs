@@ -13,7 +13,7 @@
 
 use super::basic::activation;
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::{Activation, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -87,9 +87,9 @@ impl Default for ELU {
 /// `α = 1.6732…`; any shape.
 ///
 /// Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017. With these two numbers, mean
-/// 0 and variance 1 are what activations are drawn to from layer to layer, if the weights begin with a variance of
-/// 1 / inputs: [`Initializer::Normal`](crate::Initializer::Normal) with the deviation `inputs^-½` (LeCun's). PyTorch's
-/// `nn.SELU`, Keras' `selu`.
+/// 0 and variance 1 are what activations are drawn to from layer to layer, if the weights begin with a variance of 1 /
+/// inputs: [`Initializer::Normal`](crate::init::Initializer::Normal) with the deviation `inputs^-½` (LeCun's).
+/// PyTorch's `nn.SELU`, Keras' `selu`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -105,8 +105,8 @@ pub struct SELU;
 
 /// A sigmoid of three straight pieces: `min(max(x / 6 + 1/2, 0), 1)`; any shape.
 ///
-/// Howard et al., "Searching for MobileNetV3", 2019, and PyTorch's `nn.Hardsigmoid`. (Keras' `hard_sigmoid` was
-/// `x / 5 + 1/2` before Keras 3.) It is not a [`Link`]: it reaches 0 and 1, whose logarithms no loss can use.
+/// Howard et al., "Searching for MobileNetV3", 2019, and PyTorch's `nn.Hardsigmoid`. (Keras' `hard_sigmoid` was `x / 5
+/// + 1/2` before Keras 3.) It is not a [`OutputActivation`]: it reaches 0 and 1, whose logarithms no loss can use.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -120,7 +120,7 @@ pub struct SELU;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HardSigmoid;
 
-/// [`SiLU`](crate::SiLU) with the sigmoid of three straight pieces: `x · min(max(x / 6 + 1/2, 0), 1)`; any shape.
+/// [`SiLU`](crate::nn::SiLU) with the sigmoid of three straight pieces: `x · min(max(x / 6 + 1/2, 0), 1)`; any shape.
 ///
 /// Howard et al., "Searching for MobileNetV3", 2019: nearly the same curve without an exponential. PyTorch's
 /// `nn.Hardswish`, Keras' `hard_silu`.

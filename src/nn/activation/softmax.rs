@@ -19,7 +19,7 @@
 //! underflows is set to the smallest normal number, so that a logarithm of it is finite.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient};
+use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,9 @@ use serde::{Deserialize, Serialize};
 /// Input and output are `[batch, …, classes]`. Bridle, "Probabilistic interpretation of feedforward classification
 /// network outputs", 1990.
 ///
-/// As a model's last layer it is a [`Link`]: [`CrossEntropy`](crate::CrossEntropy) leaves it out and starts from the
-/// logits, exactly, in training and in evaluation. Where a loop of your own passes probabilities on, they are at
-/// least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
+/// As a model's last layer it is a [`OutputActivation`]: [`CrossEntropy`](crate::losses::CrossEntropy) leaves it out
+/// and starts from the logits, exactly, in training and in evaluation. Where a loop of your own passes probabilities
+/// on, they are at least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -76,13 +76,13 @@ impl<F: Scalar> Layer<F> for Softmax {
     /// In place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         check(&input)?;
-        Ok(Link::Softmax.apply(input))
+        Ok(OutputActivation::Softmax.apply(input))
     }
 
-    /// Not called where the loss absorbs the link: [`Sequential`](crate::Sequential) leaves the layer out then.
+    /// Not called where the loss fuses the activation: [`Sequential`](crate::nn::Sequential) leaves the layer out then.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         check(&input)?;
-        let output = Link::Softmax.apply(input);
+        let output = OutputActivation::Softmax.apply(input);
         let kept = copy(&output);
         Ok((output, kept))
     }
@@ -98,7 +98,7 @@ impl<F: Scalar> Layer<F> for Softmax {
     }
 
     /// Exactly this function, so it may be left out.
-    fn link(&self) -> Link {
-        Link::Softmax
+    fn activation(&self) -> OutputActivation {
+        OutputActivation::Softmax
     }
 }

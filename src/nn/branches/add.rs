@@ -6,7 +6,7 @@
 use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, Link, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 ///
 /// Keras' `Add` of several models' outputs. Parameters are named by the branch, counted from 0: "1.0.weight" is the
 /// weight of the first layer of branch 1. An empty block hands its input on; with it, the sum is a
-/// [`Residual`](crate::Residual).
+/// [`Residual`](crate::nn::Residual).
 ///
 /// ```
 /// use plywood::prelude::*;
 ///
 /// let wide = Sequential::block().layer(Dense::units(32)).layer(ReLU).layer(Dense::units(4));
 /// let direct = Sequential::block().layer(Dense::units(4));
-/// let model = Sequential::builder([8]).layer(Sum::of([wide, direct])).layer(Softmax).build()?;
+/// let model = Sequential::builder([8]).layer(Add::of([wide, direct])).layer(Softmax).build()?;
 /// let mut names = Vec::new();
 /// model.visit_params(&mut |name, _| names.push(name.to_owned()));
 /// assert_eq!((&names[2][..], &names[4][..]), ("0.0.2.weight", "0.1.0.weight"));
@@ -37,29 +37,29 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Sum<F: Scalar = f32> {
+pub struct Add<F: Scalar = f32> {
     branches: Vec<Sequential<F>>,
 }
 
 /// For outputs of different shapes.
 const HELP: &str = "Numbers are added one to one; give all branches one shape, or join them by `Concat`.";
 
-impl<F: Scalar> Sum<F> {
+impl<F: Scalar> Add<F> {
     /// Of these blocks, at least one.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let units = |n| Sequential::block().layer(Dense::units(n));
-    /// let error = Sequential::builder([8]).layer(Sum::of([units(4), units(3)])).build().unwrap_err();
+    /// let error = Sequential::builder([8]).layer(Add::of([units(4), units(3)])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "layer 0 (sum): expected the output of branch 1 of shape [4], found [3]. \
     ///      Numbers are added one to one; give all branches one shape, or join them by `Concat`."
     /// );
     /// ```
-    pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> SumSpec<F> {
-        SumSpec { branches: branches.into_iter().collect() }
+    pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> AddSpec<F> {
+        AddSpec { branches: branches.into_iter().collect() }
     }
 
     /// The blocks, in order.
@@ -76,7 +76,7 @@ impl<F: Scalar> Sum<F> {
     }
 }
 
-impl<F: Scalar> Layer<F> for Sum<F> {
+impl<F: Scalar> Layer<F> for Add<F> {
     const KIND: &'static str = "sum";
     /// The branches' caches, and the output's shape.
     type Cache = (Vec<SequentialCache>, Vec<usize>);
@@ -117,8 +117,8 @@ impl<F: Scalar> Layer<F> for Sum<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {
@@ -134,17 +134,17 @@ impl<F: Scalar> Layer<F> for Sum<F> {
     }
 }
 
-/// What a [`Sum`] layer is built from: [`Sum::of`].
+/// What a [`Add`] layer is built from: [`Add::of`].
 #[derive(Debug)]
-pub struct SumSpec<F: Scalar = f32> {
+pub struct AddSpec<F: Scalar = f32> {
     branches: Vec<SequentialBuilder<F>>,
 }
 
-impl<F: Scalar> LayerSpec<F> for SumSpec<F> {
-    type Layer = Sum<F>;
+impl<F: Scalar> LayerSpec<F> for AddSpec<F> {
+    type Layer = Add<F>;
 
     /// Each branch draws at its number.
-    fn build(self, input: &[usize], random: &Random) -> Result<Sum<F>> {
-        Ok(Sum { branches: branches::build(self.branches, input, random)? })
+    fn build(self, input: &[usize], random: &Random) -> Result<Add<F>> {
+        Ok(Add { branches: branches::build(self.branches, input, random)? })
     }
 }

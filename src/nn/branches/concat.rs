@@ -10,7 +10,7 @@
 use super::{visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, Link, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -186,14 +186,14 @@ impl<F: Scalar> Layer<F> for Concat<F> {
     }
 
     /// That of the branches, where it is one.
-    fn output_link(&self, input: Link) -> Link {
-        let links = self.branches.iter().map(|branch| branch.output_link(input));
-        links.reduce(Link::or).unwrap_or_default().of_numbers()
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
+        let branches = self.branches.iter().map(|branch| branch.output_activation(input));
+        branches.reduce(OutputActivation::or).unwrap_or_default().of_numbers()
     }
 
-    fn training_link(&self, input: Link) -> Link {
-        let links = self.branches.iter().map(|branch| branch.training_link(input));
-        links.reduce(Link::or).unwrap_or_default().of_numbers()
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
+        let branches = self.branches.iter().map(|branch| branch.training_activation(input));
+        branches.reduce(OutputActivation::or).unwrap_or_default().of_numbers()
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

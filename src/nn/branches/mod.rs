@@ -1,5 +1,5 @@
-//! What [`Residual`](crate::Residual), [`Concat`](crate::Concat) and [`Sum`](crate::Sum) share: blocks side by side
-//! that get the same input.
+//! What [`Residual`](crate::nn::Residual), [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add) share: blocks side
+//! by side that get the same input.
 //!
 //! ```text
 //!           ┌─> block 0 ─> y_0 ─┐
@@ -14,7 +14,7 @@ mod add;
 mod concat;
 mod residual;
 
-pub use add::{Sum, SumSpec};
+pub use add::{Add, AddSpec};
 pub use concat::{Concat, ConcatSpec};
 pub use residual::{Residual, ResidualSpec};
 

@@ -6,7 +6,7 @@
 use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -159,8 +159,8 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {
@@ -195,7 +195,7 @@ impl<F: Scalar> ResidualSpec<F> {
 impl<F: Scalar> LayerSpec<F> for ResidualSpec<F> {
     type Layer = Residual<F>;
 
-    /// Draws at the places "block" and "projection".
+    /// RandomStream at the places "block" and "projection".
     fn build(self, input: &[usize], random: &Random) -> Result<Residual<F>> {
         let build = |block: SequentialBuilder<F>, name: &str| {
             block.build_for(input, &random.child(name)).map_err(|error| error.at(name))

@@ -4,7 +4,7 @@ use super::conv_nd::{Count, Filters, FiltersSpec};
 use crate::error::Result;
 use crate::init::Initializer;
 use crate::nn::window::{Padding, Window};
-use crate::nn::{Layer, LayerSpec, Link};
+use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 /// | `bias` | `[filters]`, optional |
 ///
 /// Names and layouts are those of PyTorch's `Conv1d`. Keras' `Conv1D` has channels last, and "causal" padding, which
-/// looks only back; here put zeros before the sequence. In all else it is [`Conv2d`](crate::Conv2d) with one row, by
-/// the same passes. Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme recognition using time-delay neural
+/// looks only back; here put zeros before the sequence. In all else it is [`Conv2d`](crate::nn::Conv2d) with one row,
+/// by the same passes. Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme recognition using time-delay neural
 /// networks", 1989.
 ///
 /// ```
@@ -190,8 +190,8 @@ impl<F: Scalar> Layer<F> for Conv1d<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

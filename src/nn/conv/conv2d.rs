@@ -3,8 +3,8 @@
 use super::conv_nd::{Count, Filters, FiltersSpec};
 use crate::error::Result;
 use crate::init::Initializer;
-use crate::nn::window::{Padding, Pair, Window};
-use crate::nn::{Layer, LayerSpec, Link};
+use crate::nn::window::{Padding, PerAxis, Window};
+use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -91,7 +91,7 @@ impl Conv2d<f32> {
     /// assert_eq!(model.parameter_count(), 16 * 3 * 3 * 5 + 16);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn filters(filters: usize, window: impl Into<Pair>) -> Conv2dSpec {
+    pub fn filters(filters: usize, window: impl Into<PerAxis>) -> Conv2dSpec {
         Conv2dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::of(window.into())) }
     }
 
@@ -110,7 +110,7 @@ impl Conv2d<f32> {
     /// assert_eq!(model.parameter_count(), (8 * 9 + 8) + (16 * 8 + 16));
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn depthwise(each: usize, window: impl Into<Pair>) -> Conv2dSpec {
+    pub fn depthwise(each: usize, window: impl Into<PerAxis>) -> Conv2dSpec {
         Conv2dSpec { filters: FiltersSpec::new(Count::EachChannel(each), Window::of(window.into())) }
     }
 }
@@ -159,7 +159,7 @@ impl Conv2dSpec {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+    pub fn stride(mut self, stride: impl Into<PerAxis>) -> Self {
         self.filters.window.stride = stride.into().0;
         self
     }
@@ -189,7 +189,7 @@ impl Conv2dSpec {
     ///
     /// Yu and Koltun, "Multi-scale context aggregation by dilated convolutions", 2016.
     #[must_use]
-    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
+    pub fn dilation(mut self, dilation: impl Into<PerAxis>) -> Self {
         self.filters.window.dilation = dilation.into().0;
         self
     }
@@ -275,8 +275,8 @@ impl<F: Scalar> Layer<F> for Conv2d<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -12,13 +12,13 @@
 //!
 //! Neither pass writes down a vector for each place: the forward pass adds rows of the table up in the output's row,
 //! and the backward pass adds rows of the output's gradient up in a row for each id, sorted by id. Beside
-//! [`Embedding`](crate::Embedding) and a mean, `[batch, length, dimension]` numbers are neither stored, nor copied, nor
-//! given a gradient.
+//! [`Embedding`](crate::nn::Embedding) and a mean, `[batch, length, dimension]` numbers are neither stored, nor copied,
+//! nor given a gradient.
 
 use super::lookup::{Table, TableSpec, no_gradient};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::{Scalar, order_of};
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 /// | output | `[batch, dimension]` |
 /// | `weight` | `[vocabulary, dimension]` |
 ///
-/// Ids are as in [`Embedding`](crate::Embedding). Those that are padding count for nothing, not in the mean's
+/// Ids are as in [`Embedding`](crate::nn::Embedding). Those that are padding count for nothing, not in the mean's
 /// denominator either; a sample of padding alone becomes zeros.
 ///
 /// PyTorch's `nn.EmbeddingBag(num_embeddings, embedding_dim, mode="mean", padding_idx=...)`, with its definitions. In
@@ -93,7 +93,7 @@ impl EmbeddingBag<f32> {
     ///
     /// Initial values are normal with deviation 1, as in PyTorch.
     pub fn vocabulary(vocabulary: usize, dimension: usize) -> EmbeddingBagSpec {
-        let initializer = Initializer::Normal { mean: 0.0, deviation: 1.0 };
+        let initializer = Initializer::Normal { mean: 0.0, std_dev: 1.0 };
         let table = TableSpec { vocabulary, dimension, padding: None, initializer };
         EmbeddingBagSpec { table, mode: Mode::Mean }
     }
@@ -190,8 +190,8 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

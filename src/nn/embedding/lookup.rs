@@ -1,5 +1,5 @@
-//! What [`Embedding`](crate::Embedding) and [`EmbeddingBag`](crate::EmbeddingBag) share: a table with a row for each
-//! id, and ids that come as numbers.
+//! What [`Embedding`](crate::nn::Embedding) and [`EmbeddingBag`](crate::nn::EmbeddingBag) share: a table with a row for
+//! each id, and ids that come as numbers.
 //!
 //! Tensors hold numbers of one type, so an id is a number that happens to be whole. `f32` holds whole numbers exactly
 //! up to 2^24 = 16,777,216; from there on two ids would be one, so a larger vocabulary is refused in `f32`.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! All other rows have none. So the gradient is handed over by rows
-//! ([`add_gradient_rows`](crate::Param::add_gradient_rows)), with the rows of one id added up already, and the
+//! ([`add_gradient_rows`](crate::nn::Param::add_gradient_rows)), with the rows of one id added up already, and the
 //! optimiser changes these rows alone: a step costs what the batch's ids cost, not what the table does.
 
 mod bag;
@@ -19,7 +19,7 @@ pub use bag::{EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::{Scalar, order_of};
@@ -39,9 +39,9 @@ use serde::{Deserialize, Serialize};
 /// error that names the sample, the position and the number. `f32` tells ids apart up to 2^24 = 16,777,216.
 ///
 /// A padding id ([`padding`](EmbeddingSpec::padding)) has a row that begins at 0 and is never trained, so it puts out
-/// zeros; a row of loaded weights that is not 0 is kept, as PyTorch keeps it. To average or add up over
-/// the ids of a text, leaving the padding out, take [`EmbeddingBag`](crate::EmbeddingBag): it does not make the array
-/// in between.
+/// zeros; a row of loaded weights that is not 0 is kept, as PyTorch keeps it. To average or add up over the ids of a
+/// text, leaving the padding out, take [`EmbeddingBag`](crate::nn::EmbeddingBag): it does not make the array in
+/// between.
 ///
 /// PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`, with its name of the table and its initial
 /// values, normal with deviation 1; with `sparse=True` it has gradients by rows as here. Keras' `Embedding` begins
@@ -96,7 +96,7 @@ impl Embedding<f32> {
     /// );
     /// ```
     pub fn vocabulary(vocabulary: usize, dimension: usize) -> EmbeddingSpec {
-        let initializer = Initializer::Normal { mean: 0.0, deviation: 1.0 };
+        let initializer = Initializer::Normal { mean: 0.0, std_dev: 1.0 };
         EmbeddingSpec(TableSpec { vocabulary, dimension, padding: None, initializer })
     }
 }
@@ -163,8 +163,8 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

@@ -2,8 +2,9 @@
 //!
 //! # The derivative
 //!
-//! For one feature of a batch of `m` samples (or one channel of images, with `m` its numbers in the whole batch) let `μ = Σ x_i / m`, `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`,
-//! `x̂_i = (x_i - μ) · f` and `y_i = w · x̂_i + b`, and let `g_i = ∂L/∂y_i`. Weight and bias are plain sums:
+//! For one feature of a batch (or one channel of images) with `m` numbers `x_i`, let `μ = Σ x_i / m`,
+//! `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`, `x̂_i = (x_i - μ) · f`, `y_i = w · x̂_i + b` and `g_i = ∂L/∂y_i`.
+//! Weight and bias are plain sums:
 //!
 //! ```text
 //! ∂L/∂w = Σ g_i · x̂_i            ∂L/∂b = Σ g_i
@@ -29,14 +30,14 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link, batch_error, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature, or each channel of images.
+/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature or channel.
 ///
 /// Input and output are `[batch, features]` or `[batch, channels, …]`: statistics are those of axis 1, over the batch
 /// and all axes behind. In training the mean and the (biased) variance are the batch's, and
@@ -44,12 +45,12 @@ use serde::{Deserialize, Serialize};
 /// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
 /// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// With weight and bias frozen ([`Sequential::freeze`](crate::Sequential::freeze) of the layer) it is in inference
+/// With weight and bias frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer) it is in inference
 /// mode in training, too: the running statistics are used and kept.
 ///
-/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::Trainer::fit) refuses a batch
-/// size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the end
-/// of an epoch is normalised by the running statistics, and leaves them alone.
+/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a
+/// batch size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the
+/// end of an epoch is normalised by the running statistics, and leaves them alone.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.
@@ -299,8 +300,8 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

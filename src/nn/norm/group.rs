@@ -3,7 +3,7 @@
 use super::per_sample::{Cut, NormCache, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link};
+use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// mean and (biased) variance over each group of a sample, and a weight and a bias for each channel.
 ///
 /// Wu and He, "Group normalization", 2018. For images where batches are too small for
-/// [`BatchNorm`](crate::BatchNorm): nothing is shared between samples.
+/// [`BatchNorm`](crate::nn::BatchNorm): nothing is shared between samples.
 ///
 /// | groups | is also called |
 /// |---|---|
@@ -121,8 +121,8 @@ impl<F: Scalar> Layer<F> for GroupNorm<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

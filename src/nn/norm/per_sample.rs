@@ -1,5 +1,5 @@
-//! What the normalisations of single samples share: [`LayerNorm`](crate::LayerNorm),
-//! [`GroupNorm`](crate::GroupNorm), [`RMSNorm`](crate::RMSNorm).
+//! What the normalisations of single samples share: [`LayerNorm`](crate::nn::LayerNorm),
+//! [`GroupNorm`](crate::nn::GroupNorm), [`RMSNorm`](crate::nn::RMSNorm).
 //!
 //! # The derivative
 //!
@@ -26,10 +26,10 @@ use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
 
-/// What the backward pass of [`LayerNorm`](crate::LayerNorm), [`GroupNorm`](crate::GroupNorm) and
-/// [`RMSNorm`](crate::RMSNorm) needs.
+/// What the backward pass of [`LayerNorm`](crate::nn::LayerNorm), [`GroupNorm`](crate::nn::GroupNorm) and
+/// [`RMSNorm`](crate::nn::RMSNorm) needs.
 ///
-/// Its content is the layers' own affair; it is public because [`Layer::Cache`](crate::Layer::Cache) names it.
+/// Its content is the layers' own affair; it is public because [`Layer::Cache`](crate::nn::Layer::Cache) names it.
 #[derive(Debug)]
 pub struct NormCache<F> {
     /// `x̂`, as large as the input and in its buffer.

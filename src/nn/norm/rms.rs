@@ -3,7 +3,7 @@
 use super::per_sample::{Cut, NormCache, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::nn::{Layer, LayerSpec, Link};
+use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
 use crate::scalar::Scalar;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Normalisation by the root mean square: `y = x / √(mean of x² + ε) · weight`, over the last axis.
 ///
-/// Zhang and Sennrich, "Root mean square layer normalization", 2019: [`LayerNorm`](crate::LayerNorm) without the mean
-/// and without a bias, for two thirds of its work. Large language models have it in place of the former.
+/// Zhang and Sennrich, "Root mean square layer normalization", 2019: [`LayerNorm`](crate::nn::LayerNorm) without the
+/// mean and without a bias, for two thirds of its work. Large language models have it in place of the former.
 ///
 /// | | shape |
 /// |---|---|
@@ -96,8 +96,8 @@ impl<F: Scalar> Layer<F> for RMSNorm<F> {
     }
 
     /// Any real numbers.
-    fn output_link(&self, _: Link) -> Link {
-        Link::Linear
+    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+        OutputActivation::Linear
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

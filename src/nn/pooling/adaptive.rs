@@ -2,8 +2,8 @@
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
-use crate::nn::window::Pair;
-use crate::nn::{Layer, Link, check_gradient, window};
+use crate::nn::window::PerAxis;
+use crate::nn::{Layer, OutputActivation, check_gradient, window};
 use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl AdaptiveAvgPool2d {
     /// assert_eq!(AdaptiveAvgPool2d::to([1, 3]).forward(x)?, array![[[[1.0, 4.0, 7.0]]]].into_dyn());
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn to(size: impl Into<Pair>) -> Self {
+    pub fn to(size: impl Into<PerAxis>) -> Self {
         Self { size: size.into().0 }
     }
 
@@ -109,7 +109,7 @@ impl<F: Scalar> Layer<F> for AdaptiveAvgPool2d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

@@ -10,8 +10,8 @@
 
 use super::mean_windows::Spans;
 use crate::error::Result;
-use crate::nn::window::{Axis, Padding, Pair, Window};
-use crate::nn::{Layer, Link, check_gradient, window};
+use crate::nn::window::{Axis, Padding, PerAxis, Window};
+use crate::nn::{Layer, OutputActivation, check_gradient, window};
 use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ pub struct AvgPool1d {
 
 impl AvgPool2d {
     /// A window of this size, for rows and columns: `AvgPool2d::window(2)`, `AvgPool2d::window([2, 1])`.
-    pub fn window(size: impl Into<Pair>) -> Self {
+    pub fn window(size: impl Into<PerAxis>) -> Self {
         let window = Window::of(size.into());
         Self { window: Window { stride: window.size, ..window }, counts_padding: true }
     }
@@ -75,7 +75,7 @@ impl AvgPool2d {
     ///
     /// Less than the window's size and windows overlap; more, and some pixels are left out of every mean.
     #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+    pub fn stride(mut self, stride: impl Into<PerAxis>) -> Self {
         self.window.stride = stride.into().0;
         self
     }
@@ -144,8 +144,8 @@ fn along(axis: Axis, size: usize, stride: usize, counts_padding: bool) -> Vec<Sp
     (0..axis.output).map(span).collect()
 }
 
-/// The shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows, columns]`, and its rows and
-/// columns under the window. Nothing is allocated for what a shape only claims.
+/// The shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows, columns]`, and its rows
+/// and columns under the window. Nothing is allocated for what a shape only claims.
 fn shape(window: Window, input: &[usize]) -> Result<(Vec<usize>, [Axis; 2])> {
     let (before, sample) = input.split_at(input.len().saturating_sub(3));
     let [channels, rows, columns] = window::image(sample)?;
@@ -198,7 +198,7 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }
@@ -232,7 +232,7 @@ impl<F: Scalar> Layer<F> for AvgPool1d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

@@ -9,7 +9,7 @@
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, check_gradient, window};
+use crate::nn::{Layer, OutputActivation, check_gradient, window};
 use crate::pool;
 use crate::scalar::{Marks, Scalar, Span, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -107,7 +107,7 @@ impl<F: Scalar> Layer<F> for GlobalAvgPool {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }
@@ -160,7 +160,7 @@ impl<F: Scalar> Layer<F> for GlobalMaxPool {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

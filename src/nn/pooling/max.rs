@@ -8,8 +8,8 @@
 //! window. Of equal numbers it is the first, row by row, as in PyTorch. NaN counts as larger than all, so it shows.
 
 use crate::error::{Error, Result};
-use crate::nn::window::{Axis, Padding, Pair, Window};
-use crate::nn::{Layer, Link, check_gradient, window};
+use crate::nn::window::{Axis, Padding, PerAxis, Window};
+use crate::nn::{Layer, OutputActivation, check_gradient, window};
 use crate::pool;
 use crate::scalar::{Marks, Scalar, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -63,7 +63,7 @@ pub struct MaxPool1d {
 
 impl MaxPool2d {
     /// A window of this size, for rows and columns: `MaxPool2d::window(2)`, `MaxPool2d::window([2, 1])`.
-    pub fn window(size: impl Into<Pair>) -> Self {
+    pub fn window(size: impl Into<PerAxis>) -> Self {
         let window = Window::of(size.into());
         Self { window: Window { stride: window.size, ..window } }
     }
@@ -72,7 +72,7 @@ impl MaxPool2d {
     ///
     /// Less than the window's size and windows overlap; more, and some pixels are never looked at.
     #[must_use]
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+    pub fn stride(mut self, stride: impl Into<PerAxis>) -> Self {
         self.window.stride = stride.into().0;
         self
     }
@@ -233,7 +233,7 @@ impl<F: Scalar> Layer<F> for MaxPool2d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }
@@ -263,7 +263,7 @@ impl<F: Scalar> Layer<F> for MaxPool1d {
     }
 
     /// Ranges hold for every number that is moved; rows are torn apart.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }

@@ -21,7 +21,7 @@
 //! dropped.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
@@ -106,7 +106,7 @@ pub(super) fn check_rate(rate: f64) -> Result<()> {
         .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
 }
 
-/// 0 or `1 / (1 - rate)` for each number of a batch of this shape; [`Dropout2d`](crate::Dropout2d) has one for each
+/// 0 or `1 / (1 - rate)` for each number of a batch of this shape; [`Dropout2d`](crate::nn::Dropout2d) has one for each
 /// channel.
 ///
 /// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
@@ -165,12 +165,12 @@ impl<F: Scalar> Layer<F> for Dropout {
     }
 
     /// What is known of the input.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
     /// Some numbers are 0 and the others larger.
-    fn training_link(&self, input: Link) -> Link {
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         if self.rate == 0.0 { input } else { input.scaled() }
     }
 }

@@ -7,11 +7,11 @@
 //! y_ci = m_c · x_ci,   m_c = 0 with probability p, else 1 / (1 - p)          ∂L/∂x_ci = m_c · ∂L/∂y_ci
 //! ```
 //!
-//! The mask has one number for each channel of each sample, drawn as [`Dropout`](crate::Dropout) draws its.
+//! The mask has one number for each channel of each sample, drawn as [`Dropout`](crate::nn::Dropout) draws its.
 
 use super::dropout::{check_rate, draw_mask};
 use crate::error::{Error, Result};
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, slice, slice_mut, standard};
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 /// | input and output | `[batch, channels, …]` |
 ///
 /// What is dropped is a function of the model's seed, the layer's place, the number of the forward pass in training
-/// (saved with the layer) and the sample's position in the batch, as in [`Dropout`](crate::Dropout).
+/// (saved with the layer) and the sample's position in the batch, as in [`Dropout`](crate::nn::Dropout).
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -123,12 +123,12 @@ impl<F: Scalar> Layer<F> for Dropout2d {
     }
 
     /// What is known of the input.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
     /// Some numbers are 0 and the others larger.
-    fn training_link(&self, input: Link) -> Link {
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         if self.rate == 0.0 { input } else { input.scaled() }
     }
 }

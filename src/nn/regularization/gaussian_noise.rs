@@ -5,7 +5,7 @@
 //! Tikhonov regularization", 1995), and so makes it smoother.
 
 use crate::error::{Error, Result};
-use crate::nn::{Layer, LayerSpec, Link, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let model = Sequential::builder([8]).layer(GaussianNoise::deviation(0.1)).layer(Dense::units(4)).build()?;
+/// let model = Sequential::builder([8]).layer(GaussianNoise::std_dev(0.1)).layer(Dense::units(4)).build()?;
 /// let y = model.predict(&plywood::ndarray::Array2::<f32>::ones((2, 8)))?;
 /// assert!((0..4).all(|i| y[[0, i]] == y[[1, i]])); // no noise
 /// # Ok::<(), plywood::Error>(())
@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub struct GaussianNoise {
     /// Checked again in each training pass, for a file may hold any number.
     #[serde(with = "crate::codec::words")]
-    deviation: f64,
+    std_dev: f64,
     /// The layer's place, "noise" below it.
     random: Random,
     /// Forward passes in training so far.
@@ -50,23 +50,23 @@ impl GaussianNoise {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let error = Sequential::builder([8]).layer(GaussianNoise::deviation(-1.0)).build().unwrap_err();
+    /// let error = Sequential::builder([8]).layer(GaussianNoise::std_dev(-1.0)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "layer 0 (gaussian_noise): expected a deviation of at least 0 and finite, found -1. \
     ///      It is in the units of the input; 0.1 is usual where these have a variance of 1."
     /// );
     /// ```
-    pub fn deviation(deviation: f64) -> GaussianNoiseSpec {
-        GaussianNoiseSpec { deviation }
+    pub fn std_dev(std_dev: f64) -> GaussianNoiseSpec {
+        GaussianNoiseSpec { std_dev }
     }
 
     /// In the element type, too: what is finite in `f64` may be infinite in `f32`.
     fn check<F: Scalar>(&self) -> Result<()> {
-        if self.deviation >= 0.0 && F::of(self.deviation).is_finite() {
+        if self.std_dev >= 0.0 && F::of(self.std_dev).is_finite() {
             return Ok(());
         }
-        Err(Error::argument("a deviation", "at least 0 and finite", self.deviation)
+        Err(Error::argument("a deviation", "at least 0 and finite", self.std_dev)
             .help("It is in the units of the input; 0.1 is usual where these have a variance of 1."))
     }
 }
@@ -96,7 +96,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         let mut output = standard(input);
         let shape = output.raw_dim();
         let columns = shape.slice().iter().skip(1).product::<usize>().max(1);
-        let (mut noise, deviation) = ([0.0; 256], F::of(self.deviation));
+        let (mut noise, deviation) = ([0.0; 256], F::of(self.std_dev));
         for (sample, row) in slice_mut(&mut output).chunks_mut(columns).enumerate() {
             let mut draws = self.random.at(self.step, sample as u64);
             for some in row.chunks_mut(noise.len()) {
@@ -115,20 +115,24 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
     }
 
     /// What is known of the input.
-    fn output_link(&self, input: Link) -> Link {
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
     /// Normal numbers have no bounds, and neither have sums with them.
-    fn training_link(&self, input: Link) -> Link {
-        if self.deviation == 0.0 || input == Link::Unknown { input } else { Link::Linear }
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
+        if self.std_dev == 0.0 || input == OutputActivation::Unknown {
+            input
+        } else {
+            OutputActivation::Linear
+        }
     }
 }
 
-/// What a [`GaussianNoise`] layer is built from: [`GaussianNoise::deviation`].
+/// What a [`GaussianNoise`] layer is built from: [`GaussianNoise::std_dev`].
 #[derive(Clone, Copy, Debug)]
 pub struct GaussianNoiseSpec {
-    deviation: f64,
+    std_dev: f64,
 }
 
 impl<F: Scalar> LayerSpec<F> for GaussianNoiseSpec {
@@ -136,7 +140,7 @@ impl<F: Scalar> LayerSpec<F> for GaussianNoiseSpec {
 
     /// The shape does not matter.
     fn build(self, _: &[usize], random: &Random) -> Result<GaussianNoise> {
-        let layer = GaussianNoise { deviation: self.deviation, random: random.child("noise"), step: 0 };
+        let layer = GaussianNoise { std_dev: self.std_dev, random: random.child("noise"), step: 0 };
         layer.check::<F>()?;
         Ok(layer)
     }
@@ -147,7 +151,7 @@ mod tests {
     use super::*;
 
     fn layer(deviation: f64) -> GaussianNoise {
-        LayerSpec::<f32>::build(GaussianNoise::deviation(deviation), &[1000], &Random::seed(1)).unwrap()
+        LayerSpec::<f32>::build(GaussianNoise::std_dev(deviation), &[1000], &Random::seed(1)).unwrap()
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
     #[test]
     fn bad_deviations_and_gradients_are_refused() {
         for deviation in [-0.1, f64::NAN, f64::INFINITY, 1e300] {
-            let spec = GaussianNoise::deviation(deviation);
+            let spec = GaussianNoise::std_dev(deviation);
             assert!(LayerSpec::<f32>::build(spec, &[3], &Random::seed(0)).is_err(), "{deviation}");
         }
         let (_, cache) = layer(1.).forward_train(Tensor::<f32>::ones(vec![2, 3])).unwrap();

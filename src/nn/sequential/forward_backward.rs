@@ -3,7 +3,7 @@
 use super::{Sequential, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nn::erased::{CacheSlot, ErasedLayer};
-use crate::nn::{Layer, Link, check_batch, check_batch_shape};
+use crate::nn::{Layer, OutputActivation, check_batch, check_batch_shape};
 use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::target::CLEAN;
@@ -29,13 +29,14 @@ use std::cell::RefCell;
 pub struct SequentialCache {
     /// Empty from `ran` on.
     slots: Vec<CacheSlot>,
-    /// How many layers ran: all, or all but the last where that is a link left out.
+    /// How many layers ran: all, or all but the last where that is an activation left out.
     ran: usize,
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// [`forward`](Layer::forward) that leaves a link at the end out: the numbers before softmax or sigmoid, also
-    /// inside a container that comes last. [`Link::apply`] of the model's [`link`](Layer::link) gives the rest.
+    /// [`forward`](Layer::forward) that leaves the activation at the end out: the numbers before softmax or sigmoid,
+    /// also inside a container that comes last. [`OutputActivation::apply`] of the model's
+    /// [`activation`](Layer::activation) gives the rest.
     ///
     /// For losses and scores of your own that want logits, as PyTorch's `F.cross_entropy` does:
     ///
@@ -45,7 +46,7 @@ impl<F: Scalar> Sequential<F> {
     /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
     /// let x = Tensor::<f32>::ones(vec![1, 2]);
     /// let logits = model.forward_logits(x.clone())?;
-    /// assert_eq!(model.link().apply(logits), model.forward(x)?);
+    /// assert_eq!(model.activation().apply(logits), model.forward(x)?);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -55,18 +56,18 @@ impl<F: Scalar> Sequential<F> {
         self.run(input.into(), true).map(owned)
     }
 
-    /// [`forward_train`](Layer::forward_train) that leaves a link at the end out; `backward` of this cache takes the
-    /// gradient at the logits.
+    /// [`forward_train`](Layer::forward_train) that leaves the activation at the end out; `backward` of this cache
+    /// takes the gradient at the logits.
     ///
-    /// [`accumulate`](crate::accumulate) and the trainer call it where the loss absorbs the model's link. Without a
-    /// link at the end it is `forward_train`.
+    /// [`accumulate`](crate::train::accumulate) and the trainer call it where the loss fuses the model's activation.
+    /// Without a activation at the end it is `forward_train`.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
-    /// let p = model.link().apply(z);
+    /// let p = model.activation().apply(z);
     /// let target = plywood::ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
     /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
     /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
@@ -79,23 +80,23 @@ impl<F: Scalar> Sequential<F> {
         self.run_train(input, true)
     }
 
-    /// What comes last, if there is anything to be said of it: a container to look into, or a link to leave out.
+    /// What comes last, if there is anything to be said of it: a container to look into, or an activation to leave out.
     fn end(layer: &dyn ErasedLayer<F>) -> End<'_, F> {
         match layer.as_any().downcast_ref::<Self>() {
             Some(inner) => End::Inner(inner),
-            None if layer.erased_link().can_be_absorbed() => End::Link,
+            None if layer.erased_activation().can_be_fused() => End::Fused,
             None => End::Layer,
         }
     }
 
-    /// Inference, with or without the link at the end.
+    /// Inference, with or without the activation at the end.
     fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
         check_batch_shape(input.shape(), &self.input)?;
         let mut x = input;
         for (i, layer) in self.layers.iter().enumerate() {
             let last = to_logits && i + 1 == self.layers.len();
             x = match Self::end(&**layer) {
-                End::Link if last => return Ok(x),
+                End::Fused if last => return Ok(x),
                 End::Inner(inner) if last => inner.run(x, true),
                 _ => layer.erased_forward_cow(x),
             }
@@ -115,7 +116,7 @@ impl<F: Scalar> Sequential<F> {
             let last = to_logits && i + 1 == count;
             let kind = layer.erased_kind();
             let result = match Self::end(&**layer) {
-                End::Link if last => {
+                End::Fused if last => {
                     ran = i;
                     break;
                 }
@@ -203,8 +204,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(None)
     }
 
-    /// The error of a sample whose output nothing can be decided by, with the first thing on the way that is not finite;
-    /// `input` has that sample alone.
+    /// The error of a sample whose output nothing can be decided by, with the first thing on the way that is not
+    /// finite; `input` has that sample alone.
     pub(crate) fn unusable(&self, input: Tensor<F>, sample: usize) -> Error {
         let what = match self.first_non_finite(input).ok().flatten() {
             Some(what) if what == "the input" => {
@@ -238,23 +239,27 @@ impl<F: Scalar> Sequential<F> {
 /// A borrow of the last layer cannot be held while the layer is run exclusively, so `run_train` downcasts again.
 enum End<'a, F: Scalar> {
     Inner(&'a Sequential<F>),
-    Link,
+    Fused,
     Layer,
 }
 
 impl<F: Scalar> Sequential<F> {
     /// What is known behind all layers, where `after` says what is known behind one.
-    fn link_through(&self, input: Link, after: impl Fn(&dyn ErasedLayer<F>, Link) -> Link) -> Link {
-        let (mut link, mut columns) = (input, self.input.last().copied());
+    fn activation_through(
+        &self,
+        input: OutputActivation,
+        after: impl Fn(&dyn ErasedLayer<F>, OutputActivation) -> OutputActivation,
+    ) -> OutputActivation {
+        let (mut activation, mut columns) = (input, self.input.last().copied());
         for (layer, &own) in self.layers.iter().zip(&self.columns) {
-            let output = after(&**layer, link);
-            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its rows
-            // are of another length.
-            let handed_on = output == link && layer.erased_link() != output;
-            link = if handed_on && own != columns { output.of_numbers() } else { output };
+            let output = after(&**layer, activation);
+            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its
+            // rows are of another length.
+            let handed_on = output == activation && layer.erased_activation() != output;
+            activation = if handed_on && own != columns { output.of_numbers() } else { output };
             columns = own;
         }
-        link
+        activation
     }
 }
 
@@ -308,17 +313,17 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     }
 
     /// The last layer's: what [`forward_logits`](Sequential::forward_logits) leaves out.
-    fn link(&self) -> Link {
-        self.layers.last().map_or(Link::Unknown, |layer| layer.erased_link())
+    fn activation(&self) -> OutputActivation {
+        self.layers.last().map_or(OutputActivation::Unknown, |layer| layer.erased_activation())
     }
 
     /// What is known of the outputs after all layers.
-    fn output_link(&self, input: Link) -> Link {
-        self.link_through(input, |layer, link| layer.erased_output_link(link))
+    fn output_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.activation_through(input, |layer, activation| layer.erased_output_activation(activation))
     }
 
-    fn training_link(&self, input: Link) -> Link {
-        self.link_through(input, |layer, link| layer.erased_training_link(link))
+    fn training_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.activation_through(input, |layer, activation| layer.erased_training_activation(activation))
     }
 
     /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",

@@ -8,12 +8,12 @@
 //! ```
 //!
 //! Two things are left out where nobody would see them. Below the first layer with something to train no gradient is
-//! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input.
-//! And a [`Link`] at the end is not run where the loss absorbs it, also where it stands at the end of a container at
-//! the end.
+//! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input. And
+//! a [`OutputActivation`] at the end is not run where the loss fuses it, also where it stands at the end of a container
+//! at the end.
 //!
 //! The layers are kept without their types ([`ErasedLayer`]). A container inside is recognised by a downcast, which
-//! is how links at its end are found and how the summary lists its layers.
+//! is how an activation at its end is found and how the summary lists its layers.
 //!
 //! What is in force between methods:
 //!
@@ -71,8 +71,8 @@ use std::marker::PhantomData;
 /// | training mode | `forward_train` | `training=True` | `model.train()` |
 ///
 /// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters
-/// and gradients. There is one input and one output; branches in between are [`Residual`](crate::Residual),
-/// [`Concat`](crate::Concat) and [`Sum`](crate::Sum).
+/// and gradients. There is one input and one output; branches in between are [`Residual`](crate::nn::Residual),
+/// [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add).
 pub struct Sequential<F: Scalar = f32> {
     /// Without the batch axis.
     pub(in crate::nn) input: Vec<usize>,
@@ -164,7 +164,7 @@ impl<F: Scalar> Sequential<F> {
     /// parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
     /// parameter alone. A full stop at the prefix's end changes nothing.
     ///
-    /// A [`BatchNorm`](crate::BatchNorm) whose weight and bias are both frozen uses its running statistics in
+    /// A [`BatchNorm`](crate::nn::BatchNorm) whose weight and bias are both frozen uses its running statistics in
     /// training as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still
     /// drops.
     ///
@@ -187,8 +187,8 @@ impl<F: Scalar> Sequential<F> {
     /// costs little more than its inference.
     ///
     /// # Errors
-    /// When no name begins so, or those of buffers alone: the number of a layer without parameters is none either. "" is
-    /// never an error.
+    /// When no name begins so, or those of buffers alone: the number of a layer without parameters is none either. ""
+    /// is never an error.
     pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
         self.each_named(prefix, |param| param.freeze())
     }

@@ -2,7 +2,7 @@
 
 use super::Sequential;
 use crate::error::{Error, Result};
-use crate::nn::{Layer, Link, Outputs, batch_error, window};
+use crate::nn::{Layer, OutputActivation, Outputs, batch_error, window};
 use crate::predictions::Thresholds;
 use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, recycle};
@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// How many samples a thread takes through the layers at once: memory is bounded by this, not by the input.
 ///
-/// A multiple of the rows of all kernels, enough to keep them busy, and few enough that a piece of 784 pixels, 0.45 MB in
-/// `f32`, is still in a core's cache when the first layer reads it.
+/// A multiple of the rows of all kernels, enough to keep them busy, and few enough that a piece of 784 pixels, 0.45 MB
+/// in `f32`, is still in a core's cache when the first layer reads it.
 const PIECE: usize = 144;
 
 impl<F: Scalar> Sequential<F> {
@@ -26,8 +26,8 @@ impl<F: Scalar> Sequential<F> {
     /// | `input` | `[batch, …]`, the model's input shape behind the batch |
     /// | the answer | `[batch, …]`, the model's output shape behind the batch |
     ///
-    /// Each thread ([`set_threads`](crate::set_threads)) takes samples in pieces of 144, so
-    /// activations inside the model are there for 144 samples a thread. Links are applied: a model that ends in softmax
+    /// Each thread ([`set_threads`](crate::set_threads)) takes samples in pieces of 144, so activations inside the
+    /// model are there for 144 samples a thread. The activation at the end is applied: a model that ends in softmax
     /// gives probabilities. An empty batch gives an empty answer.
     ///
     /// ```
@@ -92,8 +92,8 @@ impl<F: Scalar> Sequential<F> {
     /// Where several threads call it, each has buffers of its own.
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict), and when the output is not `[batch, …]` with the model's output shape. After
-    /// an error the output may hold some of the answers.
+    /// As [`predict`](Sequential::predict), and when the output is not `[batch, …]` with the model's output shape.
+    /// After an error the output may hold some of the answers.
     pub fn predict_into<S: Data<Elem = F>, D: Dimension, T: DataMut<Elem = F>, E: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -106,7 +106,7 @@ impl<F: Scalar> Sequential<F> {
     /// The most probable class of each sample: the position of the largest prediction, of equals the first.
     ///
     /// Of a single output the class is 1 where it is above a threshold, which the model's last function says: 0.5 for
-    /// [`Sigmoid`](crate::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
+    /// [`Sigmoid`](crate::nn::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
     /// yes-or-no answers and no classes: use [`predict_labels`](Sequential::predict_labels) for them.
     ///
     /// ```
@@ -157,7 +157,7 @@ impl<F: Scalar> Sequential<F> {
     /// one for all or one for each.
     ///
     /// For models whose outputs are each an answer by itself, one or several: 0.5 is usual behind
-    /// [`Sigmoid`](crate::Sigmoid), and 0 is the same for logits.
+    /// [`Sigmoid`](crate::nn::Sigmoid), and 0 is the same for logits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -172,7 +172,8 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// # Errors
     /// As [`predict`](Sequential::predict); when the output is not `[labels]` or comes from softmax, there are other
-    /// thresholds than labels, or one behind a sigmoid is not between 0 and 1; and when a prediction is NaN, with the sample and the layer where it begins.
+    /// thresholds than labels, or one behind a sigmoid is not between 0 and 1; and when a prediction is NaN, with the
+    /// sample and the layer where it begins.
     pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -194,15 +195,17 @@ impl<F: Scalar> Sequential<F> {
                 .help("Put Flatten before the last layer, or compare what `predict` gives."));
         };
         thresholds.check(labels)?;
-        match self.output_link(Link::Unknown) {
-            Link::Softmax | Link::LogSoftmax => {
+        match self.output_activation(OutputActivation::Unknown) {
+            OutputActivation::Softmax | OutputActivation::LogSoftmax => {
                 let expected = "whose outputs are each an answer by itself";
                 Err(Error::data("a model", expected, "one that ends in softmax").help(
                     "For several labels at once end it in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
                      that exclude each other use `predict_classes` and `classification_report`.",
                 ))
             }
-            Link::Sigmoid | Link::UnitInterval => thresholds.check_probabilities(labels).map(|()| labels),
+            OutputActivation::Sigmoid | OutputActivation::UnitInterval => {
+                thresholds.check_probabilities(labels).map(|()| labels)
+            }
             _ => Ok(labels),
         }
     }
@@ -219,7 +222,7 @@ impl<F: Scalar> Sequential<F> {
     /// What outputs mean by the model's last function, and how many numbers a row of them has.
     pub(crate) fn outputs(&self) -> (Outputs, usize) {
         let units = self.output.last().copied().unwrap_or(1);
-        (Outputs::of(self.output_link(Link::Unknown), units), units)
+        (Outputs::of(self.output_activation(OutputActivation::Unknown), units), units)
     }
 
     /// Above which number a single output stands for class 1; of several the largest counts, whatever it is.
@@ -229,9 +232,9 @@ impl<F: Scalar> Sequential<F> {
                 "A classifier ends in one output for each class, or in a sigmoid's single one for two.",
             ));
         }
-        let link = self.output_link(Link::Unknown);
+        let activation = self.output_activation(OutputActivation::Unknown);
         match self.outputs() {
-            (_, 1) if matches!(link, Link::Softmax | Link::LogSoftmax) => {
+            (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
                 let found = "one that ends in softmax, which is always 1";
                 Err(Error::data("a model with a single output", "that says one of two classes", found)
                     .help("End it in Sigmoid, or in two outputs and Softmax."))
@@ -281,8 +284,8 @@ impl<F: Scalar> Sequential<F> {
             .map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it would
-    /// change it.
+    /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it
+    /// would change it.
     fn predict_share(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
         for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
             let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));

@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// ```
-/// use plywood::{CosineDecay, Schedule, WarmUp};
+/// use plywood::optim::{CosineDecay, Schedule, WarmUp};
 ///
 /// let schedule = WarmUp { from: 0.01, steps: 100, then: CosineDecay { start: 0.1, steps: 900 } };
-/// assert_eq!([schedule.rate(1), schedule.rate(101)], [0.01, 0.1]);
-/// assert!((schedule.rate(51) - 0.055).abs() < 1e-12);
+/// assert_eq!([schedule.learning_rate(1), schedule.learning_rate(101)], [0.01, 0.1]);
+/// assert!((schedule.learning_rate(51) - 0.055).abs() < 1e-12);
 /// let constant = WarmUp { from: 0.0, steps: 100, then: 0.001 };
-/// assert_eq!(constant.rate(5000), 0.001);
+/// assert_eq!(constant.learning_rate(5000), 0.001);
 /// ```
 ///
 /// Goyal and others, "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017. PyTorch's `LinearLR` in a
@@ -32,12 +32,12 @@ pub struct WarmUp<S> {
 }
 
 impl<S: Schedule> Schedule for WarmUp<S> {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         if step > self.steps {
-            return self.then.rate(step - self.steps);
+            return self.then.learning_rate(step - self.steps);
         }
         let share = step.saturating_sub(1) as f64 / self.steps as f64;
-        self.from + (self.then.rate(1) - self.from) * share
+        self.from + (self.then.learning_rate(1) - self.from) * share
     }
 
     fn check(&self) -> Result<()> {
@@ -49,15 +49,15 @@ impl<S: Schedule> Schedule for WarmUp<S> {
 /// Schedules one after the other, each from its own first step.
 ///
 /// ```
-/// use plywood::{Chain, CosineDecay, Schedule};
+/// use plywood::optim::{Chain, CosineDecay, Schedule};
 ///
 /// let schedule = Chain::from(0.1).after(1000, CosineDecay { start: 0.1, steps: 500 }).after(1500, 1e-4);
-/// assert_eq!([schedule.rate(1), schedule.rate(1001), schedule.rate(1501)], [0.1, 0.1, 1e-4]);
+/// assert_eq!([schedule.learning_rate(1), schedule.learning_rate(1001), schedule.learning_rate(1501)], [0.1, 0.1, 1e-4]);
 /// ```
 ///
 /// PyTorch's `SequentialLR`, whose milestones are the steps given to [`after`](Chain::after). PyTorch's
 /// `ChainedScheduler` multiplies the factors of several schedules, which is a closure here: `move |step| 0.1 *
-/// a.rate(step) * b.rate(step)`.
+/// a.learning_rate(step) * b.learning_rate(step)`.
 pub struct Chain {
     first: Box<dyn Schedule>,
     /// With the number of steps before each.
@@ -80,10 +80,10 @@ impl Chain {
 }
 
 impl Schedule for Chain {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         match self.rest.iter().rfind(|(before, _)| step > *before) {
-            Some((before, schedule)) => schedule.rate(step - before),
-            None => self.first.rate(step),
+            Some((before, schedule)) => schedule.learning_rate(step - before),
+            None => self.first.learning_rate(step),
         }
     }
 

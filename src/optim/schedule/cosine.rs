@@ -8,19 +8,19 @@ use crate::error::{Error, Result};
 /// Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, without the restarts.
 ///
 /// ```
-/// use plywood::{CosineDecay, Schedule};
+/// use plywood::optim::{CosineDecay, Schedule};
 ///
 /// let schedule = CosineDecay { start: 0.1, steps: 1000 };
-/// assert_eq!(schedule.rate(1), 0.1);
-/// assert!((schedule.rate(501) - 0.05).abs() < 1e-12);
-/// assert_eq!(schedule.rate(2000), 0.0);
+/// assert_eq!(schedule.learning_rate(1), 0.1);
+/// assert!((schedule.learning_rate(501) - 0.05).abs() < 1e-12);
+/// assert_eq!(schedule.learning_rate(2000), 0.0);
 /// ```
 ///
 /// Rates of neighbouring steps differ most in the middle and hardly at both ends: about half of the steps have a
 /// rate above half of `start`. It is PyTorch's `CosineAnnealingLR` with `eta_min` 0 and Keras' `CosineDecay` with
 /// `alpha` 0; both count steps from 0, this one from 1.
 ///
-/// With a warm-up before it: [`WarmUp`](crate::WarmUp).
+/// With a warm-up before it: [`WarmUp`](crate::optim::WarmUp).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CosineDecay {
     /// The rate of the first step.
@@ -33,7 +33,7 @@ pub struct CosineDecay {
 }
 
 impl Schedule for CosineDecay {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let t = step.saturating_sub(1).min(self.steps) as f64 / self.steps.max(1) as f64;
         self.start * (1.0 + (std::f64::consts::PI * t).cos()) / 2.0
     }
@@ -53,11 +53,11 @@ impl Schedule for CosineDecay {
 /// Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
 ///
 /// ```
-/// use plywood::{CosineRestarts, Schedule};
+/// use plywood::optim::{CosineRestarts, Schedule};
 ///
 /// let schedule = CosineRestarts { start: 0.1, end: 0.0, steps: 100, growth: 2 };
-/// assert_eq!([schedule.rate(1), schedule.rate(101), schedule.rate(301)], [0.1; 3]);
-/// assert!(schedule.rate(100) < 1e-4 && schedule.rate(300) < 1e-4);
+/// assert_eq!([schedule.learning_rate(1), schedule.learning_rate(101), schedule.learning_rate(301)], [0.1; 3]);
+/// assert!(schedule.learning_rate(100) < 1e-4 && schedule.learning_rate(300) < 1e-4);
 /// ```
 ///
 /// PyTorch's `CosineAnnealingWarmRestarts` (`T_0`, `T_mult`, `eta_min`); Keras' `CosineDecayRestarts` with `m_mul` 1.
@@ -74,7 +74,7 @@ pub struct CosineRestarts {
 }
 
 impl Schedule for CosineRestarts {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let (mut t, mut length) = (step.saturating_sub(1), self.steps.max(1));
         if self.growth <= 1 {
             t %= length;
@@ -110,12 +110,12 @@ impl Schedule for CosineRestarts {
 /// the numbers and the cosines of fast.ai and PyTorch's `OneCycleLR`, which also moves the momentum; here it stays.
 ///
 /// ```
-/// use plywood::{OneCycle, Schedule};
+/// use plywood::optim::{OneCycle, Schedule};
 ///
 /// let schedule = OneCycle::peak(0.1, 1000);
-/// assert!((schedule.rate(1) - 0.004).abs() < 1e-12);
-/// assert_eq!(schedule.rate(300), 0.1);
-/// assert!(schedule.rate(1000) < 1e-6);
+/// assert!((schedule.learning_rate(1) - 0.004).abs() < 1e-12);
+/// assert_eq!(schedule.learning_rate(300), 0.1);
+/// assert!(schedule.learning_rate(1000) < 1e-6);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
@@ -156,7 +156,7 @@ impl OneCycle {
 }
 
 impl Schedule for OneCycle {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let low = self.peak / self.start;
         let t = step.saturating_sub(1) as f64;
         let (top, last) = (self.rise * self.steps as f64 - 1.0, self.steps as f64 - 1.0);

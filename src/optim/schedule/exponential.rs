@@ -6,15 +6,15 @@ use crate::error::Result;
 /// `start · factor^(t / steps)` for `t` from 0: the rate falls by `factor` every `steps` steps, smoothly.
 ///
 /// ```
-/// use plywood::{ExponentialDecay, Schedule};
+/// use plywood::optim::{ExponentialDecay, Schedule};
 ///
 /// let schedule = ExponentialDecay { start: 0.1, factor: 0.5, steps: 100 };
-/// assert!((schedule.rate(201) - 0.025).abs() < 1e-12);
+/// assert!((schedule.learning_rate(201) - 0.025).abs() < 1e-12);
 /// ```
 ///
 /// From one step to the next the rate is multiplied by `factor^(1 / steps)`. Keras' `ExponentialDecay` without
 /// `staircase` has the same formula; PyTorch's `ExponentialLR` is this one with `steps` the number of steps of an
-/// epoch, taken once an epoch. For stairs, see [`StepDecay`](crate::StepDecay).
+/// epoch, taken once an epoch. For stairs, see [`StepDecay`](crate::optim::StepDecay).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExponentialDecay {
     /// The rate of the first step.
@@ -30,7 +30,7 @@ pub struct ExponentialDecay {
 }
 
 impl Schedule for ExponentialDecay {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         self.start * self.factor.powf(step.saturating_sub(1) as f64 / self.steps.max(1) as f64)
     }
 

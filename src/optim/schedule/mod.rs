@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Schedules come one after the other in a [`Chain`], after a [`WarmUp`], or in a closure that calls them. What depends
-//! on how training goes is no schedule: see [`ReduceOnPlateau`](crate::ReduceOnPlateau). The optimiser refuses a rate that is negative, infinite or NaN, with the number of the step.
+//! on how training goes is no schedule: see [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The optimiser refuses a
+//! rate that is negative, infinite or NaN, with the number of the step.
 
 mod chain;
 mod cosine;
@@ -27,16 +28,17 @@ use crate::error::{Error, Result};
 
 /// The learning rate of each step. A number is a schedule, and so is a closure.
 ///
-/// Its own numbers are checked at the first step. A schedule has no state, so resuming needs only the number of the step.
+/// Its own numbers are checked at the first step. A schedule has no state, so resuming needs only the number of the
+/// step.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Schedule;
+/// use plywood::optim::Schedule;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default())
 ///     .learning_rate(|step| if step <= 1000 { 1e-3 } else { 1e-4 });
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
-/// assert_eq!(0.1.rate(7), 0.1);
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// assert_eq!(0.1.learning_rate(7), 0.1);
 /// ```
 ///
 /// | what you write | what it means |
@@ -58,7 +60,7 @@ use crate::error::{Error, Result};
 /// A whole number (`.learning_rate(1)`) is not a schedule; write `1.0`.
 ///
 /// ```
-/// use plywood::Schedule;
+/// use plywood::optim::Schedule;
 ///
 /// /// As "Attention is all you need" has it: up for `warmup` steps, then down with the root of the step.
 /// struct Noam {
@@ -67,25 +69,25 @@ use crate::error::{Error, Result};
 /// }
 ///
 /// impl Schedule for Noam {
-///     fn rate(&self, step: u64) -> f64 {
+///     fn learning_rate(&self, step: u64) -> f64 {
 ///         let step = step as f64;
 ///         self.width.powf(-0.5) * step.powf(-0.5).min(step * self.warmup.powf(-1.5))
 ///     }
 /// }
 ///
 /// let noam = Noam { width: 512.0, warmup: 4000.0 };
-/// assert!(noam.rate(3999) < noam.rate(4000) && noam.rate(4000) > noam.rate(4001));
+/// assert!(noam.learning_rate(3999) < noam.learning_rate(4000) && noam.learning_rate(4000) > noam.learning_rate(4001));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a learning rate schedule",
-    note = "give a number with a point (`0.001`), a closure from the step to the rate, or a `plywood::Schedule`"
+    note = "give a number with a point (`0.001`), a closure from the step to the rate, or a `plywood::optim::Schedule`"
 )]
 pub trait Schedule: Send {
     /// The rate of this step, from 1.
     ///
     /// It must depend on `step` and on nothing that changes: it is asked for more than once for a step, and for
     /// steps of the past (an epoch's entry in the history names the rate of its last step).
-    fn rate(&self, step: u64) -> f64;
+    fn learning_rate(&self, step: u64) -> f64;
 
     /// Checks the schedule's own numbers; the optimiser asks once, before the first step.
     ///
@@ -98,14 +100,14 @@ pub trait Schedule: Send {
 
 /// A number is the same rate at each step.
 impl Schedule for f64 {
-    fn rate(&self, _: u64) -> f64 {
+    fn learning_rate(&self, _: u64) -> f64 {
         *self
     }
 }
 
 /// A closure is called with the step.
 impl<T: Fn(u64) -> f64 + Send> Schedule for T {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         self(step)
     }
 }

@@ -6,10 +6,10 @@ use crate::error::Result;
 /// From `start` to `end` along a power: `end + (start - end) · (1 - t / steps)^power` for `t` from 0, then `end`.
 ///
 /// ```
-/// use plywood::{PolynomialDecay, Schedule};
+/// use plywood::optim::{PolynomialDecay, Schedule};
 ///
 /// let line = PolynomialDecay { start: 0.1, end: 0.0, power: 1.0, steps: 1000 };
-/// assert_eq!([line.rate(1), line.rate(501), line.rate(2000)], [0.1, 0.05, 0.0]);
+/// assert_eq!([line.learning_rate(1), line.learning_rate(501), line.learning_rate(2000)], [0.1, 0.05, 0.0]);
 /// ```
 ///
 /// A power of 1 is a straight line, 2 falls fast at first. PyTorch's `PolynomialLR` (with `end` 0) and Keras'
@@ -27,7 +27,7 @@ pub struct PolynomialDecay {
 }
 
 impl Schedule for PolynomialDecay {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let t = step.saturating_sub(1).min(self.steps) as f64 / self.steps.max(1) as f64;
         self.end + (self.start - self.end) * (1.0 - t).powf(self.power)
     }

@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 /// Multiplied by `factor` every `steps` steps: `start · factor^⌊t / steps⌋` for `t` from 0.
 ///
 /// ```
-/// use plywood::{Schedule, StepDecay};
+/// use plywood::optim::{Schedule, StepDecay};
 ///
 /// let schedule = StepDecay { start: 0.1, factor: 0.5, steps: 100 };
-/// assert_eq!([schedule.rate(100), schedule.rate(101), schedule.rate(201)], [0.1, 0.05, 0.025]);
+/// assert_eq!([schedule.learning_rate(100), schedule.learning_rate(101), schedule.learning_rate(201)], [0.1, 0.05, 0.025]);
 /// ```
 ///
-/// PyTorch's `StepLR`; Keras' `ExponentialDecay` with `staircase`. [`ExponentialDecay`](crate::ExponentialDecay) is the
-/// smooth form.
+/// PyTorch's `StepLR`; Keras' `ExponentialDecay` with `staircase`. [`ExponentialDecay`](crate::optim::ExponentialDecay)
+/// is the smooth form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDecay {
     /// The rate of the first stair: at least 0.
@@ -25,7 +25,7 @@ pub struct StepDecay {
 }
 
 impl Schedule for StepDecay {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         self.start * self.factor.powf((step.saturating_sub(1) / self.steps.max(1)) as f64)
     }
 
@@ -39,10 +39,10 @@ impl Schedule for StepDecay {
 /// Multiplied by `factor` after each of the given steps: `start · factor^(how many of them are over)`.
 ///
 /// ```
-/// use plywood::{MultiStepDecay, Schedule};
+/// use plywood::optim::{MultiStepDecay, Schedule};
 ///
 /// let schedule = MultiStepDecay { start: 0.1, factor: 0.5, after: vec![300, 400] };
-/// assert_eq!([schedule.rate(300), schedule.rate(301), schedule.rate(401)], [0.1, 0.05, 0.025]);
+/// assert_eq!([schedule.learning_rate(300), schedule.learning_rate(301), schedule.learning_rate(401)], [0.1, 0.05, 0.025]);
 /// ```
 ///
 /// PyTorch's `MultiStepLR`, whose milestones are `after`.
@@ -57,7 +57,7 @@ pub struct MultiStepDecay {
 }
 
 impl Schedule for MultiStepDecay {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let over = self.after.iter().filter(|&&after| step > after).count();
         self.start * self.factor.powf(over as f64)
     }
@@ -71,12 +71,12 @@ impl Schedule for MultiStepDecay {
 /// Rates from given steps on, with jumps or with straight lines between them.
 ///
 /// ```
-/// use plywood::{Piecewise, Schedule};
+/// use plywood::optim::{Piecewise, Schedule};
 ///
 /// let jumps = Piecewise::constant([(1, 0.1), (101, 0.01)]);
-/// assert_eq!([jumps.rate(100), jumps.rate(101)], [0.1, 0.01]);
+/// assert_eq!([jumps.learning_rate(100), jumps.learning_rate(101)], [0.1, 0.01]);
 /// let lines = Piecewise::linear([(1, 0.0), (11, 0.1), (31, 0.0)]);
-/// assert_eq!([lines.rate(6), lines.rate(11), lines.rate(21), lines.rate(40)], [0.05, 0.1, 0.05, 0.0]);
+/// assert_eq!([lines.learning_rate(6), lines.learning_rate(11), lines.learning_rate(21), lines.learning_rate(40)], [0.05, 0.1, 0.05, 0.0]);
 /// ```
 ///
 /// Before the first given step the rate is the first one, after the last the last one. Keras' `PiecewiseConstantDecay`
@@ -101,7 +101,7 @@ impl Piecewise {
 }
 
 impl Schedule for Piecewise {
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         let next = self.points.iter().position(|&(from, _)| from > step).unwrap_or(self.points.len());
         let (before, after) = (self.points.get(next.wrapping_sub(1)), self.points.get(next));
         match (before, after) {

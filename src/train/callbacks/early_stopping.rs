@@ -14,16 +14,16 @@ use std::ops::ControlFlow;
 /// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
 ///
 /// It watches "val_loss" unless told otherwise. Losses are better when lower, metrics as they say
-/// ([`Metric::direction`](crate::Metric::direction)); for one that does not, say
-/// [`lower_is_better`](EarlyStopping::lower_is_better) or [`higher_is_better`](EarlyStopping::higher_is_better). The best
-/// epoch is restored however training ends.
+/// ([`Metric::direction`](crate::metrics::Metric::direction)); for one that does not, say
+/// [`lower_is_better`](EarlyStopping::lower_is_better) or [`higher_is_better`](EarlyStopping::higher_is_better). The
+/// best epoch is restored however training ends.
 ///
 /// ```
 /// use plywood::prelude::*;
 ///
 /// let stopping = EarlyStopping::patience(3).monitor("val_accuracy").min_delta(0.001);
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).callback(stopping);
-/// # let _: plywood::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
 /// ```
 ///
 /// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
@@ -101,8 +101,8 @@ impl EarlyStopping {
 
     /// By how much a value must be better to count.
     ///
-    /// 0 unless set: any improvement counts. It is absolute, not a share of the value. A number below 0, an infinite one
-    /// and NaN are errors of `fit`.
+    /// 0 unless set: any improvement counts. It is absolute, not a share of the value. A number below 0, an infinite
+    /// one and NaN are errors of `fit`.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.min_delta = min_delta;

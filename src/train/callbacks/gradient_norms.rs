@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The trainer takes a clone, and the recorder that is kept has what the clone records:
 ///
 /// ```
-/// use plywood::GradientNorms;
+/// use plywood::train::GradientNorms;
 /// use plywood::prelude::*;
 ///
 /// let data = ArrayDataset::new(plywood::ndarray::Array2::<f32>::ones((40, 2)), vec![1; 40])?;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// ```
 /// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
-/// use plywood::CsvLog;
+/// use plywood::train::CsvLog;
 ///
 /// let path = std::env::temp_dir().join("plywood-doc-log.csv");
 /// # let _ = std::fs::remove_file(&path);
@@ -73,7 +73,7 @@ impl<F: Scalar> Callback<F> for CsvLog {
 /// ```
 /// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
-/// use plywood::JsonLines;
+/// use plywood::train::JsonLines;
 ///
 /// let path = std::env::temp_dir().join("plywood-doc-log.jsonl");
 /// # let _ = std::fs::remove_file(&path);

@@ -13,8 +13,8 @@
 //! | `tensorboard/` | [`TensorBoard`]: scalars, histograms and images |
 //! | `progress.rs` | [`Progress`]: what `fit` shows |
 //!
-//! What is written into files goes to the system at once, an epoch as a whole: nothing waits in a buffer of the program,
-//! so a program that is killed loses nothing of the epochs that ended. No file that is there is overwritten or
+//! What is written into files goes to the system at once, an epoch as a whole: nothing waits in a buffer of the
+//! program, so a program that is killed loses nothing of the epochs that ended. No file that is there is overwritten or
 //! shortened. The disk is not waited for; a power cut may take what the system had not written yet.
 
 mod early_stopping;
@@ -43,7 +43,7 @@ use std::ops::ControlFlow;
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::Epoch;
+/// use plywood::train::Epoch;
 /// use std::ops::ControlFlow;
 ///
 /// /// Ends training once the loss is low enough.
@@ -84,12 +84,12 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its batches, before any
-    /// clipping.
+    /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its
+    /// batches, before any clipping.
     ///
     /// `step` is the number of the step that is about to be taken, from 1. To look at a gradient costs time where it is
     /// a product that the optimiser would have multiplied out in strips
-    /// ([`add_gradient_product`](crate::Param::add_gradient_product)), and changes no bit of the result.
+    /// ([`add_gradient_product`](crate::nn::Param::add_gradient_product)), and changes no bit of the result.
     ///
     /// # Errors
     /// Ends training; the step is not taken.
@@ -100,8 +100,8 @@ pub trait Callback<F: Scalar = f32>: Send {
 
     /// After each batch, and its step.
     ///
-    /// Called for each batch, also where it made no step: whatever is done here should be short. [`ControlFlow::Break`] ends the epoch here;
-    /// validation and `on_epoch_end` still follow.
+    /// Called for each batch, also where it made no step: whatever is done here should be short. [`ControlFlow::Break`]
+    /// ends the epoch here; validation and `on_epoch_end` still follow.
     ///
     /// # Errors
     /// Ends training.
@@ -136,8 +136,8 @@ pub trait Callback<F: Scalar = f32>: Send {
 
     /// The value that it watches, if it does. The default is `None`.
     ///
-    /// `fit` checks before the first step that there will be such a value, and that it says, or was said, which way it is
-    /// better. [`Monitor`] has an example.
+    /// `fit` checks before the first step that there will be such a value, and that it says, or was said, which way it
+    /// is better. [`Monitor`] has an example.
     fn monitor(&self) -> Option<&Monitor> {
         None
     }
@@ -153,7 +153,8 @@ pub trait Callback<F: Scalar = f32>: Send {
     ///
     /// ```
     /// use plywood::prelude::*;
-    /// use plywood::{BatchEnd, State};
+    /// use plywood::io::State;
+    /// use plywood::train::BatchEnd;
     /// use std::ops::ControlFlow;
     ///
     /// /// The largest loss of a batch, over the whole run, resumed or not.
@@ -185,8 +186,8 @@ pub trait Callback<F: Scalar = f32>: Send {
     /// Puts back what [`state`](Callback::state) gave: everything has to be taken out of it. `model` is the one that
     /// goes on.
     ///
-    /// It is called twice in a resumed run: first by [`resume`](crate::Trainer::resume), to find out whether the state
-    /// fits, and after `on_train_begin`.
+    /// It is called twice in a resumed run: first by [`resume`](crate::train::Trainer::resume), to find out whether the
+    /// state fits, and after `on_train_begin`.
     ///
     /// # Errors
     /// When the state is another's. Unless it is written, always: a callback without a state is given none.
@@ -203,7 +204,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 /// ```
 /// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
-/// use plywood::BatchEnd;
+/// use plywood::train::BatchEnd;
 /// use std::ops::ControlFlow;
 ///
 /// /// Ends training after a fixed number of steps, whatever the size of the data.
@@ -234,7 +235,8 @@ pub struct BatchEnd {
     /// far.
     ///
     /// NaN where all of them are 0, as there is no mean over nothing. If that is so in all batches of a step
-    /// ([`batches_per_step`](crate::Trainer::batches_per_step)), the step is left out: parameters, the optimiser's state and
-    /// `step` stay as they are, and so does the rate of a schedule, which goes by steps. `number` counts on.
+    /// ([`batches_per_step`](crate::train::Trainer::batches_per_step)), the step is left out: parameters, the
+    /// optimiser's state and `step` stay as they are, and so does the rate of a schedule, which goes by steps. `number`
+    /// counts on.
     pub loss: f64,
 }

@@ -19,7 +19,7 @@ use std::sync::Once;
 /// ```
 ///
 /// Keras' `verbose` 1, 2 and 0 are its counterparts, in this order. For any other form, say [`Progress::Silent`]
-/// and write a [`Callback`](crate::Callback): an [`Epoch`] prints as such a line.
+/// and write a [`Callback`](crate::train::Callback): an [`Epoch`] prints as such a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -163,7 +163,7 @@ mod bar {
             self.bar.set_message("");
         }
 
-        /// Draws, unless it was drawn less than [`EVERY`] ago.
+        /// RandomStream, unless it was drawn less than [`EVERY`] ago.
         pub fn batch(
             &mut self,
             number: usize,
@@ -208,8 +208,8 @@ fn warn_if_not_optimised() {
 
 /// What makes the crate fast in a dependent's dev build.
 ///
-/// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug assertions
-/// are off in the packages, as a loop with checks does not vectorise.
+/// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug
+/// assertions are off in the packages, as a loop with checks does not vectorise.
 const PROFILE_LINES: &str = r#"[profile.dev]
 opt-level = 1
 [profile.dev.package."*"]

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
@@ -35,7 +35,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::{HoldOut, Search, Space};
+/// use plywood::data::HoldOut;
+/// use plywood::train::{Search, Space};
 ///
 /// // Is x + y above 1?
 /// let mut draws = Random::seed(1).at(0, 0);
@@ -121,11 +122,11 @@ impl Search {
         Self { draws: Some(trials), ..Self::grid(space) }
     }
 
-    /// The value to rank trials by, by its name in the [`History`](crate::History).
+    /// The value to rank trials by, by its name in the [`History`](crate::train::History).
     ///
     /// "val_loss" and the trainer's metrics as "val_accuracy", measured on the part held out; a name without "val_" is
     /// that of the last epoch's training batches. Losses are better when lower, metrics as they say
-    /// ([`Metric::direction`](crate::Metric::direction)), or as is said here.
+    /// ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here.
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
         self.monitor = self.monitor.named(name);
@@ -192,7 +193,7 @@ impl Search {
     /// The trials that it would try, in order.
     ///
     /// ```
-    /// use plywood::{Search, Space};
+    /// use plywood::train::{Search, Space};
     ///
     /// let space = Space::new().choice("units", [16, 32]).integer("layers", 1, 3);
     /// assert_eq!(Search::grid(space.clone()).trials()?.len(), 6);
@@ -218,8 +219,8 @@ impl Search {
     /// `build` makes the model and the trainer of a trial, and is given a seed for both. The part held out is the run's
     /// validation data, so early stopping may watch it; the value that counts is that of the model at the end.
     ///
-    /// One part held out ([`HoldOut`](crate::HoldOut)) is quick; folds ([`KFold`](crate::KFold)) cost `k` times as
-    /// much and tell apart what lies closer together.
+    /// One part held out ([`HoldOut`](crate::data::HoldOut)) is quick; folds ([`KFold`](crate::data::KFold)) cost `k`
+    /// times as much and tell apart what lies closer together.
     ///
     /// # Errors
     /// When there are no trials, the data cannot be dealt into these folds, or every trial fails: then it is the error
@@ -235,7 +236,7 @@ impl Search {
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: Rule<F>,
+        R: UpdateRule<F>,
     {
         folds.folds(data).and_then(|parts| self.search(&parts, build)).map_err(|error| error.at("search"))
     }
@@ -244,9 +245,9 @@ impl Search {
     ///
     /// ```
     /// use plywood::prelude::*;
-    /// use plywood::{Search, Space};
+    /// use plywood::train::{Search, Space};
     ///
-    /// let (train, validation) = plywood::garments::garments(200, 60, 1)?;
+    /// let (train, validation) = plywood::data::synthetic::garments(200, 60, 1)?;
     /// let search = Search::grid(Space::new().choice("rate", [0.001, 0.01, -1.0]));
     /// let results = search.run_with_validation(&train, &validation, |trial, seed| {
     ///     let layers = Sequential::builder([28, 28]).seed(seed).layer(Flatten).layer(Dense::units(10));
@@ -273,7 +274,7 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: Rule<F>,
+        R: UpdateRule<F>,
     {
         self.search(&[(data, validation)], build).map_err(|error| error.at("search"))
     }
@@ -291,7 +292,7 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: Rule<F>,
+        R: UpdateRule<F>,
     {
         if !(1..=MOST_REPEATS).contains(&self.repeats) {
             return Err(Error::argument("repeats", format!("1 to {MOST_REPEATS}"), self.repeats)
@@ -339,7 +340,7 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: Rule<F>,
+        R: UpdateRule<F>,
     {
         let mut tried = Tried { number, trial: trial.clone(), runs: Vec::new(), error: None };
         for (place, bounds) in bounds.iter().enumerate() {

@@ -3,13 +3,14 @@
 use super::run::TrialRun;
 use super::value::Trial;
 use crate::error::Error;
-use crate::metrics::Spread;
+use crate::metrics::MeanStd;
 use crate::monitor::{Direction, Monitor};
 use crate::shown::cut;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The trials of a search, the best first: what [`Search::run`](crate::Search::run) returns. Printed, it is a table.
+/// The trials of a search, the best first: what [`Search::run`](crate::train::Search::run) returns. Printed, it is a
+/// table.
 ///
 /// ```text
 ///    rank     val_accuracy  epochs  seconds  trial  units     rate  dropout
@@ -61,8 +62,8 @@ impl Tried {
     /// The mean of the runs' values, and how far they spread; of a stopped trial, over the runs there were.
     ///
     /// Runs on several folds and from several seeds are thrown together.
-    pub fn value(&self) -> Spread {
-        Spread::of(&self.runs.iter().map(|run| run.value).collect::<Vec<_>>())
+    pub fn value(&self) -> MeanStd {
+        MeanStd::of(&self.runs.iter().map(|run| run.value).collect::<Vec<_>>())
     }
 
     /// Whether a run of it was ended because it was hopeless.

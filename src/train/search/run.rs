@@ -6,7 +6,7 @@ use crate::history::{Epoch, History};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use crate::train::callbacks::Callback;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One training of a trial: on one fold, from one seed.
 ///
-/// It is what a [`Tried`](crate::Tried) trial has for each fold and repeat.
+/// It is what a [`Tried`](crate::train::Tried) trial has for each fold and repeat.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TrialRun {
@@ -59,7 +59,7 @@ impl Job<'_> {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: Rule<F>,
+        R: UpdateRule<F>,
     {
         let stopped = Arc::new(AtomicUsize::new(0));
         let watch = Watch {

@@ -7,7 +7,7 @@ use crate::random::Random;
 /// The hyper-parameters that a search may choose, each with a name and the values it may take.
 ///
 /// ```
-/// use plywood::Space;
+/// use plywood::train::Space;
 ///
 /// let space = Space::new()
 ///     .choice("activation", ["ReLU", "tanh"])
@@ -54,7 +54,7 @@ impl Space {
     /// One of these values: whole numbers, numbers, or words.
     ///
     /// ```
-    /// use plywood::Space;
+    /// use plywood::train::Space;
     ///
     /// let space = Space::new().choice("batch", [32, 64, 1000]).choice("rule", ["adam", "sgd"]);
     /// # let _ = space;

@@ -8,7 +8,7 @@ use std::fmt;
 /// A value of a hyper-parameter.
 ///
 /// ```
-/// use plywood::Value;
+/// use plywood::train::Value;
 ///
 /// assert_eq!(Value::from(32), Value::Integer(32));
 /// assert_eq!([Value::from(0.00123456), Value::from("adam")].map(|v| v.to_string()), ["0.001235", "adam"]);
@@ -80,7 +80,7 @@ impl fmt::Display for Value {
 /// One choice of all hyper-parameters: what a search hands to the closure that builds a model and its trainer.
 ///
 /// ```
-/// use plywood::{Search, Space};
+/// use plywood::train::{Search, Space};
 ///
 /// let space = Space::new().choice("units", [16, 32]).choice("rate", [0.1, 0.01]).choice("rule", ["adam"]);
 /// let trial = &Search::grid(space).trials()?[1];

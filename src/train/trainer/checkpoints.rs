@@ -6,13 +6,13 @@ use crate::history::Epoch;
 use crate::io::checkpoint::{Checkpoint, Position};
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::train::checkpoint_folder::{Checkpoints, ENDING, file_name};
 use crate::train::run::{Run, place_of};
 use std::borrow::Cow;
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// Has training write checkpoints, to be [resumed](Trainer::resume) from: see [`Checkpoints`].
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {

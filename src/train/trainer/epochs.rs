@@ -10,7 +10,7 @@ use crate::io::checkpoint::Position;
 use crate::losses::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
 use crate::nn::{Layer, Sequential};
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::target::AsTarget;
@@ -28,10 +28,10 @@ use crate::train::trainer::non_finite::{diverged, in_evaluation, in_training};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
-    /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets, which
-    /// comes once before. Sums are taken on this thread, piece
-    /// after piece; the gradient that a loss makes along with its value goes back to the spare buffers.
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+    /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets,
+    /// which comes once before. Sums are taken on this thread, piece after piece; the gradient that a loss makes along
+    /// with its value goes back to the spare buffers.
     pub(in crate::train) fn measure<T>(
         &mut self,
         model: &Sequential<F>,
@@ -42,15 +42,16 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     {
         begin_metrics(model, &self.loss, &mut self.metrics)?;
         self.metrics.iter_mut().for_each(|metric| metric.reset());
-        let link = step::absorbed(model, &self.loss);
+        let activation = step::fused(model, &self.loss);
         let (mut total, mut seen) = (LossSum::default(), 0);
-        infer::outputs(model, data, link.is_some(), &mut |output, batch| {
+        infer::outputs(model, data, activation.is_some(), &mut |output, batch| {
             check_finite_target(&batch.target)?;
             let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
             let samples = output.shape().first().copied().unwrap_or(0);
             check_unknown(model, &self.loss, &output)?;
-            let updated = step::update_metrics(&mut self.metrics, link, &output, target, weights);
-            let (loss, grad) = step::loss(&self.loss, link, output, target, weights, samples.max(1) as f64)?;
+            let updated = step::update_metrics(&mut self.metrics, activation, &output, target, weights);
+            let (loss, grad) =
+                step::loss(&self.loss, activation, output, target, weights, samples.max(1) as f64)?;
             recycle(grad);
             if !loss.sum.is_finite() {
                 return Err(in_evaluation(model, &self.loss, data, seen..seen + samples)?);
@@ -74,8 +75,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// `fit` for both kinds of validation.
     ///
     /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
-    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping restores its
-    /// parameters; every callback is ended, and the first error is the one returned.
+    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping
+    /// restores its parameters; every callback is ended, and the first error is the one returned.
     ///
     /// From here on the data sets' types are left out: all of training is then compiled once for each kind of target,
     /// and not again for each data set, each split of it, and each way to validate.
@@ -142,8 +143,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// The epochs, one after the other. The history grows as they end, for `run` to hand out in any case.
     ///
-    /// One batch is read into again and again, so its buffers are allocated once. A resumed run begins behind the epochs
-    /// of its history, with what its metrics have gathered of the next.
+    /// One batch is read into again and again, so its buffers are allocated once. A resumed run begins behind the
+    /// epochs of its history, with what its metrics have gathered of the next.
     fn run_epochs<T, U>(
         &mut self,
         model: &mut Sequential<F>,
@@ -177,7 +178,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
                 return Err(diverged(what, self.optimizer.steps()));
             }
             self.optimizer.evaluation_weights(model)?;
-            let learning_rate = self.optimizer.rate_at(self.optimizer.steps());
+            let learning_rate = self.optimizer.learning_rate_at(self.optimizer.steps());
             if let Some(validation) = validation {
                 let evaluation = self.measure(model, validation).map_err(|error| error.at("validation"))?;
                 values.push(("val_loss".to_owned(), evaluation.loss));

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::history::History;
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
@@ -37,7 +37,7 @@ impl Evaluation {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// What happened in the last `fit`, also when it ended with an error.
     ///
     /// ```
@@ -50,7 +50,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     ///     fn on_batch_end(
     ///         &mut self,
     ///         _: &mut Sequential,
-    ///         batch: &plywood::BatchEnd,
+    ///         batch: &plywood::train::BatchEnd,
     ///     ) -> Result<std::ops::ControlFlow<()>> {
     ///         if batch.step > 2 { Err(Error::custom("enough")) } else { Ok(std::ops::ControlFlow::Continue(())) }
     ///     }
@@ -70,8 +70,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// Trains the model on the data.
     ///
-    /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they
-    /// are. The returned history has this call's epochs; after [`resume`](Trainer::resume) it has those of the run before
+    /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they are.
+    /// The returned history has this call's epochs; after [`resume`](Trainer::resume) it has those of the run before
     /// the interruption, too, and `fit` trains what is left of them. What there is to say of the data
     /// ([`Dataset::remarks`]) is printed first, unless progress is silent.
     ///
@@ -93,17 +93,18 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`](crate::Subset), not in
-    /// the whole data set.
+    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`](crate::data::Subset),
+    /// not in the whole data set.
     ///
     /// # Errors
-    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so is
-    /// a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a batch's loss is not finite; it names the first place that holds such a number, and
-    /// that step is not taken. A model with nothing to train is an error, too: one without parameters, or with all of them
-    /// frozen. A gradient that is not finite under a finite loss is noticed before the step where its norm
-    /// is taken for clipping ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be
-    /// written is an error, too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run.
-    /// Callbacks have ended properly then, so early stopping has restored its best weights.
+    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so
+    /// is a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a
+    /// batch's loss is not finite; it names the first place that holds such a number, and that step is not taken. A
+    /// model with nothing to train is an error, too: one without parameters, or with all of them frozen. A gradient
+    /// that is not finite under a finite loss is noticed before the step where its norm is taken for clipping
+    /// ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be written is an error,
+    /// too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run. Callbacks have ended
+    /// properly then, so early stopping has restored its best weights.
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
@@ -122,7 +123,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// [`fit`](Trainer::fit) with data of its own for validation.
     ///
-    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`](crate::Pass::Evaluate).
+    /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`](crate::data::Pass::Evaluate).
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -163,8 +164,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// One step on one batch: the loss before the step, by the samples' weights. Metrics are not updated, callbacks not
     /// called.
     ///
-    /// It is [`accumulate`](crate::accumulate) and the optimiser's step, with the trainer's settings: for batches that come from
-    /// elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
+    /// It is [`accumulate`](crate::train::accumulate) and the optimiser's step, with the trainer's settings: for
+    /// batches that come from elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -181,10 +182,10 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// ```
     ///
     /// # Errors
-    /// When the model has no parameters to train, or the batch does not fit, has no samples or a single one that is too small for a layer
-    /// ([`Layer::check_batch_size`](crate::Layer::check_batch_size)), has only weights of 0, or an input, a target or the
-    /// loss is not finite. The step is not taken then, and its gradients are forgotten. Parameters that a step has made
-    /// infinite are found by the next one; `fit` looks at them after each epoch.
+    /// When the model has no parameters to train, or the batch does not fit, has no samples or a single one that is too
+    /// small for a layer ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)), has only weights of 0, or
+    /// an input, a target or the loss is not finite. The step is not taken then, and its gradients are forgotten.
+    /// Parameters that a step has made infinite are found by the next one; `fit` looks at them after each epoch.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,

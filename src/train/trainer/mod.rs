@@ -20,7 +20,7 @@ use crate::history::History;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::nn::Registry;
-use crate::optim::{Optimizer, Rule};
+use crate::optim::{Optimizer, UpdateRule};
 use crate::random::Random;
 use crate::scalar::Scalar;
 
@@ -31,7 +31,7 @@ use crate::scalar::Scalar;
 /// use plywood::prelude::*;
 ///
 /// // Is x + y above 1?
-/// let mut draws = plywood::Random::seed(1).at(0, 0);
+/// let mut draws = plywood::random::Random::seed(1).at(0, 0);
 /// let x = Array2::from_shape_simple_fn((500, 2), || draws.unit() as f32);
 /// let labels: Vec<usize> = x.outer_iter().map(|row| usize::from(row.sum() > 1.0)).collect();
 /// let data = ArrayDataset::new(x, labels)?;
@@ -68,8 +68,8 @@ use crate::scalar::Scalar;
 ///
 /// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
 /// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
-/// [`accumulate`](crate::accumulate).
-pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
+/// [`accumulate`](crate::train::accumulate).
+pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
     /// Applied to each batch, in training and in validation.
     pub(in crate::train) loss: L,
     /// Lives as long as the trainer, so that a second `fit` has its moments.
@@ -102,7 +102,7 @@ pub struct Trainer<L: Loss<F>, R: Rule<F>, F: Scalar = f32> {
     pub(in crate::train) epochs_done: u64,
 }
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
     ///
     /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
@@ -144,7 +144,8 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// last batch may be smaller. Larger batches make a step's gradient less noisy, and steps fewer: whoever
     /// doubles the size usually raises the rate, too.
     ///
-    /// Told otherwise, a size above the number of samples is an error, where Keras and PyTorch make one batch of them all:
+    /// Told otherwise, a size above the number of samples is an error, where Keras and PyTorch make one batch of them
+    /// all:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -204,7 +205,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// after each epoch: what Keras' `validation_split` means.
     ///
     /// The share lies above 0 and below 1, and both parts must have a sample; `fit` says so otherwise. Data that
-    /// are sorted by class should be split with [`random_split`](crate::random_split) and given to
+    /// are sorted by class should be split with [`random_split`](crate::data::random_split) and given to
     /// [`fit_with_validation`](Trainer::fit_with_validation), as the last share of them has few classes.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
@@ -214,9 +215,9 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// How many batches are read ahead, on a thread of its own, while others train; 0 for none.
     ///
-    /// Unless it is set, the data set says it ([`Dataset::prefetch`](crate::Dataset::prefetch)): none for data in memory, where reading is a
-    /// copy of microseconds and another thread only takes a core away; some for files. Set it for data sets whose
-    /// reading takes a good part of a step: pictures that are decoded, a database.
+    /// Unless it is set, the data set says it ([`Dataset::prefetch`](crate::data::Dataset::prefetch)): none for data in
+    /// memory, where reading is a copy of microseconds and another thread only takes a core away; some for files. Set
+    /// it for data sets whose reading takes a good part of a step: pictures that are decoded, a database.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -243,7 +244,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// Adds a metric, over training batches and over validation data.
     ///
     /// Its type of targets must be the loss's. A metric costs a pass over each batch's predictions; where the loss
-    /// works on logits, the link is applied once for all metrics.
+    /// works on logits, the activation is applied once for all metrics.
     #[must_use]
     pub fn metric(mut self, metric: impl Metric<L::Target, F> + 'static) -> Self {
         self.metrics.push(Box::new(metric));
@@ -270,7 +271,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 }
 
 /// Metrics and callbacks need not be `Debug`, and are left out.
-impl<F: Scalar, L: Loss<F> + std::fmt::Debug, R: Rule<F>> std::fmt::Debug for Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F> + std::fmt::Debug, R: UpdateRule<F>> std::fmt::Debug for Trainer<L, R, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
             .field("loss", &self.loss)

@@ -1,7 +1,7 @@
 //! Where the first number is that is not finite, once outputs or a loss were not.
 //!
-//! Inputs and targets have been looked at by then (`step.rs`), so it is the model or the loss. This is the way of failure:
-//! it may be slow.
+//! Inputs and targets have been looked at by then (`step.rs`), so it is the model or the loss. This is the way of
+//! failure: it may be slow.
 
 use super::step;
 use crate::data::{Batch, Dataset, Pass};
@@ -24,8 +24,8 @@ pub(super) fn diverged(what: String, step: u64) -> Error {
     Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(help)
 }
 
-/// The error of a batch in training, read from these positions for the step of this number: follows it through the model
-/// to the first thing that is not finite, and else to the sample whose loss is not.
+/// The error of a batch in training, read from these positions for the step of this number: follows it through the
+/// model to the first thing that is not finite, and else to the sample whose loss is not.
 ///
 /// Reading again gives the same batch, as [`Dataset::read`] depends on its arguments alone; layers that draw at random
 /// are followed as at inference.
@@ -71,14 +71,14 @@ fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defau
     indices: &[usize],
     pass: Pass,
 ) -> Result<Option<usize>> {
-    let link = step::absorbed(model, loss);
+    let activation = step::fused(model, loss);
     let mut batch = Batch::default();
     for &sample in indices {
         data.read(&[sample], pass, &mut batch)?;
         let input = batch.take_input();
-        let output = if link.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
+        let output = if activation.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
         let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
-        if !step::loss(loss, link, output, target, weights, 1.0)?.0.sum.is_finite() {
+        if !step::loss(loss, activation, output, target, weights, 1.0)?.0.sum.is_finite() {
             return Ok(Some(sample));
         }
     }

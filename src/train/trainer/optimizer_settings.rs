@@ -2,10 +2,10 @@
 
 use super::Trainer;
 use crate::losses::Loss;
-use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Rule, Schedule};
+use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule, UpdateRule};
 use crate::scalar::Scalar;
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
     ///
     /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
@@ -39,7 +39,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// they were.
     ///
     /// ```
-    /// use plywood::Averaging;
+    /// use plywood::optim::Averaging;
     /// use plywood::prelude::*;
     ///
     /// let inputs = plywood::ndarray::Array2::from_shape_fn((64, 3), |(i, j)| (i * j % 7) as f32);
@@ -48,7 +48,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).average(Averaging::exponential(0.9));
     /// let mut trainer = trainer.epochs(3).validation_split(0.25).progress(Progress::Silent);
     /// let history = trainer.fit(&mut model, &data)?;
-    /// let tail = plywood::Subset::new::<f32>(&data, (48..64).collect())?;
+    /// let tail = plywood::data::Subset::new::<f32>(&data, (48..64).collect())?;
     /// assert_eq!(Some(trainer.evaluate(&model, &tail)?.loss), history.last("val_loss"));
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -79,7 +79,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
 
     /// The optimiser, with its state.
     ///
-    /// It has the count of steps and the rate: `trainer.optimizer().rate_at(1000)`.
+    /// It has the count of steps and the rate: `trainer.optimizer().learning_rate_at(1000)`.
     pub fn optimizer(&self) -> &Optimizer<R, F> {
         &self.optimizer
     }

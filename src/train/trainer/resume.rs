@@ -1,7 +1,7 @@
 //! Going on with a run out of a checkpoint.
 //!
-//! Everything random is a function of (seed, epoch or step, sample), so a place in training is a few numbers: which epoch,
-//! how many of its batches, how many steps. What else there is to a run are arrays, and they are in the file.
+//! Everything random is a function of (seed, epoch or step, sample), so a place in training is a few numbers: which
+//! epoch, how many of its batches, how many steps. What else there is to a run are arrays, and they are in the file.
 //!
 //! A file is checked as a whole before anything is changed: it is decoded, compared with the trainer's settings and the
 //! model's architecture, and its states are loaded by way of trial into the metrics and callbacks, which get their own
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::io::checkpoint::{Checkpoint, Position, Settings, is_whole};
 use crate::losses::Loss;
 use crate::nn::{Registry, Sequential};
-use crate::optim::Rule;
+use crate::optim::UpdateRule;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::train::checkpoint_folder::{best_in, files};
@@ -53,11 +53,11 @@ impl fmt::Display for Resumed {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// The kinds of layers that a checkpoint may hold: [`Registry::builtin`], unless set.
     ///
     /// A model with layers of your own needs one that knows them, as for
-    /// [`Sequential::load_with`](crate::Sequential::load_with).
+    /// [`Sequential::load_with`](crate::nn::Sequential::load_with).
     #[must_use]
     pub fn registry(mut self, registry: Registry<F>) -> Self {
         self.registry = Some(registry);
@@ -67,13 +67,13 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// Puts model and trainer back to where they were when a checkpoint was written, so that the next
     /// [`fit`](Trainer::fit) goes on with its run and ends with the same bits as if there had been no interruption.
     ///
-    /// `path` is a file, or the folder of [`Checkpoints`](crate::Checkpoints): then the newest one is taken that is whole.
-    /// Set up trainer, model and data as in the program that was interrupted, then resume, then call `fit`. It returns the
-    /// whole history, and goes on until as many epochs are done as [`epochs`](Trainer::epochs) says, those before the
-    /// interruption included. `epochs` may be raised in between.
+    /// `path` is a file, or the folder of [`Checkpoints`](crate::train::Checkpoints): then the newest one is taken that
+    /// is whole. Set up trainer, model and data as in the program that was interrupted, then resume, then call `fit`.
+    /// It returns the whole history, and goes on until as many epochs are done as [`epochs`](Trainer::epochs) says,
+    /// those before the interruption included. `epochs` may be raised in between.
     ///
     /// ```
-    /// use plywood::Checkpoints;
+    /// use plywood::train::Checkpoints;
     /// use plywood::prelude::*;
     ///
     /// # let folder = std::env::temp_dir().join(format!("plywood-doc-resume-{}", std::process::id()));
@@ -101,23 +101,24 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The model is replaced by that of the file, hyper-parameters of its layers included; its layers, their outputs and
-    /// numbers of parameters have to be the same. The rule comes with its hyper-parameters out of the file, too. The rate,
-    /// clipping, groups, averaging, plateau and metrics are those of this trainer; a callback that had a state has to be
-    /// there again. What decides in which order samples come has to agree, and is compared: see the errors.
+    /// The model is replaced by that of the file, hyper-parameters of its layers included; its layers, their outputs
+    /// and numbers of parameters have to be the same. The rule comes with its hyper-parameters out of the file, too.
+    /// The rate, clipping, groups, averaging, plateau and metrics are those of this trainer; a callback that had a
+    /// state has to be there again. What decides in which order samples come has to agree, and is compared: see the
+    /// errors.
     ///
     /// A run that a callback has ended stays ended: `fit` returns its history, and early stopping restores its best
     /// weights.
     ///
     /// # Errors
-    /// When there is no checkpoint, it cannot be read, is damaged or of another version or element type; has layers that
-    /// the [`registry`](Trainer::registry) does not know; is that of another architecture, rule, seed, order, batch size
-    /// or number of batches to a step, or of other callbacks; within an epoch, also of other metrics. Model and trainer
-    /// are left as they were then. A number of training samples other than before, and fewer epochs than have begun, are
-    /// errors of `fit`, before its first step.
+    /// When there is no checkpoint, it cannot be read, is damaged or of another version or element type; has layers
+    /// that the [`registry`](Trainer::registry) does not know; is that of another architecture, rule, seed, order,
+    /// batch size or number of batches to a step, or of other callbacks; within an epoch, also of other metrics. Model
+    /// and trainer are left as they were then. A number of training samples other than before, and fewer epochs than
+    /// have begun, are errors of `fit`, before its first step.
     ///
-    /// A damaged file of a folder is passed over for the one before it, which the result and `fit`'s progress say. Other
-    /// errors are not got round in this way.
+    /// A damaged file of a folder is passed over for the one before it, which the result and `fit`'s progress say.
+    /// Other errors are not got round in this way.
     pub fn resume(&mut self, model: &mut Sequential<F>, path: impl AsRef<Path>) -> Result<Resumed> {
         let path = path.as_ref();
         let resumed = self.find_and_resume(model, path).and_then(|found| {
@@ -132,7 +133,7 @@ impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// [`resume`](Trainer::resume) where there is a checkpoint, and nothing where there is none: for a program that is
     /// simply started again after a kill. `None` where the path does not exist, or is a folder without a checkpoint.
     ///
-    /// [`Checkpoints`](crate::Checkpoints) has an example.
+    /// [`Checkpoints`](crate::train::Checkpoints) has an example.
     ///
     /// # Errors
     /// As [`resume`](Trainer::resume).

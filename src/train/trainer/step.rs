@@ -1,12 +1,12 @@
 //! The parts of a training step: forward, metrics, loss, backward.
 //!
 //! They are the same for [`accumulate`], `Trainer::step` and `Trainer::fit`. Where the model's last layer is the
-//! link that the loss absorbs, the layer is left out and the loss works on logits:
+//! activation that the loss fuses, the layer is left out and the loss works on logits:
 //!
 //! ```text
 //!                model without its last layer        loss
 //! usual:         x → … → z → softmax → p             value_and_grad(p)
-//! absorbed:      x → … → z                           value_and_grad_logits(z)
+//! fused:      x → … → z                           value_and_grad_logits(z)
 //!                        └ softmax, for metrics alone
 //! ```
 //!
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::infer::{check_count, check_finite_input};
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
-use crate::nn::{Layer, Link, Sequential};
+use crate::nn::{Layer, OutputActivation, Sequential};
 use crate::predictions::nan_sample;
 use crate::scalar::Scalar;
 use crate::target::AsTarget;
@@ -27,10 +27,10 @@ use crate::train::compatibility::{check_finite_target, check_training, check_unk
 use ndarray::Dimension;
 
 /// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
-/// of a step that comes before [`Optimizer::step`](crate::Optimizer::step), for loops of your own.
+/// of a step that comes before [`Optimizer::step`](crate::optim::Optimizer::step), for loops of your own.
 ///
-/// A link that the model ends in and the loss absorbs (softmax under cross-entropy) is left out on the way. Where the
-/// loss is not finite, nothing is added.
+/// An activation that the model ends in and the loss fuses (softmax under cross-entropy) is left out on the way. Where
+/// the loss is not finite, nothing is added.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -39,9 +39,9 @@ use ndarray::Dimension;
 /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
 /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(0.5);
 /// let (x, labels) = (arr2(&[[0.0, 1.0], [1.0, 0.0]]).into_dyn(), [0, 1]);
-/// let first = plywood::accumulate(&mut model, &CrossEntropy::default(), x.clone(), &labels[..], None)?;
+/// let first = plywood::train::accumulate(&mut model, &CrossEntropy::default(), x.clone(), &labels[..], None)?;
 /// optimizer.step(&mut model)?;
-/// let second = plywood::accumulate(&mut model, &CrossEntropy::default(), x, &labels[..], None)?;
+/// let second = plywood::train::accumulate(&mut model, &CrossEntropy::default(), x, &labels[..], None)?;
 /// assert!(second.mean() < first.mean());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -52,7 +52,7 @@ use ndarray::Dimension;
 /// | `target` | what the loss takes, for the same samples |
 /// | `weights` | one for each sample, or `None` |
 ///
-/// After several calls, before [`Optimizer::step`](crate::Optimizer::step) clears it, the gradient is that of
+/// After several calls, before [`Optimizer::step`](crate::optim::Optimizer::step) clears it, the gradient is that of
 /// `Σ w · l / n` over all `n` samples of all calls. So a batch too large for the memory can be taken in parts of any
 /// sizes:
 ///
@@ -63,12 +63,12 @@ use ndarray::Dimension;
 /// let build = || Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build();
 /// let (mut whole, mut parts) = (build()?, build()?);
 /// let (x, t) = (arr2(&[[1.0], [3.0], [4.0]]).into_dyn(), arr2(&[[2.0], [0.0], [1.0]]).into_dyn());
-/// plywood::accumulate(&mut whole, &MeanSquaredError, x.clone(), &t, None)?;
+/// plywood::train::accumulate(&mut whole, &MeanSquaredError, x.clone(), &t, None)?;
 /// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut whole)?;
 ///
 /// for rows in [0..2, 2..3] {
 ///     let part = |tensor: &Tensor<f64>| tensor.slice_axis(Axis(0), rows.clone().into()).to_owned();
-///     plywood::accumulate(&mut parts, &MeanSquaredError, part(&x), &part(&t), None)?;
+///     plywood::train::accumulate(&mut parts, &MeanSquaredError, part(&x), &part(&t), None)?;
 /// }
 /// Optimizer::new(SGD::default()).learning_rate(0.1).step(&mut parts)?;
 /// let difference = whole.forward(x.clone())? - parts.forward(x)?;
@@ -80,7 +80,8 @@ use ndarray::Dimension;
 ///
 /// # Errors
 /// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
-/// samples, or a single one and that too small for a layer ([`Layer::check_batch_size`](crate::Layer::check_batch_size)).
+/// samples, or a single one and that too small for a layer
+/// ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -109,16 +110,19 @@ pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Te
     if samples == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
 }
 
-/// The link that the model ends in, where this loss absorbs it.
+/// The activation that the model ends in, where this loss fuses it.
 ///
 /// Only softmax and the sigmoid can be left out.
-pub(in crate::train) fn absorbed<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Option<Link> {
-    let link = model.link();
-    (link.can_be_absorbed() && link == loss.absorbs()).then_some(link)
+pub(in crate::train) fn fused<F: Scalar, L: Loss<F>>(
+    model: &Sequential<F>,
+    loss: &L,
+) -> Option<OutputActivation> {
+    let activation = model.activation();
+    (activation.can_be_fused() && activation == loss.fused_activation()).then_some(activation)
 }
 
-/// [`forward_backward`] of a batch that was read from these positions, after a look at its inputs and targets. Errors name
-/// samples by their positions.
+/// [`forward_backward`] of a batch that was read from these positions, after a look at its inputs and targets. Errors
+/// name samples by their positions.
 pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -152,19 +156,19 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<LossSum> {
     let samples = input.shape().first().map_or(0, |&samples| samples as u64);
-    let link = absorbed(model, loss);
+    let activation = fused(model, loss);
     let (output, cache) =
-        if link.is_some() { model.forward_train_logits(input)? } else { model.forward_train(input)? };
+        if activation.is_some() { model.forward_train_logits(input)? } else { model.forward_train(input)? };
     if nan_sample(&output).is_some() {
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
     check_unknown(model, loss, &output)?;
     // Where the loss is not finite, that is what there is to say, and not that a metric has met a NaN.
-    let updated = update_metrics(metrics, link, &output, target, weights);
+    let updated = update_metrics(metrics, activation, &output, target, weights);
     let mut before = 0;
     model.visit_params(&mut |_, param| before = before.max(param.samples()));
     let all = before + samples;
-    let (value, grad) = self::loss(loss, link, output, target, weights, all.max(1) as f64)?;
+    let (value, grad) = self::loss(loss, activation, output, target, weights, all.max(1) as f64)?;
     if value.sum.is_finite() {
         updated?;
         if before > 0 {
@@ -177,17 +181,17 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     Ok(value)
 }
 
-/// The loss of what came out of the model, logits where the link was left out, and the gradient at it.
+/// The loss of what came out of the model, logits where the activation was left out, and the gradient at it.
 pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
     loss: &L,
-    link: Option<Link>,
+    activation: Option<OutputActivation>,
     output: Tensor<F>,
     target: &L::Target,
     weights: Option<&[F]>,
     divisor: f64,
 ) -> Result<(LossSum, Tensor<F>)> {
     let shape = output.raw_dim();
-    let (value, grad) = match link {
+    let (value, grad) = match activation {
         Some(_) => loss.value_and_grad_logits(output, target, weights, divisor),
         None => loss.value_and_grad(output, target, weights, divisor),
     }?;
@@ -202,11 +206,11 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
 
 /// Shows metrics what `predict` would return.
 ///
-/// Without metrics nothing is computed. With an absorbed link, the link is applied to a copy of the logits, since
-/// the loss needs them as they are; the copy comes from the spare buffers and goes back there.
+/// Without metrics nothing is computed. With a fused activation, the activation is applied to a copy of the logits,
+/// since the loss needs them as they are; the copy comes from the spare buffers and goes back there.
 pub(in crate::train) fn update_metrics<T: ?Sized, F: Scalar>(
     metrics: &mut [Box<dyn Metric<T, F>>],
-    link: Option<Link>,
+    activation: Option<OutputActivation>,
     output: &Tensor<F>,
     target: &T,
     weights: Option<&[F]>,
@@ -214,11 +218,11 @@ pub(in crate::train) fn update_metrics<T: ?Sized, F: Scalar>(
     if metrics.is_empty() {
         return Ok(());
     }
-    match link {
+    match activation {
         None => metrics.iter_mut().try_for_each(|metric| metric.update(output, target, weights)),
-        Some(link) => {
+        Some(activation) => {
             let logits = if output.is_standard_layout() { copy(output) } else { standard(output.clone()) };
-            let predictions = link.apply(logits);
+            let predictions = activation.apply(logits);
             let result =
                 metrics.iter_mut().try_for_each(|metric| metric.update(&predictions, target, weights));
             recycle(predictions);

@@ -28,7 +28,7 @@ use std::time::SystemTime;
 /// ```
 /// use plywood::ndarray::Array2;
 /// use plywood::prelude::*;
-/// use plywood::TensorBoard;
+/// use plywood::train::TensorBoard;
 ///
 /// let runs = std::env::temp_dir().join("plywood-doc-runs");
 /// let board = TensorBoard::new(runs.join("first")).histograms(1);
@@ -54,13 +54,13 @@ use std::time::SystemTime;
 /// | `filters` | the first layer's weights as images, with `filters` |
 ///
 /// The trainer takes a clone, and the one that is kept writes into the same file. Scalars are `f32` in this format;
-/// [`CsvLog`](crate::CsvLog) keeps all bits of an `f64`. Numbers that are not finite are left out of histograms.
+/// [`CsvLog`](crate::train::CsvLog) keeps all bits of an `f64`. Numbers that are not finite are left out of histograms.
 ///
 /// # The files
 ///
-/// The folder is made where it is missing. Each `TensorBoard` makes one new file in it, at its first use, and changes no
-/// other; give each run a folder of its own, since TensorBoard draws all files of a folder as one run. An epoch goes to
-/// the system as a whole at its end, so what was written is there after the program was killed.
+/// The folder is made where it is missing. Each `TensorBoard` makes one new file in it, at its first use, and changes
+/// no other; give each run a folder of its own, since TensorBoard draws all files of a folder as one run. An epoch goes
+/// to the system as a whole at its end, so what was written is there after the program was killed.
 #[derive(Clone, Debug)]
 pub struct TensorBoard {
     histograms: u64,

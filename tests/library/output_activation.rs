@@ -1,9 +1,11 @@
-//! Softmax that a loss absorbs: a model that ends in it trains and is evaluated from its logits, to the bit.
+//! Softmax that a loss fuses: a model that ends in it trains and is evaluated from its logits, to the bit.
 
 use ndarray::Array2;
-use plywood::AsTarget;
+use plywood::losses::AsTarget;
+use plywood::nn::OutputActivation;
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{Link, Rule, accumulate};
+use plywood::train::accumulate;
 use serde::{Deserialize, Serialize};
 
 const SAMPLES: usize = 40;
@@ -69,8 +71,8 @@ fn models<F: Scalar>(scale: f64) -> [Sequential<F>; 5] {
         model.visit_params_mut(&mut |_, param| param.set_value(values.next().unwrap()).unwrap());
         assert!(values.next().is_none());
     }
-    assert!([&models[0], &models[4]].iter().all(|model| model.link() == Link::Unknown));
-    assert!(models[1..4].iter().all(|model| model.link() == Link::Softmax));
+    assert!([&models[0], &models[4]].iter().all(|model| model.activation() == OutputActivation::Unknown));
+    assert!(models[1..4].iter().all(|model| model.activation() == OutputActivation::Softmax));
     models
 }
 
@@ -94,14 +96,14 @@ fn distributions<F: Scalar>() -> Array2<F> {
     all
 }
 
-/// Everything the models do, with the loss that absorbs softmax and the one from logits.
-fn agree<F, L, R, D>(scale: f64, absorbing: L, from_logits: L, rule: R, data: &D)
+/// Everything the models do, with the loss that fuses softmax and the one from logits.
+fn agree<F, L, R, D>(scale: f64, fusing: L, from_logits: L, rule: R, data: &D)
 where
     F: Scalar,
     L: Loss<F> + Clone,
-    R: Rule<F>,
+    R: UpdateRule<F>,
     D: Dataset<F>,
-    D::Target: plywood::AsTarget<L::Target>,
+    D::Target: plywood::losses::AsTarget<L::Target>,
 {
     let trainer = |loss: L| {
         Trainer::new(loss, rule.clone())
@@ -125,7 +127,7 @@ where
 
     let mut results = Vec::new();
     for (i, mut model) in models::<F>(scale).into_iter().enumerate() {
-        let loss = if i == 0 { from_logits.clone() } else { absorbing.clone() };
+        let loss = if i == 0 { from_logits.clone() } else { fusing.clone() };
         let mut trainer = trainer(loss.clone());
         let start = parameters(&model);
         let mut numbers = vec![(trainer.evaluate(&model, data).unwrap().loss)];
@@ -150,9 +152,9 @@ where
                 assert!(row.iter().all(|&p| p >= F::zero() && p <= F::one()), "{row}");
             }
         }
-        if model.link() == Link::Softmax {
+        if model.activation() == OutputActivation::Softmax {
             let logits = model.forward_logits(x.clone()).unwrap();
-            let applied = Link::Softmax.apply(logits);
+            let applied = OutputActivation::Softmax.apply(logits);
             assert_eq!(bits(applied.as_slice().unwrap()), bits(predictions.as_slice().unwrap()));
         }
         results.push((bits(&numbers), bits(&end)));

@@ -12,28 +12,28 @@ use crate::tensor::{Tensor, slice_mut, standard};
 /// | `NonNegative` | at least 0 | ReLU, ReLU6, Softplus |
 /// | `Bounded` | from -1 to 1 | Tanh, Softsign |
 /// | `UnitInterval` | from 0 to 1, each by itself, both ends reached | HardSigmoid |
-/// | `Softmax` | a distribution: at least 0, and their sum is 1 | [`Softmax`](crate::Softmax) |
-/// | `LogSoftmax` | the logarithms of a distribution | [`LogSoftmax`](crate::LogSoftmax) |
-/// | `Sigmoid` | from 0 to 1, each by itself | [`Sigmoid`](crate::Sigmoid) |
+/// | `Softmax` | a distribution: at least 0, and their sum is 1 | [`Softmax`](crate::nn::Softmax) |
+/// | `LogSoftmax` | the logarithms of a distribution | [`LogSoftmax`](crate::nn::LogSoftmax) |
+/// | `Sigmoid` | from 0 to 1, each by itself | [`Sigmoid`](crate::nn::Sigmoid) |
 ///
-/// # Absorbing
+/// # Fusing
 ///
-/// A loss may *absorb* softmax or the sigmoid: cross-entropy after softmax has a simple, exact gradient at softmax's
-/// input (the logits), while each of the two alone loses precision. So a model whose last layer says that it is exactly
-/// this function ([`Layer::link`](crate::Layer::link)) can leave it out, and a loss that absorbs the function starts from
-/// the logits. Nobody has to ask for it, and `predict` still gives probabilities.
+/// A loss may compute softmax or the sigmoid itself, *fused* with the loss: cross-entropy after softmax has a simple,
+/// exact gradient at softmax's input (the logits), while each of the two alone loses precision. So a model whose last
+/// layer says that it is exactly this function ([`Layer::activation`](crate::nn::Layer::activation)) leaves it out
+/// under a loss that fuses it ([`Loss::fused_activation`](crate::losses::Loss::fused_activation)), and the loss starts
+/// from the logits. Nobody has to ask for it, and `predict` still gives probabilities.
 ///
-/// | link | predictions | absorbed by | gradient at the logits |
+/// | activation | predictions | fused by | gradient at the logits |
 /// |---|---|---|---|
-/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::CrossEntropy) | `w · (p - t) / divisor` |
-/// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) | the same |
+/// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::losses::CrossEntropy) | `w · (p - t) / divisor` |
+/// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) | the same |
 ///
-/// The name is that of generalised linear models (Nelder and Wedderburn, 1972), where it stands for the inverse of
-/// this function. Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model;
-/// both have to be remembered again for prediction, and neither library notices a loss that does not fit.
+/// Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model; both have to be
+/// remembered again for prediction, and neither library notices a loss that does not fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Link {
+pub enum OutputActivation {
     /// Nothing is said.
     #[default]
     Unknown,
@@ -57,21 +57,20 @@ pub enum Link {
     Sigmoid,
 }
 
-impl Link {
-    /// The predictions of these logits: softmax or the sigmoid of them, and for every other link the numbers
-    /// themselves.
+impl OutputActivation {
+    /// The predictions of these logits: softmax or the sigmoid of them, and for everything else the numbers themselves.
     ///
     /// Any shape; `Softmax` works along the last axis. In place, after a copy where the input is not row-major.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
-    /// use plywood::Link;
+    /// use plywood::nn::OutputActivation;
     ///
     /// let logits = arr2(&[[0.0f64, 3.0f64.ln()]]).into_dyn();
-    /// assert_eq!(Link::Linear.apply(logits.clone()), logits);
-    /// let p = Link::Softmax.apply(logits.clone());
+    /// assert_eq!(OutputActivation::Linear.apply(logits.clone()), logits);
+    /// let p = OutputActivation::Softmax.apply(logits.clone());
     /// assert!((p[[0, 1]] - 0.75).abs() < 1e-12);
-    /// let p = Link::Sigmoid.apply(logits);
+    /// let p = OutputActivation::Sigmoid.apply(logits);
     /// assert!((p[[0, 0]] - 0.5).abs() < 1e-12 && (p[[0, 1]] - 0.75).abs() < 1e-12); // the same for two classes
     /// ```
     pub fn apply<F: Scalar>(self, logits: Tensor<F>) -> Tensor<F> {
@@ -85,8 +84,8 @@ impl Link {
         out
     }
 
-    /// Whether it is a function that [`apply`](Link::apply) computes and a loss may absorb.
-    pub(crate) fn can_be_absorbed(self) -> bool {
+    /// Whether it is a function that [`apply`](OutputActivation::apply) computes and a loss may fuse.
+    pub(crate) fn can_be_fused(self) -> bool {
         matches!(self, Self::Softmax | Self::Sigmoid)
     }
 
@@ -108,7 +107,7 @@ impl Link {
         }
     }
 
-    /// What is known where outputs are of this link or of the other.
+    /// What is known where outputs are of this activation or of the other.
     pub(crate) fn or(self, other: Self) -> Self {
         if self == other { self } else { Self::Unknown }
     }
@@ -151,19 +150,21 @@ impl Outputs {
     /// One linear unit is a binary logit, several are the logits of classes.
     ///
     /// ```
-    /// use plywood::{Link, Outputs};
+    /// use plywood::nn::{OutputActivation, Outputs};
     ///
-    /// assert_eq!(Outputs::of(Link::Softmax, 10), Outputs::Distributions);
-    /// assert_eq!(Outputs::of(Link::Linear, 1), Outputs::BinaryLogits);
-    /// assert_eq!(Outputs::of(Link::Unknown, 1), Outputs::Unknown);
+    /// assert_eq!(Outputs::of(OutputActivation::Softmax, 10), Outputs::Distributions);
+    /// assert_eq!(Outputs::of(OutputActivation::Linear, 1), Outputs::BinaryLogits);
+    /// assert_eq!(Outputs::of(OutputActivation::Unknown, 1), Outputs::Unknown);
     /// ```
-    pub fn of(link: Link, units: usize) -> Self {
-        match link {
-            Link::Softmax => Self::Distributions,
-            Link::Sigmoid | Link::UnitInterval => Self::Probabilities,
-            Link::Linear if units == 1 => Self::BinaryLogits,
-            Link::Linear | Link::LogSoftmax => Self::Logits,
-            Link::Unknown | Link::NonNegative | Link::Bounded => Self::Unknown,
+    pub fn of(activation: OutputActivation, units: usize) -> Self {
+        match activation {
+            OutputActivation::Softmax => Self::Distributions,
+            OutputActivation::Sigmoid | OutputActivation::UnitInterval => Self::Probabilities,
+            OutputActivation::Linear if units == 1 => Self::BinaryLogits,
+            OutputActivation::Linear | OutputActivation::LogSoftmax => Self::Logits,
+            OutputActivation::Unknown | OutputActivation::NonNegative | OutputActivation::Bounded => {
+                Self::Unknown
+            }
         }
     }
 
@@ -171,7 +172,7 @@ impl Outputs {
     /// where it is not known.
     ///
     /// ```
-    /// use plywood::Outputs;
+    /// use plywood::nn::Outputs;
     ///
     /// assert_eq!(Outputs::Probabilities.threshold(), Some(0.5));
     /// assert_eq!(Outputs::BinaryLogits.threshold(), Some(0.0));
