@@ -169,7 +169,7 @@ mod vectors {
         let (grad, last_grad) = grad[..length].as_chunks();
         let (first, last_first) = first[..length].as_chunks_mut();
         let (second, last_second) = second[..length].as_chunks_mut();
-        // SAFETY: by the caller's word.
+        // SAFETY: `pass` is the function compiled for `level`, and the processor has that.
         unsafe { pass(step, Arrays { value, grad, first, second }) };
         if !last_value.is_empty() {
             let [mut value, grad, mut first, mut second] = [&*last_value, last_grad, last_first, last_second]
@@ -179,7 +179,7 @@ mod vectors {
                     [group]
                 });
             let arrays = Arrays { value: &mut value, grad: &grad, first: &mut first, second: &mut second };
-            // SAFETY: by the caller's word.
+            // SAFETY: as above.
             unsafe { pass(step, arrays) };
             for (last, [group]) in [(last_value, value), (last_first, first), (last_second, second)] {
                 last.copy_from_slice(&group[..last.len()]);
@@ -208,7 +208,7 @@ mod vectors {
     /// The processor has the vectors.
     #[inline(always)]
     unsafe fn pass<V: Vector>(step: AdamStep, arrays: Arrays<'_>) {
-        // SAFETY: by the caller's word.
+        // SAFETY: the processor has the vectors, and `go` asks for nothing else.
         unsafe {
             match (step.decays(), step.settle) {
                 (false, false) => Pass::<V, false, false>::go(step, arrays),
@@ -259,7 +259,7 @@ mod vectors {
             if numbers == 0 {
                 return;
             }
-            // SAFETY: by the caller's word; the places are below `numbers`, which are whole pairs.
+            // SAFETY: all four have `numbers`, whole pairs as 32 are; each place is at most `numbers - V::LANES`.
             unsafe {
                 let pass = Self {
                     value: value.as_mut_ptr().cast(),
@@ -292,10 +292,10 @@ mod vectors {
         /// The moments of the vector from this place on, and the root.
         ///
         /// # Safety
-        /// The processor has the vectors, and the arrays have that one.
+        /// The processor has the vectors, and each array has `V::LANES` numbers from `i` on.
         #[inline(always)]
         unsafe fn begin(&self, i: usize) -> Begun<V> {
-            // SAFETY: by the caller's word.
+            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of each array, which has them.
             unsafe {
                 let mut g = V::load(self.grad.add(i));
                 if DECAY {
@@ -318,7 +318,7 @@ mod vectors {
         /// As [`begin`](Self::begin).
         #[inline(always)]
         unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
-            // SAFETY: by the caller's word.
+            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of `value`, which has them.
             unsafe {
                 let w = V::load(self.value.add(i));
                 let kept = if DECAY { w.times(self.shrink) } else { w };

@@ -12,7 +12,7 @@ use std::arch::x86_64::*;
 ///
 /// # Safety
 /// Each operation does what its name says, on [`LANES`](Vector::LANES) numbers; a processor without the instructions
-/// must not come to one.
+/// must not come to one. Where `load` reads and `store` writes, as many neighbours are valid for it.
 pub unsafe trait Vector: Copy {
     /// How many numbers.
     const LANES: usize;

@@ -46,7 +46,8 @@ unsafe impl Level for Avx2 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.last < Self::LANES, tile.picked.is_some()) {
-                    // SAFETY: by the caller's word.
+                    // SAFETY: the kernels ask for what `Level::tile` does. The first flag, `MASKED`, is false only
+                    // where `last` is 8; the second is whether the tile is picked.
                     $($(($rows, $vectors, true, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
                     ($rows, $vectors, false, true) => unsafe { kernel::<$rows, $vectors, false, true>(tile) },
@@ -74,7 +75,8 @@ unsafe impl Level for Avx2 {
             let (wide, count) = ((width - j).min(8), columns.saturating_sub(j).min(8));
             let (to_mask, mask) = (first(wide), first(count));
             for p in 0..rows {
-                // SAFETY: the masked columns are valid by the caller's word.
+                // SAFETY: `p < rows`. `load` reads the `count` numbers from `j` on, which end at `columns`, and `store`
+                // writes the `wide` ones from `j` on, which end at `width`; without a mask those are 8.
                 unsafe {
                     let from = from.wrapping_offset(p as isize * stride).wrapping_add(j);
                     let numbers = load(from, count < 8, mask);
@@ -101,7 +103,8 @@ unsafe impl Level for Avx2 {
         let mut doubt = _mm256_setzero_ps();
         for (j, line) in lines.iter_mut().enumerate() {
             if j < columns {
-                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                // SAFETY: `j < columns`, so line `j` of `from` has `rows` numbers to be read; the mask leaves no
+                // others.
                 *line = unsafe { load(from.offset(j as isize * stride), rows < 8, mask) };
                 doubt = doubts(*line, doubt);
             }
@@ -127,7 +130,7 @@ unsafe impl Level for Avx2 {
         }
         for (p, &line) in out.iter().enumerate() {
             if p < rows {
-                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                // SAFETY: `p < rows`, so row `p` of `to` has `width` numbers to be written; the mask leaves no others.
                 unsafe { store(to.add(p * stride_to), width < 8, wide, line) };
             }
         }
@@ -137,7 +140,7 @@ unsafe impl Level for Avx2 {
     const PANEL: usize = 32;
 
     unsafe fn leave_out(part: &Part) -> bool {
-        // SAFETY: by the caller's word.
+        // SAFETY: the conditions are the same: the processor has the level, and so AVX2, FMA and BMI1.
         unsafe { leave_out(part) }
     }
 }
@@ -146,7 +149,8 @@ unsafe impl Level for Avx2 {
 /// As [`Level::leave_out`].
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
-    // SAFETY: by the caller's word.
+    // SAFETY: the processor has AVX2 and FMA, which are all that `__m256` needs here; `PANEL` is a multiple of 2 and of
+    // 4 vectors of 8, so whole panels are whole tiles, and the part is as `Level::leave_out` says.
     unsafe { zeros::leave_out::<__m256, 2, 4, 4>(part) }
 }
 
@@ -172,27 +176,29 @@ unsafe impl Words for __m256 {
 /// The numbers at an address, all or those in the mask; the others are 0.
 ///
 /// # Safety
-/// They are valid for reads.
+/// All 8, or with `masked` those in the mask, are valid for reads.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn load(from: *const f32, masked: bool, mask: __m256i) -> __m256 {
-    // SAFETY: by the caller's word.
+    // SAFETY: a masked load reads what is in the mask and nothing else, and the other one all 8: those that are valid.
     unsafe { if masked { _mm256_maskload_ps(from, mask) } else { _mm256_loadu_ps(from) } }
 }
 
 /// Writes all the numbers, or those in the mask.
 ///
 /// # Safety
-/// They are valid for writes.
+/// All 8, or with `masked` those in the mask, are valid for writes.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn store(to: *mut f32, masked: bool, mask: __m256i, numbers: __m256) {
-    // SAFETY: by the caller's word.
+    // SAFETY: a masked store writes what is in the mask and nothing else, and the other one all 8: those that are
+    // valid.
     unsafe { if masked { _mm256_maskstore_ps(to, mask, numbers) } else { _mm256_storeu_ps(to, numbers) } }
 }
 
 /// One `k` of a tile: what there is less of, rows or vectors, is held in registers.
 ///
 /// # Safety
-/// `R` rows of `a` and `V` vectors of `b`, of which the last has all columns unless `MASKED`, are valid for reads.
+/// `a + i · a_row` for `i < R` and `V` vectors from `b` on are valid for reads; of the last vector, if `MASKED`, only
+/// the columns in the mask.
 #[inline]
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
@@ -202,9 +208,9 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
     mask: __m256i,
     sums: &mut [[__m256; V]; R],
 ) {
-    // SAFETY: by the caller's word.
+    // SAFETY: it is called with `i < R` only, and the `R` numbers of `a` are valid for reads.
     let row = |i: usize| _mm256_set1_ps(unsafe { *a.offset(i as isize * a_row) });
-    // SAFETY: by the caller's word.
+    // SAFETY: it is called with `v < V` only. All 8 columns are valid, or, in the last vector, those in the mask.
     let columns = |v: usize| unsafe { load(b.add(8 * v), MASKED && v + 1 == V, mask) };
     if R < V {
         let rows: [_; R] = std::array::from_fn(row);
@@ -229,7 +235,7 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
 /// is there.
 ///
 /// # Safety
-/// As [`Level::tile`].
+/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and without `MASKED` its `last` is 8.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKED: bool>(tile: &Tile<'_>) {
     let Tile { k, a_row, a_k, b_k, beta, .. } = *tile;
@@ -245,7 +251,8 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     }
     if PICKED {
         for p in 0..k {
-            // SAFETY: `p < k`; rows and columns of it are valid by the caller's word.
+            // SAFETY: the tile is picked and `p < k`. `a` has come to number `p`, with `R` neighbours, and `now` is row
+            // `places[p]` of `b`, which has the tile's columns.
             unsafe {
                 let [now, later] = tile.picked_of_b(p);
                 for v in (0..V).step_by(2) {
@@ -261,14 +268,15 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     let rounds = if MASKED { 0 } else { k / UNROLLED };
     for _ in 0..rounds {
         for _ in 0..UNROLLED {
-            // SAFETY: rows and columns of this `k` are valid by the caller's word.
+            // SAFETY: there were at most `rounds * UNROLLED - 1 < k` steps before, so `a` and `b` are at a `p < k`,
+            // where the tile has `R` rows and `V` whole vectors of columns.
             unsafe { step::<R, V, MASKED>(a, a_row, b, mask, &mut sums) };
             a = a.wrapping_offset(a_k);
             b = b.wrapping_offset(b_k);
         }
     }
     for _ in rounds * UNROLLED..k {
-        // SAFETY: as above.
+        // SAFETY: `a` and `b` are at a `p < k` here too; with `MASKED`, the mask has the tile's last columns.
         unsafe { step::<R, V, MASKED>(a, a_row, b, mask, &mut sums) };
         a = a.wrapping_offset(a_k);
         b = b.wrapping_offset(b_k);
@@ -277,7 +285,8 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     for (i, sums) in sums.iter().enumerate() {
         for (v, &sum) in sums.iter().enumerate() {
             let masked = MASKED && v + 1 == V;
-            // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
+            // SAFETY: `i < R`, so this is a row of the tile's `c`. From `8 · v` on it has 8 columns, or those in the
+            // mask, valid for reads and writes.
             unsafe {
                 let c = tile.row_of_c::<PICKED>(i).add(8 * v);
                 let sum = _mm256_add_ps(sum, _mm256_setzero_ps());
@@ -298,6 +307,6 @@ fn doubts(numbers: __m256, before: __m256) -> __m256 {
 /// Whether there are none.
 #[target_feature(enable = "avx2,fma,bmi1")]
 fn all_finite(doubts: __m256) -> bool {
-    // SAFETY: the processor has the instructions.
+    // SAFETY: this function has the instructions of `__m256`.
     unsafe { !doubts.any_nan() }
 }

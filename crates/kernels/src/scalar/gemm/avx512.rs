@@ -42,7 +42,8 @@ unsafe impl Level for Avx512 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some(), tile.first) {
-                    // SAFETY: by the caller's word.
+                    // SAFETY: the kernels ask for what `Level::tile` does. `NEXT` is set only where `a_row` is 1, which
+                    // it is if the tile is picked; `FIRST` is about prefetching alone.
                     $($(($rows, $vectors, _, true, _) => unsafe { kernel::<$rows, $vectors, true, true, false>(tile) },
                     ($rows, $vectors, true, ..) => unsafe { kernel::<$rows, $vectors, true, false, false>(tile) },
                     ($rows, $vectors, .., true) => unsafe { kernel::<$rows, $vectors, false, false, true>(tile) },
@@ -72,7 +73,8 @@ unsafe impl Level for Avx512 {
         for p in 0..rows {
             let from = from.wrapping_offset(p as isize * stride);
             for j in (0..whole).step_by(16) {
-                // SAFETY: the columns are valid by the caller's word.
+                // SAFETY: `p < rows` and `j + 16 <= whole <= columns <= width`, so row `p` of `from` has 16 numbers
+                // from `j` on, and so has that of `to`.
                 unsafe {
                     let numbers = _mm512_loadu_ps(from.add(j));
                     doubt = doubts(numbers, doubt);
@@ -82,7 +84,8 @@ unsafe impl Level for Avx512 {
             for j in (whole..width).step_by(16) {
                 let mask = first(columns.saturating_sub(j).min(16));
                 let wide = first((width - j).min(16));
-                // SAFETY: the masked columns are valid by the caller's word.
+                // SAFETY: `p < rows`. `mask` leaves the numbers below `columns` to be read, and `wide` those below
+                // `width` to be written.
                 unsafe {
                     let numbers = _mm512_maskz_loadu_ps(mask, from.wrapping_add(j));
                     doubt = doubts(numbers, doubt);
@@ -108,7 +111,8 @@ unsafe impl Level for Avx512 {
         let mut doubt = _mm512_setzero_si512();
         for (j, line) in lines.iter_mut().enumerate() {
             if j < columns {
-                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                // SAFETY: `j < columns`, so line `j` of `from` has `rows` numbers to be read; the mask leaves no
+                // others.
                 *line = unsafe { _mm512_maskz_loadu_ps(mask, from.offset(j as isize * stride)) };
                 doubt = doubts(*line, doubt);
             }
@@ -140,7 +144,7 @@ unsafe impl Level for Avx512 {
         }
         for (p, &line) in out.iter().enumerate() {
             if p < rows {
-                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                // SAFETY: `p < rows`, so row `p` of `to` has `width` numbers to be written; the mask leaves no others.
                 unsafe { _mm512_mask_storeu_ps(to.add(p * stride_to), wide, line) };
             }
         }
@@ -163,7 +167,7 @@ unsafe impl Level for Avx512 {
     }
 
     unsafe fn leave_out(part: &Part) -> bool {
-        // SAFETY: by the caller's word.
+        // SAFETY: the conditions are the same: the processor has the level, and so AVX-512F and BMI1.
         unsafe { leave_out(part) }
     }
 }
@@ -172,7 +176,8 @@ unsafe impl Level for Avx512 {
 /// As [`Level::leave_out`].
 #[target_feature(enable = "avx512f,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
-    // SAFETY: by the caller's word.
+    // SAFETY: the processor has AVX-512F, which is all that `__m512` needs; `PANEL` is 4 vectors of 16, so whole panels
+    // are whole tiles, and the part is as `Level::leave_out` says.
     unsafe { zeros::leave_out::<__m512, 4, 4, 8>(part) }
 }
 
@@ -208,7 +213,8 @@ macro_rules! add_products {
             if FIRST {
                 prefetch(b.wrapping_offset(AHEAD as isize * $b_k).wrapping_add(16 * v));
             }
-            // SAFETY: the columns are valid by the caller's word.
+            // SAFETY: number `$q` of a round is a `p < k`, and the last vector of the tile is whole, so row `p` of `b`
+            // has 16 columns from `16 · v` on for all `v < V`.
             *columns = unsafe { _mm512_loadu_ps(b.add(16 * v)) };
         }
         let a = if NEXT && $q > 0 { $a.map(|a| opaque(a.wrapping_offset($q * $a_k))) } else { $a };
@@ -217,7 +223,9 @@ macro_rules! add_products {
     (rows $($i:literal)*: $q:literal, $sums:ident, $a:ident, $a_row:ident, $columns:ident) => {$(
         if $i < R && $i % 3 == 0 {
             for (sum, &columns) in $sums[$i].iter_mut().zip(&$columns) {
-                // SAFETY: row `$i` is valid by the caller's word; nothing is written but the sum.
+                // SAFETY: `$i < R`. With `NEXT`, `a[0]` is at number `$q` of row 0, and row `$i` lies `$i` numbers on;
+                // else `a[$i / 3]` is row `$i` itself, whose numbers are neighbours, and `$q` of them lie before it. So
+                // the 4 bytes read are the tile's number of `a`, valid for reads; nothing is written but the sum.
                 unsafe {
                     asm!(
                         "vfmadd231ps {sum}, {columns}, dword ptr [{a} + 4 * {i}]{{1to16}}",
@@ -229,7 +237,8 @@ macro_rules! add_products {
             }
         } else if $i < R {
             let a = if NEXT { $a[0].wrapping_add($i) } else { $a[$i / 3].wrapping_offset($i % 3 * $a_row + $q) };
-            // SAFETY: row `$i` is valid by the caller's word.
+            // SAFETY: `$i < R`, so this is number `$q` of the round in row `$i` of `a`, valid for reads: neighbours by
+            // rows with `NEXT`, and else by `k`.
             let row = _mm512_set1_ps(unsafe { a.read() });
             for (sum, &columns) in $sums[$i].iter_mut().zip(&$columns) {
                 *sum = _mm512_fmadd_ps(row, columns, *sum);
@@ -242,7 +251,8 @@ macro_rules! add_products {
 /// there, `FIRST` that the columns of `b` are to be asked for.
 ///
 /// # Safety
-/// As [`Level::tile`].
+/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
+/// `PICKED`.
 #[target_feature(enable = "avx512f")]
 unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool, const FIRST: bool>(
     tile: &Tile<'_>,
@@ -276,7 +286,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
     for p in 4 * rounds..k {
         if PICKED {
-            // SAFETY: `p < k`.
+            // SAFETY: the tile is picked, as `PICKED` says, and `p < k`.
             let [now, later] = unsafe { tile.picked_of_b(p) };
             b = now;
             for v in 0..V {
@@ -286,11 +296,13 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
         let mut columns = [_mm512_setzero_ps(); V];
         for (v, columns) in columns.iter_mut().enumerate() {
             let mask = if v + 1 < V { 0xFFFF } else { mask };
-            // SAFETY: the masked columns are valid by the caller's word.
+            // SAFETY: `b` is the row for `p < k`. It has 16 columns from `16 · v` on, or, in the last vector, those in
+            // the mask, and no others are read.
             *columns = unsafe { _mm512_maskz_loadu_ps(mask, b.add(16 * v)) };
         }
         for (i, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: row `i` is valid by the caller's word.
+            // SAFETY: `i < R`, and the `a` are at number `p < k` of rows 0, 3, 6 and 9, so this is number `p` of row
+            // `i`, valid for reads.
             let row =
                 unsafe { if NEXT { a[0].add(i) } else { a[i / 3].offset((i % 3) as isize * a_row) }.read() };
             let row = _mm512_set1_ps(row);
@@ -307,7 +319,8 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     for (i, sums) in sums.iter().enumerate() {
         for (v, &sum) in sums.iter().enumerate() {
             let mask = if v + 1 < V { 0xFFFF } else { mask };
-            // SAFETY: row `i` and the masked columns are valid for reads and writes by the caller's word.
+            // SAFETY: `i < R`, so this is a row of the tile's `c`. From `16 · v` on it has the columns in the mask,
+            // valid for reads and writes; no others are read or written.
             unsafe {
                 let c = tile.row_of_c::<PICKED>(i).add(16 * v);
                 let sum = _mm512_add_ps(sum, _mm512_setzero_ps());
@@ -332,6 +345,6 @@ fn doubts(numbers: __m512, before: __m512i) -> __m512i {
 /// Whether there are none.
 #[target_feature(enable = "avx512f")]
 fn all_finite(doubts: __m512i) -> bool {
-    // SAFETY: the processor has the instructions.
+    // SAFETY: this function has the instructions of `__m512`.
     unsafe { !_mm512_castsi512_ps(doubts).any_nan() }
 }

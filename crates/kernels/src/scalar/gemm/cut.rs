@@ -131,7 +131,8 @@ impl Panel {
         room: &mut [f32],
     ) -> bool {
         let room = &mut room[from * width..to * width];
-        // SAFETY: by the caller's word.
+        // SAFETY: `b` has the columns from `start` on and the `k` below `to`, so `pack` reads no others; it writes only
+        // `room`, and checks how long that is.
         unsafe { pack::pack::<L>(b.skip(from, self.start), to - from, self.columns, width, room) }
     }
 }
@@ -161,7 +162,8 @@ impl Chunk<'_> {
     /// Packs the rows.
     ///
     /// # Safety
-    /// The processor has the level, and `a` has the rows and `k`.
+    /// The processor has the level, and `a`, from the chunk's first row on, has the rows of all its tiles and `k`,
+    /// valid for reads.
     pub unsafe fn pack<L: Level>(&self, room: &mut [f32]) {
         let (a, k, tiles) = (self.a, self.k, self.tiles.clone());
         // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
@@ -172,7 +174,8 @@ impl Chunk<'_> {
                     let (from, rows) = (self.start(tile), self.plan.height(tile));
                     let length = length.min(k - q);
                     let room = &mut room[from * k + q * rows..][..length * rows];
-                    // SAFETY: by the caller's word.
+                    // SAFETY: the tile's rows, `from..from + rows` of the chunk, and the `k` in `q..q + length`, at
+                    // most `self.k`, are in `a`; `pack` writes only `room`, and checks how long that is.
                     unsafe { pack::pack::<L>(a.skip(q, from), length, rows, rows, room) };
                 }
             }
@@ -183,8 +186,10 @@ impl Chunk<'_> {
     /// before it: whether all of it is finite.
     ///
     /// # Safety
-    /// The processor has the level, the matrices have the rows, `k` and the columns of the panels, and what was packed or
-    /// picked is of this chunk and this panel.
+    /// The processor has the level. The panels are those of [`Panel::at`], the matrices have their columns, the chunk's
+    /// rows and its `k`, and nobody else uses those of `c` meanwhile. What was packed or picked is of this chunk and
+    /// this panel: `packed_b` has `k` rows of the plan's width, and it is there if the columns of `b` are no
+    /// neighbours, or if there are `picks`, which were made for that width.
     pub unsafe fn meet<L: Level>(
         &self,
         panel: Panel,
@@ -235,11 +240,14 @@ impl Chunk<'_> {
                 last,
                 first: number == 0 && packed_b.is_none(),
             };
-            // SAFETY: the tile's rows and columns are within the matrices or the packed copies of them.
+            // SAFETY: the plan's rows and vectors are such as the level has, and `last >= 1` as a panel has no vector
+            // without columns. The tile's rows are `i..i + rows` of the chunk, or those `picked`, with a place for each
+            // `k` that is a row of `packed_b`, and `AHEAD` more. So its numbers of `a` and `b` are within the matrices,
+            // whose rows of `b` are then neighbours, or within the packed copies, and those of `c` are the panel's own.
             unsafe { L::tile(&job, rows, panel.vectors) };
             i += rows;
             if let (Some((_, room)), Some((next, share))) = (&mut next, to_pack) {
-                // SAFETY: the panel's columns and the block's `k` are within `b`.
+                // SAFETY: the next panel's columns and the block's `k`, of which `share` is a part, are within `b`.
                 finite &= unsafe { next.pack::<L>(self.b, share, plan.width::<L>(next), room) };
             }
         }

@@ -60,7 +60,8 @@ unsafe fn rows_by_columns<L: Level>(
     beta: f32,
     c: &mut ArrayViewMut2<'_, f32>,
 ) {
-    // SAFETY: by the caller's word.
+    // SAFETY: both functions ask for what this one does: the level, shapes that agree, neighbours in the rows of `c`.
+    // `alone` does so too when `sparse` calls it with parts of the matrices.
     unsafe {
         if !sparse::product::<L>(a, b, beta, c, alone::<L>) {
             alone::<L>(a, b, beta, c);
@@ -78,7 +79,8 @@ unsafe fn alone<L: Level>(
     beta: f32,
     c: &mut ArrayViewMut2<'_, f32>,
 ) {
-    // SAFETY: by the caller's word.
+    // SAFETY: the matrices are as `in_tiles` asks. `c` is borrowed mutably and the deal is new, so no other thread uses
+    // either.
     unsafe { in_tiles::<L>(a, b, beta, c.as_mut_ptr(), c.strides()[0], &Deal::default()) }
 }
 
@@ -143,7 +145,8 @@ unsafe fn in_tiles<L: Level>(
             let tiles = first..(first + plan.at_once).min(plan.tiles);
             let (top, bottom) = (plan.start(tiles.start), plan.start(tiles.end));
             let starts = (tiles.start..=tiles.end).map(|tile| plan.start(tile) - top);
-            // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, which `may_pay` has seen.
+            // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, and `may_pay` has seen that one of
+            // its strides is 1. `same_rows` is said from the second time on, and only if every chunk has all rows.
             let picks = picks.as_mut().and_then(|picks| unsafe {
                 picks.pick::<L>(a.skip(p, top), k, starts, full, in_order && plan.at_once >= plan.tiles)
             });
@@ -190,7 +193,9 @@ unsafe fn in_tiles<L: Level>(
                 let packed_b = plan.pack_b.then_some(&*room);
                 let picks = picks.filter(|_| finite);
                 let to_pack = next.filter(|_| ahead).map(|next| (next, &mut *room_next));
-                // SAFETY: the panel's columns are within `b`, and what was packed is of this chunk and this panel.
+                // SAFETY: the panel's columns are within `b` and `c`, and what was packed is of this chunk and this
+                // panel: all of `b` that is not in order, and with picks in rows of `full`. The deal gave the panel to
+                // this thread alone, which has waited for all who wrote to it in stages before.
                 finite = unsafe { chunk.meet::<L>(panel, packed_a, packed_b, picks, to_pack) };
                 if ahead {
                     std::mem::swap(&mut room, &mut room_next);

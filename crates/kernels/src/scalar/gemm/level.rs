@@ -26,17 +26,21 @@ pub(super) unsafe trait Level {
     ///
     /// # Safety
     /// The processor has the level. `rows` and `vectors` are such as [`rows`](Level::rows) and
-    /// [`vectors`](Level::vectors) lead to.
+    /// [`vectors`](Level::vectors) lead to, and `last` is 1 to `LANES`.
     /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
-    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid, for reads and `c` also for writes. Of what is
-    /// picked, there are `rows` rows, and the same holds for its rows and places.
+    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid for reads, and those of `c` also for writes, and
+    /// nobody else uses those of `c` meanwhile.
+    /// If the tile is picked, `a_row` is 1, and `picked` has `rows` rows and, for the tile's `k`, `k + AHEAD` places.
+    /// The same then holds for `b + places[p] + j` and `c + picked.rows[i] · c_row + j` in place of those of `b` and
+    /// `c`.
     unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize);
 
     /// Copies rows of numbers that are neighbours: `to[p · width + j] = from[p · stride + j]` for `p < rows`,
     /// `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
     ///
     /// # Safety
-    /// The processor has the level, `columns <= width`, and what is named above is valid for reads and writes.
+    /// The processor has the level, `columns <= width`, the numbers of `from` named above are valid for reads, and
+    /// those of `to`, all `rows · width` of them, for writes.
     unsafe fn copy(
         from: *const f32,
         stride: isize,
@@ -50,8 +54,8 @@ pub(super) unsafe trait Level {
     /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
     ///
     /// # Safety
-    /// The processor has the level, `rows`, `columns` and `width` are at most `LANES`, `columns <= width`, and what
-    /// is named above is valid for reads and writes.
+    /// The processor has the level, `rows`, `columns` and `width` are at most `LANES`, `columns <= width`, the numbers
+    /// of `from` named above are valid for reads, and those of `to`, `width` in each of `rows` rows, for writes.
     unsafe fn transpose(
         from: *const f32,
         stride: isize,
@@ -74,7 +78,9 @@ pub(super) unsafe trait Level {
     /// Computes a part without the zeros of `a`, if that pays; whether it did, see [`zeros`].
     ///
     /// # Safety
-    /// The processor has the level, the part has whole panels, and its matrices are valid, `c` for writes too.
+    /// The processor has the level, `columns` is a multiple of `PANEL` and at most [`COLUMNS`](super::zeros::COLUMNS),
+    /// and the matrices are as [`Part`] says: valid for reads, and `c` for writes too, with nobody else using it
+    /// meanwhile.
     unsafe fn leave_out(_: &Part) -> bool {
         false
     }

@@ -35,7 +35,8 @@ unsafe impl Level for Neon {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
-                    // SAFETY: by the caller's word.
+                    // SAFETY: the kernels ask for what `Level::tile` does. The first flag, `NEXT`, is set only where
+                    // `a_row` is 1, which it is if the tile is picked.
                     $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
                     ($rows, $vectors, false, false) => unsafe { kernel::<$rows, $vectors, false, false>(tile) },)*)*
@@ -62,7 +63,8 @@ unsafe impl Level for Neon {
         for p in 0..rows {
             let from = from.wrapping_offset(p as isize * stride);
             for j in (0..whole).step_by(4) {
-                // SAFETY: the columns are valid by the caller's word.
+                // SAFETY: `p < rows` and `j + 4 <= whole <= columns <= width`, so row `p` of `from` has 4 numbers from
+                // `j` on, and so has that of `to`.
                 unsafe {
                     let numbers = vld1q_f32(from.add(j));
                     doubt = doubts(numbers, doubt);
@@ -71,7 +73,8 @@ unsafe impl Level for Neon {
             }
             for j in (whole..width).step_by(4) {
                 let count = columns.saturating_sub(j);
-                // SAFETY: `count` and `width - j` numbers are valid by the caller's word.
+                // SAFETY: `p < rows`. `count` numbers, fewer than 4, are left of the row of `from`, and `width - j` of
+                // that of `to`, of which at most 4 are written.
                 unsafe {
                     let numbers = load(from.wrapping_add(j), count);
                     doubt = doubts(numbers, doubt);
@@ -96,7 +99,7 @@ unsafe impl Level for Neon {
         let mut doubt = vdupq_n_u32(0);
         for (j, line) in lines.iter_mut().enumerate() {
             if j < columns {
-                // SAFETY: `j < columns`, and the first `rows` numbers are valid by the caller's word.
+                // SAFETY: `j < columns`, so line `j` of `from` has `rows` numbers, at most 4, and as many are read.
                 *line = unsafe { load(from.offset(j as isize * stride), rows) };
                 doubt = doubts(*line, doubt);
             }
@@ -112,7 +115,7 @@ unsafe impl Level for Neon {
         ];
         for (p, &line) in out.iter().enumerate() {
             if p < rows {
-                // SAFETY: `p < rows`, and `width` numbers from there on are valid by the caller's word.
+                // SAFETY: `p < rows`, so row `p` of `to` has `width` numbers, at most 4, and as many are written.
                 unsafe { store(to.add(p * stride_to), width, line) };
             }
         }
@@ -120,7 +123,7 @@ unsafe impl Level for Neon {
     }
 }
 
-/// The first `count` numbers at an address, at most 4; the other lanes are 0.
+/// The first `count` numbers at an address, 4 if there are more; the other lanes are 0.
 ///
 /// # Safety
 /// They are valid for reads.
@@ -128,7 +131,7 @@ unsafe impl Level for Neon {
 #[target_feature(enable = "neon")]
 unsafe fn load(from: *const f32, count: usize) -> float32x4_t {
     let none = vdupq_n_f32(0.);
-    // SAFETY: by the caller's word; each arm reads `count` numbers.
+    // SAFETY: each arm reads as many numbers as `count` says, and the last one 4 where it is 4 or more.
     unsafe {
         match count {
             0 => none,
@@ -140,14 +143,14 @@ unsafe fn load(from: *const f32, count: usize) -> float32x4_t {
     }
 }
 
-/// Writes the first `count` numbers, at most 4.
+/// Writes the first `count` numbers, 4 if there are more.
 ///
 /// # Safety
 /// They are valid for writes.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store(to: *mut f32, count: usize, numbers: float32x4_t) {
-    // SAFETY: by the caller's word; each arm writes `count` numbers.
+    // SAFETY: each arm writes as many numbers as `count` says, and the last one 4 where it is 4 or more.
     unsafe {
         match count {
             0 => {}
@@ -191,7 +194,8 @@ fn splat(mut number: f32) -> float32x4_t {
 /// again: the same chain, and so the same bits. A vector that is alone is read and written in part.
 ///
 /// # Safety
-/// As [`Level::tile`].
+/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
+/// `PICKED`.
 #[target_feature(enable = "neon")]
 unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool>(tile: &Tile<'_>) {
     let Tile { k, a_k, b_k, beta, .. } = *tile;
@@ -214,20 +218,22 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
     for p in 0..k {
         if PICKED {
-            // SAFETY: `p < k`.
+            // SAFETY: the tile is picked, as `PICKED` says, and `p < k`.
             let [now, later] = unsafe { tile.picked_of_b(p) };
             b = now;
             prefetch(later);
         }
         let mut columns = [vdupq_n_f32(0.); V];
         for (v, columns) in columns.iter_mut().enumerate() {
-            // SAFETY: the columns are valid by the caller's word.
+            // SAFETY: `b` is the row for `p < k`, with `4 · (V - 1) + tile.last` columns. The last vector ends with
+            // them: from `last` on there are `count`, and so there are from `4 · v` on for those before it.
             *columns = unsafe { load(b.add(if v + 1 < V { 4 * v } else { last }), count) };
         }
         // With `NEXT`, a vector has 4 rows in its lanes.
         let mut rows = [vdupq_n_f32(0.); R];
         for (i, row) in rows.iter_mut().enumerate() {
-            // SAFETY: the rows are valid by the caller's word.
+            // SAFETY: the `a` are at number `p < k` of rows 0, 3 and 6, and `i < R`, so row `i` has such a number. With
+            // `NEXT` those of the next rows are its neighbours, and `load` reads at most the `R - i` that are left.
             *row = match NEXT {
                 true if i % 4 > 0 => continue,
                 true if i + 1 < R => unsafe { load(a[0].add(i), R - i) },
@@ -256,12 +262,13 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
         if beta != 0. {
             // All of the row is read before any is written, as columns may be there twice.
             for (v, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: row `i` and the columns are valid by the caller's word.
+                // SAFETY: `i < R`, so this is a row of the tile's `c`. It has the columns that `b` has, so `count` of
+                // them from `at(v)` on.
                 *sum = vfmaq_f32(*sum, scale, unsafe { load(at(v), count) });
             }
         }
         for (v, &sum) in sums.iter().enumerate() {
-            // SAFETY: as above.
+            // SAFETY: as above; the columns of `c` are valid for writes too.
             unsafe { store(at(v), count, sum) };
         }
     }

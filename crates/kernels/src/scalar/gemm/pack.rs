@@ -27,7 +27,7 @@ impl Source {
 /// Packs the first `k` by `count` numbers of a factor: `to[p · width + i]` is number `p`, `i`, and 0 from `count` on.
 ///
 /// # Safety
-/// The processor has the level, and the factor has that many numbers.
+/// The processor has the level, and the factor's numbers `p`, `i` for `p < k` and `i < count` are valid for reads.
 ///
 /// # Panics
 /// When `to` has not `k · width` numbers, or `count > width`.
@@ -40,7 +40,8 @@ pub(super) unsafe fn pack<L: Level>(
 ) -> bool {
     assert!(count <= width && k.checked_mul(width) == Some(to.len()));
     if from.other == 1 {
-        // SAFETY: by the caller's word and the assertion above, both are as large as is said here.
+        // SAFETY: `copy` reads `k` rows of `count` neighbours, since `other` is 1, and the factor has those. It writes
+        // `k` rows of `width` numbers, which `to` has, and `count <= width`, by the assertion above.
         unsafe { L::copy(from.at, from.k, k, count, to.as_mut_ptr(), width) }
     } else if from.k == 1 {
         let mut finite = true;
@@ -62,7 +63,8 @@ pub(super) unsafe fn pack<L: Level>(
     } else {
         for (p, row) in to.chunks_exact_mut(width).enumerate() {
             for (i, to) in row.iter_mut().enumerate() {
-                // SAFETY: `p < k` and `i < count`, which the factor has by the caller's word.
+                // SAFETY: `to` has `k` rows by the assertion above, so `p < k`; with `i < count` the factor has number
+                // `p`, `i`.
                 *to = if i < count { unsafe { *from.skip(p, i).at } } else { 0. };
             }
         }

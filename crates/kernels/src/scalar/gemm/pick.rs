@@ -148,7 +148,8 @@ impl Picks {
     /// left out. If the block before was of the `same_rows`, they stay in its order, which does as well.
     ///
     /// # Safety
-    /// The processor has the level. `a` has those rows and `k`, and one of its strides is 1.
+    /// The processor has the level. `a` has those rows, at least one, and `k`, and one of its strides is 1. With
+    /// `same_rows`, what was picked before by `self` was of as many rows.
     pub unsafe fn pick<L: Level>(
         &mut self,
         a: Source,
@@ -167,11 +168,14 @@ impl Picks {
             a
         } else {
             grow(&mut turned, rows * k);
-            // SAFETY: by the caller's word.
+            // SAFETY: the processor has the level. `a` has `rows` rows of `k` numbers, which `pack` reads with the two
+            // indices exchanged; it writes only the slice, whose length it checks.
             unsafe { pack::<L>(Source { k: a.other, other: a.k, ..a }, rows, k, k, &mut turned[..rows * k]) };
             Source { at: turned.as_ptr(), k: 1, other: k as isize }
         };
-        // SAFETY: a row has `k` neighbours, by the caller's word or as they were just written.
+        // SAFETY: `i < rows`: it is 0 or stands in `order`, which has the numbers below `rows`, from now or from a
+        // block of the same rows. Row `i` is `k` neighbours, in `a` where `a.k` is 1, and else in `turned`, where they
+        // were just written and which no one changes until `row` was used for the last time.
         let row = |i: u32| unsafe { std::slice::from_raw_parts(lines.skip(0, i as usize).at, k) };
         let kept = if same_rows { self.list(row) } else { self.put_in_order(rows, a.k != 1, row) };
         let pays = 8 * kept <= 7 * self.kept.len() * k;

@@ -24,7 +24,8 @@ const LEAST_SHARE: f64 = 1. / 6.;
 /// The product if it is one of these: whether it was computed. What is not done here part by part, `dense` does.
 ///
 /// # Safety
-/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
+/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours. For
+/// `dense` no more than that has to hold, of the parts that it is called with.
 pub(super) unsafe fn product<L: Level>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
@@ -71,7 +72,10 @@ pub(super) unsafe fn product<L: Level>(
                     c: Rows { at: to.at.cast_mut(), stride: to.stride },
                     columns: columns.len(),
                 };
-                // SAFETY: by the caller's word, and since the parts are within the matrices.
+                // SAFETY: the part's rows, `k` and columns are within the matrices, of which `c` is borrowed for
+                // writing. The neighbours that `Part` asks for are there by the strides seen above, and `leave_out`
+                // meets at most `COLUMNS` columns, in whole panels. What `dense` gets are slices of the same matrices:
+                // none is empty, their shapes agree, and the columns of `c` stay neighbours.
                 unsafe {
                     if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
                         let a = a.slice(s![rows.clone(), p..p + length]);

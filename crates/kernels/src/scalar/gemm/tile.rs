@@ -66,11 +66,12 @@ impl Tile<'_> {
     /// The first columns of the `b` that number `p` of what is picked meets, and of the one some places later.
     ///
     /// # Safety
-    /// The tile is picked, and `p < k`.
+    /// The tile is picked, its list has `k + AHEAD` places, and `p < k`.
     #[inline(always)]
     pub unsafe fn picked_of_b(&self, p: usize) -> [*const f32; 2] {
         let places = self.picked.map_or(std::ptr::null(), |picked| picked.places.as_ptr());
-        // SAFETY: by the caller's word; behind the places are `AHEAD` more.
+        // SAFETY: the tile is picked, so `places` is where its list begins. The list has `k + AHEAD` places, and both
+        // numbers are below that as `p < k`. The addresses made of them are not read here.
         [p, p + AHEAD].map(|p| self.b.wrapping_add(unsafe { *places.add(p) } as usize))
     }
 }

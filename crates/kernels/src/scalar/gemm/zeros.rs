@@ -38,7 +38,7 @@ const DENSE: f64 = 0.85;
 /// What of a vector is 0, in words of bits.
 ///
 /// # Safety
-/// As [`Vector`].
+/// As [`Vector`]; `store_bits` writes as many integers.
 pub(super) unsafe trait Words: Vector {
     /// Integers of 32 bits, as many as there are numbers.
     type Bits: Copy;
@@ -136,7 +136,9 @@ impl Samples {
     }
 }
 
-/// A product of one block of `k` into some columns.
+/// A product of one block of `k` into some columns. `b` has a row for each number of a sample of `x`, and `c` one for
+/// each sample; where it is not `by_samples`, the other way round. The numbers of a sample and those of a row are
+/// neighbours.
 pub(super) struct Part {
     /// Whether the rows of `c` are the samples, not their numbers.
     pub by_samples: bool,
@@ -164,12 +166,15 @@ pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
 /// many; false if the other kernels have to, and then what `c` held is still there if it is needed.
 ///
 /// # Safety
-/// The processor has the vectors, the part has whole tiles, and its matrices are valid, `c` for writes too.
+/// The processor has the vectors. The part's columns are at most [`COLUMNS`] and whole tiles, of `S` vectors by
+/// samples, else of `C`. The matrices are as [`Part`] says, valid for reads, and `c` for writes too, with nobody else
+/// using it meanwhile.
 #[inline(always)]
 pub(super) unsafe fn leave_out<T: Words, const S: usize, const C: usize, const W: usize>(
     part: &Part,
 ) -> bool {
-    // SAFETY: by the caller's word.
+    // SAFETY: the conditions are the same, and the columns are whole tiles: of `S` or `C` vectors by this function's,
+    // of `W` by the check before the call.
     unsafe {
         if part.by_samples {
             spread::<T, S>(part)
@@ -193,14 +198,17 @@ struct Sums([MaybeUninit<f32>; SAMPLES * APART]);
 pub(super) const SPREAD: usize = 4;
 
 /// # Safety
-/// As [`leave_out`].
+/// As [`leave_out`], for a part `by_samples` and tiles of `V` vectors.
 #[inline(always)]
 unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, beta, c, columns, .. } = *part;
     let mut words = [MaybeUninit::uninit(); NUMBERS];
     for first in (0..part.x.count).step_by(SAMPLES) {
         let samples = part.x.from(first);
-        // SAFETY: by the caller's word; a group's rows are rows of `b`, and a sample has a row of sums.
+        // SAFETY: samples `i < samples.count <= SAMPLES` have bits in the words, a row of `columns <= COLUMNS < APART`
+        // sums, all set to 0 first, and row `first + i` of `c`. A group's numbers from `p` on are numbers of each
+        // sample and have rows of `b`, and the match calls the form for as many as are left. The columns from `j` on
+        // are a whole tile.
         unsafe {
             let words = samples.words::<T, SPREAD>(&mut words);
             if first == 0 && samples.are_dense(words) {
@@ -253,7 +261,8 @@ unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
 /// a `check`, the rows of `b` are [looked at](look_at).
 ///
 /// # Safety
-/// The processor has the vectors; the group's numbers of those samples, the rows of `b` and of the sums are valid.
+/// The processor has the vectors. For each bit `i` of the word, `G` numbers of row `i` of `x` are valid for reads, and
+/// `V` vectors from `sums + i · APART` on for reads and writes; of `b`, `V` vectors of `G` rows for reads.
 #[inline(always)]
 unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     word: u32,
@@ -262,7 +271,8 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     sums: *mut f32,
     check: Option<&mut [T; V]>,
 ) {
-    // SAFETY: by the caller's word.
+    // SAFETY: `i` is a bit of the word, and `g < G`, `v < V`, so numbers and sums are those named above; `read` reads
+    // the `G` rows of `b`.
     unsafe {
         let rows = read::<T, G, V>(b);
         if let Some(doubts) = check {
@@ -297,7 +307,7 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
 #[inline(always)]
 unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) {
     for (doubt, &b) in doubts.iter_mut().zip(row) {
-        // SAFETY: by the caller's word.
+        // SAFETY: the processor has the vectors, and no address is used.
         *doubt = unsafe { doubt.plus_product(b, T::splat(0.)) };
     }
 }
@@ -305,10 +315,10 @@ unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) 
 /// `R` rows of `V` vectors.
 ///
 /// # Safety
-/// The processor has the vectors, and the rows are valid for reads.
+/// The processor has the vectors, and all `R` rows are valid for reads.
 #[inline(always)]
 unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>) -> [[T; V]; R] {
-    // SAFETY: by the caller's word.
+    // SAFETY: `r < R` and `v < V`, as `from_fn` counts, so this is one of the vectors that are valid for reads.
     let vector = |r: usize, v| unsafe { T::load(from.at.offset(r as isize * from.stride).add(v * T::LANES)) };
     std::array::from_fn(|r| std::array::from_fn(|v| vector(r, v)))
 }
@@ -317,11 +327,13 @@ unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>
 const COLLECT: usize = 3;
 
 /// # Safety
-/// As [`leave_out`].
+/// As [`leave_out`], for a part that is not `by_samples` and tiles of `V` vectors.
 #[inline(always)]
 unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
-    // SAFETY: by the caller's word; a sample has a row of `b`, and a group's numbers are rows of `c`.
+    // SAFETY: samples below `first + samples.count <= part.x.count` have bits in the words and rows of `b`. A group's
+    // numbers from `p` on are numbers of each sample and have rows of `c`, and the match calls the form for as many as
+    // are left. The columns from `j` on are a whole tile.
     unsafe {
         let mut words = [MaybeUninit::uninit(); NUMBERS];
         for first in (0..part.x.count).step_by(SAMPLES) {
@@ -352,11 +364,12 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
 /// Whether all of the part's `b` is finite.
 ///
 /// # Safety
-/// As [`leave_out`].
+/// As [`collect`].
 #[inline(always)]
 unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
     let Part { b, columns, .. } = *part;
-    // SAFETY: by the caller's word; a sample has a row of `b`.
+    // SAFETY: `i` is a sample of a part that is not `by_samples`, so `b` has row `i`, and from `j` on it has a tile's
+    // `V` vectors.
     unsafe {
         let mut doubts = [T::splat(0.); V];
         for i in 0..part.x.count {
@@ -372,7 +385,9 @@ unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
 /// `c = x · b`, or `c += x · b` if it goes `on`, for `R` numbers of the samples in the word and `V` vectors of columns.
 ///
 /// # Safety
-/// The processor has the vectors; the numbers, those samples' rows of `b` and the rows of `c` are valid.
+/// The processor has the vectors. For each bit `i` of the word, `R` numbers of row `i` of `x` and `V` vectors of row
+/// `i` of `b` are valid for reads, and so are `V` vectors of `R` rows of `c`, for writes too, with nobody else using
+/// them.
 #[inline(always)]
 unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
     word: u32,
@@ -381,7 +396,7 @@ unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
     c: Rows<*mut f32>,
     on: bool,
 ) {
-    // SAFETY: by the caller's word.
+    // SAFETY: `i` is a bit of the word, and `r < R`, `v < V`, so all numbers of `x`, `b` and `c` are those named above.
     unsafe {
         let mut sums = [[T::splat(0.); V]; R];
         if on {
