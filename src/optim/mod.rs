@@ -243,7 +243,7 @@ pub trait UpdateRule<F: Scalar = f32>:
     }
 }
 
-/// What a [`UpdateRule`] looks at.
+/// What an [`UpdateRule`] looks at.
 ///
 /// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has a
 /// gradient of 200 rows. A rule of granularity [`Elements`](Granularity::Elements) is called for these rows alone; all
@@ -303,7 +303,7 @@ impl Step {
     }
 }
 
-/// The numbers that a [`UpdateRule`] works on, all of one length.
+/// The numbers that an [`UpdateRule`] works on, all of one length.
 ///
 /// | field | what it is | how the rule uses it |
 /// |---|---|---|

@@ -28,7 +28,7 @@ use crate::param::Param;
 use crate::scalar::Scalar;
 use crate::tensor::zeros;
 
-/// A [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
+/// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
 ///
 /// A [`Trainer`](crate::train::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the

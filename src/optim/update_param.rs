@@ -33,6 +33,9 @@ const STRIP: usize = 6_144;
 /// what it costs to read that side again for each strip is shared by many. The strip is in the third level then.
 const ROWS_OF_LARGE: usize = 512;
 
+/// A thread's rows of a small product begin at a multiple of this.
+const ROWS_TOGETHER: usize = 8;
+
 /// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
 /// granularity [`Granularity::Elements`] is applied to parts of a large parameter on several threads; each number is
 /// computed from its own gradient and state, so the bits are the same.
@@ -78,20 +81,14 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
                 let left = left.slice_axis(Axis(1), rows.into());
                 strip_by_strip(rule, step, states, value, left, right);
             };
-            if large {
-                let share = pool::share(rows, ROWS_OF_LARGE, parts);
-                let cut = value.chunks_mut((share * columns).max(1)).enumerate();
-                let rows = |i| i * share..rows.min((i + 1) * share);
-                pool::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
+            let share = if large {
+                pool::share(rows, ROWS_OF_LARGE, parts)
             } else {
-                let mut rest = value;
-                let cut = |rows: Range<usize>| {
-                    let (value, later) = std::mem::take(&mut rest).split_at_mut(rows.len() * columns);
-                    rest = later;
-                    (states.take(value.len()), value, rows)
-                };
-                pool::by_pace(rows, parts, cut, work);
-            }
+                rows.div_ceil(parts).next_multiple_of(ROWS_TOGETHER)
+            };
+            let cut = value.chunks_mut((share * columns).max(1)).enumerate();
+            let rows = |i| i * share..rows.min((i + 1) * share);
+            pool::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
         }
         Pending::Rows(ids, values) => {
             let columns = columns_of(shape);

@@ -123,7 +123,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         74,
         "the checks, and one loop over the steps with four ways out of it",
     ),
-    ("lines of apply in optim/update_param.rs", 72, "a `match` with an arm for each form of a gradient"),
     (
         "lines of confusion_matrix in plot/confusion_matrix.rs",
         105,

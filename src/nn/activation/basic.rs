@@ -53,7 +53,7 @@ pub struct ReLU;
 
 /// The logistic function: `1 / (1 + e^-x)`, for each number of its input; any shape.
 ///
-/// As a model's last layer it is a [`OutputActivation`]: a loss that fuses it starts from the logits.
+/// As a model's last layer it is an [`OutputActivation`]: a loss that fuses it starts from the logits.
 ///
 /// Far from 0 the output reaches 0 or 1 and the gradient vanishes; nothing overflows into NaN.
 ///

@@ -106,7 +106,7 @@ pub struct SELU;
 /// A sigmoid of three straight pieces: `min(max(x / 6 + 1/2, 0), 1)`; any shape.
 ///
 /// Howard et al., "Searching for MobileNetV3", 2019, and PyTorch's `nn.Hardsigmoid`. (Keras' `hard_sigmoid` was `x / 5
-/// + 1/2` before Keras 3.) It is not a [`OutputActivation`]: it reaches 0 and 1, whose logarithms no loss can use.
+/// + 1/2` before Keras 3.) It is not an [`OutputActivation`]: it reaches 0 and 1, whose logarithms no loss can use.
 ///
 /// ```
 /// use plywood::ndarray::arr2;

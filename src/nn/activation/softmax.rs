@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 /// Input and output are `[batch, …, classes]`. Bridle, "Probabilistic interpretation of feedforward classification
 /// network outputs", 1990.
 ///
-/// As a model's last layer it is a [`OutputActivation`]: [`CrossEntropy`](crate::losses::CrossEntropy) leaves it out
+/// As a model's last layer it is an [`OutputActivation`]: [`CrossEntropy`](crate::losses::CrossEntropy) leaves it out
 /// and starts from the logits, exactly, in training and in evaluation. Where a loop of your own passes probabilities
 /// on, they are at least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
 ///

@@ -134,7 +134,7 @@ impl<F: Scalar> Layer<F> for Add<F> {
     }
 }
 
-/// What a [`Add`] layer is built from: [`Add::of`].
+/// What an [`Add`] layer is built from: [`Add::of`].
 #[derive(Debug)]
 pub struct AddSpec<F: Scalar = f32> {
     branches: Vec<SequentialBuilder<F>>,

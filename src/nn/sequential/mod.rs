@@ -9,7 +9,7 @@
 //!
 //! Two things are left out where nobody would see them. Below the first layer with something to train no gradient is
 //! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input. And
-//! a [`OutputActivation`] at the end is not run where the loss fuses it, also where it stands at the end of a container
+//! an [`OutputActivation`] at the end is not run where the loss fuses it, also where it stands at the end of a container
 //! at the end.
 //!
 //! The layers are kept without their types ([`ErasedLayer`]). A container inside is recognised by a downcast, which

@@ -1,8 +1,7 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
-//! Four forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
-//! were cut beforehand, as a prediction or an optimiser's pass does; [`by_pace`] cuts for threads of unequal speed that keep
-//! what is theirs in their caches; [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many
+//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
+//! were cut beforehand, as a prediction or an optimiser's pass does; [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many
 //! threads it pays to cut, and [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the
 //! threads themselves are in `workers.rs`.
 //!
@@ -14,10 +13,7 @@
 //! Determinism is a matter of the parts, not of the threads: each part is computed alone, no number is a sum over
 //! several parts, and results are combined in the parts' order by whoever asked.
 
-mod pace;
 mod workers;
-
-pub use pace::by_pace;
 
 use std::cell::Cell;
 use std::num::NonZero;

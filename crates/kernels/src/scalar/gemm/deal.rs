@@ -17,7 +17,7 @@ pub(super) struct Deal {
 impl Deal {
     /// Takes the next place before `end`, where the stage's are over.
     pub fn take(&self, end: usize) -> Option<usize> {
-        let next = |taken| (taken < end).then_some(taken + 1);
+        let next = |taken| (taken < end).then(|| taken + 1);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()
     }
 
@@ -71,6 +71,15 @@ mod tests {
     use super::*;
     use crate::pool;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// After a panic nothing is dealt, and to ask for it is no overflow.
+    #[test]
+    fn a_deal_that_was_given_up_has_no_further_places() {
+        let deal = Deal::default();
+        drop(deal.hand());
+        assert_eq!(deal.take(6), None);
+        assert_eq!(deal.take(usize::MAX), None);
+    }
 
     /// A thread that waits for one that has panicked goes on, and the panic reaches the caller.
     #[test]
