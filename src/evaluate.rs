@@ -21,12 +21,12 @@
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::metrics::{
     ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, check_class_count, yes_or_no,
 };
 use crate::nn::{Outputs, Sequential};
 use crate::predictions::Thresholds;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::{infer, predictions};
 use ndarray::{Array2, Axis};

@@ -10,7 +10,7 @@
 //!
 //! After each wave the outputs are handed on in the order of the samples. So what is computed from them (a loss, a
 //! metric, a list of predictions) is computed in one order, on the calling thread, whatever the number of threads.
-//! A prediction itself does not depend on the other samples of its piece (`scalar/`), so no bit of the result
+//! A prediction itself does not depend on the other samples of its piece (the order of every sum is fixed), so no bit of the result
 //! depends on how the data are cut.
 //!
 //! What comes out of here becomes a number or a decision, so a NaN is an error here; `predict` hands it on.
@@ -19,9 +19,8 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, threads};
 use crate::nn::{Layer, Sequential};
-use crate::pool;
-use crate::scalar::Scalar;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::Tensor;
 
@@ -72,9 +71,9 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     let samples = data.len();
     let pieces = samples.div_ceil(PIECE);
     // A wave of pieces is worked out side by side and then taken in order, so memory stays bounded.
-    let wave = pool::threads();
+    let wave = threads::threads();
     for first in (0..pieces).step_by(wave) {
-        let outputs = pool::map(wave.min(pieces - first), |i| {
+        let outputs = threads::map(wave.min(pieces - first), |i| {
             let from = (first + i) * PIECE;
             let indices: Vec<usize> = (from..samples.min(from + PIECE)).collect();
             let mut batch = Batch::default();

@@ -33,11 +33,9 @@ pub mod testing;
 mod threads;
 pub mod train;
 
-use plywood_kernels::{pool, scalar};
+use plywood_kernels as kernels;
 
 pub use error::{Error, ErrorKind, Result};
-pub use ndarray;
-pub use predictions::argmax_rows;
 /// The element type of tensors: `f32`, or `f64` for checks and references.
 ///
 /// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
@@ -57,7 +55,9 @@ pub use predictions::argmax_rows;
 /// `f32` has 24 bits of precision, about seven decimals, and is the default everywhere: half the memory and about
 /// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
 #[doc(inline)]
-pub use scalar::Scalar;
+pub use kernels::Scalar;
+pub use ndarray;
+pub use predictions::argmax_rows;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
 pub use threads::{set_threads, threads};
 

@@ -6,7 +6,7 @@
 //! the checks of sample weights and of NaN that losses and metrics share.
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
 /// The position of the largest number in each row, along the last axis; of equals the first. A NaN counts as the

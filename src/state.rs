@@ -5,7 +5,7 @@
 
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};

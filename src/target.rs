@@ -1,6 +1,6 @@
 //! Between a data set's targets and a loss.
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
 /// A data set's targets that a loss with targets of `T` takes.

@@ -20,7 +20,7 @@
 //! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
 //! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.

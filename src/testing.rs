@@ -25,11 +25,11 @@
 
 use crate::codec;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedLayer};
 use crate::nn::{Layer, LayerSpec};
 use crate::param::{Gradient, Param};
 use crate::random::{Random, RandomStream};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
 use std::fmt;

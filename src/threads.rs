@@ -1,7 +1,7 @@
 //! How many threads are used.
 
 use crate::error::{Error, Result};
-use crate::pool;
+use crate::kernels::threads;
 use std::num::NonZero;
 
 /// Sets how many threads training, evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
@@ -31,7 +31,7 @@ pub fn set_threads(threads: usize) -> Result<()> {
     let threads = NonZero::new(threads).ok_or_else(|| {
         Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
     })?;
-    pool::set_threads(threads);
+    threads::set_threads(threads);
     Ok(())
 }
 
@@ -46,5 +46,5 @@ pub fn set_threads(threads: usize) -> Result<()> {
 /// assert_eq!(plywood::threads(), threads);
 /// ```
 pub fn threads() -> usize {
-    pool::threads()
+    threads::threads()
 }

@@ -221,7 +221,7 @@ impl Serialize for Shape {
 /// Whatever order a tensor has in memory, it is written and read in row-major order.
 pub(crate) mod tensor {
     use super::{Bytes, Shape, numbers};
-    use crate::scalar::Scalar;
+    use crate::kernels::Scalar;
     use crate::tensor::{Tensor, lined, standard};
     use ndarray::IxDyn;
     use serde::de::{Error, SeqAccess};

@@ -13,8 +13,7 @@
 use super::element::Element;
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
-use crate::pool;
-use crate::scalar::Scalar;
+use crate::kernels::{Scalar, threads};
 use crate::shown::cut;
 use crate::tensor::{Tensor, slice, slice_mut};
 use ndarray::{Array, ArrayD, Axis, Dimension};
@@ -389,9 +388,9 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let values = self.inputs.as_slice().unwrap_or_default();
         let out = batch.input_mut(indices.len(), shape);
         // By rows: what takes time is waiting for rows that lie anywhere, and two threads do not wait for the same one.
-        let share = indices.len().div_ceil(pool::parts(out.len(), LEAST_NUMBERS)).max(1);
+        let share = indices.len().div_ceil(threads::parts(out.len(), LEAST_NUMBERS)).max(1);
         let parts = indices.chunks(share).zip(out.chunks_mut((share * columns).max(1)));
-        pool::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));
+        threads::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));
         let stored = |i: usize| values[indices[i / columns] * columns + i % columns].exact();
         check_read::<E, F>(slice(&batch.input), indices, &self.columns, stored)?;
         self.read_targets(indices, batch).map(drop)

@@ -1,6 +1,6 @@
 //! The types that inputs are stored as.
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 
 /// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
 /// 28 x 28 bytes stay 47 MB.
@@ -13,7 +13,7 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
 
     /// The rows that begin at these places, as `value · scale + offset`.
     ///
-    /// It goes to a kernel of `scalar/convert.rs`.
+    /// It goes to a kernel of `kernels/convert.rs`.
     #[doc(hidden)]
     fn rows<F: Scalar>(values: &[Self], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
 

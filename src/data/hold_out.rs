@@ -4,7 +4,7 @@ use super::Dataset;
 use super::splits::{Fold, Folds, stratified_split};
 use super::subset::random_split;
 use crate::error::Result;
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 
 /// One fold: a share of the samples held out, drawn at random. Quicker than [`KFold`](crate::data::KFold), and coarser.
 ///

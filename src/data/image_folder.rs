@@ -4,7 +4,7 @@ use super::image_file::Form;
 use super::{ArrayDataset, Images};
 use crate::data::class_names::{check_classes, one_of, trimmed};
 use crate::error::{Error, Result};
-use crate::pool;
+use crate::kernels::threads;
 use crate::shown::{count, lines, listed};
 use crate::tensor::Tensor;
 use ndarray::{ArrayD, IxDyn};
@@ -152,7 +152,7 @@ impl ImageFolder {
             if some.is_empty() {
                 break;
             }
-            let images = pool::map(some.len(), |i| self.form.read(&some[i].1));
+            let images = threads::map(some.len(), |i| self.form.read(&some[i].1));
             for ((class, path), image) in some.into_iter().zip(images) {
                 match image {
                     Ok(bytes) => {

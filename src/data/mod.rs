@@ -79,7 +79,7 @@ pub use subset::{Subset, random_split, split_at};
 pub use text::{LabelledTexts, Tokenizer, Vocabulary, VocabularySpec};
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
 use ndarray::{Dimension, IxDyn};
 

@@ -14,7 +14,7 @@
 
 use super::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use super::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut};
 use ndarray::IxDyn;
 

@@ -10,8 +10,8 @@
 use super::subset::{Subset, first_part};
 use super::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::random::Random;
-use crate::scalar::Scalar;
 
 /// A training part and the part held out, both by reference to the whole.
 pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);

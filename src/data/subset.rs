@@ -4,8 +4,8 @@
 
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::random::Random;
-use crate::scalar::Scalar;
 
 /// Some samples of a data set, in an order of their own.
 ///

@@ -24,8 +24,8 @@ mod scaling;
 pub use scaling::{Fan, ScalingDistribution};
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
 use ndarray_rand::RandomExt;

@@ -8,8 +8,8 @@
 //! takes them away: "twice is enough" (Giraud, Langou and Rozložník, "The loss of orthogonality in the Gram-Schmidt
 //! orthogonalization process", 2005).
 
+use crate::kernels::Scalar;
 use crate::random::RandomStream;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
 

@@ -21,8 +21,8 @@ use super::{Metadata, checkpoint};
 use crate::codec::numbers;
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Registry, Sequential};
-use crate::scalar::Scalar;
 use std::io::{Read, Write};
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Bytes that are read: how many there are, as far as it is known, and numbers out of them.
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crc32fast::Hasher;
 use std::fs::File;
 use std::io::{self, Read};

@@ -14,8 +14,8 @@
 use super::elementwise::{check_paired, paired};
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
 /// Binary cross-entropy against classes 0 and 1: `-ln p` of the probability given to the true one.

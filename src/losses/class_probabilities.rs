@@ -2,9 +2,9 @@
 
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::check_gradient;
 use crate::predictions::nan_sample;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// Predictions `[batch, classes]` in standard layout, which the gradient takes the place of.

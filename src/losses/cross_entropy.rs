@@ -53,8 +53,8 @@ use super::class_probabilities::{
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// Cross-entropy against class indices: `-ln p_label`. Keras calls it sparse categorical

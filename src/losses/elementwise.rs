@@ -6,7 +6,7 @@
 use super::class_probabilities::leave_out;
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 

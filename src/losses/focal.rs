@@ -15,8 +15,8 @@ use super::class_probabilities::{
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// Cross-entropy in which samples that the model has right already count less: `-(1 - p)^γ · ln p` of the label's

@@ -3,8 +3,8 @@
 use super::class_probabilities::{Rows, check_classes, check_labels, check_rows, leave_out};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Outputs;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// The hinge loss: 0 where the label's score is ahead of each other by the margin, and growing in proportion to what

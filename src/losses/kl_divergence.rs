@@ -3,8 +3,8 @@
 use super::class_probabilities::{Rows, Soft, check_target, check_target_rows, weights_of};
 use super::{Loss, LossSum};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
 /// The Kullback-Leibler divergence of the predicted distribution from the target's: `Σ_j t_j · ln(t_j / p_j)`.

@@ -63,9 +63,9 @@ pub use kl_divergence::KLDivergence;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::predictions::check_weights;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use std::ops::AddAssign;
 

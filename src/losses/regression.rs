@@ -10,7 +10,7 @@
 //! ```
 //!
 //! So all take the same path: differences in place of the predictions, a sum for each sample, and a factor for
-//! each sample's row. The sums run over sixteen lanes in a fixed order (`scalar/rows.rs`).
+//! each sample's row. The sums run over sixteen lanes in a fixed order (`kernels/norm/rows.rs`).
 //!
 //! The squared error makes a model predict the mean of the targets that an input can have, the absolute error their
 //! median. One target that is a hundred times too large pulls a mean along, and a median hardly: with outliers take
@@ -19,8 +19,8 @@
 use super::elementwise::{check_paired, paired};
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Outputs;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
 /// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` numbers.

@@ -7,10 +7,10 @@ use super::Metric;
 use super::batch::{check_labels, classes_of, target_numbers};
 use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
 use crate::predictions::{check_nan, check_weights, class_of};
-use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
 

@@ -6,8 +6,8 @@ use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
 use super::ranking::{Cut, Scores};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The precision at every threshold, each weighted by the recall that it adds: the area under the precision-recall

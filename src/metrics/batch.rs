@@ -10,10 +10,10 @@
 //! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::predictions::{
     Thresholds, above, check_nan, check_weights, class_of, is_distribution, numbers, rounded,
 };
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 

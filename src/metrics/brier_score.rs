@@ -4,8 +4,8 @@ use super::batch::{Given, check_width};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The mean squared distance between the probabilities and what came true: 0 is best.

@@ -5,9 +5,9 @@ use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
 use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::predictions::class_of;
-use crate::scalar::Scalar;
 use crate::state::{State, misfit};
 use serde::{Deserialize, Serialize};
 

@@ -15,8 +15,8 @@
 use super::batch::{Given, LabelBatch, check_width};
 use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::predictions::Thresholds;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// How the numbers of single classes, or of single labels, become one.

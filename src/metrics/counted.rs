@@ -2,8 +2,8 @@
 
 use super::decision::Told;
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// Sums over batches; [`metric_of_classes`], [`metric_of_labels`] and [`metric_of_numbers`] make a
@@ -30,7 +30,7 @@ pub(super) trait Counted {
 /// `Metric` for one form of targets, and the conversion that goes with it.
 macro_rules! metric_by {
     ($metric:ident: $target:ty, $indices:literal, $batch:expr) => {
-        impl<F: crate::scalar::Scalar> crate::metrics::Metric<$target, F> for $metric {
+        impl<F: crate::kernels::Scalar> crate::metrics::Metric<$target, F> for $metric {
             fn name(&self) -> &str {
                 Counted::title(self)
             }

@@ -4,9 +4,9 @@ use super::batch::{Given, check_width};
 use super::counted::{Counted, metric_of_labels};
 use super::decision::{Decision, Told};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::predictions::Thresholds;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The share of samples of which every label is right: those that it has, and those that it has not.

@@ -5,8 +5,8 @@ use super::class_counts::{Average, ClassCounts, Tally};
 use super::counted::{Counted, decided, metric_of_classes};
 use super::decision::Told;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.

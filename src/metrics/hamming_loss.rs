@@ -5,9 +5,9 @@ use super::counted::{Counted, metric_of_labels};
 use super::decision::Told;
 use super::exact_match::{LabelHits, counted_by_sample};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::predictions::Thresholds;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The share of labels that are wrong, where a sample may have several.

@@ -4,8 +4,8 @@ use super::batch::{Given, check_width, probability};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// Cross-entropy as a metric: the mean of `-ln p` of the true class, `p` kept within `[ε, 1 - ε]`.

@@ -3,8 +3,8 @@
 use super::batch::{NumberBatch, check_width};
 use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.

@@ -92,9 +92,9 @@ pub use roc::{RocAuc, RocCurve, roc_curve};
 pub use top_k::TopK;
 
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
-use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
 

@@ -2,9 +2,9 @@
 
 use super::Metric;
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
-use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::Tensor;
 

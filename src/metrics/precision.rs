@@ -5,8 +5,8 @@ use super::class_counts::{Average, ClassCounts, Tally};
 use super::counted::{Counted, decided, metric_of_classes};
 use super::decision::Told;
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// Of the samples predicted as a class, the share that is of it: low where there are false alarms.

@@ -3,8 +3,8 @@
 use super::batch::{NumberBatch, check_width};
 use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The coefficient of determination, R²: the share of the targets' variance that the predictions account for.

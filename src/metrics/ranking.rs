@@ -9,7 +9,7 @@ use super::batch::{Given, check_width};
 use super::class_counts::{Average, weighted_mean};
 use super::decision::Told;
 use crate::error::Result;
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::state::{State, misfit, whole};
 
 /// The sums at a threshold.

@@ -3,8 +3,8 @@
 use super::batch::{NumberBatch, check_width};
 use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The root mean squared error: `√(Σ_i w_i · (y_i - t_i)² / Σ_i w_i)`, a root for each number of a sample, and their

@@ -4,8 +4,8 @@ use super::batch::{Given, check_width};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::scalar::Scalar;
 use crate::state::State;
 
 /// The share of samples whose class is among the `k` most probable.

@@ -15,10 +15,10 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, recycle, scratch, slice, slice_mut, standard};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@
 
 use super::layer::{Layer, check_gradient};
 use crate::error::Result;
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;

@@ -21,9 +21,9 @@
 
 use super::output_activation::OutputActivation;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;

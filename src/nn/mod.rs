@@ -111,7 +111,7 @@ pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use std::any::Any;
 use std::sync::LazyLock;
 

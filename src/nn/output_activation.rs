@@ -1,6 +1,6 @@
 //! What is known of a model's outputs, and what losses and metrics take them for.
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut, standard};
 
 /// What is known of the numbers that a layer puts out: the function that they come from, or their range.
@@ -78,7 +78,7 @@ impl OutputActivation {
         let columns = out.shape().last().copied().unwrap_or(1);
         match self {
             Self::Softmax => F::softmax_rows(slice_mut(&mut out), columns),
-            Self::Sigmoid => F::activate(crate::scalar::Activation::Sigmoid, slice_mut(&mut out)),
+            Self::Sigmoid => F::activate(crate::kernels::Activation::Sigmoid, slice_mut(&mut out)),
             _ => {}
         }
         out

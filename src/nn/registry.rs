@@ -9,7 +9,7 @@ use super::erased::ErasedLayer;
 use super::layer::Layer;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use std::collections::BTreeMap;
 
 /// A function pointer and not a closure: it captures nothing, is `Copy`, and the registry stays `Send + Sync`.

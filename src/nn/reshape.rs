@@ -12,8 +12,8 @@
 //! input is copied into that order once. Sizes are multiplied with overflow checked, since a file may hold any.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};

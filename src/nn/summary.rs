@@ -16,10 +16,10 @@
 //! values; training takes as many again for gradients, and what the optimiser keeps.
 
 use super::sequential::Sequential;
+use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
 use crate::nn::{Add, Concat, Layer, Residual};
 use crate::param::ParamKind;
-use crate::scalar::Scalar;
 use crate::shown::grouped;
 use std::fmt;
 

@@ -3,8 +3,8 @@
 use super::pooling::mean_windows::Spans;
 use super::window::{self, PerAxis};
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, Span};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 

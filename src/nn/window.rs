@@ -17,7 +17,7 @@
 //! covered at the end by a whole window is left out, as in PyTorch and Keras.
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, reshape};
 use ndarray::IxDyn;
 use serde::{Deserialize, Serialize};

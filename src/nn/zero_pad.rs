@@ -2,8 +2,8 @@
 
 use super::window::{self, PerAxis};
 use crate::error::Result;
+use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{AdaStep, Scalar};
+use crate::kernels::{AdaStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Adadelta: the ratio of two running sizes, of the steps and of the gradients, is the rate.

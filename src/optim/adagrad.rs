@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_not_negative, check_positive};
 use crate::error::Result;
-use crate::scalar::{AdaStep, Scalar};
+use crate::kernels::{AdaStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// AdaGrad: each number's rate is divided by the root of the sum of its squared gradients.

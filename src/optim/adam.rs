@@ -34,7 +34,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{AdamStep, MomentStep, Scalar};
+use crate::kernels::{AdamStep, MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Adam: adaptive moments.

@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{MomentStep, Scalar};
+use crate::kernels::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Adamax: the step is divided by a maximum of the gradient's magnitude that is slowly forgotten.

@@ -12,10 +12,9 @@ use super::check_share;
 use super::slots::{Slot, check_shape, find};
 use super::update_param::LEAST_NUMBERS;
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, threads};
 use crate::nn::Layer;
 use crate::param::{Param, ParamKind};
-use crate::pool;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, slice_mut};
 
 /// How weights are averaged over the steps, for validation and for the model that comes out of training.
@@ -210,12 +209,12 @@ fn averaged<F: Scalar>(param: &Param<F>) -> bool {
 
 /// `average += share · (value - average)`, on several threads where there is enough of it.
 fn approach<F: Scalar>(average: &mut [F], share: F, value: &[F]) {
-    let parts = pool::parts(value.len(), LEAST_NUMBERS);
+    let parts = threads::parts(value.len(), LEAST_NUMBERS);
     if parts == 1 {
         F::approach(average, share, value);
         return;
     }
     let length = value.len().div_ceil(parts);
     let cut = average.chunks_mut(length).zip(value.chunks(length));
-    pool::each(cut, |(average, value)| F::approach(average, share, value));
+    threads::each(cut, |(average, value)| F::approach(average, share, value));
 }

@@ -25,9 +25,9 @@
 use super::group::{Group, penalty_of};
 use super::update_param::{columns_of, merge_rows};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::param::{Gradient, Param};
-use crate::scalar::Scalar;
 use crate::tensor::slice_mut;
 
 /// What PyTorch adds to the norm that it divides by in clipping.

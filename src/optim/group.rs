@@ -3,8 +3,8 @@
 use super::penalty::Penalty;
 use super::{Step, check_not_negative};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Layer;
-use crate::scalar::Scalar;
 
 /// Parameters with a learning rate, a weight decay, a penalty or a limit of their own, by a pattern of their names.
 ///

@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
-use crate::scalar::{LionStep, Scalar};
+use crate::kernels::{LionStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Lion: each number moves by `rate` up or down.

@@ -90,7 +90,7 @@ pub use sgd::SGD;
 pub(crate) use update_param::merge_rows;
 
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 use serde::{Serialize, de::DeserializeOwned};
 use std::cell::Cell;

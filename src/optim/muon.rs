@@ -21,7 +21,7 @@
 
 use super::{AdamW, Granularity, Step, Update, UpdateRule, check_share};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};

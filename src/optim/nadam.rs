@@ -5,7 +5,7 @@
 
 use super::{Step, Update, UpdateRule, check_not_negative, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{MomentStep, Scalar};
+use crate::kernels::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// NAdam: Adam, with the gradient counted as if momentum had already been applied.

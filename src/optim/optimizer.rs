@@ -22,10 +22,10 @@ use super::slots::{Slot, check_shape, find, gathered};
 use super::update_param::{MOST_STATES, apply};
 use super::{Schedule, Step, UpdateRule, check_not_negative, penalty};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Scalar;
 use crate::monitor::{Direction, Monitor};
 use crate::nn::Layer;
 use crate::param::Param;
-use crate::scalar::Scalar;
 use crate::tensor::zeros;
 
 /// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,

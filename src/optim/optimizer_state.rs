@@ -24,9 +24,9 @@ use super::update_param::MOST_STATES;
 use super::{Optimizer, UpdateRule};
 use crate::codec;
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::param::{Gradient, Param};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy};
 use ndarray::{Array2, ArrayView2, Ix2};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ pub struct OptimizerState<F: Scalar = f32> {
 /// Serde for a list of named tensors, each as its raw bytes.
 mod arrays {
     use crate::codec;
-    use crate::scalar::Scalar;
+    use crate::kernels::Scalar;
     use crate::tensor::Tensor;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

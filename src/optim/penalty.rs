@@ -10,8 +10,8 @@
 //! caches, and before averages are taken; a mean of weights within the limit is within the limit.
 
 use super::update_param::columns_of;
+use crate::kernels::Scalar;
 use crate::param::{Param, Pending};
-use crate::scalar::Scalar;
 use crate::tensor::{recycle, scratch, slice_mut};
 
 /// The factors of a parameter's penalties.

@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{MomentStep, Scalar};
+use crate::kernels::{MomentStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// RAdam: rectified Adam, a warm-up worked out instead of guessed.

@@ -2,7 +2,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
-use crate::scalar::{RmsStep, Scalar};
+use crate::kernels::{RmsStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// RMSprop, plain, centred and with momentum.

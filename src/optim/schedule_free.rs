@@ -13,7 +13,7 @@
 
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::{Error, Result};
-use crate::scalar::{FreeStep, Scalar};
+use crate::kernels::{FreeStep, Scalar};
 use crate::tensor::{Tensor, slice};
 use serde::{Deserialize, Serialize};
 

@@ -28,7 +28,7 @@
 
 use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
-use crate::scalar::{Scalar, SgdStep};
+use crate::kernels::{Scalar, SgdStep};
 use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent, with momentum and Nesterov's look ahead where wanted.

@@ -1,9 +1,9 @@
 //! What is kept of each parameter, by its name.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::param::Param;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 
 /// A parameter's name and its arrays of state.

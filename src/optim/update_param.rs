@@ -15,9 +15,8 @@
 //! reach them.
 
 use super::{Granularity, Step, Update, UpdateRule};
+use crate::kernels::{Scalar, threads};
 use crate::param::{Param, Pending, SMALL_PRODUCT};
-use crate::pool;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
 use std::ops::Range;
@@ -54,8 +53,11 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
     let shape = param.value().raw_dim();
     let shape = shape.slice();
     let Some((value, gradient)) = param.pending() else { return };
-    let parts =
-        if rule.granularity() == Granularity::Elements { pool::parts(value.len(), LEAST_NUMBERS) } else { 1 };
+    let parts = if rule.granularity() == Granularity::Elements {
+        threads::parts(value.len(), LEAST_NUMBERS)
+    } else {
+        1
+    };
     match gradient {
         Pending::Dense(gradient) => {
             let mut states = States::of(slot);
@@ -66,7 +68,7 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
             let length = value.len().div_ceil(parts);
             let cut = value.chunks_mut(length).zip(gradient.chunks(length));
             let cut = cut.map(|(value, gradient)| (states.take(value.len()), value, gradient));
-            pool::each(cut, |(mut states, value, gradient)| {
+            threads::each(cut, |(mut states, value, gradient)| {
                 let shape = [value.len()];
                 rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
             });
@@ -82,13 +84,13 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
                 strip_by_strip(rule, step, states, value, left, right);
             };
             let share = if large {
-                pool::share(rows, ROWS_OF_LARGE, parts)
+                threads::share(rows, ROWS_OF_LARGE, parts)
             } else {
                 rows.div_ceil(parts).next_multiple_of(ROWS_TOGETHER)
             };
             let cut = value.chunks_mut((share * columns).max(1)).enumerate();
             let rows = |i| i * share..rows.min((i + 1) * share);
-            pool::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
+            threads::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
         }
         Pending::Rows(ids, values) => {
             let columns = columns_of(shape);

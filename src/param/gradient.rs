@@ -20,7 +20,7 @@
 use super::Param;
 use super::stored::{Gradient, GradientMut, Pending, Product, Stored};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, recycle, slice, slice_mut, standard, zeros};
 use ndarray::{ArrayView2, ArrayViewMutD};
 use std::sync::OnceLock;

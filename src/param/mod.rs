@@ -14,7 +14,7 @@ pub(crate) use stored::{Pending, SMALL_PRODUCT};
 
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, lined, slice, slice_mut};
 use serde::{Deserialize, Serialize};
 use stored::Stored;

@@ -1,6 +1,6 @@
 //! The forms that a gradient has: numbers, rows, a product that waits.
 
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD};
 use std::sync::OnceLock;

@@ -4,9 +4,9 @@ use super::mark::{Anchor, Colour, Pixels};
 use super::{Figure, font, palette};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, Outputs, Sequential};
 use crate::predictions;
-use crate::scalar::Scalar;
 
 /// Channels, rows, columns of what can be shown as an image; none for anything else.
 fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {

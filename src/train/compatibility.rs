@@ -21,12 +21,12 @@
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::nn::{Layer, OutputActivation, Outputs, Sequential};
 use crate::param::ParamKind;
 use crate::predictions::check_weights;
-use crate::scalar::Scalar;
 use crate::shown::{cut, grouped};
 use crate::target::{AsTarget, CLEAN};
 use crate::tensor::Tensor;

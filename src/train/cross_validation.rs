@@ -4,14 +4,13 @@
 //! every sample is held out once, trains a model anew for each, and reports each fold's scores, their mean and how
 //! far they spread.
 
-use super::trainer::Evaluation;
-use super::trainer::Trainer;
+use super::trainer::{Evaluation, Trainer};
 use crate::data::{Dataset, Folds, Subset};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Sequential;
 use crate::optim::UpdateRule;
-use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use std::fmt;
 

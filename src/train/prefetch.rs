@@ -24,8 +24,7 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
-use crate::pool;
-use crate::scalar::Scalar;
+use crate::kernels::{Scalar, threads};
 use crate::tensor::scratch;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -70,7 +69,7 @@ pub(super) fn each_batch<F: Scalar, T: Default + Send>(
         Ahead::Always(most) => (most, false),
         Ahead::IfItPays(most) => (most, true),
     };
-    if most == 0 || pool::threads() == 1 {
+    if most == 0 || threads::threads() == 1 {
         return one_by_one(data, batches, pass, batch, take);
     }
     let (begun, mut reading, mut number) = (Instant::now(), Duration::ZERO, 0);
@@ -129,7 +128,7 @@ fn read_ahead<F: Scalar, T: Default + Send>(
         }
         let to_read = batches.clone();
         let read = move || {
-            pool::alone();
+            threads::alone();
             for indices in to_read {
                 let Ok(mut batch) = empty.recv() else { break };
                 let result = data.read(indices, pass, &mut batch).map(|()| batch);

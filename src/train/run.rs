@@ -1,8 +1,8 @@
 //! How far a run is: what a call of `fit` carries along, and what it goes on from.
 
 use crate::io::checkpoint::{Position, Settings};
+use crate::kernels::Scalar;
 use crate::losses::LossSum;
-use crate::scalar::Scalar;
 use crate::state::State;
 use std::path::PathBuf;
 use std::time::Instant;

@@ -3,13 +3,72 @@
 //!
 //! This is a part of Plywood that is compiled by itself, and not an interface: use `plywood`. Everything here may change
 //! with each version, and each version of Plywood depends on exactly one of this crate.
+//!
+//! Everything that runs once per number of a batch or a parameter is here, compiled for `f32` and `f64` in this
+//! crate. Generic code elsewhere calls these and holds no loop of its own: it would be compiled in the user's
+//! crate, without optimisation in a dev build, and cost more than the product of matrices beside it.
+//!
+//! | file | kernels |
+//! |---|---|
+//! | `scalar.rs` | the trait of `f32` and `f64`, which has all kernels as methods |
+//! | `gemm/`, `matmul.rs` | products of matrices, and transposes |
+//! | `activation/` | ReLU and the like, and their derivatives; the smooth ones' formulas; `exp` and `tanh` without a branch; softmax, its logarithm, and cross-entropy |
+//! | `norm/` | sums, scalings and normalisation over the rows of a matrix, and by channels of images |
+//! | `conv/` | images to the columns of a matrix and back (im2col); maxima and means under windows |
+//! | `embedding.rs` | rows of a table by ids, and their gradients |
+//! | `losses.rs` | losses of single numbers, and their derivatives |
+//! | `optim/` | an optimiser's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
+//! | `augment.rs` | images moved, turned, erased and mixed |
+//! | `convert.rs` | stored types to the model's, and random masks |
+//! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
+//! | `vector.rs` | vectors, where a loop's operations are written out |
+//! | `workspace.rs` | buffers to be used again, one store for each thread and type |
+//! | `threads/` | how many threads, and how work is dealt out to them |
+//!
+//! # The same bits at every level of vector instructions
+//!
+//! A kernel is compiled three times: for AVX-512, for AVX2 with FMA, and for what every machine of the architecture
+//! has. Rust does not reorder floating-point operations and does not join `a · b + c` into one operation of its own
+//! accord, so a loop that states its operations has one result, and a wider register only does more of them at a
+//! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
+//! sixteen lanes of `rows.rs`.
+//!
+//! In `f32`, `exp` and `tanh` are the crate's own (`exponential.rs`) and the same everywhere. What `ln` returns, and
+//! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
+mod activation;
+mod augment;
+mod conv;
+mod convert;
+mod dispatch;
+mod embedding;
+mod gemm;
+mod losses;
+mod matmul;
+mod norm;
+mod optim;
+mod scalar;
 #[cfg(test)]
-mod draws;
+mod test_random;
 #[doc(hidden)]
-pub mod pool;
+pub mod threads;
+mod vector;
+mod workspace;
+
 #[doc(hidden)]
-pub mod scalar;
+pub use activation::Activation;
+#[doc(hidden)]
+pub use augment::{Move, Warp};
+#[doc(hidden)]
+pub use conv::{BEHIND, Run, Span, Windows};
+pub(crate) use dispatch::kernels;
+#[doc(hidden)]
+pub use embedding::{id_of, ids_of, order_of};
+#[doc(hidden)]
+pub use optim::{AdaStep, AdamStep, FreeStep, LionStep, MomentStep, RmsStep, SgdStep};
+pub use scalar::Scalar;
+#[doc(hidden)]
+pub use workspace::Marks;
 
 /// The optimisation that this crate was compiled with, as in `opt-level`.
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 use super::Augment;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::tensor::{Tensor, standard};
 use ndarray::IxDyn;
 

@@ -11,9 +11,8 @@
 
 use super::Augment;
 use crate::error::{Error, Result};
-use crate::pool;
+use crate::kernels::{Move, Scalar, Warp, threads};
 use crate::random::RandomStream;
-use crate::scalar::{Move, Scalar, Warp};
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
 /// How many numbers a thread should have to change at least: some microseconds of work.
@@ -68,9 +67,9 @@ impl Augment {
         if size == 0 {
             return Ok(());
         }
-        let share = indices.len().div_ceil(pool::parts(input.len(), LEAST_NUMBERS)).max(1);
+        let share = indices.len().div_ceil(threads::parts(input.len(), LEAST_NUMBERS)).max(1);
         let parts = slice_mut(input).chunks_mut(share * size).zip(indices.chunks(share));
-        pool::each(parts, |(images, indices)| {
+        threads::each(parts, |(images, indices)| {
             let mut before = scratch(&sides);
             for (image, &i) in images.chunks_exact_mut(size).zip(indices) {
                 let change = self.draw(&mut self.random.at(epoch, i as u64), sides);

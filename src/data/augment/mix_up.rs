@@ -2,8 +2,8 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
 
 /// What the distribution's parameter may be. Far outside of it, every share is 0, 1 or a half.

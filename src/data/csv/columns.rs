@@ -4,7 +4,7 @@ use super::header::Format;
 use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
 use crate::data::class_names::{check_classes, one_of, remarks_on_classes};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::shown::cut;
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ use super::records::{Records, unpacked};
 use crate::data::class_names::trimmed;
 use crate::data::{ArrayDataset, Element};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use crate::shown::{MOST_LINES, count, lines};
 use ndarray::Array2;
 use std::fs::File;

@@ -9,7 +9,7 @@ use super::table::{TableCsv, array};
 use crate::data::file::{PlacedFile, each_run};
 use crate::data::{Batch, Dataset, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
-use crate::scalar::Scalar;
+use crate::kernels::Scalar;
 use ndarray::Array2;
 use std::path::Path;
 

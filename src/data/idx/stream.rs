@@ -14,8 +14,7 @@ use crate::data::arrays::check_read;
 use crate::data::file::{PlacedFile, each_run};
 use crate::data::{Batch, Dataset, Element, Pass, Targets, check_indices, idx};
 use crate::error::{Error, Result};
-use crate::pool;
-use crate::scalar::Scalar;
+use crate::kernels::{Scalar, threads};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -224,11 +223,11 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
         let row = columns * self.kind.size();
         let mut bytes = vec![0; indices.len() * row];
         let out = batch.input_mut(indices.len(), &self.shape[1..]);
-        let share = indices.len().div_ceil(pool::parts(indices.len(), LEAST)).max(1);
+        let share = indices.len().div_ceil(threads::parts(indices.len(), LEAST)).max(1);
         let parts =
             indices.chunks(share).zip(bytes.chunks_mut(share * row)).zip(out.chunks_mut(share * columns));
         let failed = Mutex::new(None);
-        pool::each(parts.enumerate(), |(part, ((indices, bytes), out))| {
+        threads::each(parts.enumerate(), |(part, ((indices, bytes), out))| {
             if let Err(error) = self.read_rows(indices, bytes, out) {
                 let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                 if failed.as_ref().is_none_or(|&(first, _)| part < first) {

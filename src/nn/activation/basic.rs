@@ -21,9 +21,8 @@
 //! `smooth.rs`, because they differ in a kernel, a name and a check only.
 
 use crate::error::{Error, Result};
+use crate::kernels::{Activation, Marks, Scalar, threads};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::pool;
-use crate::scalar::{Activation, Marks, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -212,7 +211,7 @@ const LEAST_WORK: usize = 1 << 16;
 
 /// The length of a thread's part: a multiple of the numbers of a mark.
 fn share(len: usize) -> usize {
-    len.div_ceil(pool::parts(len, LEAST_WORK)).next_multiple_of(32).max(32)
+    len.div_ceil(threads::parts(len, LEAST_WORK)).next_multiple_of(32).max(32)
 }
 
 /// Not by the macro: bits are a thirty-second of a copy of the output, and images are large.
@@ -228,7 +227,7 @@ impl<F: Scalar> Layer<F> for ReLU {
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let mut output = standard(input);
         let y = slice_mut(&mut output);
-        pool::each(y.chunks_mut(share(y.len())), |y| F::activate(Activation::ReLU, y));
+        threads::each(y.chunks_mut(share(y.len())), |y| F::activate(Activation::ReLU, y));
         Ok(output)
     }
 
@@ -239,7 +238,7 @@ impl<F: Scalar> Layer<F> for ReLU {
         let y = slice_mut(&mut output);
         let share = share(y.len());
         let parts = y.chunks_mut(share).zip(marks.as_mut_slice().chunks_mut(share / 32));
-        pool::each(parts, |(y, marks)| F::relu_marked(y, marks));
+        threads::each(parts, |(y, marks)| F::relu_marked(y, marks));
         Ok((output, ReLUCache { shape, marks }))
     }
 
@@ -249,7 +248,7 @@ impl<F: Scalar> Layer<F> for ReLU {
         let g = slice_mut(&mut grad);
         let share = share(g.len());
         let parts = g.chunks_mut(share).zip(cache.marks.as_slice().chunks(share / 32));
-        pool::each(parts, |(g, marks)| F::relu_marked_back(marks, g));
+        threads::each(parts, |(g, marks)| F::relu_marked_back(marks, g));
         Ok(grad)
     }
 

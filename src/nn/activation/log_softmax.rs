@@ -12,8 +12,8 @@
 //! everything below the smallest number of the type; here -1000 comes out as such.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -13,8 +13,8 @@
 
 use super::basic::activation;
 use crate::error::{Error, Result};
+use crate::kernels::{Activation, Scalar};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::{Activation, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -9,12 +9,12 @@
 //! | [`Softsign`] | `x / (1 + \|x\|)` | above -1 | in place of tanh |
 //!
 //! The first three are much alike: near 0 for negative numbers, with a dip, and near `x` for positive ones. All keep
-//! their input for `backward`; the formulas, in forms that do not overflow, are in `scalar/curves.rs`.
+//! their input for `backward`; the formulas, in forms that do not overflow, are in `kernels/activation/curves.rs`.
 
 use super::basic::activation;
 use crate::error::{Error, Result};
+use crate::kernels::{Activation, Scalar};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::{Activation, Scalar};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -19,8 +19,8 @@
 //! underflows is set to the smallest normal number, so that a logarithm of it is finite.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

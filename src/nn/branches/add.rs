@@ -5,11 +5,11 @@
 
 use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 

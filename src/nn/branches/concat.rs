@@ -9,11 +9,11 @@
 
 use super::{visit, visit_mut};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

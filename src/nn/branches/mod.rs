@@ -20,10 +20,10 @@ pub use residual::{Residual, ResidualSpec};
 
 use super::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 
 /// A block with its name, "0" or "block", for names of parameters and for errors.

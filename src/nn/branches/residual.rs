@@ -5,11 +5,11 @@
 
 use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 

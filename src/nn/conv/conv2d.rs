@@ -3,11 +3,11 @@
 use super::conv_nd::{Count, Filters, FiltersSpec};
 use crate::error::Result;
 use crate::init::Initializer;
+use crate::kernels::Scalar;
 use crate::nn::window::{Padding, PerAxis, Window};
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 

@@ -7,11 +7,11 @@
 use super::convolution::Convolution;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Scalar;
 use crate::nn::window::{Padding, Window};
 use crate::nn::{check_gradient, window};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

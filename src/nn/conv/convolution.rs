@@ -48,10 +48,9 @@
 //! the bits it has in any batch.
 
 use crate::error::{Error, Result};
+use crate::kernels::{BEHIND, Run, Scalar, threads};
 use crate::nn::window;
 use crate::nn::window::{Axis, Window};
-use crate::pool;
-use crate::scalar::{BEHIND, Run, Scalar};
 use crate::tensor::{recycle, scratch, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 use std::ops::Range;
@@ -319,7 +318,7 @@ impl Convolution {
     /// How many parts a pass over this many samples is cut into, and the samples of each.
     fn shares(&self, cut: Cut, samples: usize) -> (usize, usize) {
         let blocks = samples.div_ceil(cut.together).max(1);
-        let parts = pool::parts(self.work(samples), LEAST_WORK).min(blocks).max(1);
+        let parts = threads::parts(self.work(samples), LEAST_WORK).min(blocks).max(1);
         (parts, blocks.div_ceil(parts) * cut.together)
     }
 
@@ -338,7 +337,7 @@ impl Convolution {
         let taps = self.taps();
         let shares = x.chunks(share * inputs).zip(y.chunks_mut(share * outputs));
         let product = if parts == 1 { F::matmul } else { F::matmul_alone };
-        pool::each(shares, |(x, y)| {
+        threads::each(shares, |(x, y)| {
             let (patch, group) = (self.patch(), self.group());
             let mut runs = Vec::new();
             let mut framed = self.framed(cut, self.channels);
@@ -433,7 +432,7 @@ impl Convolution {
         let taps = self.taps();
         let shares = dy.chunks(share * outputs).zip(dx.chunks_mut(share * inputs));
         let product = if parts == 1 { F::matmul } else { F::matmul_alone };
-        pool::each(shares, |(dy, dx)| {
+        threads::each(shares, |(dy, dx)| {
             let (patch, group) = (self.patch(), self.group());
             let mut runs = Vec::new();
             let mut framed = self.framed(cut, self.channels);
@@ -476,14 +475,15 @@ impl Convolution {
         let (group, patch, taps) = (self.group(), self.patch(), self.taps());
         // The weight's gradient, transposed: a row for each number under a window, in each group.
         let rows = self.channels * self.area();
-        let parts = pool::parts(if weight.is_some() { self.work(samples) } else { 0 }, LEAST_WORK).min(rows);
+        let parts =
+            threads::parts(if weight.is_some() { self.work(samples) } else { 0 }, LEAST_WORK).min(rows);
         let share = rows.div_ceil(parts);
         let mut sums = Room::zeros(rows * group);
         let mut bias_sums = Room::zeros(parts * self.filters);
         let shares =
             sums.numbers().chunks_mut(share * group).zip(bias_sums.numbers().chunks_mut(self.filters));
         let (wants_weight, wants_bias) = (weight.is_some(), bias.is_some());
-        pool::each(shares.enumerate(), |(i, (sums, bias_sums))| {
+        threads::each(shares.enumerate(), |(i, (sums, bias_sums))| {
             let rows = i * share..i * share + sums.len() / group;
             self.add_products(cut, x, dy, &taps, rows, sums, bias_sums, [wants_weight, wants_bias]);
         });

@@ -6,9 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::{Scalar, id_of, ids_of};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::{Scalar, id_of, ids_of};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};

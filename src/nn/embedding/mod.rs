@@ -19,10 +19,10 @@ pub use bag::{EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::{Scalar, order_of};
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::{Scalar, order_of};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use lookup::{Table, TableSpec, no_gradient};
 use serde::{Deserialize, Serialize};

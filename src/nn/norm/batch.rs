@@ -30,10 +30,10 @@
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

@@ -3,10 +3,10 @@
 use super::per_sample::{Cut, NormCache, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 

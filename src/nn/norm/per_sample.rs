@@ -21,9 +21,9 @@
 //! the same function, and a sample alone has the bits that it has in a batch.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::check_gradient;
 use crate::param::Param;
-use crate::scalar::Scalar;
 use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
 
 /// What the backward pass of [`LayerNorm`](crate::nn::LayerNorm), [`GroupNorm`](crate::nn::GroupNorm) and

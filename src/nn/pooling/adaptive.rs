@@ -2,9 +2,9 @@
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, Span};
 use crate::nn::window::PerAxis;
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
-use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 

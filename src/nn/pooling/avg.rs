@@ -10,9 +10,9 @@
 
 use super::mean_windows::Spans;
 use crate::error::Result;
+use crate::kernels::{Scalar, Span};
 use crate::nn::window::{Axis, Padding, PerAxis, Window};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
-use crate::scalar::{Scalar, Span};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 

@@ -9,9 +9,8 @@
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
+use crate::kernels::{Marks, Scalar, Span, Windows, threads};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
-use crate::pool;
-use crate::scalar::{Marks, Scalar, Span, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -139,10 +138,10 @@ impl<F: Scalar> Layer<F> for GlobalMaxPool {
         let (shape, numbers) = plan(input.shape())?;
         let (input, mut output) = (standard(input), scratch(&shape));
         let mut marks = Marks::new(output.len());
-        let share = output.len().div_ceil(pool::parts(input.len(), LEAST_WORK)).max(1);
+        let share = output.len().div_ceil(threads::parts(input.len(), LEAST_WORK)).max(1);
         let outputs = slice_mut(&mut output).chunks_mut(share).zip(marks.as_mut_slice().chunks_mut(share));
         let parts = slice(&input).chunks(share * numbers).zip(outputs);
-        pool::each(parts, |(x, (y, marks))| F::max_rows_marked(x, numbers, y, marks));
+        threads::each(parts, |(x, (y, marks))| F::max_rows_marked(x, numbers, y, marks));
         let cache = GlobalMaxPoolCache { input: input.shape().to_vec(), marks };
         recycle(input);
         Ok((output, cache))

@@ -8,10 +8,9 @@
 //! window. Of equal numbers it is the first, row by row, as in PyTorch. NaN counts as larger than all, so it shows.
 
 use crate::error::{Error, Result};
+use crate::kernels::{Marks, Scalar, Windows, threads};
 use crate::nn::window::{Axis, Padding, PerAxis, Window};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
-use crate::pool;
-use crate::scalar::{Marks, Scalar, Windows};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +166,7 @@ fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
 fn shares(windows: &Windows, input: usize) -> (usize, usize) {
     let [from, to] = [windows.input, windows.output].map(|[rows, columns]| rows * columns);
     let planes = input / from;
-    let share = planes.div_ceil(pool::parts(input, LEAST_WORK)).max(1);
+    let share = planes.div_ceil(threads::parts(input, LEAST_WORK)).max(1);
     (share * from, share * to)
 }
 
@@ -177,7 +176,7 @@ fn forward<F: Scalar>(window: Window, input: Tensor<F>) -> Result<Tensor<F>> {
     let (input, mut output) = (standard(input), scratch(&shape));
     let (from, to) = shares(&windows, input.len());
     let parts = slice(&input).chunks(from).zip(slice_mut(&mut output).chunks_mut(to));
-    pool::each(parts, |(x, y)| F::max_windows(x, windows, y));
+    threads::each(parts, |(x, y)| F::max_windows(x, windows, y));
     recycle(input);
     Ok(output)
 }
@@ -190,7 +189,7 @@ fn forward_train<F: Scalar>(window: Window, input: Tensor<F>) -> Result<(Tensor<
     let (from, to) = shares(&windows, input.len());
     let outputs = slice_mut(&mut output).chunks_mut(to).zip(marks.as_mut_slice().chunks_mut(to));
     let parts = slice(&input).chunks(from).zip(outputs);
-    pool::each(parts, |(x, (y, marks))| F::max_windows_marked(x, windows, y, marks));
+    threads::each(parts, |(x, (y, marks))| F::max_windows_marked(x, windows, y, marks));
     let cache = MaxPoolCache { input: input.shape().to_vec(), output: shape, windows, marks };
     recycle(input);
     Ok((output, cache))
@@ -202,7 +201,7 @@ fn backward<F: Scalar>(cache: &MaxPoolCache, grad: Tensor<F>) -> Tensor<F> {
     let (from, to) = shares(&cache.windows, back.len());
     let outputs = slice(&grad).chunks(to).zip(cache.marks.as_slice().chunks(to));
     let parts = slice_mut(&mut back).chunks_mut(from).zip(outputs);
-    pool::each(parts, |(dx, (grad, marks))| F::max_windows_back(grad, marks, cache.windows, dx));
+    threads::each(parts, |(dx, (grad, marks))| F::max_windows_back(grad, marks, cache.windows, dx));
     recycle(grad);
     back
 }

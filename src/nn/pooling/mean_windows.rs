@@ -10,8 +10,7 @@
 //! | `GlobalAvgPool` | the input | everything behind the channels | all of it |
 //! | `Upsample` | the output | the pixels that come of one | 1 |
 
-use crate::pool;
-use crate::scalar::{Scalar, Span};
+use crate::kernels::{Scalar, Span, threads};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// How many numbers of the larger side a thread should have at least.
@@ -37,7 +36,7 @@ impl Spans {
     /// Planes of each side in a thread's part.
     fn share(&self, planes: usize) -> usize {
         let (fine, coarse) = self.sizes();
-        planes.div_ceil(pool::parts(planes * fine.max(coarse), LEAST_WORK)).max(1)
+        planes.div_ceil(threads::parts(planes * fine.max(coarse), LEAST_WORK)).max(1)
     }
 
     /// From the fine side to the coarse one, `shape`.
@@ -46,7 +45,7 @@ impl Spans {
         let (fine, coarse) = self.sizes();
         let share = self.share(output.len() / coarse.max(1));
         let parts = slice(&input).chunks(share * fine).zip(slice_mut(&mut output).chunks_mut(share * coarse));
-        pool::each(parts, |(x, y)| {
+        threads::each(parts, |(x, y)| {
             let mut room = scratch(&[self.plane[1]]);
             F::mean_spans(x, &self.rows, &self.columns, self.plane, slice_mut(&mut room), y);
             recycle(room);
@@ -61,7 +60,7 @@ impl Spans {
         let (fine, coarse) = self.sizes();
         let share = self.share(grad.len() / coarse.max(1));
         let parts = slice(&grad).chunks(share * coarse).zip(slice_mut(&mut back).chunks_mut(share * fine));
-        pool::each(parts, |(grad, dx)| {
+        threads::each(parts, |(grad, dx)| {
             let mut room = scratch(&[self.plane[1]]);
             F::mean_spans_back(grad, &self.rows, &self.columns, self.plane, slice_mut(&mut room), dx);
             recycle(room);

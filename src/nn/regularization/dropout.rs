@@ -21,9 +21,9 @@
 //! dropped.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 

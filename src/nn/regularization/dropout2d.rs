@@ -11,9 +11,9 @@
 
 use super::dropout::{check_rate, draw_mask};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};

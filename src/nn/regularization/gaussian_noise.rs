@@ -5,9 +5,9 @@
 //! Tikhonov regularization", 1995), and so makes it smoother.
 
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};

@@ -13,10 +13,10 @@
 
 use super::{Sequential, check_input, check_sizes};
 use crate::error::{Error, Result};
+use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
 use crate::nn::{Layer, LayerSpec};
 use crate::random::Random;
-use crate::scalar::Scalar;
 
 /// A closure hides the spec's type. It is `Send`, so a builder may be made in one thread and built in another.
 type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<F>>> + Send>;

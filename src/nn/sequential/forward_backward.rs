@@ -2,10 +2,10 @@
 
 use super::{Sequential, place};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedLayer};
 use crate::nn::{Layer, OutputActivation, check_batch, check_batch_shape};
 use crate::param::Param;
-use crate::scalar::Scalar;
 use crate::target::CLEAN;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;

@@ -2,11 +2,11 @@
 
 use super::Sequential;
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, threads};
 use crate::nn::{Layer, OutputActivation, Outputs, batch_error, window};
+use crate::predictions;
 use crate::predictions::Thresholds;
-use crate::scalar::Scalar;
 use crate::tensor::{CowTensor, Tensor, owned, recycle};
-use crate::{pool, predictions};
 use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
 use std::sync::{Mutex, PoisonError};
 
@@ -264,13 +264,13 @@ impl<F: Scalar> Sequential<F> {
             return Err(Error::shape("an array for the output", format!("{expected:?}"), output.shape())
                 .help("Give it one row for each sample, of the model's output shape."));
         }
-        let share = pool::share(batch, PIECE, pool::parts(batch.div_ceil(PIECE), 1));
+        let share = threads::share(batch, PIECE, threads::parts(batch.div_ceil(PIECE), 1));
         if share >= batch {
             return self.predict_share(input, output);
         }
         let first_error = Mutex::new(None::<(usize, Error)>);
         let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
-        pool::each(shares.enumerate(), |(i, (output, input))| {
+        threads::each(shares.enumerate(), |(i, (output, input))| {
             if let Err(error) = self.predict_share(input, output) {
                 let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
                 if first.as_ref().is_none_or(|(known, _)| i < *known) {

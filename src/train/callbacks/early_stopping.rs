@@ -3,9 +3,9 @@
 use super::Callback;
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
+use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::{Layer, Sequential};
-use crate::scalar::Scalar;
 use crate::state::State;
 use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;

@@ -3,10 +3,10 @@
 use super::Callback;
 use crate::error::Result;
 use crate::gradient_trace::GradientTrace;
+use crate::kernels::Scalar;
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
-use crate::scalar::Scalar;
 use crate::state::{State, misfit, whole};
 use crate::tensor::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

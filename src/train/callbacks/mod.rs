@@ -31,9 +31,9 @@ pub use tensorboard::TensorBoard;
 
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
+use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
-use crate::scalar::Scalar;
 use crate::state::State;
 use std::ops::ControlFlow;
 

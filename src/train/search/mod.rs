@@ -21,12 +21,11 @@ pub use value::{Trial, Value};
 use super::trainer::Trainer;
 use crate::data::{Dataset, Folds};
 use crate::error::{Error, Result};
+use crate::kernels::{Scalar, threads};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
 use crate::optim::UpdateRule;
-use crate::pool;
-use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use run::{Job, bounds};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -305,8 +304,8 @@ impl Search {
         for first in (0..trials.len()).step_by(wave.max(1)) {
             let bounds = self.bounds(&tried, parts.len());
             let count = wave.min(trials.len() - first);
-            let jobs = self.jobs.unwrap_or_else(pool::threads);
-            tried.extend(pool::side_by_side(count, jobs, |i| {
+            let jobs = self.jobs.unwrap_or_else(threads::threads);
+            tried.extend(threads::side_by_side(count, jobs, |i| {
                 let number = first + i;
                 let tried = self.attempt(number, &trials[number], parts, &bounds, &build);
                 let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;

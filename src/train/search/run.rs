@@ -3,11 +3,11 @@
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::history::{Epoch, History};
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
 use crate::optim::UpdateRule;
-use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use crate::train::callbacks::Callback;
 use crate::train::{Evaluation, Progress, Trainer};

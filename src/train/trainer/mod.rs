@@ -17,12 +17,12 @@ use super::callbacks::progress::Progress;
 use super::checkpoint_folder::Checkpoints;
 use super::run::Pending;
 use crate::history::History;
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::nn::Registry;
 use crate::optim::{Optimizer, UpdateRule};
 use crate::random::Random;
-use crate::scalar::Scalar;
 
 /// Trains models: a loss, an optimiser, and how to go through the data.
 ///

@@ -6,9 +6,9 @@
 use super::step;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Layer, Sequential};
-use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! What a trainer hands on to its optimiser.
 
 use super::Trainer;
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule, UpdateRule};
-use crate::scalar::Scalar;
 
 impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].

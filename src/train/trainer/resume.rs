@@ -10,10 +10,10 @@
 use super::Trainer;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::{Checkpoint, Position, Settings, is_whole};
+use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Registry, Sequential};
 use crate::optim::UpdateRule;
-use crate::scalar::Scalar;
 use crate::state::State;
 use crate::train::checkpoint_folder::{best_in, files};
 use crate::train::run::Pending;

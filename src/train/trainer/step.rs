@@ -16,11 +16,11 @@
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::infer::{check_count, check_finite_input};
+use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
 use crate::nn::{Layer, OutputActivation, Sequential};
 use crate::predictions::nan_sample;
-use crate::scalar::Scalar;
 use crate::target::AsTarget;
 use crate::tensor::{Tensor, copy, recycle, standard};
 use crate::train::compatibility::{check_finite_target, check_training, check_unknown, name_of};

@@ -1,0 +1,133 @@
+//! The exponential function and tanh in vectors.
+//!
+//! The standard library's are exact to the last place or nearly so, and take one number at a time by a call: a batch of
+//! 32 x 128 sigmoids took 11 µs, of tanh 39 µs. In `f32`, where training happens, the forms here are plain arithmetic
+//! without a branch, which the compiler turns into vectors: 16 numbers at a time. They are off by 2 units in the last
+//! place at most, and the same on every machine. `f64` is for checks, and stays with the standard library.
+//!
+//! ```text
+//! e^x    = 2^n · e^r          n = the integer nearest to x / ln 2,  r = x - n · ln 2,  |r| ≤ ln 2 / 2
+//! tanh x = x · (1 + x² · P(x²))   below 0.625
+//!        = 1 - 2 / (e^2x + 1)     from there on
+//! ```
+//!
+//! The polynomials are those of the Cephes library, Moshier, 1989 (`expf.c`, `tanhf.c`). `ln 2` is taken away in two
+//! parts, of which the first has so few bits that its product with `n` is exact.
+
+use num_traits::Float;
+
+/// A floating-point number with the two functions.
+pub(crate) trait Exponential: Float {
+    /// `e^x`: infinite from 88.73 on in `f32`; NaN of NaN.
+    fn exponential(self) -> Self;
+
+    /// `(e^x - e^-x) / (e^x + e^-x)`; NaN of NaN.
+    fn hyperbolic_tangent(self) -> Self;
+}
+
+impl Exponential for f64 {
+    #[inline(always)]
+    fn exponential(self) -> f64 {
+        self.exp()
+    }
+
+    #[inline(always)]
+    fn hyperbolic_tangent(self) -> f64 {
+        self.tanh()
+    }
+}
+
+/// `ln 2` in two parts.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+
+/// Added and taken away, it rounds to an integer: numbers from `2^23` on have no others. The half keeps negative ones
+/// in the same range.
+const ROUND: f32 = 1.5 * (1 << 23) as f32;
+
+/// A polynomial, from the highest power down.
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
+}
+
+/// `2^n` for `n` from -126 to 127.
+#[inline(always)]
+fn power_of_2(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}
+
+impl Exponential for f32 {
+    #[inline(always)]
+    fn exponential(self) -> f32 {
+        // Beyond these, the result is 0 or infinite. NaN is neither and goes on.
+        let x = if self < -104.0 { -104.0 } else { self };
+        let x = if x > 89.0 { 89.0 } else { x };
+        let rounded = x * std::f32::consts::LOG2_E + ROUND;
+        let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+        let whole = rounded - ROUND;
+        let r = x - whole * LN_2[0] - whole * LN_2[1];
+        let p = polynomial(
+            r,
+            [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1],
+        );
+        // By two factors, since 2^n alone may be out of range where the result is not.
+        let half = n >> 1;
+        (p * (r * r) + r + 1.0) * power_of_2(half) * power_of_2(n.wrapping_sub(half))
+    }
+
+    #[inline(always)]
+    fn hyperbolic_tangent(self) -> f32 {
+        let size = self.abs();
+        let square = self * self;
+        let p = polynomial(
+            square,
+            [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1],
+        );
+        let small = self * (1.0 + square * p);
+        let large = (1.0 - 2.0 / ((size + size).exponential() + 1.0)).copysign(self);
+        if size < 0.625 { small } else { large }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The distance in units of the last place of `expected`, rounded to `f32`.
+    fn units(found: f32, expected: f64) -> f64 {
+        let rounded = expected as f32;
+        let unit = f64::from(f32::from_bits(rounded.abs().to_bits() + 1)) - f64::from(rounded.abs());
+        (f64::from(found) - expected).abs() / unit
+    }
+
+    #[test]
+    fn within_two_units_of_the_last_place() {
+        let mut worst = [0f64; 2];
+        for i in -1_050_000..1_050_000 {
+            let x = i as f32 * 8.3e-5;
+            let (e, t) = (f64::from(x).exp(), f64::from(x).tanh());
+            if e as f32 >= f32::MIN_POSITIVE {
+                worst[0] = worst[0].max(units(x.exponential(), e));
+            }
+            worst[1] = worst[1].max(units(x.hyperbolic_tangent(), t));
+        }
+        assert!(worst[0] <= 2.0 && worst[1] <= 2.0, "{worst:?}");
+    }
+
+    #[test]
+    fn at_the_ends() {
+        assert_eq!(0f32.exponential(), 1.0);
+        assert_eq!(f32::INFINITY.exponential(), f32::INFINITY);
+        assert_eq!(f32::NEG_INFINITY.exponential(), 0.0);
+        assert!(88.7f32.exponential().is_finite() && 88.73f32.exponential() == f32::INFINITY);
+        assert!((-100f32).exponential() > 0.0 && (-104f32).exponential() == 0.0);
+        assert!((f64::from((-100f32).exponential()) - (-100f64).exp()).abs() < 1e-45);
+        assert_eq!([f32::INFINITY, f32::MAX, 20.0].map(Exponential::hyperbolic_tangent), [1.0; 3]);
+        assert_eq!([f32::NEG_INFINITY, f32::MIN, -20.0].map(Exponential::hyperbolic_tangent), [-1.0; 3]);
+        assert!(f32::NAN.exponential().is_nan() && f32::NAN.hyperbolic_tangent().is_nan());
+        assert_eq!(
+            (1e-30f32.hyperbolic_tangent(), (-0.0f32).hyperbolic_tangent().to_bits()),
+            (1e-30, (-0.0f32).to_bits())
+        );
+    }
+}

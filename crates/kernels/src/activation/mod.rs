@@ -1,0 +1,390 @@
+//! Elementwise activation functions and their derivatives.
+//!
+//! | function | value | derivative, from what is kept |
+//! |---|---|---|
+//! | ReLU | `max(x, 0)` | 1 where the output is above 0, else 0 |
+//! | ReLU6 | `min(max(x, 0), 6)` | 1 where the output is between 0 and 6, else 0 |
+//! | LeakyReLU | `x`, or `slope · x` below 0 | 1 where the input is above 0, else `slope` |
+//! | HardSigmoid | `min(max(x / 6 + 1/2, 0), 1)` | 1/6 where the input is between -3 and 3, else 0 |
+//! | HardSwish | `x · HardSigmoid(x)` | `x / 3 + 1/2` between -3 and 3, below 0, above 1 |
+//! | Sigmoid | `1 / (1 + e^-x)` | `y · (1 - y)` |
+//! | Tanh | `tanh x` | `1 - y²` |
+//! | ELU, SELU, Softsign, Softplus, SiLU, Mish, GELU | in `curves.rs` | from the input |
+//!
+//! All work in place, on the activation's input going forward and on the gradient going back. ReLU, sigmoid and
+//! tanh need their output only, which the next layer has anyway. LeakyReLU keeps its input: with a negative slope
+//! the output does not tell the sign. At 0, the derivatives of both ReLUs are those of the left side, as in
+//! PyTorch; so are those of the other functions with kinks.
+
+pub mod curves;
+pub mod erf;
+pub mod exponential;
+pub mod softmax;
+
+use crate::kernels;
+
+/// An activation function that the crate has a kernel for; the layers of the same names are built on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(hidden)]
+pub enum Activation {
+    /// `max(x, 0)`, keeping NaN.
+    ReLU,
+    /// `min(max(x, 0), 6)`, keeping NaN.
+    ReLU6,
+    /// `x` where positive, else `slope · x`.
+    LeakyReLU(f64),
+    /// `x` where positive, else `alpha · (e^x - 1)`.
+    ELU(f64),
+    /// ELU with the two constants that keep mean 0 and variance 1.
+    SELU,
+    /// `min(max(x / 6 + 1/2, 0), 1)`, keeping NaN.
+    HardSigmoid,
+    /// `x` times the function above.
+    HardSwish,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// `ln(1 + e^(beta · x)) / beta`.
+    Softplus(f64),
+    /// `x · sigmoid(x)`.
+    SiLU,
+    /// `x · tanh(ln(1 + e^x))`.
+    Mish,
+    /// `x · Φ(x)`.
+    GELU,
+    /// GELU's approximation by a tanh.
+    GELUTanh,
+}
+
+/// SELU's two constants: the solution of the fixed-point equations of the paper, to the precision of `f64`.
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+impl Activation {
+    /// True where the derivative is computed from the output, so that the output is what backward has to keep.
+    ///
+    /// A layer keeps one of the two, input or output, by this answer.
+    pub fn derives_from_output(self) -> bool {
+        matches!(self, Self::ReLU | Self::ReLU6 | Self::Sigmoid | Self::Tanh)
+    }
+}
+
+kernels! {
+    /// Activation functions over slices.
+    Activations {
+        /// `x = f(x)`.
+        fn activate(f: Activation, x: &mut [F]);
+        /// `grad = grad · f'`, from the kept output or input (see `derives_from_output`).
+        fn activate_back(f: Activation, kept: &[F], grad: &mut [F]);
+        /// `x`, or `weight · x` where it is not above 0, with a weight for each channel, `[…, channels, inner]`.
+        fn prelu(x: &mut [F], inner: usize, weight: &[F]);
+        /// The gradient at the input in place, and that of the weights, overwriting `sums`.
+        fn prelu_back(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]);
+        /// ReLU, and a bit for each number: whether its derivative is 1. A mark has the bits of 32 numbers.
+        fn relu_marked(x: &mut [F], marks: &mut [u32]);
+        /// The gradient of ReLU from the bits.
+        fn relu_marked_back(marks: &[u32], grad: &mut [F]);
+    }
+}
+
+mod generic {
+    use super::{Activation, SELU_ALPHA, SELU_SCALE};
+    use crate::activation::curves::*;
+    use crate::activation::exponential::Exponential;
+    use crate::norm::rows::generic::sum_of;
+
+    #[inline(always)]
+    pub fn activate<F: Exponential>(f: Activation, x: &mut [F]) {
+        let (zero, one) = (F::zero(), F::one());
+        let (half, sixth, three, six) =
+            (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
+        match f {
+            // Not `max`: it would turn NaN into 0 and hide that training diverged.
+            Activation::ReLU => each(x, |x| if x < zero { zero } else { x }),
+            Activation::ReLU6 => each(x, |x| {
+                if x < zero {
+                    zero
+                } else if x > six {
+                    six
+                } else {
+                    x
+                }
+            }),
+            Activation::LeakyReLU(slope) => {
+                let slope = number::<F>(slope);
+                each(x, |x| if x < zero { slope * x } else { x });
+            }
+            Activation::ELU(alpha) => {
+                let alpha = number(alpha);
+                each(x, |x| elu(x, alpha, one));
+            }
+            Activation::SELU => {
+                let (alpha, scale) = (number(SELU_ALPHA), number(SELU_SCALE));
+                each(x, |x| elu(x, alpha, scale));
+            }
+            Activation::HardSigmoid => {
+                each(x, |x| {
+                    if x <= -three {
+                        zero
+                    } else if x >= three {
+                        one
+                    } else {
+                        x * sixth + half
+                    }
+                });
+            }
+            Activation::HardSwish => {
+                each(x, |x| {
+                    if x <= -three {
+                        zero
+                    } else if x >= three {
+                        x
+                    } else {
+                        x * (x * sixth + half)
+                    }
+                });
+            }
+            Activation::Sigmoid => each(x, sigmoid),
+            Activation::Tanh => each(x, |x| x.hyperbolic_tangent()),
+            Activation::Softsign => each(x, softsign),
+            Activation::Softplus(beta) => {
+                let beta = number(beta);
+                each(x, |x| softplus(x, beta));
+            }
+            Activation::SiLU => each(x, silu),
+            Activation::Mish => each(x, mish),
+            Activation::GELU => each(x, gelu),
+            Activation::GELUTanh => each(x, gelu_tanh),
+        }
+    }
+
+    #[inline(always)]
+    pub fn activate_back<F: Exponential>(f: Activation, kept: &[F], grad: &mut [F]) {
+        let (zero, one) = (F::zero(), F::one());
+        let (half, sixth, three, six) =
+            (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
+        match f {
+            Activation::ReLU => both(kept, grad, |y, g| if y <= zero { zero } else { g }),
+            Activation::ReLU6 => both(kept, grad, |y, g| if y <= zero || y >= six { zero } else { g }),
+            Activation::LeakyReLU(slope) => {
+                let slope = number::<F>(slope);
+                both(kept, grad, |x, g| if x <= zero { slope * g } else { g });
+            }
+            Activation::ELU(alpha) => {
+                let alpha = number(alpha);
+                both(kept, grad, |x, g| g * elu_slope(x, alpha, one));
+            }
+            Activation::SELU => {
+                let (alpha, scale) = (number(SELU_ALPHA), number(SELU_SCALE));
+                both(kept, grad, |x, g| g * elu_slope(x, alpha, scale));
+            }
+            Activation::HardSigmoid => {
+                both(kept, grad, |x, g| if x <= -three || x >= three { zero } else { g * sixth });
+            }
+            Activation::HardSwish => {
+                let third = number::<F>(1.0 / 3.0);
+                both(kept, grad, |x, g| {
+                    if x <= -three {
+                        zero
+                    } else if x >= three {
+                        g
+                    } else {
+                        g * (x * third + half)
+                    }
+                });
+            }
+            Activation::Sigmoid => both(kept, grad, |y, g| g * y * (one - y)),
+            Activation::Tanh => both(kept, grad, |y, g| g * (one - y * y)),
+            Activation::Softsign => both(kept, grad, |x, g| g * softsign_slope(x)),
+            Activation::Softplus(beta) => {
+                let beta = number::<F>(beta);
+                both(kept, grad, |x, g| g * sigmoid(beta * x));
+            }
+            Activation::SiLU => both(kept, grad, |x, g| g * silu_slope(x)),
+            Activation::Mish => both(kept, grad, |x, g| g * mish_slope(x)),
+            Activation::GELU => both(kept, grad, |x, g| g * gelu_slope(x)),
+            Activation::GELUTanh => both(kept, grad, |x, g| g * gelu_tanh_slope(x)),
+        }
+    }
+
+    #[inline(always)]
+    pub fn relu_marked<F: Exponential>(x: &mut [F], marks: &mut [u32]) {
+        for (x, mark) in x.chunks_mut(32).zip(marks) {
+            // Of a length that is known where there are 32, so that it is done in vectors.
+            *mark = if let Some(whole) = x.first_chunk_mut::<32>() { relu_bits(whole) } else { relu_bits(x) };
+        }
+    }
+
+    /// ReLU of at most 32 numbers; NaN stays, and its derivative is 1.
+    #[inline(always)]
+    fn relu_bits<F: Exponential>(x: &mut [F]) -> u32 {
+        let (zero, mut bits) = (F::zero(), 0);
+        for (i, x) in x.iter_mut().enumerate() {
+            bits |= u32::from(*x > zero || x.is_nan()) << i;
+            *x = if *x < zero { zero } else { *x };
+        }
+        bits
+    }
+
+    #[inline(always)]
+    pub fn relu_marked_back<F: Exponential>(marks: &[u32], grad: &mut [F]) {
+        for (grad, &bits) in grad.chunks_mut(32).zip(marks) {
+            if let Some(whole) = grad.first_chunk_mut::<32>() { keep(whole, bits) } else { keep(grad, bits) }
+        }
+    }
+
+    /// 0 where the bit is.
+    #[inline(always)]
+    fn keep<F: Exponential>(grad: &mut [F], bits: u32) {
+        for (i, g) in grad.iter_mut().enumerate() {
+            *g = if bits & (1 << i) == 0 { F::zero() } else { *g };
+        }
+    }
+
+    #[inline(always)]
+    pub fn prelu<F: Exponential>(x: &mut [F], inner: usize, weight: &[F]) {
+        for sample in x.chunks_mut((inner * weight.len()).max(1)) {
+            for (x, &w) in sample.chunks_mut(inner.max(1)).zip(weight) {
+                each(x, |x| if x > F::zero() { x } else { w * x });
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn prelu_back<F: Exponential>(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]) {
+        sums.fill(F::zero());
+        let (sample, inner) = ((inner * weight.len()).max(1), inner.max(1));
+        for (x, grad) in x.chunks(sample).zip(grad.chunks_mut(sample)) {
+            let rows = x.chunks(inner).zip(grad.chunks_mut(inner));
+            for (((x, grad), &w), sum) in rows.zip(weight).zip(sums.iter_mut()) {
+                // Not `x <= 0`: a NaN has to reach the sum.
+                *sum = *sum + sum_of(x, grad, |x, g| if x > F::zero() { F::zero() } else { x * g });
+                both(x, grad, |x, g| if x > F::zero() { g } else { w * g });
+            }
+        }
+    }
+
+    /// In place over a slice; the closure is compiled into the loop.
+    #[inline(always)]
+    fn each<F: Exponential>(x: &mut [F], f: impl Fn(F) -> F) {
+        for x in x {
+            *x = f(*x);
+        }
+    }
+
+    /// The gradient in place, with what was kept beside it.
+    #[inline(always)]
+    fn both<F: Exponential>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
+        for (g, &k) in grad.iter_mut().zip(kept) {
+            *g = f(k, *g);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_relu_say_what_the_outputs_say() {
+        for len in 0..70usize {
+            let x: Vec<f32> =
+                (0..len).map(|i| if i % 7 == 6 { f32::NAN } else { (i % 5) as f32 - 2. }).collect();
+            let (mut y, mut marked, mut marks) = (x.clone(), x.clone(), vec![0; len.div_ceil(32)]);
+            f32::activate(Activation::ReLU, &mut y);
+            f32::relu_marked(&mut marked, &mut marks);
+            let (mut grad, mut back) = (vec![3.0f32; len], vec![3.0f32; len]);
+            f32::activate_back(Activation::ReLU, &y, &mut grad);
+            f32::relu_marked_back(&marks, &mut back);
+            assert_eq!(grad, back);
+            assert!(y.iter().zip(&marked).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+
+    const ALL: [Activation; 15] = [
+        Activation::ReLU,
+        Activation::ReLU6,
+        Activation::LeakyReLU(0.1),
+        Activation::ELU(1.5),
+        Activation::SELU,
+        Activation::HardSigmoid,
+        Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Softsign,
+        Activation::Softplus(2.0),
+        Activation::SiLU,
+        Activation::Mish,
+        Activation::GELU,
+        Activation::GELUTanh,
+    ];
+
+    #[test]
+    fn nan_is_never_swallowed_at_any_lane() {
+        for f in ALL {
+            for len in 0..70 {
+                for lane in 0..len {
+                    let mut x = vec![1.0f32; len];
+                    x[lane] = f32::NAN;
+                    f32::activate(f, &mut x);
+                    assert!(
+                        x.iter().enumerate().all(|(i, v)| v.is_nan() == (i == lane)),
+                        "{f:?} {len} {lane}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_and_derivatives_at_any_length() {
+        let reference = |f, x: f64| match f {
+            Activation::ReLU => (x.max(0.), f64::from(x > 0.)),
+            Activation::LeakyReLU(s) => (if x > 0. { x } else { s * x }, if x > 0. { 1. } else { s }),
+            Activation::Sigmoid => {
+                let y = 1. / (1. + (-x).exp());
+                (y, y * (1. - y))
+            }
+            Activation::Tanh => (x.tanh(), 1. - x.tanh().powi(2)),
+            // The others: with their own differences in f64, and with PyTorch in tests/library/torch_layers.rs.
+            _ => {
+                let at = |x: f64| {
+                    let mut y = [x];
+                    f64::activate(f, &mut y);
+                    y[0]
+                };
+                (at(x), (at(x + 1e-6) - at(x - 1e-6)) / 2e-6)
+            }
+        };
+        for f in ALL {
+            for len in 0..70 {
+                let x: Vec<f32> = (0..len).map(|i| (i as f32 - 30.3) / 7.).collect();
+                let mut y = x.clone();
+                f32::activate(f, &mut y);
+                let mut grad = vec![2.0f32; len];
+                f32::activate_back(f, if f.derives_from_output() { &y } else { &x }, &mut grad);
+                for i in 0..len {
+                    let (value, slope) = reference(f, f64::from(x[i]));
+                    assert!((f64::from(y[i]) - value).abs() < 1e-6);
+                    assert!((f64::from(grad[i]) - 2. * slope).abs() < 1e-5, "{f:?} {} {}", x[i], grad[i]);
+                }
+            }
+        }
+    }
+
+    /// As far out as the type goes, and at the subnormal numbers around 0.
+    #[test]
+    fn finite_inputs_have_finite_values_and_slopes() {
+        let ends = [3e38, -3e38, 1e30, -1e30, 1e19, -1e19, 500., -500., 40., -40., 1e-45, -1e-45, 0., -0.];
+        for f in ALL {
+            let mut y = ends;
+            f32::activate(f, &mut y);
+            let mut grad = [1f32; 14];
+            f32::activate_back(f, if f.derives_from_output() { &y } else { &ends }, &mut grad);
+            assert!(y.iter().chain(&grad).all(|v| v.is_finite()), "{f:?} {y:?} {grad:?}");
+        }
+    }
+}

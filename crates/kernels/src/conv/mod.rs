@@ -1,0 +1,7 @@
+//! Convolution and pooling.
+
+pub mod im2col;
+pub mod pooling;
+
+pub use im2col::{BEHIND, Run};
+pub use pooling::{Span, Windows};

@@ -1,0 +1,92 @@
+//! Loops that are compiled once for each level of vector instructions; the level is chosen when the program runs.
+//!
+//! The crate `multiversion` does the same, but not with AVX-512 on processors that lower their clock for it (Skylake-X,
+//! Cascade Lake). A program that multiplies matrices with AVX-512 has that clock in any case, and Adam takes 1.4 times
+//! as long there without.
+
+/// A level of vector instructions for loops that the compiler vectorises.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub enum Level {
+    /// Those that every processor of the kind has.
+    Plain,
+    /// AVX2 and FMA.
+    Avx2,
+    /// The usual part of AVX-512.
+    Avx512,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Level {
+    /// The processor's, looked up once.
+    #[inline]
+    pub fn detected() -> Self {
+        use std::sync::LazyLock;
+        macro_rules! has {
+            ($($feature:tt)*) => { true $(&& is_x86_feature_detected!($feature))* };
+        }
+        static LEVEL: LazyLock<Level> = LazyLock::new(|| match has!("avx2" "fma" "bmi1" "bmi2") {
+            true if has!("avx512f" "avx512dq" "avx512bw" "avx512vl") => Level::Avx512,
+            true => Level::Avx2,
+            false => Level::Plain,
+        });
+        *LEVEL
+    }
+}
+
+/// Declares a trait of kernels and implements it for `f32` and `f64`.
+///
+/// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`;
+/// here it is compiled once for each type and for each level of vector instructions, and the level is chosen when
+/// the program runs. `F` in a signature stands for the element type. No level changes the result: the loops state
+/// every operation and its order, and the compiler keeps to it.
+///
+/// A call costs a jump. `#[inline(always)]` is what lets the generic function be compiled anew inside of
+/// each version, with that version's instructions; without it, all would call one plain copy.
+///
+/// A kernel takes slices and numbers. What does not fit (slices of different lengths) is the caller's mistake and
+/// ends early by `zip`: nothing is read or written out of bounds.
+macro_rules! kernels {
+    ($(#[$about:meta])* $trait_name:ident {
+        $($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)?;)*
+    }) => {
+        $(#[$about])*
+        #[doc(hidden)]
+        pub trait $trait_name<F> {
+            $($(#[$doc])* fn $name($($arg: $type),*) $(-> $out)?;)*
+        }
+        kernels!(@impl f32 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
+        kernels!(@impl f64 $trait_name { $(fn $name($($arg: $type),*) $(-> $out)?;)* });
+    };
+    (@impl $t:ident $trait_name:ident { $(fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)* }) => {
+        const _: () = {
+            type F = $t;
+            #[cfg(target_arch = "x86_64")]
+            use $crate::dispatch::Level;
+            impl $trait_name<F> for F {
+                $(fn $name($($arg: $type),*) $(-> $out)? {
+                    #[cfg(target_arch = "x86_64")]
+                    {
+                        #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+                        fn avx2($($arg: $type),*) $(-> $out)? {
+                            generic::$name($($arg),*)
+                        }
+                        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,bmi2")]
+                        fn avx512($($arg: $type),*) $(-> $out)? {
+                            generic::$name($($arg),*)
+                        }
+                        // SAFETY: the processor has the level.
+                        #[allow(unsafe_code, reason = "a call where the processor has the level")]
+                        match Level::detected() {
+                            Level::Avx512 => return unsafe { avx512($($arg),*) },
+                            Level::Avx2 => return unsafe { avx2($($arg),*) },
+                            Level::Plain => {}
+                        }
+                    }
+                    generic::$name($($arg),*)
+                })*
+            }
+        };
+    };
+}
+pub(crate) use kernels;

@@ -1,0 +1,90 @@
+//! Which products leave out the zeros of `a`, and how they are cut for that: part by part, as [`sparse_groups`](super::sparse_groups)
+//! computes them.
+
+use super::blocks::{BLOCK, blocks};
+use super::level::Level;
+use super::sparse_groups::{COLUMNS, NUMBERS, Part, Rows, SPREAD, Samples, share};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+/// From how many columns on looking for zeros pays.
+const LEAST_COLUMNS: usize = 64;
+
+/// From how many rows of `c` on, since each of them shares what it costs to look at `b`.
+const LEAST_ROWS: usize = 8;
+
+/// The most rows of `c` for which a block of `b` is looked at once.
+const ROWS: usize = 256;
+
+/// How many numbers from one row of `b` to the next are too many: a few rows at a time, far apart, are read slowly.
+const FAR: usize = 512;
+
+/// From which share of groups that are all 0, in a few samples, on they are looked for.
+const LEAST_SHARE: f64 = 1. / 6.;
+
+/// The product if it is one of these: whether it was computed. What is not done here part by part, `dense` does.
+///
+/// # Safety
+/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours. For
+/// `dense` no more than that has to hold, of the parts that it is called with.
+pub(super) unsafe fn product<L: Level>(
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    beta: f32,
+    c: &mut ArrayViewMut2<'_, f32>,
+    dense: unsafe fn(&ArrayView2<'_, f32>, &ArrayView2<'_, f32>, f32, &mut ArrayViewMut2<'_, f32>),
+) -> bool {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    let (by_samples, by_numbers) = (a.strides()[1] == 1, a.strides()[0] == 1);
+    // Where a number's chain goes over several words, it is kept in `c`.
+    let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
+    let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
+    let too_small = n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2;
+    if L::PANEL == 0 || too_small || !fits || !near || by_samples && !L::leaves_out_of_samples() {
+        return false;
+    }
+    let x = if by_samples { a.view() } else { a.t() };
+    // To see all of a few numbers of 32 samples is as quick as to estimate it.
+    if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
+        return false;
+    }
+    let samples = Rows { at: x.as_ptr(), stride: x.strides()[0] };
+    let b_rows = Rows { at: b.as_ptr(), stride: b.strides()[0] };
+    let c_rows = Rows { at: c.as_mut_ptr().cast_const(), stride: c.strides()[0] };
+    for (p, length) in blocks(k) {
+        let beta = if p == 0 { beta } else { 1. };
+        let most = if by_samples { ROWS } else { NUMBERS };
+        for top in (0..m).step_by(most) {
+            let rows = top..(top + most).min(m);
+            let mut left = 0;
+            while left < n {
+                // Whole panels, and at the end what is less than one.
+                let width = COLUMNS.min(n - left);
+                let columns = left..left + if width > L::PANEL { width / L::PANEL * L::PANEL } else { width };
+                left = columns.end;
+                let (sample, number) = if by_samples { (top, p) } else { (p, top) };
+                let (count, numbers) = if by_samples { (rows.len(), length) } else { (length, rows.len()) };
+                let to = c_rows.skip(top, columns.start);
+                let part = Part {
+                    by_samples,
+                    x: Samples { rows: samples.skip(sample, number), count, numbers },
+                    b: b_rows.skip(p, columns.start),
+                    beta,
+                    c: Rows { at: to.at.cast_mut(), stride: to.stride },
+                    columns: columns.len(),
+                };
+                // SAFETY: the part's rows, `k` and columns are within the matrices, of which `c` is borrowed for
+                // writing. The neighbours that `Part` asks for are there by the strides seen above, and `leave_out`
+                // meets at most `COLUMNS` columns, in whole panels. What `dense` gets are slices of the same matrices:
+                // none is empty, their shapes agree, and the columns of `c` stay neighbours.
+                unsafe {
+                    if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
+                        let a = a.slice(s![rows.clone(), p..p + length]);
+                        let b = b.slice(s![p..p + length, columns.clone()]);
+                        dense(&a, &b, beta, &mut c.slice_mut(s![rows.clone(), columns]));
+                    }
+                }
+            }
+        }
+    }
+    true
+}

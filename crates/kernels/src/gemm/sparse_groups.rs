@@ -1,0 +1,427 @@
+//! Products that leave out the zeros of `a`: the background of pictures, the words that a text has not.
+//!
+//! A term with a 0 in it changes no sum as long as the number beside it is finite, so leaving it out changes no bit of
+//! the result (that of a 0 without a sign, which is why the contract has none). What is used of `b` is looked at on
+//! the way: where it is not finite, the other kernels compute the product, and `0 · NaN` is NaN as ever.
+//!
+//! Both forms see `a` as samples: rows of numbers that are neighbours, in groups of a few numbers. Which of up to 32
+//! samples have any of a group is a word of 32 bits.
+//!
+//! - [`spread`], where the samples are the rows of the product (a layer's forward product): a group's rows of `b` are
+//!   held in registers, and added to the rows of those samples. `b` is read once, not once for each tile.
+//! - [`collect`], where the numbers are its rows (the gradient of the weights): a tile of `c` is held in registers, and
+//!   those samples' rows of `b` are added to it.
+//!
+//! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so for
+//! samples of many numbers it is estimated from a few of them first.
+#![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
+
+use super::blocks::BLOCK;
+use super::hint::prefetch;
+use super::tile::LINE;
+use crate::vector::Vector;
+use ndarray::ArrayView2;
+use std::mem::MaybeUninit;
+
+/// How many samples a word tells about.
+const SAMPLES: usize = 32;
+
+/// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
+pub(super) const COLUMNS: usize = 128;
+
+/// The most numbers of a sample at once: a block of `k`, or rows of `c`.
+pub(super) const NUMBERS: usize = BLOCK;
+
+/// The largest share of groups with a number other than 0 for which leaving out the others pays.
+const DENSE: f64 = 0.85;
+
+/// What of a vector is 0, in words of bits.
+///
+/// # Safety
+/// As [`Vector`]; `store_bits` writes as many integers.
+pub(super) unsafe trait Words: Vector {
+    /// Integers of 32 bits, as many as there are numbers.
+    type Bits: Copy;
+
+    /// Zeros.
+    unsafe fn no_bits() -> Self::Bits;
+    /// `2 · bits`, and 1 more where `self` is not +0.
+    unsafe fn append(self, bits: Self::Bits) -> Self::Bits;
+    /// Writes neighbours.
+    unsafe fn store_bits(bits: Self::Bits, to: *mut u32);
+}
+
+/// Rows of numbers that are neighbours.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<P> {
+    pub at: P,
+    /// From one row to the next.
+    pub stride: isize,
+}
+
+impl Rows<*const f32> {
+    /// Those from a row and a column on.
+    pub fn skip(self, rows: usize, columns: usize) -> Self {
+        Self { at: self.at.wrapping_offset(rows as isize * self.stride).wrapping_add(columns), ..self }
+    }
+}
+
+/// A part of `a`, seen as samples.
+#[derive(Clone, Copy)]
+pub(super) struct Samples {
+    pub rows: Rows<*const f32>,
+    pub count: usize,
+    /// How many numbers each has, at most [`NUMBERS`].
+    pub numbers: usize,
+}
+
+impl Samples {
+    /// Those from one on, as many as a word tells about.
+    fn from(self, first: usize) -> Self {
+        Self { rows: self.rows.skip(first, 0), count: SAMPLES.min(self.count - first), ..self }
+    }
+
+    /// For each group of `G` numbers, the last of which may be shorter, a word: the samples in which any is not +0.
+    ///
+    /// # Safety
+    /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
+    #[inline(always)]
+    unsafe fn words<T: Words, const G: usize>(self, words: &mut [MaybeUninit<u32>; NUMBERS]) -> &[u32] {
+        let Self { rows: Rows { at, stride }, count, numbers } = self;
+        let whole = numbers / T::LANES * T::LANES;
+        for j in (0..whole).step_by(T::LANES) {
+            // SAFETY: `LANES` numbers from `j < whole <= numbers <= NUMBERS` on, of samples below `count`.
+            unsafe {
+                let mut bits = T::no_bits();
+                for i in (0..count).rev() {
+                    bits = T::load(at.offset(i as isize * stride).add(j)).append(bits);
+                }
+                T::store_bits(bits, words[j..j + T::LANES].as_mut_ptr().cast());
+            }
+        }
+        for (j, word) in words[..numbers].iter_mut().enumerate().skip(whole) {
+            // SAFETY: `j < numbers`, `i < count`.
+            let number = |i| unsafe { *at.offset(i as isize * stride).add(j) };
+            word.write((0..count).rev().fold(0, |bits, i| bits << 1 | u32::from(number(i).to_bits() != 0)));
+        }
+        // SAFETY: all of them have been written.
+        let words = unsafe { &mut *(&raw mut words[..numbers] as *mut [u32]) };
+        let groups = numbers.div_ceil(G);
+        let any = |bits: &[u32]| bits.iter().fold(0, |word, bits| word | bits);
+        for group in 0..groups {
+            let bits = &words[group * G..];
+            // All but the last have `G`, which needs no loop.
+            words[group] = bits.first_chunk::<G>().map_or_else(|| any(bits), |bits| any(bits));
+        }
+        &words[..groups]
+    }
+
+    /// Asks for a part of the samples behind these, at the group that begins at `p`: as large a part of them as the group
+    /// is of its sample, so that with all groups all of them were asked for. Behind the last samples of a product are
+    /// those of the next one where a prediction goes on, or none, and asking costs little.
+    #[inline(always)]
+    fn fetch_next(&self, p: usize) {
+        const AT_ONCE: usize = SAMPLES * SPREAD / LINE;
+        let first = p % LINE / SPREAD * AT_ONCE;
+        for i in first..first + AT_ONCE {
+            let row = (SAMPLES + i) as isize * self.rows.stride;
+            prefetch(self.rows.at.wrapping_offset(row).wrapping_add(p));
+        }
+    }
+
+    /// Whether leaving out what the words have not would not pay.
+    fn are_dense(self, words: &[u32]) -> bool {
+        let used: u32 = words.iter().map(|word| word.count_ones()).sum();
+        f64::from(used) > DENSE * (self.count * words.len()) as f64
+    }
+}
+
+/// A product of one block of `k` into some columns. `b` has a row for each number of a sample of `x`, and `c` one for
+/// each sample; where it is not `by_samples`, the other way round. The numbers of a sample and those of a row are
+/// neighbours.
+pub(super) struct Part {
+    /// Whether the rows of `c` are the samples, not their numbers.
+    pub by_samples: bool,
+    pub x: Samples,
+    pub b: Rows<*const f32>,
+    pub beta: f32,
+    pub c: Rows<*mut f32>,
+    pub columns: usize,
+}
+
+/// The share of groups of `G` numbers that are all 0, in four of the rows, whose numbers are neighbours.
+pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
+    let (mut zeros, mut all) = (0, 0);
+    for row in x.rows().into_iter().step_by(x.nrows().div_ceil(4)) {
+        let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<G>();
+        // Without a branch: where a picture has its zeros cannot be foreseen.
+        let bits = |group: &[f32; G]| group.iter().fold(0, |bits, v| bits | v.to_bits());
+        zeros += groups.iter().map(|group| usize::from(bits(group) == 0)).sum::<usize>();
+        all += groups.len();
+    }
+    zeros as f64 / all.max(1) as f64
+}
+
+/// Computes a part, with tiles of `S` vectors in [`spread`], and in [`collect`] of `C`, or `W` where the columns are as
+/// many; false if the other kernels have to, and then what `c` held is still there if it is needed.
+///
+/// # Safety
+/// The processor has the vectors. The part's columns are at most [`COLUMNS`] and whole tiles, of `S` vectors by
+/// samples, else of `C`. The matrices are as [`Part`] says, valid for reads, and `c` for writes too, with nobody else
+/// using it meanwhile.
+#[inline(always)]
+pub(super) unsafe fn leave_out<T: Words, const S: usize, const C: usize, const W: usize>(
+    part: &Part,
+) -> bool {
+    // SAFETY: the conditions are the same, and the columns are whole tiles: of `S` or `C` vectors by this function's,
+    // of `W` by the check before the call.
+    unsafe {
+        if part.by_samples {
+            spread::<T, S>(part)
+        } else if W > C && part.columns.is_multiple_of(W * T::LANES) {
+            collect::<T, W>(part)
+        } else {
+            collect::<T, C>(part)
+        }
+    }
+}
+
+/// From one sample's sums to the next. No power of 2, since Intel's processors take numbers a multiple of 4096 bytes apart
+/// for the same ones at first, and wait for the one to be written before they read the other.
+const APART: usize = COLUMNS + 16;
+
+/// The sums of some samples, beside `c`.
+#[repr(align(64))]
+struct Sums([MaybeUninit<f32>; SAMPLES * APART]);
+
+/// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
+pub(super) const SPREAD: usize = 4;
+
+/// # Safety
+/// As [`leave_out`], for a part `by_samples` and tiles of `V` vectors.
+#[inline(always)]
+unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
+    let Part { b, beta, c, columns, .. } = *part;
+    let mut words = [MaybeUninit::uninit(); NUMBERS];
+    for first in (0..part.x.count).step_by(SAMPLES) {
+        let samples = part.x.from(first);
+        // SAFETY: samples `i < samples.count <= SAMPLES` have bits in the words, a row of `columns <= COLUMNS < APART`
+        // sums, all set to 0 first, and row `first + i` of `c`. A group's numbers from `p` on are numbers of each
+        // sample and have rows of `b`, and the match calls the form for as many as are left. The columns from `j` on
+        // are a whole tile.
+        unsafe {
+            let words = samples.words::<T, SPREAD>(&mut words);
+            if first == 0 && samples.are_dense(words) {
+                return false;
+            }
+            // All of `b` is seen with the first samples, before anything is written.
+            let mut doubts = [T::splat(0.); V];
+            let mut sums = Sums([MaybeUninit::uninit(); SAMPLES * APART]);
+            let all_sums = sums.0.as_mut_ptr().cast::<f32>();
+            for i in 0..samples.count {
+                for j in (0..columns).step_by(T::LANES) {
+                    T::splat(0.).store(all_sums.add(i * APART + j));
+                }
+            }
+            for (group, &word) in words.iter().enumerate() {
+                let p = group * SPREAD;
+                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                if part.x.count > SAMPLES {
+                    samples.fetch_next(p);
+                }
+                for j in (0..columns).step_by(V * T::LANES) {
+                    let sums = all_sums.add(j);
+                    let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
+                    let check = (first == 0).then_some(&mut doubts);
+                    match samples.numbers - p {
+                        1 => add_rows::<T, 1, V>(word, x, b, sums, check),
+                        2 => add_rows::<T, 2, V>(word, x, b, sums, check),
+                        3 => add_rows::<T, 3, V>(word, x, b, sums, check),
+                        _ => add_rows::<T, SPREAD, V>(word, x, b, sums, check),
+                    }
+                }
+            }
+            if doubts.into_iter().any(|doubt| doubt.any_nan()) {
+                return false;
+            }
+            for i in 0..samples.count {
+                for j in (0..columns).step_by(T::LANES) {
+                    let to = c.at.offset((first + i) as isize * c.stride).add(j);
+                    let sum = T::load(all_sums.add(i * APART + j)).plus(T::splat(0.));
+                    let sum = if beta == 0. { sum } else { sum.plus_product(T::splat(beta), T::load(to)) };
+                    sum.store(to);
+                }
+            }
+        }
+    }
+    true
+}
+
+/// `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of the word; with
+/// a `check`, the rows of `b` are [looked at](look_at).
+///
+/// # Safety
+/// The processor has the vectors. For each bit `i` of the word, `G` numbers of row `i` of `x` are valid for reads, and
+/// `V` vectors from `sums + i · APART` on for reads and writes; of `b`, `V` vectors of `G` rows for reads.
+#[inline(always)]
+unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
+    word: u32,
+    x: Rows<*const f32>,
+    b: Rows<*const f32>,
+    sums: *mut f32,
+    check: Option<&mut [T; V]>,
+) {
+    // SAFETY: `i` is a bit of the word, and `g < G`, `v < V`, so numbers and sums are those named above; `read` reads
+    // the `G` rows of `b`.
+    unsafe {
+        let rows = read::<T, G, V>(b);
+        if let Some(doubts) = check {
+            rows.iter().for_each(|row| look_at(row, doubts));
+        }
+        let mut left = word;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let (x, sums) = (x.at.offset(i as isize * x.stride), sums.add(i * APART));
+            let mut numbers = [T::splat(0.); G];
+            for (g, number) in numbers.iter_mut().enumerate() {
+                *number = T::splat(*x.add(g));
+            }
+            let mut chains: [T; V] = std::array::from_fn(|v| T::load(sums.add(v * T::LANES)));
+            for (&number, row) in numbers.iter().zip(&rows) {
+                for (sum, &b) in chains.iter_mut().zip(row) {
+                    *sum = sum.plus_product(b, number);
+                }
+            }
+            for (v, sum) in chains.into_iter().enumerate() {
+                sum.store(sums.add(v * T::LANES));
+            }
+        }
+    }
+}
+
+/// Looks for what is not finite: the doubts are 0 at first, and NaN where a row had any such number.
+///
+/// # Safety
+/// The processor has the vectors.
+#[inline(always)]
+unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) {
+    for (doubt, &b) in doubts.iter_mut().zip(row) {
+        // SAFETY: the processor has the vectors, and no address is used.
+        *doubt = unsafe { doubt.plus_product(b, T::splat(0.)) };
+    }
+}
+
+/// `R` rows of `V` vectors.
+///
+/// # Safety
+/// The processor has the vectors, and all `R` rows are valid for reads.
+#[inline(always)]
+unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>) -> [[T; V]; R] {
+    // SAFETY: `r < R` and `v < V`, as `from_fn` counts, so this is one of the vectors that are valid for reads.
+    let vector = |r: usize, v| unsafe { T::load(from.at.offset(r as isize * from.stride).add(v * T::LANES)) };
+    std::array::from_fn(|r| std::array::from_fn(|v| vector(r, v)))
+}
+
+/// Numbers of a group in [`collect`]: rows of a tile of `c`.
+const COLLECT: usize = 3;
+
+/// # Safety
+/// As [`leave_out`], for a part that is not `by_samples` and tiles of `V` vectors.
+#[inline(always)]
+unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
+    let Part { b, c, columns, .. } = *part;
+    // SAFETY: samples below `first + samples.count <= part.x.count` have bits in the words and rows of `b`. A group's
+    // numbers from `p` on are numbers of each sample and have rows of `c`, and the match calls the form for as many as
+    // are left. The columns from `j` on are a whole tile.
+    unsafe {
+        let mut words = [MaybeUninit::uninit(); NUMBERS];
+        for first in (0..part.x.count).step_by(SAMPLES) {
+            let samples = part.x.from(first);
+            let words = samples.words::<T, COLLECT>(&mut words);
+            if samples.are_dense(words) || first == 0 && !is_finite::<T, V>(part) {
+                return false;
+            }
+            let b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
+            for (group, &word) in words.iter().enumerate() {
+                let p = group * COLLECT;
+                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                for j in (0..columns).step_by(V * T::LANES) {
+                    let b = Rows { at: b.at.add(j), ..b };
+                    let c = Rows { at: c.at.offset(p as isize * c.stride).add(j), ..c };
+                    match samples.numbers - p {
+                        1 => add_tile::<T, 1, V>(word, x, b, c, first > 0),
+                        2 => add_tile::<T, 2, V>(word, x, b, c, first > 0),
+                        _ => add_tile::<T, COLLECT, V>(word, x, b, c, first > 0),
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+/// Whether all of the part's `b` is finite.
+///
+/// # Safety
+/// As [`collect`].
+#[inline(always)]
+unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
+    let Part { b, columns, .. } = *part;
+    // SAFETY: `i` is a sample of a part that is not `by_samples`, so `b` has row `i`, and from `j` on it has a tile's
+    // `V` vectors.
+    unsafe {
+        let mut doubts = [T::splat(0.); V];
+        for i in 0..part.x.count {
+            for j in (0..columns).step_by(V * T::LANES) {
+                let row = Rows { at: b.at.offset(i as isize * b.stride).add(j), ..b };
+                look_at(&read::<T, 1, V>(row)[0], &mut doubts);
+            }
+        }
+        !doubts.into_iter().any(|doubt| doubt.any_nan())
+    }
+}
+
+/// `c = x · b`, or `c += x · b` if it goes `on`, for `R` numbers of the samples in the word and `V` vectors of columns.
+///
+/// # Safety
+/// The processor has the vectors. For each bit `i` of the word, `R` numbers of row `i` of `x` and `V` vectors of row
+/// `i` of `b` are valid for reads, and so are `V` vectors of `R` rows of `c`, for writes too, with nobody else using
+/// them.
+#[inline(always)]
+unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
+    word: u32,
+    x: Rows<*const f32>,
+    b: Rows<*const f32>,
+    c: Rows<*mut f32>,
+    on: bool,
+) {
+    // SAFETY: `i` is a bit of the word, and `r < R`, `v < V`, so all numbers of `x`, `b` and `c` are those named above.
+    unsafe {
+        let mut sums = [[T::splat(0.); V]; R];
+        if on {
+            sums = read(Rows { at: c.at.cast_const(), stride: c.stride });
+        }
+        let mut left = word;
+        while left != 0 {
+            let i = left.trailing_zeros() as isize;
+            left &= left - 1;
+            let (x, b) = (x.at.offset(i * x.stride), b.at.offset(i * b.stride));
+            let mut numbers = [T::splat(0.); R];
+            for (r, number) in numbers.iter_mut().enumerate() {
+                *number = T::splat(*x.add(r));
+            }
+            for v in 0..V {
+                let columns = T::load(b.add(v * T::LANES));
+                for (sums, &number) in sums.iter_mut().zip(&numbers) {
+                    sums[v] = sums[v].plus_product(columns, number);
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.plus(T::splat(0.)).store(c.at.offset(r as isize * c.stride).add(v * T::LANES));
+            }
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Adam's pass over a parameter; `update.rs` says how such passes are written.
+//!
+//! # By vectors
+//!
+//! A number's means, the root of one, and the quotient are a chain of some 90 cycles, and root and quotient are the
+//! slowest instructions that there are. One vector after the other, the processor looks too short a way ahead to have
+//! the divider at work all the time, most of all where another guest has half of the core. So for `f32` on `x86_64` the
+//! pass is written out in vectors, as a pipeline: the means and roots of two are begun before the two ahead of them are
+//! divided.
+//!
+//! A difference times a share is subtracted in one instruction, rounded once, and with AVX-512 the quotient is one by an
+//! estimate ([`Vector::minus_quotient`]), so that the divider has the roots alone. The last few numbers, no whole pair
+//! of vectors, are copied into one: every number has the same operations wherever it stands, and so the same bits
+//! however a parameter is cut into parts. From the plain loop, which all other types and processors have, they differ by
+//! what is rounded: some units in the last place of a mean or of what a value moves by. A gradient whose square is beyond
+//! the largest number makes its value NaN, at once or in the next step.
+#![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
+
+#[cfg(target_arch = "x86_64")]
+use crate::dispatch::Level;
+use crate::kernels;
+
+/// The numbers of one step of Adam.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct AdamStep {
+    /// The rate over the first moment's correction, `rate / (1 - beta1^t)`.
+    pub rate: f64,
+    /// How slowly the first moment changes.
+    pub beta1: f64,
+    /// How slowly the second moment changes.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// The second moment's correction, `1 / sqrt(1 - beta2^t)`.
+    pub correction: f64,
+    /// The decay added to the gradient (Adam).
+    pub decay: f64,
+    /// What the parameter is multiplied by beforehand (AdamW), `1 - rate · decay`.
+    pub shrink: f64,
+    /// Whether first moments that are next to nothing become 0 (`update.rs`), for which every few steps are enough.
+    pub settle: bool,
+}
+
+impl AdamStep {
+    /// Whether values decay. Usually they do not, and the operations for it are left out: a quarter of the time.
+    fn decays(&self) -> bool {
+        self.decay != 0.0 || self.shrink != 1.0
+    }
+}
+
+/// Adam's pass, for an element type.
+#[doc(hidden)]
+pub trait AdamPass<F> {
+    /// Adam and AdamW.
+    fn adam(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+}
+
+impl AdamPass<f32> for f32 {
+    fn adam(step: AdamStep, value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has the level.
+        if unsafe { vectors::adam(Level::detected(), step, value, grad, first, second) } {
+            return;
+        }
+        f32::adam_loop(step, value, grad, first, second);
+    }
+}
+
+impl AdamPass<f64> for f64 {
+    fn adam(step: AdamStep, value: &mut [f64], grad: &[f64], first: &mut [f64], second: &mut [f64]) {
+        f64::adam_loop(step, value, grad, first, second);
+    }
+}
+
+kernels! {
+    /// The pass as the compiler makes it.
+    AdamLoop {
+        /// Adam and AdamW.
+        fn adam_loop(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
+    }
+}
+
+mod generic {
+    use super::AdamStep;
+    use crate::optim::update::generic::{at_least, least, number, settled, settler};
+    use num_traits::Float;
+
+    #[inline(always)]
+    pub fn adam_loop<F: Float>(
+        step: AdamStep,
+        value: &mut [F],
+        grad: &[F],
+        first: &mut [F],
+        second: &mut [F],
+    ) {
+        if step.decays() {
+            pass::<F, true>(step, value, grad, first, second);
+        } else {
+            pass::<F, false>(step, value, grad, first, second);
+        }
+    }
+
+    #[inline(always)]
+    fn pass<F: Float, const DECAY: bool>(
+        step: AdamStep,
+        value: &mut [F],
+        grad: &[F],
+        first: &mut [F],
+        second: &mut [F],
+    ) {
+        let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink, settle } = step;
+        let (rate, epsilon, correction) = (number::<F>(rate), number::<F>(epsilon), number::<F>(correction));
+        let (beta1, beta2) = (number::<F>(1.0 - beta1), number::<F>(1.0 - beta2));
+        let (decay, shrink) = (number::<F>(decay), number::<F>(shrink));
+        let (settler, least) = (if settle { settler() } else { F::zero() }, least());
+        for (((w, &g), m), v) in value.iter_mut().zip(grad).zip(first).zip(second) {
+            let g = if DECAY { g + decay * *w } else { g };
+            let kept = if DECAY { *w * shrink } else { *w };
+            *m = settled(*m + beta1 * (g - *m), settler);
+            *v = at_least(*v + beta2 * (g * g - *v), least);
+            *w = kept - rate * *m / (v.sqrt() * correction + epsilon);
+        }
+    }
+}
+
+/// The pass by vectors.
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    use super::AdamStep;
+    use crate::dispatch::Level;
+    use crate::optim::update::generic::{least, settler};
+    use crate::vector::Vector;
+    use std::arch::x86_64::{__m256, __m512};
+
+    /// Neighbours: two vectors of AVX-512, or twice two of AVX2.
+    type Group = [f32; 32];
+
+    /// The largest epsilon whose inverse is a normal number.
+    const MOST_EPSILON: f32 = 8e37;
+
+    /// What the pass goes over, as many groups of each.
+    struct Arrays<'a> {
+        value: &'a mut [Group],
+        grad: &'a [Group],
+        first: &'a mut [Group],
+        second: &'a mut [Group],
+    }
+
+    /// The pass, if the level has vectors; whether it has.
+    ///
+    /// # Safety
+    /// The processor has the level.
+    pub unsafe fn adam(
+        level: Level,
+        step: AdamStep,
+        value: &mut [f32],
+        grad: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) -> bool {
+        let pass = match level {
+            Level::Avx512 => avx512,
+            Level::Avx2 => avx2,
+            Level::Plain => return false,
+        };
+        let length = value.len().min(grad.len()).min(first.len()).min(second.len());
+        let (value, last_value) = value[..length].as_chunks_mut();
+        let (grad, last_grad) = grad[..length].as_chunks();
+        let (first, last_first) = first[..length].as_chunks_mut();
+        let (second, last_second) = second[..length].as_chunks_mut();
+        // SAFETY: `pass` is the function compiled for `level`, and the processor has that.
+        unsafe { pass(step, Arrays { value, grad, first, second }) };
+        if !last_value.is_empty() {
+            let [mut value, grad, mut first, mut second] = [&*last_value, last_grad, last_first, last_second]
+                .map(|last| {
+                    let mut group = Group::default();
+                    group[..last.len()].copy_from_slice(last);
+                    [group]
+                });
+            let arrays = Arrays { value: &mut value, grad: &grad, first: &mut first, second: &mut second };
+            // SAFETY: as above.
+            unsafe { pass(step, arrays) };
+            for (last, [group]) in [(last_value, value), (last_first, first), (last_second, second)] {
+                last.copy_from_slice(&group[..last.len()]);
+            }
+        }
+        true
+    }
+
+    /// # Safety
+    /// The processor has the level.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: the instructions are those of the vectors.
+        unsafe { pass::<__m512>(step, arrays) }
+    }
+
+    /// # Safety
+    /// The processor has the level.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: the instructions are those of the vectors.
+        unsafe { pass::<__m256>(step, arrays) }
+    }
+
+    /// # Safety
+    /// The processor has the vectors.
+    #[inline(always)]
+    unsafe fn pass<V: Vector>(step: AdamStep, arrays: Arrays<'_>) {
+        // SAFETY: the processor has the vectors, and `go` asks for nothing else.
+        unsafe {
+            match (step.decays(), step.settle) {
+                (false, false) => Pass::<V, false, false>::go(step, arrays),
+                (false, true) => Pass::<V, false, true>::go(step, arrays),
+                (true, false) => Pass::<V, true, false>::go(step, arrays),
+                (true, true) => Pass::<V, true, true>::go(step, arrays),
+            }
+        }
+    }
+
+    /// A pass: where its arrays begin, and its numbers in every lane.
+    struct Pass<V, const DECAY: bool, const SETTLE: bool> {
+        value: *mut f32,
+        grad: *const f32,
+        first: *mut f32,
+        second: *mut f32,
+        rate: V,
+        beta1: V,
+        beta2: V,
+        epsilon: V,
+        correction: V,
+        decay: V,
+        shrink: V,
+        settler: V,
+        least: V,
+    }
+
+    /// What is known of a vector's step before the quotient.
+    #[derive(Clone, Copy)]
+    struct Begun<V> {
+        /// The first moment times the rate.
+        forward: V,
+        /// The root of the second moment.
+        root: V,
+    }
+
+    impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pass<V, DECAY, SETTLE> {
+        /// The pass.
+        ///
+        /// # Safety
+        /// The processor has the vectors.
+        #[inline(always)]
+        unsafe fn go(step: AdamStep, arrays: Arrays<'_>) {
+            let Arrays { value, grad, first, second } = arrays;
+            let numbers = value.as_flattened().len();
+            assert!([grad.len(), first.len(), second.len()] == [value.len(); 3], "as many groups of each");
+            let pair = 2 * V::LANES;
+            if numbers == 0 {
+                return;
+            }
+            // SAFETY: all four have `numbers`, whole pairs as 32 are; each place is at most `numbers - V::LANES`.
+            unsafe {
+                let pass = Self {
+                    value: value.as_mut_ptr().cast(),
+                    grad: grad.as_ptr().cast(),
+                    first: first.as_mut_ptr().cast(),
+                    second: second.as_mut_ptr().cast(),
+                    rate: V::splat(step.rate as f32),
+                    beta1: V::splat((1.0 - step.beta1) as f32),
+                    beta2: V::splat((1.0 - step.beta2) as f32),
+                    epsilon: V::splat((step.epsilon as f32).min(MOST_EPSILON)),
+                    correction: V::splat(step.correction as f32),
+                    decay: V::splat(step.decay as f32),
+                    shrink: V::splat(step.shrink as f32),
+                    settler: V::splat(settler()),
+                    least: V::splat(least()),
+                };
+                let mut begun = [pass.begin(0), pass.begin(V::LANES)];
+                for i in (0..numbers - pair).step_by(pair) {
+                    for (i, begun) in (i..).step_by(V::LANES).zip(&mut begun) {
+                        let next = pass.begin(i + pair);
+                        pass.end(i, *begun);
+                        *begun = next;
+                    }
+                }
+                pass.end(numbers - pair, begun[0]);
+                pass.end(numbers - V::LANES, begun[1]);
+            }
+        }
+
+        /// The moments of the vector from this place on, and the root.
+        ///
+        /// # Safety
+        /// The processor has the vectors, and each array has `V::LANES` numbers from `i` on.
+        #[inline(always)]
+        unsafe fn begin(&self, i: usize) -> Begun<V> {
+            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of each array, which has them.
+            unsafe {
+                let mut g = V::load(self.grad.add(i));
+                if DECAY {
+                    g = g.plus_product(self.decay, V::load(self.value.add(i)));
+                }
+                let v = V::load(self.second.add(i));
+                let v = v.minus_product(self.beta2, v.minus_product(g, g)).at_least(self.least);
+                v.store(self.second.add(i));
+                let m = V::load(self.first.add(i));
+                let m = m.minus_product(self.beta1, m.minus(g));
+                let m = if SETTLE { m.plus(self.settler).minus(self.settler) } else { m };
+                m.store(self.first.add(i));
+                Begun { forward: self.rate.times(m), root: v.root() }
+            }
+        }
+
+        /// The vector's step.
+        ///
+        /// # Safety
+        /// As [`begin`](Self::begin).
+        #[inline(always)]
+        unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
+            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of `value`, which has them.
+            unsafe {
+                let w = V::load(self.value.add(i));
+                let kept = if DECAY { w.times(self.shrink) } else { w };
+                let divisor = self.epsilon.plus_product(root, self.correction);
+                kept.minus_quotient(forward, divisor).store(self.value.add(i));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AdamPass, AdamStep, generic};
+
+    const STEP: AdamStep = AdamStep {
+        rate: 1e-3,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        correction: 1.25,
+        decay: 0.0,
+        shrink: 1.0,
+        settle: true,
+    };
+    const STEPS: [AdamStep; 5] = [
+        STEP,
+        AdamStep { settle: false, ..STEP },
+        AdamStep { decay: 0.01, ..STEP },
+        AdamStep { shrink: 0.99, ..STEP },
+        AdamStep { rate: 0.0, beta1: 0.0, beta2: 0.0, epsilon: 1e300, ..STEP },
+    ];
+
+    /// A pass over values, gradients and both moments.
+    type Adam<F> = fn(AdamStep, &mut [F], &[F], &mut [F], &mut [F]);
+
+    /// All forms for `f32` that this processor has.
+    fn forms() -> Vec<(&'static str, Adam<f32>)> {
+        #[allow(unused_mut, reason = "x86_64 has more")]
+        let mut forms: Vec<(_, Adam<f32>)> = vec![("the one in use", f32::adam)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has the level.
+            let avx2: Adam<f32> = |step, w, g, m, v| unsafe {
+                assert!(super::vectors::adam(super::Level::Avx2, step, w, g, m, v));
+            };
+            forms.push(("AVX2", avx2));
+        }
+        forms
+    }
+
+    /// Numbers of both signs and of many sizes.
+    fn numbers(length: usize, stride: usize) -> Vec<f32> {
+        let special = [0.0, -0.0, 1e-40, 1e-30, -3e5, 2e-12, 7e12];
+        let number =
+            |i: usize| special.get((i * stride) % 53).copied().unwrap_or(((i * stride) as f32).sin());
+        (1..=length).map(number).collect()
+    }
+
+    /// Values, gradients and moments, as they may be in the midst of a training.
+    fn state(length: usize) -> [Vec<f32>; 4] {
+        let squares = numbers(length, 3).iter().map(|v| v * v).collect();
+        [numbers(length, 7), numbers(length, 1), numbers(length, 2), squares]
+    }
+
+    #[test]
+    fn a_number_has_the_same_bits_wherever_it_stands() {
+        for (name, form) in forms() {
+            for step in STEPS {
+                for length in (0..=140).chain([1000, 6144]) {
+                    let [mut w, g, mut m, mut v] = state(length);
+                    let mut alone = [w.clone(), m.clone(), v.clone()];
+                    form(step, &mut w, &g, &mut m, &mut v);
+                    let [aw, am, av] = &mut alone;
+                    for i in 0..length {
+                        let one = i..i + 1;
+                        form(step, &mut aw[one.clone()], &g[one.clone()], &mut am[one.clone()], &mut av[one]);
+                    }
+                    assert_eq!(alone, [w, m, v], "{length} numbers by {name}, {step:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_the_formula_in_f64_but_for_rounding() {
+        let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let ([w, g, m, v], ulp) = (state(2000), f64::from(f32::EPSILON));
+        for step in STEPS {
+            let (mut values, mut firsts, mut seconds) = (wide(&w), wide(&m), wide(&v));
+            generic::adam_loop(step, &mut values, &wide(&g), &mut firsts, &mut seconds);
+            for (name, form) in forms() {
+                let (mut value, mut first, mut second) = (w.clone(), m.clone(), v.clone());
+                form(step, &mut value, &g, &mut first, &mut second);
+                for i in 0..w.len() {
+                    let near = |found: f32, expected: f64, allowed: f64| {
+                        let off = (f64::from(found) - expected).abs();
+                        assert!(
+                            off <= allowed,
+                            "{found:e}, not {expected:e}: number {i} by {name}, {step:?}"
+                        );
+                    };
+                    let [w, g, m, v] = [w[i], g[i], m[i], v[i]].map(|x| f64::from(x.abs()));
+                    let g = g + step.decay * w;
+                    // Sums are rounded by the larger of what they are of; and moments keep clear of subnormal numbers.
+                    near(first[i], firsts[i], ulp * (m + g) + 1e-30);
+                    near(second[i], seconds[i], ulp * (v + g * g) + 2e-34);
+                    let moved = step.rate * (m + g) / (seconds[i].sqrt() * step.correction + step.epsilon);
+                    near(value[i], values[i], ulp * (w + 4.0 * moved));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so_and_its_neighbours_do_not_become_so() {
+        for (name, form) in forms() {
+            for length in [1, 5, 32, 77] {
+                let [mut w, mut g, mut m, mut v] = state(length);
+                let at = length / 2;
+                g[at] = f32::NAN;
+                form(STEP, &mut w, &g, &mut m, &mut v);
+                for i in 0..length {
+                    let all = [w[i], m[i], v[i]].map(f32::is_nan);
+                    assert_eq!(all, [i == at; 3], "number {i} of {length} by {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_kingmas_by_hand() {
+        // Algorithm 1 of Kingma and Ba, 2015, for the first step: m = 0.1 · g, v = 0.001 · g², both corrections undo that,
+        // and the value moves by the rate, whatever the gradient's size.
+        let correction = 1.0 / (1.0f64 - 0.999).sqrt();
+        let step = AdamStep { rate: 1e-3 / (1.0 - 0.9), correction, ..STEP };
+        let (mut value, mut first, mut second) = ([1.0f32; 40], [0.0; 40], [0.0; 40]);
+        let grad: [f32; 40] = std::array::from_fn(|i| if i % 2 == 0 { 4.0 } else { -0.5 });
+        f32::adam(step, &mut value, &grad, &mut first, &mut second);
+        for i in 0..40 {
+            let expected = [(0.4, 0.016, 0.999), (-0.05, 0.00025, 1.001)][i % 2];
+            for (found, expected) in [(first[i], expected.0), (second[i], expected.1), (value[i], expected.2)]
+            {
+                assert!((found - expected).abs() < 1e-6 * expected.abs(), "{found}, not {expected}, at {i}");
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The passes of optimisers over parameters.
+
+pub mod adam;
+pub mod adaptive;
+pub mod update;
+
+pub use adam::AdamStep;
+pub use adaptive::{AdaStep, FreeStep, LionStep, MomentStep, RmsStep};
+pub use update::SgdStep;
