@@ -20,7 +20,16 @@
 //!
 //! Nothing here is fit for cryptography.
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) use ndarray_rand::rand_distr;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) use rand_distr;
+
+use ndarray::{ArrayD, IxDyn};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use ndarray_rand::RandomExt;
 use rand::{Rng, RngCore, SeedableRng};
+use rand_distr::Distribution;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
@@ -194,14 +203,14 @@ impl RandomStream {
     /// By the ziggurat method (Marsaglia and Tsang, 2000), which takes one 64-bit draw in about 99 of 100 cases and
     /// more in the others. For another mean and deviation: `mean + deviation * draws.normal()`.
     pub fn normal(&mut self) -> f64 {
-        self.0.sample(ndarray_rand::rand_distr::StandardNormal)
+        self.0.sample(rand_distr::StandardNormal)
     }
 
     /// A number from the beta distribution with both parameters `alpha`, which is symmetrical about 1/2.
     ///
     /// By Cheng's methods (1978), which reject some draws. 1/2 where `alpha` is none of a beta distribution.
     pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
-        ndarray_rand::rand_distr::Beta::new(alpha, alpha).map_or(0.5, |beta| self.0.sample(beta))
+        rand_distr::Beta::new(alpha, alpha).map_or(0.5, |beta| self.0.sample(beta))
     }
 
     /// A whole number from the uniform distribution over `0..end`; 0 when `end` is 0 (Lemire's multiplication,
@@ -269,11 +278,15 @@ impl RandomStream {
         out.fill_with(|| self.normal());
     }
 
-    /// The generator itself, for the distributions of `ndarray-rand`.
+    /// A tensor of numbers from a distribution, drawn in the order of its elements.
     ///
-    /// This is the one place where another crate's algorithm decides how many draws are taken.
-    pub(crate) fn generator(&mut self) -> &mut Xoshiro256PlusPlus {
-        &mut self.0
+    /// This is the one place where another crate's algorithm decides how many draws are taken. What `ndarray-rand` does is
+    /// written out where that crate is not: the bits are the same.
+    pub(crate) fn tensor<F>(&mut self, shape: IxDyn, distribution: impl Distribution<F>) -> ArrayD<F> {
+        #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+        return ArrayD::random_using(shape, distribution, &mut self.0);
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        return ArrayD::from_shape_simple_fn(shape, || distribution.sample(&mut self.0));
     }
 }
 

@@ -26,10 +26,9 @@ pub use scaling::{Fan, ScalingDistribution};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
+use crate::random::rand_distr::{Distribution, Normal, Uniform};
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::{Distribution, Normal, Uniform};
 use scaling::scaled;
 use serde::{Deserialize, Serialize};
 
@@ -284,11 +283,11 @@ impl Initializer {
             Self::Orthogonal { gain } => orthogonal::orthogonal(shape, gain, &mut draws),
             Self::Uniform { low, high } => {
                 let range = Uniform::new(low, high).map_err(Error::custom)?;
-                Tensor::random_using(shape_of, range.map(F::of), draws.generator())
+                draws.tensor(shape_of, range.map(F::of))
             }
             Self::Normal { mean, std_dev } => {
                 let normal = Normal::new(mean, std_dev).map_err(Error::custom)?;
-                Tensor::random_using(shape_of, normal.map(F::of), draws.generator())
+                draws.tensor(shape_of, normal.map(F::of))
             }
             Self::TruncatedNormal { mean, std_dev } => Tensor::from_shape_simple_fn(shape_of, || {
                 loop {

@@ -154,7 +154,11 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         468,
         "a third is tests; a pipeline is written for each level of instructions",
     ),
-    ("lines of kernels/gemm/tests.rs", 505, "the tests of all kernels, which share how they draw and compare"),
+    (
+        "lines of kernels/gemm/tests.rs",
+        505,
+        "the tests of all kernels, which share how they draw and compare",
+    ),
     ("lines of testing.rs", 562, "`LayerCheck` with each of its checks"),
     ("parameters of Convolution::add_products in nn/conv/convolution.rs", 9, "a thread's share of one pass"),
     ("parameters of Figure::lettering in plot/figure.rs", 8, "the attributes of a letter in SVG"),
