@@ -81,7 +81,7 @@ pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 /// When the shape has more numbers than the address space can hold.
 pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
-    let mut data = F::spare().with(|spare| spare.borrow_mut().take(len));
+    let mut data = F::workspace().with(|spare| spare.borrow_mut().take(len));
     let room = with_slack::<F>(len);
     let enough = if data.capacity() == 0 { room } else { room.min(data.capacity()) };
     // Never shortened, as it would have to be written anew when it is used for more numbers the next time.
@@ -154,7 +154,7 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
 /// ```
 pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     let (data, _) = tensor.into_raw_vec_and_offset();
-    F::spare().with(|spare| spare.borrow_mut().put(data));
+    F::workspace().with(|spare| spare.borrow_mut().put(data));
 }
 
 /// The tensor in row-major order without gaps: itself where it is so already, else a copy.

@@ -60,7 +60,7 @@ pub use activation::Activation;
 #[doc(hidden)]
 pub use augment::{Move, Warp};
 #[doc(hidden)]
-pub use conv::{BEHIND, Run, Span, Windows};
+pub use conv::{BEHIND, PixelRun, Span, Windows};
 pub(crate) use dispatch::kernels;
 #[doc(hidden)]
 pub use embedding::{id_of, ids_of, order_of};

@@ -1,6 +1,6 @@
 //! The element types, `f32` and `f64`.
 
-use crate::workspace::{Spare, SpareKey};
+use crate::workspace::{Workspace, WorkspaceKey};
 use ndarray::NdFloat;
 use num_traits::FromPrimitive;
 use serde::{Serialize, de::DeserializeOwned};
@@ -70,7 +70,7 @@ pub trait Scalar:
     /// Thread-local, so there is no lock. A buffer that is recycled on another thread than it came from stays
     /// there.
     #[doc(hidden)]
-    fn spare() -> &'static SpareKey<Self>;
+    fn workspace() -> &'static WorkspaceKey<Self>;
 }
 
 mod sealed {
@@ -106,9 +106,9 @@ macro_rules! scalar {
                 out.extend(numbers.iter().map(|b| <$t>::from_le_bytes(*b)));
             }
 
-            fn spare() -> &'static SpareKey<Self> {
+            fn workspace() -> &'static WorkspaceKey<Self> {
                 std::thread_local! {
-                    static SPARE: RefCell<Spare<$t>> = const { RefCell::new(Spare::EMPTY) };
+                    static SPARE: RefCell<Workspace<$t>> = const { RefCell::new(Workspace::EMPTY) };
                 }
                 &SPARE
             }

@@ -12,14 +12,14 @@ use std::cell::RefCell;
 
 /// One thread's spare buffers of one element type. Public only because `Scalar` names it; not reachable from outside.
 #[derive(Debug)]
-pub struct Spare<F>(Vec<Vec<F>>);
+pub struct Workspace<F>(Vec<Vec<F>>);
 
 /// More than a training step of a deep network holds at once.
 ///
 /// It is the bound on what is kept; the oldest goes first.
 const MOST_SPARE: usize = 64;
 
-impl<F> Spare<F> {
+impl<F> Workspace<F> {
     /// For a thread-local that needs no initialisation at run time.
     pub(crate) const EMPTY: Self = Self(Vec::new());
 
@@ -49,11 +49,11 @@ impl<F> Spare<F> {
 }
 
 /// Where a thread keeps its spare buffers.
-pub type SpareKey<F> = std::thread::LocalKey<RefCell<Spare<F>>>;
+pub type WorkspaceKey<F> = std::thread::LocalKey<RefCell<Workspace<F>>>;
 
 thread_local! {
     /// Spare marks.
-    static MARKS: RefCell<Spare<u32>> = const { RefCell::new(Spare::EMPTY) };
+    static MARKS: RefCell<Workspace<u32>> = const { RefCell::new(Workspace::EMPTY) };
 }
 
 /// Small whole numbers that a forward pass leaves for the backward pass: where a maximum was, which numbers were
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_store_is_bounded() {
-        let mut spare = Spare::<f32>::EMPTY;
+        let mut spare = Workspace::<f32>::EMPTY;
         for n in 0..200 {
             spare.put(vec![0.0; n]);
         }

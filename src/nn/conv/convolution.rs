@@ -48,7 +48,7 @@
 //! the bits it has in any batch.
 
 use crate::error::{Error, Result};
-use crate::kernels::{BEHIND, Run, Scalar, threads};
+use crate::kernels::{BEHIND, PixelRun, Scalar, threads};
 use crate::nn::window;
 use crate::nn::window::{Axis, Window};
 use crate::tensor::{recycle, scratch, slice_mut};
@@ -251,7 +251,7 @@ impl Convolution {
     }
 
     /// The windows of a tile, as runs in images with padding of which `step` numbers make a sample.
-    fn runs(&self, tile: &Range<usize>, step: usize, runs: &mut Vec<Run>) {
+    fn runs(&self, tile: &Range<usize>, step: usize, runs: &mut Vec<PixelRun>) {
         runs.clear();
         let [rows, columns] = self.axes;
         let [down, across] = self.window.stride;
@@ -265,7 +265,7 @@ impl Convolution {
             match runs.last_mut() {
                 // Rows without a gap between them are one.
                 Some(last) if across == 1 && last.at + last.len == from => last.len += len,
-                _ => runs.push(Run { at: from, column, len }),
+                _ => runs.push(PixelRun { at: from, column, len }),
             }
             at += len;
         }

@@ -33,7 +33,7 @@ use crate::kernels;
 /// The windows of outputs that are neighbours in a row, and in the columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
-pub struct Run {
+pub struct PixelRun {
     /// Where the first window begins in the image.
     pub at: usize,
     /// The first window's column.
@@ -52,9 +52,9 @@ kernels! {
         ///
         /// What lies behind a run, up to `BEHIND` numbers, may be overwritten; runs and taps go upwards, so the next
         /// run is written after it.
-        fn gather(x: &[F], taps: &[usize], runs: &[Run], stride: usize, cols: &mut [F], width: usize);
+        fn gather(x: &[F], taps: &[usize], runs: &[PixelRun], stride: usize, cols: &mut [F], width: usize);
         /// Adds the columns to where `gather` takes them from; taps in order, and runs in order within each.
-        fn scatter(cols: &[F], taps: &[usize], runs: &[Run], stride: usize, width: usize, x: &mut [F]);
+        fn scatter(cols: &[F], taps: &[usize], runs: &[PixelRun], stride: usize, width: usize, x: &mut [F]);
         /// Copies rows: from places `from + i · from_step` to places `to + i · to_step`, `len` numbers each.
         fn copy_rows(x: &[F], from_step: usize, to: &mut [F], to_step: usize, len: usize, rows: usize);
         /// As `copy_rows`, with a number of its own added to each row.
@@ -69,7 +69,7 @@ kernels! {
 }
 
 mod generic {
-    use super::Run;
+    use super::PixelRun;
     use num_traits::Float;
 
     /// `piece(to, from)` for each of the neighbours: as many as are whole in a plain loop, which is done in vectors,
@@ -112,7 +112,7 @@ mod generic {
     pub fn gather<F: Float>(
         x: &[F],
         taps: &[usize],
-        runs: &[Run],
+        runs: &[PixelRun],
         stride: usize,
         cols: &mut [F],
         width: usize,
@@ -125,7 +125,7 @@ mod generic {
     }
 
     #[inline(always)]
-    fn gather_neighbours<F: Float>(x: &[F], taps: &[usize], runs: &[Run], cols: &mut [F], width: usize) {
+    fn gather_neighbours<F: Float>(x: &[F], taps: &[usize], runs: &[PixelRun], cols: &mut [F], width: usize) {
         // Whole vectors where runs are short: what is too much is overwritten by the next run. A loop for each
         // length, since one for several is compiled into calls of `memcpy`, which take three times as long.
         match runs.iter().map(|run| run.len).max().unwrap_or(0) {
@@ -133,7 +133,7 @@ mod generic {
             17..=32 => gather_whole::<F, 32>(x, taps, runs, cols, width),
             _ => {
                 for (row, &tap) in cols.chunks_exact_mut(width.max(1)).zip(taps) {
-                    for &Run { at, column, len } in runs {
+                    for &PixelRun { at, column, len } in runs {
                         row[column..][..len].copy_from_slice(&x[at + tap..][..len]);
                     }
                 }
@@ -146,12 +146,12 @@ mod generic {
     fn gather_whole<F: Float, const N: usize>(
         x: &[F],
         taps: &[usize],
-        runs: &[Run],
+        runs: &[PixelRun],
         cols: &mut [F],
         width: usize,
     ) {
         for (row, &tap) in cols.chunks_exact_mut(width.max(1)).zip(taps) {
-            for &Run { at, column, len } in runs {
+            for &PixelRun { at, column, len } in runs {
                 let (from, to) = (&x[at + tap..], &mut row[column..]);
                 match (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
                     (Some(from), Some(to)) => *to = *from,
@@ -172,13 +172,13 @@ mod generic {
     fn gather_apart<F: Float>(
         x: &[F],
         taps: &[usize],
-        runs: &[Run],
+        runs: &[PixelRun],
         stride: usize,
         cols: &mut [F],
         width: usize,
     ) {
         for (row, &tap) in cols.chunks_exact_mut(width.max(1)).zip(taps) {
-            for &Run { at, column, len } in runs {
+            for &PixelRun { at, column, len } in runs {
                 for (to, from) in row[column..][..len].iter_mut().zip(x[at + tap..].chunks(stride)) {
                     *to = from[0];
                 }
@@ -190,13 +190,13 @@ mod generic {
     pub fn scatter<F: Float>(
         cols: &[F],
         taps: &[usize],
-        runs: &[Run],
+        runs: &[PixelRun],
         stride: usize,
         width: usize,
         x: &mut [F],
     ) {
         for (row, &tap) in cols.chunks_exact(width.max(1)).zip(taps) {
-            for &Run { at, column, len } in runs {
+            for &PixelRun { at, column, len } in runs {
                 let (from, to) = (&row[column..][..len], &mut x[at + tap..]);
                 if stride == 1 {
                     each(from, to, |to, from| *to = *to + from);
@@ -306,7 +306,8 @@ mod tests {
         for len in 1..70 {
             for stride in 1..4 {
                 let (taps, width) = ([0, 1, 5, 9], 2 * len + BEHIND);
-                let runs = [Run { at: 3, column: 0, len }, Run { at: 4 + stride * len, column: len, len }];
+                let runs =
+                    [PixelRun { at: 3, column: 0, len }, PixelRun { at: 4 + stride * len, column: len, len }];
                 // The last window ends with the last number, so that there is nothing to read behind it.
                 let x = ramp(4 + stride * len + stride * (len - 1) + 9 + 1);
                 let mut cols = vec![f32::NAN; taps.len() * width];

@@ -3,5 +3,5 @@
 pub mod im2col;
 pub mod pooling;
 
-pub use im2col::{BEHIND, Run};
+pub use im2col::{BEHIND, PixelRun};
 pub use pooling::{Span, Windows};

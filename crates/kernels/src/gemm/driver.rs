@@ -2,7 +2,7 @@
 
 use super::blocks::{blocks, check};
 use super::level::Level;
-use super::pack::{Source, Spare};
+use super::pack::{PackBuffer, Source};
 use super::plan::{Chunk, Panel, Plan, TILES_TO_PACK_B};
 use super::schedule::Deal;
 use super::sparse;
@@ -130,7 +130,7 @@ unsafe fn in_tiles<L: Level>(
     let a = Source { at: a.as_ptr(), k: a.strides()[1], other: a.strides()[0] };
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
     let mut picks = if plan.picking { Some(Picks::take()) } else { None };
-    let mut spare = if plan.pack_a || plan.pack_b { Some(Spare::take()) } else { None };
+    let mut spare = if plan.pack_a || plan.pack_b { Some(PackBuffer::take()) } else { None };
     // What is dealt: the columns of a widest panel, or at the end what is left of them, in several panels.
     let full = plan.widest * L::LANES;
     let (places, mut stage, mut in_order) = (n.div_ceil(full), 0, false);

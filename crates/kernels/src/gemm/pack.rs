@@ -106,13 +106,13 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
 struct Line([f32; LINE]);
 
 /// A thread's buffer for packed factors, taken out while it is in use.
-pub(super) struct Spare(Vec<Line>);
+pub(super) struct PackBuffer(Vec<Line>);
 
 thread_local! {
     static SPARE: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-impl Spare {
+impl PackBuffer {
     /// The thread's buffer; an empty one if it is in use, or if the thread is ending.
     pub fn take() -> Self {
         Self(SPARE.try_with(Cell::take).unwrap_or_default())

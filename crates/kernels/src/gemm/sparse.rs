@@ -3,7 +3,7 @@
 
 use super::blocks::{BLOCK, blocks};
 use super::level::Level;
-use super::sparse_groups::{COLUMNS, NUMBERS, Part, Rows, SPREAD, Samples, share};
+use super::sparse_groups::{COLUMNS, NUMBERS, Part, SPREAD, Samples, Strided, share};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// From how many columns on looking for zeros pays.
@@ -47,9 +47,9 @@ pub(super) unsafe fn product<L: Level>(
     if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }
-    let samples = Rows { at: x.as_ptr(), stride: x.strides()[0] };
-    let b_rows = Rows { at: b.as_ptr(), stride: b.strides()[0] };
-    let c_rows = Rows { at: c.as_mut_ptr().cast_const(), stride: c.strides()[0] };
+    let samples = Strided { at: x.as_ptr(), stride: x.strides()[0] };
+    let b_rows = Strided { at: b.as_ptr(), stride: b.strides()[0] };
+    let c_rows = Strided { at: c.as_mut_ptr().cast_const(), stride: c.strides()[0] };
     for (p, length) in blocks(k) {
         let beta = if p == 0 { beta } else { 1. };
         let most = if by_samples { ROWS } else { NUMBERS };
@@ -69,7 +69,7 @@ pub(super) unsafe fn product<L: Level>(
                     x: Samples { rows: samples.skip(sample, number), count, numbers },
                     b: b_rows.skip(p, columns.start),
                     beta,
-                    c: Rows { at: to.at.cast_mut(), stride: to.stride },
+                    c: Strided { at: to.at.cast_mut(), stride: to.stride },
                     columns: columns.len(),
                 };
                 // SAFETY: the part's rows, `k` and columns are within the matrices, of which `c` is borrowed for

@@ -53,13 +53,13 @@ pub(super) unsafe trait Words: Vector {
 
 /// Rows of numbers that are neighbours.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<P> {
+pub(super) struct Strided<P> {
     pub at: P,
     /// From one row to the next.
     pub stride: isize,
 }
 
-impl Rows<*const f32> {
+impl Strided<*const f32> {
     /// Those from a row and a column on.
     pub fn skip(self, rows: usize, columns: usize) -> Self {
         Self { at: self.at.wrapping_offset(rows as isize * self.stride).wrapping_add(columns), ..self }
@@ -69,7 +69,7 @@ impl Rows<*const f32> {
 /// A part of `a`, seen as samples.
 #[derive(Clone, Copy)]
 pub(super) struct Samples {
-    pub rows: Rows<*const f32>,
+    pub rows: Strided<*const f32>,
     pub count: usize,
     /// How many numbers each has, at most [`NUMBERS`].
     pub numbers: usize,
@@ -87,7 +87,7 @@ impl Samples {
     /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
     #[inline(always)]
     unsafe fn words<T: Words, const G: usize>(self, words: &mut [MaybeUninit<u32>; NUMBERS]) -> &[u32] {
-        let Self { rows: Rows { at, stride }, count, numbers } = self;
+        let Self { rows: Strided { at, stride }, count, numbers } = self;
         let whole = numbers / T::LANES * T::LANES;
         for j in (0..whole).step_by(T::LANES) {
             // SAFETY: `LANES` numbers from `j < whole <= numbers <= NUMBERS` on, of samples below `count`.
@@ -143,9 +143,9 @@ pub(super) struct Part {
     /// Whether the rows of `c` are the samples, not their numbers.
     pub by_samples: bool,
     pub x: Samples,
-    pub b: Rows<*const f32>,
+    pub b: Strided<*const f32>,
     pub beta: f32,
-    pub c: Rows<*mut f32>,
+    pub c: Strided<*mut f32>,
     pub columns: usize,
 }
 
@@ -225,13 +225,13 @@ unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
             }
             for (group, &word) in words.iter().enumerate() {
                 let p = group * SPREAD;
-                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                let x = Strided { at: samples.rows.at.add(p), ..samples.rows };
                 if part.x.count > SAMPLES {
                     samples.fetch_next(p);
                 }
                 for j in (0..columns).step_by(V * T::LANES) {
                     let sums = all_sums.add(j);
-                    let b = Rows { at: b.at.offset(p as isize * b.stride).add(j), ..b };
+                    let b = Strided { at: b.at.offset(p as isize * b.stride).add(j), ..b };
                     let check = (first == 0).then_some(&mut doubts);
                     match samples.numbers - p {
                         1 => add_rows::<T, 1, V>(word, x, b, sums, check),
@@ -266,8 +266,8 @@ unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
 #[inline(always)]
 unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     word: u32,
-    x: Rows<*const f32>,
-    b: Rows<*const f32>,
+    x: Strided<*const f32>,
+    b: Strided<*const f32>,
     sums: *mut f32,
     check: Option<&mut [T; V]>,
 ) {
@@ -317,7 +317,7 @@ unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) 
 /// # Safety
 /// The processor has the vectors, and all `R` rows are valid for reads.
 #[inline(always)]
-unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Rows<*const f32>) -> [[T; V]; R] {
+unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Strided<*const f32>) -> [[T; V]; R] {
     // SAFETY: `r < R` and `v < V`, as `from_fn` counts, so this is one of the vectors that are valid for reads.
     let vector = |r: usize, v| unsafe { T::load(from.at.offset(r as isize * from.stride).add(v * T::LANES)) };
     std::array::from_fn(|r| std::array::from_fn(|v| vector(r, v)))
@@ -342,13 +342,13 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
             if samples.are_dense(words) || first == 0 && !is_finite::<T, V>(part) {
                 return false;
             }
-            let b = Rows { at: b.at.offset(first as isize * b.stride), ..b };
+            let b = Strided { at: b.at.offset(first as isize * b.stride), ..b };
             for (group, &word) in words.iter().enumerate() {
                 let p = group * COLLECT;
-                let x = Rows { at: samples.rows.at.add(p), ..samples.rows };
+                let x = Strided { at: samples.rows.at.add(p), ..samples.rows };
                 for j in (0..columns).step_by(V * T::LANES) {
-                    let b = Rows { at: b.at.add(j), ..b };
-                    let c = Rows { at: c.at.offset(p as isize * c.stride).add(j), ..c };
+                    let b = Strided { at: b.at.add(j), ..b };
+                    let c = Strided { at: c.at.offset(p as isize * c.stride).add(j), ..c };
                     match samples.numbers - p {
                         1 => add_tile::<T, 1, V>(word, x, b, c, first > 0),
                         2 => add_tile::<T, 2, V>(word, x, b, c, first > 0),
@@ -374,7 +374,7 @@ unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
         let mut doubts = [T::splat(0.); V];
         for i in 0..part.x.count {
             for j in (0..columns).step_by(V * T::LANES) {
-                let row = Rows { at: b.at.offset(i as isize * b.stride).add(j), ..b };
+                let row = Strided { at: b.at.offset(i as isize * b.stride).add(j), ..b };
                 look_at(&read::<T, 1, V>(row)[0], &mut doubts);
             }
         }
@@ -391,16 +391,16 @@ unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
 #[inline(always)]
 unsafe fn add_tile<T: Vector, const R: usize, const V: usize>(
     word: u32,
-    x: Rows<*const f32>,
-    b: Rows<*const f32>,
-    c: Rows<*mut f32>,
+    x: Strided<*const f32>,
+    b: Strided<*const f32>,
+    c: Strided<*mut f32>,
     on: bool,
 ) {
     // SAFETY: `i` is a bit of the word, and `r < R`, `v < V`, so all numbers of `x`, `b` and `c` are those named above.
     unsafe {
         let mut sums = [[T::splat(0.); V]; R];
         if on {
-            sums = read(Rows { at: c.at.cast_const(), stride: c.stride });
+            sums = read(Strided { at: c.at.cast_const(), stride: c.stride });
         }
         let mut left = word;
         while left != 0 {

@@ -211,16 +211,16 @@ mod vectors {
         // SAFETY: the processor has the vectors, and `go` asks for nothing else.
         unsafe {
             match (step.decays(), step.settle) {
-                (false, false) => Pass::<V, false, false>::go(step, arrays),
-                (false, true) => Pass::<V, false, true>::go(step, arrays),
-                (true, false) => Pass::<V, true, false>::go(step, arrays),
-                (true, true) => Pass::<V, true, true>::go(step, arrays),
+                (false, false) => Pipeline::<V, false, false>::go(step, arrays),
+                (false, true) => Pipeline::<V, false, true>::go(step, arrays),
+                (true, false) => Pipeline::<V, true, false>::go(step, arrays),
+                (true, true) => Pipeline::<V, true, true>::go(step, arrays),
             }
         }
     }
 
     /// A pass: where its arrays begin, and its numbers in every lane.
-    struct Pass<V, const DECAY: bool, const SETTLE: bool> {
+    struct Pipeline<V, const DECAY: bool, const SETTLE: bool> {
         value: *mut f32,
         grad: *const f32,
         first: *mut f32,
@@ -245,7 +245,7 @@ mod vectors {
         root: V,
     }
 
-    impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pass<V, DECAY, SETTLE> {
+    impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pipeline<V, DECAY, SETTLE> {
         /// The pass.
         ///
         /// # Safety

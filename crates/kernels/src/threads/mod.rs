@@ -126,23 +126,23 @@ pub fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync
 /// once.
 fn deal(count: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = threads().min(count).min(MOST_THREADS);
-    let runs: [Run; MOST_THREADS] = std::array::from_fn(|thread| Run::new(thread, threads, count));
-    let runs = &runs[..threads];
+    let queues: [Queue; MOST_THREADS] = std::array::from_fn(|thread| Queue::new(thread, threads, count));
+    let queues = &queues[..threads];
     fork(threads, |thread| {
-        let mine = std::iter::from_fn(|| runs[thread].first());
-        let others = (1..threads).map(|i| &runs[(thread + i) % threads]);
-        let of_others = others.flat_map(|run| std::iter::from_fn(|| run.last()));
+        let mine = std::iter::from_fn(|| queues[thread].first());
+        let others = (1..threads).map(|i| &queues[(thread + i) % threads]);
+        let of_others = others.flat_map(|queue| std::iter::from_fn(|| queue.last()));
         mine.chain(of_others).for_each(work);
     });
 }
 
-/// What is left of a thread's run of parts: the first of them, and behind them the next run's. On a line of the caches
+/// What is left of a thread's queue of parts: the first of them, and behind them the next queue's. On a line of the caches
 /// of its own, since threads that touch others of the same line wait for each other.
 #[repr(align(64))]
-struct Run(AtomicU64);
+struct Queue(AtomicU64);
 
-impl Run {
-    /// The run of one of so many threads.
+impl Queue {
+    /// The queue of one of so many threads.
     fn new(thread: usize, threads: usize, parts: usize) -> Self {
         let start = |thread: usize| (thread * parts / threads) as u64;
         Self(AtomicU64::new(start(thread) << 32 | start(thread + 1)))
@@ -152,16 +152,16 @@ impl Run {
     ///
     /// What the parts are is in their slots, whose locks order it, so `Relaxed` is enough.
     fn first(&self) -> Option<usize> {
-        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then(|| run + (1 << 32));
-        let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
-        Some((run >> 32) as usize)
+        let rest = |queue: u64| (queue >> 32 < u64::from(queue as u32)).then(|| queue + (1 << 32));
+        let queue = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
+        Some((queue >> 32) as usize)
     }
 
     /// Takes the last one.
     fn last(&self) -> Option<usize> {
-        let rest = |run: u64| (run >> 32 < u64::from(run as u32)).then(|| run - 1);
-        let run = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
-        Some(run as u32 as usize - 1)
+        let rest = |queue: u64| (queue >> 32 < u64::from(queue as u32)).then(|| queue - 1);
+        let queue = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
+        Some(queue as u32 as usize - 1)
     }
 }
 
@@ -243,10 +243,13 @@ mod tests {
 
     #[test]
     fn a_run_is_taken_from_both_ends_until_it_is_empty() {
-        let run = Run::new(0, 2, 6);
-        assert_eq!([run.first(), run.last(), run.first(), run.first()], [Some(0), Some(2), Some(1), None]);
-        let run = Run::new(0, 2, 2);
-        assert_eq!([run.last(), run.last(), run.first()], [Some(0), None, None]);
+        let queue = Queue::new(0, 2, 6);
+        assert_eq!(
+            [queue.first(), queue.last(), queue.first(), queue.first()],
+            [Some(0), Some(2), Some(1), None]
+        );
+        let queue = Queue::new(0, 2, 2);
+        assert_eq!([queue.last(), queue.last(), queue.first()], [Some(0), None, None]);
     }
 
     #[test]

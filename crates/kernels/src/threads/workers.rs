@@ -67,20 +67,20 @@ impl Shared {
 }
 
 /// Where a worker finds its job.
-struct Slot {
+struct Mailbox {
     state: AtomicU32,
     job: UnsafeCell<Option<Job>>,
 }
 
 // SAFETY: `job` is touched only by whom `state` says, and `state` is changed with release and read with acquire. What
 // the job points to may be shared: `Fn(usize) + Sync`, and `Shared`, which is made of synchronised parts.
-unsafe impl Sync for Slot {}
+unsafe impl Sync for Mailbox {}
 // SAFETY: as above; nothing in it belongs to a thread.
-unsafe impl Send for Slot {}
+unsafe impl Send for Mailbox {}
 
 /// A worker as the thread that forks sees it.
 struct Worker {
-    slot: Arc<Slot>,
+    mailbox: Arc<Mailbox>,
     thread: Thread,
 }
 
@@ -117,13 +117,13 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
         };
         let job = Job { work, part: i + 1, shared: &raw const shared };
         // SAFETY: the worker is idle, as every fork waits for that, and only this thread has the right to fork.
-        unsafe { *worker.slot.job.get() = Some(job) };
-        worker.slot.state.store(POSTED, Ordering::Release);
+        unsafe { *worker.mailbox.job.get() = Some(job) };
+        worker.mailbox.state.store(POSTED, Ordering::Release);
         worker.thread.unpark();
     }
     let own = catch_unwind(AssertUnwindSafe(|| (0..parts).filter(|&part| shared.begin(part)).for_each(work)));
     for worker in workers.iter().take(parts - 1) {
-        let state = &worker.slot.state;
+        let state = &worker.mailbox.state;
         if state.compare_exchange(POSTED, IDLE, Ordering::Acquire, Ordering::Acquire).is_ok() {
             continue;
         }
@@ -157,23 +157,23 @@ fn keep_first(first: &mut Option<Box<dyn Any + Send>>, panic: Box<dyn Any + Send
 /// Starts workers until there are `count`.
 fn start(workers: &mut MutexGuard<'_, Vec<Worker>>, count: usize) -> std::io::Result<()> {
     while workers.len() < count {
-        let slot = Arc::new(Slot { state: AtomicU32::new(IDLE), job: UnsafeCell::new(None) });
-        let own = Arc::clone(&slot);
+        let mailbox = Arc::new(Mailbox { state: AtomicU32::new(IDLE), job: UnsafeCell::new(None) });
+        let own = Arc::clone(&mailbox);
         let name = format!("plywood-{}", workers.len() + 1);
         let handle = thread::Builder::new().name(name).spawn(move || wait_and_work(&own))?;
-        workers.push(Worker { slot, thread: handle.thread().clone() });
+        workers.push(Worker { mailbox, thread: handle.thread().clone() });
     }
     Ok(())
 }
 
 /// A worker's life. It ends with the process.
-fn wait_and_work(slot: &Slot) {
+fn wait_and_work(mailbox: &Mailbox) {
     loop {
         let since = Instant::now();
         let mut spins = 0u32;
         // Read before it is changed: to try a change takes the line of the cache away from the thread that forks.
-        while slot.state.load(Ordering::Relaxed) != POSTED
-            || slot.state.compare_exchange(POSTED, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err()
+        while mailbox.state.load(Ordering::Relaxed) != POSTED
+            || mailbox.state.compare_exchange(POSTED, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err()
         {
             spins += 1;
             if !spins.is_multiple_of(1 << 6) || since.elapsed() < AWAKE {
@@ -184,7 +184,7 @@ fn wait_and_work(slot: &Slot) {
             }
         }
         // SAFETY: the worker is busy, so the job is its own.
-        if let Some(Job { work, part, shared }) = unsafe { *slot.job.get() } {
+        if let Some(Job { work, part, shared }) = unsafe { *mailbox.job.get() } {
             // SAFETY: the thread that forked waits until this worker is idle, so both still live.
             let (work, shared) = unsafe { (&*work, &*shared) };
             if shared.begin(part)
@@ -194,7 +194,7 @@ fn wait_and_work(slot: &Slot) {
             }
         }
         // The last touch: from here on, what was lent may be gone.
-        slot.state.store(IDLE, Ordering::Release);
+        mailbox.state.store(IDLE, Ordering::Release);
     }
 }
 
