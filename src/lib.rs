@@ -34,7 +34,7 @@ mod threads;
 mod trace;
 mod train;
 
-use plywood_kernels::{pool, scalar};
+use plywood_kernels::{platform, pool, scalar};
 
 pub use data::{
     ArrayDataset, Augment, Augmented, Batch, Dataset, Element, Images, LabelledTexts, MixUp, OneHot, Pass,

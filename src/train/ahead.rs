@@ -24,6 +24,7 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
+use crate::platform::Instant;
 use crate::pool;
 use crate::scalar::Scalar;
 use crate::tensor::scratch;
@@ -32,7 +33,7 @@ use std::panic::resume_unwind;
 use std::slice::Chunks;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many batches are read ahead, and from when on.
 #[derive(Clone, Copy, PartialEq, Eq)]

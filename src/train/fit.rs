@@ -23,12 +23,12 @@ use crate::layers::Sequential;
 use crate::loss::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
 use crate::optim::Rule;
+use crate::platform::Instant;
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 impl<F: Scalar, L: Loss<F>, R: Rule<F>> Trainer<L, R, F> {
     /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets, which

@@ -7,11 +7,11 @@
 //! What is cut where has no effect on results, only on time.
 
 use super::{MOST_THREADS, each};
+use crate::platform::Instant;
 use std::array::from_fn;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 /// How much of what was learnt a new measurement replaces: a thread that was interrupted once changes little.
 const FRESH: f64 = 1.0 / 32.0;

@@ -3,7 +3,10 @@
 //! What is generic over [`Vector`] is `#[inline(always)]` and called from a function that has the instructions
 //! (`#[target_feature]`), so that a form for each level comes from one text.
 #![allow(unsafe_code, reason = "vector instructions and addresses need it")]
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "others have kernels of products only, or none"))]
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "others have kernels of products only, or none")
+)]
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
