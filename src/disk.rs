@@ -32,6 +32,7 @@
 //! removes them, if they have not been touched for some seconds: a file is created before it is locked.
 
 use crate::error::{Error, Result};
+use crate::kernels::platform;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -117,7 +118,7 @@ fn create_beside(place: &Path, name: &OsStr, secret: bool) -> io::Result<(File, 
     let _ = secret;
     loop {
         let mut beside = stem_of(name).into_owned();
-        beside.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        beside.push(format!(".{}-{}.tmp", platform::process_id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let beside = place.with_file_name(beside);
         match options.open(&beside) {
             // Somebody else's: a process of the same id, over a network or before a restart.
@@ -260,7 +261,7 @@ pub(crate) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
         let data = entry.metadata().ok().filter(Metadata::is_file); // a pipe would keep whoever opens it
         let touched = data.and_then(|data| data.modified().ok());
         if ours
-            && touched.is_some_and(|touched| is_forgotten(touched, SystemTime::now()))
+            && touched.is_some_and(|touched| is_forgotten(touched, platform::now()))
             && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(entry.path());

@@ -18,6 +18,7 @@
 //! An error is one pointer wide. A `Result<Tensor>` is as large as a tensor, and the good path pays for no more than
 //! a test of the tag; the allocation is made where something has already gone wrong.
 
+use crate::kernels::platform;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -367,7 +368,8 @@ impl Error {
     /// ```
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.0.help = help.into();
+        let no_files = matches!(&self.0.kind, ErrorKind::Io { source, .. } if platform::has_no_files(source));
+        self.0.help = if no_files { platform::NO_FILES.to_owned() } else { help.into() };
         self
     }
 
@@ -463,10 +465,8 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     /// The system's error below [`ErrorKind::Io`]; none for the other kinds, whose cause is in their text.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.kind {
-            ErrorKind::Io { source, .. } => Some(source),
-            _ => None,
-        }
+        let ErrorKind::Io { source, .. } = &self.0.kind else { return None };
+        Some(source)
     }
 }
 

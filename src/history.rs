@@ -50,7 +50,7 @@ pub struct Epoch {
     #[serde(default)]
     pub directions: Vec<Option<Direction>>,
     /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
-    /// seed does not determine.
+    /// seed does not determine. 0, shown as "-", where there is no clock (`wasm32-unknown-unknown`).
     #[serde(with = "crate::codec::words")]
     pub seconds: f64,
 }
@@ -131,7 +131,7 @@ impl fmt::Display for Epoch {
         for (name, value) in &self.values {
             write!(f, "{name} {value:.4}  ")?;
         }
-        write!(f, "{:.2} s", self.seconds)
+        write!(f, "{} s", measured(self.seconds))
     }
 }
 
@@ -214,10 +214,15 @@ impl fmt::Display for History {
                 let width = shown.chars().count().max(8);
                 write!(f, "  {:>width$.4}", epoch.get(name).unwrap_or(f64::NAN))?;
             }
-            write!(f, "  {:>8.2}", epoch.seconds)?;
+            write!(f, "  {:>8}", measured(epoch.seconds))?;
         }
         Ok(())
     }
+}
+
+/// Seconds with two decimals. No clock measures 0.
+fn measured(seconds: f64) -> String {
+    if seconds == 0.0 { "-".to_owned() } else { format!("{seconds:.2}") }
 }
 
 #[cfg(test)]

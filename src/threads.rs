@@ -23,7 +23,8 @@ use std::num::NonZero;
 /// changes nothing.
 ///
 /// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
-/// step finds them awake, and sleep after that.
+/// step finds them awake, and sleep after that. Where the platform has no threads (`wasm32-unknown-unknown`), any number is
+/// taken and one is used.
 ///
 /// # Errors
 /// When the number is 0.

@@ -24,6 +24,7 @@
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
+use crate::kernels::platform::Instant;
 use crate::kernels::{Scalar, threads};
 use crate::tensor::scratch;
 use std::ops::ControlFlow;
@@ -31,7 +32,7 @@ use std::panic::resume_unwind;
 use std::slice::Chunks;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many batches are read ahead, and from when on.
 #[derive(Clone, Copy, PartialEq, Eq)]

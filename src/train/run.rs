@@ -2,10 +2,10 @@
 
 use crate::io::checkpoint::{Position, Settings};
 use crate::kernels::Scalar;
+use crate::kernels::platform::Instant;
 use crate::losses::LossSum;
 use crate::state::State;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// How far a call of `fit` is.
 pub(super) struct Run {

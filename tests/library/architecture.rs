@@ -9,8 +9,8 @@ use super::source::{Import, Source, files};
 
 /// The modules by rank, from the bottom.
 const RANKS: [&[&str]; 11] = [
-    &["error", "shown"],
     &["kernels"],
+    &["error", "shown"],
     &["disk", "random", "threads"],
     &["tensor"],
     &["codec"],
@@ -79,6 +79,26 @@ fn modules_import_only_from_lower_ranks() {
     }
     assert!(seen > 100, "the test reads the imports: {seen}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The clock and the process's number end a program where the platform has none, so one file alone asks for them.
+#[test]
+fn only_the_platform_is_asked_for_time_and_processes() {
+    let root = Path::new(crate::ROOT);
+    let mut asking = Vec::new();
+    for path in [root.join("src"), root.join("crates/kernels/src")].iter().flat_map(|folder| files(folder)) {
+        if ["platform.rs", "fixtures.rs"].iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        let named = ["SystemTime::now", "process::id", "available_parallelism", "temp_dir", "thread::sleep"];
+        let code = code(&path);
+        let mut lines = code.lines().filter(|line| {
+            named.iter().any(|name| line.contains(name))
+                || line.contains("std::time") && line.contains("Instant")
+        });
+        asking.extend(lines.next().map(|line| format!("{}: {line}", path.display())));
+    }
+    assert!(asking.is_empty(), "ask crates/kernels/src/platform.rs instead:\n{}", asking.join("\n"));
 }
 
 /// Lines of a file of `plywood` or its kernels, all of them: with documentation, tests and blank ones.

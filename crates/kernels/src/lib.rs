@@ -23,6 +23,7 @@
 //! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `vector.rs` | vectors, where a loop's operations are written out |
 //! | `workspace.rs` | buffers to be used again, one store for each thread and type |
+//! | `platform.rs` | what the platform gives: a clock, threads, files |
 //! | `threads/` | how many threads, and how work is dealt out to them |
 //!
 //! # The same bits at every level of vector instructions
@@ -47,6 +48,8 @@ mod losses;
 mod matmul;
 mod norm;
 mod optim;
+#[doc(hidden)]
+pub mod platform;
 mod scalar;
 #[cfg(test)]
 mod test_random;

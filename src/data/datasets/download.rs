@@ -98,10 +98,10 @@ impl Download<'_> {
     /// Process, time and a counter: processes of the same id may share a folder over a network.
     fn temporary_name(&self) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = crate::kernels::platform::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_nanos());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        format!("{}.{}-{now}-{count}.part", self.name, std::process::id())
+        format!("{}.{}-{now}-{count}.part", self.name, crate::kernels::platform::process_id())
     }
 
     /// Removes what interrupted processes have left behind, once no download can still be writing to it.

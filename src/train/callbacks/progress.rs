@@ -128,9 +128,10 @@ impl Reporter {
 
 #[cfg(feature = "progress")]
 mod bar {
+    use crate::kernels::platform::Instant;
     use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
     use std::io::IsTerminal;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     /// A bar for the epoch under way; what ended stays above it as lines.
     pub struct Bar {

@@ -8,6 +8,7 @@ use crate::history::{Epoch, History};
 use crate::infer::{self, check_data};
 use crate::io::checkpoint::Position;
 use crate::kernels::Scalar;
+use crate::kernels::platform::Instant;
 use crate::losses::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
 use crate::nn::{Layer, Sequential};
@@ -26,7 +27,6 @@ use crate::train::prefetch::{Ahead, each_batch};
 use crate::train::run::{Pending, Run};
 use crate::train::trainer::non_finite::{diverged, in_evaluation, in_training};
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets,

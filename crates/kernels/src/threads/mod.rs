@@ -15,6 +15,7 @@
 
 mod workers;
 
+use crate::platform;
 use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,9 +27,9 @@ use std::thread;
 /// It is read for each call and has no other memory to be ordered with, so `Relaxed` is enough.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads are used, in the whole process.
+/// Sets how many threads are used, in the whole process. Where none can be started it stays one.
 pub fn set_threads(threads: NonZero<usize>) {
-    THREADS.store(threads.get(), Ordering::Relaxed);
+    THREADS.store(platform::threads(Some(threads.get())), Ordering::Relaxed);
 }
 
 /// How many threads are used: the number that was set, or that of the environment, or that of the machine's cores.
@@ -37,8 +38,7 @@ pub fn set_threads(threads: NonZero<usize>) {
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
-            let threads =
-                from_environment().unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+            let threads = platform::threads(from_environment());
             THREADS.store(threads, Ordering::Relaxed);
             threads
         }

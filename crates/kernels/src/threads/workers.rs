@@ -23,6 +23,7 @@
 //! [`fork`] does not return, nor unwind, before every worker that was given its closure is [`IDLE`] again.
 #![allow(unsafe_code, reason = "a reference is handed to threads that outlive it; see above why it is sound")]
 
+use crate::platform::Instant;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
@@ -30,7 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a worker stays awake after its last work.
 const AWAKE: Duration = Duration::from_micros(50);

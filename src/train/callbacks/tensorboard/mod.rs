@@ -8,7 +8,7 @@ use super::line_logs::columns;
 use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::history::Epoch;
-use crate::kernels::Scalar;
+use crate::kernels::{Scalar, platform};
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
@@ -230,7 +230,7 @@ impl Inner {
             return Ok(());
         }
         make_folder(&self.folder).map_err(|error| error.at("tensorboard"))?;
-        let (now, process) = (now(), std::process::id());
+        let (now, process) = (now(), platform::process_id());
         for number in 0.. {
             let name = format!("events.out.tfevents.{:010}.plywood.{process}.{number:04}", now as u64);
             let path = self.folder.join(name);
@@ -270,5 +270,5 @@ fn refused(path: &std::path::Path, source: std::io::Error) -> Error {
 
 /// Seconds since 1970; 0 on a clock that is set before.
 fn now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    platform::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
