@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod draws;
 #[doc(hidden)]
+pub mod level;
+#[doc(hidden)]
 pub mod pool;
 #[doc(hidden)]
 pub mod scalar;
