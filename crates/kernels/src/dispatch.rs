@@ -4,36 +4,6 @@
 //! Cascade Lake). A program that multiplies matrices with AVX-512 has that clock in any case, and Adam takes 1.4 times
 //! as long there without.
 
-/// A level of vector instructions for loops that the compiler vectorises.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub enum Level {
-    /// Those that every processor of the kind has.
-    Plain,
-    /// AVX2 and FMA.
-    Avx2,
-    /// The usual part of AVX-512.
-    Avx512,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Level {
-    /// The processor's, looked up once.
-    #[inline]
-    pub fn detected() -> Self {
-        use std::sync::LazyLock;
-        macro_rules! has {
-            ($($feature:tt)*) => { true $(&& is_x86_feature_detected!($feature))* };
-        }
-        static LEVEL: LazyLock<Level> = LazyLock::new(|| match has!("avx2" "fma" "bmi1" "bmi2") {
-            true if has!("avx512f" "avx512dq" "avx512bw" "avx512vl") => Level::Avx512,
-            true => Level::Avx2,
-            false => Level::Plain,
-        });
-        *LEVEL
-    }
-}
-
 /// Declares a trait of kernels and implements it for `f32` and `f64`.
 ///
 /// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`;
@@ -62,7 +32,7 @@ macro_rules! kernels {
         const _: () = {
             type F = $t;
             #[cfg(target_arch = "x86_64")]
-            use $crate::dispatch::Level;
+            use $crate::level::Level;
             impl $trait_name<F> for F {
                 $(fn $name($($arg: $type),*) $(-> $out)? {
                     #[cfg(target_arch = "x86_64")]
@@ -77,10 +47,10 @@ macro_rules! kernels {
                         }
                         // SAFETY: the processor has the level.
                         #[allow(unsafe_code, reason = "a call where the processor has the level")]
-                        match Level::detected() {
+                        match Level::in_use() {
                             Level::Avx512 => return unsafe { avx512($($arg),*) },
                             Level::Avx2 => return unsafe { avx2($($arg),*) },
-                            Level::Plain => {}
+                            Level::Portable => {}
                         }
                     }
                     generic::$name($($arg),*)

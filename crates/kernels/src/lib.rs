@@ -20,6 +20,7 @@
 //! | `optim/` | an optimiser's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
 //! | `augment.rs` | images moved, turned, erased and mixed |
 //! | `convert.rs` | stored types to the model's, and random masks |
+//! | `level.rs` | which vector instructions are used |
 //! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `vector.rs` | vectors, where a loop's operations are written out |
 //! | `workspace.rs` | buffers to be used again, one store for each thread and type |
@@ -44,6 +45,8 @@ mod convert;
 mod dispatch;
 mod embedding;
 mod gemm;
+#[doc(hidden)]
+pub mod level;
 mod losses;
 mod matmul;
 mod norm;

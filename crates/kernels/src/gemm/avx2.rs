@@ -23,11 +23,7 @@ fn first(count: usize) -> __m256i {
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx2 {
-    fn detected() -> bool {
-        is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("bmi1")
-    }
+    const IS: crate::level::Level = crate::level::Level::Avx2;
 
     const LANES: usize = 8;
 

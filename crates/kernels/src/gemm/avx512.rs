@@ -21,9 +21,7 @@ fn first(count: usize) -> __mmask16 {
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Avx512 {
-    fn detected() -> bool {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("bmi1")
-    }
+    const IS: crate::level::Level = crate::level::Level::Avx512;
 
     const LANES: usize = 16;
 

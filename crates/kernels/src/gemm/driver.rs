@@ -23,7 +23,7 @@ pub(super) fn product<L: Level>(
     beta: f32,
     mut c: ArrayViewMut2<'_, f32>,
 ) {
-    assert!(L::detected(), "the processor has not the vector instructions");
+    assert!(L::usable(), "the processor has not the vector instructions");
     check(&a, &b, &c);
     let (m, n) = c.dim();
     if m == 0 || n == 0 {
@@ -100,7 +100,7 @@ pub(super) fn product_by<L: Level>(
     // SAFETY: a panel of a block is dealt to one thread, once those of the block before are done.
     unsafe impl Sync for Shared {}
 
-    assert!(L::detected(), "the processor has not the vector instructions");
+    assert!(L::usable(), "the processor has not the vector instructions");
     check(&a, &b, &c);
     let [row, column] = [c.strides()[0], c.strides()[1]];
     assert!(column == 1 && !c.is_empty(), "no columns that are neighbours");

@@ -9,8 +9,13 @@ use super::tile::Tile;
 /// A kernel may read and write what its documentation says and nothing else, and keeps the order of the sums that
 /// the module's documentation gives.
 pub(super) unsafe trait Level {
-    /// Whether the processor has it; the answer is cached.
-    fn detected() -> bool;
+    /// Which level it is.
+    const IS: crate::level::Level;
+
+    /// Whether the processor has it, and nothing leaves it out.
+    fn usable() -> bool {
+        Self::IS <= crate::level::Level::in_use()
+    }
 
     /// Numbers in a vector.
     const LANES: usize;

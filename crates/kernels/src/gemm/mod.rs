@@ -65,6 +65,7 @@ mod tile;
 
 pub(crate) use blocks::blocks;
 
+use crate::level::Level;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held is not read.
@@ -72,7 +73,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # Panics
 /// When the shapes do not agree.
 pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
-    match Kernels::of_processor() {
+    match Kernels::in_use() {
         Some(Kernels { product, .. }) => product(a, b, beta, c),
         None => portable::product(a, b, beta, c),
     }
@@ -91,7 +92,7 @@ pub fn multiply_by(
     beta: f32,
     c: ArrayViewMut2<'_, f32>,
 ) -> bool {
-    Kernels::of_processor().is_some_and(|Kernels { product_by, .. }| {
+    Kernels::in_use().is_some_and(|Kernels { product_by, .. }| {
         product_by(threads, a, b, beta, c);
         true
     })
@@ -102,13 +103,13 @@ pub fn multiply_by(
 /// # Panics
 /// When `from` has no whole rows, or `to` is not as long.
 pub fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
-    match Kernels::of_processor() {
+    match Kernels::in_use() {
         Some(Kernels { transpose, .. }) => transpose(from, columns, to),
         None => portable::transpose(from, columns, to),
     }
 }
 
-/// What is done by the best level of vector instructions that the processor has.
+/// What is done by the level of vector instructions in use.
 struct Kernels {
     product: fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
     product_by: fn(usize, ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
@@ -116,26 +117,17 @@ struct Kernels {
 }
 
 impl Kernels {
-    /// None where it has none of the levels.
-    fn of_processor() -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use level::Level;
-            if avx512::Avx512::detected() {
-                return Some(Self::of::<avx512::Avx512>());
-            }
-            if avx2::Avx2::detected() {
-                return Some(Self::of::<avx2::Avx2>());
-            }
+    /// None at the lowest level.
+    fn in_use() -> Option<Self> {
+        match Level::in_use() {
+            Level::Portable => None,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Some(Self::of::<avx2::Avx2>()),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Some(Self::of::<avx512::Avx512>()),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => Some(Self::of::<neon::Neon>()),
         }
-        #[cfg(target_arch = "aarch64")]
-        {
-            use level::Level;
-            if neon::Neon::detected() {
-                return Some(Self::of::<neon::Neon>());
-            }
-        }
-        None
     }
 
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

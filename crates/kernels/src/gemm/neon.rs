@@ -11,9 +11,7 @@ pub(super) struct Neon;
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl Level for Neon {
-    fn detected() -> bool {
-        true
-    }
+    const IS: crate::level::Level = crate::level::Level::Neon;
 
     const LANES: usize = 4;
 

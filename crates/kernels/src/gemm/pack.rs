@@ -77,7 +77,7 @@ pub(super) unsafe fn pack<L: Level>(
 /// # Panics
 /// When the processor has not the level, `from` has no whole rows, or `to` is not as long.
 pub(super) fn transpose<L: Level>(from: &[f32], columns: usize, to: &mut [f32]) {
-    assert!(L::detected(), "the processor has not the vector instructions");
+    assert!(L::usable(), "the processor has not the vector instructions");
     let rows = from.len() / columns.max(1);
     assert!(rows * columns == from.len(), "{} numbers in rows of {columns}", from.len());
     let source = Source { at: from.as_ptr(), k: 1, other: columns as isize };

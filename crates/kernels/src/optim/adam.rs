@@ -17,8 +17,8 @@
 #![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
 
 #[cfg(target_arch = "x86_64")]
-use crate::dispatch::Level;
 use crate::kernels;
+use crate::level::Level;
 
 /// The numbers of one step of Adam.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl AdamPass<f32> for f32 {
     fn adam(step: AdamStep, value: &mut [f32], grad: &[f32], first: &mut [f32], second: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the processor has the level.
-        if unsafe { vectors::adam(Level::detected(), step, value, grad, first, second) } {
+        if unsafe { vectors::adam(Level::in_use(), step, value, grad, first, second) } {
             return;
         }
         f32::adam_loop(step, value, grad, first, second);
@@ -128,7 +128,7 @@ mod generic {
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use super::AdamStep;
-    use crate::dispatch::Level;
+    use crate::level::Level;
     use crate::optim::update::generic::{least, settler};
     use crate::vector::Vector;
     use std::arch::x86_64::{__m256, __m512};
@@ -162,7 +162,7 @@ mod vectors {
         let pass = match level {
             Level::Avx512 => avx512,
             Level::Avx2 => avx2,
-            Level::Plain => return false,
+            Level::Portable => return false,
         };
         let length = value.len().min(grad.len()).min(first.len()).min(second.len());
         let (value, last_value) = value[..length].as_chunks_mut();

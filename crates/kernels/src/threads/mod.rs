@@ -72,6 +72,8 @@ pub fn fork(threads: usize, work: impl Fn(usize) + Sync) {
             ALONE.set(self.0);
         }
     }
+    #[cfg(test)]
+    let work = crate::level::handed_on(work);
     workers::fork(threads, &|thread| {
         let _before = Before(ALONE.replace(true));
         work(thread);
