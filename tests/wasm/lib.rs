@@ -1,0 +1,108 @@
+//! Models that train and predict, and what they come to: for WebAssembly and for this machine alike.
+//!
+//! A line begins with how far the two have to agree: `bits` to the bit, `near` within a millionth.
+
+mod nothing;
+
+use plywood::garments::garments;
+use plywood::prelude::*;
+use plywood::{Images, Rule, SequentialBuilder};
+
+/// What was computed, a line each. The last one says whether all of it was.
+pub fn report() -> String {
+    let mut lines = Vec::new();
+    let end = match all(&mut lines).and_then(|()| nothing::check()) {
+        Ok(()) => "bits all done".to_owned(),
+        Err(error) => format!("FAILED {error}"),
+    };
+    lines.push(end);
+    lines.join("\n")
+}
+
+/// The report's text, which ends with a 0, for a caller who has no strings.
+#[allow(unsafe_code, reason = "it gives the function the name that run.mjs calls")]
+#[unsafe(no_mangle)]
+pub extern "C" fn run() -> *const u8 {
+    let mut text = report().into_bytes();
+    text.push(0);
+    text.leak().as_ptr()
+}
+
+fn all(lines: &mut Vec<String>) -> Result<()> {
+    let data = garments(320, 64, 1)?;
+    lines.push(format!("bits {:016x} images", sum(data.0.inputs().iter().copied())));
+    let model = |seed| Sequential::builder([28, 28]).seed(seed);
+    let classes = |layers: SequentialBuilder| layers.layer(Dense::units(10)).layer(Softmax).build();
+
+    let dense = |seed| model(seed).layer(Flatten).layer(Dense::units(32)).layer(ReLU);
+    run_one("dense, SGD", classes(dense(1))?, SGD::default().momentum(0.9), &data, lines)?;
+    run_one("dense, Adam", classes(dense(2))?, Adam::default(), &data, lines)?;
+
+    let convolution = model(3).layer(Reshape::to([1, 28, 28])).layer(Conv2d::filters(8, 3));
+    let convolution = convolution.layer(BatchNorm::new()).layer(ReLU).layer(MaxPool2d::window(2));
+    let convolution = convolution.layer(Flatten).layer(Dropout::rate(0.2));
+    run_one(
+        "convolution, batch norm, dropout, AdamW",
+        classes(convolution)?,
+        AdamW::default(),
+        &data,
+        lines,
+    )?;
+
+    let normal = Dense::units(32).initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 });
+    let normal = model(4).layer(Flatten).layer(normal).layer(Tanh).layer(LayerNorm::new());
+    run_one("normal draws, tanh, layer norm", classes(normal)?, Adam::default(), &data, lines)?;
+    for (name, activation) in curves() {
+        let curve = model(5).layer(Flatten).layer(Dense::units(16));
+        run_one(name, classes(activation(curve))?, Adam::default(), &data, lines)?;
+    }
+    Ok(())
+}
+
+/// Adds an activation.
+type Curve = fn(SequentialBuilder) -> SequentialBuilder;
+
+/// Activations out of exponentials and logarithms, whose values differ by the library that computes them.
+fn curves() -> [(&'static str, Curve); 6] {
+    [
+        ("sigmoid", |layers| layers.layer(Sigmoid)),
+        ("SiLU", |layers| layers.layer(SiLU)),
+        ("GELU", |layers| layers.layer(GELU::default())),
+        ("SELU", |layers| layers.layer(SELU)),
+        ("softplus", |layers| layers.layer(Softplus::default())),
+        ("mish", |layers| layers.layer(Mish)),
+    ]
+}
+
+/// Trains for two epochs, saves into bytes and back, and predicts.
+fn run_one(
+    name: &str,
+    mut model: Sequential,
+    rule: impl Rule<f32> + 'static,
+    (train, test): &(Images, Images),
+    lines: &mut Vec<String>,
+) -> Result<()> {
+    lines.push(format!("bits {:016x} {name}: weights before", sum(model.weights_to_bytes()?)));
+    let trainer = Trainer::new(CrossEntropy::default(), rule).epochs(2).batch_size(32).prefetch(2);
+    let mut trainer = trainer.validation_split(0.2).metric(Accuracy::default()).progress(Progress::Silent);
+    let history = trainer.fit(&mut model, train)?;
+    for (number, epoch) in history.epochs.iter().enumerate() {
+        for (value, number_of) in &epoch.values {
+            lines.push(format!("near {number_of:.9} {name}: {value} of epoch {number}"));
+        }
+    }
+    lines.push(format!("bits {:016x} {name}: weights", sum(model.weights_to_bytes()?)));
+    let read = Sequential::from_bytes(&model.to_bytes()?, &Registry::<f32>::builtin())?;
+    let images = test.inputs().mapv(|byte| f32::from(byte) / 255.0);
+    let probabilities = read.predict(&images)?;
+    let bytes = probabilities.iter().flat_map(|p| p.to_le_bytes());
+    lines.push(format!("bits {:016x} {name}: probabilities", sum(bytes)));
+    Ok(())
+}
+
+/// FNV-1a of bytes.
+fn sum(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,5 @@
+//! Prints what the module says, computed by this machine.
+
+fn main() {
+    println!("{}", plywood_wasm::report());
+}
