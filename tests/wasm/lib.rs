@@ -4,9 +4,11 @@
 
 mod nothing;
 
-use plywood::garments::garments;
+use plywood::data::Images;
+use plywood::data::synthetic::garments;
+use plywood::nn::SequentialBuilder;
+use plywood::optim::UpdateRule;
 use plywood::prelude::*;
-use plywood::{Images, Rule, SequentialBuilder};
 
 /// What was computed, a line each. The last one says whether all of it was.
 pub fn report() -> String {
@@ -49,7 +51,7 @@ fn all(lines: &mut Vec<String>) -> Result<()> {
         lines,
     )?;
 
-    let normal = Dense::units(32).initializer(Initializer::Normal { mean: 0.0, deviation: 0.05 });
+    let normal = Dense::units(32).initializer(Initializer::Normal { mean: 0.0, std_dev: 0.05 });
     let normal = model(4).layer(Flatten).layer(normal).layer(Tanh).layer(LayerNorm::new());
     run_one("normal draws, tanh, layer norm", classes(normal)?, Adam::default(), &data, lines)?;
     for (name, activation) in curves() {
@@ -78,7 +80,7 @@ fn curves() -> [(&'static str, Curve); 6] {
 fn run_one(
     name: &str,
     mut model: Sequential,
-    rule: impl Rule<f32> + 'static,
+    rule: impl UpdateRule<f32> + 'static,
     (train, test): &(Images, Images),
     lines: &mut Vec<String>,
 ) -> Result<()> {

@@ -1,8 +1,8 @@
 //! What needs a clock, threads or files, where there are none: it works without, or is an error, and never a trap.
 
-use plywood::garments::garments;
+use plywood::data::synthetic::garments;
 use plywood::prelude::*;
-use plywood::{Checkpoints, CsvLog, JsonLines, Search, Space, TensorBoard};
+use plywood::train::{Checkpoints, CsvLog, JsonLines, Search, Space, TensorBoard};
 
 /// Nothing to look at where there is a system.
 pub fn check() -> Result<()> {

@@ -16,8 +16,8 @@
 //! the largest number makes its value NaN, at once or in the next step.
 #![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
 
-#[cfg(target_arch = "x86_64")]
 use crate::kernels;
+#[cfg(target_arch = "x86_64")]
 use crate::level::Level;
 
 /// The numbers of one step of Adam.
