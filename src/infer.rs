@@ -49,7 +49,7 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F
 }
 
 /// What is done with the outputs of a piece, and with what else was read.
-type Take<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
+type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
 
 /// Calls `take` with the outputs of each piece of the data and with what was read, in order; outputs are logits
 /// where asked for.
@@ -65,7 +65,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     model: &Sequential<F>,
     data: &dyn Dataset<F, Target = T>,
     logits: bool,
-    take: &mut Take<'_, F, T>,
+    take: &mut TakeOutput<'_, F, T>,
 ) -> Result<()> {
     check_data(model, data)?;
     let samples = data.len();

@@ -53,7 +53,7 @@ pub(crate) trait Sink: Any {
 pub(crate) type Numbers = Box<dyn Any>;
 
 /// A call under way.
-enum Scope {
+enum NumbersCall {
     Measure(Vec<Array>),
     /// The first failure is kept: serde would only pass on its text.
     Write(Box<dyn Sink>, Option<io::Error>),
@@ -62,11 +62,11 @@ enum Scope {
 
 thread_local! {
     /// Calls under way in this thread, the innermost last.
-    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+    static SCOPES: RefCell<Vec<NumbersCall>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `f` with this scope in force, and gives back what has become of it. After a panic it is off the stack, too.
-fn within<T>(scope: Scope, f: impl FnOnce() -> T) -> (T, Scope) {
+fn within<T>(scope: NumbersCall, f: impl FnOnce() -> T) -> (T, NumbersCall) {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -84,18 +84,18 @@ fn within<T>(scope: Scope, f: impl FnOnce() -> T) -> (T, Scope) {
 
 /// The bytes of a value without its tensors' numbers, and how many numbers each tensor has.
 pub(crate) fn measure<T: Serialize>(value: &T) -> Result<(Vec<u8>, Vec<Array>)> {
-    let (bytes, scope) = within(Scope::Measure(Vec::new()), || encode(value));
-    let arrays = if let Scope::Measure(arrays) = scope { arrays } else { Vec::new() };
+    let (bytes, scope) = within(NumbersCall::Measure(Vec::new()), || encode(value));
+    let arrays = if let NumbersCall::Measure(arrays) = scope { arrays } else { Vec::new() };
     Ok((bytes?, arrays))
 }
 
 /// Puts the numbers of all tensors of a value into the sink. An outer error is that of the value, an inner one that of
 /// the sink.
 pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Result<S>> {
-    let (bytes, scope) = within(Scope::Write(Box::new(sink), None), || encode(value));
+    let (bytes, scope) = within(NumbersCall::Write(Box::new(sink), None), || encode(value));
     match scope {
-        Scope::Write(_, Some(error)) => Ok(Err(error)),
-        Scope::Write(sink, None) => {
+        NumbersCall::Write(_, Some(error)) => Ok(Err(error)),
+        NumbersCall::Write(sink, None) => {
             bytes?;
             Ok(Ok(*sink.into_any().downcast().expect("the sink that was given")))
         }
@@ -105,9 +105,9 @@ pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Res
 
 /// The value of these bytes, with the numbers of its tensors in order. All have to be used.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>, what: &str) -> Result<T> {
-    let (value, scope) = within(Scope::Read(numbers), || decode(bytes, what));
+    let (value, scope) = within(NumbersCall::Read(numbers), || decode(bytes, what));
     match scope {
-        Scope::Read(left) if value.is_ok() && !left.is_empty() => {
+        NumbersCall::Read(left) if value.is_ok() && !left.is_empty() => {
             let found = format!("{} tensors too many", left.len());
             Err(Error::format(what, "whole and undamaged", found).help("Save it again."))
         }
@@ -121,11 +121,11 @@ const SOME: usize = 1 << 16;
 /// Takes a tensor's numbers, where a call is under way that wants them. False where none is.
 pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
     SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
-        Some(Scope::Measure(arrays)) => {
+        Some(NumbersCall::Measure(arrays)) => {
             arrays.push(Array { count: values.len() as u64, width: size_of::<F>() as u8 });
             Ok(true)
         }
-        Some(Scope::Write(sink, failed)) => {
+        Some(NumbersCall::Write(sink, failed)) => {
             let mut bytes = Vec::new();
             for some in values.chunks(SOME) {
                 bytes.clear();
@@ -138,19 +138,19 @@ pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
             }
             Ok(true)
         }
-        Some(Scope::Read(_)) | None => Ok(false),
+        Some(NumbersCall::Read(_)) | None => Ok(false),
     })
 }
 
 /// Whether the numbers of tensors that are decoded now were read before.
 pub(super) fn apart() -> bool {
-    SCOPES.with_borrow(|scopes| matches!(scopes.last(), Some(Scope::Read(_))))
+    SCOPES.with_borrow(|scopes| matches!(scopes.last(), Some(NumbersCall::Read(_))))
 }
 
 /// The next tensor's numbers; what was found instead, where there are no more or they are of another number or type.
 pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
     let next = SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
-        Some(Scope::Read(numbers)) => numbers.pop_front(),
+        Some(NumbersCall::Read(numbers)) => numbers.pop_front(),
         _ => None,
     });
     match next.map(|next| next.downcast::<Vec<F>>()) {

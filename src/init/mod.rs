@@ -29,7 +29,7 @@ use crate::random::Random;
 use crate::random::rand_distr::{Distribution, Normal, Uniform};
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
-use scaling::scaled;
+use scaling::TRUNCATED_DEVIATION;
 use serde::{Deserialize, Serialize};
 
 /// A distribution for the initial values of a parameter.
@@ -349,6 +349,21 @@ fn check_memory<F>(shape: &[usize]) -> Result<()> {
         return Ok(());
     }
     Err(Error::shape("a parameter", "[a size that fits in memory]", shape).help("Make the layer smaller."))
+}
+
+/// A distribution about 0 that has the variance `scale / n`, after the cut where there is one.
+fn scaled(scale: f64, n: f64, distribution: ScalingDistribution) -> Initializer {
+    let deviation = (scale / n).sqrt();
+    match distribution {
+        ScalingDistribution::TruncatedNormal => {
+            Initializer::TruncatedNormal { mean: 0.0, std_dev: deviation / TRUNCATED_DEVIATION }
+        }
+        ScalingDistribution::Normal => Initializer::Normal { mean: 0.0, std_dev: deviation },
+        ScalingDistribution::Uniform => {
+            let limit = (3.0 * scale / n).sqrt();
+            Initializer::Uniform { low: -limit, high: limit }
+        }
+    }
 }
 
 #[cfg(test)]

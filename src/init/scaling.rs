@@ -1,9 +1,8 @@
 //! Distributions by their variance, which the fans decide.
 
-use super::Initializer;
 use serde::{Deserialize, Serialize};
 
-/// What the variance of [`Initializer::VarianceScaling`] is divided by.
+/// What the variance of [`Initializer::VarianceScaling`](super::Initializer::VarianceScaling) is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fan {
     /// The number of inputs: the forward pass keeps its variance. Keras' `"fan_in"`.
@@ -14,7 +13,7 @@ pub enum Fan {
     Mean,
 }
 
-/// The distribution of [`Initializer::VarianceScaling`].
+/// The distribution of [`Initializer::VarianceScaling`](super::Initializer::VarianceScaling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScalingDistribution {
     /// Normal, cut at two deviations and widened for it. Keras' `"truncated_normal"`.
@@ -29,19 +28,4 @@ pub enum ScalingDistribution {
 ///
 /// `√(1 - 4 · φ(2) / (2 · Φ(2) - 1))`, where φ and Φ are the density and the distribution function of the standard
 /// normal distribution. Keras has the same digits.
-const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
-
-/// A distribution about 0 that has the variance `scale / n`, after the cut where there is one.
-pub(super) fn scaled(scale: f64, n: f64, distribution: ScalingDistribution) -> Initializer {
-    let deviation = (scale / n).sqrt();
-    match distribution {
-        ScalingDistribution::TruncatedNormal => {
-            Initializer::TruncatedNormal { mean: 0.0, std_dev: deviation / TRUNCATED_DEVIATION }
-        }
-        ScalingDistribution::Normal => Initializer::Normal { mean: 0.0, std_dev: deviation },
-        ScalingDistribution::Uniform => {
-            let limit = (3.0 * scale / n).sqrt();
-            Initializer::Uniform { low: -limit, high: limit }
-        }
-    }
-}
+pub(super) const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;

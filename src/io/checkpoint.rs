@@ -32,7 +32,7 @@ use std::path::Path;
 pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub model: Cow<'a, Sequential<F>>,
     pub optimizer: OptimizerState<F>,
-    pub settings: Settings,
+    pub settings: RunSettings,
     pub position: Position,
     #[serde(with = "tables")]
     pub history: Cow<'a, History>,
@@ -44,9 +44,9 @@ pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub callbacks: Vec<(String, State<F>)>,
 }
 
-/// Settings that a resumed run must have, as the order of the samples and the steps follow from them.
+/// RunSettings that a resumed run must have, as the order of the samples and the steps follow from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settings {
+pub(crate) struct RunSettings {
     pub seed: u64,
     pub shuffle: bool,
     pub batch_size: u64,

@@ -8,14 +8,14 @@ use crate::predictions::nan_sample;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// Predictions `[batch, classes]` in standard layout, which the gradient takes the place of.
-pub(super) struct Rows<F> {
+pub(super) struct Probabilities<F> {
     pub(super) grad: Tensor<F>,
     pub(super) samples: usize,
     /// Above 0, so `chunks_exact(columns)` cannot panic.
     pub(super) columns: usize,
 }
 
-impl<F: Scalar> Rows<F> {
+impl<F: Scalar> Probabilities<F> {
     pub(super) fn of(output: Tensor<F>) -> Result<Self> {
         match *output.shape() {
             [samples, columns] if columns > 0 => Ok(Self { grad: standard(output), samples, columns }),
@@ -77,7 +77,7 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
 
 /// Checks that predictions are distributions, for losses that take their logarithms. Of NaN the loss is NaN, and is no
 /// error here.
-pub(super) fn check_distributions<F: Scalar>(rows: &Rows<F>) -> Result<()> {
+pub(super) fn check_distributions<F: Scalar>(rows: &Probabilities<F>) -> Result<()> {
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
         Some(_) if nan_sample(&rows.grad).is_some() => Ok(()),
@@ -204,9 +204,9 @@ impl<F: Scalar> Soft<'_, F> {
     }
 
     /// The loss of probabilities, and its gradient. A target of 0 leaves its probability out.
-    fn of_probabilities(&self, rows: Rows<F>) -> Result<(LossSum, Tensor<F>)> {
+    fn of_probabilities(&self, rows: Probabilities<F>) -> Result<(LossSum, Tensor<F>)> {
         check_distributions(&rows)?;
-        let Rows { mut grad, samples, columns } = rows;
+        let Probabilities { mut grad, samples, columns } = rows;
         let mut losses = scratch(&[samples]);
         let pairs =
             slice_mut(&mut grad).chunks_exact_mut(columns).zip(slice(self.target).chunks_exact(columns));
@@ -230,8 +230,8 @@ impl<F: Scalar> Soft<'_, F> {
     /// The same of logits.
     ///
     /// `Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max)`, with `mass = Σ_j t_j`.
-    fn of_logits(&self, rows: Rows<F>) -> (LossSum, Tensor<F>) {
-        let Rows { mut grad, samples, columns } = rows;
+    fn of_logits(&self, rows: Probabilities<F>) -> (LossSum, Tensor<F>) {
+        let Probabilities { mut grad, samples, columns } = rows;
         let (z, t) = (slice_mut(&mut grad), slice(self.target));
         F::subtract_max_rows(z, columns);
         let (mut dots, mut masses, mut ones) =
@@ -264,7 +264,7 @@ impl<F: Scalar> Soft<'_, F> {
         (value, grad)
     }
 
-    pub(super) fn compute(&self, rows: Rows<F>, logits: bool) -> Result<(LossSum, Tensor<F>)> {
+    pub(super) fn compute(&self, rows: Probabilities<F>, logits: bool) -> Result<(LossSum, Tensor<F>)> {
         if logits { Ok(self.of_logits(rows)) } else { self.of_probabilities(rows) }
     }
 }

@@ -48,7 +48,7 @@
 //! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
 
 use super::class_probabilities::{
-    Rows, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
+    Probabilities, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
     check_target, check_target_rows, label_weights, leave_out, of_classes, weights_of,
 };
 use super::{Loss, LossSum};
@@ -218,7 +218,7 @@ impl CrossEntropy {
     /// The loss by smoothed targets, `w_j · ((1 - ε) · [j = label] + ε / classes)`.
     fn smoothed<F: Scalar>(
         &self,
-        rows: Rows<F>,
+        rows: Probabilities<F>,
         labels: &[usize],
         weights: Option<&[F]>,
         logits: bool,
@@ -253,12 +253,12 @@ impl CrossEntropy {
         weights: Option<&[F]>,
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
-        let rows = Rows::of(logits)?;
+        let rows = Probabilities::of(logits)?;
         check_labels(labels, rows.samples, rows.columns)?;
         if self.smoothing != 0.0 {
             return self.smoothed(rows, labels, weights, true, divisor);
         }
-        let Rows { mut grad, samples, columns } = rows;
+        let Probabilities { mut grad, samples, columns } = rows;
         let each = label_weights(&self.class_weights, columns, labels, weights)?;
         // Each sample's share of the step: a weight of 0 makes its row exactly 0, unless a logit was not finite.
         let mut shares = scratch(&[samples]);
@@ -280,13 +280,13 @@ impl CrossEntropy {
         weights: Option<&[F]>,
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
-        let rows = Rows::of(output)?;
+        let rows = Probabilities::of(output)?;
         check_labels(labels, rows.samples, rows.columns)?;
         if self.smoothing != 0.0 {
             return self.smoothed(rows, labels, weights, false, divisor);
         }
         check_distributions(&rows)?;
-        let Rows { mut grad, columns, .. } = rows;
+        let Probabilities { mut grad, columns, .. } = rows;
         let each = label_weights(&self.class_weights, columns, labels, weights)?;
         let mut value = LossSum::default();
         for ((row, &label), &w) in
@@ -324,7 +324,7 @@ impl SoftCrossEntropy {
         logits: bool,
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
-        let rows = Rows::of(output)?;
+        let rows = Probabilities::of(output)?;
         let mut target = check_target(target, &rows.grad)?;
         let weighted = !self.class_weights.is_empty();
         if weighted {

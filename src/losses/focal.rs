@@ -10,8 +10,8 @@
 //! least 0 is anything divided by 0; `1 - p` is taken as `-(e^ln p - 1)`, which keeps its digits near 0.
 
 use super::class_probabilities::{
-    Rows, check_class_weights, check_classes, check_distributions, check_labels, check_rows, label_weights,
-    scale_rows,
+    Probabilities, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
+    label_weights, scale_rows,
 };
 use super::{Loss, LossSum};
 use crate::error::{Error, Result};
@@ -96,12 +96,12 @@ impl Focal {
         if !(self.gamma.is_finite() && self.gamma >= 0.0) {
             return Err(Error::argument("a gamma", "at least 0 and finite", self.gamma).help("2 is usual."));
         }
-        let rows = Rows::of(output)?;
+        let rows = Probabilities::of(output)?;
         check_labels(labels, rows.samples, rows.columns)?;
         if !logits {
             check_distributions(&rows)?;
         }
-        let Rows { mut grad, samples, columns } = rows;
+        let Probabilities { mut grad, samples, columns } = rows;
         let mut each = label_weights(&self.class_weights, columns, labels, weights)?;
         let (x, ws) = (slice_mut(&mut grad), slice_mut(&mut each));
         let mut value = LossSum::default();

@@ -1,6 +1,6 @@
 //! The hinge loss.
 
-use super::class_probabilities::{Rows, check_classes, check_labels, check_rows, leave_out};
+use super::class_probabilities::{Probabilities, check_classes, check_labels, check_rows, leave_out};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -68,7 +68,7 @@ impl Hinge {
         if !self.margin.is_finite() {
             return Err(Error::argument("a margin", "finite", self.margin).help("1 is usual."));
         }
-        let Rows { mut grad, samples, columns } = Rows::of(output)?;
+        let Probabilities { mut grad, samples, columns } = Probabilities::of(output)?;
         check_labels(labels, samples, columns.max(2))?;
         let weights = sample_weights(weights, samples)?;
         let mut sums = scratch(&[samples]);

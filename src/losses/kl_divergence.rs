@@ -1,6 +1,6 @@
 //! The Kullback-Leibler divergence.
 
-use super::class_probabilities::{Rows, Soft, check_target, check_target_rows, weights_of};
+use super::class_probabilities::{Probabilities, Soft, check_target, check_target_rows, weights_of};
 use super::{Loss, LossSum};
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -46,7 +46,7 @@ impl KLDivergence {
         logits: bool,
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
-        let rows = Rows::of(output)?;
+        let rows = Probabilities::of(output)?;
         let (samples, columns) = (rows.samples, rows.columns);
         let target = check_target(target, &rows.grad)?;
         let each = weights_of(weights, samples)?;

@@ -4,7 +4,7 @@ use super::batch::Given;
 use super::class_counts::{Average, ratio};
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
-use super::ranking::{Cut, Scores};
+use super::ranking::{Scores, ThresholdSums};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
@@ -121,7 +121,7 @@ impl Counted for AveragePrecision {
 metric_of_classes!(AveragePrecision);
 
 /// The sum of steps. Every cut has a weight above 0, so no precision is `0 / 0`.
-fn area(cuts: &[Cut]) -> f64 {
+fn area(cuts: &[ThresholdSums]) -> f64 {
     let (mut sum, mut hits) = (0.0, 0.0);
     for cut in cuts {
         sum += (cut.hits - hits) * (cut.hits / (cut.hits + cut.false_alarms));

@@ -14,7 +14,7 @@ use crate::state::{State, misfit, whole};
 
 /// The sums at a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cut {
+pub(super) struct ThresholdSums {
     /// The score itself.
     pub(super) threshold: f64,
     /// The weight of the positives at or above it.
@@ -32,14 +32,14 @@ pub(super) struct Scored {
 }
 
 /// A cut for each distinct score, from the highest down. Samples without weight are left out; no score may be NaN.
-pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<Cut> {
+pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<ThresholdSums> {
     samples.retain(|sample| sample.weight > 0.0);
     samples.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut cuts: Vec<Cut> = Vec::new();
+    let mut cuts: Vec<ThresholdSums> = Vec::new();
     let (mut hits, mut false_alarms) = (0.0, 0.0);
     for Scored { score, positive, weight } in samples {
         *(if positive { &mut hits } else { &mut false_alarms }) += weight;
-        let cut = Cut { threshold: score, hits, false_alarms };
+        let cut = ThresholdSums { threshold: score, hits, false_alarms };
         match cuts.last_mut() {
             Some(last) if last.threshold == score => *last = cut,
             _ => cuts.push(cut),
@@ -166,19 +166,19 @@ impl Scores {
     }
 
     /// What is made of the cuts of each class or label.
-    pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<Cut>) -> T) -> Vec<T> {
+    pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<ThresholdSums>) -> T) -> Vec<T> {
         (0..self.classes_of(self.columns)).map(|class| of(rank(self.of_class(class)))).collect()
     }
 
     /// The value of each class against the others, or of each label.
-    pub(super) fn per_class(&self, value: impl Fn(&[Cut]) -> f64) -> Vec<f64> {
+    pub(super) fn per_class(&self, value: impl Fn(&[ThresholdSums]) -> f64) -> Vec<f64> {
         self.of_classes(|cuts| value(&cuts))
     }
 
     /// The one number; NaN where no sample was seen.
     ///
     /// Of two classes it is that of class 1, unless class 0 is asked for.
-    pub(super) fn value(&self, average: Average, value: impl Fn(&[Cut]) -> f64) -> f64 {
+    pub(super) fn value(&self, average: Average, value: impl Fn(&[ThresholdSums]) -> f64) -> f64 {
         let classes = self.classes_of(self.columns);
         if !self.weights.iter().any(|&w| w > 0.0) {
             return f64::NAN;

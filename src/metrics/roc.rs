@@ -4,7 +4,7 @@ use super::batch::Given;
 use super::class_counts::Average;
 use super::counted::{Counted, metric_of_classes};
 use super::decision::Told;
-use super::ranking::{Cut, Scored, Scores, rank};
+use super::ranking::{Scored, Scores, ThresholdSums, rank};
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -160,7 +160,7 @@ impl Counted for RocAuc {
 metric_of_classes!(RocAuc);
 
 /// The area by trapezia; NaN where there are no positives or no negatives.
-fn area(cuts: &[Cut]) -> f64 {
+fn area(cuts: &[ThresholdSums]) -> f64 {
     let Some(last) = cuts.last() else { return f64::NAN };
     let (mut sum, mut hits, mut false_alarms) = (0.0, 0.0, 0.0);
     for cut in cuts {
@@ -230,9 +230,9 @@ fn shown(numbers: &[f64]) -> String {
 
 impl RocCurve {
     /// Through these points, and (0, 0) before them.
-    fn through(cuts: &[Cut]) -> Self {
+    fn through(cuts: &[ThresholdSums]) -> Self {
         let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
-        let first = Cut { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
+        let first = ThresholdSums { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
         let cuts = || std::iter::once(&first).chain(cuts);
         Self {
             thresholds: cuts().map(|cut| cut.threshold).collect(),

@@ -30,7 +30,7 @@
 // | file | what is in it |
 // |---|---|
 // | `mod.rs` | the trait `UpdateRule` and what it is given |
-// | `optimizer.rs` | `Optimizer`: state by parameter, count of steps, learning rate, batches that make one step |
+// | `optimizer/` | `Optimizer`: state by parameter, count of steps, learning rate, batches that make one step |
 // | `update_param.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
 // | `group.rs` | `Group` |
 // | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |

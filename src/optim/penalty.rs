@@ -11,7 +11,7 @@
 
 use super::update_param::columns_of;
 use crate::kernels::Scalar;
-use crate::param::{Param, Pending};
+use crate::param::{Param, PendingGradient};
 use crate::tensor::{recycle, scratch, slice_mut};
 
 /// The factors of a parameter's penalties.
@@ -46,7 +46,7 @@ pub(super) fn hold<F: Scalar>(param: &mut Param<F>, limit: f64) {
     let (limit, columns) = (F::of(limit), columns_of(param.shape()));
     if param.is_transposed() {
         hold_columns(param.as_slice_mut(), columns, limit);
-    } else if let Some((value, Pending::Rows(ids, _))) = param.pending() {
+    } else if let Some((value, PendingGradient::Rows(ids, _))) = param.pending() {
         for run in ids.chunk_by(|a, b| a + 1 == *b) {
             hold_rows(&mut value[run[0] * columns..][..run.len() * columns], columns, limit);
         }

@@ -16,7 +16,7 @@
 
 use super::{Granularity, Step, Update, UpdateRule};
 use crate::kernels::{Scalar, threads};
-use crate::param::{Param, Pending, SMALL_PRODUCT};
+use crate::param::{Param, PendingGradient, SMALL_PRODUCT};
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
 use std::ops::Range;
@@ -59,7 +59,7 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
         1
     };
     match gradient {
-        Pending::Dense(gradient) => {
+        PendingGradient::Dense(gradient) => {
             let mut states = States::of(slot);
             if parts == 1 {
                 rule.update(Update { value, gradient, state: states.all(), shape }, step);
@@ -73,7 +73,7 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
                 rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
             });
         }
-        Pending::Product(left, right) => {
+        PendingGradient::Product(left, right) => {
             let (rows, columns) = (left.ncols(), right.ncols());
             // What a step leaves in the caches of a core is there in the next one if the same thread gets the same
             // rows. A large matrix leaves nothing there.
@@ -92,7 +92,7 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
             let rows = |i| i * share..rows.min((i + 1) * share);
             threads::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
         }
-        Pending::Rows(ids, values) => {
+        PendingGradient::Rows(ids, values) => {
             let columns = columns_of(shape);
             merge_rows(ids, values, columns);
             let mut states = States::of(slot);
@@ -236,9 +236,12 @@ mod tests {
             let (left, right) = (tensor([batch, inputs]), tensor([batch, units]));
             let mut whole = strips.clone();
             whole.add_gradient_product(left.clone(), right.clone()).unwrap();
-            assert!(whole.accumulate().is_some() && matches!(whole.pending(), Some((_, Pending::Dense(_)))));
+            assert!(
+                whole.accumulate().is_some()
+                    && matches!(whole.pending(), Some((_, PendingGradient::Dense(_))))
+            );
             strips.add_gradient_product(left, right).unwrap();
-            assert!(matches!(strips.pending(), Some((_, Pending::Product(..)))));
+            assert!(matches!(strips.pending(), Some((_, PendingGradient::Product(..)))));
             let rule = Adam::default();
             for number in 1..=2 {
                 let slot = || -> Vec<Tensor<f32>> { vec![Tensor::zeros(vec![inputs, units]); 2] };

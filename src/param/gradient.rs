@@ -18,7 +18,7 @@
 //! came from is kept beside them, so that [`accumulate`](crate::train::accumulate) can keep the mean over all.
 
 use super::Param;
-use super::stored::{Gradient, GradientMut, Pending, Product, Stored};
+use super::stored::{Gradient, GradientMut, PendingGradient, Product, Stored};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, recycle, slice, slice_mut, standard, zeros};
@@ -145,14 +145,14 @@ impl<F: Scalar> Param<F> {
     }
 
     /// [`value_and_gradient`](Param::value_and_gradient) for the optimiser, which multiplies products out itself.
-    pub(crate) fn pending(&mut self) -> Option<(&mut [F], Pending<'_, F>)> {
+    pub(crate) fn pending(&mut self) -> Option<(&mut [F], PendingGradient<'_, F>)> {
         let shape = [self.value.shape().first(), self.value.shape().get(1)].map(|n| n.copied().unwrap_or(1));
         let pending = match &mut self.gradient {
-            Stored::Filled(Gradient::Dense(gradient)) => Pending::Dense(slice(gradient)),
-            Stored::Filled(Gradient::Rows { ids, values }) => Pending::Rows(ids, values),
+            Stored::Filled(Gradient::Dense(gradient)) => PendingGradient::Dense(slice(gradient)),
+            Stored::Filled(Gradient::Rows { ids, values }) => PendingGradient::Rows(ids, values),
             Stored::Product(product) => {
                 let (left, right) = product.factors(shape);
-                Pending::Product(left, right)
+                PendingGradient::Product(left, right)
             }
             Stored::None | Stored::Fresh(_) => return None,
         };

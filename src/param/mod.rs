@@ -10,7 +10,7 @@ mod gradient;
 mod stored;
 
 pub use stored::{Gradient, GradientMut};
-pub(crate) use stored::{Pending, SMALL_PRODUCT};
+pub(crate) use stored::{PendingGradient, SMALL_PRODUCT};
 
 use crate::codec;
 use crate::error::{Error, Result};

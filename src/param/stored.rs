@@ -76,7 +76,7 @@ pub(super) struct Product<F> {
 pub(crate) const SMALL_PRODUCT: usize = 8_192;
 
 /// A gradient as the optimiser takes it up.
-pub(crate) enum Pending<'a, F> {
+pub(crate) enum PendingGradient<'a, F> {
     /// A number for each number of the parameter.
     Dense(&'a [F]),
     /// As [`Gradient::Rows`].

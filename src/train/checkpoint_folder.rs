@@ -1,6 +1,6 @@
 //! A folder of checkpoints: when files are written into it, under which names, and which of them are kept.
 
-use super::run::{Pending, Place};
+use super::run::{CheckpointPlace, ToResume};
 use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::remove_forgotten;
@@ -142,7 +142,7 @@ impl Checkpoints {
     }
 
     /// Makes the folder, and refuses one with checkpoints of another run, or newer than what is resumed.
-    pub(super) fn open<F: Scalar>(&self, from: Option<&Pending<F>>) -> Result<()> {
+    pub(super) fn open<F: Scalar>(&self, from: Option<&ToResume<F>>) -> Result<()> {
         make_folder(&self.folder)?;
         let real = |path: &Path| fs::canonicalize(path).ok();
         let from = from.filter(|from| {
@@ -170,7 +170,7 @@ impl Checkpoints {
     }
 
     /// Removes what is no longer wanted once the file at `place` is whole.
-    pub(super) fn clean(&self, place: Place) {
+    pub(super) fn clean(&self, place: CheckpointPlace) {
         let (mut kept, found) = (0, files(&self.folder));
         for (at, path) in found.into_iter().rev() {
             if at <= place && kept < self.last {
@@ -188,7 +188,7 @@ impl Checkpoints {
 pub(super) const ENDING: &str = ".checkpoint";
 
 /// `epoch-0003-batch-00500.checkpoint`.
-pub(super) fn file_name((epoch, batch): Place) -> String {
+pub(super) fn file_name((epoch, batch): CheckpointPlace) -> String {
     match batch {
         u64::MAX => format!("epoch-{epoch:04}{ENDING}"),
         _ => format!("epoch-{epoch:04}-batch-{batch:05}{ENDING}"),
@@ -196,7 +196,7 @@ pub(super) fn file_name((epoch, batch): Place) -> String {
 }
 
 /// The way back; nothing for other names, so that only what was written under this very name is ever removed.
-fn parse(name: &str) -> Option<Place> {
+fn parse(name: &str) -> Option<CheckpointPlace> {
     let middle = name.strip_prefix("epoch-")?.strip_suffix(ENDING)?;
     let place = match middle.split_once("-batch-") {
         Some((epoch, batch)) => (epoch.parse().ok()?, batch.parse().ok()?),
@@ -210,7 +210,7 @@ fn name_of(path: &Path) -> Cow<'_, str> {
 }
 
 /// The checkpoints of a folder by their places, the newest last; the best one is not among them.
-pub(super) fn files(folder: &Path) -> Vec<(Place, PathBuf)> {
+pub(super) fn files(folder: &Path) -> Vec<(CheckpointPlace, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<_> =
         entries.filter_map(|entry| Some((parse(entry.file_name().to_str()?)?, entry.path()))).collect();

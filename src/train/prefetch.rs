@@ -52,7 +52,7 @@ const SHARE: f64 = 1.0 / 3.0;
 const TIMED: usize = 16;
 
 /// What is done with a batch, its number and its positions.
-type Take<'a, F, T> = dyn FnMut(usize, &[usize], &mut Batch<F, T>) -> Result<ControlFlow<()>> + 'a;
+type TakeBatch<'a, F, T> = dyn FnMut(usize, &[usize], &mut Batch<F, T>) -> Result<ControlFlow<()>> + 'a;
 
 /// Reads batches of these positions one after the other and calls `take` with each, its number (from 0) and its
 /// positions, until it breaks.
@@ -64,7 +64,7 @@ pub(super) fn each_batch<F: Scalar, T: Default + Send>(
     pass: Pass,
     ahead: Ahead,
     batch: &mut Batch<F, T>,
-    take: &mut Take<'_, F, T>,
+    take: &mut TakeBatch<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     let (most, judged) = match ahead {
         Ahead::Always(most) => (most, false),
@@ -98,7 +98,7 @@ fn one_by_one<F: Scalar, T: Default + Send>(
     batches: Chunks<'_, usize>,
     pass: Pass,
     batch: &mut Batch<F, T>,
-    take: &mut Take<'_, F, T>,
+    take: &mut TakeBatch<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     for (number, indices) in batches.enumerate() {
         data.read(indices, pass, batch)?;
@@ -116,7 +116,7 @@ fn read_ahead<F: Scalar, T: Default + Send>(
     pass: Pass,
     ahead: usize,
     batch: &mut Batch<F, T>,
-    take: &mut Take<'_, F, T>,
+    take: &mut TakeBatch<'_, F, T>,
 ) -> Result<ControlFlow<()>> {
     thread::scope(|scope| {
         let ahead = ahead.min(batches.len());

@@ -1,6 +1,6 @@
 //! How far a run is: what a call of `fit` carries along, and what it goes on from.
 
-use crate::io::checkpoint::{Position, Settings};
+use crate::io::checkpoint::{Position, RunSettings};
 use crate::kernels::Scalar;
 use crate::kernels::platform::Instant;
 use crate::losses::LossSum;
@@ -8,8 +8,8 @@ use crate::state::State;
 use std::path::PathBuf;
 
 /// How far a call of `fit` is.
-pub(super) struct Run {
-    pub settings: Settings,
+pub(super) struct RunProgress {
+    pub settings: RunSettings,
     pub position: Position,
     /// Batches since the last checkpoint within an epoch.
     pub since: u64,
@@ -17,7 +17,7 @@ pub(super) struct Run {
     pub start: Instant,
 }
 
-impl Run {
+impl RunProgress {
     /// How long the epoch under way has taken, before an interruption and after.
     pub fn seconds(&self) -> f64 {
         self.position.seconds + self.start.elapsed().as_secs_f64()
@@ -31,8 +31,8 @@ impl Run {
 }
 
 /// What `fit` needs of a checkpoint beside the model, the optimiser's state and the history.
-pub(super) struct Pending<F: Scalar> {
-    pub settings: Settings,
+pub(super) struct ToResume<F: Scalar> {
+    pub settings: RunSettings,
     pub position: Position,
     pub metrics: Vec<Option<State<F>>>,
     /// With the position of the callback in the trainer's list.
@@ -43,17 +43,17 @@ pub(super) struct Pending<F: Scalar> {
     pub line: String,
 }
 
-impl<F: Scalar> Pending<F> {
-    pub fn place(&self) -> Place {
+impl<F: Scalar> ToResume<F> {
+    pub fn place(&self) -> CheckpointPlace {
         place_of(&self.position)
     }
 }
 
 /// Where in training a checkpoint stands: the number of its epoch and of its batch in it, the largest at the end.
-pub(super) type Place = (u64, u64);
+pub(super) type CheckpointPlace = (u64, u64);
 
 /// The place of a position.
-pub(super) fn place_of(position: &Position) -> Place {
+pub(super) fn place_of(position: &Position) -> CheckpointPlace {
     match position.batches {
         0 => (position.epochs_done, u64::MAX),
         batches => (position.epochs_done + 1, batches),

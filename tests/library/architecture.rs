@@ -120,24 +120,9 @@ const LIMITS: &str = "at most 450 lines of a file, 70 of a function, 6 parameter
 /// number is that of the imports among them, one for each file and each file that it imports.
 const EXCEPTIONS: &[(&str, usize, &str)] = &[
     (
-        "circle in codec: mod.rs, numbers.rs",
-        2,
-        "a file is its description and its numbers, which are encoded by mod.rs, too",
-    ),
-    (
-        "circle in init: mod.rs, scaling.rs",
-        2,
-        "`Initializer` draws by its scaling, which becomes another `Initializer`",
-    ),
-    (
         "lines of Bars::draw in plot/bars.rs",
         86,
         "a picture from top to bottom, without a branch that could stand alone",
-    ),
-    (
-        "lines of LayerCheck::run_checks in testing.rs",
-        77,
-        "one check after the other, each on the results of those before",
     ),
     ("lines of Svg::mark in plot/svg.rs", 81, "a `match` with an arm for each kind of mark"),
     (
@@ -150,23 +135,10 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         105,
         "a picture from top to bottom; margins and letters depend on one another",
     ),
-    ("lines of data/datasets/published.rs", 454, "200 lines are tests"),
-    ("lines of error.rs", 497, "half is documentation of the kinds of errors"),
     (
         "lines of filters in plot/images.rs",
         76,
         "finds the weights and draws them; the two could be two functions",
-    ),
-    ("lines of io/safetensors.rs", 451, "more than half is tests"),
-    (
-        "lines of nn/conv/convolution.rs",
-        552,
-        "how a convolution is cut into tiles, and its passes; the two could be two files",
-    ),
-    (
-        "lines of optim/optimizer.rs",
-        615,
-        "settings and steps of `Optimizer` in one file; the settings could leave",
     ),
     ("lines of samples in plot/images.rs", 79, "a picture from top to bottom"),
     (
@@ -179,8 +151,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         505,
         "the tests of all kernels, which share how they draw and compare",
     ),
-    ("lines of testing.rs", 562, "`LayerCheck` with each of its checks"),
-    ("parameters of Convolution::add_products in nn/conv/convolution.rs", 9, "a thread's share of one pass"),
     ("parameters of Figure::lettering in plot/figure.rs", 8, "the attributes of a letter in SVG"),
     (
         "parameters of Trainer::run_epochs in train/trainer/epochs.rs",

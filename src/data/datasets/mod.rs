@@ -26,7 +26,7 @@ mod published;
 use super::Images;
 use super::synthetic::CLASS_NAMES;
 use crate::error::Result;
-use published::{Collection, Official, Settings};
+use published::{Collection, Environment, Official};
 use std::path::Path;
 
 /// H. Xiao, K. Rasul and R. Vollgraf, 2017, <https://github.com/zalandoresearch/fashion-mnist>, MIT licence.
@@ -126,7 +126,7 @@ const MNIST: Collection = Collection {
 /// `unreachable` tells a machine without a network), is not the published one
 /// ([`ErrorKind::Checksum`](crate::ErrorKind::Checksum)), or does not hold what it should.
 pub fn fashion_mnist() -> Result<(Images, Images)> {
-    FASHION_MNIST.load(&Settings::of(&FASHION_MNIST))
+    FASHION_MNIST.load(&Environment::of(&FASHION_MNIST))
 }
 
 /// Fashion-MNIST from a folder: the four files by their official names, each with or without `.gz`.
@@ -163,7 +163,7 @@ pub fn fashion_mnist_from(dir: impl AsRef<Path>) -> Result<(Images, Images)> {
 /// # Errors
 /// As [`fashion_mnist`].
 pub fn mnist() -> Result<(Images, Images)> {
-    MNIST.load(&Settings::of(&MNIST))
+    MNIST.load(&Environment::of(&MNIST))
 }
 
 /// MNIST from a folder, as [`fashion_mnist_from`].

@@ -22,7 +22,7 @@
 //! The order of the draws is part of the format: one draw more or less changes every number after it, and so every
 //! picture of that seed. tests/library/garments.rs holds a checksum over the pixels.
 
-use super::drawing_area::{Canvas, Point, SIDE};
+use super::drawing_area::{DrawingArea, Point, SIDE};
 use crate::random::RandomStream;
 
 /// Both sides of a garment: -1 and 1.
@@ -63,7 +63,7 @@ impl Tailor {
 
     /// A garment of this class, somewhere near the middle, a little larger or smaller, slanted and turned, and of any
     /// brightness. A few shoes point to the right.
-    fn garment(&mut self, label: usize) -> Canvas {
+    fn garment(&mut self, label: usize) -> DrawingArea {
         let shoe = matches!(label, 5 | 7 | 9);
         let centre = [self.between(-0.11, 0.11), self.between(-0.11, 0.11)];
         let size = self.between(0.82, 1.04);
@@ -71,7 +71,8 @@ impl Tailor {
         if shoe && self.chance(0.15) {
             scale[0] = -scale[0];
         }
-        let mut canvas = Canvas::new(centre, scale, [self.between(-0.14, 0.14), self.between(-0.1, 0.1)]);
+        let mut canvas =
+            DrawingArea::new(centre, scale, [self.between(-0.14, 0.14), self.between(-0.1, 0.1)]);
         let tone = self.between(0.3, 0.95);
         match label {
             0 | 2 | 4 | 6 => self.top(&mut canvas, label, tone),
@@ -85,7 +86,7 @@ impl Tailor {
     }
 
     /// A sleeve on each side, from the shoulder down: `reach` is where it ends, seen from the shoulder.
-    fn sleeves(&mut self, canvas: &mut Canvas, shoulder: Point, reach: Point, tone: f32) {
+    fn sleeves(&mut self, canvas: &mut DrawingArea, shoulder: Point, reach: Point, tone: f32) {
         let widths = [self.between(0.3, 0.4), self.between(0.18, 0.28)];
         let tone = tone * self.between(0.8, 0.97);
         for side in SIDES {
@@ -99,7 +100,7 @@ impl Tailor {
     /// A T-shirt has short sleeves, a round neck and sometimes a print; a pullover long sleeves and a band at its
     /// hem; a coat long sleeves, more length, lapels and an opening; a shirt sleeves of either length, a collar and
     /// a row of buttons. The details may have no contrast at all, and then only the lengths are left.
-    fn top(&mut self, canvas: &mut Canvas, label: usize, tone: f32) {
+    fn top(&mut self, canvas: &mut DrawingArea, label: usize, tone: f32) {
         let long = match label {
             0 => self.chance(0.04),
             2 | 4 => !self.chance(0.03),
@@ -168,7 +169,7 @@ impl Tailor {
     }
 
     /// Trousers (1): a belt, hips, and two legs that end near the bottom, or higher up as shorts.
-    fn trouser(&mut self, canvas: &mut Canvas, tone: f32) {
+    fn trouser(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (waist, hip) = (self.between(0.24, 0.36), self.between(0.32, 0.46));
         let (top, fork) = (self.between(-0.92, -0.8), self.between(-0.45, -0.2));
         let foot = if self.chance(0.08) { self.between(0.2, 0.5) } else { self.between(0.75, 0.95) };
@@ -185,7 +186,7 @@ impl Tailor {
 
     /// A dress (3): a narrow top, a waist, and a skirt that widens downwards or hardly at all; with sleeves in one of
     /// three, which then looks like a long T-shirt or a coat.
-    fn dress(&mut self, canvas: &mut Canvas, tone: f32) {
+    fn dress(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (top, hem) = (self.between(-0.92, -0.8), self.between(0.7, 0.95));
         let (shoulder, waist) = (self.between(0.2, 0.4), self.between(0.16, 0.32));
         let (middle, skirt) = (self.between(-0.25, 0.1), self.between(0.28, 0.6));
@@ -214,7 +215,7 @@ impl Tailor {
 
     /// A sandal (5): a sole, flat, on a wedge or on a heel, and two to five straps with gaps between them. It
     /// points to the left.
-    fn sandal(&mut self, canvas: &mut Canvas, tone: f32) {
+    fn sandal(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (heel, thick) = (self.between(0.0, 0.5), self.between(0.07, 0.16));
         let (toe, back) = ([-0.88, 0.5], [0.8, 0.5 - heel]);
         canvas.stroke(toe, back, [thick, thick * 1.2], tone);
@@ -243,7 +244,7 @@ impl Tailor {
 
     /// A closed shoe that points to the left: a sneaker (7), or an ankle boot (9) with its shaft and heel. A high
     /// sneaker and a low boot are nearly of one height.
-    fn shoe(&mut self, canvas: &mut Canvas, boot: bool, tone: f32) {
+    fn shoe(&mut self, canvas: &mut DrawingArea, boot: bool, tone: f32) {
         let height = if boot { self.between(-0.88, -0.34) } else { self.between(-0.32, 0.04) };
         let (toe, instep) = (self.between(0.12, 0.3), self.between(-0.25, 0.1));
         let (open, back) = (self.between(0.12, 0.32), self.between(0.68, 0.82));
@@ -272,7 +273,7 @@ impl Tailor {
     }
 
     /// A bag (8): a body with a flap and a lock, under a handle that one of eight lacks.
-    fn bag(&mut self, canvas: &mut Canvas, tone: f32) {
+    fn bag(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (top, bottom) = (self.between(-0.35, 0.05), self.between(0.55, 0.85));
         let (upper, lower) = (self.between(0.5, 0.82), self.between(0.6, 0.9));
         if !self.chance(0.125) {
@@ -291,7 +292,7 @@ impl Tailor {
 
     /// Makes a photograph of the garment and appends its bytes: light from one side; stripes or a check on three of
     /// ten; noise, most of it where the garment is; and a grey square somewhere over one of ten pictures.
-    fn develop(&mut self, canvas: &Canvas, pixels: &mut Vec<u8>) {
+    fn develop(&mut self, canvas: &DrawingArea, pixels: &mut Vec<u8>) {
         let light = [self.between(-0.22, 0.22), self.between(-0.22, 0.22)];
         // The strength of the pattern, and its waves along x and along y.
         let weave = if self.chance(0.3) { self.between(0.1, 0.4) } else { 0.0 };

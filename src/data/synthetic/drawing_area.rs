@@ -23,14 +23,14 @@ pub(super) type Point = [f32; 2];
 ///
 /// Only sums, products, quotients and square roots are used, which IEEE 754 rounds in one way: the same picture comes
 /// out to the bit on every machine.
-pub(super) struct Canvas {
+pub(super) struct DrawingArea {
     values: [f32; SIDE * SIDE],
     /// Pixel coordinates of a point `p`: `origin + columns[0] · p[0] + columns[1] · p[1]`.
     origin: Point,
     columns: [Point; 2],
 }
 
-impl Canvas {
+impl DrawingArea {
     /// A black canvas whose garments are centred at `centre`, scaled by `scale`, and slanted by `shear`: x by
     /// `shear[0] · y`, y by `shear[1] · x`. All in garment coordinates.
     pub(super) fn new(centre: Point, scale: Point, shear: Point) -> Self {
@@ -153,8 +153,8 @@ impl Canvas {
 mod tests {
     use super::*;
 
-    fn plain() -> Canvas {
-        Canvas::new([0.0, 0.0], [1.0, 1.0], [0.0, 0.0])
+    fn plain() -> DrawingArea {
+        DrawingArea::new([0.0, 0.0], [1.0, 1.0], [0.0, 0.0])
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn pixels_and_points_are_inverse_and_nothing_outside_is_touched() {
-        let mut canvas = Canvas::new([0.1, -0.2], [0.9, 1.1], [0.2, -0.1]);
+        let mut canvas = DrawingArea::new([0.1, -0.2], [0.9, 1.1], [0.2, -0.1]);
         let [x, y] = canvas.pixel(canvas.point(3, 20));
         assert!((x - 20.5).abs() < 1e-4 && (y - 3.5).abs() < 1e-4);
         canvas.polygon(&[[5.0, 5.0], [6.0, 5.0], [6.0, 6.0]], 1.0);

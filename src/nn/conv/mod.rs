@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `conv1d.rs`, `conv2d.rs` | [`Conv1d`] over sequences, [`Conv2d`] over images |
 //! | `conv_nd.rs` | what both have in common: filters, and how they are made |
-//! | `convolution.rs` | the passes of both, as products of matrices over tiles of the images |
+//! | `convolution/` | a convolution of images of one size, and how a batch is cut into tiles; its forward pass and its gradients |
 
 mod conv1d;
 mod conv2d;

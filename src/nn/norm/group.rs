@@ -1,6 +1,6 @@
 //! Group normalisation; the derivative is in `per_sample.rs`.
 
-use super::per_sample::{Cut, NormCache, check_epsilon};
+use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Scalar;
@@ -71,7 +71,7 @@ impl GroupNorm<f32> {
 
 impl<F: Scalar> GroupNorm<F> {
     /// The settings, and whether the channels are those the layer was built for.
-    fn cut(&self, input: &[usize]) -> Result<Cut> {
+    fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
         if self.groups == 0 || !n.is_multiple_of(self.groups) {
@@ -82,7 +82,7 @@ impl<F: Scalar> GroupNorm<F> {
         match input {
             [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {
                 let inner = size(rest);
-                Ok(Cut {
+                Ok(NormShape {
                     columns: (n / self.groups).saturating_mul(inner),
                     inner,
                     centre: true,

@@ -1,6 +1,6 @@
 //! Layer normalisation; the derivative is in `per_sample.rs`.
 
-use super::per_sample::{Cut, NormCache, check_epsilon};
+use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Scalar;
@@ -66,7 +66,7 @@ impl LayerNorm<f32> {
 
 impl<F: Scalar> LayerNorm<F> {
     /// The settings, and whether the last axes are those the layer was built for.
-    fn cut(&self, input: &[usize]) -> Result<Cut> {
+    fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let own = self.weight.shape();
         let bias_fits = self.bias.as_ref().is_none_or(|bias| bias.shape() == own);
@@ -74,7 +74,7 @@ impl<F: Scalar> LayerNorm<F> {
             return Err(Error::shape("an input", format!("{own:?} in its last axes"), input)
                 .help("Layer normalisation takes the last axes that it was built for."));
         }
-        Ok(Cut { columns: self.weight.len(), inner: 1, centre: true, epsilon: self.epsilon })
+        Ok(NormShape { columns: self.weight.len(), inner: 1, centre: true, epsilon: self.epsilon })
     }
 }
 

@@ -40,7 +40,7 @@ pub struct NormCache<F> {
 
 /// How an input is cut.
 #[derive(Clone, Copy)]
-pub(super) struct Cut {
+pub(super) struct NormShape {
     /// The numbers that share a mean and a variance.
     pub columns: usize,
     /// The numbers side by side that share a weight.
@@ -50,7 +50,7 @@ pub(super) struct Cut {
     pub epsilon: f64,
 }
 
-impl Cut {
+impl NormShape {
     /// Whether there is something to normalise: a single number less its mean is 0.
     pub(super) fn check_more_than_one(self, input: &[usize]) -> Result<()> {
         if self.columns != 1 {

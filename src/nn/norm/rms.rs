@@ -1,6 +1,6 @@
 //! Root mean square normalisation; the derivative is in `per_sample.rs`.
 
-use super::per_sample::{Cut, NormCache, check_epsilon};
+use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Scalar;
@@ -59,14 +59,14 @@ impl RMSNorm<f32> {
 
 impl<F: Scalar> RMSNorm<F> {
     /// The settings, and whether the last axis is the one the layer was built for.
-    fn cut(&self, input: &[usize]) -> Result<Cut> {
+    fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
         if n == 0 || self.weight.shape() != [n] || input.last() != Some(&n) {
             return Err(Error::shape("an input", format!("[…, {n}]"), input)
                 .help("The last axis must be the one that the layer was built for."));
         }
-        Ok(Cut { columns: n, inner: 1, centre: false, epsilon: self.epsilon })
+        Ok(NormShape { columns: n, inner: 1, centre: false, epsilon: self.epsilon })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::losses::Loss;
 use crate::nn::Sequential;
 use crate::optim::UpdateRule;
 use crate::train::checkpoint_folder::{Checkpoints, ENDING, file_name};
-use crate::train::run::{Run, place_of};
+use crate::train::run::{RunProgress, place_of};
 use std::borrow::Cow;
 
 impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
@@ -21,7 +21,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     }
 
     /// After a batch: writes a checkpoint where one is due.
-    pub(in crate::train) fn save_within(&self, model: &Sequential<F>, run: &mut Run) -> Result<()> {
+    pub(in crate::train) fn save_within(&self, model: &Sequential<F>, run: &mut RunProgress) -> Result<()> {
         run.since += 1;
         match &self.checkpoints {
             Some(checkpoints) if checkpoints.batches.is_some_and(|every| run.since >= every) => {
@@ -37,7 +37,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     pub(in crate::train) fn save_after(
         &self,
         model: &Sequential<F>,
-        run: &mut Run,
+        run: &mut RunProgress,
         ended: &Epoch,
     ) -> Result<()> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
@@ -57,7 +57,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         Ok(())
     }
 
-    fn write(&self, checkpoints: &Checkpoints, model: &Sequential<F>, run: &mut Run) -> Result<()> {
+    fn write(&self, checkpoints: &Checkpoints, model: &Sequential<F>, run: &mut RunProgress) -> Result<()> {
         let place = place_of(&run.position);
         let path = checkpoints.folder.join(file_name(place));
         self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;
@@ -67,7 +67,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     }
 
     /// All that the run needs to go on from here.
-    fn checkpoint<'a>(&'a self, model: &'a Sequential<F>, run: &Run) -> Result<Checkpoint<'a, F>> {
+    fn checkpoint<'a>(&'a self, model: &'a Sequential<F>, run: &RunProgress) -> Result<Checkpoint<'a, F>> {
         let within = run.position.batches > 0;
         let metrics = self.metrics.iter().filter(|_| within);
         let states = self.callbacks.iter().filter_map(|c| Some((c.name().to_owned(), c.state()?)));

@@ -24,7 +24,7 @@ use crate::train::compatibility::{
     no_weight,
 };
 use crate::train::prefetch::{Ahead, each_batch};
-use crate::train::run::{Pending, Run};
+use crate::train::run::{RunProgress, ToResume};
 use crate::train::trainer::non_finite::{diverged, in_evaluation, in_training};
 use std::ops::ControlFlow;
 
@@ -113,12 +113,12 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         match self.pending.take() {
             None => self.history = History::default(),
             Some(pending) => {
-                let Pending { metrics, callbacks, line, .. } = *pending;
+                let ToResume { metrics, callbacks, line, .. } = *pending;
                 reporter.note(&line);
                 (position, states) = (pending.position, Some((metrics, callbacks)));
             }
         }
-        let mut run = Run { settings, position, since: 0, start: Instant::now() };
+        let mut run = RunProgress { settings, position, since: 0, start: Instant::now() };
         let mut begun = self.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model));
         let mut metrics = Vec::new();
         if let Some((of_metrics, of_callbacks)) = states {
@@ -151,7 +151,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         data: &dyn Dataset<F, Target = T>,
         validation: Option<&dyn Dataset<F, Target = U>>,
         reporter: &mut Reporter,
-        run: &mut Run,
+        run: &mut RunProgress,
         metrics: Vec<Option<State<F>>>,
     ) -> Result<()>
     where
@@ -219,7 +219,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         data: &dyn Dataset<F, Target = T>,
         batch: &mut Batch<F, T>,
         reporter: &mut Reporter,
-        run: &mut Run,
+        run: &mut RunProgress,
     ) -> Result<(Values, ControlFlow<()>)>
     where
         T: AsTarget<L::Target> + Default + Send,

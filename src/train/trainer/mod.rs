@@ -15,7 +15,7 @@ pub use step::accumulate;
 use super::callbacks::Callback;
 use super::callbacks::progress::Progress;
 use super::checkpoint_folder::Checkpoints;
-use super::run::Pending;
+use super::run::ToResume;
 use crate::history::History;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
@@ -93,7 +93,7 @@ pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
     /// The built-in layers, unless set.
     pub(in crate::train) registry: Option<Registry<F>>,
     /// What the next `fit` goes on from.
-    pub(in crate::train) pending: Option<Box<Pending<F>>>,
+    pub(in crate::train) pending: Option<Box<ToResume<F>>>,
     pub(in crate::train) progress: Progress,
     /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
     pub(in crate::train) history: History,
@@ -105,7 +105,7 @@ pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
 impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
     ///
-    /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
+    /// RunSettings are given by methods that take the trainer and return it, in any order. Numbers out of range are
     /// found by `fit`, not here.
     pub fn new(loss: L, optimizer: impl Into<Optimizer<R, F>>) -> Self {
         Self {

@@ -9,14 +9,14 @@
 
 use super::Trainer;
 use crate::error::{Error, Result};
-use crate::io::checkpoint::{Checkpoint, Position, Settings, is_whole};
+use crate::io::checkpoint::{Checkpoint, Position, RunSettings, is_whole};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Registry, Sequential};
 use crate::optim::UpdateRule;
 use crate::state::State;
 use crate::train::checkpoint_folder::{best_in, files};
-use crate::train::run::Pending;
+use crate::train::run::ToResume;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -221,7 +221,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         let passed_over = resumed.passed_over.iter().map(|(path, _)| path.clone()).collect();
         let path = path.to_owned();
         self.pending =
-            Some(Box::new(Pending { settings, position, metrics, callbacks, path, passed_over, line }));
+            Some(Box::new(ToResume { settings, position, metrics, callbacks, path, passed_over, line }));
         Ok(resumed)
     }
 
@@ -292,8 +292,8 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     }
 
     /// The settings that have to be as they were; the number of samples is known once there are data.
-    pub(in crate::train) fn settings(&self, samples: usize) -> Settings {
-        Settings {
+    pub(in crate::train) fn settings(&self, samples: usize) -> RunSettings {
+        RunSettings {
             seed: self.seed,
             shuffle: self.shuffle,
             batch_size: self.batch_size_for(samples) as u64,
@@ -303,7 +303,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     }
 
     /// Compares settings with those of a checkpoint, and names all that differ.
-    pub(in crate::train) fn same_settings(&self, saved: &Settings, samples: Option<usize>) -> Result<()> {
+    pub(in crate::train) fn same_settings(&self, saved: &RunSettings, samples: Option<usize>) -> Result<()> {
         // Without data, the saved number stands in; a batch size that is not set follows from it.
         let set = self.settings(samples.unwrap_or(saved.samples as usize));
         let (mut was, mut is) = (Vec::new(), Vec::new());

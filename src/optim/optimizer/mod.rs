@@ -14,19 +14,19 @@
 //! Clipping and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that
 //! of its parameter.
 
-use super::averaging::{Averages, Averaging};
-use super::clip::Clipping;
-use super::group::{self, Group};
-use super::plateau::{Plateau, ReduceOnPlateau};
-use super::slots::{Slot, check_shape, find, gathered};
-use super::update_param::{MOST_STATES, apply};
-use super::{Schedule, Step, UpdateRule, check_not_negative, penalty};
-use crate::error::{Error, ErrorKind, Result};
+mod settings;
+mod step;
+
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::{Direction, Monitor};
 use crate::nn::Layer;
-use crate::param::Param;
-use crate::tensor::zeros;
+use crate::optim::averaging::Averages;
+use crate::optim::clip::Clipping;
+use crate::optim::group::{self, Group};
+use crate::optim::plateau::Plateau;
+use crate::optim::slots::Slot;
+use crate::optim::{Schedule, Step, UpdateRule};
 
 /// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
 /// and asks a [`Schedule`] for the rate.
@@ -55,9 +55,9 @@ use crate::tensor::zeros;
 /// ```
 pub struct Optimizer<R: UpdateRule<F>, F: Scalar = f32> {
     /// The rule, with the numbers that all parameters share.
-    pub(super) rule: R,
+    pub(in crate::optim) rule: R,
     /// Never `None`: a rule has a default rate, and a number is a schedule.
-    pub(super) rate: Box<dyn Schedule>,
+    pub(in crate::optim) rate: Box<dyn Schedule>,
     /// Settings are checked at the step, not when they are set, as a builder returns no `Result`.
     clipping: Clipping,
     groups: Vec<Group>,
@@ -65,16 +65,16 @@ pub struct Optimizer<R: UpdateRule<F>, F: Scalar = f32> {
     /// Whether schedule and groups have been looked at since they were set.
     checked: bool,
     /// The number of steps taken. It is raised when nothing can be refused any more.
-    pub(super) step: u64,
+    pub(in crate::optim) step: u64,
     /// How many batches' gradients are in the model that no step has used yet.
-    pub(super) batches: u64,
+    pub(in crate::optim) batches: u64,
     /// Whether all weights of these batches are 0, so that there is nothing to take a step with.
-    pub(super) weightless: bool,
+    pub(in crate::optim) weightless: bool,
     /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
     /// search. Each has as many arrays as the rule asks for, in the parameter's shape and in standard layout.
-    pub(super) slots: Vec<Slot<F>>,
-    pub(super) averages: Averages<F>,
-    pub(super) plateau: Plateau,
+    pub(in crate::optim) slots: Vec<Slot<F>>,
+    pub(in crate::optim) averages: Averages<F>,
+    pub(in crate::optim) plateau: Plateau,
 }
 
 impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
@@ -94,99 +94,6 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
             averages: Averages::none(),
             plateau: Plateau::none(),
         }
-    }
-
-    /// Sets the rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
-    ///
-    /// It replaces the rule's default. The count of steps is not touched, so a schedule set in the middle of
-    /// training goes on from where training is.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default());
-    /// assert_eq!(optimizer.learning_rate_at(1), 0.001);
-    /// let optimizer = optimizer.learning_rate(|step| 1.0 / step as f64);
-    /// assert_eq!(optimizer.learning_rate_at(4), 0.25);
-    /// ```
-    #[must_use]
-    pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.rate = Box::new(rate);
-        self.checked = false;
-        self
-    }
-
-    /// Scales all gradients down together where their common norm is above `norm` (Pascanu, Mikolov and Bengio, "On
-    /// the difficulty of training recurrent neural networks", 2013): each is multiplied by
-    /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
-    ///
-    /// Two passes over the gradients come with it, and nothing is allocated. The norm is checked at the step: 0, a
-    /// negative number, an infinite one and NaN are errors. So are gradients whose norm is not finite, as no factor
-    /// could mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
-    ///
-    /// ```
-    /// use plywood::ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
-    /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
-    /// let before = model.forward(x.clone())?[[0, 0]];
-    /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_norm(1.0);
-    /// plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
-    /// optimizer.step(&mut model)?;
-    /// // Weight and bias have the same gradient, so each moves by 1 / √2.
-    /// assert!((model.forward(x)?[[0, 0]] - before - 2f64.sqrt()).abs() < 1e-6);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// The norm is summed in `f64` for both element types, so squares do not overflow.
-    #[must_use]
-    pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.clipping.norm = Some(norm);
-        self
-    }
-
-    /// Scales the gradient of each parameter down by itself where its norm is above `norm`: Keras' `clipnorm`.
-    ///
-    /// The formula is that of [`clip_norm`](Optimizer::clip_norm), with the parameter's own norm. The direction of the
-    /// step changes, as parameters with long gradients are held back and the others are not.
-    #[must_use]
-    pub fn clip_norm_per_parameter(mut self, norm: f64) -> Self {
-        self.clipping.parameter_norm = Some(norm);
-        self
-    }
-
-    /// Holds each number of each gradient between `-value` and `value`: PyTorch's `clip_grad_value_`, Keras'
-    /// `clipvalue`. The limit lies above 0; NaN stays.
-    ///
-    /// Several kinds of clipping may be set together. They come in the order value, norm of each parameter, norm of
-    /// all.
-    ///
-    /// ```
-    /// use plywood::ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::<f64>::builder_of([1]).layer(Dense::units(1)).build()?;
-    /// let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[1e9]]).into_dyn());
-    /// let before = model.forward(x.clone())?[[0, 0]];
-    /// let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).clip_value(0.5);
-    /// plywood::train::accumulate(&mut model, &MeanSquaredError, x.clone(), &t, None)?;
-    /// optimizer.step(&mut model)?; // weight and bias move by 0.5 each
-    /// assert!((model.forward(x)?[[0, 0]] - before - 1.0).abs() < 1e-12);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[must_use]
-    pub fn clip_value(mut self, value: f64) -> Self {
-        self.clipping.value = Some(value);
-        self
-    }
-
-    /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty or a limit of their own.
-    #[must_use]
-    pub fn group(mut self, group: Group) -> Self {
-        self.groups.push(group);
-        self.checked = false;
-        self
     }
 
     /// The penalties of all groups together, `Σ l1 · Σ|w| + l2 · Σw²`, over the trainable parameters as they are: what
@@ -216,45 +123,6 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
             }
         });
         sum
-    }
-
-    /// Averages the weights over the steps, for evaluation: see [`Averaging`].
-    #[must_use]
-    pub fn average(mut self, averaging: Averaging) -> Self {
-        self.averages.how = Some(averaging);
-        self
-    }
-
-    /// Takes one step for so many batches, with the mean over all their samples: a batch of 256 on the memory of 32.
-    ///
-    /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to
-    /// [`accumulate`](crate::train::accumulate), and changes the parameters at every `batches`th call. A
-    /// [`Trainer`](crate::train::Trainer) takes a step with what there is at the end of each epoch
-    /// ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
-    ///
-    /// ```
-    /// use plywood::ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
-    /// let mut optimizer = Optimizer::new(SGD::default()).batches_per_step(2);
-    /// for target in [1.0, 2.0, 3.0] {
-    ///     let (x, t) = (arr2(&[[1.0]]).into_dyn(), arr2(&[[target]]).into_dyn());
-    ///     plywood::train::accumulate(&mut model, &MeanSquaredError, x, &t, None)?;
-    ///     optimizer.step(&mut model)?;
-    /// }
-    /// assert_eq!(optimizer.steps(), 1);
-    /// optimizer.flush(&mut model)?; // the third batch
-    /// assert_eq!(optimizer.steps(), 2);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// Every sample counts alike, in a smaller last batch too, so without batch normalisation it is the step of the
-    /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
-    #[must_use]
-    pub fn batches_per_step(mut self, batches: u64) -> Self {
-        self.batches_per_step = batches;
-        self
     }
 
     /// How many batches make a step.
@@ -287,13 +155,6 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// the check that [`step`](Optimizer::step) makes.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.rate.learning_rate(step) * self.plateau.factor
-    }
-
-    /// Lowers the rate each time a value stops getting better: see [`ReduceOnPlateau`].
-    #[must_use]
-    pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
-        self.plateau.how = Some(plateau);
-        self
     }
 
     /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
@@ -468,127 +329,6 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// When the weights are those of another model.
     pub fn training_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
-    }
-
-    /// A step with the gradients of so many batches. All checks come before anything is changed.
-    fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
-        let step = self.next_step();
-        let number = step.number;
-        self.check_settings(model, step)?;
-        self.check_shapes(model)?;
-        self.averages.check(model)?;
-        let rule = self.rule.clone();
-        self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
-        if batches > 1 {
-            Self::divide(model, batches);
-        }
-        if let Some(name) = self.clipping.apply(model, &self.groups) {
-            (self.rule, self.batches) = (rule, 0);
-            model.visit_params_mut(&mut |_, param| param.clear_gradient());
-            let what = format!("the gradient of {name}");
-            return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
-                "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
-                 gradients are forgotten.",
-            ));
-        }
-        (self.step, self.batches) = (number, 0);
-        let mut position = 0;
-        model.visit_params_mut(&mut |name, param| {
-            if param.has_gradient() {
-                let at = self.slot(position, name, param);
-                apply(&self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
-                if let Some(norm) = group::max_norm_of(&self.groups, name) {
-                    penalty::hold(param, norm);
-                }
-                param.clear_gradient();
-                position = at + 1;
-            }
-        });
-        self.averages.take(model, number);
-        Ok(())
-    }
-
-    /// Gradients of several batches that did not come by [`accumulate`](crate::train::accumulate), which keeps their
-    /// mean, are a sum over the batches: divided by their number.
-    fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
-        if gathered(model) == 0 {
-            let share = F::of(1.0 / batches as f64);
-            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
-        }
-    }
-
-    /// Refuses numbers that are out of range. What only changes when it is set is looked at once.
-    fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
-        let at = |error: Error| error.at("the optimiser");
-        if !self.checked {
-            self.rate.check().map_err(at)?;
-            let (decays, averages) = (self.rule.weight_decay().is_some(), self.rule.averages());
-            group::check(&self.groups, model, decays, averages).map_err(at)?;
-            self.checked = true;
-        }
-        if !(step.learning_rate.is_finite() && step.learning_rate >= 0.0) {
-            return Err(Error::argument("a learning rate", "at least 0 and finite", step.learning_rate)
-                .help("Correct the number or the schedule given to `learning_rate`.")
-                .at(format!("step {}", step.number)));
-        }
-        self.clipping.check()?;
-        check_not_negative("a weight decay", step.weight_decay).map_err(at)?;
-        if let Some(averaging) = self.averages.how {
-            averaging.check().map_err(at)?;
-            if self.rule.averages() {
-                return Err(at(Error::data(
-                    "averages",
-                    "for a rule that keeps none of its own",
-                    "one that does",
-                )
-                .help("Leave `average` out: the rule's own average is evaluated.")));
-            }
-        }
-        if let Some(plateau) = &self.plateau.how {
-            plateau.check().map_err(at)?;
-        }
-        if self.batches_per_step == 0 {
-            return Err(at(Error::argument("batches in a step", "at least 1", 0)
-                .help("1 takes a step after each batch.")));
-        }
-        if self.rule.states() > MOST_STATES {
-            return Err(at(Error::argument(
-                "a rule's number of states",
-                format!("at most {MOST_STATES}"),
-                self.rule.states(),
-            )
-            .help("Keep what all parameters share in fields of the rule.")));
-        }
-        Ok(())
-    }
-
-    /// The parameter's slot: the one expected next in almost every case, else found by name, else a new one.
-    ///
-    /// The result is a position and not a reference, so that the caller can remember where it was.
-    fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
-        find(&self.slots, expected, name).unwrap_or_else(|| {
-            let slot = (0..self.rule.states()).map(|_| zeros(param.value().raw_dim())).collect();
-            self.slots.push((name.to_owned(), slot));
-            self.slots.len() - 1
-        })
-    }
-
-    /// A state belongs to a shape: another model under the same names is refused.
-    ///
-    /// It runs before anything is changed, so that a refused step leaves the model as it was. The comparison is by
-    /// shape alone: a model of the same shapes under the same names cannot be told from the one that was trained.
-    fn check_shapes<M: Layer<F>>(&self, model: &M) -> Result<()> {
-        let (mut result, mut position) = (Ok(()), 0);
-        model.visit_params(&mut |name, param| {
-            let slot = find(&self.slots, position, name);
-            position += usize::from(param.is_trainable());
-            if let Some(state) = slot.and_then(|at| self.slots[at].1.first())
-                && result.is_ok()
-            {
-                result = check_shape(name, state.shape(), param);
-            }
-        });
-        result
     }
 }
 

@@ -47,6 +47,8 @@
 //! So no sum depends on the number of threads; and a number of `Y` depends on its own window alone, so a sample has
 //! the bits it has in any batch.
 
+mod forward_backward;
+
 use crate::error::{Error, Result};
 use crate::kernels::{BEHIND, PixelRun, Scalar, threads};
 use crate::nn::window;
@@ -90,7 +92,7 @@ pub(super) struct Convolution {
 
 /// How the work on a batch is cut; it depends on shapes only.
 #[derive(Clone, Copy)]
-struct Cut {
+struct Tiling {
     /// Samples that are taken together.
     together: usize,
     /// The columns of a tile.
@@ -112,17 +114,17 @@ struct Piece {
 }
 
 /// A buffer that goes back to the thread's spare ones.
-struct Room<F: Scalar>(crate::tensor::Tensor<F>);
+struct Buffer<F: Scalar>(crate::tensor::Tensor<F>);
 
-impl<F: Scalar> Room<F> {
+impl<F: Scalar> Buffer<F> {
     fn new(len: usize) -> Self {
         Self(scratch(&[len]))
     }
 
     fn zeros(len: usize) -> Self {
-        let mut room = Self::new(len);
-        room.numbers().fill(F::zero());
-        room
+        let mut buffer = Self::new(len);
+        buffer.numbers().fill(F::zero());
+        buffer
     }
 
     fn numbers(&mut self) -> &mut [F] {
@@ -130,7 +132,7 @@ impl<F: Scalar> Room<F> {
     }
 }
 
-impl<F: Scalar> Drop for Room<F> {
+impl<F: Scalar> Drop for Buffer<F> {
     fn drop(&mut self) {
         recycle(std::mem::take(&mut self.0));
     }
@@ -233,12 +235,12 @@ impl Convolution {
         taps
     }
 
-    /// How the work on a batch of this size is cut.
+    /// How the work on a batch of this size is tiling.
     ///
     /// Samples are taken together until there are enough columns for a product, but not so many that there are too
     /// few blocks to deal out. A power of two, so that the usual batches come out even. The tiles of a block are as
     /// equal as can be.
-    fn cut<F>(&self, samples: usize) -> Cut {
+    fn tiling<F>(&self, samples: usize) -> Tiling {
         let together = (BLOCK_COLUMNS / self.pixels()).min(samples / BLOCKS).max(1);
         let together = 1 << together.ilog2();
         let columns = together * self.pixels();
@@ -247,7 +249,7 @@ impl Convolution {
         let tile = columns.div_ceil(columns.div_ceil(most)).next_multiple_of(LINE);
         // An odd number of lines, with room behind: rows then begin in different places of the caches.
         let width = (((tile + BEHIND) / LINE) | 1) * LINE;
-        Cut { together, tile, width }
+        Tiling { together, tile, width }
     }
 
     /// The windows of a tile, as runs in images with padding of which `step` numbers make a sample.
@@ -316,65 +318,15 @@ impl Convolution {
     }
 
     /// How many parts a pass over this many samples is cut into, and the samples of each.
-    fn shares(&self, cut: Cut, samples: usize) -> (usize, usize) {
-        let blocks = samples.div_ceil(cut.together).max(1);
+    fn shares(&self, tiling: Tiling, samples: usize) -> (usize, usize) {
+        let blocks = samples.div_ceil(tiling.together).max(1);
         let parts = threads::parts(self.work(samples), LEAST_WORK).min(blocks).max(1);
-        (parts, blocks.div_ceil(parts) * cut.together)
-    }
-
-    /// The outputs of a batch: `x` is `[samples, channels, rows, columns]`, `y` `[samples, filters, …]`, both
-    /// row-major.
-    ///
-    /// The bias is added when a product is complete, so a number has one order of additions wherever its tile ends.
-    /// Where there is only one part, the products themselves may use several threads.
-    pub fn forward<F: Scalar>(&self, x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F]) {
-        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
-        let samples = y.len() / outputs;
-        let cut = self.cut::<F>(samples);
-        let (parts, share) = self.shares(cut, samples);
-        let zeros = vec![F::zero(); if bias.is_some() { 0 } else { self.filters }];
-        let bias = bias.unwrap_or(&zeros);
-        let taps = self.taps();
-        let shares = x.chunks(share * inputs).zip(y.chunks_mut(share * outputs));
-        let product = if parts == 1 { F::matmul } else { F::matmul_alone };
-        threads::each(shares, |(x, y)| {
-            let (patch, group) = (self.patch(), self.group());
-            let mut runs = Vec::new();
-            let mut framed = self.framed(cut, self.channels);
-            let (mut cols, mut out) = (Room::new(patch * cut.width), Room::new(group * cut.width));
-            let blocks = x.chunks(cut.together * inputs).zip(y.chunks_mut(cut.together * outputs));
-            for (x, y) in blocks {
-                let (from, step) = self.source(x, &(0..self.channels), framed.numbers());
-                for tile in tiles(cut, y.len() / outputs * self.pixels()) {
-                    self.runs(&tile, step, &mut runs);
-                    for (g, taps) in taps.chunks_exact(patch).enumerate() {
-                        F::gather(from, taps, &runs, self.window.stride[1], cols.numbers(), cut.width);
-                        let rows = matrix(&weight[g * group * patch..], group, patch, patch);
-                        let columns = matrix(cols.numbers(), patch, tile.len(), cut.width);
-                        let plus = &bias[g * group..][..group];
-                        if let Some(at) = self.place(&tile, g) {
-                            let y = &mut y[at..];
-                            let to = matrix_mut(&mut *y, group, tile.len(), self.pixels());
-                            product(rows, columns, F::zero(), to);
-                            F::add_to_rows(plus, y, self.pixels(), tile.len());
-                            continue;
-                        }
-                        let to = matrix_mut(out.numbers(), group, tile.len(), cut.width);
-                        product(rows, columns, F::zero(), to);
-                        for Piece { sample, pixel, column, len } in self.pieces(&tile) {
-                            let to = &mut y[(sample * self.filters + g * group) * self.pixels() + pixel..];
-                            let from = &out.numbers()[column..];
-                            F::copy_rows_plus(from, cut.width, plus, to, self.pixels(), len);
-                        }
-                    }
-                }
-            }
-        });
+        (parts, blocks.div_ceil(parts) * tiling.together)
     }
 
     /// A buffer of zeros for a block's samples with padding; an empty one where there is no padding.
-    fn framed<F: Scalar>(&self, cut: Cut, channels: usize) -> Room<F> {
-        Room::zeros(if self.is_padded() { cut.together * channels * self.plane() } else { 0 })
+    fn framed<F: Scalar>(&self, tiling: Tiling, channels: usize) -> Buffer<F> {
+        Buffer::zeros(if self.is_padded() { tiling.together * channels * self.plane() } else { 0 })
     }
 
     /// Some channels of a block's samples with their padding, and the numbers of a sample.
@@ -406,8 +358,8 @@ impl Convolution {
         dy: &'a [F],
         g: usize,
         tile: &Range<usize>,
-        cut: Cut,
-        room: &'a mut [F],
+        tiling: Tiling,
+        buffer: &'a mut [F],
     ) -> (&'a [F], usize) {
         if let Some(at) = self.place(tile, g) {
             return (&dy[at..], self.pixels());
@@ -415,138 +367,13 @@ impl Convolution {
         let group = self.group();
         for Piece { sample, pixel, column, len } in self.pieces(tile) {
             let from = &dy[(sample * self.filters + g * group) * self.pixels() + pixel..];
-            F::copy_rows(from, self.pixels(), &mut room[column..], cut.width, len, group);
+            F::copy_rows(from, self.pixels(), &mut buffer[column..], tiling.width, len, group);
         }
-        (room, cut.width)
-    }
-
-    /// The gradient at the input, written over what `dx` held.
-    ///
-    /// A number of it is the sum over all windows that it was under: tile by tile, and within a tile in the order of
-    /// the taps. Blocks begin at fixed samples, so that order does not depend on the threads.
-    pub fn input_gradient<F: Scalar>(&self, weight: &[F], dy: &[F], dx: &mut [F]) {
-        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
-        let samples = dy.len() / outputs;
-        let cut = self.cut::<F>(samples);
-        let (parts, share) = self.shares(cut, samples);
-        let taps = self.taps();
-        let shares = dy.chunks(share * outputs).zip(dx.chunks_mut(share * inputs));
-        let product = if parts == 1 { F::matmul } else { F::matmul_alone };
-        threads::each(shares, |(dy, dx)| {
-            let (patch, group) = (self.patch(), self.group());
-            let mut runs = Vec::new();
-            let mut framed = self.framed(cut, self.channels);
-            let (mut cols, mut part) = (Room::new(patch * cut.width), Room::new(group * cut.width));
-            let blocks = dy.chunks(cut.together * outputs).zip(dx.chunks_mut(cut.together * inputs));
-            for (dy, dx) in blocks {
-                let sums = if self.is_padded() { framed.numbers() } else { &mut *dx };
-                sums.fill(F::zero());
-                for tile in tiles(cut, dy.len() / outputs * self.pixels()) {
-                    self.runs(&tile, self.channels * self.plane(), &mut runs);
-                    for (g, taps) in taps.chunks_exact(patch).enumerate() {
-                        let (part, step) = self.collect(dy, g, &tile, cut, part.numbers());
-                        let rows = matrix(&weight[g * group * patch..], group, patch, patch);
-                        let columns = matrix(part, group, tile.len(), step);
-                        let to = matrix_mut(cols.numbers(), patch, tile.len(), cut.width);
-                        product(rows.reversed_axes(), columns, F::zero(), to);
-                        F::scatter(cols.numbers(), taps, &runs, self.window.stride[1], cut.width, sums);
-                    }
-                }
-                if self.is_padded() {
-                    self.unframe(framed.numbers(), dx);
-                }
-            }
-        });
-    }
-
-    /// The gradients of the weight and the bias, each with the factor for what it holds, where it is wanted.
-    ///
-    /// Sums over the batch: each thread goes through all samples, for its own rows of the weight's gradient. So no
-    /// sum is cut; what is done twice is the copy of the output's gradient into tiles.
-    pub fn parameter_gradients<F: Scalar>(
-        &self,
-        x: &[F],
-        dy: &[F],
-        weight: Option<(&mut [F], F)>,
-        bias: Option<(&mut [F], F)>,
-    ) {
-        let samples = dy.len() / (self.filters * self.pixels());
-        let cut = self.cut::<F>(samples);
-        let (group, patch, taps) = (self.group(), self.patch(), self.taps());
-        // The weight's gradient, transposed: a row for each number under a window, in each group.
-        let rows = self.channels * self.area();
-        let parts =
-            threads::parts(if weight.is_some() { self.work(samples) } else { 0 }, LEAST_WORK).min(rows);
-        let share = rows.div_ceil(parts);
-        let mut sums = Room::zeros(rows * group);
-        let mut bias_sums = Room::zeros(parts * self.filters);
-        let shares =
-            sums.numbers().chunks_mut(share * group).zip(bias_sums.numbers().chunks_mut(self.filters));
-        let (wants_weight, wants_bias) = (weight.is_some(), bias.is_some());
-        threads::each(shares.enumerate(), |(i, (sums, bias_sums))| {
-            let rows = i * share..i * share + sums.len() / group;
-            self.add_products(cut, x, dy, &taps, rows, sums, bias_sums, [wants_weight, wants_bias]);
-        });
-        if let Some((to, beta)) = weight {
-            let sums = sums.numbers().chunks_exact(patch * group);
-            for (sums, to) in sums.zip(to.chunks_exact_mut(group * patch)) {
-                F::add_transposed(sums, group, beta, to, patch);
-            }
-        }
-        if let Some((to, beta)) = bias {
-            F::sum_columns(bias_sums.numbers(), beta, to);
-        }
-    }
-
-    /// Some rows of the weight's gradient, transposed, and the bias' gradient of groups that begin in them.
-    #[expect(clippy::too_many_arguments, reason = "a thread's share of one pass")]
-    fn add_products<F: Scalar>(
-        &self,
-        cut: Cut,
-        x: &[F],
-        dy: &[F],
-        taps: &[usize],
-        rows: Range<usize>,
-        sums: &mut [F],
-        bias_sums: &mut [F],
-        [wants_weight, wants_bias]: [bool; 2],
-    ) {
-        let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
-        let (group, patch) = (self.group(), self.patch());
-        let channels = rows.start / self.area()..rows.end.div_ceil(self.area());
-        let taps: Vec<_> = taps[rows.clone()].iter().map(|tap| tap - channels.start * self.plane()).collect();
-        let mut runs = Vec::new();
-        let mut framed = self.framed(cut, channels.len());
-        let longest = rows.len().min(patch);
-        let (mut cols, mut part) = (Room::new(longest * cut.width), Room::new(group * cut.width));
-        for (x, dy) in x.chunks(cut.together * inputs).zip(dy.chunks(cut.together * outputs)) {
-            let (from, step) = self.source(x, &channels, framed.numbers());
-            for tile in tiles(cut, dy.len() / outputs * self.pixels()) {
-                self.runs(&tile, step, &mut runs);
-                for g in rows.start / patch..rows.end.div_ceil(patch) {
-                    // This group's rows among those that are ours.
-                    let own = rows.start.max(g * patch)..rows.end.min((g + 1) * patch);
-                    let (part, part_step) = self.collect(dy, g, &tile, cut, part.numbers());
-                    if wants_bias && own.start == g * patch {
-                        let sums = &mut bias_sums[g * group..][..group];
-                        F::add_sums(part, part_step, tile.len(), sums);
-                    }
-                    if wants_weight {
-                        let first = own.start - rows.start;
-                        let taps = &taps[first..][..own.len()];
-                        F::gather(from, taps, &runs, self.window.stride[1], cols.numbers(), cut.width);
-                        let columns = matrix(cols.numbers(), own.len(), tile.len(), cut.width);
-                        let grads = matrix(part, group, tile.len(), part_step);
-                        let to = matrix_mut(&mut sums[first * group..], own.len(), group, group);
-                        F::matmul_alone(columns, grads.reversed_axes(), F::one(), to);
-                    }
-                }
-            }
-        }
+        (buffer, tiling.width)
     }
 }
 
 /// The tiles of a block.
-fn tiles(cut: Cut, columns: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..columns).step_by(cut.tile).map(move |start| start..(start + cut.tile).min(columns))
+fn tiles(tiling: Tiling, columns: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..columns).step_by(tiling.tile).map(move |start| start..(start + tiling.tile).min(columns))
 }

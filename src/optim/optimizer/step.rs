@@ -1,0 +1,134 @@
+//! A step of an optimiser: what is checked before it, and the rule over all parameters.
+
+use super::Optimizer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Scalar;
+use crate::nn::Layer;
+use crate::optim::slots::{check_shape, find, gathered};
+use crate::optim::update_param::{MOST_STATES, apply};
+use crate::optim::{Step, UpdateRule, check_not_negative, group, penalty};
+use crate::param::Param;
+use crate::tensor::zeros;
+
+impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
+    /// A step with the gradients of so many batches. All checks come before anything is changed.
+    pub(super) fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
+        let step = self.next_step();
+        let number = step.number;
+        self.check_settings(model, step)?;
+        self.check_shapes(model)?;
+        self.averages.check(model)?;
+        let rule = self.rule.clone();
+        self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
+        if batches > 1 {
+            Self::divide(model, batches);
+        }
+        if let Some(name) = self.clipping.apply(model, &self.groups) {
+            (self.rule, self.batches) = (rule, 0);
+            model.visit_params_mut(&mut |_, param| param.clear_gradient());
+            let what = format!("the gradient of {name}");
+            return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
+                "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
+                 gradients are forgotten.",
+            ));
+        }
+        (self.step, self.batches) = (number, 0);
+        let mut position = 0;
+        model.visit_params_mut(&mut |name, param| {
+            if param.has_gradient() {
+                let at = self.slot(position, name, param);
+                apply(&self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
+                if let Some(norm) = group::max_norm_of(&self.groups, name) {
+                    penalty::hold(param, norm);
+                }
+                param.clear_gradient();
+                position = at + 1;
+            }
+        });
+        self.averages.take(model, number);
+        Ok(())
+    }
+
+    /// Gradients of several batches that did not come by [`accumulate`](crate::train::accumulate), which keeps their
+    /// mean, are a sum over the batches: divided by their number.
+    pub(super) fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
+        if gathered(model) == 0 {
+            let share = F::of(1.0 / batches as f64);
+            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
+        }
+    }
+
+    /// Refuses numbers that are out of range. What only changes when it is set is looked at once.
+    pub(super) fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
+        let at = |error: Error| error.at("the optimiser");
+        if !self.checked {
+            self.rate.check().map_err(at)?;
+            let (decays, averages) = (self.rule.weight_decay().is_some(), self.rule.averages());
+            group::check(&self.groups, model, decays, averages).map_err(at)?;
+            self.checked = true;
+        }
+        if !(step.learning_rate.is_finite() && step.learning_rate >= 0.0) {
+            return Err(Error::argument("a learning rate", "at least 0 and finite", step.learning_rate)
+                .help("Correct the number or the schedule given to `learning_rate`.")
+                .at(format!("step {}", step.number)));
+        }
+        self.clipping.check()?;
+        check_not_negative("a weight decay", step.weight_decay).map_err(at)?;
+        if let Some(averaging) = self.averages.how {
+            averaging.check().map_err(at)?;
+            if self.rule.averages() {
+                return Err(at(Error::data(
+                    "averages",
+                    "for a rule that keeps none of its own",
+                    "one that does",
+                )
+                .help("Leave `average` out: the rule's own average is evaluated.")));
+            }
+        }
+        if let Some(plateau) = &self.plateau.how {
+            plateau.check().map_err(at)?;
+        }
+        if self.batches_per_step == 0 {
+            return Err(at(Error::argument("batches in a step", "at least 1", 0)
+                .help("1 takes a step after each batch.")));
+        }
+        if self.rule.states() > MOST_STATES {
+            return Err(at(Error::argument(
+                "a rule's number of states",
+                format!("at most {MOST_STATES}"),
+                self.rule.states(),
+            )
+            .help("Keep what all parameters share in fields of the rule.")));
+        }
+        Ok(())
+    }
+
+    /// The parameter's slot: the one expected next in almost every case, else found by name, else a new one.
+    ///
+    /// The result is a position and not a reference, so that the caller can remember where it was.
+    pub(super) fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
+        find(&self.slots, expected, name).unwrap_or_else(|| {
+            let slot = (0..self.rule.states()).map(|_| zeros(param.value().raw_dim())).collect();
+            self.slots.push((name.to_owned(), slot));
+            self.slots.len() - 1
+        })
+    }
+
+    /// A state belongs to a shape: another model under the same names is refused.
+    ///
+    /// It runs before anything is changed, so that a refused step leaves the model as it was. The comparison is by
+    /// shape alone: a model of the same shapes under the same names cannot be told from the one that was trained.
+    pub(super) fn check_shapes<M: Layer<F>>(&self, model: &M) -> Result<()> {
+        let (mut result, mut position) = (Ok(()), 0);
+        model.visit_params(&mut |name, param| {
+            let slot = find(&self.slots, position, name);
+            position += usize::from(param.is_trainable());
+            if let Some(state) = slot.and_then(|at| self.slots[at].1.first())
+                && result.is_ok()
+            {
+                result = check_shape(name, state.shape(), param);
+            }
+        });
+        result
+    }
+}

@@ -1,0 +1,194 @@
+//! The checks of [`LayerCheck`], one after the other.
+
+use super::differences::{
+    central, chosen, compare, gradients_of, names, random_tensor, same, trained, value_of,
+};
+use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::nn::erased::ErasedLayer;
+use crate::random::{Random, RandomStream};
+use crate::tensor::{Tensor, owned, slice, standard};
+use ndarray::Axis;
+
+impl<F: Scalar> LayerCheck<F> {
+    /// The order is that of what depends on what: names, shapes, values, gradients, saving. It is compiled once for all
+    /// layers, whose type ends here.
+    pub(super) fn run_checks(
+        &self,
+        layer: &mut dyn ErasedLayer<F>,
+        random: &Random,
+        load: Load<F>,
+    ) -> Result<CheckReport> {
+        let mut draws = random.child("inputs").at(0, 0);
+        let x = match &self.inputs {
+            Some(inputs) => standard(inputs.clone()),
+            None => random_tensor(&[&[BATCH], &self.shape[..]].concat(), &mut draws),
+        };
+        if x.ndim() == 0 {
+            return Err(Error::shape("inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
+        }
+        let mut report = CheckReport { kind: layer.erased_kind(), lines: Vec::new() };
+
+        names(layer)?;
+        report.passed("parameters have one name each, in one order");
+        // Away from what initialisation makes special: a bias of 0, a scale of 1.
+        layer.erased_visit_mut(&mut |_, param| {
+            if param.is_trainable() {
+                for v in param.as_slice_mut() {
+                    *v += F::of(draws.uniform(-0.2, 0.2));
+                }
+            }
+        });
+        // Buffers, too, are to be something else than they are at first.
+        layer.erased_forward_train(x.clone(), &mut None)?;
+
+        let y = self.outputs(layer, &x, &mut report)?;
+        self.gradients(layer, &x, &mut draws, &mut report)?;
+        if layer.erased_activation().can_be_fused() && layer.erased_kind() != "sequential" {
+            same("the output of an activation", &y, &layer.erased_activation().apply(x.clone()))?;
+            report.passed("it computes the activation it says it is");
+        }
+        let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
+        if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
+            return Err(Error::custom(
+                "expected the same bits from the layer saved and loaded, found others",
+            )
+            .help("Every field that `forward` looks at must be serialised."));
+        }
+        report.passed("saved and loaded, it puts out the same bits");
+        Ok(report)
+    }
+
+    /// The outputs of inference: their shapes, and that they are those of training, of single samples and of a view.
+    fn outputs(
+        &self,
+        layer: &dyn ErasedLayer<F>,
+        x: &Tensor<F>,
+        report: &mut CheckReport,
+    ) -> Result<Tensor<F>> {
+        let shape = layer.erased_output_shape(&self.shape)?;
+        let y = standard(layer.erased_forward(x.clone())?);
+        for rows in [x.len_of(Axis(0)), 1] {
+            let part = x.slice_axis(Axis(0), (..rows).into()).to_owned();
+            let found = layer.erased_forward(part)?;
+            let expected = [&[rows], &shape[..]].concat();
+            if found.shape() != expected {
+                return Err(Error::shape("an output", format!("{expected:?}"), found.shape())
+                    .help("`output_shape` and `forward` must agree."));
+            }
+        }
+        report.passed("outputs have the shape that output_shape says");
+
+        if self.is_exempt(Exemption::TrainingDiffers) {
+            report.skipped("training puts out what inference does", Exemption::TrainingDiffers);
+        } else {
+            let (trained, _) = trained(layer, x.clone())?;
+            same("the output in training", &standard(trained), &y)?;
+            report.passed("training puts out what inference does");
+        }
+
+        for i in 0..x.len_of(Axis(0)) {
+            let one = x.slice_axis(Axis(0), (i..=i).into()).to_owned();
+            let alone = standard(layer.erased_forward(one)?);
+            let in_batch = y.slice_axis(Axis(0), (i..=i).into()).to_owned();
+            same(&format!("the output of sample {i} alone"), &alone, &standard(in_batch))?;
+        }
+        let viewed = owned(layer.erased_forward_cow(x.view().into())?);
+        same("the output of a view", &standard(viewed), &y)?;
+        report.passed("a batch puts out what its samples do one by one, and what it does as a view");
+        Ok(y)
+    }
+
+    /// `dx` and the parameters' gradients come from one backward pass of `layer` itself; what they are compared with
+    /// comes from clones, so that a layer's state (a mask's step) is the same in each.
+    fn gradients(
+        &self,
+        layer: &mut dyn ErasedLayer<F>,
+        x: &Tensor<F>,
+        draws: &mut RandomStream,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        let (y, mut cache) = trained(layer, x.clone())?;
+        // The loss whose gradient is checked: a random combination of the outputs.
+        let weights: Tensor<F> = random_tensor(y.shape(), draws);
+        let loss = |layer: &dyn ErasedLayer<F>, x: Tensor<F>| -> Result<f64> {
+            let (y, _) = trained(layer, x)?;
+            Ok(slice(&standard(y)).iter().zip(slice(&weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum())
+        };
+        layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
+        // From the same state as the passes that are compared with it: a clone went forward above.
+        let dx = standard(layer.erased_backward(&mut cache, weights.clone())?);
+
+        if dx.shape() != x.shape() {
+            return Err(Error::shape("the input's gradient", format!("{:?}", x.shape()), dx.shape())
+                .help("`backward` returns the gradient in the input's shape, zeros where there is none."));
+        }
+        if self.is_exempt(Exemption::InputGradient) {
+            report.skipped("the gradient at the input", Exemption::InputGradient);
+        } else {
+            for i in chosen(x.len(), draws) {
+                let difference = central(slice(x)[i], |v| {
+                    let mut moved = x.clone();
+                    moved.as_slice_mut().expect("standard layout")[i] = v;
+                    loss(layer, moved)
+                })?;
+                let what = format!("the gradient at number {i} of the input");
+                compare::<F>(&what, slice(&dx)[i].as_f64(), difference)?;
+            }
+            report.passed("the gradient at the input agrees with finite differences");
+        }
+
+        let first = gradients_of(layer);
+        for (name, gradient) in &first {
+            for i in chosen(gradient.len(), draws) {
+                let mut moved = layer.erased_clone();
+                let difference = central(value_of(layer, name, i), |v| {
+                    moved.erased_visit_mut(&mut |other, param| {
+                        if other == name {
+                            param.as_slice_mut()[i] = v;
+                        }
+                    });
+                    loss(&*moved, x.clone())
+                })?;
+                compare::<F>(&format!("the gradient at number {i} of {name:?}"), gradient[i], difference)?;
+            }
+        }
+        if !first.is_empty() {
+            report.passed("the gradients of the parameters agree with finite differences");
+            self.sums(layer, x, &weights, &first)?;
+            report.passed("gradients add up, and backward_params makes the same");
+        }
+        layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
+        Ok(())
+    }
+
+    /// A second backward pass doubles the gradients, and `backward_params` makes the same ones.
+    fn sums(
+        &self,
+        layer: &dyn ErasedLayer<F>,
+        x: &Tensor<F>,
+        weights: &Tensor<F>,
+        first: &[(String, Vec<f64>)],
+    ) -> Result<()> {
+        let mut twice = layer.erased_clone();
+        let (_, mut cache) = trained(layer, x.clone())?;
+        twice.erased_backward(&mut cache, weights.clone())?;
+        let mut params = layer.erased_clone();
+        params.erased_visit_mut(&mut |_, param| param.clear_gradient());
+        let (_, mut cache) = trained(layer, x.clone())?;
+        params.erased_backward_params(&mut cache, weights.clone())?;
+        for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
+            for ((name, found), (_, one)) in gradients_of(&*other).iter().zip(first) {
+                for (found, one) in found.iter().zip(one) {
+                    if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
+                        let text = format!("the gradient of {name:?} from {what}");
+                        return Err(Error::data(text, format!("of {}", factor * one), found)
+                            .help("Add to a gradient with `Param::add_gradient`; never set it."));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! Finite differences, and how closely two numbers have to agree.
+
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::nn::erased::{CacheSlot, ErasedLayer};
+use crate::param::{Gradient, Param};
+use crate::random::RandomStream;
+use crate::tensor::{Tensor, slice};
+
+/// How many numbers of an array are compared with finite differences, at most.
+///
+/// Each costs two forward passes; a Dense layer of 784 by 128 would need 200,000 of them.
+const MOST_DIFFERENCES: usize = 64;
+
+/// `|found - difference| <= absolute + relative · |difference|`.
+struct Tolerance {
+    step: f64,
+    absolute: f64,
+    relative: f64,
+}
+
+/// What a clone of the layer puts out in training, and its cache.
+pub(super) fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tensor<F>, CacheSlot)> {
+    let mut cache = None;
+    let output = layer.erased_clone().erased_forward_train(x, &mut cache)?;
+    Ok((output, cache))
+}
+
+/// Numbers between 0.1 and 1 in magnitude, of both signs.
+///
+/// Not below 0.1, so that a step of the differences cannot cross 0.
+pub(super) fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut RandomStream) -> Tensor<F> {
+    Tensor::from_shape_simple_fn(shape, || {
+        let v = draws.uniform(0.1, 1.0);
+        F::of(if draws.below(2) == 0 { v } else { -v })
+    })
+}
+
+/// All positions, or some at random where there are many.
+pub(super) fn chosen(len: usize, draws: &mut RandomStream) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..len).collect();
+    if len > MOST_DIFFERENCES {
+        draws.shuffle(&mut all);
+        all.truncate(MOST_DIFFERENCES);
+    }
+    all
+}
+
+/// By name, as there are two element types and the trait is sealed.
+fn tolerance<F: Scalar>() -> Tolerance {
+    if F::NAME == "f64" {
+        Tolerance { step: 1e-6, absolute: 1e-5, relative: 1e-3 }
+    } else {
+        Tolerance { step: 4e-3, absolute: 2e-2, relative: 2e-2 }
+    }
+}
+
+/// The central difference `(f(v + h) - f(v - h)) / 2h`, with the h that the type really steps by.
+///
+/// `v + h` is rounded; dividing by the distance of the two points that were really used takes that error out.
+pub(super) fn central<F: Scalar>(v: F, mut f: impl FnMut(F) -> Result<f64>) -> Result<f64> {
+    let h = F::of(tolerance::<F>().step);
+    let (up, down) = (v + h, v - h);
+    Ok((f(up)? - f(down)?) / (up.as_f64() - down.as_f64()))
+}
+
+/// A NaN on either side fails: it compares false.
+pub(super) fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
+    let Tolerance { absolute, relative, .. } = tolerance::<F>();
+    if (found - expected).abs() <= absolute + relative * expected.abs() {
+        return Ok(());
+    }
+    Err(Error::data(what, format!("of {expected:.6}, by finite differences"), format!("{found:.6}")).help(
+        "Look at the formula in `backward`; where the function has a kink, give `inputs` away from it.",
+    ))
+}
+
+/// Equal up to rounding.
+///
+/// Within `64 · ε · (1 + |expected|)`, and NaN equal to NaN. Not to the bit: a layer may add in another order in
+/// training.
+pub(super) fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
+    if found.shape() != expected.shape() {
+        return Err(Error::shape(what, format!("{:?}", expected.shape()), found.shape())
+            .help("The forward passes must agree with each other."));
+    }
+    let epsilon = F::epsilon() * F::of(64.0);
+    for (i, (&a, &b)) in slice(found).iter().zip(slice(expected)).enumerate() {
+        let close = (a - b).abs() <= epsilon * (F::one() + b.abs()) || (a.is_nan() && b.is_nan());
+        if !close {
+            return Err(Error::data(format!("number {i} of {what}"), format!("to be {b}"), a)
+                .help("If it cannot be so by the layer's nature, declare an `Exemption`."));
+        }
+    }
+    Ok(())
+}
+
+/// An optimiser's state and a saved freeze go by these names.
+pub(super) fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
+    let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
+    layer.erased_visit(&mut |name, param| shared.push((name.to_owned(), param.len())));
+    layer.erased_visit_mut(&mut |name, param| exclusive.push((name.to_owned(), param.len())));
+    let mut unique: Vec<&String> = shared.iter().map(|(name, _)| name).collect();
+    unique.sort();
+    unique.dedup();
+    if shared != exclusive || unique.len() != shared.len() {
+        let found = format!("{shared:?} and {exclusive:?}");
+        return Err(Error::data(
+            "visit_params and visit_params_mut",
+            "with the same names, each once",
+            found,
+        )
+        .help("Both must show every parameter and buffer, in one order."));
+    }
+    Ok(())
+}
+
+/// The gradient of each trainable parameter, written out where it is by rows; 0 where it has none.
+pub(super) fn gradients_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, Vec<f64>)> {
+    let mut all = Vec::new();
+    layer.erased_visit(&mut |name, param| {
+        if param.is_trainable() {
+            all.push((name.to_owned(), written_out(param)));
+        }
+    });
+    all
+}
+
+/// So that a gradient by rows can be compared number by number.
+pub(super) fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
+    let mut out = vec![0.0; param.len()];
+    match param.gradient() {
+        Some(Gradient::Dense(gradient)) => {
+            out.iter_mut().zip(slice(gradient)).for_each(|(out, g)| *out = g.as_f64());
+        }
+        Some(Gradient::Rows { ids, values }) => {
+            let columns = values.len() / ids.len().max(1);
+            for (id, row) in ids.iter().zip(values.chunks_exact(columns.max(1))) {
+                out[id * columns..].iter_mut().zip(row).for_each(|(out, g)| *out += g.as_f64());
+            }
+        }
+        None => {}
+    }
+    out
+}
+
+/// Through `visit_params`, because a layer's fields are its own.
+pub(super) fn value_of<F: Scalar>(layer: &dyn ErasedLayer<F>, name: &str, i: usize) -> F {
+    let mut value = F::nan();
+    layer.erased_visit(&mut |other, param| {
+        if other == name {
+            value = param.as_slice()[i];
+        }
+    });
+    value
+}
