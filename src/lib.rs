@@ -15,6 +15,7 @@ pub mod instances;
 mod io;
 mod layer;
 mod layers;
+mod level;
 mod loss;
 mod metric;
 mod monitor;
@@ -68,6 +69,7 @@ pub use layers::{
     SequentialBuilder, SequentialCache, SiLU, Sigmoid, Softmax, Softplus, Softsign, Sum, SumSpec, Tanh,
     Upsample, ZeroPad2d,
 };
+pub use level::level;
 pub use loss::{
     BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, LossSum, MeanAbsoluteError,
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy, class_weights, sample_weights,

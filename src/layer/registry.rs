@@ -9,6 +9,7 @@ use super::decode_scope::{Counted, in_force, keep_first, within};
 use super::erased::ErasedLayer;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
+use crate::level::check_level;
 use crate::scalar::Scalar;
 use std::collections::BTreeMap;
 
@@ -90,6 +91,7 @@ impl<F: Scalar> Registry<F> {
     /// Runs a decoding call with this registry in force for the containers inside, in this thread. The first typed
     /// error inside comes out as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+        check_level()?;
         within(Some(Box::new(self.clone())), decode)
     }
 

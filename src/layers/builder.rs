@@ -15,6 +15,7 @@ use super::sequential::{Sequential, check_input, check_sizes};
 use crate::error::{Error, Result};
 use crate::layer::erased::ErasedLayer;
 use crate::layer::{Layer, LayerSpec};
+use crate::level::check_level;
 use crate::random::Random;
 use crate::scalar::Scalar;
 
@@ -203,6 +204,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// # Errors
     /// As [`build`](SequentialBuilder::build); also when the builder was begun for another shape.
     pub fn build_for(self, input: &[usize], random: &Random) -> Result<Sequential<F>> {
+        check_level()?;
         if let Some(own) = &self.input
             && own != input
         {

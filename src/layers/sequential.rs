@@ -29,6 +29,7 @@ use crate::layer::Layer;
 use crate::layer::decode_scope::{count_container, keep_first};
 use crate::layer::erased::{CacheSlot, ErasedLayer};
 use crate::layer::registry::Registry;
+use crate::level::check_level;
 use crate::param::{Param, ParamKind};
 use crate::scalar::Scalar;
 use crate::shown::listed;
@@ -88,6 +89,7 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// No shape has more axes than a file can hold, and none more numbers than memory could; an input has some.
     pub(super) fn from_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Result<Self> {
+        check_level()?;
         check_input(&input)?;
         let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
         let mut shapes = model.shapes()?;

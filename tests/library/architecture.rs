@@ -11,7 +11,7 @@ use super::source::{Import, Source, files};
 const RANKS: [&[&str]; 11] = [
     &["error", "shown"],
     &["pool", "scalar"],
-    &["disk", "random", "threads"],
+    &["disk", "level", "random", "threads"],
     &["tensor"],
     &["codec"],
     &["init", "monitor", "ops", "param", "state", "target"],

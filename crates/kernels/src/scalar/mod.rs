@@ -48,6 +48,8 @@ mod gather;
 mod gemm;
 mod images;
 mod kernels;
+#[cfg(test)]
+mod levels;
 mod losses;
 mod matmul;
 mod patches;
