@@ -14,6 +14,7 @@ pub mod init;
 #[doc(hidden)]
 pub mod instances;
 pub mod io;
+mod level;
 pub mod losses;
 pub mod metrics;
 mod monitor;
@@ -56,6 +57,7 @@ pub use error::{Error, ErrorKind, Result};
 /// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
 #[doc(inline)]
 pub use kernels::Scalar;
+pub use level::level;
 pub use ndarray;
 pub use predictions::argmax_rows;
 pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};

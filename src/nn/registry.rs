@@ -10,6 +10,7 @@ use super::layer::Layer;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
+use crate::level::check_level;
 use std::collections::BTreeMap;
 
 /// A function pointer and not a closure: it captures nothing, is `Copy`, and the registry stays `Send + Sync`.
@@ -90,6 +91,7 @@ impl<F: Scalar> Registry<F> {
     /// Runs a decoding call with this registry in force for the containers inside, in this thread. The first typed
     /// error inside comes out as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+        check_level()?;
         within(Some(Box::new(self.clone())), decode)
     }
 

@@ -11,7 +11,7 @@ use super::source::{Import, Source, files};
 const RANKS: [&[&str]; 11] = [
     &["kernels"],
     &["error", "shown"],
-    &["disk", "random", "threads"],
+    &["disk", "level", "random", "threads"],
     &["tensor"],
     &["codec"],
     &["init", "monitor", "param", "predictions", "state", "target"],

@@ -33,6 +33,7 @@ mod keras;
 mod kill;
 mod layers;
 mod left_out;
+mod levels;
 mod logs;
 mod losses;
 mod metrics;

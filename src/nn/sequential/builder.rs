@@ -14,6 +14,7 @@
 use super::{Sequential, check_input, check_sizes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::level::check_level;
 use crate::nn::erased::ErasedLayer;
 use crate::nn::{Layer, LayerSpec};
 use crate::random::Random;
@@ -203,6 +204,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// # Errors
     /// As [`build`](SequentialBuilder::build); also when the builder was begun for another shape.
     pub fn build_for(self, input: &[usize], random: &Random) -> Result<Sequential<F>> {
+        check_level()?;
         if let Some(own) = &self.input
             && own != input
         {

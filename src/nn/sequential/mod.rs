@@ -33,6 +33,7 @@ use super::window::MOST;
 use crate::codec::{Bytes, MAX_AXES, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::level::check_level;
 use crate::nn::decode_scope::{count_container, keep_first};
 use crate::nn::erased::{CacheSlot, ErasedLayer};
 use crate::nn::{Layer, Registry};
@@ -97,6 +98,7 @@ impl<F: Scalar> Sequential<F> {
         input: Vec<usize>,
         layers: Vec<Box<dyn ErasedLayer<F>>>,
     ) -> Result<Self> {
+        check_level()?;
         check_input(&input)?;
         let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
         let mut shapes = model.shapes()?;

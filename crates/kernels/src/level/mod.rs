@@ -8,6 +8,9 @@
 //! whenever a model is made. Kernels that run without one, as those that look at a data set, have
 //! [`Portable`](Level::Portable), which is below any bound that can have been meant.
 
+#[cfg(test)]
+mod same_bits;
+
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
