@@ -70,6 +70,8 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../docs/extending.md")]
     struct Extending;
+    #[doc = include_str!("../docs/platforms.md")]
+    struct Platforms;
     #[doc = include_str!("../docs/saving.md")]
     struct Saving;
     #[doc = include_str!("../docs/transfer.md")]

@@ -20,10 +20,10 @@
 //!
 //! Nothing here is fit for cryptography.
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) use ::rand_distr;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) use ndarray_rand::rand_distr;
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-pub(crate) use rand_distr;
 
 use ndarray::{ArrayD, IxDyn};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -111,14 +111,28 @@ pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;
 
-use crate::kernels::Scalar;
-use std::any::Any;
+use crate::kernels::{OfEach, Scalar};
 use std::sync::LazyLock;
 
 /// The built-in layers of each element type. Both lists are compiled here: were they generic as they are used, every
 /// program that loads a model would compile all layers anew, which was two fifths of its compiler's work.
 static SINGLE: LazyLock<Registry<f32>> = LazyLock::new(all);
 static DOUBLE: LazyLock<Registry<f64>> = LazyLock::new(all);
+
+/// One of the two, by the type alone, so that a program that works in `f32` is not linked with each layer in `f64`.
+struct Builtin;
+
+impl OfEach for Builtin {
+    type Of<F: Scalar> = &'static Registry<F>;
+
+    fn single() -> &'static Registry<f32> {
+        &SINGLE
+    }
+
+    fn double() -> &'static Registry<f64> {
+        &DOUBLE
+    }
+}
 
 impl<F: Scalar> Registry<F> {
     /// A registry with every layer of this crate.
@@ -134,8 +148,7 @@ impl<F: Scalar> Registry<F> {
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
-        let known: [&dyn Any; 2] = [&*SINGLE, &*DOUBLE];
-        known.iter().find_map(|known| known.downcast_ref()).cloned().unwrap_or_else(Self::empty)
+        F::of_each::<Builtin>().clone()
     }
 }
 

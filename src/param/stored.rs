@@ -51,7 +51,7 @@ pub enum GradientMut<'a, F = f32> {
 ///
 /// `Default` is what serde puts in place of the skipped field, so a loaded parameter has no gradient.
 #[derive(Clone, Debug, Default)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "there is one for a parameter, and a box would be allocated at each step"
 )]

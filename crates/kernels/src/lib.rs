@@ -72,6 +72,8 @@ pub(crate) use dispatch::kernels;
 pub use embedding::{id_of, ids_of, order_of};
 #[doc(hidden)]
 pub use optim::{AdaStep, AdamStep, FreeStep, LionStep, MomentStep, RmsStep, SgdStep};
+#[doc(hidden)]
+pub use scalar::OfEach;
 pub use scalar::Scalar;
 #[doc(hidden)]
 pub use workspace::Marks;

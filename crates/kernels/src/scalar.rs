@@ -7,6 +7,22 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::cell::RefCell;
 use std::iter::Sum;
 
+/// What there is once for each element type, such as a list of all layers.
+///
+/// Generic code that asks for its own type's, by [`Scalar::of_each`], reaches that one alone: the linker leaves out what a
+/// program never asks for. Were both looked at when the program runs, each program would have both.
+#[doc(hidden)]
+pub trait OfEach {
+    /// That of a type.
+    type Of<F: Scalar>;
+
+    /// That of `f32`.
+    fn single() -> Self::Of<f32>;
+
+    /// That of `f64`.
+    fn double() -> Self::Of<f64>;
+}
+
 /// The element type: `f32` and `f64`.
 pub trait Scalar:
     sealed::Sealed
@@ -47,6 +63,10 @@ pub trait Scalar:
     /// Sums over a batch or an epoch are kept in it.
     fn as_f64(self) -> f64;
 
+    /// What there is for this type, of what there is for each.
+    #[doc(hidden)]
+    fn of_each<T: OfEach>() -> T::Of<Self>;
+
     /// Appends the numbers' bytes, lowest first.
     ///
     /// Little-endian on every machine, so that files can be moved; NaN keeps its bits.
@@ -82,7 +102,7 @@ mod sealed {
 /// Implements [`Scalar`] for a primitive type. A macro and not a generic function, as `to_le_bytes` and
 /// thread-local statics belong to the concrete type.
 macro_rules! scalar {
-    ($t:ty, $name:literal) => {
+    ($t:ty, $name:literal, $of_each:ident) => {
         impl Scalar for $t {
             const NAME: &'static str = $name;
 
@@ -92,6 +112,10 @@ macro_rules! scalar {
 
             fn as_f64(self) -> f64 {
                 f64::from(self)
+            }
+
+            fn of_each<T: OfEach>() -> T::Of<Self> {
+                T::$of_each()
             }
 
             fn write_bytes(values: &[Self], out: &mut Vec<u8>) {
@@ -115,8 +139,8 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(f32, "f32");
-scalar!(f64, "f64");
+scalar!(f32, "f32", single);
+scalar!(f64, "f64", double);
 
 #[cfg(test)]
 mod tests {
