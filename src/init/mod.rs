@@ -24,6 +24,7 @@ mod scaling;
 pub use scaling::{Fan, ScalingDistribution};
 
 use crate::error::{Error, Result};
+use crate::level::check_level;
 use crate::random::Random;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -237,6 +238,7 @@ impl Initializer {
         fan_out: usize,
         random: &Random,
     ) -> Result<Tensor<F>> {
+        check_level()?;
         self.check()?;
         check_memory::<F>(shape)?;
         if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {

@@ -1,5 +1,5 @@
-//! Tests: which results have the same bits at which levels of vector instructions. What the documentation says of them
-//! (`scalar/mod.rs`, docs/guide.md) is what is asserted here.
+//! Tests: which results have the same bits at which levels of vector instructions. What the documentation says of
+//! them (`scalar/mod.rs`, docs/guide.md) is what is asserted here.
 
 use super::adam::{AdamLoop, AdamPass};
 use super::matmul::MatMul;
