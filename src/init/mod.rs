@@ -25,6 +25,7 @@ pub use scaling::{Fan, ScalingDistribution};
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::level::check_level;
 use crate::random::Random;
 use crate::random::rand_distr::{Distribution, Normal, Uniform};
 use crate::tensor::Tensor;
@@ -240,6 +241,7 @@ impl Initializer {
         fan_out: usize,
         random: &Random,
     ) -> Result<Tensor<F>> {
+        check_level()?;
         self.check()?;
         check_memory::<F>(shape)?;
         if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {

@@ -1,11 +1,11 @@
-//! Baselines: the bits of trained weights, losses and predictions. A change that is to change no result passes it as it
-//! stands; one that changes a result on purpose writes bits.txt anew (`PLYWOOD_GOLDEN=write`, and once more with
-//! `PLYWOOD_MAX_LEVEL=avx2`), and CHANGELOG says so.
+//! Baselines: the bits of trained weights, losses and predictions. A change that is to change no result passes it
+//! as it stands; one that changes a result on purpose writes bits.txt anew (`PLYWOOD_GOLDEN=write`, and once more
+//! with `PLYWOOD_MAX_LEVEL=avx2`), and CHANGELOG says so.
 //!
-//! The bits hold for one build on one kind of processor (README), and for a level of vector instructions (`plywood::level`).
-//! bits.txt has those of AVX-512, and of AVX2 where they differ: `f32` by Adam and AdamW, whose lines have `avx2` in them.
-//! The portable level has the same bits in `f64`; in `f32`, and on other processors, only numbers of threads are compared
-//! with one another.
+//! The bits hold for one build on one kind of processor (README), and for a level of vector instructions
+//! (`plywood::level`). bits.txt has those of AVX-512, and of AVX2 where they differ: `f32` by Adam and AdamW, whose
+//! lines have `avx2` in them. The portable level has the same bits in `f64`; in `f32`, and on other processors,
+//! only numbers of threads are compared with one another.
 
 use ndarray::{Array2, Array4, ArrayD};
 use plywood::data::{Augmented, Element};

@@ -1,6 +1,6 @@
-//! `PLYWOOD_MAX_LEVEL` and `plywood::level`: which levels have the same bits over whole trainings, and what an unknown
-//! one gives. The variable is read once, so each value has a process: this program again, with a test of its own to
-//! run.
+//! `PLYWOOD_MAX_LEVEL` and `plywood::level`: which levels have the same bits over whole trainings, and what an
+//! unknown one gives. The variable is read once, so each value has a process: this program again, with a test of
+//! its own to run.
 
 use ndarray::Array2;
 use plywood::data::Element;

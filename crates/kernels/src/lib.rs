@@ -35,6 +35,10 @@
 //! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
 //! sixteen lanes of `rows.rs`.
 //!
+//! `level/same_bits.rs` holds every kernel of the macro against itself at all levels. Two things are written out for a
+//! level, and have its bits: products of `f32` matrices, which agree where steps are fused (`gemm/mod.rs`), and
+//! Adam's pass in `f32`. `level` says which level is in use.
+//!
 //! In `f32`, `exp` and `tanh` are the crate's own (`exponential.rs`) and the same everywhere. What `ln` returns, and
 //! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 

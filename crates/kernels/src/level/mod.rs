@@ -1,12 +1,13 @@
 //! Which vector instructions are used: all that the processor has, or fewer where `PLYWOOD_MAX_LEVEL` says so.
 //!
-//! The level is found at the first use and never changes, so no result is a mixture of two levels, and the threads of
-//! the pool have that of whoever called them. Tests of this crate are another matter: `with` sets the level of a thread,
-//! and the pool hands it on.
+//! The level is found at the first use and never changes, so no result is a mixture of two levels, and the threads
+//! of the pool have that of whoever called them. Tests of this crate are another matter: `with` sets the level of a
+//! thread, and the pool hands it on.
 //!
-//! A kernel cannot return an error. So where the variable has no level's name, [`check`] does, which `plywood` calls
-//! whenever a model is made. Kernels that run without one, as those that look at a data set, have
-//! [`Portable`](Level::Portable), which is below any bound that can have been meant.
+//! A kernel cannot return an error. So where the variable has no level's name, [`check`] does, which `plywood`
+//! calls whenever a model or a parameter is made. Kernels that run before, as those that look at a data set, have
+//! [`Portable`](Level::Portable): it is below any bound that can have been meant, and loops have the same bits at
+//! each level.
 
 #[cfg(test)]
 mod same_bits;
@@ -43,7 +44,8 @@ static FOUND: LazyLock<Result<Level, String>> = LazyLock::new(|| {
     bounded(Level::of_processor(), &bound.unwrap_or_default().to_string_lossy())
 });
 
-/// The level of a processor under the bound of this name, or the name if there is no such level. An empty one is no bound.
+/// The level of a processor under the bound of this name, or the name if there is no such level. An empty one is no
+/// bound.
 fn bounded(processor: Level, bound: &str) -> Result<Level, String> {
     match bound.trim() {
         "" => Ok(processor),

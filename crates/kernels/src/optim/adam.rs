@@ -332,6 +332,7 @@ mod vectors {
 #[cfg(test)]
 mod tests {
     use super::{AdamPass, AdamStep, generic};
+    use crate::level::{Level, usable, with};
 
     const STEP: AdamStep = AdamStep {
         rate: 1e-3,
@@ -354,19 +355,17 @@ mod tests {
     /// A pass over values, gradients and both moments.
     type Adam<F> = fn(AdamStep, &mut [F], &[F], &mut [F], &mut [F]);
 
-    /// All forms for `f32` that this processor has.
+    /// The form for `f32` at each level that can be used here.
     fn forms() -> Vec<(&'static str, Adam<f32>)> {
-        #[allow(unused_mut, reason = "x86_64 has more")]
-        let mut forms: Vec<(_, Adam<f32>)> = vec![("the one in use", f32::adam)];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has the level.
-            let avx2: Adam<f32> = |step, w, g, m, v| unsafe {
-                assert!(super::vectors::adam(super::Level::Avx2, step, w, g, m, v));
-            };
-            forms.push(("AVX2", avx2));
-        }
-        forms
+        let form = |level| -> Adam<f32> {
+            match level {
+                Level::Portable => |step, w, g, m, v| with(Level::Portable, || f32::adam(step, w, g, m, v)),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => |step, w, g, m, v| with(Level::Avx2, || f32::adam(step, w, g, m, v)),
+                _ => f32::adam,
+            }
+        };
+        usable().map(|level| (level.name(), form(level))).collect()
     }
 
     /// Numbers of both signs and of many sizes.
