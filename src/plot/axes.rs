@@ -1,6 +1,6 @@
 //! Axes: from numbers to places, with round numbers written beside them.
 
-use super::mark::{Anchor, Colour, Point};
+use super::mark::{Anchor, Colour, Point, Text};
 use super::{Figure, font};
 
 /// How large numbers beside an axis are written.
@@ -290,7 +290,7 @@ impl Axes {
         if !y_name.is_empty() {
             let x = left - Self::left_of(&self.y, self.size.1, true) + 12.0;
             let y = top + self.size.1 / 2.0;
-            figure.lettering((x, y), y_name, BODY, false, Colour::Ink, Anchor::Middle, -90.0);
+            figure.lettering(Text::new((x, y), y_name, BODY, Colour::Ink, Anchor::Middle).turned(-90.0));
         }
     }
 }

@@ -60,27 +60,8 @@ impl Bars {
     /// When there is no finite number, a group has not as many bars as there are names, or there are more than 1,000
     /// groups.
     pub fn draw(&self) -> Result<Figure> {
-        let at = |error: Error| error.at(format!("bars {:?}", self.title));
+        let scale = self.scale().map_err(|error| error.at(format!("bars {:?}", self.title)))?;
         let n = self.series.len();
-        if let Some((name, values)) = self.groups.iter().find(|(_, values)| values.len() != n) {
-            return Err(at(Error::data(format!("group {name:?}"), format!("with {n} bars"), values.len())
-                .help("Give numbers for each of the names.")));
-        }
-        if self.groups.len() > MOST {
-            return Err(at(Error::argument("groups", format!("at most {MOST}"), self.groups.len())
-                .help("Draw a part of them.")));
-        }
-        let ends = self
-            .groups
-            .iter()
-            .flat_map(|(_, values)| values)
-            .flat_map(|s| [s.mean - s.std_dev, s.mean, s.mean + s.std_dev]);
-        let scale =
-            Scale::around(ends.chain([0.0]), false, 0.0).unwrap_or_else(|| Scale::new(0.0, 1.0)).rounded(6);
-        if !self.groups.iter().flat_map(|g| &g.1).any(|s| scale.takes(s.mean)) {
-            return Err(at(Error::data("bars", "with at least one finite number", "none")
-                .help("Look at how the values come about.")));
-        }
         let bar =
             if self.groups.len() <= 12 { 12.0 } else { (12.0 - self.groups.len() as f64 / 8.0).max(4.0) };
         let group = (bar * n as f64 + bar * 0.8).max(13.0);
@@ -119,25 +100,15 @@ impl Bars {
             let middle = top + (g as f64 + 0.5) * group;
             figure.text((left - 10.0, middle + 4.0), &name, BODY, Colour::Ink, Anchor::End);
             for (i, spread) in values.iter().enumerate().filter(|(_, s)| scale.takes(s.mean)) {
-                let (y, colour) = (from + i as f64 * bar, palette::series(i).0);
-                let (zero, end) = (place(0.0), place(spread.mean));
-                figure.rect((zero.min(end), y + 0.5), ((end - zero).abs(), bar - 1.0), colour);
-                let (low, high) = (place(spread.mean - spread.std_dev), place(spread.mean + spread.std_dev));
-                let y = y + bar / 2.0;
-                if spread.runs > 1 && spread.std_dev > 0.0 {
-                    figure.line(&[(low, y), (high, y)], Colour::Ink, 1.5, None);
-                    for x in [low, high] {
-                        figure.line(&[(x, y - bar / 4.0), (x, y + bar / 4.0)], Colour::Ink, 1.5, None);
-                    }
-                }
+                let y = from + i as f64 * bar;
+                let end = draw_bar(&mut figure, spread, (y, bar), palette::series(i).0, place);
                 if numbered {
                     let text = if small {
                         format!("{:.3}", spread.mean).replace('-', "−")
                     } else {
                         super::axes::general(spread.mean)
                     };
-                    let at = (end.max(high) + 6.0, y + 3.5);
-                    figure.text(at, &text, 10.0, Colour::Soft, Anchor::Start);
+                    figure.text((end + 6.0, y + bar / 2.0 + 3.5), &text, 10.0, Colour::Soft, Anchor::Start);
                 }
             }
         }
@@ -145,6 +116,50 @@ impl Bars {
         figure.line(&[(x, top), (x, top + high)], Colour::Soft, 1.0, None);
         Ok(figure)
     }
+
+    /// The scale that all bars fit, with their deviations, if they can be drawn.
+    fn scale(&self) -> Result<Scale> {
+        let n = self.series.len();
+        if let Some((name, values)) = self.groups.iter().find(|(_, values)| values.len() != n) {
+            return Err(Error::data(format!("group {name:?}"), format!("with {n} bars"), values.len())
+                .help("Give numbers for each of the names."));
+        }
+        if self.groups.len() > MOST {
+            return Err(Error::argument("groups", format!("at most {MOST}"), self.groups.len())
+                .help("Draw a part of them."));
+        }
+        let all = || self.groups.iter().flat_map(|(_, values)| values);
+        let ends = all().flat_map(|s| [s.mean - s.std_dev, s.mean, s.mean + s.std_dev]);
+        let scale =
+            Scale::around(ends.chain([0.0]), false, 0.0).unwrap_or_else(|| Scale::new(0.0, 1.0)).rounded(6);
+        if !all().any(|s| scale.takes(s.mean)) {
+            return Err(Error::data("bars", "with at least one finite number", "none")
+                .help("Look at how the values come about."));
+        }
+        Ok(scale)
+    }
+}
+
+/// Draws a bar from 0 to the mean, and the whisker of several runs; returns where both end.
+fn draw_bar(
+    figure: &mut Figure,
+    spread: &Spread,
+    (top, thickness): (f64, f64),
+    colour: Colour,
+    place: impl Fn(f64) -> f64,
+) -> f64 {
+    let (zero, end) = (place(0.0), place(spread.mean));
+    let middle = top + thickness / 2.0;
+    figure.rect((zero.min(end), top + 0.5), ((end - zero).abs(), thickness - 1.0), colour);
+    let (low, high) = (place(spread.mean - spread.std_dev), place(spread.mean + spread.std_dev));
+    if spread.runs > 1 && spread.std_dev > 0.0 {
+        figure.line(&[(low, middle), (high, middle)], Colour::Ink, 1.5, None);
+        for x in [low, high] {
+            let (up, down) = (middle - thickness / 4.0, middle + thickness / 4.0);
+            figure.line(&[(x, up), (x, down)], Colour::Ink, 1.5, None);
+        }
+    }
+    end.max(high)
 }
 
 /// For each class, how sure the model is where it says that class, and how often it is right there.

@@ -1,7 +1,7 @@
 //! The confusion matrix as a heat map.
 
 use super::axes::{self, BODY, SMALL};
-use super::mark::{Anchor, Colour, Pixels};
+use super::mark::{Anchor, Colour, Pixels, Point, Text};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
 use crate::metrics::ConfusionMatrix;
@@ -68,6 +68,27 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
     let mut figure = Figure::new(&title, width, top + side + below + 34.0);
     figure.heading((16.0, 28.0), &title);
 
+    cells(&mut figure, matrix, (left, top), cell);
+    figure.frame((left, top), (side, side), Colour::Soft, 1.0);
+
+    for (i, name) in names.iter().enumerate().step_by(every) {
+        let middle = (i as f64 + 0.5) * cell;
+        figure.text((left - 8.0, top + middle + 4.0), name, SMALL, Colour::Ink, Anchor::End);
+        let at = (left + middle + 4.0, top + side + 13.0);
+        figure.lettering(Text::new(at, name, SMALL, Colour::Ink, Anchor::End).turned(-45.0));
+    }
+    let middle = (16.0 + 12.0, top + side / 2.0);
+    figure.lettering(Text::new(middle, "true class", BODY, Colour::Ink, Anchor::Middle).turned(-90.0));
+    let under = (left + side / 2.0, top + side + below + 18.0);
+    figure.text(under, "predicted class", BODY, Colour::Ink, Anchor::Middle);
+
+    scale(&mut figure, (bar, top), side.min(240.0));
+    Ok(figure)
+}
+
+/// The cells, each in the colour of its share of the true class, with as many numbers as there is room for.
+fn cells(figure: &mut Figure, matrix: &ConfusionMatrix, (left, top): Point, cell: f64) {
+    let n = matrix.classes();
     let share = |t: usize, p: usize, row: u64| {
         if row == 0 { 0.0 } else { matrix.count(t, p) as f64 / row as f64 }
     };
@@ -77,61 +98,46 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
         for (t, &row) in rows.iter().enumerate() {
             (0..n).for_each(|p| rgb.extend(palette::blues(share(t, p, row).sqrt()).rgb()));
         }
-        figure.image((left, top), (side, side), Pixels { width: n, height: n, rgb });
-    } else {
-        for (t, &row) in rows.iter().enumerate() {
-            for p in 0..n {
-                let (x, y) = (left + p as f64 * cell, top + t as f64 * cell);
-                let fill = palette::blues(share(t, p, row).sqrt());
-                figure.rect((x, y), (cell, cell), fill);
-                let count = matrix.count(t, p);
-                if count == 0 {
-                    continue;
-                }
-                let ink = if fill.is_dark() { Colour::Rgb(255, 255, 255) } else { Colour::Rgb(31, 36, 43) };
-                let (middle, text) = (x + cell / 2.0, axes::count(count));
-                let room =
-                    |text: &str, size: f64| size.min(size * (cell - 4.0) / font::width(text, size, false));
-                if n <= 12 {
-                    let size = room(&text, 13.0);
-                    figure.text((middle, y + cell / 2.0), &text, size, ink, Anchor::Middle);
-                    let percent = format!("{:.1} %", 100.0 * share(t, p, row));
-                    figure.text((middle, y + cell / 2.0 + 13.0), &percent, 9.0, ink, Anchor::Middle);
-                } else {
-                    figure.text(
-                        (middle, y + cell / 2.0 + 4.0),
-                        &text,
-                        room(&text, 11.0),
-                        ink,
-                        Anchor::Middle,
-                    );
-                }
+        figure.image((left, top), (cell * n as f64, cell * n as f64), Pixels { width: n, height: n, rgb });
+        return;
+    }
+    for (t, &row) in rows.iter().enumerate() {
+        for p in 0..n {
+            let (x, y) = (left + p as f64 * cell, top + t as f64 * cell);
+            let fill = palette::blues(share(t, p, row).sqrt());
+            figure.rect((x, y), (cell, cell), fill);
+            let count = matrix.count(t, p);
+            if count == 0 {
+                continue;
+            }
+            let ink = if fill.is_dark() { Colour::Rgb(255, 255, 255) } else { Colour::Rgb(31, 36, 43) };
+            let (middle, text) = (x + cell / 2.0, axes::count(count));
+            let room = |text: &str, size: f64| size.min(size * (cell - 4.0) / font::width(text, size, false));
+            if n <= 12 {
+                let size = room(&text, 13.0);
+                figure.text((middle, y + cell / 2.0), &text, size, ink, Anchor::Middle);
+                let percent = format!("{:.1} %", 100.0 * share(t, p, row));
+                figure.text((middle, y + cell / 2.0 + 13.0), &percent, 9.0, ink, Anchor::Middle);
+            } else {
+                figure.text((middle, y + cell / 2.0 + 4.0), &text, room(&text, 11.0), ink, Anchor::Middle);
             }
         }
     }
-    figure.frame((left, top), (side, side), Colour::Soft, 1.0);
+}
 
-    for (i, name) in names.iter().enumerate().step_by(every) {
-        let middle = (i as f64 + 0.5) * cell;
-        figure.text((left - 8.0, top + middle + 4.0), name, SMALL, Colour::Ink, Anchor::End);
-        let at = (left + middle + 4.0, top + side + 13.0);
-        figure.lettering(at, name, SMALL, false, Colour::Ink, Anchor::End, -45.0);
-    }
-    let middle = (16.0 + 12.0, top + side / 2.0);
-    figure.lettering(middle, "true class", BODY, false, Colour::Ink, Anchor::Middle, -90.0);
-    let under = (left + side / 2.0, top + side + below + 18.0);
-    figure.text(under, "predicted class", BODY, Colour::Ink, Anchor::Middle);
-
-    let high = side.min(240.0);
-    let colours = |i: usize| palette::blues(1.0 - i as f64 / 63.0);
-    let rgb = (0..64).flat_map(|i| colours(i).rgb()).collect();
-    figure.image((bar, top), (14.0, high), Pixels { width: 1, height: 64, rgb });
-    figure.frame((bar, top), (14.0, high), Colour::Soft, 1.0);
+/// The scale of the colours, by per cent.
+fn scale(figure: &mut Figure, (left, top): Point, height: f64) {
+    figure.colour_bar((left, top), height, |i| palette::blues(1.0 - f64::from(i) / 63.0));
     for percent in [0, 5, 25, 50, 100] {
-        let y = top + high * (1.0 - (f64::from(percent) / 100.0).sqrt());
-        figure.text((bar + 20.0, y + 4.0), &format!("{percent} %"), SMALL, Colour::Soft, Anchor::Start);
+        let y = top + height * (1.0 - (f64::from(percent) / 100.0).sqrt());
+        figure.text((left + 20.0, y + 4.0), &format!("{percent} %"), SMALL, Colour::Soft, Anchor::Start);
     }
-    let beside = (bar + 74.0, top + high / 2.0);
-    figure.lettering(beside, "share of the true class", SMALL, false, Colour::Soft, Anchor::Middle, -90.0);
-    Ok(figure)
+    let beside = Text::new(
+        (left + 74.0, top + height / 2.0),
+        "share of the true class",
+        SMALL,
+        Colour::Soft,
+        Anchor::Middle,
+    );
+    figure.lettering(beside.turned(-90.0));
 }

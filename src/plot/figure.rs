@@ -1,6 +1,6 @@
 //! A picture.
 
-use super::mark::{Anchor, Colour, Mark, Pixels, Point};
+use super::mark::{Anchor, Colour, Mark, Pixels, Point, Text};
 use super::{png, raster, svg};
 use crate::disk::write_bytes;
 use crate::error::{Error, Result};
@@ -159,26 +159,25 @@ impl Figure {
 
     /// Text in the regular weight, level.
     pub(super) fn text(&mut self, at: Point, text: &str, size: f64, colour: Colour, anchor: Anchor) {
-        self.lettering(at, text, size, false, colour, anchor, 0.0);
+        self.lettering(Text::new(at, text, size, colour, anchor));
     }
 
     /// A bold line at the picture's head.
     pub(super) fn heading(&mut self, at: Point, text: &str) {
-        self.lettering(at, text, 15.0, true, Colour::Ink, Anchor::Start, 0.0);
+        self.lettering(Text { bold: true, ..Text::new(at, text, 15.0, Colour::Ink, Anchor::Start) });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of the mark")]
-    pub(super) fn lettering(
-        &mut self,
-        at: Point,
-        text: &str,
-        size: f64,
-        bold: bool,
-        colour: Colour,
-        anchor: Anchor,
-        turn: f64,
-    ) {
-        self.marks.push(Mark::Text { at, text: text.to_owned(), size, bold, colour, anchor, turn });
+    /// Text in any weight and direction.
+    pub(super) fn lettering(&mut self, text: Text) {
+        self.marks.push(Mark::Text(text));
+    }
+
+    /// A bar with the colours of a scale, the largest value at the top; `colour` is given numbers from 0, at the top, to
+    /// 63.
+    pub(super) fn colour_bar(&mut self, at: Point, height: f64, colour: impl Fn(u8) -> Colour) {
+        let rgb = (0..64).flat_map(|i| colour(i).rgb()).collect();
+        self.image(at, (14.0, height), Pixels { width: 1, height: 64, rgb });
+        self.frame(at, (14.0, height), Colour::Soft, 1.0);
     }
 
     /// Pixels as sharp rectangles; without any, nothing.

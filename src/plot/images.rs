@@ -1,6 +1,6 @@
 //! Arrays as images: samples of a data set, weights.
 
-use super::mark::{Anchor, Colour, Pixels};
+use super::mark::{Anchor, Colour, Pixels, Point};
 use super::{Figure, font, palette};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
@@ -100,48 +100,135 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let title = format!("{} samples, {wrong} taken for another class", positions.len());
 
     let columns = positions.len().min(if positions.len() > 100 { 20 } else { 8 });
-    let (side, cell) = (84.0, (120.0, 132.0)); // as wide as "✗ Ankle boot 100 %"
     let rows = positions.len().div_ceil(columns);
-    let width = (24.0 + cell.0 * columns as f64).max(32.0 + font::width(&title, 15.0, true));
-    let mut figure = Figure::new(&title, width, 48.0 + cell.1 * rows as f64);
+    let width = (24.0 + CELL.0 * columns as f64).max(32.0 + font::width(&title, 15.0, true));
+    let mut figure = Figure::new(&title, width, 48.0 + CELL.1 * rows as f64);
     figure.heading((16.0, 28.0), &title);
     for (i, &class) in classes.iter().enumerate() {
         let truth = batch.target[i];
-        let left = 12.0 + cell.0 * (i % columns) as f64 + (cell.0 - side) / 2.0;
-        let top = 46.0 + cell.1 * (i / columns) as f64;
-        let pixels = grey(&values[i * size..(i + 1) * size], sides, low, high);
-        let scale = side / sides.1.max(sides.2) as f64;
-        let (w, h) = (sides.2 as f64 * scale, sides.1 as f64 * scale);
-        figure.image((left + (side - w) / 2.0, top + (side - h) / 2.0), (w, h), pixels);
-        let right = class == Some(truth);
-        if !right {
-            figure.frame((left - 1.5, top - 1.5), (side + 3.0, side + 3.0), palette::WRONG, 3.0);
-        }
-        let sure = confidences[i].map_or(String::new(), |share| format!(" {:.0} %", 100.0 * share));
-        let sign = if right { "✓" } else { "✗" };
-        let colour = if right { palette::RIGHT } else { palette::WRONG };
-        let wide = font::width(sign, SMALL, false) + 4.0;
-        let text = font::fit(
-            &class.map_or("NaN".to_owned(), name),
-            SMALL,
-            false,
-            cell.0 - 8.0 - wide - font::width(&sure, SMALL, false),
-        ) + &sure;
-        let from = left + side / 2.0 - (font::width(&text, SMALL, false) + wide) / 2.0;
-        figure.text((from, top + side + 15.0), sign, SMALL, colour, Anchor::Start);
-        figure.text((from + wide, top + side + 15.0), &text, SMALL, Colour::Ink, Anchor::Start);
-        if !right {
-            let text = font::fit(&format!("is {}", name(truth)), SMALL, false, cell.0 - 8.0);
-            figure.text((left + side / 2.0, top + side + 29.0), &text, SMALL, palette::WRONG, Anchor::Middle);
-        }
+        let sample = Sample {
+            pixels: grey(&values[i * size..(i + 1) * size], sides, low, high),
+            prediction: class.map_or("NaN".to_owned(), name),
+            confidence: confidences[i],
+            mistaken: (class != Some(truth)).then(|| name(truth)),
+        };
+        let left = 12.0 + CELL.0 * (i % columns) as f64 + (CELL.0 - SIDE) / 2.0;
+        sample.draw(&mut figure, (left, 46.0 + CELL.1 * (i / columns) as f64));
     }
     Ok(figure)
 }
 
+/// The longer side of a sample's image.
+const SIDE: f64 = 84.0;
+
+/// How wide and how high a sample is with what is written below it: as wide as "✗ Ankle boot 100 %".
+const CELL: Point = (120.0, 132.0);
+
+/// The size of what is written below a sample.
 const SMALL: f64 = 10.5;
+
+/// A sample as it is shown.
+struct Sample {
+    pixels: Pixels,
+    /// The name of the class that the model takes it for.
+    prediction: String,
+    confidence: Option<f64>,
+    /// The name of its true class, where that is another one.
+    mistaken: Option<String>,
+}
+
+impl Sample {
+    /// With the image in a square whose corner is there.
+    fn draw(self, figure: &mut Figure, (left, top): Point) {
+        let (columns, rows) = (self.pixels.width, self.pixels.height);
+        let scale = SIDE / rows.max(columns) as f64;
+        let (w, h) = (columns as f64 * scale, rows as f64 * scale);
+        figure.image((left + (SIDE - w) / 2.0, top + (SIDE - h) / 2.0), (w, h), self.pixels);
+        let (sign, colour) = match self.mistaken {
+            None => ("✓", palette::RIGHT),
+            Some(_) => ("✗", palette::WRONG),
+        };
+        if self.mistaken.is_some() {
+            figure.frame((left - 1.5, top - 1.5), (SIDE + 3.0, SIDE + 3.0), colour, 3.0);
+        }
+        let sure = self.confidence.map_or(String::new(), |share| format!(" {:.0} %", 100.0 * share));
+        let wide = font::width(sign, SMALL, false) + 4.0;
+        let room = CELL.0 - 8.0 - wide - font::width(&sure, SMALL, false);
+        let text = font::fit(&self.prediction, SMALL, false, room) + &sure;
+        let from = left + SIDE / 2.0 - (font::width(&text, SMALL, false) + wide) / 2.0;
+        figure.text((from, top + SIDE + 15.0), sign, SMALL, colour, Anchor::Start);
+        figure.text((from + wide, top + SIDE + 15.0), &text, SMALL, Colour::Ink, Anchor::Start);
+        if let Some(truth) = self.mistaken {
+            let text = font::fit(&format!("is {truth}"), SMALL, false, CELL.0 - 8.0);
+            figure.text((left + SIDE / 2.0, top + SIDE + 29.0), &text, SMALL, colour, Anchor::Middle);
+        }
+    }
+}
 
 /// The most filters in one picture.
 const TILES: usize = 64;
+
+/// The weights of a model's first layer that has any, a part of them for each unit.
+struct FirstWeights {
+    /// The parameter's name.
+    name: String,
+    values: Vec<f64>,
+    units: usize,
+    /// Channels, rows and columns of a unit's part.
+    sides: (usize, usize, usize),
+    /// Whether units are the last axis, as in a dense layer; else they are the first.
+    dense: bool,
+}
+
+impl FirstWeights {
+    fn of<F: Scalar>(model: &Sequential<F>) -> Result<Self> {
+        let mut found: Option<(String, Vec<usize>, Vec<f64>)> = None;
+        model.visit_params(&mut |name, param| {
+            if found.is_none() && param.shape().len() >= 2 {
+                let values = param.as_slice().iter().map(|x| x.as_f64()).collect();
+                found = Some((name.to_owned(), param.shape().to_vec(), values));
+            }
+        });
+        let Some((name, shape, values)) = found else {
+            return Err(Error::data("a model", "with weights of at least two axes", "none")
+                .help("Only dense layers and convolutions can be shown."));
+        };
+        let (units, sides, dense) = match (&shape[..], sides(model.input_shape())) {
+            (&[inputs, units], Some(sides)) if inputs == sides.0 * sides.1 * sides.2 => (units, sides, true),
+            (&[units, channels, rows, columns], _) => (units, (channels, rows, columns), false),
+            _ => {
+                return Err(Error::shape(
+                    "the first weights",
+                    "[pixels, units] or [filters, channels, rows, columns]",
+                    &shape,
+                )
+                .help("Only a dense layer over images, or a convolution, can be shown."));
+            }
+        };
+        if values.is_empty() {
+            return Err(Error::shape("the first weights", "with at least one number", &shape)
+                .help("Build the model with units."));
+        }
+        Ok(Self { name, values, units, sides, dense })
+    }
+
+    /// Number `i` of a unit's part.
+    fn of_unit(&self, unit: usize, i: usize) -> f64 {
+        let each = self.sides.0 * self.sides.1 * self.sides.2;
+        if self.dense { self.values[i * self.units + unit] } else { self.values[unit * each + i] }
+    }
+
+    /// The picture's title where this many units are shown.
+    fn title(&self, shown: usize) -> String {
+        let Self { name, units, .. } = self;
+        let what = if self.dense { "units" } else { "filters" };
+        if shown < *units {
+            format!("Weights of the first {shown} of {units} {what} in {name:?}")
+        } else {
+            format!("Weights of {units} {what} in {name:?}")
+        }
+    }
+}
 
 /// The first layer's weights as images: what each unit, or each filter of a convolution, answers to.
 ///
@@ -162,48 +249,15 @@ const TILES: usize = 64;
 /// # Errors
 /// When the model's input is no image, or its first weights do not have a number for each pixel.
 pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
-    let mut found: Option<(String, Vec<usize>, Vec<f64>)> = None;
-    model.visit_params(&mut |name, param| {
-        if found.is_none() && param.shape().len() >= 2 {
-            let values = param.as_slice().iter().map(|x| x.as_f64()).collect();
-            found = Some((name.to_owned(), param.shape().to_vec(), values));
-        }
-    });
-    let at = |error: Error| error.at("plot filters");
-    let Some((name, shape, values)) = found else {
-        return Err(at(Error::data("a model", "with weights of at least two axes", "none")
-            .help("Only dense layers and convolutions can be shown.")));
-    };
-    // Each unit as channels, rows, columns, and where its numbers are.
-    let (units, what, (channels, rows, columns), dense) = match (&shape[..], sides(model.input_shape())) {
-        (&[inputs, units], Some(sides)) if inputs == sides.0 * sides.1 * sides.2 => {
-            (units, "units", sides, true)
-        }
-        (&[units, channels, rows, columns], _) => (units, "filters", (channels, rows, columns), false),
-        _ => {
-            return Err(at(Error::shape(
-                "the first weights",
-                "[pixels, units] or [filters, channels, rows, columns]",
-                &shape,
-            )
-            .help("Only a dense layer over images, or a convolution, can be shown.")));
-        }
-    };
+    let weights = FirstWeights::of(model).map_err(|error| error.at("plot filters"))?;
+    let FirstWeights { units, sides: (channels, rows, columns), .. } = weights;
     let each = channels * rows * columns;
     let shown = units.min(TILES);
-    if shown == 0 || each == 0 {
-        return Err(at(Error::shape("the first weights", "with at least one number", &shape)
-            .help("Build the model with units.")));
-    }
-    let unit = |u: usize, i: usize| if dense { values[i * units + u] } else { values[u * each + i] };
-    let most = (0..shown).flat_map(|u| (0..each).map(move |i| (u, i))).map(|(u, i)| unit(u, i).abs());
-    let most = most.filter(|v| v.is_finite()).fold(0.0, f64::max).max(1e-12);
+    let all =
+        (0..shown).flat_map(|u| (0..each).map(move |i| (u, i))).map(|(u, i)| weights.of_unit(u, i).abs());
+    let most = all.filter(|v| v.is_finite()).fold(0.0, f64::max).max(1e-12);
 
-    let title = if shown < units {
-        format!("Weights of the first {shown} of {units} {what} in {name:?}")
-    } else {
-        format!("Weights of {units} {what} in {name:?}")
-    };
+    let title = weights.title(shown);
     let scale = (72.0 / rows.max(columns) as f64).max(1.0);
     let tile =
         (columns as f64 * scale * channels as f64 + 2.0 * (channels as f64 - 1.0), rows as f64 * scale);
@@ -219,8 +273,9 @@ pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
             (16.0 + (tile.0 + gap) * (u % across) as f64, 46.0 + (tile.1 + gap) * (u / across) as f64);
         for c in 0..channels {
             let size = rows * columns;
-            let rgb =
-                (0..size).flat_map(|i| palette::diverging(unit(u, c * size + i) / most).rgb()).collect();
+            let rgb = (0..size)
+                .flat_map(|i| palette::diverging(weights.of_unit(u, c * size + i) / most).rgb())
+                .collect();
             let at = (x + c as f64 * (columns as f64 * scale + 2.0), y);
             let pixels = Pixels { width: columns, height: rows, rgb };
             figure.image(at, (columns as f64 * scale, tile.1), pixels);
@@ -228,9 +283,7 @@ pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
         figure.frame((x, y), tile, Colour::Grid, 1.0);
     }
     let (bar, top, long) = (16.0 + wide + 12.0, 50.0, high.clamp(100.0, 220.0) - 16.0);
-    let rgb = (0..64).flat_map(|i| palette::diverging(1.0 - f64::from(i) / 31.5).rgb()).collect();
-    figure.image((bar, top), (14.0, long), Pixels { width: 1, height: 64, rgb });
-    figure.frame((bar, top), (14.0, long), Colour::Soft, 1.0);
+    figure.colour_bar((bar, top), long, |i| palette::diverging(1.0 - f64::from(i) / 31.5));
     for (share, value) in [(0.0, most), (0.5, 0.0), (1.0, -most)] {
         let text = super::axes::general((value * 1e3).round() / 1e3);
         figure.text((bar + 20.0, top + long * share + 4.0), &text, 11.0, Colour::Soft, Anchor::Start);

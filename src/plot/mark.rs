@@ -60,6 +60,32 @@ pub(super) struct Pixels {
     pub rgb: Vec<u8>,
 }
 
+/// A line of text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text {
+    /// On its base line.
+    pub at: Point,
+    pub text: String,
+    pub size: f64,
+    pub bold: bool,
+    pub colour: Colour,
+    pub anchor: Anchor,
+    /// In degrees, clockwise, about `at`.
+    pub turn: f64,
+}
+
+impl Text {
+    /// In the regular weight, level.
+    pub fn new(at: Point, text: &str, size: f64, colour: Colour, anchor: Anchor) -> Self {
+        Self { at, text: text.to_owned(), size, bold: false, colour, anchor, turn: 0.0 }
+    }
+
+    /// Turns it, by degrees, clockwise.
+    pub fn turned(self, turn: f64) -> Self {
+        Self { turn, ..self }
+    }
+}
+
 /// A thing that is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
@@ -71,8 +97,8 @@ pub(super) enum Mark {
     Rect { at: Point, size: Point, fill: Option<Colour>, frame: Option<(Colour, f64)> },
     /// A disc, filled, and framed where wanted.
     Disc { at: Point, radius: f64, fill: Colour, frame: Option<(Colour, f64)> },
-    /// A line of text; `at` is on its base line, and `turn` in degrees, clockwise, about that point.
-    Text { at: Point, text: String, size: f64, bold: bool, colour: Colour, anchor: Anchor, turn: f64 },
+    /// A line of text.
+    Text(Text),
     /// Pixels, each as a sharp rectangle.
     Image { at: Point, size: Point, pixels: Pixels },
 }

@@ -6,7 +6,7 @@
 //! Levien's `font-rs`). Where parts of one shape overlap, the sum is cut off at 1.
 
 use super::font::{self, Command, UNITS};
-use super::mark::{Anchor, Mark, Pixels, Point};
+use super::mark::{Anchor, Mark, Pixels, Point, Text};
 
 /// RandomStream all marks, in order, on white. One unit of the marks is `scale` pixels.
 pub(super) fn draw(marks: &[Mark], width: f64, height: f64, scale: f64) -> Pixels {
@@ -63,9 +63,7 @@ impl Canvas {
                     self.fill(&[circle(*at, radius + width / 2.0), inner], colour.rgb(), 1.0);
                 }
             }
-            Mark::Text { at, text, size, bold, colour, anchor, turn } => {
-                self.fill(&letters(*at, text, *size, *bold, *anchor, *turn), colour.rgb(), 1.0);
-            }
+            Mark::Text(text) => self.fill(&letters(text), text.colour.rgb(), 1.0),
             Mark::Image { at, size, pixels } => self.image(*at, *size, pixels),
         }
     }
@@ -234,7 +232,8 @@ fn dashes(points: &[Point], (drawn, left_out): (f64, f64)) -> Vec<Vec<Point>> {
 }
 
 /// The outlines of a text's letters, curves as short lines.
-fn letters(at: Point, text: &str, size: f64, bold: bool, anchor: Anchor, turn: f64) -> Vec<Vec<Point>> {
+fn letters(text: &Text) -> Vec<Vec<Point>> {
+    let &Text { at, ref text, size, bold, anchor, turn, .. } = text;
     let wide = font::width(text, size, bold);
     let mut x = match anchor {
         Anchor::Start => 0.0,

@@ -1,7 +1,7 @@
 //! The reliability diagram.
 
 use super::axes::{Axes, Scale};
-use super::mark::{Anchor, Colour};
+use super::mark::{Anchor, Colour, Text};
 use super::{Chart, Figure, palette};
 use crate::error::{Error, Result};
 use crate::metrics::CalibrationBin;
@@ -69,6 +69,6 @@ pub fn reliability(bins: &[CalibrationBin]) -> Result<Figure> {
         figure.rect((x - 5.0, y), (10.0, bottom - y), palette::series(0).0);
     }
     let at = (left - Axes::left_of(&Scale::new(0.0, 1.0), upper - 100.0, true) + 12.0, upper + 40.0);
-    figure.lettering(at, "samples (%)", 11.0, false, Colour::Ink, Anchor::Middle, -90.0);
+    figure.lettering(Text::new(at, "samples (%)", 11.0, Colour::Ink, Anchor::Middle).turned(-90.0));
     Ok(figure)
 }

@@ -4,7 +4,7 @@
 //! and looks as the PNG does in every viewer.
 
 use super::font::{self, Command, UNITS};
-use super::mark::{Anchor, Colour, Mark};
+use super::mark::{Anchor, Colour, Mark, Text};
 use super::png;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -126,36 +126,8 @@ impl Svg {
                 let [x, y, r] = [at.0, at.1, *radius].map(number);
                 format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {frame}/>")
             }
-            Mark::Text { at, text, size, bold, colour, anchor, turn } => {
-                if text.trim().is_empty() {
-                    return;
-                }
-                let wide = font::width(text, UNITS, *bold);
-                let mut x = match anchor {
-                    Anchor::Start => 0.0,
-                    Anchor::Middle => -wide / 2.0,
-                    Anchor::End => -wide,
-                };
-                let turn = if *turn == 0.0 { String::new() } else { format!(" rotate({})", number(*turn)) };
-                let mut group = format!(
-                    "<g transform=\"translate({} {}){turn} scale({:.5})\" {}>",
-                    number(at.0),
-                    number(at.1),
-                    size / UNITS,
-                    self.colour("fill", *colour)
-                );
-                for c in text.chars() {
-                    let glyph = font::glyph(c, *bold);
-                    let id = format!("{}{:x}", if glyph.weight == 1 { "b" } else { "r" }, glyph.code);
-                    let commands = glyph.commands();
-                    if !commands.is_empty() {
-                        let _ = write!(group, "<use href=\"#{id}\" x=\"{}\"/>", x.round());
-                        self.letters.entry(id).or_insert_with(|| path(&commands));
-                    }
-                    x += f64::from(glyph.advance);
-                }
-                group + "</g>"
-            }
+            Mark::Text(text) if text.text.trim().is_empty() => return,
+            Mark::Text(text) => self.text(text),
             Mark::Image { at, size, pixels } => {
                 let [x, y, w, h] = [at.0, at.1, size.0, size.1].map(number);
                 format!(
@@ -167,6 +139,36 @@ impl Svg {
         };
         self.body.push_str(&line);
         self.body.push('\n');
+    }
+
+    /// A line of text: a use of each letter's outline, which is kept for the head of the file.
+    fn text(&mut self, text: &Text) -> String {
+        let Text { at, text, size, bold, colour, anchor, turn } = text;
+        let wide = font::width(text, UNITS, *bold);
+        let mut x = match anchor {
+            Anchor::Start => 0.0,
+            Anchor::Middle => -wide / 2.0,
+            Anchor::End => -wide,
+        };
+        let turn = if *turn == 0.0 { String::new() } else { format!(" rotate({})", number(*turn)) };
+        let mut group = format!(
+            "<g transform=\"translate({} {}){turn} scale({:.5})\" {}>",
+            number(at.0),
+            number(at.1),
+            size / UNITS,
+            self.colour("fill", *colour)
+        );
+        for c in text.chars() {
+            let glyph = font::glyph(c, *bold);
+            let id = format!("{}{:x}", if glyph.weight == 1 { "b" } else { "r" }, glyph.code);
+            let commands = glyph.commands();
+            if !commands.is_empty() {
+                let _ = write!(group, "<use href=\"#{id}\" x=\"{}\"/>", x.round());
+                self.letters.entry(id).or_insert_with(|| path(&commands));
+            }
+            x += f64::from(glyph.advance);
+        }
+        group + "</g>"
     }
 
     /// Two attributes of colour in one tag: within a page both may be a `style`, which a tag has once.

@@ -120,27 +120,10 @@ const LIMITS: &str = "at most 450 lines of a file, 70 of a function, 6 parameter
 /// number is that of the imports among them, one for each file and each file that it imports.
 const EXCEPTIONS: &[(&str, usize, &str)] = &[
     (
-        "lines of Bars::draw in plot/bars.rs",
-        86,
-        "a picture from top to bottom, without a branch that could stand alone",
-    ),
-    ("lines of Svg::mark in plot/svg.rs", 81, "a `match` with an arm for each kind of mark"),
-    (
         "lines of Trainer::rate_curve in train/find_learning_rate.rs",
         74,
         "the checks, and one loop over the steps with four ways out of it",
     ),
-    (
-        "lines of confusion_matrix in plot/confusion_matrix.rs",
-        105,
-        "a picture from top to bottom; margins and letters depend on one another",
-    ),
-    (
-        "lines of filters in plot/images.rs",
-        76,
-        "finds the weights and draws them; the two could be two functions",
-    ),
-    ("lines of samples in plot/images.rs", 79, "a picture from top to bottom"),
     (
         "lines of kernels/optim/adam.rs",
         468,
@@ -151,7 +134,6 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
         505,
         "the tests of all kernels, which share how they draw and compare",
     ),
-    ("parameters of Figure::lettering in plot/figure.rs", 8, "the attributes of a letter in SVG"),
     (
         "parameters of Trainer::run_epochs in train/trainer/epochs.rs",
         7,

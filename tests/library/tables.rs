@@ -3,13 +3,17 @@
 use plywood::prelude::*;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A file of this test, taken away at the end.
 struct Temporary(PathBuf);
 
 impl Temporary {
     fn new(name: &str, content: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("plywood-tables-{}-{name}", std::process::id()));
+        // Tests run beside one another and use the same names.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("plywood-tables-{}-{count}-{name}", std::process::id()));
         std::fs::write(&path, content).unwrap();
         Self(path)
     }
