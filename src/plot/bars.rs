@@ -143,7 +143,7 @@ impl Bars {
 /// Draws a bar from 0 to the mean, and the whisker of several runs; returns where both end.
 fn draw_bar(
     figure: &mut Figure,
-    spread: &Spread,
+    spread: &MeanStd,
     (top, thickness): (f64, f64),
     colour: Colour,
     place: impl Fn(f64) -> f64,

@@ -42,7 +42,7 @@ pub trait Scalar:
     + crate::losses::Losses<Self>
     + crate::matmul::MatMul
     + crate::conv::im2col::Patches<Self>
-    + crate::norm::rows::Rows<Self>
+    + crate::norm::rows::RowKernels<Self>
     + crate::activation::softmax::Softmaxes<Self>
     + crate::optim::update::Updates<Self>
     + crate::conv::pooling::Pooling<Self>

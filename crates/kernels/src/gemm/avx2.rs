@@ -1,10 +1,10 @@
 //! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
 use super::hint::prefetch;
-use super::level::Level;
 use super::sparse_groups;
 use super::sparse_groups::{Part, Words};
 use super::tile::{K_TO_FETCH_C, Tile};
+use super::tile_kernels::TileKernels;
 use crate::vector::Vector;
 use std::arch::x86_64::*;
 
@@ -22,7 +22,7 @@ fn first(count: usize) -> __m256i {
 }
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
-unsafe impl Level for Avx2 {
+unsafe impl TileKernels for Avx2 {
     const IS: crate::level::Level = crate::level::Level::Avx2;
 
     const LANES: usize = 8;
@@ -43,7 +43,7 @@ unsafe impl Level for Avx2 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.last < Self::LANES, tile.picked.is_some()) {
-                    // SAFETY: the kernels ask for what `Level::tile` does. The first flag, `MASKED`, is false only
+                    // SAFETY: the kernels ask for what `TileKernels::tile` does. The first flag, `MASKED`, is false only
                     // where `last` is 8; the second is whether the tile is picked.
                     $($(($rows, $vectors, true, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
@@ -143,11 +143,11 @@ unsafe impl Level for Avx2 {
 }
 
 /// # Safety
-/// As [`Level::leave_out`].
+/// As [`TileKernels::leave_out`].
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
     // SAFETY: the processor has AVX2 and FMA, which are all that `__m256` needs here; `PANEL` is a multiple of 2 and of
-    // 4 vectors of 8, so whole panels are whole tiles, and the part is as `Level::leave_out` says.
+    // 4 vectors of 8, so whole panels are whole tiles, and the part is as `TileKernels::leave_out` says.
     unsafe { sparse_groups::leave_out::<__m256, 2, 4, 4>(part) }
 }
 
@@ -232,7 +232,7 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
 /// `a` is there.
 ///
 /// # Safety
-/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and without `MASKED` its `last` is 8.
+/// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and without `MASKED` its `last` is 8.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKED: bool>(tile: &Tile<'_>) {
     let Tile { k, a_row, a_k, b_k, beta, .. } = *tile;

@@ -1,10 +1,10 @@
 //! Kernels for `x86_64` with AVX-512.
 
 use super::hint::{opaque, prefetch};
-use super::level::Level;
 use super::sparse_groups;
 use super::sparse_groups::{Part, Words};
 use super::tile::{AHEAD, K_TO_FETCH_C, Tile};
+use super::tile_kernels::TileKernels;
 use crate::vector::Vector;
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -20,7 +20,7 @@ fn first(count: usize) -> __mmask16 {
 }
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
-unsafe impl Level for Avx512 {
+unsafe impl TileKernels for Avx512 {
     const IS: crate::level::Level = crate::level::Level::Avx512;
 
     const LANES: usize = 16;
@@ -41,7 +41,7 @@ unsafe impl Level for Avx512 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some(), tile.first) {
-                    // SAFETY: the kernels ask for what `Level::tile` does. `NEXT` is set only where `a_row` is 1, which
+                    // SAFETY: the kernels ask for what `TileKernels::tile` does. `NEXT` is set only where `a_row` is 1, which
                     // it is if the tile is picked; `FIRST` is about prefetching alone.
                     $($(($rows, $vectors, _, true, _) => unsafe { kernel::<$rows, $vectors, true, true, false>(tile) },
                     ($rows, $vectors, true, ..) => unsafe { kernel::<$rows, $vectors, true, false, false>(tile) },
@@ -172,11 +172,11 @@ unsafe impl Level for Avx512 {
 }
 
 /// # Safety
-/// As [`Level::leave_out`].
+/// As [`TileKernels::leave_out`].
 #[target_feature(enable = "avx512f,bmi1")]
 unsafe fn leave_out(part: &Part) -> bool {
     // SAFETY: the processor has AVX-512F, which is all that `__m512` needs; `PANEL` is 4 vectors of 16, so whole panels
-    // are whole tiles, and the part is as `Level::leave_out` says.
+    // are whole tiles, and the part is as `TileKernels::leave_out` says.
     unsafe { sparse_groups::leave_out::<__m512, 4, 4, 8>(part) }
 }
 
@@ -250,7 +250,7 @@ macro_rules! add_products {
 /// there, `FIRST` that the columns of `b` are to be asked for.
 ///
 /// # Safety
-/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
+/// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
 /// `PICKED`.
 #[target_feature(enable = "avx512f")]
 unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool, const FIRST: bool>(

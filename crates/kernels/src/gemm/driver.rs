@@ -1,12 +1,12 @@
 //! A product by the kernels of a level: block by block, chunk by chunk, panel by panel.
 
 use super::blocks::{blocks, check};
-use super::level::Level;
 use super::pack::{PackBuffer, Source};
 use super::plan::{Chunk, Panel, Plan, TILES_TO_PACK_B};
 use super::schedule::Deal;
 use super::sparse;
 use super::sparse_rows::Picks;
+use super::tile_kernels::TileKernels;
 use crate::threads;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
@@ -17,7 +17,7 @@ const K_TO_PACK_AHEAD: usize = 320;
 ///
 /// # Panics
 /// When the processor has not the level, or the shapes do not agree.
-pub(super) fn product<L: Level>(
+pub(super) fn product<L: TileKernels>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
     beta: f32,
@@ -54,7 +54,7 @@ pub(super) fn product<L: Level>(
 ///
 /// # Safety
 /// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
-unsafe fn rows_by_columns<L: Level>(
+unsafe fn rows_by_columns<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,
@@ -73,7 +73,7 @@ unsafe fn rows_by_columns<L: Level>(
 ///
 /// # Safety
 /// As [`rows_by_columns`].
-unsafe fn alone<L: Level>(
+unsafe fn alone<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,
@@ -88,7 +88,7 @@ unsafe fn alone<L: Level>(
 ///
 /// # Panics
 /// When the processor has not the level, the shapes do not agree, or the columns of `c` are no neighbours.
-pub(super) fn product_by<L: Level>(
+pub(super) fn product_by<L: TileKernels>(
     threads: usize,
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -117,7 +117,7 @@ pub(super) fn product_by<L: Level>(
 /// # Safety
 /// As [`rows_by_columns`], where `c` is the first number of the result and `c_row` leads from one row to the next.
 /// Nobody reads or writes it meanwhile but threads in here, with the same arguments.
-unsafe fn in_tiles<L: Level>(
+unsafe fn in_tiles<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,

@@ -24,7 +24,7 @@
 //! better order where that pays ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0,
 //! [`sparse_rows`] packs only what a tile needs, and for narrow products of pictures [`sparse`] and [`sparse_groups`]
 //! take the place of all that. The columns of a wide product are dealt to several threads by [`schedule`]. A
-//! [`Level`](level::Level) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other
+//! [`TileKernels`](tile_kernels::TileKernels) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other
 //! processors, has no use for any of this and is in safe code.
 //!
 //! [`transpose`] is what packing has of its own accord, for others.
@@ -41,8 +41,6 @@ mod blocks;
 mod driver;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod hint;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -62,6 +60,8 @@ mod sparse_rows;
 mod tests;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tile;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tile_kernels;
 
 pub(crate) use blocks::blocks;
 
@@ -131,7 +131,7 @@ impl Kernels {
     }
 
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    fn of<L: level::Level>() -> Self {
+    fn of<L: tile_kernels::TileKernels>() -> Self {
         Self {
             product: driver::product::<L>,
             product_by: driver::product_by::<L>,

@@ -1,8 +1,8 @@
 //! Kernels for `aarch64`, where NEON is part of every processor.
 
 use super::hint::{opaque, prefetch};
-use super::level::Level;
 use super::tile::{K_TO_FETCH_C, Tile};
+use super::tile_kernels::TileKernels;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -10,7 +10,7 @@ use std::arch::asm;
 pub(super) struct Neon;
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
-unsafe impl Level for Neon {
+unsafe impl TileKernels for Neon {
     const IS: crate::level::Level = crate::level::Level::Neon;
 
     const LANES: usize = 4;
@@ -33,7 +33,7 @@ unsafe impl Level for Neon {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
-                    // SAFETY: the kernels ask for what `Level::tile` does. The first flag, `NEXT`, is set only where
+                    // SAFETY: the kernels ask for what `TileKernels::tile` does. The first flag, `NEXT`, is set only where
                     // `a_row` is 1, which it is if the tile is picked.
                     $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
@@ -192,7 +192,7 @@ fn splat(mut number: f32) -> float32x4_t {
 /// again: the same chain, and so the same bits. A vector that is alone is read and written in part.
 ///
 /// # Safety
-/// As [`Level::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
+/// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
 /// `PICKED`.
 #[target_feature(enable = "neon")]
 unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED: bool>(tile: &Tile<'_>) {

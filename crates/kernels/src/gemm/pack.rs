@@ -1,9 +1,9 @@
 //! Copies of parts of the factors in the order in which the kernels read them.
 
 use super::hint::prefetch;
-use super::level::Level;
 use super::tile::LINE;
-use crate::norm::rows::Rows;
+use super::tile_kernels::TileKernels;
+use crate::norm::rows::RowKernels;
 use std::cell::Cell;
 
 /// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
@@ -31,7 +31,7 @@ impl Source {
 ///
 /// # Panics
 /// When `to` has not `k · width` numbers, or `count > width`.
-pub(super) unsafe fn pack<L: Level>(
+pub(super) unsafe fn pack<L: TileKernels>(
     from: Source,
     k: usize,
     count: usize,
@@ -76,7 +76,7 @@ pub(super) unsafe fn pack<L: Level>(
 ///
 /// # Panics
 /// When the processor has not the level, `from` has no whole rows, or `to` is not as long.
-pub(super) fn transpose<L: Level>(from: &[f32], columns: usize, to: &mut [f32]) {
+pub(super) fn transpose<L: TileKernels>(from: &[f32], columns: usize, to: &mut [f32]) {
     assert!(L::usable(), "the processor has not the vector instructions");
     let rows = from.len() / columns.max(1);
     assert!(rows * columns == from.len(), "{} numbers in rows of {columns}", from.len());

@@ -1,11 +1,11 @@
 //! How a product is cut: rows into tiles, columns into panels, and what is packed of both.
 
 use super::blocks::BLOCK;
-use super::level::Level;
 use super::pack::{self, Source};
 use super::sparse_rows;
 use super::sparse_rows::Picks;
 use super::tile::Tile;
+use super::tile_kernels::TileKernels;
 use ndarray::ArrayView2;
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
-    pub fn of<L: Level>(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>) -> Self {
+    pub fn of<L: TileKernels>(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>) -> Self {
         let ((m, k), n) = (a.dim(), b.ncols());
         let highest = L::rows(n.div_ceil(L::LANES));
         let tiles = m.div_ceil(highest);
@@ -91,7 +91,7 @@ impl Plan {
 
     /// From one row of a packed panel to the next. What is picked knows where its rows of `b` are, so those are equally far
     /// apart in all panels.
-    pub fn width<L: Level>(&self, panel: Panel) -> usize {
+    pub fn width<L: TileKernels>(&self, panel: Panel) -> usize {
         if self.picking { self.widest * L::LANES } else { panel.width::<L>() }
     }
 }
@@ -109,14 +109,14 @@ pub(super) struct Panel {
 
 impl Panel {
     /// The panel that begins with a column of `n`, if there are any left.
-    pub fn at<L: Level>(start: usize, n: usize, widest: usize) -> Option<Self> {
+    pub fn at<L: TileKernels>(start: usize, n: usize, widest: usize) -> Option<Self> {
         let left = n.checked_sub(start)?.div_ceil(L::LANES);
         let vectors = 1 << left.checked_ilog2()?.min(widest.ilog2());
         Some(Self { start, columns: (vectors * L::LANES).min(n - start), vectors })
     }
 
     /// Its columns, filled up to whole vectors.
-    pub fn width<L: Level>(self) -> usize {
+    pub fn width<L: TileKernels>(self) -> usize {
         self.vectors * L::LANES
     }
 
@@ -124,7 +124,7 @@ impl Panel {
     ///
     /// # Safety
     /// The processor has the level, and `b` has the columns and `to` of `k`.
-    pub unsafe fn pack<L: Level>(
+    pub unsafe fn pack<L: TileKernels>(
         self,
         b: Source,
         [from, to]: [usize; 2],
@@ -165,7 +165,7 @@ impl Chunk<'_> {
     /// # Safety
     /// The processor has the level, and `a`, from the chunk's first row on, has the rows of all its tiles and `k`,
     /// valid for reads.
-    pub unsafe fn pack<L: Level>(&self, room: &mut [f32]) {
+    pub unsafe fn pack<L: TileKernels>(&self, room: &mut [f32]) {
         let (a, k, tiles) = (self.a, self.k, self.tiles.clone());
         // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
         let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
@@ -191,7 +191,7 @@ impl Chunk<'_> {
     /// rows and its `k`, and nobody else uses those of `c` meanwhile. What was packed or picked is of this chunk and
     /// this panel: `packed_b` has `k` rows of the plan's width, and it is there if the columns of `b` are no
     /// neighbours, or if there are `picks`, which were made for that width.
-    pub unsafe fn meet<L: Level>(
+    pub unsafe fn meet<L: TileKernels>(
         &self,
         panel: Panel,
         packed_a: Option<&[f32]>,

@@ -2,8 +2,8 @@
 //! computes them.
 
 use super::blocks::{BLOCK, blocks};
-use super::level::Level;
 use super::sparse_groups::{COLUMNS, NUMBERS, Part, SPREAD, Samples, Strided, share};
+use super::tile_kernels::TileKernels;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// From how many columns on looking for zeros pays.
@@ -26,7 +26,7 @@ const LEAST_SHARE: f64 = 1. / 6.;
 /// # Safety
 /// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours. For
 /// `dense` no more than that has to hold, of the parts that it is called with.
-pub(super) unsafe fn product<L: Level>(
+pub(super) unsafe fn product<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,

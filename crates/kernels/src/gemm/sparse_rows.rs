@@ -11,10 +11,10 @@
 //! Left out are only terms that the contract lets be: a panel of `b` that is not finite meets all of `a`. Each number of `c`
 //! has its chain in ascending `k`; the order of the rows is about which of them are computed together.
 
-use super::level::Level;
 use super::pack::{Source, pack};
 use super::sparse_groups;
 use super::tile::{AHEAD, Picked};
+use super::tile_kernels::TileKernels;
 use crate::kernels;
 use ndarray::ArrayView2;
 use std::cell::Cell;
@@ -150,7 +150,7 @@ impl Picks {
     /// # Safety
     /// The processor has the level. `a` has those rows, at least one, and `k`, and one of its strides is 1. With
     /// `same_rows`, what was picked before by `self` was of as many rows.
-    pub unsafe fn pick<L: Level>(
+    pub unsafe fn pick<L: TileKernels>(
         &mut self,
         a: Source,
         k: usize,

@@ -12,7 +12,7 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
     ];
     #[cfg(target_arch = "x86_64")]
     {
-        use level::Level;
+        use tile_kernels::TileKernels;
         if avx2::Avx2::usable() {
             levels.push(("avx2", true, driver::product::<avx2::Avx2>));
             levels.push(("avx2 dealt", true, dealt::<avx2::Avx2>));
@@ -34,7 +34,7 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
 
 /// By three threads, where they can.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn dealt<L: level::Level>(
+fn dealt<L: tile_kernels::TileKernels>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
     beta: f32,
@@ -477,7 +477,7 @@ fn what_is_not_finite_meets_all_of_a_tile() {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[test]
 fn rows_with_the_same_zeros_come_together() {
-    fn kept<L: level::Level>() -> Vec<usize> {
+    fn kept<L: tile_kernels::TileKernels>() -> Vec<usize> {
         let x = Array2::from_shape_fn((96, 40), |(i, p)| if i % 2 == p / 20 { 1f32 } else { 0. });
         let columns = x.t().as_standard_layout().reversed_axes().to_owned();
         let mut kept = Vec::new();
@@ -497,7 +497,7 @@ fn rows_with_the_same_zeros_come_together() {
         kept
     }
     #[cfg(target_arch = "x86_64")]
-    if <avx2::Avx2 as level::Level>::usable() {
+    if <avx2::Avx2 as tile_kernels::TileKernels>::usable() {
         assert_eq!(kept::<avx2::Avx2>(), [20; 32]);
     }
     #[cfg(target_arch = "aarch64")]

@@ -44,7 +44,7 @@ pub(super) struct Tile<'a> {
     pub c: *mut f32,
     /// From one row of `c` to the next.
     pub c_row: isize,
-    /// How many of the last vector's columns there are: 1 to [`Level::LANES`](super::level::Level::LANES).
+    /// How many of the last vector's columns there are: 1 to [`TileKernels::LANES`](super::tile_kernels::TileKernels::LANES).
     pub last: usize,
     /// Whether it is the first of its chunk to read these columns of `b`, which lie as they came: they may be out of all
     /// but the last cache, and far apart.

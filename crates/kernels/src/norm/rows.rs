@@ -26,7 +26,7 @@ use crate::kernels;
 
 kernels! {
     /// Sums, scalings and normalisations. Every sum has one fixed order, so its bits depend on nothing else.
-    Rows {
+    RowKernels {
         /// Adds a row to each row.
         fn add_row(x: &mut [F], row: &[F]);
         /// The columns' sums, rows in order: `out = beta · out + Σ_rows x`; a `beta` of 0 does not read `out`.

@@ -1,14 +1,14 @@
-//! What a level of vector instructions does: tiles of a product, and what belongs to them.
+//! The kernels that a level of vector instructions has for tiles of a product.
 
 use super::sparse_groups::Part;
 use super::tile::Tile;
 
-/// A level of vector instructions.
+/// The kernels of a level of vector instructions.
 ///
 /// # Safety
 /// A kernel may read and write what its documentation says and nothing else, and keeps the order of the sums that
 /// the module's documentation gives.
-pub(super) unsafe trait Level {
+pub(super) unsafe trait TileKernels {
     /// Which level it is.
     const IS: crate::level::Level;
 
@@ -30,8 +30,8 @@ pub(super) unsafe trait Level {
     /// Computes a tile with this many rows and vectors of columns.
     ///
     /// # Safety
-    /// The processor has the level. `rows` and `vectors` are such as [`rows`](Level::rows) and
-    /// [`vectors`](Level::vectors) lead to, and `last` is 1 to `LANES`.
+    /// The processor has the level. `rows` and `vectors` are such as [`rows`](TileKernels::rows) and
+    /// [`vectors`](TileKernels::vectors) lead to, and `last` is 1 to `LANES`.
     /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
     /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid for reads, and those of `c` also for writes, and
     /// nobody else uses those of `c` meanwhile.
@@ -71,10 +71,10 @@ pub(super) unsafe trait Level {
         width: usize,
     ) -> bool;
 
-    /// The columns that [`leave_out`](Level::leave_out) computes at once; 0 if it does nothing.
+    /// The columns that [`leave_out`](TileKernels::leave_out) computes at once; 0 if it does nothing.
     const PANEL: usize = 0;
 
-    /// Whether [`leave_out`](Level::leave_out) takes less time than the kernels for all of `a` where the samples are
+    /// Whether [`leave_out`](TileKernels::leave_out) takes less time than the kernels for all of `a` where the samples are
     /// the rows of the product.
     fn leaves_out_of_samples() -> bool {
         true
