@@ -28,8 +28,8 @@ use crate::optim::plateau::Plateau;
 use crate::optim::slots::Slot;
 use crate::optim::{Schedule, Step, UpdateRule};
 
-/// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the steps,
-/// and asks a [`Schedule`] for the rate.
+/// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the
+/// steps, and asks a [`Schedule`] for the rate.
 ///
 /// A [`Trainer`](crate::train::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
 /// backward pass; examples/custom_loop.rs shows it.
@@ -151,8 +151,9 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
         self.step
     }
 
-    /// The rate of this step, from 1: what the schedule says, times what [`ReduceOnPlateau`] has left of it, without
-    /// the check that [`step`](Optimizer::step) makes.
+    /// The rate of this step, from 1: what the schedule says, times what
+    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) has left of it, without the check that
+    /// [`step`](Optimizer::step) makes.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.rate.learning_rate(step) * self.plateau.factor
     }
