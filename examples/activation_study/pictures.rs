@@ -10,7 +10,7 @@ use plywood::prelude::*;
 use plywood::train::GradientNorms;
 use std::path::Path;
 
-/// RandomStream everything into a folder: charts as SVG, what has images in it as PNG.
+/// Draws everything into a folder: charts as SVG, what has images in it as PNG.
 pub fn draw(
     folder: &Path,
     comparisons: &[Comparison],

@@ -16,7 +16,7 @@ const SIDE: u32 = 64;
 /// The classes, and how many pictures of each are drawn.
 pub const CLASSES: [(&str, u64); 2] = [("benign", 1_200), ("malignant", 200)];
 
-/// RandomStream all pictures into a folder for each class.
+/// Draws all pictures into a folder for each class.
 pub fn draw(folder: &Path, seed: u64) -> ImageResult<()> {
     for (class, (name, count)) in CLASSES.into_iter().enumerate() {
         let folder = folder.join(name);

@@ -44,7 +44,7 @@ pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub callbacks: Vec<(String, State<F>)>,
 }
 
-/// RunSettings that a resumed run must have, as the order of the samples and the steps follow from them.
+/// Settings that a resumed run must have, as the order of the samples and the steps follow from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunSettings {
     pub seed: u64,

@@ -16,8 +16,8 @@ use std::fmt;
 /// ```
 /// use plywood::metrics::MeanStd;
 ///
-/// let spread = MeanStd::of(&[0.88, 0.89, 0.90]);
-/// assert_eq!(spread.to_string(), "0.8900 ± 0.0100");
+/// let accuracy = MeanStd::of(&[0.88, 0.89, 0.90]);
+/// assert_eq!(accuracy.to_string(), "0.8900 ± 0.0100");
 /// assert_eq!(MeanStd::of(&[0.5]).std_dev, 0.0);
 /// assert!(MeanStd::of(&[]).mean.is_nan());
 /// ```
@@ -46,14 +46,18 @@ impl MeanStd {
         let none = self.mean.is_nan() && self.std_dev.is_nan();
         if self.std_dev < 0.0 || (self.runs == 0 && !none) {
             let found = format!("{} ± {} over {} runs", self.mean, self.std_dev, self.runs);
-            return Err(contradicts("a spread", "NaN without runs, and no deviation below 0", found));
+            return Err(contradicts(
+                "a mean and standard deviation",
+                "NaN without runs, and no deviation below 0",
+                found,
+            ));
         }
         Ok(())
     }
 }
 
 impl MeanStd {
-    /// The spread of these numbers. A NaN among them makes both numbers NaN.
+    /// The mean and standard deviation of these numbers. A NaN among them makes both numbers NaN.
     pub fn of(values: &[f64]) -> Self {
         let runs = values.len();
         let mean = values.iter().sum::<f64>() / runs as f64;

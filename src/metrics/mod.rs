@@ -33,6 +33,7 @@
 // | `confusion_matrix.rs` | `ConfusionMatrix`, which is no metric but a result |
 // | `report.rs` | `ClassificationReport` and `LabelReport`, tables by class and by label |
 // | `error_analysis.rs` | `ErrorAnalysis`, the mistakes one by one; a result too |
+// | `mean_std.rs` | `MeanStd`, over repeated runs |
 // | `named.rs` | `Named`, a metric under another name |
 // | `batch.rs` | what they share: a batch checked and in `f64` |
 // | `decision.rs` | from predictions to classes or labels, and what would be misread |

@@ -42,7 +42,7 @@
 // | `plateau.rs` | `ReduceOnPlateau` |
 // | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
 //
-// The rules' loops over numbers are in the kernels' `update.rs` and `adaptive.rs`, where they are compiled with
+// The rules' loops over numbers are in `crates/kernels/src/optim/`, where they are compiled with
 // optimisation whatever the user's profile says.
 
 mod adadelta;

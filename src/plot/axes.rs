@@ -260,7 +260,7 @@ impl Axes {
         (self.at.0 + self.x.at(x) * self.size.0, self.at.1 + (1.0 - self.y.at(y)) * self.size.1)
     }
 
-    /// RandomStream the grid, the numbers and the names.
+    /// Draws the grid, the numbers and the names.
     pub fn draw(&self, figure: &mut Figure, x_name: &str, y_name: &str) {
         let (left, top) = self.at;
         let (right, bottom) = (left + self.size.0, top + self.size.1);

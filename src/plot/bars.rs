@@ -54,7 +54,7 @@ impl Bars {
         self
     }
 
-    /// RandomStream the picture.
+    /// Draws the picture.
     ///
     /// # Errors
     /// When there is no finite number, a group has not as many bars as there are names, or there are more than 1,000

@@ -203,7 +203,7 @@ impl Chart {
         self
     }
 
-    /// RandomStream the picture.
+    /// Draws the picture.
     ///
     /// # Errors
     /// When there is no point that can be drawn, or the size or a range is out of bounds.
@@ -249,7 +249,7 @@ impl Chart {
         Some((if self.whole { x.whole() } else { x }, y))
     }
 
-    /// RandomStream the chart into a part of a picture.
+    /// Draws the chart into a part of a picture.
     pub(super) fn panel(&self, figure: &mut Figure, at: Point, size: Point) -> Result<()> {
         let fail = |error: Error| error.at(format!("chart {:?}", self.title));
         for (axis, range, log) in [("x", self.x_range, self.log.0), ("y", self.y_range, self.log.1)] {

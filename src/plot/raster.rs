@@ -8,7 +8,7 @@
 use super::font::{self, Command, UNITS};
 use super::mark::{Anchor, Mark, Pixels, Point, Text};
 
-/// RandomStream all marks, in order, on white. One unit of the marks is `scale` pixels.
+/// Draws all marks, in order, on white. One unit of the marks is `scale` pixels.
 pub(super) fn draw(marks: &[Mark], width: f64, height: f64, scale: f64) -> Pixels {
     let (w, h) = ((width * scale).ceil().max(1.0) as usize, (height * scale).ceil().max(1.0) as usize);
     let mut canvas = Canvas { width: w, height: h, scale, rgb: vec![255; w * h * 3], cover: Vec::new() };

@@ -20,7 +20,7 @@
 //! | `optim/` | an optimiser's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
 //! | `augment.rs` | images moved, turned, erased and mixed |
 //! | `convert.rs` | stored types to the model's, and random masks |
-//! | `level.rs` | which vector instructions are used |
+//! | `level/` | which vector instructions are used |
 //! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `vector.rs` | vectors, where a loop's operations are written out |
 //! | `workspace.rs` | buffers to be used again, one store for each thread and type |
@@ -33,13 +33,13 @@
 //! has. Rust does not reorder floating-point operations and does not join `a · b + c` into one operation of its own
 //! accord, so a loop that states its operations has one result, and a wider register only does more of them at a
 //! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
-//! sixteen lanes of `rows.rs`.
+//! sixteen lanes of `norm/rows.rs`.
 //!
 //! `level/same_bits.rs` holds every kernel of the macro against itself at all levels. Two things are written out for a
 //! level, and have its bits: products of `f32` matrices, which agree where steps are fused (`gemm/mod.rs`), and
 //! Adam's pass in `f32`. `level` says which level is in use.
 //!
-//! In `f32`, `exp` and `tanh` are the crate's own (`exponential.rs`) and the same everywhere. What `ln` returns, and
+//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. What `ln` returns, and
 //! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
 
 mod activation;

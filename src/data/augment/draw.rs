@@ -82,7 +82,7 @@ impl Augment {
         Ok(())
     }
 
-    /// RandomStream what happens to an image of this height and width.
+    /// Draws what happens to an image of this height and width.
     /// All numbers are drawn in one order, whatever is switched on.
     fn draw(&self, draws: &mut RandomStream, sides: [usize; 2]) -> Change {
         let flip = [draws.below(2) == 1 && self.flip[0], draws.below(2) == 1 && self.flip[1]];

@@ -43,7 +43,7 @@ pub const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// RandomStream a training set and a test set of garments: images `[samples, 28, 28]` of bytes, 0 for the background,
+/// Draws a training set and a test set of garments: images `[samples, 28, 28]` of bytes, 0 for the background,
 /// read as numbers from 0 to 1, with labels from 0 to 9 named by [`CLASS_NAMES`].
 ///
 /// This is no copy of Fashion-MNIST and says nothing about scores there: it is made for examples, tests and machines

@@ -195,7 +195,7 @@ impl<F: Scalar> ResidualSpec<F> {
 impl<F: Scalar> LayerSpec<F> for ResidualSpec<F> {
     type Layer = Residual<F>;
 
-    /// RandomStream at the places "block" and "projection".
+    /// Draws at the places "block" and "projection".
     fn build(self, input: &[usize], random: &Random) -> Result<Residual<F>> {
         let build = |block: SequentialBuilder<F>, name: &str| {
             block.build_for(input, &random.child(name)).map_err(|error| error.at(name))

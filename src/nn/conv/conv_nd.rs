@@ -1,6 +1,6 @@
 //! What [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d) have in common: filters, and how they are made.
 //!
-//! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolution.rs` with a window
+//! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolution/` with a window
 //! of one row. The number of axes is a constant of the type: each layer's file and fields are its own, and there is
 //! one implementation. What differs are the shapes: of the weight, which has PyTorch's, and of the input.
 

@@ -5,8 +5,9 @@
 //! file, a CI's log, a notebook) there is one line for each epoch, without control characters. The bar asks for the
 //! loss and the metrics only when it is drawn, so it costs nothing measurable.
 //!
-//! The other thing in here is a warning, once for each process, where the crate was compiled without optimisation:
-//! a dependent's `cargo run` compiles it so, unless its Cargo.toml says otherwise. The level comes from build.rs.
+//! The other thing in here is a warning, once for each process, where the crate was compiled without optimisation: a
+//! dependent's `cargo run` compiles it so, unless its Cargo.toml says otherwise. The level comes from the kernels'
+//! `build.rs`.
 
 use crate::history::Epoch;
 use std::sync::Once;
@@ -164,7 +165,7 @@ mod bar {
             self.bar.set_message("");
         }
 
-        /// RandomStream, unless it was drawn less than [`EVERY`] ago.
+        /// Draws, unless it was drawn less than [`EVERY`] ago.
         pub fn batch(
             &mut self,
             number: usize,

@@ -105,7 +105,7 @@ pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
 impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
     ///
-    /// RunSettings are given by methods that take the trainer and return it, in any order. Numbers out of range are
+    /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
     /// found by `fit`, not here.
     pub fn new(loss: L, optimizer: impl Into<Optimizer<R, F>>) -> Self {
         Self {

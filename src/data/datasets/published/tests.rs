@@ -53,7 +53,7 @@ impl Small {
     }
 }
 
-/// Environment that have a cache, and nothing else but a host if one is given.
+/// Settings that have a cache, and nothing else but a host if one is given.
 fn cache(folder: &Folder, host: Option<String>) -> Environment {
     Environment { dir: None, cache: Some(folder.path().to_owned()), host }
 }
