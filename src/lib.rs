@@ -60,7 +60,7 @@ pub use kernels::Scalar;
 pub use level::level;
 pub use ndarray;
 pub use predictions::argmax_rows;
-pub use tensor::{CowTensor, Tensor, recycle, scratch, standard};
+pub use tensor::{CowTensor, Tensor, recycle, release_buffers, scratch, standard};
 pub use threads::{set_threads, threads};
 
 /// The pages of docs/, so that their code is compiled and run with the other examples.

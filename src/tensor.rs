@@ -20,7 +20,7 @@
 //! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
 //! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
 
-use crate::kernels::Scalar;
+use crate::kernels::{self, Scalar};
 use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 
 /// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
@@ -140,8 +140,9 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
 
 /// Hands a tensor's buffer back for [`scratch`] to use again in this thread.
 ///
-/// Takes the buffer whatever the tensor's order in memory was. The store holds 64 buffers; one more pushes another
-/// out, which is freed. Where a tensor is dropped instead, nothing breaks: the buffer goes back to the allocator.
+/// Takes the buffer whatever the tensor's order in memory was. The store of a thread holds 64 buffers and 256 MiB of each
+/// element type; what is more pushes out those that have lain longest, which are freed, as [`release_buffers`] frees all.
+/// Where a tensor is dropped instead, nothing breaks: the buffer goes back to the allocator.
 ///
 /// ```
 /// use plywood::{Tensor, recycle, scratch};
@@ -155,6 +156,22 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
 pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     let (data, _) = tensor.into_raw_vec_and_offset();
     F::workspace().with(|spare| spare.borrow_mut().put(data));
+}
+
+/// Frees the buffers that were handed back by [`recycle`] and wait to be used again: those of this thread, and of the
+/// threads that train, evaluate and predict for it, as far as they are idle.
+///
+/// For a program that trains, and then does something else for long. What comes next allocates its buffers anew, and has
+/// the same results. PyTorch's counterpart, for graphics cards, is `torch.cuda.empty_cache()`.
+///
+/// ```
+/// use plywood::{recycle, release_buffers, scratch};
+///
+/// recycle(scratch::<f32>(&[1_000_000]));
+/// release_buffers(); // 4 MB less
+/// ```
+pub fn release_buffers() {
+    kernels::release_buffers();
 }
 
 /// The tensor in row-major order without gaps: itself where it is so already, else a copy.
@@ -280,5 +297,15 @@ mod tests {
         let mut reversed = a;
         reversed.invert_axis(ndarray::Axis(0));
         assert_eq!(slice(&standard::<f32>(reversed)), &[4., 5., 6., 1., 2., 3.]);
+    }
+
+    #[test]
+    fn released_buffers_are_gone() {
+        recycle(scratch::<f32>(&[1000]));
+        let spare = |len| f32::workspace().with(|spare| spare.borrow_mut().take(len).capacity());
+        assert!(spare(1000) >= 1000);
+        recycle(scratch::<f32>(&[1000]));
+        release_buffers();
+        assert_eq!(spare(1000), 0);
     }
 }

@@ -85,3 +85,13 @@ pub use workspace::Marks;
 /// The optimisation that this crate was compiled with, as in `opt-level`.
 #[doc(hidden)]
 pub const OPT_LEVEL: &str = env!("PLYWOOD_OPT_LEVEL");
+
+/// Frees the spare buffers of this thread and of the threads that work for it.
+#[doc(hidden)]
+pub fn release_buffers() {
+    threads::fork(threads::threads(), |_| {
+        f32::workspace().with(|spare| spare.borrow_mut().clear());
+        f64::workspace().with(|spare| spare.borrow_mut().clear());
+        Marks::clear_spare();
+    });
+}

@@ -12,16 +12,22 @@ use std::cell::RefCell;
 
 /// One thread's spare buffers of one element type. Public only because `Scalar` names it; not reachable from outside.
 #[derive(Debug)]
-pub struct Workspace<F>(Vec<Vec<F>>);
+pub struct Workspace<F> {
+    /// The one that has lain longest comes first.
+    buffers: Vec<Vec<F>>,
+    /// What they take.
+    bytes: usize,
+}
 
-/// More than a training step of a deep network holds at once.
-///
-/// It is the bound on what is kept; the oldest goes first.
-const MOST_SPARE: usize = 64;
+/// The most buffers that are kept, more than a training step of a deep network holds at once.
+const MOST_BUFFERS: usize = 64;
+
+/// The most bytes that they take together: 256 MiB. A step that hands back more than that allocates the rest anew.
+const MOST_BYTES: usize = 1 << 28;
 
 impl<F> Workspace<F> {
     /// For a thread-local that needs no initialisation at run time.
-    pub(crate) const EMPTY: Self = Self(Vec::new());
+    pub(crate) const EMPTY: Self = Self { buffers: Vec::new(), bytes: 0 };
 
     /// The smallest spare buffer of at least this capacity, unless it is more than four times too large.
     ///
@@ -29,23 +35,40 @@ impl<F> Workspace<F> {
     /// large buffer that the next layer wants. An empty `Vec` where nothing fits: the caller makes it the size it
     /// needs.
     pub fn take(&mut self, len: usize) -> Vec<F> {
-        let best = (0..self.0.len())
-            .filter(|&i| self.0[i].capacity() >= len && self.0[i].capacity() / 4 <= len)
-            .min_by_key(|&i| self.0[i].capacity());
-        best.map_or_else(Vec::new, |i| self.0.remove(i))
+        let best = (0..self.buffers.len())
+            .filter(|&i| self.buffers[i].capacity() >= len && self.buffers[i].capacity() / 4 <= len)
+            .min_by_key(|&i| self.buffers[i].capacity());
+        best.map_or_else(Vec::new, |i| self.remove(i))
     }
 
-    /// Keeps a buffer; where there are too many, the one that has lain longest goes. One without memory is not
-    /// worth a place.
+    /// Keeps a buffer; where there are too many, or they take too much, those that have lain longest are freed. One
+    /// without memory is not worth a place, and one that is too large by itself is not kept.
     pub fn put(&mut self, data: Vec<F>) {
-        if data.capacity() == 0 {
+        let bytes = bytes_of(&data);
+        if bytes == 0 || bytes > MOST_BYTES {
             return;
         }
-        if self.0.len() == MOST_SPARE {
-            self.0.remove(0);
+        while self.buffers.len() == MOST_BUFFERS || self.bytes + bytes > MOST_BYTES {
+            self.remove(0);
         }
-        self.0.push(data);
+        self.bytes += bytes;
+        self.buffers.push(data);
     }
+
+    fn remove(&mut self, i: usize) -> Vec<F> {
+        let data = self.buffers.remove(i);
+        self.bytes -= bytes_of(&data);
+        data
+    }
+
+    /// Frees them all.
+    pub fn clear(&mut self) {
+        *self = Self::EMPTY;
+    }
+}
+
+fn bytes_of<F>(data: &Vec<F>) -> usize {
+    data.capacity() * size_of::<F>()
 }
 
 /// Where a thread keeps its spare buffers.
@@ -62,6 +85,11 @@ thread_local! {
 pub struct Marks(Vec<u32>);
 
 impl Marks {
+    /// Frees the thread's spare ones.
+    pub(crate) fn clear_spare() {
+        let _ = MARKS.try_with(|spare| spare.borrow_mut().clear());
+    }
+
     /// So many; what they are is left over.
     pub fn new(len: usize) -> Self {
         let mut marks = MARKS.try_with(|spare| spare.borrow_mut().take(len)).unwrap_or_default();
@@ -92,13 +120,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_store_is_bounded() {
+    fn the_store_is_bounded_in_number() {
         let mut spare = Workspace::<f32>::EMPTY;
         for n in 0..200 {
             spare.put(vec![0.0; n]);
         }
-        assert_eq!(spare.0.len(), MOST_SPARE);
+        assert_eq!(spare.buffers.len(), MOST_BUFFERS);
         assert!(spare.take(150).capacity() >= 150);
         assert_eq!(spare.take(10).capacity(), 0, "the small ones were the oldest");
+    }
+
+    #[test]
+    fn the_store_is_bounded_in_bytes() {
+        let mut spare = Workspace::<f64>::EMPTY;
+        // 70 buffers of 10 MB, of which no page is touched.
+        for _ in 0..70 {
+            spare.put(Vec::with_capacity(1_250_000));
+            assert!(spare.bytes <= MOST_BYTES);
+        }
+        let held = |spare: &Workspace<f64>| spare.buffers.iter().map(bytes_of).sum::<usize>();
+        assert_eq!((spare.buffers.len(), spare.bytes), (26, held(&spare)));
+        spare.put(Vec::with_capacity(MOST_BYTES / 8 + 1));
+        assert_eq!(spare.buffers.len(), 26, "one that is too large by itself drives nothing out");
+        spare.put(Vec::with_capacity(MOST_BYTES / 8));
+        assert_eq!((spare.buffers.len(), spare.bytes), (1, MOST_BYTES));
+        assert_eq!(spare.take(MOST_BYTES / 8).capacity(), MOST_BYTES / 8);
+        assert_eq!(spare.bytes, 0);
+        spare.put(Vec::with_capacity(100));
+        spare.clear();
+        assert_eq!((spare.buffers.capacity(), spare.bytes), (0, 0));
     }
 }
