@@ -37,9 +37,10 @@ use crate::shown::cut;
 /// - Products of `f32` matrices have the same bits at `avx2` and `avx512`: each step is a fused multiply-add,
 ///   rounded once. `portable` has no fused multiply-add, rounds the product and then the sum, and agrees with them
 ///   to rounding.
-/// - The weights that [`Adam`](crate::optim::Adam) and [`AdamW`](crate::optim::AdamW) write in `f32` agree to rounding only:
-///   `avx512` divides by an estimate and a step of Newton's method, `avx2` divides, and `portable` does not fuse.
-/// - All else has the same bits at all levels, `f64` as a whole among it.
+/// - The weights that [`Adam`](crate::optim::Adam) and [`AdamW`](crate::optim::AdamW) write in `f32` agree to rounding
+///   only: `avx512` divides by an estimate and a step of Newton's method, `avx2` divides, and `portable` does not fuse.
+///   So do those of [`Muon`](crate::optim::Muon), which trains what is no matrix by AdamW.
+/// - All other kernels have the same bits at all levels, and all of them do in `f64`.
 ///
 /// `tests/library/levels.rs` and the tests of the kernels compare them. So a model predicts the same bits at `avx2` and
 /// `avx512`, and one that is trained by [`SGD`](crate::optim::SGD) has the same weights. A bug report should name the
@@ -47,13 +48,15 @@ use crate::shown::cut;
 /// `torch.backends.cpu.get_cpu_capability()` and the variable `ATEN_CPU_CAPABILITY`.
 ///
 /// # Errors
-/// When `PLYWOOD_MAX_LEVEL` is not the name of a level. Whatever makes a model or a parameter, by building or by
-/// loading, has the same error.
+/// When `PLYWOOD_MAX_LEVEL` is not the name of a level. Whatever makes a model, by building or by loading,
+/// draws initial values or reads a tensor has the same error. What can still run without one of them, such as a loss that is
+/// called by itself, computes at `portable`.
 pub fn level() -> Result<&'static str> {
     level::check().map(Level::name).map_err(unknown)
 }
 
-/// The error of [`level`], for whatever makes a model or a parameter. So all that computes with one is behind it.
+/// The error of [`level`], for whatever makes a model, draws a parameter or reads one. So all that computes with a model is
+/// behind it.
 pub(crate) fn check_level() -> Result<()> {
     level().map(|_| ())
 }

@@ -1,5 +1,4 @@
 //! Random numbers as a function of (seed, key, step, sample): [`Random`] and [`RandomStream`].
-//! Random numbers as a function of (seed, place, step, sample). The one file that names `rand`.
 //!
 //! Most libraries keep a generator in a global or in a layer and advance it at each draw. Then a number depends on
 //! every draw before it: on the order of the layers, on the number of threads, on whether a metric was computed in

@@ -4,6 +4,7 @@
 
 use super::{Bytes, Shape, numbers};
 use crate::kernels::Scalar;
+use crate::level::check_level;
 use crate::tensor::{Tensor, lined, standard};
 use ndarray::IxDyn;
 use serde::de::{Error, SeqAccess};
@@ -32,6 +33,7 @@ pub fn serialize<F: Scalar, S: Serializer>(tensor: &Tensor<F>, serializer: S) ->
 /// The product of the shape is taken with overflow checked and compared with the numbers that there are before
 /// anything is allocated for it, so a damaged shape is an error and not an attempt to allocate.
 pub fn deserialize<'de, F: Scalar, D: Deserializer<'de>>(deserializer: D) -> Result<Tensor<F>, D::Error> {
+    check_level().map_err(D::Error::custom)?;
     struct Visitor<F>(PhantomData<F>);
     impl<'de, F: Scalar> serde::de::Visitor<'de> for Visitor<F> {
         type Value = Tensor<F>;

@@ -87,9 +87,16 @@ impl TryFrom<Saved> for Normalizer {
             && center.iter().all(|x| x.is_finite())
             && scale.iter().all(|x| x.is_finite() && *x > 0.0);
         if !sound {
-            let found = format!("{} and {} for a sample of shape {shape:?}", center.len(), scale.len());
-            return Err(Error::format("a normaliser", "finite centers and scales above 0", found)
-                .help("The file is corrupt; save it again."));
+            let bad = center.iter().find(|x| !x.is_finite());
+            let found = match bad.or(scale.iter().find(|x| !(x.is_finite() && **x > 0.0))) {
+                Some(bad) => format!("{bad}"),
+                None => format!("{} and {} for samples of shape {shape:?}", center.len(), scale.len()),
+            };
+            let expected =
+                "made of finite centers and of scales above 0, one of each or one for each feature";
+            return Err(
+                Error::format("a normaliser", expected, found).help("The file is corrupt; save it again.")
+            );
         }
         Ok(Self { shape, center, scale })
     }

@@ -224,7 +224,7 @@ impl Initializer {
     /// let bad = Initializer::Normal { mean: 0.0, std_dev: -1.0 };
     /// assert_eq!(
     ///     bad.tensor::<f32>(&[2], 1, 1, &place).unwrap_err().to_string(),
-    ///     "expected a normal distribution of finite bounds in order and a deviation of at least 0, \
+    ///     "expected a normal distribution of finite bounds in order and a standard deviation of at least 0, \
     ///      found Normal { mean: 0.0, std_dev: -1.0 }. Correct the initialiser's numbers."
     /// );
     /// # Ok::<(), plywood::Error>(())
@@ -334,7 +334,7 @@ impl Initializer {
         }
         Err(Error::argument(
             name,
-            "finite bounds in order and a deviation of at least 0",
+            "finite bounds in order and a standard deviation of at least 0",
             format!("{self:?}"),
         )
         .help("Correct the initialiser's numbers."))

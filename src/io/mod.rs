@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a whole model in one file | [`Sequential::save`](crate::nn::Sequential::save), [`load`](crate::nn::Sequential::load) |
 //! | what a file says of its model: classes, notes | [`Metadata`] |
+//! | which layers a file may hold | [`Registry`](crate::nn::Registry) |
 //! | weights by name, as PyTorch and safetensors have them | [`StateDict`], [`Mismatches`] |
 //! | a run of training, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
 //! | what a metric or a callback of your own keeps in a checkpoint | [`State`] |

@@ -53,7 +53,7 @@ impl GaussianNoise {
     /// let error = Sequential::builder([8]).layer(GaussianNoise::std_dev(-1.0)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (gaussian_noise): expected a deviation of at least 0 and finite, found -1. \
+    ///     "layer 0 (gaussian_noise): expected a standard deviation of at least 0 and finite, found -1. \
     ///      It is in the units of the input; 0.1 is usual where these have a variance of 1."
     /// );
     /// ```
@@ -66,7 +66,7 @@ impl GaussianNoise {
         if self.std_dev >= 0.0 && F::of(self.std_dev).is_finite() {
             return Ok(());
         }
-        Err(Error::argument("a deviation", "at least 0 and finite", self.std_dev)
+        Err(Error::argument("a standard deviation", "at least 0 and finite", self.std_dev)
             .help("It is in the units of the input; 0.1 is usual where these have a variance of 1."))
     }
 }
