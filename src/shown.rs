@@ -2,6 +2,13 @@
 
 use std::borrow::Cow;
 
+/// A type's name without its path and its parameters: "Adam".
+pub(crate) fn type_name<T: ?Sized>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    let path = path.split('<').next().unwrap_or(path);
+    path.rsplit("::").next().unwrap_or(path)
+}
+
 /// The first of these, and how many more there are: "a, b, c and 4 more".
 pub(crate) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
     let first: Vec<String> = names.iter().take(most).map(|name| cut(name.as_ref()).into_owned()).collect();

@@ -66,6 +66,7 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::predictions::check_weights;
+use crate::shown::type_name;
 use crate::tensor::Tensor;
 use std::ops::AddAssign;
 
@@ -184,6 +185,21 @@ impl AddAssign for LossSum {
 /// assert_eq!((grad[[0, 0]], grad[[2, 0]]), (2.0 / 3.0, 0.0));
 /// # Ok::<(), plywood::Error>(())
 /// ```
+///
+/// A box of a loss is one, so a loss can be chosen when the program runs:
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// fn loss(name: &str) -> Box<dyn Loss<Target = [usize]>> {
+///     match name {
+///         "focal" => Box::new(Focal::default()),
+///         _ => Box::new(CrossEntropy::default()),
+///     }
+/// }
+///
+/// let trainer = Trainer::new(loss("focal"), Adam::default());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for models of `{F}`",
     note = "implement `plywood::losses::Loss<{F}>` for it"
@@ -212,6 +228,11 @@ pub trait Loss<F: Scalar = f32>: Send {
         weights: Option<&[F]>,
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)>;
+
+    /// What errors call it: the type's name, without its path, unless it is written.
+    fn name(&self) -> &str {
+        type_name::<Self>()
+    }
 
     /// What it takes a model's outputs for. The default is [`Outputs::Unknown`]: then no model is refused.
     ///
@@ -259,6 +280,49 @@ pub trait Loss<F: Scalar = f32>: Send {
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)> {
         self.value_and_grad(logits, target, weights, divisor)
+    }
+}
+
+/// A box of a loss is the loss.
+// A default method that is left out here would be called in place of the loss's own, and change results in silence.
+#[deny(clippy::missing_trait_methods)]
+impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
+    type Target = L::Target;
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &Self::Target,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        (**self).value_and_grad(output, target, weights, divisor)
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn outputs(&self) -> Outputs {
+        (**self).outputs()
+    }
+
+    fn check_target(&self, output: &[usize], target: &Self::Target) -> Result<()> {
+        (**self).check_target(output, target)
+    }
+
+    fn fused_activation(&self) -> OutputActivation {
+        (**self).fused_activation()
+    }
+
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        target: &Self::Target,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        (**self).value_and_grad_logits(logits, target, weights, divisor)
     }
 }
 

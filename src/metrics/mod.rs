@@ -138,6 +138,24 @@ use crate::tensor::Tensor;
 /// The trainer resets its metrics at the beginning of each epoch, and again for the validation data. Over training
 /// batches the model changes from batch to batch, so a metric of the training data lags behind: that of the
 /// validation data is taken after the epoch's last step. (Keras does the same.)
+///
+/// A box of a metric is one, so a list of them can be put together when the program runs:
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// fn metric(name: &str) -> Box<dyn Metric<[usize]>> {
+///     match name {
+///         "top_3" => Box::new(TopK::k(3)),
+///         _ => Box::new(Accuracy::default()),
+///     }
+/// }
+///
+/// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default());
+/// for name in ["accuracy", "top_3"] {
+///     trainer = trainer.metric(metric(name));
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a metric of targets of `{T}`",
     note = "a metric's targets are the loss's: class indices (`[usize]`) under CrossEntropy, Focal, Hinge and \
@@ -231,5 +249,42 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
         let _ = state;
         Err(crate::error::Error::custom("this metric cannot load a state")
             .help("Write `load_state` beside `state`."))
+    }
+}
+
+/// A box of a metric is the metric.
+// A default method that is left out here would be called in place of the metric's own, and change results in silence.
+#[deny(clippy::missing_trait_methods)]
+impl<T: ?Sized, F: Scalar, M: Metric<T, F> + ?Sized> Metric<T, F> for Box<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        (**self).direction()
+    }
+
+    fn begin(&mut self, outputs: Outputs, shape: &[usize]) -> Result<()> {
+        (**self).begin(outputs, shape)
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+
+    fn update(&mut self, output: &Tensor<F>, target: &T, weights: Option<&[F]>) -> Result<()> {
+        (**self).update(output, target, weights)
+    }
+
+    fn value(&self) -> f64 {
+        (**self).value()
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
+        (**self).load_state(state)
     }
 }

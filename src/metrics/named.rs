@@ -41,6 +41,7 @@ impl<M> Named<M> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<T: ?Sized, F: Scalar, M: Metric<T, F>> Metric<T, F> for Named<M> {
     fn name(&self) -> &str {
         &self.name

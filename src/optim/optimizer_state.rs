@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::param::{Gradient, Param};
+use crate::shown::type_name;
 use crate::tensor::{Tensor, copy};
 use ndarray::{Array2, ArrayView2, Ix2};
 use serde::{Deserialize, Serialize};
@@ -149,7 +150,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
         model.visit_params(&mut |name, param| save_gradient(name, param, &mut arrays));
         let numbers = self.numbers().into_iter().chain([(SAMPLES, gathered(model) as f64)]);
         let numbers = numbers.map(|(name, number)| (name.to_owned(), number)).collect();
-        Ok(OptimizerState { rule: rule_name::<R>().to_owned(), settings, numbers, arrays })
+        Ok(OptimizerState { rule: type_name::<R>().to_owned(), settings, numbers, arrays })
     }
 
     /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
@@ -167,8 +168,8 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
 
     fn restore<M: Layer<F>>(&mut self, model: &mut M, state: OptimizerState<F>) -> Result<()> {
         let OptimizerState { rule, settings, numbers, arrays } = state;
-        if rule != rule_name::<R>() {
-            return Err(Error::data("a state", format!("of the rule {}", rule_name::<R>()), rule)
+        if rule != type_name::<R>() {
+            return Err(Error::data("a state", format!("of the rule {}", type_name::<R>()), rule)
                 .help("Resume with the optimiser that the state was taken from."));
         }
         let rule: R = codec::decode(&settings, "the rule")?;
@@ -322,13 +323,6 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
 }
 
 const DAMAGED: &str = "The state is damaged, or was taken by another version.";
-
-/// The last part of the rule's path, without its parameters: "Adam".
-fn rule_name<R>() -> &'static str {
-    let path = std::any::type_name::<R>();
-    let path = path.split('<').next().unwrap_or(path);
-    path.rsplit("::").next().unwrap_or(path)
-}
 
 fn save_gradient<F: Scalar>(name: &str, param: &Param<F>, arrays: &mut Vec<(String, Tensor<F>)>) {
     match param.gradient() {

@@ -43,15 +43,15 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
         ));
     }
     if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
-        let (what, name) = (format!("the outputs of {}", model.last_place()), name_of::<L>());
+        let (what, name) = (format!("the outputs of {}", model.last_place()), loss.name());
         return Err(Error::data(what, format!("to be one for each class, which {name} takes"), "one").help(
             "Give the last layer a unit for each class; for one yes or no take `BinaryCrossEntropy` behind `Sigmoid`.",
         ));
     }
-    match misfit(loss.outputs(), activation, units, name_of::<L>()) {
+    match misfit(loss.outputs(), activation, units, loss.name()) {
         None => Ok(()),
         Some((due, help)) => {
-            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let expected = format!("to be {due}, which {} takes", loss.name());
             let what = format!("the outputs of {}", model.last_place());
             Err(Error::data(what, expected, range_of(activation)).help(help))
         }
@@ -67,10 +67,10 @@ pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss:
         model.output_activation(OutputActivation::Unknown),
         model.training_activation(OutputActivation::Unknown),
     );
-    match misfit(loss.outputs(), in_training, units, name_of::<L>()) {
+    match misfit(loss.outputs(), in_training, units, loss.name()) {
         Some((due, _)) if in_training != activation => {
             let what = format!("the outputs of {}", model.last_place());
-            let expected = format!("to be {due}, which {} takes", name_of::<L>());
+            let expected = format!("to be {due}, which {} takes", loss.name());
             let found = format!("{}, that a layer behind it changes in training", range_of(activation));
             let last = match activation {
                 OutputActivation::Softmax => "`Softmax`",
@@ -182,13 +182,6 @@ pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
             "Call `model.unfreeze(\"\")` for all of them, or `unfreeze` with the number of a layer: `unfreeze(\"2\")`.",
         )),
     }
-}
-
-/// The loss's name, without path and parameters: "CrossEntropy".
-pub(super) fn name_of<L>() -> &'static str {
-    let path = std::any::type_name::<L>();
-    let path = path.split('<').next().unwrap_or(path);
-    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// What metrics are told that predictions mean: what the loss takes them for, or else what is known of the model.
@@ -308,9 +301,9 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
     };
     if output.outer_iter().all(distribution) {
         let what = format!("the outputs of {}", model.last_place());
-        let expected = format!("to be logits, which {} takes", name_of::<L>());
+        let expected = format!("to be logits, which {} takes", loss.name());
         return Err(Error::data(what, expected, "distributions in all rows")
-            .help(twice(OutputActivation::Softmax, name_of::<L>())));
+            .help(twice(OutputActivation::Softmax, loss.name())));
     }
     Ok(())
 }

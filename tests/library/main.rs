@@ -9,6 +9,7 @@ mod architecture;
 mod augment;
 mod augment_threads;
 mod bits;
+mod boxed;
 mod branches;
 mod checkpoint;
 mod children;

@@ -78,9 +78,27 @@ use crate::error::{Error, Result};
 /// let noam = Noam { width: 512.0, warmup: 4000.0 };
 /// assert!(noam.learning_rate(3999) < noam.learning_rate(4000) && noam.learning_rate(4000) > noam.learning_rate(4001));
 /// ```
+///
+/// `Box<dyn Schedule>` is a schedule, so one can be chosen when the program runs:
+///
+/// ```
+/// use plywood::optim::{CosineDecay, Schedule};
+/// use plywood::prelude::*;
+///
+/// fn schedule(name: &str) -> Box<dyn Schedule> {
+///     match name {
+///         "cosine" => Box::new(CosineDecay { start: 0.1, steps: 500 }),
+///         _ => Box::new(0.01),
+///     }
+/// }
+///
+/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(schedule("cosine"));
+/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a learning rate schedule",
-    note = "give a number with a point (`0.001`), a closure from the step to the rate, or a `plywood::optim::Schedule`"
+    note = "give a number with a point (`0.001`), a closure from the step to the rate, or a `plywood::optim::Schedule`",
+    note = "a box is one as `Box<dyn plywood::optim::Schedule>`"
 )]
 pub trait Schedule: Send {
     /// The rate of this step, from 1.
@@ -109,6 +127,20 @@ impl Schedule for f64 {
 impl<T: Fn(u64) -> f64 + Send> Schedule for T {
     fn learning_rate(&self, step: u64) -> f64 {
         self(step)
+    }
+}
+
+/// A box of a schedule is the schedule.
+// Any box, as for losses and metrics, would overlap with the closures: a box of a closure is a closure. A default method
+// that is left out here would be called in place of the schedule's own.
+#[deny(clippy::missing_trait_methods)]
+impl Schedule for Box<dyn Schedule + '_> {
+    fn learning_rate(&self, step: u64) -> f64 {
+        (**self).learning_rate(step)
+    }
+
+    fn check(&self) -> Result<()> {
+        (**self).check()
     }
 }
 

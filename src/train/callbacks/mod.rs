@@ -34,6 +34,7 @@ use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
+use crate::shown::type_name;
 use crate::state::State;
 use std::ops::ControlFlow;
 
@@ -72,6 +73,28 @@ use std::ops::ControlFlow;
 ///
 /// All get the model by `&mut`. Where there are several callbacks, they are called in the order in which they were
 /// added.
+///
+/// A box of a callback is one, so a list of them can be put together when the program runs:
+///
+/// ```
+/// use plywood::prelude::*;
+/// use plywood::train::CsvLog;
+///
+/// fn callbacks(names: &[&str]) -> Vec<Box<dyn Callback>> {
+///     let callback = |name: &&str| -> Box<dyn Callback> {
+///         match *name {
+///             "log" => Box::new(CsvLog::new("log.csv")),
+///             _ => Box::new(EarlyStopping::patience(3)),
+///         }
+///     };
+///     names.iter().map(callback).collect()
+/// }
+///
+/// let mut trainer = Trainer::new(MeanSquaredError, Adam::default());
+/// for callback in callbacks(&["log", "stop"]) {
+///     trainer = trainer.callback(callback);
+/// }
+/// ```
 pub trait Callback<F: Scalar = f32>: Send {
     /// Before the first epoch.
     ///
@@ -144,9 +167,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 
     /// Under which name a checkpoint keeps its state: that of the type, without its path, unless it is written.
     fn name(&self) -> &str {
-        let path = std::any::type_name::<Self>();
-        let path = path.split('<').next().unwrap_or(path);
-        path.rsplit("::").next().unwrap_or(path)
+        type_name::<Self>()
     }
 
     /// What it has gathered, for a checkpoint; `None`, unless it is written, for one that keeps nothing.
@@ -194,6 +215,47 @@ pub trait Callback<F: Scalar = f32>: Send {
     fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
         let _ = (state, model);
         Err(Error::custom("this callback cannot load a state").help("Write `load_state` beside `state`."))
+    }
+}
+
+/// A box of a callback is the callback.
+// A default method that is left out here would be called in place of the callback's own.
+#[deny(clippy::missing_trait_methods)]
+impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
+    fn on_train_begin(&mut self, model: &mut Sequential<F>) -> Result<()> {
+        (**self).on_train_begin(model)
+    }
+
+    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
+        (**self).on_gradients(model, step)
+    }
+
+    fn on_batch_end(&mut self, model: &mut Sequential<F>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+        (**self).on_batch_end(model, batch)
+    }
+
+    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+        (**self).on_epoch_end(model, epoch)
+    }
+
+    fn on_train_end(&mut self, model: &mut Sequential<F>, history: &History) -> Result<()> {
+        (**self).on_train_end(model, history)
+    }
+
+    fn monitor(&self) -> Option<&Monitor> {
+        (**self).monitor()
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+        (**self).load_state(state, model)
     }
 }
 

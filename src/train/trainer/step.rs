@@ -23,7 +23,7 @@ use crate::nn::{Layer, OutputActivation, Sequential};
 use crate::predictions::nan_sample;
 use crate::target::AsTarget;
 use crate::tensor::{Tensor, copy, recycle, standard};
-use crate::train::compatibility::{check_finite_target, check_training, check_unknown, name_of};
+use crate::train::compatibility::{check_finite_target, check_training, check_unknown};
 use ndarray::Dimension;
 
 /// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
@@ -198,7 +198,7 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
     if grad.shape() == shape.slice() {
         return Ok((value, grad));
     }
-    let what = format!("the gradient that {} returns", name_of::<L>());
+    let what = format!("the gradient that {} returns", loss.name());
     Err(Error::shape(what, format!("{:?}", shape.slice()), grad.shape()).help(
         "The gradient has the outputs' shape. Targets of another shape were broadcast: compare the shapes in the loss.",
     ))
