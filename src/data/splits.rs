@@ -44,6 +44,15 @@ pub trait Folds<F: Scalar, D: Dataset<F>> {
     /// # Errors
     /// When the data cannot be dealt so.
     fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>>;
+
+    /// The same folds, with what there is to say of them, a sentence each: none, unless it is written. Cross-validation
+    /// prints it below its scores.
+    ///
+    /// # Errors
+    /// As [`folds`](Folds::folds).
+    fn folds_and_remarks<'a>(&self, data: &'a D) -> Result<(Vec<Fold<'a, D>>, Vec<String>)> {
+        Ok((self.folds(data)?, Vec::new()))
+    }
 }
 
 /// `k` folds of nearly equal size: the first `n mod k` have one sample more. Without a seed, runs of neighbours.
@@ -117,7 +126,8 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
 /// ```
 ///
 /// Counts differ by at most one between folds, of each class and in all. A class with fewer than `k` samples is
-/// missing from some folds; `k` must not be above the size of the largest class.
+/// missing from some folds, which [`folds_and_remarks`](Folds::folds_and_remarks) says; `k` must not be above the size
+/// of the largest class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StratifiedKFold {
     k: usize,
@@ -140,9 +150,14 @@ impl StratifiedKFold {
 
 impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKFold {
     fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>> {
+        Folds::<F, D>::folds_and_remarks(self, data).map(|(folds, _)| folds)
+    }
+
+    fn folds_and_remarks<'a>(&self, data: &'a D) -> Result<(Vec<Fold<'a, D>>, Vec<String>)> {
         let classes = samples_by_class(&labels::<F, D>(data)?);
         let largest = classes.iter().map(|(_, samples)| samples.len()).max().unwrap_or(0);
         check_folds(self.k, largest, "the number of samples of the largest class")?;
+        let remarks = missing_from_folds(&classes, self.k);
         let mut fold_of = vec![0; data.len()];
         // As if the samples stood in line by class and were counted off: the line goes on from class to class.
         let mut place = 0;
@@ -160,7 +175,7 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
             }
             place = end;
         }
-        Ok(deal(data, &fold_of, self.k))
+        Ok((deal(data, &fold_of, self.k), remarks))
     }
 }
 
@@ -250,6 +265,18 @@ fn samples_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
         classes[class].1.push(sample);
     }
     classes
+}
+
+/// A sentence for each class with fewer samples than there are folds, by label.
+fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> {
+    let mut few: Vec<(usize, usize)> =
+        classes.iter().map(|(label, samples)| (*label, samples.len())).filter(|(_, n)| *n < k).collect();
+    few.sort_unstable();
+    let sentence = |(label, n): (usize, usize)| {
+        let plural = if n == 1 { "" } else { "s" };
+        format!("class {label} has {n} sample{plural} for {k} folds: some folds have none of it")
+    };
+    few.into_iter().map(sentence).collect()
 }
 
 /// Checks a number of folds against what there is to deal.

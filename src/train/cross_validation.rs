@@ -95,10 +95,11 @@ pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
     mut run: impl FnMut(&Subset<&D>, &Subset<&D>) -> Result<Evaluation>,
 ) -> Result<CrossValidation> {
     let at = |error: Error| error.at("cross-validation");
-    let folds = folds.folds(data).map_err(at)?.into_iter().enumerate().map(|(number, (train, test))| {
+    let (folds, remarks) = folds.folds_and_remarks(data).map_err(at)?;
+    let folds = folds.into_iter().enumerate().map(|(number, (train, test))| {
         run(&train, &test).map_err(|error| at(error.at(format!("fold {number}"))))
     });
-    Ok(CrossValidation { folds: folds.collect::<Result<_>>()? })
+    Ok(CrossValidation { folds: folds.collect::<Result<_>>()?, remarks })
 }
 
 /// The scores of each fold: what [`cross_validate`] returns. Printed, it is a line for each score.
@@ -107,12 +108,23 @@ pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
 /// loss      0.2714 ± 0.0121
 /// accuracy  0.9017 ± 0.0034
 /// ```
+///
+/// Below come its remarks, as for folds by [`StratifiedKFold`](crate::data::StratifiedKFold) in which a class is missing:
+///
+/// ```text
+/// class 2 has 3 samples for 5 folds: some folds have none of it
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CrossValidation {
     /// In the order of the folds.
     pub folds: Vec<Evaluation>,
+    /// What there is to say of the folds, a sentence each: [`Folds::folds_and_remarks`]. Empty as a rule.
+    pub remarks: Vec<String>,
 }
+
+/// How many remarks are printed.
+const PRINTED: usize = 5;
 
 impl CrossValidation {
     /// The score of this name in each fold: "loss", or a metric's name. None where a fold lacks it.
@@ -156,7 +168,7 @@ fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// A line for each score, loss first.
+/// A line for each score, loss first, and for each remark; of many the first, and how many more there are.
 impl fmt::Display for CrossValidation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metrics = self.folds.first().map_or(&[][..], |fold| &fold.metrics);
@@ -170,6 +182,10 @@ impl fmt::Display for CrossValidation {
             let (mean, deviation) = (self.mean(name).unwrap_or(0.0), self.std_dev(name).unwrap_or(0.0));
             write!(f, "{name:width$}  {mean:.4} ± {deviation:.4}")?;
         }
-        Ok(())
+        self.remarks.iter().take(PRINTED).try_for_each(|remark| write!(f, "\n{remark}"))?;
+        match self.remarks.len().saturating_sub(PRINTED) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more such remark{}", if more == 1 { "" } else { "s" }),
+        }
     }
 }

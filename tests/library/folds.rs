@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use plywood::data::{Fold, Folds};
 use plywood::prelude::*;
-use plywood::train::{Evaluation, cross_validate, cross_validate_with};
+use plywood::train::{CrossValidation, Evaluation, cross_validate, cross_validate_with};
 use serde_json::Value;
 
 fn reference() -> Value {
@@ -161,6 +161,39 @@ fn cross_validation_trains_anew_and_counts_each_fold_alike() {
     let (mut model, mut trainer) = build(0).unwrap();
     trainer.fit(&mut model, &folds[0].0).unwrap();
     assert_eq!(trainer.evaluate(&model, &folds[0].1).unwrap(), scores.folds[0]);
+}
+
+#[test]
+fn a_class_with_fewer_samples_than_folds_is_named_below_the_scores() {
+    let shown = |how: &dyn Fn(&Data) -> plywood::Result<CrossValidation>, labels: Vec<usize>| {
+        how(&data(labels)).unwrap().to_string()
+    };
+    let model = || Sequential::builder([1]).layer(Dense::units(10)).layer(Softmax).build();
+    let trainer = || Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
+    let stratified = |data: &Data| {
+        cross_validate_with::<f32, _>(data, &StratifiedKFold::new(5).seed(1), |_, test| {
+            trainer().evaluate(&model()?, test)
+        })
+    };
+    let below = |text: String| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    // Class 4 comes first with one sample, class 0 has six, class 2 three, class 1 as many as folds.
+    let labels = vec![4, 0, 0, 2, 1, 1, 0, 2, 1, 0, 1, 0, 2, 1, 0];
+    assert_eq!(
+        below(shown(&stratified, labels.clone())),
+        [
+            "class 2 has 3 samples for 5 folds: some folds have none of it",
+            "class 4 has 1 sample for 5 folds: some folds have none of it"
+        ]
+    );
+    assert!(below(shown(&stratified, [[0; 5], [7; 5]].concat())).is_empty());
+    // Folds that do not look at classes say nothing of them.
+    let plain = |data: &Data| {
+        cross_validate_with::<f32, _>(data, &KFold::new(5), |_, test| trainer().evaluate(&model()?, test))
+    };
+    assert!(below(shown(&plain, labels)).is_empty());
+    // Of many classes, the first.
+    let many = below(shown(&stratified, [vec![0; 5], (1..8).collect()].concat()));
+    assert_eq!((many.len(), many[5].as_str()), (6, "and 2 more such remarks"));
 }
 
 #[test]
