@@ -91,7 +91,6 @@ pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Res
 }
 
 /// [`write_whole`] for what is in memory.
-#[cfg(feature = "plots")]
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, |mut file| Ok(io::Write::write_all(&mut file, bytes).map(|()| file)))
 }

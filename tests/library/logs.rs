@@ -3,7 +3,7 @@
 
 use plywood::data::synthetic;
 use plywood::prelude::*;
-use plywood::train::{CsvLog, JsonLines, TensorBoard};
+use plywood::train::{Checkpoints, CsvLog, JsonLines, TensorBoard};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -197,4 +197,137 @@ fn a_path_that_cannot_be_written_ends_training_before_it_begins() {
         assert!(text.starts_with("fit, ") && text.contains("could not create the folder"), "{text}");
     }
     assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "precious");
+}
+
+/// The numbers of the epochs in a log of lines.
+fn numbers(path: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(path).unwrap();
+    let number = |line: &str| {
+        let line = line.strip_prefix("{\"epoch\":").unwrap_or(line);
+        line.split(',').next().unwrap().parse().ok()
+    };
+    text.lines().filter_map(number).collect()
+}
+
+/// Trains so many epochs, from a checkpoint where one is named; logs in the folder, checkpoints every 7 batches of 10.
+fn logged(folder: &Path, epochs: usize, from: Option<&str>) -> plywood::Result<History> {
+    let (train, _) = synthetic::garments(80, 10, 1)?;
+    let layers = Sequential::builder([28, 28]).seed(1).layer(Flatten).layer(Dense::units(10)).layer(Softmax);
+    let (mut model, checkpoints) = (layers.build()?, folder.join("checkpoints"));
+    let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default())
+        .epochs(epochs)
+        .batch_size(8)
+        .callback(CsvLog::new(folder.join("log.csv")))
+        .callback(JsonLines::new(folder.join("log.jsonl")))
+        .callback(TensorBoard::new(folder.join("run")))
+        .checkpoints(Checkpoints::in_folder(&checkpoints).every_epochs(1).every_batches(7).keep_last(100))
+        .progress(Progress::Silent);
+    if let Some(name) = from {
+        // As in a program that is started again: the checkpoints behind were not written.
+        let from = checkpoints.join(name);
+        for file in fs::read_dir(&checkpoints).unwrap().map(|file| file.unwrap().path()) {
+            if file.file_name() > from.file_name() {
+                fs::remove_file(file).unwrap();
+            }
+        }
+        let logs = ["log.csv", "log.jsonl"].map(|log| fs::read(folder.join(log)).unwrap());
+        trainer.resume(&mut model, from)?;
+        let after = ["log.csv", "log.jsonl"].map(|log| fs::read(folder.join(log)).unwrap());
+        assert_eq!(logs, after, "`resume` alone touches no log");
+    }
+    trainer.fit(&mut model, &train)
+}
+
+#[test]
+fn the_logs_of_a_resumed_run_hold_each_epoch_once() {
+    let folder = folder("resumed");
+    fs::create_dir_all(&folder).unwrap();
+    let earlier = "epoch,loss,learning_rate,seconds\n7,1.0,1.0,1.0\n8,1.0,1.0,1.0\n";
+    fs::write(folder.join("log.csv"), earlier).unwrap(); // an unrelated run's
+    let both = || (numbers(&folder.join("log.csv")), numbers(&folder.join("log.jsonl")));
+    logged(&folder, 3, None).unwrap();
+    assert_eq!(both(), (vec![7, 8, 1, 2, 3], vec![1, 2, 3]));
+
+    // From the end of an epoch, from within one, and from before the run's first line.
+    for (from, epochs) in [
+        ("epoch-0002.checkpoint", 4),
+        ("epoch-0003-batch-00007.checkpoint", 5),
+        ("epoch-0005.checkpoint", 6),
+        ("epoch-0001-batch-00007.checkpoint", 3),
+    ] {
+        let history = logged(&folder, epochs, Some(from)).unwrap();
+        let expected: Vec<u64> = (1..=epochs as u64).collect();
+        assert_eq!(both(), ([&[7, 8][..], &expected].concat(), expected), "{from}");
+        let csv = fs::read_to_string(folder.join("log.csv")).unwrap();
+        assert!(csv.starts_with(earlier), "{csv}");
+        let losses: Vec<f64> =
+            csv.lines().skip(3).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+        assert_eq!(losses, history.get("loss"), "each line is that of the history");
+    }
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files.len(), 4, "nothing is left beside: {files:?}");
+
+    // A kill within a line; another run that went on below; a file that is another by now.
+    let add = |text: &str| {
+        let csv = fs::read_to_string(folder.join("log.csv")).unwrap();
+        fs::write(folder.join("log.csv"), csv + text).unwrap();
+    };
+    add("4,0.2");
+    logged(&folder, 3, Some("epoch-0002.checkpoint")).unwrap();
+    assert_eq!(both().0, [7, 8, 1, 2, 3]);
+    add("1,1.0,1.0,1.0\n2,1.0,1.0,1.0\n");
+    logged(&folder, 3, Some("epoch-0002.checkpoint")).unwrap();
+    assert_eq!(both().0, [7, 8, 1, 2, 1, 2, 3]);
+    let other = format!("{}{}", earlier, "3,1.0,1.0,1.0\n".repeat(100));
+    fs::write(folder.join("log.csv"), &other).unwrap();
+    logged(&folder, 3, Some("epoch-0002.checkpoint")).unwrap();
+    let csv = fs::read_to_string(folder.join("log.csv")).unwrap();
+    assert!(csv.starts_with(&other) && csv.lines().count() == other.lines().count() + 1);
+}
+
+#[test]
+fn a_resumed_run_marks_where_tensorboard_forgets() {
+    let folder = folder("marked");
+    logged(&folder, 3, None).unwrap();
+    logged(&folder, 4, Some("epoch-0002-batch-00007.checkpoint")).unwrap();
+    logged(&folder, 4, Some("epoch-0003.checkpoint")).unwrap();
+    let mut files: Vec<_> =
+        fs::read_dir(folder.join("run")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 3, "{files:?}");
+    // As TensorBoard reads a folder: a START takes away what it has of this step and later.
+    let (mut steps, mut marks) = (Vec::new(), Vec::new());
+    for file in files {
+        let file = fs::read(file).unwrap();
+        let mut version = false;
+        for event in records(&file).into_iter().map(fields) {
+            let of = |field| event.iter().find(|(number, _)| *number == field).map(|(_, bytes)| &bytes[..]);
+            let step = || u64::from_le_bytes(of(2).unwrap().try_into().unwrap());
+            version |= of(3).is_some();
+            if let Some(session) = of(7) {
+                assert!(version && fields(session) == [(1, 1u64.to_le_bytes().to_vec())]);
+                marks.push(step());
+                steps.retain(|&earlier| earlier < step());
+            } else if of(5).is_some() {
+                steps.push(step());
+            }
+        }
+    }
+    assert_eq!((marks, steps), (vec![2, 4], vec![1, 2, 3, 4]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_behind_a_link_is_shortened_where_it_is() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = folder("linked");
+    logged(&folder, 3, None).unwrap();
+    // A link stays one, and what it leads to keeps its mode.
+    let (csv, there) = (folder.join("log.csv"), folder.join("there.csv"));
+    fs::rename(&csv, &there).unwrap();
+    symlink("there.csv", &csv).unwrap();
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o640)).unwrap();
+    logged(&folder, 3, Some("epoch-0001.checkpoint")).unwrap();
+    assert!(csv.is_symlink() && numbers(&there) == [1, 2, 3]);
+    assert_eq!(fs::metadata(&there).unwrap().permissions().mode() & 0o777, 0o640);
 }

@@ -1,14 +1,15 @@
 //! A line of text for each epoch.
 
 use super::Callback;
-use crate::disk::{make_folder, regular};
+use crate::disk::{make_folder, regular, write_bytes};
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::nn::Sequential;
-use std::fs::{File, OpenOptions};
+use crate::state::State;
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 /// Adds a line of comma-separated values (RFC 4180) to a file after each epoch.
@@ -39,6 +40,14 @@ use std::path::{Path, PathBuf};
 /// The folder is made where it is missing. A file that is there goes on: lines are added below, a last one that was
 /// cut off is ended first, and a file with other columns is an error and stays as it is. Each line goes to the system
 /// at once, so what a program has written is there after it was killed.
+///
+/// # A resumed run
+///
+/// A run that is [resumed](crate::train::Trainer::resume) trains the epochs behind its checkpoint once more. Their lines
+/// are dropped when `fit` goes on, so that the log holds each epoch once: the shortened file is written beside the old
+/// one and takes its place. The checkpoint says where the file ended and with which line. So lines of another run in
+/// the same file stay, before and behind, and a file that is not as the checkpoint knows it is left whole and goes on.
+/// So is the file of a log that is added when the run is resumed. One that was there has to be there again.
 #[derive(Debug)]
 pub struct CsvLog {
     lines: Lines,
@@ -47,7 +56,7 @@ pub struct CsvLog {
 impl CsvLog {
     /// A log in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { lines: Lines { path: path.into(), file: None } }
+        Self { lines: Lines::new(path.into()) }
     }
 }
 
@@ -65,6 +74,14 @@ impl<F: Scalar> Callback<F> for CsvLog {
     fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
         self.lines.file = None;
         Ok(())
+    }
+
+    fn state(&self) -> Option<State<F>> {
+        Some(self.lines.state())
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        self.lines.load_state(state).map_err(|error| error.at("csv log"))
     }
 }
 
@@ -99,7 +116,7 @@ pub struct JsonLines {
 impl JsonLines {
     /// A log in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { lines: Lines { path: path.into(), file: None } }
+        Self { lines: Lines::new(path.into()) }
     }
 }
 
@@ -117,6 +134,14 @@ impl<F: Scalar> Callback<F> for JsonLines {
         self.lines.file = None;
         Ok(())
     }
+
+    fn state(&self) -> Option<State<F>> {
+        Some(self.lines.state())
+    }
+
+    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+        self.lines.load_state(state).map_err(|error| error.at("json lines"))
+    }
 }
 
 /// A file that lines are added to; open during `fit`.
@@ -124,17 +149,59 @@ impl<F: Scalar> Callback<F> for JsonLines {
 struct Lines {
     path: PathBuf,
     file: Option<File>,
+    /// How long the file was after the last line, or when it was opened.
+    end: usize,
+    /// The last line of this run, with its end; none where the file does not end with it.
+    last: Vec<u8>,
 }
 
 impl Lines {
+    fn new(path: PathBuf) -> Self {
+        Self { path, file: None, end: 0, last: Vec::new() }
+    }
+
     /// Before the first epoch, so that a path that cannot be written to costs no training.
     fn open(&mut self) -> Result<()> {
         make_folder(self.path.parent().unwrap_or(Path::new("")))?;
         regular(&self.path)?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path);
-        self.file = Some(file.map_err(|source| {
+        let io = |source| {
             Error::io("open", &self.path, source).help("Name a file in a folder that can be written to.")
-        })?);
+        };
+        let mut file = file.map_err(io)?;
+        self.end = file.seek(SeekFrom::End(0)).map_err(io)? as usize;
+        self.file = Some(file);
+        self.last.clear();
+        Ok(())
+    }
+
+    /// Where the file ends, so that a resumed run knows what lies behind.
+    fn state<F: Scalar>(&self) -> State<F> {
+        State::new().count("end", self.end).list("last", self.last.iter().map(|&byte| f64::from(byte)))
+    }
+
+    /// Drops what lies behind the checkpoint. In `resume`, where the state is loaded by way of trial, no file is open,
+    /// and none is touched.
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let (end, last) = (state.take_count("end")?, state.take_list("last")?);
+        let last: Vec<u8> = last.into_iter().map(|byte| byte as u8).collect();
+        if self.file.is_none() {
+            (self.end, self.last) = (end, last);
+            return Ok(());
+        }
+        let mut text = fs::read(&self.path).map_err(|source| {
+            Error::io("read", &self.path, source).help("A resumed run drops the lines behind its checkpoint.")
+        })?;
+        let dropped = behind(&text, end, &last);
+        if !dropped.is_empty() {
+            self.file = None; // some systems replace no file that is open
+            text.drain(dropped);
+            write_bytes(&self.path, &text)?;
+            self.open()?;
+        }
+        if text.ends_with(&last) {
+            self.last = last;
+        }
         Ok(())
     }
 
@@ -173,8 +240,51 @@ impl Lines {
         }
         text.push_str(line);
         text.push('\n');
-        file.write_all(text.as_bytes()).map_err(io)
+        file.write_all(text.as_bytes()).map_err(io)?;
+        self.end = length as usize + text.len();
+        self.last = format!("{line}\n").into_bytes();
+        Ok(())
     }
+}
+
+/// The lines of a run behind its checkpoint, when the file had this end and ended with this line: those of the epochs
+/// that follow, one after the other, and one that was cut off. Nothing of a file that is another by now.
+fn behind(text: &[u8], end: usize, last: &[u8]) -> Range<usize> {
+    let Some((before, mut rest)) = text.split_at_checked(end).filter(|(before, _)| before.ends_with(last))
+    else {
+        return 0..0;
+    };
+    match before.last() {
+        None if rest.starts_with(b"epoch,") => {
+            // The names of the columns came after the checkpoint; they stay, unless they were cut off.
+            rest = rest.iter().position(|&byte| byte == b'\n').map_or(rest, |at| &rest[at + 1..]);
+        }
+        None | Some(b'\n') => {}
+        // A line of an earlier run that was cut off, and ended when this one wrote its first.
+        Some(_) => match rest.strip_prefix(b"\n") {
+            Some(behind) => rest = behind,
+            None => return 0..0,
+        },
+    }
+    let start = text.len() - rest.len();
+    let (mut stop, mut next) = (start, number(last).map(|number| number + 1));
+    for line in rest.split_inclusive(|&byte| byte == b'\n') {
+        if line.ends_with(b"\n") {
+            match number(line) {
+                Some(number) if next.is_none_or(|next| next == number) => next = Some(number + 1),
+                _ => break,
+            }
+        }
+        stop += line.len();
+    }
+    start..stop
+}
+
+/// The number of a line's epoch, in either form.
+fn number(line: &[u8]) -> Option<u64> {
+    let line = line.strip_prefix(b"{\"epoch\":").unwrap_or(line);
+    let digits = line.split(|&byte| byte == b',').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|&number| number < u64::MAX)
 }
 
 /// The names of an epoch's columns, and its row.
@@ -241,7 +351,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("plywood-lines-{}", std::process::id()));
         let path = folder.join("new").join("log.csv");
         let add = |head: &str, line: &str| {
-            let mut lines = Lines { path: path.clone(), file: None };
+            let mut lines = Lines::new(path.clone());
             lines.open().and_then(|()| lines.add(Some(head), line))
         };
         add("a,b", "1,2").unwrap();
@@ -256,8 +366,41 @@ mod tests {
         fs::write(&path, "a,b").unwrap(); // cut off in the head
         add("a,b", "1,2").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
-        let mut wrong = Lines { path: folder.clone(), file: None };
+        let mut wrong = Lines::new(folder.clone());
         assert!(wrong.open().unwrap_err().to_string().contains(", a folder."));
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn only_what_a_run_wrote_behind_its_checkpoint_is_dropped() {
+        let left = |text: &str, end: usize, last: &str| {
+            let mut text = text.as_bytes().to_vec();
+            text.drain(behind(&text.clone(), end, last.as_bytes()));
+            String::from_utf8(text).unwrap()
+        };
+        let (csv, json) = ("epoch,a\n1,2\n2,2\n", "{\"epoch\":1,\"a\":0}\n");
+        let at = csv.len();
+        for (behind, kept) in [
+            ("", ""),
+            ("3,5\n4,6\n", ""),
+            ("3,5\n4,", ""),                   // the last was cut off
+            ("3,5\n1,7\n2,8\n", "1,7\n2,8\n"), // another run went on in the file
+            ("5,5\n", "5,5\n"),                // not what this run would write
+            ("a note\n3,5\n", "a note\n3,5\n"),
+        ] {
+            assert_eq!(left(&format!("{csv}{behind}"), at, "2,2\n"), format!("{csv}{kept}"), "{behind}");
+        }
+        let longer = format!("{csv}3,5\n");
+        for (end, last) in [(at, "2,3\n"), (999, "2,2\n"), (at + 1, "")] {
+            assert_eq!(left(&longer, end, last), longer, "{end} {last}");
+        }
+        // Before the first line of the run, in a file that is new, and in one of an earlier run.
+        assert_eq!(left(&longer, 0, ""), "epoch,a\n");
+        assert_eq!(left("epoch,", 0, ""), "");
+        assert_eq!(left(&longer, at, ""), csv);
+        assert_eq!(left("epoch,a\n1\n1,2\n2,3\n", 9, ""), "epoch,a\n1\n"); // cut off in the earlier one
+        assert_eq!(left(&json.repeat(2), 0, ""), json); // an earlier version's log, with epochs twice
+        assert_eq!(left(&json.repeat(2), json.len(), ""), json);
+        assert_eq!(left(&format!("{json}{{\"epoch\":2,\"a\":0}}\n{{\"ep"), json.len(), json), json);
     }
 }

@@ -14,8 +14,9 @@
 //! | `progress.rs` | [`Progress`]: what `fit` shows |
 //!
 //! What is written into files goes to the system at once, an epoch as a whole: nothing waits in a buffer of the
-//! program, so a program that is killed loses nothing of the epochs that ended. No file that is there is overwritten or
-//! shortened. The disk is not waited for; a power cut may take what the system had not written yet.
+//! program, so a program that is killed loses nothing of the epochs that ended. A file that is there goes on; only a run
+//! that is resumed drops what it had written there behind its checkpoint, as it trains that once more. Adding waits for
+//! no disk; a power cut may take what the system had not written yet.
 
 mod early_stopping;
 mod gradient_norms;

@@ -1,7 +1,8 @@
 //! The messages of TensorBoard's files, written by hand: a field is its number and kind, then its value.
 //!
 //! ```text
-//! Event      1 wall_time (double)   2 step   3 file_version   5 summary
+//! Event      1 wall_time (double)   2 step   3 file_version   5 summary   7 session_log
+//! SessionLog 1 status: 1 is START
 //! Summary    1 value, several times
 //! Value      1 tag   2 simple_value (float)   4 image   5 histo
 //! Image      1 height   2 width   3 colorspace   4 encoded_image_string
@@ -130,6 +131,16 @@ pub(super) fn version(wall_time: f64) -> Vec<u8> {
     event.0
 }
 
+/// The mark of a run that begins anew at a step: readers leave out what was written before it of this step and later.
+pub(super) fn restart(wall_time: f64, step: u64) -> Vec<u8> {
+    let (mut event, mut session) = (Message::default(), Message::default());
+    session.number(1, 1);
+    event.double(1, wall_time);
+    event.number(2, step);
+    event.bytes(7, &session.0);
+    event.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +154,7 @@ mod tests {
         let mut summary = Message::default();
         summary.scalar("a", 1.0);
         assert_eq!(summary.0, [0x0a, 8, 0x0a, 1, b'a', 0x15, 0, 0, 0x80, 0x3f]);
+        assert_eq!(restart(0.0, 3)[9..], [0x10, 3, 0x3a, 2, 0x08, 1]);
     }
 
     #[test]

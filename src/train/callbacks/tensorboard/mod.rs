@@ -7,14 +7,14 @@ use super::Callback;
 use super::line_logs::columns;
 use crate::disk::make_folder;
 use crate::error::{Error, Result};
-use crate::history::Epoch;
+use crate::history::{Epoch, History};
 use crate::kernels::{Scalar, platform};
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
 use crate::state::State;
 use crate::tensor::slice;
-use event::{Message, version};
+use event::{Message, restart, version};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
@@ -61,6 +61,10 @@ use std::time::SystemTime;
 /// The folder is made where it is missing. Each `TensorBoard` makes one new file in it, at its first use, and changes
 /// no other; give each run a folder of its own, since TensorBoard draws all files of a folder as one run. An epoch goes
 /// to the system as a whole at its end, so what was written is there after the program was killed.
+///
+/// A run that is [resumed](crate::train::Trainer::resume) marks in its own file at which epoch it goes on. TensorBoard
+/// leaves out what earlier files of the folder have of this epoch and later, so it shows each epoch once; numbers of
+/// one's own are left out too where their step is as high.
 #[derive(Clone, Debug)]
 pub struct TensorBoard {
     histograms: u64,
@@ -73,6 +77,8 @@ pub struct TensorBoard {
 struct Inner {
     folder: PathBuf,
     file: Option<(PathBuf, File)>,
+    /// Whether `fit` is under way.
+    fitting: bool,
     /// The epoch that is running, where it is known; from 1.
     epoch: u64,
     /// Whether the next gradients are those of an epoch's first batch.
@@ -84,7 +90,7 @@ impl TensorBoard {
     /// Event files in this folder, such as `runs/adam`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let (folder, gradients) = (folder.into(), Message::default());
-        let inner = Inner { folder, file: None, epoch: 1, first: true, gradients };
+        let inner = Inner { folder, file: None, fitting: false, epoch: 1, first: true, gradients };
         Self {
             histograms: 0,
             #[cfg(feature = "plots")]
@@ -160,7 +166,7 @@ fn wide<F: Scalar>(values: &[F]) -> Vec<f64> {
 impl<F: Scalar> Callback<F> for TensorBoard {
     fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
         let mut inner = self.lock();
-        (inner.first, inner.gradients) = (true, Message::default());
+        (inner.first, inner.gradients, inner.fitting) = (true, Message::default(), true);
         inner.open()
     }
 
@@ -203,6 +209,11 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         Ok(ControlFlow::Continue(()))
     }
 
+    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+        self.lock().fitting = false;
+        Ok(())
+    }
+
     /// What is known of the epoch under way: the gradients of its first batch are written at its end.
     fn state(&self) -> Option<State<F>> {
         let inner = self.lock();
@@ -216,7 +227,8 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         let gradients = state.take_list("gradients")?.into_iter().map(|byte| byte as u8).collect();
         let mut inner = self.lock();
         (inner.epoch, inner.first, inner.gradients) = (epoch, first, Message::from_bytes(gradients));
-        Ok(())
+        // In `resume` it is loaded by way of trial, and nothing is written.
+        if inner.fitting { inner.put(&restart(now(), epoch)) } else { Ok(()) }
     }
 }
 
@@ -248,12 +260,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds a summary at a step; the file is made first where there is none.
+    /// Adds a summary at a step.
     fn write(&mut self, summary: &Message, step: u64) -> Result<()> {
+        self.put(&summary.event(now(), step))
+    }
+
+    /// Adds an event; the file is made first where there is none.
+    fn put(&mut self, event: &[u8]) -> Result<()> {
         self.open()?;
         let Some((path, file)) = &mut self.file else { return Ok(()) };
         let mut bytes = Vec::new();
-        record::frame(&mut bytes, &summary.event(now(), step));
+        record::frame(&mut bytes, event);
         let written = file.write_all(&bytes).map_err(|source| refused(path, source));
         if written.is_err() {
             self.file = None; // what follows a record that was cut off would not be read
