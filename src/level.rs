@@ -64,15 +64,11 @@ pub(crate) fn check_level() -> Result<()> {
 #[cold]
 fn unknown(found: &str) -> Error {
     let names: Vec<_> = Level::ALL.iter().map(|level| format!("{:?}", level.name())).collect();
-    let expected = match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => names.concat(),
-    };
-    Error::argument(format!("the environment variable {VARIABLE}"), expected, format!("{:?}", cut(found)))
-        .help(
-            "Those are the levels of vector instructions on this kind of processor. \
+    let what = format!("the environment variable {VARIABLE}");
+    Error::argument(what, names.join(" or "), format!("{:?}", cut(found))).help(
+        "Those are the levels of vector instructions on this kind of processor. \
              Unset it to use all that there are.",
-        )
+    )
 }
 
 #[cfg(test)]
@@ -84,7 +80,7 @@ mod tests {
     fn what_is_no_level_is_named_beside_those_that_are() {
         assert_eq!(
             unknown("sse9").to_string(),
-            "expected the environment variable PLYWOOD_MAX_LEVEL of \"portable\", \"avx2\" or \"avx512\", \
+            "expected the environment variable PLYWOOD_MAX_LEVEL of \"portable\" or \"avx2\" or \"avx512\", \
              found \"sse9\". Those are the levels of vector instructions on this kind of processor. \
              Unset it to use all that there are."
         );

@@ -3,29 +3,16 @@
 use crate::comparisons::Comparison;
 use crate::results::{self, Runs};
 use crate::setting::Run;
+use plywood::metrics::MeanStd;
 
-/// A mean over runs, and how far they lie apart.
-#[derive(Clone, Copy, serde::Serialize)]
-pub struct MeanStd {
-    pub mean: f64,
-    /// The standard deviation of a sample, with n - 1 below the line; 0 for one run.
-    pub std_dev: f64,
-}
-
-impl MeanStd {
-    pub fn over(runs: &[Run], value: impl Fn(&Run) -> f64) -> Self {
-        let count = runs.len() as f64;
-        let mean = runs.iter().map(&value).sum::<f64>() / count;
-        let squares: f64 = runs.iter().map(|run| (value(run) - mean).powi(2)).sum();
-        Self { mean, std_dev: (squares / (count - 1.0).max(1.0)).sqrt() }
-    }
+/// Of a value of each run.
+fn over(runs: &[Run], value: impl Fn(&Run) -> f64) -> MeanStd {
+    MeanStd::of(&runs.iter().map(value).collect::<Vec<_>>())
 }
 
 /// In percent.
-impl std::fmt::Display for MeanStd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.std_dev)
-    }
+fn percent(MeanStd { mean, std_dev, .. }: MeanStd) -> String {
+    format!("{:.1} ± {:.1}", 100.0 * mean, 100.0 * std_dev)
 }
 
 /// The figures of a network in a comparison.
@@ -59,11 +46,11 @@ pub fn figures(comparison: &Comparison, all: &[Runs]) -> Vec<Figures> {
             network: name.clone(),
             runs: runs.len(),
             parameters: runs.first().map_or(0, |run| run.parameters),
-            test_accuracy: MeanStd::over(runs, |run| run.test_accuracy),
-            train_accuracy: MeanStd::over(runs, |run| run.train_accuracy),
-            gap: MeanStd::over(runs, |run| run.train_accuracy - run.test_accuracy),
-            halfway: MeanStd::over(runs, halfway),
-            test_loss: MeanStd::over(runs, |run| run.test_loss),
+            test_accuracy: over(runs, |run| run.test_accuracy),
+            train_accuracy: over(runs, |run| run.train_accuracy),
+            gap: over(runs, |run| run.train_accuracy - run.test_accuracy),
+            halfway: over(runs, halfway),
+            test_loss: over(runs, |run| run.test_loss),
             epoch_seconds: seconds.fold(f64::INFINITY, f64::min),
             published: comparison.published.get(i).copied().flatten(),
         }
@@ -84,10 +71,10 @@ pub fn print(comparison: &Comparison, figures: &[Figures]) {
             "{:<18} {:>10} {:>12} {:>12} {:>12} {:>12} {:>9.3} {:>9}",
             of.network,
             of.parameters,
-            of.halfway.to_string(),
-            of.test_accuracy.to_string(),
-            of.train_accuracy.to_string(),
-            of.gap.to_string(),
+            percent(of.halfway),
+            percent(of.test_accuracy),
+            percent(of.train_accuracy),
+            percent(of.gap),
             of.epoch_seconds,
             published
         );

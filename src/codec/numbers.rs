@@ -62,38 +62,38 @@ enum NumbersCall {
 
 thread_local! {
     /// Calls under way in this thread, the innermost last.
-    static SCOPES: RefCell<Vec<NumbersCall>> = const { RefCell::new(Vec::new()) };
+    static CALLS: RefCell<Vec<NumbersCall>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `f` with this scope in force, and gives back what has become of it. After a panic it is off the stack, too.
-fn within<T>(scope: NumbersCall, f: impl FnOnce() -> T) -> (T, NumbersCall) {
+/// Runs `f` with this call in force, and gives back what has become of it. After a panic it is off the stack, too.
+fn within<T>(call: NumbersCall, f: impl FnOnce() -> T) -> (T, NumbersCall) {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                SCOPES.with_borrow_mut(Vec::pop);
+                CALLS.with_borrow_mut(Vec::pop);
             }
         }
     }
-    SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+    CALLS.with_borrow_mut(|calls| calls.push(call));
     let _leave = Leave;
     let result = f();
-    let scope = SCOPES.with_borrow_mut(Vec::pop);
-    (result, scope.expect("the scope that was pushed"))
+    let call = CALLS.with_borrow_mut(Vec::pop);
+    (result, call.expect("the call that was pushed"))
 }
 
 /// The bytes of a value without its tensors' numbers, and how many numbers each tensor has.
 pub(crate) fn measure<T: Serialize>(value: &T) -> Result<(Vec<u8>, Vec<Array>)> {
-    let (bytes, scope) = within(NumbersCall::Measure(Vec::new()), || encode(value));
-    let arrays = if let NumbersCall::Measure(arrays) = scope { arrays } else { Vec::new() };
+    let (bytes, call) = within(NumbersCall::Measure(Vec::new()), || encode(value));
+    let arrays = if let NumbersCall::Measure(arrays) = call { arrays } else { Vec::new() };
     Ok((bytes?, arrays))
 }
 
 /// Puts the numbers of all tensors of a value into the sink. An outer error is that of the value, an inner one that of
 /// the sink.
 pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Result<S>> {
-    let (bytes, scope) = within(NumbersCall::Write(Box::new(sink), None), || encode(value));
-    match scope {
+    let (bytes, call) = within(NumbersCall::Write(Box::new(sink), None), || encode(value));
+    match call {
         NumbersCall::Write(_, Some(error)) => Ok(Err(error)),
         NumbersCall::Write(sink, None) => {
             bytes?;
@@ -105,8 +105,8 @@ pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Res
 
 /// The value of these bytes, with the numbers of its tensors in order. All have to be used.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>, what: &str) -> Result<T> {
-    let (value, scope) = within(NumbersCall::Read(numbers), || decode(bytes, what));
-    match scope {
+    let (value, call) = within(NumbersCall::Read(numbers), || decode(bytes, what));
+    match call {
         NumbersCall::Read(left) if value.is_ok() && !left.is_empty() => {
             let found = format!("{} tensors too many", left.len());
             Err(Error::format(what, "whole and undamaged", found).help("Save it again."))
@@ -120,7 +120,7 @@ const SOME: usize = 1 << 16;
 
 /// Takes a tensor's numbers, where a call is under way that wants them. False where none is.
 pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
-    SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+    CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Measure(arrays)) => {
             arrays.push(Array { count: values.len() as u64, width: size_of::<F>() as u8 });
             Ok(true)
@@ -144,12 +144,12 @@ pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
 
 /// Whether the numbers of tensors that are decoded now were read before.
 pub(super) fn apart() -> bool {
-    SCOPES.with_borrow(|scopes| matches!(scopes.last(), Some(NumbersCall::Read(_))))
+    CALLS.with_borrow(|calls| matches!(calls.last(), Some(NumbersCall::Read(_))))
 }
 
 /// The next tensor's numbers; what was found instead, where there are no more or they are of another number or type.
 pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
-    let next = SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+    let next = CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Read(numbers)) => numbers.pop_front(),
         _ => None,
     });

@@ -12,6 +12,7 @@ use super::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
+use crate::shown::count;
 
 /// A training part and the part held out, both by reference to the whole.
 pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);
@@ -273,8 +274,8 @@ fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> 
         classes.iter().map(|(label, samples)| (*label, samples.len())).filter(|(_, n)| *n < k).collect();
     few.sort_unstable();
     let sentence = |(label, n): (usize, usize)| {
-        let plural = if n == 1 { "" } else { "s" };
-        format!("class {label} has {n} sample{plural} for {k} folds: some folds have none of it")
+        let samples = count(n, "sample", "samples");
+        format!("class {label} has {samples} for {k} folds: some folds have none of it")
     };
     few.into_iter().map(sentence).collect()
 }

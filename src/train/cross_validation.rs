@@ -11,6 +11,7 @@ use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Sequential;
 use crate::optim::UpdateRule;
+use crate::shown::lines;
 use crate::target::AsTarget;
 use std::fmt;
 
@@ -112,7 +113,7 @@ pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
 /// Below come its remarks, as for folds by [`StratifiedKFold`](crate::data::StratifiedKFold) in which a class is missing:
 ///
 /// ```text
-/// class 2 has 3 samples for 5 folds: some folds have none of it
+///   class 2 has 3 samples for 5 folds: some folds have none of it
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -122,9 +123,6 @@ pub struct CrossValidation {
     /// What there is to say of the folds, a sentence each: [`Folds::folds_and_remarks`]. Empty as a rule.
     pub remarks: Vec<String>,
 }
-
-/// How many remarks are printed.
-const PRINTED: usize = 5;
 
 impl CrossValidation {
     /// The score of this name in each fold: "loss", or a metric's name. None where a fold lacks it.
@@ -182,10 +180,7 @@ impl fmt::Display for CrossValidation {
             let (mean, deviation) = (self.mean(name).unwrap_or(0.0), self.std_dev(name).unwrap_or(0.0));
             write!(f, "{name:width$}  {mean:.4} ± {deviation:.4}")?;
         }
-        self.remarks.iter().take(PRINTED).try_for_each(|remark| write!(f, "\n{remark}"))?;
-        match self.remarks.len().saturating_sub(PRINTED) {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more such remark{}", if more == 1 { "" } else { "s" }),
-        }
+        let remarks = self.remarks.iter().map(|remark| (remark.clone(), ""));
+        f.write_str(&lines(remarks, self.remarks.len()))
     }
 }

@@ -59,7 +59,7 @@ pub(super) const LONGEST: usize = 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Tokenizer {
-    rule: UpdateRule,
+    rule: WordRule,
     /// Whether neighbouring words make a token.
     pairs: bool,
     /// The shortest and the longest piece of a word, in characters.
@@ -68,13 +68,13 @@ pub struct Tokenizer {
 
 /// Where a word begins and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum UpdateRule {
+enum WordRule {
     #[default]
     Unicode,
     Whitespace,
 }
 
-impl UpdateRule {
+impl WordRule {
     const ALL: [Self; 2] = [Self::Unicode, Self::Whitespace];
 
     /// Its name in what is saved. It has to change with anything that cuts texts otherwise than before.
@@ -107,11 +107,11 @@ impl TryFrom<Saved> for Tokenizer {
     type Error = Error;
 
     fn try_from(Saved { rule, pairs, pieces }: Saved) -> Result<Self> {
-        match UpdateRule::ALL.into_iter().find(|known| known.name() == rule) {
+        match WordRule::ALL.into_iter().find(|known| known.name() == rule) {
             Some(rule) => Ok(Self { rule, pairs, pieces }),
             None => {
                 let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
-                let names = UpdateRule::ALL.map(UpdateRule::name).join(" or ");
+                let names = WordRule::ALL.map(WordRule::name).join(" or ");
                 Err(Error::format("a tokeniser's rule for words", names, found).help(
                     "Another version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and \
                      train the model with it.",
@@ -125,7 +125,7 @@ impl TryFrom<Saved> for Tokenizer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Word,
-    PerAxis,
+    Pair,
     Piece,
 }
 
@@ -148,7 +148,7 @@ impl Tokenizer {
     /// assert_eq!(Tokenizer::whitespace().tokens("ภาษา ไทย C++"), ["ภาษา", "ไทย", "c++"]);
     /// ```
     pub fn whitespace() -> Self {
-        Self { rule: UpdateRule::Whitespace, ..Self::default() }
+        Self { rule: WordRule::Whitespace, ..Self::default() }
     }
 
     /// Each two neighbouring words, too, with a space between them: "not good" is not "good".
@@ -191,10 +191,10 @@ impl Tokenizer {
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(Sort, &str)) {
         let text = plain(text);
         let words: Vec<&str> = match self.rule {
-            UpdateRule::Unicode => {
+            WordRule::Unicode => {
                 text.split_word_bounds().filter(|part| part.chars().any(is_of_word)).collect()
             }
-            UpdateRule::Whitespace => text.split_whitespace().collect(),
+            WordRule::Whitespace => text.split_whitespace().collect(),
         };
         for word in &words {
             visit(Sort::Word, word);
@@ -204,7 +204,7 @@ impl Tokenizer {
             for pair in words.windows(2) {
                 token.clear();
                 token.extend([pair[0], " ", pair[1]]);
-                visit(Sort::PerAxis, &token);
+                visit(Sort::Pair, &token);
             }
         }
         let Some((shortest, longest)) = self.pieces else { return };

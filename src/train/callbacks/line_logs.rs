@@ -43,11 +43,13 @@ use std::path::{Path, PathBuf};
 ///
 /// # A resumed run
 ///
-/// A run that is [resumed](crate::train::Trainer::resume) trains the epochs behind its checkpoint once more. Their lines
-/// are dropped when `fit` goes on, so that the log holds each epoch once: the shortened file is written beside the old
-/// one and takes its place. The checkpoint says where the file ended and with which line. So lines of another run in
-/// the same file stay, before and behind, and a file that is not as the checkpoint knows it is left whole and goes on.
-/// So is the file of a log that is added when the run is resumed. One that was there has to be there again.
+/// A run that is [resumed](crate::train::Trainer::resume) trains the epochs behind its checkpoint once more. Their
+/// lines are dropped when `fit` goes on, so that the log holds each epoch once: the shortened file is written beside
+/// the old one and takes its place. The checkpoint says where the file ended and with which line. So lines of another
+/// run in the same file stay, before and behind, and a file that is not as the checkpoint knows it is left whole and
+/// goes on. So is the file of a log that is added when the run is resumed. One that was there has to be there again.
+/// Give each run a file of its own: where a checkpoint comes before the first line, lines that another run has added at
+/// that place cannot be told from those of the resumed one, and are dropped.
 #[derive(Debug)]
 pub struct CsvLog {
     lines: Lines,

@@ -5,6 +5,7 @@ use super::sparse_groups;
 use super::sparse_groups::{Part, Words};
 use super::tile::{K_TO_FETCH_C, Tile};
 use super::tile_kernels::TileKernels;
+use crate::level::Level;
 use crate::vector::Vector;
 use std::arch::x86_64::*;
 
@@ -23,7 +24,7 @@ fn first(count: usize) -> __m256i {
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl TileKernels for Avx2 {
-    const IS: crate::level::Level = crate::level::Level::Avx2;
+    const IS: Level = Level::Avx2;
 
     const LANES: usize = 8;
 

@@ -5,6 +5,7 @@ use super::sparse_groups;
 use super::sparse_groups::{Part, Words};
 use super::tile::{AHEAD, K_TO_FETCH_C, Tile};
 use super::tile_kernels::TileKernels;
+use crate::level::Level;
 use crate::vector::Vector;
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -21,7 +22,7 @@ fn first(count: usize) -> __mmask16 {
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl TileKernels for Avx512 {
-    const IS: crate::level::Level = crate::level::Level::Avx512;
+    const IS: Level = Level::Avx512;
 
     const LANES: usize = 16;
 

@@ -3,6 +3,7 @@
 use super::hint::{opaque, prefetch};
 use super::tile::{K_TO_FETCH_C, Tile};
 use super::tile_kernels::TileKernels;
+use crate::level::Level;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -11,7 +12,7 @@ pub(super) struct Neon;
 
 // SAFETY: the kernels read and write what they are told to; each has one chain for each number.
 unsafe impl TileKernels for Neon {
-    const IS: crate::level::Level = crate::level::Level::Neon;
+    const IS: Level = Level::Neon;
 
     const LANES: usize = 4;
 

@@ -2,6 +2,7 @@
 
 use super::sparse_groups::Part;
 use super::tile::Tile;
+use crate::level::Level;
 
 /// The kernels of a level of vector instructions.
 ///
@@ -10,11 +11,11 @@ use super::tile::Tile;
 /// the module's documentation gives.
 pub(super) unsafe trait TileKernels {
     /// Which level it is.
-    const IS: crate::level::Level;
+    const IS: Level;
 
     /// Whether the processor has it, and nothing leaves it out.
     fn usable() -> bool {
-        Self::IS <= crate::level::Level::in_use()
+        Self::IS <= Level::in_use()
     }
 
     /// Numbers in a vector.
