@@ -98,7 +98,7 @@ fn network(sizes: &[usize], seed: u64) -> Result<Sequential> {
     builder.layer(Dense::units(10)).layer(Softmax).build()
 }
 
-fn trainer(options: &Options, epochs: usize) -> Trainer<CrossEntropy, Adam> {
+fn trainer(options: &Options, epochs: usize) -> Trainer<CrossEntropy> {
     Trainer::new(CrossEntropy::default(), Adam::default())
         .epochs(options.epochs.unwrap_or(epochs))
         .seed(options.seed)
@@ -177,7 +177,7 @@ fn text(_: &Options) -> Result<serde_json::Value> {
 /// Trains, and for one epoch more, and tests.
 fn timed<D>(
     mut model: Sequential,
-    trainer: Trainer<CrossEntropy, Adam>,
+    trainer: Trainer<CrossEntropy>,
     data: &D,
     test: Option<&Images>,
     batch: usize,

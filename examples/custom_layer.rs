@@ -20,7 +20,7 @@ impl<F: Scalar> PReLU<F> {
 }
 
 impl<F: Scalar> Layer<F> for PReLU<F> {
-    const KIND: &'static str = "example.prelu";
+    const KIND: Kind = Kind::own("example.prelu");
     /// The input.
     type Cache = Tensor<F>;
 

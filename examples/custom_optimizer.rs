@@ -4,12 +4,12 @@
 //! Lion (Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2).
 
 use plywood::data::synthetic;
+use plywood::io::Kind;
 use plywood::optim::{CosineDecay, Step, Update, UpdateRule};
 use plywood::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// `update = sign(β1 · m + (1 - β1) · g)`, `w -= rate · (update + decay · w)`, `m = β2 · m + (1 - β2) · g`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 struct Lion {
     beta1: f64,
     beta2: f64,
@@ -17,17 +17,21 @@ struct Lion {
 }
 
 impl<F: Scalar> UpdateRule<F> for Lion {
+    fn kind(&self) -> Kind {
+        const { Kind::own("examples.lion") }
+    }
+
     fn default_learning_rate(&self) -> f64 {
         1e-4
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         1
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
         let [rate, beta1, beta2, decay] = [step.learning_rate, self.beta1, self.beta2, self.decay].map(F::of);
-        let [momentum] = update.state else { return };
+        let [momentum] = update.slots else { return };
         for ((w, &g), m) in update.value.iter_mut().zip(update.gradient).zip(momentum.iter_mut()) {
             let direction = beta1 * *m + (F::one() - beta1) * g;
             *w -= rate * (direction.signum() + decay * *w);

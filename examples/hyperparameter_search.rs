@@ -123,7 +123,7 @@ fn network(
     dropout: f64,
     epochs: usize,
     seed: u64,
-) -> Result<(Sequential, Trainer<CrossEntropy, Adam>)> {
+) -> Result<(Sequential, Trainer<CrossEntropy>)> {
     let model = Sequential::builder([28, 28])
         .seed(seed)
         .layer(Flatten)

@@ -12,12 +12,7 @@ use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 
 /// The test accuracies after each epoch.
-fn run<R: UpdateRule>(
-    name: &str,
-    optimizer: impl Into<Optimizer<R>>,
-    train: &Images,
-    test: &Images,
-) -> Result<()> {
+fn run(name: &str, optimizer: impl Into<Optimizer>, train: &Images, test: &Images) -> Result<()> {
     let mut model = Sequential::builder([28, 28])
         .seed(42)
         .layer(Flatten)
@@ -40,7 +35,7 @@ fn run<R: UpdateRule>(
 }
 
 /// The rule at another rate than its default.
-fn at<R: UpdateRule>(rate: f64, rule: R) -> Optimizer<R> {
+fn at<R: UpdateRule>(rate: f64, rule: R) -> Optimizer {
     Optimizer::new(rule).learning_rate(rate)
 }
 
@@ -49,13 +44,18 @@ fn main() -> Result<()> {
     println!("{:<28}  rate      epoch 1 to 5, and the time of one", "rule");
     run("SGD", at(0.1, SGD::default()), &train, &test)?;
     run("SGD, momentum 0.9", SGD::default().momentum(0.9), &train, &test)?;
-    run("SGD, Nesterov", SGD::default().momentum(0.9).nesterov(), &train, &test)?;
+    run("SGD, Nesterov", SGD::default().momentum(0.9).nesterov(true), &train, &test)?;
     run("RMSprop", RMSprop::default(), &train, &test)?;
-    run("RMSprop, centred, momentum", at(1e-4, RMSprop::default().centered().momentum(0.9)), &train, &test)?;
+    run(
+        "RMSprop, centred, momentum",
+        at(1e-4, RMSprop::default().centered(true).momentum(0.9)),
+        &train,
+        &test,
+    )?;
     run("Adagrad", Adagrad::default(), &train, &test)?;
     run("Adadelta", Adadelta::default(), &train, &test)?;
     run("Adam", Adam::default(), &train, &test)?;
-    run("Adam, AMSGrad", Adam::default().amsgrad(), &train, &test)?;
+    run("Adam, AMSGrad", Adam::default().amsgrad(true), &train, &test)?;
     run("AdamW", AdamW::default(), &train, &test)?;
     run("Adamax", Adamax::default(), &train, &test)?;
     run("NAdam", NAdam::default(), &train, &test)?;

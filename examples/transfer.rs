@@ -193,7 +193,7 @@ fn part(data: &Images, classes: &[usize], most: usize) -> Result<Images> {
     Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(names))
 }
 
-fn trainer(rate: f64, epochs: usize, options: &Options) -> Trainer<CrossEntropy, Adam> {
+fn trainer(rate: f64, epochs: usize, options: &Options) -> Trainer<CrossEntropy> {
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default());
     trainer.learning_rate(rate).epochs(epochs).seed(options.seed).metric(Accuracy::default())
 }

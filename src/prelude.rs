@@ -30,7 +30,7 @@ pub use crate::data::{
     StratifiedKFold, TableCsv, Tokenizer, Vocabulary, random_split, stratified_split,
 };
 pub use crate::init::Initializer;
-pub use crate::io::Metadata;
+pub use crate::io::{Kind, Metadata};
 pub use crate::losses::{
     BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,

@@ -6,7 +6,7 @@
 
 use plywood::data::synthetic::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
-use plywood::optim::{Averaging, Group, UpdateRule};
+use plywood::optim::{Averaging, Group};
 use plywood::prelude::*;
 use plywood::set_threads;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -82,7 +82,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
 }
 
 /// Counts over steps of training with a metric and weights.
-fn train<R: UpdateRule>(optimizer: impl Into<Optimizer<R>>, model: &mut Sequential) -> (usize, usize) {
+fn train(optimizer: impl Into<Optimizer>, model: &mut Sequential) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)

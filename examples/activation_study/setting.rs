@@ -113,7 +113,7 @@ impl Setting {
     }
 
     /// The trainer of its runs.
-    pub fn trainer<R: UpdateRule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy, R> {
+    pub fn trainer<R: UpdateRule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy> {
         Trainer::new(CrossEntropy::default(), rule)
             .learning_rate(self.rate)
             .epochs(self.epochs)

@@ -25,8 +25,11 @@
 //! else: see [`numbers`].
 //!
 //! Bytes may be hostile. They are decoded from a slice, so text and bytes are lent and never claimed; what is copied
-//! is bounded by [`config`]; lists whose items take more memory than bytes have a largest length ([`list`]).
+//! is bounded by [`config`]; lists whose items take more memory than bytes have a largest length ([`list`]), and states
+//! that may lie in one another a depth and a number of values over the whole file ([`limits`]).
 
+pub(crate) mod blob;
+pub(crate) mod limits;
 pub(crate) mod numbers;
 pub(crate) mod tensor;
 pub(crate) mod words;
@@ -75,7 +78,7 @@ pub(crate) fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8], what: 
         Error::format(what, "whole and undamaged", found)
             .help("The file is truncated or corrupt, or was written by another version; save it again.")
     };
-    match bincode::serde::borrow_decode_from_slice::<T, _>(bytes, config()) {
+    match limits::in_file(|| bincode::serde::borrow_decode_from_slice::<T, _>(bytes, config())) {
         Ok((value, read)) if read == bytes.len() => Ok(value),
         Ok((_, read)) => Err(damaged(format!("{} bytes too many", bytes.len() - read))),
         Err(DecodeError::UnexpectedEnd { additional }) => {

@@ -30,7 +30,7 @@ use std::io;
 pub(crate) struct Array {
     /// Numbers, not bytes.
     pub count: u64,
-    /// Bytes in a number: 4 or 8.
+    /// Bytes in a number: 1 for bytes, 4 or 8.
     pub width: u8,
 }
 
@@ -49,7 +49,7 @@ pub(crate) trait Sink: Any {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Numbers of one tensor, a `Vec<f32>` or a `Vec<f64>`.
+/// Numbers of one tensor, a `Vec<f32>` or a `Vec<f64>`, or bytes in a `Vec<u8>`.
 pub(crate) type Numbers = Box<dyn Any>;
 
 /// A call under way.
@@ -130,15 +130,32 @@ pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
             for some in values.chunks(SOME) {
                 bytes.clear();
                 F::write_bytes(some, &mut bytes);
-                if let Err(error) = sink.put(&bytes) {
-                    let text = io::Error::other(error.to_string());
-                    failed.get_or_insert(error);
-                    return Err(text);
-                }
+                put(&mut **sink, failed, &bytes)?;
             }
             Ok(true)
         }
         Some(NumbersCall::Read(_)) | None => Ok(false),
+    })
+}
+
+/// [`take`] of bytes.
+pub(super) fn take_bytes(bytes: &[u8]) -> io::Result<bool> {
+    CALLS.with_borrow_mut(|calls| match calls.last_mut() {
+        Some(NumbersCall::Measure(arrays)) => {
+            arrays.push(Array { count: bytes.len() as u64, width: 1 });
+            Ok(true)
+        }
+        Some(NumbersCall::Write(sink, failed)) => put(&mut **sink, failed, bytes).map(|()| true),
+        Some(NumbersCall::Read(_)) | None => Ok(false),
+    })
+}
+
+/// Puts bytes into the sink; its first failure is kept.
+fn put(sink: &mut dyn Sink, failed: &mut Option<io::Error>, bytes: &[u8]) -> io::Result<()> {
+    sink.put(bytes).map_err(|error| {
+        let text = io::Error::other(error.to_string());
+        failed.get_or_insert(error);
+        text
     })
 }
 
@@ -149,11 +166,20 @@ pub(super) fn apart() -> bool {
 
 /// The next tensor's numbers; what was found instead, where there are no more or they are of another number or type.
 pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
+    next(count)
+}
+
+/// [`give`] of bytes.
+pub(super) fn give_bytes(count: u64) -> std::result::Result<Vec<u8>, String> {
+    next(usize::try_from(count).ok())
+}
+
+fn next<T: 'static>(count: Option<usize>) -> std::result::Result<Vec<T>, String> {
     let next = CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Read(numbers)) => numbers.pop_front(),
         _ => None,
     });
-    match next.map(|next| next.downcast::<Vec<F>>()) {
+    match next.map(|next| next.downcast::<Vec<T>>()) {
         Some(Ok(next)) if Some(next.len()) == count => Ok(*next),
         Some(Ok(next)) => Err(format!("{} numbers", next.len())),
         Some(Err(_)) => Err("numbers of another type".to_owned()),

@@ -10,6 +10,7 @@
 use super::Metadata;
 use super::container::{self, Content};
 use super::source::Source;
+use crate::codec::limits::MAX_VALUES;
 use crate::codec::{self, numbers};
 use crate::disk::{remove_forgotten_in, write_whole};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +18,6 @@ use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::{Registry, Sequential};
-use crate::optim::OptimizerState;
 use crate::state::State;
 use crate::tensor::Tensor;
 use ndarray::{Array2, Ix2};
@@ -31,17 +31,25 @@ use std::path::Path;
 #[serde(bound = "")]
 pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub model: Cow<'a, Sequential<F>>,
-    pub optimizer: OptimizerState<F>,
+    pub optimizer: State<F>,
     pub settings: RunSettings,
     pub position: Position,
     #[serde(with = "tables")]
     pub history: Cow<'a, History>,
-    /// By name, in order; only within an epoch. None for a metric that cannot be saved.
+    /// By the metric's name, in order; only within an epoch. None for a metric that cannot be saved.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
-    pub metrics: Vec<(String, Option<State<F>>)>,
+    pub metrics: Vec<(String, Option<Saved<F>>)>,
     /// Of those callbacks that keep something.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
-    pub callbacks: Vec<(String, State<F>)>,
+    pub callbacks: Vec<Saved<F>>,
+}
+
+/// A state, and the name of the kind that it is of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Saved<F: Scalar> {
+    pub kind: String,
+    pub state: State<F>,
 }
 
 /// Settings that a resumed run must have, as the order of the samples and the steps follow from them.
@@ -80,8 +88,21 @@ pub(crate) struct Position {
 impl<F: Scalar> Checkpoint<'_, F> {
     /// Writes the file, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
+        self.check_extent()?;
         let fill = |file| container::write(self, Content::Checkpoint, size_of::<F>(), &Metadata::new(), file);
         write_whole(path, fill)
+    }
+
+    /// Refuses to write what could not be read: each state is small enough by itself, and so have all of them to be.
+    fn check_extent(&self) -> Result<()> {
+        let metrics = self.metrics.iter().filter_map(|(_, saved)| saved.as_ref());
+        let states = metrics.chain(&self.callbacks).map(|saved| &saved.state).chain([&self.optimizer]);
+        let values: usize = states.map(|state| state.extent().1).sum();
+        if values <= MAX_VALUES {
+            return Ok(());
+        }
+        Err(Error::format("the states of a checkpoint", format!("at most {MAX_VALUES} values"), values)
+            .help("Put many numbers into one list or array of a state."))
     }
 
     /// Reads one, and checks what can be checked of it alone.

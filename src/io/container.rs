@@ -48,8 +48,8 @@ const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 
 /// The version of the format.
 ///
-/// It goes up with any change of the bytes, the order of a struct's fields included. 1 and 2 were never released.
-const VERSION: u32 = 3;
+/// It goes up with any change of the bytes, the order of a struct's fields included. 1 to 3 were never released.
+const VERSION: u32 = 4;
 
 /// The head, up to the description.
 const HEAD: usize = 40;
@@ -174,17 +174,17 @@ pub(super) fn read<T>(
     let Description { arrays, body: Bytes(body), .. } =
         codec::decode_borrowed(&head.description, "the description")?;
     let claimed = arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.bytes()?));
-    if claimed != Some(head.bytes) || arrays.iter().any(|array| !matches!(array.width, 4 | 8)) {
+    if claimed != Some(head.bytes) || arrays.iter().any(|array| !matches!(array.width, 1 | 4 | 8)) {
         let found = claimed.map_or_else(|| "more than can be counted".to_owned(), |n| format!("{n} bytes"));
         return Err(damaged("the arrays", format!("{} bytes", head.bytes), found));
     }
     let mut sum = Hasher::new();
     let mut numbers = VecDeque::with_capacity(arrays.len());
     for array in arrays {
-        numbers.push_back(if array.width == 4 {
-            Box::new(source.numbers::<f32>(array.count, &mut sum)?) as Numbers
-        } else {
-            Box::new(source.numbers::<f64>(array.count, &mut sum)?)
+        numbers.push_back(match array.width {
+            1 => Box::new(source.whole_bytes(array.count, &mut sum)?) as Numbers,
+            4 => Box::new(source.numbers::<f32>(array.count, &mut sum)?),
+            _ => Box::new(source.numbers::<f64>(array.count, &mut sum)?),
         });
     }
     check_sum("the numbers", sum.finalize(), u32::from_le_bytes(source.exactly()?))?;

@@ -7,7 +7,7 @@
 //! | which layers a file may hold | [`Registry`](crate::nn::Registry) |
 //! | weights by name, as PyTorch and safetensors have them | [`StateDict`], [`Mismatches`] |
 //! | a run of training, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
-//! | what a metric or a callback of your own keeps in a checkpoint | [`State`] |
+//! | what a rule, a metric or a callback of your own keeps in a checkpoint | [`State`], under its [`Kind`] |
 //!
 //! A file is written beside the old one and then renamed, so there is a whole file at any time. What is read is checked
 //! before memory is taken for it.
@@ -32,6 +32,6 @@ mod safetensors;
 mod source;
 mod state_dict;
 
-pub use crate::state::State;
+pub use crate::state::{Kind, State};
 pub use metadata::Metadata;
 pub use state_dict::{Mismatches, StateDict};

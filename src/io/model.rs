@@ -164,7 +164,7 @@ impl<F: Scalar> Sequential<F> {
     /// use plywood::prelude::*;
     ///
     /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).build()?.to_bytes()?;
-    /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x03\0\0\0\x01\x04\0\0"); // version 3, a model, of 4-byte numbers
+    /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x04\0\0\0\x01\x04\0\0"); // version 4, a model, of 4-byte numbers
     /// let numbers = 4 * (3 * 2 + 2);
     /// assert_eq!(bytes[24], numbers); // in bytes
     /// let body = &bytes[bytes.len() - 4 - numbers as usize - 20..];
@@ -206,8 +206,8 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// assert!(text(b"\x89PNG").starts_with("expected the file's first bytes to be \"PLYWOOD\\n\", found"));
     /// let mut newer = bytes.clone();
-    /// newer[8] = 4;
-    /// assert!(text(&newer).starts_with("expected the format's version to be 3, found 4. A newer version of Plywood"));
+    /// newer[8] = 5;
+    /// assert!(text(&newer).starts_with("expected the format's version to be 4, found 5. A newer version of Plywood"));
     /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
     /// assert!(text(&wider).starts_with("expected the element type to be f32, found f64."));
     /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));

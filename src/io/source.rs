@@ -146,6 +146,17 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
+    /// As many bytes, all of them, and into the sum.
+    pub fn whole_bytes(&mut self, count: u64, sum: &mut Hasher) -> Result<Vec<u8>> {
+        self.expect(count)?;
+        let bytes = self.bytes(count)?;
+        if (bytes.len() as u64) < count {
+            return Err(self.truncated(count - bytes.len() as u64));
+        }
+        sum.update(&bytes);
+        Ok(bytes)
+    }
+
     /// So many numbers, and their bytes into the sum. Room for all is made where they are known to be there, else it
     /// grows as they come in.
     pub fn numbers<F: Scalar>(&mut self, count: u64, sum: &mut Hasher) -> Result<Vec<F>> {

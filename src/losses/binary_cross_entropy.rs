@@ -42,7 +42,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 ///
 /// let model = Sequential::builder([8]).layer(Dense::units(1)).layer(Sigmoid).build()?;
 /// let trainer = Trainer::new(BinaryCrossEntropy::default(), Adam::default()).metric(RocAuc::default());
-/// # let _: (Sequential, plywood::train::Trainer<_, _, f32>) = (model, trainer);
+/// # let _: (Sequential, plywood::train::Trainer<_, f32>) = (model, trainer);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

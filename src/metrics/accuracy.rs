@@ -11,7 +11,7 @@ use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
 use crate::predictions::{check_nan, check_weights, class_of};
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 
 /// The share of samples whose most probable class is the right one.
@@ -203,6 +203,10 @@ macro_rules! metric_over {
 
             fn value(&self) -> f64 {
                 self.share()
+            }
+
+            fn kind(&self) -> Option<Kind> {
+                Some(Kind::builtin("accuracy"))
             }
 
             fn state(&self) -> Option<State<F>> {

@@ -8,7 +8,7 @@ use super::ranking::{Scores, ThresholdSums};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The precision at every threshold, each weighted by the recall that it adds: the area under the precision-recall
 /// curve, as a sum of steps.
@@ -87,6 +87,7 @@ impl AveragePrecision {
 
 impl Counted for AveragePrecision {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("average_precision");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {

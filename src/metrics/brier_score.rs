@@ -6,7 +6,7 @@ use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The mean squared distance between the probabilities and what came true: 0 is best.
 ///
@@ -48,6 +48,7 @@ pub struct BrierScore {
 
 impl Counted for BrierScore {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("brier_score");
     const DIRECTION: Direction = Direction::Lower;
 
     fn title(&self) -> &str {
@@ -84,11 +85,11 @@ impl Counted for BrierScore {
     }
 
     fn save<F: Scalar>(&self) -> State<F> {
-        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_count("columns")?;
+        self.columns = state.take_integer("columns")?;
         (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::predictions::class_of;
-use crate::state::{State, misfit};
+use crate::state::{Kind, State, misfit};
 use serde::{Deserialize, Serialize};
 
 /// The largest number of bins: more would be a mistake, and its memory the program's end.
@@ -159,6 +159,7 @@ impl CalibrationError {
 
 impl Counted for CalibrationError {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("calibration_error");
     const DIRECTION: Direction = Direction::Lower;
 
     fn title(&self) -> &str {
@@ -199,7 +200,7 @@ impl Counted for CalibrationError {
 
     fn save<F: Scalar>(&self) -> State<F> {
         let bins = self.bins.iter().flat_map(|bin| [bin.all, bin.right, bin.confidence]);
-        State::new().count("columns", self.columns).list("bins", bins)
+        State::new().integer("columns", self.columns as u64).list("bins", bins)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
@@ -209,7 +210,7 @@ impl Counted for CalibrationError {
         }
         self.bins =
             rows.into_iter().map(|[all, right, confidence]| Sums { all, right, confidence }).collect();
-        self.columns = state.take_count("columns")?;
+        self.columns = state.take_integer("columns")?;
         Ok(())
     }
 }

@@ -4,13 +4,15 @@ use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// Sums over batches; [`metric_of_classes`], [`metric_of_labels`] and [`metric_of_numbers`] make a
 /// [`Metric`](super::Metric) of it.
 pub(super) trait Counted {
     /// What is added: [`Given`](super::batch::Given) or [`NumberBatch`](super::batch::NumberBatch).
     type Batch<'a>;
+    /// What its state is saved under.
+    const KIND: Kind;
     /// Which way the value is better.
     const DIRECTION: Direction;
     fn title(&self) -> &str;
@@ -62,6 +64,10 @@ macro_rules! metric_by {
 
             fn value(&self) -> f64 {
                 Counted::result(self)
+            }
+
+            fn kind(&self) -> Option<crate::state::Kind> {
+                Some(<Self as Counted>::KIND)
             }
 
             fn state(&self) -> Option<crate::state::State<F>> {

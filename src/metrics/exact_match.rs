@@ -93,11 +93,11 @@ impl LabelHits {
     }
 
     pub(super) fn save<F: Scalar>(&self) -> State<F> {
-        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
     }
 
     pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_count("columns")?;
+        self.columns = state.take_integer("columns")?;
         (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
         Ok(())
     }
@@ -108,6 +108,7 @@ macro_rules! counted_by_sample {
     ($metric:ident, $title:literal, $direction:ident, $measure:expr) => {
         impl Counted for $metric {
             type Batch<'a> = Given<'a>;
+            const KIND: crate::state::Kind = crate::state::Kind::builtin($title);
             const DIRECTION: Direction = Direction::$direction;
 
             fn title(&self) -> &str {

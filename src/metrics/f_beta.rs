@@ -7,7 +7,7 @@ use super::decision::Told;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.
 ///
@@ -32,7 +32,7 @@ use crate::state::State;
 /// assert!((f1.value() - 2.0 / 3.0).abs() < 1e-12);
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).metric(FBeta::beta(2.0)); // "f2"
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -89,6 +89,7 @@ impl FBeta {
 
 impl Counted for FBeta {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("f_beta");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {

@@ -6,7 +6,7 @@ use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// Cross-entropy as a metric: the mean of `-ln p` of the true class, `p` kept within `[ε, 1 - ε]`.
 ///
@@ -46,6 +46,7 @@ pub struct LogLoss {
 
 impl Counted for LogLoss {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("log_loss");
     const DIRECTION: Direction = Direction::Lower;
 
     fn title(&self) -> &str {
@@ -81,11 +82,11 @@ impl Counted for LogLoss {
     }
 
     fn save<F: Scalar>(&self) -> State<F> {
-        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_count("columns")?;
+        self.columns = state.take_integer("columns")?;
         (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.
 ///
@@ -35,6 +35,7 @@ pub struct MAE {
 
 impl Counted for MAE {
     type Batch<'a> = NumberBatch;
+    const KIND: Kind = Kind::builtin("mean_absolute_error");
     const DIRECTION: Direction = Direction::Lower;
 
     fn title(&self) -> &str {
@@ -61,11 +62,11 @@ impl Counted for MAE {
     }
 
     fn save<F: Scalar>(&self) -> State<F> {
-        State::new().count("columns", self.columns).number("sum", self.sum).number("all", self.all)
+        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_count("columns")?;
+        self.columns = state.take_integer("columns")?;
         (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
         Ok(())
     }

@@ -96,7 +96,7 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 
 /// A number that says how good predictions are, over all batches since the last reset.
@@ -217,8 +217,14 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// It may be asked for after any batch: progress bars do.
     fn value(&self) -> f64;
 
+    /// The name under which its state is saved, such as `Some(const { Kind::own("my_crate.worst_error") })`. The default
+    /// is `None`, for a metric without a state.
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
     /// What it has added up since the last reset, for a checkpoint within an epoch; `None`, unless it is written, where
-    /// that cannot be saved.
+    /// that cannot be saved. A metric that has a state has a [`kind`](Metric::kind) too.
     ///
     /// All of the crate's own metrics have a state. A run that is resumed within an epoch has for a metric without one
     /// the value over the rest of that epoch; over validation data, and in later epochs, nothing is different.
@@ -278,6 +284,10 @@ impl<T: ?Sized, F: Scalar, M: Metric<T, F> + ?Sized> Metric<T, F> for Box<M> {
 
     fn value(&self) -> f64 {
         (**self).value()
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        (**self).kind()
     }
 
     fn state(&self) -> Option<State<F>> {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::Outputs;
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 
 /// A metric under another name, so that a run can have two of one kind.
@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 ///     .metric(labels(0.5))
 ///     .metric(Named::new("recall_at_0.3", labels(0.3)))
 ///     .callback(EarlyStopping::patience(3).monitor("val_recall_at_0.3"));
-/// # let trainer: Trainer<_, _> = trainer;
+/// # let trainer: Trainer<_> = trainer;
 /// ```
 ///
 /// Everything but the name is the metric's own. It is Keras' argument `name`.
@@ -65,6 +65,10 @@ impl<T: ?Sized, F: Scalar, M: Metric<T, F>> Metric<T, F> for Named<M> {
 
     fn value(&self) -> f64 {
         self.metric.value()
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.metric.kind()
     }
 
     fn state(&self) -> Option<State<F>> {

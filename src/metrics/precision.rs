@@ -7,7 +7,7 @@ use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// Of the samples predicted as a class, the share that is of it: low where there are false alarms.
 ///
@@ -65,6 +65,7 @@ impl Precision {
 
 impl Counted for Precision {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("precision");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {

@@ -5,7 +5,7 @@ use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The coefficient of determination, R²: the share of the targets' variance that the predictions account for.
 ///
@@ -54,6 +54,7 @@ struct Sums {
 
 impl Counted for R2 {
     type Batch<'a> = NumberBatch;
+    const KIND: Kind = Kind::builtin("r2");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {
@@ -94,13 +95,13 @@ impl Counted for R2 {
 
     fn save<F: Scalar>(&self) -> State<F> {
         let sums = self.sums.iter().flat_map(|sums| [sums.mean, sums.spread, sums.error]);
-        State::new().list("sums", sums).number("all", self.all).count("samples", self.samples)
+        State::new().list("sums", sums).number("all", self.all).integer("samples", self.samples as u64)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         let rows = state.take_rows("sums")?;
         self.sums = rows.into_iter().map(|[mean, spread, error]| Sums { mean, spread, error }).collect();
-        (self.all, self.samples) = (state.take_number("all")?, state.take_count("samples")?);
+        (self.all, self.samples) = (state.take_number("all")?, state.take_integer("samples")?);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::class_counts::{Average, weighted_mean};
 use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::state::{State, misfit, whole};
+use crate::state::{State, misfit};
 
 /// The sums at a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,17 +107,17 @@ impl Scores {
     /// All of it, for a checkpoint.
     pub(super) fn save<F: Scalar>(&self) -> State<F> {
         State::new()
-            .count("columns", self.columns)
+            .integer("columns", self.columns as u64)
             .list("scores", self.scores.iter().copied())
-            .list("labels", self.labels.iter().map(|&label| label as f64))
+            .integers("labels", self.labels.iter().map(|&label| label as u64))
             .list("weights", self.weights.iter().copied())
     }
 
     /// The same back.
     pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        let columns = state.take_count("columns")?;
+        let columns = state.take_integer::<usize>("columns")?;
         let (scores, weights) = (state.take_list("scores")?, state.take_list("weights")?);
-        let labels = state.take_list("labels")?;
+        let labels = state.take_integers("labels")?;
         let rows = weights.len();
         let expected = if self.several { scores.len() } else { rows };
         if labels.len() != expected
@@ -130,7 +130,8 @@ impl Scores {
         if scores.iter().any(|score| score.is_nan()) {
             return Err(misfit("scores", "numbers", "NaN"));
         }
-        let label = |label| whole(label).ok_or_else(|| misfit("labels", "whole numbers", label.to_string()));
+        let label =
+            |label: u64| usize::try_from(label).map_err(|_| misfit("labels", "classes", label.to_string()));
         self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
         (self.columns, self.scores, self.weights) = (columns, scores, weights);
         Ok(())

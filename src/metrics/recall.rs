@@ -7,7 +7,7 @@ use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// Of the samples of a class, the share that was found: low where there are misses.
 ///
@@ -67,6 +67,7 @@ impl Recall {
 
 impl Counted for Recall {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("recall");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {

@@ -5,7 +5,7 @@ use super::counted::{Counted, metric_of_numbers};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The root mean squared error: `√(Σ_i w_i · (y_i - t_i)² / Σ_i w_i)`, a root for each number of a sample, and their
 /// mean.
@@ -34,6 +34,7 @@ pub struct RMSE {
 
 impl Counted for RMSE {
     type Batch<'a> = NumberBatch;
+    const KIND: Kind = Kind::builtin("root_mean_squared_error");
     const DIRECTION: Direction = Direction::Lower;
 
     fn title(&self) -> &str {

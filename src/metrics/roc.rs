@@ -11,7 +11,7 @@ use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::predictions::check_weights;
 use crate::shown::listed;
-use crate::state::State;
+use crate::state::{Kind, State};
 use serde::{Deserialize, Serialize};
 
 /// The area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
@@ -126,6 +126,7 @@ impl RocAuc {
 
 impl Counted for RocAuc {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("roc_auc");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {

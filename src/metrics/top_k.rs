@@ -6,7 +6,7 @@ use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::state::State;
+use crate::state::{Kind, State};
 
 /// The share of samples whose class is among the `k` most probable.
 ///
@@ -77,6 +77,7 @@ fn is_among(row: &[f64], label: usize, k: usize) -> bool {
 
 impl Counted for TopK {
     type Batch<'a> = Given<'a>;
+    const KIND: Kind = Kind::builtin("top_k");
     const DIRECTION: Direction = Direction::Higher;
 
     fn title(&self) -> &str {
@@ -116,11 +117,14 @@ impl Counted for TopK {
     }
 
     fn save<F: Scalar>(&self) -> State<F> {
-        State::new().count("classes", self.classes).number("right", self.right).number("all", self.all)
+        State::new()
+            .integer("classes", self.classes as u64)
+            .number("right", self.right)
+            .number("all", self.all)
     }
 
     fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.classes = state.take_count("classes")?;
+        self.classes = state.take_integer("classes")?;
         (self.right, self.all) = (state.take_number("right")?, state.take_number("all")?);
         Ok(())
     }

@@ -19,6 +19,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned, recycle, scratch, slice, slice_mut, standard};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -201,7 +202,7 @@ fn matrix_mut<F>(values: &mut [F], rows: usize, columns: usize) -> ArrayViewMut2
 }
 
 impl<F: Scalar> Layer<F> for Dense<F> {
-    const KIND: &'static str = "dense";
+    const KIND: Kind = Kind::builtin("dense");
     /// The input.
     ///
     /// Moved in, not copied.

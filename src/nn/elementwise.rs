@@ -15,6 +15,7 @@
 use super::layer::{Layer, check_gradient};
 use crate::error::Result;
 use crate::kernels::Scalar;
+use crate::state::Kind;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -31,7 +32,7 @@ use std::fmt::Debug;
 /// struct Swish;
 ///
 /// impl Elementwise for Swish {
-///     const KIND: &'static str = "mycrate.swish";
+///     const KIND: Kind = Kind::own("mycrate.swish");
 ///     fn value<F: Scalar>(&self, x: F) -> F { x / (F::one() + (-x).exp()) }
 ///     fn derivative<F: Scalar>(&self, x: F, y: F) -> F { y + (F::one() - y) / (F::one() + (-x).exp()) }
 /// }
@@ -48,7 +49,7 @@ pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwne
     /// The stable name in saved files: "mycrate.swish".
     ///
     /// Put your crate's name in front. It must not change while files are to be read.
-    const KIND: &'static str;
+    const KIND: Kind;
 
     /// The function's value at `x`.
     ///
@@ -69,7 +70,7 @@ pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwne
     /// struct Softplus;
     ///
     /// impl Elementwise for Softplus {
-    ///     const KIND: &'static str = "mycrate.softplus";
+    ///     const KIND: Kind = Kind::own("mycrate.softplus");
     ///     fn value<F: Scalar>(&self, x: F) -> F { x.max(F::zero()) + (-x.abs()).exp().ln_1p() }
     ///     fn derivative<F: Scalar>(&self, _: F, y: F) -> F { F::one() - (-y).exp() }
     /// }
@@ -81,7 +82,7 @@ pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwne
 }
 
 impl<F: Scalar, E: Elementwise> Layer<F> for E {
-    const KIND: &'static str = <E as Elementwise>::KIND;
+    const KIND: Kind = <E as Elementwise>::KIND;
     /// Inputs and outputs.
     type Cache = (Tensor<F>, Tensor<F>);
 

@@ -77,7 +77,7 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
 
 impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     fn erased_kind(&self) -> &'static str {
-        L::KIND
+        L::KIND.name()
     }
 
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -49,7 +50,7 @@ use std::fmt::Debug;
 /// struct Square;
 ///
 /// impl Layer for Square {
-///     const KIND: &'static str = "mycrate.square";
+///     const KIND: Kind = Kind::own("mycrate.square");
 ///     type Cache = Tensor;
 ///     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
 ///         Ok(input.to_vec())
@@ -78,10 +79,10 @@ use std::fmt::Debug;
 pub trait Layer<F: Scalar = f32>:
     Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
 {
-    /// The stable name in saved files: "dense"; of your own layers "mycrate.swish".
+    /// The stable name in saved files: "dense"; of your own layers `Kind::own("mycrate.swish")`.
     ///
-    /// Two layers of one `KIND` cannot be in one registry; the built-in ones have no dot in theirs.
-    const KIND: &'static str;
+    /// Two layers of one `KIND` cannot be in one registry; the crate's own have no full stop in theirs.
+    const KIND: Kind;
 
     /// What `backward` needs to know of `forward_train`.
     ///

@@ -27,7 +27,7 @@ type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// # #[derive(Clone, Debug, Serialize, Deserialize)]
 /// # struct Swish;
 /// # impl Elementwise for Swish {
-/// #     const KIND: &'static str = "mycrate.swish";
+/// #     const KIND: Kind = Kind::own("mycrate.swish");
 /// #     fn value<F: Scalar>(&self, x: F) -> F { x / (F::one() + (-x).exp()) }
 /// #     fn derivative<F: Scalar>(&self, x: F, y: F) -> F { y + (F::one() - y) / (F::one() + (-x).exp()) }
 /// # }
@@ -65,12 +65,10 @@ impl<F: Scalar> Registry<F> {
     }
 
     /// Adds a kind of layer; in place of one that has the same `KIND`.
-    ///
-    /// The later one wins, so a layer of your own may take the place of a built-in one when old files are read.
     #[must_use]
     pub fn with<L: Layer<F>>(mut self) -> Self {
-        self.decoders.insert(L::KIND, |bytes| {
-            let layer: L = codec::decode(bytes, L::KIND)?;
+        self.decoders.insert(L::KIND.name(), |bytes| {
+            let layer: L = codec::decode(bytes, L::KIND.name())?;
             Ok(Box::new(layer))
         });
         self

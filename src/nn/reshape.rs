@@ -14,6 +14,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,7 @@ fn size(shape: &[usize]) -> Option<usize> {
 }
 
 impl<F: Scalar> Layer<F> for Flatten {
-    const KIND: &'static str = "flatten";
+    const KIND: Kind = Kind::builtin("flatten");
     /// The input's shape.
     type Cache = IxDyn;
 
@@ -152,7 +153,7 @@ impl<F: Scalar> Layer<F> for Flatten {
 }
 
 impl<F: Scalar> Layer<F> for Reshape {
-    const KIND: &'static str = "reshape";
+    const KIND: Kind = Kind::builtin("reshape");
     /// The input's shape.
     type Cache = IxDyn;
 

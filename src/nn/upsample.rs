@@ -5,6 +5,7 @@ use super::window::{self, PerAxis};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, Span};
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +82,7 @@ impl Upsample {
 }
 
 impl<F: Scalar> Layer<F> for Upsample {
-    const KIND: &'static str = "upsample";
+    const KIND: Kind = Kind::builtin("upsample");
     /// The input's shape.
     type Cache = Vec<usize>;
 

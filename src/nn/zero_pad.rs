@@ -4,6 +4,7 @@ use super::window::{self, PerAxis};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,7 @@ impl ZeroPad2d {
 }
 
 impl<F: Scalar> Layer<F> for ZeroPad2d {
-    const KIND: &'static str = "zero_pad2d";
+    const KIND: Kind = Kind::builtin("zero_pad2d");
     /// The input's shape.
     type Cache = Vec<usize>;
 

@@ -1,9 +1,9 @@
 //! Adadelta: steps in the weights' own unit.
 
+use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::kernels::{AdaStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// Adadelta: the ratio of two running sizes, of the steps and of the gradients, is the rate.
 ///
@@ -22,18 +22,15 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adadelta::default().rho(0.95));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// A step has the unit of the weight, so there is no rate to be found: 1 is the method as published. It starts with
 /// steps of about `√ε` and lengthens them itself.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adadelta {
-    #[serde(with = "crate::codec::words")]
     rho: f64,
-    #[serde(with = "crate::codec::words")]
     epsilon: f64,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
@@ -67,11 +64,13 @@ impl Adadelta {
 }
 
 impl<F: Scalar> UpdateRule<F> for Adadelta {
+    saved!("adadelta": rho, epsilon, decay);
+
     fn default_learning_rate(&self) -> f64 {
         1.0
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 
@@ -87,7 +86,7 @@ impl<F: Scalar> UpdateRule<F> for Adadelta {
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { rho, epsilon, .. } = *self;
         let numbers = AdaStep { rate: step.learning_rate, rho, epsilon, decay: step.weight_decay };
-        if let [square, moved] = update.state {
+        if let [square, moved] = update.slots {
             F::adadelta(numbers, update.value, update.gradient, square, moved);
         }
     }

@@ -1,9 +1,9 @@
 //! AdaGrad: rates that fall with what each number has seen.
 
+use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_not_negative, check_positive};
 use crate::error::Result;
 use crate::kernels::{AdaStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// AdaGrad: each number's rate is divided by the root of the sum of its squared gradients.
 ///
@@ -20,20 +20,16 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adagrad::default().initial_sum(0.1));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// The sum only grows, so rates fall like `1 / √t` without a schedule. Rare features keep a high rate, which suits
 /// embeddings: rows that a batch did not touch are left alone. Keras' initial sum is 0.1 and its ε 1e-7.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adagrad {
-    #[serde(with = "crate::codec::words")]
     initial_sum: f64,
-    #[serde(with = "crate::codec::words")]
     epsilon: f64,
-    #[serde(with = "crate::codec::words")]
     learning_rate_decay: f64,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
@@ -74,11 +70,13 @@ impl Adagrad {
 }
 
 impl<F: Scalar> UpdateRule<F> for Adagrad {
+    saved!("adagrad": initial_sum, epsilon, learning_rate_decay, decay);
+
     fn default_learning_rate(&self) -> f64 {
         0.01
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         1
     }
 
@@ -96,7 +94,7 @@ impl<F: Scalar> UpdateRule<F> for Adagrad {
         let rate =
             step.learning_rate / (1.0 + step.number.saturating_sub(1) as f64 * self.learning_rate_decay);
         let (rho, epsilon, decay) = (self.initial_sum, self.epsilon, step.weight_decay);
-        if let [sum] = update.state {
+        if let [sum] = update.slots {
             F::adagrad(AdaStep { rate, rho, epsilon, decay }, update.value, update.gradient, sum);
         }
     }

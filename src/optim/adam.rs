@@ -32,10 +32,10 @@
 //! one square root, one division and about ten other operations. A step reads four arrays (value, gradient, both
 //! moments) and writes three, so for large parameters memory is the limit: 28 bytes for each number in `f32`.
 
-use super::{Step, Update, UpdateRule, check_positive, check_share};
+use super::fields::{Moments, nested_field, saved};
+use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{AdamStep, MomentStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// Adam: adaptive moments.
 ///
@@ -53,7 +53,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(3e-4);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// Each step has a length of about `rate` in each number, whatever the scale of the gradients: doubling the loss
@@ -75,23 +75,20 @@ use serde::{Deserialize, Serialize};
 /// }
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    #[serde(with = "crate::codec::words")]
-    beta1: f64,
-    #[serde(with = "crate::codec::words")]
-    beta2: f64,
-    #[serde(with = "crate::codec::words")]
-    epsilon: f64,
-    #[serde(with = "crate::codec::words")]
+    moments: Moments,
     decay: f64,
     amsgrad: bool,
 }
 
+nested_field!(Adam: moments, decay, amsgrad);
+nested_field!(AdamW: adam, decay);
+
 /// PyTorch's numbers, which are the paper's.
 impl Default for Adam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0, amsgrad: false }
+        Self { moments: Moments::USUAL, decay: 0.0, amsgrad: false }
     }
 }
 
@@ -108,7 +105,7 @@ impl Default for Adam {
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), AdamW::default().weight_decay(0.05));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// The product of rate and decay is what counts: 0.001 · 0.01 takes a hundred-thousandth of each weight at each
@@ -130,10 +127,9 @@ impl Default for Adam {
 /// assert!((model.forward(x)?[[0, 0]] - 0.95 * before[[0, 0]]).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
     adam: Adam,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
@@ -151,7 +147,7 @@ impl Adam {
     /// step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
+        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
@@ -162,7 +158,7 @@ impl Adam {
     /// always black) would become NaN, as `0 / 0`.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.moments.epsilon = epsilon;
         self
     }
 
@@ -175,8 +171,8 @@ impl Adam {
         self
     }
 
-    /// AMSGrad: divides by the largest second moment so far in place of the present one, so that no number's rate ever
-    /// rises. One more array of state.
+    /// AMSGrad: whether it divides by the largest second moment so far in place of the present one, so that no number's
+    /// rate ever rises. One more slot; not taken unless set.
     ///
     /// ```text
     /// v = β2 · v + (1 - β2) · g²
@@ -190,27 +186,19 @@ impl Adam {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default().amsgrad());
-    /// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+    /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default().amsgrad(true));
+    /// # let _: plywood::train::Trainer<_, f32> = trainer;
     /// ```
     #[must_use]
-    pub fn amsgrad(mut self) -> Self {
-        self.amsgrad = true;
+    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+        self.amsgrad = amsgrad;
         self
-    }
-
-    /// All numbers of the rule, in the order of the constructor's methods; the first that is out of range is
-    /// reported.
-    fn check(&self) -> Result<()> {
-        check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)
     }
 
     /// What is the same for all numbers of a step, so that the loop over them has neither a power nor a correction
     /// in it.
     fn step(&self, step: Step) -> AdamStep {
-        let Self { beta1, beta2, epsilon, .. } = *self;
+        let Moments { beta1, beta2, epsilon } = self.moments;
         let (first, second) = (1.0 - step.power(beta1), 1.0 - step.power(beta2));
         let (rate, correction) = (step.learning_rate / first, second.sqrt().recip());
         // A moment of 1e-31 that keeps a seventh of itself in each step is 1e-38 after eight, the smallest normal
@@ -235,10 +223,10 @@ impl AdamW {
         self
     }
 
-    /// Divides by the largest second moment so far; see [`Adam::amsgrad`].
+    /// Whether it divides by the largest second moment so far; see [`Adam::amsgrad`].
     #[must_use]
-    pub fn amsgrad(mut self) -> Self {
-        self.adam = self.adam.amsgrad();
+    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+        self.adam = self.adam.amsgrad(amsgrad);
         self
     }
 
@@ -256,7 +244,7 @@ impl AdamW {
 /// occur, as [`Optimizer`](super::Optimizer) makes as many as `states` says.
 fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
     let (value, grad) = (update.value, update.gradient);
-    match update.state {
+    match update.slots {
         [first, second] => F::adam(step, value, grad, first, second),
         [first, second, largest] => {
             let AdamStep { rate, beta1, beta2, epsilon, correction, decay, shrink, .. } = step;
@@ -269,11 +257,13 @@ fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
 }
 
 impl<F: Scalar> UpdateRule<F> for Adam {
+    saved!("adam": moments, decay, amsgrad);
+
     fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2 + usize::from(self.amsgrad)
     }
 
@@ -282,7 +272,7 @@ impl<F: Scalar> UpdateRule<F> for Adam {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        self.check()
+        self.moments.check()
     }
 
     fn update(&self, numbers: Update<'_, F>, step: Step) {
@@ -291,11 +281,13 @@ impl<F: Scalar> UpdateRule<F> for Adam {
 }
 
 impl<F: Scalar> UpdateRule<F> for AdamW {
+    saved!("adamw": adam, decay);
+
     fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2 + usize::from(self.adam.amsgrad)
     }
 
@@ -304,7 +296,7 @@ impl<F: Scalar> UpdateRule<F> for AdamW {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        self.adam.check()
+        self.adam.moments.check()
     }
 
     fn update(&self, numbers: Update<'_, F>, step: Step) {
@@ -329,8 +321,8 @@ mod tests {
                 let step = Step::new(number, 0.001);
                 UpdateRule::<F>::begin_step(&mut adam, step).unwrap();
                 let gradient = [if number < 10 { F::of(1e-3) } else { F::zero() }; 40];
-                let mut state = [&mut first[..], &mut second[..]];
-                adam.update(Update::new(&mut value, &gradient, &mut state, &[40]), step);
+                let mut slots = [&mut first[..], &mut second[..]];
+                adam.update(Update::new(&mut value, &gradient, &mut slots, &[40]), step);
                 for moment in first.iter().chain(&second) {
                     assert!(moment.is_normal() || moment.is_zero(), "{moment:?} in step {number}, {adam:?}");
                 }

@@ -1,9 +1,9 @@
 //! Adamax: Adam by the largest gradient in place of the mean of squares.
 
-use super::{Step, Update, UpdateRule, check_positive, check_share};
+use super::fields::{Moments, saved};
+use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// Adamax: the step is divided by a maximum of the gradient's magnitude that is slowly forgotten.
 ///
@@ -21,25 +21,19 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adamax::default());
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// No number ever moves by more than about `rate` in a step, and the maximum needs no correction.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adamax {
-    #[serde(with = "crate::codec::words")]
-    beta1: f64,
-    #[serde(with = "crate::codec::words")]
-    beta2: f64,
-    #[serde(with = "crate::codec::words")]
-    epsilon: f64,
-    #[serde(with = "crate::codec::words")]
+    moments: Moments,
     decay: f64,
 }
 
 impl Default for Adamax {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0 }
+        Self { moments: Moments::USUAL, decay: 0.0 }
     }
 }
 
@@ -47,14 +41,14 @@ impl Adamax {
     /// How slowly the mean and the maximum change, each from 0 to below 1; 0.9 and 0.999 unless set.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
+        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
     /// The smallest maximum: above 0, 1e-8 unless set.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.moments.epsilon = epsilon;
         self
     }
 
@@ -67,11 +61,13 @@ impl Adamax {
 }
 
 impl<F: Scalar> UpdateRule<F> for Adamax {
+    saved!("adamax": moments, decay);
+
     fn default_learning_rate(&self) -> f64 {
         0.002
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 
@@ -80,16 +76,14 @@ impl<F: Scalar> UpdateRule<F> for Adamax {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)
+        self.moments.check()
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let Self { beta1, beta2, epsilon, .. } = *self;
+        let Self { moments: Moments { beta1, beta2, epsilon }, .. } = *self;
         let carried = step.learning_rate / (1.0 - step.power(beta1));
         let numbers = MomentStep { carried, beta1, beta2, epsilon, ..MomentStep::of(step.weight_decay) };
-        if let [first, largest] = update.state {
+        if let [first, largest] = update.slots {
             F::adamax(numbers, update.value, update.gradient, first, largest);
         }
     }

@@ -32,14 +32,14 @@ use crate::tensor::{Tensor, copy, slice_mut};
 /// use plywood::prelude::*;
 /// use plywood::optim::Averaging;
 ///
-/// let optimizer: Optimizer<_> = Optimizer::new(Adam::default()).average(Averaging::exponential(0.999));
+/// let optimizer: Optimizer = Optimizer::new(Adam::default()).average(Averaging::exponential(0.999));
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
 ///
 /// // Over the second half of 10,000 steps, once in an epoch of 500.
 /// let averaging = Averaging::uniform().from_step(5_000).every(500);
-/// let optimizer: Optimizer<_> = Optimizer::new(SGD::default().momentum(0.9)).average(averaging);
-/// # let _: Trainer<_, _, f32> = Trainer::new(CrossEntropy::default(), optimizer);
-/// # let _: Trainer<_, _, f32> = trainer;
+/// let optimizer: Optimizer = Optimizer::new(SGD::default().momentum(0.9)).average(averaging);
+/// # let _: Trainer<_, f32> = Trainer::new(CrossEntropy::default(), optimizer);
+/// # let _: Trainer<_, f32> = trainer;
 /// ```
 ///
 /// A [`Trainer`](crate::train::Trainer) puts the averages into the model at the end of each epoch, so validation,

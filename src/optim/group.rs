@@ -23,7 +23,7 @@ use crate::nn::Layer;
 /// use plywood::optim::Group;
 ///
 /// // No decay of biases, and a tenth of the rate for the first layer.
-/// let optimizer: Optimizer<_> = Optimizer::new(AdamW::default().weight_decay(0.05))
+/// let optimizer: Optimizer = Optimizer::new(AdamW::default().weight_decay(0.05))
 ///     .group(Group::matching("*.bias").weight_decay(0.0))
 ///     .group(Group::matching("0.*").learning_rate_factor(0.1));
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);

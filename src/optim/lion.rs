@@ -1,9 +1,9 @@
 //! Lion: steps of one length, by the sign of a momentum.
 
+use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::kernels::{LionStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// Lion: each number moves by `rate` up or down.
 ///
@@ -20,19 +20,16 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Lion::default().weight_decay(0.1)).learning_rate(3e-4);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// One array of state, half of Adam's. All numbers move by the same length, so the steps are longer than Adam's at the
+/// One slot, half of Adam's. All numbers move by the same length, so the steps are longer than Adam's at the
 /// same rate: take a third to a tenth of Adam's rate, and for the same effect as much more decay. The paper trains
 /// with large batches; with small ones the signs are noisy, and a rate that falls to 0 matters more than elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lion {
-    #[serde(with = "crate::codec::words")]
     beta1: f64,
-    #[serde(with = "crate::codec::words")]
     beta2: f64,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
@@ -59,11 +56,13 @@ impl Lion {
 }
 
 impl<F: Scalar> UpdateRule<F> for Lion {
+    saved!("lion": beta1, beta2, decay);
+
     fn default_learning_rate(&self) -> f64 {
         1e-4
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         1
     }
 
@@ -84,7 +83,7 @@ impl<F: Scalar> UpdateRule<F> for Lion {
             beta2,
             shrink: 1.0 - step.learning_rate * step.weight_decay,
         };
-        if let [momentum] = update.state {
+        if let [momentum] = update.slots {
             F::lion(numbers, update.value, update.gradient, momentum);
         }
     }

@@ -19,12 +19,12 @@
 //! about `15 · 2 · rows · columns · min(rows, columns)` operations for five rounds, some three times as many as the
 //! forward and backward pass of a layer with 128 units at a batch of 32.
 
+use super::fields::saved;
 use super::{AdamW, Granularity, Step, Update, UpdateRule, check_share};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
-use serde::{Deserialize, Serialize};
 
 /// Muon: momentum whose matrix is made orthogonal before the step; what is no matrix is trained by [`AdamW`].
 ///
@@ -44,20 +44,18 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Muon::default().weight_decay(0.01));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// Only parameters of two axes are matrices here: weights of `Dense`, tables of `Embedding`. Kernels of convolutions,
-/// biases and the factors of normalisations get AdamW's step. Each parameter has two arrays of state, of which a
+/// biases and the factors of normalisations get AdamW's step. Each parameter has two slots, of which a
 /// matrix uses one. The rule looks at whole parameters, so gradients by rows are written out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Muon {
-    #[serde(with = "crate::codec::words")]
     momentum: f64,
     nesterov: bool,
     rounds: usize,
     matched: bool,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
     adamw: AdamW,
 }
@@ -77,10 +75,10 @@ impl Muon {
         self
     }
 
-    /// Without Nesterov's look ahead.
+    /// Whether Nesterov's look ahead is taken; it is unless set.
     #[must_use]
-    pub fn without_nesterov(mut self) -> Self {
-        self.nesterov = false;
+    pub fn nesterov(mut self, nesterov: bool) -> Self {
+        self.nesterov = nesterov;
         self
     }
 
@@ -91,12 +89,14 @@ impl Muon {
         self
     }
 
-    /// The scale of the first publication, `√max(1, outputs / inputs)` for a weight of shape `[inputs, outputs]`, as
-    /// PyTorch has it unless told otherwise. Usual rates are then 0.02 and more, too high for AdamW: give what is no
-    /// matrix a lower one by a [`Group`](crate::optim::Group).
+    /// Whether steps are scaled to the size of AdamW's, so that AdamW's rates serve; they are unless set.
+    ///
+    /// `false` takes the scale of the first publication, `√max(1, outputs / inputs)` for a weight of shape
+    /// `[inputs, outputs]`, which is PyTorch's default. Usual rates are then 0.02 and more, too high for AdamW: give
+    /// what is no matrix a lower one by a [`Group`](crate::optim::Group).
     #[must_use]
-    pub fn original_scale(mut self) -> Self {
-        self.matched = false;
+    pub fn matched_scale(mut self, matched: bool) -> Self {
+        self.matched = matched;
         self
     }
 
@@ -115,8 +115,8 @@ impl Muon {
     }
 
     fn matrix<F: Scalar>(&self, update: Update<'_, F>, step: Step, [rows, columns]: [usize; 2]) {
-        let Update { value, gradient, state, .. } = update;
-        let Some(momentum) = state.first_mut() else { return };
+        let Update { value, gradient, slots, .. } = update;
+        let Some(momentum) = slots.first_mut() else { return };
         F::approach(momentum, F::of(1.0 - self.momentum), gradient);
         let mut direction = scratch(&[rows, columns]);
         let numbers = slice_mut(&mut direction);
@@ -175,11 +175,13 @@ fn view_mut<F: Scalar>(tensor: &mut Tensor<F>, shape: [usize; 2]) -> ArrayViewMu
 }
 
 impl<F: Scalar> UpdateRule<F> for Muon {
+    saved!("muon": momentum, nesterov, rounds, matched, decay, adamw);
+
     fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 

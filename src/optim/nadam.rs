@@ -3,10 +3,10 @@
 //! The momentum's share rises slowly from β1 / 2 to β1, and the correction of the first moment is the product of all
 //! shares so far, in place of Adam's `1 - β1^t`. That product is the same for all parameters; the rule keeps it.
 
-use super::{Step, Update, UpdateRule, check_not_negative, check_positive, check_share};
+use super::fields::{Moments, saved};
+use super::{Step, Update, UpdateRule, check_not_negative};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// NAdam: Adam, with the gradient counted as if momentum had already been applied.
 ///
@@ -26,37 +26,21 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), NAdam::default()).learning_rate(1e-3);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdam {
-    #[serde(with = "crate::codec::words")]
-    beta1: f64,
-    #[serde(with = "crate::codec::words")]
-    beta2: f64,
-    #[serde(with = "crate::codec::words")]
-    epsilon: f64,
-    #[serde(with = "crate::codec::words")]
+    moments: Moments,
     momentum_decay: f64,
-    #[serde(with = "crate::codec::words")]
     decay: f64,
     decoupled: bool,
     /// The product of the momentum's shares up to the step.
-    #[serde(with = "crate::codec::words")]
     product: f64,
 }
 
 impl Default for NAdam {
     fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            momentum_decay: 0.004,
-            decay: 0.0,
-            decoupled: false,
-            product: 1.0,
-        }
+        Self { moments: Moments::USUAL, momentum_decay: 0.004, decay: 0.0, decoupled: false, product: 1.0 }
     }
 }
 
@@ -64,14 +48,14 @@ impl NAdam {
     /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
+        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
     /// What is added to the denominator: above 0, 1e-8 unless set.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.moments.epsilon = epsilon;
         self
     }
 
@@ -89,25 +73,27 @@ impl NAdam {
         self
     }
 
-    /// Takes the decay off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
+    /// Whether the decay is taken off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
     #[must_use]
-    pub fn decoupled(mut self) -> Self {
-        self.decoupled = true;
+    pub fn decoupled(mut self, decoupled: bool) -> Self {
+        self.decoupled = decoupled;
         self
     }
 
     /// The momentum's share at step `t`.
     fn share(&self, t: f64) -> f64 {
-        self.beta1 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay))
+        self.moments.beta1 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay))
     }
 }
 
 impl<F: Scalar> UpdateRule<F> for NAdam {
+    saved!("nadam": moments, momentum_decay, decay, decoupled, product);
+
     fn default_learning_rate(&self) -> f64 {
         0.002
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 
@@ -116,16 +102,14 @@ impl<F: Scalar> UpdateRule<F> for NAdam {
     }
 
     fn begin_step(&mut self, step: Step) -> Result<()> {
-        check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)?;
+        self.moments.check()?;
         check_not_negative("a decay of the momentum", self.momentum_decay)?;
         self.product *= self.share(step.number as f64);
         Ok(())
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let Self { beta1, beta2, epsilon, product, decoupled, .. } = *self;
+        let Self { moments: Moments { beta1, beta2, epsilon }, product, decoupled, .. } = *self;
         let t = step.number as f64;
         let (now, next) = (self.share(t), self.share(t + 1.0));
         let numbers = MomentStep {
@@ -137,7 +121,7 @@ impl<F: Scalar> UpdateRule<F> for NAdam {
             correction: (1.0 - step.power(beta2)).sqrt().recip(),
             ..MomentStep::decaying(step.weight_decay, step.learning_rate, decoupled)
         };
-        if let [first, second] = update.state {
+        if let [first, second] = update.slots {
             F::two_moments(numbers, update.value, update.gradient, first, second);
         }
     }

@@ -24,7 +24,7 @@ use crate::monitor::{Direction, Monitor};
 ///
 /// let plateau = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_accuracy");
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).reduce_on_plateau(plateau);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics

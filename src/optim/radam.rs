@@ -1,9 +1,9 @@
 //! RAdam: Adam that trusts the second moment only once there is enough of it.
 
-use super::{Step, Update, UpdateRule, check_positive, check_share};
+use super::fields::{Moments, saved};
+use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
-use serde::{Deserialize, Serialize};
 
 /// RAdam: rectified Adam, a warm-up worked out instead of guessed.
 ///
@@ -25,27 +25,21 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), RAdam::default());
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// ρ is the number of gradients that the second moment stands for. While it is small its root is a poor divisor, and
 /// `r` shortens the steps: 0.02 at step 6, 0.2 at step 100, and near 1 after a few thousand.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RAdam {
-    #[serde(with = "crate::codec::words")]
-    beta1: f64,
-    #[serde(with = "crate::codec::words")]
-    beta2: f64,
-    #[serde(with = "crate::codec::words")]
-    epsilon: f64,
-    #[serde(with = "crate::codec::words")]
+    moments: Moments,
     decay: f64,
     decoupled: bool,
 }
 
 impl Default for RAdam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0, decoupled: false }
+        Self { moments: Moments::USUAL, decay: 0.0, decoupled: false }
     }
 }
 
@@ -53,14 +47,14 @@ impl RAdam {
     /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
+        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
     /// What is added to the denominator: above 0, 1e-8 unless set.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.moments.epsilon = epsilon;
         self
     }
 
@@ -71,20 +65,22 @@ impl RAdam {
         self
     }
 
-    /// Takes the decay off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
+    /// Whether the decay is taken off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
     #[must_use]
-    pub fn decoupled(mut self) -> Self {
-        self.decoupled = true;
+    pub fn decoupled(mut self, decoupled: bool) -> Self {
+        self.decoupled = decoupled;
         self
     }
 }
 
 impl<F: Scalar> UpdateRule<F> for RAdam {
+    saved!("radam": moments, decay, decoupled);
+
     fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 
@@ -93,13 +89,11 @@ impl<F: Scalar> UpdateRule<F> for RAdam {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)
+        self.moments.check()
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let Self { beta1, beta2, epsilon, decoupled, .. } = *self;
+        let Self { moments: Moments { beta1, beta2, epsilon }, decoupled, .. } = *self;
         let t = step.number as f64;
         let power = step.power(beta2);
         let (first, second) = (1.0 - step.power(beta1), 1.0 - power);
@@ -112,7 +106,7 @@ impl<F: Scalar> UpdateRule<F> for RAdam {
             epsilon,
             ..MomentStep::decaying(step.weight_decay, step.learning_rate, decoupled)
         };
-        let [m, v] = update.state else { return };
+        let [m, v] = update.slots else { return };
         if length > 5.0 {
             let share = (length - 4.0) * (length - 2.0) * most / ((most - 4.0) * (most - 2.0) * length);
             numbers.carried *= share.sqrt() * second.sqrt();

@@ -1,50 +1,46 @@
 //! RMSprop: steps divided by a running size of the gradient.
 
+use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::kernels::{RmsStep, Scalar};
-use serde::{Deserialize, Serialize};
 
-/// RMSprop, plain, centred and with momentum.
+/// RMSprop, plain, centered and with momentum.
 ///
 /// ```text
 /// g = gradient + decay · w
 /// s = α · s + (1 - α) · g²
-/// m = α · m + (1 - α) · g                          (centred)
-/// u = g / (√s + ε)                                 (centred: g / (√(s - m²) + ε))
+/// m = α · m + (1 - α) · g                          (centered)
+/// u = g / (√s + ε)                                 (centered: g / (√(s - m²) + ε))
 /// w = w - rate · u                                 (momentum: v = momentum · v + u;  w = w - rate · v)
 /// ```
 ///
-/// Tieleman and Hinton, "Lecture 6.5: RMSprop", 2012; centred: Graves, "Generating sequences with recurrent neural
+/// Tieleman and Hinton, "Lecture 6.5: RMSprop", 2012; centered: Graves, "Generating sequences with recurrent neural
 /// networks", 2013, equation 40. As PyTorch computes it, with α 0.99 and ε 1e-8. The default rate is 0.001, Keras'
 /// default; PyTorch's is 0.01, which is too high for most networks.
 ///
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let trainer = Trainer::new(CrossEntropy::default(), RMSprop::default().centered().momentum(0.9));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// let trainer = Trainer::new(CrossEntropy::default(), RMSprop::default().centered(true).momentum(0.9));
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// Each number has a step of about `rate`, whatever the scale of its gradient. The means begin at 0 and are not
 /// corrected for it, so the first steps are longer: `1 / √(1 - α)` = 10 times the rate. Differences: Keras' α (`rho`)
 /// is 0.9 and its ε 1e-7, inside of the root.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RMSprop {
-    #[serde(with = "crate::codec::words")]
     alpha: f64,
-    #[serde(with = "crate::codec::words")]
     epsilon: f64,
-    #[serde(with = "crate::codec::words")]
     momentum: f64,
-    centred: bool,
-    #[serde(with = "crate::codec::words")]
+    centered: bool,
     decay: f64,
 }
 
 impl Default for RMSprop {
     fn default() -> Self {
-        Self { alpha: 0.99, epsilon: 1e-8, momentum: 0.0, centred: false, decay: 0.0 }
+        Self { alpha: 0.99, epsilon: 1e-8, momentum: 0.0, centered: false, decay: 0.0 }
     }
 }
 
@@ -63,19 +59,19 @@ impl RMSprop {
         self
     }
 
-    /// The share of the last velocity that is kept, from 0 (the default) to below 1. One more array of state.
+    /// The share of the last velocity that is kept, from 0 (the default) to below 1. One more slot.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Divides by the gradient's deviation from its mean in place of its size. One more array of state.
+    /// Whether it divides by the gradient's deviation from its mean in place of its size. One more slot; not unless set.
     ///
     /// Where a gradient hardly varies, steps become long; with the default rate it may need a larger ε or momentum.
     #[must_use]
-    pub fn centered(mut self) -> Self {
-        self.centred = true;
+    pub fn centered(mut self, centered: bool) -> Self {
+        self.centered = centered;
         self
     }
 
@@ -88,12 +84,14 @@ impl RMSprop {
 }
 
 impl<F: Scalar> UpdateRule<F> for RMSprop {
+    saved!("rmsprop": alpha, epsilon, momentum, centered, decay);
+
     fn default_learning_rate(&self) -> f64 {
         0.001
     }
 
-    fn states(&self) -> usize {
-        1 + usize::from(self.centred) + usize::from(self.momentum != 0.0)
+    fn slots(&self) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
     fn weight_decay(&self) -> Option<f64> {
@@ -110,11 +108,11 @@ impl<F: Scalar> UpdateRule<F> for RMSprop {
         let Self { alpha, epsilon, momentum, .. } = *self;
         let step = RmsStep { rate: step.learning_rate, alpha, epsilon, momentum, decay: step.weight_decay };
         let (value, grad) = (update.value, update.gradient);
-        match update.state {
+        match update.slots {
             [square, mean, velocity] => {
                 F::rmsprop_centred_momentum(step, value, grad, square, mean, velocity);
             }
-            [square, mean] if self.centred => F::rmsprop_centred(step, value, grad, square, mean),
+            [square, mean] if self.centered => F::rmsprop_centred(step, value, grad, square, mean),
             [square, velocity] => F::rmsprop_momentum(step, value, grad, square, velocity),
             [square] => F::rmsprop(step, value, grad, square),
             _ => {}

@@ -11,11 +11,11 @@
 //! Kept beside the model is `z - y`, which begins at 0 like every state, in place of `z`. From the definition of `y`
 //! follows `x = y + (1 - 1 / β1) · (z - y)`, so the average needs no array.
 
-use super::{Step, Update, UpdateRule, check_positive, check_share};
+use super::fields::{Moments, saved};
+use super::{Step, Update, UpdateRule};
 use crate::error::{Error, Result};
 use crate::kernels::{FreeStep, Scalar};
 use crate::tensor::{Tensor, slice};
-use serde::{Deserialize, Serialize};
 
 /// AdamW without momentum and without a schedule: the average of its weights is what is evaluated.
 ///
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), ScheduleFreeAdamW::default())
 ///     .learning_rate(WarmUp { steps: 500, from: 0.0, then: 0.0025 });
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// A [`Trainer`](crate::train::Trainer) puts `x` into the model for validation, callbacks and the end, and `y` back for
@@ -48,31 +48,22 @@ use serde::{Deserialize, Serialize};
 ///
 /// Batch normalisation measures its running means at `y`, so with it the evaluation is a little off; layer and group
 /// normalisation have no such numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScheduleFreeAdamW {
-    #[serde(with = "crate::codec::words")]
-    beta1: f64,
-    #[serde(with = "crate::codec::words")]
-    beta2: f64,
-    #[serde(with = "crate::codec::words")]
-    epsilon: f64,
-    #[serde(with = "crate::codec::words")]
+    moments: Moments,
     decay: f64,
     /// The highest rate so far.
-    #[serde(with = "crate::codec::words")]
     highest: f64,
     /// The sum of its squares over the steps.
-    #[serde(with = "crate::codec::words")]
     sum: f64,
     /// This step's share in the average.
-    #[serde(with = "crate::codec::words")]
     share: f64,
 }
 
 impl Default for ScheduleFreeAdamW {
     fn default() -> Self {
         let (highest, sum, share) = (0.0, 0.0, 0.0);
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0, highest, sum, share }
+        Self { moments: Moments::USUAL, decay: 0.0, highest, sum, share }
     }
 }
 
@@ -81,14 +72,14 @@ impl ScheduleFreeAdamW {
     /// moment changes, from 0 to below 1. 0.9 and 0.999 unless set; 0.95 and 0.98 are worth a try on long runs.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
+        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
     /// What is added to the denominator: above 0, 1e-8 unless set.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
+        self.moments.epsilon = epsilon;
         self
     }
 
@@ -102,11 +93,13 @@ impl ScheduleFreeAdamW {
 }
 
 impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
+    saved!("schedule_free_adamw": moments, decay, highest, sum, share);
+
     fn default_learning_rate(&self) -> f64 {
         0.0025
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         2
     }
 
@@ -115,12 +108,10 @@ impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
     }
 
     fn begin_step(&mut self, step: Step) -> Result<()> {
-        check_share("beta1", self.beta1)?;
-        if self.beta1 == 0.0 {
+        self.moments.check()?;
+        if self.moments.beta1 == 0.0 {
             return Err(Error::argument("beta1", "above 0 and below 1", 0).help("0.9 is a usual value."));
         }
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)?;
         self.highest = self.highest.max(step.learning_rate);
         let weight = self.highest * self.highest;
         self.sum += weight;
@@ -129,7 +120,7 @@ impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {
-        let Self { beta1, beta2, epsilon, share, .. } = *self;
+        let Self { moments: Moments { beta1, beta2, epsilon }, share, .. } = *self;
         let numbers = FreeStep {
             rate: step.learning_rate,
             beta1,
@@ -139,7 +130,7 @@ impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
             decay: step.weight_decay,
             share,
         };
-        if let [second, ahead] = update.state {
+        if let [second, ahead] = update.slots {
             F::schedule_free(numbers, update.value, update.gradient, second, ahead);
         }
     }
@@ -148,9 +139,9 @@ impl<F: Scalar> UpdateRule<F> for ScheduleFreeAdamW {
         true
     }
 
-    fn evaluation(&self, value: &mut [F], state: &[Tensor<F>]) {
-        if let [_, ahead] = state {
-            F::add_scaled(value, F::of(1.0 - 1.0 / self.beta1), slice(ahead));
+    fn evaluation(&self, value: &mut [F], slots: &[Tensor<F>]) {
+        if let [_, ahead] = slots {
+            F::add_scaled(value, F::of(1.0 - 1.0 / self.moments.beta1), slice(ahead));
         }
     }
 }

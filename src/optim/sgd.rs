@@ -26,10 +26,10 @@
 //! that the gradient is always taken at the weights that are stored (Bengio, Boulanger-Lewandowski and Pascanu,
 //! "Advances in optimizing recurrent networks", 2013), the step is `g + momentum · v` in place of `v`.
 
+use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::kernels::{Scalar, SgdStep};
-use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent, with momentum and Nesterov's look ahead where wanted.
 ///
@@ -45,8 +45,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use plywood::prelude::*;
 ///
-/// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9).nesterov()).learning_rate(0.1);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9).nesterov(true)).learning_rate(0.1);
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// In numbers, for one weight of 1 with a gradient of 2 at both of two steps, a rate of 0.1 and a momentum of 0.9:
@@ -59,15 +59,13 @@ use serde::{Deserialize, Serialize};
 ///
 /// Differences: Keras' `SGD` keeps the rate inside of the velocity. PyTorch's first velocity is the gradient, which
 /// is what a velocity of 0 gives here; its `dampening` and `maximize` are not offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SGD {
-    /// At 0 there is no array of state at all, and the kernel without a velocity is used.
-    #[serde(with = "crate::codec::words")]
+    /// At 0 there is no slot at all, and the kernel without a velocity is used.
     momentum: f64,
     /// Without momentum it changes nothing.
     nesterov: bool,
     /// At least 0; 0 turns it off.
-    #[serde(with = "crate::codec::words")]
     decay: f64,
 }
 
@@ -82,7 +80,7 @@ impl SGD {
         self
     }
 
-    /// Nesterov's form of momentum.
+    /// Whether momentum takes Nesterov's form; it does not unless set.
     ///
     /// It converges faster than plain momentum on smooth convex functions; on networks the difference is usually
     /// small. With a momentum of 0 it has no effect, where PyTorch refuses the combination.
@@ -107,12 +105,12 @@ impl SGD {
     /// let close = |a: &[f64], b: [f64; 2]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
     /// assert!(close(&outputs(SGD::default())?, [-0.2, -0.2]));
     /// assert!(close(&outputs(SGD::default().momentum(0.9))?, [-0.2, -0.38]));
-    /// assert!(close(&outputs(SGD::default().momentum(0.9).nesterov())?, [-0.38, -0.542]));
+    /// assert!(close(&outputs(SGD::default().momentum(0.9).nesterov(true))?, [-0.38, -0.542]));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
-    pub fn nesterov(mut self) -> Self {
-        self.nesterov = true;
+    pub fn nesterov(mut self, nesterov: bool) -> Self {
+        self.nesterov = nesterov;
         self
     }
 
@@ -129,11 +127,13 @@ impl SGD {
 }
 
 impl<F: Scalar> UpdateRule<F> for SGD {
+    saved!("sgd": momentum, nesterov, decay);
+
     fn default_learning_rate(&self) -> f64 {
         0.01
     }
 
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         usize::from(self.momentum != 0.0)
     }
 
@@ -148,7 +148,7 @@ impl<F: Scalar> UpdateRule<F> for SGD {
     fn update(&self, update: Update<'_, F>, step: Step) {
         let Self { momentum, nesterov, .. } = *self;
         let numbers = SgdStep { rate: step.learning_rate, decay: step.weight_decay, momentum, nesterov };
-        match update.state {
+        match update.slots {
             [velocity] => F::sgd_momentum(numbers, update.value, update.gradient, velocity),
             _ => F::sgd(numbers, update.value, update.gradient),
         }

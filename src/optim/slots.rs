@@ -6,7 +6,7 @@ use crate::nn::Layer;
 use crate::param::Param;
 use crate::tensor::Tensor;
 
-/// A parameter's name and its arrays of state.
+/// A parameter's name and its slots: the arrays that the rule keeps of it.
 pub(super) type Slot<F> = (String, Vec<Tensor<F>>);
 
 /// The position of this name, which is nearly always the expected one.

@@ -41,8 +41,8 @@ const ROWS_TOGETHER: usize = 8;
 ///
 /// A rule of granularity [`Granularity::Parameter`] gets rows and products written out into a full gradient first
 /// (`Param::accumulate`).
-pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
-    rule: &R,
+pub(super) fn apply<F: Scalar>(
+    rule: &dyn UpdateRule<F>,
     step: Step,
     slot: &mut [Tensor<F>],
     param: &mut Param<F>,
@@ -60,17 +60,17 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
     };
     match gradient {
         PendingGradient::Dense(gradient) => {
-            let mut states = States::of(slot);
+            let mut slots = Slots::of(slot);
             if parts == 1 {
-                rule.update(Update { value, gradient, state: states.all(), shape }, step);
+                rule.update(Update { value, gradient, slots: slots.all(), shape }, step);
                 return;
             }
             let length = value.len().div_ceil(parts);
             let cut = value.chunks_mut(length).zip(gradient.chunks(length));
-            let cut = cut.map(|(value, gradient)| (states.take(value.len()), value, gradient));
-            threads::each(cut, |(mut states, value, gradient)| {
+            let cut = cut.map(|(value, gradient)| (slots.take(value.len()), value, gradient));
+            threads::each(cut, |(mut slots, value, gradient)| {
                 let shape = [value.len()];
-                rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
+                rule.update(Update { value, gradient, slots: slots.all(), shape: &shape }, step);
             });
         }
         PendingGradient::Product(left, right) => {
@@ -78,10 +78,10 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
             // What a step leaves in the caches of a core is there in the next one if the same thread gets the same
             // rows. A large matrix leaves nothing there.
             let large = right.len() > SMALL_PRODUCT;
-            let mut states = States::of(slot);
-            let work = |(states, value, rows): (States<'_, F>, &mut [F], Range<usize>)| {
+            let mut slots = Slots::of(slot);
+            let work = |(slots, value, rows): (Slots<'_, F>, &mut [F], Range<usize>)| {
                 let left = left.slice_axis(Axis(1), rows.into());
-                strip_by_strip(rule, step, states, value, left, right);
+                strip_by_strip(rule, step, slots, value, left, right);
             };
             let share = if large {
                 threads::share(rows, ROWS_OF_LARGE, parts)
@@ -90,12 +90,12 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
             };
             let cut = value.chunks_mut((share * columns).max(1)).enumerate();
             let rows = |i| i * share..rows.min((i + 1) * share);
-            threads::each(cut.map(|(i, value)| (states.take(value.len()), value, rows(i))), work);
+            threads::each(cut.map(|(i, value)| (slots.take(value.len()), value, rows(i))), work);
         }
         PendingGradient::Rows(ids, values) => {
             let columns = columns_of(shape);
             merge_rows(ids, values, columns);
-            let mut states = States::of(slot);
+            let mut slots = Slots::of(slot);
             // Rows that follow one another are one part: the frequent words of a vocabulary often do.
             let mut values = &values[..];
             for run in ids.chunk_by(|a, b| a + 1 == *b) {
@@ -103,9 +103,9 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
                 let (gradient, rest) = values.split_at(length);
                 values = rest;
                 let part = start..start + length;
-                let mut states = states.part(part.clone());
+                let mut slots = slots.part(part.clone());
                 let value = &mut value[part];
-                rule.update(Update { value, gradient, state: states.all(), shape: &[length] }, step);
+                rule.update(Update { value, gradient, slots: slots.all(), shape: &[length] }, step);
             }
         }
     }
@@ -113,10 +113,10 @@ pub(super) fn apply<F: Scalar, R: UpdateRule<F>>(
 
 /// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
 /// multiplied out and used at once.
-fn strip_by_strip<F: Scalar, R: UpdateRule<F>>(
-    rule: &R,
+fn strip_by_strip<F: Scalar>(
+    rule: &dyn UpdateRule<F>,
     step: Step,
-    mut states: States<'_, F>,
+    mut slots: Slots<'_, F>,
     value: &mut [F],
     left: ArrayView2<'_, F>,
     right: ArrayView2<'_, F>,
@@ -135,29 +135,29 @@ fn strip_by_strip<F: Scalar, R: UpdateRule<F>>(
         let product = ArrayViewMut2::from_shape((rows.len(), columns), &mut *gradient);
         let left = left.slice_axis(Axis(1), rows.into());
         F::matmul(left.reversed_axes(), right, F::zero(), product.expect("whole rows"));
-        let (mut states, shape) = (states.part(numbers.clone()), [numbers.len()]);
+        let (mut slots, shape) = (slots.part(numbers.clone()), [numbers.len()]);
         let value = &mut value[numbers];
-        rule.update(Update { value, gradient, state: states.all(), shape: &shape }, step);
+        rule.update(Update { value, gradient, slots: slots.all(), shape: &shape }, step);
     }
     recycle(strip);
 }
 
-/// The most arrays of state that a rule may have.
-pub(super) const MOST_STATES: usize = 8;
+/// The most slots that a rule may have.
+pub(super) const MOST_SLOTS: usize = 8;
 
-/// A rule's arrays of state, or a part of each; in place, so that no list of them is allocated for a step.
-struct States<'a, F> {
-    arrays: [&'a mut [F]; MOST_STATES],
+/// A parameter's slots, or a part of each; in place, so that no list of them is allocated for a step.
+struct Slots<'a, F> {
+    arrays: [&'a mut [F]; MOST_SLOTS],
     count: usize,
 }
 
-impl<'a, F: Scalar> States<'a, F> {
+impl<'a, F: Scalar> Slots<'a, F> {
     /// The whole arrays.
     fn of(slot: &'a mut [Tensor<F>]) -> Self {
-        let count = slot.len().min(MOST_STATES);
-        let mut states = slot.iter_mut();
-        let arrays = std::array::from_fn(|_| match states.next() {
-            Some(state) => slice_mut(state),
+        let count = slot.len().min(MOST_SLOTS);
+        let mut each = slot.iter_mut();
+        let arrays = std::array::from_fn(|_| match each.next() {
+            Some(array) => slice_mut(array),
             None => &mut [],
         });
         Self { arrays, count }
@@ -175,13 +175,13 @@ impl<'a, F: Scalar> States<'a, F> {
     }
 
     /// These numbers of each array.
-    fn part(&mut self, numbers: Range<usize>) -> States<'_, F> {
+    fn part(&mut self, numbers: Range<usize>) -> Slots<'_, F> {
         let mut arrays = self.arrays.iter_mut();
         let arrays = std::array::from_fn(|i| match arrays.next() {
             Some(array) if i < self.count => &mut array[numbers.clone()],
             _ => &mut [],
         });
-        States { arrays, count: self.count }
+        Slots { arrays, count: self.count }
     }
 
     /// All that there are.

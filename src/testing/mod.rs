@@ -60,7 +60,7 @@ use std::fmt;
 /// struct Cube;
 ///
 /// impl Elementwise for Cube {
-///     const KIND: &'static str = "mycrate.cube";
+///     const KIND: Kind = Kind::own("mycrate.cube");
 ///     fn value<F: Scalar>(&self, x: F) -> F { x * x * x }
 ///     fn derivative<F: Scalar>(&self, x: F, _: F) -> F { F::of(6.0) * x * x } // 3x² is right
 /// }
@@ -159,7 +159,7 @@ impl<F: Scalar> LayerCheck<F> {
     /// struct SquareRoot;
     ///
     /// impl Elementwise for SquareRoot {
-    ///     const KIND: &'static str = "mycrate.square_root";
+    ///     const KIND: Kind = Kind::own("mycrate.square_root");
     ///     fn value<F: Scalar>(&self, x: F) -> F { x.sqrt() }
     ///     fn derivative<F: Scalar>(&self, _: F, y: F) -> F { F::of(0.5) / y }
     /// }
@@ -194,7 +194,7 @@ impl<F: Scalar> LayerCheck<F> {
     /// # Errors
     /// When one fails, or the layer itself returns an error.
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
-        let kind = <S::Layer as Layer<F>>::KIND;
+        let kind = <S::Layer as Layer<F>>::KIND.name();
         let random = Random::seed(7);
         let built = spec.build(&self.shape, &random.child("layer"));
         let load: Load<F> = |bytes| Ok(Box::new(codec::decode::<S::Layer>(bytes, "the saved layer")?));

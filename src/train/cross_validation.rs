@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::UpdateRule;
 use crate::shown::lines;
 use crate::target::AsTarget;
 use std::fmt;
@@ -44,17 +43,16 @@ use std::fmt;
 ///
 /// # Errors
 /// When the data cannot be dealt into these folds, or `build`, training or evaluation fails; the error names the fold.
-pub fn cross_validate<F, D, L, R>(
+pub fn cross_validate<F, D, L>(
     data: &D,
     folds: &impl Folds<F, D>,
-    mut build: impl FnMut(usize) -> Result<(Sequential<F>, Trainer<L, R, F>)>,
+    mut build: impl FnMut(usize) -> Result<(Sequential<F>, Trainer<L, F>)>,
 ) -> Result<CrossValidation>
 where
     F: Scalar,
     D: Dataset<F>,
     D::Target: AsTarget<L::Target>,
     L: Loss<F>,
-    R: UpdateRule<F>,
 {
     let mut number = 0;
     cross_validate_with(data, folds, |train, test| {

@@ -10,7 +10,6 @@ use crate::infer::check_data;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Layer, Sequential};
-use crate::optim::UpdateRule;
 use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
@@ -93,7 +92,7 @@ impl LearningRateCurve {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// The learning-rate range test: trains a copy of the model for `steps` steps whose rate rises from `from` to `to`
     /// by one ratio, and records the losses. Model and optimiser stay as they are.
     ///
@@ -106,7 +105,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     ///
     /// let (train, _) = plywood::data::synthetic::garments(1000, 10, 1)?;
     /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
-    /// let trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9));
+    /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9));
     /// let curve = trainer.find_learning_rate(&model, &train, 1e-5, 10.0, 100)?;
     /// let rate = curve.suggestion.expect("the loss falls");
     /// assert!((1e-4..1.0).contains(&rate), "{rate}");
@@ -121,7 +120,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
     /// the model has no parameters to train.
     pub fn find_learning_rate<D>(
-        &self,
+        &mut self,
         model: &Sequential<F>,
         data: &D,
         from: f64,
@@ -136,7 +135,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     }
 
     fn rate_curve<D>(
-        &self,
+        &mut self,
         model: &Sequential<F>,
         data: &D,
         (from, to): (f64, f64),
@@ -157,57 +156,59 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         check_trainable(model)?;
         check_training(model, &self.loss)?;
         check_targets(model, &self.loss, data)?;
-        model.check_batch_size(model.input_shape(), self.batch_size_for(data.len()))?;
+        let size = self.batch_size_for(data.len());
+        model.check_batch_size(model.input_shape(), size)?;
         let mut model = model.clone();
-        let mut optimizer = self.optimizer.copy();
-        optimizer.training_weights(&mut model)?;
-        optimizer.discard(&mut model);
-        let (before, ratio) = (optimizer.steps(), (to / from).ln() / (steps - 1) as f64);
+        let (loss, random) = (&self.loss, &self.random);
+        let (before, ratio) = (self.optimizer.steps(), (to / from).ln() / (steps - 1) as f64);
         let rate = move |step: u64| from * (ratio * step.saturating_sub(before + 1) as f64).exp();
-        optimizer = optimizer.learning_rate(rate);
-        let (mut rates, mut losses) = (Vec::new(), Vec::new());
-        let (mut batch, mut lowest, mut without_weight) = (Batch::default(), f64::INFINITY, 0);
-        let mut order: Vec<usize> = (0..data.len()).collect();
-        let mut pass = 0;
-        let mut batches: Vec<Vec<usize>> = Vec::new();
-        while losses.len() < steps {
-            if batches.is_empty() {
-                self.random.child("find rate").at(pass, 0).shuffle(&mut order);
-                batches = order.chunks(self.batch_size_for(data.len())).rev().map(<[_]>::to_vec).collect();
-                pass += 1;
-            }
-            let Some(indices) = batches.pop() else { break };
-            data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
-            let loss = step::on_batch(&mut model, &self.loss, &mut batch, (data, &indices), &mut [])?;
-            if !loss.sum.is_finite() {
-                if losses.is_empty() {
-                    let at = (&indices[..], Pass::Train { epoch: pass - 1 }, optimizer.steps() + 1);
-                    return Err(in_training(&model, &self.loss, data, at)?);
+        self.optimizer.on_trial(rate, |optimizer| {
+            optimizer.training_weights(&mut model)?;
+            optimizer.discard(&mut model);
+            let (mut rates, mut losses) = (Vec::new(), Vec::new());
+            let (mut batch, mut lowest, mut without_weight) = (Batch::default(), f64::INFINITY, 0);
+            let mut order: Vec<usize> = (0..data.len()).collect();
+            let mut pass = 0;
+            let mut batches: Vec<Vec<usize>> = Vec::new();
+            while losses.len() < steps {
+                if batches.is_empty() {
+                    random.child("find rate").at(pass, 0).shuffle(&mut order);
+                    batches = order.chunks(size).rev().map(<[_]>::to_vec).collect();
+                    pass += 1;
                 }
-                break;
+                let Some(indices) = batches.pop() else { break };
+                data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
+                let value = step::on_batch(&mut model, loss, &mut batch, (data, &indices), &mut [])?;
+                if !value.sum.is_finite() {
+                    if losses.is_empty() {
+                        let at = (&indices[..], Pass::Train { epoch: pass - 1 }, optimizer.steps() + 1);
+                        return Err(in_training(&model, loss, data, at)?);
+                    }
+                    break;
+                }
+                // A batch without weight says nothing of the rate, and takes no step.
+                without_weight = if value.weight == 0.0 { without_weight + indices.len() } else { 0 };
+                if without_weight >= 2 * data.len() {
+                    return Err(no_weight());
+                }
+                if value.weight == 0.0 {
+                    optimizer.discard(&mut model);
+                    continue;
+                }
+                let value = value.mean();
+                rates.push(rate(optimizer.steps() + 1));
+                losses.push(value);
+                // Smoothed over the last few, for the end alone.
+                let last = &losses[losses.len().saturating_sub(5)..];
+                let mean = last.iter().sum::<f64>() / last.len() as f64;
+                lowest = f64::min(lowest, mean);
+                if mean > DIVERGED * lowest {
+                    break;
+                }
+                optimizer.step(&mut model)?;
             }
-            // A batch without weight says nothing of the rate, and takes no step.
-            without_weight = if loss.weight == 0.0 { without_weight + indices.len() } else { 0 };
-            if without_weight >= 2 * data.len() {
-                return Err(no_weight());
-            }
-            if loss.weight == 0.0 {
-                optimizer.discard(&mut model);
-                continue;
-            }
-            let loss = loss.mean();
-            rates.push(rate(optimizer.steps() + 1));
-            losses.push(loss);
-            // Smoothed over the last few, for the end alone.
-            let last = &losses[losses.len().saturating_sub(5)..];
-            let mean = last.iter().sum::<f64>() / last.len() as f64;
-            lowest = f64::min(lowest, mean);
-            if mean > DIVERGED * lowest {
-                break;
-            }
-            optimizer.step(&mut model)?;
-        }
-        Ok(LearningRateCurve::of(rates, losses))
+            Ok(LearningRateCurve::of(rates, losses))
+        })
     }
 }
 

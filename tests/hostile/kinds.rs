@@ -53,7 +53,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "softmax": Softmax, [7];
         "softplus": Softplus::default(), [7];
         "softsign": Softsign, [7];
-        "sum": Add::of([block(), block().layer(Tanh)]), [3];
+        "add": Add::of([block(), block().layer(Tanh)]), [3];
         "tanh": Tanh, [7];
         "upsample": Upsample::by([2, 3]), [2, 3, 2];
         "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];

@@ -10,7 +10,7 @@ pub fn data() -> ArrayDataset<f32, Vec<usize>> {
 }
 
 /// The model, and a trainer of so many epochs of two batches each.
-pub fn begun(epochs: usize) -> (Sequential, Trainer<CrossEntropy, Adam>) {
+pub fn begun(epochs: usize) -> (Sequential, Trainer<CrossEntropy>) {
     let model = Sequential::builder([3])
         .layer(Dense::units(2))
         .layer(BatchNorm::new())

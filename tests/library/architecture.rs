@@ -121,7 +121,7 @@ const LIMITS: &str = "at most 450 lines of a file, 70 of a function, 6 parameter
 const EXCEPTIONS: &[(&str, usize, &str)] = &[
     (
         "lines of Trainer::rate_curve in train/find_learning_rate.rs",
-        74,
+        76,
         "the checks, and one loop over the steps with four ways out of it",
     ),
     (

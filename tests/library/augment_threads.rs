@@ -27,7 +27,7 @@ fn run<F: Scalar>(threads: usize) -> Vec<u64> {
         .layer(Softmax)
         .build()
         .unwrap();
-    let mut trainer = Trainer::new(SoftCrossEntropy::default(), Adam::default()).epochs(2);
+    let mut trainer = Trainer::new(SoftCrossEntropy::default(), Optimizer::new(Adam::default())).epochs(2);
     trainer = trainer.batch_size(32).progress(Progress::Silent);
     trainer.fit(&mut model, &train).unwrap();
     let predicted = model.forward(batch.input.clone()).unwrap();

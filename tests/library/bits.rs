@@ -23,7 +23,7 @@ fn hash(values: impl Iterator<Item = f64>) -> u64 {
 }
 
 /// Trains with one thread and with three, and writes a line: weights and buffers, losses, predictions.
-fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F>, D: Dataset<F>>(
+fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F> + Clone, D: Dataset<F>>(
     lines: &mut String,
     name: &str,
     builder: impl Fn() -> SequentialBuilder<F>,
@@ -34,7 +34,8 @@ fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F>, D: Dataset<F>>(
     let run = |threads| {
         let _threads = crate::take_threads(threads);
         let mut model = builder().build().unwrap();
-        let trainer = Trainer::new(loss.clone(), rule.clone()).epochs(2).batch_size(32).seed(9);
+        let trainer =
+            Trainer::new(loss.clone(), Optimizer::new(rule.clone())).epochs(2).batch_size(32).seed(9);
         let mut trainer = trainer.validation_split(0.2).progress(Progress::Silent);
         let history = trainer.fit(&mut model, data).unwrap();
         let mut batch = Batch::<F, _>::default();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 struct Square;
 
 impl Elementwise for Square {
-    const KIND: &'static str = "branches.square";
+    const KIND: Kind = Kind::own("branches.square");
     fn value<F: Scalar>(&self, x: F) -> F {
         x * x
     }
@@ -118,7 +118,7 @@ fn no_branches_and_errors_inside_are_told_with_their_place() {
     assert!(Sequential::builder([4]).layer(Add::of([])).build().is_err());
     let bad = Sequential::block().layer(Dense::units(0));
     let error = Sequential::builder([4]).layer(Add::of([Sequential::block(), bad])).build().unwrap_err();
-    assert_eq!(error.place(), "layer 0 (sum), branch 1, layer 0 (dense)");
+    assert_eq!(error.place(), "layer 0 (add), branch 1, layer 0 (dense)");
     let fixed = Sequential::builder([5]).layer(Dense::units(4));
     assert!(Sequential::builder([4]).layer(Residual::around(fixed)).build().is_err());
 }

@@ -8,7 +8,7 @@ use plywood::data::Images;
 use plywood::data::synthetic::garments;
 use plywood::losses::class_weights;
 use plywood::ndarray;
-use plywood::optim::{Averaging, UpdateRule};
+use plywood::optim::Averaging;
 use plywood::prelude::*;
 
 /// How many samples, and how many make a step.
@@ -25,11 +25,7 @@ where
 }
 
 /// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
-fn bits_of<L: Loss, R: UpdateRule, D: Dataset>(
-    mut model: Sequential,
-    trainer: Trainer<L, R>,
-    data: &D,
-) -> Vec<u64>
+fn bits_of<L: Loss, D: Dataset>(mut model: Sequential, trainer: Trainer<L>, data: &D) -> Vec<u64>
 where
     D::Target: plywood::losses::AsTarget<L::Target>,
 {

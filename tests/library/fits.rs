@@ -19,7 +19,7 @@ struct TwiceSoftmax;
 macro_rules! own {
     ($layer:ident, $kind:literal, $times:expr) => {
         impl Layer for $layer {
-            const KIND: &'static str = $kind;
+            const KIND: Kind = Kind::own($kind);
             type Cache = Tensor;
             fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
                 Ok(input.to_vec())
@@ -324,7 +324,7 @@ fn evaluate_checks_model_and_loss_once() {
     #[derive(Clone, Debug, Serialize, Deserialize)]
     struct Asked;
     impl Layer for Asked {
-        const KIND: &'static str = "test.asked";
+        const KIND: Kind = Kind::own("test.asked");
         type Cache = ();
         fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
             Ok(input.to_vec())

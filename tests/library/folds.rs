@@ -216,7 +216,7 @@ fn errors_name_the_fold() {
          The model was built for the shape given to `Sequential::builder`."
     );
     assert_eq!(fold, 1);
-    let build = |_| -> Result<(Sequential, Trainer<CrossEntropy, Adam>)> { unreachable!("no fold") };
+    let build = |_| -> Result<(Sequential, Trainer<CrossEntropy>)> { unreachable!("no fold") };
     let text = cross_validate(&data, &KFold::new(7), build).unwrap_err().to_string();
     assert!(text.starts_with("cross-validation: expected folds of 2 to 6"), "{text}");
 }

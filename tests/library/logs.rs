@@ -34,7 +34,7 @@ fn trained(callbacks: impl FnOnce(Trainer) -> Trainer) -> (History, Vec<f32>) {
     (history, bits)
 }
 
-type Trainer = plywood::train::Trainer<CrossEntropy, Adam, f32>;
+type Trainer = plywood::train::Trainer<CrossEntropy, f32>;
 
 /// The sum by its definition, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {

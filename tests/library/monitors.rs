@@ -46,7 +46,7 @@ fn model() -> Sequential {
     Sequential::builder([1]).seed(2).layer(Dense::units(1)).build().unwrap()
 }
 
-fn trainer(direction: Option<Direction>) -> Trainer<MeanSquaredError, SGD> {
+fn trainer(direction: Option<Direction>) -> Trainer<MeanSquaredError> {
     let trainer =
         Trainer::new(MeanSquaredError, SGD::default()).learning_rate(0.02).epochs(6).validation_split(0.25);
     trainer.metric(mape(direction)).progress(Progress::Silent)
@@ -85,7 +85,7 @@ fn a_falling_error_of_ones_own_is_not_restored_to_its_first_epoch() {
 
 #[test]
 fn what_says_no_direction_is_refused_before_the_first_step() {
-    let text = |trainer: Trainer<MeanSquaredError, SGD>| {
+    let text = |trainer: Trainer<MeanSquaredError>| {
         let mut trainer = trainer;
         let text = trainer.fit(&mut model(), &data()).unwrap_err().to_string();
         assert_eq!(trainer.optimizer().steps(), 0);
@@ -165,7 +165,7 @@ fn a_search_ranks_by_the_direction() {
 fn a_plateau_below_zero_is_one() {
     for value in [1.0, -1.0] {
         let how = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_r2").higher_is_better();
-        let mut optimizer: Optimizer<SGD> =
+        let mut optimizer: Optimizer =
             Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
         for _ in 0..10 {
             optimizer.observe(value).unwrap();
@@ -173,12 +173,12 @@ fn a_plateau_below_zero_is_one() {
         assert_eq!(optimizer.learning_rate_at(1), 0.125, "three reductions at {value}");
     }
     let how = ReduceOnPlateau::factor(0.5).patience(2).monitor("val_r2").higher_is_better();
-    let mut worse: Optimizer<SGD> = Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
+    let mut worse: Optimizer = Optimizer::new(SGD::default()).learning_rate(1.0).reduce_on_plateau(how);
     for step in 0..10 {
         worse.observe(-1.0 - 1e-5 * f64::from(step)).unwrap();
     }
     assert_eq!(worse.learning_rate_at(1), 0.125);
     let unsaid = ReduceOnPlateau::factor(0.5).monitor("val_r2");
-    let mut unsaid: Optimizer<SGD> = Optimizer::new(SGD::default()).reduce_on_plateau(unsaid);
+    let mut unsaid: Optimizer = Optimizer::new(SGD::default()).reduce_on_plateau(unsaid);
     assert!(unsaid.observe(0.5).unwrap_err().to_string().contains(".higher_is_better()"));
 }

@@ -5,7 +5,7 @@ use plywood::ErrorKind;
 use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 
-fn silent<L: Loss, R: plywood::optim::UpdateRule>(loss: L, rule: R) -> Trainer<L, R> {
+fn silent<L: Loss, R: plywood::optim::UpdateRule>(loss: L, rule: R) -> Trainer<L> {
     Trainer::new(loss, rule).progress(Progress::Silent)
 }
 
@@ -88,7 +88,7 @@ fn a_layer_that_hides_nan_hides_none_in_the_data() {
     #[derive(Clone, Debug, Serialize, Deserialize)]
     struct Hiding;
     impl Elementwise for Hiding {
-        const KIND: &'static str = "test.hiding";
+        const KIND: Kind = Kind::own("test.hiding");
         fn value<F: Scalar>(&self, x: F) -> F {
             x.max(F::zero())
         }

@@ -6,8 +6,8 @@ use plywood::prelude::*;
 use plywood::train::{BatchEnd, Checkpoints, GradientNorms, accumulate};
 use std::ops::ControlFlow;
 
-pub fn silent<L: Loss<F>, R: plywood::optim::UpdateRule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, R, F> {
-    Trainer::new(loss, rule).progress(Progress::Silent)
+pub fn silent<L: Loss<F>, R: plywood::optim::UpdateRule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, F> {
+    Trainer::new(loss, Optimizer::new(rule)).progress(Progress::Silent)
 }
 
 /// Parameters of a model, one after the other.

@@ -4,7 +4,7 @@
 //! for its products, its gradients and its updates to be shared between threads.
 
 use plywood::ndarray::Array2;
-use plywood::optim::{Group, UpdateRule};
+use plywood::optim::Group;
 use plywood::prelude::*;
 
 const SAMPLES: usize = 192;
@@ -41,10 +41,9 @@ fn model(last: Option<bool>) -> Sequential {
 }
 
 /// Trains for two epochs and looks at everything: parameters, losses of training and validation, predictions.
-fn bits<L, R, D>(mut model: Sequential, loss: L, optimizer: impl Into<Optimizer<R>>, data: &D) -> Vec<u64>
+fn bits<L, D>(mut model: Sequential, loss: L, optimizer: impl Into<Optimizer>, data: &D) -> Vec<u64>
 where
     L: Loss,
-    R: UpdateRule,
     D: Dataset,
     D::Target: plywood::losses::AsTarget<L::Target>,
 {
@@ -76,13 +75,13 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
     rules! {
         "SGD": SGD::default(),
         "SGD, momentum": SGD::default().momentum(0.9),
-        "SGD, Nesterov": SGD::default().momentum(0.9).nesterov(),
+        "SGD, Nesterov": SGD::default().momentum(0.9).nesterov(true),
         "RMSprop": RMSprop::default(),
-        "RMSprop, centred": RMSprop::default().centered().momentum(0.9),
+        "RMSprop, centred": RMSprop::default().centered(true).momentum(0.9),
         "Adagrad": Adagrad::default(),
         "Adadelta": Adadelta::default(),
         "Adam": Adam::default(),
-        "AMSGrad": Adam::default().amsgrad(),
+        "AMSGrad": Adam::default().amsgrad(true),
         "AdamW": AdamW::default(),
         "Adamax": Adamax::default(),
         "NAdam": NAdam::default(),

@@ -1,8 +1,9 @@
 //! What optimisers do for all rules alike, seen through training: state that is restored, batches that make one step,
 //! averages, groups, and the errors of settings that cannot be.
 
+use plywood::io::State;
 use plywood::ndarray::Array2;
-use plywood::optim::{Averaging, Group, OptimizerState, UpdateRule};
+use plywood::optim::*;
 use plywood::prelude::*;
 use plywood::train::{Epoch, accumulate};
 use std::ops::ControlFlow;
@@ -38,9 +39,9 @@ fn bits(model: &Sequential) -> Vec<u32> {
 }
 
 /// Steps on batches of six, and what the model is to be evaluated with after each.
-fn train<R: UpdateRule>(
+fn train(
     model: &mut Sequential,
-    optimizer: &mut Optimizer<R>,
+    optimizer: &mut Optimizer,
     batches: std::ops::Range<usize>,
 ) -> Vec<Vec<u32>> {
     let (x, labels) = data();
@@ -58,20 +59,20 @@ fn train<R: UpdateRule>(
 }
 
 /// Training that is interrupted after each number of batches goes on with the same bits.
-fn resumes<R: UpdateRule>(make: impl Fn() -> Optimizer<R>) {
+fn resumes(make: impl Fn() -> Optimizer) {
     let (mut model, mut optimizer) = (network(), make());
     let whole = train(&mut model, &mut optimizer, 0..12);
     for cut in [1, 4, 5] {
         let (mut model, mut optimizer) = (network(), make());
         assert_eq!(train(&mut model, &mut optimizer, 0..cut), whole[..cut]);
-        let state = optimizer.state(&model).unwrap();
+        let state = optimizer.state(&model);
         let text = serde_json::to_string(&state).unwrap();
-        let saved: OptimizerState = serde_json::from_str(&text).unwrap();
+        let saved: State = serde_json::from_str(&text).unwrap();
         assert_eq!(saved, state);
         let mut model = Sequential::from_bytes(&model.to_bytes().unwrap(), &Registry::builtin()).unwrap();
         let mut optimizer = make();
         optimizer.load_state(&mut model, saved).unwrap();
-        assert_eq!(optimizer.state(&model).unwrap(), state);
+        assert_eq!(optimizer.state(&model), state);
         assert_eq!(train(&mut model, &mut optimizer, cut..12), whole[cut..], "after {cut} batches");
     }
 }
@@ -92,15 +93,103 @@ fn a_restored_state_goes_on_with_the_same_bits() {
     });
 }
 
+/// Each rule of the crate, with numbers other than its own, and as it is by default.
+fn rules() -> Vec<[Box<dyn UpdateRule>; 2]> {
+    fn pair<R: UpdateRule + Default>(other: R) -> [Box<dyn UpdateRule>; 2] {
+        [Box::new(other), Box::new(R::default())]
+    }
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    vec![
+        pair(SGD::default().momentum(nan).nesterov(true).weight_decay(-inf)),
+        pair(Adam::default().betas(nan, inf).epsilon(-0.0).weight_decay(2.0).amsgrad(true)),
+        pair(AdamW::default().betas(0.5, nan).epsilon(inf).weight_decay(nan).amsgrad(true)),
+        pair(Adadelta::default().rho(nan).epsilon(inf).weight_decay(0.5)),
+        pair(Adagrad::default().initial_sum(nan).epsilon(inf).learning_rate_decay(0.5).weight_decay(0.25)),
+        pair(Adamax::default().betas(nan, inf).epsilon(-inf).weight_decay(0.5)),
+        pair(Lion::default().betas(nan, inf).weight_decay(0.5)),
+        pair(Muon::default().momentum(nan).nesterov(false).rounds(9).matched_scale(false).weight_decay(inf)),
+        pair(Muon::default().adamw(AdamW::default().betas(0.25, 0.5).amsgrad(true))),
+        pair(NAdam::default().betas(nan, 0.5).epsilon(inf).momentum_decay(2.0).decoupled(true)),
+        pair(RAdam::default().betas(nan, inf).epsilon(2.0).weight_decay(0.5).decoupled(true)),
+        pair(RMSprop::default().alpha(nan).epsilon(inf).momentum(0.5).centered(true).weight_decay(0.5)),
+        pair(ScheduleFreeAdamW::default().betas(nan, inf).epsilon(2.0).weight_decay(0.5)),
+    ]
+}
+
+fn default_of(i: usize) -> Box<dyn UpdateRule> {
+    let [_, default] = rules().swap_remove(i);
+    default
+}
+
+/// Rules carry what they were given and what they have gathered, to the bit, and only into their own kind.
+#[test]
+fn a_rules_state_holds_all_its_numbers_and_loads_into_its_own_kind_alone() {
+    for [mut rule, mut loaded] in rules() {
+        // Rules that count on from step to step.
+        for number in 1..4 {
+            let _ = rule.begin_step(Step::new(number, 0.25));
+        }
+        assert_ne!(format!("{rule:?}"), format!("{loaded:?}"));
+        let text = serde_json::to_string(&rule.state()).unwrap();
+        let mut state: State = serde_json::from_str(&text).unwrap();
+        loaded.load_state(&mut state).unwrap();
+        assert_eq!(state.names().next(), None, "{loaded:?}");
+        assert_eq!(format!("{rule:?}"), format!("{loaded:?}"));
+        // A state that lacks its last number changes nothing.
+        let mut lacks = loaded.state();
+        let last = lacks.names().last().unwrap().to_owned();
+        let _ = (
+            lacks.take_number(&last).is_ok(),
+            lacks.take_flag(&last).is_ok(),
+            lacks.take_nested(&last).is_ok(),
+        );
+        assert!(loaded.load_state(&mut lacks).is_err(), "{rule:?}");
+        assert_eq!(format!("{rule:?}"), format!("{loaded:?}"));
+    }
+    let kinds: Vec<&str> = rules().iter().map(|[rule, _]| rule.kind().name()).collect();
+    for (i, [_, from]) in rules().into_iter().enumerate() {
+        let (mut model, mut saving) = (network(), Optimizer::new(from));
+        train(&mut model, &mut saving, 0..1);
+        let state = saving.state(&model);
+        for (j, [_, into]) in rules().into_iter().enumerate() {
+            let (before, mut loading) = (format!("{into:?}"), Optimizer::new(into));
+            let loaded = loading.load_state(&mut model, state.clone());
+            assert_eq!(loaded.is_ok(), kinds[i] == kinds[j], "{} into {}: {loaded:?}", kinds[i], kinds[j]);
+            assert!(loaded.is_ok() || format!("{loading:?}").contains(&before));
+        }
+    }
+}
+
+/// A state goes into a rule that has taken other steps before: what it had is gone.
+#[test]
+fn a_state_takes_the_place_of_what_was_gathered() {
+    for saved in [0, 1, 3] {
+        for taken in [0, 1, 4] {
+            for (i, [_, rule]) in rules().into_iter().enumerate() {
+                let (mut model, mut optimizer) = (network(), Optimizer::new(rule));
+                train(&mut model, &mut optimizer, 0..saved);
+                let (bytes, state) = (model.to_bytes().unwrap(), optimizer.state(&model));
+                let expected = train(&mut model, &mut optimizer, saved..saved + 2);
+                let (mut other, mut second) = (network(), Optimizer::new(default_of(i)));
+                train(&mut other, &mut second, 0..taken);
+                let mut model = Sequential::from_bytes(&bytes, &Registry::builtin()).unwrap();
+                second.load_state(&mut model, state).unwrap();
+                let found = train(&mut model, &mut second, saved..saved + 2);
+                assert_eq!(found, expected, "rule {i}, saved after {saved}, loaded after {taken}");
+            }
+        }
+    }
+}
+
 /// A change that makes a state useless.
-type Damage<'a> = &'a dyn Fn(&mut OptimizerState);
+type Damage<'a> = &'a dyn Fn(&mut State);
 
 #[test]
 fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
     let (mut model, mut optimizer) =
         (network(), Optimizer::new(Adam::default()).average(Averaging::uniform()));
     train(&mut model, &mut optimizer, 0..2);
-    let state = optimizer.state(&model).unwrap();
+    let state = optimizer.state(&model);
     let (before, steps) = (bits(&model), optimizer.steps());
     let mut refused = |change: Damage<'_>| {
         let mut state = state.clone();
@@ -109,41 +198,79 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
         assert_eq!((bits(&model), optimizer.steps()), (before.clone(), steps));
         text
     };
+    let text = |kind: &'static str| {
+        move |state: &mut State| {
+            state.take_text("rule").unwrap();
+            *state = std::mem::take(state).text("rule", kind);
+        }
+    };
     assert_eq!(
-        refused(&|state| state.rule = "SGD".into()),
-        "the optimiser's state: expected a state of the rule Adam, found SGD. \
+        refused(&text("sgd")),
+        "the optimiser's state: expected a state of the rule adam, found sgd. \
          Resume with the optimiser that the state was taken from."
     );
+    // What there is of 0.weight, changed.
+    let weight = |state: &mut State, change: &dyn Fn(State) -> State| {
+        let mut parameters = state.take_nested("parameters").unwrap();
+        let own = parameters.take_nested("0.weight").unwrap();
+        *state = std::mem::take(state).nested("parameters", parameters.nested("0.weight", change(own)));
+    };
+    let without = |mut own: State, name: &str| {
+        own.take_array(name).unwrap();
+        own
+    };
+    let five = || Tensor::<f32>::zeros(vec![5]);
+    let integer = |state: &mut State, name: &str, number: u64| {
+        state.take_integer::<u64>(name).unwrap();
+        *state = std::mem::take(state).integer(name, number);
+    };
     let damages: &[(&str, Damage<'_>)] = &[
-        ("a state of this model", &|s| {
-            for (name, _) in &mut s.arrays {
-                *name = name.replace("0.weight/", "9.weight/");
-            }
+        ("a state of this model, found one with a parameter 9.weight", &|s| {
+            let mut parameters = s.take_nested("parameters").unwrap();
+            let own = parameters.take_nested("0.weight").unwrap();
+            *s = std::mem::take(s).nested("parameters", parameters.nested("9.weight", own));
         }),
-        ("expected an array's name", &|s| s.arrays[0].0 = "0.weight/1".into()),
-        ("expected an array's name", &|s| s.arrays[0].0 = "nonsense".into()),
-        ("the arrays of 0.weight to be 2", &|s| drop(s.arrays.remove(1))),
-        ("parameter 0.weight of shape [5]", &|s| s.arrays[0].1 = Tensor::zeros(vec![5])),
+        ("one with a parameter 0.weight", &|s| {
+            let mut parameters = s.take_nested("parameters").unwrap();
+            let own = parameters.take_nested("0.weight").unwrap();
+            parameters = parameters.nested("0.weight", own.clone()).nested("0.weight", own);
+            *s = std::mem::take(s).nested("parameters", parameters);
+        }),
+        ("0 left in it", &|s| weight(s, &|own| own.array("0", five()))),
+        ("nonsense left in it", &|s| weight(s, &|own| own.array("nonsense", five()))),
+        ("the number of slots to be 2, as the rule has it, found 1", &|s| {
+            weight(s, &|own| without(own, "1"));
+        }),
+        ("parameter 0.weight of shape [5]", &|s| weight(s, &|own| without(own, "0").array("0", five()))),
         ("parameter 0.weight of shape [5]", &|s| {
-            let average = s.arrays.iter_mut().find(|(name, _)| name == "0.weight/average").unwrap();
-            average.1 = Tensor::zeros(vec![5]);
+            weight(s, &|own| without(own, "average").array("average", five()));
         }),
-        ("the number steps", &|s| s.numbers[0].1 = -1.0),
-        ("the number steps", &|s| s.numbers[0].1 = f64::NAN),
-        ("the number exchanged", &|s| s.numbers[3].1 = 2.0),
-        ("a number's name", &|s| s.numbers[0].0 = "step".into()),
-        ("the rule", &|s| s.settings.truncate(3)),
-        ("the array 0.weight/gradient", &|s| {
-            s.arrays.push(("0.weight/gradient".into(), Tensor::zeros(vec![1])));
+        ("the number steps to be at most", &|s| integer(s, "steps", u64::MAX)),
+        ("waited", &|s| {
+            let mut plateau = s.take_nested("plateau").unwrap();
+            integer(&mut plateau, "waited", 1 << 60);
+            *s = std::mem::take(s).nested("plateau", plateau);
         }),
-        ("a row's id", &|s| {
-            s.arrays.push(("0.weight/ids".into(), Tensor::from_elem(vec![1, 2], 1e30)));
-            s.arrays.push(("0.weight/gradient".into(), Tensor::zeros(vec![1, 4])));
+        ("a whole number steps", &|s| drop(s.take_integer::<u64>("steps"))),
+        ("a flag exchanged", &|s| drop(s.take_flag("exchanged"))),
+        ("more left in it", &|s| *s = std::mem::take(s).flag("more", true)),
+        ("decay", &|s| {
+            let mut settings = s.take_nested("settings").unwrap();
+            settings.take_number("decay").unwrap();
+            *s = std::mem::take(s).nested("settings", settings);
         }),
-        ("the array 0.weight/ids", &|s| {
-            s.arrays.push(("0.weight/ids".into(), Tensor::from_elem(vec![], 1.0)));
-            s.arrays.push(("0.weight/gradient".into(), Tensor::zeros(vec![1, 4])));
+        ("more left in it", &|s| {
+            let settings = s.take_nested("settings").unwrap();
+            *s = std::mem::take(s).nested("settings", settings.flag("more", true));
         }),
+        ("the gradient", &|s| weight(s, &|own| own.array("gradient", Tensor::zeros(vec![1])))),
+        ("a row of the gradient", &|s| {
+            weight(s, &|own| own.integers("rows", [1 << 40]).array("gradient", Tensor::zeros(vec![1, 4])));
+        }),
+        ("the gradient", &|s| {
+            weight(s, &|own| own.integers("rows", [0, 1]).array("gradient", Tensor::zeros(vec![1, 4])));
+        }),
+        ("rows left in it", &|s| weight(s, &|own| own.integers("rows", [0]))),
     ];
     for (text, change) in damages {
         let found = refused(change);
@@ -257,7 +384,7 @@ fn groups_change_rates_and_decay_by_name() {
 #[test]
 fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     let before = bits(&network());
-    let refused = |optimizer: Optimizer<Adam>| {
+    let refused = |optimizer: Optimizer| {
         let (mut model, mut optimizer) = (network(), optimizer);
         let (x, labels) = data();
         accumulate(&mut model, &CrossEntropy::default(), x, &labels, None).unwrap();
@@ -332,7 +459,7 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
 
 #[test]
 fn a_gradient_that_is_not_finite_is_refused_where_norms_are_taken() {
-    let adam = || Optimizer::<Adam>::new(Adam::default());
+    let adam = || Optimizer::<f32>::new(Adam::default());
     for mut optimizer in [adam().clip_norm(1.0), adam().clip_norm_per_parameter(1.0).batches_per_step(2)] {
         let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
         let before = bits(&model);

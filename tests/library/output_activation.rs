@@ -26,7 +26,7 @@ fn parameters<F: Scalar>(model: &Sequential<F>) -> Vec<F> {
 struct Hidden;
 
 impl<F: Scalar> Layer<F> for Hidden {
-    const KIND: &'static str = "test.hidden";
+    const KIND: Kind = Kind::own("test.hidden");
     type Cache = Tensor<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -101,12 +101,12 @@ fn agree<F, L, R, D>(scale: f64, fusing: L, from_logits: L, rule: R, data: &D)
 where
     F: Scalar,
     L: Loss<F> + Clone,
-    R: UpdateRule<F>,
+    R: UpdateRule<F> + Clone,
     D: Dataset<F>,
     D::Target: plywood::losses::AsTarget<L::Target>,
 {
     let trainer = |loss: L| {
-        Trainer::new(loss, rule.clone())
+        Trainer::new(loss, Optimizer::new(rule.clone()))
             .learning_rate(0.01)
             .epochs(3)
             .batch_size(16)
@@ -219,7 +219,8 @@ fn exact_where_probabilities_end() {
             .unwrap();
         let x = Array2::from_elem((1, 1), F::one());
         assert_eq!(model.predict(&x).unwrap()[[0, 0]], F::one());
-        let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default()).learning_rate(1.0);
+        let mut trainer =
+            Trainer::new(CrossEntropy::default(), Optimizer::new(SGD::default())).learning_rate(1.0);
         let loss = trainer.step(&mut model, x.clone().into_dyn(), &[1], None).unwrap();
         assert_eq!(loss, 2000.0);
         assert_eq!(parameters(&model), [number(999.0), number(-999.0)]);

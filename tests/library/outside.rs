@@ -2,6 +2,7 @@
 //! alone; checked, composed, trained, saved, loaded by a registry, and the same bits predicted.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use plywood::io::Kind;
 use plywood::losses::{LossSum, sample_weights};
 use plywood::ndarray;
 use plywood::nn::{Gradient, check_batch, check_gradient};
@@ -73,7 +74,7 @@ impl<F: Scalar> MeanEmbedding<F> {
 }
 
 impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
-    const KIND: &'static str = "outside.mean_embedding";
+    const KIND: Kind = Kind::own("outside.mean_embedding");
     /// The ids of each sample, and the input's length.
     type Cache = (Vec<Vec<usize>>, usize);
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -130,7 +131,7 @@ impl<F: Scalar> Whiten<F> {
 }
 
 impl<F: Scalar> Layer<F> for Whiten<F> {
-    const KIND: &'static str = "outside.whiten";
+    const KIND: Kind = Kind::own("outside.whiten");
     type Cache = (Tensor<F>, Tensor<F>);
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.mean.shape() {
@@ -189,7 +190,7 @@ impl<F: Scalar, S: LayerSpec<F, Layer = Sequential<F>>> LayerSpec<F> for Residua
 }
 
 impl<F: Scalar> Layer<F> for Residual<F> {
-    const KIND: &'static str = "outside.residual";
+    const KIND: Kind = Kind::own("outside.residual");
     type Cache = <Sequential<F> as Layer<F>>::Cache;
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let output = Layer::output_shape(&self.body, input)?;
@@ -234,7 +235,7 @@ impl Swish {
 }
 
 impl Layer for Swish {
-    const KIND: &'static str = "outside.swish";
+    const KIND: Kind = Kind::own("outside.swish");
     type Cache = Tensor;
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
@@ -270,7 +271,7 @@ impl Layer for Swish {
 struct Softsign;
 
 impl Elementwise for Softsign {
-    const KIND: &'static str = "outside.softsign";
+    const KIND: Kind = Kind::own("outside.softsign");
     fn value<F: Scalar>(&self, x: F) -> F {
         x / (F::one() + x.abs())
     }
@@ -280,16 +281,19 @@ impl Elementwise for Softsign {
 }
 
 /// RMSprop (Tieleman and Hinton, 2012), with a count of what it was asked to change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 struct MeanSquare {
     decay: f64,
 }
 
 impl<F: Scalar> UpdateRule<F> for MeanSquare {
+    fn kind(&self) -> Kind {
+        const { Kind::own("outside.mean_square") }
+    }
     fn default_learning_rate(&self) -> f64 {
         0.01
     }
-    fn states(&self) -> usize {
+    fn slots(&self) -> usize {
         1
     }
     fn begin_step(&mut self, _: Step) -> Result<()> {
@@ -300,7 +304,7 @@ impl<F: Scalar> UpdateRule<F> for MeanSquare {
     }
     fn update(&self, update: Update<'_, F>, step: Step) {
         let (rate, decay) = (F::of(step.learning_rate), F::of(self.decay));
-        let [square] = update.state else { return };
+        let [square] = update.slots else { return };
         for ((w, &g), s) in update.value.iter_mut().zip(update.gradient).zip(square.iter_mut()) {
             *s = decay * *s + (F::one() - decay) * g * g;
             *w -= rate * g / (s.sqrt() + F::of(1e-8));

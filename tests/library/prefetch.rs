@@ -70,11 +70,11 @@ fn model() -> Sequential {
         .unwrap()
 }
 
-fn trainer() -> Trainer<CrossEntropy, Adam> {
+fn trainer() -> Trainer<CrossEntropy> {
     Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(8).epochs(3).progress(Progress::Silent)
 }
 
-fn run(data: &Made, trainer: Trainer<CrossEntropy, Adam>) -> (Vec<u32>, Vec<f64>) {
+fn run(data: &Made, trainer: Trainer<CrossEntropy>) -> (Vec<u32>, Vec<f64>) {
     let (mut model, mut trainer) = (model(), trainer.metric(Accuracy::default()));
     let history = trainer.fit(&mut model, data).unwrap();
     let mut bits = Vec::new();

@@ -15,7 +15,7 @@ fn data() -> Data {
     ArrayDataset::new(x, labels).unwrap()
 }
 
-fn build(trial: &Trial, seed: u64) -> Result<(Sequential, Trainer<CrossEntropy, Adam>)> {
+fn build(trial: &Trial, seed: u64) -> Result<(Sequential, Trainer<CrossEntropy>)> {
     let model = Sequential::builder([2])
         .seed(seed)
         .layer(Dense::units(trial.count("units")?))

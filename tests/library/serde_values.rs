@@ -1,7 +1,7 @@
 //! What serde writes, serde reads: numbers that are not finite, in formats for people and in others; and what
 //! contradicts itself is refused.
 
-use plywood::{data::*, init::*, io::*, metrics::*, nn::*, optim::*, train::*};
+use plywood::{data::*, init::*, io::*, metrics::*, nn::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,26 +69,6 @@ fn numbers_that_are_not_finite_return_from_results() {
 
 #[test]
 fn numbers_that_are_not_finite_return_from_settings_and_states() {
-    returns::<SGD>(r#"{"momentum":"NaN","nesterov":true,"decay":"inf"}"#);
-    let adam = r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":0.5,"amsgrad":false}"#;
-    let adamw = format!(r#"{{"adam":{adam},"decay":"NaN"}}"#);
-    returns::<Adam>(adam);
-    returns::<AdamW>(&adamw);
-    returns::<Adadelta>(r#"{"rho":"NaN","epsilon":"inf","decay":"-inf"}"#);
-    returns::<Adagrad>(r#"{"initial_sum":"NaN","epsilon":"inf","learning_rate_decay":"-inf","decay":"NaN"}"#);
-    returns::<Adamax>(r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN"}"#);
-    returns::<Lion>(r#"{"beta1":"NaN","beta2":"inf","decay":"-inf"}"#);
-    returns::<Muon>(&format!(
-        r#"{{"momentum":"NaN","nesterov":true,"rounds":5,"matched":false,"decay":"inf","adamw":{adamw}}}"#
-    ));
-    returns::<NAdam>(
-        r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","momentum_decay":"NaN","decay":"inf","decoupled":false,"product":"NaN"}"#,
-    );
-    returns::<RAdam>(r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN","decoupled":true}"#);
-    returns::<RMSprop>(r#"{"alpha":"NaN","epsilon":"inf","momentum":"-inf","centred":false,"decay":"NaN"}"#);
-    returns::<ScheduleFreeAdamW>(
-        r#"{"beta1":"NaN","beta2":"inf","epsilon":"-inf","decay":"NaN","highest":"-inf","sum":"inf","share":"NaN"}"#,
-    );
     for initializer in [
         r#"{"Constant":"NaN"}"#,
         r#"{"Uniform":{"low":"-inf","high":"inf"}}"#,
@@ -116,11 +96,8 @@ fn numbers_that_are_not_finite_return_from_settings_and_states() {
     returns::<BatchNorm>(&format!(
         r#"{{"weight":{w},"bias":{w},"running_mean":{b},"running_var":{b},"epsilon":"-inf","momentum":"NaN"}}"#
     ));
-    returns::<OptimizerState>(
-        r#"{"rule":"Adam","settings":[1,2],"numbers":[["steps","NaN"],["best","-inf"]],"arrays":[["w/0",[[1],[0,0,192,127]]]]}"#,
-    );
     returns::<State>(
-        r#"{"values":[["a",{"Number":"NaN"}],["b",{"List":[[1],[0,0,0,0,0,0,248,127]]}],["c",{"Array":[[1],[0,0,128,127]]}]]}"#,
+        r#"[["a",{"Number":"NaN"}],["b",{"List":[[1],[0,0,0,0,0,0,248,127]]}],["c",{"Array":[[1],[0,0,128,127]]}],["d",{"Nested":[["e",{"Number":"-inf"}],["f",{"Integers":[1]}]]}]]"#,
     );
 }
 
@@ -327,5 +304,5 @@ fn no_number_is_forgotten() {
             above = code;
         }
     }
-    assert!(seen > 80, "the test finds the fields: {seen}");
+    assert!(seen > 40, "the test finds the fields: {seen}");
 }

@@ -21,7 +21,7 @@ fn numbers(model: &Sequential, wanted: &str) -> Vec<f32> {
     found
 }
 
-fn trainer() -> Trainer<MeanSquaredError, Adam> {
+fn trainer() -> Trainer<MeanSquaredError> {
     Trainer::new(MeanSquaredError, Adam::default()).progress(Progress::Silent)
 }
 
@@ -126,7 +126,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
         ),
         (
             head(Sequential::builder([2]).layer(Add::of([block(), block()]))),
-            "layer 0 (sum), branch 0, layer 1",
+            "layer 0 (add), branch 0, layer 1",
         ),
     ];
     for (mut model, place) in wrapped {
@@ -273,7 +273,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
 struct GlobalSum;
 
 impl Layer for GlobalSum {
-    const KIND: &'static str = "test.global_sum";
+    const KIND: Kind = Kind::own("test.global_sum");
     type Cache = ();
     fn output_shape(&self, _: &[usize]) -> Result<Vec<usize>> {
         Ok(vec![1])

@@ -30,7 +30,7 @@ fn network<F: Scalar>() -> Sequential<F> {
 fn run<F: Scalar, R: UpdateRule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
     let _threads = crate::take_threads(threads);
     let mut model = network::<F>();
-    let mut trainer = Trainer::<_, R, F>::new(CrossEntropy::default(), rule)
+    let mut trainer = Trainer::<_, F>::new(CrossEntropy::default(), Optimizer::new(rule))
         .epochs(2)
         .batch_size(batch)
         .validation_split(0.25)

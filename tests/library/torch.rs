@@ -6,7 +6,7 @@ use crate::reference::{self, Holder, at, indices, number, numbers, tensor};
 use ndarray::{Axis, Ix2};
 use plywood::losses::LossSum;
 use plywood::nn::{DenseSpec, Gradient};
-use plywood::optim::{CosineDecay, ExponentialDecay, UpdateRule};
+use plywood::optim::{CosineDecay, ExponentialDecay};
 use plywood::prelude::*;
 use plywood::train::accumulate;
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl Holder {
 }
 
 /// Takes the steps of a run under the given gradients.
-fn optimise<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
+fn optimise(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["optimisers"]);
     let reference = at(all, &["runs", run]);
@@ -91,7 +91,7 @@ optimisers! {
     sgd_momentum: Optimizer::new(SGD::default().momentum(0.9)).learning_rate(0.05);
     sgd_momentum_decay: Optimizer::new(SGD::default().momentum(0.9).weight_decay(0.1)).learning_rate(0.05);
     sgd_nesterov_decay:
-        Optimizer::new(SGD::default().momentum(0.9).nesterov().weight_decay(0.1)).learning_rate(0.05);
+        Optimizer::new(SGD::default().momentum(0.9).nesterov(true).weight_decay(0.1)).learning_rate(0.05);
     adam: Optimizer::new(Adam::default());
     adam_decay: Optimizer::new(Adam::default().weight_decay(0.1)).learning_rate(0.01);
     adam_changed: Optimizer::new(Adam::default().betas(0.8, 0.95).epsilon(1e-3)).learning_rate(0.02);
@@ -117,7 +117,7 @@ fn every_run_of_the_reference_is_compared() {
 }
 
 /// Gradients of some rows, an id now and then twice.
-fn optimise_rows<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>) {
+fn optimise_rows(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["rows"]);
     let values = at(all, &["runs", run]);
@@ -256,11 +256,7 @@ fn compare_state(
 }
 
 /// Twenty steps of a whole network, by a trainer from logits and by hand with softmax at the end.
-fn train<R: UpdateRule<f64>>(
-    run: &str,
-    before_norm: impl Fn() -> DenseSpec,
-    optimizer: impl Fn() -> Optimizer<R, f64>,
-) {
+fn train(run: &str, before_norm: impl Fn() -> DenseSpec, optimizer: impl Fn() -> Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["network"]);
     let reference = at(all, &[run]);

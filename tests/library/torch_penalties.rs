@@ -5,7 +5,7 @@
 
 use crate::reference::{self, numbers, tensor};
 use plywood::ndarray::Array2;
-use plywood::optim::{Averaging, Group, UpdateRule};
+use plywood::optim::{Averaging, Group};
 use plywood::prelude::*;
 use plywood::train::accumulate;
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn network() -> Sequential<f64> {
 }
 
 /// Trains on the batches of the reference; compared are the weights to be evaluated, and the penalty before the step.
-fn train<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen: Option<&str>) {
+fn train(run: &str, mut optimizer: Optimizer<f64>, frozen: Option<&str>) {
     let mut model = network();
     if let Some(layer) = frozen {
         assert_eq!(model.freeze(layer).unwrap(), 2);
@@ -74,15 +74,15 @@ fn train<R: UpdateRule<f64>>(run: &str, mut optimizer: Optimizer<R, f64>, frozen
     assert_eq!(compared, 4 * 7);
 }
 
-fn sgd() -> Optimizer<SGD, f64> {
+fn sgd() -> Optimizer<f64> {
     Optimizer::new(SGD::default()).learning_rate(0.3)
 }
 
-fn momentum(momentum: f64) -> Optimizer<SGD, f64> {
+fn momentum(momentum: f64) -> Optimizer<f64> {
     Optimizer::new(SGD::default().momentum(momentum)).learning_rate(0.3)
 }
 
-fn adam() -> Optimizer<Adam, f64> {
+fn adam() -> Optimizer<f64> {
     Optimizer::new(Adam::default()).learning_rate(0.02)
 }
 

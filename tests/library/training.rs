@@ -30,7 +30,7 @@ fn network(seed: u64) -> Sequential {
         .unwrap()
 }
 
-fn trainer() -> Trainer<CrossEntropy, Adam> {
+fn trainer() -> Trainer<CrossEntropy> {
     Trainer::new(CrossEntropy::default(), Adam::default())
         .learning_rate(0.01)
         .metric(Accuracy::default())
@@ -170,7 +170,7 @@ fn what_is_not_finite_is_named_and_the_step_not_taken() {
 #[test]
 fn settings_that_make_no_sense_are_errors_before_the_first_step() {
     let data = blobs(40);
-    let fit = |t: &mut Trainer<CrossEntropy, Adam>| t.fit(&mut network(1), &data).unwrap_err().to_string();
+    let fit = |t: &mut Trainer<CrossEntropy>| t.fit(&mut network(1), &data).unwrap_err().to_string();
     assert!(fit(&mut trainer().epochs(0)).contains("epochs of at least 1, found 0"));
     assert!(fit(&mut trainer().batch_size(0)).contains("a batch size of 1 to 40"));
     assert!(fit(&mut trainer().batch_size(41)).contains("a batch size of 1 to 40"));
@@ -250,7 +250,7 @@ struct Factor {
 }
 
 impl Layer for Factor {
-    const KIND: &'static str = "test.factor";
+    const KIND: Kind = Kind::own("test.factor");
     type Cache = Tensor;
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
@@ -424,7 +424,7 @@ fn damaged_and_foreign_files_are_errors() {
     assert!(text(b"PK\x03\x04 a zip file").contains("not a Plywood file"));
     let mut newer = bytes.clone();
     newer[8] = 9;
-    assert!(text(&newer).contains("the format's version to be 3, found 9"));
+    assert!(text(&newer).contains("the format's version to be 4, found 9"));
     let double =
         Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
     assert!(text(&double).contains("the element type to be f32, found f64"));
@@ -449,7 +449,7 @@ fn arrays_without_axes_are_errors_or_nothing() {
     #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
     struct Number(Param);
     impl Layer for Number {
-        const KIND: &'static str = "test.number";
+        const KIND: Kind = Kind::own("test.number");
         type Cache = ();
         fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
             Ok(input.to_vec())

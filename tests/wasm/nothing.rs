@@ -38,7 +38,7 @@ fn files() -> Result<()> {
     refused("save weights", some.save_weights("folder/model.safetensors").err())?;
     refused("load", Sequential::load("model.plywood").err())?;
     let (train, _) = garments(64, 1, 1)?;
-    let fit = |trainer: Trainer<CrossEntropy, SGD>| {
+    let fit = |trainer: Trainer<CrossEntropy>| {
         let mut trainer = trainer;
         trainer.fit(&mut model(1)?, &train).map(|_| ())
     };
@@ -56,7 +56,7 @@ fn model(seed: u64) -> Result<Sequential> {
     layers.layer(Softmax).build()
 }
 
-fn trainer() -> Trainer<CrossEntropy, SGD> {
+fn trainer() -> Trainer<CrossEntropy> {
     Trainer::new(CrossEntropy::default(), SGD::default())
 }
 

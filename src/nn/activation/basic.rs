@@ -23,6 +23,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::{Activation, Marks, Scalar, threads};
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -139,7 +140,7 @@ macro_rules! activation {
     };
     ($layer:ident, $kind:literal, $activation:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
         impl<F: Scalar> Layer<F> for $layer {
-            const KIND: &'static str = $kind;
+            const KIND: crate::state::Kind = crate::state::Kind::builtin($kind);
             /// The input or the output, whichever the derivative is computed from.
             type Cache = Tensor<F>;
 
@@ -216,7 +217,7 @@ fn share(len: usize) -> usize {
 
 /// Not by the macro: bits are a thirty-second of a copy of the output, and images are large.
 impl<F: Scalar> Layer<F> for ReLU {
-    const KIND: &'static str = "relu";
+    const KIND: Kind = Kind::builtin("relu");
     /// Where the derivative is 1.
     type Cache = ReLUCache;
 

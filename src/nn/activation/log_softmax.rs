@@ -14,6 +14,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,7 @@ fn checked<F: Scalar>(input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
 }
 
 impl<F: Scalar> Layer<F> for LogSoftmax {
-    const KIND: &'static str = "log_softmax";
+    const KIND: Kind = Kind::builtin("log_softmax");
     /// The output.
     type Cache = Tensor<F>;
 

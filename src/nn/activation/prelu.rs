@@ -18,6 +18,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +95,7 @@ impl<F: Scalar> PReLU<F> {
 }
 
 impl<F: Scalar> Layer<F> for PReLU<F> {
-    const KIND: &'static str = "prelu";
+    const KIND: Kind = Kind::builtin("prelu");
     /// The input.
     type Cache = Tensor<F>;
 

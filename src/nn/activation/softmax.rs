@@ -21,6 +21,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,7 @@ fn check<F: Scalar>(input: &Tensor<F>) -> Result<()> {
 }
 
 impl<F: Scalar> Layer<F> for Softmax {
-    const KIND: &'static str = "softmax";
+    const KIND: Kind = Kind::builtin("softmax");
     /// The output.
     ///
     /// The derivative needs nothing else.

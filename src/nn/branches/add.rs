@@ -10,6 +10,7 @@ use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ impl<F: Scalar> Add<F> {
     /// let error = Sequential::builder([8]).layer(Add::of([units(4), units(3)])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (sum): expected the output of branch 1 of shape [4], found [3]. \
+    ///     "layer 0 (add): expected the output of branch 1 of shape [4], found [3]. \
     ///      Numbers are added one to one; give all branches one shape, or join them by `Concat`."
     /// );
     /// ```
@@ -77,7 +78,7 @@ impl<F: Scalar> Add<F> {
 }
 
 impl<F: Scalar> Layer<F> for Add<F> {
-    const KIND: &'static str = "sum";
+    const KIND: Kind = Kind::builtin("add");
     /// The branches' caches, and the output's shape.
     type Cache = (Vec<SequentialCache>, Vec<usize>);
 

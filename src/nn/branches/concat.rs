@@ -14,6 +14,7 @@ use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +154,7 @@ impl<F: Scalar> Concat<F> {
 }
 
 impl<F: Scalar> Layer<F> for Concat<F> {
-    const KIND: &'static str = "concat";
+    const KIND: Kind = Kind::builtin("concat");
     /// The branches' caches, and the shapes of their outputs.
     type Cache = (Vec<SequentialCache>, Vec<Vec<usize>>);
 

@@ -10,6 +10,7 @@ use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +88,7 @@ fn check(block: &[usize], other: &[usize]) -> Result<()> {
 }
 
 impl<F: Scalar> Layer<F> for Residual<F> {
-    const KIND: &'static str = "residual";
+    const KIND: Kind = Kind::builtin("residual");
     /// The caches of block and projection, and the output's shape.
     type Cache = (SequentialCache, Option<SequentialCache>, Vec<usize>);
 

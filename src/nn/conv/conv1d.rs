@@ -8,6 +8,7 @@ use crate::nn::window::{Padding, Window};
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 
@@ -162,7 +163,7 @@ impl<F: Scalar> LayerSpec<F> for Conv1dSpec {
 }
 
 impl<F: Scalar> Layer<F> for Conv1d<F> {
-    const KIND: &'static str = "conv1d";
+    const KIND: Kind = Kind::builtin("conv1d");
     /// The input.
     type Cache = Tensor<F>;
 

@@ -8,6 +8,7 @@ use crate::nn::window::{Padding, PerAxis, Window};
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +248,7 @@ impl<F: Scalar> LayerSpec<F> for Conv2dSpec {
 }
 
 impl<F: Scalar> Layer<F> for Conv2d<F> {
-    const KIND: &'static str = "conv2d";
+    const KIND: Kind = Kind::builtin("conv2d");
     /// The input.
     type Cache = Tensor<F>;
 

@@ -22,6 +22,7 @@ use crate::kernels::{Scalar, order_of};
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,7 @@ impl<F: Scalar> EmbeddingBag<F> {
 }
 
 impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
-    const KIND: &'static str = "embedding_bag";
+    const KIND: Kind = Kind::builtin("embedding_bag");
     type Cache = EmbeddingBagCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -23,6 +23,7 @@ use crate::kernels::{Scalar, order_of};
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use lookup::{Table, TableSpec, no_gradient};
 use serde::{Deserialize, Serialize};
@@ -118,7 +119,7 @@ impl<F: Scalar> Embedding<F> {
 }
 
 impl<F: Scalar> Layer<F> for Embedding<F> {
-    const KIND: &'static str = "embedding";
+    const KIND: Kind = Kind::builtin("embedding");
     type Cache = EmbeddingCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

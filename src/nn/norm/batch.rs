@@ -34,6 +34,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, batch_error, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +118,6 @@ pub struct BatchNormCache<F> {
     /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
     factor: Tensor<F>,
     /// Whether mean and variance depended on the batch.
-    ///
     /// Not so for one number a feature, or a frozen layer: then the two last terms of the derivative are absent.
     batch: bool,
 }
@@ -196,7 +196,7 @@ impl<F: Scalar> BatchNorm<F> {
 }
 
 impl<F: Scalar> Layer<F> for BatchNorm<F> {
-    const KIND: &'static str = "batch_norm";
+    const KIND: Kind = Kind::builtin("batch_norm");
     type Cache = BatchNormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

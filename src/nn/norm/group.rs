@@ -7,6 +7,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{Tensor, size};
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +97,7 @@ impl<F: Scalar> GroupNorm<F> {
 }
 
 impl<F: Scalar> Layer<F> for GroupNorm<F> {
-    const KIND: &'static str = "group_norm";
+    const KIND: Kind = Kind::builtin("group_norm");
     type Cache = NormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

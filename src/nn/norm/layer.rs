@@ -7,6 +7,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ impl<F: Scalar> LayerNorm<F> {
 }
 
 impl<F: Scalar> Layer<F> for LayerNorm<F> {
-    const KIND: &'static str = "layer_norm";
+    const KIND: Kind = Kind::builtin("layer_norm");
     type Cache = NormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -7,6 +7,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation};
 use crate::param::Param;
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +72,7 @@ impl<F: Scalar> RMSNorm<F> {
 }
 
 impl<F: Scalar> Layer<F> for RMSNorm<F> {
-    const KIND: &'static str = "rms_norm";
+    const KIND: Kind = Kind::builtin("rms_norm");
     type Cache = NormCache<F>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

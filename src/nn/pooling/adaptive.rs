@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Scalar, Span};
 use crate::nn::window::PerAxis;
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +85,7 @@ impl AdaptiveAvgPool2d {
 }
 
 impl<F: Scalar> Layer<F> for AdaptiveAvgPool2d {
-    const KIND: &'static str = "adaptive_avg_pool2d";
+    const KIND: Kind = Kind::builtin("adaptive_avg_pool2d");
     /// The input's shape.
     type Cache = Vec<usize>;
 

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::kernels::{Scalar, Span};
 use crate::nn::window::{Axis, Padding, PerAxis, Window};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +172,7 @@ fn plan(window: Window, counts_padding: bool, input: &[usize]) -> Result<(Spans,
 }
 
 impl<F: Scalar> Layer<F> for AvgPool2d {
-    const KIND: &'static str = "avg_pool2d";
+    const KIND: Kind = Kind::builtin("avg_pool2d");
     /// The input's shape.
     type Cache = Vec<usize>;
 
@@ -204,7 +205,7 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
 }
 
 impl<F: Scalar> Layer<F> for AvgPool1d {
-    const KIND: &'static str = "avg_pool1d";
+    const KIND: Kind = Kind::builtin("avg_pool1d");
     /// The input's shape, with its one row.
     type Cache = Vec<usize>;
 

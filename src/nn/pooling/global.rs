@@ -11,6 +11,7 @@ use super::mean_windows::Spans;
 use crate::error::{Error, Result};
 use crate::kernels::{Marks, Scalar, Span, Windows, threads};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +82,7 @@ fn spans(numbers: usize) -> Spans {
 }
 
 impl<F: Scalar> Layer<F> for GlobalAvgPool {
-    const KIND: &'static str = "global_avg_pool";
+    const KIND: Kind = Kind::builtin("global_avg_pool");
     /// The input's shape.
     type Cache = Vec<usize>;
 
@@ -121,7 +122,7 @@ pub struct GlobalMaxPoolCache {
 }
 
 impl<F: Scalar> Layer<F> for GlobalMaxPool {
-    const KIND: &'static str = "global_max_pool";
+    const KIND: Kind = Kind::builtin("global_max_pool");
     /// Where the maxima were.
     type Cache = GlobalMaxPoolCache;
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Marks, Scalar, Windows, threads};
 use crate::nn::window::{Axis, Padding, PerAxis, Window};
 use crate::nn::{Layer, OutputActivation, check_gradient, window};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +208,7 @@ fn backward<F: Scalar>(cache: &MaxPoolCache, grad: Tensor<F>) -> Tensor<F> {
 }
 
 impl<F: Scalar> Layer<F> for MaxPool2d {
-    const KIND: &'static str = "max_pool2d";
+    const KIND: Kind = Kind::builtin("max_pool2d");
     /// Where the maxima were.
     type Cache = MaxPoolCache;
 
@@ -238,7 +239,7 @@ impl<F: Scalar> Layer<F> for MaxPool2d {
 }
 
 impl<F: Scalar> Layer<F> for MaxPool1d {
-    const KIND: &'static str = "max_pool1d";
+    const KIND: Kind = Kind::builtin("max_pool1d");
     /// Where the maxima were.
     type Cache = MaxPoolCache;
 

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +128,7 @@ pub(super) fn draw_mask<F: Scalar>(rate: f64, random: &Random, step: u64, shape:
 }
 
 impl<F: Scalar> Layer<F> for Dropout {
-    const KIND: &'static str = "dropout";
+    const KIND: Kind = Kind::builtin("dropout");
     /// The mask.
     type Cache = Tensor<F>;
 

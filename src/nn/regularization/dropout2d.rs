@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ fn check_sample(sample: &[usize]) -> Result<()> {
 }
 
 impl<F: Scalar> Layer<F> for Dropout2d {
-    const KIND: &'static str = "dropout2d";
+    const KIND: Kind = Kind::builtin("dropout2d");
     /// The mask, `[batch, channels]`, and the input's shape.
     type Cache = (Tensor<F>, IxDyn);
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::random::Random;
+use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,7 @@ impl GaussianNoise {
 }
 
 impl<F: Scalar> Layer<F> for GaussianNoise {
-    const KIND: &'static str = "gaussian_noise";
+    const KIND: Kind = Kind::builtin("gaussian_noise");
     /// The input's shape.
     type Cache = IxDyn;
 

@@ -169,7 +169,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// ```
     pub fn layer<S: LayerSpec<F> + Send + 'static>(mut self, spec: S) -> Self {
         let build: Build<F> = Box::new(move |input, random| Ok(Box::new(spec.build(input, random)?)));
-        self.specs.push((<S::Layer as Layer<F>>::KIND, build));
+        self.specs.push((<S::Layer as Layer<F>>::KIND.name(), build));
         self
     }
 

@@ -6,6 +6,7 @@ use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedLayer};
 use crate::nn::{Layer, OutputActivation, check_batch, check_batch_shape};
 use crate::param::Param;
+use crate::state::Kind;
 use crate::target::CLEAN;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;
@@ -264,7 +265,7 @@ impl<F: Scalar> Sequential<F> {
 }
 
 impl<F: Scalar> Layer<F> for Sequential<F> {
-    const KIND: &'static str = "sequential";
+    const KIND: Kind = Kind::builtin("sequential");
     type Cache = SequentialCache;
 
     /// A block has been built for one shape and refuses any other.

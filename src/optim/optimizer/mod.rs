@@ -1,8 +1,8 @@
 //! What is common to all rules: state by parameter, steps, schedule, groups, batches that make one step.
 //!
-//! # State by name
+//! # Slots by name
 //!
-//! A slot holds a parameter's arrays of state under the parameter's name ("0.weight"). Slots lie in the order in
+//! A parameter's slots, the arrays of the rule, are kept under the parameter's name ("0.weight"). They lie in the order in
 //! which parameters were met, which is the order of the model's layers; so the slot that is wanted next is nearly
 //! always the one after the last, and a search by name happens only when a layer was frozen or a model changed. A
 //! parameter without a gradient is passed over: it takes no step, and no state is made for it.
@@ -15,6 +15,7 @@
 //! of its parameter.
 
 mod settings;
+mod state;
 mod step;
 
 use crate::error::{Error, Result};
@@ -43,7 +44,7 @@ use crate::optim::{Schedule, Step, UpdateRule};
 ///
 /// let mut small = Sequential::builder([2]).layer(Dense::units(1)).build()?;
 /// let mut large = Sequential::builder([3]).layer(Dense::units(1)).build()?;
-/// let mut optimizer: Optimizer<_> = SGD::default().momentum(0.9).into();
+/// let mut optimizer: Optimizer = SGD::default().momentum(0.9).into();
 /// let target = arr2(&[[0.0]]).into_dyn();
 /// plywood::train::accumulate(&mut small, &MeanSquaredError, arr2(&[[1.0, 2.0]]).into_dyn(), &target, None)?;
 /// optimizer.step(&mut small)?;
@@ -53,11 +54,13 @@ use crate::optim::{Schedule, Step, UpdateRule};
 /// assert_eq!(optimizer.steps(), 1);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-pub struct Optimizer<R: UpdateRule<F>, F: Scalar = f32> {
+pub struct Optimizer<F: Scalar = f32> {
     /// The rule, with the numbers that all parameters share.
-    pub(in crate::optim) rule: R,
+    pub(in crate::optim) rule: Box<dyn UpdateRule<F>>,
     /// Never `None`: a rule has a default rate, and a number is a schedule.
     pub(in crate::optim) rate: Box<dyn Schedule>,
+    /// A rate that takes the schedule's place.
+    pub(in crate::optim) set_rate: Option<f64>,
     /// Settings are checked at the step, not when they are set, as a builder returns no `Result`.
     clipping: Clipping,
     groups: Vec<Group>,
@@ -77,12 +80,14 @@ pub struct Optimizer<R: UpdateRule<F>, F: Scalar = f32> {
     pub(in crate::optim) plateau: Plateau,
 }
 
-impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
-    /// The rule at its default rate, without anything else, at step 0. Nothing is allocated until the first step.
-    pub fn new(rule: R) -> Self {
+impl<F: Scalar> Optimizer<F> {
+    /// The rule at its default rate, without anything else, at step 0. Nothing is allocated for parameters until the
+    /// first step.
+    pub fn new(rule: impl UpdateRule<F>) -> Self {
         Self {
             rate: Box::new(rule.default_learning_rate()),
-            rule,
+            set_rate: None,
+            rule: Box::new(rule),
             clipping: Clipping::default(),
             groups: Vec::new(),
             batches_per_step: 1,
@@ -109,7 +114,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     ///         param.as_slice_mut().copy_from_slice(&[3.0, -4.0]);
     ///     }
     /// });
-    /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default()).group(Group::matching("*.weight").l1(0.1).l2(0.01));
+    /// let optimizer: Optimizer = Optimizer::new(Adam::default()).group(Group::matching("*.weight").l1(0.1).l2(0.01));
     /// assert!((optimizer.penalty(&model) - 0.95).abs() < 1e-6); // 0.1 · 7 + 0.01 · 25
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -155,7 +160,25 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) has left of it, without the check that
     /// [`step`](Optimizer::step) makes.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
-        self.rate.learning_rate(step) * self.plateau.factor
+        self.set_rate.unwrap_or_else(|| self.rate.learning_rate(step)) * self.plateau.factor
+    }
+
+    /// Sets the rate of all further steps, in place of the schedule's. It belongs to the state: a run that is resumed
+    /// has it too.
+    ///
+    /// The next step refuses a rate that is negative or not finite.
+    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) goes on from it.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut optimizer: Optimizer = Optimizer::new(Adam::default()).learning_rate(|step| 1.0 / step as f64);
+    /// optimizer.set_learning_rate(0.02);
+    /// assert_eq!(optimizer.learning_rate_at(1000), 0.02);
+    /// ```
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.set_rate = Some(rate);
+        self.plateau.factor = 1.0;
     }
 
     /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
@@ -166,7 +189,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// use plywood::optim::ReduceOnPlateau;
     /// use plywood::prelude::*;
     ///
-    /// let mut optimizer: Optimizer<_> = Optimizer::new(Adam::default());
+    /// let mut optimizer: Optimizer = Optimizer::new(Adam::default());
     /// optimizer = optimizer.reduce_on_plateau(ReduceOnPlateau::factor(0.5).patience(1));
     /// for loss in [1.0, 0.8, 0.9, 0.9] {
     ///     optimizer.observe(loss)?;
@@ -194,15 +217,29 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
         self.plateau.how.as_ref().map(|how| &how.monitor)
     }
 
-    /// A copy with everything but the schedule.
-    pub(crate) fn copy(&self) -> Self {
-        let mut copy = Self::new(self.rule.clone());
-        (copy.clipping, copy.batches_per_step) = (self.clipping, 1);
-        copy.groups.clone_from(&self.groups);
-        (copy.step, copy.slots) = (self.step, self.slots.clone());
-        copy.averages.arrays.clone_from(&self.averages.arrays);
-        copy.averages.exchanged = self.averages.exchanged;
-        copy
+    /// Runs a trial with this schedule, from the state as it is, and puts everything back: the state as well as the
+    /// settings.
+    pub(crate) fn on_trial<T>(
+        &mut self,
+        rate: impl Schedule + 'static,
+        trial: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut rule = self.rule.state();
+        let (set_rate, plateau) =
+            (self.set_rate.take(), std::mem::replace(&mut self.plateau, Plateau::none()));
+        let rate = std::mem::replace(&mut self.rate, Box::new(rate));
+        let (batches_per_step, checked) = (self.batches_per_step, self.checked);
+        let (step, batches, weightless) = (self.step, self.batches, self.weightless);
+        let (slots, arrays) = (self.slots.clone(), self.averages.arrays.clone());
+        let (how, taken, exchanged) =
+            (self.averages.how.take(), self.averages.taken, self.averages.exchanged);
+        (self.batches_per_step, self.checked, self.batches, self.weightless) = (1, false, 0, false);
+        let result = trial(self);
+        (self.set_rate, self.plateau, self.rate) = (set_rate, plateau, rate);
+        (self.batches_per_step, self.checked) = (batches_per_step, checked);
+        (self.step, self.batches, self.weightless, self.slots) = (step, batches, weightless, slots);
+        self.averages = Averages { how, arrays, taken, exchanged };
+        self.rule.load_state(&mut rule).and(result)
     }
 
     /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
@@ -334,14 +371,22 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
 }
 
 /// A rule is an optimiser at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
-impl<F: Scalar, R: UpdateRule<F>> From<R> for Optimizer<R, F> {
+impl<R: UpdateRule<f32>> From<R> for Optimizer<f32> {
+    fn from(rule: R) -> Self {
+        Self::new(rule)
+    }
+}
+
+/// A rule is an optimiser at its default rate.
+// One impl for each element type: for any `F`, an optimiser could be a rule for all that the compiler knows.
+impl<R: UpdateRule<f64>> From<R> for Optimizer<f64> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
 /// State is left out: it has as many numbers as the model.
-impl<F: Scalar, R: UpdateRule<F>> std::fmt::Debug for Optimizer<R, F> {
+impl<F: Scalar> std::fmt::Debug for Optimizer<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Optimizer")
             .field("rule", &self.rule)

@@ -2,9 +2,9 @@
 
 use super::Optimizer;
 use crate::kernels::Scalar;
-use crate::optim::{Averaging, Group, ReduceOnPlateau, Schedule, UpdateRule};
+use crate::optim::{Averaging, Group, ReduceOnPlateau, Schedule};
 
-impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
+impl<F: Scalar> Optimizer<F> {
     /// Sets the rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
     ///
     /// It replaces the rule's default. The count of steps is not touched, so a schedule set in the middle of
@@ -13,14 +13,14 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let optimizer: Optimizer<_> = Optimizer::new(Adam::default());
+    /// let optimizer: Optimizer = Optimizer::new(Adam::default());
     /// assert_eq!(optimizer.learning_rate_at(1), 0.001);
     /// let optimizer = optimizer.learning_rate(|step| 1.0 / step as f64);
     /// assert_eq!(optimizer.learning_rate_at(4), 0.25);
     /// ```
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.rate = Box::new(rate);
+        (self.rate, self.set_rate) = (Box::new(rate), None);
         self.checked = false;
         self
     }

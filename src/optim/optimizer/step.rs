@@ -5,12 +5,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::optim::slots::{check_shape, find, gathered};
-use crate::optim::update_param::{MOST_STATES, apply};
-use crate::optim::{Step, UpdateRule, check_not_negative, group, penalty};
+use crate::optim::update_param::{MOST_SLOTS, apply};
+use crate::optim::{Step, check_not_negative, group, penalty};
 use crate::param::Param;
 use crate::tensor::zeros;
 
-impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
+impl<F: Scalar> Optimizer<F> {
     /// A step with the gradients of so many batches. All checks come before anything is changed.
     pub(super) fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
         let step = self.next_step();
@@ -18,13 +18,17 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
         self.check_settings(model, step)?;
         self.check_shapes(model)?;
         self.averages.check(model)?;
-        let rule = self.rule.clone();
+        // What `begin_step` changes is put back where the gradients are refused after it.
+        let before = self.clipping.may_refuse().then(|| self.rule.state());
         self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
         if batches > 1 {
             Self::divide(model, batches);
         }
         if let Some(name) = self.clipping.apply(model, &self.groups) {
-            (self.rule, self.batches) = (rule, 0);
+            if let Some(mut before) = before {
+                self.rule.load_state(&mut before).map_err(|error| error.at("the optimiser"))?;
+            }
+            self.batches = 0;
             model.visit_params_mut(&mut |_, param| param.clear_gradient());
             let what = format!("the gradient of {name}");
             return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
@@ -37,7 +41,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
         model.visit_params_mut(&mut |name, param| {
             if param.has_gradient() {
                 let at = self.slot(position, name, param);
-                apply(&self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
+                apply(&*self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
                 if let Some(norm) = group::max_norm_of(&self.groups, name) {
                     penalty::hold(param, norm);
                 }
@@ -92,11 +96,11 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
             return Err(at(Error::argument("batches in a step", "at least 1", 0)
                 .help("1 takes a step after each batch.")));
         }
-        if self.rule.states() > MOST_STATES {
+        if self.rule.slots() > MOST_SLOTS {
             return Err(at(Error::argument(
-                "a rule's number of states",
-                format!("at most {MOST_STATES}"),
-                self.rule.states(),
+                "a rule's number of slots",
+                format!("at most {MOST_SLOTS}"),
+                self.rule.slots(),
             )
             .help("Keep what all parameters share in fields of the rule.")));
         }
@@ -108,7 +112,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// The result is a position and not a reference, so that the caller can remember where it was.
     pub(super) fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
         find(&self.slots, expected, name).unwrap_or_else(|| {
-            let slot = (0..self.rule.states()).map(|_| zeros(param.value().raw_dim())).collect();
+            let slot = (0..self.rule.slots()).map(|_| zeros(param.value().raw_dim())).collect();
             self.slots.push((name.to_owned(), slot));
             self.slots.len() - 1
         })

@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 ///
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default())
 ///     .learning_rate(|step| if step <= 1000 { 1e-3 } else { 1e-4 });
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// assert_eq!(0.1.learning_rate(7), 0.1);
 /// ```
 ///
@@ -93,7 +93,7 @@ use crate::error::{Error, Result};
 /// }
 ///
 /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(schedule("cosine"));
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a learning rate schedule",

@@ -6,7 +6,7 @@ use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::{Layer, Sequential};
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 ///
 /// let stopping = EarlyStopping::patience(3).monitor("val_accuracy").min_delta(0.001);
 /// let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).validation_split(0.2).callback(stopping);
-/// # let _: plywood::train::Trainer<_, _, f32> = trainer;
+/// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
 /// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
@@ -144,20 +144,25 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         Ok(())
     }
 
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::builtin("early_stopping"))
+    }
+
     /// The best value, the epochs since, and the best epoch's parameters and buffers by their names.
     fn state(&self) -> Option<State<F>> {
-        let state = State::new().list("best", self.best).count("waited", self.waited);
         let snapshot = self.snapshot.as_ref().and_then(|snapshot| snapshot.downcast_ref::<Snapshot<F>>());
         let arrays = snapshot.into_iter().flat_map(|Snapshot(arrays)| arrays);
-        Some(arrays.fold(state, |state, (name, array)| state.array(name, copy(array))))
+        let arrays = arrays.fold(State::new(), |state, (name, array)| state.array(name, copy(array)));
+        let state = State::new().list("best", self.best).integer("waited", self.waited as u64);
+        Some(state.nested("snapshot", arrays))
     }
 
     fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
-        let (best, waited) = (state.take_list("best")?, state.take_count("waited")?);
-        let mut snapshot = Vec::new();
+        let (best, waited) = (state.take_list("best")?, state.take_integer("waited")?);
+        let (mut arrays, mut snapshot) = (state.take_nested("snapshot")?, Vec::new());
         let mut result = Ok(());
         if !best.is_empty() {
-            model.visit_params(&mut |name, param| match state.take_array(name) {
+            model.visit_params(&mut |name, param| match arrays.take_array(name) {
                 Ok(array) if array.shape() == param.shape() => snapshot.push((name.to_owned(), array)),
                 Ok(array) => {
                     let expected = format!("{:?}", param.shape());
@@ -167,7 +172,7 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
                 Err(error) => result = Err(error),
             });
         }
-        result?;
+        result.and_then(|()| arrays.finish())?;
         (self.best, self.waited) = (best.first().copied(), waited);
         self.snapshot = self.best.map(|_| Box::new(Snapshot(snapshot)) as Box<dyn Any + Send>);
         Ok(())

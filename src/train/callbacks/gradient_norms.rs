@@ -7,7 +7,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
-use crate::state::{State, misfit, whole};
+use crate::state::{Kind, State, misfit};
 use crate::tensor::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -83,27 +83,30 @@ impl<F: Scalar> Callback<F> for GradientNorms {
         Ok(())
     }
 
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::builtin("gradient_norms"))
+    }
+
     /// The whole record.
     fn state(&self) -> Option<State<F>> {
         let trace = self.lock();
-        let state = State::new().list("steps", trace.steps.iter().map(|&step| step as f64));
         let layers = trace.layers.iter();
-        Some(layers.fold(state, |state, (name, norms)| state.list(name, norms.iter().copied())))
+        let norms = layers.fold(State::new(), |state, (name, norms)| state.list(name, norms.iter().copied()));
+        Some(State::new().integers("steps", trace.steps.iter().copied()).nested("norms", norms))
     }
 
     fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
-        let step = |step| whole(step).ok_or_else(|| misfit("steps", "whole numbers", step.to_string()));
-        let steps =
-            state.take_list("steps")?.into_iter().map(|s| Ok(step(s)? as u64)).collect::<Result<Vec<_>>>()?;
-        let names: Vec<String> = state.names().map(str::to_owned).collect();
+        let (steps, mut norms) = (state.take_integers("steps")?, state.take_nested("norms")?);
+        let names: Vec<String> = norms.names().map(str::to_owned).collect();
         let mut layers = Vec::with_capacity(names.len());
         for name in names {
-            let norms = state.take_list(&name)?;
+            let norms = norms.take_list(&name)?;
             if norms.len() != steps.len() {
                 return Err(misfit(&name, format!("{} norms", steps.len()), norms.len().to_string()));
             }
             layers.push((name, norms));
         }
+        norms.finish()?;
         *self.lock() = GradientTrace { steps, layers };
         Ok(())
     }

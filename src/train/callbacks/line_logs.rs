@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::nn::Sequential;
-use crate::state::State;
+use crate::state::{Kind, State};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::{ControlFlow, Range};
@@ -78,6 +78,10 @@ impl<F: Scalar> Callback<F> for CsvLog {
         Ok(())
     }
 
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::builtin("csv_log"))
+    }
+
     fn state(&self) -> Option<State<F>> {
         Some(self.lines.state())
     }
@@ -137,6 +141,10 @@ impl<F: Scalar> Callback<F> for JsonLines {
         Ok(())
     }
 
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::builtin("json_lines"))
+    }
+
     fn state(&self) -> Option<State<F>> {
         Some(self.lines.state())
     }
@@ -179,14 +187,13 @@ impl Lines {
 
     /// Where the file ends, so that a resumed run knows what lies behind.
     fn state<F: Scalar>(&self) -> State<F> {
-        State::new().count("end", self.end).list("last", self.last.iter().map(|&byte| f64::from(byte)))
+        State::new().integer("end", self.end as u64).bytes("last", &self.last[..])
     }
 
     /// Drops what lies behind the checkpoint. In `resume`, where the state is loaded by way of trial, no file is open,
     /// and none is touched.
     fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        let (end, last) = (state.take_count("end")?, state.take_list("last")?);
-        let last: Vec<u8> = last.into_iter().map(|byte| byte as u8).collect();
+        let (end, last) = (state.take_integer("end")?, state.take_bytes("last")?);
         if self.file.is_none() {
             (self.end, self.last) = (end, last);
             return Ok(());

@@ -36,7 +36,7 @@ use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
 use crate::shown::type_name;
-use crate::state::State;
+use crate::state::{Kind, State};
 use std::ops::ControlFlow;
 
 /// What is called during `fit`: every method does nothing unless it is written.
@@ -166,16 +166,22 @@ pub trait Callback<F: Scalar = f32>: Send {
         None
     }
 
-    /// Under which name a checkpoint keeps its state: that of the type, without its path, unless it is written.
+    /// What errors call it: the type's name without its path, unless it is written.
     fn name(&self) -> &str {
         type_name::<Self>()
     }
 
-    /// What it has gathered, for a checkpoint; `None`, unless it is written, for one that keeps nothing.
+    /// The name under which its state is saved. The default is `None`, for a callback without a state.
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
+    /// What it has gathered, for a checkpoint; `None`, unless it is written, for one that keeps nothing. A callback that
+    /// has a state has a [`kind`](Callback::kind) too.
     ///
     /// ```
     /// use plywood::prelude::*;
-    /// use plywood::io::State;
+    /// use plywood::io::{Kind, State};
     /// use plywood::train::BatchEnd;
     /// use std::ops::ControlFlow;
     ///
@@ -190,6 +196,9 @@ pub trait Callback<F: Scalar = f32>: Send {
     ///     fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
     ///         self.0 = self.0.max(batch.loss);
     ///         Ok(ControlFlow::Continue(()))
+    ///     }
+    ///     fn kind(&self) -> Option<Kind> {
+    ///         Some(const { Kind::own("my_crate.worst") })
     ///     }
     ///     fn state(&self) -> Option<State> {
     ///         Some(State::new().number("worst", self.0))
@@ -249,6 +258,10 @@ impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
 
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        (**self).kind()
     }
 
     fn state(&self) -> Option<State<F>> {

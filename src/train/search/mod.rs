@@ -25,7 +25,6 @@ use crate::kernels::{Scalar, threads};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
-use crate::optim::UpdateRule;
 use crate::target::AsTarget;
 use run::{Job, bounds};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -224,18 +223,17 @@ impl Search {
     /// # Errors
     /// When there are no trials, the data cannot be dealt into these folds, or every trial fails: then it is the error
     /// of the first.
-    pub fn run<F, D, L, R>(
+    pub fn run<F, D, L>(
         &self,
         data: &D,
         folds: &impl Folds<F, D>,
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: UpdateRule<F>,
     {
         folds.folds(data).and_then(|parts| self.search(&parts, build)).map_err(|error| error.at("search"))
     }
@@ -260,11 +258,11 @@ impl Search {
     ///
     /// # Errors
     /// As [`run`](Search::run).
-    pub fn run_with_validation<F, D, V, L, R>(
+    pub fn run_with_validation<F, D, V, L>(
         &self,
         data: &D,
         validation: &V,
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
@@ -273,16 +271,15 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: UpdateRule<F>,
     {
         self.search(&[(data, validation)], build).map_err(|error| error.at("search"))
     }
 
     /// All trials on all parts, wave by wave.
-    fn search<F, T, V, L, R>(
+    fn search<F, T, V, L>(
         &self,
         parts: &[(T, V)],
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
@@ -291,7 +288,6 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: UpdateRule<F>,
     {
         if !(1..=MOST_REPEATS).contains(&self.repeats) {
             return Err(Error::argument("repeats", format!("1 to {MOST_REPEATS}"), self.repeats)
@@ -324,13 +320,13 @@ impl Search {
     }
 
     /// One trial: its runs one after the other, up to the first that fails or is stopped.
-    fn attempt<F, T, V, L, R>(
+    fn attempt<F, T, V, L>(
         &self,
         number: usize,
         trial: &Trial,
         parts: &[(T, V)],
         bounds: &[Vec<f64>],
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, R, F>)>,
+        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)>,
     ) -> Tried
     where
         F: Scalar,
@@ -339,7 +335,6 @@ impl Search {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: UpdateRule<F>,
     {
         let mut tried = Tried { number, trial: trial.clone(), runs: Vec::new(), error: None };
         for (place, bounds) in bounds.iter().enumerate() {

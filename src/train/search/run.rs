@@ -7,7 +7,6 @@ use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
-use crate::optim::UpdateRule;
 use crate::target::AsTarget;
 use crate::train::callbacks::Callback;
 use crate::train::{Evaluation, Progress, Trainer};
@@ -46,9 +45,9 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Trains and measures. Nothing is shown, as runs go on side by side.
-    pub(super) fn run<F, T, V, L, R>(
+    pub(super) fn run<F, T, V, L>(
         self,
-        (mut model, trainer): (Sequential<F>, Trainer<L, R, F>),
+        (mut model, trainer): (Sequential<F>, Trainer<L, F>),
         train: &T,
         held_out: &V,
     ) -> Result<TrialRun>
@@ -59,7 +58,6 @@ impl Job<'_> {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
-        R: UpdateRule<F>,
     {
         let stopped = Arc::new(AtomicUsize::new(0));
         let watch = Watch {

@@ -1,18 +1,18 @@
 //! Writing checkpoints while a trainer trains.
 
 use super::Trainer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::Epoch;
-use crate::io::checkpoint::{Checkpoint, Position};
+use crate::io::checkpoint::{Checkpoint, Position, Saved};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::UpdateRule;
+use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{Checkpoints, ENDING, file_name};
 use crate::train::run::{RunProgress, place_of};
 use std::borrow::Cow;
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Has training write checkpoints, to be [resumed](Trainer::resume) from: see [`Checkpoints`].
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
@@ -69,16 +69,35 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// All that the run needs to go on from here.
     fn checkpoint<'a>(&'a self, model: &'a Sequential<F>, run: &RunProgress) -> Result<Checkpoint<'a, F>> {
         let within = run.position.batches > 0;
-        let metrics = self.metrics.iter().filter(|_| within);
-        let states = self.callbacks.iter().filter_map(|c| Some((c.name().to_owned(), c.state()?)));
+        let metrics = self.metrics.iter().filter(|_| within).map(|metric| {
+            Ok((metric.name().to_owned(), saved(metric.name(), metric.kind(), metric.state())?))
+        });
+        let callbacks =
+            self.callbacks.iter().filter_map(|c| saved(c.name(), c.kind(), c.state()).transpose());
         Ok(Checkpoint {
             model: Cow::Borrowed(model),
-            optimizer: self.optimizer.state(model)?,
+            optimizer: self.optimizer.state(model),
             settings: run.settings,
             position: Position { seconds: if within { run.seconds() } else { 0.0 }, ..run.position },
             history: Cow::Borrowed(&self.history),
-            metrics: metrics.map(|metric| (metric.name().to_owned(), metric.state())).collect(),
-            callbacks: states.collect(),
+            metrics: metrics.collect::<Result<_>>()?,
+            callbacks: callbacks.collect::<Result<_>>()?,
         })
+    }
+
+    /// Refuses what no checkpoint could name: a state without a kind.
+    pub(in crate::train) fn check_kinds(&self) -> Result<()> {
+        self.metrics.iter().try_for_each(|m| saved(m.name(), m.kind(), m.state()).map(drop))?;
+        self.callbacks.iter().try_for_each(|c| saved(c.name(), c.kind(), c.state()).map(drop))
+    }
+}
+
+/// The state of a metric or a callback of this name, under its kind.
+fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> Result<Option<Saved<F>>> {
+    match (kind, state) {
+        (_, None) => Ok(None),
+        (Some(kind), Some(state)) => Ok(Some(Saved { kind: kind.name().to_owned(), state })),
+        (None, Some(_)) => Err(Error::data(name, "to have a kind, as it has a state", "none")
+            .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")),
     }
 }

@@ -12,7 +12,6 @@ use crate::kernels::platform::Instant;
 use crate::losses::{Loss, LossSum};
 use crate::monitor::{Direction, Monitor};
 use crate::nn::{Layer, Sequential};
-use crate::optim::UpdateRule;
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
@@ -28,7 +27,7 @@ use crate::train::run::{RunProgress, ToResume};
 use crate::train::trainer::non_finite::{diverged, in_evaluation, in_training};
 use std::ops::ControlFlow;
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// `evaluate` without its place in errors, as validation has another, and without the check of outputs and targets,
     /// which comes once before. Sums are taken on this thread, piece after piece; the gradient that a loss makes along
     /// with its value goes back to the spare buffers.
@@ -339,6 +338,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         }
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.check()?;
+            self.check_kinds()?;
             checkpoints.open(self.pending.as_deref())?;
         }
         Ok(())

@@ -7,7 +7,6 @@ use crate::history::History;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Sequential;
-use crate::optim::UpdateRule;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
 use crate::train::compatibility::{check_outputs, check_targets, check_trainable, check_training, no_weight};
@@ -37,7 +36,7 @@ impl Evaluation {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// What happened in the last `fit`, also when it ended with an error.
     ///
     /// ```

@@ -21,7 +21,7 @@ use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::nn::Registry;
-use crate::optim::{Optimizer, UpdateRule};
+use crate::optim::Optimizer;
 use crate::random::Random;
 
 /// Trains models: a loss, an optimiser, and how to go through the data.
@@ -69,11 +69,11 @@ use crate::random::Random;
 /// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
 /// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
 /// [`accumulate`](crate::train::accumulate).
-pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
+pub struct Trainer<L: Loss<F>, F: Scalar = f32> {
     /// Applied to each batch, in training and in validation.
     pub(in crate::train) loss: L,
     /// Lives as long as the trainer, so that a second `fit` has its moments.
-    pub(in crate::train) optimizer: Optimizer<R, F>,
+    pub(in crate::train) optimizer: Optimizer<F>,
     /// One list for training and validation; reset in between.
     pub(in crate::train) metrics: Vec<Box<dyn Metric<L::Target, F>>>,
     /// In the order in which they were added, which is that in which they are called.
@@ -102,12 +102,12 @@ pub struct Trainer<L: Loss<F>, R: UpdateRule<F>, F: Scalar = f32> {
     pub(in crate::train) epochs_done: u64,
 }
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
     ///
     /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
     /// found by `fit`, not here.
-    pub fn new(loss: L, optimizer: impl Into<Optimizer<R, F>>) -> Self {
+    pub fn new(loss: L, optimizer: impl Into<Optimizer<F>>) -> Self {
         Self {
             loss,
             optimizer: optimizer.into(),
@@ -271,7 +271,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
 }
 
 /// Metrics and callbacks need not be `Debug`, and are left out.
-impl<F: Scalar, L: Loss<F> + std::fmt::Debug, R: UpdateRule<F>> std::fmt::Debug for Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F> + std::fmt::Debug> std::fmt::Debug for Trainer<L, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
             .field("loss", &self.loss)

@@ -3,9 +3,9 @@
 use super::Trainer;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule, UpdateRule};
+use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule};
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
     ///
     /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
@@ -80,12 +80,12 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     /// The optimiser, with its state.
     ///
     /// It has the count of steps and the rate: `trainer.optimizer().learning_rate_at(1000)`.
-    pub fn optimizer(&self) -> &Optimizer<R, F> {
+    pub fn optimizer(&self) -> &Optimizer<F> {
         &self.optimizer
     }
 
     /// The optimiser, to be changed: to put a saved state back by [`Optimizer::load_state`].
-    pub fn optimizer_mut(&mut self) -> &mut Optimizer<R, F> {
+    pub fn optimizer_mut(&mut self) -> &mut Optimizer<F> {
         &mut self.optimizer
     }
 }

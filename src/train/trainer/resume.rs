@@ -9,12 +9,11 @@
 
 use super::Trainer;
 use crate::error::{Error, Result};
-use crate::io::checkpoint::{Checkpoint, Position, RunSettings, is_whole};
+use crate::io::checkpoint::{Checkpoint, Position, RunSettings, Saved, is_whole};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Registry, Sequential};
-use crate::optim::UpdateRule;
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{best_in, files};
 use crate::train::run::ToResume;
 use std::fmt;
@@ -53,7 +52,7 @@ impl fmt::Display for Resumed {
     }
 }
 
-impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
+impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// The kinds of layers that a checkpoint may hold: [`Registry::builtin`], unless set.
     ///
     /// A model with layers of your own needs one that knows them, as for
@@ -229,7 +228,7 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
     fn try_metrics(
         &mut self,
         position: &Position,
-        saved: Vec<(String, Option<State<F>>)>,
+        saved: Vec<(String, Option<Saved<F>>)>,
     ) -> Result<Vec<Option<State<F>>>> {
         if position.batches == 0 {
             return Ok(Vec::new());
@@ -242,7 +241,21 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
                 "Add the same metrics in the same order; from the end of an epoch they may be others.",
             ));
         }
-        let states: Vec<Option<State<F>>> = saved.into_iter().map(|(_, state)| state).collect();
+        let mut states = Vec::with_capacity(saved.len());
+        for (metric, (name, saved)) in self.metrics.iter().zip(saved) {
+            if let Some(Saved { kind, .. }) = &saved
+                && metric.kind().map(Kind::name) != Some(kind.as_str())
+            {
+                let found = metric.kind().map_or("none", Kind::name);
+                return Err(Error::data(
+                    name,
+                    format!("a metric of the kind {kind}, as it was saved"),
+                    found,
+                )
+                .help("Add the metrics of the run that is resumed."));
+            }
+            states.push(saved.map(|saved| saved.state));
+        }
         let result = self.load_metrics(&states);
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         result.map(|()| states)
@@ -260,19 +273,21 @@ impl<F: Scalar, L: Loss<F>, R: UpdateRule<F>> Trainer<L, R, F> {
         Ok(())
     }
 
-    /// The callback of each state: of several of one name in their order.
-    fn places_of(&self, saved: Vec<(String, State<F>)>) -> Result<Vec<(usize, State<F>)>> {
-        let mut free: Vec<(usize, &str)> = self.callbacks.iter().map(|c| c.name()).enumerate().collect();
-        let place = |(name, state): (String, State<F>)| {
-            let Some(at) = free.iter().position(|(_, known)| *known == name) else {
-                return Err(Error::data(
+    /// The callback of each state: of several of one kind in their order.
+    fn places_of(&self, saved: Vec<Saved<F>>) -> Result<Vec<(usize, State<F>)>> {
+        let mut free: Vec<(usize, Option<Kind>)> =
+            self.callbacks.iter().map(|c| c.kind()).enumerate().collect();
+        let place = |Saved { kind, state }: Saved<F>| {
+            let known = |(_, known): &(usize, Option<Kind>)| known.is_some_and(|known| known.name() == kind);
+            match free.iter().position(known) {
+                Some(at) => Ok((free.remove(at).0, state)),
+                None => Err(Error::data(
                     "the callbacks",
-                    format!("to have {name}, whose state was saved"),
+                    format!("to have one of the kind {kind}, whose state was saved"),
                     "none",
                 )
-                .help("Add it by `callback`, as it was in the run that is resumed."));
-            };
-            Ok((free.remove(at).0, state))
+                .help("Add it by `callback`, as it was in the run that is resumed.")),
+            }
         };
         saved.into_iter().map(place).collect()
     }

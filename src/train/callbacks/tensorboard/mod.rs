@@ -12,7 +12,7 @@ use crate::kernels::{Scalar, platform};
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
-use crate::state::State;
+use crate::state::{Kind, State};
 use crate::tensor::slice;
 use event::{Message, restart, version};
 use std::fs::{File, OpenOptions};
@@ -214,17 +214,20 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         Ok(())
     }
 
+    fn kind(&self) -> Option<Kind> {
+        Some(Kind::builtin("tensorboard"))
+    }
+
     /// What is known of the epoch under way: the gradients of its first batch are written at its end.
     fn state(&self) -> Option<State<F>> {
         let inner = self.lock();
-        let gradients = inner.gradients.as_bytes().iter().map(|&byte| f64::from(byte));
-        let state = State::new().count("epoch", inner.epoch as usize).count("first", inner.first.into());
-        Some(state.list("gradients", gradients))
+        let state = State::new().integer("epoch", inner.epoch).flag("first", inner.first);
+        Some(state.bytes("gradients", inner.gradients.as_bytes()))
     }
 
     fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
-        let (epoch, first) = (state.take_count("epoch")? as u64, state.take_count("first")? == 1);
-        let gradients = state.take_list("gradients")?.into_iter().map(|byte| byte as u8).collect();
+        let (epoch, first) = (state.take_integer("epoch")?, state.take_flag("first")?);
+        let gradients = state.take_bytes("gradients")?;
         let mut inner = self.lock();
         (inner.epoch, inner.first, inner.gradients) = (epoch, first, Message::from_bytes(gradients));
         // In `resume` it is loaded by way of trial, and nothing is written.

@@ -1,0 +1,313 @@
+//! An optimiser's whole state, for checkpoints.
+//!
+//! | name | what |
+//! |---|---|
+//! | text `rule` | the rule's kind |
+//! | state `settings` | the rule's own state: its hyper-parameters, and what all parameters share |
+//! | integer `steps` | steps taken |
+//! | integer `batches`, flag `weightless` | batches since the last step, and whether all their weights are 0 |
+//! | integer `samples` | how many samples the gradients in the model are a mean over |
+//! | integer `averages` | how many times weights were taken for an average |
+//! | flag `exchanged` | whether the model holds the averages, and the optimiser the weights that are trained |
+//! | list `learning_rate` | the rate that was set in place of the schedule, where one was |
+//! | state `plateau` | what the rate is multiplied by, and why |
+//! | state `parameters` | a state by each parameter's name |
+//!
+//! and of a parameter:
+//!
+//! | name | what |
+//! |---|---|
+//! | arrays `0`, `1`, … | the rule's slots |
+//! | array `average` | its average |
+//! | array `gradient` | what is accumulated of its gradient |
+//! | integers `rows` | the rows that the gradient is of, where it is not of all |
+//!
+//! Not in here are the schedule, clipping, groups and the kind of averaging, which are code and settings: a program
+//! that resumes sets them as it did before.
+
+use super::Optimizer;
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::nn::Layer;
+use crate::optim::averaging::Averages;
+use crate::optim::plateau::Plateau;
+use crate::optim::slots::{Slot, find, gathered, same_shape};
+use crate::optim::update_param::MOST_SLOTS;
+use crate::param::{Gradient, Param};
+use crate::state::State;
+use crate::tensor::{Tensor, copy};
+use ndarray::{Array2, Ix2};
+use std::collections::BTreeMap;
+
+const AVERAGE: &str = "average";
+const GRADIENT: &str = "gradient";
+const ROWS: &str = "rows";
+
+const DAMAGED: &str = "The state is damaged, or was taken by another version.";
+
+impl<F: Scalar> Optimizer<F> {
+    /// A copy of all that was gathered in training this model, for [`load_state`](Optimizer::load_state). Together with
+    /// the model's own numbers it makes training go on with the same bits as if it had never been interrupted.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+    /// let (x, t) = (arr2(&[[1.0, 2.0]]).into_dyn(), arr2(&[[3.0]]).into_dyn());
+    /// let step = |model: &mut Sequential, optimizer: &mut Optimizer| {
+    ///     plywood::train::accumulate(model, &MeanSquaredError, x.clone(), &t, None)?;
+    ///     optimizer.step(model)
+    /// };
+    /// let mut optimizer = Optimizer::new(Adam::default());
+    /// step(&mut model, &mut optimizer)?;
+    /// let (saved_model, mut saved) = (model.to_bytes()?, optimizer.state(&model));
+    /// step(&mut model, &mut optimizer)?;
+    ///
+    /// let mut again = Sequential::from_bytes(&saved_model, &Registry::builtin())?;
+    /// let mut optimizer = Optimizer::new(Adam::default());
+    /// optimizer.load_state(&mut again, saved.clone())?;
+    /// step(&mut again, &mut optimizer)?;
+    /// assert_eq!(again.predict(&arr2(&[[1.0, 2.0]]))?, model.predict(&arr2(&[[1.0, 2.0]]))?);
+    ///
+    /// let mut weight = saved.take_nested("parameters")?.take_nested("0.weight")?;
+    /// let second_moment = weight.take_array("1")?;
+    /// assert_eq!(second_moment.shape(), [2, 1]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Gradients that no step has used yet are looked up in the model. PyTorch's counterpart is an optimiser's
+    /// `state_dict`, whose parameters have numbers in place of names.
+    pub fn state<M: Layer<F>>(&self, model: &M) -> State<F> {
+        let Plateau { factor, best, waited, cooling, .. } = self.plateau;
+        let plateau = State::new().number("factor", factor).list("best", best);
+        let plateau = plateau.integer("waited", waited).integer("cooling", cooling);
+        State::new()
+            .text("rule", self.rule.kind().name())
+            .nested("settings", self.rule.state())
+            .integer("steps", self.step)
+            .integer("batches", self.batches)
+            .flag("weightless", self.batches > 0 && self.weightless)
+            .integer("samples", gathered(model))
+            .integer("averages", self.averages.taken)
+            .flag("exchanged", self.averages.exchanged)
+            .list("learning_rate", self.set_rate)
+            .nested("plateau", plateau)
+            .nested("parameters", self.parameters(model))
+    }
+
+    /// The state of each parameter that has one.
+    fn parameters<M: Layer<F>>(&self, model: &M) -> State<F> {
+        // A rule's own average is worked out anew from its slots, unless it is in the model.
+        let kept = !self.rule.averages() || self.averages.exchanged;
+        let (mut all, mut slot, mut average) = (State::new(), 0, 0);
+        model.visit_params(&mut |name, param| {
+            let mut own = State::new();
+            if let Some(at) = find(&self.slots, slot, name) {
+                for (i, array) in self.slots[at].1.iter().enumerate() {
+                    own = own.array(i.to_string(), copy(array));
+                }
+                slot = at + 1;
+            }
+            if let Some(at) = find(&self.averages.arrays, average, name).filter(|_| kept) {
+                own = own.array(AVERAGE, copy(&self.averages.arrays[at].1));
+                average = at + 1;
+            }
+            own = save_gradient(own, param);
+            if own.names().next().is_some() {
+                all = std::mem::take(&mut all).nested(name, own);
+            }
+        });
+        all
+    }
+
+    /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
+    /// the numbers that it had at that time.
+    ///
+    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimiser. The rule's
+    /// hyper-parameters are those of the state.
+    ///
+    /// # Errors
+    /// When the state is that of another kind of rule or of a model with other parameters, is incomplete, or has
+    /// averages and this optimiser takes none. Optimiser and model are left unchanged then.
+    pub fn load_state<M: Layer<F>>(&mut self, model: &mut M, state: State<F>) -> Result<()> {
+        let mut before = self.rule.state();
+        let loaded = self.restore(model, state);
+        if loaded.is_err() {
+            // It was its own state a moment ago.
+            let _ = self.rule.load_state(&mut before);
+        }
+        loaded.map_err(|error| error.at("the optimiser's state"))
+    }
+
+    /// Changes the rule, which may have to be put back, and the rest once nothing can fail any more.
+    fn restore<M: Layer<F>>(&mut self, model: &mut M, mut state: State<F>) -> Result<()> {
+        let (kind, own) = (state.take_text("rule")?, self.rule.kind().name());
+        if kind != own {
+            return Err(Error::data("a state", format!("of the rule {own}"), kind)
+                .help("Resume with the optimiser that the state was taken from."));
+        }
+        let mut settings = state.take_nested("settings")?;
+        let (step, batches) = (count(&mut state, "steps")?, count(&mut state, "batches")?);
+        let weightless = state.take_flag("weightless")?;
+        let samples = count(&mut state, "samples")?;
+        let (taken, exchanged) = (count(&mut state, "averages")?, state.take_flag("exchanged")?);
+        let set_rate = state.take_list("learning_rate")?.first().copied();
+        let plateau = restored_plateau(state.take_nested("plateau")?)?;
+        let parameters = state.take_nested("parameters")?;
+        state.finish()?;
+        self.rule.load_state(&mut settings).and_then(|()| settings.finish())?;
+        let Parameters { slots, averages, gradients } = Parameters::of(parameters, model, self.rule.slots())?;
+        if !averages.is_empty() && self.averages.how.is_none() && !self.rule.averages() {
+            return Err(Error::data("averages", "only where they are asked for", "some in the state")
+                .help("Set `average` as it was when the state was taken."));
+        }
+        load_gradients(model, gradients, samples)?;
+        (self.step, self.batches, self.weightless, self.slots) = (step, batches, weightless, slots);
+        self.averages = Averages { how: self.averages.how, arrays: averages, taken, exchanged };
+        self.plateau = Plateau { how: self.plateau.how.take(), ..plateau };
+        self.set_rate = set_rate;
+        Ok(())
+    }
+}
+
+/// A count. No run gets to 2^53, and one more can always be added to what is smaller.
+fn count<F: Scalar>(state: &mut State<F>, name: &str) -> Result<u64> {
+    let (number, most) = (state.take_integer::<u64>(name)?, 1 << 53);
+    if number <= most {
+        return Ok(number);
+    }
+    Err(Error::format(format!("the number {name}"), format!("at most {most}"), number).help(DAMAGED))
+}
+
+fn restored_plateau<F: Scalar>(mut state: State<F>) -> Result<Plateau> {
+    let (factor, best) = (state.take_number("factor")?, state.take_list("best")?.first().copied());
+    let (waited, cooling) = (count(&mut state, "waited")?, count(&mut state, "cooling")?);
+    state.finish()?;
+    if !(0.0..=1.0).contains(&factor) {
+        return Err(Error::format("the number factor of the plateau", "from 0 to 1", factor).help(DAMAGED));
+    }
+    Ok(Plateau { how: None, factor, best, waited, cooling })
+}
+
+/// A gradient that is kept: its array, and the rows that it is of where it is not of all.
+struct Kept<F: Scalar>(Tensor<F>, Option<Vec<usize>>);
+
+/// What a state has of a model's parameters, all of it in their shapes.
+struct Parameters<F: Scalar> {
+    slots: Vec<Slot<F>>,
+    averages: Vec<(String, Tensor<F>)>,
+    gradients: BTreeMap<String, Kept<F>>,
+}
+
+impl<F: Scalar> Parameters<F> {
+    /// Takes a state apart; each parameter has as many slots as the rule says, or none yet.
+    fn of<M: Layer<F>>(mut state: State<F>, model: &M, slots: usize) -> Result<Self> {
+        let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        model.visit_params(&mut |name, param| drop(shapes.insert(name.to_owned(), param.shape().to_vec())));
+        let mut all = Self { slots: Vec::new(), averages: Vec::new(), gradients: BTreeMap::new() };
+        let names: Vec<String> = state.names().map(str::to_owned).collect();
+        for name in names {
+            let own = state.take_nested(&name)?;
+            // Taken out of the shapes, so that a name that is there twice is refused.
+            let Some(shape) = shapes.remove(&name) else {
+                return Err(Error::data("a state", "of this model", format!("one with a parameter {name}"))
+                    .help("Build the model as it was when the state was taken."));
+            };
+            all.add(&name, &shape, own, slots).map_err(|error| error.at(name))?;
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, name: &str, shape: &[usize], mut own: State<F>, slots: usize) -> Result<()> {
+        let mut arrays = Vec::new();
+        for i in (0..MOST_SLOTS).map(|i| i.to_string()) {
+            if !own.has(&i) {
+                break;
+            }
+            let array = own.take_array(&i)?;
+            same_shape(name, array.shape(), shape)?;
+            arrays.push(array);
+        }
+        if !arrays.is_empty() {
+            if arrays.len() != slots {
+                let expected = format!("{slots}, as the rule has it");
+                return Err(Error::format("the number of slots", expected, arrays.len()).help(DAMAGED));
+            }
+            self.slots.push((name.to_owned(), arrays));
+        }
+        if own.has(AVERAGE) {
+            let array = own.take_array(AVERAGE)?;
+            same_shape(name, array.shape(), shape)?;
+            self.averages.push((name.to_owned(), array));
+        }
+        if own.has(GRADIENT) {
+            let gradient = kept_gradient(&mut own, shape)?;
+            self.gradients.insert(name.to_owned(), gradient);
+        }
+        own.finish()
+    }
+}
+
+/// The gradient of a parameter of this shape.
+fn kept_gradient<F: Scalar>(own: &mut State<F>, shape: &[usize]) -> Result<Kept<F>> {
+    let array = own.take_array(GRADIENT)?;
+    let rows = if own.has(ROWS) { Some(own.take_integers(ROWS)?) } else { None };
+    let expected = match &rows {
+        None => shape.to_vec(),
+        Some(rows) => vec![rows.len(), shape.iter().skip(1).product()],
+    };
+    if array.shape() != expected {
+        return Err(Error::shape("the gradient", format!("{expected:?}"), array.shape()).help(DAMAGED));
+    }
+    let most = shape.first().copied().unwrap_or(0);
+    let row = |row: u64| {
+        usize::try_from(row)
+            .ok()
+            .filter(|&row| row < most)
+            .ok_or_else(|| Error::format("a row of the gradient", format!("below {most}"), row).help(DAMAGED))
+    };
+    let rows = rows.map(|rows| rows.into_iter().map(row).collect::<Result<Vec<_>>>()).transpose()?;
+    Ok(Kept(array, rows))
+}
+
+fn save_gradient<F: Scalar>(own: State<F>, param: &Param<F>) -> State<F> {
+    match param.gradient() {
+        None => own,
+        Some(Gradient::Dense(gradient)) => own.array(GRADIENT, copy(gradient)),
+        Some(Gradient::Rows { ids, values }) => {
+            let columns = param.shape().iter().skip(1).product();
+            match Array2::from_shape_vec((ids.len(), columns), values.clone()) {
+                Ok(rows) => {
+                    own.integers(ROWS, ids.iter().map(|&id| id as u64)).array(GRADIENT, rows.into_dyn())
+                }
+                Err(_) => own,
+            }
+        }
+    }
+}
+
+/// The model's gradients become those of the state and no others.
+fn load_gradients<F: Scalar, M: Layer<F>>(
+    model: &mut M,
+    mut gradients: BTreeMap<String, Kept<F>>,
+    samples: u64,
+) -> Result<()> {
+    let mut result = Ok(());
+    model.visit_params_mut(&mut |name, param| {
+        param.clear_gradient();
+        let Some(Kept(gradient, rows)) = gradients.remove(name) else { return };
+        let loaded = match rows {
+            None => param.add_gradient(&gradient),
+            Some(ids) => match gradient.view().into_dimensionality::<Ix2>() {
+                Ok(rows) => param.add_gradient_rows(&ids, rows),
+                Err(_) => Ok(()), // it has two axes
+            },
+        };
+        param.set_samples(samples);
+        if result.is_ok() {
+            result = loaded.map_err(|error| error.at(name));
+        }
+    });
+    result
+}
