@@ -45,11 +45,6 @@ pub(super) struct Clipping {
 }
 
 impl Clipping {
-    /// Whether a step may be refused by it: where norms are taken, they may be found to be infinite.
-    pub fn may_refuse(self) -> bool {
-        self.norm.is_some() || self.parameter_norm.is_some()
-    }
-
     /// Refuses limits that are not above 0 and finite.
     pub fn check(self) -> Result<()> {
         for (what, limit, help) in [

@@ -19,13 +19,13 @@
 //! ```text
 //! 1  settings, rate = schedule(step)   refused where out of range
 //! 2  shapes of the kept state          refused unless those of the parameters
-//! 3  UpdateRule::begin_step            checks the rule's own numbers
-//! 4  mean over batches, penalties, clipping
+//! 3  mean over batches, penalties, clipping
+//! 4  UpdateRule::begin_step            checks the rule's own numbers, and changes what all parameters share
 //! 5  UpdateRule::update, norm limits   parameter by parameter, in the order of the model's layers
 //! 6  averages of the weights
 //! ```
 //!
-//! What is refused in 1 to 3 leaves every parameter as it was.
+//! What is refused in 1 to 4 leaves every parameter as it was; in 3 and 4 the gradients are forgotten.
 
 // | file | what is in it |
 // |---|---|

@@ -79,8 +79,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
 
     /// Its numbers: hyper-parameters, and what all parameters share. Unless it is written, there are none.
     ///
-    /// What is not in here is not in a checkpoint. It is also what a step that is refused after
-    /// [`begin_step`](UpdateRule::begin_step) puts back.
+    /// What is not in here is not in a checkpoint.
     ///
     /// ```
     /// use plywood::io::{Kind, State};

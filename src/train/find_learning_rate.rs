@@ -2,14 +2,16 @@
 
 use super::compatibility::{check_targets, check_trainable, check_training, no_weight};
 use super::trainer::non_finite::in_training;
+use super::trainer::settings::Settings;
 use super::trainer::{Trainer, step};
 use crate::codec::{checked, contradicts};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::infer::check_data;
 use crate::kernels::Scalar;
-use crate::losses::Loss;
+use crate::losses::{Loss, LossSum};
 use crate::nn::{Layer, Sequential};
+use crate::optim::Optimizer;
 use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
@@ -131,20 +133,149 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
-        self.rate_curve(model, data, (from, to), steps).map_err(|error| error.at("find rate"))
+        let Self { settings, run } = self;
+        let mut find = || {
+            let range = Range::new(from, to, steps)?;
+            check(settings, model, data)?;
+            let before = run.optimizer.steps();
+            let rate = move |step: u64| range.rate(step.saturating_sub(before + 1));
+            run.optimizer.on_trial(rate, |optimizer| {
+                RangeTest::new(settings, data, model.clone(), optimizer)?.run(steps)
+            })
+        };
+        find().map_err(|error: Error| error.at("find rate"))
+    }
+}
+
+/// Whether model, data and settings fit each other.
+fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+    settings: &Settings<L, F>,
+    model: &Sequential<F>,
+    data: &dyn Dataset<F, Target = T>,
+) -> Result<()> {
+    check_data(model, data)?;
+    check_trainable(model)?;
+    check_training(model, &settings.loss)?;
+    check_targets(model, &settings.loss, data)?;
+    model.check_batch_size(model.input_shape(), settings.batch_size_for(data.len()))
+}
+
+/// The test under way: a copy of the model, which is trained at rates that rise.
+struct RangeTest<'a, F: Scalar, L: Loss<F>, T> {
+    settings: &'a Settings<L, F>,
+    data: &'a dyn Dataset<F, Target = T>,
+    model: Sequential<F>,
+    /// With the rising rate as its schedule.
+    optimizer: &'a mut Optimizer<F>,
+    /// How many passes over the data have begun.
+    passes: u64,
+    /// The positions of all samples, in the order of the pass under way.
+    order: Vec<usize>,
+    /// What is left of the pass, the next batch last.
+    batches: Vec<Vec<usize>>,
+    rates: Vec<f64>,
+    losses: Vec<f64>,
+    /// The lowest of the losses, each smoothed over the last few.
+    lowest: f64,
+}
+
+impl<'a, F: Scalar, L: Loss<F>, T> RangeTest<'a, F, L, T>
+where
+    T: AsTarget<L::Target> + Default + Send,
+{
+    /// Before the first step.
+    fn new(
+        settings: &'a Settings<L, F>,
+        data: &'a dyn Dataset<F, Target = T>,
+        mut model: Sequential<F>,
+        optimizer: &'a mut Optimizer<F>,
+    ) -> Result<Self> {
+        optimizer.training_weights(&mut model)?;
+        optimizer.discard(&mut model);
+        Ok(Self {
+            settings,
+            data,
+            model,
+            optimizer,
+            passes: 0,
+            order: (0..data.len()).collect(),
+            batches: Vec::new(),
+            rates: Vec::new(),
+            losses: Vec::new(),
+            lowest: f64::INFINITY,
+        })
     }
 
-    fn rate_curve<D>(
-        &mut self,
-        model: &Sequential<F>,
-        data: &D,
-        (from, to): (f64, f64),
-        steps: usize,
-    ) -> Result<LearningRateCurve>
-    where
-        D: Dataset<F>,
-        D::Target: AsTarget<L::Target>,
-    {
+    /// Takes so many steps, or fewer where the loss runs away.
+    fn run(mut self, steps: usize) -> Result<LearningRateCurve> {
+        let (mut batch, mut without_weight) = (Batch::default(), 0);
+        while self.losses.len() < steps {
+            let Some(positions) = self.next_positions() else { break };
+            let Some(loss) = self.loss(&positions, &mut batch)? else { break };
+            // A batch without weight says nothing of the rate, and takes no step.
+            without_weight = if loss.weight == 0.0 { without_weight + positions.len() } else { 0 };
+            if without_weight >= 2 * self.data.len() {
+                return Err(no_weight());
+            }
+            if loss.weight == 0.0 {
+                self.optimizer.discard(&mut self.model);
+                continue;
+            }
+            if self.record(loss.mean()) {
+                break;
+            }
+            self.optimizer.step(&mut self.model)?;
+        }
+        Ok(LearningRateCurve::of(self.rates, self.losses))
+    }
+
+    /// The next batch's positions, out of another pass where one has ended.
+    fn next_positions(&mut self) -> Option<Vec<usize>> {
+        if self.batches.is_empty() {
+            self.settings.random.child("find rate").at(self.passes, 0).shuffle(&mut self.order);
+            let size = self.settings.batch_size_for(self.data.len());
+            self.batches = self.order.chunks(size).rev().map(<[_]>::to_vec).collect();
+            self.passes += 1;
+        }
+        self.batches.pop()
+    }
+
+    /// Forward and backward: the batch's loss, or nothing where it is not finite. In the first batch that is an error,
+    /// as no rate is to blame.
+    fn loss(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<Option<LossSum>> {
+        let (data, loss, pass) = (self.data, &self.settings.loss, Pass::Train { epoch: self.passes - 1 });
+        data.read(positions, pass, batch)?;
+        let value = step::on_batch(&mut self.model, loss, batch, (data, positions), &mut [])?;
+        if !value.sum.is_finite() && self.losses.is_empty() {
+            let at = (positions, pass, self.optimizer.steps() + 1);
+            return Err(in_training(&self.model, loss, data, at)?);
+        }
+        Ok(Some(value).filter(|value| value.sum.is_finite()))
+    }
+
+    /// Adds a loss, with the rate of its step, and says whether the losses have run away.
+    fn record(&mut self, loss: f64) -> bool {
+        self.rates.push(self.optimizer.learning_rate_at(self.optimizer.steps() + 1));
+        self.losses.push(loss);
+        // Smoothed over the last few, for the end alone.
+        let last = &self.losses[self.losses.len().saturating_sub(5)..];
+        let mean = last.iter().sum::<f64>() / last.len() as f64;
+        self.lowest = f64::min(self.lowest, mean);
+        mean > DIVERGED * self.lowest
+    }
+}
+
+/// Rates that rise by one ratio.
+#[derive(Clone, Copy)]
+struct Range {
+    from: f64,
+    /// The logarithm of the ratio of two neighbours.
+    ratio: f64,
+}
+
+impl Range {
+    /// So many rates, from the lowest to the highest.
+    fn new(from: f64, to: f64, steps: usize) -> Result<Self> {
         if !(from > 0.0 && from < to && to.is_finite()) {
             return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
                 .help("1e-6 to 10 is a usual range."));
@@ -152,63 +283,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         if steps < 10 {
             return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
         }
-        check_data(model, data)?;
-        check_trainable(model)?;
-        check_training(model, &self.loss)?;
-        check_targets(model, &self.loss, data)?;
-        let size = self.batch_size_for(data.len());
-        model.check_batch_size(model.input_shape(), size)?;
-        let mut model = model.clone();
-        let (loss, random) = (&self.loss, &self.random);
-        let (before, ratio) = (self.optimizer.steps(), (to / from).ln() / (steps - 1) as f64);
-        let rate = move |step: u64| from * (ratio * step.saturating_sub(before + 1) as f64).exp();
-        self.optimizer.on_trial(rate, |optimizer| {
-            optimizer.training_weights(&mut model)?;
-            optimizer.discard(&mut model);
-            let (mut rates, mut losses) = (Vec::new(), Vec::new());
-            let (mut batch, mut lowest, mut without_weight) = (Batch::default(), f64::INFINITY, 0);
-            let mut order: Vec<usize> = (0..data.len()).collect();
-            let mut pass = 0;
-            let mut batches: Vec<Vec<usize>> = Vec::new();
-            while losses.len() < steps {
-                if batches.is_empty() {
-                    random.child("find rate").at(pass, 0).shuffle(&mut order);
-                    batches = order.chunks(size).rev().map(<[_]>::to_vec).collect();
-                    pass += 1;
-                }
-                let Some(indices) = batches.pop() else { break };
-                data.read(&indices, Pass::Train { epoch: pass - 1 }, &mut batch)?;
-                let value = step::on_batch(&mut model, loss, &mut batch, (data, &indices), &mut [])?;
-                if !value.sum.is_finite() {
-                    if losses.is_empty() {
-                        let at = (&indices[..], Pass::Train { epoch: pass - 1 }, optimizer.steps() + 1);
-                        return Err(in_training(&model, loss, data, at)?);
-                    }
-                    break;
-                }
-                // A batch without weight says nothing of the rate, and takes no step.
-                without_weight = if value.weight == 0.0 { without_weight + indices.len() } else { 0 };
-                if without_weight >= 2 * data.len() {
-                    return Err(no_weight());
-                }
-                if value.weight == 0.0 {
-                    optimizer.discard(&mut model);
-                    continue;
-                }
-                let value = value.mean();
-                rates.push(rate(optimizer.steps() + 1));
-                losses.push(value);
-                // Smoothed over the last few, for the end alone.
-                let last = &losses[losses.len().saturating_sub(5)..];
-                let mean = last.iter().sum::<f64>() / last.len() as f64;
-                lowest = f64::min(lowest, mean);
-                if mean > DIVERGED * lowest {
-                    break;
-                }
-                optimizer.step(&mut model)?;
-            }
-            Ok(LearningRateCurve::of(rates, losses))
-        })
+        Ok(Self { from, ratio: (to / from).ln() / (steps - 1) as f64 })
+    }
+
+    /// The rate after so many steps.
+    fn rate(self, steps: u64) -> f64 {
+        self.from * (self.ratio * steps as f64).exp()
     }
 }
 

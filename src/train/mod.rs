@@ -53,12 +53,15 @@
 
 // | file | what is in it |
 // |---|---|
-// | `trainer/mod.rs` | `Trainer`: its settings |
-// | `trainer/fit.rs` | `fit`, `step` and `evaluate` |
-// | `trainer/epochs.rs` | the loops over epochs and batches |
+// | `trainer/mod.rs` | `Trainer`: settings and a run, and the methods that set it up |
+// | `trainer/settings.rs` | `Settings`: what does not change while it trains |
+// | `run.rs` | `Run`: what training changes beside the model, and what it goes on from |
+// | `trainer/fit.rs` | `fit`, and `Fit`, a call of it under way; `step` |
+// | `trainer/epochs.rs` | `Fit`'s loops over epochs and batches |
+// | `trainer/evaluate.rs` | `evaluate`, and validation |
 // | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; `accumulate` |
 // | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
-// | `trainer/checkpoints.rs` | writing checkpoints while it trains |
+// | `trainer/checkpoints.rs` | `Fit`'s checkpoints |
 // | `trainer/resume.rs` | going on with a run out of a checkpoint |
 // | `callbacks/` | `Callback`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
 // | `checkpoint_folder.rs` | `Checkpoints`: when files are written, their names, and which are kept |
@@ -67,7 +70,6 @@
 // | `find_learning_rate.rs` | the learning-rate range test: `LearningRateCurve` |
 // | `trainer/non_finite.rs` | where the first number is that is not finite |
 // | `prefetch.rs` | batches that are read while others train |
-// | `run.rs` | how far a run is, and what it goes on from |
 // | `search/` | `Search`: many trials of hyper-parameters, and the best of them |
 
 mod callbacks;

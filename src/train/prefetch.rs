@@ -54,116 +54,111 @@ const TIMED: usize = 16;
 /// What is done with a batch, its number and its positions.
 type TakeBatch<'a, F, T> = dyn FnMut(usize, &[usize], &mut Batch<F, T>) -> Result<ControlFlow<()>> + 'a;
 
-/// Reads batches of these positions one after the other and calls `take` with each, its number (from 0) and its
-/// positions, until it breaks.
-///
-/// With one thread nothing is read ahead. `batch` is what is read into where reading and training share a thread.
-pub(super) fn each_batch<F: Scalar, T: Default + Send>(
-    data: &dyn Dataset<F, Target = T>,
-    mut batches: Chunks<'_, usize>,
-    pass: Pass,
-    ahead: Ahead,
-    batch: &mut Batch<F, T>,
-    take: &mut TakeBatch<'_, F, T>,
-) -> Result<ControlFlow<()>> {
-    let (most, judged) = match ahead {
-        Ahead::Always(most) => (most, false),
-        Ahead::IfItPays(most) => (most, true),
-    };
-    if most == 0 || threads::threads() == 1 {
-        return one_by_one(data, batches, pass, batch, take);
-    }
-    let (begun, mut reading, mut number) = (Instant::now(), Duration::ZERO, 0);
-    loop {
-        let pays = || number >= TIMED && reading.as_secs_f64() > SHARE * begun.elapsed().as_secs_f64();
-        if batches.len() > 1 && (!judged || pays()) {
-            return read_ahead(data, batches, pass, most, batch, &mut |after, indices, batch| {
-                take(number + after, indices, batch)
-            });
-        }
-        let Some(indices) = batches.next() else { return Ok(ControlFlow::Continue(())) };
-        let start = Instant::now();
-        data.read(indices, pass, batch)?;
-        reading += start.elapsed();
-        if take(number, indices, batch)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-        number += 1;
-    }
+/// The batches of a pass, as positions that are still to be read.
+pub(super) struct Batches<'a, F: Scalar, T> {
+    pub data: &'a dyn Dataset<F, Target = T>,
+    pub positions: Chunks<'a, usize>,
+    pub pass: Pass,
 }
 
-/// The same without a second thread.
-fn one_by_one<F: Scalar, T: Default + Send>(
-    data: &dyn Dataset<F, Target = T>,
-    batches: Chunks<'_, usize>,
-    pass: Pass,
-    batch: &mut Batch<F, T>,
-    take: &mut TakeBatch<'_, F, T>,
-) -> Result<ControlFlow<()>> {
-    for (number, indices) in batches.enumerate() {
-        data.read(indices, pass, batch)?;
-        if take(number, indices, batch)?.is_break() {
-            return Ok(ControlFlow::Break(()));
+impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
+    /// Reads one after the other and calls `take` with each, its number (from 0) and its positions, until it breaks.
+    ///
+    /// With one thread nothing is read ahead. `batch` is what is read into where reading and training share a thread.
+    pub fn each(
+        mut self,
+        ahead: Ahead,
+        batch: &mut Batch<F, T>,
+        take: &mut TakeBatch<'_, F, T>,
+    ) -> Result<ControlFlow<()>> {
+        let (most, judged) = match ahead {
+            Ahead::Always(most) => (most, false),
+            Ahead::IfItPays(most) => (most, true),
+        };
+        if most == 0 || threads::threads() == 1 {
+            return self.one_by_one(batch, take);
         }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-/// The same, with a thread that reads from the first of these batches on.
-fn read_ahead<F: Scalar, T: Default + Send>(
-    data: &dyn Dataset<F, Target = T>,
-    batches: Chunks<'_, usize>,
-    pass: Pass,
-    ahead: usize,
-    batch: &mut Batch<F, T>,
-    take: &mut TakeBatch<'_, F, T>,
-) -> Result<ControlFlow<()>> {
-    thread::scope(|scope| {
-        let ahead = ahead.min(batches.len());
-        // Both ends live in here, so that they are dropped before the scope waits for the thread.
-        let (full, filled) = sync_channel::<Result<Batch<F, T>>>(ahead);
-        let (used, empty) = channel::<Batch<F, T>>();
-        let _ = used.send(std::mem::take(batch));
-        for _ in 0..ahead {
-            let _ = used.send(Batch::default());
-        }
-        let to_read = batches.clone();
-        let read = move || {
-            threads::alone();
-            for indices in to_read {
-                let Ok(mut batch) = empty.recv() else { break };
-                let result = data.read(indices, pass, &mut batch).map(|()| batch);
-                let failed = result.is_err();
-                if full.send(result).is_err() || failed {
-                    break;
-                }
+        let (begun, mut reading, mut number) = (Instant::now(), Duration::ZERO, 0);
+        loop {
+            let pays = || number >= TIMED && reading.as_secs_f64() > SHARE * begun.elapsed().as_secs_f64();
+            if self.positions.len() > 1 && (!judged || pays()) {
+                return self.read_ahead(most, batch, &mut |after, positions, batch| {
+                    take(number + after, positions, batch)
+                });
             }
-        };
-        let reader = match thread::Builder::new().name("plywood-reader".to_owned()).spawn_scoped(scope, read)
-        {
-            Ok(reader) => reader,
-            Err(_) => return one_by_one(data, batches, pass, batch, take),
-        };
-        for (number, indices) in batches.enumerate() {
-            let Ok(result) = filled.recv() else {
-                // It ends early only by a panic.
-                drop(used);
-                return match reader.join() {
-                    Err(panic) => resume_unwind(panic),
-                    Ok(()) => Ok(ControlFlow::Break(())),
-                };
-            };
-            let mut read = result?;
-            let shape = read.input.shape().to_vec();
-            if take(number, indices, &mut read)?.is_break() {
+            let Some(positions) = self.positions.next() else { return Ok(ControlFlow::Continue(())) };
+            let start = Instant::now();
+            self.data.read(positions, self.pass, batch)?;
+            reading += start.elapsed();
+            if take(number, positions, batch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            // The model took the input over; a spare buffer of this thread goes back in its place.
-            if read.input.is_empty() {
-                read.input = scratch(&shape);
+            number += 1;
+        }
+    }
+
+    /// The same without a second thread.
+    fn one_by_one(self, batch: &mut Batch<F, T>, take: &mut TakeBatch<'_, F, T>) -> Result<ControlFlow<()>> {
+        for (number, positions) in self.positions.enumerate() {
+            self.data.read(positions, self.pass, batch)?;
+            if take(number, positions, batch)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
-            let _ = used.send(read);
         }
         Ok(ControlFlow::Continue(()))
-    })
+    }
+
+    /// The same, with a thread that reads from the first of these batches on.
+    fn read_ahead(
+        self,
+        ahead: usize,
+        batch: &mut Batch<F, T>,
+        take: &mut TakeBatch<'_, F, T>,
+    ) -> Result<ControlFlow<()>> {
+        thread::scope(|scope| {
+            let ahead = ahead.min(self.positions.len());
+            // Both ends live in here, so that they are dropped before the scope waits for the thread.
+            let (full, filled) = sync_channel::<Result<Batch<F, T>>>(ahead);
+            let (used, empty) = channel::<Batch<F, T>>();
+            let _ = used.send(std::mem::take(batch));
+            for _ in 0..ahead {
+                let _ = used.send(Batch::default());
+            }
+            let (data, to_read, pass) = (self.data, self.positions.clone(), self.pass);
+            let read = move || {
+                threads::alone();
+                for positions in to_read {
+                    let Ok(mut batch) = empty.recv() else { break };
+                    let result = data.read(positions, pass, &mut batch).map(|()| batch);
+                    let failed = result.is_err();
+                    if full.send(result).is_err() || failed {
+                        break;
+                    }
+                }
+            };
+            let spawned = thread::Builder::new().name("plywood-reader".to_owned()).spawn_scoped(scope, read);
+            let Ok(reader) = spawned else { return self.one_by_one(batch, take) };
+            for (number, positions) in self.positions.enumerate() {
+                let Ok(result) = filled.recv() else {
+                    // It ends early only by a panic.
+                    drop(used);
+                    return match reader.join() {
+                        Err(panic) => resume_unwind(panic),
+                        Ok(()) => Ok(ControlFlow::Break(())),
+                    };
+                };
+                let mut read = result?;
+                let shape = read.input.shape().to_vec();
+                if take(number, positions, &mut read)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                // The model took the input over; a spare buffer of this thread goes back in its place.
+                if read.input.is_empty() {
+                    read.input = scratch(&shape);
+                }
+                let _ = used.send(read);
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
 }

@@ -1,26 +1,47 @@
-//! How far a run is: what a call of `fit` carries along, and what it goes on from.
+//! A run: what training changes beside the model, and what it goes on from.
 
+use crate::error::Result;
+use crate::history::History;
 use crate::io::checkpoint::{Position, RunSettings};
 use crate::kernels::Scalar;
-use crate::kernels::platform::Instant;
 use crate::losses::LossSum;
+use crate::metrics::Metric;
+use crate::monitor::{Direction, Monitor};
+use crate::nn::Sequential;
+use crate::optim::Optimizer;
 use crate::state::State;
+use crate::train::callbacks::Callback;
 use std::path::PathBuf;
 
-/// How far a call of `fit` is.
-pub(super) struct RunProgress {
-    pub settings: RunSettings,
+/// Names and values of a loss and of metrics.
+pub(super) type Values = Vec<(String, f64)>;
+
+/// What training changes beside the model. It lives as long as the trainer, so that a second `fit` goes on with it.
+pub(super) struct Run<T: ?Sized, F: Scalar> {
+    pub optimizer: Optimizer<F>,
+    /// One list for training and validation; reset in between.
+    pub metrics: Vec<Box<dyn Metric<T, F>>>,
+    /// In the order in which they were added, which is that in which they are called.
+    pub callbacks: Vec<Box<dyn Callback<F>>>,
+    /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
+    pub history: History,
+    /// How far it is. The number of epochs is over all calls of `fit`: the next epoch's order is drawn by it, so that a
+    /// second `fit` does not repeat the first's.
     pub position: Position,
-    /// Batches since the last checkpoint within an epoch.
-    pub since: u64,
-    /// When the epoch under way began, or was resumed.
-    pub start: Instant,
+    /// What the next `fit` goes on from.
+    pub pending: Option<Box<ToResume<F>>>,
 }
 
-impl RunProgress {
-    /// How long the epoch under way has taken, before an interruption and after.
-    pub fn seconds(&self) -> f64 {
-        self.position.seconds + self.start.elapsed().as_secs_f64()
+impl<T: ?Sized, F: Scalar> Run<T, F> {
+    pub fn new(optimizer: Optimizer<F>) -> Self {
+        Self {
+            optimizer,
+            metrics: Vec::new(),
+            callbacks: Vec::new(),
+            history: History::default(),
+            position: Position::default(),
+            pending: None,
+        }
     }
 
     /// The loss over what is done of the epoch.
@@ -28,6 +49,62 @@ impl RunProgress {
         let Position { loss, weight, .. } = self.position;
         LossSum { sum: loss, weight }.mean()
     }
+
+    /// The names of an epoch's values, and which way each is better, in order.
+    pub fn directions(
+        &self,
+        validated: bool,
+    ) -> impl Iterator<Item = (String, Option<Direction>)> + Clone + '_ {
+        let prefixes = ["", "val_"].into_iter().take(1 + usize::from(validated));
+        prefixes.flat_map(|prefix| {
+            let metrics = self.metrics.iter().map(|metric| (metric.name(), metric.direction()));
+            let all = std::iter::once(("loss", Some(Direction::Lower))).chain(metrics);
+            all.map(move |(name, direction)| (format!("{prefix}{name}"), direction))
+        })
+    }
+
+    /// Whether all values that are to be watched will be there, and are better one way or the other. `best` is what the
+    /// best checkpoint is kept by.
+    pub fn check_monitors(&self, best: Option<&Monitor>, validated: bool) -> Result<()> {
+        let values: Vec<(String, Option<Direction>)> = self.directions(validated).collect();
+        let check = |monitor: Option<&Monitor>, place: &str| match monitor {
+            Some(monitor) => monitor
+                .resolve(values.iter().map(|(name, direction)| (name.as_str(), *direction)))
+                .map(drop)
+                .map_err(|error| error.at(place)),
+            None => Ok(()),
+        };
+        check(self.optimizer.monitor(), "reduce on plateau")?;
+        check(best, "the best checkpoint")?;
+        self.callbacks.iter().try_for_each(|callback| check(callback.monitor(), callback.name()))
+    }
+
+    /// Resets the metrics, and puts back what they had gathered of an epoch.
+    pub fn load_metrics(&mut self, states: &[Option<State<F>>]) -> Result<()> {
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        for (metric, state) in self.metrics.iter_mut().zip(states) {
+            if let Some(mut state) = state.clone() {
+                let result = metric.load_state(&mut state).and_then(|()| state.finish());
+                result.map_err(|error| error.at(metric.name()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the callbacks their states.
+    pub fn load_callbacks(&mut self, model: &Sequential<F>, states: Vec<(usize, State<F>)>) -> Result<()> {
+        for (at, mut state) in states {
+            let Some(callback) = self.callbacks.get_mut(at) else { continue };
+            let result = callback.load_state(&mut state, model).and_then(|()| state.finish());
+            result.map_err(|error| error.at(callback.name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Names and values of metrics as they stand.
+pub(super) fn values<T: ?Sized, F: Scalar>(metrics: &[Box<dyn Metric<T, F>>]) -> Values {
+    metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
 }
 
 /// What `fit` needs of a checkpoint beside the model, the optimiser's state and the history.

@@ -11,30 +11,28 @@ use crate::param::Param;
 use crate::tensor::zeros;
 
 impl<F: Scalar> Optimizer<F> {
-    /// A step with the gradients of so many batches. All checks come before anything is changed.
+    /// A step with the gradients of these batches. All checks come before a parameter or the state is changed.
     pub(super) fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
         let step = self.next_step();
         let number = step.number;
         self.check_settings(model, step)?;
         self.check_shapes(model)?;
         self.averages.check(model)?;
-        // What `begin_step` changes is put back where the gradients are refused after it.
-        let before = self.clipping.may_refuse().then(|| self.rule.state());
-        self.rule.begin_step(step).map_err(|error| error.at("the optimiser"))?;
         if batches > 1 {
             Self::divide(model, batches);
         }
         if let Some(name) = self.clipping.apply(model, &self.groups) {
-            if let Some(mut before) = before {
-                self.rule.load_state(&mut before).map_err(|error| error.at("the optimiser"))?;
-            }
-            self.batches = 0;
-            model.visit_params_mut(&mut |_, param| param.clear_gradient());
+            self.discard(model);
             let what = format!("the gradient of {name}");
             return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
                 "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
                  gradients are forgotten.",
             ));
+        }
+        // Last of what can be refused, as it changes the rule. The gradients are no longer what they were.
+        if let Err(error) = self.rule.begin_step(step) {
+            self.discard(model);
+            return Err(error.at("the optimiser"));
         }
         (self.step, self.batches) = (number, 0);
         let mut position = 0;

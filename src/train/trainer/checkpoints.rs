@@ -1,31 +1,59 @@
 //! Writing checkpoints while a trainer trains.
 
 use super::Trainer;
+use super::fit::Fit;
 use crate::error::{Error, Result};
 use crate::history::Epoch;
 use crate::io::checkpoint::{Checkpoint, Position, Saved};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::nn::Sequential;
 use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{Checkpoints, ENDING, file_name};
-use crate::train::run::{RunProgress, place_of};
+use crate::train::run::place_of;
 use std::borrow::Cow;
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Has training write checkpoints, to be [resumed](Trainer::resume) from: see [`Checkpoints`].
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
-        self.checkpoints = Some(checkpoints);
+        self.settings.checkpoints = Some(checkpoints);
         self
     }
 
+    /// The folder for checkpoints, and whether what is resumed fits settings and data: all before anything is changed.
+    pub(super) fn check_checkpoints(&self, samples: usize) -> Result<()> {
+        let Self { settings, run } = self;
+        if let Some(pending) = &run.pending {
+            self.same_settings(&pending.settings, Some(samples)).map_err(|error| error.at("resumed run"))?;
+            let begun = run.history.epochs.len() + usize::from(pending.position.batches > 0);
+            if settings.epochs < begun {
+                let expected = format!("at least {begun}, as many as the resumed run has begun");
+                return Err(Error::argument("epochs", expected, settings.epochs)
+                    .help("`epochs` counts those before the interruption, too."));
+            }
+        }
+        if let Some(checkpoints) = &settings.checkpoints {
+            checkpoints.check()?;
+            run.metrics.iter().try_for_each(|m| saved(m.name(), m.kind(), m.state()).map(drop))?;
+            run.callbacks.iter().try_for_each(|c| saved(c.name(), c.kind(), c.state()).map(drop))?;
+            checkpoints.open(run.pending.as_deref())?;
+        }
+        Ok(())
+    }
+}
+
+impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
+    /// How long the epoch under way has taken, before an interruption and after.
+    pub(super) fn seconds(&self) -> f64 {
+        self.run.position.seconds + self.start.elapsed().as_secs_f64()
+    }
+
     /// After a batch: writes a checkpoint where one is due.
-    pub(in crate::train) fn save_within(&self, model: &Sequential<F>, run: &mut RunProgress) -> Result<()> {
-        run.since += 1;
-        match &self.checkpoints {
-            Some(checkpoints) if checkpoints.batches.is_some_and(|every| run.since >= every) => {
-                self.write(checkpoints, model, run)
+    pub(super) fn save_within(&mut self) -> Result<()> {
+        self.unsaved += 1;
+        match &self.settings.checkpoints {
+            Some(checkpoints) if checkpoints.batches.is_some_and(|every| self.unsaved >= every) => {
+                self.write(checkpoints)
             }
             _ => Ok(()),
         }
@@ -34,61 +62,50 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// After an epoch: writes the best checkpoint where it is the best, and one where it is due or the run is over.
     ///
     /// The best comes first: a kill between the two leaves a run that finds the same best again.
-    pub(in crate::train) fn save_after(
-        &self,
-        model: &Sequential<F>,
-        run: &mut RunProgress,
-        ended: &Epoch,
-    ) -> Result<()> {
-        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+    pub(super) fn save_after(&mut self, ended: &Epoch) -> Result<()> {
+        let Some(checkpoints) = &self.settings.checkpoints else { return Ok(()) };
         if let Some(monitor) = &checkpoints.best {
             let (value, direction) =
                 ended.watched(monitor).map_err(|error| error.at("the best checkpoint"))?;
-            if direction.improves(value, run.position.best, 0.0) {
-                run.position.best = Some(value);
+            if direction.improves(value, self.run.position.best, 0.0) {
+                self.run.position.best = Some(value);
                 let path = checkpoints.folder.join(format!("best{ENDING}"));
-                self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;
+                self.checkpoint()?.save(&path).map_err(|error| error.at("checkpoint"))?;
             }
         }
-        let epochs = self.history.epochs.len();
-        if run.position.ended || epochs >= self.epochs || checkpoints.is_due_after(epochs) {
-            self.write(checkpoints, model, run)?;
+        let epochs = self.run.history.epochs.len();
+        if self.run.position.ended || epochs >= self.settings.epochs || checkpoints.is_due_after(epochs) {
+            self.write(checkpoints)?;
         }
         Ok(())
     }
 
-    fn write(&self, checkpoints: &Checkpoints, model: &Sequential<F>, run: &mut RunProgress) -> Result<()> {
-        let place = place_of(&run.position);
+    fn write(&mut self, checkpoints: &Checkpoints) -> Result<()> {
+        let place = place_of(&self.run.position);
         let path = checkpoints.folder.join(file_name(place));
-        self.checkpoint(model, run)?.save(&path).map_err(|error| error.at("checkpoint"))?;
+        self.checkpoint()?.save(&path).map_err(|error| error.at("checkpoint"))?;
         checkpoints.clean(place);
-        run.since = 0;
+        self.unsaved = 0;
         Ok(())
     }
 
     /// All that the run needs to go on from here.
-    fn checkpoint<'a>(&'a self, model: &'a Sequential<F>, run: &RunProgress) -> Result<Checkpoint<'a, F>> {
+    fn checkpoint(&self) -> Result<Checkpoint<'_, F>> {
+        let run = &*self.run;
         let within = run.position.batches > 0;
-        let metrics = self.metrics.iter().filter(|_| within).map(|metric| {
+        let metrics = run.metrics.iter().filter(|_| within).map(|metric| {
             Ok((metric.name().to_owned(), saved(metric.name(), metric.kind(), metric.state())?))
         });
-        let callbacks =
-            self.callbacks.iter().filter_map(|c| saved(c.name(), c.kind(), c.state()).transpose());
+        let callbacks = run.callbacks.iter().filter_map(|c| saved(c.name(), c.kind(), c.state()).transpose());
         Ok(Checkpoint {
-            model: Cow::Borrowed(model),
-            optimizer: self.optimizer.state(model),
-            settings: run.settings,
-            position: Position { seconds: if within { run.seconds() } else { 0.0 }, ..run.position },
-            history: Cow::Borrowed(&self.history),
+            model: Cow::Borrowed(self.model),
+            optimizer: run.optimizer.state(self.model),
+            settings: self.settings.of_run(self.data.len(), run.optimizer.batches_in_a_step()),
+            position: Position { seconds: if within { self.seconds() } else { 0.0 }, ..run.position },
+            history: Cow::Borrowed(&run.history),
             metrics: metrics.collect::<Result<_>>()?,
             callbacks: callbacks.collect::<Result<_>>()?,
         })
-    }
-
-    /// Refuses what no checkpoint could name: a state without a kind.
-    pub(in crate::train) fn check_kinds(&self) -> Result<()> {
-        self.metrics.iter().try_for_each(|m| saved(m.name(), m.kind(), m.state()).map(drop))?;
-        self.callbacks.iter().try_for_each(|c| saved(c.name(), c.kind(), c.state()).map(drop))
     }
 }
 

@@ -1,40 +1,25 @@
-//! What can be asked of a trainer: to train, to take a step, to evaluate.
+//! `fit`, from its checks to its end, and a single step.
 
+use super::settings::Settings;
 use super::{Trainer, step};
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::infer::check_data;
+use crate::io::checkpoint::Position;
 use crate::kernels::Scalar;
+use crate::kernels::platform::Instant;
 use crate::losses::Loss;
 use crate::nn::Sequential;
+use crate::state::State;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
-use crate::train::compatibility::{check_outputs, check_targets, check_trainable, check_training, no_weight};
+use crate::train::callbacks::progress::Reporter;
+use crate::train::checkpoint_folder::Checkpoints;
+use crate::train::compatibility::{check_targets, check_trainable, check_training, no_weight};
+use crate::train::run::{Run, ToResume};
 use crate::train::trainer::non_finite::diverged;
-
-/// Names and values of a loss and of metrics.
-pub(in crate::train) type Values = Vec<(String, f64)>;
-
-/// The loss and the metrics of a model on some data.
-///
-/// It is what [`Trainer::evaluate`] returns, and what becomes the "val_…" values of an epoch.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Evaluation {
-    /// The loss: the mean over all samples, by their weights.
-    pub loss: f64,
-    /// Names and values of the metrics, in the order in which they were added.
-    pub metrics: Vec<(String, f64)>,
-}
-
-impl Evaluation {
-    /// The metric of this name: "accuracy".
-    ///
-    /// The loss is not among them: it is a field of its own.
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
-    }
-}
+use crate::train::trainer::step::Expected;
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// What happened in the last `fit`, also when it ended with an error.
@@ -64,7 +49,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn history(&self) -> &History {
-        &self.history
+        &self.run.history
     }
 
     /// Trains the model on the data.
@@ -109,13 +94,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
-        let result = match self.validation_split {
+        let result = match self.settings.validation_split {
             Some(share) => split_at(data, share).map_err(|error| error.at("validation split")).and_then(
                 |(train, validation)| {
-                    self.run(model, &train, Some(&validation as &dyn Dataset<F, Target = D::Target>))
+                    self.train(model, &train, Some(&validation as &dyn Dataset<F, Target = D::Target>))
                 },
             ),
-            None => self.run(model, data, None::<&dyn Dataset<F, Target = D::Target>>),
+            None => self.train(model, data, None::<&dyn Dataset<F, Target = D::Target>>),
         };
         result.map_err(|error| error.at("fit"))
     }
@@ -150,13 +135,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         V: Dataset<F>,
         V::Target: AsTarget<L::Target>,
     {
-        if let Some(share) = self.validation_split {
+        if let Some(share) = self.settings.validation_split {
             let found = format!("a split of {share} beside them");
             return Err(Error::data("validation data", "to come from one place", found)
                 .help("Leave `validation_split` out, or call `fit`.")
                 .at("fit"));
         }
-        self.run(model, data, Some(validation as &dyn Dataset<F, Target = V::Target>))
+        self.train(model, data, Some(validation as &dyn Dataset<F, Target = V::Target>))
             .map_err(|error| error.at("fit"))
     }
 
@@ -192,18 +177,24 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         target: &L::Target,
         weights: Option<&[F]>,
     ) -> Result<f64> {
-        let number = self.optimizer.steps() + 1;
+        let number = self.run.optimizer.steps() + 1;
         let check = || {
             check_trainable(model)?;
-            check_training(model, &self.loss)?;
+            check_training(model, &self.settings.loss)?;
             step::check_batch(model, &input)?;
-            self.loss.check_target(model.output_shape(), target)
+            self.settings.loss.check_target(model.output_shape(), target)
         };
         let at = |error: Error| error.at("step");
         check().map_err(at)?;
         let take = || {
-            self.optimizer.training_weights(model)?;
-            let loss = step::forward_backward(model, &self.loss, input, target, weights, &mut [])?;
+            self.run.optimizer.training_weights(model)?;
+            let loss = step::forward_backward(
+                model,
+                &self.settings.loss,
+                input,
+                Expected { target, weights },
+                &mut [],
+            )?;
             if !loss.sum.is_finite() {
                 let what = model.first_non_finite_param().unwrap_or_else(|| "the loss".to_owned());
                 return Err(diverged(what, number));
@@ -211,45 +202,120 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             if loss.weight == 0.0 {
                 return Err(no_weight());
             }
-            self.optimizer.step(model)?;
+            self.run.optimizer.step(model)?;
             Ok(loss.mean())
         };
         let taken = take().map_err(at);
         if taken.is_err() {
-            self.optimizer.discard(model);
+            self.run.optimizer.discard(model);
         }
         taken
     }
 
-    /// The loss and the metrics of the model on the data, which it sees as at inference.
+    /// `fit` for both kinds of validation.
     ///
-    /// Every sample is seen once, in order, in pieces of 256 on [`threads()`](crate::threads) threads. The batch
-    /// size of training plays no part. `self` is borrowed mutably because the metrics are the trainer's own;
-    /// nothing else of it changes.
-    ///
-    /// ```
-    /// use plywood::ndarray::arr2;
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([2]).layer(Softmax).build()?; // the larger input wins
-    /// let data = ArrayDataset::new(arr2(&[[9.0f32, 0.0], [0.0, 9.0], [9.0, 0.0], [0.0, 9.0]]), vec![0, 1, 0, 0])?;
-    /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
-    /// let evaluation = trainer.evaluate(&model, &data)?;
-    /// assert_eq!(evaluation.get("accuracy"), Some(0.75));
-    /// assert!((evaluation.loss - 9.0 / 4.0).abs() < 1e-3); // one of four is wrong by 9
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When model and data do not fit each other, there are no data, or they cannot be read.
-    pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
+    /// From here on the data sets' types are left out: all of training is then compiled once for each kind of target,
+    /// and not again for each data set, each split of it, and each way to validate.
+    fn train<T, U>(
+        &mut self,
+        model: &mut Sequential<F>,
+        data: &dyn Dataset<F, Target = T>,
+        validation: Option<&dyn Dataset<F, Target = U>>,
+    ) -> Result<History>
     where
-        D: Dataset<F>,
-        D::Target: AsTarget<L::Target>,
+        T: AsTarget<L::Target> + Default + Send,
+        U: AsTarget<L::Target> + Default + Send,
     {
-        check_outputs(model, &self.loss)
-            .and_then(|()| check_targets(model, &self.loss, data))
-            .and_then(|()| self.measure(model, data))
-            .map_err(|error| error.at("evaluate"))
+        self.settings.check(model, data, &mut self.run.metrics)?;
+        if let Some(validation) = validation {
+            check_data(model, validation)
+                .and_then(|()| check_targets(model, &self.settings.loss, validation))
+                .map_err(|error| error.at("validation data"))?;
+        }
+        let best = self.settings.checkpoints.as_ref().and_then(Checkpoints::monitor);
+        self.run.check_monitors(best, validation.is_some())?;
+        self.run.optimizer.check_next(model)?;
+        self.check_checkpoints(data.len())?;
+        let Self { settings, run, .. } = self;
+        let steps = data.len().div_ceil(settings.batch_size_for(data.len()));
+        let reporter = Reporter::new(settings.progress, settings.epochs, steps);
+        Fit { model, data, validation, settings, run, reporter, unsaved: 0, start: Instant::now() }.train()
+    }
+}
+
+/// A call of `fit` under way, after its checks: what it was given, and the run that goes on.
+pub(super) struct Fit<'a, F: Scalar, L: Loss<F>, T, U> {
+    pub model: &'a mut Sequential<F>,
+    pub data: &'a dyn Dataset<F, Target = T>,
+    pub validation: Option<&'a dyn Dataset<F, Target = U>>,
+    pub settings: &'a Settings<L, F>,
+    pub run: &'a mut Run<L::Target, F>,
+    pub reporter: Reporter,
+    /// Batches since the last checkpoint within an epoch.
+    pub unsaved: u64,
+    /// When the epoch under way began, or was resumed.
+    pub start: Instant,
+}
+
+impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U>
+where
+    T: AsTarget<L::Target> + Default + Send,
+    U: AsTarget<L::Target> + Default + Send,
+{
+    /// Trains, to the end.
+    ///
+    /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
+    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping
+    /// restores its parameters; every callback is ended, and the first error is the one returned.
+    fn train(mut self) -> Result<History> {
+        self.note_remarks();
+        let states = self.take_pending();
+        let mut result = self.begin(states).and_then(|metrics| self.epochs(metrics));
+        if result.is_err() {
+            self.run.optimizer.discard(self.model);
+        }
+        result = result.and(self.run.optimizer.evaluation_weights(self.model));
+        self.reporter.end();
+        for callback in &mut self.run.callbacks {
+            // Every callback ends; the first error is the one that is told.
+            result = result.and(callback.on_train_end(self.model, &self.run.history));
+        }
+        result.map(|()| self.run.history.clone())
+    }
+
+    /// Shows what there is to say of the data.
+    fn note_remarks(&mut self) {
+        let of_data = self.data.remarks();
+        let of_validation = self.validation.map_or(&[][..], |validation| validation.remarks());
+        of_data.iter().for_each(|remark| self.reporter.note(remark));
+        let others = of_validation.iter().filter(|remark| !of_data.contains(remark));
+        others.for_each(|remark| self.reporter.note(remark));
+    }
+
+    /// Sets the position to that of the checkpoint that is resumed, whose states it returns, or to the beginning.
+    fn take_pending(&mut self) -> Option<ToResume<F>> {
+        let run = &mut *self.run;
+        let Some(pending) = run.pending.take() else {
+            run.history = History::default();
+            run.position = Position { epochs_done: run.position.epochs_done, ..Position::default() };
+            return None;
+        };
+        self.reporter.note(&pending.line);
+        run.position = pending.position;
+        Some(*pending)
+    }
+
+    /// Tells callbacks, and gives back the states of an epoch's metrics that are resumed.
+    fn begin(&mut self, resumed: Option<ToResume<F>>) -> Result<Vec<Option<State<F>>>> {
+        let Self { model, run, .. } = self;
+        run.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model))?;
+        let mut metrics = Vec::new();
+        if let Some(resumed) = resumed {
+            metrics = resumed.metrics;
+            run.load_callbacks(model, resumed.callbacks)?;
+        }
+        // Only now, as a callback may have thawed what is to be trained.
+        check_trainable(model)?;
+        Ok(metrics)
     }
 }

@@ -2,27 +2,27 @@
 
 mod checkpoints;
 mod epochs;
+mod evaluate;
 mod fit;
 pub(super) mod non_finite;
 mod optimizer_settings;
 mod resume;
+pub(super) mod settings;
 pub(super) mod step;
 
-pub use fit::Evaluation;
+pub use evaluate::Evaluation;
 pub use resume::Resumed;
 pub use step::accumulate;
 
 use super::callbacks::Callback;
 use super::callbacks::progress::Progress;
-use super::checkpoint_folder::Checkpoints;
-use super::run::ToResume;
-use crate::history::History;
+use super::run::Run;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::Registry;
 use crate::optim::Optimizer;
 use crate::random::Random;
+use settings::Settings;
 
 /// Trains models: a loss, an optimiser, and how to go through the data.
 ///
@@ -70,36 +70,10 @@ use crate::random::Random;
 /// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
 /// [`accumulate`](crate::train::accumulate).
 pub struct Trainer<L: Loss<F>, F: Scalar = f32> {
-    /// Applied to each batch, in training and in validation.
-    pub(in crate::train) loss: L,
-    /// Lives as long as the trainer, so that a second `fit` has its moments.
-    pub(in crate::train) optimizer: Optimizer<F>,
-    /// One list for training and validation; reset in between.
-    pub(in crate::train) metrics: Vec<Box<dyn Metric<L::Target, F>>>,
-    /// In the order in which they were added, which is that in which they are called.
-    pub(in crate::train) callbacks: Vec<Box<dyn Callback<F>>>,
-    pub(in crate::train) epochs: usize,
-    pub(in crate::train) batch_size: Option<usize>,
-    pub(in crate::train) shuffle: bool,
-    pub(in crate::train) validation_split: Option<f64>,
-    /// As the data set says, unless set.
-    pub(in crate::train) prefetch: Option<usize>,
-    /// Seeds the order of samples and nothing else.
-    pub(in crate::train) random: Random,
-    /// What `random` was made of, to be compared with a checkpoint's.
-    pub(in crate::train) seed: u64,
-    /// None, unless checkpoints are asked for.
-    pub(in crate::train) checkpoints: Option<Checkpoints>,
-    /// The built-in layers, unless set.
-    pub(in crate::train) registry: Option<Registry<F>>,
-    /// What the next `fit` goes on from.
-    pub(in crate::train) pending: Option<Box<ToResume<F>>>,
-    pub(in crate::train) progress: Progress,
-    /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
-    pub(in crate::train) history: History,
-    /// Over all calls of `fit`. The next epoch's order is drawn by it, so that a second `fit` does not repeat the
-    /// first's.
-    pub(in crate::train) epochs_done: u64,
+    /// What it is set to, the same from the beginning of a `fit` to its end.
+    pub(in crate::train) settings: Settings<L, F>,
+    /// What training changes.
+    pub(in crate::train) run: Run<L::Target, F>,
 }
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
@@ -108,25 +82,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
     /// found by `fit`, not here.
     pub fn new(loss: L, optimizer: impl Into<Optimizer<F>>) -> Self {
-        Self {
-            loss,
-            optimizer: optimizer.into(),
-            metrics: Vec::new(),
-            callbacks: Vec::new(),
-            epochs: 1,
-            batch_size: None,
-            shuffle: true,
-            validation_split: None,
-            prefetch: None,
-            random: Random::seed(0).child("trainer"),
-            seed: 0,
-            checkpoints: None,
-            registry: None,
-            pending: None,
-            progress: Progress::default(),
-            history: History::default(),
-            epochs_done: 0,
-        }
+        Self { settings: Settings::new(loss), run: Run::new(optimizer.into()) }
     }
 
     /// How many times `fit` goes through the data.
@@ -134,7 +90,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// A second `fit` goes through them again. 0 is an error of `fit`.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
-        self.epochs = epochs;
+        self.settings.epochs = epochs;
         self
     }
 
@@ -162,7 +118,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = Some(batch_size);
+        self.settings.batch_size = Some(batch_size);
         self
     }
 
@@ -186,8 +142,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.random = Random::seed(seed).child("trainer");
-        self.seed = seed;
+        self.settings.random = Random::seed(seed).child("trainer");
+        self.settings.seed = seed;
         self
     }
 
@@ -197,7 +153,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// 8 bytes for each sample; the samples themselves are not moved.
     #[must_use]
     pub fn shuffle(mut self, shuffle: bool) -> Self {
-        self.shuffle = shuffle;
+        self.settings.shuffle = shuffle;
         self
     }
 
@@ -209,7 +165,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// [`fit_with_validation`](Trainer::fit_with_validation), as the last share of them has few classes.
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
-        self.validation_split = Some(share);
+        self.settings.validation_split = Some(share);
         self
     }
 
@@ -237,7 +193,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// batches are read one by one.
     #[must_use]
     pub fn prefetch(mut self, batches: usize) -> Self {
-        self.prefetch = Some(batches);
+        self.settings.prefetch = Some(batches);
         self
     }
 
@@ -247,7 +203,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// works on logits, the activation is applied once for all metrics.
     #[must_use]
     pub fn metric(mut self, metric: impl Metric<L::Target, F> + 'static) -> Self {
-        self.metrics.push(Box::new(metric));
+        self.run.metrics.push(Box::new(metric));
         self
     }
 
@@ -256,7 +212,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Callbacks are called in the order in which they were added.
     #[must_use]
     pub fn callback(mut self, callback: impl Callback<F> + 'static) -> Self {
-        self.callbacks.push(Box::new(callback));
+        self.run.callbacks.push(Box::new(callback));
         self
     }
 
@@ -265,7 +221,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// It has no effect on the result.
     #[must_use]
     pub fn progress(mut self, progress: Progress) -> Self {
-        self.progress = progress;
+        self.settings.progress = progress;
         self
     }
 }
@@ -274,11 +230,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 impl<F: Scalar, L: Loss<F> + std::fmt::Debug> std::fmt::Debug for Trainer<L, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
-            .field("loss", &self.loss)
-            .field("optimizer", &self.optimizer)
-            .field("epochs", &self.epochs)
-            .field("batch_size", &self.batch_size)
-            .field("validation_split", &self.validation_split)
+            .field("loss", &self.settings.loss)
+            .field("optimizer", &self.run.optimizer)
+            .field("epochs", &self.settings.epochs)
+            .field("batch_size", &self.settings.batch_size)
+            .field("validation_split", &self.settings.validation_split)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 //! Inputs and targets have been looked at by then (`step.rs`), so it is the model or the loss. This is the way of
 //! failure: it may be slow.
 
-use super::step;
+use super::step::{self, Expected};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
@@ -77,8 +77,8 @@ fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defau
         data.read(&[sample], pass, &mut batch)?;
         let input = batch.take_input();
         let output = if activation.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
-        let (target, weights) = (batch.target.as_target(), batch.weights.as_deref());
-        if !step::loss(loss, activation, output, target, weights, 1.0)?.0.sum.is_finite() {
+        let expected = Expected { target: batch.target.as_target(), weights: batch.weights.as_deref() };
+        if !step::loss(loss, activation, output, expected, 1.0)?.0.sum.is_finite() {
             return Ok(Some(sample));
         }
     }

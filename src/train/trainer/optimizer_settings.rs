@@ -11,7 +11,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.optimizer = self.optimizer.learning_rate(rate);
+        self.run.optimizer = self.run.optimizer.learning_rate(rate);
         self
     }
 
@@ -21,14 +21,14 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// on an [`Optimizer`] that the trainer is made with.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.optimizer = self.optimizer.clip_norm(norm);
+        self.run.optimizer = self.run.optimizer.clip_norm(norm);
         self
     }
 
     /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty (L1, L2) or a limit (max-norm) of their own.
     #[must_use]
     pub fn group(mut self, group: Group) -> Self {
-        self.optimizer = self.optimizer.group(group);
+        self.run.optimizer = self.run.optimizer.group(group);
         self
     }
 
@@ -54,7 +54,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     #[must_use]
     pub fn average(mut self, averaging: Averaging) -> Self {
-        self.optimizer = self.optimizer.average(averaging);
+        self.run.optimizer = self.run.optimizer.average(averaging);
         self
     }
 
@@ -64,7 +64,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// called after each batch, whether or not it made a step.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
-        self.optimizer = self.optimizer.batches_per_step(batches);
+        self.run.optimizer = self.run.optimizer.batches_per_step(batches);
         self
     }
 
@@ -73,7 +73,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// An epoch without the value it watches is an error, which lists those there are.
     #[must_use]
     pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
-        self.optimizer = self.optimizer.reduce_on_plateau(plateau);
+        self.run.optimizer = self.run.optimizer.reduce_on_plateau(plateau);
         self
     }
 
@@ -81,11 +81,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// It has the count of steps and the rate: `trainer.optimizer().learning_rate_at(1000)`.
     pub fn optimizer(&self) -> &Optimizer<F> {
-        &self.optimizer
+        &self.run.optimizer
     }
 
     /// The optimiser, to be changed: to put a saved state back by [`Optimizer::load_state`].
     pub fn optimizer_mut(&mut self) -> &mut Optimizer<F> {
-        &mut self.optimizer
+        &mut self.run.optimizer
     }
 }

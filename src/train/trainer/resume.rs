@@ -59,7 +59,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// [`Sequential::load_with`](crate::nn::Sequential::load_with).
     #[must_use]
     pub fn registry(mut self, registry: Registry<F>) -> Self {
-        self.registry = Some(registry);
+        self.settings.registry = Some(registry);
         self
     }
 
@@ -179,7 +179,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 
     fn load(&self, path: &Path) -> Result<Checkpoint<'static, F>> {
-        match &self.registry {
+        match &self.settings.registry {
             Some(registry) => Checkpoint::load(path, registry),
             None => Checkpoint::load(path, &Registry::builtin()),
         }
@@ -200,26 +200,28 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self.same_settings(&settings, None)?;
         let metrics = self.try_metrics(&position, metrics)?;
         let callbacks = self.places_of(callbacks)?;
-        let before: Vec<Option<State<F>>> = self.callbacks.iter().map(|callback| callback.state()).collect();
-        let loaded = self
+        let before: Vec<Option<State<F>>> =
+            self.run.callbacks.iter().map(|callback| callback.state()).collect();
+        let run = &mut self.run;
+        let loaded = run
             .load_callbacks(&saved, callbacks.clone())
-            .and_then(|()| self.optimizer.load_state(&mut saved, optimizer));
+            .and_then(|()| run.optimizer.load_state(&mut saved, optimizer));
         if let Err(error) = loaded {
-            for (callback, before) in self.callbacks.iter_mut().zip(before) {
+            for (callback, before) in run.callbacks.iter_mut().zip(before) {
                 // It was its own state a moment ago.
                 let _ = before.map(|mut before| callback.load_state(&mut before, model));
             }
             return Err(error);
         }
         *model = saved;
-        self.history = history.into_owned();
-        self.epochs_done = position.epochs_done;
-        let (epochs, batches) = (self.history.epochs.len(), position.batches as usize);
+        run.history = history.into_owned();
+        run.position = position;
+        let (epochs, batches) = (run.history.epochs.len(), position.batches as usize);
         let resumed = Resumed { path: path.to_owned(), epochs, batches, passed_over };
         let line = resumed.to_string();
         let passed_over = resumed.passed_over.iter().map(|(path, _)| path.clone()).collect();
         let path = path.to_owned();
-        self.pending =
+        run.pending =
             Some(Box::new(ToResume { settings, position, metrics, callbacks, path, passed_over, line }));
         Ok(resumed)
     }
@@ -235,48 +237,32 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         }
         let listed = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let was = listed(saved.iter().map(|(name, _)| name.as_str()).collect());
-        let is = listed(self.metrics.iter().map(|metric| metric.name()).collect());
+        let is = listed(self.run.metrics.iter().map(|metric| metric.name()).collect());
         if was != is {
             return Err(Error::data("the metrics", format!("as saved within an epoch, {was}"), is).help(
                 "Add the same metrics in the same order; from the end of an epoch they may be others.",
             ));
         }
         let mut states = Vec::with_capacity(saved.len());
-        for (metric, (name, saved)) in self.metrics.iter().zip(saved) {
-            if let Some(Saved { kind, .. }) = &saved
-                && metric.kind().map(Kind::name) != Some(kind.as_str())
-            {
-                let found = metric.kind().map_or("none", Kind::name);
-                return Err(Error::data(
-                    name,
-                    format!("a metric of the kind {kind}, as it was saved"),
-                    found,
-                )
-                .help("Add the metrics of the run that is resumed."));
+        for (metric, (name, saved)) in self.run.metrics.iter().zip(saved) {
+            let (kind, own) =
+                (saved.as_ref().map(|saved| saved.kind.as_str()), metric.kind().map(Kind::name));
+            if let Some(kind) = kind.filter(|kind| own != Some(*kind)) {
+                let expected = format!("a metric of the kind {kind}, as it was saved");
+                return Err(Error::data(name, expected, own.unwrap_or("none"))
+                    .help("Add the metrics of the run that is resumed."));
             }
             states.push(saved.map(|saved| saved.state));
         }
-        let result = self.load_metrics(&states);
-        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        let result = self.run.load_metrics(&states);
+        self.run.metrics.iter_mut().for_each(|metric| metric.reset());
         result.map(|()| states)
-    }
-
-    /// Puts back what the metrics had gathered of an epoch.
-    pub(in crate::train) fn load_metrics(&mut self, states: &[Option<State<F>>]) -> Result<()> {
-        for (metric, state) in self.metrics.iter_mut().zip(states) {
-            metric.reset();
-            if let Some(mut state) = state.clone() {
-                let result = metric.load_state(&mut state).and_then(|()| state.finish());
-                result.map_err(|error| error.at(metric.name()))?;
-            }
-        }
-        Ok(())
     }
 
     /// The callback of each state: of several of one kind in their order.
     fn places_of(&self, saved: Vec<Saved<F>>) -> Result<Vec<(usize, State<F>)>> {
         let mut free: Vec<(usize, Option<Kind>)> =
-            self.callbacks.iter().map(|c| c.kind()).enumerate().collect();
+            self.run.callbacks.iter().map(|c| c.kind()).enumerate().collect();
         let place = |Saved { kind, state }: Saved<F>| {
             let known = |(_, known): &(usize, Option<Kind>)| known.is_some_and(|known| known.name() == kind);
             match free.iter().position(known) {
@@ -292,35 +278,15 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         saved.into_iter().map(place).collect()
     }
 
-    /// Gives the callbacks their states.
-    pub(in crate::train) fn load_callbacks(
-        &mut self,
-        model: &Sequential<F>,
-        states: Vec<(usize, State<F>)>,
-    ) -> Result<()> {
-        for (at, mut state) in states {
-            let Some(callback) = self.callbacks.get_mut(at) else { continue };
-            let result = callback.load_state(&mut state, model).and_then(|()| state.finish());
-            result.map_err(|error| error.at(callback.name()))?;
-        }
-        Ok(())
-    }
-
     /// The settings that have to be as they were; the number of samples is known once there are data.
-    pub(in crate::train) fn settings(&self, samples: usize) -> RunSettings {
-        RunSettings {
-            seed: self.seed,
-            shuffle: self.shuffle,
-            batch_size: self.batch_size_for(samples) as u64,
-            batches_per_step: self.optimizer.batches_in_a_step(),
-            samples: samples as u64,
-        }
+    fn of_run(&self, samples: usize) -> RunSettings {
+        self.settings.of_run(samples, self.run.optimizer.batches_in_a_step())
     }
 
     /// Compares settings with those of a checkpoint, and names all that differ.
-    pub(in crate::train) fn same_settings(&self, saved: &RunSettings, samples: Option<usize>) -> Result<()> {
+    pub(super) fn same_settings(&self, saved: &RunSettings, samples: Option<usize>) -> Result<()> {
         // Without data, the saved number stands in; a batch size that is not set follows from it.
-        let set = self.settings(samples.unwrap_or(saved.samples as usize));
+        let set = self.of_run(samples.unwrap_or(saved.samples as usize));
         let (mut was, mut is) = (Vec::new(), Vec::new());
         let mut compare = |what: &str, saved: u64, set: u64| {
             if saved != set {

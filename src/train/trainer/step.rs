@@ -92,8 +92,23 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     check_training(model, loss)?;
     check_batch(model, &input)?;
     loss.check_target(model.output_shape(), target)?;
-    forward_backward(model, loss, input, target, weights, &mut [])
+    forward_backward(model, loss, input, Expected { target, weights }, &mut [])
 }
+
+/// What a batch's outputs are compared with: the targets, and the samples' weights where they have some.
+pub(in crate::train) struct Expected<'a, T: ?Sized, F> {
+    pub target: &'a T,
+    pub weights: Option<&'a [F]>,
+}
+
+/// Two references, whatever they refer to.
+impl<T: ?Sized, F> Clone for Expected<'_, T, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized, F> Copy for Expected<'_, T, F> {}
 
 /// Refuses a batch of no samples, as no gradient is a mean over none; one that is not finite; and a single sample where
 /// that is too small for a layer.
@@ -131,12 +146,13 @@ pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> +
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<LossSum> {
     let input = batch.take_input();
-    let (target, weights) = (&batch.target, batch.weights.as_deref());
+    let target = &batch.target;
+    let expected = Expected { target: target.as_target(), weights: batch.weights.as_deref() };
     check_count(&input, indices.len())?;
     let looked_at = if data.is_finite() { Ok(()) } else { check_finite_input(&input) };
     looked_at
         .and_then(|()| check_finite_target(target))
-        .and_then(|()| forward_backward(model, loss, input, target.as_target(), weights, metrics))
+        .and_then(|()| forward_backward(model, loss, input, expected, metrics))
         .map_err(|error| error.in_data(|row| indices.get(row).copied()))
 }
 
@@ -151,8 +167,7 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
     input: Tensor<F>,
-    target: &L::Target,
-    weights: Option<&[F]>,
+    expected: Expected<'_, L::Target, F>,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<LossSum> {
     let samples = input.shape().first().map_or(0, |&samples| samples as u64);
@@ -164,11 +179,11 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     }
     check_unknown(model, loss, &output)?;
     // Where the loss is not finite, that is what there is to say, and not that a metric has met a NaN.
-    let updated = update_metrics(metrics, activation, &output, target, weights);
+    let updated = update_metrics(metrics, activation, &output, expected);
     let mut before = 0;
     model.visit_params(&mut |_, param| before = before.max(param.samples()));
     let all = before + samples;
-    let (value, grad) = self::loss(loss, activation, output, target, weights, all.max(1) as f64)?;
+    let (value, grad) = self::loss(loss, activation, output, expected, all.max(1) as f64)?;
     if value.sum.is_finite() {
         updated?;
         if before > 0 {
@@ -186,8 +201,7 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
     loss: &L,
     activation: Option<OutputActivation>,
     output: Tensor<F>,
-    target: &L::Target,
-    weights: Option<&[F]>,
+    Expected { target, weights }: Expected<'_, L::Target, F>,
     divisor: f64,
 ) -> Result<(LossSum, Tensor<F>)> {
     let shape = output.raw_dim();
@@ -212,8 +226,7 @@ pub(in crate::train) fn update_metrics<T: ?Sized, F: Scalar>(
     metrics: &mut [Box<dyn Metric<T, F>>],
     activation: Option<OutputActivation>,
     output: &Tensor<F>,
-    target: &T,
-    weights: Option<&[F]>,
+    Expected { target, weights }: Expected<'_, T, F>,
 ) -> Result<()> {
     if metrics.is_empty() {
         return Ok(());

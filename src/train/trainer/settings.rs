@@ -1,0 +1,106 @@
+//! What a trainer is set to: nothing of it changes while it trains.
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::infer::check_data;
+use crate::io::checkpoint::RunSettings;
+use crate::kernels::Scalar;
+use crate::losses::Loss;
+use crate::metrics::Metric;
+use crate::nn::{Layer, Registry, Sequential};
+use crate::random::Random;
+use crate::target::AsTarget;
+use crate::train::callbacks::progress::Progress;
+use crate::train::checkpoint_folder::Checkpoints;
+use crate::train::compatibility::{begin_metrics, check_targets, check_training};
+
+/// What a trainer is set to.
+pub(in crate::train) struct Settings<L: Loss<F>, F: Scalar> {
+    /// Applied to each batch, in training and in validation.
+    pub loss: L,
+    pub epochs: usize,
+    pub batch_size: Option<usize>,
+    pub shuffle: bool,
+    pub validation_split: Option<f64>,
+    /// As the data set says, unless set.
+    pub prefetch: Option<usize>,
+    /// Seeds the order of samples and nothing else.
+    pub random: Random,
+    /// What `random` was made of, to be compared with a checkpoint's.
+    pub seed: u64,
+    /// None, unless checkpoints are asked for.
+    pub checkpoints: Option<Checkpoints>,
+    /// The built-in layers, unless set.
+    pub registry: Option<Registry<F>>,
+    pub progress: Progress,
+}
+
+impl<L: Loss<F>, F: Scalar> Settings<L, F> {
+    /// One epoch, batches of 32, shuffled.
+    pub fn new(loss: L) -> Self {
+        Self {
+            loss,
+            epochs: 1,
+            batch_size: None,
+            shuffle: true,
+            validation_split: None,
+            prefetch: None,
+            random: Random::seed(0).child("trainer"),
+            seed: 0,
+            checkpoints: None,
+            registry: None,
+            progress: Progress::default(),
+        }
+    }
+
+    pub fn batch_size_for(&self, samples: usize) -> usize {
+        self.batch_size.unwrap_or_else(|| samples.min(32))
+    }
+
+    /// The positions of all samples, in the order of the epoch that comes after so many.
+    pub fn order(&self, samples: usize, epochs_done: u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..samples).collect();
+        if self.shuffle {
+            self.random.child("shuffle").at(epochs_done, 0).shuffle(&mut order);
+        }
+        order
+    }
+
+    /// What can be checked before anything is computed; metrics are told what they will see. The rate, the rule's
+    /// numbers and the norm for clipping are checked by `Optimizer::check_next`.
+    pub fn check<T: AsTarget<L::Target> + Default + Send>(
+        &self,
+        model: &Sequential<F>,
+        data: &dyn Dataset<F, Target = T>,
+        metrics: &mut [Box<dyn Metric<L::Target, F>>],
+    ) -> Result<()> {
+        check_data(model, data)?;
+        check_training(model, &self.loss)?;
+        begin_metrics(model, &self.loss, metrics)?;
+        check_targets(model, &self.loss, data)?;
+        if self.epochs == 0 {
+            return Err(
+                Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
+            );
+        }
+        match self.batch_size {
+            Some(size) if size == 0 || size > data.len() => {
+                let expected = format!("1 to {}, the number of training samples", data.len());
+                Err(Error::argument("a batch size", expected, size)
+                    .help("Usual batches have 32 to 64 samples."))
+            }
+            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(data.len())),
+        }
+    }
+
+    /// The settings that a resumed run must have as they were.
+    pub fn of_run(&self, samples: usize, batches_per_step: u64) -> RunSettings {
+        RunSettings {
+            seed: self.seed,
+            shuffle: self.shuffle,
+            batch_size: self.batch_size_for(samples) as u64,
+            batches_per_step,
+            samples: samples as u64,
+        }
+    }
+}
