@@ -153,13 +153,13 @@ fn train(options: &Options, seed: u64, images: &Images, test: &Images) -> Result
     let given = |part: &str, value: f64| if options.with(part) { value } else { 0.0 };
     let (train, validation) = stratified_split::<f32, _>(images, 1.0 / 12.0, seed)?;
     let normalizer = match options.with("standardise") {
-        true => Normalizer::standard().whole(),
-        false => Normalizer::range(0.0, 1.0).whole(),
+        true => Normalizer::standard().whole(true),
+        false => Normalizer::range(0.0, 1.0).whole(true),
     };
     let normalizer = normalizer.fit::<f32, _>(&train)?;
     let mut augment = Augment::seed(seed);
     if options.with("mirror") {
-        augment = augment.flip_horizontal();
+        augment = augment.flip_horizontal(true);
     }
     let mirrored = Augmented::new(normalizer.apply(&train), augment)?;
     let changing = OneHot::new(mirrored, 10)?.smoothing(given("smoothing", 0.1))?;

@@ -60,7 +60,7 @@ fn main() -> Result<()> {
         let space = Space::new().choice("units", [16, 32, 64, 128, 256, 512]).log_uniform("rate", 1e-4, 1e-1);
         Search::random(space.uniform("dropout", 0.0, 0.6), trials)
     };
-    let mut search = search.seed(seed).repeats(repeats).monitor("val_accuracy").jobs(jobs).lines();
+    let mut search = search.seed(seed).repeats(repeats).monitor("val_accuracy").jobs(jobs).lines(true);
     if !all {
         search = search.stop_hopeless(epochs.div_ceil(4));
     }

@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     let (train, test) = (standardised(train.first(options.samples)), standardised(test));
 
     let augment = Augment::seed(options.seed)
-        .flip_horizontal()
+        .flip_horizontal(true)
         .shift(1)
         .erase(0.5, 0.02..=0.25)
         .fill(-MEAN / DEVIATION); // black
@@ -119,7 +119,7 @@ fn network(seed: u64) -> Result<Sequential> {
 }
 
 fn convolution(filters: usize) -> plywood::nn::Conv2dSpec {
-    let convolution = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
+    let convolution = Conv2d::filters(filters, 3).padding(Padding::Same).bias(false);
     convolution.initializer(Initializer::HeNormal)
 }
 

@@ -55,7 +55,7 @@ fn main() -> Result<()> {
         None => drawn(seed)?,
     };
     let reader = ImageFolder::new(&folder, [size, size]);
-    let read = if skip { reader.skip_faulty() } else { reader }.read()?;
+    let read = if skip { reader.skip_faulty(true) } else { reader }.read()?;
     println!("{read}\n");
     let classes = read.images.class_names().to_vec();
     let positive = match positive {
@@ -150,15 +150,15 @@ fn drawn(seed: u64) -> Result<PathBuf> {
 fn network(size: usize, classes: usize, seed: u64) -> Result<Sequential> {
     Sequential::builder([3, size, size])
         .seed(seed)
-        .layer(Conv2d::filters(16, 3).padding(Padding::Same).without_bias())
+        .layer(Conv2d::filters(16, 3).padding(Padding::Same).bias(false))
         .layer(BatchNorm::new())
         .layer(ReLU)
         .layer(MaxPool2d::window(2))
-        .layer(Conv2d::filters(32, 3).padding(Padding::Same).without_bias())
+        .layer(Conv2d::filters(32, 3).padding(Padding::Same).bias(false))
         .layer(BatchNorm::new())
         .layer(ReLU)
         .layer(MaxPool2d::window(2))
-        .layer(Conv2d::filters(32, 3).padding(Padding::Same).without_bias())
+        .layer(Conv2d::filters(32, 3).padding(Padding::Same).bias(false))
         .layer(BatchNorm::new())
         .layer(ReLU)
         .layer(MaxPool2d::window(2))

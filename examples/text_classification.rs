@@ -81,7 +81,7 @@ fn main() -> Result<()> {
     // The vocabulary of what is trained on; the validation rows are no part of that.
     let validation = if options.all { 0 } else { train.len() / 10 };
     let fitted_on = train.len() - validation;
-    let tokenizer = Tokenizer::words().bigrams();
+    let tokenizer = Tokenizer::words().bigrams(true);
     let vocabulary =
         Vocabulary::of(tokenizer).min_count(options.min_count).fit(&train.texts()[..fitted_on])?;
     let data = |texts: &LabelledTexts| -> Result<_> {
@@ -100,7 +100,10 @@ fn main() -> Result<()> {
     };
     let mut model = Sequential::builder([options.length])
         .seed(options.seed)
-        .layer(Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().max())]))
+        .layer(Concat::of([
+            Sequential::block().layer(bag()),
+            Sequential::block().layer(bag().mode(BagMode::Max)),
+        ]))
         .layer(Dropout::rate(0.7))
         .layer(Dense::units(classes.len()))
         .layer(Softmax)

@@ -40,7 +40,7 @@ pub use crate::metrics::{
     Metric, Precision, R2, RMSE, Recall, RocAuc, TopK,
 };
 pub use crate::nn::{
-    AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
+    AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BagMode, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
     Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
     GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Layer, LayerNorm, LayerSpec, LeakyReLU, LogSoftmax,
     MaxPool1d, MaxPool2d, Mish, PReLU, Padding, Param, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual,

@@ -72,7 +72,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
         .layer(LayerNorm::new())
         .layer(GELU::default())
         .layer(GroupNorm::groups(4))
-        .layer(PReLU::new().per_channel())
+        .layer(PReLU::new().per_channel(true))
         .layer(RMSNorm::new())
         .layer(block)
         .layer(Sigmoid)

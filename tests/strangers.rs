@@ -507,7 +507,7 @@ fn a_large_file_is_in_memory_once() {
     const BYTES: usize = 1 << 27;
     let little = |most: usize, what: &str| assert!(most <= BYTES + (8 << 20), "{what}: {most} bytes");
     let some = |most: usize, what: &str| assert!(most <= bound(BYTES) - (56 << 20), "{what}: {most} bytes");
-    let mut model = Sequential::builder([4096]).layer(Dense::units(8192).without_bias()).build().unwrap();
+    let mut model = Sequential::builder([4096]).layer(Dense::units(8192).bias(false)).build().unwrap();
     let registry = Registry::<f32>::builtin();
     let path = temporary("large");
     let ((), most) = peak(|| model.save(&path).unwrap());

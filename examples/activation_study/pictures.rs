@@ -65,7 +65,7 @@ pub fn draw(
 
 /// A value of each network over the epochs, mean and deviation, and what was published.
 fn curves(comparison: &Comparison, results: &[Runs], value: &str, name: &str, seeds: u64) -> Result<Figure> {
-    let mut chart = Chart::new(comparison.title).x_label("epoch").y_label(of_runs(name, seeds)).whole_x();
+    let mut chart = Chart::new(comparison.title).x_label("epoch").y_label(of_runs(name, seeds)).whole_x(true);
     for (i, (network, setting)) in comparison.networks.iter().enumerate() {
         let values: Vec<Vec<f64>> =
             results::of(results, setting).iter().map(|run| run.history.get(value)).collect();
@@ -92,7 +92,7 @@ fn widths(comparison: &Comparison, results: &[Runs], seeds: u64) -> Result<Figur
     Chart::new(comparison.title)
         .x_label("units in each hidden layer")
         .y_label(of_runs("accuracy", seeds))
-        .log_x()
+        .log_x(true)
         .band("training", &units, &by_seed(&|run| run.train_accuracy))
         .band("test", &units, &by_seed(&|run| run.test_accuracy))
         .draw()

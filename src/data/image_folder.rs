@@ -97,11 +97,11 @@ impl ImageFolder {
         Self { path: path.into(), form, classes: Vec::new(), skip: false }
     }
 
-    /// One channel instead of three: images `[height, width]`.
+    /// Whether images have one channel instead of three, and the shape `[height, width]`.
     ///
     /// Of coloured images it is the brightness, `0.2126 · red + 0.7152 · green + 0.0722 · blue`.
-    pub fn grey(mut self) -> Self {
-        self.form.grey = true;
+    pub fn grey(mut self, grey: bool) -> Self {
+        self.form.grey = grey;
         self
     }
 
@@ -113,9 +113,9 @@ impl ImageFolder {
         self
     }
 
-    /// Leaves out what cannot be read, and lists it in [`ImageFiles::skipped`].
-    pub fn skip_faulty(mut self) -> Self {
-        self.skip = true;
+    /// Whether what cannot be read is left out and listed in [`ImageFiles::skipped`]; it is an error unless set.
+    pub fn skip_faulty(mut self, skip: bool) -> Self {
+        self.skip = skip;
         self
     }
 

@@ -202,10 +202,10 @@ impl Normalizer {
 const PIECE: usize = 256;
 
 impl NormalizerSpec {
-    /// One center and one scale for all features together, as is usual for images.
+    /// Whether all features together have one center and one scale, as is usual for images.
     #[must_use]
-    pub fn whole(mut self) -> Self {
-        self.whole = true;
+    pub fn whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
         self
     }
 

@@ -66,7 +66,7 @@ pub struct BinaryCrossEntropy {
 /// // Sure, and wrong at the second: finite, and the gradient as large as it can be.
 /// let logits = arr2(&[[1000.0f32, 1000.0]]).into_dyn();
 /// let targets = arr2(&[[1.0, 0.0]]).into_dyn();
-/// let (value, grad) = SoftBinaryCrossEntropy::from_logits().value_and_grad(logits, &targets, None, 1.0)?;
+/// let (value, grad) = SoftBinaryCrossEntropy::default().from_logits(true).value_and_grad(logits, &targets, None, 1.0)?;
 /// assert_eq!((value.mean(), grad), (500.0, arr2(&[[0.0, 0.5]]).into_dyn()));
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -89,9 +89,11 @@ enum Positive {
 }
 
 impl BinaryCrossEntropy {
-    /// For a model whose outputs are logits: the sigmoid is in the loss, and `predict` returns logits.
-    pub fn from_logits() -> Self {
-        Self { soft: SoftBinaryCrossEntropy::from_logits() }
+    /// Whether the model's outputs are logits: the sigmoid is then in the loss, and `predict` returns logits.
+    #[must_use]
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.soft = self.soft.from_logits(from_logits);
+        self
     }
 
     /// Counts the class 1 by this weight; the negatives' number over the positives' balances them. At least 0 and
@@ -144,9 +146,11 @@ impl BinaryCrossEntropy {
 }
 
 impl SoftBinaryCrossEntropy {
-    /// For a model whose outputs are logits; see [`BinaryCrossEntropy::from_logits`].
-    pub fn from_logits() -> Self {
-        Self { from_logits: true, ..Self::default() }
+    /// Whether the model's outputs are logits; see [`BinaryCrossEntropy::from_logits`].
+    #[must_use]
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
     }
 
     /// Counts the part `t` of each target by this weight; see [`BinaryCrossEntropy::positive_weight`].
@@ -163,7 +167,7 @@ impl SoftBinaryCrossEntropy {
     /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
-    /// let loss = SoftBinaryCrossEntropy::from_logits().positive_weights([1.0, 3.0]);
+    /// let loss = SoftBinaryCrossEntropy::default().from_logits(true).positive_weights([1.0, 3.0]);
     /// let (logits, targets) = (arr2(&[[0.0f64, 0.0]]).into_dyn(), arr2(&[[1.0, 1.0]]).into_dyn());
     /// let (value, _) = loss.value_and_grad(logits, &targets, None, 1.0)?;
     /// assert!((value.mean() - 2.0 * 2f64.ln()).abs() < 1e-12); // (1 + 3) / 2 · ln 2

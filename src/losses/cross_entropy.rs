@@ -74,7 +74,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// above that says that the initial weights or the inputs are badly scaled.
 ///
 /// A sample's weight is its own times that of its class, if there are [`class_weights`](CrossEntropy::class_weights).
-/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::from_logits()`; its gradient is divided by the batch's own weights,
+/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::default().from_logits(true)`; its gradient is divided by the batch's own weights,
 /// and it knows no weights of samples.
 ///
 /// ```
@@ -131,7 +131,7 @@ pub struct CrossEntropy {
 ///
 /// let t = arr2(&[[0.25f64, 0.75]]).into_dyn();
 /// let logits = t.mapv(f64::ln); // softmax of these is `t`
-/// let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(logits, &t, None, 1.0)?;
+/// let (value, grad) = SoftCrossEntropy::default().from_logits(true).value_and_grad(logits, &t, None, 1.0)?;
 /// let entropy = -(0.25 * 0.25f64.ln() + 0.75 * 0.75f64.ln());
 /// assert!((value.mean() - entropy).abs() < 1e-12 && grad.iter().all(|g| g.abs() < 1e-12));
 /// # Ok::<(), plywood::Error>(())
@@ -147,7 +147,7 @@ pub struct SoftCrossEntropy {
 }
 
 impl CrossEntropy {
-    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
+    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -155,7 +155,7 @@ impl CrossEntropy {
     ///
     /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
     /// let logits = arr2(&[[1000.0f32, -1000.0]]).into_dyn();
-    /// let (value, grad) = CrossEntropy::from_logits().value_and_grad(logits, &[1], None, 1.0)?;
+    /// let (value, grad) = CrossEntropy::default().from_logits(true).value_and_grad(logits, &[1], None, 1.0)?;
     /// assert_eq!(value.mean(), 2000.0);
     /// assert!(grad[[0, 0]] == 1.0 && grad[[0, 1]] == -1.0);
     /// # Ok::<(), plywood::Error>(())
@@ -163,8 +163,10 @@ impl CrossEntropy {
     ///
     /// A model that ends in softmax is refused with it, as softmax would be taken twice. One that ends in
     /// [`LogSoftmax`](crate::nn::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
-    pub fn from_logits() -> Self {
-        Self { from_logits: true, ..Self::default() }
+    #[must_use]
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
     }
 
     /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
@@ -205,7 +207,7 @@ impl CrossEntropy {
     /// use plywood::prelude::*;
     ///
     /// let logits = arr2(&[[0.0f64, 0.0]]).into_dyn();
-    /// let (_, grad) = CrossEntropy::from_logits().label_smoothing(0.2).value_and_grad(logits, &[0], None, 1.0)?;
+    /// let (_, grad) = CrossEntropy::default().from_logits(true).label_smoothing(0.2).value_and_grad(logits, &[0], None, 1.0)?;
     /// assert!((grad[[0, 0]] - (0.5 - 0.9)).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -304,9 +306,11 @@ impl CrossEntropy {
 }
 
 impl SoftCrossEntropy {
-    /// For a model whose outputs are logits; see [`CrossEntropy::from_logits`].
-    pub fn from_logits() -> Self {
-        Self { from_logits: true, ..Self::default() }
+    /// Whether the model's outputs are logits; see [`CrossEntropy::from_logits`].
+    #[must_use]
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
     }
 
     /// Multiplies the targets by weights of their classes: finite and at least 0, one for each.

@@ -59,10 +59,10 @@ impl Focal {
         Self { gamma, from_logits: false, class_weights: Vec::new() }
     }
 
-    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
+    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
     #[must_use]
-    pub fn from_logits(mut self) -> Self {
-        self.from_logits = true;
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
         self
     }
 

@@ -51,10 +51,10 @@ impl Hinge {
         Self { margin, squared: false }
     }
 
-    /// Squares of the hinges: large violations count more, small ones less.
+    /// Whether the hinges are squared: large violations then count more, small ones less.
     #[must_use]
-    pub fn squared(mut self) -> Self {
-        self.squared = true;
+    pub fn squared(mut self, squared: bool) -> Self {
+        self.squared = squared;
         self
     }
 

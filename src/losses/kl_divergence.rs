@@ -34,9 +34,11 @@ pub struct KLDivergence {
 }
 
 impl KLDivergence {
-    /// For a model whose outputs are logits: the softmax is in the loss, and `predict` returns logits.
-    pub fn from_logits() -> Self {
-        Self { from_logits: true }
+    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
+    #[must_use]
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
     }
 
     fn compute<F: Scalar>(

@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let model = Sequential::builder([784])
 ///     .layer(Dense::units(128).initializer(Initializer::HeNormal)).layer(ReLU)
-///     .layer(Dense::units(10).without_bias())
+///     .layer(Dense::units(10).bias(false))
 ///     .build()?;
 /// assert_eq!(model.parameter_count(), 784 * 128 + 128 + 128 * 10);
 /// # Ok::<(), plywood::Error>(())
@@ -80,7 +80,12 @@ impl Dense<f32> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn units(units: usize) -> DenseSpec {
-        DenseSpec { units, initializer: Initializer::GlorotUniform, bias: Some(Initializer::Zeros) }
+        DenseSpec {
+            units,
+            initializer: Initializer::GlorotUniform,
+            bias: true,
+            bias_initializer: Initializer::Zeros,
+        }
     }
 }
 
@@ -103,7 +108,7 @@ impl<F: Scalar> Dense<F> {
     /// # Errors
     /// When an axis is 0 or the bias is not as long as the weight has units.
     pub fn from_weights(weight: Array2<F>, bias: Option<Array1<F>>) -> Result<Self> {
-        let weight = Param::new(weight).transposed_in_state_dicts();
+        let weight = Param::new(weight).transposed_in_state_dicts(true);
         let layer = Self { weight, bias: bias.map(Param::new) };
         layer.sizes()?;
         Ok(layer)
@@ -293,7 +298,8 @@ impl<F: Scalar> Layer<F> for Dense<F> {
 pub struct DenseSpec {
     units: usize,
     initializer: Initializer,
-    bias: Option<Initializer>,
+    bias: bool,
+    bias_initializer: Initializer,
 }
 
 impl DenseSpec {
@@ -309,20 +315,19 @@ impl DenseSpec {
 
     /// The distribution of the initial bias.
     ///
-    /// It also brings a bias back after [`without_bias`](DenseSpec::without_bias). A bias drawn at random has the
-    /// fans of the weight.
+    /// A bias drawn at random has the fans of the weight.
     #[must_use]
     pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
-        self.bias = Some(initializer);
+        self.bias_initializer = initializer;
         self
     }
 
-    /// No bias: `y = x · W`.
+    /// Whether there is a bias, as there is unless set; without it the layer is `y = x · W`.
     ///
-    /// Before a [`BatchNorm`](crate::nn::BatchNorm) the mean that is subtracted would cancel it.
+    /// Before a [`BatchNorm`](crate::nn::BatchNorm) a bias is of no use: the mean that is subtracted cancels it.
     #[must_use]
-    pub fn without_bias(mut self) -> Self {
-        self.bias = None;
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
         self
     }
 }
@@ -344,8 +349,8 @@ impl<F: Scalar> LayerSpec<F> for DenseSpec {
         let make = |initializer: Initializer, shape: &[usize], name: &str| {
             initializer.tensor(shape, inputs, units, &random.child(name)).map(Param::new)
         };
-        let bias = self.bias.map(|bias| make(bias, &[units], "bias")).transpose()?;
-        let weight = make(self.initializer, &[inputs, units], "weight")?.transposed_in_state_dicts();
+        let bias = self.bias.then(|| make(self.bias_initializer, &[units], "bias")).transpose()?;
+        let weight = make(self.initializer, &[inputs, units], "weight")?.transposed_in_state_dicts(true);
         Ok(Dense { weight, bias })
     }
 }

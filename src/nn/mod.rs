@@ -90,7 +90,7 @@ pub use conv::{Conv1d, Conv1dSpec, Conv2d, Conv2dSpec};
 pub use dense::{Dense, DenseSpec};
 pub use elementwise::Elementwise;
 pub use embedding::{
-    Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
+    BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
 pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
 pub(crate) use layer::{batch_error, check_batch_shape};

@@ -95,7 +95,7 @@ impl<F: Scalar> Param<F> {
         Self { value: lined(value.into_dyn()), kind, transposed: false, gradient, samples: 0 }
     }
 
-    /// Marks a matrix that PyTorch keeps the other way round: state dicts
+    /// Whether PyTorch keeps this matrix the other way round: state dicts
     /// ([`save_weights`](crate::nn::Sequential::save_weights)) then hold it with its two axes exchanged.
     ///
     /// [`Dense`](crate::nn::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`. In
@@ -104,12 +104,12 @@ impl<F: Scalar> Param<F> {
     /// ```
     /// use plywood::nn::Param;
     ///
-    /// let weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts();
+    /// let weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2))).transposed_in_state_dicts(true);
     /// assert_eq!(weight.shape(), [3, 2]);
     /// ```
     #[must_use]
-    pub fn transposed_in_state_dicts(mut self) -> Self {
-        self.transposed = true;
+    pub fn transposed_in_state_dicts(mut self, transposed: bool) -> Self {
+        self.transposed = transposed;
         self
     }
 

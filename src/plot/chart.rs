@@ -14,7 +14,7 @@ use crate::metrics::MeanStd;
 /// let figure = Chart::new("Width of the hidden layer")
 ///     .x_label("units")
 ///     .y_label("test accuracy")
-///     .log_x()
+///     .log_x(true)
 ///     .band("mean ± standard deviation", &[16.0, 64.0, 256.0], &[vec![0.85, 0.87, 0.88], vec![0.84, 0.87, 0.89]])
 ///     .line("one run", &[(16.0, 0.85), (64.0, 0.87), (256.0, 0.88)])
 ///     .draw()?;
@@ -97,24 +97,24 @@ impl Chart {
         self
     }
 
-    /// Makes the horizontal axis logarithmic. Up to ten different places of points are written beside it as they are.
+    /// Whether the horizontal axis is logarithmic. Up to ten different places of points are written beside it as they are.
     #[must_use]
-    pub fn log_x(mut self) -> Self {
-        self.log.0 = true;
+    pub fn log_x(mut self, log: bool) -> Self {
+        self.log.0 = log;
         self
     }
 
-    /// Makes the vertical axis logarithmic.
+    /// Whether the vertical axis is logarithmic.
     #[must_use]
-    pub fn log_y(mut self) -> Self {
-        self.log.1 = true;
+    pub fn log_y(mut self, log: bool) -> Self {
+        self.log.1 = log;
         self
     }
 
-    /// Writes only whole numbers beside the horizontal axis: for epochs and steps.
+    /// Whether only whole numbers are written beside the horizontal axis: for epochs and steps.
     #[must_use]
-    pub fn whole_x(mut self) -> Self {
-        self.whole = true;
+    pub fn whole_x(mut self, whole: bool) -> Self {
+        self.whole = whole;
         self
     }
 

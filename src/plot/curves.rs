@@ -31,7 +31,7 @@ fn chart(history: &History, name: &str) -> Chart {
     if let Some(first) = title.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    let mut chart = Chart::new(title).x_label("epoch").y_label(name.replace('_', " ")).whole_x();
+    let mut chart = Chart::new(title).x_label("epoch").y_label(name.replace('_', " ")).whole_x(true);
     let mut judged = Vec::new();
     for (of, label) in [(name, "training"), (validation.as_str(), "validation")] {
         let points = points(history, of);
@@ -173,7 +173,7 @@ pub fn runs<'a, S: Into<String>>(
         let count = if least == most { most.to_string() } else { format!("{least} to {most}") };
         title = format!("{title}: mean ± standard deviation of {count} runs");
     }
-    let mut chart = Chart::new(title).x_label("epoch").y_label(readable).whole_x();
+    let mut chart = Chart::new(title).x_label("epoch").y_label(readable).whole_x(true);
     for (label, runs) in &groups {
         let values: Vec<Vec<f64>> = runs
             .iter()

@@ -32,8 +32,11 @@ pub fn gradient_norms(trace: &GradientTrace) -> Result<Figure> {
     let layers = trace.layers.len();
     let shown: Vec<usize> =
         if layers <= 12 { (0..layers).collect() } else { (0..12).map(|i| i * (layers - 1) / 11).collect() };
-    let mut chart =
-        Chart::new("Gradient norm by layer").x_label("step").y_label("gradient norm").log_y().whole_x();
+    let mut chart = Chart::new("Gradient norm by layer")
+        .x_label("step")
+        .y_label("gradient norm")
+        .log_y(true)
+        .whole_x(true);
     for (i, &layer) in shown.iter().enumerate() {
         let (name, norms) = &trace.layers[layer];
         let points: Vec<_> = trace.steps.iter().map(|&step| step as f64).zip(norms.iter().copied()).collect();

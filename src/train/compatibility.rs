@@ -132,14 +132,12 @@ fn misfit(
 /// How a loss is written that takes logits.
 fn from_logits(name: &str) -> String {
     match name {
-        "Focal" => "`Focal::default().from_logits()`".to_owned(),
         "CrossEntropy"
         | "SoftCrossEntropy"
+        | "Focal"
         | "KLDivergence"
         | "BinaryCrossEntropy"
-        | "SoftBinaryCrossEntropy" => {
-            format!("`{name}::from_logits()`")
-        }
+        | "SoftBinaryCrossEntropy" => format!("`{name}::default().from_logits(true)`"),
         _ => "a loss of logits".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 pub fn numbers(bytes: &[u8], separator: u8, path: &Path) {
     std::fs::write(path, bytes).expect("a file to write");
     for csv in
-        [TableCsv::target("b"), TableCsv::target("b").skip_faulty(), TableCsv::target("b").inputs(["a"])]
+        [TableCsv::target("b"), TableCsv::target("b").skip_faulty(true), TableCsv::target("b").inputs(["a"])]
     {
         let csv = csv.separator(separator).missing(["?"]).most_unpacked(UNPACKED as u64);
         let read = bounded(bytes.len() + UNPACKED, || csv.read_from::<f32>(bytes, "a test"));
@@ -46,14 +46,15 @@ fn both_alike<T: Default + Send>(
 /// Rows of texts in the column "text" with labels in "label", and the words of those texts.
 pub fn texts(bytes: &[u8], separator: u8) {
     let csv = TextCsv::columns("label", "text").separator(separator).most_unpacked(UNPACKED as u64);
-    for csv in [csv.clone(), csv.clone().missing(["?"]).skip_faulty(), csv.classes(["a", "b"]).skip_faulty()]
+    for csv in
+        [csv.clone(), csv.clone().missing(["?"]).skip_faulty(true), csv.classes(["a", "b"]).skip_faulty(true)]
     {
         let length = bytes.len() + UNPACKED;
         match bounded(length, || csv.read_from(bytes, "a test")) {
             Ok(rows) => {
                 assert!(bounded(length, || rows.to_string()).len() < 65_536, "a list that is cut");
                 let texts = rows.texts.texts();
-                let words = Vocabulary::of(Tokenizer::words().bigrams());
+                let words = Vocabulary::of(Tokenizer::words().bigrams(true));
                 if let Ok(vocabulary) = bounded(length, || words.fit(texts)) {
                     let ids = bounded(length, || vocabulary.encode(texts, 4)).expect("ids of texts");
                     assert_eq!(ids.dim(), (texts.len(), 4));

@@ -29,14 +29,14 @@ fn read<T: Default, D: Dataset<f32, Target = T>>(data: &D, indices: &[usize], pa
 const FIRST: Pass = Pass::Train { epoch: 0 };
 
 fn everything(seed: u64) -> Augment {
-    let augment = Augment::seed(seed).flip_horizontal().flip_vertical().shift(1);
+    let augment = Augment::seed(seed).flip_horizontal(true).flip_vertical(true).shift(1);
     augment.rotate(15.0).crop(0.5..=1.0).erase(0.5, 0.1..=0.3)
 }
 
 #[test]
 fn every_shift_and_flip_is_a_window_of_the_padded_image() {
     let plain = images(200, 3, 5);
-    let train = Augmented::new(data(plain.clone()), Augment::seed(9).flip_horizontal().shift(2)).unwrap();
+    let train = Augmented::new(data(plain.clone()), Augment::seed(9).flip_horizontal(true).shift(2)).unwrap();
     let batch = read(&train, &(0..200).collect::<Vec<_>>(), FIRST);
     let mut seen = std::collections::HashSet::new();
     for (image, plain) in batch.input.outer_iter().zip(plain.outer_iter()) {
@@ -261,7 +261,7 @@ fn numbers_outside_of_what_is_allowed_are_errors() {
     }
     let flat = ArrayDataset::new(Array2::<f32>::zeros((3, 20)), vec![0; 3]).unwrap();
     assert_eq!(
-        error(&flat, Augment::seed(0).flip_horizontal()),
+        error(&flat, Augment::seed(0).flip_horizontal(true)),
         "augmentation: expected an input of shape [height, width] or [channels, height, width], found [20]. \
          Augmentation takes images; shape the data so, and let the model flatten them."
     );
@@ -269,7 +269,8 @@ fn numbers_outside_of_what_is_allowed_are_errors() {
 
 #[test]
 fn small_and_empty_images_are_no_trouble() {
-    let changes = || Augment::seed(0).flip_horizontal().rotate(180.0).crop(0.001..=1.0).erase(1.0, 0.0..=1.0);
+    let changes =
+        || Augment::seed(0).flip_horizontal(true).rotate(180.0).crop(0.001..=1.0).erase(1.0, 0.0..=1.0);
     for shape in [(3, 1, 1), (3, 1, 5), (3, 2, 1), (3, 0, 4), (3, 4, 0)] {
         let train = Augmented::new(data(Array3::zeros(shape)), changes()).unwrap();
         assert_eq!(read(&train, &[2, 0, 1], FIRST).input.shape(), [3, shape.1, shape.2]);

@@ -13,7 +13,7 @@ fn run<F: Scalar>(threads: usize) -> Vec<u64> {
     let data =
         ArrayDataset::new(images, (0..70).map(|i| i % 4).collect::<Vec<usize>>()).unwrap().scale(1.0 / 255.0);
     let augment =
-        Augment::seed(1).flip_horizontal().shift(2).rotate(20.0).crop(0.6..=1.0).erase(0.5, 0.02..=0.3);
+        Augment::seed(1).flip_horizontal(true).shift(2).rotate(20.0).crop(0.6..=1.0).erase(0.5, 0.02..=0.3);
     let soft = OneHot::new(Augmented::new(data, augment).unwrap(), 4).unwrap();
     let train = MixUp::new(soft.smoothing(0.1).unwrap(), 0.4, 2).unwrap();
 

@@ -105,9 +105,9 @@ fn cases<F: Scalar + Element>(lines: &mut String) {
     let mut draws = Random::seed(4).at(0, 0);
     let ids = ArrayD::from_shape_simple_fn(vec![240, 20], || F::of(draws.below(50) as f64));
     let texts = ArrayDataset::new(ids, labels).unwrap();
-    let augmented = Augment::seed(4).flip_horizontal().rotate(10.0).shift(1);
+    let augmented = Augment::seed(4).flip_horizontal(true).rotate(10.0).shift(1);
     let augmented = Augmented::new(&data, augmented).unwrap();
-    let (entropy, from_logits) = (CrossEntropy::default(), CrossEntropy::from_logits());
+    let (entropy, from_logits) = (CrossEntropy::default(), CrossEntropy::default().from_logits(true));
     case(lines, "dense", dense::<F>, (entropy.clone(), Adam::default(), &data));
     case(lines, "logits", logits::<F>, (from_logits, SGD::default().momentum(0.9), &data));
     case(lines, "conv", conv::<F>, (entropy.clone(), Adam::default(), &data));

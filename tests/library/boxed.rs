@@ -124,7 +124,10 @@ fn errors_name_the_loss_in_the_box() {
     };
     let dense = || Sequential::builder([4]).layer(Dense::units(3)).build().unwrap();
     let typed = trainer(CrossEntropy::default()).fit(&mut dense(), &data(3)).unwrap_err().to_string();
-    assert!(typed.contains("which CrossEntropy takes") && typed.contains("`CrossEntropy::from_logits()`"));
+    assert!(
+        typed.contains("which CrossEntropy takes")
+            && typed.contains("`CrossEntropy::default().from_logits(true)`")
+    );
     assert_eq!(text(Box::<CrossEntropy>::default(), &mut dense(), &data(3)), typed);
     let typed = smoothed().fit(&mut network(3), &data(4)).unwrap_err().to_string();
     assert!(typed.contains("row 3") || typed.contains("sample 3"), "found by check_target: {typed}");
@@ -217,7 +220,7 @@ fn boxed_metrics_have_the_same_values() {
     assert!(run(boxed, 2) == run(typed, 2));
 
     // `begin` refuses the same; another name goes around a box; the direction is the metric's.
-    let logits = || trainer::<_, f32>(CrossEntropy::from_logits());
+    let logits = || trainer::<_, f32>(CrossEntropy::default().from_logits(true));
     let fit = |mut trainer: Trainer<CrossEntropy>| {
         let mut model = Sequential::builder([4]).layer(Dense::units(3)).build().unwrap();
         trainer.fit(&mut model, &data(3)).unwrap_err().to_string()

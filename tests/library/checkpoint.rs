@@ -88,7 +88,7 @@ fn data() -> Augmented<ArrayDataset<f32, Vec<usize>>> {
     });
     let data = ArrayDataset::new(images, (0..SAMPLES).map(|i| i % 3).collect::<Vec<_>>()).unwrap();
     let weights = (0..SAMPLES).map(|i| 1.0 + (i % 4) as f64).collect::<Vec<_>>();
-    Augmented::new(data.weights(weights).unwrap(), Augment::seed(5).flip_horizontal().shift(1)).unwrap()
+    Augmented::new(data.weights(weights).unwrap(), Augment::seed(5).flip_horizontal(true).shift(1)).unwrap()
 }
 
 fn network<F: Scalar>() -> Sequential<F> {

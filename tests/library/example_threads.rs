@@ -66,12 +66,12 @@ fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential 
 /// The small network with batch normalisation and residual blocks, and what is done to its images.
 fn augmented(images: &Images) -> Vec<u64> {
     let unit = |builder: plywood::nn::SequentialBuilder, filters| {
-        let conv = Conv2d::filters(filters, 3).padding(Padding::Same).without_bias();
+        let conv = Conv2d::filters(filters, 3).padding(Padding::Same).bias(false);
         builder.layer(conv.initializer(Initializer::HeNormal)).layer(BatchNorm::new()).layer(ReLU)
     };
     let mut model = Sequential::builder([28, 28])
         .layer(Reshape::to([1, 28, 28]))
-        .layer(Conv2d::filters(24, 3).padding(Padding::Same).without_bias())
+        .layer(Conv2d::filters(24, 3).padding(Padding::Same).bias(false))
         .layer(MaxPool2d::window(2))
         .layer(BatchNorm::new())
         .layer(ReLU);
@@ -82,7 +82,7 @@ fn augmented(images: &Images) -> Vec<u64> {
     }
     let model = unit(model, 160).layer(Flatten).layer(Dropout::rate(0.3));
     let model = model.layer(Dense::units(10)).layer(Softmax);
-    let augment = Augment::seed(1).flip_horizontal().shift(1).erase(0.5, 0.02..=0.25);
+    let augment = Augment::seed(1).flip_horizontal(true).shift(1).erase(0.5, 0.02..=0.25);
     let soft = OneHot::new(Augmented::new(images, augment).unwrap(), 10).unwrap().smoothing(0.1).unwrap();
     let rule = Optimizer::new(AdamW::default().weight_decay(0.05)).average(Averaging::exponential(0.5));
     let trainer = Trainer::new(SoftCrossEntropy::default(), rule).metric(Accuracy::default());
@@ -96,8 +96,8 @@ fn best_dense(images: &Images) -> Vec<u64> {
         let dense = Dense::units(units).initializer(Initializer::HeNormal);
         model = model.layer(dense).layer(SiLU).layer(Dropout::rate(0.4));
     }
-    let normalizer = Normalizer::standard().whole().fit::<f32, _>(images).unwrap();
-    let mirrored = Augmented::new(normalizer.apply(images), Augment::seed(1).flip_horizontal()).unwrap();
+    let normalizer = Normalizer::standard().whole(true).fit::<f32, _>(images).unwrap();
+    let mirrored = Augmented::new(normalizer.apply(images), Augment::seed(1).flip_horizontal(true)).unwrap();
     let soft = OneHot::new(mirrored, 10).unwrap().smoothing(0.1).unwrap();
     let trainer = Trainer::new(SoftCrossEntropy::default(), AdamW::default()).metric(Accuracy::default());
     bits_of(model.layer(Dense::units(10)).layer(Softmax).build().unwrap(), trainer, &soft)
@@ -131,7 +131,7 @@ fn medical() -> Sequential {
     let mut model = Sequential::builder([3, 32, 32]);
     for filters in [16, 32, 32] {
         model = model
-            .layer(Conv2d::filters(filters, 3).padding(Padding::Same).without_bias())
+            .layer(Conv2d::filters(filters, 3).padding(Padding::Same).bias(false))
             .layer(BatchNorm::new())
             .layer(ReLU)
             .layer(MaxPool2d::window(2));
@@ -161,7 +161,8 @@ fn texts() -> (Sequential, ArrayDataset<f32, Vec<usize>>) {
             .padding(Vocabulary::PADDING)
             .initializer(Initializer::Normal { mean: 0.0, std_dev: 0.01 })
     };
-    let both = Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().max())]);
+    let both =
+        Concat::of([Sequential::block().layer(bag()), Sequential::block().layer(bag().mode(BagMode::Max))]);
     let model = Sequential::builder([64]).layer(both).layer(Dropout::rate(0.7)).layer(Dense::units(14));
     (model.layer(Softmax).build().unwrap(), ArrayDataset::new(ids, labels).unwrap())
 }

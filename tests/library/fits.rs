@@ -166,23 +166,23 @@ fn every_loss_and_every_last_layer() {
         "CrossEntropy" 3 CrossEntropy::default();
         "CrossEntropy, label smoothing" 3 CrossEntropy::default().label_smoothing(0.1);
         "CrossEntropy" 1 CrossEntropy::default();
-        "CrossEntropy::from_logits" 3 CrossEntropy::from_logits();
-        "CrossEntropy::from_logits" 1 CrossEntropy::from_logits();
+        "CrossEntropy::from_logits" 3 CrossEntropy::default().from_logits(true);
+        "CrossEntropy::from_logits" 1 CrossEntropy::default().from_logits(true);
         "Focal" 3 Focal::default();
-        "Focal, from_logits" 3 Focal::default().from_logits();
+        "Focal, from_logits" 3 Focal::default().from_logits(true);
         "Hinge" 3 Hinge::default();
         "Hinge" 1 Hinge::default();
         "BinaryCrossEntropy" 1 BinaryCrossEntropy::default();
-        "BinaryCrossEntropy::from_logits" 1 BinaryCrossEntropy::from_logits();
+        "BinaryCrossEntropy::from_logits" 1 BinaryCrossEntropy::default().from_logits(true);
     }
     numbers! {
         "SoftCrossEntropy" 3 rows SoftCrossEntropy::default();
-        "SoftCrossEntropy::from_logits" 3 rows SoftCrossEntropy::from_logits();
-        "SoftCrossEntropy::from_logits" 1 column SoftCrossEntropy::from_logits();
+        "SoftCrossEntropy::from_logits" 3 rows SoftCrossEntropy::default().from_logits(true);
+        "SoftCrossEntropy::from_logits" 1 column SoftCrossEntropy::default().from_logits(true);
         "KLDivergence" 3 rows KLDivergence::default();
-        "KLDivergence::from_logits" 3 rows KLDivergence::from_logits();
+        "KLDivergence::from_logits" 3 rows KLDivergence::default().from_logits(true);
         "SoftBinaryCrossEntropy" 3 rows SoftBinaryCrossEntropy::default();
-        "SoftBinaryCrossEntropy::from_logits" 3 rows SoftBinaryCrossEntropy::from_logits();
+        "SoftBinaryCrossEntropy::from_logits" 3 rows SoftBinaryCrossEntropy::default().from_logits(true);
         "MeanSquaredError" 3 rows MeanSquaredError;
         "MeanSquaredError" 1 column MeanSquaredError;
         "MeanAbsoluteError" 3 rows MeanAbsoluteError;
@@ -267,7 +267,7 @@ fn every_target_is_looked_at_before_the_first_step() {
         rows.row_mut(20).assign(&ndarray::arr1(&row));
         ArrayDataset::new(inputs(), rows).unwrap()
     };
-    for loss in [SoftCrossEntropy::default(), SoftCrossEntropy::from_logits()] {
+    for loss in [SoftCrossEntropy::default(), SoftCrossEntropy::default().from_logits(true)] {
         let end = if loss == SoftCrossEntropy::default() { "Softmax" } else { "Dense" };
         let mut trainer = Trainer::new(loss, SGD::default()).progress(Progress::Silent);
         let text = trainer.fit(&mut model(end, 3), &rows([1.0, 1.0, 0.0])).unwrap_err().to_string();

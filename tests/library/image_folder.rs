@@ -72,7 +72,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
     let alone = ImageFolder::new("", [3, 2]).image(&read.files[1]).unwrap();
     assert_eq!(alone, batch.input);
 
-    let grey = ImageFolder::new(&folder.0, [5, 4]).grey().read().unwrap();
+    let grey = ImageFolder::new(&folder.0, [5, 4]).grey(true).read().unwrap();
     assert_eq!(grey.images.inputs().shape(), [3, 5, 4]);
     assert_eq!(grey.images.inputs()[[0, 0, 0]], 54); // 0.2126 of 255
 }
@@ -82,7 +82,7 @@ fn fine_stripes_become_grey_when_an_image_is_made_smaller() {
     let folder = Folder::new("stripes");
     let stripes = RgbImage::from_fn(64, 64, |x, _| Rgb([if x % 2 == 0 { 0 } else { 255 }; 3]));
     stripes.save(folder.write("a/1.png", b"")).unwrap();
-    let read = ImageFolder::new(&folder.0, [8, 8]).grey().read().unwrap();
+    let read = ImageFolder::new(&folder.0, [8, 8]).grey(true).read().unwrap();
     assert!(
         read.images.inputs().iter().all(|&pixel| (110..146).contains(&pixel)),
         "{}",
@@ -124,7 +124,7 @@ fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
         let error = text(reader.read());
         assert!(error.starts_with(&format!("expected {} {expected}", path.display())), "{error}");
         assert!(error.contains("`skip_faulty`") || error.contains("`largest_side`"), "{error}");
-        let read = reader.skip_faulty().read().unwrap();
+        let read = reader.skip_faulty(true).read().unwrap();
         assert_eq!((read.images.len(), read.skipped.len()), (2, 1), "{name}: {read}");
         assert_eq!((&read.skipped[0].0, read.skipped[0].1.to_string()), (&path, error.clone()));
         assert_eq!(read.to_string(), format!("2 images in 2 classes: a 1, b 1\n1 left out:\n  {error}"));
@@ -171,7 +171,7 @@ fn classes_of_the_training_hold_at_test_time() {
             path.display()
         )
     );
-    let read = reader.skip_faulty().read().unwrap();
+    let read = reader.skip_faulty(true).read().unwrap();
     assert_eq!((read.images.targets(), &read.skipped[0].0), (&vec![1], &path));
     assert_eq!(read.images.class_names(), ["ant", "dog"]);
 }
@@ -223,7 +223,7 @@ fn the_number_of_threads_makes_no_difference() {
     }
     let run = |threads| {
         let _threads = crate::take_threads(threads);
-        let read = ImageFolder::new(&folder.0, [6, 6]).skip_faulty().read().unwrap();
+        let read = ImageFolder::new(&folder.0, [6, 6]).skip_faulty(true).read().unwrap();
         let skipped: Vec<_> =
             read.skipped.iter().map(|(path, error)| (path.clone(), error.to_string())).collect();
         (read.images.inputs().clone(), read.images.targets().clone(), read.files, skipped)
@@ -243,7 +243,7 @@ fn sixteen_bits_are_not_cut_to_eight() {
     for deep in [image::DynamicImage::ImageLuma16(grey), image::DynamicImage::ImageRgb16(colour)] {
         let path = folder.write("a/1.png", b"");
         deep.save(&path).unwrap();
-        for reader in [ImageFolder::new(&folder.0, [8, 8]), ImageFolder::new(&folder.0, [8, 8]).grey()] {
+        for reader in [ImageFolder::new(&folder.0, [8, 8]), ImageFolder::new(&folder.0, [8, 8]).grey(true)] {
             let expected = format!(
                 "expected {} to be an image of 8 bits a channel, found 16 bits. Make it one of 8 bits by the range of \
                  its numbers (12 bits of 16 would become 16 greys), take an `ArrayDataset` of `f32` for the numbers \
@@ -252,7 +252,7 @@ fn sixteen_bits_are_not_cut_to_eight() {
             );
             assert_eq!(text(reader.read()), expected);
             assert_eq!(text(reader.image(&path)), expected);
-            assert_eq!(reader.skip_faulty().read().unwrap().skipped.len(), 1);
+            assert_eq!(reader.skip_faulty(true).read().unwrap().skipped.len(), 1);
         }
     }
 }
@@ -265,7 +265,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     folder.write("a/1.png", &png(2, 2, [0, 0, 0]));
     folder.write("a/2.png", b"no image");
     let faulty: Vec<PathBuf> = (0..12).map(|i| folder.write(&format!("b/{i:02}.png"), b"no image")).collect();
-    let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty();
+    let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty(true);
     // The remedy, which is the same for all, stands behind the first.
     let remedy = ". Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
     let reasons = |files: &[PathBuf]| -> String {
@@ -324,7 +324,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     for i in 0..30 {
         folder.write(&format!("a/{i:02}.png"), b"broken");
     }
-    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty().read().unwrap();
+    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty(true).read().unwrap();
     let said = read.to_string();
     assert_eq!((read.skipped.len(), said.lines().count()), (30, 13), "{said}");
     assert!(said.contains("\n30 left out:\n  ") && said.ends_with("\n  and 20 more"), "{said}");
@@ -337,7 +337,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     assert!(remark.starts_with(&format!("{}: 30 files left out:\n  ", folder.0.display())), "{remark}");
     assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
     folder.write("b/good.png", &png(2, 2, [0, 0, 0]));
-    let whole = ImageFolder::new(&folder.0, [2, 2]).classes(["b"]).skip_faulty().read().unwrap();
+    let whole = ImageFolder::new(&folder.0, [2, 2]).classes(["b"]).skip_faulty(true).read().unwrap();
     assert_eq!(whole.images.remarks().len(), 1);
 }
 
@@ -351,6 +351,6 @@ fn a_named_pipe_is_no_image_and_keeps_nobody_waiting() {
     assert!(made.success());
     let error = text(ImageFolder::new(&folder.0, [2, 2]).read());
     assert!(error.contains("2.png to be a file, found something else"), "{error}");
-    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty().read().unwrap();
+    let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty(true).read().unwrap();
     assert_eq!((read.images.len(), read.skipped.len()), (1, 1));
 }

@@ -58,7 +58,7 @@ fn no_hyper_parameter_and_no_shape_panics() {
                     count(run(MaxPool1d::window(n).stride(m).padding(padding), input));
                     count(run(AvgPool2d::window(n).stride(m).padding(padding), input));
                     let outside = AvgPool1d::window(n).stride(m).padding(padding);
-                    count(run(outside.without_padding_in_the_mean(), input));
+                    count(run(outside.count_padding(false), input));
                 }
                 count(run(Conv2d::filters(n, 2).groups(m), input));
                 count(run(Conv2d::depthwise(n, [1, m]), input));

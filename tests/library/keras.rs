@@ -39,18 +39,18 @@ fn of(section: &str, case: &str) -> &'static Value {
 fn losses_of_classes() {
     let labels = |case| indices(&of("classes", case)["labels"]);
     let target = |case| tensor(&of("classes", case)["target"]);
-    compare("classes", "labels", &CrossEntropy::from_logits(), &labels("labels"), false);
+    compare("classes", "labels", &CrossEntropy::default().from_logits(true), &labels("labels"), false);
     let weights = numbers(&of("classes", "labels_class_weights")["class_weights"]);
-    let loss = CrossEntropy::from_logits().class_weights(weights);
+    let loss = CrossEntropy::default().from_logits(true).class_weights(weights);
     compare("classes", "labels_class_weights", &loss, &labels("labels_class_weights"), false);
     for case in ["one_hot", "soft"] {
-        compare("classes", case, &SoftCrossEntropy::from_logits(), &target(case), false);
+        compare("classes", case, &SoftCrossEntropy::default().from_logits(true), &target(case), false);
     }
     let smoothing = number(&of("classes", "smoothing")["label_smoothing"]);
-    let loss = CrossEntropy::from_logits().label_smoothing(smoothing);
+    let loss = CrossEntropy::default().from_logits(true).label_smoothing(smoothing);
     compare("classes", "smoothing", &loss, &labels("smoothing"), false);
     for case in ["focal_2", "focal_0.5"] {
-        let loss = Focal::gamma(number(&of("classes", case)["gamma"])).from_logits();
+        let loss = Focal::gamma(number(&of("classes", case)["gamma"])).from_logits(true);
         compare("classes", case, &loss, &labels(case), false);
     }
     // Keras has it of probabilities; the gradient is at the logits.
@@ -60,13 +60,13 @@ fn losses_of_classes() {
 #[test]
 fn losses_of_yes_or_no() {
     let labels = |case| indices(&of("binary", case)["labels"]);
-    compare("binary", "one", &BinaryCrossEntropy::from_logits(), &labels("one"), false);
+    compare("binary", "one", &BinaryCrossEntropy::default().from_logits(true), &labels("one"), false);
     for case in ["many", "soft"] {
         let target = tensor(&of("binary", case)["target"]);
-        compare("binary", case, &SoftBinaryCrossEntropy::from_logits(), &target, false);
+        compare("binary", case, &SoftBinaryCrossEntropy::default().from_logits(true), &target, false);
     }
     compare("binary", "hinge", &Hinge::default(), &labels("hinge"), false);
-    compare("binary", "squared_hinge", &Hinge::default().squared(), &labels("squared_hinge"), false);
+    compare("binary", "squared_hinge", &Hinge::default().squared(true), &labels("squared_hinge"), false);
 }
 
 #[test]

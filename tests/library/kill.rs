@@ -50,7 +50,7 @@ impl Callback for Reports {
 /// The program: it knows nothing of kills but one line, `resume_if_any`. It reports where it begins, and each batch.
 fn train(folder: &Path) -> Result<()> {
     let (data, _) = plywood::data::synthetic::garments(600, 10, 7)?;
-    let data = Augmented::new(data, Augment::seed(1).flip_horizontal().shift(2))?;
+    let data = Augmented::new(data, Augment::seed(1).flip_horizontal(true).shift(2))?;
     let mut model = Sequential::builder([28, 28])
         .seed(4)
         .layer(Reshape::to([1, 28, 28]))

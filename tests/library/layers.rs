@@ -16,12 +16,12 @@ macro_rules! battery {
 
 battery! {
     dense: Dense::units(7), [5];
-    dense_without_bias: Dense::units(3).without_bias(), [5];
+    dense_without_bias: Dense::units(3).bias(false), [5];
     dense_along_the_last_axis: Dense::units(4), [2, 3];
     dense_large: Dense::units(70).initializer(Initializer::HeNormal), [33];
     conv2d: Conv2d::filters(3, 3), [2, 5, 4];
     conv2d_same: Conv2d::filters(2, [2, 3]).padding(Padding::Same).dilation(2), [2, 5, 6];
-    conv2d_strided: Conv2d::filters(4, 3).stride([2, 3]).padding(1).groups(2).without_bias(), [2, 6, 7];
+    conv2d_strided: Conv2d::filters(4, 3).stride([2, 3]).padding(1).groups(2).bias(false), [2, 6, 7];
     conv2d_depthwise: Conv2d::depthwise(2, 3).padding(1), [3, 5, 4];
     conv2d_large: Conv2d::filters(17, 3).padding(1), [3, 24, 23];
     conv1d: Conv1d::filters(3, 4).padding(Padding::Same), [2, 9];
@@ -30,7 +30,7 @@ battery! {
     max_pool2d_overlapping: MaxPool2d::window(3).stride([1, 2]).padding(1), [2, 5, 6];
     max_pool1d: MaxPool1d::window(3).padding(Padding::Same), [2, 7];
     avg_pool2d: AvgPool2d::window(2), [2, 5, 6];
-    avg_pool2d_padded: AvgPool2d::window(3).stride(2).padding(1).without_padding_in_the_mean(), [2, 5, 6];
+    avg_pool2d_padded: AvgPool2d::window(3).stride(2).padding(1).count_padding(false), [2, 5, 6];
     avg_pool1d: AvgPool1d::window(3).stride(2), [2, 8];
     adaptive_avg_pool2d: AdaptiveAvgPool2d::to([2, 4]), [2, 5, 3];
     global_avg_pool: GlobalAvgPool, [3, 2, 4];
@@ -47,15 +47,15 @@ battery! {
     hard_sigmoid: HardSigmoid, [7];
     hard_swish: HardSwish, [7];
     gelu: GELU::default(), [2, 3];
-    gelu_tanh: GELU::tanh(), [7];
+    gelu_tanh: GELU::default().tanh(true), [7];
     silu: SiLU, [7];
     mish: Mish, [7];
     softplus: Softplus::default(), [7];
     softplus_of_beta: Softplus::beta(3.0), [2, 3];
     softsign: Softsign, [7];
     prelu: PReLU::new(), [2, 3];
-    prelu_per_channel: PReLU::new().per_channel(), [3, 2, 2];
-    prelu_per_feature: PReLU::new().per_channel(), [5];
+    prelu_per_channel: PReLU::new().per_channel(true), [3, 2, 2];
+    prelu_per_feature: PReLU::new().per_channel(true), [5];
     log_softmax: LogSoftmax, [7];
     log_softmax_of_rows: LogSoftmax, [2, 5];
     sigmoid: Sigmoid, [7];
@@ -69,7 +69,7 @@ battery! {
     batch_norm: BatchNorm::new(), [6], Exemption::TrainingDiffers;
     batch_norm_of_channels: BatchNorm::new(), [3, 2, 3], Exemption::TrainingDiffers;
     layer_norm: LayerNorm::new(), [6];
-    layer_norm_of_two_axes: LayerNorm::new().axes(2).without_bias(), [2, 3, 4];
+    layer_norm_of_two_axes: LayerNorm::new().axes(2).bias(false), [2, 3, 4];
     group_norm: GroupNorm::groups(2), [4, 2, 3];
     group_norm_of_features: GroupNorm::groups(2), [6];
     instance_norm: GroupNorm::groups(3), [3, 5];
@@ -107,7 +107,7 @@ block! {
     residual_around_nothing: F => Residual::around(Sequential::<F>::block_of()), [2, 2];
     residual_with_projection: F => Residual::around(
         Sequential::<F>::block_of().layer(Dense::units(5)).layer(SiLU).layer(Dense::units(3)),
-    ).projection(Sequential::<F>::block_of().layer(Dense::units(3).without_bias())), [4];
+    ).projection(Sequential::<F>::block_of().layer(Dense::units(3).bias(false))), [4];
     sum: F => Add::of([
         Sequential::<F>::block_of(),
         Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
@@ -157,6 +157,6 @@ of_ids! {
     embedding_with_padding: Embedding::vocabulary(7, 2).padding(5);
     embedding_bag: EmbeddingBag::vocabulary(7, 2);
     embedding_bag_with_padding: EmbeddingBag::vocabulary(7, 5).padding(0);
-    embedding_bag_of_sums: EmbeddingBag::vocabulary(7, 2).sum().padding(6);
-    embedding_bag_of_maxima: EmbeddingBag::vocabulary(7, 2).max().padding(0);
+    embedding_bag_of_sums: EmbeddingBag::vocabulary(7, 2).mode(BagMode::Sum).padding(6);
+    embedding_bag_of_maxima: EmbeddingBag::vocabulary(7, 2).mode(BagMode::Max).padding(0);
 }

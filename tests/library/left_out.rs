@@ -66,7 +66,8 @@ fn a_sample_of_weight_0_has_no_loss_and_no_gradient() {
     check("hinge", &Hinge::default(), &arr2(&[[f64::MAX, -f64::MAX], [0.5, 0.5]]).into_dyn(), &[1, 1]);
     // A logit of -infinity is a probability of 0, which is right where the target is 0.
     let masked = arr2(&[[0.0, f64::NEG_INFINITY], [0.0, 0.0]]).into_dyn();
-    let (value, grad) = SoftCrossEntropy::from_logits().value_and_grad(masked, &rows, None, 2.0).unwrap();
+    let (value, grad) =
+        SoftCrossEntropy::default().from_logits(true).value_and_grad(masked, &rows, None, 2.0).unwrap();
     assert!((value.sum - 2f64.ln()).abs() < 1e-12 && grad.iter().all(|g| g.is_finite()), "{value:?} {grad}");
 }
 
@@ -252,7 +253,7 @@ fn rows_put_together_are_no_distribution() {
     let text = model.predict_labels(&Array2::<f32>::zeros((1, 4)), 0.5).unwrap_err().to_string();
     assert!(text.contains("found one that ends in softmax"), "{text}");
     // A sum of 2 is no softmax either, so a loss of logits takes them: nothing is known.
-    let mut logits = silent(CrossEntropy::from_logits(), SGD::default());
+    let mut logits = silent(CrossEntropy::default().from_logits(true), SGD::default());
     logits.evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap();
 }
 

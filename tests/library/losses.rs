@@ -13,13 +13,15 @@ fn by_hand_from_probabilities_and_from_logits() {
     let p = arr2(&[[0.25, 0.5, 0.25], [0.6, 0.2, 0.2]]).into_dyn();
     let expected = (-(0.5f64.ln()) - 0.2f64.ln()) / 2.;
     let (a, _) = CrossEntropy::default().value_and_grad(p.clone(), &[1, 2], None, 2.0).unwrap();
-    let (b, grad) = CrossEntropy::from_logits().value_and_grad(z.clone(), &[1, 2], None, 2.0).unwrap();
+    let (b, grad) =
+        CrossEntropy::default().from_logits(true).value_and_grad(z.clone(), &[1, 2], None, 2.0).unwrap();
     assert_abs_diff_eq!(a.mean(), expected, epsilon = EPSILON);
     assert_abs_diff_eq!(b.mean(), expected, epsilon = EPSILON);
     let by_hand = (&p - &arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn()) / 2.;
     assert!((grad - &by_hand).iter().all(|d| d.abs() < EPSILON));
     let one_hot = arr2(&[[0., 1., 0.], [0., 0., 1.]]).into_dyn();
-    let (c, grad) = SoftCrossEntropy::from_logits().value_and_grad(z, &one_hot, None, 2.0).unwrap();
+    let (c, grad) =
+        SoftCrossEntropy::default().from_logits(true).value_and_grad(z, &one_hot, None, 2.0).unwrap();
     assert_abs_diff_eq!(c.mean(), expected, epsilon = EPSILON);
     assert!((grad - by_hand).iter().all(|d| d.abs() < EPSILON));
     let (d, _) = SoftCrossEntropy::default().value_and_grad(p, &one_hot, None, 2.0).unwrap();
@@ -29,7 +31,7 @@ fn by_hand_from_probabilities_and_from_logits() {
 #[test]
 fn weights_make_a_weighted_mean_and_zero_leaves_out() {
     let z = || arr2(&[[0.3f64, -1., 2.], [1., 0., 0.5], [0.1, 0.2, 0.3]]).into_dyn();
-    let loss = CrossEntropy::from_logits();
+    let loss = CrossEntropy::default().from_logits(true);
     let one = |i: usize, label| {
         let row = z().slice_axis(ndarray::Axis(0), (i..=i).into()).to_owned();
         loss.value_and_grad(row, &[label], None, 1.0).unwrap()
@@ -53,13 +55,16 @@ fn finite_at_logits_of_a_thousand() {
     let z = arr2(&[[1000f32, -1000., 0.]]).into_dyn();
     for label in 0..3 {
         let (value, grad) =
-            CrossEntropy::from_logits().value_and_grad(z.clone(), &[label], None, 1.0).unwrap();
+            CrossEntropy::default().from_logits(true).value_and_grad(z.clone(), &[label], None, 1.0).unwrap();
         assert_eq!(value.mean(), [0., 2000., 1000.][label]);
         assert!(grad.iter().all(|g| g.is_finite()));
         assert_eq!(grad[[0, label]], [0., -1., -1.][label]);
     }
     let soft = arr2(&[[0., 0.5, 0.5]]).into_dyn();
-    assert_eq!(SoftCrossEntropy::from_logits().value_and_grad(z, &soft, None, 1.0).unwrap().0.mean(), 1500.);
+    assert_eq!(
+        SoftCrossEntropy::default().from_logits(true).value_and_grad(z, &soft, None, 1.0).unwrap().0.mean(),
+        1500.
+    );
 }
 
 #[test]
@@ -103,21 +108,24 @@ fn shapes_must_agree() {
 #[test]
 fn focal_at_0_is_cross_entropy_and_extremes_are_finite() {
     let z = || arr2(&[[0.3, -1., 2.], [1., 0., 0.5]]).into_dyn();
-    let (a, grad_a) = CrossEntropy::from_logits().value_and_grad(z(), &[0, 1], None, 2.0).unwrap();
-    let (b, grad_b) = Focal::gamma(0.0).from_logits().value_and_grad(z(), &[0, 1], None, 2.0).unwrap();
+    let (a, grad_a) =
+        CrossEntropy::default().from_logits(true).value_and_grad(z(), &[0, 1], None, 2.0).unwrap();
+    let (b, grad_b) = Focal::gamma(0.0).from_logits(true).value_and_grad(z(), &[0, 1], None, 2.0).unwrap();
     assert_abs_diff_eq!(a.mean(), b.mean(), epsilon = EPSILON);
     assert!((grad_a - grad_b).iter().all(|d: &f64| d.abs() < EPSILON));
     for label in 0..2 {
         let far = arr2(&[[1000f32, -1000.]]).into_dyn();
         for gamma in [0.0, 0.5, 2.0] {
-            let loss = Focal::gamma(gamma).from_logits();
+            let loss = Focal::gamma(gamma).from_logits(true);
             let (value, grad) = loss.value_and_grad(far.clone(), &[label], None, 1.0).unwrap();
             assert_eq!(value.mean(), [0., 2000.][label]);
             assert!(grad.iter().all(|g| g.is_finite()), "{gamma} {label} {grad}");
         }
         let column = arr2(&[[-1000f32]]).into_dyn();
-        let (value, _) =
-            BinaryCrossEntropy::from_logits().value_and_grad(column, &[label], None, 1.0).unwrap();
+        let (value, _) = BinaryCrossEntropy::default()
+            .from_logits(true)
+            .value_and_grad(column, &[label], None, 1.0)
+            .unwrap();
         assert_eq!(value.mean(), [0., 1000.][label]);
     }
 }
@@ -183,7 +191,11 @@ fn binary_cross_entropy_absorbs_the_sigmoid() {
         let builder = Sequential::builder([1]).layer(Dense::units(1));
         let builder = if sigmoid { builder.layer(Sigmoid) } else { builder };
         let mut model = builder.build().unwrap();
-        let loss = if sigmoid { BinaryCrossEntropy::default() } else { BinaryCrossEntropy::from_logits() };
+        let loss = if sigmoid {
+            BinaryCrossEntropy::default()
+        } else {
+            BinaryCrossEntropy::default().from_logits(true)
+        };
         let trainer = Trainer::new(loss, Adam::default()).learning_rate(0.1).epochs(5);
         trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap().last("loss").unwrap()
     };

@@ -156,7 +156,8 @@ fn the_logarithm_of_0_is_legal() {
     let inputs = arr2(&[[0.0f32, f32::MIN], [f32::MIN, 0.0]]);
     let model = Sequential::builder([2]).layer(LogSoftmax).build().unwrap();
     let data = ArrayDataset::new(inputs, vec![0, 1]).unwrap();
-    let mut trainer = silent(CrossEntropy::from_logits(), SGD::default()).metric(Accuracy::default());
+    let mut trainer =
+        silent(CrossEntropy::default().from_logits(true), SGD::default()).metric(Accuracy::default());
     let evaluation = trainer.evaluate(&model, &data).unwrap();
     assert_eq!((evaluation.loss, evaluation.get("accuracy")), (0.0, Some(1.0)));
     assert_eq!(evaluate::classes(&model, &data).unwrap().1, [0, 1]);

@@ -45,7 +45,7 @@ fn the_numbers_are_scikit_learns() {
         normalizer.apply(&part).read(&[4, 0], Pass::Evaluate, &mut batch).unwrap();
         assert!((0..4).all(|j| (batch.input[[0, j]] - expected[[4, j]]).abs() < 1e-10));
     }
-    let whole = Normalizer::standard().whole().fit_tensor(&x.into_dyn()).unwrap();
+    let whole = Normalizer::standard().whole(true).fit_tensor(&x.into_dyn()).unwrap();
     let expected = [&reference["whole_mean"], &reference["whole_scale"]].map(|x| x.as_f64().unwrap());
     assert!(close(whole.center()[0], expected[0]) && close(whole.scale()[0], expected[1]), "{whole:?}");
     assert_eq!(whole.scale().len(), 1);
@@ -66,7 +66,7 @@ fn the_training_part_alone_is_fitted() {
 fn images_keep_their_shape_and_bytes_their_storage() {
     let images = Array3::from_shape_fn((4, 2, 3), |(i, j, k)| (i * 60 + j * 10 + k) as u8);
     let data = ArrayDataset::new(images, vec![0; 4]).unwrap();
-    let normalizer = Normalizer::range(0.0, 1.0).whole().fit::<f32, _>(&data).unwrap();
+    let normalizer = Normalizer::range(0.0, 1.0).whole(true).fit::<f32, _>(&data).unwrap();
     let normal = normalizer.apply(data);
     let mut batch = Batch::<f32, Vec<usize>>::default();
     normal.read(&[0, 3], Pass::Evaluate, &mut batch).unwrap();

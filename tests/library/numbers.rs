@@ -50,8 +50,9 @@ fn label_smoothing_and_smoothed_rows_agree() {
     let rows = Tensor::from_shape_fn(vec![6, 3], |i| 0.1 + if labels[i[0]] == i[1] { 0.7 } else { 0.0 });
     let weights = [1.0, 0.5, 2.0, 0.0, 3.0, 0.25];
     for classes in [vec![], vec![0.5, 2.0, 1.0]] {
-        let smoothed = CrossEntropy::from_logits().label_smoothing(0.3).class_weights(classes.clone());
-        let soft = SoftCrossEntropy::from_logits().class_weights(classes);
+        let smoothed =
+            CrossEntropy::default().from_logits(true).label_smoothing(0.3).class_weights(classes.clone());
+        let soft = SoftCrossEntropy::default().from_logits(true).class_weights(classes);
         let (a, grad_a) = smoothed.value_and_grad(logits.clone(), &labels, Some(&weights), 6.0).unwrap();
         let (b, grad_b) = soft.value_and_grad(logits.clone(), &rows, Some(&weights), 6.0).unwrap();
         assert!((a.sum - b.sum).abs() < 1e-12 && (a.weight - b.weight).abs() < 1e-12, "{a:?} {b:?}");
@@ -175,13 +176,18 @@ fn one_loss_for_any_batches_order_and_threads() {
     let one: fn() -> Sequential<f64> = || body(1).build().unwrap();
     let weights = || vec![0.5, 2.0, 1.25];
     one_value("cross-entropy", softmax, CrossEntropy::default, labels.clone());
-    one_value("weights", linear, || CrossEntropy::from_logits().class_weights(weights()), labels.clone());
+    one_value(
+        "weights",
+        linear,
+        || CrossEntropy::default().from_logits(true).class_weights(weights()),
+        labels.clone(),
+    );
     let both = || CrossEntropy::default().class_weights(weights()).label_smoothing(0.2);
     one_value("weights, smoothing", softmax, both, labels.clone());
     one_value("focal", softmax, || Focal::default().class_weights(weights()), labels.clone());
     one_value("hinge", linear, Hinge::default, labels);
-    one_value("hinge of one", one, || Hinge::default().squared(), yes.clone());
-    one_value("binary", one, || BinaryCrossEntropy::from_logits().positive_weight(3.0), yes);
+    one_value("hinge of one", one, || Hinge::default().squared(true), yes.clone());
+    one_value("binary", one, || BinaryCrossEntropy::default().from_logits(true).positive_weight(3.0), yes);
     one_value("rows", softmax, || SoftCrossEntropy::default().class_weights(weights()), rows.clone());
     one_value("divergence", softmax, KLDivergence::default, rows);
     let columns = || SoftBinaryCrossEntropy::default().positive_weights(weights());
@@ -360,7 +366,7 @@ fn gradients_from_elsewhere_count_by_batches() {
 fn positive_weights_are_no_weights_of_samples() {
     let logits = Tensor::<f64>::zeros(vec![2, 2]);
     let targets = ndarray::arr2(&[[1.0, 1.0], [0.0, 1.0]]).into_dyn();
-    let loss = SoftBinaryCrossEntropy::from_logits().positive_weights([2.0, 5.0]);
+    let loss = SoftBinaryCrossEntropy::default().from_logits(true).positive_weights([2.0, 5.0]);
     let (value, grad) = loss.value_and_grad(logits, &targets, None, 2.0).unwrap();
     assert_eq!(value.weight, 2.0);
     assert!((value.sum - 2f64.ln() * ((2.0 + 5.0) + (1.0 + 5.0)) / 2.0).abs() < 1e-12);
@@ -418,7 +424,7 @@ fn every_weighted_gradient_is_a_difference_of_the_sum() {
         check("binary", &one, &column(x), &[0, 1, 1, 0], from_logits);
     }
     check("hinge", &Hinge::margin(0.7), &logits, &labels, false);
-    check("squared hinge", &Hinge::margin(1.05).squared(), &logits, &labels, false);
+    check("squared hinge", &Hinge::margin(1.05).squared(true), &logits, &labels, false);
     check("hinge of one", &Hinge::margin(0.3), &column(&logits), &[0, 1, 1, 0], false);
     check("squared", &MeanSquaredError, &logits, &rows, false);
     check("absolute", &MeanAbsoluteError, &logits, &rows, false);

@@ -291,7 +291,8 @@ fn two_batches_that_make_one_step_are_a_batch_of_both() {
     let run = |size: usize, batches: u64| {
         let data = ArrayDataset::new(x.clone(), labels.clone()).unwrap();
         let mut model = build().unwrap();
-        let trainer = Trainer::new(CrossEntropy::from_logits(), Adam::default()).batches_per_step(batches);
+        let trainer = Trainer::new(CrossEntropy::default().from_logits(true), Adam::default())
+            .batches_per_step(batches);
         let mut trainer = trainer.batch_size(size).epochs(3).shuffle(false).progress(Progress::Silent);
         trainer.fit(&mut model, &data).unwrap();
         (model.predict(&x).unwrap(), trainer.optimizer().steps())

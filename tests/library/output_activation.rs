@@ -175,7 +175,7 @@ macro_rules! agree {
             #[test]
             fn of_class_indices() {
                 let data = ArrayDataset::new(inputs(), labels()).unwrap();
-                let losses = (CrossEntropy::default(), CrossEntropy::from_logits());
+                let losses = (CrossEntropy::default(), CrossEntropy::default().from_logits(true));
                 agree::<$f, _, _, _>($scale, losses.0.clone(), losses.1.clone(), Adam::default(), &data);
                 agree::<$f, _, _, _>($scale, losses.0, losses.1, SGD::default().momentum(0.9), &data);
             }
@@ -183,7 +183,7 @@ macro_rules! agree {
             #[test]
             fn of_distributions() {
                 let data = ArrayDataset::new(inputs(), distributions::<$f>()).unwrap();
-                let losses = (SoftCrossEntropy::default(), SoftCrossEntropy::from_logits());
+                let losses = (SoftCrossEntropy::default(), SoftCrossEntropy::default().from_logits(true));
                 agree::<$f, _, _, _>($scale, losses.0.clone(), losses.1.clone(), Adam::default(), &data);
                 agree::<$f, _, _, _>($scale, losses.0, losses.1, SGD::default().momentum(0.9), &data);
             }

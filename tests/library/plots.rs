@@ -246,7 +246,7 @@ fn golden_chart_and_bars() {
     let chart = Chart::new("Training and test accuracy by width")
         .x_label("units in the hidden layer")
         .y_label("accuracy after 10 epochs")
-        .log_x()
+        .log_x(true)
         .band("training", &widths, &runs(0.87, 0.014, 0))
         .band("test", &widths, &runs(0.85, 0.006, 400));
     golden("chart", chart.draw());
@@ -284,7 +284,7 @@ fn one_epoch_one_class_and_numbers_that_are_not_finite() {
     let strange = [f64::NAN, 1.0, f64::INFINITY, -1e300, 1e-300, 2.0, 1e150, f64::NEG_INFINITY];
     let points: Vec<_> = strange.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
     drawn(Chart::new("strange").line("a", &points).draw());
-    drawn(Chart::new("strange").line("a", &points).log_y().log_x().draw());
+    drawn(Chart::new("strange").line("a", &points).log_y(true).log_x(true).draw());
     let across: Vec<_> = points.iter().map(|p| (p.1, p.0)).collect();
     drawn(
         Chart::new("<&\"\u{0}> \u{4e2d}\u{6587} \u{1f600}").line("", &across).mark(f64::NAN, 0.0, "x").draw(),

@@ -97,7 +97,7 @@ fn network() -> Sequential {
         .seed(9)
         .layer(Dense::units(4))
         .layer(Residual::around(block))
-        .layer(Dense::units(2).without_bias())
+        .layer(Dense::units(2).bias(false))
         .layer(Softmax)
         .build()
         .unwrap();
@@ -370,7 +370,7 @@ fn a_state_dict_goes_round_and_what_differs_is_in_one_error() {
         .layer(Residual::around(
             Sequential::block().layer(Dense::units(4)).layer(BatchNorm::new()).layer(Dropout::rate(0.2)),
         ))
-        .layer(Dense::units(2).without_bias())
+        .layer(Dense::units(2).bias(false))
         .layer(Softmax)
         .build()
         .unwrap();

@@ -365,8 +365,8 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
     let file = "a,size,y\n1,2,3\n4,1e39,6\n";
     let table = TableCsv::target("y").classes(["3", "6"]).inputs(["size", "a"]);
     let table = table.read_labelled_from::<f64>(file.as_bytes(), "f.csv").unwrap();
-    let mut trainer =
-        Trainer::new(BinaryCrossEntropy::from_logits(), SGD::default()).progress(Progress::Silent);
+    let mut trainer = Trainer::new(BinaryCrossEntropy::default().from_logits(true), SGD::default())
+        .progress(Progress::Silent);
     let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
     assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
     assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normaliser: {column}"));
@@ -402,7 +402,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
             "fit, cross-entropy: expected class weights of numbers that are finite in f32, found 1e39. {ratios}"
         )
     );
-    let loss = BinaryCrossEntropy::from_logits().positive_weight(1e39);
+    let loss = BinaryCrossEntropy::default().from_logits(true).positive_weight(1e39);
     let found = text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut net(2), &data));
     assert!(
         found.contains("expected a positive weight of a number that is finite in f32, found 1e39"),

@@ -14,7 +14,7 @@ fn file(name: &str) -> PathBuf {
 
 /// The network of torch/state_dict.py, layer by layer in the same places.
 fn network() -> Sequential {
-    let block = Sequential::block().layer(Dense::units(6).without_bias()).layer(BatchNorm::new()).layer(Tanh);
+    let block = Sequential::block().layer(Dense::units(6).bias(false)).layer(BatchNorm::new()).layer(Tanh);
     Sequential::builder([2, 6, 6])
         .layer(Conv2d::filters(4, 3).padding(1))
         .layer(BatchNorm::new())

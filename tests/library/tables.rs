@@ -142,7 +142,7 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
         "f.csv: expected row 2, column \"port\" to be a class, found nothing, by the mark \"?\". \
          Fill it in, or leave such rows out by `skip_faulty`."
     );
-    let data = labelled(&marked.skip_faulty(), file).unwrap();
+    let data = labelled(&marked.skip_faulty(true), file).unwrap();
     assert_eq!(data.class_names(), ["C", "None", "S"]);
     assert!(
         data.remarks()[0]
@@ -209,7 +209,7 @@ fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
     // Others are numbers, and classes texts.
     let file = b"a,y\n999,-999.0\n-998.9,x\n";
     assert_eq!(labelled(&csv, file).unwrap().class_names(), ["-999.0", "x"]);
-    let zero = TableCsv::target("y").missing(["0"]).skip_faulty();
+    let zero = TableCsv::target("y").missing(["0"]).skip_faulty(true);
     let data = zero.read_from::<f32>(&b"a,y\n0.00,1\n-0,1\n1e-9,1\n"[..], "f.csv").unwrap();
     assert_eq!(data.inputs().column_iter_of(0), [1e-9]);
 }
@@ -226,7 +226,7 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
         };
         file.extend_from_slice(line.as_bytes());
     }
-    let csv = TableCsv::target("y").skip_faulty();
+    let csv = TableCsv::target("y").skip_faulty(true);
     let data = labelled(&csv, &file).unwrap();
     assert_eq!(data.inputs().column_iter_of(0), (0..10).map(|i| (4 * i + 1) as f32).collect::<Vec<_>>());
     let said = &data.remarks()[0];
@@ -378,14 +378,14 @@ fn a_line_that_names_the_separator_is_taken_as_that() {
         let semicolon = csv.clone().separator(b';');
         let found = text(labelled(&semicolon, file.as_bytes()));
         assert!(found.starts_with("f.csv: expected row 2, column \"a\" to be"), "{found}");
-        let data = labelled(&semicolon.skip_faulty(), file.as_bytes()).unwrap();
+        let data = labelled(&semicolon.skip_faulty(true), file.as_bytes()).unwrap();
         assert_eq!(
             (data.inputs().column_iter_of(0), data.class_names().join("")),
             (vec![1.0], "p".to_owned())
         );
         #[cfg(feature = "csv")]
         {
-            let texts = plywood::data::TextCsv::columns("y", "a").separator(b';').skip_faulty();
+            let texts = plywood::data::TextCsv::columns("y", "a").separator(b';').skip_faulty(true);
             let read = texts.read_from(file.as_bytes(), "f.csv").unwrap();
             assert_eq!((read.texts.texts().join(""), read.skipped[0].0), ("1".to_owned(), 2));
         }
@@ -460,7 +460,7 @@ fn texts_follow_the_same_rules() {
     );
     assert_eq!(read(&csv.clone().separator(b'\t'), tabs).unwrap().texts.texts(), ["one, two"]);
     let faulty = format!("kind,text\na,one\n{}", "b\n".repeat(11_407));
-    let said = read(&csv.skip_faulty(), faulty.as_bytes()).unwrap().to_string();
+    let said = read(&csv.skip_faulty(true), faulty.as_bytes()).unwrap().to_string();
     assert!(
         said.starts_with("1 text in 1 class\nf.csv: 11407 rows left out:\n  expected row 2 to be 2 fields")
     );
@@ -480,10 +480,10 @@ fn real_tables() {
     let titanic = TableCsv::target("embarked").inputs(["pclass", "sibsp"]);
     let data = titanic.read_labelled::<f32>(path("titanic.csv")).unwrap();
     assert!(data.remarks()[0].contains("\"?\" is a class, of 2 rows"), "{:?}", data.remarks());
-    let data = titanic.missing(["?"]).skip_faulty().read_labelled::<f32>(path("titanic.csv")).unwrap();
+    let data = titanic.missing(["?"]).skip_faulty(true).read_labelled::<f32>(path("titanic.csv")).unwrap();
     assert_eq!((data.len(), data.class_names().len()), (1_307, 3));
     let birds = TableCsv::target("Effect Amount of damage").inputs(["Cost Other", "Speed IAS in knots"]);
-    let data = birds.skip_faulty().read_labelled::<f32>(path("birdstrikes.csv")).unwrap();
+    let data = birds.skip_faulty(true).read_labelled::<f32>(path("birdstrikes.csv")).unwrap();
     assert_eq!(data.len(), 10_000 - 2_836);
     let water = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap();
@@ -493,7 +493,7 @@ fn real_tables() {
     assert!(text(water(&path("waterservices_stats.txt"))).contains("The separator looks like `\\t`"));
     let quoted = TableCsv::target("grade").inputs(["score"]);
     let data =
-        quoted.missing(["None"]).skip_faulty().read_labelled::<f32>(path("ugly/3-quoted.csv")).unwrap();
+        quoted.missing(["None"]).skip_faulty(true).read_labelled::<f32>(path("ugly/3-quoted.csv")).unwrap();
     assert!(data.remarks()[0].contains("45 rows left out"), "{:?}", data.remarks());
     assert!(data.remarks()[1].contains("\"Nan\" is a class"), "{:?}", data.remarks());
     let latin = text(TableCsv::target("n").separator(b';').read_labelled::<f32>(path("ugly/5-latin1.csv")));

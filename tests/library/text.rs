@@ -83,7 +83,7 @@ fn what_looks_the_same_is_the_same_word() {
 
 #[test]
 fn texts_that_are_cut_already_are_cut_at_spaces_alone() {
-    let tokens = |text| Tokenizer::whitespace().bigrams().tokens(text);
+    let tokens = |text| Tokenizer::whitespace().bigrams(true).tokens(text);
     assert_eq!(tokens(" ภาษา\u{3000}ไทย\nC++ "), ["ภาษา", "ไทย", "c++", "ภาษา ไทย", "ไทย c++"]);
     assert!(tokens(" \t\n").is_empty());
 }
@@ -106,7 +106,7 @@ fn a_rule_of_another_version_is_refused_by_name() {
         );
         assert!(error.starts_with(&expected), "{error}");
     }
-    for tokenizer in [Tokenizer::words().bigrams(), Tokenizer::whitespace().characters(2, 3)] {
+    for tokenizer in [Tokenizer::words().bigrams(true), Tokenizer::whitespace().characters(2, 3)] {
         let json = serde_json::to_string(&tokenizer).unwrap();
         assert_eq!(serde_json::from_str::<Tokenizer>(&json).unwrap(), tokenizer);
     }
@@ -114,7 +114,7 @@ fn a_rule_of_another_version_is_refused_by_name() {
 
 #[test]
 fn pairs_and_pieces_follow_the_words() {
-    let tokens = Tokenizer::words().bigrams().characters(2, 3).tokens("Éa b");
+    let tokens = Tokenizer::words().bigrams(true).characters(2, 3).tokens("Éa b");
     assert_eq!(tokens, ["éa", "b", "éa b", "#<é", "#éa", "#a>", "#<éa", "#éa>", "#<b", "#b>", "#<b>"]);
 }
 
@@ -147,7 +147,7 @@ fn ids_fall_with_frequency_and_ties_are_alphabetical() {
 
 #[test]
 fn encoding_pads_and_cuts_and_leaves_unknown_pairs_out() {
-    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).fit(&["x y", "x"]).unwrap();
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams(true)).fit(&["x y", "x"]).unwrap();
     assert_eq!(vocabulary.tokens(), ["x", "x y", "y"]);
     let ids = vocabulary.encode(&["", "x y", "y x z", "?!"], 3).unwrap();
     assert_eq!(ids, ndarray::arr2(&[[0., 0., 0.], [2., 4., 3.], [4., 2., 1.], [0., 0., 0.]]));
@@ -182,7 +182,7 @@ fn settings_out_of_range_are_errors() {
 #[test]
 fn a_vocabulary_survives_serde_and_a_corrupt_one_is_refused() {
     let texts = ["not good", "good"];
-    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams().characters(3, 4)).fit(&texts).unwrap();
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams(true).characters(3, 4)).fit(&texts).unwrap();
     let json = serde_json::to_string(&vocabulary).unwrap();
     let back: Vocabulary = serde_json::from_str(&json).unwrap();
     assert_eq!((back.tokens(), back.tokenizer()), (vocabulary.tokens(), vocabulary.tokenizer()));
@@ -213,7 +213,7 @@ fn a_bag_of_words_learns_from_texts() {
     let texts: Vec<String> =
         (0..60).map(|i| format!("{} number {i}", ["cats purr", "dogs bark", "cats bark"][i % 3])).collect();
     let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
-    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).min_count(2).fit(&texts).unwrap();
+    let vocabulary = Vocabulary::of(Tokenizer::words().bigrams(true)).min_count(2).fit(&texts).unwrap();
     let data = ArrayDataset::new(vocabulary.encode(&texts, 8).unwrap(), labels).unwrap();
     let bag = EmbeddingBag::vocabulary(vocabulary.len(), 8).padding(Vocabulary::PADDING);
     let mut model =
@@ -276,7 +276,7 @@ mod csv {
     #[test]
     fn faulty_rows_are_left_out_and_listed_where_the_user_says_so() {
         let file = b"label,text\na,one\nb\na,\n,three\nc,four\nb,fi\xffve\nb,six\n";
-        let csv = TextCsv::columns("label", "text").classes(["a", "b"]).skip_faulty();
+        let csv = TextCsv::columns("label", "text").classes(["a", "b"]).skip_faulty(true);
         let rows = csv.read_from(&file[..], "f.csv").unwrap();
         assert_eq!((rows.texts.texts().join(" "), rows.texts.labels()), ("one six".to_owned(), &[0, 1][..]));
         let numbers: Vec<usize> = rows.skipped.iter().map(|(row, _)| *row).collect();
@@ -295,13 +295,13 @@ mod csv {
         // Where the texts go to training, it goes along.
         assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
         let many = format!("label,text\na,one\n{}", "b\n".repeat(3000));
-        let rows = TextCsv::columns("label", "text").skip_faulty();
+        let rows = TextCsv::columns("label", "text").skip_faulty(true);
         let rows = rows.read_from(many.as_bytes(), "f.csv").unwrap();
         assert_eq!((rows.left_out, rows.skipped.len(), rows.skipped[999].0), (3000, 1000, 1001));
         assert!(rows.to_string().contains("f.csv: 3000 rows left out:"), "{rows}");
         let many = format!("label,text\na,one\n{}", "b\n".repeat(30));
         let rows =
-            TextCsv::columns("label", "text").skip_faulty().read_from(many.as_bytes(), "f.csv").unwrap();
+            TextCsv::columns("label", "text").skip_faulty(true).read_from(many.as_bytes(), "f.csv").unwrap();
         let [remark] = rows.texts.remarks() else { panic!("{:?}", rows.texts.remarks()) };
         assert!(remark.starts_with("f.csv: 30 rows left out:\n  expected row 2 to be 2 fields"), "{remark}");
         assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
@@ -314,7 +314,7 @@ mod csv {
     #[test]
     fn quotes_that_do_not_fit_are_errors_whatever_the_user_chose() {
         let strict = TextCsv::columns("label", "text");
-        for csv in [strict.clone(), strict.skip_faulty()] {
+        for csv in [strict.clone(), strict.skip_faulty(true)] {
             let fails = |file: &str, what: &str, found: &str| {
                 assert_eq!(
                     text(csv.read_from(file.as_bytes(), "f.csv")),
@@ -439,7 +439,7 @@ mod csv {
         // What is in quotes, and a text, are what they are.
         let read = csv.read_from("label,text\n\" \"\"a\"\"\", \"b\"\n".as_bytes(), "f.csv").unwrap().texts;
         assert_eq!((&read.class_names()[0][..], &read.texts()[0][..]), ("\"a\"", " \"b\""));
-        let skipped = csv.clone().skip_faulty();
+        let skipped = csv.clone().skip_faulty(true);
         let rows = skipped.read_from("text,label\nb,a\nc,\t\"a\"\n".as_bytes(), "f.csv").unwrap();
         assert_eq!((rows.texts.len(), rows.left_out, rows.texts.class_names().len()), (1, 1, 1));
         let table = TableCsv::target("y").classes(["1"]);

@@ -180,8 +180,8 @@ fn labels_and_soft() -> (Vec<usize>, Tensor<f64>) {
 fn cross_entropy_from_logits() {
     let (labels, soft) = labels_and_soft();
     for logits in ["usual", "large"] {
-        compare_loss(&[logits, "index"], &CrossEntropy::from_logits(), &labels);
-        compare_loss(&[logits, "soft"], &SoftCrossEntropy::from_logits(), &soft);
+        compare_loss(&[logits, "index"], &CrossEntropy::default().from_logits(true), &labels);
+        compare_loss(&[logits, "soft"], &SoftCrossEntropy::default().from_logits(true), &soft);
     }
 }
 
@@ -277,7 +277,7 @@ fn train(run: &str, before_norm: impl Fn() -> DenseSpec, optimizer: impl Fn() ->
     set(&mut logits, &start);
     set(&mut softmax, &start);
 
-    let mut trainer = Trainer::new(CrossEntropy::from_logits(), optimizer());
+    let mut trainer = Trainer::new(CrossEntropy::default().from_logits(true), optimizer());
     let mut by_hand = optimizer();
     for (step, &expected) in losses.iter().enumerate() {
         let loss = trainer.step(&mut logits, x.clone(), &labels, None).unwrap();
@@ -295,7 +295,7 @@ fn train(run: &str, before_norm: impl Fn() -> DenseSpec, optimizer: impl Fn() ->
 
 #[test]
 fn a_network_with_adam() {
-    train("adam", || Dense::units(4).without_bias(), || Optimizer::new(Adam::default()).learning_rate(0.01));
+    train("adam", || Dense::units(4).bias(false), || Optimizer::new(Adam::default()).learning_rate(0.01));
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn compare_layer(case: &str, spec: impl LayerSpec<f64>, inference: bool) {
 #[test]
 fn dense() {
     compare_layer("dense", Dense::units(3), true);
-    compare_layer("dense_without_bias", Dense::units(3).without_bias(), true);
+    compare_layer("dense_without_bias", Dense::units(3).bias(false), true);
     compare_layer("dense_along_the_last_axis", Dense::units(3), true);
 }
 

@@ -62,7 +62,7 @@ macro_rules! cases {
 
 cases! { convolutions:
     conv2d: Conv2d::filters(3, 3);
-    conv2d_without_bias: Conv2d::filters(3, [2, 3]).without_bias();
+    conv2d_without_bias: Conv2d::filters(3, [2, 3]).bias(false);
     conv2d_same: Conv2d::filters(3, [3, 5]).padding(Padding::Same);
     conv2d_same_even: Conv2d::filters(3, [2, 4]).padding(Padding::Same);
     conv2d_same_dilated: Conv2d::filters(3, [3, 2]).padding(Padding::Same).dilation([2, 3]);
@@ -80,7 +80,7 @@ cases! { convolutions:
     conv1d: Conv1d::filters(3, 4);
     conv1d_same: Conv1d::filters(3, 4).padding(Padding::Same).dilation(2);
     conv1d_strided: Conv1d::filters(4, 3).stride(2).padding(2).groups(2);
-    conv1d_depthwise: Conv1d::depthwise(1, 3).without_bias();
+    conv1d_depthwise: Conv1d::depthwise(1, 3).bias(false);
 }
 
 cases! { pools:
@@ -94,7 +94,7 @@ cases! { pools:
     max_pool1d_padded: MaxPool1d::window(3).stride(2).padding(1);
     avg_pool2d: AvgPool2d::window(2);
     avg_pool2d_padded: AvgPool2d::window([3, 2]).stride([2, 1]).padding(1);
-    avg_pool2d_without_pad: AvgPool2d::window([3, 2]).stride([2, 1]).padding(1).without_padding_in_the_mean();
+    avg_pool2d_without_pad: AvgPool2d::window([3, 2]).stride([2, 1]).padding(1).count_padding(false);
     avg_pool1d: AvgPool1d::window(2);
     avg_pool1d_padded: AvgPool1d::window(4).stride(3).padding(2);
     global_avg_pool: GlobalAvgPool;

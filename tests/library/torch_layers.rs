@@ -102,14 +102,14 @@ section! {
         hard_sigmoid: HardSigmoid, true;
         hard_swish: HardSwish, true;
         gelu: GELU::default(), true;
-        gelu_tanh: GELU::tanh(), true;
+        gelu_tanh: GELU::default().tanh(true), true;
         silu: SiLU, true;
         mish: Mish, true;
         softplus: Softplus::default(), true;
         softplus_changed: Softplus::beta(2.5), true;
         softsign: Softsign, true;
         prelu: PReLU::new(), true;
-        prelu_per_channel: PReLU::new().per_channel(), true;
+        prelu_per_channel: PReLU::new().per_channel(true), true;
         log_softmax: LogSoftmax, true;
         log_softmax_of_rows: LogSoftmax, true;
     }
@@ -126,7 +126,7 @@ section! {
         layer_norm: LayerNorm::new(), true;
         layer_norm_of_rows: LayerNorm::new().epsilon(1e-3), true;
         layer_norm_of_two_axes: LayerNorm::new().axes(2), true;
-        layer_norm_of_samples: LayerNorm::new().axes(3).without_bias(), true;
+        layer_norm_of_samples: LayerNorm::new().axes(3).bias(false), true;
         group_norm: GroupNorm::groups(2), true;
         group_norm_of_all: GroupNorm::groups(1).epsilon(1e-3), true;
         group_norm_of_features: GroupNorm::groups(3), true;
@@ -143,10 +143,10 @@ section! {
         embedding_of_images: Embedding::vocabulary(9, 4), true;
         bag_mean: EmbeddingBag::vocabulary(9, 4), true;
         bag_mean_with_padding: EmbeddingBag::vocabulary(9, 4).padding(0), true;
-        bag_sum: EmbeddingBag::vocabulary(9, 4).sum(), true;
-        bag_sum_with_padding: EmbeddingBag::vocabulary(9, 4).sum().padding(4), true;
-        bag_max: EmbeddingBag::vocabulary(9, 4).max(), true;
-        bag_max_with_padding: EmbeddingBag::vocabulary(9, 4).max().padding(0), true;
+        bag_sum: EmbeddingBag::vocabulary(9, 4).mode(BagMode::Sum), true;
+        bag_sum_with_padding: EmbeddingBag::vocabulary(9, 4).mode(BagMode::Sum).padding(4), true;
+        bag_max: EmbeddingBag::vocabulary(9, 4).mode(BagMode::Max), true;
+        bag_max_with_padding: EmbeddingBag::vocabulary(9, 4).mode(BagMode::Max).padding(0), true;
     }
 }
 
@@ -158,7 +158,7 @@ section! {
         sum: Add::of([
             block().layer(LayerNorm::new()).layer(Tanh),
             block(),
-            block().layer(PReLU::new().per_channel()),
+            block().layer(PReLU::new().per_channel(true)),
         ]), true;
         concat: Concat::of([block().layer(LayerNorm::new()).layer(Tanh), block()]), true;
         concat_of_channels: Concat::of([block(), block().layer(GroupNorm::groups(2)), block().layer(Mish)]), true;

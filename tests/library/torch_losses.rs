@@ -75,18 +75,18 @@ fn losses_of_classes() {
             compare("classes", &format!("focal_{gamma}_{form}"), &loss, &labels, logits);
         }
     }
-    for (case, loss) in [("hinge_1", Hinge::margin(0.7)), ("hinge_2", Hinge::margin(0.7).squared())] {
+    for (case, loss) in [("hinge_1", Hinge::margin(0.7)), ("hinge_2", Hinge::margin(0.7).squared(true))] {
         compare("classes", case, &loss, &labels, false);
     }
     // The same by the constructors for models that end in logits.
     compare(
         "classes",
         "focal_2_logits",
-        &Focal::default().from_logits().class_weights(weights),
+        &Focal::default().from_logits(true).class_weights(weights),
         &labels,
         false,
     );
-    compare("classes", "kl_logits", &KLDivergence::from_logits(), &soft, false);
+    compare("classes", "kl_logits", &KLDivergence::default().from_logits(true), &soft, false);
 }
 
 #[test]
@@ -101,19 +101,19 @@ fn losses_of_yes_or_no() {
     compare(
         "binary",
         "one_positive",
-        &BinaryCrossEntropy::from_logits().positive_weight(2.5),
+        &BinaryCrossEntropy::default().from_logits(true).positive_weight(2.5),
         &labels,
         false,
     );
     compare(
         "binary",
         "many_positive",
-        &SoftBinaryCrossEntropy::from_logits().positive_weight(2.5),
+        &SoftBinaryCrossEntropy::default().from_logits(true).positive_weight(2.5),
         &soft,
         false,
     );
     compare("binary", "hinge_1", &Hinge::default(), &labels, false);
-    compare("binary", "hinge_2", &Hinge::default().squared(), &labels, false);
+    compare("binary", "hinge_2", &Hinge::default().squared(true), &labels, false);
 }
 
 #[test]

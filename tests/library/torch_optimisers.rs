@@ -161,7 +161,7 @@ fn schedules() {
         move |step: u64| if step > 20 { cosine.learning_rate(42 - step) } else { cosine.learning_rate(step) };
     schedule("warm_up_cosine", WarmUp { from: 0.01, steps: 8, then: up_again });
     schedule("one_cycle", OneCycle::peak(0.2, 40));
-    schedule("one_cycle_linear", OneCycle::peak(0.2, 40).rise(0.45).divisors(10.0, 100.0).linear());
+    schedule("one_cycle_linear", OneCycle::peak(0.2, 40).rise(0.45).divisors(10.0, 100.0).linear(true));
     let (exponential, stairs) = (
         ExponentialDecay { start: 0.1, factor: 0.9, steps: 1 },
         StepDecay { start: 0.1, factor: 0.5, steps: 4 },

@@ -15,7 +15,7 @@ pub fn check() -> Result<()> {
     let history = trainer().fit(&mut model(1)?, &garments(64, 1, 1)?.0)?;
     holds("no time passes", history.seconds() == 0.0)?;
     holds("unknown times are a dash", history.to_string().ends_with("       -"))?;
-    let search = Search::grid(Space::new().choice("rate", [0.001, 0.01])).jobs(4).lines();
+    let search = Search::grid(Space::new().choice("rate", [0.001, 0.01])).jobs(4).lines(true);
     let (train, validation) = garments(64, 32, 1)?;
     let results = search.run_with_validation(&train, &validation, |trial, seed| {
         Ok((model(seed)?, trainer().learning_rate(trial.number("rate")?)))

@@ -13,7 +13,7 @@ use ndarray::IxDyn;
 /// use plywood::prelude::*;
 ///
 /// let images = plywood::ndarray::Array3::from_shape_fn((40, 4, 4), |(_, _, x)| x as f32);
-/// let train = Augmented::new(ArrayDataset::new(images, vec![0; 40])?, Augment::seed(5).flip_horizontal())?;
+/// let train = Augmented::new(ArrayDataset::new(images, vec![0; 40])?, Augment::seed(5).flip_horizontal(true))?;
 ///
 /// let mut batch = Batch::<f32, Vec<usize>>::default();
 /// let all: Vec<usize> = (0..40).collect();

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn shifts_flips_and_rectangles_have_their_distributions() {
-        let augment = Augment::seed(3).flip_vertical().shift(2).erase(0.4, 0.1..=0.3);
+        let augment = Augment::seed(3).flip_vertical(true).shift(2).erase(0.4, 0.1..=0.3);
         let (mut shifts, mut flips, mut erased) = ([0; 25], 0, 0);
         for sample in 0..20_000 {
             let Change { by, warp, erased: rectangle } =
@@ -270,8 +270,8 @@ mod tests {
 
     #[test]
     fn what_is_switched_on_does_not_change_what_else_is_drawn() {
-        let some = Augment::seed(3).flip_horizontal().shift(1).erase(0.5, 0.1..=0.3);
-        let more = some.clone().flip_vertical().rotate(20.0).crop(0.5..=1.0);
+        let some = Augment::seed(3).flip_horizontal(true).shift(1).erase(0.5, 0.1..=0.3);
+        let more = some.clone().flip_vertical(true).rotate(20.0).crop(0.5..=1.0);
         for sample in 0..200 {
             let draw = |augment: &Augment| augment.draw(&mut augment.random.at(0, sample), [9, 9]);
             let (some, more) = (draw(&some), draw(&more));

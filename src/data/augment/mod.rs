@@ -22,7 +22,7 @@ use std::ops::RangeInclusive;
 /// use plywood::prelude::*;
 ///
 /// let images = ArrayDataset::new(Array3::<u8>::zeros((8, 28, 28)), vec![0; 8])?.scale(1.0 / 255.0);
-/// let augment = Augment::seed(1).flip_horizontal().shift(2).rotate(10.0).erase(0.5, 0.02..=0.2);
+/// let augment = Augment::seed(1).flip_horizontal(true).shift(2).rotate(10.0).erase(0.5, 0.02..=0.2);
 /// let train = Augmented::new(images, augment)?;
 /// # let _ = train;
 /// # Ok::<(), plywood::Error>(())
@@ -83,21 +83,21 @@ impl Augment {
         }
     }
 
-    /// Mirrors left to right, with a probability of 1/2.
+    /// Whether images are mirrored left to right, with a probability of 1/2.
     ///
     /// Not for what has a direction, as digits and letters have.
     #[must_use]
-    pub fn flip_horizontal(mut self) -> Self {
-        self.flip[1] = true;
+    pub fn flip_horizontal(mut self, flip: bool) -> Self {
+        self.flip[1] = flip;
         self
     }
 
-    /// Mirrors upside down, with a probability of 1/2.
+    /// Whether images are mirrored upside down, with a probability of 1/2.
     ///
     /// For images without an above and a below: cells, satellite images.
     #[must_use]
-    pub fn flip_vertical(mut self) -> Self {
-        self.flip[0] = true;
+    pub fn flip_vertical(mut self, flip: bool) -> Self {
+        self.flip[0] = flip;
         self
     }
 

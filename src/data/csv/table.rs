@@ -80,14 +80,14 @@ impl TableCsv {
         self
     }
 
-    /// Leaves out the rows whose class or numbers are missing or unfit, or that have too many or too few fields; the
-    /// data set's remarks say how many, and why the first ones.
+    /// Whether rows are left out whose class or numbers are missing or unfit, or that have too many or too few fields;
+    /// such a row is an error unless set. The data set's remarks say how many there were, and why the first ones.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let file = "age,port\n29,S\n,C\n38,?\n";
-    /// let csv = TableCsv::target("port").missing(["?"]).skip_faulty();
+    /// let csv = TableCsv::target("port").missing(["?"]).skip_faulty(true);
     /// let data = csv.read_labelled_from::<f32>(file.as_bytes(), "ships.csv")?;
     /// assert_eq!((data.len(), data.class_names().len()), (1, 1));
     /// assert!(data.remarks()[0].starts_with("ships.csv: 2 rows left out:\n  expected row 2, column \"age\" to be"));
@@ -95,8 +95,8 @@ impl TableCsv {
     /// ```
     ///
     /// Quotes that do not fit are an error in any case: nobody can tell which rows they have swallowed.
-    pub fn skip_faulty(mut self) -> Self {
-        self.format.skip = true;
+    pub fn skip_faulty(mut self, skip: bool) -> Self {
+        self.format.skip = skip;
         self
     }
 
@@ -301,7 +301,7 @@ csv_settings! {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let csv = TableCsv::target("y").missing(["-999"]).skip_faulty();
+    /// let csv = TableCsv::target("y").missing(["-999"]).skip_faulty(true);
     /// let data = csv.read_from::<f32>("a,y\n1,2\n-999.0,2\n3,-9.99e2\n".as_bytes(), "f.csv")?;
     /// assert_eq!(data.len(), 1);
     /// # Ok::<(), plywood::Error>(())

@@ -27,7 +27,7 @@ use std::path::Path;
 ///     "test.csv: expected row 1, column \"text\" to be a text, found nothing. \
 ///      Fill it in, or leave such rows out by `skip_faulty`."
 /// );
-/// let test = csv.skip_faulty().read_from(file.as_bytes(), "test.csv")?;
+/// let test = csv.skip_faulty(true).read_from(file.as_bytes(), "test.csv")?;
 /// assert_eq!((test.texts.len(), test.texts.labels()), (1, &[1][..])); // "net" is class 1 here too
 /// assert_eq!(test.skipped.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2, 4]);
 /// println!("{test}"); // says how many rows were left out, and why each was
@@ -83,10 +83,10 @@ impl TextCsv {
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Leaves faulty rows out, and lists the first in [`TextRows::skipped`]; how many, and the first ones, are among
-    /// the texts' [`remarks`](LabelledTexts::remarks).
-    pub fn skip_faulty(mut self) -> Self {
-        self.format.skip = true;
+    /// Whether faulty rows are left out and the first listed in [`TextRows::skipped`]; they are errors unless set. How
+    /// many there were, and the first ones, are among the texts' [`remarks`](LabelledTexts::remarks).
+    pub fn skip_faulty(mut self, skip: bool) -> Self {
+        self.format.skip = skip;
         self
     }
 

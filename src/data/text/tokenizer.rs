@@ -39,7 +39,7 @@ pub(super) const LONGEST: usize = 10;
 /// ```
 /// use plywood::data::Tokenizer;
 ///
-/// let tokenizer = Tokenizer::words().bigrams();
+/// let tokenizer = Tokenizer::words().bigrams(true);
 /// assert_eq!(tokenizer.tokens("Straßen-Karte, 2D"), [
 ///     "straßen", "karte", "2d", "straßen karte", "karte 2d"
 /// ]);
@@ -151,10 +151,10 @@ impl Tokenizer {
         Self { rule: WordRule::Whitespace, ..Self::default() }
     }
 
-    /// Each two neighbouring words, too, with a space between them: "not good" is not "good".
+    /// Whether each two neighbouring words are a word too, with a space between them: "not good" is not "good".
     #[must_use]
-    pub fn bigrams(mut self) -> Self {
-        self.pairs = true;
+    pub fn bigrams(mut self, bigrams: bool) -> Self {
+        self.pairs = bigrams;
         self
     }
 

@@ -153,7 +153,7 @@ impl Vocabulary {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let vocabulary = Vocabulary::of(Tokenizer::words().bigrams()).fit(&["not good"])?;
+    /// let vocabulary = Vocabulary::of(Tokenizer::words().bigrams(true)).fit(&["not good"])?;
     /// assert_eq!(vocabulary.tokens(), ["good", "not", "not good"]);
     /// assert_eq!(vocabulary.ids("Not bad, not good."), [3, 1, 3, 2, 4]); // "not bad" is left out
     /// assert!(vocabulary.ids("...").is_empty());

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let model = Sequential::builder([8])
 ///     .layer(Dense::units(4)).layer(PReLU::new())
-///     .layer(Dense::units(4)).layer(PReLU::new().per_channel())
+///     .layer(Dense::units(4)).layer(PReLU::new().per_channel(true))
 ///     .build()?;
 /// let mut names = Vec::new();
 /// model.visit_params(&mut |name, param| names.push(format!("{name} {:?}", param.shape())));
@@ -159,10 +159,10 @@ pub struct PReLUSpec {
 }
 
 impl PReLUSpec {
-    /// A slope for each channel: the axis behind the batch, the features of `[batch, features]`.
+    /// Whether each channel has a slope of its own, and not one for all: the axis behind the batch, the features of `[batch, features]`.
     #[must_use]
-    pub fn per_channel(mut self) -> Self {
-        self.per_channel = true;
+    pub fn per_channel(mut self, per_channel: bool) -> Self {
+        self.per_channel = per_channel;
         self
     }
 
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(dx, arr2(&[[0.5, 10.], [100., 500.]]).into_dyn());
         assert!(matches!(one.weight.gradient(), Some(Gradient::Dense(g)) if g[[0]] == -2. - 6000.));
 
-        let mut two: PReLU<f64> = PReLU::new().per_channel().build(&[2, 2], &Random::seed(0)).unwrap();
+        let mut two: PReLU<f64> = PReLU::new().per_channel(true).build(&[2, 2], &Random::seed(0)).unwrap();
         two.weight.as_slice_mut().copy_from_slice(&[0.5, 2.]);
         let x = arr3(&[[[-2., 1.], [-1., -3.]]]).into_dyn();
         let (y, cache) = two.forward_train(x).unwrap();
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn nan_stays_and_wrong_shapes_are_errors() {
-        let layer: PReLU<f32> = PReLU::new().per_channel().build(&[3], &Random::seed(0)).unwrap();
+        let layer: PReLU<f32> = PReLU::new().per_channel(true).build(&[3], &Random::seed(0)).unwrap();
         assert!(layer.forward(arr2(&[[1., f32::NAN, -1.]]).into_dyn()).unwrap()[[0, 1]].is_nan());
         assert!(layer.forward(Tensor::zeros(vec![1, 4])).is_err());
         assert!(layer.forward(Tensor::zeros(vec![])).is_err());
         assert_eq!(layer.forward(Tensor::zeros(vec![0, 3])).unwrap().shape(), [0, 3]);
         assert!(layer.output_shape(&[]).is_err());
-        assert!(LayerSpec::<f32>::build(PReLU::new().per_channel(), &[], &Random::seed(0)).is_err());
+        assert!(LayerSpec::<f32>::build(PReLU::new().per_channel(true), &[], &Random::seed(0)).is_err());
     }
 }

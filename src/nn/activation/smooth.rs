@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 /// let y = GELU::default().forward(x())?;
 /// assert!((y[[0, 2]] - 0.8413447460685429).abs() < 1e-15);
 /// assert!((y[[0, 0]] + 7.61985302416053e-23).abs() < 1e-36); // far out, too
-/// let differs = (GELU::tanh().forward(x())? - y).iter().all(|d| d.abs() < 5e-4);
+/// let differs = (GELU::default().tanh(true).forward(x())? - y).iter().all(|d| d.abs() < 5e-4);
 /// assert!(differs);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -49,12 +49,14 @@ pub struct GELU {
 }
 
 impl GELU {
-    /// The approximation by a tanh.
+    /// Whether the approximation by a tanh is taken; it is not unless set.
     ///
-    /// For models whose weights come from a network that had it. It is not the cheaper one here by much: each form
+    /// It is for models whose weights come from a network that had it. It is not the cheaper one here by much: each form
     /// takes one exponential or tanh a number.
-    pub fn tanh() -> Self {
-        Self { tanh: true }
+    #[must_use]
+    pub fn tanh(mut self, tanh: bool) -> Self {
+        self.tanh = tanh;
+        self
     }
 }
 

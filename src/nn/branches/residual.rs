@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let block = || Sequential::block().layer(Dense::units(8)).layer(ReLU).layer(Dense::units(8));
 /// let wider = Sequential::block().layer(Dense::units(16)).layer(Tanh);
-/// let shortcut = Sequential::block().layer(Dense::units(16).without_bias());
+/// let shortcut = Sequential::block().layer(Dense::units(16).bias(false));
 /// let model = Sequential::builder([8])
 ///     .layer(Residual::around(block()))
 ///     .layer(Residual::around(block()))

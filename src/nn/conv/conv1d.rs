@@ -70,7 +70,7 @@ impl Conv1d<f32> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let model = Sequential::builder([8, 20]).layer(Conv1d::depthwise(2, 3).without_bias()).build()?;
+    /// let model = Sequential::builder([8, 20]).layer(Conv1d::depthwise(2, 3).bias(false)).build()?;
     /// assert_eq!(model.output_shape(), [16, 18]);
     /// assert_eq!(model.parameter_count(), 16 * 3);
     /// # Ok::<(), plywood::Error>(())
@@ -141,14 +141,14 @@ impl Conv1dSpec {
     /// The distribution of the initial bias.
     #[must_use]
     pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.bias = Some(initializer);
+        self.filters.bias_initializer = initializer;
         self
     }
 
-    /// No bias.
+    /// Whether there is a bias, as there is unless set.
     #[must_use]
-    pub fn without_bias(mut self) -> Self {
-        self.filters.bias = None;
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.filters.bias = bias;
         self
     }
 }

@@ -224,16 +224,16 @@ impl Conv2dSpec {
     /// The distribution of the initial bias.
     #[must_use]
     pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.bias = Some(initializer);
+        self.filters.bias_initializer = initializer;
         self
     }
 
-    /// No bias.
+    /// Whether there is a bias, as there is unless set.
     ///
     /// Before a normalisation the mean that is subtracted would cancel it.
     #[must_use]
-    pub fn without_bias(mut self) -> Self {
-        self.filters.bias = None;
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.filters.bias = bias;
         self
     }
 }

@@ -151,15 +151,17 @@ pub(super) struct FiltersSpec {
     pub window: Window,
     /// Of the weight.
     pub initializer: Initializer,
-    /// Of the bias, if there is to be one.
-    pub bias: Option<Initializer>,
+    /// Whether there is to be a bias.
+    pub bias: bool,
+    /// Of the bias.
+    pub bias_initializer: Initializer,
 }
 
 impl FiltersSpec {
     /// With Keras' initial values, and with a bias.
     pub fn new(count: Count, window: Window) -> Self {
-        let (initializer, bias) = (Initializer::GlorotUniform, Some(Initializer::Zeros));
-        Self { count, groups: 1, window, initializer, bias }
+        let (initializer, bias_initializer) = (Initializer::GlorotUniform, Initializer::Zeros);
+        Self { count, groups: 1, window, initializer, bias: true, bias_initializer }
     }
 
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
@@ -191,7 +193,7 @@ impl FiltersSpec {
             initializer.tensor(shape, fan_in, fan_out, &random.child(name)).map(Param::new)
         };
         let weight = make(self.initializer, &[&[filters, depth], size].concat(), "weight")?;
-        let bias = self.bias.map(|bias| make(bias, &[filters], "bias")).transpose()?;
+        let bias = self.bias.then(|| make(self.bias_initializer, &[filters], "bias")).transpose()?;
         Ok(Filters { weight, bias, groups, window })
     }
 }

@@ -65,14 +65,19 @@ use serde::{Deserialize, Serialize};
 #[serde(bound = "")]
 pub struct EmbeddingBag<F: Scalar = f32> {
     table: Table<F>,
-    mode: Mode,
+    mode: BagMode,
 }
 
-/// How the rows of a sample become one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum Mode {
+/// How an [`EmbeddingBag`] makes one row of those of a sample: PyTorch's `mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum BagMode {
+    /// The mean of the rows.
+    #[default]
     Mean,
+    /// Their sum. Long samples then have large outputs.
     Sum,
+    /// The largest number in each column. A NaN in the table comes through.
     Max,
 }
 
@@ -96,7 +101,7 @@ impl EmbeddingBag<f32> {
     pub fn vocabulary(vocabulary: usize, dimension: usize) -> EmbeddingBagSpec {
         let initializer = Initializer::Normal { mean: 0.0, std_dev: 1.0 };
         let table = TableSpec { vocabulary, dimension, padding: None, initializer };
-        EmbeddingBagSpec { table, mode: Mode::Mean }
+        EmbeddingBagSpec { table, mode: BagMode::Mean }
     }
 }
 
@@ -118,13 +123,13 @@ impl<F: Scalar> EmbeddingBag<F> {
         let out = slice_mut(&mut output);
         let (mut shares, mut chosen) = (None, Vec::new());
         match self.mode {
-            Mode::Mean => {
+            BagMode::Mean => {
                 let shares = slice_mut(shares.insert(scratch(&[batch])));
                 F::bag_shares(&ids, length, shares);
                 F::bag_sums(table, columns, &ids, length, shares, out);
             }
-            Mode::Sum => F::bag_sums(table, columns, &ids, length, &[], out),
-            Mode::Max => {
+            BagMode::Sum => F::bag_sums(table, columns, &ids, length, &[], out),
+            BagMode::Max => {
                 chosen = vec![0; batch * columns];
                 F::bag_maxima(table, columns, &ids, length, out, &mut chosen);
             }
@@ -172,7 +177,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
         check_gradient(&grad, &[batch, self.table.sizes()?.1])?;
         let grad = standard(grad);
         if self.table.weight.is_trainable() {
-            let by_position = self.mode == Mode::Max;
+            let by_position = self.mode == BagMode::Max;
             let order = order_of(&ids, if by_position { 1 } else { length });
             self.table.add_gradient(&order, |columns, rows| {
                 if by_position {
@@ -208,7 +213,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
 #[derive(Clone, Copy, Debug)]
 pub struct EmbeddingBagSpec {
     table: TableSpec,
-    mode: Mode,
+    mode: BagMode,
 }
 
 impl EmbeddingBagSpec {
@@ -219,32 +224,23 @@ impl EmbeddingBagSpec {
         self
     }
 
-    /// The sum of the rows instead of their mean: PyTorch's `mode="sum"`.
-    ///
-    /// Long samples then have large outputs.
-    #[must_use]
-    pub fn sum(mut self) -> Self {
-        self.mode = Mode::Sum;
-        self
-    }
-
-    /// The largest number in each column instead of the mean: PyTorch's `mode="max"`.
-    ///
-    /// A NaN in the table comes through.
+    /// How the rows of a sample become one: by their mean, unless set.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
+    /// use plywood::nn::BagMode;
     /// use plywood::prelude::*;
     ///
-    /// let mut bag: EmbeddingBag<f64> = EmbeddingBag::vocabulary(3, 2).max().build(&[2], &Random::seed(0))?;
+    /// let spec = EmbeddingBag::vocabulary(3, 2).mode(BagMode::Max);
+    /// let mut bag: EmbeddingBag<f64> = spec.build(&[2], &Random::seed(0))?;
     /// let table = arr2(&[[0.0, 9.0], [1.0, -1.0], [5.0, -5.0]]).into_dyn();
     /// bag.visit_params_mut(&mut |_, weight| weight.set_value(table.clone()).expect("the same shape"));
     /// assert_eq!(bag.forward(arr2(&[[1.0, 2.0]]).into_dyn())?, arr2(&[[5.0, -1.0]]).into_dyn());
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
-    pub fn max(mut self) -> Self {
-        self.mode = Mode::Max;
+    pub fn mode(mut self, mode: BagMode) -> Self {
+        self.mode = mode;
         self
     }
 
@@ -296,13 +292,13 @@ mod tests {
     #[test]
     fn sum_mean_and_maximum_by_hand() {
         let vocabulary = || EmbeddingBag::vocabulary(4, 2);
-        let (y, ids, grad) = step(vocabulary().sum());
+        let (y, ids, grad) = step(vocabulary().mode(BagMode::Sum));
         assert_eq!((&y[..], &ids[..]), (&[5., -10., 2., 20., 0., 0.][..], &[1, 2, 3][..]));
         assert_eq!(grad, [6., 12., 1., 2., 3., 6.]);
         let (y, _, grad) = step(vocabulary());
         assert!((y[0] - 5. / 3.).abs() < 1e-15 && y[2..] == [2., 20., 0., 0.]);
         assert_eq!(grad, [2., 4., 1., 2., 1., 2.]);
-        let (y, _, grad) = step(vocabulary().max());
+        let (y, _, grad) = step(vocabulary().mode(BagMode::Max));
         assert_eq!(y, [3., 10., 2., 20., 0., 0.]);
         assert_eq!(grad, [0., 6., 1., 2., 3., 0.]);
     }

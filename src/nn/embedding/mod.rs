@@ -15,7 +15,7 @@
 mod bag;
 mod lookup;
 
-pub use bag::{EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
+pub use bag::{BagMode, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;

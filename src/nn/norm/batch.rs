@@ -60,7 +60,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::prelude::*;
 ///
 /// let model = Sequential::builder([8])
-///     .layer(Dense::units(16).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+///     .layer(Dense::units(16).bias(false)).layer(BatchNorm::new()).layer(ReLU)
 ///     .build()?;
 /// assert_eq!(model.output_shape(), [16]);
 /// # Ok::<(), plywood::Error>(())

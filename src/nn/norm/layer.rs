@@ -54,7 +54,7 @@ impl LayerNorm<f32> {
     /// ```
     /// use plywood::prelude::*;
     ///
-    /// let norm = LayerNorm::new().axes(2).epsilon(1e-6).without_bias();
+    /// let norm = LayerNorm::new().axes(2).epsilon(1e-6).bias(false);
     /// let model = Sequential::builder([3, 8, 8]).layer(norm).build()?;
     /// assert_eq!(model.parameter_count(), 64);
     /// # Ok::<(), plywood::Error>(())
@@ -158,10 +158,10 @@ impl LayerNormSpec {
         self
     }
 
-    /// No bias: PyTorch's `bias=False`.
+    /// Whether there is a bias, as there is unless set: PyTorch's `bias`.
     #[must_use]
-    pub fn without_bias(mut self) -> Self {
-        self.bias = false;
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
         self
     }
 }

@@ -26,9 +26,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// The stride is the window's size unless set, as in Keras and PyTorch. What is not covered by a whole window is left
 /// out (PyTorch's `ceil_mode=False`). The zeros of the padding, at most half a window on each side, count in the mean
-/// as in PyTorch; Keras leaves them out, see
-/// [`without_padding_in_the_mean`](AvgPool2d::without_padding_in_the_mean). LeCun and others, "Handwritten digit
-/// recognition with a back-propagation network", 1990.
+/// as in PyTorch; Keras leaves them out, see [`count_padding`](AvgPool2d::count_padding). LeCun and others, "Handwritten
+/// digit recognition with a back-propagation network", 1990.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -88,7 +87,8 @@ impl AvgPool2d {
         self
     }
 
-    /// The mean of the numbers that are inside of the image: PyTorch's `count_include_pad=False`, and Keras' way.
+    /// Whether the zeros of the padding count in the mean, as they do unless set: PyTorch's `count_include_pad`. With
+    /// `false`, Keras' way, the mean is that of the numbers inside of the image.
     ///
     /// ```
     /// use plywood::ndarray::array;
@@ -97,12 +97,12 @@ impl AvgPool2d {
     /// let x = || array![[[[4.0f32, 4.0]]]].into_dyn();
     /// let pool = AvgPool2d::window([1, 2]).padding([0, 1]);
     /// assert_eq!(pool.forward(x())?, array![[[[2.0, 2.0]]]].into_dyn()); // half of each window are zeros
-    /// assert_eq!(pool.without_padding_in_the_mean().forward(x())?, array![[[[4.0, 4.0]]]].into_dyn());
+    /// assert_eq!(pool.count_padding(false).forward(x())?, array![[[[4.0, 4.0]]]].into_dyn());
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
-    pub fn without_padding_in_the_mean(mut self) -> Self {
-        self.counts_padding = false;
+    pub fn count_padding(mut self, count: bool) -> Self {
+        self.counts_padding = count;
         self
     }
 }
@@ -127,10 +127,10 @@ impl AvgPool1d {
         self
     }
 
-    /// The mean of the numbers that are inside of the sequence.
+    /// Whether the zeros of the padding count in the mean, as they do unless set.
     #[must_use]
-    pub fn without_padding_in_the_mean(mut self) -> Self {
-        self.counts_padding = false;
+    pub fn count_padding(mut self, count: bool) -> Self {
+        self.counts_padding = count;
         self
     }
 }

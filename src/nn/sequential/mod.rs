@@ -148,7 +148,7 @@ impl<F: Scalar> Sequential<F> {
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([784])
-    ///     .layer(Dense::units(128).without_bias()).layer(BatchNorm::new()).layer(ReLU)
+    ///     .layer(Dense::units(128).bias(false)).layer(BatchNorm::new()).layer(ReLU)
     ///     .build()?;
     /// assert_eq!(model.parameter_count(), 784 * 128 + 4 * 128); // scale, shift and two running statistics
     /// # Ok::<(), plywood::Error>(())

@@ -147,10 +147,10 @@ impl OneCycle {
         self
     }
 
-    /// Straight lines in place of cosines.
+    /// Whether the rate goes along straight lines in place of cosines.
     #[must_use]
-    pub fn linear(mut self) -> Self {
-        self.lines = true;
+    pub fn linear(mut self, linear: bool) -> Self {
+        self.lines = linear;
         self
     }
 }

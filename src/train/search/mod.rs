@@ -179,12 +179,12 @@ impl Search {
         self
     }
 
-    /// Prints a line to the error stream for each trial that ends, in the order in which they do.
+    /// Whether a line is printed to the error stream for each trial that ends, in the order in which they do.
     ///
     /// It has no effect on the result. The runs themselves show nothing, whatever their trainers say.
     #[must_use]
-    pub fn lines(mut self) -> Self {
-        self.lines = true;
+    pub fn lines(mut self, lines: bool) -> Self {
+        self.lines = lines;
         self
     }
 
