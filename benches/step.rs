@@ -86,6 +86,12 @@ fn predict(c: &mut Criterion) {
     });
     group.throughput(Throughput::Elements(1000));
     group.bench_function("predict 1,000", |b| b.iter(|| model.predict(black_box(&images))));
+    let images = Array3::from_shape_fn((10_000, 28, 28), |(i, y, x)| ((i + y * x) % 256) as f32 / 255.0);
+    group.throughput(Throughput::Elements(10_000));
+    group.bench_function("predict 10,000", |b| b.iter(|| model.predict(black_box(&images))));
+    let data = ArrayDataset::new(images.clone(), (0..10_000).map(|i| i % 10).collect::<Vec<_>>()).unwrap();
+    let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).metric(Accuracy::default());
+    group.bench_function("evaluate 10,000", |b| b.iter(|| trainer.evaluate(&model, &data)));
     group.finish();
 }
 

@@ -23,6 +23,8 @@ use crate::kernels::{Scalar, threads};
 use crate::nn::{Layer, Sequential};
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::Tensor;
+use crate::threads::try_each;
+use std::ops::Range;
 
 /// How many samples go through the model at once.
 ///
@@ -71,31 +73,47 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     let samples = data.len();
     let pieces = samples.div_ceil(PIECE);
     // A wave of pieces is worked out side by side and then taken in order, so memory stays bounded.
-    let wave = threads::threads();
+    let wave = threads::long_parts(pieces);
     for first in (0..pieces).step_by(wave) {
-        let outputs = threads::map(wave.min(pieces - first), |i| {
-            let from = (first + i) * PIECE;
-            let indices: Vec<usize> = (from..samples.min(from + PIECE)).collect();
-            let mut batch = Batch::default();
-            data.read(&indices, Pass::Evaluate, &mut batch)?;
-            let input = batch.take_input();
-            check_count(&input, indices.len())?;
-            if !data.is_finite() {
-                check_finite_input(&input)?;
-            }
-            let output = if logits { model.forward_logits(input) } else { model.forward(input) }?;
-            if let Some(row) = first_unusable_row(&output) {
-                return Err(unusable(model, data, from + row)?);
-            }
-            Ok((output, batch))
+        let mut outputs: Vec<Option<Piece<F, T>>> = Vec::new();
+        outputs.resize_with(wave.min(pieces - first), || None);
+        let from = |i: usize| samples.min((first + i) * PIECE);
+        let ran = try_each(outputs.iter_mut().enumerate(), |(i, place)| {
+            *place = Some(piece(model, data, from(i)..from(i + 1), logits)?);
+            Ok(())
         });
-        for (i, output) in outputs.into_iter().enumerate() {
-            let from = (first + i) * PIECE;
-            let taken = output.and_then(|(output, batch): (_, Batch<F, T>)| take(output, &batch));
-            taken.map_err(|error| error.in_data(|row| Some(from + row)))?;
+        for (i, (output, batch)) in outputs.into_iter().map_while(|output| output).enumerate() {
+            take(output, &batch).map_err(|error| error.in_data(|row| Some(from(i) + row)))?;
         }
+        ran?;
     }
     Ok(())
+}
+
+/// The outputs of some samples, and what else was read of them.
+type Piece<F, T> = (Tensor<F>, Batch<F, T>);
+
+fn piece<F: Scalar, T: Default + Send>(
+    model: &Sequential<F>,
+    data: &dyn Dataset<F, Target = T>,
+    samples: Range<usize>,
+    logits: bool,
+) -> Result<Piece<F, T>> {
+    let run = || {
+        let mut batch = Batch::default();
+        data.read(&samples.clone().collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
+        let input = batch.take_input();
+        check_count(&input, samples.len())?;
+        if !data.is_finite() {
+            check_finite_input(&input)?;
+        }
+        let output = if logits { model.forward_logits(input) } else { model.forward(input) }?;
+        match first_unusable_row(&output) {
+            None => Ok((output, batch)),
+            Some(row) => Err(unusable(model, data, samples.start + row)?),
+        }
+    };
+    run().map_err(|error: Error| error.in_data(|row| Some(samples.start + row)))
 }
 
 /// Whether a data set has read as many samples as it was asked for.

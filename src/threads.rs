@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::threads;
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 
 /// Sets how many threads training, evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
 ///
@@ -19,8 +20,8 @@ use std::num::NonZero;
 /// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
 /// read an environment variable too.
 ///
-/// One product or one pass over numbers is shared by at most 16 threads, an evaluation by at most 64; a larger number
-/// changes nothing.
+/// One product or one pass over numbers is shared by at most 16 threads, a prediction or an evaluation by at most 64; a
+/// larger number changes nothing.
 ///
 /// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
 /// step finds them awake, and sleep after that. Where the platform has no threads (`wasm32-unknown-unknown`), any number is
@@ -48,4 +49,25 @@ pub fn set_threads(threads: usize) -> Result<()> {
 /// ```
 pub fn threads() -> usize {
     threads::threads()
+}
+
+/// Works on parts of the samples side by side, and returns the error of the first part that has one.
+///
+/// It is what every inference runs by, a prediction of an array as an evaluation of a data set. Parts are cut by whoever
+/// calls, since a sample's numbers do not depend on it.
+pub(crate) fn try_each<T: Send>(
+    parts: impl Iterator<Item = T>,
+    work: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
+    let first_error = Mutex::new(None::<(usize, Error)>);
+    threads::each_long(parts.enumerate(), |(i, part)| {
+        if let Err(error) = work(part) {
+            let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.as_ref().is_none_or(|(known, _)| i < *known) {
+                *first = Some((i, error));
+            }
+        }
+    });
+    let first = first_error.into_inner().unwrap_or_else(PoisonError::into_inner);
+    first.map_or(Ok(()), |(_, error)| Err(error))
 }

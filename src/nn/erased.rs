@@ -20,13 +20,13 @@
 
 use super::decode_scope::encode_layer;
 use super::layer::Layer;
-use super::output_activation::OutputActivation;
+use super::output_activation::{OutputActivation, WithoutActivation};
+use super::parts::{AnyLayer, Part};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
-use std::fmt::Debug;
 
 /// A place for one layer's cache. The box stays when the cache is taken out of it, so it is allocated once.
 ///
@@ -38,11 +38,7 @@ pub(crate) type CacheSlot = Option<Box<dyn Any + Send + Sync>>;
 ///
 /// A container of a user's own is generic over its parts instead (docs/extending.md, "A container") and does not need
 /// this trait, which is why it can stay private and change freely.
-pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
-    /// [`Layer::KIND`]; also what the file names the layer by.
-    fn erased_kind(&self) -> &'static str;
-    /// [`Layer::output_shape`].
-    fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
     /// [`Layer::forward`].
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::forward_cow`].
@@ -57,25 +53,25 @@ pub(crate) trait ErasedLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
     /// [`Layer::activation`].
     fn erased_activation(&self) -> OutputActivation;
+    /// [`Layer::without_activation`]; always `Unsaid` where the activation is none that a loss could fuse.
+    fn erased_without_activation(&self) -> WithoutActivation;
+    /// [`Layer::forward_logits`].
+    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
+    /// [`Layer::forward_train_logits`], with the cache put into the slot.
+    fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
     /// [`Layer::output_activation`].
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::training_activation`].
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
-    /// [`Layer::visit_params`], with the layer's own names.
-    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
-    /// [`Layer::visit_params_mut`], likewise.
+    /// [`Layer::visit_params_mut`], with the layer's own names.
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>));
     /// `Clone` returns `Self` and so is not object-safe.
     fn erased_clone(&self) -> Box<dyn ErasedLayer<F>>;
     /// The layer's bytes, without its kind; the way back is the registry's.
     fn erased_encode(&self) -> Result<Vec<u8>>;
-    /// For the container to recognise a container inside it.
-    fn as_any(&self) -> &dyn Any;
-    /// The same, to run it.
-    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
+impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
     fn erased_kind(&self) -> &'static str {
         L::KIND.name()
     }
@@ -84,6 +80,16 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.output_shape(input)
     }
 
+    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        self.visit_params(visit);
+    }
+
+    fn erased_parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
+        self.parts(input)
+    }
+}
+
+impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.forward(input)
     }
@@ -93,12 +99,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
-        let (output, cache) = self.forward_train(input)?;
-        match slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()) {
-            Some(place) => *place = Some(cache),
-            None => *slot = Some(Box::new(Some(cache))),
-        }
-        Ok(output)
+        self.forward_train(input).map(|(output, cache)| put::<F, L>(slot, cache, output))
     }
 
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>> {
@@ -119,16 +120,24 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.activation()
     }
 
+    fn erased_without_activation(&self) -> WithoutActivation {
+        if self.activation().can_be_fused() { self.without_activation() } else { WithoutActivation::Unsaid }
+    }
+
+    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_logits(input)
+    }
+
+    fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
+        self.forward_train_logits(input).map(|(output, cache)| put::<F, L>(slot, cache, output))
+    }
+
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
         self.output_activation(input)
     }
 
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation {
         self.training_activation(input)
-    }
-
-    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        self.visit_params(visit);
     }
 
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
@@ -142,14 +151,15 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     fn erased_encode(&self) -> Result<Vec<u8>> {
         encode_layer(self)
     }
+}
 
-    fn as_any(&self) -> &dyn Any {
-        self
+/// Puts the cache into the box that is there, or into a new one, and hands the output on.
+fn put<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot, cache: L::Cache, output: Tensor<F>) -> Tensor<F> {
+    match slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()) {
+        Some(place) => *place = Some(cache),
+        None => *slot = Some(Box::new(Some(cache))),
     }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
+    output
 }
 
 /// Takes the cache out and leaves the box. Three things end in the error: no cache was ever put there, it was taken

@@ -19,7 +19,8 @@
 //! There is no tape: what would be recorded on it is the cache, of a type that the layer chooses. The loss is already
 //! averaged over the batch, so no layer divides by the batch's size.
 
-use super::output_activation::OutputActivation;
+use super::output_activation::{OutputActivation, WithoutActivation};
+use super::parts::Part;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
@@ -172,13 +173,81 @@ pub trait Layer<F: Scalar = f32>:
         Ok(())
     }
 
-    /// "I compute exactly this function, and nothing else": [`OutputActivation::Softmax`] or
-    /// [`OutputActivation::Sigmoid`]. Few layers override it.
+    /// The function that the outputs come from, and that a loss may compute in its place:
+    /// [`OutputActivation::Softmax`] or [`OutputActivation::Sigmoid`]. Few layers override it.
     ///
-    /// A layer that overrides it may be left out of training: its `forward_train` is then not called while a loss that
-    /// fuses the activation is trained with. [`LayerCheck`](crate::testing::LayerCheck) compares it with the function.
+    /// By itself it only says what the outputs are. That the function may be left out says
+    /// [`without_activation`](Layer::without_activation).
     fn activation(&self) -> OutputActivation {
         OutputActivation::Unknown
+    }
+
+    /// What there is of the layer without its [`activation`](Layer::activation); unless it is written nothing is said,
+    /// and the layer is run as it is.
+    ///
+    /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at a model's end
+    /// it is then not called while a loss that fuses the function is trained with. A container that ends in a layer
+    /// with an activation returns what that layer does, or [`WithoutActivation::Rest`], and overrides
+    /// [`forward_logits`](Layer::forward_logits) and [`forward_train_logits`](Layer::forward_train_logits).
+    /// [`LayerCheck`](crate::testing::LayerCheck) compares either with the function.
+    fn without_activation(&self) -> WithoutActivation {
+        WithoutActivation::Unsaid
+    }
+
+    /// [`forward`](Layer::forward) that leaves the [`activation`](Layer::activation) at the end out: the numbers before
+    /// softmax or sigmoid. [`OutputActivation::apply`] of the activation gives the rest.
+    ///
+    /// A layer is asked for it where it says [`WithoutActivation::Rest`]; a [`Sequential`](crate::nn::Sequential) always
+    /// has it, and goes forward where there is nothing to leave out. For losses and scores of your own that want
+    /// logits, as PyTorch's `F.cross_entropy` does:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
+    /// let x = Tensor::<f32>::ones(vec![1, 2]);
+    /// let logits = model.forward_logits(x.clone())?;
+    /// assert_eq!(model.activation().apply(logits), model.forward(x)?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Layer::forward), and when the layer has none.
+    fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        let _ = input;
+        Err(no_logits("forward_logits", Self::KIND.name()))
+    }
+
+    /// [`forward_train`](Layer::forward_train) that leaves the activation at the end out; `backward` of this cache
+    /// takes the gradient at the logits.
+    ///
+    /// [`accumulate`](crate::train::accumulate) and the trainer call it where the loss fuses the model's activation.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
+    /// let p = model.activation().apply(z);
+    /// let target = plywood::ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
+    /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
+    /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward_train`](Layer::forward_train), and when the layer has none.
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        let _ = input;
+        Err(no_logits("forward_train_logits", Self::KIND.name()))
+    }
+
+    /// The layers inside, for an input of this shape (without the batch axis); none unless it is written.
+    ///
+    /// A container hands out its own, in order; theirs are asked of them. The printed summary has a row for each.
+    fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
+        let _ = input;
+        Vec::new()
     }
 
     /// What is known of the numbers of an output, where `input` is what is known of those of the input.
@@ -262,6 +331,12 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
     fn build(self, _: &[usize], _: &Random) -> Result<L> {
         Ok(self)
     }
+}
+
+/// The error of a layer that says `Rest` and has only half of what belongs to it.
+fn no_logits(method: &str, kind: &str) -> Error {
+    Error::data(format!("a method `{method}` of {kind}"), "beside its `WithoutActivation::Rest`", "none")
+        .help("Write it: the layer without its last activation.")
 }
 
 /// Checks that a batch has the shape that a layer was built for, `sample` without the batch axis.

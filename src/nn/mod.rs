@@ -49,6 +49,7 @@
 // | `layer.rs` | the traits `Layer` and `LayerSpec` |
 // | `elementwise.rs` | layers of a function of one number |
 // | `output_activation.rs` | what is known of outputs, and what they mean |
+// | `parts.rs` | the layers inside a layer, for whoever walks through a model |
 // | `erased.rs` | layers without their types, as containers hold them |
 // | `registry.rs`, `decode_scope.rs` | which kinds a file may hold; the decoding call under way in a thread |
 // | `sequential/` | the container: builder, forward and backward, prediction; `summary.rs` prints it |
@@ -70,6 +71,7 @@ pub(crate) mod erased;
 mod layer;
 mod norm;
 mod output_activation;
+mod parts;
 mod pooling;
 pub(crate) mod registry;
 mod regularization;
@@ -98,7 +100,8 @@ pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
     RMSNorm, RMSNormSpec,
 };
-pub use output_activation::{OutputActivation, Outputs};
+pub use output_activation::{OutputActivation, Outputs, WithoutActivation};
+pub use parts::Part;
 pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,

@@ -20,8 +20,8 @@ use crate::tensor::{Tensor, slice_mut, standard};
 ///
 /// A loss may compute softmax or the sigmoid itself, *fused* with the loss: cross-entropy after softmax has a simple,
 /// exact gradient at softmax's input (the logits), while each of the two alone loses precision. So a model whose last
-/// layer says that it is exactly this function ([`Layer::activation`](crate::nn::Layer::activation)) leaves it out
-/// under a loss that fuses it ([`Loss::fused_activation`](crate::losses::Loss::fused_activation)), and the loss starts
+/// layer says that it ends in this function ([`Layer::activation`](crate::nn::Layer::activation)), and what it is
+/// without ([`Layer::without_activation`](crate::nn::Layer::without_activation)), leaves it out under a loss that fuses it ([`Loss::fused_activation`](crate::losses::Loss::fused_activation)), and the loss starts
 /// from the logits. Nobody has to ask for it, and `predict` still gives probabilities.
 ///
 /// | activation | predictions | fused by | gradient at the logits |
@@ -55,6 +55,20 @@ pub enum OutputActivation {
     ///
     /// One independent probability for each number.
     Sigmoid,
+}
+
+/// What there is of a layer where its [`activation`](crate::nn::Layer::activation) is left out, because the loss
+/// computes it: [`Layer::without_activation`](crate::nn::Layer::without_activation).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WithoutActivation {
+    /// The layer does not say. It is run as it is, and the loss takes its outputs for what they are.
+    #[default]
+    Unsaid,
+    /// Nothing: the layer is this function and nothing else. It is left out whole, as [`Softmax`](crate::nn::Softmax).
+    Nothing,
+    /// A rest, which [`forward_logits`](crate::nn::Layer::forward_logits) and
+    /// [`forward_train_logits`](crate::nn::Layer::forward_train_logits) run: the layer is a container that ends in it.
+    Rest,
 }
 
 impl OutputActivation {

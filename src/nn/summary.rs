@@ -17,8 +17,7 @@
 
 use super::sequential::Sequential;
 use crate::kernels::Scalar;
-use crate::nn::erased::ErasedLayer;
-use crate::nn::{Add, Concat, Layer, Residual};
+use crate::nn::{Layer, Part};
 use crate::param::ParamKind;
 use crate::shown::grouped;
 use std::fmt;
@@ -49,53 +48,19 @@ impl Count {
     }
 }
 
-impl<F: Scalar> Sequential<F> {
-    /// A row for each layer, and below a container's those of the layers inside.
-    ///
-    /// Shapes come from the layers, which a built model has checked.
-    /// A block of a [`Residual`](crate::nn::Residual) or of another container has a row under its own name.
-    fn table(&self, prefix: &str, rows: &mut Vec<[String; 4]>) {
-        let shapes = self.shapes().unwrap_or_default();
-        for (i, (layer, shape)) in self.parts().zip(shapes).enumerate() {
-            let name = format!("{prefix}{i}");
-            rows.push(row(name.clone(), layer, &shape));
-            if let Some(inner) = layer.as_any().downcast_ref::<Self>() {
-                inner.table(&format!("{name}."), rows);
-            }
-            for (block, inner) in blocks_of(layer) {
-                let name = format!("{name}.{block}");
-                rows.push(row(name.clone(), inner, inner.output_shape()));
-                inner.table(&format!("{name}."), rows);
-            }
-        }
+/// A row for each layer, and below a container's those of the layers inside.
+///
+/// Shapes come from the layers, which a built model has checked.
+fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[String; 4]>) {
+    for part in parts {
+        let (layer, name) = (part.layer, format!("{prefix}{}", part.name()));
+        let shape =
+            layer.erased_output_shape(part.input()).map_or_else(|_| "?".into(), |shape| format!("{shape:?}"));
+        let mut count = Count::default();
+        layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
+        rows.push([name.clone(), layer.erased_kind().to_owned(), shape, grouped(count.total())]);
+        table(&format!("{name}."), layer.erased_parts(part.input()), rows);
     }
-}
-
-/// The blocks of one of the three containers, or the container itself if it is a plain one.
-fn blocks_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, &Sequential<F>)> {
-    let numbered = |blocks: &'_ [Sequential<F>]| (0..blocks.len()).map(|i| i.to_string()).collect::<Vec<_>>();
-    let any = layer.as_any();
-    if let Some(residual) = any.downcast_ref::<Residual<F>>() {
-        residual.blocks().map(|(name, block)| (name.to_owned(), block)).collect()
-    } else if let Some(concat) = any.downcast_ref::<Concat<F>>() {
-        numbered(concat.branches()).into_iter().zip(concat.branches()).collect()
-    } else if let Some(sum) = any.downcast_ref::<Add<F>>() {
-        numbered(sum.branches()).into_iter().zip(sum.branches()).collect()
-    } else {
-        Vec::new()
-    }
-}
-
-/// The row of one layer.
-fn row<F: Scalar>(name: String, layer: &dyn ErasedLayer<F>, shape: &[usize]) -> [String; 4] {
-    let mut count = Count::default();
-    layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
-    [name, kind(layer), format!("{shape:?}"), grouped(count.total())]
-}
-
-/// The first column of text; layers of a user's own show their full kind, "mycrate.swish".
-fn kind<F: Scalar>(layer: &dyn ErasedLayer<F>) -> String {
-    layer.erased_kind().to_owned()
 }
 
 impl<F: Scalar> fmt::Display for Sequential<F> {
@@ -113,7 +78,7 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
         rows.push([String::new(), "input".into(), format!("{:?}", self.input_shape()), String::new()]);
-        self.table("", &mut rows);
+        table("", self.parts(self.input_shape()), &mut rows);
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths = [width(0), width(1), width(2), width(3)];
         let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
@@ -145,7 +110,7 @@ impl<F: Scalar> Sequential<F> {
     /// Two models with the same lines have the same architecture but for hyper-parameters.
     pub(crate) fn outline(&self) -> Vec<String> {
         let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
-        self.table("", &mut rows);
+        table("", self.parts(self.input_shape()), &mut rows);
         lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
             format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
         }));

@@ -6,6 +6,7 @@ use super::differences::{
 use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::nn::WithoutActivation;
 use crate::nn::erased::ErasedLayer;
 use crate::random::{Random, RandomStream};
 use crate::tensor::{Tensor, owned, slice, standard};
@@ -45,8 +46,23 @@ impl<F: Scalar> LayerCheck<F> {
 
         let y = self.outputs(layer, &x, &mut report)?;
         self.gradients(layer, &x, &mut draws, &mut report)?;
-        if layer.erased_activation().can_be_fused() && layer.erased_kind() != "sequential" {
-            same("the output of an activation", &y, &layer.erased_activation().apply(x.clone()))?;
+        let logits = match layer.erased_without_activation() {
+            WithoutActivation::Unsaid => None,
+            WithoutActivation::Nothing => Some((x.clone(), x.clone())),
+            WithoutActivation::Rest => {
+                let trained = layer.erased_clone().erased_forward_train_logits(x.clone(), &mut None)?;
+                Some((layer.erased_forward_logits(x.clone())?, trained))
+            }
+        };
+        if let Some((logits, trained)) = logits {
+            same("the output of an activation", &y, &layer.erased_activation().apply(logits))?;
+            if !self.is_exempt(Exemption::TrainingDiffers) {
+                same(
+                    "the output of an activation in training",
+                    &y,
+                    &layer.erased_activation().apply(trained),
+                )?;
+            }
             report.passed("it computes the activation it says it is");
         }
         let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);

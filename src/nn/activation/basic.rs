@@ -188,6 +188,13 @@ macro_rules! activation {
                 }
             }
 
+            fn without_activation(&self) -> crate::nn::WithoutActivation {
+                match OutputActivation::$activation.can_be_fused() {
+                    true => crate::nn::WithoutActivation::Nothing,
+                    false => crate::nn::WithoutActivation::Unsaid,
+                }
+            }
+
             fn output_activation(&self, _: OutputActivation) -> OutputActivation {
                 OutputActivation::$activation
             }

@@ -20,7 +20,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::nn::{Layer, OutputActivation, WithoutActivation, check_gradient};
 use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
@@ -98,8 +98,12 @@ impl<F: Scalar> Layer<F> for Softmax {
         Ok(grad)
     }
 
-    /// Exactly this function, so it may be left out.
     fn activation(&self) -> OutputActivation {
         OutputActivation::Softmax
+    }
+
+    /// Exactly this function, so it may be left out.
+    fn without_activation(&self) -> WithoutActivation {
+        WithoutActivation::Nothing
     }
 }

@@ -7,7 +7,7 @@ use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -63,11 +63,6 @@ impl<F: Scalar> Add<F> {
         AddSpec { branches: branches.into_iter().collect() }
     }
 
-    /// The blocks, in order.
-    pub(in crate::nn) fn branches(&self) -> &[Sequential<F>] {
-        &self.branches
-    }
-
     /// The sum, from the first branch to the last.
     fn sum(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
         let shapes: Vec<&[usize]> = outputs.iter().map(|y| y.shape()).collect();
@@ -120,6 +115,10 @@ impl<F: Scalar> Layer<F> for Add<F> {
     /// Any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
+    }
+
+    fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
+        branches::parts(&self.branches, input)
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

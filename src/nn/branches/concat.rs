@@ -11,7 +11,7 @@ use super::{visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, OutputActivation, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -67,11 +67,6 @@ impl<F: Scalar> Concat<F> {
     /// ```
     pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> ConcatSpec<F> {
         ConcatSpec { branches: branches.into_iter().collect(), axis: 1 }
-    }
-
-    /// The blocks, in order.
-    pub(in crate::nn) fn branches(&self) -> &[Sequential<F>] {
-        &self.branches
     }
 
     /// The shape of outputs of these shapes joined, where `axis` counts in them.
@@ -195,6 +190,10 @@ impl<F: Scalar> Layer<F> for Concat<F> {
     fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         let branches = self.branches.iter().map(|branch| branch.training_activation(input));
         branches.reduce(OutputActivation::or).unwrap_or_default().of_numbers()
+    }
+
+    fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
+        branches::parts(&self.branches, input)
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

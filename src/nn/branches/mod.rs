@@ -21,7 +21,7 @@ pub use residual::{Residual, ResidualSpec};
 use super::sequential::{Sequential, SequentialBuilder, SequentialCache};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::{Layer, Part};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
@@ -136,6 +136,11 @@ pub(in crate::nn) fn check_batch_size<F: Scalar>(
     blocks.iter().enumerate().try_for_each(|(i, block)| {
         Layer::check_batch_size(block, input, samples).map_err(|error| error.at(format!("branch {i}")))
     })
+}
+
+/// The blocks by their numbers.
+pub(in crate::nn) fn parts<'a, F: Scalar>(blocks: &'a [Sequential<F>], input: &[usize]) -> Vec<Part<'a, F>> {
+    blocks.iter().enumerate().map(|(i, block)| Part::new(i.to_string(), input.to_vec(), block)).collect()
 }
 
 /// Shows the parameters of a block under its name.

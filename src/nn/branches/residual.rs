@@ -7,7 +7,7 @@ use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
-use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, Part, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -71,7 +71,7 @@ impl<F: Scalar> Residual<F> {
     }
 
     /// The blocks by name.
-    pub(in crate::nn) fn blocks(&self) -> impl Iterator<Item = Named<'_, F>> {
+    fn blocks(&self) -> impl Iterator<Item = Named<'_, F>> {
         [("block", &self.block)]
             .into_iter()
             .chain(self.projection.as_ref().map(|block| ("projection", block)))
@@ -162,6 +162,11 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     /// Any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
+    }
+
+    /// "block", and "projection" where there is one.
+    fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
+        self.blocks().map(|(name, block)| Part::new(name, input.to_vec(), block)).collect()
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

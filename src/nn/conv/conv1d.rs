@@ -1,6 +1,6 @@
 //! Convolution over sequences.
 
-use super::conv_nd::{Count, Filters, FiltersSpec};
+use super::conv_nd::{Count, Filters, FiltersSpec, convolution_layer};
 use crate::error::Result;
 use crate::init::Initializer;
 use crate::kernels::Scalar;
@@ -80,18 +80,6 @@ impl Conv1d<f32> {
     }
 }
 
-impl<F: Scalar> Conv1d<F> {
-    /// The weight, `[filters, channels / groups, window]`.
-    pub fn weight(&self) -> &Param<F> {
-        &self.filters.weight
-    }
-
-    /// The bias, `[filters]`, unless the layer was built without.
-    pub fn bias(&self) -> Option<&Param<F>> {
-        self.filters.bias.as_ref()
-    }
-}
-
 /// What a [`Conv1d`] layer is built from: [`Conv1d::filters`] or [`Conv1d::depthwise`].
 ///
 /// Every number is checked when the model is built.
@@ -108,98 +96,17 @@ impl Conv1dSpec {
         self
     }
 
-    /// How far the input is extended with zeros: see [`Padding`].
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
-        self.filters = self.filters.padding(padding);
-        self
-    }
-
     /// How far apart the numbers under the window lie; 1 is next to each other.
     #[must_use]
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.filters.window.dilation = [1, dilation];
         self
     }
+}
 
+convolution_layer! {
+    Conv1d, Conv1dSpec, "conv1d";
     /// Into how many groups channels and filters are divided.
     ///
     /// A depthwise layer has as many groups as channels, whatever is said here.
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.filters.groups = groups;
-        self
-    }
-
-    /// The distribution of the initial weight; its fans are channels or filters times the length of the window.
-    #[must_use]
-    pub fn initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.initializer = initializer;
-        self
-    }
-
-    /// The distribution of the initial bias.
-    #[must_use]
-    pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.bias_initializer = initializer;
-        self
-    }
-
-    /// Whether there is a bias, as there is unless set.
-    #[must_use]
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.filters.bias = bias;
-        self
-    }
-}
-
-impl<F: Scalar> LayerSpec<F> for Conv1dSpec {
-    type Layer = Conv1d<F>;
-
-    /// `input` is `[channels, length]`.
-    fn build(self, input: &[usize], random: &Random) -> Result<Conv1d<F>> {
-        Ok(Conv1d { filters: self.filters.build(input, random)? })
-    }
-}
-
-impl<F: Scalar> Layer<F> for Conv1d<F> {
-    const KIND: Kind = Kind::builtin("conv1d");
-    /// The input.
-    type Cache = Tensor<F>;
-
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.filters.output_shape(input)
-    }
-
-    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        let (output, input) = self.filters.forward(input)?;
-        recycle(input);
-        Ok(output)
-    }
-
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
-        self.filters.forward(input)
-    }
-
-    fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        self.filters.backward(input, grad, true)
-    }
-
-    /// Two of the three products.
-    fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
-        self.filters.backward(input, grad, false).map(recycle)
-    }
-
-    /// Any real numbers.
-    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
-        OutputActivation::Linear
-    }
-
-    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        self.filters.visit(visit);
-    }
-
-    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
-        self.filters.visit_mut(visit);
-    }
 }

@@ -1,6 +1,6 @@
 //! Convolution over images.
 
-use super::conv_nd::{Count, Filters, FiltersSpec};
+use super::conv_nd::{Count, Filters, FiltersSpec, convolution_layer};
 use crate::error::Result;
 use crate::init::Initializer;
 use crate::kernels::Scalar;
@@ -116,18 +116,6 @@ impl Conv2d<f32> {
     }
 }
 
-impl<F: Scalar> Conv2d<F> {
-    /// The weight, `[filters, channels / groups, window rows, window columns]`.
-    pub fn weight(&self) -> &Param<F> {
-        &self.filters.weight
-    }
-
-    /// The bias, `[filters]`, unless the layer was built without.
-    pub fn bias(&self) -> Option<&Param<F>> {
-        self.filters.bias.as_ref()
-    }
-}
-
 /// What a [`Conv2d`] layer is built from: [`Conv2d::filters`] or [`Conv2d::depthwise`].
 ///
 /// Every number is checked when the model is built:
@@ -165,16 +153,6 @@ impl Conv2dSpec {
         self
     }
 
-    /// How far the input is extended with zeros: see [`Padding`].
-    ///
-    /// `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`, `.padding([0, 2])`. There is no padding by
-    /// reflection or repetition, as PyTorch's `padding_mode` has.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
-        self.filters = self.filters.padding(padding);
-        self
-    }
-
     /// How far apart the numbers under the window lie; 1 is next to each other.
     ///
     /// A window of 3 with a dilation of 4 reaches over 9 pixels and still has 3 weights along an axis:
@@ -194,7 +172,10 @@ impl Conv2dSpec {
         self.filters.window.dilation = dilation.into().0;
         self
     }
+}
 
+convolution_layer! {
+    Conv2d, Conv2dSpec, "conv2d";
     /// Into how many groups channels and filters are divided: the first filters read the first channels only, and so
     /// on.
     ///
@@ -208,85 +189,6 @@ impl Conv2dSpec {
     /// assert_eq!(layer.weight().shape(), [6, 2, 3, 3]); // a filter reads two of the four channels
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    #[must_use]
-    pub fn groups(mut self, groups: usize) -> Self {
-        self.filters.groups = groups;
-        self
-    }
-
-    /// The distribution of the initial weight; its fans are channels or filters times the size of the window.
-    #[must_use]
-    pub fn initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.initializer = initializer;
-        self
-    }
-
-    /// The distribution of the initial bias.
-    #[must_use]
-    pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
-        self.filters.bias_initializer = initializer;
-        self
-    }
-
-    /// Whether there is a bias, as there is unless set.
-    ///
-    /// Before a normalisation the mean that is subtracted would cancel it.
-    #[must_use]
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.filters.bias = bias;
-        self
-    }
-}
-
-impl<F: Scalar> LayerSpec<F> for Conv2dSpec {
-    type Layer = Conv2d<F>;
-
-    /// `input` is `[channels, rows, columns]`.
-    fn build(self, input: &[usize], random: &Random) -> Result<Conv2d<F>> {
-        Ok(Conv2d { filters: self.filters.build(input, random)? })
-    }
-}
-
-impl<F: Scalar> Layer<F> for Conv2d<F> {
-    const KIND: Kind = Kind::builtin("conv2d");
-    /// The input.
-    type Cache = Tensor<F>;
-
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.filters.output_shape(input)
-    }
-
-    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        let (output, input) = self.filters.forward(input)?;
-        recycle(input);
-        Ok(output)
-    }
-
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
-        self.filters.forward(input)
-    }
-
-    fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        self.filters.backward(input, grad, true)
-    }
-
-    /// Two of the three products.
-    fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
-        self.filters.backward(input, grad, false).map(recycle)
-    }
-
-    /// Any real numbers.
-    fn output_activation(&self, _: OutputActivation) -> OutputActivation {
-        OutputActivation::Linear
-    }
-
-    fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        self.filters.visit(visit);
-    }
-
-    fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
-        self.filters.visit_mut(visit);
-    }
 }
 
 #[cfg(test)]

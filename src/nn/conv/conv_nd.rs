@@ -2,13 +2,14 @@
 //!
 //! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolution/` with a window
 //! of one row. The number of axes is a constant of the type: each layer's file and fields are its own, and there is
-//! one implementation. What differs are the shapes: of the weight, which has PyTorch's, and of the input.
+//! one implementation, to which `convolution_layer!` hands their methods on. What differs are the shapes: of the weight,
+//! which has PyTorch's, and of the input.
 
 use super::convolution::Convolution;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Scalar;
-use crate::nn::window::{Padding, Window};
+use crate::nn::window::Window;
 use crate::nn::{check_gradient, window};
 use crate::param::Param;
 use crate::random::Random;
@@ -164,11 +165,6 @@ impl FiltersSpec {
         Self { count, groups: 1, window, initializer, bias: true, bias_initializer }
     }
 
-    pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
-        self.window.padding = padding.into();
-        self
-    }
-
     /// Filters for samples of this shape.
     pub fn build<F: Scalar, const AXES: usize>(
         self,
@@ -197,3 +193,115 @@ impl FiltersSpec {
         Ok(Filters { weight, bias, groups, window })
     }
 }
+
+/// What [`Conv1d`](crate::nn::Conv1d) and [`Conv2d`](crate::nn::Conv2d) hand on to their filters: the layer, and the settings
+/// of its spec that do not depend on the number of axes. The documentation given is that of `groups`.
+macro_rules! convolution_layer {
+    ($layer:ident, $spec:ident, $kind:literal; $(#[$groups:meta])*) => {
+        impl<F: Scalar> $layer<F> {
+            /// The weight, `[filters, channels / groups, window…]`.
+            pub fn weight(&self) -> &Param<F> {
+                &self.filters.weight
+            }
+
+            /// The bias, `[filters]`, unless the layer was built without.
+            pub fn bias(&self) -> Option<&Param<F>> {
+                self.filters.bias.as_ref()
+            }
+        }
+
+        impl $spec {
+            $(#[$groups])*
+            #[must_use]
+            pub fn groups(mut self, groups: usize) -> Self {
+                self.filters.groups = groups;
+                self
+            }
+
+            /// How far the input is extended with zeros: see [`Padding`].
+            ///
+            /// `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`. There is no padding by reflection or
+            /// repetition, as PyTorch's `padding_mode` has.
+            #[must_use]
+            pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
+                self.filters.window.padding = padding.into();
+                self
+            }
+
+            /// The distribution of the initial weight; its fans are channels or filters times the size of the window.
+            #[must_use]
+            pub fn initializer(mut self, initializer: Initializer) -> Self {
+                self.filters.initializer = initializer;
+                self
+            }
+
+            /// The distribution of the initial bias.
+            #[must_use]
+            pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
+                self.filters.bias_initializer = initializer;
+                self
+            }
+
+            /// Whether there is a bias, as there is unless set.
+            ///
+            /// Before a normalisation the mean that is subtracted would cancel it.
+            #[must_use]
+            pub fn bias(mut self, bias: bool) -> Self {
+                self.filters.bias = bias;
+                self
+            }
+        }
+
+        impl<F: Scalar> LayerSpec<F> for $spec {
+            type Layer = $layer<F>;
+
+            /// For a sample of this shape, channels first.
+            fn build(self, input: &[usize], random: &Random) -> Result<$layer<F>> {
+                Ok($layer { filters: self.filters.build(input, random)? })
+            }
+        }
+
+        impl<F: Scalar> Layer<F> for $layer<F> {
+            const KIND: Kind = Kind::builtin($kind);
+            /// The input.
+            type Cache = Tensor<F>;
+
+            fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+                self.filters.output_shape(input)
+            }
+
+            fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+                let (output, input) = self.filters.forward(input)?;
+                recycle(input);
+                Ok(output)
+            }
+
+            fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+                self.filters.forward(input)
+            }
+
+            fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+                self.filters.backward(input, grad, true)
+            }
+
+            /// Two of the three products.
+            fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
+                self.filters.backward(input, grad, false).map(recycle)
+            }
+
+            /// Any real numbers.
+            fn output_activation(&self, _: OutputActivation) -> OutputActivation {
+                OutputActivation::Linear
+            }
+
+            fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+                self.filters.visit(visit);
+            }
+
+            fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
+                self.filters.visit_mut(visit);
+            }
+        }
+    };
+}
+pub(super) use convolution_layer;

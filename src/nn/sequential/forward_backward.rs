@@ -1,10 +1,10 @@
 //! How a batch goes through a [`Sequential`]: forward, backward, and in search of what is not finite.
 
-use super::{Sequential, place};
+use super::Sequential;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedLayer};
-use crate::nn::{Layer, OutputActivation, check_batch, check_batch_shape};
+use crate::nn::{Layer, OutputActivation, Part, WithoutActivation, check_batch, check_batch_shape};
 use crate::param::Param;
 use crate::state::Kind;
 use crate::target::CLEAN;
@@ -35,58 +35,11 @@ pub struct SequentialCache {
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// [`forward`](Layer::forward) that leaves the activation at the end out: the numbers before softmax or sigmoid,
-    /// also inside a container that comes last. [`OutputActivation::apply`] of the model's
-    /// [`activation`](Layer::activation) gives the rest.
-    ///
-    /// For losses and scores of your own that want logits, as PyTorch's `F.cross_entropy` does:
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([2]).layer(Dense::units(3)).layer(Softmax).build()?;
-    /// let x = Tensor::<f32>::ones(vec![1, 2]);
-    /// let logits = model.forward_logits(x.clone())?;
-    /// assert_eq!(model.activation().apply(logits), model.forward(x)?);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`forward`](Layer::forward).
-    pub fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.run(input.into(), true).map(owned)
-    }
-
-    /// [`forward_train`](Layer::forward_train) that leaves the activation at the end out; `backward` of this cache
-    /// takes the gradient at the logits.
-    ///
-    /// [`accumulate`](crate::train::accumulate) and the trainer call it where the loss fuses the model's activation.
-    /// Without a activation at the end it is `forward_train`.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
-    /// let (z, cache) = model.forward_train_logits(Tensor::ones(vec![1, 2]))?;
-    /// let p = model.activation().apply(z);
-    /// let target = plywood::ndarray::arr2(&[[0.0, 1.0]]).into_dyn();
-    /// model.backward_params(cache, p - target)?; // the gradient of cross-entropy at the logits
-    /// model.visit_params(&mut |_, param| assert!(param.gradient().is_some()));
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`forward_train`](Layer::forward_train).
-    pub fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
-        self.run_train(input, true)
-    }
-
-    /// What comes last, if there is anything to be said of it: a container to look into, or an activation to leave out.
-    fn end(layer: &dyn ErasedLayer<F>) -> End<'_, F> {
-        match layer.as_any().downcast_ref::<Self>() {
-            Some(inner) => End::Inner(inner),
-            None if layer.erased_activation().can_be_fused() => End::Fused,
-            None => End::Layer,
+    /// What there is of layer `i` in a run to the logits: all of any layer but the last.
+    fn without_activation_of(&self, i: usize, to_logits: bool) -> WithoutActivation {
+        match self.layers.get(i) {
+            Some(last) if to_logits && i + 1 == self.layers.len() => last.erased_without_activation(),
+            _ => WithoutActivation::Unsaid,
         }
     }
 
@@ -95,11 +48,10 @@ impl<F: Scalar> Sequential<F> {
         check_batch_shape(input.shape(), &self.input)?;
         let mut x = input;
         for (i, layer) in self.layers.iter().enumerate() {
-            let last = to_logits && i + 1 == self.layers.len();
-            x = match Self::end(&**layer) {
-                End::Fused if last => return Ok(x),
-                End::Inner(inner) if last => inner.run(x, true),
-                _ => layer.erased_forward_cow(x),
+            x = match self.without_activation_of(i, to_logits) {
+                WithoutActivation::Nothing => return Ok(x),
+                WithoutActivation::Rest => layer.erased_forward_logits(owned(x)).map(CowTensor::from),
+                WithoutActivation::Unsaid => layer.erased_forward_cow(x),
             }
             .map_err(|error| error.at(self.place(i)))?;
         }
@@ -112,27 +64,17 @@ impl<F: Scalar> Sequential<F> {
         let (mut x, count) = (input, self.layers.len());
         let mut slots = std::mem::take(&mut self.spare);
         slots.resize_with(count, || None);
-        let mut ran = count;
-        for (i, (layer, slot)) in self.layers.iter_mut().zip(&mut slots).enumerate() {
-            let last = to_logits && i + 1 == count;
-            let kind = layer.erased_kind();
-            let result = match Self::end(&**layer) {
-                End::Fused if last => {
-                    ran = i;
-                    break;
-                }
-                End::Inner(_) if last => match layer.as_any_mut().downcast_mut::<Self>() {
-                    Some(inner) => inner.run_train(x, true).map(|(x, cache)| {
-                        *slot = Some(Box::new(Some(cache)));
-                        x
-                    }),
-                    None => Ok(x),
-                },
-                _ => layer.erased_forward_train(x, slot),
-            };
-            x = result.map_err(|error| error.at(place(i, kind)))?;
+        for (i, slot) in slots.iter_mut().enumerate() {
+            let without = self.without_activation_of(i, to_logits);
+            let layer = &mut self.layers[i];
+            x = match without {
+                WithoutActivation::Nothing => return Ok((x, SequentialCache { slots, ran: i })),
+                WithoutActivation::Rest => layer.erased_forward_train_logits(x, slot),
+                WithoutActivation::Unsaid => layer.erased_forward_train(x, slot),
+            }
+            .map_err(|error| error.at(self.place(i)))?;
         }
-        Ok((x, SequentialCache { slots, ran }))
+        Ok((x, SequentialCache { slots, ran: count }))
     }
 
     /// Backward through the layers from the last that ran down to `first`; the gradient at its input where wanted.
@@ -237,13 +179,6 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
-/// A borrow of the last layer cannot be held while the layer is run exclusively, so `run_train` downcasts again.
-enum End<'a, F: Scalar> {
-    Inner(&'a Sequential<F>),
-    Fused,
-    Layer,
-}
-
 impl<F: Scalar> Sequential<F> {
     /// What is known behind all layers, where `after` says what is known behind one.
     fn activation_through(
@@ -313,9 +248,37 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         Ok(())
     }
 
-    /// The last layer's: what [`forward_logits`](Sequential::forward_logits) leaves out.
+    /// The last layer's, if it can be left out: what [`forward_logits`](Layer::forward_logits) leaves out.
     fn activation(&self) -> OutputActivation {
-        self.layers.last().map_or(OutputActivation::Unknown, |layer| layer.erased_activation())
+        match self.layers.last() {
+            Some(last) if last.erased_without_activation() != WithoutActivation::Unsaid => {
+                last.erased_activation()
+            }
+            _ => OutputActivation::Unknown,
+        }
+    }
+
+    fn without_activation(&self) -> WithoutActivation {
+        match self.without_activation_of(self.layers.len().wrapping_sub(1), true) {
+            WithoutActivation::Unsaid => WithoutActivation::Unsaid,
+            _ => WithoutActivation::Rest,
+        }
+    }
+
+    fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.run(input.into(), true).map(owned)
+    }
+
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+        self.run_train(input, true)
+    }
+
+    /// The layers by their numbers.
+    fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
+        let shapes = self.shapes().unwrap_or_default();
+        let inputs = std::iter::once(self.input.clone()).chain(shapes);
+        let layers = self.layers.iter().zip(inputs).enumerate();
+        layers.map(|(i, (layer, input))| Part::new(i.to_string(), input, &**layer)).collect()
     }
 
     /// What is known of the outputs after all layers.

@@ -12,8 +12,8 @@
 //! an [`OutputActivation`] at the end is not run where the loss fuses it, also where it stands at the end of a container
 //! at the end.
 //!
-//! The layers are kept without their types ([`ErasedLayer`]). A container inside is recognised by a downcast, which
-//! is how an activation at its end is found and how the summary lists its layers.
+//! The layers are kept without their types ([`ErasedLayer`]). A container inside, also one of a user's, says itself what it
+//! is without the activation at its end ([`Layer::without_activation`]) and which layers it has ([`Layer::parts`]).
 //!
 //! What is in force between methods:
 //!
@@ -287,13 +287,6 @@ impl<F: Scalar> Sequential<F> {
             shapes.push(shape.map_err(|error| error.at(self.place(i)))?);
         }
         Ok(shapes)
-    }
-
-    /// The kinds of the layers, and of those inside containers with their depth, in order.
-    ///
-    /// For the summary.
-    pub(in crate::nn) fn parts(&self) -> impl Iterator<Item = &dyn ErasedLayer<F>> {
-        self.layers.iter().map(|layer| &**layer)
     }
 
     /// How errors name the layer that the outputs come from.

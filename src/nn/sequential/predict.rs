@@ -7,8 +7,8 @@ use crate::nn::{Layer, OutputActivation, Outputs, batch_error, window};
 use crate::predictions;
 use crate::predictions::Thresholds;
 use crate::tensor::{CowTensor, Tensor, owned, recycle};
+use crate::threads::try_each;
 use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
-use std::sync::{Mutex, PoisonError};
 
 /// How many samples a thread takes through the layers at once: memory is bounded by this, not by the input.
 ///
@@ -264,24 +264,12 @@ impl<F: Scalar> Sequential<F> {
             return Err(Error::shape("an array for the output", format!("{expected:?}"), output.shape())
                 .help("Give it one row for each sample, of the model's output shape."));
         }
-        let share = threads::share(batch, PIECE, threads::parts(batch.div_ceil(PIECE), 1));
+        let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
         if share >= batch {
             return self.predict_share(input, output);
         }
-        let first_error = Mutex::new(None::<(usize, Error)>);
         let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
-        threads::each(shares.enumerate(), |(i, (output, input))| {
-            if let Err(error) = self.predict_share(input, output) {
-                let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
-                if first.as_ref().is_none_or(|(known, _)| i < *known) {
-                    *first = Some((i, error));
-                }
-            }
-        });
-        first_error
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .map_or(Ok(()), |(_, error)| Err(error))
+        try_each(shares, |(output, input)| self.predict_share(input, output))
     }
 
     /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it

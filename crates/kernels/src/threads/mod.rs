@@ -1,9 +1,10 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
-//! Three forms serve the crate: [`map`] works out numbered pieces, as evaluation needs it; [`each`] works on parts that
-//! were cut beforehand, as a prediction or an optimiser's pass does; [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many
-//! threads it pays to cut, and [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the
-//! threads themselves are in `workers.rs`.
+//! Two forms serve the crate: [`each`] works on parts that were cut beforehand, as an optimiser's pass does, and so does
+//! [`each_long`], with more threads, on parts that take long, as those of a prediction ([`map`] is it for numbered pieces);
+//! [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many threads it pays to cut, and
+//! [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the threads themselves are in
+//! `workers.rs`.
 //!
 //! Which thread does what is dealt out beforehand, like cards, so that what one step leaves in a core's caches is there in
 //! the next one. Where there are more parts than threads, one that has nothing left takes from another, from the end that
@@ -86,16 +87,26 @@ const MOST_THREADS: usize = 16;
 /// The most parts that it is cut into.
 const MOST_PARTS: usize = 32;
 
+/// The most threads that share pieces which take long, and the most parts of these.
+const MOST_LONG_THREADS: usize = workers::MOST;
+const MOST_LONG_PARTS: usize = 2 * MOST_LONG_THREADS;
+
 /// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
 /// thread, as far as that goes.
 pub fn parts(size: usize, least: usize) -> usize {
     if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_THREADS) }
 }
 
+/// [`parts`] for pieces that take long, of which one is enough for a thread.
+pub fn long_parts(pieces: usize) -> usize {
+    if ALONE.get() { 1 } else { threads().min(pieces).clamp(1, MOST_LONG_THREADS) }
+}
+
 /// How large parts are of which each thread has several, so that one whose core is faster at the time can do more than its
 /// share: at most `most`, or a multiple of it where they would be too many, and all of the work for one thread.
 pub fn share(size: usize, most: usize, threads: usize) -> usize {
-    let parts = if threads == 1 { 1 } else { size.div_ceil(most).next_multiple_of(threads).min(MOST_PARTS) };
+    let bound = MOST_PARTS.max(2 * threads);
+    let parts = if threads == 1 { 1 } else { size.div_ceil(most).next_multiple_of(threads).min(bound) };
     match size.div_ceil(parts.max(1)).max(1) {
         share if parts > 1 && share > most => share.next_multiple_of(most),
         share => share,
@@ -106,16 +117,32 @@ pub fn share(size: usize, most: usize, threads: usize) -> usize {
 ///
 /// Each thread has a run of neighbours and takes them in order. Once it is done with them, it takes what another would
 /// come to last. Nothing is allocated. Parts beyond `MOST_PARTS` are worked on by the calling thread.
-pub fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+pub fn each<T: Send>(parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    deal_out::<T, MOST_PARTS, MOST_THREADS>(parts, work);
+}
+
+/// [`each`] for parts that take long, a hundred microseconds and more: by up to 64 threads, where products and passes
+/// over numbers have 16, and by the calling thread alone where that works alone.
+pub fn each_long<T: Send>(parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    if long_parts(MOST_LONG_PARTS) == 1 {
+        return parts.for_each(work);
+    }
+    deal_out::<T, MOST_LONG_PARTS, MOST_LONG_THREADS>(parts, work);
+}
+
+fn deal_out<T: Send, const PARTS: usize, const THREADS: usize>(
+    mut parts: impl Iterator<Item = T>,
+    work: impl Fn(T) + Sync,
+) {
     let Some(first) = parts.next() else { return };
     let Some(second) = parts.next() else { return work(first) };
-    let slots: [Mutex<Option<T>>; MOST_PARTS] = [const { Mutex::new(None) }; MOST_PARTS];
+    let slots: [Mutex<Option<T>>; PARTS] = [const { Mutex::new(None) }; PARTS];
     let mut count = 0;
     for (slot, part) in slots.iter().zip([first, second].into_iter().chain(&mut parts)) {
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(part);
         count += 1;
     }
-    deal(count, &|i| {
+    deal::<THREADS>(count, &|i| {
         let part = slots[i].lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(part) = part {
             work(part);
@@ -125,10 +152,10 @@ pub fn each<T: Send>(mut parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync
 }
 
 /// Calls `work` with each number below `count`, as [`each`] says. What it does not need to know of the parts is compiled
-/// once.
-fn deal(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    let threads = threads().min(count).min(MOST_THREADS);
-    let queues: [Queue; MOST_THREADS] = std::array::from_fn(|thread| Queue::new(thread, threads, count));
+/// once for either number of threads.
+fn deal<const THREADS: usize>(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    let threads = threads().min(count).min(THREADS);
+    let queues: [Queue; THREADS] = std::array::from_fn(|thread| Queue::new(thread, threads, count));
     let queues = &queues[..threads];
     fork(threads, |thread| {
         let mine = std::iter::from_fn(|| queues[thread].first());
@@ -167,23 +194,17 @@ impl Queue {
     }
 }
 
-/// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several.
-///
-/// With three threads, thread 0 works out the pieces 0, 3, 6, …, thread 1 the pieces 1, 4, 7, …. A panic in a piece
-/// goes on in the caller once all threads have ended.
+/// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several: pieces that
+/// take long, as [`each_long`] has them. A panic in a piece goes on in the caller once all threads have ended.
 pub fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = threads().min(pieces).min(workers::MOST);
-    if threads <= 1 || ALONE.get() {
-        return (0..pieces).map(work).collect();
-    }
-    let shares: Vec<Mutex<Vec<T>>> = (0..threads).map(|_| Mutex::default()).collect();
-    fork(threads, |first| {
-        let share = (first..pieces).step_by(threads).map(&work).collect();
-        *shares[first].lock().unwrap_or_else(PoisonError::into_inner) = share;
+    let mut results: Vec<Option<T>> = (0..pieces).map(|_| None).collect();
+    let share = pieces.div_ceil(MOST_LONG_PARTS).max(1);
+    each_long(results.chunks_mut(share).enumerate(), |(part, results)| {
+        for (i, result) in results.iter_mut().enumerate() {
+            *result = Some(work(part * share + i));
+        }
     });
-    let inner = |share: Mutex<Vec<T>>| share.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut shares: Vec<_> = shares.into_iter().map(|share| inner(share).into_iter()).collect();
-    (0..pieces).filter_map(|piece| shares[piece % threads].next()).collect()
+    results.into_iter().flatten().collect()
 }
 
 /// The results of `work(0)`, `work(1)`, … in order, worked out by `workers` threads at most: each takes the next piece
@@ -237,8 +258,11 @@ mod tests {
     fn results_come_in_order_for_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
             set_threads(NonZero::new(threads).unwrap());
-            for pieces in [0, 1, 2, 7, 20] {
+            for pieces in [0, 1, 2, 7, 20, 300] {
                 assert_eq!(map(pieces, |i| i * i), (0..pieces).map(|i| i * i).collect::<Vec<_>>());
+                let mut numbers = vec![0; pieces];
+                each_long(numbers.iter_mut().enumerate(), |(i, number)| *number += i);
+                assert!(numbers.into_iter().eq(0..pieces));
             }
         }
     }

@@ -1,0 +1,68 @@
+//! The layers inside a layer, for whoever walks through a model.
+
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::param::Param;
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+/// What can be asked of a part, whatever its type; each [`Layer`](super::Layer) has it.
+///
+/// It names neither the layer nor what containers run, so that both may name it.
+pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
+    /// [`Layer::KIND`](super::Layer::KIND); also what the file names the layer by.
+    fn erased_kind(&self) -> &'static str;
+    /// [`Layer::output_shape`](super::Layer::output_shape).
+    fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+    /// [`Layer::visit_params`](super::Layer::visit_params), with the layer's own names.
+    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
+    /// [`Layer::parts`](super::Layer::parts).
+    fn erased_parts(&self, input: &[usize]) -> Vec<Part<'_, F>>;
+}
+
+/// A layer inside a container, as [`Layer::parts`](super::Layer::parts) hands it out: its name, the shape of its input, and itself.
+///
+/// ```
+/// use plywood::nn::Part;
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([4]).layer(Dense::units(3)).layer(Softmax).build()?;
+/// let parts: Vec<Part<'_, f32>> = model.parts(&[4]);
+/// assert_eq!((parts[1].name(), parts[1].input(), parts[1].kind()), ("1", &[3][..], "softmax"));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Part<'a, F: Scalar = f32> {
+    name: Cow<'a, str>,
+    input: Cow<'a, [usize]>,
+    pub(in crate::nn) layer: &'a dyn AnyLayer<F>,
+}
+
+impl<'a, F: Scalar> Part<'a, F> {
+    /// A part of this name, that takes inputs of this shape (without the batch axis).
+    ///
+    /// The name is what the container puts before the full stop in the names of the part's parameters: "body" of
+    /// "body.weight". A layer is given as it is, `&self.body`.
+    pub fn new(
+        name: impl Into<Cow<'a, str>>,
+        input: impl Into<Cow<'a, [usize]>>,
+        layer: &'a dyn AnyLayer<F>,
+    ) -> Self {
+        Self { name: name.into(), input: input.into(), layer }
+    }
+
+    /// The name in its container.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape of one input, without the batch axis.
+    pub fn input(&self) -> &[usize] {
+        &self.input
+    }
+
+    /// The layer's [`KIND`](super::Layer::KIND).
+    pub fn kind(&self) -> &'static str {
+        self.layer.erased_kind()
+    }
+}
