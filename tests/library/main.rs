@@ -14,6 +14,7 @@ mod branches;
 mod checkpoint;
 mod children;
 mod confusion;
+mod context;
 #[cfg(feature = "csv")]
 mod csv_peer;
 mod example_threads;

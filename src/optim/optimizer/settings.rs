@@ -20,7 +20,7 @@ impl<F: Scalar, R: UpdateRule<F>> Optimizer<R, F> {
     /// ```
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
-        self.rate = Box::new(rate);
+        (self.rate, self.set_rate) = (Box::new(rate), None);
         self.checked = false;
         self
     }
