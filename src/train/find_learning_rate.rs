@@ -163,7 +163,7 @@ impl<'a, F: Scalar, L: Loss<F>, R: UpdateRule<F>, T> RangeTest<'a, F, L, R, T>
 where
     T: AsTarget<L::Target> + Default + Send,
 {
-    /// Before the first step, after the checks. Step and rate rise from those that the trainer's optimiser has reached.
+    /// The test before its first step, after the checks. Steps are counted on from those of the trainer's optimiser.
     fn of(
         trainer: &'a Trainer<L, R, F>,
         model: &Sequential<F>,
