@@ -13,7 +13,8 @@ use std::fmt;
 
 /// One epoch of training.
 ///
-/// Callbacks are given one after each epoch. It prints as one line, as progress shows it:
+/// A [`History`] has them, and a callback has the last of them as [`Context::ended`](crate::train::Context::ended). It
+/// prints as one line, as progress shows it:
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -35,13 +36,14 @@ pub struct Epoch {
     /// The number of the epoch, from 1; a later `fit` of the same trainer goes on counting.
     pub number: u64,
     /// Names and values: "loss" and the metrics over the epoch's training batches, then "val_loss" and "val_…" over
-    /// the validation data after it.
+    /// the validation data after it, then what callbacks have [logged](crate::train::Context::log).
     ///
     /// The order is that in which the metrics were added to the trainer. "loss" is the mean over the epoch's
     /// samples by their weights, each batch's taken before its step.
     #[serde(with = "crate::codec::words")]
     pub values: Vec<(String, f64)>,
-    /// The learning rate of the epoch's last step. With a schedule, the earlier steps had others.
+    /// The learning rate of the epoch's last step, or the one that a callback has set after it. With a schedule, the
+    /// earlier steps had others.
     #[serde(with = "crate::codec::words")]
     pub learning_rate: f64,
     /// Which way each of `values` is better, in their order; `None` where a metric does not say it.
@@ -82,6 +84,12 @@ impl Epoch {
     pub(crate) fn with(mut self, directions: Vec<Option<Direction>>) -> Self {
         self.directions = directions;
         self
+    }
+
+    /// Adds a value of which it is not known which way it is better.
+    pub(crate) fn log(&mut self, name: &str, value: f64) {
+        self.values.push((name.to_owned(), value));
+        self.directions.resize(self.values.len(), None);
     }
 
     /// The value of this name: "loss", "accuracy", "val_loss", "val_accuracy".

@@ -60,8 +60,7 @@ impl Direction {
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::train::{Direction, Epoch, Monitor};
-/// use std::ops::ControlFlow;
+/// use plywood::train::{Direction, Monitor};
 ///
 /// /// Ends training once a value is good enough.
 /// struct GoodEnough {
@@ -73,9 +72,12 @@ impl Direction {
 ///     fn monitor(&self) -> Option<&Monitor> {
 ///         Some(&self.monitor)
 ///     }
-///     fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
-///         let done = epoch.get(self.monitor.name()).is_some_and(|value| value < self.limit);
-///         Ok(if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+///         let (value, direction) = context.monitored(&self.monitor)?;
+///         if direction.is_better(value, self.limit) {
+///             context.stop();
+///         }
+///         Ok(())
 ///     }
 /// }
 ///

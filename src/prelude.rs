@@ -54,5 +54,5 @@ pub use crate::optim::{
 pub use crate::plot;
 pub use crate::random::Random;
 pub use crate::testing::check_layer;
-pub use crate::train::{Callback, EarlyStopping, History, Progress, Trainer};
+pub use crate::train::{Callback, Context, EarlyStopping, History, Progress, Trainer};
 pub use crate::{Error, Result, Scalar, Tensor, evaluate};

@@ -131,6 +131,43 @@ fn what_is_under_way_allocates_nothing() {
     }
 }
 
+/// Reads all that a context has of a batch.
+struct Reads(f64);
+
+impl Callback for Reads {
+    fn on_gradients(&mut self, context: &mut Context<'_>) -> Result<()> {
+        self.0 += context.loss() + context.learning_rate();
+        Ok(())
+    }
+    fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        self.0 += (context.epoch() + context.step()) as f64 + context.batch() as f64;
+        self.0 += context.value("loss").unwrap_or(0.0) + context.history().epochs.len() as f64;
+        Ok(())
+    }
+}
+
+/// An epoch allocates as often with 60 batches as with 30, with callbacks and without.
+#[test]
+fn a_batch_of_fit_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    set_threads(1).unwrap();
+    let trainer = || {
+        let schedule = plywood::optim::CosineDecay { start: 0.01, steps: 10_000 };
+        let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(schedule);
+        trainer.batch_size(10).progress(Progress::Silent)
+    };
+    for (name, mut trainer) in
+        [("alone", trainer()), ("with callbacks", trainer().callback(Reads(0.0)).callback(Reads(0.0)))]
+    {
+        let (_, mut model) = models().swap_remove(0);
+        let mut count = |samples| {
+            let (data, _) = garments(samples, 10, 1).unwrap();
+            allocations(|| drop(trainer.fit(&mut model, &data).unwrap())).0
+        };
+        assert_eq!(count(600), count(300), "{name}");
+    }
+}
+
 #[test]
 fn shapes_of_pooling_and_upsampling_are_worked_out_without_their_rows() {
     const ROWS: usize = 1 << 28;

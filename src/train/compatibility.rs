@@ -21,6 +21,7 @@
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
+use crate::history::Epoch;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
@@ -224,6 +225,18 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
         return Err(Error::data("metrics", "of names that no other value has", found).help(rename));
     }
     Ok(())
+}
+
+/// Refuses a value of a callback that would stand under the name of another one in a history or its logs.
+pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
+    let taken = match OWN_VALUES.iter().find(|(own, _)| *own == name) {
+        Some((_, own)) => format!("the name of {own}"),
+        None if name.starts_with("val_") => "a name for values over validation data".to_owned(),
+        None if epoch.get(name).is_some() => "the name of a value that is there".to_owned(),
+        None => return Ok(()),
+    };
+    let found = format!("{:?}, which is {taken}", cut(name));
+    Err(Error::data("a logged value", "with a name of its own", found).help("Log it under another name."))
 }
 
 /// Tells metrics what they will see, after a look at their names.

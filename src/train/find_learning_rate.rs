@@ -206,7 +206,7 @@ where
         })
     }
 
-    /// Takes so many steps, or fewer where the loss runs away.
+    /// Takes `steps` steps, or fewer where the loss runs away.
     fn run(mut self, steps: usize) -> Result<LearningRateCurve> {
         let (mut batch, mut without_weight) = (Batch::default(), 0);
         while self.losses.len() < steps {
@@ -274,7 +274,7 @@ struct Range {
 }
 
 impl Range {
-    /// So many rates, from the lowest to the highest.
+    /// `steps` rates, the first of which is `from` and the last `to`.
     fn new(from: f64, to: f64, steps: usize) -> Result<Self> {
         if !(from > 0.0 && from < to && to.is_finite()) {
             return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
@@ -286,7 +286,7 @@ impl Range {
         Ok(Self { from, ratio: (to / from).ln() / (steps - 1) as f64 })
     }
 
-    /// The rate after so many steps.
+    /// The rate after this number of steps.
     fn rate(self, steps: u64) -> f64 {
         self.from * (self.ratio * steps as f64).exp()
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | training, evaluation, single steps | [`Trainer`], [`Evaluation`], [`accumulate`] |
 //! | what happened | [`History`], [`Epoch`], [`GradientTrace`] |
-//! | callbacks | [`Callback`], [`EarlyStopping`], [`GradientNorms`], [`CsvLog`], [`JsonLines`], [`TensorBoard`] |
+//! | callbacks | [`Callback`], [`Context`], [`EarlyStopping`], [`GradientNorms`], [`CsvLog`], [`JsonLines`], [`TensorBoard`] |
 //! | what `fit` shows | [`Progress`] |
 //! | checkpoints | [`Checkpoints`], [`Resumed`] |
 //! | which value is watched, and which way it is better | [`Monitor`], [`Direction`] |
@@ -20,11 +20,11 @@
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
 //!     for each batch of positions:
-//!         read → forward → metrics → loss → backward → optimiser's step
+//!         read → forward → metrics → loss → backward → on_gradients → optimiser's step
 //!         on_batch_end, checkpoint
 //!     step with what is left of accumulated batches; averages of the weights into the model
 //!     validate, if there are data for it
-//!     on_epoch_end, checkpoint
+//!     on_epoch_end; the epoch enters the history; its line of progress; checkpoint
 //! on_train_end                              also after an error in the loop
 //! ```
 //!
@@ -58,12 +58,13 @@
 // | `run.rs` | `Run`: what training changes beside the model, and what it goes on from |
 // | `trainer/fit.rs` | `fit`, and `Fit`, a call of it under way; `step` |
 // | `trainer/epochs.rs` | `Fit`'s loops over epochs and batches |
+// | `trainer/hooks.rs` | `Fit` calls callbacks, and does what they ask for |
 // | `trainer/evaluate.rs` | `evaluate`, and validation |
 // | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; `accumulate` |
 // | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
 // | `trainer/checkpoints.rs` | `Fit`'s checkpoints |
 // | `trainer/resume.rs` | going on with a run out of a checkpoint |
-// | `callbacks/` | `Callback`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
+// | `callbacks/` | `Callback`, `Context`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
 // | `checkpoint_folder.rs` | `Checkpoints`: when files are written, their names, and which are kept |
 // | `compatibility.rs` | whether model, loss, metrics and data fit one another |
 // | `cross_validation.rs` | `cross_validate`: a model for each fold |
@@ -86,7 +87,7 @@ pub use crate::gradient_trace::GradientTrace;
 pub use crate::history::{Epoch, History};
 pub use crate::monitor::{Direction, Monitor};
 pub use callbacks::{
-    BatchEnd, Callback, CsvLog, EarlyStopping, GradientNorms, JsonLines, Progress, TensorBoard,
+    Callback, Context, CsvLog, EarlyStopping, GradientNorms, JsonLines, Progress, TensorBoard,
 };
 pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};

@@ -8,9 +8,8 @@ use plywood::metrics::Named;
 use plywood::nn::{OutputActivation, Outputs};
 use plywood::optim::{CosineDecay, Schedule, StepDecay, WarmUp};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Checkpoints, Direction, Epoch, accumulate};
+use plywood::train::{Checkpoints, Direction, accumulate};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -313,23 +312,26 @@ impl Calls {
 }
 
 impl Callback for Calls {
-    fn on_train_begin(&mut self, _: &mut Sequential) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_>) -> Result<()> {
         self.note("on_train_begin");
         Ok(())
     }
-    fn on_gradients(&mut self, _: &mut Sequential, _: u64) -> Result<()> {
+    fn on_gradients(&mut self, _: &mut Context<'_>) -> Result<()> {
         self.note("on_gradients");
         Ok(())
     }
-    fn on_batch_end(&mut self, _: &mut Sequential, _: &BatchEnd) -> Result<ControlFlow<()>> {
+    fn on_batch_end(&mut self, _: &mut Context<'_>) -> Result<()> {
         self.note("on_batch_end");
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
-    fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
+    fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
         self.note("on_epoch_end");
-        Ok(if epoch.number == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        if context.epoch() == 2 {
+            context.stop();
+        }
+        Ok(())
     }
-    fn on_train_end(&mut self, _: &mut Sequential, _: &History) -> Result<()> {
+    fn on_train_end(&mut self, _: &mut Context<'_>) -> Result<()> {
         self.note("on_train_end");
         Ok(())
     }

@@ -6,10 +6,9 @@ use plywood::data::Augmented;
 use plywood::io::State;
 use plywood::optim::{Averaging, CosineDecay, ReduceOnPlateau};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Checkpoints, Epoch, GradientNorms};
+use plywood::train::{Checkpoints, GradientNorms};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,14 +31,14 @@ impl Elementwise for Swish {
 struct Total(f64, Arc<Mutex<f64>>);
 
 impl<F: Scalar> Callback<F> for Total {
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.0 = 0.0;
         Ok(())
     }
-    fn on_batch_end(&mut self, _: &mut Sequential<F>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        self.0 += batch.loss;
+    fn on_batch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        self.0 += context.loss();
         *self.1.lock().unwrap() = self.0;
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
     fn kind(&self) -> Option<Kind> {
         Some(const { Kind::own("tests.total") })
@@ -621,12 +620,15 @@ fn a_long_history_with_changing_names_comes_back() {
 struct Enough;
 
 impl Callback for Enough {
-    fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        Ok(if batch.step == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        if context.step() == 5 {
+            context.stop();
+        }
+        Ok(())
     }
-    fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        assert!(epoch.number < 3);
-        Ok(ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        assert!(context.epoch() < 3);
+        Ok(())
     }
 }
 

@@ -15,10 +15,9 @@ use crate::children::{Reporting, report, was_killed};
 use plywood::data::Augmented;
 use plywood::optim::{Averaging, CosineDecay};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Callback, Checkpoints};
+use plywood::train::{Callback, Checkpoints};
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,10 +39,9 @@ const EVERY: u64 = 2;
 struct Reports(u64);
 
 impl Callback for Reports {
-    fn on_batch_end(&mut self, _: &mut Sequential, _: &BatchEnd) -> Result<ControlFlow<()>> {
+    fn on_batch_end(&mut self, _: &mut Context<'_>) -> Result<()> {
         self.0 += 1;
-        report(self.0)?;
-        Ok(ControlFlow::Continue(()))
+        report(self.0)
     }
 }
 

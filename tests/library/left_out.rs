@@ -6,8 +6,7 @@ use plywood::data::{MixUp, Pass};
 use plywood::nn::Gradient;
 use plywood::optim::{Averaging, CosineDecay};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Checkpoints, GradientNorms, accumulate};
-use std::ops::ControlFlow;
+use plywood::train::{Checkpoints, GradientNorms, accumulate};
 use std::sync::{Arc, Mutex};
 
 fn model() -> Sequential<f64> {
@@ -271,19 +270,28 @@ fn a_min_delta_that_is_no_number_is_refused() {
     }
 }
 
+/// What callbacks are told of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Told {
+    number: usize,
+    step: u64,
+    loss: f64,
+}
+
 /// Keeps what callbacks are told of batches.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<BatchEnd>>>);
+struct Keeps(Arc<Mutex<Vec<Told>>>);
 
-impl Callback<f64> for Told {
-    fn on_batch_end(&mut self, _: &mut Sequential<f64>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        self.0.lock().unwrap().push(*batch);
-        Ok(ControlFlow::Continue(()))
+impl Callback<f64> for Keeps {
+    fn on_batch_end(&mut self, context: &mut Context<'_, f64>) -> Result<()> {
+        let told = Told { number: context.batch(), step: context.step(), loss: context.loss() };
+        self.0.lock().unwrap().push(told);
+        Ok(())
     }
 }
 
 /// What a run leaves: the model, the optimiser's state, losses, norms of gradients, and what was told of batches.
-type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<BatchEnd>);
+type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<Told>);
 
 /// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a
 /// schedule, all of which would move the weights without a gradient.
@@ -302,7 +310,7 @@ fn weighted(
         kept.iter().map(|row| row % 2).collect::<Vec<_>>(),
     );
     let data = data.unwrap().weights(kept.iter().map(pick).collect::<Vec<_>>()).unwrap();
-    let (told, norms, mut model) = (Told::default(), GradientNorms::every(1), model());
+    let (told, norms, mut model) = (Keeps::default(), GradientNorms::every(1), model());
     let mut trainer = silent(CrossEntropy::default(), plywood::optim::AdamW::default())
         .epochs(3)
         .batch_size(2)

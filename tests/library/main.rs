@@ -15,6 +15,7 @@ mod checkpoint;
 mod children;
 mod confusion;
 mod containers;
+mod context;
 #[cfg(feature = "csv")]
 mod csv_peer;
 mod example_threads;

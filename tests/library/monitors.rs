@@ -57,9 +57,9 @@ fn trainer(direction: Option<Direction>) -> Trainer<MeanSquaredError> {
 struct Seen(std::sync::Arc<std::sync::Mutex<Vec<Epoch>>>);
 
 impl Callback for Seen {
-    fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<std::ops::ControlFlow<()>> {
-        self.0.lock().unwrap().push(epoch.clone());
-        Ok(std::ops::ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        self.0.lock().unwrap().extend(context.ended().cloned());
+        Ok(())
     }
 }
 

@@ -3,8 +3,7 @@
 use ndarray::{Array1, Array2, arr1};
 use plywood::losses::{AsTarget, class_weights};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Checkpoints, GradientNorms, accumulate};
-use std::ops::ControlFlow;
+use plywood::train::{Checkpoints, GradientNorms, accumulate};
 
 pub fn silent<L: Loss<F>, R: plywood::optim::UpdateRule<F>, F: Scalar>(loss: L, rule: R) -> Trainer<L, F> {
     Trainer::new(loss, Optimizer::new(rule)).progress(Progress::Silent)
@@ -242,8 +241,11 @@ fn bias(model: &Sequential<f64>) -> f64 {
 struct After(usize);
 
 impl Callback<f64> for After {
-    fn on_batch_end(&mut self, _: &mut Sequential<f64>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        Ok(if batch.number == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    fn on_batch_end(&mut self, context: &mut Context<'_, f64>) -> Result<()> {
+        if context.batch() == self.0 {
+            context.stop();
+        }
+        Ok(())
     }
 }
 

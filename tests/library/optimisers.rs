@@ -5,8 +5,7 @@ use plywood::io::State;
 use plywood::ndarray::Array2;
 use plywood::optim::*;
 use plywood::prelude::*;
-use plywood::train::{Epoch, accumulate};
-use std::ops::ControlFlow;
+use plywood::train::accumulate;
 use std::sync::{Arc, Mutex};
 
 /// Ids for an embedding and a label that depends on them.
@@ -308,9 +307,9 @@ fn two_batches_that_make_one_step_are_a_batch_of_both() {
 struct Recorder(Arc<Mutex<Vec<Vec<u32>>>>);
 
 impl Callback for Recorder {
-    fn on_epoch_end(&mut self, model: &mut Sequential, _: &Epoch) -> Result<ControlFlow<()>> {
-        self.0.lock().unwrap().push(bits(model));
-        Ok(ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        self.0.lock().unwrap().push(bits(context.model()));
+        Ok(())
     }
 }
 

@@ -2,8 +2,6 @@
 
 use plywood::ndarray;
 use plywood::prelude::*;
-use plywood::train::BatchEnd;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -122,13 +120,14 @@ fn a_panic_of_the_reader_goes_on_in_fit() {
 struct Ends(u64, &'static str);
 
 impl Callback for Ends {
-    fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
+    fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
         match self.1 {
-            _ if batch.step < self.0 => Ok(ControlFlow::Continue(())),
-            "error" => Err(Error::custom("enough")),
+            _ if context.step() < self.0 => {}
+            "error" => return Err(Error::custom("enough")),
             "panic" => panic!("enough"),
-            _ => Ok(ControlFlow::Break(())),
+            _ => context.stop(),
         }
+        Ok(())
     }
 }
 

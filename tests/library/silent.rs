@@ -294,8 +294,8 @@ impl Layer for GlobalSum {
 fn a_callback_may_thaw_a_frozen_model() {
     struct Thaw;
     impl Callback for Thaw {
-        fn on_train_begin(&mut self, model: &mut Sequential) -> Result<()> {
-            model.unfreeze("3").map(drop)
+        fn on_train_begin(&mut self, context: &mut Context<'_>) -> Result<()> {
+            context.model_mut().unfreeze("3").map(drop)
         }
     }
     let mut model = normalised();

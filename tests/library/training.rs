@@ -2,9 +2,7 @@
 
 use ndarray::{Array2, Axis};
 use plywood::prelude::*;
-use plywood::train::{BatchEnd, Epoch};
 use plywood::{ErrorKind, ndarray};
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 /// Three blobs in the plane; the last quarter's labels are all 0, so that the order of a split shows.
@@ -101,9 +99,9 @@ fn early_stopping_restores_the_best_weights_and_buffers() {
     /// Records the model at the end of each epoch.
     struct Recorder(Arc<Mutex<Vec<Vec<u32>>>>);
     impl Callback for Recorder {
-        fn on_epoch_end(&mut self, model: &mut Sequential, _: &Epoch) -> Result<ControlFlow<()>> {
-            self.0.lock().unwrap().push(bits(model));
-            Ok(ControlFlow::Continue(()))
+        fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+            self.0.lock().unwrap().push(bits(context.model()));
+            Ok(())
         }
     }
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -133,8 +131,11 @@ fn early_stopping_restores_the_best_weights_and_buffers() {
 fn a_callback_can_stop_after_a_batch() {
     struct Stop;
     impl Callback for Stop {
-        fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-            Ok(if batch.step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+            if context.step() == 3 {
+                context.stop();
+            }
+            Ok(())
         }
     }
     let mut t = trainer().epochs(5).callback(Stop);

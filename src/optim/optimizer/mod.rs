@@ -59,7 +59,7 @@ pub struct Optimizer<F: Scalar = f32> {
     pub(in crate::optim) rule: Box<dyn UpdateRule<F>>,
     /// Never `None`: a rule has a default rate, and a number is a schedule.
     pub(in crate::optim) rate: Box<dyn Schedule>,
-    /// A rate that takes the schedule's place.
+    /// Takes the place of the schedule, where it was set.
     pub(in crate::optim) set_rate: Option<f64>,
     /// Settings are checked at the step, not when they are set, as a builder returns no `Result`.
     clipping: Clipping,
@@ -156,29 +156,30 @@ impl<F: Scalar> Optimizer<F> {
         self.step
     }
 
-    /// The rate of this step, from 1: what the schedule says, times what
-    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) has left of it, without the check that
+    /// The rate of this step, from 1: what the schedule says, or what was [set](Optimizer::set_learning_rate) in its
+    /// place, times what [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) has left of it, without the check that
     /// [`step`](Optimizer::step) makes.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.set_rate.unwrap_or_else(|| self.rate.learning_rate(step)) * self.plateau.factor
     }
 
-    /// Sets the rate of all further steps, in place of the schedule's. It belongs to the state: a run that is resumed
-    /// has it too.
+    /// Sets the rate of all further steps, in place of the schedule and of what a plateau has left of it so far: in the
+    /// middle of training, where [`learning_rate`](Optimizer::learning_rate) is for setting up. It belongs to the state:
+    /// a run that is resumed has it too.
     ///
-    /// The next step refuses a rate that is negative or not finite.
-    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) goes on from it.
+    /// A number below 0, an infinite one and NaN are errors of the next step.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let mut optimizer: Optimizer = Optimizer::new(Adam::default()).learning_rate(|step| 1.0 / step as f64);
-    /// optimizer.set_learning_rate(0.02);
-    /// assert_eq!(optimizer.learning_rate_at(1000), 0.02);
+    /// optimizer.set_learning_rate(0.3);
+    /// assert_eq!(optimizer.learning_rate_at(4), 0.3);
+    /// let optimizer = optimizer.learning_rate(|step| 1.0 / step as f64); // a schedule again
+    /// assert_eq!(optimizer.learning_rate_at(4), 0.25);
     /// ```
     pub fn set_learning_rate(&mut self, rate: f64) {
-        self.set_rate = Some(rate);
-        self.plateau.factor = 1.0;
+        (self.set_rate, self.plateau.factor) = (Some(rate), 1.0);
     }
 
     /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in

@@ -1,15 +1,13 @@
 //! Ending training in time.
 
-use super::Callback;
+use super::{Callback, Context};
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::{Layer, Sequential};
 use crate::state::{Kind, State};
 use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;
-use std::ops::ControlFlow;
 
 /// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
 ///
@@ -49,7 +47,7 @@ use std::ops::ControlFlow;
 pub struct EarlyStopping {
     /// How many epochs without a better value end training.
     patience: usize,
-    /// A name in [`Epoch::values`].
+    /// A name in the values of an epoch.
     monitor: Monitor,
     /// At least this much better, in the value's unit.
     min_delta: f64,
@@ -73,7 +71,7 @@ impl EarlyStopping {
         Self { patience: epochs, monitor, min_delta: 0.0, best: None, snapshot: None, waited: 0 }
     }
 
-    /// The value to watch, by its name in the [`History`].
+    /// The value to watch, by its name in the [`History`](crate::train::History).
     ///
     /// A name that no epoch will have is an error before the first step, which lists those there will be:
     ///
@@ -115,7 +113,7 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         Some(&self.monitor)
     }
 
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         if !(self.min_delta.is_finite() && self.min_delta >= 0.0) {
             return Err(Error::argument("a min_delta", "at least 0 and finite", self.min_delta)
                 .help("It is by how much a value must be better to count.")
@@ -125,21 +123,24 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         Ok(())
     }
 
-    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("early stopping"))?;
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let (value, direction) =
+            context.monitored(&self.monitor).map_err(|error| error.at("early stopping"))?;
         if direction.improves(value, self.best, self.min_delta) {
             (self.best, self.waited) = (Some(value), 0);
-            self.snapshot = Some(Box::new(Snapshot::of(model)));
+            self.snapshot = Some(Box::new(Snapshot::of(context.model())));
         } else {
             self.waited += 1;
         }
-        let stop = self.waited > 0 && self.waited >= self.patience;
-        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        if self.waited > 0 && self.waited >= self.patience {
+            context.stop();
+        }
+        Ok(())
     }
 
-    fn on_train_end(&mut self, model: &mut Sequential<F>, _: &History) -> Result<()> {
+    fn on_train_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
         if let Some(snapshot) = self.snapshot.take().and_then(|s| s.downcast::<Snapshot<F>>().ok()) {
-            snapshot.restore(model);
+            snapshot.restore(context.model_mut());
         }
         Ok(())
     }

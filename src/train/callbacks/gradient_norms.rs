@@ -1,6 +1,6 @@
 //! The callback that records the gradients' norms.
 
-use super::Callback;
+use super::{Callback, Context};
 use crate::error::Result;
 use crate::gradient_trace::GradientTrace;
 use crate::kernels::Scalar;
@@ -57,12 +57,13 @@ impl GradientNorms {
 }
 
 impl<F: Scalar> Callback<F> for GradientNorms {
-    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
+    fn on_gradients(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let step = context.step();
         if !(step - 1).is_multiple_of(self.every) {
             return Ok(());
         }
         let mut squares: Vec<(String, f64)> = Vec::new();
-        model.visit_params_mut(&mut |name, param| {
+        context.model_mut().visit_params_mut(&mut |name, param| {
             let sum = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {

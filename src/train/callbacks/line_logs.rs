@@ -1,15 +1,15 @@
 //! A line of text for each epoch.
 
-use super::Callback;
+use super::{Callback, Context};
 use crate::disk::{make_folder, regular, write_bytes};
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
+use crate::history::Epoch;
 use crate::kernels::Scalar;
 use crate::nn::Sequential;
 use crate::state::{Kind, State};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Adds a line of comma-separated values (RFC 4180) to a file after each epoch.
@@ -63,17 +63,16 @@ impl CsvLog {
 }
 
 impl<F: Scalar> Callback<F> for CsvLog {
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.lines.open().map_err(|error| error.at("csv log"))
     }
 
-    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let (head, row) = csv(epoch);
-        self.lines.add(Some(&head), &row).map_err(|error| error.at("csv log"))?;
-        Ok(ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let Some((head, row)) = context.ended().map(csv) else { return Ok(()) };
+        self.lines.add(Some(&head), &row).map_err(|error| error.at("csv log"))
     }
 
-    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+    fn on_train_end(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.lines.file = None;
         Ok(())
     }
@@ -127,16 +126,16 @@ impl JsonLines {
 }
 
 impl<F: Scalar> Callback<F> for JsonLines {
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.lines.open().map_err(|error| error.at("json lines"))
     }
 
-    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        self.lines.add(None, &json(epoch)).map_err(|error| error.at("json lines"))?;
-        Ok(ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let Some(line) = context.ended().map(json) else { return Ok(()) };
+        self.lines.add(None, &line).map_err(|error| error.at("json lines"))
     }
 
-    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+    fn on_train_end(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.lines.file = None;
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Looking in on training, and ending it.
 //!
 //! A [`Callback`] is for what happens between steps: to stop, to save the model now and then, to log, to change the
-//! model (a frozen layer to be thawed). For the learning rate there are schedules, and for numbers to be reported
-//! metrics; neither needs a callback.
+//! model (a frozen layer to be thawed) or the learning rate. For a rate that depends on the step alone there are
+//! schedules, and for numbers over predictions metrics; neither needs a callback.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | `mod.rs` | the trait |
+//! | `context.rs` | [`Context`]: what a callback sees, and what it asks for |
 //! | `early_stopping.rs` | [`EarlyStopping`] |
 //! | `gradient_norms.rs` | [`GradientNorms`] |
 //! | `line_logs.rs` | [`CsvLog`] and [`JsonLines`]: a line for each epoch |
@@ -18,12 +19,14 @@
 //! that is resumed drops what it had written there behind its checkpoint, as it trains that once more. Adding waits for
 //! no disk; a power cut may take what the system had not written yet.
 
+pub(super) mod context;
 mod early_stopping;
 mod gradient_norms;
 mod line_logs;
 pub(super) mod progress;
 mod tensorboard;
 
+pub use context::Context;
 pub use early_stopping::EarlyStopping;
 pub use gradient_norms::GradientNorms;
 pub use line_logs::{CsvLog, JsonLines};
@@ -31,30 +34,30 @@ pub use progress::Progress;
 pub use tensorboard::TensorBoard;
 
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
 use crate::shown::type_name;
 use crate::state::{Kind, State};
-use std::ops::ControlFlow;
 
 /// What is called during `fit`: every method does nothing unless it is written.
 ///
-/// Returning [`ControlFlow::Break`] ends training after this batch or epoch; an error ends it with that error.
+/// A method is given a [`Context`]: the model, the place in training, and the values of epochs. With it a callback can
+/// [end training](Context::stop), [set the learning rate](Context::set_learning_rate) and [log](Context::log) values of
+/// its own. An error ends training with that error.
 ///
 /// ```
 /// use plywood::prelude::*;
-/// use plywood::train::Epoch;
-/// use std::ops::ControlFlow;
 ///
 /// /// Ends training once the loss is low enough.
 /// struct GoodEnough(f64);
 ///
 /// impl Callback for GoodEnough {
-///     fn on_epoch_end(&mut self, _: &mut Sequential, epoch: &Epoch) -> Result<ControlFlow<()>> {
-///         let done = epoch.get("loss").is_some_and(|loss| loss < self.0);
-///         Ok(if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+///         if context.loss() < self.0 {
+///             context.stop();
+///         }
+///         Ok(())
 ///     }
 /// }
 ///
@@ -64,16 +67,16 @@ use std::ops::ControlFlow;
 /// | method | when | may end training |
 /// |---|---|---|
 /// | [`monitor`](Callback::monitor) | among the checks, before anything else | |
-/// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by an error |
-/// | [`on_gradients`](Callback::on_gradients) | before each step | by an error |
-/// | [`on_batch_end`](Callback::on_batch_end) | after each batch and its step | by `Break` or an error |
-/// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `Break` or an error |
+/// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by `stop` or an error |
+/// | [`on_gradients`](Callback::on_gradients) | before each step | by `stop` or an error |
+/// | [`on_batch_end`](Callback::on_batch_end) | after each batch and its step | by `stop` or an error |
+/// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `stop` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, after an error of an epoch too | |
 /// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
 /// | [`load_state`](Callback::load_state) | in `resume`, and in its `fit` after `on_train_begin` | by an error |
 ///
-/// All get the model by `&mut`. Where there are several callbacks, they are called in the order in which they were
-/// added.
+/// Several callbacks are called in the order in which they were added. When one stops training, the others are still
+/// called.
 ///
 /// A box of a callback is one, so a list of them can be put together when the program runs:
 ///
@@ -96,6 +99,11 @@ use std::ops::ControlFlow;
 ///     trainer = trainer.callback(callback);
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a callback of a trainer of `{F}`",
+    note = "`impl Callback for T` is for trainers of `f32`; for those of both element types write \
+            `impl<F: Scalar> Callback<F> for T`, with `Context<'_, F>` in its methods"
+)]
 pub trait Callback<F: Scalar = f32>: Send {
     /// Before the first epoch.
     ///
@@ -103,58 +111,82 @@ pub trait Callback<F: Scalar = f32>: Send {
     ///
     /// # Errors
     /// Ends training.
-    fn on_train_begin(&mut self, model: &mut Sequential<F>) -> Result<()> {
-        let _ = model;
+    fn on_train_begin(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let _ = context;
         Ok(())
     }
 
     /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its
     /// batches, before any clipping.
     ///
-    /// `step` is the number of the step that is about to be taken, from 1. To look at a gradient costs time where it is
-    /// a product that the optimiser would have multiplied out in strips
+    /// To look at a gradient costs time where it is a product that the optimiser would have multiplied out in strips
     /// ([`add_gradient_product`](crate::nn::Param::add_gradient_product)), and changes no bit of the result.
     ///
     /// # Errors
     /// Ends training; the step is not taken.
-    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
-        let _ = (model, step);
+    fn on_gradients(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let _ = context;
         Ok(())
     }
 
-    /// After each batch, and its step.
+    /// After each batch, and its step: the model has the parameters after the step.
     ///
-    /// Called for each batch, also where it made no step: whatever is done here should be short. [`ControlFlow::Break`]
+    /// Called for each batch, also where it made no step: whatever is done here should be short. [`Context::stop`]
     /// ends the epoch here; validation and `on_epoch_end` still follow.
+    ///
+    /// ```
+    /// use plywood::ndarray::Array2;
+    /// use plywood::prelude::*;
+    ///
+    /// /// Ends training after a fixed number of steps, whatever the size of the data.
+    /// struct Budget(u64);
+    ///
+    /// impl Callback for Budget {
+    ///     fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+    ///         if context.step() >= self.0 {
+    ///             context.stop();
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let data = ArrayDataset::new(Array2::<f32>::ones((90, 2)), Array2::<f32>::ones((90, 1)))?;
+    /// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+    /// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(100).batch_size(30).callback(Budget(7));
+    /// let mut trainer = trainer.progress(Progress::Silent);
+    /// let history = trainer.fit(&mut model, &data)?;
+    /// assert_eq!((history.epochs.len(), trainer.optimizer().steps()), (3, 7));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Ends training.
-    fn on_batch_end(&mut self, model: &mut Sequential<F>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        let _ = (model, batch);
-        Ok(ControlFlow::Continue(()))
+    fn on_batch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let _ = context;
+        Ok(())
     }
 
     /// After each epoch, validation included.
     ///
-    /// The epoch is in the trainer's history already, and stays there after an error.
+    /// When all callbacks were called, or one of them has failed, the epoch enters the trainer's history, and progress
+    /// shows its line, with the values that were logged.
     ///
     /// # Errors
     /// Ends training.
-    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let _ = (model, epoch);
-        Ok(ControlFlow::Continue(()))
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let _ = context;
+        Ok(())
     }
 
     /// At the end, however it came about.
     ///
-    /// After the last epoch, after a break, and after any error; every callback's is called.
-    ///
-    /// `history` has the epochs that ended.
+    /// After the last epoch, after a stop, and after any error; every callback's is called. The history has the epochs
+    /// that ended.
     ///
     /// # Errors
     /// Becomes that of `fit`.
-    fn on_train_end(&mut self, model: &mut Sequential<F>, history: &History) -> Result<()> {
-        let _ = (model, history);
+    fn on_train_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let _ = context;
         Ok(())
     }
 
@@ -181,21 +213,19 @@ pub trait Callback<F: Scalar = f32>: Send {
     ///
     /// ```
     /// use plywood::prelude::*;
-    /// use plywood::io::{Kind, State};
-    /// use plywood::train::BatchEnd;
-    /// use std::ops::ControlFlow;
+    /// use plywood::io::State;
     ///
     /// /// The largest loss of a batch, over the whole run, resumed or not.
     /// struct Worst(f64);
     ///
     /// impl Callback for Worst {
-    ///     fn on_train_begin(&mut self, _: &mut Sequential) -> Result<()> {
+    ///     fn on_train_begin(&mut self, _: &mut Context<'_>) -> Result<()> {
     ///         self.0 = 0.0;
     ///         Ok(())
     ///     }
-    ///     fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-    ///         self.0 = self.0.max(batch.loss);
-    ///         Ok(ControlFlow::Continue(()))
+    ///     fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+    ///         self.0 = self.0.max(context.loss());
+    ///         Ok(())
     ///     }
     ///     fn kind(&self) -> Option<Kind> {
     ///         Some(const { Kind::own("my_crate.worst") })
@@ -232,24 +262,24 @@ pub trait Callback<F: Scalar = f32>: Send {
 // A default method that is left out here would be called in place of the callback's own.
 #[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
-    fn on_train_begin(&mut self, model: &mut Sequential<F>) -> Result<()> {
-        (**self).on_train_begin(model)
+    fn on_train_begin(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        (**self).on_train_begin(context)
     }
 
-    fn on_gradients(&mut self, model: &mut Sequential<F>, step: u64) -> Result<()> {
-        (**self).on_gradients(model, step)
+    fn on_gradients(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        (**self).on_gradients(context)
     }
 
-    fn on_batch_end(&mut self, model: &mut Sequential<F>, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-        (**self).on_batch_end(model, batch)
+    fn on_batch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        (**self).on_batch_end(context)
     }
 
-    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        (**self).on_epoch_end(model, epoch)
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        (**self).on_epoch_end(context)
     }
 
-    fn on_train_end(&mut self, model: &mut Sequential<F>, history: &History) -> Result<()> {
-        (**self).on_train_end(model, history)
+    fn on_train_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        (**self).on_train_end(context)
     }
 
     fn monitor(&self) -> Option<&Monitor> {
@@ -271,48 +301,4 @@ impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
     fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
         (**self).load_state(state, model)
     }
-}
-
-/// A batch that is done.
-///
-/// A callback gets it while the model has the parameters after the step.
-///
-/// ```
-/// use plywood::ndarray::Array2;
-/// use plywood::prelude::*;
-/// use plywood::train::BatchEnd;
-/// use std::ops::ControlFlow;
-///
-/// /// Ends training after a fixed number of steps, whatever the size of the data.
-/// struct Budget(u64);
-///
-/// impl Callback for Budget {
-///     fn on_batch_end(&mut self, _: &mut Sequential, batch: &BatchEnd) -> Result<ControlFlow<()>> {
-///         Ok(if batch.step >= self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-///     }
-/// }
-///
-/// let data = ArrayDataset::new(Array2::<f32>::ones((90, 2)), Array2::<f32>::ones((90, 1)))?;
-/// let mut model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
-/// let trainer = Trainer::new(MeanSquaredError, SGD::default()).epochs(100).batch_size(30).callback(Budget(7));
-/// let mut trainer = trainer.progress(Progress::Silent);
-/// let history = trainer.fit(&mut model, &data)?;
-/// assert_eq!((history.epochs.len(), trainer.optimizer().steps()), (3, 7));
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct BatchEnd {
-    /// The number of the batch in its epoch, from 1.
-    pub number: usize,
-    /// The number of steps the optimiser has taken, over all epochs and calls of `fit`.
-    pub step: u64,
-    /// The batch's loss, before the step: the mean over this batch alone by its samples' weights, not over the epoch so
-    /// far.
-    ///
-    /// NaN where all of them are 0, as there is no mean over nothing. If that is so in all batches of a step
-    /// ([`batches_per_step`](crate::train::Trainer::batches_per_step)), the step is left out: parameters, the
-    /// optimiser's state and `step` stay as they are, and so does the rate of a schedule, which goes by steps. `number`
-    /// counts on.
-    pub loss: f64,
 }

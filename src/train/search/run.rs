@@ -2,15 +2,14 @@
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::history::{Epoch, History};
+use crate::history::History;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
 use crate::target::AsTarget;
-use crate::train::callbacks::Callback;
+use crate::train::callbacks::{Callback, Context};
 use crate::train::{Evaluation, Progress, Trainer};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -108,8 +107,8 @@ impl<F: Scalar> Callback<F> for Watch {
         "search"
     }
 
-    fn on_epoch_end(&mut self, _: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
-        let (value, direction) = epoch.watched(&self.monitor).map_err(|error| error.at("search"))?;
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let (value, direction) = context.monitored(&self.monitor).map_err(|error| error.at("search"))?;
         if direction.is_better(value, self.best) {
             self.best = value;
         }
@@ -118,9 +117,9 @@ impl<F: Scalar> Callback<F> for Watch {
         let hopeless = self.best.is_nan() || direction.is_better(bound, self.best);
         if bound.is_finite() && hopeless {
             self.stopped.store(self.epoch, Ordering::Relaxed);
-            return Ok(ControlFlow::Break(()));
+            context.stop();
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 }
 
@@ -149,8 +148,10 @@ pub(super) fn bounds(finished: &[Vec<f64>], after: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Epoch;
     use crate::monitor::Direction;
     use crate::nn::Dense;
+    use crate::train::callbacks::context::Now;
 
     #[test]
     fn bounds_are_medians_of_running_means() {
@@ -174,8 +175,11 @@ mod tests {
                 Watch { monitor, bounds, best: f64::NAN, epoch: 0, stopped: Arc::clone(&stopped) };
             let mut model: Sequential = Sequential::builder([1]).layer(Dense::units(1)).build().unwrap();
             for &value in values {
-                let epoch = Epoch::new(1, vec![(watch.monitor.name().to_owned(), value)], 0.1, 1.0);
-                if watch.on_epoch_end(&mut model, &epoch).unwrap().is_break() {
+                let mut now = Now::after(0);
+                now.ended = Some(Epoch::new(1, vec![(watch.monitor.name().to_owned(), value)], 0.1, 1.0));
+                let history = History::default();
+                watch.on_epoch_end(&mut Context::new(&mut model, &history, &mut now)).unwrap();
+                if now.stop {
                     break;
                 }
             }

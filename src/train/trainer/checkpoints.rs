@@ -3,7 +3,6 @@
 use super::Trainer;
 use super::fit::Fit;
 use crate::error::{Error, Result};
-use crate::history::Epoch;
 use crate::io::checkpoint::{Checkpoint, Position, Saved};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
@@ -62,9 +61,9 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
     /// After an epoch: writes the best checkpoint where it is the best, and one where it is due or the run is over.
     ///
     /// The best comes first: a kill between the two leaves a run that finds the same best again.
-    pub(super) fn save_after(&mut self, ended: &Epoch) -> Result<()> {
+    pub(super) fn save_after(&mut self) -> Result<()> {
         let Some(checkpoints) = &self.settings.checkpoints else { return Ok(()) };
-        if let Some(monitor) = &checkpoints.best {
+        if let (Some(monitor), Some(ended)) = (&checkpoints.best, self.run.history.epochs.last()) {
             let (value, direction) =
                 ended.watched(monitor).map_err(|error| error.at("the best checkpoint"))?;
             if direction.improves(value, self.run.position.best, 0.0) {

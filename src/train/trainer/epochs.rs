@@ -13,7 +13,7 @@ use crate::kernels::platform::Instant;
 use crate::losses::{Loss, LossSum};
 use crate::state::State;
 use crate::target::AsTarget;
-use crate::train::callbacks::BatchEnd;
+use crate::train::callbacks::context::Hook;
 use crate::train::compatibility::no_weight;
 use crate::train::prefetch::{Ahead, Batches};
 use crate::train::run::{Values, values};
@@ -31,7 +31,7 @@ where
     pub(super) fn epochs(&mut self, mut metrics: Vec<Option<State<F>>>) -> Result<()> {
         let mut batch = Batch::default();
         for number in self.run.history.epochs.len() + 1..=self.settings.epochs {
-            if self.run.position.ended {
+            if self.run.position.ended || self.now.stop {
                 break;
             }
             self.epoch(number, &std::mem::take(&mut metrics), &mut batch)?;
@@ -44,72 +44,69 @@ where
     fn epoch(&mut self, number: usize, metrics: &[Option<State<F>>], batch: &mut Batch<F, T>) -> Result<()> {
         self.start = Instant::now();
         self.reporter.begin_epoch(number);
+        let position = &self.run.position;
+        (self.now.epoch, self.now.batch) = (position.epochs_done + 1, position.batches as usize);
         self.run.optimizer.training_weights(self.model)?;
         self.run.load_metrics(metrics)?;
-        let mut stop = self.batches(batch)?.is_break();
-        let mut all = vec![("loss".to_owned(), self.run.loss())];
+        self.batches(batch)?;
+        let loss = self.run.loss();
+        let mut all = vec![("loss".to_owned(), loss)];
         all.extend(values(&self.run.metrics));
         self.last_step()?;
         self.run.optimizer.evaluation_weights(self.model)?;
         all.extend(self.validate()?);
-        let ended = self.end_epoch(all);
-        self.reporter.end_epoch(number, &ended);
-        self.run.history.epochs.push(ended.clone());
-        self.observe(&ended)?;
-        for callback in &mut self.run.callbacks {
-            stop |= callback.on_epoch_end(self.model, &ended)?.is_break();
+        (self.now.loss, self.now.ended) = (loss, Some(self.end_epoch(all)));
+        let called = self.observe().and_then(|()| self.call(Hook::EpochEnd));
+        // Callbacks have logged what they want to. The epoch is in the history also when one of them has failed.
+        if let Some(ended) = self.now.ended.take() {
+            self.reporter.end_epoch(number, &ended);
+            self.run.history.epochs.push(ended);
         }
-        self.run.position.ended = stop;
-        self.save_after(&ended)
+        called?;
+        self.run.position.ended = self.now.stop;
+        self.save_after()
     }
 
-    /// One pass over the data, and whether a callback wants to stop.
-    ///
-    /// A callback that breaks ends the epoch after its batch, and the epoch is recorded and validated like any
-    /// other. A resumed epoch begins behind the batches that are done: they are not read.
-    fn batches(&mut self, batch: &mut Batch<F, T>) -> Result<ControlFlow<()>> {
+    /// One pass over the data, or less where a callback stops it: the epoch is recorded and validated like any other
+    /// then. A resumed epoch begins behind the batches that are done: they are not read.
+    fn batches(&mut self, batch: &mut Batch<F, T>) -> Result<()> {
         let (data, epoch) = (self.data, self.run.position.epochs_done);
         let order = self.settings.order(data.len(), epoch);
         let (size, done) = (self.settings.batch_size_for(data.len()), self.run.position.batches as usize);
         let left = &order[(done * size).min(order.len())..];
         let batches = Batches { data, positions: left.chunks(size), pass: Pass::Train { epoch } };
         let ahead = self.settings.prefetch.map_or_else(|| Ahead::IfItPays(data.prefetch()), Ahead::Always);
-        let flow = batches.each(ahead, batch, &mut |number, positions, batch| {
+        // Whether a callback has stopped it is known already.
+        let _ = batches.each(ahead, batch, &mut |number, positions, batch| {
             self.batch(done + number + 1, positions, batch)
         })?;
         if self.run.position.weight == 0.0 {
             return Err(no_weight());
         }
-        Ok(flow)
+        Ok(())
     }
 
-    /// One batch that was read from these positions, with its step, callbacks and checkpoint.
-    ///
-    /// All callbacks are called, also when one of them breaks.
+    /// One batch that was read from these positions, with its step, callbacks and checkpoint; breaks where a callback
+    /// stops.
     fn batch(
         &mut self,
         number: usize,
         positions: &[usize],
         batch: &mut Batch<F, T>,
     ) -> Result<ControlFlow<()>> {
+        self.now.batch = number;
         let loss = self.step(positions, batch)?;
         let position = &mut self.run.position;
         position.loss += loss.sum;
         position.weight += loss.weight;
         position.batches = number as u64;
-        let end = BatchEnd { number, step: self.run.optimizer.steps(), loss: loss.mean() };
-        let mut flow = ControlFlow::Continue(());
-        for callback in &mut self.run.callbacks {
-            if callback.on_batch_end(self.model, &end)?.is_break() {
-                flow = ControlFlow::Break(());
-            }
-        }
-        if flow.is_continue() {
+        self.call(Hook::BatchEnd)?;
+        if !self.now.stop {
             self.save_within()?;
         }
         let run = &*self.run;
         self.reporter.batch(number, &|| run.loss(), &|| values(&run.metrics));
-        Ok(flow)
+        Ok(if self.now.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Forward, loss, backward and the optimiser's step, where one is due.
@@ -121,10 +118,11 @@ where
             let at = (positions, pass, self.run.optimizer.steps() + 1);
             return Err(in_training(self.model, loss, data, at)?);
         }
+        self.now.loss = value.mean();
         // A step without any weight has a gradient of 0, which momentum and decay would still follow.
         let weighted = value.weight != 0.0;
         if self.run.optimizer.is_due(weighted) {
-            self.show_gradients()?;
+            self.call(Hook::Gradients)?;
         }
         self.run.optimizer.step_weighted(self.model, weighted)?;
         Ok(value)
@@ -133,19 +131,13 @@ where
     /// The step with what is left of accumulated batches, and a look at all parameters.
     fn last_step(&mut self) -> Result<()> {
         if self.run.optimizer.has_batches() {
-            self.show_gradients()?;
+            self.call(Hook::Gradients)?;
         }
         self.run.optimizer.flush(self.model)?;
         match self.model.first_non_finite_param() {
             Some(what) => Err(diverged(what, self.run.optimizer.steps())),
             None => Ok(()),
         }
-    }
-
-    /// Shows callbacks the gradients of the step that is about to be taken.
-    fn show_gradients(&mut self) -> Result<()> {
-        let step = self.run.optimizer.steps() + 1;
-        self.run.callbacks.iter_mut().try_for_each(|callback| callback.on_gradients(self.model, step))
     }
 
     /// The values over the validation data, where there are some.
@@ -170,9 +162,9 @@ where
     }
 
     /// Tells the optimiser what it reduces the rate by.
-    fn observe(&mut self, ended: &Epoch) -> Result<()> {
+    fn observe(&mut self) -> Result<()> {
         let optimizer = &mut self.run.optimizer;
-        if let Some(monitor) = optimizer.monitor() {
+        if let (Some(monitor), Some(ended)) = (optimizer.monitor(), &self.now.ended) {
             let (value, direction) = ended.watched(monitor).map_err(|error| error.at("reduce on plateau"))?;
             optimizer.observe_as(value, direction);
         }

@@ -14,6 +14,7 @@ use crate::nn::Sequential;
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
+use crate::train::callbacks::context::{Hook, Now};
 use crate::train::callbacks::progress::Reporter;
 use crate::train::checkpoint_folder::Checkpoints;
 use crate::train::compatibility::{check_targets, check_trainable, check_training, no_weight};
@@ -31,12 +32,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// /// Gives up after the second epoch.
     /// struct GiveUp;
     /// impl Callback for GiveUp {
-    ///     fn on_batch_end(
-    ///         &mut self,
-    ///         _: &mut Sequential,
-    ///         batch: &plywood::train::BatchEnd,
-    ///     ) -> Result<std::ops::ControlFlow<()>> {
-    ///         if batch.step > 2 { Err(Error::custom("enough")) } else { Ok(std::ops::ControlFlow::Continue(())) }
+    ///     fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+    ///         if context.step() > 2 { Err(Error::custom("enough")) } else { Ok(()) }
     ///     }
     /// }
     ///
@@ -239,7 +236,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let Self { settings, run, .. } = self;
         let steps = data.len().div_ceil(settings.batch_size_for(data.len()));
         let reporter = Reporter::new(settings.progress, settings.epochs, steps);
-        Fit { model, data, validation, settings, run, reporter, unsaved: 0, start: Instant::now() }.train()
+        let (now, start) = (Now::after(run.position.epochs_done), Instant::now());
+        Fit { model, data, validation, settings, run, now, reporter, unsaved: 0, start }.train()
     }
 }
 
@@ -250,6 +248,8 @@ pub(super) struct Fit<'a, F: Scalar, L: Loss<F>, T, U> {
     pub validation: Option<&'a dyn Dataset<F, Target = U>>,
     pub settings: &'a Settings<L, F>,
     pub run: &'a mut Run<L::Target, F>,
+    /// Where it is, as callbacks see it, and what they have asked for.
+    pub now: Now,
     pub reporter: Reporter,
     /// Batches since the last checkpoint within an epoch.
     pub unsaved: u64,
@@ -276,10 +276,7 @@ where
         }
         result = result.and(self.run.optimizer.evaluation_weights(self.model));
         self.reporter.end();
-        for callback in &mut self.run.callbacks {
-            // Every callback ends; the first error is the one that is told.
-            result = result.and(callback.on_train_end(self.model, &self.run.history));
-        }
+        result = result.and(self.end_callbacks());
         result.map(|()| self.run.history.clone())
     }
 
@@ -307,15 +304,14 @@ where
 
     /// Tells callbacks, and gives back the states of an epoch's metrics that are resumed.
     fn begin(&mut self, resumed: Option<ToResume<F>>) -> Result<Vec<Option<State<F>>>> {
-        let Self { model, run, .. } = self;
-        run.callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(model))?;
+        self.call(Hook::TrainBegin)?;
         let mut metrics = Vec::new();
         if let Some(resumed) = resumed {
             metrics = resumed.metrics;
-            run.load_callbacks(model, resumed.callbacks)?;
+            self.run.load_callbacks(self.model, resumed.callbacks)?;
         }
         // Only now, as a callback may have thawed what is to be trained.
-        check_trainable(model)?;
+        check_trainable(self.model)?;
         Ok(metrics)
     }
 }

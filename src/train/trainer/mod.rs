@@ -4,6 +4,7 @@ mod checkpoints;
 mod epochs;
 mod evaluate;
 mod fit;
+mod hooks;
 pub(super) mod non_finite;
 mod optimizer_settings;
 mod resume;

@@ -57,7 +57,7 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         self.batch_size.unwrap_or_else(|| samples.min(32))
     }
 
-    /// The positions of all samples, in the order of the epoch that comes after so many.
+    /// The positions of all samples, in the order of the epoch that comes next.
     pub fn order(&self, samples: usize, epochs_done: u64) -> Vec<usize> {
         let mut order: Vec<usize> = (0..samples).collect();
         if self.shuffle {
@@ -66,8 +66,8 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         order
     }
 
-    /// What can be checked before anything is computed; metrics are told what they will see. The rate, the rule's
-    /// numbers and the norm for clipping are checked by `Optimizer::check_next`.
+    /// Checks all that needs no computation, and begins the metrics. `Optimizer::check_next` checks the rate, the rule's
+    /// numbers and the norm for clipping.
     pub fn check<T: AsTarget<L::Target> + Default + Send>(
         &self,
         model: &Sequential<F>,

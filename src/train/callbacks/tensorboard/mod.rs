@@ -3,11 +3,10 @@
 mod event;
 mod record;
 
-use super::Callback;
 use super::line_logs::columns;
+use super::{Callback, Context};
 use crate::disk::make_folder;
 use crate::error::{Error, Result};
-use crate::history::{Epoch, History};
 use crate::kernels::{Scalar, platform};
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
@@ -17,7 +16,6 @@ use crate::tensor::slice;
 use event::{Message, restart, version};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -164,18 +162,18 @@ fn wide<F: Scalar>(values: &[F]) -> Vec<f64> {
 }
 
 impl<F: Scalar> Callback<F> for TensorBoard {
-    fn on_train_begin(&mut self, _: &mut Sequential<F>) -> Result<()> {
+    fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         let mut inner = self.lock();
         (inner.first, inner.gradients, inner.fitting) = (true, Message::default(), true);
         inner.open()
     }
 
-    fn on_gradients(&mut self, model: &mut Sequential<F>, _: u64) -> Result<()> {
+    fn on_gradients(&mut self, context: &mut Context<'_, F>) -> Result<()> {
         let mut inner = self.lock();
         if !std::mem::take(&mut inner.first) || !is_due(inner.epoch, self.histograms) {
             return Ok(());
         }
-        model.visit_params_mut(&mut |name, param| {
+        context.model_mut().visit_params_mut(&mut |name, param| {
             let values = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => wide(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
@@ -190,7 +188,8 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         Ok(())
     }
 
-    fn on_epoch_end(&mut self, model: &mut Sequential<F>, epoch: &Epoch) -> Result<ControlFlow<()>> {
+    fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        let (model, Some(epoch)) = (context.model(), context.ended()) else { return Ok(()) };
         let mut inner = self.lock();
         let mut summary = std::mem::take(&mut inner.gradients);
         columns(epoch).for_each(|(name, value)| summary.scalar(name, value));
@@ -205,11 +204,10 @@ impl<F: Scalar> Callback<F> for TensorBoard {
             picture(&mut summary, "filters", &figure)?;
         }
         (inner.epoch, inner.first) = (epoch.number + 1, true);
-        inner.write(&summary, epoch.number)?;
-        Ok(ControlFlow::Continue(()))
+        inner.write(&summary, epoch.number)
     }
 
-    fn on_train_end(&mut self, _: &mut Sequential<F>, _: &History) -> Result<()> {
+    fn on_train_end(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         self.lock().fitting = false;
         Ok(())
     }
