@@ -438,3 +438,42 @@ fn a_resumed_run_has_what_was_logged() {
     assert_eq!(second.fit(&mut model, &data()).unwrap().get("number"), [1.0, 3.0, 4.0]);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A rate that a callback has set is in the checkpoint: the callback does not set it again.
+#[test]
+fn a_rate_that_was_set_outlives_an_interruption() {
+    let folder = std::env::temp_dir().join(format!("plywood-set-rate-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let at = |set: u64| {
+        let callback = does(move |hook, context| {
+            if hook == Hook::Batch && context.step() == set {
+                context.set_learning_rate(0.7);
+            }
+            Ok(())
+        });
+        let plateau = ReduceOnPlateau::factor(0.5).patience(0).monitor("loss").threshold(0.5);
+        trainer()
+            .learning_rate(CosineDecay { start: 0.1, steps: 12 })
+            .epochs(4)
+            .reduce_on_plateau(plateau)
+            .callback(callback)
+    };
+    let (mut whole, mut plain) = (model(), model());
+    let history = at(4).fit(&mut whole, &data()).unwrap();
+    at(99).fit(&mut plain, &data()).unwrap();
+    assert_ne!(whole.to_bytes().unwrap(), plain.to_bytes().unwrap());
+    let checkpoints = Checkpoints::in_folder(&folder).every_batches(1).keep_last(99);
+    at(4).checkpoints(checkpoints).fit(&mut model(), &data()).unwrap();
+    let mut resumed = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let (mut again, mut t) = (model(), at(4));
+        t.resume(&mut again, &path).unwrap();
+        let rest = t.fit(&mut again, &data()).unwrap();
+        assert_eq!(again.to_bytes().unwrap(), whole.to_bytes().unwrap(), "{}", path.display());
+        assert_eq!(rates(&rest), rates(&history));
+        resumed += 1;
+    }
+    assert!(resumed > 12, "{resumed}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -2,7 +2,7 @@
 //!
 //! The files are those of torch/state_dict.py, which says how to make them anew and reads what this test writes.
 
-use ndarray::Array4;
+use ndarray::{Array2, Array4};
 use plywood::Tensor;
 use plywood::io::StateDict;
 use plywood::prelude::*;
@@ -79,4 +79,49 @@ fn a_state_dict_cut_at_any_byte_says_so() {
         let text = StateDict::from_bytes(&bytes[..cut]).unwrap_err().to_string();
         assert!(text.contains("is truncated"), "{cut} bytes: {text}");
     }
+}
+
+#[test]
+fn a_state_dict_is_made_of_arrays_and_given_back_as_arrays() {
+    let block =
+        || Sequential::block_of().layer(Dense::units(6).bias(false)).layer(BatchNorm::new()).layer(Tanh);
+    let network = |seed| {
+        Sequential::<f64>::builder_of([4]).seed(seed).layer(block()).layer(Dense::units(3)).build().unwrap()
+    };
+    let (model, mut other) = (network(1), network(2));
+    let x = Array2::from_shape_fn((5, 4), |(i, j)| (i as f64 - j as f64) / 3.0);
+    let arrays = model.state_dict().unwrap().arrays::<f64>().unwrap();
+    let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(names.is_sorted() && names.contains(&"0.1.running_mean"), "{names:?}");
+    // In another order, and not in one piece in memory.
+    let turned =
+        arrays.iter().rev().map(|(name, array)| (name.clone(), array.t().to_owned().reversed_axes()));
+    let dict = StateDict::from_arrays(turned).unwrap();
+    assert_eq!(dict.arrays::<f64>().unwrap(), arrays);
+    other.load_state_dict(&dict).unwrap();
+    assert_eq!(other.predict(&x).unwrap(), model.predict(&x).unwrap());
+
+    // As a file; the numbers of a model's own file are the same.
+    let bytes = dict.to_bytes().unwrap();
+    assert_eq!(StateDict::from_bytes(&bytes).unwrap().arrays::<f64>().unwrap(), arrays);
+    let own = model.weights_to_bytes().unwrap();
+    assert_eq!(StateDict::from_bytes(&own).unwrap().arrays::<f64>().unwrap(), arrays);
+    let path = std::env::temp_dir().join(format!("plywood-arrays-{}.safetensors", std::process::id()));
+    dict.save(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    network(3).load_weights(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+
+    // What a rename has left out is not in the file.
+    let fewer = dict.clone().rename(|name| if name.starts_with("0.1") { "one".into() } else { name.into() });
+    let fewer = StateDict::from_bytes(&fewer.to_bytes().unwrap()).map(|dict| dict.arrays::<f64>().unwrap());
+    assert_eq!(fewer.unwrap().len(), arrays.len() - 3);
+
+    let twice = StateDict::from_arrays([("a", Tensor::<f32>::zeros(vec![0])), ("a", Tensor::zeros(vec![1]))]);
+    assert!(twice.unwrap_err().to_string().contains("names that differ"));
+    let large = StateDict::from_arrays([("a", Tensor::from_elem(vec![1], 1e300))]).unwrap();
+    let text = large.arrays::<f32>().unwrap_err().to_string();
+    assert!(text.contains("the array a to be numbers that fit f32, found F64"), "{text}");
+    let nothing = StateDict::from_arrays(Vec::<(String, Tensor)>::new()).unwrap();
+    assert_eq!(StateDict::from_bytes(&nothing.to_bytes().unwrap()).unwrap().names().count(), 0);
 }

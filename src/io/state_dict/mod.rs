@@ -5,15 +5,16 @@
 //! parameter says so itself ([`Param::transposed_in_state_dicts`](crate::nn::Param::transposed_in_state_dicts)), so
 //! containers and layers of other crates need not know.
 
+mod model;
+
 use super::safetensors::{self, Array, Dtype, TensorInfo};
 use super::source::Source;
+use crate::codec::differ;
 use crate::disk::write_whole;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Layer, Sequential};
-use crate::param::Param;
 use crate::shown::cut;
-use crate::tensor::{Tensor, recycle, slice, standard};
+use crate::tensor::{Tensor, slice, standard};
 use ndarray::IxDyn;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,9 +22,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Named arrays out of a safetensors file, as PyTorch's `state_dict` has them.
+/// Named arrays, as PyTorch's `state_dict` has them: out of a safetensors file, of a model, or of arrays that are there.
 ///
-/// It borrows the file's bytes: nothing is copied until a model takes the numbers over. It may be looked at and its
+/// Out of bytes it borrows them: nothing is copied until a model takes the numbers over. It may be looked at and its
 /// names changed, where the other side's model has its layers under other names:
 ///
 /// ```
@@ -114,6 +115,58 @@ impl<'a> StateDict<'a> {
         Ok(StateDict { arrays, data: data.into() })
     }
 
+    /// The whole as a safetensors file in memory.
+    ///
+    /// # Errors
+    /// When the header does not fit into a file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.write(Vec::new())?.map_err(Error::custom)
+    }
+
+    /// Writes a safetensors file, which is there whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_whole(path.as_ref(), |file| self.write(file)).map_err(|error| error.at("save"))
+    }
+
+    /// Array after array, without gaps. The inner error is the disk's.
+    fn write<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
+        let (mut arrays, mut end) = (Vec::new(), 0);
+        for (name, info) in &self.arrays {
+            let start = end;
+            end += info.data_offsets.1 - info.data_offsets.0;
+            let info = TensorInfo { data_offsets: (start, end), shape: info.shape.clone(), ..*info };
+            arrays.push((name.clone(), info));
+        }
+        let mut result = out.write_all(&safetensors::header(arrays)?);
+        for (_, info) in &self.arrays {
+            let numbers = self.data.get(info.data_offsets.0..info.data_offsets.1).unwrap_or_default();
+            result = result.and_then(|()| out.write_all(numbers));
+        }
+        Ok(result.map(|()| out))
+    }
+
+    /// All arrays with their names, as numbers of one type, in alphabetical order.
+    ///
+    /// # Errors
+    /// When elements are not floating-point numbers of 16 to 64 bits, or one is too large for the type.
+    pub fn arrays<F: Scalar>(&self) -> Result<Vec<(String, Tensor<F>)>> {
+        let array = |(name, info): &Array| {
+            let array = self.tensor(name).ok_or_else(|| {
+                Error::format(
+                    format!("the array {}", cut(name)),
+                    format!("numbers that fit {}", F::NAME),
+                    info.dtype,
+                )
+                .help("Take the others one by one with `tensor`.")
+            })?;
+            Ok((name.clone(), array))
+        };
+        self.arrays.iter().map(array).collect()
+    }
+
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.arrays.iter().map(|(name, _)| name.as_str())
@@ -164,6 +217,42 @@ impl<'a> StateDict<'a> {
         let info = self.info(name)?;
         let bytes = self.bytes(info).filter(|_| !self.overflows::<F>(info))?;
         Tensor::from_shape_vec(IxDyn(&info.shape), converted(info.dtype, bytes)).ok()
+    }
+}
+
+impl StateDict<'static> {
+    /// Of arrays that are there: computed, averaged over several models, or read from a file of another form.
+    ///
+    /// They are in PyTorch's layouts, a dense layer's weight as `[units, inputs]`.
+    ///
+    /// ```
+    /// use plywood::io::StateDict;
+    /// use plywood::ndarray::{arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let weight = arr2(&[[1.0f32, 2.0, 3.0]]).into_dyn();
+    /// let dict = StateDict::from_arrays([("0.weight", weight), ("0.bias", arr1(&[0.5]).into_dyn())])?;
+    /// let mut model = Sequential::builder([3]).layer(Dense::units(1)).build()?;
+    /// model.load_state_dict(&dict)?;
+    /// assert_eq!(model.predict(&arr2(&[[1.0, 1.0, 1.0]]))?, arr2(&[[6.5]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When two arrays have one name.
+    pub fn from_arrays<N: Into<String>, F: Scalar>(
+        arrays: impl IntoIterator<Item = (N, Tensor<F>)>,
+    ) -> Result<Self> {
+        let dtype = if size_of::<F>() == 4 { Dtype::F32 } else { Dtype::F64 };
+        let (mut infos, mut data) = (Vec::new(), Vec::new());
+        for (name, array) in arrays {
+            let (start, shape) = (data.len(), array.shape().to_vec());
+            F::write_bytes(slice(&standard(array)), &mut data);
+            infos.push((name.into(), TensorInfo { dtype, shape, data_offsets: (start, data.len()) }));
+        }
+        infos.sort_by(|(a, _), (b, _)| a.cmp(b));
+        differ("the arrays of a state dict", infos.iter().map(|(name, _)| name.as_str()))?;
+        Ok(Self { arrays: infos, data: data.into() })
     }
 }
 
@@ -225,185 +314,5 @@ fn half(bits: u16) -> f32 {
         31 if fraction == 0.0 => sign * f32::INFINITY,
         31 => f32::NAN,
         _ => sign * (1024.0 + fraction) * 2f32.powi(exponent - 25),
-    }
-}
-
-/// What PyTorch counts and nobody needs: the batches that batch normalisation has seen.
-fn is_ignored(name: &str) -> bool {
-    name.rsplit('.').next() == Some("num_batches_tracked")
-}
-
-/// The shape in a state dict.
-fn outer_shape<F: Scalar>(param: &Param<F>) -> Vec<usize> {
-    let mut shape = param.shape().to_vec();
-    if param.is_transposed() {
-        shape.reverse();
-    }
-    shape
-}
-
-impl<F: Scalar> Sequential<F> {
-    /// Takes all parameters and buffers from a state dict, by name; everything has to be there and to fit. Numbers of
-    /// another type (`F16`, `BF16`, `F32`, `F64`) are converted.
-    ///
-    /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is passed over.
-    ///
-    /// ```
-    /// use plywood::io::StateDict;
-    /// use plywood::prelude::*;
-    ///
-    /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).layer(Tanh).build()?.weights_to_bytes()?;
-    /// let mut other = Sequential::builder([4]).layer(Dense::units(2)).layer(Dense::units(1)).build()?;
-    /// assert_eq!(
-    ///     other.load_state_dict(&StateDict::from_bytes(&bytes)?).unwrap_err().to_string(),
-    ///     "expected the state dict to be that of this model, found missing: 1.bias, 1.weight; of another shape or \
-    ///      type: 0.weight (F32 [2, 3] for [2, 4]). Rename what has other names (`StateDict::rename`), or take what \
-    ///      fits with `load_matching`."
-    /// );
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When names or shapes differ: all of them are in the error, and the model is as it was.
-    pub fn load_state_dict(&mut self, dict: &StateDict<'_>) -> Result<()> {
-        let mismatches = self.compare(dict);
-        if mismatches.is_empty() {
-            self.take_from(dict);
-            return Ok(());
-        }
-        Err(Error::format("the state dict", "that of this model", mismatches).help(
-            "Rename what has other names (`StateDict::rename`), or take what fits with `load_matching`.",
-        ))
-    }
-
-    /// Takes what fits, and reports the rest. PyTorch's counterpart is `strict=False`, which refuses other shapes.
-    ///
-    /// For a body that was trained with another head:
-    ///
-    /// ```
-    /// use plywood::io::StateDict;
-    /// use plywood::prelude::*;
-    ///
-    /// let network = |classes| Sequential::builder([4]).layer(Dense::units(8)).layer(Dense::units(classes)).build();
-    /// let bytes = network(10)?.weights_to_bytes()?;
-    /// let report = network(3)?.load_matching(&StateDict::from_bytes(&bytes)?);
-    /// assert!(report.missing.is_empty() && report.unexpected.is_empty());
-    /// assert_eq!(report.unfit, ["1.bias (F32 [10] for [3])", "1.weight (F32 [10, 8] for [3, 8])"]);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn load_matching(&mut self, dict: &StateDict<'_>) -> Mismatches {
-        self.take_from(dict);
-        self.compare(dict)
-    }
-
-    /// [`load_state_dict`](Sequential::load_state_dict) from a safetensors file.
-    ///
-    /// # Errors
-    /// When the file cannot be read, is no safetensors file, or is not that of this model.
-    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let dict = StateDict::load(path)?;
-        self.load_state_dict(&dict).map_err(|error| error.at(format!("load {}", path.display())))
-    }
-
-    /// Writes parameters and buffers as a safetensors file, in the names and layouts of PyTorch's state dicts. The
-    /// file is there whole or not at all, as with [`save`](Sequential::save).
-    ///
-    /// The architecture is not in it: build the same network, then [`load_weights`](Sequential::load_weights).
-    ///
-    /// # Errors
-    /// When the file cannot be written, or two parameters of a layer of one's own have one name.
-    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_whole(path.as_ref(), |file| self.write_weights(file)).map_err(|error| error.at("save"))
-    }
-
-    /// The bytes that [`save_weights`](Sequential::save_weights) writes.
-    ///
-    /// # Errors
-    /// When two parameters of a layer of one's own have one name.
-    pub fn weights_to_bytes(&self) -> Result<Vec<u8>> {
-        self.write_weights(Vec::new())?.map_err(Error::custom)
-    }
-
-    /// The inner error is the disk's.
-    fn write_weights<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
-        let (mut arrays, mut end) = (Vec::new(), 0);
-        self.visit_params(&mut |name, param| {
-            let start = end;
-            end += param.len() * size_of::<F>();
-            let dtype = if size_of::<F>() == 4 { Dtype::F32 } else { Dtype::F64 };
-            let info = TensorInfo { dtype, shape: outer_shape(param), data_offsets: (start, end) };
-            arrays.push((name.to_owned(), info));
-        });
-        let (mut result, mut bytes) = (out.write_all(&safetensors::header(arrays)?), Vec::new());
-        self.visit_params(&mut |_, param| {
-            let transposed = param.is_transposed().then(|| standard(param.value().t().to_owned()));
-            for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(SOME) {
-                if result.is_ok() {
-                    bytes.clear();
-                    F::write_bytes(some, &mut bytes);
-                    result = out.write_all(&bytes);
-                }
-            }
-            if let Some(transposed) = transposed {
-                recycle(transposed);
-            }
-        });
-        Ok(result.map(|()| out))
-    }
-
-    fn compare(&self, dict: &StateDict<'_>) -> Mismatches {
-        let mut mismatches = Mismatches::default();
-        let mut unknown: BTreeMap<&str, ()> = dict.names().map(|name| (name, ())).collect();
-        self.visit_params(&mut |name, param| {
-            unknown.remove(name);
-            let shape = outer_shape(param);
-            match dict.info(name) {
-                None => mismatches.missing.push(name.to_owned()),
-                Some(info) if info.shape != shape || !is_known(info.dtype) => {
-                    let text = format!("{name} ({} {:?} for {shape:?})", info.dtype, info.shape);
-                    mismatches.unfit.push(text);
-                }
-                Some(info) if dict.overflows::<F>(info) => {
-                    mismatches.unfit.push(format!("{name} (a number that is too large for f32)"));
-                }
-                Some(_) => {}
-            }
-        });
-        let unknown = unknown.into_keys().filter(|name| !is_ignored(name));
-        mismatches.unexpected = unknown.map(str::to_owned).collect();
-        mismatches.missing.sort_unstable();
-        mismatches.unfit.sort_unstable();
-        mismatches
-    }
-
-    /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
-    fn take_from(&mut self, dict: &StateDict<'_>) {
-        self.visit_params_mut(&mut |name, param| {
-            let fits = |info: &&TensorInfo| info.shape == outer_shape(param) && !dict.overflows::<F>(info);
-            let Some(info) = dict.info(name).filter(fits) else {
-                return;
-            };
-            let Some(bytes) = dict.bytes(info) else {
-                return;
-            };
-            if param.is_empty() {
-                return;
-            }
-            let (outer, transposed) = (info.shape.first().copied().unwrap_or(1), param.is_transposed());
-            let width = bytes.len() / param.len();
-            let row = if transposed { info.shape[1] } else { 1 };
-            let some = (SOME / row).max(16);
-            let numbers = param.as_slice_mut();
-            for (i, piece) in bytes.chunks(some * row * width).enumerate() {
-                let values = converted::<F>(info.dtype, piece);
-                if !transposed {
-                    numbers[i * some..][..values.len()].copy_from_slice(&values);
-                    continue;
-                }
-                // A piece of some rows is some columns of the parameter.
-                F::add_transposed(&values, row, F::zero(), &mut numbers[i * some..], outer);
-            }
-        });
     }
 }

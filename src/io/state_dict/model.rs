@@ -1,0 +1,218 @@
+//! Weights of models by name: taken from state dicts, and written as such.
+
+use super::{SOME, StateDict, converted, is_known};
+use crate::disk::write_whole;
+use crate::error::{Error, Result};
+use crate::io::Mismatches;
+use crate::io::safetensors::{self, Dtype, TensorInfo};
+use crate::kernels::Scalar;
+use crate::nn::{Layer, Sequential};
+use crate::param::Param;
+use crate::tensor::{Tensor, copy, recycle, slice, standard};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What PyTorch counts and nobody needs: the batches that batch normalisation has seen.
+fn is_ignored(name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked")
+}
+
+/// The shape in a state dict.
+fn outer_shape<F: Scalar>(param: &Param<F>) -> Vec<usize> {
+    let mut shape = param.shape().to_vec();
+    if param.is_transposed() {
+        shape.reverse();
+    }
+    shape
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// Takes all parameters and buffers from a state dict, by name; everything has to be there and to fit. Numbers of
+    /// another type (`F16`, `BF16`, `F32`, `F64`) are converted.
+    ///
+    /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is passed over.
+    ///
+    /// ```
+    /// use plywood::io::StateDict;
+    /// use plywood::prelude::*;
+    ///
+    /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).layer(Tanh).build()?.weights_to_bytes()?;
+    /// let mut other = Sequential::builder([4]).layer(Dense::units(2)).layer(Dense::units(1)).build()?;
+    /// assert_eq!(
+    ///     other.load_state_dict(&StateDict::from_bytes(&bytes)?).unwrap_err().to_string(),
+    ///     "expected the state dict to be that of this model, found missing: 1.bias, 1.weight; of another shape or \
+    ///      type: 0.weight (F32 [2, 3] for [2, 4]). Rename what has other names (`StateDict::rename`), or take what \
+    ///      fits with `load_matching`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When names or shapes differ: all of them are in the error, and the model is as it was.
+    pub fn load_state_dict(&mut self, dict: &StateDict<'_>) -> Result<()> {
+        let mismatches = self.compare(dict);
+        if mismatches.is_empty() {
+            self.take_from(dict);
+            return Ok(());
+        }
+        Err(Error::format("the state dict", "that of this model", mismatches).help(
+            "Rename what has other names (`StateDict::rename`), or take what fits with `load_matching`.",
+        ))
+    }
+
+    /// Takes what fits, and reports the rest. PyTorch's counterpart is `strict=False`, which refuses other shapes.
+    ///
+    /// For a body that was trained with another head:
+    ///
+    /// ```
+    /// use plywood::io::StateDict;
+    /// use plywood::prelude::*;
+    ///
+    /// let network = |classes| Sequential::builder([4]).layer(Dense::units(8)).layer(Dense::units(classes)).build();
+    /// let bytes = network(10)?.weights_to_bytes()?;
+    /// let report = network(3)?.load_matching(&StateDict::from_bytes(&bytes)?);
+    /// assert!(report.missing.is_empty() && report.unexpected.is_empty());
+    /// assert_eq!(report.unfit, ["1.bias (F32 [10] for [3])", "1.weight (F32 [10, 8] for [3, 8])"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn load_matching(&mut self, dict: &StateDict<'_>) -> Mismatches {
+        self.take_from(dict);
+        self.compare(dict)
+    }
+
+    /// [`load_state_dict`](Sequential::load_state_dict) from a safetensors file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no safetensors file, or is not that of this model.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let dict = StateDict::load(path)?;
+        self.load_state_dict(&dict).map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// Writes parameters and buffers as a safetensors file, in the names and layouts of PyTorch's state dicts. The
+    /// file is there whole or not at all, as with [`save`](Sequential::save).
+    ///
+    /// The architecture is not in it: build the same network, then [`load_weights`](Sequential::load_weights).
+    ///
+    /// # Errors
+    /// When the file cannot be written, or two parameters of a layer of one's own have one name.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_whole(path.as_ref(), |file| self.write_weights(file)).map_err(|error| error.at("save"))
+    }
+
+    /// The bytes that [`save_weights`](Sequential::save_weights) writes.
+    ///
+    /// # Errors
+    /// When two parameters of a layer of one's own have one name.
+    pub fn weights_to_bytes(&self) -> Result<Vec<u8>> {
+        self.write_weights(Vec::new())?.map_err(Error::custom)
+    }
+
+    /// The inner error is the disk's.
+    fn write_weights<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
+        let (mut arrays, mut end) = (Vec::new(), 0);
+        self.visit_params(&mut |name, param| {
+            let start = end;
+            end += param.len() * size_of::<F>();
+            let dtype = if size_of::<F>() == 4 { Dtype::F32 } else { Dtype::F64 };
+            let info = TensorInfo { dtype, shape: outer_shape(param), data_offsets: (start, end) };
+            arrays.push((name.to_owned(), info));
+        });
+        let (mut result, mut bytes) = (out.write_all(&safetensors::header(arrays)?), Vec::new());
+        self.visit_params(&mut |_, param| {
+            let transposed = param.is_transposed().then(|| standard(param.value().t().to_owned()));
+            for some in transposed.as_ref().map_or(param.as_slice(), slice).chunks(SOME) {
+                if result.is_ok() {
+                    bytes.clear();
+                    F::write_bytes(some, &mut bytes);
+                    result = out.write_all(&bytes);
+                }
+            }
+            if let Some(transposed) = transposed {
+                recycle(transposed);
+            }
+        });
+        Ok(result.map(|()| out))
+    }
+
+    /// Parameters and buffers by name, in the layouts of PyTorch's state dicts: a copy of all numbers.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).layer(Dense::units(2)).build()?;
+    /// let arrays = model.state_dict()?.arrays::<f32>()?;
+    /// let shapes: Vec<_> = arrays.iter().map(|(name, array)| (name.as_str(), array.shape())).collect();
+    /// assert_eq!(shapes, [("0.bias", &[2][..]), ("0.weight", &[2, 3])]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When two parameters of a layer of your own have one name.
+    pub fn state_dict(&self) -> Result<StateDict<'static>> {
+        let mut arrays: Vec<(String, Tensor<F>)> = Vec::new();
+        self.visit_params(&mut |name, param| {
+            let value = param.value();
+            let array = if param.is_transposed() { standard(value.t().to_owned()) } else { copy(value) };
+            arrays.push((name.to_owned(), array));
+        });
+        StateDict::from_arrays(arrays)
+    }
+
+    fn compare(&self, dict: &StateDict<'_>) -> Mismatches {
+        let mut mismatches = Mismatches::default();
+        let mut unknown: BTreeMap<&str, ()> = dict.names().map(|name| (name, ())).collect();
+        self.visit_params(&mut |name, param| {
+            unknown.remove(name);
+            let shape = outer_shape(param);
+            match dict.info(name) {
+                None => mismatches.missing.push(name.to_owned()),
+                Some(info) if info.shape != shape || !is_known(info.dtype) => {
+                    let text = format!("{name} ({} {:?} for {shape:?})", info.dtype, info.shape);
+                    mismatches.unfit.push(text);
+                }
+                Some(info) if dict.overflows::<F>(info) => {
+                    mismatches.unfit.push(format!("{name} (a number that is too large for f32)"));
+                }
+                Some(_) => {}
+            }
+        });
+        let unknown = unknown.into_keys().filter(|name| !is_ignored(name));
+        mismatches.unexpected = unknown.map(str::to_owned).collect();
+        mismatches.missing.sort_unstable();
+        mismatches.unfit.sort_unstable();
+        mismatches
+    }
+
+    /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
+    fn take_from(&mut self, dict: &StateDict<'_>) {
+        self.visit_params_mut(&mut |name, param| {
+            let fits = |info: &&TensorInfo| info.shape == outer_shape(param) && !dict.overflows::<F>(info);
+            let Some(info) = dict.info(name).filter(fits) else {
+                return;
+            };
+            let Some(bytes) = dict.bytes(info) else {
+                return;
+            };
+            if param.is_empty() {
+                return;
+            }
+            let (outer, transposed) = (info.shape.first().copied().unwrap_or(1), param.is_transposed());
+            let width = bytes.len() / param.len();
+            let row = if transposed { info.shape[1] } else { 1 };
+            let some = (SOME / row).max(16);
+            let numbers = param.as_slice_mut();
+            for (i, piece) in bytes.chunks(some * row * width).enumerate() {
+                let values = converted::<F>(info.dtype, piece);
+                if !transposed {
+                    numbers[i * some..][..values.len()].copy_from_slice(&values);
+                    continue;
+                }
+                // A piece of some rows is some columns of the parameter.
+                F::add_transposed(&values, row, F::zero(), &mut numbers[i * some..], outer);
+            }
+        });
+    }
+}
