@@ -6,8 +6,8 @@ use super::differences::{
 use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::WithoutActivation;
 use crate::nn::erased::ErasedLayer;
+use crate::nn::{Layer, OutputActivation, Sigmoid, Softmax, WithoutActivation};
 use crate::random::{Random, RandomStream};
 use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
@@ -46,25 +46,7 @@ impl<F: Scalar> LayerCheck<F> {
 
         let y = self.outputs(layer, &x, &mut report)?;
         self.gradients(layer, &x, &mut draws, &mut report)?;
-        let logits = match layer.erased_without_activation() {
-            WithoutActivation::Unsaid => None,
-            WithoutActivation::Nothing => Some((x.clone(), x.clone())),
-            WithoutActivation::Rest => {
-                let trained = layer.erased_clone().erased_forward_train_logits(x.clone(), &mut None)?;
-                Some((layer.erased_forward_logits(x.clone())?, trained))
-            }
-        };
-        if let Some((logits, trained)) = logits {
-            same("the output of an activation", &y, &layer.erased_activation().apply(logits))?;
-            if !self.is_exempt(Exemption::TrainingDiffers) {
-                same(
-                    "the output of an activation in training",
-                    &y,
-                    &layer.erased_activation().apply(trained),
-                )?;
-            }
-            report.passed("it computes the activation it says it is");
-        }
+        self.activation(layer, &x, &y, &mut draws, &mut report)?;
         let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
@@ -195,16 +177,79 @@ impl<F: Scalar> LayerCheck<F> {
         let (_, mut cache) = trained(layer, x.clone())?;
         params.erased_backward_params(&mut cache, weights.clone())?;
         for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
-            for ((name, found), (_, one)) in gradients_of(&*other).iter().zip(first) {
-                for (found, one) in found.iter().zip(one) {
-                    if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
-                        let text = format!("the gradient of {name:?} from {what}");
-                        return Err(Error::data(text, format!("of {}", factor * one), found)
-                            .help("Add to a gradient with `Param::add_gradient`; never set it."));
-                    }
-                }
-            }
+            same_gradients::<F>(what, &*other, factor, first)?;
         }
         Ok(())
     }
+    /// What there is of the layer without its activation: with it, the same outputs and gradients.
+    fn activation(
+        &self,
+        layer: &dyn ErasedLayer<F>,
+        x: &Tensor<F>,
+        y: &Tensor<F>,
+        draws: &mut RandomStream,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        let (activation, without) = (layer.erased_activation(), layer.erased_without_activation());
+        let logits = match without {
+            WithoutActivation::Unsaid => return check_range(activation, y),
+            WithoutActivation::Nothing => x.clone(),
+            WithoutActivation::Rest => layer.erased_forward_logits(x.clone())?,
+        };
+        same("the output of an activation", y, &activation.apply(logits))?;
+        report.passed("it computes the activation it says it is");
+        if without == WithoutActivation::Nothing {
+            return Ok(());
+        }
+        let (mut whole, mut rest) = (layer.erased_clone(), layer.erased_clone());
+        let (mut cache, mut cache_of_rest) = (None, None);
+        let y = standard(whole.erased_forward_train(x.clone(), &mut cache)?);
+        let z = rest.erased_forward_train_logits(x.clone(), &mut cache_of_rest)?;
+        same("the output of an activation in training", &y, &activation.apply(z))?;
+        let grad: Tensor<F> = random_tensor(y.shape(), draws);
+        let dz = match activation {
+            OutputActivation::Softmax => Softmax.backward(y, grad.clone())?,
+            _ => Sigmoid.backward(y, grad.clone())?,
+        };
+        let dx = standard(whole.erased_backward(&mut cache, grad)?);
+        let found = standard(rest.erased_backward(&mut cache_of_rest, dz)?);
+        same("the input's gradient from the logits", &found, &dx)?;
+        same_gradients::<F>("the logits", &*rest, 1.0, &gradients_of(&*whole))?;
+        report.passed("from the logits it makes the same gradients");
+        Ok(())
+    }
+}
+
+/// Whether outputs are what those of softmax or of the sigmoid are, where they are said to be.
+fn check_range<F: Scalar>(activation: OutputActivation, y: &Tensor<F>) -> Result<()> {
+    let columns = y.shape().last().copied().unwrap_or(1).max(1);
+    for row in slice(y).chunks(columns).filter(|_| activation.can_be_fused()) {
+        let sum: f64 = row.iter().map(|y| y.as_f64()).sum();
+        let is_off = activation == OutputActivation::Softmax && (sum - 1.0).abs() > 1e-3;
+        if is_off || !row.iter().all(|&y| F::zero() <= y && y <= F::one()) {
+            let expected = format!("those of {activation:?}, as `activation` says");
+            return Err(Error::data("outputs", expected, format!("a row with the sum {sum}"))
+                .help("Leave `activation` out, unless the outputs come from this function."));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a layer's gradients are so many times those that are expected.
+fn same_gradients<F: Scalar>(
+    what: &str,
+    layer: &dyn ErasedLayer<F>,
+    factor: f64,
+    expected: &[(String, Vec<f64>)],
+) -> Result<()> {
+    for ((name, found), (_, one)) in gradients_of(layer).iter().zip(expected) {
+        for (found, one) in found.iter().zip(one) {
+            if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
+                let text = format!("the gradient of {name:?} from {what}");
+                return Err(Error::data(text, format!("of {}", factor * one), found)
+                    .help("Add to a gradient with `Param::add_gradient`; never set it."));
+            }
+        }
+    }
+    Ok(())
 }

@@ -102,7 +102,8 @@ pub enum Exemption {
 /// 5. The gradient of each trainable parameter agrees with finite differences, adds up over two backward passes, and
 ///    is the same from `backward_params`.
 /// 6. `visit_params` and `visit_params_mut` show the same parameters, each name once.
-/// 7. A layer that says it is an [`OutputActivation`](crate::nn::OutputActivation) computes that function.
+/// 7. A layer that says it is an [`OutputActivation`](crate::nn::OutputActivation), or ends in one, computes that function:
+///    of its input, or of what it puts out without it, from where it makes the same gradients.
 /// 8. The layer saved and loaded puts out the same bits.
 ///
 /// ```

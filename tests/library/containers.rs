@@ -66,11 +66,46 @@ container!(Half, "test.half", {
         WithoutActivation::Rest
     }
 });
+container!(Mixed, "test.mixed", {
+    fn without_activation(&self) -> WithoutActivation {
+        WithoutActivation::Rest
+    }
+    fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.body.forward_logits(input)
+    }
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+        Ok((self.body.forward_logits(input.clone())?, self.body.forward_train(input)?.1))
+    }
+});
 container!(Wrong, "test.wrong", {
     fn without_activation(&self) -> WithoutActivation {
         WithoutActivation::Nothing
     }
 });
+
+/// The identity, which says that it is the sigmoid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Boasting;
+
+impl Layer<f64> for Boasting {
+    const KIND: &'static str = "test.boasting";
+    type Cache = ();
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+    fn forward(&self, input: Tensor<f64>) -> Result<Tensor<f64>> {
+        Ok(input)
+    }
+    fn forward_train(&mut self, input: Tensor<f64>) -> Result<(Tensor<f64>, ())> {
+        Ok((input, ()))
+    }
+    fn backward(&mut self, _: (), grad: Tensor<f64>) -> Result<Tensor<f64>> {
+        Ok(grad)
+    }
+    fn activation(&self) -> OutputActivation {
+        OutputActivation::Sigmoid
+    }
+}
 
 /// Softmax or the sigmoid over three classes, behind two layers.
 fn body(last: bool) -> Sequential<f64> {
@@ -173,12 +208,19 @@ fn what_a_container_says_wrongly_is_found() {
     assert!(text.contains("a method `forward_train_logits` of test.half"), "{text}");
 
     let check = || LayerCheck::<f64>::new(&[5]);
-    check().run(Open { body: body(true) }).unwrap();
+    for softmax in [true, false] {
+        let report = check().run(Open { body: body(softmax) }).unwrap().to_string();
+        assert!(report.contains("from the logits it makes the same gradients"), "{report}");
+    }
+    let text = check().run(Mixed { body: body(true) }).unwrap_err().to_string();
+    assert!(text.contains("the input's gradient from the logits"), "{text}");
     check().run(Closed { body: body(true) }).unwrap();
     assert!(check().run(Half { body: body(true) }).is_err());
     let square = Sequential::builder_of([3]).layer(Dense::units(3)).layer(Softmax).build().unwrap();
     let text = LayerCheck::<f64>::new(&[3]).run(Wrong { body: square }).unwrap_err().to_string();
     assert!(text.contains("the output of an activation"), "{text}");
+    let text = check_layer::<f64>(Boasting, &[3]).unwrap_err().to_string();
+    assert!(text.contains("expected outputs those of Sigmoid, as `activation` says, found a row"), "{text}");
 }
 
 #[test]

@@ -83,22 +83,13 @@ impl Columns {
         self.format.separator
     }
 
-    /// An error where the quotes of a record do not fit.
-    pub fn check_quotes(&self, record: &Record<'_>) -> Result<()> {
-        self.fields(record).try_for_each(|field| field.map(drop))
-    }
-
-    fn fields<'a>(&self, record: &Record<'a>) -> Fields<'a> {
-        Fields::new(record.text, self.format.separator, record.number)
-    }
-
     /// The inputs of a row, and its target as it stands there.
     ///
     /// Of several faults the first in this order is named: quotes, the number of fields, a number.
     pub fn row<'a>(&'a self, record: &Record<'a>, range: Range, inputs: &'a mut [f64]) -> Result<Row<'a>> {
         let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
         let (mut fault, mut spaced) = (None, false);
-        for field in self.fields(record) {
+        for field in Fields::new(record.text, self.format.separator, record.number) {
             let field = field?;
             spaced |= is_spaced(&field);
             if count == self.target {

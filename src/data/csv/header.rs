@@ -1,8 +1,9 @@
-//! The first record of a CSV file: the columns' names. And what counts as missing below it.
+//! The first record of a CSV file: the columns' names. And how the rows below it are gone through: what counts as
+//! missing there, and what becomes of faulty ones.
 
-use super::records::{Fields, Records, SPACED, text};
+use super::records::{Fields, Record, Records, SPACED, text};
 use crate::error::{Error, Result};
-use crate::shown::listed;
+use crate::shown::{count, lines, listed};
 use std::io::Read;
 
 /// How a file is read, whatever is in it: what the readers of tables and of texts have in common.
@@ -25,6 +26,33 @@ impl Default for Format {
 }
 
 impl Format {
+    /// Shows each row to `visit`, in order, and leaves faulty ones out where that is wanted; how many rows there are, and
+    /// those that were left out, the first `most` of them with the reason. A file may hold more faults than memory does.
+    pub fn each_row<R: Read>(
+        &self,
+        records: &mut Records<'_, R>,
+        most: usize,
+        mut visit: impl FnMut(&Record<'_>) -> Result<()>,
+    ) -> Result<(usize, LeftOut)> {
+        let (mut rows, mut out) = (0, LeftOut::default());
+        while let Some(record) = records.read()? {
+            rows += 1;
+            match visit(&record) {
+                Err(error) if self.skip => {
+                    // Torn quotes are no fault of a row alone.
+                    let mut fields = Fields::new(record.text, self.separator, record.number);
+                    fields.try_for_each(|field| field.map(drop))?;
+                    out.count += 1;
+                    if out.first.len() < most {
+                        out.first.push((record.number, error));
+                    }
+                }
+                result => result?,
+            }
+        }
+        Ok((rows, out))
+    }
+
     /// How an error says that there is nothing, where a field counts as missing.
     pub fn nothing(&self, field: &str) -> Option<String> {
         if field.is_empty() {
@@ -41,6 +69,23 @@ impl Format {
         } else {
             "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`."
         })
+    }
+}
+
+/// The rows that were left out.
+#[derive(Default)]
+pub(super) struct LeftOut {
+    pub count: usize,
+    /// The first of them by their numbers, each with the reason.
+    pub first: Vec<(usize, Error)>,
+}
+
+impl LeftOut {
+    /// What is to be said of them, if there are any.
+    pub fn remark(&self, name: &str) -> Option<String> {
+        let rows = count(self.count, "row", "rows");
+        let reasons = || lines(self.first.iter().map(|(_, error)| error.parts()), self.count);
+        (self.count > 0).then(|| format!("{name}: {rows} left out:{}", reasons()))
     }
 }
 

@@ -15,7 +15,9 @@ use crate::data::file::{BYTES_THAT_TELL, check_packed};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 /// The longest record that is read, in bytes: what a file without line ends, or with a quote that is never closed,
 /// may take of the memory.
@@ -258,6 +260,12 @@ pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) 
 /// What to do about a quote behind a space.
 pub(super) const SPACED: &str =
     "A quote opens a field only right behind the separator: take out the spaces before it.";
+
+/// A file to be read from its beginning.
+pub(super) fn open(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| Error::io("open", path, error).help("Check the path and the permission to read it."))
+}
 
 /// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind
 /// `most` unpacked bytes, and where they are gzip data again.

@@ -5,14 +5,13 @@
 
 use super::columns::{Columns, Labels, Range, Row};
 use super::header::{Format, Header, csv_settings};
-use super::records::{Records, unpacked};
+use super::records::{Records, open, unpacked};
 use crate::data::class_names::trimmed;
 use crate::data::{ArrayDataset, Element};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::shown::{MOST_LINES, count, lines};
+use crate::shown::MOST_LINES;
 use ndarray::Array2;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -204,31 +203,12 @@ impl TableCsv {
         let header = Header::read(&mut records, self.format.separator)?;
         let mut remarks = Vec::new();
         let columns = self.columns(header, name, &mut remarks)?;
-        let (mut inputs, mut rows) = (vec![0.0; columns.inputs()], 0);
-        // Of a file larger than memory there may be as many faults.
-        let (mut skipped, mut reasons) = (0, Vec::new());
-        while let Some(record) = records.read()? {
-            rows += 1;
-            match columns.row(&record, range, &mut inputs).and_then(&mut visit) {
-                Err(error) if self.format.skip => {
-                    // Torn quotes are no fault of a row alone.
-                    columns.check_quotes(&record)?;
-                    skipped += 1;
-                    if reasons.len() < MOST_LINES {
-                        reasons.push(error);
-                    }
-                }
-                result => result?,
-            }
-        }
-        if skipped > 0 {
-            let left_out = count(skipped, "row", "rows");
-            remarks.push(format!(
-                "{name}: {left_out} left out:{}",
-                lines(reasons.iter().map(Error::parts), skipped)
-            ));
-        }
-        if rows == skipped {
+        let mut inputs = vec![0.0; columns.inputs()];
+        let (rows, left_out) = self.format.each_row(&mut records, MOST_LINES, |record| {
+            columns.row(record, range, &mut inputs).and_then(&mut visit)
+        })?;
+        remarks.extend(left_out.remark(name));
+        if rows == left_out.count {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
             return Err(Error::format("the table", "one with rows", found).help("Look at the file."));
         }
@@ -306,12 +286,6 @@ csv_settings! {
     /// assert_eq!(data.len(), 1);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-}
-
-/// A file to be read from its beginning.
-fn open(path: &Path) -> Result<File> {
-    File::open(path)
-        .map_err(|error| Error::io("open", path, error).help("Check the path and the permission to read it."))
 }
 
 /// Whether a column is named as pandas names what has no name: by nothing when it writes, "Unnamed: 0" when it reads.

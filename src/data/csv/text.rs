@@ -2,12 +2,11 @@
 
 use super::columns::Labels;
 use super::header::{Format, Header, csv_settings};
-use super::records::{Fields, Records, check_label, is_spaced, text, unpacked};
+use super::records::{Fields, Records, check_label, is_spaced, open, text, unpacked};
 use crate::data::text::LabelledTexts;
 use crate::error::{Error, Result};
-use crate::shown::{count, lines};
+use crate::shown::count;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -97,10 +96,7 @@ impl TextCsv {
     /// has quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was
     /// called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
-        let path = path.as_ref();
-        let file = File::open(path)
-            .map_err(|e| Error::io("open", path, e).help("Check the path and the permission to read it."))?;
-        self.read_from(file, &path.display().to_string())
+        self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
     /// Reads from anything that gives bytes; `name` stands for it in errors.
@@ -131,34 +127,19 @@ impl TextCsv {
             .help("Name two columns: a text that is its own label teaches nothing."));
         }
         let mut texts = Vec::new();
-        let (mut left_out, mut skipped) = (0, Vec::new());
-        while let Some(record) = records.read()? {
-            // Torn quotes are no fault of a row alone.
+        let (_, left_out) = self.format.each_row(&mut records, MOST_SKIPPED, |record| {
             let fields = Fields::new(record.text, separator, record.number).collect::<Result<Vec<_>>>()?;
-            match self.row(&fields, &header, place, record.number, &mut labels) {
-                Ok((class, text)) => {
-                    labels.add(class);
-                    texts.push(text);
-                }
-                Err(error) if self.format.skip => {
-                    left_out += 1;
-                    if skipped.len() < MOST_SKIPPED {
-                        skipped.push((record.number, error));
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let (labels, names, remarks) = labels.with_remarks();
-        let mut texts = LabelledTexts::of(texts, labels, names, remarks);
-        if !skipped.is_empty() {
-            let rows = count(left_out, "row", "rows");
-            let reasons = lines(skipped.iter().map(|(_, error)| error.parts()), left_out);
-            texts = texts.with_remark(format!("{name}: {rows} left out:{reasons}"));
-        }
+            let (class, text) = self.row(&fields, &header, place, record.number, &mut labels)?;
+            labels.add(class);
+            texts.push(text);
+            Ok(())
+        })?;
+        let (labels, names, mut remarks) = labels.with_remarks();
+        remarks.extend(left_out.remark(name));
         // The remark has the file's name once, each error that is handed out by itself its own.
-        let skipped = skipped.into_iter().map(|(row, error)| (row, error.at(name))).collect();
-        Ok(TextRows { texts, left_out, skipped })
+        let skipped = left_out.first.into_iter().map(|(row, error)| (row, error.at(name))).collect();
+        let texts = LabelledTexts::of(texts, labels, names, remarks);
+        Ok(TextRows { texts, left_out: left_out.count, skipped })
     }
 
     /// Class and text of a row.

@@ -118,13 +118,6 @@ impl LabelledTexts {
         Self { texts, labels, names, remarks }
     }
 
-    /// With a further remark.
-    #[cfg(feature = "csv")]
-    pub(in crate::data) fn with_remark(mut self, remark: String) -> Self {
-        self.remarks.push(remark);
-        self
-    }
-
     /// How many texts there are.
     pub fn len(&self) -> usize {
         self.texts.len()
