@@ -88,7 +88,7 @@ container!(Wrong, "test.wrong", {
 struct Boasting;
 
 impl Layer<f64> for Boasting {
-    const KIND: &'static str = "test.boasting";
+    const KIND: Kind = Kind::own("test.boasting");
     type Cache = ();
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
