@@ -122,7 +122,7 @@ impl Recipe {
         let Self { hidden, dropout, batch, rate, decay, epochs, .. } = self;
         let hidden: Vec<String> = hidden.iter().map(usize::to_string).collect();
         format!(
-            "784-{}-10, SiLU, He normal, inputs standardised, dropout {dropout}, batch {batch}, AdamW with decay \
+            "784-{}-10, SiLU, He normal, inputs standardized, dropout {dropout}, batch {batch}, AdamW with decay \
              {decay}, rate {rate} down to 0 by a cosine over {epochs} epochs",
             hidden.join("-")
         )

@@ -46,7 +46,7 @@ usage: cargo run --example best_dense -- [OPTIONS]
   --hidden N,N,..   units of the hidden layers                  (1024,512)
   --without PART    leaves a part of the recipe out, to see what it brings; may be given several times:
                     mirror, dropout, smoothing, decay, schedule, silu (ReLU instead),
-                    standardise (pixels from 0 to 1 instead)
+                    standardize (pixels from 0 to 1 instead)
   --threads N       to work with                                (PLYWOOD_NUM_THREADS, else all cores)
   --json            ends with one line of figures
   --help            shows this
@@ -59,7 +59,7 @@ const RATE: f64 = 1e-3;
 const RISE: f64 = 200.0;
 
 /// The parts of the recipe that can be left out.
-const PARTS: [&str; 7] = ["mirror", "dropout", "smoothing", "decay", "schedule", "silu", "standardise"];
+const PARTS: [&str; 7] = ["mirror", "dropout", "smoothing", "decay", "schedule", "silu", "standardize"];
 
 struct Options {
     seeds: u64,
@@ -152,7 +152,7 @@ fn network(options: &Options, seed: u64) -> Result<Sequential> {
 fn train(options: &Options, seed: u64, images: &Images, test: &Images) -> Result<Run> {
     let given = |part: &str, value: f64| if options.with(part) { value } else { 0.0 };
     let (train, validation) = stratified_split::<f32, _>(images, 1.0 / 12.0, seed)?;
-    let normalizer = match options.with("standardise") {
+    let normalizer = match options.with("standardize") {
         true => Normalizer::standard().whole(true),
         false => Normalizer::range(0.0, 1.0).whole(true),
     };

@@ -1,4 +1,4 @@
-//! An optimiser of one's own: a rule for one array of numbers. Everything else (state by parameter, steps, schedules,
+//! An optimizer of one's own: a rule for one array of numbers. Everything else (state by parameter, steps, schedules,
 //! clipping) is the crate's.
 //!
 //! Lion (Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2).

@@ -1,4 +1,4 @@
-//! A small convolutional network for Fashion-MNIST with all that helps: residual blocks, batch normalisation, images
+//! A small convolutional network for Fashion-MNIST with all that helps: residual blocks, batch normalization, images
 //! that change in training, label smoothing, a rate that rises and falls.
 //!
 //! ```sh
@@ -57,9 +57,9 @@ fn main() -> Result<()> {
         std::process::exit(2)
     });
     let (train, test) = datasets::fashion_mnist()?;
-    let standardised =
+    let standardized =
         |images: plywood::data::Images| images.scale(1.0 / 255.0 / DEVIATION).offset(-MEAN / DEVIATION);
-    let (train, test) = (standardised(train.first(options.samples)), standardised(test));
+    let (train, test) = (standardized(train.first(options.samples)), standardized(test));
 
     let augment = Augment::seed(options.seed)
         .flip_horizontal(true)
@@ -100,7 +100,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Convolutions with batch normalisation, narrow where images are large, and a residual block at each of the two sizes
+/// Convolutions with batch normalization, narrow where images are large, and a residual block at each of the two sizes
 /// between: 310,274 parameters, 13.6 million multiplications an image.
 fn network(seed: u64) -> Result<Sequential> {
     let mut model = Sequential::builder([28, 28])
@@ -123,7 +123,7 @@ fn convolution(filters: usize) -> plywood::nn::Conv2dSpec {
     convolution.initializer(Initializer::HeNormal)
 }
 
-/// A convolution, its batch normalisation and ReLU.
+/// A convolution, its batch normalization and ReLU.
 fn unit(builder: plywood::nn::SequentialBuilder, filters: usize) -> plywood::nn::SequentialBuilder {
     builder.layer(convolution(filters)).layer(BatchNorm::new()).layer(ReLU)
 }

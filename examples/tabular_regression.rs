@@ -1,4 +1,4 @@
-//! A number predicted from the columns of a table: CSV, normalisation, a small network, errors in the target's units.
+//! A number predicted from the columns of a table: CSV, normalization, a small network, errors in the target's units.
 //!
 //! ```sh
 //! cargo run --example tabular_regression                                       # a table that is made up

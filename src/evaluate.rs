@@ -16,7 +16,7 @@
 //! `predict` of [`Sequential`].
 //!
 //! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference
-//! (dropout does nothing, batch normalisation uses its running statistics), and run on [`threads()`](crate::threads)
+//! (dropout does nothing, batch normalization uses its running statistics), and run on [`threads()`](crate::threads)
 //! threads. Weights of samples play no part.
 
 use crate::data::Dataset;

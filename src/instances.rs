@@ -1,6 +1,6 @@
 //! The generic code that most programs use, instantiated once.
 //!
-//! With little optimisation, as in a dev build of this workspace, the compiler takes an instance of generic code from
+//! With little optimization, as in a dev build of this workspace, the compiler takes an instance of generic code from
 //! the crate that has one already. Without this file each example and each test would compile the trainer and all
 //! layers anew: half of their time. It is there in builds with debug assertions alone, and never called.
 

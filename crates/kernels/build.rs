@@ -1,4 +1,4 @@
-//! Tells the crate how it is being compiled, so that `fit` can warn when its hot loops are not optimised.
+//! Tells the crate how it is being compiled, so that `fit` can warn when its hot loops are not optimized.
 
 fn main() {
     let level = std::env::var("OPT_LEVEL").unwrap_or_default();

@@ -129,7 +129,7 @@ mod written {
             ["test accuracy", &format!("{:.2} %", 100.0 * matrix.accuracy())],
             ["epochs", &history.epochs.len().to_string()],
             ["batch size", &options.batch.to_string()],
-            ["optimiser", &options.optimizer],
+            ["optimizer", &options.optimizer],
             [
                 "learning rate",
                 &history.epochs.last().map_or(String::new(), |epoch| epoch.learning_rate.to_string()),

@@ -1,4 +1,4 @@
-//! Serialises bytes, which in files stand apart as the numbers of tensors do: `#[serde(with = "crate::codec::blob")]`.
+//! Serializes bytes, which in files stand apart as the numbers of tensors do: `#[serde(with = "crate::codec::blob")]`.
 
 use super::{Bytes, numbers};
 use serde::de::Error as _;

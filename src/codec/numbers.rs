@@ -8,12 +8,12 @@
 //! | call | a tensor's numbers |
 //! |---|---|
 //! | [`measure`] | are counted |
-//! | [`write`] | go into a [`Sink`], in the order of serialisation |
+//! | [`write`] | go into a [`Sink`], in the order of serialization |
 //! | [`read`] | are the next of a list that was read before |
 //! | none | stand behind the shape, as bytes |
 //!
 //! `Serialize` has no argument for a sink, so the call puts its state on a stack of this thread, as
-//! [`Registry`](crate::nn::Registry) does. A value is serialised twice, first to measure and then to write; it has to
+//! [`Registry`](crate::nn::Registry) does. A value is serialized twice, first to measure and then to write; it has to
 //! come out the same both times.
 
 use super::{decode, encode};

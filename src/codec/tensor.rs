@@ -1,4 +1,4 @@
-//! Serialises a tensor as its shape and its raw bytes: `#[serde(with = "crate::codec::tensor")]`.
+//! Serializes a tensor as its shape and its raw bytes: `#[serde(with = "crate::codec::tensor")]`.
 //!
 //! Whatever order a tensor has in memory, it is written and read in row-major order.
 

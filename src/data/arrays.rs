@@ -7,7 +7,7 @@
 //! ```
 //!
 //! So images stay bytes, a quarter of their size in `f32`, and the conversion of a batch of 32 images of 784 bytes
-//! costs a few microseconds. To standardise numbers to mean 0 and deviation 1, take `scale = 1 / deviation` and
+//! costs a few microseconds. To standardize numbers to mean 0 and deviation 1, take `scale = 1 / deviation` and
 //! `offset = -mean / deviation`.
 
 use super::element::Element;

@@ -1,4 +1,4 @@
-//! Normalisation that is fitted on training data and then applied to all.
+//! Normalization that is fitted on training data and then applied to all.
 //!
 //! Numbers of very different size (a year, a price, a share) train badly: one rate of learning does not suit all. So
 //! they are brought to the same size before the model sees them:
@@ -18,7 +18,7 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Normalisation with its fitted numbers. Save it beside the model: both are needed to predict.
+/// Normalization with its fitted numbers. Save it beside the model: both are needed to predict.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -95,14 +95,14 @@ impl TryFrom<Saved> for Normalizer {
             let expected =
                 "made of finite centers and of scales above 0, one of each or one for each feature";
             return Err(
-                Error::format("a normaliser", expected, found).help("The file is corrupt; save it again.")
+                Error::format("a normalizer", expected, found).help("The file is corrupt; save it again.")
             );
         }
         Ok(Self { shape, center, scale })
     }
 }
 
-/// A normalisation to be fitted: what [`Normalizer::standard`] and [`Normalizer::range`] return.
+/// A normalization to be fitted: what [`Normalizer::standard`] and [`Normalizer::range`] return.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormalizerSpec {
     /// None for mean and deviation.
@@ -145,7 +145,7 @@ impl Normalizer {
         &self.scale
     }
 
-    /// The data set with normalised inputs. `data` may be a reference.
+    /// The data set with normalized inputs. `data` may be a reference.
     ///
     /// Targets and weights stay as they are. Its inputs must have the shape that was fitted; that is checked when
     /// they are read.
@@ -153,7 +153,7 @@ impl Normalizer {
         Normalized { data, normalizer: self.clone(), factor: self.scale.iter().map(|w| w.recip()).collect() }
     }
 
-    /// Normalises `[samples, …]`, in place where the order in memory allows.
+    /// Normalizes `[samples, …]`, in place where the order in memory allows.
     ///
     /// # Errors
     /// When samples have another shape than what was fitted.
@@ -191,8 +191,8 @@ impl Normalizer {
     fn checked<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
         if tensor.ndim() == 0 || tensor.shape()[1..] != self.shape {
             let expected = format!("[samples, …] with {:?} for a sample", self.shape);
-            return Err(Error::shape("numbers to normalise", expected, tensor.shape())
-                .help("A normaliser takes what it was fitted on."));
+            return Err(Error::shape("numbers to normalize", expected, tensor.shape())
+                .help("A normalizer takes what it was fitted on."));
         }
         Ok(standard(tensor))
     }
@@ -218,7 +218,7 @@ impl NormalizerSpec {
     /// let error = Normalizer::standard().fit::<f32, _>(&data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fit a normaliser: expected feature 1 of sample 1 to be a finite number, found NaN. \
+    ///     "fit a normalizer: expected feature 1 of sample 1 to be a finite number, found NaN. \
     ///      Leave the sample out, or fill in what is missing."
     /// );
     /// # Ok::<(), plywood::Error>(())
@@ -242,7 +242,7 @@ impl NormalizerSpec {
             }
             sums.end()
         };
-        run().map_err(|error: Error| error.at("fit a normaliser"))
+        run().map_err(|error: Error| error.at("fit a normalizer"))
     }
 
     /// Fits on `[samples, …]`: on the targets of the training part, for example.
@@ -262,7 +262,7 @@ impl NormalizerSpec {
             }
             sums.end()
         };
-        run().map_err(|error: Error| error.at("fit a normaliser"))
+        run().map_err(|error: Error| error.at("fit a normalizer"))
     }
 }
 
@@ -329,7 +329,7 @@ impl Sums {
         self
     }
 
-    /// The normaliser of what was seen.
+    /// The normalizer of what was seen.
     ///
     /// Widths that are rounding errors count as none, by scikit-learn's bounds.
     fn end(self) -> Result<Normalizer> {
@@ -372,7 +372,7 @@ impl Sums {
     }
 }
 
-/// A data set whose inputs are normalised when they are read: what [`Normalizer::apply`] returns.
+/// A data set whose inputs are normalized when they are read: what [`Normalizer::apply`] returns.
 ///
 /// Reading costs one pass over the batch more.
 #[derive(Clone, Debug)]
@@ -408,7 +408,7 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
-        let input = self.normalizer.checked(batch.take_input()).map_err(|error| error.at("normaliser"))?;
+        let input = self.normalizer.checked(batch.take_input()).map_err(|error| error.at("normalizer"))?;
         batch.input = input;
         F::shift_scale_rows(slice_mut(&mut batch.input), &self.normalizer.center, &self.factor);
         Ok(())

@@ -70,7 +70,7 @@ pub enum ErrorKind {
     NonFinite {
         /// The first thing in the order of computation that holds one: "the output of layer 2 (softmax)".
         what: String,
-        /// The optimiser's step at which it was noticed, in training.
+        /// The optimizer's step at which it was noticed, in training.
         step: Option<u64>,
     },
     /// A file names a kind of layer that the registry does not have.

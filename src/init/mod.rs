@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// `fan_in` and `fan_out` are the numbers of inputs and outputs that one unit is connected to.
 ///
-/// | initialiser | distribution | source |
+/// | initializer | distribution | source |
 /// |---|---|---|
 /// | `GlorotUniform` | uniform in ±√(6 / (fan_in + fan_out)) | Glorot and Bengio, 2010, eq. 16 |
 /// | `GlorotNormal` | truncated normal, deviation √(2 / (fan_in + fan_out)) | the same; truncated as Keras has it |
@@ -149,7 +149,7 @@ pub enum Initializer {
     ///
     /// Keras' `lecun_uniform`.
     LeCunUniform,
-    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalising networks
+    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalizing networks
     /// ([`SELU`](crate::nn::SELU)) ask for.
     ///
     /// Keras' `lecun_normal`.
@@ -225,7 +225,7 @@ impl Initializer {
     /// assert_eq!(
     ///     bad.tensor::<f32>(&[2], 1, 1, &place).unwrap_err().to_string(),
     ///     "expected a normal distribution of finite bounds in order and a standard deviation of at least 0, \
-    ///      found Normal { mean: 0.0, std_dev: -1.0 }. Correct the initialiser's numbers."
+    ///      found Normal { mean: 0.0, std_dev: -1.0 }. Correct the initializer's numbers."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -246,7 +246,7 @@ impl Initializer {
         check_memory::<F>(shape)?;
         if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {
             return Err(Error::shape("an orthogonal parameter", "[rows, columns, …]", shape)
-                .help("A vector has no rows to be orthogonal; take another initialiser for it."));
+                .help("A vector has no rows to be orthogonal; take another initializer for it."));
         }
         let mut draws = random.at(0, 0);
         let mean = fan_in.saturating_add(fan_out).max(1) as f64 / 2.0;
@@ -302,7 +302,7 @@ impl Initializer {
         })
     }
 
-    /// One text serves the three forms with numbers: it prints the whole initialiser, so the number that is wrong is
+    /// One text serves the three forms with numbers: it prints the whole initializer, so the number that is wrong is
     /// seen. The scaled forms have no numbers and cannot be wrong.
     fn check(self) -> Result<()> {
         let (name, ok) = match self {
@@ -337,7 +337,7 @@ impl Initializer {
             "finite bounds in order and a standard deviation of at least 0",
             format!("{self:?}"),
         )
-        .help("Correct the initialiser's numbers."))
+        .help("Correct the initializer's numbers."))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A run of training in one file: everything that going on with it needs.
 //!
-//! The form of the file is [`container`]'s, its content a struct: the model first, then the optimiser's state, the
+//! The form of the file is [`container`]'s, its content a struct: the model first, then the optimizer's state, the
 //! settings that have to be the same, how far the run is, the history, and what metrics and callbacks keep. All arrays
 //! are among the file's numbers, the history's table included, so a long run does not run into the bound on
 //! descriptions.

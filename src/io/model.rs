@@ -9,7 +9,7 @@
 //!
 //! A layer's bytes are its fields in their order. A parameter is its shape and one byte for its kind (0 trainable, 1
 //! frozen, 2 buffer); its numbers stand at the end of the file, in the order of the layers. What layers need to go on
-//! as before is in there: running statistics, and a dropout layer's seed and step. Gradients and the optimiser's state
+//! as before is in there: running statistics, and a dropout layer's seed and step. Gradients and the optimizer's state
 //! are not; a model file is for predicting and fine-tuning, not for going on in the midst of an epoch.
 //!
 //! Since each layer's kind and length stand in front of its bytes, an unknown kind is reported as such and not as
@@ -177,7 +177,7 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When a layer cannot be serialised.
+    /// When a layer cannot be serialized.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         container::to_bytes(self, Content::Model, size_of::<F>(), &Metadata::new())
     }

@@ -169,7 +169,7 @@ impl AddAssign for LossSum {
 /// }
 /// ```
 ///
-/// A model's backward pass starts from the gradient as it is. The divisor is the number of samples in the optimiser's
+/// A model's backward pass starts from the gradient as it is. The divisor is the number of samples in the optimizer's
 /// step, which is the batch's where a step has one batch; it is at least 1.
 ///
 /// A loss must be a function of its arguments, and a sample's loss must not depend on the others.

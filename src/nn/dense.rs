@@ -61,7 +61,7 @@ pub struct Dense<F: Scalar = f32> {
     weight: Param<F>,
     /// `[units]`.
     ///
-    /// None where a normalisation comes next, which has a bias of its own.
+    /// None where a normalization comes next, which has a bias of its own.
     bias: Option<Param<F>>,
 }
 

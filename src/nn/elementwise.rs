@@ -10,7 +10,7 @@
 //!
 //! The price of the blanket implementation is that a type cannot have both: an [`Elementwise`] with a `Layer` of its
 //! own besides is refused by the compiler. The crate's own activations implement [`Layer`] by kernels instead, since
-//! this code is generic and compiled in the user's crate, at that crate's level of optimisation.
+//! this code is generic and compiled in the user's crate, at that crate's level of optimization.
 
 use super::layer::{Layer, check_gradient};
 use crate::error::Result;

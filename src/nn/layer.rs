@@ -34,7 +34,7 @@ use std::fmt::Debug;
 ///
 /// There is no mode to forget. [`forward`](Layer::forward) borrows the layer shared: it is inference, and any number
 /// of threads may run it at once. [`forward_train`](Layer::forward_train) borrows it exclusively: it is training,
-/// where dropout drops and batch normalisation keeps count. What [`backward`](Layer::backward) needs to know of the
+/// where dropout drops and batch normalization keeps count. What [`backward`](Layer::backward) needs to know of the
 /// forward pass is a value, the cache, so it cannot be called without one and nothing stale hides in a layer.
 ///
 /// Tensors are handed over, not lent: ReLU works in place, Dense keeps its input in its cache. All have the batch as
@@ -142,7 +142,7 @@ pub trait Layer<F: Scalar = f32>:
     /// The gradient of the loss at the input, from that at the output; adds the parameters' gradients to them.
     ///
     /// Add to the gradients of parameters by [`Param::add_gradient`] or [`Param::accumulate`], never set them: a
-    /// parameter may be reached twice before the optimiser steps. Do not change the values; that is the optimiser's
+    /// parameter may be reached twice before the optimizer steps. Do not change the values; that is the optimizer's
     /// part.
     ///
     /// # Errors
@@ -272,7 +272,7 @@ pub trait Layer<F: Scalar = f32>:
     /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
     /// a container puts the part's name in front ("0.weight").
     ///
-    /// No name twice, and the same order on every call: the optimiser finds its state by it.
+    /// No name twice, and the same order on every call: the optimizer finds its state by it.
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         let _ = visit;
     }

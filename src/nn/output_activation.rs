@@ -8,7 +8,7 @@ use crate::tensor::{Tensor, slice_mut, standard};
 /// | | the numbers of a row | from |
 /// |---|---|---|
 /// | `Unknown` | nothing is said | your own layers, unless they say it |
-/// | `Linear` | any real numbers | Dense, convolutions, normalisation |
+/// | `Linear` | any real numbers | Dense, convolutions, normalization |
 /// | `NonNegative` | at least 0 | ReLU, ReLU6, Softplus |
 /// | `Bounded` | from -1 to 1 | Tanh, Softsign |
 /// | `UnitInterval` | from 0 to 1, each by itself, both ends reached | HardSigmoid |

@@ -13,7 +13,7 @@
 //! The number in front is the one in names of parameters and in errors: layer 1 has "1.weight". A container has a row
 //! with the sum of its layers, and theirs below with its number in front. The first line of the foot counts each
 //! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
-//! values; training takes as many again for gradients, and what the optimiser keeps.
+//! values; training takes as many again for gradients, and what the optimizer keeps.
 
 use super::sequential::Sequential;
 use crate::kernels::Scalar;

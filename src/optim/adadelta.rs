@@ -55,7 +55,7 @@ impl Adadelta {
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularisation): at least 0.
+    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

@@ -16,7 +16,7 @@
 //! # Why AdamW's decay is apart
 //!
 //! A decay that is added to the gradient goes through both moments, and is divided by `√v` with it: a weight whose
-//! gradients are large decays less than one whose gradients are small. L2 regularisation and weight decay, the same
+//! gradients are large decays less than one whose gradients are small. L2 regularization and weight decay, the same
 //! thing for plain gradient descent, are two things here. AdamW multiplies the weight by `1 - rate · decay` before
 //! the step, so that all weights decay at one pace.
 //!
@@ -162,7 +162,7 @@ impl Adam {
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularisation); [`AdamW`] has the decoupled form.
+    /// Weight decay that is added to the gradient (L2 regularization); [`AdamW`] has the decoupled form.
     ///
     /// It is `weight_decay` of PyTorch's `Adam`. At least 0; 0, the default, turns it off.
     #[must_use]

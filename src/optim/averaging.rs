@@ -5,7 +5,7 @@
 //! had been lowered to 0.
 //!
 //! There are two sets of numbers then: the weights that are trained, and those to be evaluated. The model holds one,
-//! and the optimiser the other under the same names; [`Averages::exchange`] swaps the arrays themselves, so it costs
+//! and the optimizer the other under the same names; [`Averages::exchange`] swaps the arrays themselves, so it costs
 //! nothing and is exact in both directions.
 
 use super::check_share;
@@ -47,7 +47,7 @@ use crate::tensor::{Tensor, copy, slice_mut};
 /// loop of your own call [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
 /// [`training_weights`](crate::optim::Optimizer::training_weights).
 ///
-/// Buffers, such as the running means of a batch normalisation, are averaged with the weights, as they belong to
+/// Buffers, such as the running means of a batch normalization, are averaged with the weights, as they belong to
 /// them. Frozen parameters are not. Memory: as much again as the parameters; time: one pass over them for each
 /// average. PyTorch: `torch.optim.swa_utils.AveragedModel` with `use_buffers`; Keras: `use_ema`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -184,7 +184,7 @@ impl<F: Scalar> Averages<F> {
         Ok(())
     }
 
-    /// Averages belong to one model, as the rest of an optimiser's state does.
+    /// Averages belong to one model, as the rest of an optimizer's state does.
     pub fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         if self.arrays.is_empty() {

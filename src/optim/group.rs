@@ -38,7 +38,7 @@ use crate::nn::Layer;
 ///
 /// # Penalties and limits
 ///
-/// What Keras gives to a layer is here given to the optimiser, with the layer's position in the model:
+/// What Keras gives to a layer is here given to the optimizer, with the layer's position in the model:
 ///
 /// | Keras, for layer 1 | here |
 /// |---|---|
@@ -105,7 +105,7 @@ impl Group {
         self
     }
 
-    /// Adds `l1 · Σ|w|` to what is minimised: `l1 · sign(w)` to the gradient. At least 0 and finite.
+    /// Adds `l1 · Σ|w|` to what is minimized: `l1 · sign(w)` to the gradient. At least 0 and finite.
     ///
     /// It drives weights to 0 that do little. It comes before clipping and before the rule, as a part of the loss:
     /// Adam divides it by the gradients' size with the rest. Tibshirani, "Regression shrinkage and selection via the
@@ -116,7 +116,7 @@ impl Group {
         self
     }
 
-    /// Adds `l2 · Σw²` to what is minimised: `2 · l2 · w` to the gradient. At least 0 and finite.
+    /// Adds `l2 · Σw²` to what is minimized: `2 · l2 · w` to the gradient. At least 0 and finite.
     ///
     /// Keras: `L2`. PyTorch's `weight_decay` of `SGD` and `Adam`, and the one of those rules here, are twice this
     /// number: a decay of 2e-4 is an `l2` of 1e-4. It comes before clipping, where a rule's decay comes after it.

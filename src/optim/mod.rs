@@ -1,4 +1,4 @@
-//! Optimisers: update rules, learning-rate schedules, groups of parameters, averages of weights.
+//! Optimizers: update rules, learning-rate schedules, groups of parameters, averages of weights.
 //!
 //! Training moves each parameter a little against the gradient of the loss. Which way and how far is an [`UpdateRule`]:
 //! it is given slices of numbers and of their gradients, and knows nothing of models. Everything that does not depend
@@ -43,7 +43,7 @@
 // | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
 //
 // The rules' loops over numbers are in `crates/kernels/src/optim/`, where they are compiled with
-// optimisation whatever the user's profile says.
+// optimization whatever the user's profile says.
 
 mod adadelta;
 mod adagrad;

@@ -48,7 +48,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// ```
 ///
 /// Only parameters of two axes are matrices here: weights of `Dense`, tables of `Embedding`. Kernels of convolutions,
-/// biases and the factors of normalisations get AdamW's step. Each parameter has two slots, of which a
+/// biases and the factors of normalizations get AdamW's step. Each parameter has two slots, of which a
 /// matrix uses one. The rule looks at whole parameters, so gradients by rows are written out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Muon {

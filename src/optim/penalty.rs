@@ -1,11 +1,11 @@
-//! Penalties on weights and limits to their norms: what Keras calls regularisers and constraints.
+//! Penalties on weights and limits to their norms: what Keras calls regularizers and constraints.
 //!
 //! ```text
 //! penalty     l1 · Σ|w| + l2 · Σw²             gradient     l1 · sign(w) + 2 · l2 · w
 //! max norm    w = w · limit / (‖w‖ + 1e-7)     for each unit whose ‖w‖ is above the limit
 //! ```
 //!
-//! A penalty is a part of what is minimised, so its gradient is added before clipping (`clip.rs`), once for a step,
+//! A penalty is a part of what is minimized, so its gradient is added before clipping (`clip.rs`), once for a step,
 //! however many batches it has. The limit is applied behind the rule's update, to numbers that are still in the
 //! caches, and before averages are taken; a mean of weights within the limit is within the limit.
 

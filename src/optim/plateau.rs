@@ -1,6 +1,6 @@
 //! A rate that falls when training no longer gets better.
 //!
-//! It is no [`Schedule`](crate::optim::Schedule), as it depends on what came of the steps. The optimiser keeps a factor
+//! It is no [`Schedule`](crate::optim::Schedule), as it depends on what came of the steps. The optimizer keeps a factor
 //! that every scheduled rate is multiplied by, and lowers it when it is told of too many values without improvement.
 
 use super::{check_not_negative, check_share};
@@ -29,7 +29,7 @@ use crate::monitor::{Direction, Monitor};
 ///
 /// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics
 /// as they say ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here. In a loop of your own,
-/// tell the optimiser by [`Optimizer::observe`](crate::optim::Optimizer::observe). The factor multiplies whatever the
+/// tell the optimizer by [`Optimizer::observe`](crate::optim::Optimizer::observe). The factor multiplies whatever the
 /// schedule says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {

@@ -46,8 +46,8 @@ use crate::tensor::{Tensor, slice};
 /// [`training_weights`](crate::optim::Optimizer::training_weights). Give it a constant rate, after a warm-up if you
 /// like: steps of the warm-up count less in the average. The best rates lie above AdamW's, up to ten times.
 ///
-/// Batch normalisation measures its running means at `y`, so with it the evaluation is a little off; layer and group
-/// normalisation have no such numbers.
+/// Batch normalization measures its running means at `y`, so with it the evaluation is a little off; layer and group
+/// normalization have no such numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScheduleFreeAdamW {
     moments: Moments,

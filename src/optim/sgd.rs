@@ -114,10 +114,10 @@ impl SGD {
         self
     }
 
-    /// Weight decay: `decay · w` is added to the gradient (L2 regularisation).
+    /// Weight decay: `decay · w` is added to the gradient (L2 regularization).
     ///
     /// For this rule it is the same as multiplying the weight by `1 - rate · decay` before the step, without
-    /// momentum. Every parameter decays, biases and the factors of normalisations too, as in PyTorch where one
+    /// momentum. Every parameter decays, biases and the factors of normalizations too, as in PyTorch where one
     /// group holds them all.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {

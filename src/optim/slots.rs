@@ -27,7 +27,7 @@ pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<
         return Ok(());
     }
     Err(Error::shape(format!("parameter {name}"), format!("{kept:?}"), shape)
-        .help("An optimiser belongs to one model; use a new one for another."))
+        .help("An optimizer belongs to one model; use a new one for another."))
 }
 
 /// Over how many samples the gradients in a model are a mean.

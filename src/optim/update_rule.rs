@@ -1,4 +1,4 @@
-//! What every rule of an optimiser implements, and what it is given.
+//! What every rule of an optimizer implements, and what it is given.
 
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use std::cell::Cell;
 use std::fmt::Debug;
 
-/// An optimiser's rule: how one parameter's numbers change, given their gradient.
+/// An optimizer's rule: how one parameter's numbers change, given their gradient.
 ///
 /// What is common to all rules is not in here: [`Optimizer`](crate::optim::Optimizer) keeps what there is of each parameter, counts the steps,
 /// asks the schedule for the rate, clips, knows groups of parameters and averages weights. Each parameter has a fixed
@@ -28,7 +28,7 @@ use std::fmt::Debug;
 /// | [`Muon`](crate::optim::Muon) | 2 | 0.001 | twice as much |
 /// | [`ScheduleFreeAdamW`](crate::optim::ScheduleFreeAdamW) | 2 | 0.0025 | twice as much, and as much again in evaluation |
 ///
-/// In PyTorch an optimiser is given the list of parameters when it is made. Here it is given the model at each
+/// In PyTorch an optimizer is given the list of parameters when it is made. Here it is given the model at each
 /// step, and finds a parameter's state by the parameter's name.
 ///
 /// ```
@@ -68,7 +68,7 @@ use std::fmt::Debug;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an optimiser's rule for parameters of `{F}`",
+    message = "`{Self}` is not an optimizer's rule for parameters of `{F}`",
     note = "implement `plywood::optim::UpdateRule<{F}>`; the type needs `Debug`"
 )]
 pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
@@ -126,7 +126,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// Puts back what [`state`](UpdateRule::state) gave: everything has to be taken out of it.
     ///
     /// # Errors
-    /// When the state lacks something. The optimiser then loads the rule's own state again.
+    /// When the state lacks something. The optimizer then loads the rule's own state again.
     fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
         let _ = state;
         Ok(())
@@ -147,7 +147,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
 
     /// The weight decay of parameters that are in no [`Group`](crate::optim::Group) with another; none for a rule that has no decay.
     ///
-    /// The optimiser checks it (at least 0 and finite) and hands it on in [`Step::weight_decay`], where a group may
+    /// The optimizer checks it (at least 0 and finite) and hands it on in [`Step::weight_decay`], where a group may
     /// have changed it. What the rule does with it there is its own affair.
     fn weight_decay(&self) -> Option<f64> {
         None
@@ -179,7 +179,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// let error = optimizer.step(&mut model).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "the optimiser: expected a momentum of at least 0 and below 1, found 1.5. 0.9 is a usual value."
+    ///     "the optimizer: expected a momentum of at least 0 and below 1, found 1.5. 0.9 is a usual value."
     /// );
     /// assert_eq!(model.forward(arr2(&[[1.0]]).into_dyn())?, before);
     /// # Ok::<(), plywood::Error>(())

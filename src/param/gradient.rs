@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient at its output,
-//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimiser
+//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimizer
 //! multiplies it out, strip by strip, each strip still in the caches when it is used.
 //!
 //! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with `beta =
@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 impl<F: Scalar> Param<F> {
     /// What has been added up since the last step; none if nothing was.
     ///
-    /// None means "no backward pass since the last step", which is not the same as a gradient of zeros: an optimiser
+    /// None means "no backward pass since the last step", which is not the same as a gradient of zeros: an optimizer
     /// with momentum moves a parameter whose gradient is 0, and skips one that has none.
     pub fn gradient(&self) -> Option<&Gradient<F>> {
         match &self.gradient {
@@ -78,7 +78,7 @@ impl<F: Scalar> Param<F> {
         }
     }
 
-    /// The value and the gradient together, to be changed: what an optimiser works on. None without a gradient.
+    /// The value and the gradient together, to be changed: what an optimizer works on. None without a gradient.
     ///
     /// Both borrows at once are what a loop `value -= rate · gradient` needs. Both come as views, so their shapes and
     /// the rows' ids stay.
@@ -144,7 +144,7 @@ impl<F: Scalar> Param<F> {
         Ok(())
     }
 
-    /// [`value_and_gradient`](Param::value_and_gradient) for the optimiser, which multiplies products out itself.
+    /// [`value_and_gradient`](Param::value_and_gradient) for the optimizer, which multiplies products out itself.
     pub(crate) fn pending(&mut self) -> Option<(&mut [F], PendingGradient<'_, F>)> {
         let shape = [self.value.shape().first(), self.value.shape().get(1)].map(|n| n.copied().unwrap_or(1));
         let pending = match &mut self.gradient {
@@ -182,7 +182,7 @@ impl<F: Scalar> Param<F> {
     /// | `right` | `[batch, …, units]` |
     ///
     /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that is small, or
-    /// takes no more memory than the gradient, is kept as it is until the optimiser's step, which multiplies it out
+    /// takes no more memory than the gradient, is kept as it is until the optimizer's step, which multiplies it out
     /// some rows at a time and changes the weights with them at once. The gradient as a whole is then never in memory.
     /// Whoever looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
     ///

@@ -2,7 +2,7 @@
 //!
 //! A [`Param`] joins what belongs together: the numbers, what training may do with them, and the gradient that
 //! backward passes have added up. Layers show their parameters by name
-//! ([`visit_params`](crate::nn::Layer::visit_params)); optimisers, freezing, saving and the summary see nothing else.
+//! ([`visit_params`](crate::nn::Layer::visit_params)); optimizers, freezing, saving and the summary see nothing else.
 //!
 //! What becomes of a gradient is in `gradient.rs`, and which forms it has in `stored.rs`.
 
@@ -21,7 +21,7 @@ use stored::Stored;
 
 /// What becomes of a parameter in training.
 ///
-/// | kind | optimiser | gradient | saved | Keras | PyTorch |
+/// | kind | optimizer | gradient | saved | Keras | PyTorch |
 /// |---|---|---|---|---|---|
 /// | `Trainable` | changes it | yes | yes | `trainable=True` | `requires_grad=True` |
 /// | `Frozen` | leaves it | no | yes | `trainable=False` | `requires_grad=False` |
@@ -31,9 +31,9 @@ use stored::Stored;
 /// one and leaves the second alone. A file stores the kind, so a model saved with frozen layers loads with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ParamKind {
-    /// The optimiser changes it.
+    /// The optimizer changes it.
     Trainable,
-    /// The optimiser leaves it alone, until it is made trainable again; its gradient is not computed.
+    /// The optimizer leaves it alone, until it is made trainable again; its gradient is not computed.
     Frozen,
     /// The layer itself keeps it (a running mean); it is saved and restored with the rest, and has no gradient.
     Buffer,
@@ -57,7 +57,7 @@ pub enum ParamKind {
 /// ```
 ///
 /// Memory: as many bytes as the value has, and as many again for the gradient from the first backward pass on; an
-/// optimiser's own state (momentum, Adam's moments) is kept by the optimiser. A clone copies both.
+/// optimizer's own state (momentum, Adam's moments) is kept by the optimizer. A clone copies both.
 ///
 /// A parameter never changes its shape. [`set_value`](Param::set_value) refuses another one; the layer would have to
 /// be built anew.
@@ -153,7 +153,7 @@ impl<F: Scalar> Param<F> {
 
     /// The numbers as a mutable slice, in row-major order.
     ///
-    /// The one way for an optimiser or a layer to change single numbers in place. The gradient is not touched.
+    /// The one way for an optimizer or a layer to change single numbers in place. The gradient is not touched.
     pub fn as_slice_mut(&mut self) -> &mut [F] {
         slice_mut(&mut self.value)
     }
@@ -217,7 +217,7 @@ impl<F: Scalar> Param<F> {
         self.kind
     }
 
-    /// Whether the optimiser changes it, and a backward pass has to compute its gradient.
+    /// Whether the optimizer changes it, and a backward pass has to compute its gradient.
     ///
     /// A layer asks before it computes a gradient that nobody wants. [`accumulate`](Param::accumulate) and
     /// [`add_gradient`](Param::add_gradient) ask by themselves.
@@ -237,7 +237,7 @@ impl<F: Scalar> Param<F> {
 
     /// Makes a frozen parameter trainable again; a buffer stays one.
     ///
-    /// The gradient begins at none. An optimiser that keeps moments by name goes on with those from before the
+    /// The gradient begins at none. An optimizer that keeps moments by name goes on with those from before the
     /// freeze.
     pub fn unfreeze(&mut self) {
         if self.kind == ParamKind::Frozen {

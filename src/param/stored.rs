@@ -75,7 +75,7 @@ pub(super) struct Product<F> {
 /// multiplied out.
 pub(crate) const SMALL_PRODUCT: usize = 8_192;
 
-/// A gradient as the optimiser takes it up.
+/// A gradient as the optimizer takes it up.
 pub(crate) enum PendingGradient<'a, F> {
     /// A number for each number of the parameter.
     Dense(&'a [F]),
@@ -86,7 +86,7 @@ pub(crate) enum PendingGradient<'a, F> {
 }
 
 impl<F: Scalar> Product<F> {
-    /// Whether it is left for the optimiser to multiply out, strip by strip: it is small, or at least takes no more
+    /// Whether it is left for the optimizer to multiply out, strip by strip: it is small, or at least takes no more
     /// memory than the gradient would.
     pub fn may_wait(&self, gradient: usize) -> bool {
         self.right.len() <= SMALL_PRODUCT || self.left.len() + self.right.len() <= gradient

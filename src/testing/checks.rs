@@ -33,7 +33,7 @@ impl<F: Scalar> LayerCheck<F> {
 
         names(layer)?;
         report.passed("parameters have one name each, in one order");
-        // Away from what initialisation makes special: a bias of 0, a scale of 1.
+        // Away from what initialization makes special: a bias of 0, a scale of 1.
         layer.erased_visit_mut(&mut |_, param| {
             if param.is_trainable() {
                 for v in param.as_slice_mut() {
@@ -52,7 +52,7 @@ impl<F: Scalar> LayerCheck<F> {
             return Err(Error::custom(
                 "expected the same bits from the layer saved and loaded, found others",
             )
-            .help("Every field that `forward` looks at must be serialised."));
+            .help("Every field that `forward` looks at must be serialized."));
         }
         report.passed("saved and loaded, it puts out the same bits");
         Ok(report)

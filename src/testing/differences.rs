@@ -95,7 +95,7 @@ pub(super) fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F
     Ok(())
 }
 
-/// An optimiser's state and a saved freeze go by these names.
+/// An optimizer's state and a saved freeze go by these names.
 pub(super) fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
     let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
     layer.erased_visit(&mut |name, param| shared.push((name.to_owned(), param.len())));

@@ -82,7 +82,7 @@ pub fn check_layer<F: Scalar>(spec: impl LayerSpec<F>, input: &[usize]) -> Resul
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exemption {
-    /// Training does something else than inference: dropout, batch normalisation.
+    /// Training does something else than inference: dropout, batch normalization.
     ///
     /// Gradients are still checked, in training: each pass is made by a clone of the layer, so that all see one
     /// state.

@@ -48,7 +48,7 @@ use std::path::{Path, PathBuf};
 ///
 /// After the last epoch, and where a callback ends training, there is always one. Names sort in the order in which they
 /// were written. Each file is there whole or not at all, and older ones are removed only when a newer one is whole. It
-/// holds the model, the optimiser's state, the history, and what metrics and callbacks keep: three times the model with
+/// holds the model, the optimizer's state, the history, and what metrics and callbacks keep: three times the model with
 /// Adam, four with early stopping. Writing takes as long as the disk takes for that, and as much memory.
 ///
 /// A folder belongs to one run. A `fit` that does not go on with the checkpoints that are in it is refused, so that no

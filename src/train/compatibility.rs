@@ -15,7 +15,7 @@
 //! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_activation`]).
 //!
 //! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch:
-//! rows of probabilities are recognised by their sums. Probabilities where logits are due are recognised only where all
+//! rows of probabilities are recognized by their sums. Probabilities where logits are due are recognized only where all
 //! rows of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and
 //! 1.
 

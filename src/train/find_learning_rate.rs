@@ -96,7 +96,7 @@ impl LearningRateCurve {
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// The learning-rate range test: trains a copy of the model for `steps` steps whose rate rises from `from` to `to`
-    /// by one ratio, and records the losses. Model and optimiser stay as they are.
+    /// by one ratio, and records the losses. Model and optimizer stay as they are.
     ///
     /// Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3. The rule, its state, clipping
     /// and groups are the trainer's; the data are gone through in a random order, again if need be. The test ends

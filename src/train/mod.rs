@@ -20,7 +20,7 @@
 //! for each epoch:
 //!     shuffle the positions, by (seed, epoch)
 //!     for each batch of positions:
-//!         read → forward → metrics → loss → backward → on_gradients → optimiser's step
+//!         read → forward → metrics → loss → backward → on_gradients → optimizer's step
 //!         on_batch_end, checkpoint
 //!     step with what is left of accumulated batches; averages of the weights into the model
 //!     validate, if there are data for it
@@ -42,7 +42,7 @@
 //! the same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of
 //! a step is divided by the number of samples in it, over all its batches.
 //!
-//! A step whose samples all have the weight 0 is left out: parameters, the optimiser's state, its count of steps and
+//! A step whose samples all have the weight 0 is left out: parameters, the optimizer's state, its count of steps and
 //! with it schedules stay as they are. Its batches count as batches.
 //!
 //! # Numbers that are not finite
@@ -60,8 +60,8 @@
 // | `trainer/epochs.rs` | `Fit`'s loops over epochs and batches |
 // | `trainer/hooks.rs` | `Fit` calls callbacks, and does what they ask for |
 // | `trainer/evaluate.rs` | `evaluate`, and validation |
-// | `trainer/step.rs` | one step without the optimiser: forward, metrics, loss, backward; `accumulate` |
-// | `trainer/optimizer_settings.rs` | settings that are the optimiser's |
+// | `trainer/step.rs` | one step without the optimizer: forward, metrics, loss, backward; `accumulate` |
+// | `trainer/optimizer_settings.rs` | settings that are the optimizer's |
 // | `trainer/checkpoints.rs` | `Fit`'s checkpoints |
 // | `trainer/resume.rs` | going on with a run out of a checkpoint |
 // | `callbacks/` | `Callback`, `Context`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |

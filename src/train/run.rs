@@ -107,7 +107,7 @@ pub(super) fn values<T: ?Sized, F: Scalar>(metrics: &[Box<dyn Metric<T, F>>]) ->
     metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
 }
 
-/// What `fit` needs of a checkpoint beside the model, the optimiser's state and the history.
+/// What `fit` needs of a checkpoint beside the model, the optimizer's state and the history.
 pub(super) struct ToResume<F: Scalar> {
     pub settings: RunSettings,
     pub position: Position,

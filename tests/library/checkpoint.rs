@@ -163,7 +163,7 @@ fn same(a: &Left, b: &Left, context: &str) {
     assert_eq!(a.history, b.history, "{context}");
     assert_eq!(a.norms, b.norms, "{context}");
     assert_eq!(a.total, b.total, "{context}");
-    assert!(a.optimizer == b.optimizer, "the optimiser's state: {context}");
+    assert!(a.optimizer == b.optimizer, "the optimizer's state: {context}");
     assert!(a.model == b.model, "the model: {context}");
 }
 
@@ -249,8 +249,8 @@ fn what_differs_is_named_and_nothing_is_changed() {
 
     let mut sgd = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(5);
     let text = sgd.resume(&mut fresh.clone(), &path).unwrap_err().to_string();
-    let expected = "the optimiser's state: expected a state of the rule sgd, found adam. \
-                    Resume with the optimiser that the state was taken from.";
+    let expected = "the optimizer's state: expected a state of the rule sgd, found adam. \
+                    Resume with the optimizer that the state was taken from.";
     assert!(text.ends_with(expected), "{text}");
     let mut wide = Sequential::<f64>::builder_of([3]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(5);
@@ -736,7 +736,7 @@ fn golden_of<F: Scalar>(name: &str, [loss, roc_auc, val_loss]: [f64; 3]) {
 
 #[test]
 fn golden_checkpoints_are_read_and_gone_on_with() {
-    // The gradients of a bias before batch normalisation are 0 but for rounding, which Adam makes a whole step of; its
+    // The gradients of a bias before batch normalization are 0 but for rounding, which Adam makes a whole step of; its
     // running mean follows, and the loss of validation with it.
     golden_of::<f32>("v4-f32.checkpoint", [1e-5, 1e-3, 5e-3]);
     golden_of::<f64>("v4-f64.checkpoint", [1e-9; 3]);

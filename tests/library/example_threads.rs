@@ -2,7 +2,7 @@
 //!
 //! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a
 //! few steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
-//! optimisers, losses and activations are in tests/library/optimiser_threads.rs and tests/library/threads.rs.
+//! optimizers, losses and activations are in tests/library/optimizer_threads.rs and tests/library/threads.rs.
 
 use plywood::data::Images;
 use plywood::data::synthetic::garments;
@@ -63,7 +63,7 @@ fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential 
         .unwrap()
 }
 
-/// The small network with batch normalisation and residual blocks, and what is done to its images.
+/// The small network with batch normalization and residual blocks, and what is done to its images.
 fn augmented(images: &Images) -> Vec<u64> {
     let unit = |builder: plywood::nn::SequentialBuilder, filters| {
         let conv = Conv2d::filters(filters, 3).padding(Padding::Same).bias(false);
@@ -89,7 +89,7 @@ fn augmented(images: &Images) -> Vec<u64> {
     bits_of(model.build().unwrap(), trainer, &soft)
 }
 
-/// `best_dense`: normalised, mirrored images and smoothed labels.
+/// `best_dense`: normalized, mirrored images and smoothed labels.
 fn best_dense(images: &Images) -> Vec<u64> {
     let mut model = Sequential::builder([28, 28]).layer(Flatten);
     for units in [256, 128] {

@@ -161,7 +161,7 @@ fn a_look_at_gradients_changes_no_step() {
     }
 }
 
-/// Gradients that were gathered without the optimiser are in its state, too.
+/// Gradients that were gathered without the optimizer are in its state, too.
 #[test]
 fn a_state_has_the_gradients_that_no_step_has_used() {
     let gather = |model: &mut Sequential<f64>, rows| {
@@ -290,7 +290,7 @@ impl Callback<f64> for Keeps {
     }
 }
 
-/// What a run leaves: the model, the optimiser's state, losses, norms of gradients, and what was told of batches.
+/// What a run leaves: the model, the optimizer's state, losses, norms of gradients, and what was told of batches.
 type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<Told>);
 
 /// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a
@@ -354,7 +354,7 @@ fn a_step_without_weight_changes_nothing() {
         let without = weighted(left_out, steps, |_, _| {}, None);
         for found in &all {
             assert_eq!(found.0, without.0, "the model, {steps} batches a step");
-            assert_eq!(found.1, without.1, "the optimiser's state");
+            assert_eq!(found.1, without.1, "the optimizer's state");
             assert_eq!(
                 (&found.2, &found.3),
                 (&without.2, &without.3),

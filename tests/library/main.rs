@@ -46,8 +46,8 @@ mod names;
 mod non_finite;
 mod normalizer;
 mod numbers;
-mod optimiser_threads;
-mod optimisers;
+mod optimizer_threads;
+mod optimizers;
 mod output_activation;
 mod outside;
 #[cfg(feature = "plots")]
@@ -71,7 +71,7 @@ mod torch;
 mod torch_images;
 mod torch_layers;
 mod torch_losses;
-mod torch_optimisers;
+mod torch_optimizers;
 mod torch_penalties;
 mod training;
 

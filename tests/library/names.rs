@@ -1,5 +1,5 @@
 //! docs/names.md, the table from Keras' and PyTorch's names to ours, has every public layer, loss, metric, rule,
-//! schedule, initialiser and callback of the crate.
+//! schedule, initializer and callback of the crate.
 
 use std::fs;
 use std::path::Path;
@@ -138,7 +138,7 @@ fn the_root_has_few_names() {
 }
 
 #[test]
-fn every_initialiser_is_in_the_table() {
+fn every_initializer_is_in_the_table() {
     let (page, source) = (read("docs/names.md"), read("src/init/mod.rs"));
     let body = source.split_once("pub enum Initializer {").unwrap().1;
     let body = body.split_once("\n}").unwrap().0;

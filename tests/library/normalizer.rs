@@ -1,4 +1,4 @@
-//! Normalisation that is fitted on the training part, against scikit-learn's numbers.
+//! Normalization that is fitted on the training part, against scikit-learn's numbers.
 
 use ndarray::{Array2, Array3, array};
 use plywood::data::Subset;
@@ -107,8 +107,8 @@ fn hostile_numbers_are_errors() {
     let normalizer = Normalizer::standard().fit_tensor(&one).unwrap();
     assert_eq!(
         normalizer.transform(array![[1.0f32, 2.0]].into_dyn()).unwrap_err().to_string(),
-        "expected numbers to normalise of shape [samples, …] with [1] for a sample, found [1, 2]. \
-         A normaliser takes what it was fitted on."
+        "expected numbers to normalize of shape [samples, …] with [1] for a sample, found [1, 2]. \
+         A normalizer takes what it was fitted on."
     );
     let wide = ArrayDataset::new(array![[1.0f32, 2.0]], vec![0]).unwrap();
     assert!(normalizer.apply(wide).read(&[0], Pass::Evaluate, &mut Batch::<f32, _>::default()).is_err());

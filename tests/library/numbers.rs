@@ -288,7 +288,7 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     optimizer.step(&mut model).unwrap();
     assert!((bias(&model) - 0.1 * 2.0 * 3.0 * 10.0 / 10.0).abs() < 1e-12, "{}", bias(&model));
 
-    // Counted by the optimiser, with a shorter last group.
+    // Counted by the optimizer, with a shorter last group.
     let (_, mut model) = ten();
     let mut optimizer = Optimizer::new(SGD::default()).learning_rate(0.1).batches_per_step(3);
     for (rows, target) in [(1, 10.0), (4, 0.0)] {
@@ -300,7 +300,7 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     assert!((bias(&model) - 0.1 * 2.0 * 10.0 / 5.0).abs() < 1e-12, "{}", bias(&model));
 }
 
-/// An optimiser's state has the number of samples, so a run that goes on in the midst of a step ends with the same
+/// An optimizer's state has the number of samples, so a run that goes on in the midst of a step ends with the same
 /// bits.
 #[test]
 fn a_step_is_gone_on_with_in_its_midst() {

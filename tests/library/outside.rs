@@ -113,7 +113,7 @@ impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     }
 }
 
-/// A batch normalisation of one's own, without scale and shift: buffers, and training that differs from inference.
+/// A batch normalization of one's own, without scale and shift: buffers, and training that differs from inference.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct Whiten<F: Scalar = f32> {

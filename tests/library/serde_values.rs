@@ -278,7 +278,7 @@ fn no_number_is_forgotten() {
     files(&Path::new(crate::ROOT).join("src"), &mut found);
     let mut seen = 0;
     let of_code = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "rs");
-    // A normaliser's numbers are finite, which is checked.
+    // A normalizer's numbers are finite, which is checked.
     for path in found.iter().filter(of_code).filter(|path| !path.ends_with("data/normalizer.rs")) {
         let text = fs::read_to_string(path).unwrap();
         let (mut saved, mut name, mut above) = (false, None, "");

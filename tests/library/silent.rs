@@ -32,7 +32,7 @@ fn sums(samples: usize) -> ArrayDataset<f32, Array2<f32>> {
     ArrayDataset::new(x, y).unwrap()
 }
 
-fn normalised() -> Sequential {
+fn normalized() -> Sequential {
     Sequential::builder([2])
         .layer(Dense::units(3))
         .layer(BatchNorm::new())
@@ -44,7 +44,7 @@ fn normalised() -> Sequential {
 
 #[test]
 fn freezing_a_name_that_is_not_there_lists_the_names() {
-    let mut model = normalised();
+    let mut model = normalized();
     let names = "where the names are 0.weight, 0.bias, 1.weight, 1.bias, 1.running_mean, 1.running_var, 3.weight, \
                  3.bias. Layers are named by their numbers, from 0; \"\" means all.";
     for prefix in ["dense", "2", "0.w", "4", "."] {
@@ -62,7 +62,7 @@ fn freezing_a_name_that_is_not_there_lists_the_names() {
 
 #[test]
 fn a_frozen_batch_norm_uses_and_keeps_its_running_statistics() {
-    let mut model = normalised();
+    let mut model = normalized();
     trainer().epochs(3).fit(&mut model, &sums(40)).unwrap();
     model.freeze("1").unwrap();
     let statistics = |model: &Sequential| [numbers(model, "1.running_mean"), numbers(model, "1.running_var")];
@@ -95,9 +95,9 @@ fn gradients_through_a_frozen_batch_norm_are_those_of_its_function() {
 
 #[test]
 fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
-    let expected = "expected a batch size of at least 2 for batch normalisation, found 1. One number a feature has no \
+    let expected = "expected a batch size of at least 2 for batch normalization, found 1. One number a feature has no \
                     variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.";
-    let (mut model, data) = (normalised(), sums(8));
+    let (mut model, data) = (normalized(), sums(8));
     let before = numbers(&model, "0.weight");
     let (x, y) = (Tensor::ones(vec![1, 2]), Tensor::ones(vec![1, 1]));
     let place = "layer 1 (batch_norm)";
@@ -149,11 +149,11 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
 }
 
 #[test]
-fn single_numbers_are_not_normalised_to_0_in_silence() {
+fn single_numbers_are_not_normalized_to_0_in_silence() {
     let help = "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.";
     let expected = |kind: &str, shape: &str| {
         format!(
-            "layer 0 ({kind}): expected an input of shape […], with more than one number to normalise together, found \
+            "layer 0 ({kind}): expected an input of shape […], with more than one number to normalize together, found \
              {shape}. {help}"
         )
     };
@@ -166,7 +166,7 @@ fn single_numbers_are_not_normalised_to_0_in_silence() {
 
 #[test]
 fn a_short_last_batch_of_one_keeps_the_running_statistics() {
-    let (mut four, mut five) = (normalised(), normalised());
+    let (mut four, mut five) = (normalized(), normalized());
     // Five samples that are all alike, in batches of four: the same first step, and then one sample alone.
     let alike = |samples| {
         let x = Array2::from_shape_fn((samples, 2), |(_, j)| 1.0 + j as f32);
@@ -252,7 +252,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
         assert_eq!(trainer.optimizer().steps(), 0);
         trainer.evaluate(model, &data).unwrap();
     };
-    let mut model = normalised();
+    let mut model = normalized();
     model.freeze("").unwrap();
     says(
         &mut model,
@@ -298,7 +298,7 @@ fn a_callback_may_thaw_a_frozen_model() {
             context.model_mut().unfreeze("3").map(drop)
         }
     }
-    let mut model = normalised();
+    let mut model = normalized();
     model.freeze("").unwrap();
     let before = numbers(&model, "3.weight");
     trainer().callback(Thaw).fit(&mut model, &sums(20)).unwrap();
@@ -323,7 +323,7 @@ fn two_values_of_one_name_are_an_error() {
     }
     let says = |names: &[&'static str], expected: &str| {
         let mut trainer = names.iter().fold(trainer(), |trainer, name| trainer.metric(Called(name)));
-        let mut model = normalised();
+        let mut model = normalized();
         assert_eq!(text(trainer.fit(&mut model, &sums(20))), format!("fit: {expected}"));
         assert_eq!(text(trainer.evaluate(&model, &sums(20))), format!("evaluate: {expected}"));
         assert_eq!(trainer.optimizer().steps(), 0);
@@ -351,9 +351,9 @@ fn two_values_of_one_name_are_an_error() {
     // Two of one kind, of which one has another name.
     let mut two =
         trainer().metric(R2::default()).metric(plywood::metrics::Named::new("r2_again", R2::default()));
-    let history = two.fit(&mut normalised(), &sums(20)).unwrap();
+    let history = two.fit(&mut normalized(), &sums(20)).unwrap();
     assert_eq!(history.last("r2"), history.last("r2_again"));
-    trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalised(), &sums(20)).unwrap();
+    trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalized(), &sums(20)).unwrap();
 }
 
 /// What is finite in the data and not in the model's type is shown as it stands there, with its column.
@@ -369,7 +369,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
         .progress(Progress::Silent);
     let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
     assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
-    assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normaliser: {column}"));
+    assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normalizer: {column}"));
     // Out of an array, whose numbers have places.
     let mut inputs = Array2::<f64>::zeros((40, 3));
     (inputs[[7, 2]], inputs[[9, 0]]) = (-1e300, 1e39);

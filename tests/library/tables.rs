@@ -296,7 +296,7 @@ fn a_number_that_is_too_large_for_f32_is_named_by_row_and_column() {
 }
 
 #[test]
-fn another_separator_is_recognised_and_a_long_header_is_cut() {
+fn another_separator_is_recognized_and_a_long_header_is_cut() {
     let many: String = (0..300).map(|i| format!("column {i};")).collect();
     for (separator, shown) in [(b';', ";"), (b'\t', "\\t"), (b'|', "|")] {
         let file =
@@ -335,7 +335,7 @@ fn another_separator_is_recognised_and_a_long_header_is_cut() {
 
 /// R's `write.csv2` puts names into quotes: by a comma their quotes are torn.
 #[test]
-fn another_separator_is_recognised_behind_names_in_quotes() {
+fn another_separator_is_recognized_behind_names_in_quotes() {
     for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
         let file = "\"a\";\"y\"\n1;2\n".replace(';', separator);
         let expected = format!(

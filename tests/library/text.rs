@@ -100,7 +100,7 @@ fn a_rule_of_another_version_is_refused_by_name() {
         let other = json.replace(r#""rule":"unicode-words-1","#, rule);
         let error = serde_json::from_str::<Vocabulary>(&other).unwrap_err().to_string();
         let expected = format!(
-            "expected a tokeniser's rule for words to be unicode-words-1 or whitespace-1, found {found}. Another \
+            "expected a tokenizer's rule for words to be unicode-words-1 or whitespace-1, found {found}. Another \
              version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and train the model \
              with it."
         );

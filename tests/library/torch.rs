@@ -1,4 +1,4 @@
-//! Agreement with PyTorch in f64, to 1e-9: optimisers, losses, layers, and a whole network in training.
+//! Agreement with PyTorch in f64, to 1e-9: optimizers, losses, layers, and a whole network in training.
 //!
 //! The numbers are in torch/reference.json; torch/make.py made them, and says how to make them anew.
 
@@ -46,9 +46,9 @@ impl Holder {
 }
 
 /// Takes the steps of a run under the given gradients.
-fn optimise(run: &str, mut optimizer: Optimizer<f64>) {
+fn optimize(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
-    let all = at(&REFERENCE, &["optimisers"]);
+    let all = at(&REFERENCE, &["optimizers"]);
     let reference = at(all, &["runs", run]);
     let (values, rates) = (at(reference, &["values"]), numbers(at(reference, &["rates"])));
     let mut model = Holder::of(at(all, &["start"]).as_array().unwrap());
@@ -76,16 +76,16 @@ fn optimise(run: &str, mut optimizer: Optimizer<f64>) {
     assert_eq!((kept, optimizer.steps()), (4, 20));
 }
 
-macro_rules! optimisers {
+macro_rules! optimizers {
     ($($run:ident: $optimizer:expr;)*) => {
         $(#[test]
         fn $run() {
-            optimise(stringify!($run), $optimizer);
+            optimize(stringify!($run), $optimizer);
         })*
     };
 }
 
-optimisers! {
+optimizers! {
     sgd: Optimizer::new(SGD::default()).learning_rate(0.05);
     sgd_decay: Optimizer::new(SGD::default().weight_decay(0.1)).learning_rate(0.05);
     sgd_momentum: Optimizer::new(SGD::default().momentum(0.9)).learning_rate(0.05);
@@ -108,7 +108,7 @@ optimisers! {
 #[test]
 fn every_run_of_the_reference_is_compared() {
     let runs: Vec<&str> =
-        at(&REFERENCE, &["optimisers", "runs"]).as_object().unwrap().keys().map(String::as_str).collect();
+        at(&REFERENCE, &["optimizers", "runs"]).as_object().unwrap().keys().map(String::as_str).collect();
     let source = include_str!("torch.rs");
     for run in &runs {
         assert!(source.contains(&format!("    {run}:")), "{run}");
@@ -117,7 +117,7 @@ fn every_run_of_the_reference_is_compared() {
 }
 
 /// Gradients of some rows, an id now and then twice.
-fn optimise_rows(run: &str, mut optimizer: Optimizer<f64>) {
+fn optimize_rows(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["rows"]);
     let values = at(all, &["runs", run]);
@@ -141,18 +141,18 @@ fn optimise_rows(run: &str, mut optimizer: Optimizer<f64>) {
 
 #[test]
 fn rows_sgd() {
-    optimise_rows("sgd", Optimizer::new(SGD::default()).learning_rate(0.05));
+    optimize_rows("sgd", Optimizer::new(SGD::default()).learning_rate(0.05));
 }
 
 #[test]
 fn rows_sgd_clipped() {
-    optimise_rows("sgd_clipped", Optimizer::new(SGD::default()).learning_rate(0.05).clip_norm(1.5));
+    optimize_rows("sgd_clipped", Optimizer::new(SGD::default()).learning_rate(0.05).clip_norm(1.5));
 }
 
 /// `SparseAdam`: rows that are not touched keep their values and their moments, and the steps count for all.
 #[test]
 fn rows_adam() {
-    optimise_rows("adam", Optimizer::new(Adam::default().epsilon(1e-14)).learning_rate(0.01));
+    optimize_rows("adam", Optimizer::new(Adam::default().epsilon(1e-14)).learning_rate(0.01));
 }
 
 /// A loss's values and gradients, without and with sample weights.
@@ -358,7 +358,7 @@ fn batch_norm_in_training() {
     compare_layer("batch_norm_changed", BatchNorm::new().epsilon(1e-3).momentum(0.3), false);
 }
 
-/// A training batch of one is normalised as at inference, so it has the gradients of PyTorch's `eval` mode, too.
+/// A training batch of one is normalized as at inference, so it has the gradients of PyTorch's `eval` mode, too.
 #[test]
 fn batch_norm_at_inference() {
     compare_layer("batch_norm_of_one", BatchNorm::new(), true);

@@ -116,7 +116,7 @@ section! {
 }
 
 section! {
-    normalisation {
+    normalization {
         batch_norm_1d: BatchNorm::new(), false;
         batch_norm_1d_of_sequences: BatchNorm::new(), false;
         batch_norm_2d: BatchNorm::new(), false;

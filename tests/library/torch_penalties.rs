@@ -1,4 +1,4 @@
-//! Agreement with Keras' regularisers and PyTorch's `renorm` in f64, to 1e-9 over 20 batches: a network with an
+//! Agreement with Keras' regularizers and PyTorch's `renorm` in f64, to 1e-9 over 20 batches: a network with an
 //! embedding, a convolution and dense layers, so that gradients are by rows, dense, and products.
 //!
 //! The numbers are in torch/penalties.json; torch/penalties.py made them, and says how to make them anew.

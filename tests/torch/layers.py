@@ -88,7 +88,7 @@ def activations():
     }
 
 
-def normalisation():
+def normalization():
     torch.manual_seed(2)
     x = torch.randn(5, 6) * 2 + 3
     image = torch.randn(3, 4, 2, 5) * 2 - 1
@@ -193,7 +193,7 @@ if __name__ == "__main__":
     reference = {
         "torch": torch.__version__,
         "activations": activations(),
-        "normalisation": normalisation(),
+        "normalization": normalization(),
         "embeddings": embeddings(),
         "containers": containers(),
     }

@@ -30,7 +30,7 @@ def tensor(t):
     return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
 
 
-def optimisers():
+def optimizers():
     """A matrix and a vector under given gradients: every rule, schedules, clipping."""
     torch.manual_seed(1)
     start = [torch.randn(4, 3), torch.randn(3)]
@@ -229,7 +229,7 @@ def network():
     return {
         "x": tensor(x),
         "labels": labels.tolist(),
-        # The gradient of a bias before batch normalisation is 0, and in floating point some 1e-17 of rounding. Adam
+        # The gradient of a bias before batch normalization is 0, and in floating point some 1e-17 of rounding. Adam
         # divides it by its own size, so after it such a bias is noise: its network goes without.
         "adam": run(lambda p: torch.optim.Adam(p, lr=0.01), bias=False),
         "sgd": run(lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), bias=True),
@@ -289,7 +289,7 @@ def layers():
 if __name__ == "__main__":
     reference = {
         "torch": torch.__version__,
-        "optimisers": optimisers(),
+        "optimizers": optimizers(),
         "rows": rows(),
         "losses": losses(),
         "network": network(),

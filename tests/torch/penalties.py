@@ -4,7 +4,7 @@ The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTor
 
     KERAS_BACKEND=torch python tests/torch/penalties.py > tests/torch/penalties.json
 
-The penalties are Keras' regularisers, added to PyTorch's loss and differentiated by it; the limits are PyTorch's `renorm`.
+The penalties are Keras' regularizers, added to PyTorch's loss and differentiated by it; the limits are PyTorch's `renorm`.
 """
 
 import json

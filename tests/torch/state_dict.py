@@ -61,7 +61,7 @@ def make():
 def check(path):
     model = network()
     result = model.load_state_dict(load_file(path), strict=False)
-    # What PyTorch counts and Plywood does not: the batches that batch normalisation has seen.
+    # What PyTorch counts and Plywood does not: the batches that batch normalization has seen.
     missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
     assert not missing and not result.unexpected_keys, result
     model.eval()

@@ -6,18 +6,18 @@
 //!
 //! Everything that runs once per number of a batch or a parameter is here, compiled for `f32` and `f64` in this
 //! crate. Generic code elsewhere calls these and holds no loop of its own: it would be compiled in the user's
-//! crate, without optimisation in a dev build, and cost more than the product of matrices beside it.
+//! crate, without optimization in a dev build, and cost more than the product of matrices beside it.
 //!
 //! | file | kernels |
 //! |---|---|
 //! | `scalar.rs` | the trait of `f32` and `f64`, which has all kernels as methods |
 //! | `gemm/`, `matmul.rs` | products of matrices, and transposes |
 //! | `activation/` | ReLU and the like, and their derivatives; the smooth ones' formulas; `exp` and `tanh` without a branch; softmax, its logarithm, and cross-entropy |
-//! | `norm/` | sums, scalings and normalisation over the rows of a matrix, and by channels of images |
+//! | `norm/` | sums, scalings and normalization over the rows of a matrix, and by channels of images |
 //! | `conv/` | images to the columns of a matrix and back (im2col); maxima and means under windows |
 //! | `embedding.rs` | rows of a table by ids, and their gradients |
 //! | `losses.rs` | losses of single numbers, and their derivatives |
-//! | `optim/` | an optimiser's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
+//! | `optim/` | an optimizer's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
 //! | `augment.rs` | images moved, turned, erased and mixed |
 //! | `convert.rs` | stored types to the model's, and random masks |
 //! | `level/` | which vector instructions are used |
@@ -82,7 +82,7 @@ pub use scalar::Scalar;
 #[doc(hidden)]
 pub use workspace::Marks;
 
-/// The optimisation that this crate was compiled with, as in `opt-level`.
+/// The optimization that this crate was compiled with, as in `opt-level`.
 #[doc(hidden)]
 pub const OPT_LEVEL: &str = env!("PLYWOOD_OPT_LEVEL");
 

@@ -26,7 +26,7 @@ const MOST_BUFFERS: usize = 64;
 const MOST_BYTES: usize = 1 << 28;
 
 impl<F> Workspace<F> {
-    /// For a thread-local that needs no initialisation at run time.
+    /// For a thread-local that needs no initialization at run time.
     pub(crate) const EMPTY: Self = Self { buffers: Vec::new(), bytes: 0 };
 
     /// The smallest spare buffer of at least this capacity, unless it is more than four times too large.

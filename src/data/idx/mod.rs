@@ -18,7 +18,7 @@
 //! 00 00 08 03   00 00 EA 60   00 00 00 1C   00 00 00 1C   60,000 images of 28 x 28, 16 + 47,040,000 bytes
 //! ```
 //!
-//! Files may be compressed by gzip, which is recognised by its first two bytes, `1F 8B`, not by the file's name.
+//! Files may be compressed by gzip, which is recognized by its first two bytes, `1F 8B`, not by the file's name.
 //!
 //! Files come from elsewhere, so nothing in a header is believed: lengths are multiplied with a check for overflow,
 //! memory is taken as bytes arrive, at most twice what has arrived and never more than the header says, and what is

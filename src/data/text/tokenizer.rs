@@ -86,7 +86,7 @@ impl WordRule {
     }
 }
 
-/// What is saved of a tokeniser. The rule comes first, so that bytes of an older form are none, too.
+/// What is saved of a tokenizer. The rule comes first, so that bytes of an older form are none, too.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Tokenizer")]
 struct Saved {
@@ -112,7 +112,7 @@ impl TryFrom<Saved> for Tokenizer {
             None => {
                 let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
                 let names = WordRule::ALL.map(WordRule::name).join(" or ");
-                Err(Error::format("a tokeniser's rule for words", names, found).help(
+                Err(Error::format("a tokenizer's rule for words", names, found).help(
                     "Another version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and \
                      train the model with it.",
                 ))

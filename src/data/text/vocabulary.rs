@@ -49,7 +49,7 @@ const FIRST: usize = 2;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It implements serde's traits, with its tokeniser in it, and belongs beside a saved model: with another vocabulary
+/// It implements serde's traits, with its tokenizer in it, and belongs beside a saved model: with another vocabulary
 /// the model's ids mean other words. So one whose words were cut by a rule of another version is refused. Ids 0 and 1
 /// mean what they mean in Keras' `TextVectorization`; `min_count` is scikit-learn's `min_df`, but counts occurrences,
 /// not texts.
@@ -120,7 +120,7 @@ impl Vocabulary {
     /// The id of all words that are not in the vocabulary.
     pub const UNKNOWN: usize = 1;
 
-    /// A vocabulary of the tokens that this tokeniser makes, to be fitted.
+    /// A vocabulary of the tokens that this tokenizer makes, to be fitted.
     ///
     /// Unless told otherwise it takes every token.
     pub fn of(tokenizer: Tokenizer) -> VocabularySpec {
@@ -143,7 +143,7 @@ impl Vocabulary {
         &self.tokenizer
     }
 
-    /// The id of a token as the tokeniser makes it (in lower case), where it is known.
+    /// The id of a token as the tokenizer makes it (in lower case), where it is known.
     pub fn id(&self, token: &str) -> Option<usize> {
         self.ids.get(token).map(|&id| id as usize)
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What PyTorch counts and nobody needs: the batches that batch normalisation has seen.
+/// What PyTorch counts and nobody needs: the batches that batch normalization has seen.
 fn is_ignored(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }

@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogSoftmax;
 
-/// Axis 0 is the batch, so it is not the one to normalise along.
+/// Axis 0 is the batch, so it is not the one to normalize along.
 fn checked<F: Scalar>(input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
     match input.shape() {
         [_, .., columns] => {

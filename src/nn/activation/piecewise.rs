@@ -3,8 +3,8 @@
 //! | layer | `f(x)` | `f'(x)` | bounded | used in |
 //! |---|---|---|---|---|
 //! | [`ReLU6`] | `min(max(x, 0), 6)` | 1 for `0 < x < 6`, else 0 | yes | MobileNet |
-//! | [`ELU`] | `x` or `α · (e^x - 1)` | 1 or `α · e^x` | below | deep networks without normalisation |
-//! | [`SELU`] | `λ · ELU(x)` with `α = 1.6733` | `λ`, or `λ α · e^x` | below | self-normalising networks |
+//! | [`ELU`] | `x` or `α · (e^x - 1)` | 1 or `α · e^x` | below | deep networks without normalization |
+//! | [`SELU`] | `λ · ELU(x)` with `α = 1.6733` | `λ`, or `λ α · e^x` | below | self-normalizing networks |
 //! | [`HardSigmoid`] | `min(max(x / 6 + 1/2, 0), 1)` | 1/6 for `-3 < x < 3`, else 0 | yes | gates, MobileNetV3 |
 //! | [`HardSwish`] | `x · HardSigmoid(x)` | `x / 3 + 1/2` for `-3 < x < 3`, else 0 or 1 | below | MobileNetV3 |
 //!

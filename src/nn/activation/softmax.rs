@@ -49,7 +49,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Softmax;
 
-/// Axis 0 is the batch, so it is not the one to normalise along.
+/// Axis 0 is the batch, so it is not the one to normalize along.
 fn check<F: Scalar>(input: &Tensor<F>) -> Result<()> {
     if input.ndim() > 1 {
         return Ok(());

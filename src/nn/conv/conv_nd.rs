@@ -244,7 +244,7 @@ macro_rules! convolution_layer {
 
             /// Whether there is a bias, as there is unless set.
             ///
-            /// Before a normalisation the mean that is subtracted would cancel it.
+            /// Before a normalization the mean that is subtracted would cancel it.
             #[must_use]
             pub fn bias(mut self, bias: bool) -> Self {
                 self.filters.bias = bias;

@@ -59,7 +59,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The work of a step is proportional to the ids of the batch, that of the optimiser to the different ones among
+/// The work of a step is proportional to the ids of the batch, that of the optimizer to the different ones among
 /// them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]

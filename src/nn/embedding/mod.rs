@@ -10,7 +10,7 @@
 //!
 //! All other rows have none. So the gradient is handed over by rows
 //! ([`add_gradient_rows`](crate::nn::Param::add_gradient_rows)), with the rows of one id added up already, and the
-//! optimiser changes these rows alone: a step costs what the batch's ids cost, not what the table does.
+//! optimizer changes these rows alone: a step costs what the batch's ids cost, not what the table does.
 
 mod bag;
 mod lookup;

@@ -1,4 +1,4 @@
-//! Batch normalisation over features, or over the channels of images.
+//! Batch normalization over features, or over the channels of images.
 //!
 //! # The derivative
 //!
@@ -38,7 +38,7 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature or channel.
+/// Batch normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature or channel.
 ///
 /// Input and output are `[batch, features]` or `[batch, channels, …]`: statistics are those of axis 1, over the batch
 /// and all axes behind. In training the mean and the (biased) variance are the batch's, and
@@ -51,7 +51,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a
 /// batch size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the
-/// end of an epoch is normalised by the running statistics, and leaves them alone.
+/// end of an epoch is normalized by the running statistics, and leaves them alone.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.
@@ -152,7 +152,7 @@ impl<F: Scalar> BatchNorm<F> {
         !self.weight.is_trainable() && !self.bias.is_trainable()
     }
 
-    /// How many numbers of a sample lie side by side in one channel: 1 where features are normalised.
+    /// How many numbers of a sample lie side by side in one channel: 1 where features are normalized.
     fn inner(&self, sample: &[usize]) -> Result<usize> {
         let n = self.features();
         match sample {
@@ -205,7 +205,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
         if sizes.iter().any(|param| param.shape() != [n]) {
             let found = sizes.map(|param| format!("{:?}", param.shape())).join(", ");
-            return Err(Error::format("a batch normalisation", "four arrays of one length", found)
+            return Err(Error::format("a batch normalization", "four arrays of one length", found)
                 .help("The file is corrupt; save the model again."));
         }
         self.inner(input)?;
@@ -249,7 +249,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         for f in f.iter_mut() {
             *f = (*f + epsilon).sqrt().recip();
         }
-        F::standardise_channels(slice_mut(&mut x), inner, m, f);
+        F::standardize_channels(slice_mut(&mut x), inner, m, f);
         let mut output = crate::tensor::copy(&x);
         F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
         recycle(mean);
@@ -294,7 +294,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
             return Ok(());
         }
-        Err(Error::argument("a batch size", "at least 2 for batch normalisation", samples).help(
+        Err(Error::argument("a batch size", "at least 2 for batch normalization", samples).help(
             "One number a feature has no variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.",
         ))
     }
@@ -368,7 +368,7 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
             [n, ..] if n > 0 => n,
             _ => {
                 return Err(Error::shape("an input", "[features] or [channels, …]", input)
-                    .help("Batch normalisation takes `[batch, features]` or `[batch, channels, …]`."));
+                    .help("Batch normalization takes `[batch, features]` or `[batch, channels, …]`."));
             }
         };
         let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random);

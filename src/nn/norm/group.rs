@@ -1,4 +1,4 @@
-//! Group normalisation; the derivative is in `per_sample.rs`.
+//! Group normalization; the derivative is in `per_sample.rs`.
 
 use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, size};
 use serde::{Deserialize, Serialize};
 
-/// Group normalisation: the channels are cut into groups, and `y = (x - mean) / √(variance + ε) · weight + bias` with
+/// Group normalization: the channels are cut into groups, and `y = (x - mean) / √(variance + ε) · weight + bias` with
 /// mean and (biased) variance over each group of a sample, and a weight and a bias for each channel.
 ///
 /// Wu and He, "Group normalization", 2018. For images where batches are too small for
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// | groups | is also called |
 /// |---|---|
-/// | 1 | layer normalisation of images |
-/// | as many as channels | instance normalisation (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
+/// | 1 | layer normalization of images |
+/// | as many as channels | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
 ///
 /// | | shape |
 /// |---|---|
@@ -62,7 +62,7 @@ impl GroupNorm<f32> {
     /// assert_eq!(
     ///     error.to_string(),
     ///     "layer 0 (group_norm): expected groups of a number that divides 6, the number of channels, found 4. \
-    ///      1 normalises all channels together, as many as channels each for itself."
+    ///      1 normalizes all channels together, as many as channels each for itself."
     /// );
     /// ```
     pub fn groups(groups: usize) -> GroupNormSpec {
@@ -78,7 +78,7 @@ impl<F: Scalar> GroupNorm<F> {
         if self.groups == 0 || !n.is_multiple_of(self.groups) {
             let expected = format!("a number that divides {n}, the number of channels");
             return Err(Error::argument("groups", expected, self.groups)
-                .help("1 normalises all channels together, as many as channels each for itself."));
+                .help("1 normalizes all channels together, as many as channels each for itself."));
         }
         match input {
             [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {

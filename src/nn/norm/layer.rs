@@ -1,4 +1,4 @@
-//! Layer normalisation; the derivative is in `per_sample.rs`.
+//! Layer normalization; the derivative is in `per_sample.rs`.
 
 use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Layer normalisation: `y = (x - mean) / √(variance + ε) · weight + bias`, mean and (biased) variance over the last
+/// Layer normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, mean and (biased) variance over the last
 /// axes of each sample.
 ///
 /// Ba, Kiros and Hinton, "Layer normalization", 2016. Nothing is shared between samples, so training and inference
@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct LayerNorm<F: Scalar = f32> {
-    /// In the shape of the axes that are normalised over; begins at 1.
+    /// In the shape of the axes that are normalized over; begins at 1.
     weight: Param<F>,
     /// The same shape; begins at 0.
     bias: Option<Param<F>>,
@@ -73,7 +73,7 @@ impl<F: Scalar> LayerNorm<F> {
         let bias_fits = self.bias.as_ref().is_none_or(|bias| bias.shape() == own);
         if own.is_empty() || own.contains(&0) || !bias_fits || !input.ends_with(own) {
             return Err(Error::shape("an input", format!("{own:?} in its last axes"), input)
-                .help("Layer normalisation takes the last axes that it was built for."));
+                .help("Layer normalization takes the last axes that it was built for."));
         }
         Ok(NormShape { columns: self.weight.len(), inner: 1, centre: true, epsilon: self.epsilon })
     }

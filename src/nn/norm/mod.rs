@@ -1,4 +1,4 @@
-//! Normalisation layers.
+//! Normalization layers.
 //!
 //! | file | what is in it |
 //! |---|---|

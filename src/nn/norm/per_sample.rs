@@ -1,4 +1,4 @@
-//! What the normalisations of single samples share: [`LayerNorm`](crate::nn::LayerNorm),
+//! What the normalizations of single samples share: [`LayerNorm`](crate::nn::LayerNorm),
 //! [`GroupNorm`](crate::nn::GroupNorm), [`RMSNorm`](crate::nn::RMSNorm).
 //!
 //! # The derivative
@@ -51,22 +51,22 @@ pub(super) struct NormShape {
 }
 
 impl NormShape {
-    /// Whether there is something to normalise: a single number less its mean is 0.
+    /// Whether there is something to normalize: a single number less its mean is 0.
     pub(super) fn check_more_than_one(self, input: &[usize]) -> Result<()> {
         if self.columns != 1 {
             return Ok(());
         }
-        Err(Error::shape("an input", "[…], with more than one number to normalise together", input).help(
+        Err(Error::shape("an input", "[…], with more than one number to normalize together", input).help(
             "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.",
         ))
     }
 
     /// `x̂` in the input's buffer, and the factors.
-    fn normalise<F: Scalar>(self, input: Tensor<F>) -> NormCache<F> {
+    fn normalize<F: Scalar>(self, input: Tensor<F>) -> NormCache<F> {
         let mut normal = standard(input);
         let mut factors = scratch(&[normal.len() / self.columns.max(1)]);
         let (epsilon, f) = (F::of(self.epsilon), slice_mut(&mut factors));
-        F::normalise_rows(slice_mut(&mut normal), self.columns, epsilon, self.centre, f);
+        F::normalize_rows(slice_mut(&mut normal), self.columns, epsilon, self.centre, f);
         NormCache { normal, factors }
     }
 
@@ -85,7 +85,7 @@ impl NormShape {
         weight: &Param<F>,
         bias: Option<&Param<F>>,
     ) -> Tensor<F> {
-        let NormCache { normal: mut output, factors } = self.normalise(input);
+        let NormCache { normal: mut output, factors } = self.normalize(input);
         recycle(factors);
         self.scale_and_shift(&mut output, weight, bias);
         output
@@ -98,7 +98,7 @@ impl NormShape {
         weight: &Param<F>,
         bias: Option<&Param<F>>,
     ) -> (Tensor<F>, NormCache<F>) {
-        let cache = self.normalise(input);
+        let cache = self.normalize(input);
         let mut output = copy(&cache.normal);
         self.scale_and_shift(&mut output, weight, bias);
         (output, cache)
@@ -126,7 +126,7 @@ impl NormShape {
         }
         let g = slice_mut(&mut grad);
         F::scale_channels(g, self.inner, weight.as_slice());
-        F::normalise_rows_back(slice(&normal), slice(&factors), self.columns, self.centre, g);
+        F::normalize_rows_back(slice(&normal), slice(&factors), self.columns, self.centre, g);
         for spent in [normal, factors, sums] {
             recycle(spent);
         }

@@ -1,4 +1,4 @@
-//! Root mean square normalisation; the derivative is in `per_sample.rs`.
+//! Root mean square normalization; the derivative is in `per_sample.rs`.
 
 use super::per_sample::{NormCache, NormShape, check_epsilon};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Normalisation by the root mean square: `y = x / √(mean of x² + ε) · weight`, over the last axis.
+/// Normalization by the root mean square: `y = x / √(mean of x² + ε) · weight`, over the last axis.
 ///
 /// Zhang and Sennrich, "Root mean square layer normalization", 2019: [`LayerNorm`](crate::nn::LayerNorm) without the
 /// mean and without a bias, for two thirds of its work. Large language models have it in place of the former.

@@ -74,7 +74,7 @@ pub struct Dropout {
     random: Random,
     /// Forward passes in training so far.
     ///
-    /// It goes up by one in each `forward_train`, so several passes of one optimiser step have masks of their own.
+    /// It goes up by one in each `forward_train`, so several passes of one optimizer step have masks of their own.
     step: u64,
 }
 

@@ -197,7 +197,7 @@ impl<F: Scalar> Sequential<F> {
 
     /// Undoes [`freeze`](Sequential::freeze).
     ///
-    /// Returns how many names matched. Gradients begin at none; the optimiser's state for the names is still there.
+    /// Returns how many names matched. Gradients begin at none; the optimizer's state for the names is still there.
     ///
     /// # Errors
     /// As [`freeze`](Sequential::freeze).

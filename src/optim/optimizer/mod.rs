@@ -35,7 +35,7 @@ use crate::optim::{Schedule, Step, UpdateRule};
 /// A [`Trainer`](crate::train::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
 /// backward pass; examples/custom_loop.rs shows it.
 ///
-/// One optimiser belongs to one model. It takes the model at each step, and finds state by name: a second model
+/// One optimizer belongs to one model. It takes the model at each step, and finds state by name: a second model
 /// with the same names and shapes would go on with the first one's moments, and one with other shapes is refused.
 ///
 /// ```
@@ -50,7 +50,7 @@ use crate::optim::{Schedule, Step, UpdateRule};
 /// optimizer.step(&mut small)?;
 /// plywood::train::accumulate(&mut large, &MeanSquaredError, arr2(&[[1.0, 2.0, 3.0]]).into_dyn(), &target, None)?;
 /// let error = optimizer.step(&mut large).unwrap_err().to_string();
-/// assert!(error.ends_with("An optimiser belongs to one model; use a new one for another."), "{error}");
+/// assert!(error.ends_with("An optimizer belongs to one model; use a new one for another."), "{error}");
 /// assert_eq!(optimizer.steps(), 1);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -102,7 +102,7 @@ impl<F: Scalar> Optimizer<F> {
     }
 
     /// The penalties of all groups together, `Σ l1 · Σ|w| + l2 · Σw²`, over the trainable parameters as they are: what
-    /// is minimised beside the loss.
+    /// is minimized beside the loss.
     ///
     /// ```
     /// use plywood::optim::Group;
@@ -182,7 +182,7 @@ impl<F: Scalar> Optimizer<F> {
         (self.set_rate, self.plateau.factor) = (Some(rate), 1.0);
     }
 
-    /// Tells the optimiser an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
+    /// Tells the optimizer an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
     /// a loop of your own. A [`Trainer`](crate::train::Trainer) does so by itself. NaN is no better value; without a
     /// plateau nothing happens.
     ///
@@ -264,7 +264,7 @@ impl<F: Scalar> Optimizer<F> {
         if self.averages.exchanged {
             return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
                 .help("Call `training_weights` before the forward pass.")
-                .at("the optimiser"));
+                .at("the optimizer"));
         }
         self.weightless = false;
         if self.batches + 1 < self.batches_per_step {
@@ -371,15 +371,15 @@ impl<F: Scalar> Optimizer<F> {
     }
 }
 
-/// A rule is an optimiser at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
+/// A rule is an optimizer at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
 impl<R: UpdateRule<f32>> From<R> for Optimizer<f32> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
-/// A rule is an optimiser at its default rate.
-// One impl for each element type: for any `F`, an optimiser could be a rule for all that the compiler knows.
+/// A rule is an optimizer at its default rate.
+// One impl for each element type: for any `F`, an optimizer could be a rule for all that the compiler knows.
 impl<R: UpdateRule<f64>> From<R> for Optimizer<f64> {
     fn from(rule: R) -> Self {
         Self::new(rule)

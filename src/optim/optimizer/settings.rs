@@ -1,4 +1,4 @@
-//! The settings of an optimiser: learning rate, limits to gradients, groups, averages, batches to a step.
+//! The settings of an optimizer: learning rate, limits to gradients, groups, averages, batches to a step.
 
 use super::Optimizer;
 use crate::kernels::Scalar;
@@ -129,7 +129,7 @@ impl<F: Scalar> Optimizer<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Every sample counts alike, in a smaller last batch too, so without batch normalisation it is the step of the
+    /// Every sample counts alike, in a smaller last batch too, so without batch normalization it is the step of the
     /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {

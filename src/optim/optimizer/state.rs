@@ -1,4 +1,4 @@
-//! An optimiser's whole state, for checkpoints.
+//! An optimizer's whole state, for checkpoints.
 //!
 //! | name | what |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | integer `batches`, flag `weightless` | batches since the last step, and whether all their weights are 0 |
 //! | integer `samples` | how many samples the gradients in the model are a mean over |
 //! | integer `averages` | how many times weights were taken for an average |
-//! | flag `exchanged` | whether the model holds the averages, and the optimiser the weights that are trained |
+//! | flag `exchanged` | whether the model holds the averages, and the optimizer the weights that are trained |
 //! | list `learning_rate` | the rate that was set in place of the schedule, where one was |
 //! | state `plateau` | what the rate is multiplied by, and why |
 //! | state `parameters` | a state by each parameter's name |
@@ -76,7 +76,7 @@ impl<F: Scalar> Optimizer<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Gradients that no step has used yet are looked up in the model. PyTorch's counterpart is an optimiser's
+    /// Gradients that no step has used yet are looked up in the model. PyTorch's counterpart is an optimizer's
     /// `state_dict`, whose parameters have numbers in place of names.
     pub fn state<M: Layer<F>>(&self, model: &M) -> State<F> {
         let Plateau { factor, best, waited, cooling, .. } = self.plateau;
@@ -124,12 +124,12 @@ impl<F: Scalar> Optimizer<F> {
     /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
     /// the numbers that it had at that time.
     ///
-    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimiser. The rule's
+    /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimizer. The rule's
     /// hyper-parameters are those of the state.
     ///
     /// # Errors
     /// When the state is that of another kind of rule or of a model with other parameters, is incomplete, or has
-    /// averages and this optimiser takes none. Optimiser and model are left unchanged then.
+    /// averages and this optimizer takes none. Optimizer and model are left unchanged then.
     pub fn load_state<M: Layer<F>>(&mut self, model: &mut M, state: State<F>) -> Result<()> {
         let mut before = self.rule.state();
         let loaded = self.restore(model, state);
@@ -137,7 +137,7 @@ impl<F: Scalar> Optimizer<F> {
             // It was its own state a moment ago.
             let _ = self.rule.load_state(&mut before);
         }
-        loaded.map_err(|error| error.at("the optimiser's state"))
+        loaded.map_err(|error| error.at("the optimizer's state"))
     }
 
     /// Changes the rule, which may have to be put back, and the rest once nothing can fail any more.
@@ -145,7 +145,7 @@ impl<F: Scalar> Optimizer<F> {
         let (kind, own) = (state.take_text("rule")?, self.rule.kind().name());
         if kind != own {
             return Err(Error::data("a state", format!("of the rule {own}"), kind)
-                .help("Resume with the optimiser that the state was taken from."));
+                .help("Resume with the optimizer that the state was taken from."));
         }
         let mut settings = state.take_nested("settings")?;
         let (step, batches) = (count(&mut state, "steps")?, count(&mut state, "batches")?);

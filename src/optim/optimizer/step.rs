@@ -1,4 +1,4 @@
-//! A step of an optimiser: what is checked before it, and the rule over all parameters.
+//! A step of an optimizer: what is checked before it, and the rule over all parameters.
 
 use super::Optimizer;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,7 +32,7 @@ impl<F: Scalar> Optimizer<F> {
         // Last of what can be refused, as it changes the rule. The gradients are no longer what they were.
         if let Err(error) = self.rule.begin_step(step) {
             self.discard(model);
-            return Err(error.at("the optimiser"));
+            return Err(error.at("the optimizer"));
         }
         (self.step, self.batches) = (number, 0);
         let mut position = 0;
@@ -62,7 +62,7 @@ impl<F: Scalar> Optimizer<F> {
 
     /// Refuses numbers that are out of range. What only changes when it is set is looked at once.
     pub(super) fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
-        let at = |error: Error| error.at("the optimiser");
+        let at = |error: Error| error.at("the optimizer");
         if !self.checked {
             self.rate.check().map_err(at)?;
             let (decays, averages) = (self.rule.weight_decay().is_some(), self.rule.averages());

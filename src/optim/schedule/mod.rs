@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Schedules come one after the other in a [`Chain`], after a [`WarmUp`], or in a closure that calls them. What depends
-//! on how training goes is no schedule: see [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The optimiser refuses a
+//! on how training goes is no schedule: see [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The optimizer refuses a
 //! rate that is negative, infinite or NaN, with the number of the step.
 
 mod chain;
@@ -107,7 +107,7 @@ pub trait Schedule: Send {
     /// steps of the past (an epoch's entry in the history names the rate of its last step).
     fn learning_rate(&self, step: u64) -> f64;
 
-    /// Checks the schedule's own numbers; the optimiser asks once, before the first step.
+    /// Checks the schedule's own numbers; the optimizer asks once, before the first step.
     ///
     /// # Errors
     /// When one is out of range.

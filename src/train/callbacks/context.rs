@@ -108,7 +108,7 @@ impl<'a, F: Scalar> Context<'a, F> {
         self.now.batch
     }
 
-    /// The number of steps that the optimiser has taken, over all epochs and calls of `fit`.
+    /// The number of steps that the optimizer has taken, over all epochs and calls of `fit`.
     ///
     /// In `on_gradients` it is the number of the step that is about to be taken.
     pub fn step(&self) -> u64 {
@@ -120,7 +120,7 @@ impl<'a, F: Scalar> Context<'a, F> {
     /// The loss of a batch is taken before its step: the mean over this batch alone by its samples' weights. It is NaN if
     /// all of them are 0, as there is no mean over nothing. If that is so in all batches of a step
     /// ([`batches_per_step`](crate::train::Trainer::batches_per_step)), the step is left out: parameters, the
-    /// optimiser's state and [`step`](Self::step) stay as they are, and so does the rate of a schedule, which goes by
+    /// optimizer's state and [`step`](Self::step) stay as they are, and so does the rate of a schedule, which goes by
     /// steps. [`batch`](Self::batch) counts on.
     pub fn loss(&self) -> f64 {
         self.now.loss
@@ -246,7 +246,7 @@ pub(in crate::train) struct Now {
     pub learning_rate: f64,
     /// The epoch that has just ended, until it is in the history.
     pub ended: Option<Epoch>,
-    /// The rate that was asked for, until the optimiser has it.
+    /// The rate that was asked for, until the optimizer has it.
     pub rate: Option<f64>,
     /// Whether the end was asked for.
     pub stop: bool,

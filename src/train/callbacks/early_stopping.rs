@@ -27,7 +27,7 @@ use std::any::Any;
 /// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
 /// with those of the best epoch.
 ///
-/// A copy of all parameters and buffers is kept, made anew in each epoch that is the best so far. The optimiser's
+/// A copy of all parameters and buffers is kept, made anew in each epoch that is the best so far. The optimizer's
 /// moments are not put back, so to train on, take a new trainer. A checkpoint has the copy, so a run that is resumed
 /// ends as it would have; one that was resumed after it had ended ends at once.
 ///

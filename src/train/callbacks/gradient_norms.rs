@@ -67,7 +67,7 @@ impl<F: Scalar> Callback<F> for GradientNorms {
             let sum = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
-                    // Two entries of one id are one row: the optimiser merges them in the same way.
+                    // Two entries of one id are one row: the optimizer merges them in the same way.
                     merge_rows(ids, values, value.shape()[1..].iter().product());
                     F::sum_squares(values)
                 }

@@ -119,7 +119,7 @@ pub trait Callback<F: Scalar = f32>: Send {
     /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its
     /// batches, before any clipping.
     ///
-    /// To look at a gradient costs time where it is a product that the optimiser would have multiplied out in strips
+    /// To look at a gradient costs time where it is a product that the optimizer would have multiplied out in strips
     /// ([`add_gradient_product`](crate::nn::Param::add_gradient_product)), and changes no bit of the result.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! file, a CI's log, a notebook) there is one line for each epoch, without control characters. The bar asks for the
 //! loss and the metrics only when it is drawn, so it costs nothing measurable.
 //!
-//! The other thing in here is a warning, once for each process, where the crate was compiled without optimisation: a
+//! The other thing in here is a warning, once for each process, where the crate was compiled without optimization: a
 //! dependent's `cargo run` compiles it so, unless its Cargo.toml says otherwise. The level comes from the kernels'
 //! `build.rs`.
 
@@ -33,7 +33,7 @@ pub enum Progress {
     Lines,
     /// Nothing at all.
     ///
-    /// The warning about a build without optimisation is not shown either.
+    /// The warning about a build without optimization is not shown either.
     Silent,
 }
 
@@ -52,7 +52,7 @@ impl Reporter {
     /// `steps` is the number of steps in an epoch, the bar's length.
     pub(in crate::train) fn new(progress: Progress, epochs: usize, steps: usize) -> Self {
         if progress != Progress::Silent {
-            warn_if_not_optimised();
+            warn_if_not_optimized();
         }
         #[cfg(not(feature = "progress"))]
         let _ = steps;
@@ -194,15 +194,15 @@ mod bar {
     }
 }
 
-/// Says once if the crate's loops were compiled without optimisation: they are more than a hundred times slower then.
-fn warn_if_not_optimised() {
+/// Says once if the crate's loops were compiled without optimization: they are more than a hundred times slower then.
+fn warn_if_not_optimized() {
     static ONCE: Once = Once::new();
     if matches!(plywood_kernels::OPT_LEVEL, "2" | "3") {
         return;
     }
     ONCE.call_once(|| {
         eprintln!(
-            "plywood was compiled without optimisation, and trains more than a hundred times slower than it can.\n\
+            "plywood was compiled without optimization, and trains more than a hundred times slower than it can.\n\
              Use `--release`, or put this into the workspace's Cargo.toml:\n\n{PROFILE_LINES}"
         );
     });
@@ -211,7 +211,7 @@ fn warn_if_not_optimised() {
 /// What makes the crate fast in a dependent's dev build.
 ///
 /// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug
-/// assertions are off in the packages, as a loop with checks does not vectorise.
+/// assertions are off in the packages, as a loop with checks does not vectorize.
 const PROFILE_LINES: &str = r#"[profile.dev]
 opt-level = 1
 [profile.dev.package."*"]

@@ -109,7 +109,7 @@ where
         Ok(if self.now.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Forward, loss, backward and the optimiser's step, where one is due.
+    /// Forward, loss, backward and the optimizer's step, where one is due.
     fn step(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<LossSum> {
         let (data, loss) = (self.data, &self.settings.loss);
         let value = step::on_batch(self.model, loss, batch, (data, positions), &mut self.run.metrics)?;
@@ -161,7 +161,7 @@ where
         Epoch::new(epochs_done + 1, values, learning_rate, seconds).with(directions)
     }
 
-    /// Tells the optimiser what it reduces the rate by.
+    /// Tells the optimizer what it reduces the rate by.
     fn observe(&mut self) -> Result<()> {
         let optimizer = &mut self.run.optimizer;
         if let (Some(monitor), Some(ended)) = (optimizer.monitor(), &self.now.ended) {

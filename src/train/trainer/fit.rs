@@ -51,12 +51,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 
     /// Trains the model on the data.
     ///
-    /// Training goes on from the model's parameters, the optimiser's state and the number of epochs done, as they are.
+    /// Training goes on from the model's parameters, the optimizer's state and the number of epochs done, as they are.
     /// The returned history has this call's epochs; after [`resume`](Trainer::resume) it has those of the run before
     /// the interruption, too, and `fit` trains what is left of them. What there is to say of the data
     /// ([`Dataset::remarks`]) is printed first, unless progress is silent.
     ///
-    /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimiser's state. All
+    /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimizer's state. All
     /// are kept from step to step, so a step allocates next to nothing.
     ///
     /// ```
@@ -79,7 +79,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// # Errors
     /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so
-    /// is a batch size of one where a batch normalisation would have one number a feature), data cannot be read, or a
+    /// is a batch size of one where a batch normalization would have one number a feature), data cannot be read, or a
     /// batch's loss is not finite; it names the first place that holds such a number, and that step is not taken. A
     /// model with nothing to train is an error, too: one without parameters, or with all of them frozen. A gradient
     /// that is not finite under a finite loss is noticed before the step where its norm is taken for clipping
@@ -145,7 +145,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// One step on one batch: the loss before the step, by the samples' weights. Metrics are not updated, callbacks not
     /// called.
     ///
-    /// It is [`accumulate`](crate::train::accumulate) and the optimiser's step, with the trainer's settings: for
+    /// It is [`accumulate`](crate::train::accumulate) and the optimizer's step, with the trainer's settings: for
     /// batches that come from elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
     ///
     /// ```

@@ -37,7 +37,7 @@ impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
         (self.now.hook, self.now.step) = (hook, step);
     }
 
-    /// Calls one callback, and gives the optimiser the rate that it has set.
+    /// Calls one callback, and gives the optimizer the rate that it has set.
     fn call_one(&mut self, at: usize) -> Result<()> {
         let Some(callback) = self.run.callbacks.get_mut(at) else { return Ok(()) };
         let context = &mut Context::new(self.model, &self.run.history, &mut self.now);

@@ -25,7 +25,7 @@ use crate::optim::Optimizer;
 use crate::random::Random;
 use settings::Settings;
 
-/// Trains models: a loss, an optimiser, and how to go through the data.
+/// Trains models: a loss, an optimizer, and how to go through the data.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -49,7 +49,7 @@ use settings::Settings;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The trainer keeps the optimiser's state: a second `fit` goes on where the first ended. One seed gives one result,
+/// The trainer keeps the optimizer's state: a second `fit` goes on where the first ended. One seed gives one result,
 /// to the bit.
 ///
 /// | setting | unless set |
@@ -67,7 +67,7 @@ use settings::Settings;
 /// | [`prefetch`](Trainer::prefetch) | as the data set says: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
-/// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimiser inside,
+/// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimizer inside,
 /// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
 /// [`accumulate`](crate::train::accumulate).
 pub struct Trainer<L: Loss<F>, F: Scalar = f32> {

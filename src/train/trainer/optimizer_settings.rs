@@ -1,4 +1,4 @@
-//! What a trainer hands on to its optimiser.
+//! What a trainer hands on to its optimizer.
 
 use super::Trainer;
 use crate::kernels::Scalar;
@@ -8,7 +8,7 @@ use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule};
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
     ///
-    /// It is [`Optimizer::learning_rate`] of the trainer's optimiser.
+    /// It is [`Optimizer::learning_rate`] of the trainer's optimizer.
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
         self.run.optimizer = self.run.optimizer.learning_rate(rate);
@@ -77,14 +77,14 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// The optimiser, with its state.
+    /// The optimizer, with its state.
     ///
     /// It has the count of steps and the rate: `trainer.optimizer().learning_rate_at(1000)`.
     pub fn optimizer(&self) -> &Optimizer<F> {
         &self.run.optimizer
     }
 
-    /// The optimiser, to be changed: to put a saved state back by [`Optimizer::load_state`].
+    /// The optimizer, to be changed: to put a saved state back by [`Optimizer::load_state`].
     pub fn optimizer_mut(&mut self) -> &mut Optimizer<F> {
         &mut self.run.optimizer
     }

@@ -5,7 +5,7 @@
 //!
 //! A file is checked as a whole before anything is changed: it is decoded, compared with the trainer's settings and the
 //! model's architecture, and its states are loaded by way of trial into the metrics and callbacks, which get their own
-//! back if anything fails. The optimiser's state comes last, as it is the last thing that can be refused.
+//! back if anything fails. The optimizer's state comes last, as it is the last thing that can be refused.
 
 use super::Trainer;
 use crate::error::{Error, Result};

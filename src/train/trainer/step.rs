@@ -76,7 +76,7 @@ use ndarray::Dimension;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The loss is returned even where it is not finite: look at it before the optimiser's step.
+/// The loss is returned even where it is not finite: look at it before the optimizer's step.
 ///
 /// # Errors
 /// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
@@ -156,7 +156,7 @@ pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> +
         .map_err(|error| error.in_data(|row| indices.get(row).copied()))
 }
 
-/// Everything of a step but the optimiser's part. Metrics are updated before the loss takes the output over.
+/// Everything of a step but the optimizer's part. Metrics are updated before the loss takes the output over.
 ///
 /// Where outputs are NaN or the loss is not finite, backward is not run: gradients would be no better, and the
 /// parameters' gradients stay as they were.

@@ -10,7 +10,7 @@
 //! would be left of it beyond 6.
 //!
 //! It is here and not taken from a crate because it runs once a number: it is compiled with the loop around it, at
-//! this crate's level of optimisation.
+//! this crate's level of optimization.
 
 use num_traits::Float;
 

@@ -121,7 +121,7 @@ mod generic {
     /// Softmax of rows side by side whose maximum was taken off, with `instead` for what is below `least`. The sums of
     /// exponentials stay in `sums`.
     #[inline(always)]
-    fn normalise<F: Exponential>(side: &mut [F], sums: &mut [F], least: F, instead: F) {
+    fn normalize<F: Exponential>(side: &mut [F], sums: &mut [F], least: F, instead: F) {
         for x in side.iter_mut() {
             *x = x.exponential();
         }
@@ -143,7 +143,7 @@ mod generic {
         let least = F::min_positive_value();
         side_by_side!(x, columns, |x, sums| {
             subtract_max(x, sums);
-            normalise(x, sums, least, least);
+            normalize(x, sums, least, least);
         });
     }
 
@@ -151,7 +151,7 @@ mod generic {
     pub fn softmax_log_rows<F: Exponential + MatMul>(x: &mut [F], columns: usize, logs: &mut [F]) {
         let mut logs = logs.iter_mut();
         side_by_side!(x, columns, |x, sums| {
-            normalise(x, sums, least(), F::zero());
+            normalize(x, sums, least(), F::zero());
             sums.iter().zip(&mut logs).for_each(|(sum, log)| *log = sum.ln());
         });
     }
@@ -175,7 +175,7 @@ mod generic {
             for (i, (&label, loss)) in labels.iter().zip(&mut *losses).enumerate() {
                 *loss = z[label * n + i];
             }
-            normalise(z, room, least(), F::zero());
+            normalize(z, room, least(), F::zero());
             for (i, ((&label, loss), sum)) in labels.iter().zip(losses).zip(room).enumerate() {
                 *loss = sum.ln() - *loss;
                 z[label * n + i] = z[label * n + i] - F::one();

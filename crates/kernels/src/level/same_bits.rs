@@ -170,14 +170,14 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
         ("sum_channels", |r| F::sum_channels(&r.x, 16, &mut r.out[..r.columns])),
         ("dot_channels", |r| F::dot_channels(&r.x, &r.y, 16, &mut r.out[..r.columns])),
         ("spread_channels", |r| F::spread_channels(&r.x, 16, &r.by_column, &mut r.out[..r.columns])),
-        ("standardise_channels", |r| F::standardise_channels(&mut r.x, 16, &r.by_column, &r.q[..r.columns])),
+        ("standardize_channels", |r| F::standardize_channels(&mut r.x, 16, &r.by_column, &r.q[..r.columns])),
         ("affine_channels", |r| F::affine_channels(&mut r.x, 16, &r.by_column, &r.q[..r.columns])),
         ("scale_channels", |r| F::scale_channels(&mut r.x, 16, &r.by_column)),
-        ("normalise_rows", |r| for centre in [true, false] {
-            F::normalise_rows(&mut r.x, r.columns, F::of(1e-5), centre, &mut r.out[..ROWS]);
+        ("normalize_rows", |r| for centre in [true, false] {
+            F::normalize_rows(&mut r.x, r.columns, F::of(1e-5), centre, &mut r.out[..ROWS]);
         }),
-        ("normalise_rows_back", |r| for centre in [true, false] {
-            F::normalise_rows_back(&r.x, &r.by_row, r.columns, centre, &mut r.y);
+        ("normalize_rows_back", |r| for centre in [true, false] {
+            F::normalize_rows_back(&r.x, &r.by_row, r.columns, centre, &mut r.y);
         }),
         ("rows_of_u8s", |r| F::rows_of_u8s(&r.bytes, &[3, 1], r.columns, F::of(0.3), F::of(-0.1), &mut r.out)),
         ("rows_of_f32s", |r| F::rows_of_f32s(&r.singles, &[3, 1], r.columns, F::of(0.3), F::of(-0.1), &mut r.out)),
@@ -250,7 +250,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
         ("take_columns", |r| F::take_columns(&r.x, r.columns, 0, &mut r.out, r.columns.div_ceil(2))),
         ("multiply", |r| F::multiply(&mut r.x, &r.y)),
         ("signs", |r| F::signs(&mut r.x)),
-        ("standardise", |r| F::standardise(&mut r.x, &r.by_column, &r.q[..r.columns])),
+        ("standardize", |r| F::standardize(&mut r.x, &r.by_column, &r.q[..r.columns])),
         ("affine", |r| F::affine(&mut r.x, &r.by_column, &r.q[..r.columns])),
         ("all_finite", |r| assert!(F::all_finite(&r.x))),
         ("sum_squares", |r| r.low.push(F::sum_squares(&r.x))),

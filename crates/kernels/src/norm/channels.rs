@@ -1,4 +1,4 @@
-//! Loops over batches of channels, `[batch, channels, inner]`, and the normalisation of rows.
+//! Loops over batches of channels, `[batch, channels, inner]`, and the normalization of rows.
 //!
 //! A batch of images is `[batch, channels, rows, columns]`; to these kernels the last two are one axis, `inner`, whose
 //! numbers lie side by side. With `inner` of 1 the channels themselves lie side by side, as features do, and the
@@ -19,17 +19,17 @@ kernels! {
         /// The channels' sums of squared distances from `mean`.
         fn spread_channels(x: &[F], inner: usize, mean: &[F], out: &mut [F]);
         /// `x = (x - mean) · factor` by channels.
-        fn standardise_channels(x: &mut [F], inner: usize, mean: &[F], factor: &[F]);
+        fn standardize_channels(x: &mut [F], inner: usize, mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by channels.
         fn affine_channels(x: &mut [F], inner: usize, factor: &[F], offset: &[F]);
         /// `x = x · factor` by channels.
         fn scale_channels(x: &mut [F], inner: usize, factor: &[F]);
         /// `x = (x - mean) · f` along each row, `f = (mean of squares + epsilon)^-½`; without `centre` the mean is
         /// taken as 0. The factors `f` are kept.
-        fn normalise_rows(x: &mut [F], columns: usize, epsilon: F, centre: bool, factors: &mut [F]);
-        /// The gradient at the input, in place, from what `normalise_rows` put out:
+        fn normalize_rows(x: &mut [F], columns: usize, epsilon: F, centre: bool, factors: &mut [F]);
+        /// The gradient at the input, in place, from what `normalize_rows` put out:
         /// `f · (grad - mean(grad) - x̂ · mean(grad · x̂))`; without `centre`, without the mean of `grad`.
-        fn normalise_rows_back(normal: &[F], factors: &[F], columns: usize, centre: bool, grad: &mut [F]);
+        fn normalize_rows_back(normal: &[F], factors: &[F], columns: usize, centre: bool, grad: &mut [F]);
     }
 }
 
@@ -85,9 +85,9 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn standardise_channels<F: Float>(x: &mut [F], inner: usize, mean: &[F], factor: &[F]) {
+    pub fn standardize_channels<F: Float>(x: &mut [F], inner: usize, mean: &[F], factor: &[F]) {
         if inner == 1 {
-            return rows::standardise(x, mean, factor);
+            return rows::standardize(x, mean, factor);
         }
         each(x, inner, mean.len(), |c, row| {
             for x in row {
@@ -126,7 +126,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn normalise_rows<F: Float>(
+    pub fn normalize_rows<F: Float>(
         x: &mut [F],
         columns: usize,
         epsilon: F,
@@ -145,7 +145,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn normalise_rows_back<F: Float>(
+    pub fn normalize_rows_back<F: Float>(
         normal: &[F],
         factors: &[F],
         columns: usize,
@@ -193,7 +193,7 @@ mod tests {
                 assert!((out[2][c] - sum(&|i| (x[i] - mean[c]).powi(2), c)).abs() < 1e-12);
             }
             let mut z = [x.clone(), x.clone(), x.clone()];
-            f64::standardise_channels(&mut z[0], inner, &mean, &factor);
+            f64::standardize_channels(&mut z[0], inner, &mean, &factor);
             f64::affine_channels(&mut z[1], inner, &mean, &factor);
             f64::scale_channels(&mut z[2], inner, &factor);
             for i in 0..size {
@@ -211,7 +211,7 @@ mod tests {
             for centre in [true, false] {
                 let mut x = ramp(2 * columns);
                 let mut factors = [0.; 2];
-                f64::normalise_rows(&mut x, columns, 1e-12, centre, &mut factors);
+                f64::normalize_rows(&mut x, columns, 1e-12, centre, &mut factors);
                 for row in x.chunks(columns) {
                     let n = columns as f64;
                     let squares = row.iter().map(|x| x * x).sum::<f64>() / n;

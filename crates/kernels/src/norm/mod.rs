@@ -1,4 +1,4 @@
-//! Sums, scalings and normalisation over rows and over channels.
+//! Sums, scalings and normalization over rows and over channels.
 
 pub mod channels;
 pub mod rows;

@@ -25,7 +25,7 @@
 use crate::kernels;
 
 kernels! {
-    /// Sums, scalings and normalisations. Every sum has one fixed order, so its bits depend on nothing else.
+    /// Sums, scalings and normalizations. Every sum has one fixed order, so its bits depend on nothing else.
     RowKernels {
         /// Adds a row to each row.
         fn add_row(x: &mut [F], row: &[F]);
@@ -63,7 +63,7 @@ kernels! {
         /// 0 for both zeros: it is the derivative of the magnitude as the crate defines it.
         fn signs(x: &mut [F]);
         /// `x = (x - mean) · factor` by columns.
-        fn standardise(x: &mut [F], mean: &[F], factor: &[F]);
+        fn standardize(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
         fn affine(x: &mut [F], factor: &[F], offset: &[F]);
         /// Whether no number is infinite or NaN.
@@ -241,7 +241,7 @@ pub(crate) mod generic {
     }
 
     #[inline(always)]
-    pub fn standardise<F: Float>(x: &mut [F], mean: &[F], factor: &[F]) {
+    pub fn standardize<F: Float>(x: &mut [F], mean: &[F], factor: &[F]) {
         for x in rows_mut(x, mean.len()) {
             for ((x, &mean), &factor) in x.iter_mut().zip(mean).zip(factor) {
                 *x = (*x - mean) * factor;
@@ -260,7 +260,7 @@ pub(crate) mod generic {
 
     #[inline(always)]
     pub fn all_finite<F: Float>(x: &[F]) -> bool {
-        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorises. The sums
+        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorizes. The sums
         // are so many that none waits for the one before.
         let mut sums = [F::zero(); 4 * LANES];
         let (head, tail) = x.as_chunks::<{ 4 * LANES }>();

@@ -99,7 +99,7 @@ pub struct FreeStep {
     pub epsilon: f64,
     /// The second moment's correction.
     pub correction: f64,
-    /// What is added to the normalised gradient, times the value.
+    /// What is added to the normalized gradient, times the value.
     pub decay: f64,
     /// The share of this step in the average.
     pub share: f64,

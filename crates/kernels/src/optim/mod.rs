@@ -1,4 +1,4 @@
-//! The passes of optimisers over parameters.
+//! The passes of optimizers over parameters.
 
 pub mod adam;
 pub mod adaptive;

@@ -1,4 +1,4 @@
-//! The optimisers' passes over parameters: one pass, each number read and written once.
+//! The optimizers' passes over parameters: one pass, each number read and written once.
 //!
 //! A rule's formula has several terms, and written with array operations each would be a pass of its own with an
 //! array between. Here a number's value, gradient and state are read once, worked on in registers, and written

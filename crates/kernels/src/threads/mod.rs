@@ -1,6 +1,6 @@
 //! Threads: how many, and how work is dealt out to them.
 //!
-//! Two forms serve the crate: [`each`] works on parts that were cut beforehand, as an optimiser's pass does, and so does
+//! Two forms serve the crate: [`each`] works on parts that were cut beforehand, as an optimizer's pass does, and so does
 //! [`each_long`], with more threads, on parts that take long, as those of a prediction ([`map`] is it for numbered pieces);
 //! [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many threads it pays to cut, and
 //! [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the threads themselves are in

@@ -156,7 +156,7 @@ fn is_due(epoch: u64, every: u64) -> bool {
     every > 0 && epoch.saturating_sub(1).is_multiple_of(every)
 }
 
-/// As one type, so that what follows is compiled once, with optimisation.
+/// As one type, so that what follows is compiled once, with optimization.
 fn wide<F: Scalar>(values: &[F]) -> Vec<f64> {
     values.iter().map(|value| value.as_f64()).collect()
 }

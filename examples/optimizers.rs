@@ -1,10 +1,10 @@
-//! Every optimiser on one network: 784 inputs, 128 units with ReLU, 10 classes; batches of 32, five epochs, each rule
+//! Every optimizer on one network: 784 inputs, 128 units with ReLU, 10 classes; batches of 32, five epochs, each rule
 //! at its default rate or the one its documentation advises. Prints the test accuracy after each epoch.
 //!
 //! On Fashion-MNIST where its files are (`FASHION_MNIST_DIR`), else on drawn garments:
 //!
 //! ```console
-//! cargo run --release --example optimisers
+//! cargo run --release --example optimizers
 //! ```
 
 use plywood::data::{Images, synthetic};

@@ -1,8 +1,8 @@
-"""Makes tests/torch/optimisers.json: what PyTorch and others compute, for tests/library/torch_optimisers.rs to compare with.
+"""Makes tests/torch/optimizers.json: what PyTorch and others compute, for tests/library/torch_optimizers.rs to compare with.
 
 The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch, schedulefree 1.4.1 and Python 3:
 
-    KERAS_BACKEND=torch python tests/torch/optimisers.py > tests/torch/optimisers.json
+    KERAS_BACKEND=torch python tests/torch/optimizers.py > tests/torch/optimizers.json
 
 Everything is float64 and drawn from one seed. Tensors are {"shape": [...], "data": [...]}, numbers read back to the same
 bits.

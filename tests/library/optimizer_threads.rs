@@ -1,4 +1,4 @@
-//! Every optimiser and every loss gives the same bits with 1 and 4 threads.
+//! Every optimizer and every loss gives the same bits with 1 and 4 threads.
 //!
 //! One test to a process, as the number of threads is the process's. The network has a hidden layer that is wide enough
 //! for its products, its gradients and its updates to be shared between threads.
@@ -115,7 +115,7 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
 }
 
 #[test]
-fn each_optimiser_and_each_loss_has_the_same_bits_with_1_and_4_threads() {
+fn each_optimizer_and_each_loss_has_the_same_bits_with_1_and_4_threads() {
     let run = |threads| {
         let _threads = crate::take_threads(threads);
         all()

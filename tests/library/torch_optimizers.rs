@@ -1,7 +1,7 @@
 //! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every rule over 20
 //! steps, clipping, groups, batches that make one step, averages, and every schedule.
 //!
-//! The numbers are in torch/optimisers.json; torch/optimisers.py made them, and says how to make them anew.
+//! The numbers are in torch/optimizers.json; torch/optimizers.py made them, and says how to make them anew.
 
 use crate::reference::{self, Holder, TOLERANCE, agree, numbers, tensor};
 use plywood::optim::{
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 static REFERENCE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../torch/optimisers.json")).expect("JSON"));
+    LazyLock::new(|| serde_json::from_str(include_str!("../torch/optimizers.json")).expect("JSON"));
 
 /// What is found in this file at these keys.
 fn at(keys: &[&str]) -> &'static Value {
@@ -25,8 +25,8 @@ fn tensors(value: &Value) -> Vec<Tensor<f64>> {
 }
 
 /// Takes the steps of a run under the given gradients; compared are the weights to be evaluated. Half-way the state
-/// goes into an optimiser made anew.
-fn optimise(section: &str, run: &str, make: impl Fn() -> Optimizer<f64>) {
+/// goes into an optimizer made anew.
+fn optimize(section: &str, run: &str, make: impl Fn() -> Optimizer<f64>) {
     let values = at(&[section, run]);
     let mut model = Holder(tensors(at(&["start"])).into_iter().map(Param::new).collect());
     let mut optimizer = make();
@@ -63,7 +63,7 @@ macro_rules! runs {
 
             $(#[test]
             fn $run() {
-                optimise(stringify!($section), stringify!($run), || $optimizer);
+                optimize(stringify!($section), stringify!($run), || $optimizer);
             })*
 
             #[test]
@@ -200,7 +200,7 @@ fn plateaus() {
 
 #[test]
 fn every_schedule_of_the_reference_is_compared() {
-    let source = include_str!("torch_optimisers.rs");
+    let source = include_str!("torch_optimizers.rs");
     for run in at(&["schedules"]).as_object().unwrap().keys() {
         assert!(source.contains(&format!("(\"{run}\", ")), "{run}");
     }

@@ -1,4 +1,4 @@
-//! What optimisers do for all rules alike, seen through training: state that is restored, batches that make one step,
+//! What optimizers do for all rules alike, seen through training: state that is restored, batches that make one step,
 //! averages, groups, and the errors of settings that cannot be.
 
 use plywood::io::State;
@@ -205,8 +205,8 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
     };
     assert_eq!(
         refused(&text("sgd")),
-        "the optimiser's state: expected a state of the rule adam, found sgd. \
-         Resume with the optimiser that the state was taken from."
+        "the optimizer's state: expected a state of the rule adam, found sgd. \
+         Resume with the optimizer that the state was taken from."
     );
     // What there is of 0.weight, changed.
     let weight = |state: &mut State, change: &dyn Fn(State) -> State| {
@@ -352,7 +352,7 @@ fn steps_on_averages_are_refused() {
     train(&mut model, &mut optimizer, 0..1);
     assert_eq!(
         optimizer.step(&mut model).unwrap_err().to_string(),
-        "the optimiser: expected the model to hold the weights that are trained, found their averages. \
+        "the optimizer: expected the model to hold the weights that are trained, found their averages. \
          Call `training_weights` before the forward pass."
     );
 }
@@ -420,11 +420,11 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     assert!(refused(adam().average(Averaging::uniform().every(0))).contains("the steps between averages"));
     assert_eq!(
         refused(adam().batches_per_step(0)),
-        "the optimiser: expected batches in a step of at least 1, found 0. 1 takes a step after each batch."
+        "the optimizer: expected batches in a step of at least 1, found 0. 1 takes a step after each batch."
     );
     assert_eq!(
         refused(adam().group(Group::matching("*.gamma"))),
-        "the optimiser, group \"*.gamma\": expected a pattern that fits a parameter's name, \
+        "the optimizer, group \"*.gamma\": expected a pattern that fits a parameter's name, \
          found none among 0.weight, 2.weight, 2.bias, 3.weight, …. \
          Write names as the model has them; * stands for any characters."
     );
@@ -443,7 +443,7 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     }
     assert_eq!(
         refused(adam().group(Group::matching("*.bias").max_norm(3.0))),
-        "the optimiser, group \"*.bias\": expected a max norm for weights, of two axes or more, \
+        "the optimizer, group \"*.bias\": expected a max norm for weights, of two axes or more, \
          found parameters of one. Name the weight: \"0.weight\" is that of layer 0."
     );
     let (mut model, (x, labels)) = (network(), data());
@@ -451,7 +451,7 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     accumulate(&mut model, &CrossEntropy::default(), x, &labels, None).unwrap();
     assert_eq!(
         free.step(&mut model).unwrap_err().to_string(),
-        "the optimiser, group \"*\": expected a max norm for a rule that keeps no averages of its own, \
+        "the optimizer, group \"*\": expected a max norm for a rule that keeps no averages of its own, \
          found one that does. Leave it out, or take a rule such as `AdamW` with `average`."
     );
     assert_eq!(bits(&network()), before);
