@@ -1,3 +1,4 @@
+#![doc = include_str!("page_links.md")]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
@@ -63,17 +64,30 @@ pub use predictions::argmax_rows;
 pub use tensor::{CowTensor, Tensor, recycle, release_buffers, scratch, standard};
 pub use threads::{set_threads, threads};
 
-/// The pages of docs/, so that their code is compiled and run with the other examples.
-#[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../docs/guide.md")]
-    struct Guide;
-    #[doc = include_str!("../docs/extending.md")]
-    struct Extending;
-    #[doc = include_str!("../docs/platforms.md")]
-    struct Platforms;
-    #[doc = include_str!("../docs/saving.md")]
-    struct Saving;
-    #[doc = include_str!("../docs/transfer.md")]
-    struct Transfer;
+/// The pages of docs/: guides, and notes on what lies behind them.
+///
+/// They are here for readers of the documentation, and their examples are compiled and run with the others. In a build they
+/// are not there.
+#[cfg(any(doc, doctest))]
+pub mod pages {
+    /// A page with the links of `page_links.md`, which come first and so take the place of its own: relative links lead
+    /// from page to page in the repository, and would lead nowhere here.
+    macro_rules! pages {
+        ($($page:ident $file:literal),+ $(,)?) => {$(
+            #[doc = include_str!("page_links.md")]
+            #[doc = include_str!($file)]
+            pub mod $page {}
+        )+};
+    }
+    pages! {
+        guide "../docs/guide.md",
+        extending "../docs/extending.md",
+        names "../docs/names.md",
+        paths "../docs/paths.md",
+        performance "../docs/performance.md",
+        platforms "../docs/platforms.md",
+        saving "../docs/saving.md",
+        study "../docs/study.md",
+        transfer "../docs/transfer.md",
+    }
 }

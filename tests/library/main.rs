@@ -37,6 +37,7 @@ mod kill;
 mod layers;
 mod left_out;
 mod levels;
+mod links;
 mod logs;
 mod losses;
 mod metrics;

@@ -48,9 +48,9 @@ pub struct StateDict<'a> {
     data: Cow<'a, [u8]>,
 }
 
-/// What a state dict and a model do not share: the report of [`Sequential::load_matching`].
+/// What a state dict and a model do not share: the report of [`Sequential::load_matching`](crate::nn::Sequential::load_matching).
 ///
-/// It prints as the list that is in the error of [`Sequential::load_state_dict`].
+/// It prints as the list that is in the error of [`Sequential::load_state_dict`](crate::nn::Sequential::load_state_dict).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatches {
