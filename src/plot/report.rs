@@ -1,7 +1,7 @@
 //! A run as a page of HTML.
 
 use super::Figure;
-use super::svg::{escape, number};
+use super::svg::escape;
 use crate::disk::write_bytes;
 use crate::error::Result;
 use std::fmt::Write;
@@ -27,7 +27,7 @@ use std::path::Path;
 /// ```
 ///
 /// The page is one file: styles and pictures are inside, there are no scripts, and its own policy forbids the browser
-/// to fetch anything. It can be read on a telephone: wide tables and pictures are scrolled, not the page. All text is
+/// to fetch anything. It can be read on a phone: pictures shrink to its width, and wide tables are scrolled. All text is
 /// shown as it is; `<b>` is three characters. The same content gives the same file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -137,10 +137,8 @@ impl Report {
         let svg = figure
             .to_inline_svg()
             .replace("<path id=\"", &format!("<path id=\"{place}"))
-            .replace("<use href=\"#", &format!("<use href=\"#{place}"))
-            // Pictures shrink with the page as long as their letters can be read.
-            .replacen("<svg ", &format!("<svg style=\"min-width:{}px\" ", number(figure.width() * 0.65)), 1);
-        let _ = write!(self.body, "<figure><div class=\"wide\" tabindex=\"0\">{svg}</div>");
+            .replace("<use href=\"#", &format!("<use href=\"#{place}"));
+        let _ = write!(self.body, "<figure>{svg}");
         let caption = escape(caption.as_ref());
         if !caption.is_empty() {
             let _ = write!(self.body, "<figcaption>{caption}</figcaption>");
