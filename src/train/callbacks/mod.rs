@@ -73,7 +73,7 @@ use crate::state::{Kind, State};
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `stop` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, even after an error in an epoch | |
 /// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
-/// | [`load_state`](Callback::load_state) | in `resume`, and in the `fit` after it, following `on_train_begin` | by an error |
+/// | [`load_state`](Callback::load_state) | in `resume`, and in the next `fit` after `on_train_begin` | by an error |
 ///
 /// Several callbacks are called in the order in which they were added. When one stops training, the others are still
 /// called.
@@ -261,6 +261,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 }
 
 /// A boxed callback forwards to the callback.
+// Without a method here, the trait's default would be called in place of the callback's own.
 #[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
     fn on_train_begin(&mut self, context: &mut Context<'_, F>) -> Result<()> {
