@@ -159,7 +159,7 @@ fn keep(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns an error if the path exists and is not a regular file; `None` if nothing exists there yet.
+/// Returns the metadata of a regular file, or `None` if nothing exists at the path yet. Anything else is an error.
 ///
 /// # Errors
 /// Also if the system cannot say what is at the path.

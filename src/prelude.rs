@@ -1,4 +1,4 @@
-//! What most programs need: `use plywood::prelude::*;`.
+//! The items that most programs need: `use plywood::prelude::*;`.
 //!
 //! It contains the layers, losses, optimizers, metrics and data sets, the traits whose methods are called on them, and
 //! `Result` and `Error`; the one-parameter [`Result`] replaces the standard one. Items that a program names once, or

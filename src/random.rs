@@ -14,9 +14,8 @@
 //! input bit over every output bit; it derives keys from keys and costs three multiplications. xoshiro256++ produces
 //! the numbers: its 256 bits of state are filled from the last key by SplitMix64, as its authors advise.
 //!
-//! Keys have 64 bits. If numbers are drawn at `n` places, the probability that any two share a key is about `n² /
-//! 2^65`: for the 3.6 million pairs of step and sample that a dropout layer meets in sixty epochs over Fashion-MNIST, 4
-//! in ten million.
+//! Keys have 64 bits. The probability that any two of `n` places share a key is about `n² / 2^65`: for the 3.6 million
+//! pairs of step and sample that a dropout layer meets in sixty epochs over Fashion-MNIST, 4 in ten million.
 //!
 //! None of this is suitable for cryptography.
 

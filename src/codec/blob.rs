@@ -1,5 +1,5 @@
-//! Serializes bytes. In files they are stored apart, like the numbers of tensors: `#[serde(with =
-//! "crate::codec::blob")]`.
+//! Serializes bytes, for `#[serde(with = "crate::codec::blob")]`. In files they are stored apart, like the numbers of
+//! tensors.
 
 use super::{Bytes, numbers};
 use serde::de::Error as _;

@@ -1,8 +1,8 @@
 //! NaN and infinity as words, in formats that have only finite numbers; JSON would store null instead.
 //!
-//! Every field of a saved type that is an `f64`, or an `Option`, a list or a named value of it, needs `#[serde(with =
-//! "crate::codec::words")]`; `tests/library/serde_values.rs` checks this. "NaN", "inf" and "-inf" are the words that
-//! Rust prints and parses. Formats that are not human-readable store the number itself.
+//! The attribute `#[serde(with = "crate::codec::words")]` is required on every field of a saved type that is an `f64`,
+//! or an `Option`, a list or a named value of it; `tests/library/serde_values.rs` checks this. "NaN", "inf" and "-inf"
+//! are the words that Rust prints and parses. Formats that are not human-readable store the number itself.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -41,7 +41,7 @@ use std::path::PathBuf;
 pub enum ErrorKind {
     /// The shape of an array is wrong.
     Shape {
-        /// What the shape belongs to: "an input", "the gradient".
+        /// The array that has the shape: "an input", "the gradient".
         what: String,
         /// The shape that was expected, in words or numbers.
         expected: String,

@@ -120,8 +120,7 @@ impl Error {
         Self::new(ErrorKind::Shape { what, expected, found: found.to_vec() })
     }
 
-    /// Returns the error for an argument outside the allowed range: `Error::argument("a rate", "at least 0 and below
-    /// 1", 1.5)`.
+    /// Returns the error for an invalid argument: `Error::argument("a rate", "at least 0 and below 1", 1.5)`.
     ///
     /// It is for values that the caller chose: a rate, a size, a path. For values from a file or a data set use
     /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from bad input.

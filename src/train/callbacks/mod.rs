@@ -185,7 +185,7 @@ pub trait Callback<F: Scalar = f32>: Send {
     /// the epochs that ended.
     ///
     /// # Errors
-    /// `fit` returns it.
+    /// `fit` returns it, unless an earlier error has ended training.
     fn on_train_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
         let _ = context;
         Ok(())

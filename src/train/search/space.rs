@@ -31,7 +31,7 @@ pub struct Space {
     dimensions: Vec<(String, Dimension)>,
 }
 
-/// The values of one hyper-parameter.
+/// The values of one hyperparameter.
 #[derive(Clone, Debug, PartialEq)]
 enum Dimension {
     Choice(Vec<Value>),

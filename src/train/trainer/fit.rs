@@ -82,7 +82,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// batch size of 1 for which batch normalization would have only one number per feature.
     ///
     /// Also if data cannot be read, a checkpoint cannot be written, the folder of [`checkpoints`](Trainer::checkpoints)
-    /// contains those of another run, or the model has no trainable parameters, because it has none or all are frozen.
+    /// contains those of another run, or the model has no trainable parameters (it has no parameters, or all are
+    /// frozen).
     ///
     /// Also if a batch's loss is not finite: the error names the first place where such a number occurs, and the step
     /// is not taken. A gradient that is not finite under a finite loss is noticed before the step if its norm is
@@ -167,8 +168,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     ///
     /// # Errors
-    /// If the model has no parameters to train; the batch does not fit, is empty, has only weights of 0, or has a
-    /// single sample that is too few for a layer ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)); or
+    /// If the model has no parameters to train; the batch does not fit, is empty, has only weights of 0, or consists of
+    /// a single sample where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)); or
     /// an input, a target or the loss is not finite. The step is then not taken, and its gradients are discarded.
     /// Parameters that a step has made infinite are detected by the next step; `fit` checks them after each epoch.
     pub fn step(

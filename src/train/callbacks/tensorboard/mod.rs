@@ -153,7 +153,8 @@ fn picture(summary: &mut Message, tag: &str, figure: &crate::plot::Figure) -> Re
     Ok(())
 }
 
-/// Returns whether an epoch is a multiple of `every` after the first.
+/// Returns whether something that happens every `every` epochs, beginning with the first, is due; never if `every` is
+/// 0.
 fn is_due(epoch: u64, every: u64) -> bool {
     every > 0 && epoch.saturating_sub(1).is_multiple_of(every)
 }
