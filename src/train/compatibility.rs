@@ -8,7 +8,7 @@
 //! | distributions | softmax | everything else that is known |
 //! | logits | real numbers of any range, log-softmax | softmax, sigmoid, numbers from 0 to 1 |
 //! | probabilities | sigmoid, softmax | everything else that is known |
-//! | binary logits | real numbers, numbers from -1 to 1 | the others: half or all of the logits are out of their range |
+//! | binary logits | real numbers, numbers from -1 to 1 | the others: half or all logits are out of their range |
 //! | scores | as logits; a single one as binary logits | likewise |
 //! | numbers, or unknown | everything | |
 //!
