@@ -1,7 +1,7 @@
 //! Prefetch: batches are read while the previous ones are trained.
 //!
 //! A separate thread reads a limited number of batches ahead; the training thread takes them in order. Used batches are
-//! returned to be filled again, so a run needs only as many buffers as are read ahead, and one.
+//! returned to be filled again, so a run needs one more buffer than the number of batches that are read ahead.
 //!
 //! ```text
 //! reading thread:   read 3    read 4    read 5

@@ -48,9 +48,11 @@ pub struct StateDict<'a> {
     data: Cow<'a, [u8]>,
 }
 
-/// The differences between a state dict and a model: the report of [`Sequential::load_matching`].
+/// The differences between a state dict and a model: the report of
+/// [`Sequential::load_matching`](crate::nn::Sequential::load_matching).
 ///
-/// It prints as the list that the error of [`Sequential::load_state_dict`] contains.
+/// It prints as the list that the error of
+/// [`Sequential::load_state_dict`](crate::nn::Sequential::load_state_dict) contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatches {

@@ -179,7 +179,7 @@ impl Search {
         self
     }
 
-    /// Sets whether a line is printed to stderr for each trial when it ends.
+    /// Sets whether a line is printed to standard error for each trial, in the order in which the trials end.
     ///
     /// It has no effect on the result. The runs themselves print nothing, whatever their trainers' settings.
     #[must_use]
