@@ -1,7 +1,7 @@
-//! Files that are there whole or not at all.
+//! Atomic writes of files: a file is either written in full or not changed.
 //!
-//! A file is never written in place. A program that is stopped half-way, or a disk that is full, would otherwise
-//! leave half a model where a whole one was:
+//! A file is never overwritten in place. Otherwise a program that is stopped half-way, or a full disk, would leave half
+//! a model where there was a complete one:
 //!
 //! ```text
 //! model.plywood.4711-0.tmp <─ write, flush to the disk        (4711: the process's id, 0: how many before)
@@ -9,27 +9,28 @@
 //! the folder               <─ flush, so that the new name outlives a loss of power
 //! ```
 //!
-//! Within one folder a rename is atomic on POSIX systems, and on Windows it replaces as well. Two processes or threads
-//! that save to one path write into files of their own; the last to rename stays.
+//! Within one folder a rename is atomic on POSIX systems, and on Windows it replaces the old file as well. Two
+//! processes or threads that save to one path write to separate temporary files; the last rename wins.
 //!
-//! # What must not change by it
+//! # What stays as it was
 //!
-//! To the user it is writing into a file. So what was there is looked at first:
+//! To the user, saving looks like writing to the file directly. So the path is examined first:
 //!
-//! | at the path is | |
+//! | at the path is | what happens |
 //! |---|---|
 //! | nothing | the new file has the mode that the system gives |
-//! | a file | its mode and, where the system lets us, its owner are kept; one that may not be written to is an error |
-//! | a symbolic link | what it leads to is written, and need not be there; the link stays |
+//! | a file | its mode is kept and, if permitted, its owner; a file without write permission is an error |
+//! | a symbolic link | the link's target is written, even if it does not exist yet; the link stays |
 //! | a folder, a pipe, a device, a socket | an error |
 //!
-//! Another hard link goes on to lead to the old content.
+//! Any other hard link to the file keeps the old content.
 //!
-//! # What a killed program leaves
+//! # Temporary files of killed programs
 //!
-//! An error removes the temporary file; `kill -9` cannot. While a file is written it is locked, and the system takes
-//! the lock away with the process. So each save looks for temporary files of its own path that nobody holds, and
-//! removes them, if they have not been touched for some seconds: a file is created before it is locked.
+//! If writing fails, the temporary file is removed; after `kill -9` it stays. While a file is written it is locked, and
+//! the system releases the lock when the process ends. So each save looks for unlocked temporary files of its own path
+//! and removes those that were last modified more than some seconds ago. The delay is needed because a file is created
+//! before it is locked.
 
 use crate::error::{Error, Result};
 use crate::kernels::platform;
@@ -41,24 +42,24 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// How long a temporary file has to be left alone to count as forgotten.
+/// How long ago a temporary file must have been modified to count as abandoned.
 const FORGOTTEN: Duration = Duration::from_secs(5);
 
-/// The longest name, in bytes, that a temporary file begins with as it is. File systems take names of 143 bytes at
-/// least; of a longer one, what fits is kept.
+/// The longest file name, in bytes, that is used in full as the beginning of a temporary file's name. All file systems
+/// allow names of at least 143 bytes; a longer name is shortened.
 const LONG: usize = 100;
 
-/// How many characters of a longer name a temporary file begins with: its last ones, where the ending is.
+/// The number of characters kept of a longer name: the last ones, which include the extension.
 const KEPT: usize = 20;
 
-/// How many links lead one to another at most, as on Linux.
+/// The maximum number of symbolic links that are followed one after the other, as on Linux.
 const LINKS: usize = 40;
 
-/// Writes a file beside its place and renames it, so that there is always the old file or the new one, whole. `fill`
-/// writes the content; its inner error is the disk's.
+/// Writes a temporary file next to the target and renames it, so that the path always holds either the complete old
+/// file or the complete new one. `fill` writes the content; its inner error is an I/O error of the disk.
 ///
-/// The content is flushed to the disk before the rename, so that after a loss of power the name does not lead to an
-/// empty file.
+/// The content is flushed to the disk before the rename. Otherwise the name could refer to an empty file after a loss
+/// of power.
 pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Result<File>>) -> Result<()> {
     let failed = |source| {
         Error::io("write", path, source)
@@ -71,13 +72,13 @@ pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Res
             .help("Name the file to write, not a folder.")
     })?;
     if old.is_some() {
-        // Renaming asks the folder alone whether it may be written to.
+        // A rename checks the permissions of the folder only, not those of the file it replaces.
         OpenOptions::new().write(true).open(place).map_err(failed)?;
     }
     let folder = folder_of(place);
     remove_forgotten_in(folder, |stem| *stem == *stem_of(name));
     let (file, temporary) = create_beside(place, name, old.is_some()).map_err(failed)?;
-    // Some network file systems have no locks; there, forgotten files stay.
+    // Some network file systems do not support locks; there, abandoned files stay.
     let _ = file.try_lock();
     let put = |file: File| {
         if let Some(old) = &old {
@@ -90,12 +91,12 @@ pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Res
     fill(file)?.and_then(put).map_err(failed)
 }
 
-/// [`write_whole`] for what is in memory.
+/// [`write_whole`] for content that is already in memory.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, |mut file| Ok(io::Write::write_all(&mut file, bytes).map(|()| file)))
 }
 
-/// A file that is removed where it was not renamed, whatever happened.
+/// A file that is removed on drop unless it was renamed before.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
@@ -104,7 +105,8 @@ impl Drop for Temporary {
     }
 }
 
-/// A new file beside a place. What is to replace a file can be read by nobody else until it has that file's mode.
+/// Creates a new file next to `place`. With `secret`, for a file that replaces another, nobody else can read it until
+/// it has the mode of the file that it replaces.
 fn create_beside(place: &Path, name: &OsStr, secret: bool) -> io::Result<(File, Temporary)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut options = OpenOptions::new();
@@ -120,14 +122,14 @@ fn create_beside(place: &Path, name: &OsStr, secret: bool) -> io::Result<(File, 
         beside.push(format!(".{}-{}.tmp", platform::process_id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let beside = place.with_file_name(beside);
         match options.open(&beside) {
-            // Somebody else's: a process of the same id, over a network or before a restart.
+            // The name is taken by another process: one with the same id, over a network or before a restart.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => return made.map(|file| (file, Temporary(beside))),
         }
     }
 }
 
-/// What the names of a file's temporary files begin with.
+/// The beginning of the names of a file's temporary files.
 fn stem_of(name: &OsStr) -> Cow<'_, OsStr> {
     if name.len() <= LONG {
         return name.into();
@@ -137,30 +139,30 @@ fn stem_of(name: &OsStr) -> Cow<'_, OsStr> {
     Cow::Owned(text.chars().skip(skipped).collect::<String>().into())
 }
 
-/// Gives a file the owner and the mode of the one that it replaces.
+/// Gives a file the owner and the mode of the file that it replaces.
 #[cfg(unix)]
 fn keep(file: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        // Only the system's administrator may give files away; others at most to a group of theirs.
+        // Only root may give files away; other users may at most change the group to one of their own.
         let _ =
             fchown(file, Some(old.uid()), Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
     }
-    // Last, as a change of the owner takes rights away.
+    // This comes last, because a change of the owner clears some mode bits.
     file.set_permissions(old.permissions())
 }
 
-/// On Windows a new file has its rights from the folder.
+/// On Windows a new file inherits its permissions from the folder.
 #[cfg(not(unix))]
 fn keep(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses what is no regular file; `None` where there is nothing yet.
+/// Returns the metadata of a regular file, or `None` if nothing exists at the path yet. Anything else is an error.
 ///
 /// # Errors
-/// Also when the system does not say what is there.
+/// Also if the system cannot say what is at the path.
 pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(data) if data.is_file() => Ok(Some(data)),
@@ -175,7 +177,7 @@ pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-/// What there is instead of a file.
+/// Describes what is at the path instead of a regular file.
 pub(crate) fn sort(found: fs::FileType) -> &'static str {
     #[cfg(unix)]
     {
@@ -193,7 +195,8 @@ pub(crate) fn sort(found: fs::FileType) -> &'static str {
     if found.is_dir() { "a folder" } else { "no file" }
 }
 
-/// Where symbolic links lead, also where nothing is there yet: a link would otherwise be replaced by the file.
+/// Follows symbolic links to their target, even if the target does not exist yet. Otherwise the rename would replace
+/// the link by the file.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let mut place = path.to_owned();
     for _ in 0..=LINKS {
@@ -205,8 +208,8 @@ fn target(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// Flushes a folder's entries. Some systems cannot, and some folders may be written to but not read; there it is the
-/// system's affair.
+/// Flushes a folder's entries to the disk. Some systems cannot do this, and some folders may be written to but not
+/// read; those errors are ignored.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match File::open(folder).and_then(|folder| folder.sync_all()) {
@@ -225,7 +228,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder of a file or of a folder; the current one for a name alone.
+/// The folder that contains a file or folder; for a bare name, the current folder.
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -233,7 +236,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes a folder and those above it, and flushes where they stand: what is in them is to outlive a loss of power.
+/// Creates a folder and its missing parents, and flushes each parent, so that the new folder survives a loss of power.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
@@ -242,7 +245,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
         make_folder(above)?;
     }
     let made = match fs::create_dir(folder) {
-        // By somebody else in between, or it is `..`.
+        // Somebody else has created it in the meantime, or it is `..`.
         Err(_) if folder.is_dir() => return Ok(()),
         made => made.and_then(|()| sync_folder(folder_of(folder))),
     };
@@ -252,12 +255,13 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
-/// Removes what killed programs have left of files of such names in a folder. Whatever fails is left as it is.
+/// Removes the files in a folder that killed programs have left behind and whose names satisfy `ours`. Errors are
+/// ignored.
 pub(crate) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().and_then(of_temporary).is_some_and(&ours);
-        let data = entry.metadata().ok().filter(Metadata::is_file); // a pipe would keep whoever opens it
+        let data = entry.metadata().ok().filter(Metadata::is_file); // opening a pipe would block
         let touched = data.and_then(|data| data.modified().ok());
         if ours
             && touched.is_some_and(|touched| is_forgotten(touched, platform::now()))
@@ -268,12 +272,12 @@ pub(crate) fn remove_forgotten_in(folder: &Path, ours: impl Fn(&str) -> bool) {
     }
 }
 
-/// Whether a file that was last touched then has been left alone by now. One of the future has not.
+/// Returns whether a file last modified at `touched` counts as abandoned at `now`. A time in the future does not.
 fn is_forgotten(touched: SystemTime, now: SystemTime) -> bool {
     now.duration_since(touched).is_ok_and(|age| age > FORGOTTEN)
 }
 
-/// `model.plywood` for `model.plywood.4711-0.tmp`, and nothing for a name of another form.
+/// `model.plywood` for `model.plywood.4711-0.tmp`; `None` for a name of another form.
 fn of_temporary(name: &str) -> Option<&str> {
     let (file, numbers) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -285,7 +289,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// The year 2001, for which no clock says that it was seconds ago.
+    /// A time in the year 2001, which is long ago by any clock.
     fn long_ago() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
     }
@@ -333,7 +337,7 @@ mod tests {
         }
         let held = File::open(folder.join("m.3-4.tmp")).unwrap();
         held.try_lock().unwrap();
-        // However long the test takes, this one is not old.
+        // However long the test takes, this file counts as recent.
         let soon = SystemTime::now() + Duration::from_secs(86_400);
         File::create(folder.join("m.5-6.tmp")).unwrap().set_modified(soon).unwrap();
         write_whole(&folder.join("m"), |file| Ok(Ok(file))).unwrap();
@@ -378,7 +382,7 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
     }
 
-    /// Never written to: a mistake here would cost the machine its device.
+    /// The device is never written to: a mistake here could destroy it.
     #[cfg(unix)]
     #[test]
     fn a_device_is_no_file() {

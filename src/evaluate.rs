@@ -1,23 +1,23 @@
-//! Reports of a trained model on data.
+//! Reports on a trained model: its predictions compared with the targets of a data set.
 //!
 //! | function | what it returns |
 //! |---|---|
 //! | [`classes`] | the predicted and the true class of each sample |
 //! | [`confusion_matrix`] | how often each class was taken for each |
 //! | [`classification_report`] | precision, recall and F1 of each class, and their means |
-//! | [`error_analysis`] | the classes that are confused, the most confident mistakes, how sure it is by class |
+//! | [`error_analysis`] | the classes that are confused, the most confident mistakes, the confidence by class |
 //! | [`multi_label_report`] | precision, recall and F1 of each label, where a sample may have several, and their means |
 //!
-//! All but the last are for classifiers, on data whose targets are class indices: models whose output is `[classes]`,
-//! or a single number that stands for the second of two classes above a threshold: 0.5 behind a sigmoid, 0 behind a
-//! linear layer, whose output is a logit. Class indices say that classes exclude each other, so of several outputs the
-//! largest counts, also of sigmoids. The last is for data whose targets are tensors of 0 and 1, `[labels]`. For a loss
-//! and metrics of any model, see [`Trainer::evaluate`](crate::train::Trainer::evaluate); for the outputs themselves,
-//! `predict` of [`Sequential`].
+//! All but the last are for classifiers, on data whose targets are class indices. Such a model's output is `[classes]`,
+//! or a single number that stands for the second of two classes if it is above a threshold: 0.5 after a sigmoid, 0
+//! after a linear layer, whose output is a logit. Class indices mean that classes exclude each other, so with several
+//! outputs the largest decides, even if they are sigmoids. The last is for data whose targets are tensors of 0 and 1,
+//! `[labels]`. For a loss and metrics of any model, see [`Trainer::evaluate`](crate::train::Trainer::evaluate); for the
+//! outputs themselves, `predict` of [`Sequential`].
 //!
-//! NaN among the predictions is an error that names the sample. All of them take the model as it is at inference
-//! (dropout does nothing, batch normalization uses its running statistics), and run on [`threads()`](crate::threads)
-//! threads. Weights of samples play no part.
+//! A NaN among the predictions is an error that names the sample. All functions run the model in inference mode
+//! (dropout does nothing, batch normalization uses its running statistics), on [`threads()`](crate::threads) threads.
+//! Sample weights are ignored.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -31,9 +31,9 @@ use crate::tensor::Tensor;
 use crate::{infer, predictions};
 use ndarray::{Array2, Axis};
 
-/// The class that each sample has, and the class that the model predicts for it, in order.
+/// Returns the true class and the predicted class of each sample.
 ///
-/// Both lists are in the order of the data set, so they find the samples that the model got wrong:
+/// Both lists are in the order of the data set, so they show which samples the model got wrong:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,13 +48,13 @@ use ndarray::{Array2, Axis};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of equal outputs the first is taken, as by [`argmax_rows`](crate::argmax_rows). Softmax at the end makes no
-/// difference to the classes, so models that end in logits may be given too. The threshold of a single output is that
-/// of [`predict_classes`](Sequential::predict_classes).
+/// Ties between outputs go to the first, as in [`argmax_rows`](crate::argmax_rows). A softmax at the end does not
+/// change the classes, so models that end in logits work too. The threshold of a single output is that of
+/// [`predict_classes`](Sequential::predict_classes).
 ///
 /// # Errors
-/// When model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does
-/// not say the threshold of a single output.
+/// If model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does not
+/// determine the threshold of a single output.
 pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -70,7 +70,7 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok((truth, predicted))
 }
 
-/// How often the model takes each class for each class.
+/// Returns the confusion matrix: for each true class, how often the model predicts each class.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -83,10 +83,10 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The matrix has the class names of the data set where it has any, and numbers for the others.
+/// The matrix uses the class names of the data set; classes without a name are shown by number.
 ///
 /// # Errors
-/// As [`classes`]; also when a label is not below the number of the model's outputs.
+/// As [`classes`]; also if a label is not below the number of the model's outputs.
 pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -98,10 +98,10 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok(matrix.with_class_names(data.class_names()))
 }
 
-/// Precision, recall and F1 of each class.
+/// Returns the precision, recall and F1 of each class.
 ///
-/// It is the report of [`confusion_matrix`]; if you want both, call that, and then
-/// [`report`](ConfusionMatrix::report), so that the model runs once.
+/// It is the report of [`confusion_matrix`]. If you need both, call that and then [`report`](ConfusionMatrix::report),
+/// so that the model runs only once.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -126,7 +126,7 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok(confusion_matrix(model, data)?.report())
 }
 
-/// Which classes the model confuses, where it is wrong and sure of it, and how sure it is by class.
+/// Returns which classes the model confuses, its most confident mistakes, and its confidence by class.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -141,7 +141,7 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// ```
 ///
 /// # Errors
-/// As [`confusion_matrix`]; also when an output is no probability, as of a model that ends in logits.
+/// As [`confusion_matrix`]; also if an output is not a probability, for example because the model ends in logits.
 pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -171,11 +171,12 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok(ErrorAnalysis::new(classes, &truth, &predicted, &confidence)?.with_class_names(data.class_names()))
 }
 
-/// Precision, recall and F1 of each label, where a sample may have several, and their means: micro, macro, weighted,
-/// and over samples.
+/// Returns the precision, recall and F1 of each label, where a sample may have several, and their means: micro, macro,
+/// weighted, and over samples.
 ///
-/// `thresholds` is one number for all labels or one for each ([`Thresholds`]): a label is predicted where the model's
-/// output is above it, 0.5 behind a sigmoid, 0 where the model ends in logits. Targets are 0 or 1 in each number.
+/// `thresholds` is one number for all labels or one for each ([`Thresholds`]). A label is predicted if the model's
+/// output is above its threshold: 0.5 is usual after a sigmoid, 0 for a model that ends in logits. Targets are tensors
+/// of 0 and 1.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -191,11 +192,11 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Labels have the class names of the data set where it has any, and numbers for the others.
+/// Labels use the class names of the data set; labels without a name are shown by number.
 ///
 /// # Errors
-/// When model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is
-/// NaN, the model ends in softmax, whose classes exclude each other, or thresholds do not fit the model's outputs.
+/// If model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is NaN,
+/// the model ends in softmax, whose classes exclude each other, or the thresholds do not fit the model's outputs.
 pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
     model: &Sequential<F>,
     data: &D,
@@ -222,9 +223,10 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
     Ok(report.with_label_names(data.class_names()))
 }
 
-/// The number of classes that a model tells apart, and the threshold of a single output.
+/// Returns the number of classes that a model distinguishes, and the threshold of a single output.
 ///
-/// It comes from the output's shape and not from the labels, so that a class that the data lack has its row.
+/// The number comes from the output's shape and not from the labels, so that a class missing from the data still gets
+/// its row.
 fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<(usize, f64)> {
     let at = |error: Error| error.at("evaluate");
     let threshold = model.class_threshold().map_err(at)?;

@@ -1,4 +1,4 @@
-//! The norms of gradients over the steps of training, as data.
+//! [`GradientTrace`]: the gradient norms of each layer over the steps of training.
 
 use crate::codec::{checked, contradicts, differ};
 use crate::error::Result;
@@ -6,10 +6,10 @@ use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The gradient's norm of each layer at some steps.
+/// The gradient norm of each layer at the recorded steps.
 ///
-/// [`GradientNorms`](crate::train::GradientNorms) records it, and `plot::gradient_norms` draws it. It is plain data,
-/// saved by serde in any format.
+/// [`GradientNorms`](crate::train::GradientNorms) records it, and `plot::gradient_norms` draws it. It is plain data
+/// that serde saves in any format.
 ///
 /// ```
 /// let trace = plywood::train::GradientTrace::default();
@@ -19,10 +19,10 @@ use std::fmt;
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct GradientTrace {
-    /// The numbers of the steps that were recorded, from 1.
+    /// The numbers of the recorded steps, counted from 1.
     pub steps: Vec<u64>,
-    /// Each layer's name ("1", "4.0") and its norms, one for each of the steps: the square root of the sum of squares
-    /// over all its trainable parameters. NaN where a layer had no gradient.
+    /// Each layer's name ("1", "4.0") and its norms, one per step: the square root of the sum of squares over all its
+    /// trainable parameters. NaN where a layer had no gradient.
     #[serde(with = "crate::codec::words")]
     pub layers: Vec<(String, Vec<f64>)>,
 }
@@ -30,7 +30,7 @@ pub struct GradientTrace {
 checked!(GradientTrace);
 
 impl GradientTrace {
-    /// What is read must not contradict itself.
+    /// Checks that deserialized data are consistent.
     fn check(&self) -> Result<()> {
         let steps = self.steps.len();
         if let Some((name, norms)) = self.layers.iter().find(|(_, norms)| norms.len() != steps) {
@@ -46,7 +46,7 @@ impl GradientTrace {
 }
 
 impl GradientTrace {
-    /// Adds a step with the norms of some layers. A layer that is new has NaN for the steps before.
+    /// Adds a step with the norms of some layers. A layer seen for the first time gets NaN for the earlier steps.
     pub(crate) fn push(&mut self, step: u64, norms: Vec<(String, f64)>) {
         self.steps.push(step);
         for (name, norm) in norms {

@@ -1,8 +1,8 @@
-//! What happened in training, as data.
+//! The results of training, as plain data.
 //!
-//! A [`History`] is what `fit` returns: a list of [`Epoch`]s, each a list of names and values. Names are strings
-//! and not fields, since metrics are the user's. Nothing in here refers to the model or the trainer, so a history
-//! may be kept, compared and saved long after them.
+//! A [`History`] is what `fit` returns: a list of [`Epoch`]s, each with a list of names and values. Names are strings
+//! and not fields, since the user chooses the metrics. A history does not refer to the model or the trainer, so it can
+//! be kept, compared and saved after they are gone.
 
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
@@ -13,8 +13,8 @@ use std::fmt;
 
 /// One epoch of training.
 ///
-/// A [`History`] has them, and a callback has the last of them as [`Context::ended`](crate::train::Context::ended). It
-/// prints as one line, as progress shows it:
+/// A [`History`] contains them, and a callback gets the latest one from
+/// [`Context::ended`](crate::train::Context::ended). It prints as one line, the same that the progress display shows:
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -33,26 +33,26 @@ use std::fmt;
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Epoch {
-    /// The number of the epoch, from 1; a later `fit` of the same trainer goes on counting.
+    /// The number of the epoch, counted from 1; a later `fit` of the same trainer continues the count.
     pub number: u64,
     /// Names and values: "loss" and the metrics over the epoch's training batches, then "val_loss" and "val_…" over
     /// the validation data after it, then what callbacks have [logged](crate::train::Context::log).
     ///
-    /// The order is that in which the metrics were added to the trainer. "loss" is the mean over the epoch's
-    /// samples by their weights, each batch's taken before its step.
+    /// They are in the order in which the metrics were added to the trainer. "loss" is the weighted mean over the
+    /// epoch's samples; each batch's loss is computed before its step.
     #[serde(with = "crate::codec::words")]
     pub values: Vec<(String, f64)>,
-    /// The learning rate of the epoch's last step, or the one that a callback has set after it. With a schedule, the
-    /// earlier steps had others.
+    /// The learning rate of the epoch's last step, or the one that a callback has set after it. With a schedule,
+    /// earlier steps had other learning rates.
     #[serde(with = "crate::codec::words")]
     pub learning_rate: f64,
-    /// Which way each of `values` is better, in their order; `None` where a metric does not say it.
+    /// For each of `values`, in order, the direction in which it is better; `None` if its metric does not define one.
     ///
     /// See [`direction`](Epoch::direction).
     #[serde(default)]
     pub directions: Vec<Option<Direction>>,
-    /// How long it took, in seconds of the wall clock, validation included. It is the one thing in a history that a
-    /// seed does not determine. 0, shown as "-", where there is no clock (`wasm32-unknown-unknown`).
+    /// The duration in seconds of wall-clock time, validation included. It is the only thing in a history that a seed
+    /// does not determine. 0, shown as "-", where there is no clock (`wasm32-unknown-unknown`).
     #[serde(with = "crate::codec::words")]
     pub seconds: f64,
 }
@@ -60,7 +60,7 @@ pub struct Epoch {
 checked!(Epoch);
 
 impl Epoch {
-    /// What is read must not contradict itself.
+    /// Checks that deserialized data are consistent.
     fn check(&self) -> Result<()> {
         match self.directions.len() {
             0 => Ok(()),
@@ -75,32 +75,32 @@ impl Epoch {
 }
 
 impl Epoch {
-    /// The struct is `non_exhaustive`, so that more can be recorded later; only `fit` makes one.
+    /// Makes an epoch. Only `fit` does so: the struct is `non_exhaustive`, so that fields can be added later.
     pub(crate) fn new(number: u64, values: Vec<(String, f64)>, learning_rate: f64, seconds: f64) -> Self {
         Self { number, values, learning_rate, directions: Vec::new(), seconds }
     }
 
-    /// With the directions of its values.
+    /// Sets the directions of the values.
     pub(crate) fn with(mut self, directions: Vec<Option<Direction>>) -> Self {
         self.directions = directions;
         self
     }
 
-    /// Adds a value of which it is not known which way it is better.
+    /// Adds a value without a direction.
     pub(crate) fn log(&mut self, name: &str, value: f64) {
         self.values.push((name.to_owned(), value));
         self.directions.resize(self.values.len(), None);
     }
 
-    /// The value of this name: "loss", "accuracy", "val_loss", "val_accuracy".
+    /// Returns the value with this name: "loss", "accuracy", "val_loss", "val_accuracy".
     ///
-    /// `None` where no such value was recorded: a metric that was not added, or validation data that were not
-    /// given.
+    /// `None` if no such value was recorded: the metric was not added, or no validation data were given.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// Which way the value of this name is better; `None` where there is no such value, or its metric does not say it.
+    /// Returns the direction in which the named value is better; `None` if there is no such value or its metric does
+    /// not define one.
     ///
     /// ```
     /// use plywood::train::Direction;
@@ -118,7 +118,8 @@ impl Epoch {
         self.directions.get(at).copied().flatten().or(Direction::of_loss(name))
     }
 
-    /// The value that is monitored, and which way it is better. NaN is an error, as nothing can be decided by it.
+    /// The value of the monitor, and the direction in which it is better. NaN is an error, as no decision can be based
+    /// on it.
     pub(crate) fn watched(&self, monitor: &Monitor) -> Result<(f64, Direction)> {
         let values = self.values.iter().map(|(name, _)| (name.as_str(), self.direction(name)));
         let direction = monitor.resolve(values)?;
@@ -145,10 +146,10 @@ impl fmt::Display for Epoch {
 
 /// The epochs of one call of `fit`.
 ///
-/// It is plain data, saved by serde in any format, and prints as a table.
+/// It is plain data that serde saves in any format, and it prints as a table.
 ///
-/// One trainer's second `fit` returns a history of its own, whose epochs count on. Keras' `History.history` is a
-/// dictionary from names to lists; [`get`](History::get) gives such a list.
+/// A second `fit` of the same trainer returns a new history, whose epochs continue the count. Keras' `History.history`
+/// is a dictionary from names to lists; [`get`](History::get) returns such a list.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -169,27 +170,28 @@ impl fmt::Display for Epoch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct History {
-    /// The epochs, in order. With early stopping they may be fewer than were asked for.
+    /// The epochs, in order. With early stopping there may be fewer than requested.
     pub epochs: Vec<Epoch>,
 }
 
 impl History {
-    /// The values of this name, epoch by epoch; empty where there are none: `history.get("val_accuracy")`.
+    /// Returns the values with this name, epoch by epoch, for example `history.get("val_accuracy")`; empty if there are
+    /// none.
     ///
-    /// Epochs that lack the value are left out, so positions in the list are those of epochs only where all have
-    /// it. All epochs of one `fit` have the same names.
+    /// Epochs without the value are skipped, so list positions match epochs only if all epochs have it. All epochs of
+    /// one `fit` have the same names.
     pub fn get(&self, name: &str) -> Vec<f64> {
         self.epochs.iter().filter_map(|epoch| epoch.get(name)).collect()
     }
 
-    /// The first epoch's value of this name.
+    /// Returns the first epoch's value with this name.
     ///
-    /// `None` without epochs, or where the value is missing.
+    /// `None` if there are no epochs, or the value is missing.
     pub fn first(&self, name: &str) -> Option<f64> {
         self.epochs.first().and_then(|epoch| epoch.get(name))
     }
 
-    /// The last epoch's value of this name.
+    /// Returns the last epoch's value with this name.
     ///
     /// For the best instead of the last, fold over [`get`](History::get):
     /// `history.get("val_accuracy").into_iter().fold(0.0, f64::max)`.
@@ -197,16 +199,15 @@ impl History {
         self.epochs.last().and_then(|epoch| epoch.get(name))
     }
 
-    /// How long all epochs took.
+    /// Returns the total time of all epochs, in seconds.
     ///
-    /// It is the sum over the epochs. What `fit` does before the first and after the last is not in it.
+    /// It is the sum over the epochs. Work that `fit` does before the first epoch and after the last is not included.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
 }
 
-/// A table with a line for each epoch; the columns are the last epoch's names. Without epochs the text is "no
-/// epochs".
+/// A table with a line for each epoch; the columns are the last epoch's names. Without epochs the text is "no epochs".
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(last) = self.epochs.last() else { return f.write_str("no epochs") };
@@ -228,7 +229,7 @@ impl fmt::Display for History {
     }
 }
 
-/// Seconds with two decimals. No clock measures 0.
+/// Seconds with two decimals, or "-" for 0, which no clock measures.
 fn measured(seconds: f64) -> String {
     if seconds == 0.0 { "-".to_owned() } else { format!("{seconds:.2}") }
 }

@@ -1,19 +1,19 @@
-//! A model over a whole data set, piece by piece and on several threads.
+//! Inference over a whole data set, in pieces and on several threads.
 //!
 //! Inference takes the model by `&self`, so threads share it without locks. The data set is cut into pieces of 256
-//! samples. As many pieces as there are threads make a wave, which is worked out side by side:
+//! samples. A wave is one piece per thread; its pieces are computed in parallel:
 //!
 //! ```text
 //! wave 1:  samples    0..256 → thread 0      wave 2:  samples  512..768  → thread 0
 //!                   256..512 → thread 1                        768..1000 → thread 1
 //! ```
 //!
-//! After each wave the outputs are handed on in the order of the samples. So what is computed from them (a loss, a
-//! metric, a list of predictions) is computed in one order, on the calling thread, whatever the number of threads.
-//! A prediction itself does not depend on the other samples of its piece (the order of every sum is fixed), so no bit of the result
-//! depends on how the data are cut.
+//! After each wave the outputs are passed on in the order of the samples. So whatever is computed from them (a loss, a
+//! metric, a list of predictions) is computed in one order, on the calling thread, for any number of threads. A
+//! prediction does not depend on the other samples of its piece (the order of every sum is fixed), so no bit of the
+//! result depends on how the data are cut.
 //!
-//! What comes out of here becomes a number or a decision, so a NaN is an error here; `predict` hands it on.
+//! The outputs are turned into a number or a decision, so a NaN is an error here; `predict` returns it.
 //!
 //! At most one wave is in memory: `threads · 256` samples with the model's largest intermediate results.
 
@@ -26,16 +26,16 @@ use crate::tensor::Tensor;
 use crate::threads::try_each;
 use std::ops::Range;
 
-/// How many samples go through the model at once.
+/// The number of samples that go through the model at once.
 ///
-/// Enough for products of matrices to run at full speed, and little enough that a wave of images is a few
-/// megabytes. Training batches are smaller; there the size is the user's and matters for the result.
+/// It is large enough for matrix products to run at full speed, and small enough that a wave of images takes a few
+/// megabytes. Training batches are smaller; their size is the user's choice and affects the result.
 const PIECE: usize = 256;
 
-/// Checks that there are data, of the shape that the model takes.
+/// Checks that the data set is not empty and has the input shape of the model.
 ///
-/// It is the one check of data against model for `fit`, `evaluate` and `predict`, made before anything is computed,
-/// so that a shape that does not fit is found in the first moment and not after an epoch.
+/// This is the one check of data against model for `fit`, `evaluate` and `predict`. It is made before anything is
+/// computed, so that a wrong shape is found at once and not after an epoch.
 pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
         return Err(
@@ -50,19 +50,19 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F
     Ok(())
 }
 
-/// What is done with the outputs of a piece, and with what else was read.
+/// The callback for the outputs of a piece and the rest of its batch.
 type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
 
-/// Calls `take` with the outputs of each piece of the data and with what was read, in order; outputs are logits
-/// where asked for.
+/// Calls `take` with the outputs of each piece of the data and the rest of its batch, in order. With `logits` the
+/// outputs are logits.
 ///
-/// Inputs that are not finite, and outputs that nothing could be decided by, are errors that name the sample.
+/// Inputs that are not finite, and outputs that are NaN or +infinity, are errors that name the sample.
 ///
-/// `take` gets the batch without its input, which the model has taken over; targets and weights are there. The
-/// first error, in the order of the samples, ends it: of reading, of the model, or of `take`. Pieces of the same
-/// wave were then computed in vain.
+/// `take` gets the batch without its input, which the model has consumed; targets and weights are there. The first
+/// error in the order of the samples ends the run, whether it comes from reading, the model or `take`. Pieces of the
+/// same wave that were already computed are discarded.
 ///
-/// The types of the data set and of `take` are left out, so that this is compiled once for each kind of target.
+/// The data set and `take` are trait objects, so that this function is compiled once for each type of target.
 pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     model: &Sequential<F>,
     data: &dyn Dataset<F, Target = T>,
@@ -72,7 +72,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     check_data(model, data)?;
     let samples = data.len();
     let pieces = samples.div_ceil(PIECE);
-    // A wave of pieces is worked out side by side and then taken in order, so memory stays bounded.
+    // The pieces of a wave are computed in parallel and then taken in order, so memory stays bounded.
     let wave = threads::long_parts(pieces);
     for first in (0..pieces).step_by(wave) {
         let mut outputs: Vec<Option<Piece<F, T>>> = Vec::new();
@@ -90,7 +90,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     Ok(())
 }
 
-/// The outputs of some samples, and what else was read of them.
+/// The outputs of a piece, and the rest of its batch.
 type Piece<F, T> = (Tensor<F>, Batch<F, T>);
 
 fn piece<F: Scalar, T: Default + Send>(
@@ -116,7 +116,7 @@ fn piece<F: Scalar, T: Default + Send>(
     run().map_err(|error: Error| error.in_data(|row| Some(samples.start + row)))
 }
 
-/// Whether a data set has read as many samples as it was asked for.
+/// Checks that a data set has read as many samples as requested.
 pub(crate) fn check_count<F: Scalar>(input: &Tensor<F>, asked: usize) -> Result<()> {
     match input.shape().first() {
         Some(&found) if found == asked => Ok(()),
@@ -129,7 +129,7 @@ pub(crate) fn check_count<F: Scalar>(input: &Tensor<F>, asked: usize) -> Result<
     }
 }
 
-/// Refuses inputs that are not finite, by the row.
+/// Refuses inputs that are not finite and names the row.
 pub(crate) fn check_finite_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
     match first_non_finite_row(input) {
         None => Ok(()),
@@ -137,14 +137,15 @@ pub(crate) fn check_finite_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
     }
 }
 
-/// The first row that nothing can be decided by: with a NaN, or infinite. The logarithm of 0, -infinity, is legal.
+/// Returns the first row that contains a NaN or +infinity. -infinity is allowed, as it is the logarithm of 0.
 fn first_unusable_row<F: Scalar>(output: &Tensor<F>) -> Option<usize> {
     first_non_finite_row(output)?;
     let unusable = |y: &F| y.is_nan() || *y == F::infinity();
     output.outer_iter().position(|row| row.iter().any(unusable))
 }
 
-/// The error of a sample whose output cannot be used, which names the first thing on the way that is not finite.
+/// Builds the error for a sample whose output is unusable. It names the first value in the forward pass that is not
+/// finite.
 fn unusable<F: Scalar, T: Default + Send>(
     model: &Sequential<F>,
     data: &dyn Dataset<F, Target = T>,

@@ -1,8 +1,8 @@
 //! The generic code that most programs use, instantiated once.
 //!
-//! With little optimization, as in a dev build of this workspace, the compiler takes an instance of generic code from
-//! the crate that has one already. Without this file each example and each test would compile the trainer and all
-//! layers anew: half of their time. It is there in builds with debug assertions alone, and never called.
+//! With little optimization, as in a dev build of this workspace, the compiler reuses an instance of generic code from
+//! a crate that already contains it. Without this file each example and each test would compile the trainer and all
+//! layers again: half of their compile time. It exists only in builds with debug assertions, and is never called.
 
 use crate::data::Images;
 use crate::losses::AsTarget;
@@ -10,7 +10,7 @@ use crate::optim::UpdateRule;
 use crate::prelude::*;
 use ndarray::{Array2, ArrayD};
 
-/// A trainer of this kind on data in memory, with and without validation.
+/// Instantiates a trainer for this loss and optimizer on data in memory, with and without validation.
 fn train<L: Loss, R: UpdateRule>(loss: L, rule: R, model: &mut Sequential, images: &Images) -> Result<()>
 where
     Vec<usize>: AsTarget<L::Target>,
@@ -20,10 +20,10 @@ where
     trainer.fit_with_validation(model, images, images).map(drop)
 }
 
-/// Never called.
+/// Instantiates the generic code. It is never called.
 ///
 /// # Errors
-/// None that anybody sees.
+/// Never seen, as the function is never called.
 pub fn instances(model: &mut Sequential, wide: &mut Sequential<f64>, images: &Images) -> Result<()> {
     train(CrossEntropy::default(), Adam::default(), model, images)?;
     train(CrossEntropy::default(), SGD::default(), model, images)?;

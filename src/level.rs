@@ -1,14 +1,14 @@
-//! Which vector instructions are used.
+//! The level of vector instructions in use.
 
 use crate::error::{Error, Result};
 use crate::kernels::level::{self, Level, VARIABLE};
 use crate::shown::cut;
 
-/// The level of vector instructions in use: `"avx512"`, `"avx2"` or `"portable"` on x86-64, `"neon"` or
+/// Returns the level of vector instructions in use: `"avx512"`, `"avx2"` or `"portable"` on x86-64, `"neon"` or
 /// `"portable"` on aarch64, elsewhere `"portable"`.
 ///
-/// It is the highest level that the processor has. The environment variable `PLYWOOD_MAX_LEVEL` sets a bound: with
-/// `PLYWOOD_MAX_LEVEL=avx2` no kernel uses AVX-512. The variable is read once, at the first use.
+/// It is the highest level that the processor supports. The environment variable `PLYWOOD_MAX_LEVEL` sets an upper
+/// bound: with `PLYWOOD_MAX_LEVEL=avx2` no kernel uses AVX-512. The variable is read once, at the first use.
 ///
 /// ```
 /// let level = plywood::level()?;
@@ -18,45 +18,44 @@ use crate::shown::cut;
 ///
 /// | level | instructions |
 /// |---|---|
-/// | `avx512` | AVX-512 (F, DQ, BW, VL) and all of the next line |
+/// | `avx512` | AVX-512 (F, DQ, BW, VL) and those of `avx2` |
 /// | `avx2` | AVX2, FMA, BMI1, BMI2 |
 /// | `neon` | NEON, for products of `f32` matrices; every aarch64 processor has it |
-/// | `portable` | what the compiler was told the processor has: SSE2 on x86-64, unless `target-cpu` says otherwise |
+/// | `portable` | the features of the compilation target: SSE2 on x86-64, unless `target-cpu` is set |
 ///
-/// A bound above what the processor has changes nothing. An empty variable is no bound. A name of another
-/// architecture (`neon` on x86-64, `avx2` on aarch64) is an error, since it says nothing about the levels that
-/// there are.
+/// A bound above what the processor supports changes nothing. An empty variable sets no bound. A level of another
+/// architecture (`neon` on x86-64, `avx2` on aarch64) is an error, since it does not bound the levels available here.
 ///
-/// The bound is for Plywood's own kernels. Products in `f64` are those of the crate `matrixmultiply`, which chooses
-/// its instructions by itself, as the standard library does.
+/// The bound applies to Plywood's own kernels. Products in `f64` come from the crate `matrixmultiply`, which chooses
+/// its own instructions, as the standard library does.
 ///
-/// # Which levels have the same bits
+/// # Which levels give the same bits
 ///
 /// On one processor:
 ///
-/// - Products of `f32` matrices have the same bits at `avx2` and `avx512`: each step is a fused multiply-add,
-///   rounded once. `portable` has no fused multiply-add, rounds the product and then the sum, and agrees with them
-///   to rounding.
-/// - The weights that [`Adam`](crate::optim::Adam) and [`AdamW`](crate::optim::AdamW) write in `f32` agree to rounding
-///   only: `avx512` divides by an estimate and a step of Newton's method, `avx2` divides, and `portable` does not fuse.
-///   So do those of [`Muon`](crate::optim::Muon), which trains what is no matrix by AdamW.
-/// - All other kernels have the same bits at all levels, and all of them do in `f64`.
+/// - Products of `f32` matrices have the same bits at `avx2` and `avx512`: each step is a fused multiply-add, rounded
+///   once. `portable` has no fused multiply-add: it rounds the product and then the sum, and agrees with the others
+///   only up to rounding.
+/// - The weights that [`Adam`](crate::optim::Adam) and [`AdamW`](crate::optim::AdamW) write in `f32` agree only up to
+///   rounding: `avx512` divides by an estimate and a step of Newton's method, `avx2` divides, and `portable` does not
+///   fuse. The same holds for [`Muon`](crate::optim::Muon), which trains parameters that are not matrices with AdamW.
+/// - All other kernels have the same bits at all levels. In `f64` all kernels do.
 ///
-/// `tests/library/levels.rs` and the tests of the kernels compare them. So a model predicts the same bits at `avx2` and
-/// `avx512`, and one that is trained by [`SGD`](crate::optim::SGD) has the same weights. A bug report should name the
-/// level; so should whoever writes down a result that is to be got again. PyTorch's counterparts are
+/// `tests/library/levels.rs` and the tests of the kernels compare the levels. So a model's predictions have the same
+/// bits at `avx2` and `avx512`, and a model trained with [`SGD`](crate::optim::SGD) has the same weights. State the
+/// level in a bug report, and beside any result that is to be reproduced. PyTorch's counterparts are
 /// `torch.backends.cpu.get_cpu_capability()` and the variable `ATEN_CPU_CAPABILITY`.
 ///
 /// # Errors
-/// When `PLYWOOD_MAX_LEVEL` is not the name of a level. Whatever makes a model, by building or by loading,
-/// draws initial values or reads a tensor has the same error. What can still run without one of them, such as a loss that is
-/// called by itself, computes at `portable`.
+/// If `PLYWOOD_MAX_LEVEL` is not the name of a level. Everything that builds or loads a model, draws initial values or
+/// reads a tensor returns the same error. Code that can run without any of those, such as a loss that is called on its
+/// own, computes at `portable`.
 pub fn level() -> Result<&'static str> {
     level::check().map(Level::name).map_err(unknown)
 }
 
-/// The error of [`level`], for whatever makes a model, draws a parameter or reads one. So all that computes with a model is
-/// behind it.
+/// The error of [`level`], for all code that makes a model or draws or reads a parameter. Every computation with a
+/// model comes after such a call.
 pub(crate) fn check_level() -> Result<()> {
     level().map(|_| ())
 }

@@ -38,10 +38,10 @@ pub mod train;
 use plywood_kernels as kernels;
 
 pub use error::{Error, ErrorKind, Result};
-/// The element type of tensors: `f32`, or `f64` for checks and references.
+/// The element type of tensors: `f32`, or `f64` for checks and reference computations.
 ///
-/// It is sealed. Arithmetic comes from [`ndarray::NdFloat`] (so from `num_traits::Float`), and arrays of it have all
-/// of ndarray's numeric methods; what is hidden here are the crate's loops over slices.
+/// The trait is sealed. Its arithmetic comes from [`ndarray::NdFloat`] (and so from `num_traits::Float`), and arrays of
+/// it have all of ndarray's numeric methods. Its hidden methods are the crate's loops over slices.
 ///
 /// ```
 /// use plywood::Scalar;
@@ -54,8 +54,9 @@ pub use error::{Error, ErrorKind, Result};
 /// assert_eq!((mean_square(&[0.5f64]), <f64 as Scalar>::NAME), (0.25, "f64"));
 /// ```
 ///
-/// `f32` has 24 bits of precision, about seven decimals, and is the default everywhere: half the memory and about
-/// twice the speed. `f64` is for checking gradients by differences, where seven decimals are too few.
+/// `f32` has 24 bits of precision, about seven decimal digits. It is the default everywhere, because it takes half the
+/// memory and is about twice as fast. `f64` is for checking gradients by finite differences, where seven digits are too
+/// few.
 #[doc(inline)]
 pub use kernels::Scalar;
 pub use level::level;
@@ -64,14 +65,14 @@ pub use predictions::argmax_rows;
 pub use tensor::{CowTensor, Tensor, recycle, release_buffers, scratch, standard};
 pub use threads::{set_threads, threads};
 
-/// The pages of docs/: guides, and notes on what lies behind them.
+/// The pages of the repository's folder docs/.
 ///
-/// They are here for readers of the documentation, and their examples are compiled and run with the others. In a build they
-/// are not there.
+/// The module exists only in this documentation, not in a build. The examples of the pages are compiled and run with the
+/// others.
 #[cfg(any(doc, doctest))]
 pub mod pages {
-    /// A page with the links of `page_links.md`, which come first and so take the place of its own: relative links lead
-    /// from page to page in the repository, and would lead nowhere here.
+    /// Includes a page behind the link definitions of `page_links.md`. The first definition of a name counts, so they
+    /// replace the relative links that the page itself defines for the repository.
     macro_rules! pages {
         ($($page:ident $file:literal),+ $(,)?) => {$(
             #[doc = include_str!("page_links.md")]

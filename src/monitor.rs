@@ -1,12 +1,12 @@
-//! Which way a value is better, and which value is watched.
+//! Which values are monitored, and in which direction they are better.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Whether a value is better when it is lower or when it is higher.
+/// The direction in which a value is better.
 ///
-/// A metric says it of itself ([`Metric::direction`](crate::metrics::Metric::direction)); the loss is better when
-/// lower. A name decides nothing: a metric called "score" may be either.
+/// A metric defines its own direction ([`Metric::direction`](crate::metrics::Metric::direction)); the loss is better
+/// when lower. The name of a metric does not matter: one called "score" may go either way.
 ///
 /// ```
 /// use plywood::train::Direction;
@@ -23,9 +23,9 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Whether `value` is better than `than`.
+    /// Returns whether `value` is better than `than`.
     ///
-    /// Equal is not better, and NaN is never better than a number; a number is better than NaN.
+    /// An equal value is not better. NaN is never better than a number; a number is better than NaN.
     pub fn is_better(self, value: f64, than: f64) -> bool {
         match self {
             _ if than.is_nan() => !value.is_nan(),
@@ -34,12 +34,12 @@ impl Direction {
         }
     }
 
-    /// That of the trainer's own loss, whose names no metric has.
+    /// The direction of the trainer's own loss. No metric may have its names.
     pub(crate) fn of_loss(name: &str) -> Option<Self> {
         matches!(name, "loss" | "val_loss").then_some(Self::Lower)
     }
 
-    /// Whether `value` is better than the best so far by more than `margin`. The first value is better than none.
+    /// Returns whether `value` is better than the best so far by more than `margin`. The first value always is.
     pub(crate) fn improves(self, value: f64, best: Option<f64>, margin: f64) -> bool {
         match best {
             None => true,
@@ -52,11 +52,11 @@ impl Direction {
     }
 }
 
-/// A value that is watched: its name, and which way it is better, where that was said.
+/// The name of a value to monitor and, optionally, the direction in which it is better.
 ///
-/// Early stopping, plateaus, checkpoints and search have one inside, made of their `monitor`, `lower_is_better` and
-/// `higher_is_better`. A callback of one's own that returns it from
-/// [`Callback::monitor`](crate::train::Callback::monitor) has it checked before the first step.
+/// Early stopping, plateaus, checkpoints and search contain one, built from their `monitor`, `lower_is_better` and
+/// `higher_is_better`. If a custom callback returns it from [`Callback::monitor`](crate::train::Callback::monitor), it
+/// is checked before the first step.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -87,25 +87,25 @@ impl Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
     name: String,
-    /// Said by the user; else the value's own counts.
+    /// Set by the user; otherwise the value's own direction is used.
     direction: Option<Direction>,
 }
 
 impl Monitor {
-    /// The value of this name in the [`History`](crate::train::History): "val_loss". Which way it is better is up to
-    /// the value.
+    /// Monitors the value with this name in the [`History`](crate::train::History), for example "val_loss". The value
+    /// defines the direction in which it is better.
     pub fn of(name: impl Into<String>) -> Self {
         Self { name: name.into(), direction: None }
     }
 
-    /// Says which way the value is better, whatever it says of itself.
+    /// Sets the direction in which the value is better; it takes precedence over the value's own.
     #[must_use]
     pub fn directed(mut self, direction: Direction) -> Self {
         self.direction = Some(direction);
         self
     }
 
-    /// Another value, better in the direction that was said, if one was.
+    /// Monitors another value. A direction that was set is kept.
     pub(crate) fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -116,14 +116,14 @@ impl Monitor {
         &self.name
     }
 
-    /// Which way the value is better where no values are at hand that would say it: losses are known by their name.
+    /// The direction if no values are available that would define it: losses are recognized by name.
     pub(crate) fn by_itself(&self) -> Result<Direction> {
         self.resolve(std::iter::once((self.name.as_str(), Direction::of_loss(&self.name))))
     }
 
-    /// Which way the value is better, by what was said here, or by what the values say of themselves.
+    /// The direction in which the value is better: the one set here, or else the one that `values` gives.
     ///
-    /// `values` are the names that each epoch has.
+    /// `values` are the names that each epoch has, with their own directions.
     pub(crate) fn resolve<'a>(
         &self,
         values: impl Iterator<Item = (&'a str, Option<Direction>)> + Clone,
@@ -146,17 +146,17 @@ impl Monitor {
     }
 }
 
-/// `lower_is_better` and `higher_is_better` for a builder with a field `monitor`.
+/// Defines `lower_is_better` and `higher_is_better` for a builder with a field `monitor`.
 macro_rules! directed {
     () => {
-        /// Says that the value is better when lower, whatever it says of itself.
+        /// Treats lower values as better, whatever direction the value itself defines.
         #[must_use]
         pub fn lower_is_better(mut self) -> Self {
             self.monitor = self.monitor.directed($crate::monitor::Direction::Lower);
             self
         }
 
-        /// Says that the value is better when higher, whatever it says of itself.
+        /// Treats higher values as better, whatever direction the value itself defines.
         #[must_use]
         pub fn higher_is_better(mut self) -> Self {
             self.monitor = self.monitor.directed($crate::monitor::Direction::Higher);

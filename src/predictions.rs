@@ -1,16 +1,16 @@
-//! Small operations on predictions.
+//! Operations on predictions.
 //!
-//! They are the step from scores to a decision: the class of a row, or the labels above their [`Thresholds`]. The
-//! metrics and `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does
-//! not change which number is the largest; the threshold of a single number is the caller's affair. Beside them are
-//! the checks of sample weights and of NaN that losses and metrics share.
+//! They turn scores into a decision: the class of a row, or the labels above their [`Thresholds`]. The metrics and
+//! `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does not change
+//! which number is the largest; for a single number, the caller chooses the threshold. The checks of sample weights and
+//! of NaN that losses and metrics share are here too.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
-/// The position of the largest number in each row, along the last axis; of equals the first. A NaN counts as the
-/// largest, so that it shows.
+/// Returns the position of the largest number in each row, along the last axis. Ties go to the first. A NaN counts as
+/// the largest, so that it does not go unnoticed.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -22,15 +22,15 @@ use crate::tensor::Tensor;
 /// | | shape |
 /// |---|---|
 /// | `predictions` | `[…, columns]` |
-/// | the answer | one position for each row, as many as the axes before the last multiply to |
+/// | the result | one position per row; the number of rows is the product of the axes before the last |
 ///
-/// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has an
-/// empty answer. Costs one comparison a number; an array that is not row-major is copied first.
+/// NumPy's `argmax(axis=-1)` and PyTorch's treat NaN the same way. For an array without columns the result is empty.
+/// The cost is one comparison per number; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     rows(predictions, argmax)
 }
 
-/// What is made of each row along the last axis.
+/// Applies `of_row` to each row along the last axis.
 fn rows<F: Scalar, T>(predictions: &Tensor<F>, of_row: impl Fn(&[F]) -> T) -> Vec<T> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     if columns == 0 {
@@ -48,7 +48,7 @@ pub(crate) fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
     out
 }
 
-/// The first sample of `[batch, …]` that has a NaN in it.
+/// The first sample of `[batch, …]` that contains a NaN.
 pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     let values = tensor.as_standard_layout();
     let values = values.as_slice().unwrap_or_default();
@@ -59,7 +59,7 @@ pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     values.iter().position(|value| value.is_nan()).map(|i| i / each)
 }
 
-/// Refuses NaN, and names the sample that has it: "the prediction of sample 3 in the batch".
+/// Refuses NaN and names the sample: "the prediction of sample 3 in the batch".
 pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()> {
     match nan_sample(tensor) {
         None => Ok(()),
@@ -67,26 +67,26 @@ pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()>
     }
 }
 
-/// What to do about a NaN.
+/// The advice for a NaN.
 const NAN: &str = "NaN is neither right nor wrong; look at the data and at the model that it comes from.";
 
-/// The class that each row of predictions [stands for](class_of).
+/// The class that each row of predictions [represents](class_of).
 pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>, threshold: f64) -> Vec<usize> {
     rows(predictions, |row| class_of(row, threshold))
 }
 
-/// Whether each number of `[batch, columns]` is above its column's threshold, row by row.
+/// For each number of `[batch, columns]`, row by row, whether it is above its column's threshold.
 pub(crate) fn labels<F: Scalar>(predictions: &Tensor<F>, thresholds: &Thresholds) -> Vec<bool> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     above(&numbers(predictions), columns, thresholds, rounded::<F>)
 }
 
-/// A threshold as a number of the predictions' type: 0.3 of `f32` is not above 0.3.
+/// Rounds a threshold to the type of the predictions, so that 0.3 as an `f32` is not above a threshold of 0.3.
 pub(crate) fn rounded<F: Scalar>(threshold: f64) -> f64 {
     F::of(threshold).as_f64()
 }
 
-/// Whether each number is above its column's threshold, after rounding that to the numbers' type.
+/// For each number, whether it is above its column's threshold, rounded to the numbers' type.
 pub(crate) fn above(
     values: &[f64],
     columns: usize,
@@ -97,14 +97,14 @@ pub(crate) fn above(
     values.iter().zip(thresholds.iter().cycle()).map(|(value, threshold)| value > threshold).collect()
 }
 
-/// Whether numbers are the probabilities of classes that exclude each other: from 0 to 1, and of several their sum is
-/// 1, within a thousandth. A single one is that of class 1.
+/// Returns whether numbers are the probabilities of classes that exclude each other: each from 0 to 1 and, if there are
+/// several, with a sum of 1 within a thousandth. A single number is the probability of class 1.
 pub(crate) fn is_distribution(row: &[f64]) -> bool {
     let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
     valid && (row.len() == 1 || (row.iter().sum::<f64>() - 1.0).abs() <= 1e-3)
 }
 
-/// How sure the outputs are of these classes; `None` for a row whose numbers are no probabilities.
+/// The probabilities that the outputs give these classes; `None` for a row whose numbers are not probabilities.
 pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
     let columns = predictions.shape().last().copied().unwrap_or(0).max(1);
     let values = numbers(predictions);
@@ -116,14 +116,14 @@ pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize])
     values.chunks_exact(columns).zip(classes).map(sure).collect()
 }
 
-/// The class that a row stands for, whatever is in it: the position of its largest number as [`argmax_rows`] has it, or
-/// of a single number 1 where it is above the threshold.
+/// The class that a row represents: the position of its largest number, as in [`argmax_rows`]; for a single number, 1
+/// if it is above the threshold and otherwise 0.
 pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
     if let [number] = *row { usize::from(number > F::of(threshold)) } else { argmax(row) }
 }
 
-/// Above which number a label is predicted, where a sample may have several labels: one number for all of them, or
-/// one for each.
+/// The thresholds above which labels are predicted, where a sample may have several labels: one number for all labels,
+/// or one for each.
 ///
 /// ```
 /// use plywood::metrics::Thresholds;
@@ -135,9 +135,9 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
 /// # let _ = (same, own);
 /// ```
 ///
-/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is the same for logits.
-/// A number has to be above its threshold, so one that is equal predicts nothing. Thresholds are rounded to the
-/// predictions' type before.
+/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is its equivalent for
+/// logits. A label is predicted only if the number is above its threshold, not if it is equal. Thresholds are first
+/// rounded to the predictions' type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds(Given);
 
@@ -166,7 +166,7 @@ impl<const N: usize> From<[f64; N]> for Thresholds {
 }
 
 impl Thresholds {
-    /// That of a label; there is one, after [`check`](Self::check).
+    /// The threshold of a label, which exists after [`check`](Self::check).
     pub(crate) fn of(&self, label: usize) -> f64 {
         match &self.0 {
             Given::One(threshold) => *threshold,
@@ -174,7 +174,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that there is a finite one for each of so many labels.
+    /// Checks that there is one threshold or one for each of `labels` labels, and that they are finite.
     pub(crate) fn check(&self, labels: usize) -> Result<()> {
         let all = match &self.0 {
             Given::One(threshold) => std::slice::from_ref(threshold),
@@ -192,7 +192,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that probabilities can be on both sides of each.
+    /// Checks that each threshold is above 0 and below 1.
     pub(crate) fn check_probabilities(&self, labels: usize) -> Result<()> {
         match (0..labels).map(|label| self.of(label)).find(|t| !(*t > 0.0 && *t < 1.0)) {
             None => Ok(()),
@@ -202,20 +202,20 @@ impl Thresholds {
     }
 }
 
-/// The position of the largest number, as [`argmax_rows`].
+/// The position of the largest number, as in [`argmax_rows`].
 ///
-/// An empty row has position 0; the callers never have one.
+/// For an empty row it is 0; the callers never pass one.
 fn argmax<F: Scalar>(row: &[F]) -> usize {
     let (mut best, mut largest) = (0, F::neg_infinity());
     for (i, &value) in row.iter().enumerate() {
-        // Without a branch, since where the largest number is cannot be foreseen.
+        // Without a branch, because the position of the largest number is unpredictable.
         let better = !(value <= largest || largest.is_nan());
         (best, largest) = if better { (i, value) } else { (best, largest) };
     }
     best
 }
 
-/// Checks the weights of so many samples, for losses and metrics alike.
+/// Checks the weights of `samples` samples, for losses and metrics alike.
 pub(crate) fn check_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<()> {
     let Some(weights) = weights else { return Ok(()) };
     if weights.len() != samples {

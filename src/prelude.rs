@@ -1,8 +1,8 @@
-//! What most programs need: `use plywood::prelude::*;`.
+//! The items that most programs need: `use plywood::prelude::*;`.
 //!
-//! It has the layers, losses, rules, metrics and data sets, the traits with the methods that are called on them, and
-//! `Result` and `Error`, whose one-parameter [`Result`] stands in for the standard one. What is used once in a program,
-//! or by those who write layers, is left out and named by its path: schedules
+//! It contains the layers, losses, optimizers, metrics and data sets, the traits whose methods are called on them, and
+//! `Result` and `Error`; the one-parameter [`Result`] replaces the standard one. Items that a program names once, or
+//! that only authors of layers need, are left out and must be imported by path: schedules
 //! ([`CosineDecay`](crate::optim::CosineDecay)), single results ([`ConfusionMatrix`](crate::metrics::ConfusionMatrix)),
 //! buffers ([`scratch`](crate::scratch)).
 //!

@@ -1,23 +1,23 @@
 //! Random numbers as a function of (seed, key, step, sample): [`Random`] and [`RandomStream`].
 //!
-//! Most libraries keep a generator in a global or in a layer and advance it at each draw. Then a number depends on
-//! every draw before it: on the order of the layers, on the number of threads, on whether a metric was computed in
-//! between, and a run that is resumed needs the generator's state from the file. Here a number is computed from where
-//! it is needed, which is the idea of counter-based generators (Salmon, Moraes, Dror and Shaw, "Parallel random
+//! Most libraries keep a generator in a global variable or in a layer and advance it at each draw. Then a number
+//! depends on every draw before it: on the order of the layers, on the number of threads, on whether a metric was
+//! computed in between. To resume a run, the generator's state must be saved. Here a number is computed from the place
+//! where it is used. This is the idea of counter-based generators (Salmon, Moraes, Dror and Shaw, "Parallel random
 //! numbers: as easy as 1, 2, 3", 2011) and of JAX's `fold_in`:
 //!
 //! ```text
 //! seed ──mix──> key ──child("layer")──> key ──child(3)──> key ──at(step, sample)──> xoshiro256++ ──> numbers
 //! ```
 //!
-//! Two generators have one task each. SplitMix64's finaliser is a bijection of 64 bits that spreads every input bit
-//! over every output bit; it makes keys out of keys and costs three multiplications. xoshiro256++ makes the numbers:
-//! its 256 bits of state are filled from the last key by SplitMix64, as its authors advise.
+//! There are two generators, each with one task. SplitMix64's finaliser is a bijection of 64 bits that spreads every
+//! input bit over every output bit; it derives keys from keys and costs three multiplications. xoshiro256++ produces
+//! the numbers: its 256 bits of state are filled from the last key by SplitMix64, as its authors advise.
 //!
-//! Keys have 64 bits. Of `n` places drawn from, two share a key with a probability of about `n² / 2^65`: for the 3.6
-//! million pairs of step and sample that a dropout layer meets in sixty epochs over Fashion-MNIST, 4 in ten million.
+//! Keys have 64 bits. The probability that any two of `n` places share a key is about `n² / 2^65`: for the 3.6 million
+//! pairs of step and sample that a dropout layer meets in sixty epochs over Fashion-MNIST, 4 in ten million.
 //!
-//! Nothing here is fit for cryptography.
+//! None of this is suitable for cryptography.
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 pub(crate) use ::rand_distr;
@@ -32,16 +32,15 @@ use rand_distr::Distribution;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-/// A source of random numbers that has no state to advance: a seed, and a place.
+/// A source of random numbers without a state to advance: a seed, and a place in the model.
 ///
-/// Every draw of the crate is a function of (seed, place in the model, step, sample). A `Random` is the first two;
-/// [`at`](Random::at) adds the last two and hands out the numbers. So it does not matter in which order, on how
-/// many threads, or after which interruption they are drawn, and a layer that drops out at random saves its
-/// `Random` and its count of steps like any other field.
+/// Every draw of the crate is a function of (seed, place in the model, step, sample). A `Random` holds the first two;
+/// [`at`](Random::at) adds the last two and returns the numbers. So the order of the draws, the number of threads and
+/// interruptions do not matter, and a layer such as dropout saves its `Random` and its step count like any other field.
 ///
-/// The place is a path of [`child`](Random::child) names, mixed into the seed by SplitMix64's finaliser (Steele,
-/// Lea and Flood, "Fast splittable pseudorandom number generators", 2014). The numbers are those of xoshiro256++
-/// (Blackman and Vigna, 2021), which is a named, portable generator.
+/// The place is a path of [`child`](Random::child) names, mixed into the seed by SplitMix64's finaliser (Steele, Lea
+/// and Flood, "Fast splittable pseudorandom number generators", 2014). The numbers come from xoshiro256++ (Blackman and
+/// Vigna, 2021), a published, portable generator.
 ///
 /// ```
 /// use plywood::random::Random;
@@ -53,17 +52,17 @@ use serde::{Deserialize, Serialize};
 /// assert_ne!(first, Random::seed(42).child(4).at(7, 0).unit());
 /// ```
 ///
-/// It costs 8 bytes and is saved as one integer. Compare PyTorch, where `torch.manual_seed` sets a global and each
-/// `Generator` advances, and Keras' `SeedGenerator`, whose state is a variable of the layer.
+/// It takes 8 bytes and is saved as one integer. In PyTorch, by contrast, `torch.manual_seed` sets a global generator
+/// and each `Generator` advances; in Keras, the state of a `SeedGenerator` is a variable of the layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Random {
     key: u64,
 }
 
-/// A name or a number for a place: what [`Random::child`] takes.
+/// A name or a number of a place: the argument of [`Random::child`].
 ///
-/// Names are for what a person would name ("weight", "mask"), numbers for what is counted (layers, blocks). A type of
-/// your own may be a place, too:
+/// Use names for things that have one ("weight", "mask"), and numbers for things that are counted (layers, blocks). You
+/// can also implement it for a type of your own:
 ///
 /// ```
 /// use plywood::random::{ChildKey, Random};
@@ -80,10 +79,10 @@ pub struct Random {
 /// assert_ne!(random.child(Part::Query), random.child(Part::Key));
 /// ```
 pub trait ChildKey {
-    /// The place as 64 bits.
+    /// Returns the key as 64 bits.
     ///
-    /// Two places below one parent draw different numbers exactly if their bits differ. Keep it the same between
-    /// versions: models built from a seed would begin differently.
+    /// Two children of one parent draw different numbers exactly if their bits differ. Keep the bits the same between
+    /// versions: otherwise models built from the same seed would start from different weights.
     fn bits(&self) -> u64;
 }
 
@@ -95,21 +94,21 @@ impl ChildKey for usize {
 }
 
 impl ChildKey for &str {
-    /// FNV-1a, 64 bits.
+    /// Hashes the text with FNV-1a, 64 bits.
     ///
-    /// Fowler, Noll and Vo's hash: for each byte, exclusive or, then a product with a prime. `std`'s hasher would not
-    /// do, for its values are not promised to stay.
+    /// This is the hash of Fowler, Noll and Vo: for each byte, an exclusive or, then a product with a prime. `std`'s
+    /// hasher is not suitable, because its values may change between releases.
     fn bits(&self) -> u64 {
         self.bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 
-/// SplitMix64's finaliser over the sum of both, the second spread by the golden ratio.
+/// Applies SplitMix64's finaliser to the sum of both, with the second multiplied by the golden ratio.
 ///
-/// That is output number `value + 1` of a SplitMix64 generator whose state is `key`, reached in one step: the state
-/// of that generator is a counter that goes up by the golden ratio times 2^64. For one key it is a bijection of
-/// `value`, so siblings never collide; only keys on different paths may.
+/// The result is output number `value + 1` of a SplitMix64 generator whose state is `key`, computed in one step: the
+/// state of that generator is a counter that goes up by the golden ratio times 2^64. For a fixed key it is a bijection
+/// of `value`, so siblings never collide; only keys on different paths can.
 fn mix(key: u64, value: u64) -> u64 {
     let mut z = key.wrapping_add(value.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -118,9 +117,9 @@ fn mix(key: u64, value: u64) -> u64 {
 }
 
 impl Random {
-    /// The root of everything drawn from this seed.
+    /// Returns the root of everything drawn from this seed.
     ///
-    /// Every seed is as good as another, 0 and 1 included: the key is mixed before anything is drawn.
+    /// All seeds are equally good, 0 and 1 included: the key is mixed before anything is drawn.
     ///
     /// ```
     /// use plywood::random::Random;
@@ -132,9 +131,9 @@ impl Random {
         Self { key: mix(0, seed) }
     }
 
-    /// A place below this one: a layer by its number, a parameter by its name.
+    /// Returns a place below this one: a layer by its number, a parameter by its name.
     ///
-    /// The parent is not changed, so children may be asked for in any order and more than once:
+    /// The parent does not change, so children may be requested in any order and more than once:
     ///
     /// ```
     /// use plywood::random::Random;
@@ -148,34 +147,35 @@ impl Random {
         Self { key: mix(self.key, place.bits()) }
     }
 
-    /// The numbers of one sample in one step. What is drawn once only (an initial weight) is drawn at `(0, 0)`.
+    /// Returns the numbers of one sample in one step. Values that are drawn only once, such as initial weights, use
+    /// `(0, 0)`.
     ///
-    /// `step` counts what a layer does over time and `sample` what it does side by side, so that the samples of a
-    /// batch may be drawn on several threads. Costs about 20 multiplications and no allocation; for a few numbers of
-    /// each sample that is little, for one number it is most of the cost.
+    /// `step` counts calls over time, and `sample` the items of one batch, so that the samples of a batch may be drawn
+    /// on several threads. A call costs about 20 multiplications and no allocation. That is little if several numbers
+    /// are drawn per sample, but most of the cost if only one is.
     pub fn at(&self, step: u64, sample: u64) -> RandomStream {
         RandomStream(Xoshiro256PlusPlus::seed_from_u64(mix(mix(self.key, step), sample)))
     }
 }
 
-/// The random numbers of one (seed, place, step, sample), in order. Not kept, not saved: asked for again instead.
+/// The random numbers of one (seed, place, step, sample), in order. A stream is not saved: call [`Random::at`] again.
 ///
-/// `RandomStream` has state: the second number differs from the first. A clone goes on from the same point.
+/// `RandomStream` has state: the second number differs from the first. A clone continues from the same point.
 #[derive(Clone, Debug)]
 pub struct RandomStream(Xoshiro256PlusPlus);
 
 impl RandomStream {
-    /// 64 random bits.
+    /// Returns 64 random bits.
     ///
     /// The other methods take their bits from the same sequence.
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// A number from the uniform distribution over `[0, 1)`, with 53 random bits.
+    /// Returns a number from the uniform distribution over `[0, 1)`, with 53 random bits.
     ///
-    /// The upper 53 bits times 2^-53: every multiple of 2^-53 below 1 comes up with the same probability, 0 included
-    /// and 1 never. Kept in `f32` the number may round to 1.
+    /// It is the upper 53 bits times 2^-53: every multiple of 2^-53 below 1 has the same probability; 0 can occur, 1
+    /// cannot. Converted to `f32`, the number may round to 1.
     ///
     /// ```
     /// use plywood::random::Random;
@@ -189,37 +189,38 @@ impl RandomStream {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// A number from the uniform distribution over `[low, high)`.
+    /// Returns a number from the uniform distribution over `[low, high)`.
     ///
-    /// Computed as `low + (high - low) · unit`. Where the interval is so narrow that few numbers lie in it, the sum
-    /// may round to `high`. The bounds are not checked; out of order they work as `(high, low]`.
+    /// It is computed as `low + (high - low) · unit`. If the interval contains only few floating-point numbers, the sum
+    /// may round to `high`. The bounds are not checked; if `low` is above `high`, the interval is `(high, low]`.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// A number from the standard normal distribution (mean 0, deviation 1).
+    /// Returns a number from the standard normal distribution (mean 0, standard deviation 1).
     ///
-    /// By the ziggurat method (Marsaglia and Tsang, 2000), which takes one 64-bit draw in about 99 of 100 cases and
-    /// more in the others. For another mean and deviation: `mean + deviation * draws.normal()`.
+    /// It uses the ziggurat method (Marsaglia and Tsang, 2000), which takes one 64-bit draw in about 99 of 100 cases
+    /// and more in the others. For another mean and standard deviation: `mean + deviation * draws.normal()`.
     pub fn normal(&mut self) -> f64 {
         self.0.sample(rand_distr::StandardNormal)
     }
 
-    /// A number from the beta distribution with both parameters `alpha`, which is symmetrical about 1/2.
+    /// Returns a number from the beta distribution with both parameters `alpha`, which is symmetrical about 1/2.
     ///
-    /// By Cheng's methods (1978), which reject some draws. 1/2 where `alpha` is none of a beta distribution.
+    /// It uses Cheng's methods (1978), which reject some draws. The result is 1/2 if `alpha` is not valid for a beta
+    /// distribution.
     pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
         rand_distr::Beta::new(alpha, alpha).map_or(0.5, |beta| self.0.sample(beta))
     }
 
-    /// A whole number from the uniform distribution over `0..end`; 0 when `end` is 0 (Lemire's multiplication,
-    /// whose bias is below `end / 2^64`).
+    /// Returns an integer from the uniform distribution over `0..end`, or 0 when `end` is 0. It uses Lemire's
+    /// multiplication, whose bias is below `end / 2^64`.
     ///
-    /// The upper half of a 128-bit product: `⌊bits · end / 2^64⌋`. Of the 2^64 values of `bits`, each answer gets
-    /// either `⌊2^64 / end⌋` or one more, so the probabilities differ from `1 / end` by less than 2^-64 each. For
-    /// `end` = 60,000 no experiment can see it, and in return every call takes one draw, where an exact method
-    /// (Lemire, "Fast random integer generation in an interval", 2019, section 4) takes a number of draws that
-    /// depends on their values.
+    /// The result is the upper half of a 128-bit product: `⌊bits · end / 2^64⌋`. Of the 2^64 values of `bits`, each
+    /// result gets either `⌊2^64 / end⌋` or one more, so each probability differs from `1 / end` by less than 2^-64.
+    /// For `end` = 60,000 no experiment can detect this. In return, every call takes one draw, while the number of
+    /// draws of an exact method (Lemire, "Fast random integer generation in an interval", 2019, section 4) depends on
+    /// their values.
     ///
     /// ```
     /// use plywood::random::Random;
@@ -236,10 +237,10 @@ impl RandomStream {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }
 
-    /// Puts a slice into a random order, each with the same probability (Fisher and Yates; Durstenfeld, 1964).
+    /// Shuffles a slice; every order has the same probability (Fisher and Yates; Durstenfeld, 1964).
     ///
-    /// One draw for each item but the first. With 64-bit keys at most 2^64 of the `n!` orders can come up, which for
-    /// more than 20 items is not all of them; that holds for every generator that is seeded with 64 bits.
+    /// It takes one draw for each item but the first. With 64-bit keys at most 2^64 of the `n!` orders can occur, which
+    /// for more than 20 items is not all of them; that holds for every generator that is seeded with 64 bits.
     ///
     /// ```
     /// use plywood::random::Random;
@@ -260,7 +261,8 @@ impl RandomStream {
 
     /// Fills a slice with random bits, two numbers from each draw.
     ///
-    /// Dropout needs one number for each unit and 32 bits are enough for its rate, so half the draws are saved.
+    /// Dropout needs one number per unit, and 32 bits are precise enough for its probability, so this saves half the
+    /// draws.
     pub(crate) fn fill(&mut self, out: &mut [u32]) {
         for pair in out.chunks_mut(2) {
             let bits = self.bits();
@@ -272,15 +274,15 @@ impl RandomStream {
 
     /// Fills a slice from the standard normal distribution.
     ///
-    /// Here and not in the layer, whose code is compiled in the user's crate.
+    /// It is here and not in the layer, because the layer's code is compiled in the user's crate.
     pub(crate) fn fill_normal(&mut self, out: &mut [f64]) {
         out.fill_with(|| self.normal());
     }
 
-    /// A tensor of numbers from a distribution, drawn in the order of its elements.
+    /// Returns a tensor of numbers from a distribution, drawn in the order of its elements.
     ///
-    /// This is the one place where another crate's algorithm decides how many draws are taken. What `ndarray-rand` does is
-    /// written out where that crate is not: the bits are the same.
+    /// This is the only place where another crate's algorithm decides how many draws are taken. On targets without
+    /// `ndarray-rand` the same code is written out; the bits are the same.
     pub(crate) fn tensor<F>(&mut self, shape: IxDyn, distribution: impl Distribution<F>) -> ArrayD<F> {
         #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
         return ArrayD::random_using(shape, distribution, &mut self.0);

@@ -1,26 +1,26 @@
-//! How errors and reports show what may be long: names, lists of names, what stands in a file.
+//! How errors and reports show texts that may be long: names, lists of names, contents of files.
 
 use std::borrow::Cow;
 
-/// A type's name without its path and its parameters: "Adam".
+/// A type's name without its path and its type parameters: "Adam".
 pub(crate) fn type_name<T: ?Sized>() -> &'static str {
     let path = std::any::type_name::<T>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// The first of these, and how many more there are: "a, b, c and 4 more".
+/// The first `most` names, and how many more there are: "a, b, c and 4 more".
 pub(crate) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
     let first: Vec<String> = names.iter().take(most).map(|name| cut(name.as_ref()).into_owned()).collect();
     let more = names.len() - first.len();
     first.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
-/// How many letters of a name or a value are shown.
+/// The maximum number of characters shown of a name or a value.
 const LETTERS: usize = 60;
 
-/// A text as it is shown in a line or a cell: a long one is cut, with an ellipsis. What comes out of a file may be as
-/// long as the file.
+/// A text as shown in a line or a cell: a long one is cut, with an ellipsis. A text read from a file may be as long as
+/// the file.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LETTERS) {
         None => text.into(),
@@ -28,11 +28,11 @@ pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many lines a list below a report has at most.
+/// The maximum number of lines of a list below a report.
 pub(crate) const MOST_LINES: usize = 10;
 
-/// The lines of a list of `total` faults that hangs below a report: the first ones, and how many more there are. Each
-/// comes as its text and its remedy; a remedy is said once, with the first fault that has it.
+/// The lines of a list of `total` faults below a report: the first ones, and how many more there are. Each fault comes
+/// as its text and its remedy; each remedy is given once, with the first fault that has it.
 pub(crate) fn lines<'a>(faults: impl Iterator<Item = (String, &'a str)>, total: usize) -> String {
     let (mut said, mut out) = (Vec::new(), String::new());
     for (text, remedy) in faults.take(MOST_LINES) {
@@ -51,9 +51,7 @@ pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-/// 101,770.
-///
-/// A comma before every third digit from the right.
+/// Formats a number with a comma before every third digit from the right: 101,770.
 pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();

@@ -1,17 +1,18 @@
-//! Between a data set's targets and a loss.
+//! [`AsTarget`]: converts a data set's targets to those of a loss.
 
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
-/// A data set's targets that a loss with targets of `T` takes.
+/// Targets of a data set that a loss with targets of type `T` accepts.
 ///
 /// | a data set's | a loss's | losses |
 /// |---|---|---|
 /// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::losses::CrossEntropy), [`Focal`](crate::losses::Focal), [`Hinge`](crate::losses::Hinge), [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) |
 /// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::losses::MeanSquaredError), [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), [`Huber`](crate::losses::Huber), [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), [`KLDivergence`](crate::losses::KLDivergence), [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy) |
 ///
-/// Your own data set and your own loss may have targets of a type of their own. It is the data set's
-/// [`Target`](crate::data::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::losses::Loss::Target):
+/// Your own data set and loss may use a target type of your own. It is the data set's
+/// [`Target`](crate::data::Dataset::Target), which needs `Default`, and the loss's
+/// [`Target`](crate::losses::Loss::Target):
 ///
 /// ```
 /// use plywood::losses::AsTarget;
@@ -38,12 +39,13 @@ use crate::tensor::Tensor;
             makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`"
 )]
 pub trait AsTarget<T: ?Sized> {
-    /// The targets as the loss takes them.
+    /// Returns the targets as the loss takes them.
     fn as_target(&self) -> &T;
 
-    /// The first row that holds a number that is not finite. The default is `None`, for targets that cannot hold one.
+    /// Returns the first row that holds a number that is not finite. The default is `None`, for targets that cannot
+    /// hold one.
     ///
-    /// Training and evaluation ask for it batch by batch and refuse such a target by its sample.
+    /// Training and evaluation call it for every batch and report such a target with its sample.
     fn first_non_finite(&self) -> Option<usize> {
         None
     }
@@ -65,7 +67,7 @@ impl<F: Scalar> AsTarget<Tensor<F>> for Tensor<F> {
     }
 }
 
-/// What to do about data that are not finite.
+/// The advice for data that are not finite.
 pub(crate) const CLEAN: &str = "Clean the data: leave such samples out, or fill in what is missing.";
 
 /// The first row along axis 0 that holds a number that is not finite.

@@ -1,11 +1,11 @@
-//! Tensors, and the store of spare buffers behind them.
+//! Tensors, and the pool of spare buffers behind them.
 //!
-//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known when the program runs. There is no
-//! wrapper, so whatever `ndarray` can do with an array, a layer can do with what it is given.
+//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known only at run time. There is no wrapper,
+//! so a layer can use everything that `ndarray` offers on its input.
 //!
 //! A training step of a small network is mostly memory traffic, and a fresh `Vec` for every output and every gradient
-//! costs more than its arithmetic: pages have to be mapped, zeroed and given back. So each thread keeps up to 64
-//! buffers that are no longer needed, and [`scratch`] hands them out again:
+//! costs more than the arithmetic: its pages have to be mapped, zeroed and returned. So each thread keeps up to 64
+//! buffers that are no longer needed, and [`scratch`] reuses them:
 //!
 //! ```text
 //! scratch([32, 128]) ──> output of Dense ──> ReLU in place ──> copy kept ──> backward ──> recycle
@@ -13,12 +13,12 @@
 //!       └────────────────────── the thread's spare buffers <─────────────────────────────────┘
 //! ```
 //!
-//! A buffer fits if it has room for as many numbers and is at most four times too large; of those that fit the
-//! smallest is taken. The store is bounded by the number of buffers, not by their bytes. `f32` and `f64` have a store
-//! each, and a thread's stores end with the thread.
+//! A buffer fits if it has room for the numbers and is at most four times too large; the smallest that fits is taken.
+//! The pool is bounded by the number of buffers and by their bytes (see [`recycle`]). `f32` and `f64` have a pool each,
+//! and a thread's pools end with the thread.
 //!
-//! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
-//! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
+//! The functions for slices below rely on one convention: a layer passes its input through [`standard`] first. After
+//! that, `slice` and `slice_mut` cannot fail.
 
 use crate::kernels::{self, Scalar};
 use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
@@ -32,12 +32,12 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// | a Dense weight | `[inputs, units]` |
 /// | one number per sample | `[batch]` |
 ///
-/// A tensor need not begin where its buffer does: the crate's begin at a line of the caches. So take numbers out by
-/// `iter` or `as_slice`, and heed the offset that `into_raw_vec_and_offset` returns.
+/// The elements of a tensor need not begin at the start of its buffer: the crate aligns them to a cache line. So take
+/// numbers out with `iter` or `as_slice`, and respect the offset that `into_raw_vec_and_offset` returns.
 ///
-/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is numbers in
+/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is an array in
 /// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::nn::Param), and that of a batch
-/// is handed from layer to layer.
+/// is passed from layer to layer.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,8 +48,8 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// ```
 pub type Tensor<F = f32> = ArrayD<F>;
 
-/// A tensor, or a view of one that stays the caller's: what [`Layer::forward_cow`](crate::nn::Layer::forward_cow)
-/// takes.
+/// A tensor, or a view of one that the caller keeps: the input of
+/// [`Layer::forward_cow`](crate::nn::Layer::forward_cow).
 ///
 /// ```
 /// use plywood::{CowTensor, Tensor};
@@ -59,11 +59,11 @@ pub type Tensor<F = f32> = ArrayD<F>;
 /// ```
 pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 
-/// A tensor of this shape, out of the thread's spare buffers where one fits. Its content is unspecified: old
-/// numbers, or zeros.
+/// Returns a tensor of this shape, reusing one of the thread's spare buffers if one fits. Its content is unspecified:
+/// old numbers, or zeros.
 ///
-/// Layers may use it for outputs and caches instead of allocating, and hand tensors they no longer need to
-/// [`recycle`]. A layer that does neither is just as right, and only slower.
+/// Layers may use it for outputs and caches instead of allocating, and pass tensors they no longer need to [`recycle`].
+/// A layer that does neither is correct, but slower.
 ///
 /// ```
 /// use plywood::{recycle, scratch};
@@ -73,37 +73,38 @@ pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 /// recycle(output);
 /// ```
 ///
-/// Costs a search of at most 64 entries, and a write of the numbers that a recycled buffer was too short by. It is
-/// not a way to get zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor begins at a line of
-/// the caches, so its buffer, if you take it out, may have some numbers before and behind.
+/// It costs a search of at most 64 entries, plus writing the numbers by which a recycled buffer was too short. It does
+/// not return zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor begins at a cache line,
+/// so its buffer, if you take it out, may have some numbers before and after.
 ///
 /// # Panics
-/// When the shape has more numbers than the address space can hold.
+/// If the shape has more numbers than the address space can hold.
 pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
     let mut data = F::workspace().with(|spare| spare.borrow_mut().take(len));
     let room = with_slack::<F>(len);
     let enough = if data.capacity() == 0 { room } else { room.min(data.capacity()) };
-    // Never shortened, as it would have to be written anew when it is used for more numbers the next time.
+    // It is never shortened: the rest would have to be written again when it is next used for more numbers.
     if data.len() < enough {
         data.resize(enough, F::zero());
     }
     on_a_line(data, IxDyn(shape))
 }
 
-/// Bytes of a line of the caches, and of the widest vectors.
+/// The bytes of a cache line, and of the widest vectors.
 ///
-/// A vector across two lines is read twice: from the second cache of Intel's processors at half the speed, and a dense
-/// layer's product takes 1.25 times as long. An allocator promises 4 numbers' worth.
+/// A vector that crosses a cache line is read twice: from the L2 cache of Intel's processors at half the speed, and a
+/// dense layer's product takes 1.25 times as long. An allocator guarantees only 4 numbers' worth of alignment.
 const LINE: usize = 64;
 
-/// Room for so many numbers from the first line on, wherever the buffer begins. Less than a line may begin anywhere.
+/// The number of elements to allocate so that `len` fit from the first cache line on, wherever the buffer begins.
+/// Tensors shorter than a line are not aligned.
 fn with_slack<F>(len: usize) -> usize {
     let line = LINE / size_of::<F>();
     if len < line { len } else { len.saturating_add(line - 1) }
 }
 
-/// A tensor of some of a buffer's numbers: from the first line on, where there are enough behind it.
+/// Makes a tensor of part of a buffer: from the first cache line on, if enough numbers follow it.
 fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     let len = shape.size();
     let start = data.as_ptr().align_offset(LINE);
@@ -114,19 +115,19 @@ fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     buffer.into_shape_with_order(shape.clone()).unwrap_or_else(|_| Tensor::zeros(shape))
 }
 
-/// Zeros that begin at a line of the caches.
+/// Zeros, aligned to a cache line.
 pub(crate) fn zeros<F: Scalar>(shape: IxDyn) -> Tensor<F> {
     on_a_line(vec![F::zero(); with_slack::<F>(shape.size())], shape)
 }
 
-/// The most bytes that are copied for the sake of a line: what the caches of a core do not hold is waited for in any
-/// case, and a model is loaded without being in memory twice.
+/// The maximum number of bytes that are copied for alignment. A larger tensor does not fit in a core's caches, so it is
+/// waited for in any case; and a model can be loaded without being in memory twice.
 const MOST_TO_COPY: usize = 1 << 22;
 
-/// The tensor in row-major order, if it is not very large from a line of the caches on: itself where it is so already,
-/// else a copy.
+/// The tensor in row-major order and, unless it is very large, aligned to a cache line: the tensor itself if it is so
+/// already, otherwise a copy.
 ///
-/// For what is kept and read again and again.
+/// For tensors that are kept and read repeatedly.
 pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     let len = tensor.len();
     let any_place = with_slack::<F>(len) == len || len > MOST_TO_COPY / size_of::<F>();
@@ -138,11 +139,11 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     copy
 }
 
-/// Hands a tensor's buffer back for [`scratch`] to use again in this thread.
+/// Returns a tensor's buffer to the thread's pool, for [`scratch`] to reuse.
 ///
-/// Takes the buffer whatever the tensor's order in memory was. The store of a thread holds 64 buffers and 256 MiB of each
-/// element type; what is more pushes out those that have lain longest, which are freed, as [`release_buffers`] frees all.
-/// Where a tensor is dropped instead, nothing breaks: the buffer goes back to the allocator.
+/// The order in memory does not matter. The pool of a thread holds 64 buffers and 256 MiB of each element type; beyond
+/// that, the buffers that have been unused the longest are freed. [`release_buffers`] frees all of them. Dropping a
+/// tensor instead is fine: its buffer goes back to the allocator.
 ///
 /// ```
 /// use plywood::{Tensor, recycle, scratch};
@@ -158,11 +159,11 @@ pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     F::workspace().with(|spare| spare.borrow_mut().put(data));
 }
 
-/// Frees the buffers that were handed back by [`recycle`] and wait to be used again: those of this thread, and of the
-/// threads that train, evaluate and predict for it, as far as they are idle.
+/// Frees the buffers that were returned by [`recycle`] and are waiting to be reused: those of this thread, and of the
+/// idle threads that train, evaluate and predict for it.
 ///
-/// For a program that trains, and then does something else for long. What comes next allocates its buffers anew, and has
-/// the same results. PyTorch's counterpart, for graphics cards, is `torch.cuda.empty_cache()`.
+/// It is for a program that trains and then does something else for a long time. Later calls allocate their buffers
+/// anew, with the same results. PyTorch's counterpart, for graphics cards, is `torch.cuda.empty_cache()`.
 ///
 /// ```
 /// use plywood::{recycle, release_buffers, scratch};
@@ -174,13 +175,13 @@ pub fn release_buffers() {
     kernels::release_buffers();
 }
 
-/// The tensor in row-major order without gaps: itself where it is so already, else a copy.
+/// Returns the tensor in row-major order without gaps: the tensor itself if it is so already, otherwise a copy.
 ///
-/// The crate's layers call it on what they are given, so that their loops can run over plain slices; after it,
-/// [`as_slice`](ndarray::ArrayRef::as_slice) always answers.
+/// The crate's layers call it on their inputs, so that their loops can run over plain slices; after it,
+/// [`as_slice`](ndarray::ArrayRef::as_slice) always returns `Some`.
 ///
-/// Free for what is row-major already, as nearly all tensors are; a copy of `len` numbers for a transposed or
-/// reversed one.
+/// It is free for tensors that are already row-major, as nearly all are; for a transposed or reversed one it copies
+/// `len` numbers.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -196,8 +197,8 @@ pub fn standard<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
 
 /// A tensor's numbers as a slice. The tensor must have been through [`standard`].
 ///
-/// The `expect` marks a mistake in this crate, never one in a user's data: callers made the tensor with [`scratch`]
-/// or put it through [`standard`].
+/// The `expect` can only fail through a mistake in this crate, never through a user's data: callers made the tensor
+/// with [`scratch`] or passed it through [`standard`].
 pub(crate) fn slice<F>(tensor: &Tensor<F>) -> &[F] {
     tensor.as_slice().expect("a tensor in standard layout")
 }
@@ -207,24 +208,25 @@ pub(crate) fn slice_mut<F>(tensor: &mut Tensor<F>) -> &mut [F] {
     tensor.as_slice_mut().expect("a tensor in standard layout")
 }
 
-/// The same numbers under another shape with as many elements; no copy. In standard layout.
+/// The same numbers under another shape with the same number of elements, without a copy. The result is in standard
+/// layout.
 ///
-/// Callers have compared the numbers of elements, with an error of their own where they differ.
+/// The caller has already compared the numbers of elements and returned its own error if they differ.
 pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: IxDyn) -> Tensor<F> {
     debug_assert_eq!(tensor.len(), shape.size());
     standard(tensor).into_shape_with_order(shape).expect("as many elements as before")
 }
 
-/// A copy out of the spare buffers. The tensor must have been through [`standard`].
+/// A copy in a spare buffer. The tensor must have been through [`standard`].
 ///
-/// For caches: the output goes on to the next layer, which may change it in place, and the copy stays for `backward`.
+/// For caches: the output goes to the next layer, which may change it in place, and the copy is kept for `backward`.
 pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     let mut out = scratch(tensor.shape());
     slice_mut(&mut out).copy_from_slice(slice(tensor));
     out
 }
 
-/// The tensor itself, or a copy of the view out of the spare buffers.
+/// The tensor itself, or a copy of the view in a spare buffer.
 pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     if tensor.is_owned() {
         return tensor.into_owned();
@@ -237,14 +239,14 @@ pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     out
 }
 
-/// The number of elements of a shape; of one that no array can have, the largest number.
+/// The number of elements of a shape; for a shape too large for any array, `usize::MAX`.
 ///
-/// For shapes that come from a user or a file, before there is an array.
+/// For shapes that come from a user or a file, before an array exists.
 pub(crate) fn size(shape: &[usize]) -> usize {
     shape.iter().fold(1, |size, &n| size.saturating_mul(n))
 }
 
-/// `[batch, …]` for texts: `[batch, 28, 28]`.
+/// A batch's shape as text: `[batch, 28, 28]`.
 pub(crate) fn batch_shape(sample: &[usize]) -> String {
     sample.iter().fold("[batch".to_owned(), |text, n| format!("{text}, {n}")) + "]"
 }
@@ -273,7 +275,7 @@ mod tests {
         }
         for len in [16, 17, 100, 5_000, 100_000] {
             assert!(on_line(&scratch::<f32>(&[len])) && on_line(&zeros::<f64>(IxDyn(&[len]))));
-            // Somewhere in a buffer, as an array may begin anywhere.
+            // Not aligned, as an array may begin anywhere.
             let numbers = Array1::from_shape_fn(len + 16, |i| i as f32);
             let start = (numbers.as_ptr().align_offset(LINE) + 3) % 16;
             let mut shifted = numbers.into_dyn();
@@ -282,7 +284,7 @@ mod tests {
             let kept = crate::nn::Param::new(shifted.clone());
             assert!(on_line(kept.value()) && kept.value() == shifted);
         }
-        // A buffer without room for it is used as it is.
+        // A buffer without room for alignment is used as it is.
         let tight = Tensor::<f32>::zeros(vec![777]);
         let address = tight.as_ptr();
         recycle(tight);

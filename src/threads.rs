@@ -1,14 +1,15 @@
-//! How many threads are used.
+//! The number of threads.
 
 use crate::error::{Error, Result};
 use crate::kernels::threads;
 use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 
-/// Sets how many threads training, evaluation and prediction may use, in the whole process. With 1 nothing is spawned.
+/// Sets how many threads training, evaluation and prediction may use in the whole process. With 1, no threads are
+/// spawned.
 ///
-/// Without it the number is that in the environment variable `PLYWOOD_NUM_THREADS`, and without that (or where it is
-/// not a number above 0) as many as the machine has cores. Results are the same to the bit for any number.
+/// The default is the value of the environment variable `PLYWOOD_NUM_THREADS`; if it is not set, or is not a number
+/// above 0, the number of the machine's cores. Results are bit-for-bit the same for any number of threads.
 ///
 /// ```
 /// plywood::set_threads(2)?;
@@ -17,18 +18,18 @@ use std::sync::{Mutex, PoisonError};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It is for the whole process, since threads are the machine's. PyTorch's `set_num_threads` and NumPy's libraries
-/// read an environment variable too.
+/// The setting is global because the threads are shared by the whole process. PyTorch's `set_num_threads` and NumPy's
+/// libraries also read an environment variable.
 ///
-/// One product or one pass over numbers is shared by at most 16 threads, a prediction or an evaluation by at most 64; a
-/// larger number changes nothing.
-///
+/// At most 16 threads share one product or one pass over numbers, and at most 64 a prediction or an evaluation; a
+/// larger number has no further effect.
 /// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
-/// step finds them awake, and sleep after that. Where the platform has no threads (`wasm32-unknown-unknown`), any number is
-/// taken and one is used.
+/// step need not wake them, and then sleep. On a platform without threads (`wasm32-unknown-unknown`) any number is
+/// accepted and one thread is used.
+/// and one thread is used.
 ///
 /// # Errors
-/// When the number is 0.
+/// If the number is 0.
 pub fn set_threads(threads: usize) -> Result<()> {
     let threads = NonZero::new(threads).ok_or_else(|| {
         Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
@@ -37,10 +38,10 @@ pub fn set_threads(threads: usize) -> Result<()> {
     Ok(())
 }
 
-/// How many threads are used: see [`set_threads`].
+/// Returns the number of threads in use: see [`set_threads`].
 ///
-/// The environment and the machine are asked at the first call, and the answer is kept: a variable that changes
-/// later has no effect.
+/// The environment variable and the number of cores are read at the first call and then kept: later changes of the
+/// variable have no effect.
 ///
 /// ```
 /// let threads = plywood::threads();
@@ -51,10 +52,10 @@ pub fn threads() -> usize {
     threads::threads()
 }
 
-/// Works on parts of the samples side by side, and returns the error of the first part that has one.
+/// Runs `work` on the parts in parallel, and returns the error of the first part that has one.
 ///
-/// It is what every inference runs by, a prediction of an array as an evaluation of a data set. Parts are cut by whoever
-/// calls, since a sample's numbers do not depend on it.
+/// All inference runs through it, from the prediction of an array to the evaluation of a data set. The caller decides
+/// how to cut the samples into parts; a sample's result does not depend on it.
 pub(crate) fn try_each<T: Send>(
     parts: impl Iterator<Item = T>,
     work: impl Fn(T) -> Result<()> + Sync,

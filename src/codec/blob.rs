@@ -1,4 +1,5 @@
-//! Serializes bytes, which in files stand apart as the numbers of tensors do: `#[serde(with = "crate::codec::blob")]`.
+//! Serializes bytes, for `#[serde(with = "crate::codec::blob")]`. In files they are stored apart, like the numbers of
+//! tensors.
 
 use super::{Bytes, numbers};
 use serde::de::Error as _;
@@ -19,7 +20,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>
     numbers::give_bytes(count).map_err(|found| D::Error::custom(format!("{count} bytes with {found}")))
 }
 
-/// Whole numbers, each as eight bytes, the lowest first; as a list in formats for people.
+/// Integers as eight bytes each, little-endian; in human-readable formats they are a list.
 pub mod integers {
     use super::*;
 

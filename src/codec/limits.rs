@@ -1,19 +1,19 @@
-//! Limits over a whole file: how deep states may lie in one another, and how many values all of them have.
+//! Limits over a whole file: how deep states may be nested, and how many values they may have in total.
 //!
-//! A level of nesting costs a hostile file three bytes and a reader a frame of its stack; a value costs the file as
-//! much and the reader twenty times that. So both are bounded before anything is made of them.
+//! A level of nesting costs a hostile file three bytes, and the reader a stack frame. A value costs the file as little,
+//! and the reader twenty times as much. So both are checked before anything is built from them.
 
 use std::cell::Cell;
 
-/// The most levels of states in one another.
+/// The maximum depth of nested states.
 pub(crate) const MAX_DEPTH: usize = 8;
 
-/// The most values of all states of a file together.
+/// The maximum number of values of all states of a file together.
 pub(crate) const MAX_VALUES: usize = 1 << 17;
 
 #[derive(Clone, Copy)]
 struct Reading {
-    /// Whether a file is being decoded; a state by itself, from JSON, counts by itself.
+    /// True while a file is being decoded. A state outside a file, for example from JSON, is counted separately.
     file: bool,
     depth: usize,
     values: usize,
@@ -23,7 +23,7 @@ thread_local! {
     static READING: Cell<Reading> = const { Cell::new(Reading { file: false, depth: 0, values: 0 }) };
 }
 
-/// Puts back what was there before, after a panic too.
+/// Restores the previous limits on drop, even after a panic.
 struct Before(Reading);
 
 impl Drop for Before {
@@ -32,7 +32,7 @@ impl Drop for Before {
     }
 }
 
-/// Decodes a whole file; what is decoded inside of it counts together.
+/// Decodes a whole file; everything decoded inside it is counted together.
 pub(super) fn in_file<T>(decode: impl FnOnce() -> T) -> T {
     let before = READING.get();
     let _before = (!before.file).then(|| {
@@ -42,7 +42,7 @@ pub(super) fn in_file<T>(decode: impl FnOnce() -> T) -> T {
     decode()
 }
 
-/// Decodes a state, one level deeper than what is around it.
+/// Decodes a state, one level deeper than the current one.
 pub(crate) fn in_state<T, E: serde::de::Error>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let reading = READING.get();
     if reading.depth == MAX_DEPTH {

@@ -1,32 +1,33 @@
-//! How values become bytes. The one file that names `bincode`.
+//! The binary encoding of values. Only this file uses `bincode`.
 //!
-//! Two things are settled here and nowhere else: which bytes serde's data model becomes, and how a tensor stands in
-//! them. The format is bincode 2's standard one, which is specified and not tied to Rust's memory layout:
+//! It defines the bytes of serde's data model and the encoding of tensors. The format is bincode 2's standard one,
+//! which is specified and independent of Rust's memory layout:
 //!
 //! | value | bytes |
 //! |---|---|
 //! | integer below 251 | 1 |
-//! | integer below 2^16, 2^32, 2^64 | 251, 252 or 253, then 2, 4 or 8, lowest first |
-//! | `f64` | 8, lowest first |
+//! | integer below 2^16, 2^32, 2^64 | 251, 252 or 253, then 2, 4 or 8, little-endian |
+//! | `f64` | 8, little-endian |
 //! | string, bytes, sequence | the length as an integer, then the content |
 //! | `Option` | 0, or 1 and the content |
 //! | enum | the variant's number as an integer, then its fields |
 //! | struct, tuple | the fields in order; no names |
 //!
-//! Since names are not stored, the order of a saved struct's fields is part of the file format. A tensor is its shape
-//! and its raw numbers:
+//! Names are not stored, so the order of a saved struct's fields is part of the file format. A tensor is its shape and
+//! its raw numbers:
 //!
 //! ```text
 //! rank  axis 0  axis 1  …  bytes  number 0  number 1  …          a [2, 3] tensor of f32: 1 + 2 + 1 + 24 = 28 bytes
 //! ```
 //!
-//! Raw bytes matter: serde sees a sequence of a million numbers as a million calls, and bytes as one. Each bit of a
-//! number is kept, NaN's payload and the sign of zero included. In files the numbers stand apart, behind everything
-//! else: see [`numbers`].
+//! The numbers are stored as raw bytes because serde handles a sequence of a million numbers with a million calls, but
+//! bytes with one. Every bit of a number is kept, including NaN's payload and the sign of zero. In files the numbers
+//! are stored apart, after everything else: see [`numbers`].
 //!
-//! Bytes may be hostile. They are decoded from a slice, so text and bytes are lent and never claimed; what is copied
-//! is bounded by [`config`]; lists whose items take more memory than bytes have a largest length ([`list`]), and states
-//! that may lie in one another a depth and a number of values over the whole file ([`limits`]).
+//! The bytes may be hostile. They are decoded from a slice, so texts and bytes are borrowed and no memory is allocated
+//! for a claimed length. Copies are bounded by [`config`]. Lists whose items take more memory than bytes have a maximum
+//! length ([`list`]). Nested states have a maximum depth and a maximum number of values over the whole file
+//! ([`limits`]).
 
 pub(crate) mod blob;
 pub(crate) mod limits;
@@ -42,21 +43,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-/// Little-endian, variable-length integers, and no more memory claimed than this many bytes: 32 MiB.
+/// Little-endian, variable-length integers, and at most this much memory for claimed lengths: 32 MiB.
 ///
-/// The limit guards against bytes that claim a length they do not have. Numbers of models do not count: they stand
-/// apart, or are lent.
+/// The limit protects against bytes that claim a length they do not have. Numbers of models do not count, as they are
+/// stored apart or borrowed.
 fn config() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<{ 1 << 25 }>()
 }
 
-/// The bytes of a value.
+/// Encodes a value.
 ///
-/// Fails only where a `Serialize` of a user's layer does.
+/// It fails only if a `Serialize` of a user's layer fails.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     bincode::serde::encode_to_vec(value, config()).map_err(|error| {
         let found = match error {
-            // As it stands: `Display` would quote it.
+            // The text itself: `Display` would quote it.
             EncodeError::OtherString(text) => text,
             error => error.to_string(),
         };
@@ -64,10 +65,10 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     })
 }
 
-/// The value of these bytes, all of them.
+/// Decodes a value from all of these bytes.
 ///
-/// Bytes left over are an error like bytes missing: both mean that writer and reader disagree on the type. The error
-/// names `what`, and carries the decoder's words for what it found.
+/// Leftover bytes are an error just like missing bytes: both mean that writer and reader disagree on the type. The
+/// error names `what` and contains the decoder's message.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     decode_borrowed(bytes, what)
 }
@@ -84,15 +85,15 @@ pub(crate) fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8], what: 
         Err(DecodeError::UnexpectedEnd { additional }) => {
             Err(damaged(format!("an end {additional} bytes too early")))
         }
-        // As it stands: `Display` would quote it, and quote that on the next level, twice as long each time.
+        // The text itself: `Display` would quote it, and quote it again at each outer level, twice as long every time.
         Err(DecodeError::OtherString(text)) => Err(damaged(text)),
         Err(error) => Err(damaged(error.to_string())),
     }
 }
 
-/// Bytes that serde passes on as bytes, not as a sequence of numbers; lent by what they are decoded from, if it can.
+/// Bytes that serde handles as bytes, not as a sequence of numbers; borrowed from the input if possible.
 ///
-/// `Vec<u8>` by itself goes through serde as a sequence, one call for each byte.
+/// Serde treats a plain `Vec<u8>` as a sequence, with one call for each byte.
 pub(crate) struct Bytes<'a>(pub Cow<'a, [u8]>);
 
 impl Serialize for Bytes<'_> {
@@ -113,7 +114,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
             fn visit_borrowed_bytes<E: serde::de::Error>(self, bytes: &'de [u8]) -> Result<Bytes<'de>, E> {
                 Ok(Bytes(bytes.into()))
             }
-            /// From a format that reads piece by piece; it has to be copied.
+            /// From a format that reads piece by piece, so the bytes must be copied.
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Bytes<'de>, E> {
                 Ok(Bytes(bytes.to_vec().into()))
             }
@@ -130,10 +131,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
     }
 }
 
-/// A list of at most `MAX` items: `#[serde(deserialize_with = "codec::list::<_, _, 32>")]`.
+/// Reads a list of at most `MAX` items: `#[serde(deserialize_with = "codec::list::<_, _, 32>")]`.
 ///
-/// An item may take more memory than bytes in a file, an empty text 24 times as much. So a list's length is bounded
-/// before its items are made.
+/// An item may take more memory than bytes in a file; an empty text takes 24 times as much. So a list's length is
+/// checked before its items are made.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: usize>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -161,9 +162,9 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: us
     deserializer.deserialize_seq(Visitor::<T, MAX>(PhantomData))
 }
 
-/// Serde for types whose fields could contradict one another: their `check` is asked when one is read, and its error is
-/// the reader's. The type has serde's derives and `#[serde(remote = "Self")]`, which makes functions of its own of
-/// them.
+/// Implements serde for types whose fields could contradict each other: after a value is read, its `check` is called,
+/// and its error becomes the reader's. The type must have serde's derives and `#[serde(remote = "Self")]`, which turns
+/// them into inherent functions.
 macro_rules! checked {
     ($($type:ident),+) => {$(
         impl serde::Serialize for $type {
@@ -183,17 +184,17 @@ macro_rules! checked {
 }
 pub(crate) use checked;
 
-/// The error of fields that contradict one another.
+/// The error of fields that contradict each other.
 pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
     Error::format(what, expected.into(), found.to_string()).help("Look at where it is from.")
 }
 
-/// Whether this is a share, from 0 to 1. Means of shares may be above 1 by their rounding.
+/// Returns whether a number is a share, from 0 to 1. Means of shares may be slightly above 1 through rounding.
 pub(crate) fn is_share(x: f64) -> bool {
     (0.0..=1.0 + 1e-9).contains(&x)
 }
 
-/// Fails where a name is there twice.
+/// Fails if a name occurs twice.
 pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     let mut names = names;
@@ -203,10 +204,10 @@ pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Re
     }
 }
 
-/// The most axes that a saved shape has.
+/// The maximum number of axes of a saved shape.
 pub(crate) const MAX_AXES: usize = 32;
 
-/// A shape, of at most [`MAX_AXES`] axes, in both directions.
+/// A shape with at most [`MAX_AXES`] axes, checked both when reading and when writing.
 #[derive(Deserialize)]
 pub(crate) struct Shape(#[serde(deserialize_with = "list::<_, _, MAX_AXES>")] pub Vec<usize>);
 

@@ -1,20 +1,20 @@
-//! Tensors apart from what is around them.
+//! Stores the numbers of tensors apart from the rest of a value.
 //!
-//! A saved file has two parts: a small one that says what is there, and one with nothing but numbers. So numbers go
-//! from memory to disk and back without passing through serde, and a container in a container does not copy what is
-//! inside. While one of the calls below is under way in a thread, a tensor is written as its shape alone, and its
-//! numbers go where the call wants them:
+//! A saved file has two parts: a small one that describes the content, and one with nothing but numbers. So numbers go
+//! from memory to disk and back without passing through serde, and a nested container does not copy its content. While
+//! one of the calls below runs in a thread, a tensor is serialized as its shape alone, and the call decides where its
+//! numbers go:
 //!
 //! | call | a tensor's numbers |
 //! |---|---|
 //! | [`measure`] | are counted |
-//! | [`write`] | go into a [`Sink`], in the order of serialization |
+//! | [`write`] | are written to a [`Sink`], in the order of serialization |
 //! | [`read`] | are the next of a list that was read before |
-//! | none | stand behind the shape, as bytes |
+//! | none | follow the shape, as bytes |
 //!
-//! `Serialize` has no argument for a sink, so the call puts its state on a stack of this thread, as
-//! [`Registry`](crate::nn::Registry) does. A value is serialized twice, first to measure and then to write; it has to
-//! come out the same both times.
+//! `Serialize` has no argument for a sink, so the call puts its state on a thread-local stack, as
+//! [`Registry`](crate::nn::Registry) does. A value is serialized twice, first to measure and then to write; the result
+//! must be the same both times.
 
 use super::{decode, encode};
 use crate::error::{Error, Result};
@@ -25,47 +25,48 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 
-/// How many numbers a tensor has, and how wide each is.
+/// The number of numbers in a tensor, and the width of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Array {
-    /// Numbers, not bytes.
+    /// In numbers, not in bytes.
     pub count: u64,
-    /// Bytes in a number: 1 for bytes, 4 or 8.
+    /// Bytes per number: 1 for bytes, 4 or 8.
     pub width: u8,
 }
 
 impl Array {
-    /// The bytes of the numbers; none where there are more than can be counted.
+    /// The total number of bytes; `None` on overflow.
     pub fn bytes(self) -> Option<u64> {
         self.count.checked_mul(u64::from(self.width))
     }
 }
 
-/// Where numbers go: a file, or memory.
+/// The destination of numbers: a file, or memory.
 pub(crate) trait Sink: Any {
-    /// Takes these bytes behind those before.
+    /// Appends these bytes.
     fn put(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// For the caller of [`write`] to get its own type back.
+    /// Lets the caller of [`write`] get its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Numbers of one tensor, a `Vec<f32>` or a `Vec<f64>`, or bytes in a `Vec<u8>`.
+/// The numbers of one tensor, a `Vec<f32>` or a `Vec<f64>`, or bytes in a `Vec<u8>`.
 pub(crate) type Numbers = Box<dyn Any>;
 
-/// A call under way.
+/// A running call.
 enum NumbersCall {
     Measure(Vec<Array>),
-    /// The first failure is kept: serde would only pass on its text.
+    /// The first failure is kept, because serde would pass on only its text.
     Write(Box<dyn Sink>, Option<io::Error>),
     Read(VecDeque<Numbers>),
 }
 
 thread_local! {
-    /// Calls under way in this thread, the innermost last.
+    /// The running calls of this thread, the innermost last.
     static CALLS: RefCell<Vec<NumbersCall>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `f` with this call in force, and gives back what has become of it. After a panic it is off the stack, too.
+/// Runs `f` during this call, and returns the call's final state. The call is removed from the stack even after a
+/// panic.
 fn within<T>(call: NumbersCall, f: impl FnOnce() -> T) -> (T, NumbersCall) {
     struct Leave;
     impl Drop for Leave {
@@ -82,15 +83,15 @@ fn within<T>(call: NumbersCall, f: impl FnOnce() -> T) -> (T, NumbersCall) {
     (result, call.expect("the call that was pushed"))
 }
 
-/// The bytes of a value without its tensors' numbers, and how many numbers each tensor has.
+/// Returns the bytes of a value without its tensors' numbers, and how many numbers each tensor has.
 pub(crate) fn measure<T: Serialize>(value: &T) -> Result<(Vec<u8>, Vec<Array>)> {
     let (bytes, call) = within(NumbersCall::Measure(Vec::new()), || encode(value));
     let arrays = if let NumbersCall::Measure(arrays) = call { arrays } else { Vec::new() };
     Ok((bytes?, arrays))
 }
 
-/// Puts the numbers of all tensors of a value into the sink. An outer error is that of the value, an inner one that of
-/// the sink.
+/// Writes the numbers of all tensors of a value to the sink. An outer error comes from the value, an inner one from the
+/// sink.
 pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Result<S>> {
     let (bytes, call) = within(NumbersCall::Write(Box::new(sink), None), || encode(value));
     match call {
@@ -103,7 +104,7 @@ pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Res
     }
 }
 
-/// The value of these bytes, with the numbers of its tensors in order. All have to be used.
+/// Decodes a value from these bytes, with the numbers of its tensors in order. All of them must be used.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>, what: &str) -> Result<T> {
     let (value, call) = within(NumbersCall::Read(numbers), || decode(bytes, what));
     match call {
@@ -115,10 +116,10 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>
     }
 }
 
-/// How many numbers are turned into bytes at once: few enough to stay in a core's cache on their way.
+/// The number of numbers that are encoded at once: few enough to stay in a core's cache.
 const SOME: usize = 1 << 16;
 
-/// Takes a tensor's numbers, where a call is under way that wants them. False where none is.
+/// Passes a tensor's numbers to the running call. Returns false if no running call takes numbers.
 pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
     CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Measure(arrays)) => {
@@ -138,7 +139,7 @@ pub(super) fn take<F: Scalar>(values: &[F]) -> io::Result<bool> {
     })
 }
 
-/// [`take`] of bytes.
+/// [`take`] for bytes.
 pub(super) fn take_bytes(bytes: &[u8]) -> io::Result<bool> {
     CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Measure(arrays)) => {
@@ -150,7 +151,7 @@ pub(super) fn take_bytes(bytes: &[u8]) -> io::Result<bool> {
     })
 }
 
-/// Puts bytes into the sink; its first failure is kept.
+/// Writes bytes to the sink and keeps its first failure.
 fn put(sink: &mut dyn Sink, failed: &mut Option<io::Error>, bytes: &[u8]) -> io::Result<()> {
     sink.put(bytes).map_err(|error| {
         let text = io::Error::other(error.to_string());
@@ -159,17 +160,18 @@ fn put(sink: &mut dyn Sink, failed: &mut Option<io::Error>, bytes: &[u8]) -> io:
     })
 }
 
-/// Whether the numbers of tensors that are decoded now were read before.
+/// Returns whether the numbers of the tensors being decoded are stored apart.
 pub(super) fn apart() -> bool {
     CALLS.with_borrow(|calls| matches!(calls.last(), Some(NumbersCall::Read(_))))
 }
 
-/// The next tensor's numbers; what was found instead, where there are no more or they are of another number or type.
+/// Returns the next tensor's numbers. The error says what was found instead: nothing, or numbers of another count or
+/// type.
 pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
     next(count)
 }
 
-/// [`give`] of bytes.
+/// [`give`] for bytes.
 pub(super) fn give_bytes(count: u64) -> std::result::Result<Vec<u8>, String> {
     next(usize::try_from(count).ok())
 }

@@ -1,6 +1,6 @@
 //! Serializes a tensor as its shape and its raw bytes: `#[serde(with = "crate::codec::tensor")]`.
 //!
-//! Whatever order a tensor has in memory, it is written and read in row-major order.
+//! A tensor is written and read in row-major order, whatever its order in memory.
 
 use super::{Bytes, Shape, numbers};
 use crate::kernels::Scalar;
@@ -11,7 +11,7 @@ use serde::de::{Error, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::marker::PhantomData;
 
-/// A tensor in another order is copied once.
+/// A tensor in another memory order is copied once.
 pub fn serialize<F: Scalar, S: Serializer>(tensor: &Tensor<F>, serializer: S) -> Result<S::Ok, S::Error> {
     let copy;
     let values = match tensor.as_slice() {
@@ -30,8 +30,8 @@ pub fn serialize<F: Scalar, S: Serializer>(tensor: &Tensor<F>, serializer: S) ->
     (shape, Bytes(bytes.into())).serialize(serializer)
 }
 
-/// The product of the shape is taken with overflow checked and compared with the numbers that there are before
-/// anything is allocated for it, so a damaged shape is an error and not an attempt to allocate.
+/// The product of the shape is computed with a check for overflow, and compared with the numbers that are there before
+/// any memory is allocated. So a damaged shape is an error and does not cause an allocation.
 pub fn deserialize<'de, F: Scalar, D: Deserializer<'de>>(deserializer: D) -> Result<Tensor<F>, D::Error> {
     check_level().map_err(D::Error::custom)?;
     struct Visitor<F>(PhantomData<F>);
@@ -40,7 +40,7 @@ pub fn deserialize<'de, F: Scalar, D: Deserializer<'de>>(deserializer: D) -> Res
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("a shape and numbers")
         }
-        /// Where numbers stand behind the shape.
+        /// For numbers that follow the shape.
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tensor<F>, A::Error> {
             let (shape, Bytes(bytes)) = match (seq.next_element::<Shape>()?, seq.next_element::<Bytes>()?) {
                 (Some(Shape(shape)), Some(bytes)) => (shape, bytes),
@@ -61,7 +61,7 @@ pub fn deserialize<'de, F: Scalar, D: Deserializer<'de>>(deserializer: D) -> Res
     Tensor::from_shape_vec(IxDyn(&shape), values).map(lined).map_err(Error::custom)
 }
 
-/// The numbers of a shape, if they can be counted.
+/// The number of elements of a shape; `None` on overflow.
 fn count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n))
 }

@@ -1,8 +1,8 @@
-//! NaN and infinity as words, in formats that have only finite numbers: JSON would make null of them.
+//! NaN and infinity as words, in formats that have only finite numbers; JSON would store null instead.
 //!
-//! For every field of a saved type that is an `f64`, or an `Option`, a list or a named value of such:
-//! `#[serde(with = "crate::codec::words")]`, which `tests/library/serde_values.rs` looks for. "NaN", "inf" and "-inf"
-//! are what Rust prints and reads. Formats that are not for people have the number itself.
+//! The attribute `#[serde(with = "crate::codec::words")]` is required on every field of a saved type that is an `f64`,
+//! or an `Option`, a list or a named value of it; `tests/library/serde_values.rs` checks this. "NaN", "inf" and "-inf"
+//! are the words that Rust prints and parses. Formats that are not human-readable store the number itself.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,7 +16,7 @@ pub(crate) fn deserialize<'de, T: Numbers, D: Deserializer<'de>>(deserializer: D
     T::read(deserializer)
 }
 
-/// What is made of numbers.
+/// Numbers, and types that contain them.
 pub(crate) trait Numbers: Sized {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
@@ -75,7 +75,7 @@ impl<T: Numbers> Numbers for Vec<T> {
     }
 }
 
-/// With its name.
+/// A value with its name.
 impl<T: Numbers> Numbers for (String, T) {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&self.0, Lent(&self.1)).serialize(serializer)

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// The kinds of error, with what a program may want to know of each.
+/// The kinds of error, each with the details that a program may need.
 ///
-/// The text of each kind, without its places and its advice; `what`, `expected` and the like are the fields:
+/// This is the text of each kind, without its places and its advice; `what`, `expected` and the like are the fields:
 ///
 /// | kind | text |
 /// |---|---|
@@ -20,9 +20,9 @@ use std::path::PathBuf;
 /// | `Download` | could not fetch `url`: `reason` |
 /// | `Custom` | `message` |
 ///
-/// The fields are words where people read them and types where programs do: a shape that was found is a `Vec<usize>`,
-/// while the one that was expected may be "\[batch, 784\]", which no list of numbers can say. The enum is
-/// `#[non_exhaustive]`: a `match` needs a last arm.
+/// Fields that people read are texts, and fields that programs use have types: a found shape is a `Vec<usize>`, while
+/// the expected one may be "\[batch, 784\]", which a list of numbers cannot express. The enum is `#[non_exhaustive]`: a
+/// `match` needs a wildcard arm.
 ///
 /// ```
 /// use plywood::ErrorKind;
@@ -39,92 +39,92 @@ use std::path::PathBuf;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The shape of an array does not fit.
+    /// The shape of an array is wrong.
     Shape {
-        /// What the shape belongs to: "an input", "the gradient".
+        /// The array that has the shape: "an input", "the gradient".
         what: String,
         /// The shape that was expected, in words or numbers.
         expected: String,
         /// The shape that was found.
         found: Vec<usize>,
     },
-    /// An argument or a hyper-parameter lies outside what is allowed.
+    /// An argument or a hyperparameter is outside the allowed range.
     Argument {
         /// The argument's name.
         name: String,
-        /// What is allowed.
+        /// The allowed values.
         expected: String,
         /// The value that was given.
         found: String,
     },
     /// The data cannot be used: a label out of range, no samples, a weight below zero.
     Data {
-        /// What was looked at.
+        /// The part of the data that was checked.
         what: String,
-        /// What it should have been.
+        /// The required value.
         expected: String,
-        /// What it is.
+        /// The actual value.
         found: String,
     },
-    /// A number that is infinite or not a number came up, in the data, in training or in evaluation.
+    /// An infinity or a NaN occurred in the data, in training or in evaluation.
     NonFinite {
-        /// The first thing in the order of computation that holds one: "the output of layer 2 (softmax)".
+        /// The first value in the order of computation that is not finite: "the output of layer 2 (softmax)".
         what: String,
-        /// The optimizer's step at which it was noticed, in training.
+        /// The optimizer step at which it was noticed, in training.
         step: Option<u64>,
     },
-    /// A file names a kind of layer that the registry does not have.
+    /// A file names a layer type that the registry does not contain.
     UnknownLayer {
-        /// The kind the file names.
+        /// The type that the file names.
         kind: String,
-        /// The kinds the registry knows.
+        /// The types in the registry.
         known: Vec<String>,
     },
-    /// A file's content is not what it should be: truncated, corrupt, of another format or version.
+    /// A file's content is invalid: truncated, corrupt, of another format or version.
     Format {
         /// The part of the file that was read.
         what: String,
-        /// What it should have been.
+        /// The required content.
         expected: String,
-        /// What it is.
+        /// The actual content.
         found: String,
     },
-    /// A file's SHA-256 is not the published one.
+    /// A file's SHA-256 differs from the published one.
     Checksum {
-        /// The file, or the address it came from.
+        /// The file, or the URL it came from.
         file: String,
-        /// The published sum, in hexadecimal.
+        /// The published checksum, in hexadecimal.
         expected: String,
-        /// The file's sum.
+        /// The file's checksum.
         found: String,
     },
     /// The operating system refused to read or write.
     Io {
-        /// What was tried: "read", "create the folder".
+        /// The attempted action: "read", "create the folder".
         action: String,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file could not be fetched.
+    /// A file could not be downloaded.
     Download {
-        /// The address.
+        /// The URL.
         url: String,
-        /// What happened.
+        /// The reason.
         reason: String,
-        /// True when no host answered at all, as on a machine without a network.
+        /// True if no host answered at all, as on a machine without a network.
         unreachable: bool,
     },
-    /// An error of somebody's own layer, loss, data set or callback.
+    /// An error of a custom layer, loss, data set or callback.
     Custom {
-        /// What went wrong.
+        /// The description of the error.
         message: String,
     },
 }
 
 impl ErrorKind {
-    /// Its text, without places and advice.
+    /// Writes the text, without places and advice.
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shape { what, expected, found } => {

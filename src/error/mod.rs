@@ -1,22 +1,22 @@
-//! The one error type of the crate.
+//! The error type of the crate.
 //!
-//! An [`Error`] is a kind, a list of places and one sentence of advice, and its text is put together from them:
+//! An [`Error`] consists of a kind, a list of places and advice. Its text is made from them:
 //!
 //! ```text
 //! predict, layer 1 (dense): expected an input of shape [batch, 784], found [32, 100]. Flatten the images first.
 //! └──── places ──────────┘  └──────────── the kind and its fields ────────────────┘  └─────── help ──────────┘
 //! ```
 //!
-//! The parts are set by different pieces of code. Who finds the fault knows what was expected and
-//! found, and gives the advice ([`Error::help`]); whoever passes it on knows where it was ([`Error::at`]). So a
-//! layer does not need to know its number in the model, and a model does not need to know what a layer takes.
+//! Different pieces of code set these parts. The code that detects the fault knows what was expected and found, and
+//! gives the advice ([`Error::help`]); the code that passes the error on knows where it happened ([`Error::at`]). So a
+//! layer need not know its number in the model, and a model need not know which inputs a layer takes.
 //!
-//! There is one type for the whole crate because a training loop meets shapes, files and data sets in one function,
-//! and would otherwise convert between three types at each `?`. What a program wants to tell apart is in
-//! [`ErrorKind`]. Keras and PyTorch raise `ValueError` and `RuntimeError`, whose text is all there is to look at.
+//! There is one type for the whole crate because a training loop deals with shapes, files and data sets in one
+//! function, and would otherwise convert between three types at each `?`. Programs distinguish errors by [`ErrorKind`].
+//! Keras and PyTorch raise `ValueError` and `RuntimeError`, which carry nothing but a text.
 //!
-//! An error is one pointer wide. A `Result<Tensor>` is as large as a tensor, and the good path pays for no more than
-//! a test of the tag; the allocation is made where something has already gone wrong.
+//! An error is one pointer wide, so a `Result<Tensor>` is as large as a tensor. Without an error the only cost is the
+//! test of the tag; memory is allocated only when an error is made.
 
 mod kind;
 
@@ -28,8 +28,8 @@ use std::path::PathBuf;
 
 /// A result whose error is [`Error`].
 ///
-/// The second parameter is there so that the alias may shadow `std::result::Result` after
-/// `use plywood::prelude::*` and functions with another error keep their signature.
+/// The second type parameter exists so that, after `use plywood::prelude::*`, the alias can shadow
+/// `std::result::Result` and functions with another error type keep their signature.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -48,10 +48,10 @@ use std::path::PathBuf;
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, where, what was expected, what was found, and what to do about it.
+/// The error of the crate: what went wrong and where, what was expected and found, and advice on how to fix it.
 ///
-/// The text is meant for people; [`kind`](Error::kind) is meant for programs. An error collects the places it
-/// passes through on its way up, so that a shape that does not fit names its layer.
+/// The text is for people; [`kind`](Error::kind) is for programs. On its way up an error collects the places it passes
+/// through, so that a wrong shape names its layer.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -67,27 +67,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// );
 /// ```
 ///
-/// `Debug` prints the same text as `Display`: a `main` that returns `Result<(), plywood::Error>` ends with one
-/// readable line, and so does `unwrap`. `Send + Sync + 'static` hold, so an error crosses threads and goes into
-/// `Box<dyn std::error::Error + Send + Sync>` or `anyhow::Error`.
+/// `Debug` prints the same text as `Display`, so a `main` that returns `Result<(), plywood::Error>` ends with one
+/// readable line, and so does `unwrap`. The type is `Send + Sync + 'static`, so it can be sent between threads and
+/// converted to `Box<dyn std::error::Error + Send + Sync>` or `anyhow::Error`.
 pub struct Error(Box<Inner>);
 
-/// What the box holds. It is apart from [`Error`] so that moving an error moves eight bytes.
+/// The boxed content. It is separate from [`Error`] so that moving an error moves only eight bytes.
 struct Inner {
     kind: ErrorKind,
-    /// The innermost place first, because that is the order in which an error travels; `Display` turns it round.
+    /// The innermost place first, because an error passes it first; `Display` reverses the order.
     place: Vec<String>,
-    /// One or more sentences; empty for none.
+    /// One or more sentences; empty if there is no advice.
     help: String,
-    /// What of which row of a batch is meant, for whoever knows the row's place in the data.
+    /// For an error in one row of a batch: its subject and the row, for the caller that knows the row's position in the
+    /// data.
     row: Option<(String, usize)>,
 }
 
 impl Error {
-    /// An error of this kind, with no place and no advice yet.
+    /// Returns an error of this kind, without places and advice.
     ///
-    /// The constructors below cover the kinds that a layer, a loss or a data set of your own meets. This one makes
-    /// the rest, such as a download by another protocol:
+    /// The constructors below cover the kinds that a custom layer, loss or data set needs. This one makes the others,
+    /// for example for a download by another protocol:
     ///
     /// ```
     /// use plywood::{Error, ErrorKind};
@@ -103,9 +104,9 @@ impl Error {
         Self(Box::new(Inner { kind, place: Vec::new(), help: String::new(), row: None }))
     }
 
-    /// A shape that does not fit: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
+    /// Returns the error for a wrong shape: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
     ///
-    /// `what` begins with an article, `expected` is written like a shape with names for what is free, and `found` is
+    /// `what` begins with an article, `expected` is written like a shape with names for the free axes, and `found` is
     /// `shape()` of the array, the batch axis included.
     ///
     /// ```
@@ -119,11 +120,10 @@ impl Error {
         Self::new(ErrorKind::Shape { what, expected, found: found.to_vec() })
     }
 
-    /// An argument outside what is allowed: `Error::argument("a rate", "at least 0 and below 1", 1.5)`.
+    /// Returns the error for an invalid argument: `Error::argument("a rate", "at least 0 and below 1", 1.5)`.
     ///
-    /// For what a caller chose: a rate, a size, a path. What came out of a file or a data set is
-    /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from a bad
-    /// input.
+    /// It is for values that the caller chose: a rate, a size, a path. For values from a file or a data set use
+    /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from bad input.
     ///
     /// ```
     /// use plywood::Error;
@@ -136,9 +136,9 @@ impl Error {
         Self::new(ErrorKind::Argument { name, expected, found })
     }
 
-    /// Data that cannot be used: `Error::data("label 7", "below 3, the number of classes", 5)`.
+    /// Returns the error for data that cannot be used: `Error::data("label 7", "below 3, the number of classes", 5)`.
     ///
-    /// The words before `expected` and after it are not filled in, so `expected` brings its own preposition.
+    /// No words are inserted between `what` and `expected`, so `expected` must include its own preposition.
     ///
     /// ```
     /// use plywood::Error;
@@ -151,10 +151,11 @@ impl Error {
         Self::new(ErrorKind::Data { what, expected, found })
     }
 
-    /// Data of one sample that cannot be used: `Error::sample("the label", 5, "below 3", 7)` for row 5 of a batch.
+    /// Returns the error for unusable data of one sample: `Error::sample("the label", 5, "below 3", 7)` for row 5 of a
+    /// batch.
     ///
-    /// For losses and metrics, which see a batch and do not know where its rows are from. Training and evaluation put
-    /// the sample's position in the data in the row's place.
+    /// It is for losses and metrics, which see a batch and do not know where its rows come from. Training and
+    /// evaluation replace the row by the sample's position in the data.
     ///
     /// ```
     /// use plywood::Error;
@@ -174,7 +175,7 @@ impl Error {
         error
     }
 
-    /// A number of one sample that is infinite or not a number, for row `row` of a batch.
+    /// Returns the error for an infinity or a NaN in one sample, in row `row` of a batch.
     pub(crate) fn sample_not_finite(what: &str, row: usize) -> Self {
         let named = format!("{what} of sample {row} in the batch");
         let mut error = Self::new(ErrorKind::NonFinite { what: named, step: None });
@@ -182,7 +183,7 @@ impl Error {
         error
     }
 
-    /// Names the sample by its position in the data, where the error is about a row of a batch.
+    /// If the error is about a row of a batch, replaces the row by the sample's position in the data.
     pub(crate) fn in_data(mut self, position: impl FnOnce(usize) -> Option<usize>) -> Self {
         if let Some((of, row)) = &self.0.row
             && let Some(position) = position(*row)
@@ -196,10 +197,10 @@ impl Error {
         self
     }
 
-    /// A file whose content is not what it should be.
+    /// Returns the error for a file with invalid content.
     ///
-    /// Raised for IDX files, model files and saved layers. `found` may be another error's text, as where a decoder
-    /// says at which point the bytes ended.
+    /// It is used for IDX files, model files and saved layers. `found` may be the text of another error, for example of
+    /// a decoder that reports where the bytes ended.
     ///
     /// ```
     /// use plywood::Error;
@@ -212,10 +213,10 @@ impl Error {
         Self::new(ErrorKind::Format { what, expected, found })
     }
 
-    /// A refusal of the operating system: `Error::io("read", path, error)`.
+    /// Returns the error for a refusal of the operating system: `Error::io("read", path, error)`.
     ///
-    /// `action` is a verb that a path may follow. This is the one kind with a
-    /// [`source`](std::error::Error::source), so the system's error code is not lost:
+    /// `action` is a verb that a path can follow. This is the only kind with a [`source`](std::error::Error::source),
+    /// so the system's error code is kept:
     ///
     /// ```
     /// use plywood::Error;
@@ -230,19 +231,18 @@ impl Error {
         Self::new(ErrorKind::Io { action: action.into(), path: path.into(), source })
     }
 
-    /// An error in the words of a layer, loss, data set or callback of your own.
+    /// Returns an error with a text of your own, for a custom layer, loss, data set or callback.
     ///
-    /// The way in for an error of another crate, too: `.map_err(Error::custom)` keeps its text. Its type is lost;
-    /// there is no `From<E>` for every error, because `?` would then turn a mistake into a `Custom` without being
-    /// asked.
+    /// It also converts errors of other crates: `.map_err(Error::custom)` keeps their text but not their type. There is
+    /// deliberately no `From<E>` for all errors, because `?` would then silently turn any error into a `Custom`.
     pub fn custom(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Custom { message: message.to_string() })
     }
 
-    /// Adds what to do about it, as a full sentence.
+    /// Adds advice on how to fix the error, as a full sentence.
     ///
-    /// A second call replaces the first: whoever is nearest to the user knows best what the user can do. The text
-    /// begins with a capital and ends with a full stop, because it is printed behind ". ".
+    /// A second call replaces the first: the code closest to the user knows best what the user can do. The text begins
+    /// with a capital and ends with a full stop, because it is printed after ". ".
     ///
     /// ```
     /// use plywood::Error;
@@ -257,24 +257,24 @@ impl Error {
         self
     }
 
-    /// Adds a place; places added later stand further outside: `inner.at("layer 2 (dense)").at("fit")`.
+    /// Adds a place. Places added later are further outside: `inner.at("layer 2 (dense)").at("fit")`.
     ///
-    /// Costs one `String` for each place, on the failing path only. A container calls it with the layer's number and
-    /// kind, `fit` and `predict` with their own names, `load` with the path.
+    /// It costs one `String` per place, only when there is an error. A container calls it with the layer's number and
+    /// type, `fit` and `predict` with their own names, `load` with the path.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.0.place.push(place.to_string());
         self
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of the error.
     ///
-    /// To change an error that passes through, add a place or advice; the kind itself stays what it was.
+    /// To change an error that passes through, add a place or advice; its kind cannot be changed.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
-    /// The places it passed through, the outermost first; empty where there is nothing to name.
+    /// Returns the places the error passed through, the outermost first; empty if there are none.
     ///
     /// ```
     /// use plywood::Error;
@@ -299,7 +299,7 @@ impl Error {
     }
 }
 
-/// `places: kind. help`; the colon and the full stop are there only with what they separate.
+/// `places: kind. help`; the colon and the full stop are printed only if there are places or advice.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, place, help, .. } = &*self.0;
@@ -319,7 +319,7 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {
-    /// The system's error below [`ErrorKind::Io`]; none for the other kinds, whose cause is in their text.
+    /// The system's error of [`ErrorKind::Io`]; `None` for the other kinds, whose cause is part of their text.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let ErrorKind::Io { source, .. } = &self.0.kind else { return None };
         Some(source)

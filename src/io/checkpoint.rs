@@ -1,11 +1,11 @@
-//! A run of training in one file: everything that going on with it needs.
+//! Checkpoints: a training run in one file, with everything needed to resume it.
 //!
-//! The form of the file is [`container`]'s, its content a struct: the model first, then the optimizer's state, the
-//! settings that have to be the same, how far the run is, the history, and what metrics and callbacks keep. All arrays
-//! are among the file's numbers, the history's table included, so a long run does not run into the bound on
-//! descriptions.
+//! The file has the format of [`container`]. Its content is a struct: the model first, then the optimizer's state, the
+//! settings that must not change, the position in the run, the history, and the states of metrics and callbacks. All
+//! arrays, the history's table included, are stored among the file's numbers, so a long run does not reach the size
+//! limit of the description.
 //!
-//! A checkpoint holds a whole model, so [`Sequential::load`] reads it too and leaves the rest.
+//! A checkpoint contains a whole model, so [`Sequential::load`] reads it too and ignores the rest.
 
 use super::Metadata;
 use super::container::{self, Content};
@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::path::Path;
 
-/// What is in the file. The order of the fields is part of the format.
+/// The content of the file. The order of the fields is part of the format.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(crate) struct Checkpoint<'a, F: Scalar> {
@@ -36,15 +36,15 @@ pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub position: Position,
     #[serde(with = "tables")]
     pub history: Cow<'a, History>,
-    /// By the metric's name, in order; only within an epoch. None for a metric that cannot be saved.
+    /// By the metric's name, in order; only within an epoch. `None` for a metric that cannot be saved.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
     pub metrics: Vec<(String, Option<Saved<F>>)>,
-    /// Of those callbacks that keep something.
+    /// The states of the callbacks that have one.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
     pub callbacks: Vec<Saved<F>>,
 }
 
-/// A state, and the name of the kind that it is of.
+/// A state, and the kind it belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(crate) struct Saved<F: Scalar> {
@@ -52,7 +52,7 @@ pub(crate) struct Saved<F: Scalar> {
     pub state: State<F>,
 }
 
-/// Settings that a resumed run must have, as the order of the samples and the steps follow from them.
+/// Settings that a resumed run must share, because the order of the samples and the steps depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunSettings {
     pub seed: u64,
@@ -62,38 +62,39 @@ pub(crate) struct RunSettings {
     pub samples: u64,
 }
 
-/// How far a run is.
+/// The position in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
-    /// Over all calls of `fit`; the next epoch's order of samples is drawn by it.
+    /// Counted over all calls of `fit`; the next epoch's sample order is drawn from it.
     pub epochs_done: u64,
-    /// Those of the epoch under way that are done; 0 between epochs.
+    /// The batches of the current epoch that are done; 0 between epochs.
     pub batches: u64,
-    /// The sum of the losses of these batches, by their weights.
+    /// The weighted sum of the losses of these batches.
     #[serde(with = "crate::codec::words")]
     pub loss: f64,
     /// The sum of the weights.
     #[serde(with = "crate::codec::words")]
     pub weight: f64,
-    /// How long they took.
+    /// The time that these batches took.
     #[serde(with = "crate::codec::words")]
     pub seconds: f64,
-    /// Whether a callback has ended the run.
+    /// True if a callback has ended the run.
     pub ended: bool,
-    /// The best value so far of what the best checkpoint is kept by.
+    /// The best value so far of the monitor that selects the best checkpoint.
     #[serde(with = "crate::codec::words")]
     pub best: Option<f64>,
 }
 
 impl<F: Scalar> Checkpoint<'_, F> {
-    /// Writes the file, whole or not at all.
+    /// Writes the file atomically.
     pub fn save(&self, path: &Path) -> Result<()> {
         self.check_extent()?;
         let fill = |file| container::write(self, Content::Checkpoint, size_of::<F>(), &Metadata::new(), file);
         write_whole(path, fill)
     }
 
-    /// Refuses to write what could not be read: each state is small enough by itself, and so have all of them to be.
+    /// Refuses to write a checkpoint that could not be read. Each state is small enough by itself; the sum of all must
+    /// be too.
     fn check_extent(&self) -> Result<()> {
         let metrics = self.metrics.iter().filter_map(|(_, saved)| saved.as_ref());
         let states = metrics.chain(&self.callbacks).map(|saved| &saved.state).chain([&self.optimizer]);
@@ -105,7 +106,7 @@ impl<F: Scalar> Checkpoint<'_, F> {
             .help("Put many numbers into one list or array of a state."))
     }
 
-    /// Reads one, and checks what can be checked of it alone.
+    /// Reads a checkpoint, and checks what can be checked without the trainer.
     pub fn load(path: &Path, registry: &Registry<F>) -> Result<Checkpoint<'static, F>> {
         let source = &mut Source::open(path)?;
         let wanted = (&[Content::Checkpoint][..], size_of::<F>(), F::NAME);
@@ -119,7 +120,7 @@ impl<F: Scalar> Checkpoint<'_, F> {
     }
 }
 
-/// The checkpoint in a file's body.
+/// Decodes the checkpoint in a file's body.
 pub(super) fn decode<F: Scalar>(
     body: &[u8],
     numbers: std::collections::VecDeque<numbers::Numbers>,
@@ -142,26 +143,28 @@ pub(super) fn decode<F: Scalar>(
     Ok(checkpoint)
 }
 
-/// Whether a file is whole, whatever is in it; one of another version is not for us to judge, and counts as whole.
+/// Returns whether a file is complete and undamaged, whatever its content. A file of another version cannot be judged
+/// and counts as complete.
 pub(crate) fn is_whole(path: &Path) -> bool {
     Source::open(path).is_ok_and(|mut source| container::is_whole(&mut source))
 }
 
-/// Removes what killed programs have left of files with this ending in a folder.
+/// Removes the files with this ending that killed programs have left behind in a folder.
 pub(crate) fn remove_forgotten(folder: &Path, ending: &str) {
     remove_forgotten_in(folder, |name| name.ends_with(ending));
 }
 
-/// Serde for a history: a table for each stretch of epochs that have the same names.
+/// Serde for a history: one table for each run of consecutive epochs with the same names.
 ///
-/// In memory every epoch has the names for itself, so a small file could ask for much: how much is bounded, both ways.
+/// In memory every epoch has its own copy of the names, so a small file could require much memory. The size is limited
+/// in both directions.
 mod tables {
     use super::*;
 
-    /// The most bytes of a history in memory, by [`cost`]: more than 100,000 epochs of five values.
+    /// The maximum size of a history in memory, by [`cost`]: more than 100,000 epochs of five values.
     const MOST: usize = 48 << 20;
 
-    /// What an epoch with values of these names takes in memory, about.
+    /// The approximate size in memory of an epoch with values of these names.
     fn cost<'a>(names: impl IntoIterator<Item = &'a String>) -> usize {
         names.into_iter().fold(80, |sum, name| sum + 64 + name.len())
     }
@@ -174,7 +177,7 @@ mod tables {
     struct Table {
         #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
         names: Vec<String>,
-        /// Which way each is better; none of them, or as many as names.
+        /// The direction in which each is better; either empty, or one for each name.
         #[serde(deserialize_with = "codec::list::<_, _, 65_536>")]
         directions: Vec<Option<Direction>>,
         /// A row for each epoch: its number, learning rate and seconds, then the values.
@@ -182,7 +185,7 @@ mod tables {
         rows: Tensor<f64>,
     }
 
-    /// Columns before the values.
+    /// The number of columns before the values.
     const OWN: usize = 3;
 
     fn same_names(a: &Epoch, b: &Epoch) -> bool {
@@ -253,7 +256,7 @@ mod tables {
             let bytes = codec::encode(&holder).unwrap();
             assert_eq!(codec::decode::<Holder>(&bytes, "a history").unwrap().0, holder.0);
 
-            // A name of a megabyte, which each of a thousand epochs would have for itself.
+            // A name of a megabyte, of which each of a thousand epochs would have its own copy.
             let table = Table {
                 names: vec!["x".repeat(1 << 20)],
                 directions: Vec::new(),

@@ -1,32 +1,32 @@
-//! The form of Plywood's files.
+//! The format of Plywood's files.
 //!
 //! | offset | bytes | content |
 //! |---|---|---|
-//! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer as text would change |
+//! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer in text mode would change |
 //! | 8 | 4 | the version of the format |
-//! | 12 | 1 | what the file is: 1 a model, 2 a checkpoint |
-//! | 13 | 1 | bytes in a number: 4 for `f32`, 8 for `f64` |
+//! | 12 | 1 | the content: 1 a model, 2 a checkpoint |
+//! | 13 | 1 | bytes per number: 4 for `f32`, 8 for `f64` |
 //! | 14 | 2 | 0 |
-//! | 16 | 8 | `d`, the bytes of the description |
-//! | 24 | 8 | `n`, the bytes of the numbers |
+//! | 16 | 8 | `d`, the length of the description in bytes |
+//! | 24 | 8 | `n`, the length of the numbers in bytes |
 //! | 32 | 4 | CRC-32 of the bytes from 0 to 32 |
 //! | 36 | 4 | CRC-32 of the description |
-//! | 40 | d | the description: metadata, the length of each array, everything but numbers |
-//! | 40 + d | n | the numbers, array after array, without gaps |
+//! | 40 | d | the description: metadata, the length of each array, everything but the numbers |
+//! | 40 + d | n | the numbers, one array after the other, without gaps |
 //! | 40 + d + n | 4 | CRC-32 of the numbers |
 //!
-//! All numbers have their lowest byte first. The sums are those of gzip and PNG; they tell damage, not intent: whoever
-//! changes a file on purpose can mend them.
+//! All numbers are little-endian. The checksums are those of gzip and PNG. They detect damage, not manipulation:
+//! somebody who changes a file on purpose can also correct the checksums.
 //!
-//! # What a reader believes
+//! # What a reader checks
 //!
-//! Nothing. Files are hostile until proven otherwise:
+//! A reader trusts nothing in a file:
 //!
-//! - the description is at most [`MAX_DESCRIPTION`] bytes, and is decoded within the limits of
-//!   [`codec`](crate::codec) and of the [`Registry`](crate::nn::Registry);
-//! - lengths are added with a check for overflow, and have to agree with one another and with the file's;
-//! - room for numbers is made once they are known to be there, or as they come in;
-//! - numbers are handed out only when their sum is right, and only as many as a shape asks for.
+//! - The description has at most [`MAX_DESCRIPTION`] bytes, and is decoded within the limits of [`codec`](crate::codec)
+//!   and of the [`Registry`](crate::nn::Registry).
+//! - Lengths are added with a check for overflow, and must agree with each other and with the length of the file.
+//! - Memory for numbers is allocated only once they are known to be there, or as they are read.
+//! - Numbers are returned only if their checksum is right, and only as many as a shape needs.
 
 use super::Metadata;
 use super::source::Source;
@@ -43,24 +43,25 @@ use std::path::Path;
 
 /// The first bytes of a file.
 ///
-/// The idea is PNG's: text for people, and an end-of-line that shows damage.
+/// As in PNG: text that people can read, and a line end that reveals damage.
 const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 
 /// The version of the format.
 ///
-/// It goes up with any change of the bytes, the order of a struct's fields included. 1 to 3 were never released.
+/// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 3 were never released.
 const VERSION: u32 = 4;
 
-/// The head, up to the description.
+/// The length of the head, up to the description.
 const HEAD: usize = 40;
 
-/// The most bytes of a description: 2 MiB. Numbers do not count, so this is many thousands of layers.
+/// The maximum length of a description: 2 MiB. It does not include the numbers, so it suffices for many thousands of
+/// layers.
 const MAX_DESCRIPTION: u64 = 1 << 21;
 
-/// The most arrays of numbers in a file.
+/// The maximum number of arrays in a file.
 const MAX_ARRAYS: usize = 1 << 16;
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Model = 1,
@@ -83,7 +84,7 @@ impl Content {
     }
 }
 
-/// Everything but numbers.
+/// Everything but the numbers.
 #[derive(Serialize, Deserialize)]
 struct Description<'a> {
     metadata: Metadata,
@@ -93,7 +94,7 @@ struct Description<'a> {
     body: Bytes<'a>,
 }
 
-/// A writer that takes the sum of what it writes.
+/// A writer that computes the checksum of what it writes.
 struct Summed<W>(W, Hasher);
 
 impl<W: Write + 'static> Sink for Summed<W> {
@@ -107,7 +108,7 @@ impl<W: Write + 'static> Sink for Summed<W> {
     }
 }
 
-/// Writes a value with tensors as a file. An inner error is the writer's.
+/// Writes a value that contains tensors as a file. An inner error is the writer's.
 pub(super) fn write<T: Serialize, W: Write + 'static>(
     value: &T,
     content: Content,
@@ -143,7 +144,7 @@ pub(super) fn write<T: Serialize, W: Write + 'static>(
     }))
 }
 
-/// The bytes of a value as a file.
+/// Returns the bytes of a value as a file.
 pub(super) fn to_bytes<T: Serialize>(
     value: &T,
     content: Content,
@@ -154,17 +155,17 @@ pub(super) fn to_bytes<T: Serialize>(
         .map_err(|error| Error::custom(format!("could not write into memory: {error}")))
 }
 
-/// What a file said of itself, before its numbers are read.
+/// The head and the description of a file, before its numbers are read.
 struct Head {
-    /// Of the file's bytes.
+    /// The undecoded description.
     description: Vec<u8>,
-    /// The bytes of the numbers.
+    /// The length of the numbers in bytes.
     bytes: u64,
-    /// None for what only newer versions know.
+    /// `None` for a content that only newer versions know.
     content: Option<Content>,
 }
 
-/// Reads a file to its end and decodes it; `decode` is given everything but numbers, and the numbers.
+/// Reads a file to its end and decodes it; `decode` gets the content, the body and the numbers.
 pub(super) fn read<T>(
     source: &mut Source<impl Read>,
     wanted: (&[Content], usize, &str),
@@ -195,17 +196,17 @@ pub(super) fn read<T>(
 }
 
 impl Metadata {
-    /// That of a model's file, of any element type and with any layers.
+    /// Reads the metadata of a model's file, of any element type and with any layers.
     ///
     /// # Errors
-    /// When the file cannot be read, or its head is not that of a Plywood file.
+    /// If the file cannot be read, or does not begin with the head of a Plywood file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let read = || read_metadata(&mut Source::open(path)?);
         read().map_err(|error| error.at(format!("load {}", path.display())))
     }
 
-    /// That of what a reader gives; it is read as far as the metadata go.
+    /// Reads the metadata from a reader, and nothing after them.
     ///
     /// # Errors
     /// As [`load`](Metadata::load).
@@ -214,14 +215,14 @@ impl Metadata {
     }
 }
 
-/// What a file says of itself beside the model.
+/// Reads the metadata of a file.
 fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> {
     let head = read_head(source, None)?;
     let Description { metadata, .. } = codec::decode_borrowed(&head.description, "the description")?;
     Ok(metadata)
 }
 
-/// Whether a file is there to its last byte, undamaged; one of another version is not for us to judge.
+/// Returns whether a file is complete and undamaged. A file of another version cannot be judged and counts as complete.
 pub(super) fn is_whole(source: &mut Source<impl Read>) -> bool {
     let head = match read_head(source, None) {
         Ok(head) => head,
@@ -233,10 +234,10 @@ pub(super) fn is_whole(source: &mut Source<impl Read>) -> bool {
         && source.take(&mut [0]).is_ok_and(|more| more == 0)
 }
 
-/// What is wanted: contents, bytes in a number, and the number's name.
+/// The wanted contents, the bytes per number, and the name of the number type.
 type Wanted<'a> = (&'a [Content], usize, &'a str);
 
-/// The head and the description, checked; of any content where none is wanted.
+/// Reads and checks the head and the description; with `wanted` of `None`, any content is accepted.
 fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Result<Head> {
     let mut head = [0; HEAD];
     let found = source.take(&mut head[..MAGIC.len()])?;
@@ -289,7 +290,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
             format!("{length} bytes"),
         ));
     }
-    // All lengths are known now, so a file that was cut off says so before anything is read in vain.
+    // All lengths are known now, so a truncated file is reported before anything else is read.
     let whole = length.checked_add(bytes).and_then(|whole| whole.checked_add(4));
     let Some(whole) = whole else {
         return Err(damaged(
@@ -308,7 +309,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     Ok(Head { description, bytes, content })
 }
 
-/// What an error of another version is about.
+/// The subject of the error for another version.
 const VERSION_OF: &str = "the format's version";
 
 fn check_version(version: u32) -> Result<()> {
@@ -324,7 +325,7 @@ fn check_version(version: u32) -> Result<()> {
 }
 
 fn check_sum(what: &str, found: u32, expected: u32) -> Result<()> {
-    // A fuzzer cannot guess sums.
+    // A fuzzer cannot guess checksums.
     if found == expected || cfg!(fuzzing) {
         return Ok(());
     }

@@ -1,18 +1,18 @@
-//! What a file says of its model beside the model.
+//! [`Metadata`]: information that a file stores beside the model.
 
 use crate::codec::{self, checked, differ};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The most names of classes, and the most notes, in what is read and in what is written.
+/// The maximum numbers of class names and of notes, for reading and for writing.
 const MAX_CLASSES: usize = 65_536;
 const MAX_NOTES: usize = 4_096;
 
-/// What whoever loads a model needs to know beside it: the names of its classes, how inputs were prepared, notes.
+/// Information for the users of a saved model: the names of its classes, how inputs were prepared, notes.
 ///
-/// It is written with the model by [`Sequential::save_with`](crate::nn::Sequential::save_with), and read without it:
-/// only the file's head is looked at, however large the model is. It is text for people and programs; nothing in the
-/// crate acts upon it.
+/// It is written with the model by [`Sequential::save_with`](crate::nn::Sequential::save_with), and can be read without
+/// it: only the head of the file is read, however large the model is. It is for people and programs; the crate itself
+/// does not use it.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -48,25 +48,25 @@ pub struct Metadata {
 checked!(Metadata);
 
 impl Metadata {
-    /// Nothing but the crate's version.
+    /// Returns metadata with nothing but the crate's version.
     pub fn new() -> Self {
         Self { written_by: env!("CARGO_PKG_VERSION").to_owned(), classes: Vec::new(), notes: Vec::new() }
     }
 
-    /// The names of the classes, in the order of the model's outputs. At most 65,536.
+    /// Sets the names of the classes, in the order of the model's outputs. At most 65,536.
     #[must_use]
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.classes = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How inputs were prepared, in words or in a form of your own: the note "preprocessing".
+    /// Describes how inputs were prepared, in words or in a format of your own: the note "preprocessing".
     #[must_use]
     pub fn preprocessing(self, how: impl Into<String>) -> Self {
         self.note("preprocessing", how)
     }
 
-    /// A text under a key; it takes the place of one that is there already. At most 4,096 of them.
+    /// Adds a text under a key, replacing an earlier one with the same key. At most 4,096 notes.
     #[must_use]
     pub fn note(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
         let key = key.into();
@@ -75,27 +75,27 @@ impl Metadata {
         self
     }
 
-    /// The names of the classes; empty where none were given.
+    /// Returns the names of the classes; empty if none were given.
     pub fn class_names(&self) -> &[String] {
         &self.classes
     }
 
-    /// The text under this key.
+    /// Returns the text under this key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.notes.iter().find(|(known, _)| known == key).map(|(_, text)| text.as_str())
     }
 
-    /// All keys with their texts, in the order in which they were added.
+    /// Returns all keys with their texts, in the order in which they were added.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.notes.iter().map(|(key, text)| (key.as_str(), text.as_str()))
     }
 
-    /// The version of Plywood that wrote the file.
+    /// Returns the version of Plywood that wrote the file.
     pub fn written_by(&self) -> &str {
         &self.written_by
     }
 
-    /// Refuses to write what would not be read, and to read what is not written.
+    /// Refuses metadata beyond the limits, both when writing and when reading.
     pub(super) fn check(&self) -> Result<()> {
         let lists = [("classes", self.classes.len(), MAX_CLASSES), ("notes", self.notes.len(), MAX_NOTES)];
         match lists.into_iter().find(|(_, found, most)| found > most) {

@@ -3,26 +3,27 @@
 //! | what | how |
 //! |---|---|
 //! | a whole model in one file | [`Sequential::save`](crate::nn::Sequential::save), [`load`](crate::nn::Sequential::load) |
-//! | what a file says of its model: classes, notes | [`Metadata`] |
-//! | which layers a file may hold | [`Registry`](crate::nn::Registry) |
-//! | weights by name, as PyTorch and safetensors have them | [`StateDict`], [`Mismatches`] |
-//! | a run of training, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
-//! | what a rule, a metric or a callback of your own keeps in a checkpoint | [`State`], under its [`Kind`] |
+//! | the metadata of a model file: classes, notes | [`Metadata`] |
+//! | the layer types that a file may contain | [`Registry`](crate::nn::Registry) |
+//! | weights by name, in the formats of PyTorch and safetensors | [`StateDict`], [`Mismatches`] |
+//! | a training run, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
+//! | the state that a custom update rule, metric or callback stores in a checkpoint | [`State`], under its [`Kind`] |
 //!
-//! A file is written beside the old one and then renamed, so there is a whole file at any time. What is read is checked
-//! before memory is taken for it.
+//! A file is first written under a temporary name and then renamed, so there is a complete file at any time. When a
+//! file is read, sizes are checked before memory is allocated for them.
 
 // | file | what is in it |
 // |---|---|
-// | `container.rs` | the form of Plywood's files: head, description, numbers, sums |
-// | `source.rs` | bytes that are read, and numbers out of them |
+// | `container.rs` | the format of Plywood's files: head, description, numbers, checksums |
+// | `source.rs` | a reader that knows how many bytes are left, and decodes numbers |
 // | `model.rs` | models: `save`, `load` |
-// | `checkpoint.rs` | a run of training, to be resumed |
-// | `state_dict.rs` | parameters by name, in PyTorch's layouts: `save_weights`, `load_weights` |
-// | `safetensors.rs` | the format of those files |
+// | `checkpoint.rs` | a training run, to be resumed |
+// | `state_dict/` | parameters by name, in PyTorch's layouts: `save_weights`, `load_weights` |
+// | `safetensors.rs` | the safetensors format |
 // | `metadata.rs` | `Metadata` |
 //
-// Files are written by `disk`. What a layer's bytes are is in `codec`, which layers may be in a file in `nn/registry.rs`.
+// Files are written by `disk`. The encoding of a layer is in `codec`; `nn/registry.rs` has the layer types that a file
+// may contain.
 
 pub(crate) mod checkpoint;
 mod container;

@@ -1,19 +1,18 @@
 //! A whole model in one file.
 //!
-//! The form of the file is [`container`]'s. The model in it is the input's shape and a list of layers, each as its kind
-//! and its bytes. A length or a size below 251 takes one byte:
+//! The file has the format of [`container`]. The model in it is the input's shape and a list of layers, each with its
+//! type name and its bytes. A length or a size below 251 takes one byte:
 //!
 //! ```text
 //! rank  axis 0 …   layers   [ length, kind as UTF-8, length, the layer's bytes ] …
 //! ```
 //!
-//! A layer's bytes are its fields in their order. A parameter is its shape and one byte for its kind (0 trainable, 1
-//! frozen, 2 buffer); its numbers stand at the end of the file, in the order of the layers. What layers need to go on
-//! as before is in there: running statistics, and a dropout layer's seed and step. Gradients and the optimizer's state
-//! are not; a model file is for predicting and fine-tuning, not for going on in the midst of an epoch.
+//! A layer's bytes are its fields in order. A parameter is its shape and one byte for its kind (0 trainable, 1 frozen,
+//! 2 buffer); its numbers are stored at the end of the file, in the order of the layers. The state that layers need is
+//! included: running statistics, and a dropout layer's seed and step. Gradients and the optimizer's state are not: a
+//! model file is for predicting and fine-tuning, not for resuming a training run.
 //!
-//! Since each layer's kind and length stand in front of its bytes, an unknown kind is reported as such and not as
-//! damage.
+//! Each layer's type name and length precede its bytes, so an unknown type is reported as such and not as damage.
 
 use super::container::{self, Content};
 use super::source::Source;
@@ -29,9 +28,9 @@ use std::path::Path;
 impl Sequential<f32> {
     /// Reads a model of the crate's own layers, in `f32`.
     ///
-    /// Checks the head, decodes the layers and checks that their shapes fit each other; the numbers are not looked
-    /// at, so a model with NaN loads. Nothing in the file is executed. Out of a checkpoint
-    /// ([`Checkpoints`](crate::train::Checkpoints)) it takes the model and leaves the rest.
+    /// It checks the head, decodes the layers and checks that their shapes fit each other. The numbers are not checked,
+    /// so a model with NaN loads. Nothing in the file is executed. From a checkpoint
+    /// ([`Checkpoints`](crate::train::Checkpoints)) it reads the model and ignores the rest.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -46,21 +45,21 @@ impl Sequential<f32> {
         Self::load_of(path, &Registry::builtin())
     }
 
-    /// Reads a model that may have layers of other crates, in `f32`.
+    /// Reads a model that may contain layers of other crates, in `f32`.
     ///
     /// PyTorch's counterpart is `torch.load(weights_only=True)` with `add_safe_globals`, Keras' is `custom_objects`.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a model, is damaged, is of another version or element type, or has a
-    /// layer that the registry does not know.
+    /// If the file cannot be read, is not a model, is damaged, has another version or element type, or contains a layer
+    /// that the registry does not know.
     pub fn load_with(path: impl AsRef<Path>, registry: &Registry<f32>) -> Result<Self> {
         Self::load_of(path, registry)
     }
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// Writes the model with everything in it, to be read by [`load`](Sequential::load). A file that is there already
-    /// is replaced at once, when the new one is complete.
+    /// Saves the complete model to a file, which [`load`](Sequential::load) reads. An existing file is replaced
+    /// atomically, once the new one is complete.
     ///
     /// ```
     /// use plywood::ndarray::Array2;
@@ -76,27 +75,27 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The parameters go from memory to the disk in pieces, so no second model is in memory. On failure the old file is
-    /// still there, whole.
+    /// The parameters are written to the disk in pieces, without a second copy of the model in memory. On failure the
+    /// old file is still there, complete.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(path, &Metadata::new())
     }
 
-    /// [`save`](Sequential::save) with the names of classes and other [`Metadata`].
+    /// Like [`save`](Sequential::save), with class names and other [`Metadata`].
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save_with(&self, path: impl AsRef<Path>, metadata: &Metadata) -> Result<()> {
         let fill = |file| container::write(self, Content::Model, size_of::<F>(), metadata, file);
         write_whole(path.as_ref(), fill).map_err(|error| error.at("save"))
     }
 
-    /// Writes what [`save_with`](Sequential::save_with) would, to anything that takes bytes.
+    /// Writes the bytes of [`save_with`](Sequential::save_with) to any writer.
     ///
-    /// The file is made in memory first.
+    /// The file is first assembled in memory.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -110,7 +109,7 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When the writer fails.
+    /// If the writer fails.
     pub fn write_to(&self, mut writer: impl Write, metadata: &Metadata) -> Result<()> {
         let bytes = container::to_bytes(self, Content::Model, size_of::<F>(), metadata)?;
         let written = writer.write_all(&bytes).and_then(|()| writer.flush());
@@ -119,7 +118,7 @@ impl<F: Scalar> Sequential<F> {
         })
     }
 
-    /// [`load_with`](Sequential::load_with) for any element type.
+    /// Like [`load_with`](Sequential::load_with), for any element type.
     ///
     /// ```no_run
     /// use plywood::prelude::*;
@@ -137,9 +136,9 @@ impl<F: Scalar> Sequential<F> {
         read().map_err(|error| error.at(format!("load {}", path.display())))
     }
 
-    /// A model from anything that gives bytes, read to its end.
+    /// Reads a model from any reader, to its end.
     ///
-    /// How much there is shows only at the end, so memory is taken as bytes come in. To bound it, give
+    /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
     /// `reader.take(limit)`.
     ///
     /// # Errors
@@ -156,9 +155,9 @@ impl<F: Scalar> Sequential<F> {
         })
     }
 
-    /// The bytes that [`save`](Sequential::save) writes.
+    /// Returns the bytes that [`save`](Sequential::save) writes.
     ///
-    /// For a store that is not a file system, or to compare two models to the bit. Byte by byte:
+    /// Use it to store a model outside a file system, or to compare two models bit by bit. Byte by byte:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -177,14 +176,14 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When a layer cannot be serialized.
+    /// If a layer cannot be serialized.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         container::to_bytes(self, Content::Model, size_of::<F>(), &Metadata::new())
     }
 
-    /// A model from the bytes of a file.
+    /// Reads a model from the bytes of a file.
     ///
-    /// Bytes may be a model of `f32` or of `f64`, so the call says which:
+    /// The bytes may be a model of `f32` or of `f64`, so the call names the type:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -195,7 +194,7 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Each fault has its own text:
+    /// Each fault has its own error text:
     ///
     /// ```
     /// use plywood::prelude::*;

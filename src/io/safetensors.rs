@@ -1,23 +1,24 @@
-//! The format safetensors: named arrays in one file.
+//! The safetensors format: named arrays in one file.
 //!
-//! Specified by Hugging Face (<https://github.com/huggingface/safetensors>) and written by PyTorch users and most model
-//! hubs. It is eight bytes for a length, a header in JSON, and raw numbers, lowest byte first:
+//! The format is specified by Hugging Face (<https://github.com/huggingface/safetensors>) and used by PyTorch users and
+//! most model hubs. A file is eight bytes for a length, a header in JSON, and raw little-endian numbers:
 //!
 //! ```text
 //! n as u64   {"0.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}, …}   24 bytes of 0.weight …
 //!            └───────────────────────── n bytes ─────────────────────────────┘
 //! ```
 //!
-//! Nothing in it can be executed. Which types there are, how many bytes an array has, and how a header is written, is
-//! the affair of Hugging Face's crate, which this file alone names. The crate reads whole headers, too, but is not made
-//! for files from strangers:
+//! Nothing in it can be executed. The element types, the sizes of arrays and the writing of headers are left to Hugging
+//! Face's crate, which is used only in this file. That crate can read whole headers too, but is not made for untrusted
+//! files:
 //!
-//! - It keeps all of the JSON as values before it looks at any, and they take up to 64 times the header's bytes. So
-//!   the header's object is read here, entry by entry, and the crate checks one array at a time.
-//! - Of two arrays with one name it keeps the last without a word. Here they are an error.
-//! - It adds the arrays' end to the header's length, which may overflow. Here the end is compared with what is there.
+//! - It parses the whole JSON into values first, which take up to 64 times the header's bytes. So the header's object
+//!   is read here, entry by entry, and the crate checks one array at a time.
+//! - If two arrays have the same name, it silently keeps the last. Here they are an error.
+//! - It adds the end of the arrays to the header's length, which may overflow. Here the end is compared with the bytes
+//!   that are there.
 //!
-//! The limits are ours as well: on the header's length and on the axes of a shape.
+//! The limits on the header's length and on the number of axes are also set here.
 
 use super::source::Source;
 use crate::codec::{Shape, differ};
@@ -31,13 +32,14 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write};
 use std::io::Read;
 
-/// The most bytes of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader takes 100 MB.)
+/// The maximum length of a header: 16 MiB, for some hundred thousand arrays. (Hugging Face's own reader accepts 100
+/// MB.)
 const MAX_HEADER: u64 = 1 << 24;
 
-/// One array of a file: its name, and its type, shape and place in the data behind the header.
+/// One array of a file: its name, and its type, shape and position in the data after the header.
 pub(super) type Array = (String, TensorInfo);
 
-/// The arrays of a file in the order of their names, and the data behind the header.
+/// Returns the arrays of a file sorted by name, and the data after the header.
 pub(super) fn parse(file: &[u8]) -> Result<(Vec<Array>, &[u8])> {
     let all = file.len() as u64;
     let (length, rest) = file.split_first_chunk::<8>().ok_or_else(|| truncated(8, all))?;
@@ -48,10 +50,9 @@ pub(super) fn parse(file: &[u8]) -> Result<(Vec<Array>, &[u8])> {
     Ok((arrays, data))
 }
 
-/// The same from a source, of which no more is read than the header says, and one byte to see the end.
+/// Reads a file from a source. It reads no more than the header announces, and one byte to detect the end.
 ///
-/// Each length is compared with what is there, where that is known, before anything is read in vain: a device may have
-/// no end.
+/// If the remaining length is known, each length is compared with it before anything is read: a device may have no end.
 pub(super) fn read(source: &mut Source<impl Read>) -> Result<(Vec<Array>, Vec<u8>)> {
     let mut length = [0; 8];
     let found = source.take(&mut length)? as u64;
@@ -87,7 +88,7 @@ fn truncated(expected: u64, found: u64) -> Error {
         .help("The file is truncated; get it again.")
 }
 
-/// How long the header is, if it may be so long.
+/// The length of the header, if it is within the limit.
 fn header_length(bytes: [u8; 8]) -> Result<usize> {
     let length = u64::from_le_bytes(bytes);
     if length > MAX_HEADER {
@@ -97,7 +98,7 @@ fn header_length(bytes: [u8; 8]) -> Result<usize> {
     Ok(length as usize)
 }
 
-/// Refuses a file with less or more behind its header than the arrays have.
+/// Refuses a file with less or more data after its header than the arrays need.
 fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
     match end.cmp(&data) {
         Ordering::Equal => Ok(()),
@@ -110,7 +111,7 @@ fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
     }
 }
 
-/// The arrays of a header in the order of their names, and how many bytes they have together.
+/// Returns the arrays of a header sorted by name, and their total number of bytes.
 fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     let unreadable = |error: &dyn fmt::Display| {
         Error::format("the header", "a list of arrays in JSON", beginning(error))
@@ -136,7 +137,7 @@ fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     Ok((arrays, end as u64))
 }
 
-/// The beginning of an error's text, without what a terminal would obey: the file's content may be in it, and be long.
+/// The beginning of an error's text, without control characters: the text may quote the file and may be long.
 fn beginning(error: &dyn fmt::Display) -> String {
     struct Short(String);
 
@@ -153,31 +154,32 @@ fn beginning(error: &dyn fmt::Display) -> String {
     short.0
 }
 
-/// Whether an array of this type and shape has so many bytes: what the crate says of a file with it alone.
+/// Returns whether an array of this type and shape has this many bytes. The crate decides it, as for a file with this
+/// array alone.
 fn fits(info: &TensorInfo, bytes: usize) -> bool {
     let info = TensorInfo { data_offsets: (0, bytes), ..info.clone() };
     Metadata::new(None, vec![(String::new(), info)]).is_ok()
 }
 
-/// The header of a file with these arrays, and the length in front.
+/// Returns the header of a file with these arrays, preceded by its length.
 ///
-/// The crate can write whole files, too, in an order of its own: by type, then by name. That would need all arrays in
-/// memory at once, and a model hands them out one after the other.
+/// The crate can write whole files too, ordered by type and then by name. That would need all arrays in memory at once,
+/// while a model passes them on one after the other.
 ///
 /// # Errors
-/// When two arrays have one name, or their places are not those of their shapes.
+/// If two arrays have the same name, or their positions do not match their shapes.
 pub(super) fn header(arrays: Vec<Array>) -> Result<Vec<u8>> {
     differ("the parameters", arrays.iter().map(|(name, _)| name.as_str()))
         .map_err(|error| error.help("Give each parameter of a layer a name of its own."))?;
     let notes = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
     let metadata = Metadata::new(Some(notes), arrays).map_err(Error::custom)?;
     let mut json = serde_json::to_vec(&metadata).map_err(Error::custom)?;
-    // Blanks up to a multiple of 8, so that numbers are aligned where the file is mapped into memory.
+    // Spaces up to a multiple of 8, so that the numbers are aligned if the file is mapped into memory.
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok([&(json.len() as u64).to_le_bytes()[..], &json].concat())
 }
 
-/// What the header has for an array: the crate's [`TensorInfo`], whose axes have no limit.
+/// The entry of an array in the header. The crate's [`TensorInfo`] does not limit the number of axes.
 #[derive(Deserialize)]
 struct Entry {
     dtype: Dtype,
@@ -185,7 +187,7 @@ struct Entry {
     data_offsets: (usize, usize),
 }
 
-/// What the header's object has, in the order of the file.
+/// The entries of the header's object, in the order of the file.
 struct Header(Vec<Array>);
 
 impl<'de> Deserialize<'de> for Header {
@@ -222,7 +224,7 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-/// What is written beside the arrays: texts by name, which nobody here reads.
+/// The texts in `__metadata__`, which are not used.
 struct Notes;
 
 impl<'de> Deserialize<'de> for Notes {

@@ -1,4 +1,4 @@
-//! Bytes that are read: how many there are, as far as it is known, and numbers out of them.
+//! A byte source that counts the bytes read and, if known, those left, and decodes arrays of numbers.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// How many bytes are turned into numbers at once: few enough to stay in a core's cache on their way.
+/// The number of bytes that are decoded at once: few enough to stay in a core's cache.
 const SOME: usize = 1 << 18;
 
-/// A reader, with the number of bytes read and of those left, where it can be known.
+/// A reader with the number of bytes read so far and, if known, of those left.
 pub(super) struct Source<R> {
     reader: R,
     /// For errors.
@@ -21,7 +21,7 @@ pub(super) struct Source<R> {
 }
 
 impl Source<File> {
-    /// A file, whose length the system knows. (A pipe under a file's name has none.)
+    /// Opens a file, whose length the system knows. (A pipe has no length, even if it has a file name.)
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |source| Error::io("read", path, source).help("Look at the path.");
         let reader = File::open(path).map_err(failed)?;
@@ -32,7 +32,7 @@ impl Source<File> {
 }
 
 impl<'a> Source<&'a [u8]> {
-    /// Bytes in memory.
+    /// Reads bytes in memory.
     pub fn of(bytes: &'a [u8]) -> Self {
         Self {
             reader: bytes,
@@ -45,12 +45,12 @@ impl<'a> Source<&'a [u8]> {
 }
 
 impl<R: Read> Source<R> {
-    /// Any reader; how much it has is seen at its end.
+    /// Wraps any reader; its length is unknown until its end.
     pub fn new(reader: R) -> Self {
         Self { reader, name: "a reader".into(), read: 0, left: None, some: Vec::new() }
     }
 
-    /// Fills the buffer as far as there are bytes, and says how far.
+    /// Fills the buffer with as many bytes as there are, and returns their number.
     pub fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -66,7 +66,7 @@ impl<R: Read> Source<R> {
         Ok(filled)
     }
 
-    /// The next `N` bytes.
+    /// Returns the next `N` bytes.
     pub fn exactly<const N: usize>(&mut self) -> Result<[u8; N]> {
         let mut bytes = [0; N];
         let found = self.take(&mut bytes)?;
@@ -86,13 +86,13 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// How many bytes are left, where it is known.
+    /// Returns how many bytes are left, if known.
     pub fn left(&self) -> Option<u64> {
         self.left
     }
 
-    /// The next bytes, so many or as many as there are. Room for all is made where they are known to be there, else it
-    /// grows as they come in: to twice what is there, and never beyond what was asked for.
+    /// Returns the next `count` bytes, or fewer at the end. If all are known to be there, memory for all is allocated
+    /// at once. Otherwise it grows as they arrive, by doubling and never beyond `count`.
     pub fn bytes(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         loop {
@@ -108,7 +108,7 @@ impl<R: Read> Source<R> {
                 Error::format("the file", "one that fits into memory", format!("{count} bytes"))
                     .help("Load it on a machine with more memory.")
             })?;
-            // Into the room behind, which `take` would want to be filled with zeros first.
+            // Read into the spare capacity; `take` would need it to be zeroed first.
             let found =
                 (&mut self.reader).take(more).read_to_end(&mut bytes).map_err(|e| self.failed(e))? as u64;
             self.read += found;
@@ -124,14 +124,14 @@ impl<R: Read> Source<R> {
         Error::io("read", &self.name, error).help("Look at the disk or the connection.")
     }
 
-    /// The error of an end that comes too early, by this many bytes or more.
+    /// The error of a source that ends too early, by at least `missing` bytes.
     pub fn truncated(&self, missing: u64) -> Error {
         let expected = format!("at least {} bytes", self.read.saturating_add(missing));
         Error::format("the file", expected, self.read)
             .help("The file is truncated; get it again, or save it again.")
     }
 
-    /// Passes over so many bytes, which go into the sum.
+    /// Skips `bytes` bytes, which are added to the checksum.
     pub fn pass(&mut self, bytes: u64, sum: &mut Hasher) -> Result<()> {
         let (mut some, mut missing) = (vec![0; SOME], bytes);
         while missing > 0 {
@@ -146,7 +146,7 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// As many bytes, all of them, and into the sum.
+    /// Returns exactly `count` bytes, and adds them to the checksum.
     pub fn whole_bytes(&mut self, count: u64, sum: &mut Hasher) -> Result<Vec<u8>> {
         self.expect(count)?;
         let bytes = self.bytes(count)?;
@@ -157,8 +157,8 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
-    /// So many numbers, and their bytes into the sum. Room for all is made where they are known to be there, else it
-    /// grows as they come in.
+    /// Returns exactly `count` numbers, and adds their bytes to the checksum. If they are known to be there, memory for
+    /// all is allocated at once; otherwise it grows as they arrive.
     pub fn numbers<F: Scalar>(&mut self, count: u64, sum: &mut Hasher) -> Result<Vec<F>> {
         let width = size_of::<F>() as u64;
         let bytes = count.saturating_mul(width);
@@ -183,7 +183,7 @@ impl<R: Read> Source<R> {
             sum.update(next);
             let (more, room) = (next.len() / size_of::<F>(), numbers.capacity() - numbers.len());
             if room < more {
-                // To twice what is there, and never beyond what was claimed.
+                // Doubles what is there, but never goes beyond `count`.
                 numbers.reserve_exact(((missing / width) as usize).min(numbers.len().max(more)));
             }
             F::extend(next, &mut numbers);

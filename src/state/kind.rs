@@ -1,11 +1,11 @@
-//! The name under which a state is saved.
+//! [`Kind`]: the name under which a state is saved.
 
 use std::fmt;
 
 /// The stable name under which the state of an update rule, a metric or a callback is saved.
 ///
-/// A saved state is loaded only into something of the same kind. The crate's own names are single words ("adam"); a
-/// name of yours holds a full stop, so that it can never be one of the crate's:
+/// A saved state is loaded only into a value of the same kind. The crate's own names are single words ("adam"); your
+/// names must contain a full stop, so that they never collide with the crate's:
 ///
 /// ```
 /// use plywood::io::Kind;
@@ -14,21 +14,21 @@ use std::fmt;
 /// assert_eq!(KIND.name(), "my_crate.lion");
 /// ```
 ///
-/// In a constant, a name without a full stop is an error of the compiler:
+/// In a constant, a name without a full stop is a compile-time error:
 ///
 /// ```compile_fail,E0080
 /// const KIND: plywood::io::Kind = plywood::io::Kind::own("lion");
 /// ```
 ///
-/// Keep the name when the type is renamed, and give another one when the meaning of its state changes.
+/// Keep the name when you rename the type, and change it when the meaning of its state changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kind(&'static str);
 
 impl Kind {
-    /// A kind of your own: a name with a full stop in it, such as the crate's name, a full stop, and the type's.
+    /// Returns a custom kind. Its name must contain a full stop, for example between the crate's name and the type's.
     ///
     /// # Panics
-    /// Where the name has no full stop between other characters. Use it in a constant, where the compiler says so.
+    /// If the name has no full stop between other characters. In a constant this is a compile-time error.
     pub const fn own(name: &'static str) -> Self {
         let (bytes, mut at, mut found) = (name.as_bytes(), 1, false);
         while at + 1 < bytes.len() {
@@ -39,12 +39,12 @@ impl Kind {
         Self(name)
     }
 
-    /// One of the crate's kinds.
+    /// Returns one of the crate's kinds.
     pub(crate) const fn builtin(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// The name, as it stands in files.
+    /// Returns the name, as stored in files.
     pub const fn name(self) -> &'static str {
         self.0
     }

@@ -1,7 +1,7 @@
-//! What is saved of update rules, metrics and callbacks: values by name.
+//! The saved state of update rules, metrics and callbacks: values by name.
 //!
-//! Who has a state says what is in it by name, in [`State`]; how it becomes bytes is settled here, once for all. The
-//! name under which a state as a whole is saved is its [`Kind`].
+//! A type with state lists its values by name in a [`State`], and this module turns them into bytes. The name under
+//! which the whole state is saved is its [`Kind`].
 
 mod kind;
 
@@ -16,8 +16,9 @@ use ndarray::Array1;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Values by name: what an [`UpdateRule`](crate::optim::UpdateRule), an [`Optimizer`](crate::optim::Optimizer), a
-/// [`Metric`](crate::metrics::Metric) or a [`Callback`](crate::train::Callback) has gathered, to be saved and put back.
+/// Values by name: the saved state of an [`UpdateRule`](crate::optim::UpdateRule), an
+/// [`Optimizer`](crate::optim::Optimizer), a [`Metric`](crate::metrics::Metric) or a
+/// [`Callback`](crate::train::Callback).
 ///
 /// ```
 /// use plywood::io::State;
@@ -33,30 +34,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// | | what it is for |
+/// | method | value |
 /// |---|---|
-/// | `number` | a sum, a best value: an `f64`, whatever the element type |
-/// | `integer` | a whole number from 0 to 2^64 - 1 |
+/// | `number` | an `f64` such as a sum or a best value, whatever the element type |
+/// | `integer` | an integer from 0 to 2^64 - 1 |
 /// | `flag` | true or false |
 /// | `text` | text |
 /// | `list` | any number of `f64` |
-/// | `integers` | any number of whole numbers, such as the ids of rows |
-/// | `bytes` | bytes in a form of their own |
+/// | `integers` | any number of integers, such as the ids of rows |
+/// | `bytes` | bytes in a format of your own |
 /// | `array` | a tensor of the element type, such as a copy of a parameter |
 /// | `nested` | another state, up to 8 levels deep |
 ///
-/// Names have to differ. Each bit comes back, NaN included. A state is taken apart: what is taken is gone, and what
-/// nobody has taken in the end is an error, as it belongs to something else. All states of a file together have at most
-/// 131,072 values. It goes through serde, in any format.
+/// Names must be unique. Every bit is restored, NaN included. The `take_…` methods remove a value; values left over
+/// after loading are an error, because they belong to something else. All states of a file together have at most
+/// 131,072 values. A state can be serialized by serde in any format.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State<F: Scalar = f32> {
     values: Vec<(String, Value<F>)>,
-    /// Behind what was taken last, as things are mostly taken in order.
+    /// The position after the last value taken, as values are mostly taken in order.
     next: usize,
 }
 
-/// What stands under a name. The order of the variants is part of the file format. Arrays are boxed, so that a value of a hostile file takes
-/// little more memory than bytes.
+/// The value of a name. The order of the variants is part of the file format. Arrays are boxed, so that a value of a
+/// hostile file takes little more memory than bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 enum Value<F: Scalar> {
@@ -64,19 +65,19 @@ enum Value<F: Scalar> {
     Integer(u64),
     Flag(bool),
     Text(String),
-    /// With one axis; not a `Vec`, so that a file has the numbers apart.
+    /// It has one axis. It is not a `Vec`, so that its numbers are stored apart in a file.
     List(#[serde(with = "boxed")] Box<Tensor<f64>>),
     Integers(#[serde(with = "codec::blob::integers")] Vec<u64>),
     Bytes(#[serde(with = "codec::blob")] Vec<u8>),
     Array(#[serde(with = "boxed")] Box<Tensor<F>>),
     Nested(State<F>),
-    /// Was taken out; never in a file.
+    /// Already taken; never in a file.
     #[serde(skip)]
     Taken,
 }
 
 impl<F: Scalar> State<F> {
-    /// With nothing in it: that of a metric or callback that starts anew at every epoch or batch.
+    /// Returns an empty state: that of a metric or callback that starts anew in every epoch or batch.
     pub fn new() -> Self {
         Self { values: Vec::new(), next: 0 }
     }
@@ -87,13 +88,13 @@ impl<F: Scalar> State<F> {
         self.with(name, Value::Number(number))
     }
 
-    /// Adds a whole number.
+    /// Adds an integer.
     #[must_use]
     pub fn integer(self, name: impl Into<String>, number: u64) -> Self {
         self.with(name, Value::Integer(number))
     }
 
-    /// Adds a yes or no.
+    /// Adds a flag.
     #[must_use]
     pub fn flag(self, name: impl Into<String>, flag: bool) -> Self {
         self.with(name, Value::Flag(flag))
@@ -105,13 +106,13 @@ impl<F: Scalar> State<F> {
         self.with(name, Value::Text(text.into()))
     }
 
-    /// Adds a list of numbers; an `Option<f64>` is one of none or one.
+    /// Adds a list of numbers. An `Option<f64>` becomes a list of zero or one numbers.
     #[must_use]
     pub fn list(self, name: impl Into<String>, numbers: impl IntoIterator<Item = f64>) -> Self {
         self.with(name, Value::List(Box::new(Array1::from_iter(numbers).into_dyn())))
     }
 
-    /// Adds a list of whole numbers.
+    /// Adds a list of integers.
     #[must_use]
     pub fn integers(self, name: impl Into<String>, numbers: impl IntoIterator<Item = u64>) -> Self {
         self.with(name, Value::Integers(numbers.into_iter().collect()))
@@ -131,7 +132,7 @@ impl<F: Scalar> State<F> {
 
     /// Adds another state.
     ///
-    /// Its names are its own, so that names which are not known beforehand cannot meet others.
+    /// Its names are separate from those of the outer state, so names not known in advance cannot collide.
     #[must_use]
     pub fn nested(self, name: impl Into<String>, state: Self) -> Self {
         self.with(name, Value::Nested(state))
@@ -146,20 +147,20 @@ impl<F: Scalar> State<F> {
         self.values.iter().filter(|(_, value)| !matches!(value, Value::Taken))
     }
 
-    /// The names that are left, in the order in which they were added.
+    /// Returns the names of the remaining values, in the order in which they were added.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.left().map(|(name, _)| name.as_str())
     }
 
-    /// Whether a value of this name is left.
+    /// Returns whether a value with this name remains.
     pub fn has(&self, name: &str) -> bool {
         self.names().any(|known| known == name)
     }
 
-    /// Takes a number out.
+    /// Removes and returns a number.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no number with this name.
     pub fn take_number(&mut self, name: &str) -> Result<f64> {
         self.take("a number", name, |value| match value {
             Value::Number(number) => Some(*number),
@@ -167,10 +168,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a whole number out.
+    /// Removes and returns an integer.
     ///
     /// # Errors
-    /// When there is none of this name, or it is too large for the type that is asked for.
+    /// If there is no integer with this name, or it does not fit the requested type.
     pub fn take_integer<N: TryFrom<u64>>(&mut self, name: &str) -> Result<N> {
         let number = self.take("a whole number", name, |value| match value {
             Value::Integer(number) => Some(*number),
@@ -181,10 +182,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a yes or no out.
+    /// Removes and returns a flag.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no flag with this name.
     pub fn take_flag(&mut self, name: &str) -> Result<bool> {
         self.take("a flag", name, |value| match value {
             Value::Flag(flag) => Some(*flag),
@@ -192,10 +193,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a text out.
+    /// Removes and returns a text.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no text with this name.
     pub fn take_text(&mut self, name: &str) -> Result<String> {
         self.take("a text", name, |value| match value {
             Value::Text(text) => Some(std::mem::take(text)),
@@ -203,10 +204,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a list out.
+    /// Removes and returns a list.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no list with this name.
     pub fn take_list(&mut self, name: &str) -> Result<Vec<f64>> {
         self.take("a list", name, |value| match value {
             Value::List(list) => Some(std::mem::take(list).into_iter().collect()),
@@ -214,10 +215,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a list of whole numbers out.
+    /// Removes and returns a list of integers.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no such list with this name.
     pub fn take_integers(&mut self, name: &str) -> Result<Vec<u64>> {
         self.take("whole numbers", name, |value| match value {
             Value::Integers(numbers) => Some(std::mem::take(numbers)),
@@ -225,10 +226,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes bytes out.
+    /// Removes and returns bytes.
     ///
     /// # Errors
-    /// When there are none of this name.
+    /// If there are no bytes with this name.
     pub fn take_bytes(&mut self, name: &str) -> Result<Vec<u8>> {
         self.take("bytes", name, |value| match value {
             Value::Bytes(bytes) => Some(std::mem::take(bytes)),
@@ -236,10 +237,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes an array out. Its shape is that of the file: compare it with what you expect.
+    /// Removes and returns an array. Its shape comes from the file: compare it with the one you expect.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no array with this name.
     pub fn take_array(&mut self, name: &str) -> Result<Tensor<F>> {
         self.take("an array", name, |value| match value {
             Value::Array(array) => Some(*std::mem::take(array)),
@@ -247,10 +248,10 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// Takes a state out.
+    /// Removes and returns a nested state.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// If there is no state with this name.
     pub fn take_nested(&mut self, name: &str) -> Result<Self> {
         self.take("a state", name, |value| match value {
             Value::Nested(state) => Some(std::mem::take(state)),
@@ -258,7 +259,7 @@ impl<F: Scalar> State<F> {
         })
     }
 
-    /// A list in groups of `N`.
+    /// Removes a list and returns it in groups of `N`.
     pub(crate) fn take_rows<const N: usize>(&mut self, name: &str) -> Result<Vec<[f64; N]>> {
         let list = self.take_list(name)?;
         match list.as_chunks() {
@@ -267,7 +268,7 @@ impl<F: Scalar> State<F> {
         }
     }
 
-    /// Refuses what nobody has taken.
+    /// Returns an error if values remain.
     pub(crate) fn finish(&self) -> Result<()> {
         match self.names().next() {
             None => Ok(()),
@@ -276,10 +277,10 @@ impl<F: Scalar> State<F> {
         }
     }
 
-    /// Takes the value of this name that `get` knows, and marks it as taken.
+    /// Removes the value with this name if `get` accepts it.
     fn take<T>(&mut self, what: &str, name: &str, get: impl Fn(&mut Value<F>) -> Option<T>) -> Result<T> {
         let count = self.values.len();
-        // From the one that is expected to the end, and round to it.
+        // Search from the expected position to the end, and then from the beginning.
         for at in (self.next..count).chain(0..self.next.min(count)) {
             let (known, value) = &mut self.values[at];
             if known == name
@@ -304,7 +305,7 @@ impl<F: Scalar> State<F> {
         Error::data("a state", format!("to have {what} {name}"), found.join(", ")).help(DAMAGED)
     }
 
-    /// How many levels there are, and how many values on all of them.
+    /// The number of levels, and the total number of values.
     pub(crate) fn extent(&self) -> (usize, usize) {
         self.left().fold((1, 0), |(depth, values), (_, value)| match value {
             Value::Nested(state) => {
@@ -336,18 +337,18 @@ impl<F: Scalar> Default for State<F> {
 
 const DAMAGED: &str = "It was written by another version, or is damaged.";
 
-/// The error of a part that is not as it should be.
+/// The error of an invalid value in a state.
 pub(crate) fn misfit(name: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
     Error::format(format!("{name} of a state"), expected.into(), found.into()).help(DAMAGED)
 }
 
-/// A whole number that is exact as an `f64`.
+/// An integer that is exact as an `f64`.
 pub(crate) fn whole(number: f64) -> Option<usize> {
     let most = 2f64.powi(53);
     (number.fract() == 0.0 && (0.0..=most).contains(&number)).then_some(number as usize)
 }
 
-/// Serde for a tensor in a box.
+/// Serde for a boxed tensor.
 mod boxed {
     use crate::codec;
     use crate::kernels::Scalar;
@@ -365,7 +366,7 @@ mod boxed {
     }
 }
 
-/// A value with its name, counted among those of the whole file.
+/// A value with its name, counted towards the limit of the whole file.
 #[derive(Deserialize)]
 #[serde(bound = "")]
 struct Entry<F: Scalar>(String, Value<F>);
@@ -379,7 +380,7 @@ impl<'de, F: Scalar> Deserialize<'de> for Counted<F> {
     }
 }
 
-/// What was taken out is left out. A state that no file could give back is refused here already.
+/// Values that were taken are left out. A state beyond the limits is refused here, because it could not be read again.
 impl<F: Scalar> Serialize for State<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.check().map_err(serde::ser::Error::custom)?;

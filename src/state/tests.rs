@@ -26,7 +26,7 @@ fn what_went_in_comes_out_to_the_bit_and_the_rest_is_refused() {
         assert!(inner.take_flag("f").unwrap());
         assert_eq!(inner.take_text("t").unwrap(), "ä");
         assert!(back.finish().unwrap_err().to_string().contains("found d left in it"));
-        // What is left is what is saved.
+        // Only the remaining values are saved.
         let again = codec::encode(&back).unwrap();
         assert_eq!(codec::decode::<State>(&again, "a state").unwrap().names().collect::<Vec<_>>(), ["d"]);
         assert!(back.clone().take_integer::<u32>("d").unwrap_err().to_string().contains("fits u32"));
@@ -41,7 +41,7 @@ fn what_went_in_comes_out_to_the_bit_and_the_rest_is_refused() {
     assert_eq!(list.take_rows::<3>("l").unwrap(), [[1.0, 2.0, 3.0]]);
 }
 
-/// Bytes of states in one another, `levels` deep.
+/// The bytes of nested states, `levels` deep.
 fn deep(levels: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = [1, 0, 8].repeat(levels - 1); // one value, no name, a state
     bytes.push(0);
@@ -68,7 +68,7 @@ fn depth_and_number_of_values_are_bounded_in_both_directions() {
     assert!(text.contains("more than 131072 values"), "{text}");
     codec::decode::<State>(&codec::encode(&flags(3)).unwrap(), "after an error").unwrap();
     assert!(codec::encode(&flags(MAX_VALUES + 1)).unwrap_err().to_string().contains("131073 values"));
-    // A state by itself, in another format, is bounded too.
+    // A state outside a file, in another format, is limited too.
     let json = format!("[{}]", vec![r#"["",{"Flag":true}]"#; MAX_VALUES + 1].join(","));
     assert!(serde_json::from_str::<State>(&json).is_err());
     assert!(size_of::<(String, Value<f32>)>() <= 64);
@@ -85,7 +85,7 @@ fn claimed_lengths_are_not_believed() {
     ] {
         assert!(codec::decode::<State>(&claimed, "a state").is_err(), "{claimed:?}");
     }
-    // In a file, where bytes stand apart.
+    // In a file, where bytes are stored apart.
     for (count, there) in [(1u64 << 40, 3), (2, 3), (4, 3)] {
         let body = codec::encode(&vec![(String::new(), 6u8, count)]).unwrap();
         let numbers = [Box::new(vec![0u8; there]) as codec::numbers::Numbers].into();

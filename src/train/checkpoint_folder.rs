@@ -1,4 +1,5 @@
-//! A folder of checkpoints: when files are written into it, under which names, and which of them are kept.
+//! [`Checkpoints`]: a folder of checkpoints, with the rules for when files are written, their names, and which are
+//! kept.
 
 use super::run::{CheckpointPlace, ToResume};
 use crate::disk::make_folder;
@@ -10,8 +11,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// That training writes checkpoints: files to [resume](crate::train::Trainer::resume) a run from, to the same bits as
-/// if it had never been interrupted.
+/// When and where training writes checkpoints. [Resuming](crate::train::Trainer::resume) from one gives bit-identical
+/// results to an uninterrupted run.
 ///
 /// ```
 /// use plywood::train::Checkpoints;
@@ -40,19 +41,20 @@ use std::path::{Path, PathBuf};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// | file | when it is written |
+/// | file | written |
 /// |---|---|
 /// | `epoch-0003.checkpoint` | at the end of the third epoch, after validation and callbacks |
 /// | `epoch-0003-batch-00500.checkpoint` | in the third epoch, after its 500th batch |
-/// | `best.checkpoint` | at the end of an epoch that is the best so far, with [`keep_best`](Self::keep_best) |
+/// | `best.checkpoint` | at the end of the best epoch so far, with [`keep_best`](Self::keep_best) |
 ///
-/// After the last epoch, and where a callback ends training, there is always one. Names sort in the order in which they
-/// were written. Each file is there whole or not at all, and older ones are removed only when a newer one is whole. It
-/// holds the model, the optimizer's state, the history, and what metrics and callbacks keep: three times the model with
-/// Adam, four with early stopping. Writing takes as long as the disk takes for that, and as much memory.
+/// A checkpoint is always written after the last epoch, and when a callback ends training. File names sort in the order
+/// in which they were written. Each file is written atomically, and older ones are removed only when a newer one is
+/// complete. It contains the model, the optimizer's state, the history, and the state of metrics and callbacks: three
+/// times the size of the model with Adam, four times with early stopping. Writing takes the time that the disk needs
+/// for that size, and that much memory.
 ///
-/// A folder belongs to one run. A `fit` that does not go on with the checkpoints that are in it is refused, so that no
-/// run is lost by mistake.
+/// A folder belongs to one run. If it contains checkpoints, `fit` returns an error unless it resumes from them, so that
+/// no run is overwritten by mistake.
 ///
 /// Keras' counterparts are `BackupAndRestore` and `ModelCheckpoint`, Lightning's `ModelCheckpoint` with `ckpt_path`.
 #[derive(Clone, Debug)]
@@ -65,52 +67,53 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// In this folder, which is made where it is missing: after each epoch, the last two kept.
+    /// Writes into this folder, which is created if it is missing. By default, after each epoch, keeping the last two.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), epochs: None, batches: None, last: 2, best: None }
     }
 
-    /// After every so many epochs of the run. 1, where neither this nor [`every_batches`](Self::every_batches) is set;
-    /// both may be.
+    /// Writes a checkpoint after every `epochs` epochs of the run. The default is 1 if neither this nor
+    /// [`every_batches`](Self::every_batches) is set; both may be set.
     #[must_use]
     pub fn every_epochs(mut self, epochs: u64) -> Self {
         self.epochs = Some(epochs);
         self
     }
 
-    /// Whenever so many batches were trained on since the last one, for epochs that take long.
+    /// Writes a checkpoint whenever `batches` batches were trained since the last one, for long epochs.
     #[must_use]
     pub fn every_batches(mut self, batches: u64) -> Self {
         self.batches = Some(batches);
         self
     }
 
-    /// How many are kept, the best one aside; at least 1, and 2 unless set. With two, there is one left to go on from
-    /// if the disk should damage the newest.
+    /// Sets how many checkpoints are kept, not counting the best one: at least 1; 2 by default. With two, there is one
+    /// left to resume from if the disk damages the newest.
     #[must_use]
     pub fn keep_last(mut self, files: usize) -> Self {
         self.last = files;
         self
     }
 
-    /// Keeps the epoch that is best by this value, beside the last: "val_accuracy". Losses are better when lower,
-    /// metrics as they say ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here.
+    /// Also keeps the checkpoint of the best epoch by this value, for example "val_accuracy". Losses are better when
+    /// lower; metrics define their direction ([`Metric::direction`](crate::metrics::Metric::direction)), unless it is
+    /// set here.
     ///
-    /// A value that no epoch will have is an error of `fit`, which lists those there will be.
+    /// If no epoch will have such a value, `fit` returns an error that lists the values there will be.
     #[must_use]
     pub fn keep_best(mut self, name: impl Into<String>) -> Self {
         self.best = Some(Monitor::of(name));
         self
     }
 
-    /// Says that the value of [`keep_best`](Self::keep_best) is better when lower, whatever it says of itself.
+    /// Treats lower values of [`keep_best`](Self::keep_best) as better, whatever direction the value itself defines.
     #[must_use]
     pub fn lower_is_better(mut self) -> Self {
         self.best = self.best.map(|best| best.directed(Direction::Lower));
         self
     }
 
-    /// Says that the value of [`keep_best`](Self::keep_best) is better when higher, whatever it says of itself.
+    /// Treats higher values of [`keep_best`](Self::keep_best) as better, whatever direction the value itself defines.
     #[must_use]
     pub fn higher_is_better(mut self) -> Self {
         self.best = self.best.map(|best| best.directed(Direction::Higher));
@@ -135,13 +138,13 @@ impl Checkpoints {
         }
     }
 
-    /// Whether one is due after so many epochs of the run.
+    /// Returns whether a checkpoint is due after `epochs` epochs of the run.
     pub(super) fn is_due_after(&self, epochs: usize) -> bool {
         let every = self.epochs.or(if self.batches.is_none() { Some(1) } else { None });
         every.is_some_and(|every| (epochs as u64).is_multiple_of(every.max(1)))
     }
 
-    /// Makes the folder, and refuses one with checkpoints of another run, or newer than what is resumed.
+    /// Creates the folder, and refuses one with checkpoints of another run, or with newer ones than the resumed one.
     pub(super) fn open<F: Scalar>(&self, from: Option<&ToResume<F>>) -> Result<()> {
         make_folder(&self.folder)?;
         let real = |path: &Path| fs::canonicalize(path).ok();
@@ -153,7 +156,7 @@ impl Checkpoints {
         let mut found = files(&self.folder).into_iter().rev();
         let stranger = match from {
             None => found.next().map(|(_, path)| path).or_else(|| best_in(&self.folder)),
-            // Damaged ones were passed over, and go when the next file is whole.
+            // Damaged files were skipped on resume; they are removed once the next file is complete.
             Some(from) => {
                 let damaged =
                     |path: &Path| from.passed_over.iter().any(|other| name_of(other) == name_of(path));
@@ -169,14 +172,14 @@ impl Checkpoints {
             .help("Go on with them by `resume` or `resume_if_any`, name another folder, or remove them."))
     }
 
-    /// Removes what is no longer wanted once the file at `place` is whole.
+    /// Removes the files that are no longer needed once the file at `place` is complete.
     pub(super) fn clean(&self, place: CheckpointPlace) {
         let (mut kept, found) = (0, files(&self.folder));
         for (at, path) in found.into_iter().rev() {
             if at <= place && kept < self.last {
                 kept += 1;
             } else {
-                // What cannot be removed stays; the new file is there.
+                // A file that cannot be removed stays; the new file has been written.
                 let _ = fs::remove_file(path);
             }
         }
@@ -184,10 +187,10 @@ impl Checkpoints {
     }
 }
 
-/// What the names end in.
+/// The extension of all checkpoint files.
 pub(super) const ENDING: &str = ".checkpoint";
 
-/// `epoch-0003-batch-00500.checkpoint`.
+/// Returns a file's name: `epoch-0003-batch-00500.checkpoint`.
 pub(super) fn file_name((epoch, batch): CheckpointPlace) -> String {
     match batch {
         u64::MAX => format!("epoch-{epoch:04}{ENDING}"),
@@ -195,7 +198,8 @@ pub(super) fn file_name((epoch, batch): CheckpointPlace) -> String {
     }
 }
 
-/// The way back; nothing for other names, so that only what was written under this very name is ever removed.
+/// The inverse of [`file_name`]. It accepts no other names, so that only files with exactly such a name are ever
+/// removed.
 fn parse(name: &str) -> Option<CheckpointPlace> {
     let middle = name.strip_prefix("epoch-")?.strip_suffix(ENDING)?;
     let place = match middle.split_once("-batch-") {
@@ -209,7 +213,7 @@ fn name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy())
 }
 
-/// The checkpoints of a folder by their places, the newest last; the best one is not among them.
+/// Returns the checkpoints of a folder with their places, the newest last; without the best one.
 pub(super) fn files(folder: &Path) -> Vec<(CheckpointPlace, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<_> =
@@ -218,7 +222,7 @@ pub(super) fn files(folder: &Path) -> Vec<(CheckpointPlace, PathBuf)> {
     found
 }
 
-/// The best checkpoint of a folder, where there is one.
+/// Returns the best checkpoint of a folder, if there is one.
 pub(super) fn best_in(folder: &Path) -> Option<PathBuf> {
     Some(folder.join(format!("best{ENDING}"))).filter(|path| path.exists())
 }

@@ -1,23 +1,23 @@
-//! Whether model, loss, metrics and data fit one another: found before the first step.
+//! Checks that model, loss, metrics and data fit together, before the first step.
 //!
-//! What a loss takes outputs for ([`Loss::outputs`]) is held against what is known of the model's
+//! The kind of outputs that a loss takes ([`Loss::outputs`]) is compared with what is known of the model's outputs
 //! ([`Layer::output_activation`]):
 //!
-//! | the loss takes | fit | do not fit |
+//! | the loss takes | accepted | rejected |
 //! |---|---|---|
-//! | distributions | softmax | all else that is known |
-//! | logits | real numbers of any range, log-softmax | softmax, the sigmoid, numbers from 0 to 1 |
-//! | probabilities | the sigmoid, softmax | all else that is known |
-//! | binary logits | real numbers, numbers from -1 to 1 | the others: half of them, or all, are out of reach |
-//! | scores | as logits; of a single one as binary logits | as there |
-//! | numbers, or nothing said | everything | |
+//! | distributions | softmax | everything else that is known |
+//! | logits | real numbers of any range, log-softmax | softmax, sigmoid, numbers from 0 to 1 |
+//! | probabilities | sigmoid, softmax | everything else that is known |
+//! | binary logits | real numbers, numbers from -1 to 1 | the others: half or all logits are out of their range |
+//! | scores | as logits; a single one as binary logits | likewise |
+//! | numbers, or unknown | everything | |
 //!
-//! In training, what layers such as dropout leave of them is looked at as well ([`Layer::training_activation`]).
+//! In training, the change by layers such as dropout is taken into account as well ([`Layer::training_activation`]).
 //!
-//! Softmax of one unit is always 1 and fits no loss. Where nothing is known of the outputs, losses check each batch:
-//! rows of probabilities are recognized by their sums. Probabilities where logits are due are recognized only where all
-//! rows of a batch of some size are distributions; sigmoids cannot be told from logits that happen to lie between 0 and
-//! 1.
+//! Softmax of one unit is always 1 and fits no loss. If nothing is known of the outputs, losses check each batch: rows
+//! of probabilities are recognized by their sums. Probabilities in place of logits are recognized only if all rows of a
+//! large enough batch are distributions; outputs of sigmoids cannot be distinguished from logits that happen to lie
+//! between 0 and 1.
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ use crate::shown::{cut, grouped};
 use crate::target::{AsTarget, CLEAN};
 use crate::tensor::Tensor;
 
-/// Checks the model's outputs against what the loss takes.
+/// Checks the model's outputs against the outputs that the loss takes.
 pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
     let units = model.output_shape().last().copied().unwrap_or(1);
     let activation = model.output_activation(OutputActivation::Unknown);
@@ -59,8 +59,8 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
     }
 }
 
-/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) change what comes out of
-/// the last activation, too.
+/// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) also change the outputs
+/// of the last activation.
 pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
     check_outputs(model, loss)?;
     let units = model.output_shape().last().copied().unwrap_or(1);
@@ -85,7 +85,7 @@ pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss:
     }
 }
 
-/// What the loss called `name` takes and the ways out, where the outputs are known and are not that.
+/// If the known outputs do not fit the loss called `name`, returns what it takes and the advice.
 fn misfit(
     due: Outputs,
     activation: OutputActivation,
@@ -130,7 +130,7 @@ fn misfit(
     }
 }
 
-/// How a loss is written that takes logits.
+/// The code for a loss that takes logits.
 fn from_logits(name: &str) -> String {
     match name {
         "CrossEntropy"
@@ -143,13 +143,13 @@ fn from_logits(name: &str) -> String {
     }
 }
 
-/// The ways out where softmax or a sigmoid would be taken twice.
+/// The advice if softmax or a sigmoid would be applied twice.
 fn twice(activation: OutputActivation, name: &str) -> String {
     let end = if activation == OutputActivation::Sigmoid { "the sigmoid" } else { "softmax" };
     format!("Leave {end} out, or take `{name}` of probabilities, which uses the logits by itself.")
 }
 
-/// How an error says what is known of outputs.
+/// Describes the known range of outputs in an error.
 fn range_of(activation: OutputActivation) -> &'static str {
     match activation {
         OutputActivation::Unknown => "nothing known",
@@ -163,7 +163,7 @@ fn range_of(activation: OutputActivation) -> &'static str {
     }
 }
 
-/// Refuses a model in which training would change nothing: one without parameters, or with all of them frozen.
+/// Refuses a model without trainable parameters: one without any, or with all of them frozen.
 pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
     let (mut trainable, mut frozen) = (false, 0);
     model.visit_params(&mut |_, param| match param.kind() {
@@ -183,20 +183,20 @@ pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
     }
 }
 
-/// What metrics are told that predictions mean: what the loss takes them for, or else what is known of the model.
+/// The meaning of predictions that is passed to metrics: that of the loss, or else what is known of the model.
 pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Outputs {
     let units = model.output_shape().last().copied().unwrap_or(1);
     let own = Outputs::of(model.output_activation(OutputActivation::Unknown), units);
     match loss.outputs() {
         unsaid @ (Outputs::Unknown | Outputs::Numbers) if !own.are_probabilities() => unsaid,
         Outputs::Unknown | Outputs::Numbers => own,
-        // Softmax makes classes that exclude each other, whatever each of them is compared with.
+        // Softmax means classes that exclude each other, even if the loss compares each of them separately.
         Outputs::Probabilities if own == Outputs::Distributions => own,
         said => said,
     }
 }
 
-/// What a history and its logs hold beside metrics, by name.
+/// The values of a history and its logs other than metrics, by name.
 const OWN_VALUES: [(&str, &str); 4] = [
     ("loss", "the loss"),
     ("epoch", "the epoch's number"),
@@ -204,7 +204,7 @@ const OWN_VALUES: [(&str, &str); 4] = [
     ("seconds", "the time"),
 ];
 
-/// Refuses metrics whose values would stand under one name in a history, or under that of another value.
+/// Refuses metrics whose name is that of another metric or value in the history.
 fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let names: Vec<&str> = names.collect();
     let rename = "Give it another name: `Named::new(\"another\", metric)`.";
@@ -227,7 +227,7 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a value of a callback that would stand under the name of another one in a history or its logs.
+/// Refuses a callback's value whose name is already used in the history or its logs.
 pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
     let taken = match OWN_VALUES.iter().find(|(own, _)| *own == name) {
         Some((_, own)) => format!("the name of {own}"),
@@ -239,7 +239,7 @@ pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
     Err(Error::data("a logged value", "with a name of its own", found).help("Log it under another name."))
 }
 
-/// Tells metrics what they will see, after a look at their names.
+/// Checks the names of the metrics and tells the metrics what predictions mean.
 pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
     model: &Sequential<F>,
     loss: &L,
@@ -250,10 +250,10 @@ pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
     metrics.iter_mut().try_for_each(|metric| metric.begin(outputs, model.output_shape()))
 }
 
-/// How many targets are looked at together.
+/// The number of targets that are checked together.
 const PIECE: usize = 4096;
 
-/// Checks all targets and weights, where the data set can read them without the inputs.
+/// Checks all targets and weights, if the data set can read them without the inputs.
 pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
     loss: &L,
@@ -275,7 +275,7 @@ pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defa
     if weight == 0.0 { Err(no_weight()) } else { Ok(()) }
 }
 
-/// Refuses targets that are not finite, by the row.
+/// Refuses targets that are not finite and names the row.
 pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
     match target.first_non_finite() {
         None => Ok(()),
@@ -283,17 +283,17 @@ pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T
     }
 }
 
-/// The error of data whose samples all have the weight 0, so that there is no mean of anything.
+/// The error for data whose sample weights are all 0, so that no mean is defined.
 pub(super) fn no_weight() -> Error {
     Error::data("weights", "with one above 0", "only 0").help(
         "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
     )
 }
 
-/// From how many rows on it is no chance that all of them have a sum of 1.
+/// The number of rows from which it is no coincidence that all of them have a sum of 1.
 const ROWS: usize = 8;
 
-/// Refuses outputs of a model of which nothing is known, where they are distributions and logits are due.
+/// Refuses distributions in place of logits from a model of whose outputs nothing is known.
 pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
     model: &Sequential<F>,
     loss: &L,

@@ -1,8 +1,8 @@
-//! Cross-validation: how good a model and its training are, measured on data that were held out, several times.
+//! Cross-validation: measures a model and its training several times, each time on other held-out data.
 //!
-//! One split measures by chance: another test part gives another number. Cross-validation takes `k` splits in which
-//! every sample is held out once, trains a model anew for each, and reports each fold's scores, their mean and how
-//! far they spread.
+//! The result of a single split depends on chance: another test part gives another number. Cross-validation makes `k`
+//! splits in which every sample is held out once, trains a new model for each, and reports the scores of each fold,
+//! their mean and their standard deviation.
 
 use super::trainer::{Evaluation, Trainer};
 use crate::data::{Dataset, Folds, Subset};
@@ -14,7 +14,7 @@ use crate::shown::lines;
 use crate::target::AsTarget;
 use std::fmt;
 
-/// Trains a model anew on each fold's training part and evaluates it on the part held out.
+/// Trains a new model on each fold's training part and evaluates it on the held-out part.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -35,14 +35,14 @@ use std::fmt;
 /// ```
 ///
 /// `build` is called with the fold's number, from 0, and makes the model and the trainer. The scores are the loss and
-/// the trainer's metrics, as [`Trainer::evaluate`] has them. A trainer that keeps the best of its epochs should take
-/// [`validation_split`](Trainer::validation_split) for that: the part held out has no say in training.
+/// the trainer's metrics, as in [`Trainer::evaluate`]. A trainer that keeps the best of its epochs should use
+/// [`validation_split`](Trainer::validation_split) to choose it: the held-out part must not influence training.
 ///
-/// What is fitted on data besides the model (a [`Normalizer`](crate::data::Normalizer), a vocabulary) has to be fitted
-/// on each training part anew: see [`cross_validate_with`].
+/// Everything else that is fitted to data (a [`Normalizer`](crate::data::Normalizer), a vocabulary) must be fitted
+/// again on each training part: see [`cross_validate_with`].
 ///
 /// # Errors
-/// When the data cannot be dealt into these folds, or `build`, training or evaluation fails; the error names the fold.
+/// If the data cannot be split into these folds, or `build`, training or evaluation fails; the error names the fold.
 pub fn cross_validate<F, D, L>(
     data: &D,
     folds: &impl Folds<F, D>,
@@ -63,9 +63,10 @@ where
     })
 }
 
-/// Calls `run` with each fold's training part and held-out part, and collects what it measured.
+/// Calls `run` with each fold's training part and held-out part, and collects the evaluations that it returns.
 ///
-/// For runs that fit more than a model: here a [`Normalizer`](crate::data::Normalizer), on the training part alone.
+/// It is for runs that fit more than a model, such as a [`Normalizer`](crate::data::Normalizer) on the training part
+/// alone:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -87,7 +88,7 @@ where
 /// ```
 ///
 /// # Errors
-/// When the data cannot be dealt into these folds, or `run` fails; the error names the fold.
+/// If the data cannot be split into these folds, or `run` fails; the error names the fold.
 pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
     data: &D,
     folds: &impl Folds<F, D>,
@@ -101,14 +102,15 @@ pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
     Ok(CrossValidation { folds: folds.collect::<Result<_>>()?, remarks })
 }
 
-/// The scores of each fold: what [`cross_validate`] returns. Printed, it is a line for each score.
+/// The scores of each fold, as returned by [`cross_validate`]. They print as a line for each score.
 ///
 /// ```text
 /// loss      0.2714 ± 0.0121
 /// accuracy  0.9017 ± 0.0034
 /// ```
 ///
-/// Below come its remarks, as for folds by [`StratifiedKFold`](crate::data::StratifiedKFold) in which a class is missing:
+/// Remarks follow, for example if a class is missing in some folds of a
+/// [`StratifiedKFold`](crate::data::StratifiedKFold):
 ///
 /// ```text
 ///   class 2 has 3 samples for 5 folds: some folds have none of it
@@ -116,14 +118,14 @@ pub fn cross_validate_with<F: Scalar, D: Dataset<F>>(
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CrossValidation {
-    /// In the order of the folds.
+    /// The evaluations, in the order of the folds.
     pub folds: Vec<Evaluation>,
-    /// What there is to say of the folds, a sentence each: [`Folds::folds_and_remarks`]. Empty as a rule.
+    /// Remarks on the folds, one sentence each: see [`Folds::folds_and_remarks`]. Usually empty.
     pub remarks: Vec<String>,
 }
 
 impl CrossValidation {
-    /// The score of this name in each fold: "loss", or a metric's name. None where a fold lacks it.
+    /// Returns a score in each fold: "loss", or a metric by its name. `None` if a fold lacks it.
     ///
     /// ```text
     /// scores.get("accuracy")   // Some([0.91, 0.89, 0.90])
@@ -133,7 +135,7 @@ impl CrossValidation {
         self.folds.iter().map(score).collect()
     }
 
-    /// The mean over the folds, each counting alike, however many samples it holds.
+    /// Returns the mean over the folds. Each fold counts equally, whatever its number of samples.
     ///
     /// ```text
     /// Σ s / k
@@ -142,15 +144,15 @@ impl CrossValidation {
         self.get(name).map(|scores| mean(&scores))
     }
 
-    /// The standard deviation over the folds, as NumPy's `std` has it.
+    /// Returns the standard deviation over the folds, computed like NumPy's `std`.
     ///
     /// ```text
     /// √(Σ (s - mean)² / k)
     /// ```
     ///
-    /// It says how far single folds lie from the mean, not how exact the mean is: folds share most of their training
-    /// samples, so their scores are not independent (Y. Bengio and Y. Grandvalet, "No unbiased estimator of the
-    /// variance of k-fold cross-validation", 2004).
+    /// It measures how far single folds lie from the mean, not how accurate the mean is: folds share most of their
+    /// training samples, so their scores are not independent (Y. Bengio and Y. Grandvalet, "No unbiased estimator of
+    /// the variance of k-fold cross-validation", 2004).
     pub fn std_dev(&self, name: &str) -> Option<f64> {
         let scores = self.get(name)?;
         let centre = mean(&scores);
@@ -159,12 +161,12 @@ impl CrossValidation {
     }
 }
 
-/// 0 of nothing.
+/// The mean; 0 for an empty slice.
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// A line for each score, loss first, and for each remark; of many the first, and how many more there are.
+/// A line for each score, loss first, and for each remark; only the first remarks if there are many, and how many more.
 impl fmt::Display for CrossValidation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metrics = self.folds.first().map_or(&[][..], |fold| &fold.metrics);

@@ -1,4 +1,4 @@
-//! The learning-rate range test.
+//! The learning-rate range test: [`LearningRateCurve`].
 
 use super::compatibility::{check_targets, check_trainable, check_training, no_weight};
 use super::trainer::non_finite::in_training;
@@ -16,26 +16,28 @@ use crate::shown::listed;
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
 
-/// The loss of a short training run whose rate rises from step to step: what [`Trainer::find_learning_rate`] returns.
+/// The losses of a short training run with an increasing learning rate, as returned by [`Trainer::find_learning_rate`].
 ///
-/// Plain data, to be plotted: the rates belong on a logarithmic axis. Usually the loss is flat at first, falls, and
-/// then shoots up.
+/// It is plain data that can be plotted, with the learning rates on a logarithmic axis. Usually the loss is flat at
+/// first, then falls, and then rises steeply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct LearningRateCurve {
-    /// The rate of each step, rising by one ratio.
+    /// The learning rate of each step; the ratio between successive ones is constant.
     #[serde(with = "crate::codec::words")]
     pub rates: Vec<f64>,
     /// The loss of each step's batch, before the step.
     #[serde(with = "crate::codec::words")]
     pub losses: Vec<f64>,
-    /// The losses, smoothed: a mean that falls off by 0.9 from step to step, corrected for its beginning.
+    /// The smoothed losses: an exponential moving average with a decay of 0.9 per step and bias correction.
     #[serde(with = "crate::codec::words")]
     pub smoothed: Vec<f64>,
-    /// The rate at which the smoothed loss falls most steeply, before its lowest point; none where it never falls.
+    /// The learning rate at which the smoothed loss falls most steeply, before its lowest point; `None` if it never
+    /// falls.
     ///
-    /// A place to begin from, not a best rate. With a schedule that falls to 0 a few times as much may serve.
+    /// It is a starting point, not the best learning rate. With a schedule that decays to 0, a few times as much may
+    /// work.
     #[serde(with = "crate::codec::words")]
     pub suggestion: Option<f64>,
 }
@@ -43,7 +45,7 @@ pub struct LearningRateCurve {
 checked!(LearningRateCurve);
 
 impl LearningRateCurve {
-    /// What is read must not contradict itself.
+    /// Checks that deserialized data are consistent.
     fn check(&self) -> Result<()> {
         let Self { rates, losses, smoothed, suggestion } = self;
         let n = rates.len();
@@ -68,14 +70,14 @@ impl LearningRateCurve {
     }
 }
 
-/// The share of the smoothed loss that is kept.
+/// The decay of the moving average.
 const KEPT: f64 = 0.9;
 
-/// The test ends where the smoothed loss is this many times its lowest.
+/// The test ends when the smoothed loss exceeds its lowest value by this factor.
 const DIVERGED: f64 = 4.0;
 
 impl LearningRateCurve {
-    /// Smooths the losses and looks for the steepest fall.
+    /// Smooths the losses and finds the steepest fall.
     fn of(rates: Vec<f64>, losses: Vec<f64>) -> Self {
         let (mut mean, mut weight) = (0.0, 0.0);
         let mut smooth = |loss: &f64| {
@@ -84,7 +86,7 @@ impl LearningRateCurve {
         };
         let smoothed: Vec<f64> = losses.iter().map(&mut smooth).collect();
         let lowest = (0..smoothed.len()).min_by(|&a, &b| smoothed[a].total_cmp(&smoothed[b])).unwrap_or(0);
-        // Over some steps, so that one lucky batch does not decide.
+        // The fall is measured over several steps, so that one lucky batch does not decide.
         let span = (smoothed.len() / 10).max(1);
         let fall = |i: usize| smoothed[i - span] - smoothed[i];
         let steepest =
@@ -95,12 +97,12 @@ impl LearningRateCurve {
 }
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// The learning-rate range test: trains a copy of the model for `steps` steps whose rate rises from `from` to `to`
-    /// by one ratio, and records the losses. Model and optimizer stay as they are.
+    /// Runs the learning-rate range test: trains a copy of the model for `steps` steps while the learning rate grows
+    /// geometrically from `from` to `to`, and records the losses. Model and optimizer are not changed.
     ///
-    /// Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3. The rule, its state, clipping
-    /// and groups are the trainer's; the data are gone through in a random order, again if need be. The test ends
-    /// early where the smoothed loss is four times its lowest or not finite.
+    /// The test is that of Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3. It uses
+    /// the trainer's update rule with its state, clipping and groups. The data are read in random order, several times
+    /// if necessary. The test ends early if the smoothed loss exceeds four times its lowest value or is not finite.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -115,12 +117,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// 100 to 300 steps are usual, from a rate that does nothing to one that is too high: 1e-6 to 10. PyTorch
-    /// Lightning's `Tuner.lr_find` and fast.ai's `lr_find` are the same test.
+    /// 100 to 300 steps are usual, with a range from a learning rate without effect to one that is too high: 1e-6 to
+    /// 10. PyTorch Lightning's `Tuner.lr_find` and fast.ai's `lr_find` are the same test.
     ///
     /// # Errors
-    /// When the rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not fit, or
-    /// the model has no parameters to train.
+    /// If the learning rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not
+    /// fit, or the model has no parameters to train.
     pub fn find_learning_rate<D>(
         &mut self,
         model: &Sequential<F>,
@@ -147,7 +149,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 }
 
-/// Whether model, data and settings fit each other.
+/// Checks that model, data and settings fit together.
 fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     settings: &Settings<L, F>,
     model: &Sequential<F>,
@@ -160,22 +162,22 @@ fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model.check_batch_size(model.input_shape(), settings.batch_size_for(data.len()))
 }
 
-/// The test under way: a copy of the model, which is trained at rates that rise.
+/// A running test: a copy of the model, which is trained with an increasing learning rate.
 struct RangeTest<'a, F: Scalar, L: Loss<F>, T> {
     settings: &'a Settings<L, F>,
     data: &'a dyn Dataset<F, Target = T>,
     model: Sequential<F>,
-    /// With the rising rate as its schedule.
+    /// Its schedule is the increasing learning rate.
     optimizer: &'a mut Optimizer<F>,
-    /// How many passes over the data have begun.
+    /// The number of passes over the data that have begun.
     passes: u64,
-    /// The positions of all samples, in the order of the pass under way.
+    /// The positions of all samples, in the order of the current pass.
     order: Vec<usize>,
-    /// What is left of the pass, the next batch last.
+    /// The remaining batches of the pass, the next one last.
     batches: Vec<Vec<usize>>,
     rates: Vec<f64>,
     losses: Vec<f64>,
-    /// The lowest of the losses, each smoothed over the last few.
+    /// The lowest loss, smoothed over the last few.
     lowest: f64,
 }
 
@@ -183,7 +185,7 @@ impl<'a, F: Scalar, L: Loss<F>, T> RangeTest<'a, F, L, T>
 where
     T: AsTarget<L::Target> + Default + Send,
 {
-    /// Before the first step.
+    /// Returns the state before the first step.
     fn new(
         settings: &'a Settings<L, F>,
         data: &'a dyn Dataset<F, Target = T>,
@@ -206,13 +208,13 @@ where
         })
     }
 
-    /// Takes `steps` steps, or fewer where the loss runs away.
+    /// Takes `steps` steps, or fewer if the loss diverges.
     fn run(mut self, steps: usize) -> Result<LearningRateCurve> {
         let (mut batch, mut without_weight) = (Batch::default(), 0);
         while self.losses.len() < steps {
             let Some(positions) = self.next_positions() else { break };
             let Some(loss) = self.loss(&positions, &mut batch)? else { break };
-            // A batch without weight says nothing of the rate, and takes no step.
+            // A batch without weight says nothing about the learning rate; no step is taken for it.
             without_weight = if loss.weight == 0.0 { without_weight + positions.len() } else { 0 };
             if without_weight >= 2 * self.data.len() {
                 return Err(no_weight());
@@ -229,7 +231,7 @@ where
         Ok(LearningRateCurve::of(self.rates, self.losses))
     }
 
-    /// The next batch's positions, out of another pass where one has ended.
+    /// The next batch's positions; a new pass begins when one has ended.
     fn next_positions(&mut self) -> Option<Vec<usize>> {
         if self.batches.is_empty() {
             self.settings.random.child("find rate").at(self.passes, 0).shuffle(&mut self.order);
@@ -240,8 +242,8 @@ where
         self.batches.pop()
     }
 
-    /// Forward and backward: the batch's loss, or nothing where it is not finite. In the first batch that is an error,
-    /// as no rate is to blame.
+    /// Runs forward and backward and returns the batch's loss, or `None` if it is not finite. In the first batch that
+    /// is an error, because the learning rate cannot be the cause.
     fn loss(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<Option<LossSum>> {
         let (data, loss, pass) = (self.data, &self.settings.loss, Pass::Train { epoch: self.passes - 1 });
         data.read(positions, pass, batch)?;
@@ -253,11 +255,11 @@ where
         Ok(Some(value).filter(|value| value.sum.is_finite()))
     }
 
-    /// Adds a loss, with the rate of its step, and says whether the losses have run away.
+    /// Adds a loss with the learning rate of its step, and returns whether the losses have diverged.
     fn record(&mut self, loss: f64) -> bool {
         self.rates.push(self.optimizer.learning_rate_at(self.optimizer.steps() + 1));
         self.losses.push(loss);
-        // Smoothed over the last few, for the end alone.
+        // Smoothed over the last few; used only for the end of the test.
         let last = &self.losses[self.losses.len().saturating_sub(5)..];
         let mean = last.iter().sum::<f64>() / last.len() as f64;
         self.lowest = f64::min(self.lowest, mean);
@@ -265,16 +267,16 @@ where
     }
 }
 
-/// Rates that rise by one ratio.
+/// Learning rates that grow geometrically.
 #[derive(Clone, Copy)]
 struct Range {
     from: f64,
-    /// The logarithm of the ratio of two neighbours.
+    /// The logarithm of the ratio of two successive learning rates.
     ratio: f64,
 }
 
 impl Range {
-    /// `steps` rates, the first of which is `from` and the last `to`.
+    /// Returns `steps` learning rates, from `from` to `to`.
     fn new(from: f64, to: f64, steps: usize) -> Result<Self> {
         if !(from > 0.0 && from < to && to.is_finite()) {
             return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
@@ -286,7 +288,7 @@ impl Range {
         Ok(Self { from, ratio: (to / from).ln() / (steps - 1) as f64 })
     }
 
-    /// The rate after this number of steps.
+    /// The learning rate after this number of steps.
     fn rate(self, steps: u64) -> f64 {
         self.from * (self.ratio * steps as f64).exp()
     }

@@ -3,16 +3,16 @@
 //! | | |
 //! |---|---|
 //! | training, evaluation, single steps | [`Trainer`], [`Evaluation`], [`accumulate`] |
-//! | what happened | [`History`], [`Epoch`], [`GradientTrace`] |
+//! | results | [`History`], [`Epoch`], [`GradientTrace`] |
 //! | callbacks | [`Callback`], [`Context`], [`EarlyStopping`], [`GradientNorms`], [`CsvLog`], [`JsonLines`], [`TensorBoard`] |
-//! | what `fit` shows | [`Progress`] |
+//! | the output of `fit` on the terminal | [`Progress`] |
 //! | checkpoints | [`Checkpoints`], [`Resumed`] |
-//! | which value is watched, and which way it is better | [`Monitor`], [`Direction`] |
+//! | monitored values and the direction in which they are better | [`Monitor`], [`Direction`] |
 //! | the learning-rate range test | [`Trainer::find_learning_rate`], [`LearningRateCurve`] |
 //! | cross-validation | [`cross_validate`], [`cross_validate_with`], [`CrossValidation`] |
-//! | search for hyper-parameters | [`Search`], [`Space`], [`Trial`], [`SearchResults`] |
+//! | hyperparameter search | [`Search`], [`Space`], [`Trial`], [`SearchResults`] |
 //!
-//! A call of `fit` runs as follows; each line ends in an error if something does not fit:
+//! A call of `fit` takes these steps; each returns an error if something does not fit:
 //!
 //! ```text
 //! check data, validation data, loss and metrics against the model, epochs, batch size, and a checkpoint that is resumed
@@ -30,48 +30,47 @@
 //!
 //! # What makes a run repeatable
 //!
-//! The order of samples is a function of the trainer's seed and the number of the epoch, not of a generator that
-//! has been used before. Layers draw by their own seeds. Products, updates and validation run on several threads, but
-//! the order of every sum is fixed, and losses and metrics are added up in the order of the samples. So the same
-//! seeds give the same bits, with any number of threads, and whether or not there are callbacks, metrics and a
-//! progress bar.
+//! The order of samples is a function of the trainer's seed and the number of the epoch; there is no generator whose
+//! state depends on earlier draws. Each layer draws from its own seed. Products, updates and validation run on several
+//! threads, but the order of every sum is fixed, and losses and metrics are added up in the order of the samples. So
+//! the same seeds give the same bits for any number of threads, with or without callbacks, metrics and a progress bar.
 //!
 //! # Means over an epoch
 //!
-//! A batch's loss is `Σ w · l` and `Σ w` in `f64`; the epoch's is the quotient of the sums over all batches. So it is
-//! the same for any batches and any order of the samples, and a last, smaller batch counts by its size. The gradient of
-//! a step is divided by the number of samples in it, over all its batches.
+//! The loss of a batch is kept as `Σ w · l` and `Σ w` in `f64`; that of an epoch is the quotient of both sums over all
+//! batches. So it does not depend on the batches or the order of the samples, and a smaller last batch counts by its
+//! size. The gradient of a step is divided by the number of samples in it, over all its batches.
 //!
-//! A step whose samples all have the weight 0 is left out: parameters, the optimizer's state, its count of steps and
-//! with it schedules stay as they are. Its batches count as batches.
+//! A step whose samples all have the weight 0 is skipped: parameters, the optimizer's state and its step count do not
+//! change, and therefore neither do schedules. Its batches still count as batches.
 //!
 //! # Numbers that are not finite
 //!
-//! Inputs, targets, outputs and the loss are looked at before each step, and the parameters after each epoch; to look
-//! at every number of every layer would cost as much as the layers. Only when one is not finite, the batch is read
-//! again and followed through the model, so that the error can name the first place.
+//! Inputs, targets, outputs and the loss are checked before each step, and the parameters after each epoch; checking
+//! every number in every layer would cost as much as the layers. If a value is not finite, the batch is read again and
+//! traced through the model, so that the error names the place where it occurs first.
 
 // | file | what is in it |
 // |---|---|
 // | `trainer/mod.rs` | `Trainer`: settings and a run, and the methods that set it up |
-// | `trainer/settings.rs` | `Settings`: what does not change while it trains |
-// | `run.rs` | `Run`: what training changes beside the model, and what it goes on from |
-// | `trainer/fit.rs` | `fit`, and `Fit`, a call of it under way; `step` |
+// | `trainer/settings.rs` | `Settings`: what does not change during training |
+// | `run.rs` | `Run`: the state of training besides the model, and a checkpoint to resume from |
+// | `trainer/fit.rs` | `fit`, and `Fit`, a running call of it; `step` |
 // | `trainer/epochs.rs` | `Fit`'s loops over epochs and batches |
-// | `trainer/hooks.rs` | `Fit` calls callbacks, and does what they ask for |
+// | `trainer/hooks.rs` | `Fit` calls callbacks, and applies their requests |
 // | `trainer/evaluate.rs` | `evaluate`, and validation |
 // | `trainer/step.rs` | one step without the optimizer: forward, metrics, loss, backward; `accumulate` |
-// | `trainer/optimizer_settings.rs` | settings that are the optimizer's |
+// | `trainer/optimizer_settings.rs` | settings that belong to the optimizer |
 // | `trainer/checkpoints.rs` | `Fit`'s checkpoints |
-// | `trainer/resume.rs` | going on with a run out of a checkpoint |
+// | `trainer/resume.rs` | resuming a run from a checkpoint |
 // | `callbacks/` | `Callback`, `Context`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
 // | `checkpoint_folder.rs` | `Checkpoints`: when files are written, their names, and which are kept |
-// | `compatibility.rs` | whether model, loss, metrics and data fit one another |
+// | `compatibility.rs` | checks that model, loss, metrics and data fit together |
 // | `cross_validation.rs` | `cross_validate`: a model for each fold |
 // | `find_learning_rate.rs` | the learning-rate range test: `LearningRateCurve` |
-// | `trainer/non_finite.rs` | where the first number is that is not finite |
-// | `prefetch.rs` | batches that are read while others train |
-// | `search/` | `Search`: many trials of hyper-parameters, and the best of them |
+// | `trainer/non_finite.rs` | finds the first number that is not finite |
+// | `prefetch.rs` | prefetch: batches are read while others are trained |
+// | `search/` | `Search`: many trials of hyperparameters, and the best of them |
 
 mod callbacks;
 mod checkpoint_folder;

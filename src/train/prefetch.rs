@@ -1,7 +1,7 @@
-//! Batches that are read while the one before them trains.
+//! Prefetch: batches are read while the previous ones are trained.
 //!
-//! A thread of its own reads, at most so many batches ahead; the thread that trains takes them in order. Batches that
-//! were trained on go back to be filled again, so a run needs no more of them than were asked for.
+//! A separate thread reads a limited number of batches ahead; the training thread takes them in order. Used batches are
+//! returned to be filled again, so a run needs one more buffer than the number of batches that are read ahead.
 //!
 //! ```text
 //! reading thread:   read 3    read 4    read 5
@@ -10,17 +10,17 @@
 //! training thread:  train 1   train 2   train 3   ───────┘
 //! ```
 //!
-//! What is read, and in which order, is the same as without it. So are the bits.
+//! The batches and their order are the same as without prefetching, and so are the resulting bits.
 //!
-//! A thread that reads wants a core. Where a file is in the system's memory already, reading a batch is a few copies,
-//! and the core is worth more to training; where reading waits for a disk, it is the other way round. So what a data
-//! set offers to have read ahead is read by the training thread at first, with a look at the clock, and by a thread of
-//! its own from where reading has turned out to take more than its share ([`SHARE`]). What a user asks for is done from
-//! the first batch on.
+//! A reading thread needs a core. If a file is already in the system's memory, reading a batch is only a few copies,
+//! and the core is worth more to training; if reading waits for a disk, it is the other way round. So if the data set
+//! suggests prefetching, the training thread reads at first and measures the time, and a separate thread takes over
+//! once reading takes more than its share ([`SHARE`]). Prefetching that the user has requested starts with the first
+//! batch.
 //!
-//! The thread is scoped: it has ended when the epoch has, whether by the last batch, a callback that stops, an error
-//! or a panic of either side. When the training side leaves, its ends of the two channels are dropped, and the reading
-//! thread finds that out at its next batch. A panic of the data set goes on in the thread that trains.
+//! The thread is scoped: it ends with the epoch, whether by the last batch, a callback that stops, an error or a panic
+//! on either side. When the training side leaves, its ends of the two channels are dropped, which the reading thread
+//! notices at its next batch. A panic of the data set is resumed in the training thread.
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
@@ -34,27 +34,27 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// How many batches are read ahead, and from when on.
+/// How many batches are read ahead, and when prefetching starts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ahead {
     /// From the first batch on.
     Always(usize),
-    /// Once reading has turned out to take more than [`SHARE`] of the time.
+    /// Once reading takes more than [`SHARE`] of the time.
     IfItPays(usize),
 }
 
-/// The share of the time above which reading is worth a thread of its own.
+/// The share of the time above which reading gets a thread of its own.
 ///
-/// On two cores the thread costs training about a third of its speed, and gains what reading took.
+/// On two cores the thread costs training about a third of its speed, and saves the time of reading.
 const SHARE: f64 = 1.0 / 3.0;
 
-/// How many batches are timed, the first of which start threads and take memory, before reading is judged.
+/// The number of batches that are timed before the decision; the first of them start threads and allocate memory.
 const TIMED: usize = 16;
 
-/// What is done with a batch, its number and its positions.
+/// The callback for a batch, with its number and its positions.
 type TakeBatch<'a, F, T> = dyn FnMut(usize, &[usize], &mut Batch<F, T>) -> Result<ControlFlow<()>> + 'a;
 
-/// The batches of a pass, as positions that are still to be read.
+/// The batches of a pass, as positions that have not been read yet.
 pub(super) struct Batches<'a, F: Scalar, T> {
     pub data: &'a dyn Dataset<F, Target = T>,
     pub positions: Chunks<'a, usize>,
@@ -62,9 +62,9 @@ pub(super) struct Batches<'a, F: Scalar, T> {
 }
 
 impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
-    /// Reads one after the other and calls `take` with each, its number (from 0) and its positions, until it breaks.
+    /// Reads the batches in order and calls `take` with each, its number (from 0) and its positions, until it breaks.
     ///
-    /// With one thread nothing is read ahead. `batch` is what is read into where reading and training share a thread.
+    /// With one thread nothing is read ahead. `batch` is the buffer while reading and training share a thread.
     pub fn each(
         mut self,
         ahead: Ahead,
@@ -97,7 +97,7 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
         }
     }
 
-    /// The same without a second thread.
+    /// [`each`](Self::each) without a second thread.
     fn one_by_one(self, batch: &mut Batch<F, T>, take: &mut TakeBatch<'_, F, T>) -> Result<ControlFlow<()>> {
         for (number, positions) in self.positions.enumerate() {
             self.data.read(positions, self.pass, batch)?;
@@ -108,7 +108,7 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The same, with a thread that reads from the first of these batches on.
+    /// [`each`](Self::each) with a reading thread, from the first of these batches on.
     fn read_ahead(
         self,
         ahead: usize,
@@ -117,7 +117,7 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
     ) -> Result<ControlFlow<()>> {
         thread::scope(|scope| {
             let ahead = ahead.min(self.positions.len());
-            // Both ends live in here, so that they are dropped before the scope waits for the thread.
+            // Both ends are local to the scope, so that they are dropped before the scope waits for the thread.
             let (full, filled) = sync_channel::<Result<Batch<F, T>>>(ahead);
             let (used, empty) = channel::<Batch<F, T>>();
             let _ = used.send(std::mem::take(batch));
@@ -152,7 +152,7 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
                 if take(number, positions, &mut read)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                // The model took the input over; a spare buffer of this thread goes back in its place.
+                // The model has consumed the input; a spare buffer of this thread replaces it.
                 if read.input.is_empty() {
                     read.input = scratch(&shape);
                 }

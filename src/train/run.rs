@@ -1,4 +1,4 @@
-//! A run: what training changes beside the model, and what it goes on from.
+//! [`Run`]: the state of training besides the model.
 
 use crate::error::Result;
 use crate::history::History;
@@ -13,22 +13,22 @@ use crate::state::State;
 use crate::train::callbacks::Callback;
 use std::path::PathBuf;
 
-/// Names and values of a loss and of metrics.
+/// The loss and the metrics, by name.
 pub(super) type Values = Vec<(String, f64)>;
 
-/// What training changes beside the model. It lives as long as the trainer, so that a second `fit` goes on with it.
+/// The state of training besides the model. It lives as long as the trainer, so that a second `fit` continues from it.
 pub(super) struct Run<T: ?Sized, F: Scalar> {
     pub optimizer: Optimizer<F>,
     /// One list for training and validation; reset in between.
     pub metrics: Vec<Box<dyn Metric<T, F>>>,
-    /// In the order in which they were added, which is that in which they are called.
+    /// In the order in which they were added and are called.
     pub callbacks: Vec<Box<dyn Callback<F>>>,
-    /// That of the last `fit`, filled while it runs, so that an error leaves what came before it.
+    /// The history of the last `fit`. It is filled during the run, so that after an error the earlier epochs are kept.
     pub history: History,
-    /// How far it is. The number of epochs is over all calls of `fit`: the next epoch's order is drawn by it, so that a
-    /// second `fit` does not repeat the first's.
+    /// The position in training. Epochs are counted over all calls of `fit`: the count determines the next epoch's
+    /// sample order, so that a second `fit` does not repeat that of the first.
     pub position: Position,
-    /// What the next `fit` goes on from.
+    /// The checkpoint that the next `fit` resumes from.
     pub pending: Option<Box<ToResume<F>>>,
 }
 
@@ -44,13 +44,13 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
         }
     }
 
-    /// The loss over what is done of the epoch.
+    /// The loss over the part of the epoch that is done.
     pub fn loss(&self) -> f64 {
         let Position { loss, weight, .. } = self.position;
         LossSum { sum: loss, weight }.mean()
     }
 
-    /// The names of an epoch's values, and which way each is better, in order.
+    /// The names of an epoch's values with their directions, in order.
     pub fn directions(
         &self,
         validated: bool,
@@ -63,8 +63,7 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
         })
     }
 
-    /// Whether all values that are to be watched will be there, and are better one way or the other. `best` is what the
-    /// best checkpoint is kept by.
+    /// Checks that all monitored values will exist and have a direction. `best` is the monitor of the best checkpoint.
     pub fn check_monitors(&self, best: Option<&Monitor>, validated: bool) -> Result<()> {
         let values: Vec<(String, Option<Direction>)> = self.directions(validated).collect();
         let check = |monitor: Option<&Monitor>, place: &str| match monitor {
@@ -79,7 +78,7 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
         self.callbacks.iter().try_for_each(|callback| check(callback.monitor(), callback.name()))
     }
 
-    /// Resets the metrics, and puts back what they had gathered of an epoch.
+    /// Resets the metrics, and restores their state within an epoch.
     pub fn load_metrics(&mut self, states: &[Option<State<F>>]) -> Result<()> {
         self.metrics.iter_mut().for_each(|metric| metric.reset());
         for (metric, state) in self.metrics.iter_mut().zip(states) {
@@ -91,7 +90,7 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
         Ok(())
     }
 
-    /// Gives the callbacks their states.
+    /// Loads the states of the callbacks.
     pub fn load_callbacks(&mut self, model: &Sequential<F>, states: Vec<(usize, State<F>)>) -> Result<()> {
         for (at, mut state) in states {
             let Some(callback) = self.callbacks.get_mut(at) else { continue };
@@ -102,12 +101,12 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
     }
 }
 
-/// Names and values of metrics as they stand.
+/// The names and current values of metrics.
 pub(super) fn values<T: ?Sized, F: Scalar>(metrics: &[Box<dyn Metric<T, F>>]) -> Values {
     metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect()
 }
 
-/// What `fit` needs of a checkpoint beside the model, the optimizer's state and the history.
+/// The parts of a checkpoint that `fit` needs besides the model, the optimizer's state and the history.
 pub(super) struct ToResume<F: Scalar> {
     pub settings: RunSettings,
     pub position: Position,
@@ -116,7 +115,7 @@ pub(super) struct ToResume<F: Scalar> {
     pub callbacks: Vec<(usize, State<F>)>,
     pub path: PathBuf,
     pub passed_over: Vec<PathBuf>,
-    /// What `fit` shows.
+    /// The line that `fit` prints.
     pub line: String,
 }
 
@@ -126,7 +125,7 @@ impl<F: Scalar> ToResume<F> {
     }
 }
 
-/// Where in training a checkpoint stands: the number of its epoch and of its batch in it, the largest at the end.
+/// The position of a checkpoint in training: the number of the epoch and of the batch in it; `u64::MAX` at the end.
 pub(super) type CheckpointPlace = (u64, u64);
 
 /// The place of a position.

@@ -46,7 +46,7 @@ fn what_is_written_is_read() {
     }
 }
 
-/// Of what has no end as much is read as the header says.
+/// From a source without an end, only as much is read as the header announces, and one byte.
 #[test]
 fn an_end_is_not_waited_for() {
     let whole = &file(&one("U8", "[600000]", "[0,600000]"), 600_000)[..];
@@ -63,7 +63,7 @@ fn an_end_is_not_waited_for() {
     assert_eq!(zeros.limit(), 92);
 }
 
-/// The header is what the crate writes for a file of the same order, so both can be read by whoever reads one.
+/// The header equals the one that the crate writes for a file in the same order, so every reader of one can read both.
 #[test]
 fn the_header_is_the_one_that_the_crate_writes() {
     let (some, more) = ([1; 8], [2; 16]);
@@ -94,7 +94,7 @@ fn json_as_others_write_it() {
                 \"shape\":[],\"dtype\":\"I32\"}}  ";
     assert_eq!(parse(&file(text, 4)).unwrap().0[0].0, "é😀/\n");
     assert!(parse(&file("{}", 0)).unwrap().0.is_empty());
-    // What an entry has besides is passed over, as the crate does.
+    // Other fields of an entry are ignored, as in the crate.
     let more = "{\"a\":{\"dtype\":\"F4\",\"by\":[{}],\"shape\":[2],\"data_offsets\":[0,1]}}";
     assert_eq!(parse(&file(more, 1)).unwrap().0[0].1.dtype, Dtype::F4);
 }
@@ -166,7 +166,7 @@ fn refusals_name_the_array() {
     );
 }
 
-/// A map would keep the last of them, and where the places agree nothing would be missing.
+/// A map would keep the last of them; if the positions agree, nothing would be missing.
 #[test]
 fn a_name_that_is_there_twice_is_refused() {
     for (shape, offsets, data) in [("[0]", "[0,0]", 0), ("[1]", "[0,4]", 4)] {
@@ -178,7 +178,7 @@ fn a_name_that_is_there_twice_is_refused() {
     }
 }
 
-/// Their bytes are as their shapes say, and what they fill with the header is more than there are addresses.
+/// Their bytes match their shapes, but together with the header they exceed the address space.
 #[test]
 fn arrays_up_to_the_last_address_are_refused() {
     let most = usize::MAX / 8;

@@ -1,9 +1,9 @@
-//! Parameters by name: in and out of safetensors files, in the layouts of PyTorch's state dicts.
+//! Parameters by name: reads and writes safetensors files, in the layouts of PyTorch's state dicts.
 //!
-//! Names are PyTorch's already ("0.weight"), and so are the layouts of all layers but one: a
-//! [`Dense`](crate::nn::Dense) keeps its weight as `[inputs, units]`, and a state dict the other way round. Such a
-//! parameter says so itself ([`Param::transposed_in_state_dicts`](crate::nn::Param::transposed_in_state_dicts)), so
-//! containers and layers of other crates need not know.
+//! Parameter names are those of PyTorch ("0.weight"), and so are the layouts of all layers but one: a
+//! [`Dense`](crate::nn::Dense) stores its weight as `[inputs, units]`, a state dict as `[units, inputs]`. The parameter
+//! itself is marked as transposed ([`Param::transposed_in_state_dicts`](crate::nn::Param::transposed_in_state_dicts)),
+//! so containers and layers of other crates need no special case.
 
 mod model;
 
@@ -22,10 +22,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Named arrays, as PyTorch's `state_dict` has them: out of a safetensors file, of a model, or of arrays that are there.
+/// Named arrays, like PyTorch's `state_dict`: from a safetensors file, from a model, or from arrays in memory.
 ///
-/// Out of bytes it borrows them: nothing is copied until a model takes the numbers over. It may be looked at and its
-/// names changed, where the other side's model has its layers under other names:
+/// A state dict made from bytes borrows them: nothing is copied until a model takes the numbers. It can be inspected,
+/// and its names can be changed if the other model uses different ones:
 ///
 /// ```
 /// use plywood::io::StateDict;
@@ -43,28 +43,30 @@ use std::path::Path;
 /// ```
 #[derive(Clone)]
 pub struct StateDict<'a> {
-    /// In the order of their names, each of which comes once.
+    /// Sorted by name; names are unique.
     arrays: Vec<Array>,
     data: Cow<'a, [u8]>,
 }
 
-/// What a state dict and a model do not share: the report of [`Sequential::load_matching`](crate::nn::Sequential::load_matching).
+/// The differences between a state dict and a model: the report of
+/// [`Sequential::load_matching`](crate::nn::Sequential::load_matching).
 ///
-/// It prints as the list that is in the error of [`Sequential::load_state_dict`](crate::nn::Sequential::load_state_dict).
+/// It prints as the list that the error of
+/// [`Sequential::load_state_dict`](crate::nn::Sequential::load_state_dict) contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatches {
-    /// Names of the model that the state dict lacks.
+    /// Names of the model that are missing in the state dict.
     pub missing: Vec<String>,
-    /// Names of the state dict that the model lacks.
+    /// Names of the state dict that are unknown to the model.
     pub unexpected: Vec<String>,
-    /// Names of both whose arrays have different shapes, or numbers that cannot be taken over, by their type or
-    /// because one is too large for the model's; with the reason.
+    /// Names in both whose arrays cannot be loaded, with the reason: the shapes differ, the element type is not
+    /// supported, or a number is too large for the model's element type.
     pub unfit: Vec<String>,
 }
 
 impl Mismatches {
-    /// Whether everything was taken over.
+    /// Returns whether everything was loaded.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.unfit.is_empty()
     }
@@ -92,22 +94,22 @@ impl fmt::Display for Mismatches {
 }
 
 impl<'a> StateDict<'a> {
-    /// The arrays of a safetensors file in memory.
+    /// Reads the arrays of a safetensors file in memory.
     ///
     /// # Errors
-    /// When the bytes are anything but one whole safetensors file.
+    /// If the bytes are not one complete safetensors file.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
         let (arrays, data) = safetensors::parse(bytes)?;
         Ok(Self { arrays, data: data.into() })
     }
 
-    /// Those of a file, whose numbers are read into memory.
+    /// Reads a safetensors file into memory.
     ///
-    /// The header is looked at first, and no more is read than it says. So what is no safetensors file is refused by
-    /// its first bytes, also a device that has no end.
+    /// The header is read first, and then no more than it announces. So a file of another format is refused by its
+    /// first bytes, even a device that has no end.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no safetensors file.
+    /// If the file cannot be read, or is not a safetensors file.
     pub fn load(path: impl AsRef<Path>) -> Result<StateDict<'static>> {
         let path = path.as_ref();
         let read = || safetensors::read(&mut Source::open(path)?);
@@ -115,23 +117,23 @@ impl<'a> StateDict<'a> {
         Ok(StateDict { arrays, data: data.into() })
     }
 
-    /// The whole as a safetensors file in memory.
+    /// Returns the state dict as a safetensors file in memory.
     ///
     /// # Errors
-    /// When the header does not fit into a file.
+    /// If the header is too large for a file.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.write(Vec::new())?.map_err(Error::custom)
     }
 
-    /// Writes a safetensors file, which is there whole or not at all.
+    /// Writes a safetensors file atomically: on failure an existing file is unchanged.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write_whole(path.as_ref(), |file| self.write(file)).map_err(|error| error.at("save"))
     }
 
-    /// Array after array, without gaps. The inner error is the disk's.
+    /// Writes the arrays one after the other, without gaps. The inner error comes from the disk.
     fn write<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
         let (mut arrays, mut end) = (Vec::new(), 0);
         for (name, info) in &self.arrays {
@@ -148,10 +150,10 @@ impl<'a> StateDict<'a> {
         Ok(result.map(|()| out))
     }
 
-    /// All arrays with their names, as numbers of one type, in alphabetical order.
+    /// Returns all arrays with their names, converted to one element type, in alphabetical order.
     ///
     /// # Errors
-    /// When elements are not floating-point numbers of 16 to 64 bits, or one is too large for the type.
+    /// If elements are not floating-point numbers of 16 to 64 bits, or one is too large for the type.
     pub fn arrays<F: Scalar>(&self) -> Result<Vec<(String, Tensor<F>)>> {
         let array = |(name, info): &Array| {
             let array = self.tensor(name).ok_or_else(|| {
@@ -167,22 +169,22 @@ impl<'a> StateDict<'a> {
         self.arrays.iter().map(array).collect()
     }
 
-    /// The names, in alphabetical order.
+    /// Returns the names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.arrays.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The shape of the array of this name.
+    /// Returns the shape of the named array.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.info(name).map(|info| &info.shape[..])
     }
 
-    /// Whether a number of this array is finite there and not in a model of `F`.
+    /// Returns whether a finite number of this array would be infinite in a model of `F`.
     fn overflows<F: Scalar>(&self, info: &TensorInfo) -> bool {
         self.bytes(info).is_some_and(|bytes| overflows::<F>(info.dtype, bytes))
     }
 
-    /// The numbers of this array, if a model can take them over.
+    /// The bytes of this array, if a model can load its element type.
     fn bytes(&self, info: &TensorInfo) -> Option<&[u8]> {
         let (start, end) = info.data_offsets;
         self.data.get(start..end).filter(|_| is_known(info.dtype))
@@ -193,7 +195,7 @@ impl<'a> StateDict<'a> {
         self.arrays.get(at).map(|(_, info)| info)
     }
 
-    /// The same arrays under other names; of two that come to have one name the later is kept.
+    /// Renames the arrays. If two get the same name, the one that was later in alphabetical order is kept.
     #[must_use]
     pub fn rename(self, mut rename: impl FnMut(&str) -> String) -> Self {
         let renamed: BTreeMap<String, TensorInfo> =
@@ -201,7 +203,7 @@ impl<'a> StateDict<'a> {
         Self { arrays: renamed.into_iter().collect(), data: self.data }
     }
 
-    /// The array of this name as numbers of a model; `None` where there is none, its elements are not floating-point
+    /// Returns the named array in a model's element type; `None` if there is none, its elements are not floating-point
     /// numbers of 16 to 64 bits, or one is too large for the type.
     ///
     /// ```
@@ -221,9 +223,9 @@ impl<'a> StateDict<'a> {
 }
 
 impl StateDict<'static> {
-    /// Of arrays that are there: computed, averaged over several models, or read from a file of another form.
+    /// Makes a state dict from arrays: computed, averaged over several models, or read from a file of another format.
     ///
-    /// They are in PyTorch's layouts, a dense layer's weight as `[units, inputs]`.
+    /// The arrays must have PyTorch's layouts, for example `[units, inputs]` for a dense layer's weight.
     ///
     /// ```
     /// use plywood::io::StateDict;
@@ -239,7 +241,7 @@ impl StateDict<'static> {
     /// ```
     ///
     /// # Errors
-    /// When two arrays have one name.
+    /// If two arrays have the same name.
     pub fn from_arrays<N: Into<String>, F: Scalar>(
         arrays: impl IntoIterator<Item = (N, Tensor<F>)>,
     ) -> Result<Self> {
@@ -264,10 +266,10 @@ impl fmt::Debug for StateDict<'_> {
     }
 }
 
-/// How many numbers are turned from bytes, or into bytes, at once.
+/// The number of numbers that are decoded or encoded at once.
 const SOME: usize = 1 << 16;
 
-/// Numbers of one of the types of `is_known`, as those of a model.
+/// Converts numbers of one of the types of `is_known` to those of a model.
 fn converted<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Vec<F> {
     if let (Dtype::F32, 4) | (Dtype::F64, 8) = (dtype, size_of::<F>()) {
         return F::read_bytes(bytes);
@@ -282,12 +284,12 @@ fn converted<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Vec<F> {
     values
 }
 
-/// The types whose numbers a model can take over.
+/// Returns whether a model can load numbers of this type.
 fn is_known(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
 
-/// Numbers of one of the types of `is_known`.
+/// Decodes numbers of one of the types of `is_known`.
 fn widened(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
     let halves = || bytes.as_chunks::<2>().0.iter().map(|&b| u16::from_le_bytes(b));
     match dtype {
@@ -298,14 +300,14 @@ fn widened(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
     }
 }
 
-/// Whether a number of 64 bits would be infinite in a model of `f32`.
+/// Returns whether a 64-bit number would be infinite in a model of `f32`.
 fn overflows<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> bool {
     size_of::<F>() == 4
         && dtype == Dtype::F64
         && widened(dtype, bytes).iter().any(|&x| x.is_finite() && (x as f32).is_infinite())
 }
 
-/// IEEE 754's 16-bit number: a sign, 5 bits of exponent, 10 of fraction.
+/// Decodes IEEE 754's 16-bit number: a sign bit, 5 bits of exponent, 10 of fraction.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));

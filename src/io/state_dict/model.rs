@@ -1,4 +1,4 @@
-//! Weights of models by name: taken from state dicts, and written as such.
+//! Reading and writing a model's weights as state dicts.
 
 use super::{SOME, StateDict, converted, is_known};
 use crate::disk::write_whole;
@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What PyTorch counts and nobody needs: the batches that batch normalization has seen.
+/// The number of batches that batch normalization has seen: PyTorch stores it, and Plywood does not need it.
 fn is_ignored(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }
 
-/// The shape in a state dict.
+/// The shape that a parameter has in a state dict.
 fn outer_shape<F: Scalar>(param: &Param<F>) -> Vec<usize> {
     let mut shape = param.shape().to_vec();
     if param.is_transposed() {
@@ -28,10 +28,10 @@ fn outer_shape<F: Scalar>(param: &Param<F>) -> Vec<usize> {
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// Takes all parameters and buffers from a state dict, by name; everything has to be there and to fit. Numbers of
+    /// Loads all parameters and buffers from a state dict, by name. Names and shapes must match exactly. Numbers of
     /// another type (`F16`, `BF16`, `F32`, `F64`) are converted.
     ///
-    /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is passed over.
+    /// PyTorch's counterpart is `model.load_state_dict(dict)`. Its "num_batches_tracked" is ignored.
     ///
     /// ```
     /// use plywood::io::StateDict;
@@ -49,7 +49,7 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When names or shapes differ: all of them are in the error, and the model is as it was.
+    /// If names or shapes differ: the error lists all differences, and the model is unchanged.
     pub fn load_state_dict(&mut self, dict: &StateDict<'_>) -> Result<()> {
         let mismatches = self.compare(dict);
         if mismatches.is_empty() {
@@ -61,9 +61,10 @@ impl<F: Scalar> Sequential<F> {
         ))
     }
 
-    /// Takes what fits, and reports the rest. PyTorch's counterpart is `strict=False`, which refuses other shapes.
+    /// Loads the arrays that fit, and reports the rest. PyTorch's counterpart is `strict=False`, which does not accept
+    /// different shapes.
     ///
-    /// For a body that was trained with another head:
+    /// Use it, for example, to load a body that was trained with another head:
     ///
     /// ```
     /// use plywood::io::StateDict;
@@ -81,36 +82,36 @@ impl<F: Scalar> Sequential<F> {
         self.compare(dict)
     }
 
-    /// [`load_state_dict`](Sequential::load_state_dict) from a safetensors file.
+    /// Like [`load_state_dict`](Sequential::load_state_dict), from a safetensors file.
     ///
     /// # Errors
-    /// When the file cannot be read, is no safetensors file, or is not that of this model.
+    /// If the file cannot be read, is not a safetensors file, or does not match this model.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let dict = StateDict::load(path)?;
         self.load_state_dict(&dict).map_err(|error| error.at(format!("load {}", path.display())))
     }
 
-    /// Writes parameters and buffers as a safetensors file, in the names and layouts of PyTorch's state dicts. The
-    /// file is there whole or not at all, as with [`save`](Sequential::save).
+    /// Saves parameters and buffers as a safetensors file, with the names and layouts of PyTorch's state dicts. The
+    /// file is written atomically, as by [`save`](Sequential::save).
     ///
-    /// The architecture is not in it: build the same network, then [`load_weights`](Sequential::load_weights).
+    /// The architecture is not saved: build the same network, then call [`load_weights`](Sequential::load_weights).
     ///
     /// # Errors
-    /// When the file cannot be written, or two parameters of a layer of one's own have one name.
+    /// If the file cannot be written, or two parameters of a custom layer have the same name.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         write_whole(path.as_ref(), |file| self.write_weights(file)).map_err(|error| error.at("save"))
     }
 
-    /// The bytes that [`save_weights`](Sequential::save_weights) writes.
+    /// Returns the bytes that [`save_weights`](Sequential::save_weights) writes.
     ///
     /// # Errors
-    /// When two parameters of a layer of one's own have one name.
+    /// If two parameters of a custom layer have the same name.
     pub fn weights_to_bytes(&self) -> Result<Vec<u8>> {
         self.write_weights(Vec::new())?.map_err(Error::custom)
     }
 
-    /// The inner error is the disk's.
+    /// The inner error comes from the disk.
     fn write_weights<W: Write>(&self, mut out: W) -> Result<io::Result<W>> {
         let (mut arrays, mut end) = (Vec::new(), 0);
         self.visit_params(&mut |name, param| {
@@ -137,7 +138,7 @@ impl<F: Scalar> Sequential<F> {
         Ok(result.map(|()| out))
     }
 
-    /// Parameters and buffers by name, in the layouts of PyTorch's state dicts: a copy of all numbers.
+    /// Returns a copy of all parameters and buffers by name, in the layouts of PyTorch's state dicts.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -150,7 +151,7 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When two parameters of a layer of your own have one name.
+    /// If two parameters of a custom layer have the same name.
     pub fn state_dict(&self) -> Result<StateDict<'static>> {
         let mut arrays: Vec<(String, Tensor<F>)> = Vec::new();
         self.visit_params(&mut |name, param| {
@@ -186,7 +187,7 @@ impl<F: Scalar> Sequential<F> {
         mismatches
     }
 
-    /// Takes over what has the right name and shape, piece by piece, so that no array is in memory twice.
+    /// Loads the arrays with the right name and shape piece by piece, so that no array is in memory twice.
     fn take_from(&mut self, dict: &StateDict<'_>) {
         self.visit_params_mut(&mut |name, param| {
             let fits = |info: &&TensorInfo| info.shape == outer_shape(param) && !dict.overflows::<F>(info);

@@ -1,4 +1,4 @@
-//! What a callback sees of training, and what it asks for.
+//! [`Context`]: what a callback can read of training and what it can request.
 
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
@@ -8,9 +8,10 @@ use crate::nn::Sequential;
 use crate::shown::cut;
 use crate::train::compatibility::check_logged;
 
-/// Training as a [`Callback`](crate::train::Callback) sees it: the model, the place in training, the values of epochs.
+/// The state of training that a [`Callback`](crate::train::Callback) gets: the model, the position in training, and the
+/// values of epochs.
 ///
-/// A callback also uses it to set the learning rate, to add a value to the history, and to end training.
+/// With it a callback can also set the learning rate, add a value to the history, and end training.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -50,15 +51,15 @@ use crate::train::compatibility::check_logged;
 ///
 /// | | `on_train_begin` | `on_gradients` | `on_batch_end` | `on_epoch_end` | `on_train_end` |
 /// |---|---|---|---|---|---|
-/// | [`epoch`](Self::epoch) | the last that ended, or 0 | the one under way | the same | the one that ended | the last that began |
-/// | [`batch`](Self::batch) | 0 | the one under way | the one that ended | the epoch's last | the last |
-/// | [`step`](Self::step) | the steps taken | the one that comes | the steps taken | the same | the same |
+/// | [`epoch`](Self::epoch) | the last that ended, or 0 | the current one | the same | the one that ended | the last that began |
+/// | [`batch`](Self::batch) | 0 | the current one | the one that ended | the epoch's last | the last |
+/// | [`step`](Self::step) | the steps taken | the next step | the steps taken | the same | the same |
 /// | [`loss`](Self::loss) | NaN | the batch's | the batch's | the epoch's | NaN |
-/// | [`learning_rate`](Self::learning_rate) | the last step's, or the first's | that of the step that comes | the last step's | the same | the same |
-/// | [`ended`](Self::ended), [`value`](Self::value) | of a resumed run's last epoch | of the epoch before | the same | of the one that ended | of the last |
+/// | [`learning_rate`](Self::learning_rate) | the last step's, or the first's | the next step's | the last step's | the same | the same |
+/// | [`ended`](Self::ended), [`value`](Self::value) | of a resumed run's last epoch | of the previous epoch | the same | of the one that ended | of the last |
 /// | [`log`](Self::log) | an error | an error | an error | adds a value | an error |
 ///
-/// The trainer does what a callback asks for after the callback has returned, before it calls the next one.
+/// The trainer applies a callback's requests after the callback has returned and before it calls the next one.
 #[derive(Debug)]
 pub struct Context<'a, F: Scalar = f32> {
     model: &'a mut Sequential<F>,
@@ -79,95 +80,97 @@ impl<'a, F: Scalar> Context<'a, F> {
         self.now.hook
     }
 
-    /// The model.
+    /// Returns the model.
     ///
-    /// At the end of an epoch and of training it has the averages of the weights, if the trainer
-    /// [averages](crate::train::Trainer::average).
+    /// At the end of an epoch and of training it contains the averages of the weights, if the trainer
+    /// [averages](crate::train::Trainer::average) them.
     pub fn model(&self) -> &Sequential<F> {
         self.model
     }
 
-    /// The model by `&mut`, to freeze a layer or to change a parameter.
+    /// Returns the model by `&mut`, to freeze a layer or to change a parameter.
     ///
-    /// A visit of the parameters borrows the context: call [`log`](Self::log) after it.
+    /// Visiting the parameters borrows the context: call [`log`](Self::log) afterwards.
     pub fn model_mut(&mut self) -> &mut Sequential<F> {
         self.model
     }
 
-    /// The number of the epoch that is under way or has ended, from 1.
+    /// Returns the number of the current epoch, or of the one that has just ended, counted from 1.
     ///
-    /// A later `fit` of the same trainer goes on counting. Before the first epoch it is 0.
+    /// A later `fit` of the same trainer continues the count. Before the first epoch it is 0.
     pub fn epoch(&self) -> u64 {
         self.now.epoch
     }
 
-    /// The number of the batch in its epoch, from 1.
+    /// Returns the number of the batch in its epoch, counted from 1.
     ///
     /// At the end of an epoch it is the number of the last batch, and in `on_train_begin` 0.
     pub fn batch(&self) -> usize {
         self.now.batch
     }
 
-    /// The number of steps that the optimizer has taken, over all epochs and calls of `fit`.
+    /// Returns the number of steps that the optimizer has taken, over all epochs and calls of `fit`.
     ///
     /// In `on_gradients` it is the number of the step that is about to be taken.
     pub fn step(&self) -> u64 {
         self.now.step
     }
 
-    /// The loss: of the batch in `on_gradients` and `on_batch_end`, of the epoch in `on_epoch_end`, NaN in the others.
+    /// Returns the loss: of the batch in `on_gradients` and `on_batch_end`, of the epoch in `on_epoch_end`, otherwise
+    /// NaN.
     ///
-    /// The loss of a batch is taken before its step: the mean over this batch alone by its samples' weights. It is NaN if
-    /// all of them are 0, as there is no mean over nothing. If that is so in all batches of a step
-    /// ([`batches_per_step`](crate::train::Trainer::batches_per_step)), the step is left out: parameters, the
-    /// optimizer's state and [`step`](Self::step) stay as they are, and so does the rate of a schedule, which goes by
-    /// steps. [`batch`](Self::batch) counts on.
+    /// The loss of a batch is computed before its step, as the mean over this batch weighted by its samples' weights.
+    /// It is NaN if all of them are 0. If that holds for all batches of a step
+    /// ([`batches_per_step`](crate::train::Trainer::batches_per_step)), the step is skipped: parameters, the
+    /// optimizer's state, [`step`](Self::step) and a schedule's learning rate do not change. [`batch`](Self::batch)
+    /// still counts.
     pub fn loss(&self) -> f64 {
         self.now.loss
     }
 
-    /// The learning rate of the step with the number [`step`](Self::step), or the rate that was
+    /// Returns the learning rate of step number [`step`](Self::step), or the one that was
     /// [set](Self::set_learning_rate) since.
     ///
-    /// Before the first step it is the rate of the first.
+    /// Before the first step it is the learning rate of the first.
     pub fn learning_rate(&self) -> f64 {
         self.now.learning_rate
     }
 
-    /// Sets the learning rate from the next step on. It replaces the schedule, and reductions by a plateau so far.
+    /// Sets the learning rate from the next step on. It replaces the schedule and any earlier reductions on a plateau.
     ///
-    /// In `on_gradients` the next step is the one that is about to be taken. A later plateau lowers the rate further. A
-    /// checkpoint keeps it. If several callbacks set it, the last one counts. A rate below 0, an infinite one and NaN
-    /// are errors of `fit` before the step, which name the callback.
+    /// In `on_gradients` the next step is the one about to be taken. A later plateau lowers the new learning rate
+    /// further. Checkpoints save it. If several callbacks set it, the last one counts. A learning rate that is
+    /// negative, infinite or NaN makes `fit` return an error that names the callback, before the step.
     pub fn set_learning_rate(&mut self, rate: f64) {
         (self.now.learning_rate, self.now.rate) = (rate, Some(rate));
     }
 
-    /// The last epoch that ended, or `None` before the end of the first.
+    /// Returns the last epoch that ended, or `None` before the end of the first.
     ///
-    /// In `on_epoch_end` it is the one that has just ended, with the values that were logged so far. It prints as one
-    /// line, as progress shows it.
+    /// In `on_epoch_end` it is the one that has just ended, with the values logged so far. It prints as one line, the
+    /// same that the progress display shows.
     pub fn ended(&self) -> Option<&Epoch> {
         self.now.ended.as_ref().or(self.history.epochs.last())
     }
 
-    /// The value of this name in the epoch that [`ended`](Self::ended): "val_accuracy".
+    /// Returns a value of the epoch that [`ended`](Self::ended) by its name, for example "val_accuracy".
     pub fn value(&self, name: &str) -> Option<f64> {
         self.ended()?.get(name)
     }
 
-    /// The values of the epoch that [`ended`](Self::ended): name, value, and which way it is better, if that is known.
+    /// Returns the values of the epoch that [`ended`](Self::ended): name, value, and the direction in which it is
+    /// better, if known.
     pub fn values(&self) -> impl Iterator<Item = (&str, f64, Option<Direction>)> {
         let epoch = self.ended();
         let values = epoch.into_iter().flat_map(|epoch| epoch.values.iter().map(move |value| (epoch, value)));
         values.map(|(epoch, (name, value))| (name.as_str(), *value, epoch.direction(name)))
     }
 
-    /// The value that a monitor watches, in the epoch that [`ended`](Self::ended), and which way it is better.
+    /// Returns the monitored value in the epoch that [`ended`](Self::ended), and the direction in which it is better.
     ///
     /// # Errors
-    /// When no epoch has ended, it has no such value, the value is NaN, or neither the monitor nor the value says which
-    /// way it is better.
+    /// If no epoch has ended, the epoch has no such value, the value is NaN, or neither the monitor nor the value
+    /// defines a direction.
     pub fn monitored(&self, monitor: &Monitor) -> Result<(f64, Direction)> {
         let none = || {
             Error::data("the value to monitor", "to be of an epoch that has ended", "none")
@@ -176,15 +179,16 @@ impl<'a, F: Scalar> Context<'a, F> {
         self.ended().ok_or_else(none)?.watched(monitor)
     }
 
-    /// Adds a value to the epoch that has just ended: to the history, to progress, and to the logs of later callbacks.
+    /// Adds a value to the epoch that has just ended: to the history, the progress display, and the logs of later
+    /// callbacks.
     ///
-    /// Log it in every epoch, as a [`CsvLog`](crate::train::CsvLog) needs the same columns in each line. A logged value
-    /// cannot be monitored, as `fit` checks before the first step that monitored values exist: write a
+    /// Log it in every epoch, because a [`CsvLog`](crate::train::CsvLog) needs the same columns in each line. A logged
+    /// value cannot be monitored, because `fit` checks before the first step that monitored values exist; write a
     /// [`Metric`](crate::metrics::Metric) for that.
     ///
     /// # Errors
-    /// In any method but `on_epoch_end`; and when the epoch has a value of this name already, or the name is "loss",
-    /// "epoch", "learning_rate" or "seconds" or begins with "val_".
+    /// In any method other than `on_epoch_end`; also if the epoch already has a value with this name, or the name is
+    /// "loss", "epoch", "learning_rate" or "seconds" or begins with "val_".
     pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
         let Some(ended) = &mut self.now.ended else {
             let found = format!("{:?} in `{}`", cut(name), self.now.hook.name());
@@ -204,16 +208,16 @@ impl<'a, F: Scalar> Context<'a, F> {
         self.now.stop = true;
     }
 
-    /// The epochs of this run that ended before.
+    /// Returns the earlier epochs of this run.
     ///
-    /// In `on_epoch_end` the epoch that has just ended is not among them: it enters the history when all callbacks were
-    /// called, or one of them has failed.
+    /// In `on_epoch_end` the epoch that has just ended is not yet included: it is added to the history once all
+    /// callbacks have been called, or one of them has failed.
     pub fn history(&self) -> &History {
         self.history
     }
 }
 
-/// The method of a callback that is called.
+/// The callback method that is being called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::train) enum Hook {
     TrainBegin,
@@ -235,7 +239,7 @@ impl Hook {
     }
 }
 
-/// Where training is, and what callbacks have asked for.
+/// The position in training, and the requests of callbacks.
 #[derive(Debug)]
 pub(in crate::train) struct Now {
     pub hook: Hook,
@@ -244,16 +248,16 @@ pub(in crate::train) struct Now {
     pub step: u64,
     pub loss: f64,
     pub learning_rate: f64,
-    /// The epoch that has just ended, until it is in the history.
+    /// The epoch that has just ended, until it is added to the history.
     pub ended: Option<Epoch>,
-    /// The rate that was asked for, until the optimizer has it.
+    /// The requested learning rate, until the optimizer has it.
     pub rate: Option<f64>,
-    /// Whether the end was asked for.
+    /// True if a callback has requested the end.
     pub stop: bool,
 }
 
 impl Now {
-    /// The state before the first epoch of a `fit`; `epochs` have ended in earlier ones.
+    /// The state before the first epoch of a `fit`; `epochs` is the number of epochs that ended in earlier ones.
     pub fn after(epochs: u64) -> Self {
         Self {
             hook: Hook::TrainBegin,

@@ -1,4 +1,4 @@
-//! Ending training in time.
+//! [`EarlyStopping`]: ends training when a value no longer improves.
 
 use super::{Callback, Context};
 use crate::error::{Error, Result};
@@ -9,10 +9,10 @@ use crate::state::{Kind, State};
 use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;
 
-/// Ends training once a value has stopped getting better, and puts the best epoch's parameters and buffers back.
+/// Ends training when a value no longer improves, and restores the parameters and buffers of the best epoch.
 ///
-/// It watches "val_loss" unless told otherwise. Losses are better when lower, metrics as they say
-/// ([`Metric::direction`](crate::metrics::Metric::direction)); for one that does not, say
+/// It monitors "val_loss" by default. Losses are better when lower; metrics define their direction
+/// ([`Metric::direction`](crate::metrics::Metric::direction)). For a metric without one, call
 /// [`lower_is_better`](EarlyStopping::lower_is_better) or [`higher_is_better`](EarlyStopping::higher_is_better). The
 /// best epoch is restored however training ends.
 ///
@@ -25,11 +25,11 @@ use std::any::Any;
 /// ```
 ///
 /// Keras' `EarlyStopping` restores the best parameters only with `restore_best_weights`. Here the model always ends
-/// with those of the best epoch.
+/// with the parameters of the best epoch.
 ///
-/// A copy of all parameters and buffers is kept, made anew in each epoch that is the best so far. The optimizer's
-/// moments are not put back, so to train on, take a new trainer. A checkpoint has the copy, so a run that is resumed
-/// ends as it would have; one that was resumed after it had ended ends at once.
+/// It keeps a copy of all parameters and buffers, which is replaced in each epoch that is the best so far. The
+/// optimizer's moments are not restored, so use a new trainer to train further. A checkpoint contains the copy, so a
+/// resumed run ends as it would have without the interruption; if it is resumed after it had ended, it ends at once.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -45,35 +45,36 @@ use std::any::Any;
 /// ```
 #[derive(Debug)]
 pub struct EarlyStopping {
-    /// How many epochs without a better value end training.
+    /// The number of epochs without improvement after which training ends.
     patience: usize,
-    /// A name in the values of an epoch.
+    /// The name of a value of an epoch.
     monitor: Monitor,
-    /// At least this much better, in the value's unit.
+    /// The minimum improvement, in the value's unit.
     min_delta: f64,
-    /// None until the first epoch has ended.
+    /// `None` until the first epoch has ended.
     best: Option<f64>,
-    /// A [`Snapshot`] of the element type that is trained.
+    /// A [`Snapshot`] of the trained element type.
     ///
-    /// The type is erased because the callback is made before the element type is known: `EarlyStopping` has no
-    /// `F`, so it reads the same for every trainer.
+    /// The type is erased because the callback is made before the element type is known: `EarlyStopping` has no `F`, so
+    /// the code that makes it is the same for every trainer.
     snapshot: Option<Box<dyn Any + Send>>,
-    /// Epochs since the best one.
+    /// The number of epochs since the best one.
     waited: usize,
 }
 
 impl EarlyStopping {
-    /// Ends after this many epochs in a row without a better value.
+    /// Ends training after this many epochs in a row without improvement.
     ///
-    /// 0 acts as 1, as in Keras: the first epoch that is no better ends training.
+    /// 0 acts as 1, as in Keras: the first epoch without improvement ends training.
     pub fn patience(epochs: usize) -> Self {
         let monitor = Monitor::of("val_loss");
         Self { patience: epochs, monitor, min_delta: 0.0, best: None, snapshot: None, waited: 0 }
     }
 
-    /// The value to watch, by its name in the [`History`](crate::train::History).
+    /// Sets the value to monitor, by its name in the [`History`](crate::train::History).
     ///
-    /// A name that no epoch will have is an error before the first step, which lists those there will be:
+    /// If no epoch will have such a value, `fit` returns an error before the first step, which lists the values there
+    /// will be:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -97,10 +98,10 @@ impl EarlyStopping {
 
     crate::monitor::directed!();
 
-    /// By how much a value must be better to count.
+    /// Sets the amount by which a value must improve to count.
     ///
-    /// 0 unless set: any improvement counts. It is absolute, not a share of the value. A number below 0, an infinite
-    /// one and NaN are errors of `fit`.
+    /// 0 by default: any improvement counts. It is absolute, not relative to the value. If it is negative, infinite or
+    /// NaN, `fit` returns an error.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.min_delta = min_delta;
@@ -149,7 +150,7 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         Some(Kind::builtin("early_stopping"))
     }
 
-    /// The best value, the epochs since, and the best epoch's parameters and buffers by their names.
+    /// The best value, the epochs since then, and the best epoch's parameters and buffers by name.
     fn state(&self) -> Option<State<F>> {
         let snapshot = self.snapshot.as_ref().and_then(|snapshot| snapshot.downcast_ref::<Snapshot<F>>());
         let arrays = snapshot.into_iter().flat_map(|Snapshot(arrays)| arrays);
@@ -180,21 +181,22 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
     }
 }
 
-/// A model's parameters and buffers, to be put back later.
+/// A model's parameters and buffers, to be restored later.
 ///
-/// With their names, in the order of the model's visits; it goes back into the model it was taken from.
+/// It contains their names, in the order in which the model visits them; it is restored into the model it was copied
+/// from.
 #[derive(Debug)]
 struct Snapshot<F: Scalar>(Vec<(String, Tensor<F>)>);
 
 impl<F: Scalar> Snapshot<F> {
-    /// A copy of all parameters and buffers: as many bytes as the model.
+    /// Copies all parameters and buffers: as many bytes as the model.
     fn of(model: &Sequential<F>) -> Self {
         let mut values = Vec::new();
         model.visit_params(&mut |name, param| values.push((name.to_owned(), copy(param.value()))));
         Self(values)
     }
 
-    /// Puts the numbers back. A parameter that has changed its size since is left as it is.
+    /// Restores the numbers. A parameter whose size has changed since is left as it is.
     fn restore(&self, model: &mut Sequential<F>) {
         let mut values = self.0.iter();
         model.visit_params_mut(&mut |_, param| {

@@ -1,4 +1,4 @@
-//! The callback that records the gradients' norms.
+//! [`GradientNorms`]: the callback that records the norms of gradients.
 
 use super::{Callback, Context};
 use crate::error::Result;
@@ -11,9 +11,9 @@ use crate::state::{Kind, State, misfit};
 use crate::tensor::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Records the norm of each layer's gradient at every so many steps.
+/// Records the norm of each layer's gradient every `steps` steps.
 ///
-/// The trainer takes a clone, and the recorder that is kept has what the clone records:
+/// The trainer takes a clone, which shares its record with the original:
 ///
 /// ```
 /// use plywood::train::GradientNorms;
@@ -30,9 +30,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The norm is the square root of the sum of squares over a layer's trainable parameters, before any clipping. A step
-/// that is recorded has its gradients multiplied out, so record every 10th or 100th of a long training. A later `fit`
-/// goes on with the same record.
+/// The norm is the square root of the sum of squares over a layer's trainable parameters, before any clipping.
+/// Recording a step computes all of its gradients in full, so record only every 10th or 100th step of a long training.
+/// A later `fit` continues the same record.
 #[derive(Clone, Debug)]
 pub struct GradientNorms {
     every: u64,
@@ -40,17 +40,17 @@ pub struct GradientNorms {
 }
 
 impl GradientNorms {
-    /// Records the first step, and then one in so many; 0 acts as 1.
+    /// Records the first step, and then every `steps`-th one; 0 acts as 1.
     pub fn every(steps: u64) -> Self {
         Self { every: steps.max(1), trace: Arc::default() }
     }
 
-    /// What was recorded so far.
+    /// Returns the norms recorded so far.
     pub fn trace(&self) -> GradientTrace {
         self.lock().clone()
     }
 
-    /// A panic in another thread leaves the trace as it was, so it may still be read.
+    /// After a panic in another thread the trace is unchanged, so it can still be read.
     fn lock(&self) -> MutexGuard<'_, GradientTrace> {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +67,7 @@ impl<F: Scalar> Callback<F> for GradientNorms {
             let sum = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
-                    // Two entries of one id are one row: the optimizer merges them in the same way.
+                    // Two entries with the same id are one row: the optimizer merges them in the same way.
                     merge_rows(ids, values, value.shape()[1..].iter().product());
                     F::sum_squares(values)
                 }

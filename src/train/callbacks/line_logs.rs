@@ -1,4 +1,4 @@
-//! A line of text for each epoch.
+//! [`CsvLog`] and [`JsonLines`]: logs with a line of text for each epoch.
 
 use super::{Callback, Context};
 use crate::disk::{make_folder, regular, write_bytes};
@@ -12,7 +12,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Adds a line of comma-separated values (RFC 4180) to a file after each epoch.
+/// Appends a line of comma-separated values (RFC 4180) to a file after each epoch.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -32,31 +32,31 @@ use std::path::{Path, PathBuf};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The columns are the epoch's number, its values by name, the learning rate and the seconds. Numbers are written so
-/// that reading gives the same bits; one that is not finite is `NaN`, `inf` or `-inf`.
+/// The columns are the epoch's number, its values by name, the learning rate and the seconds. Numbers are written with
+/// enough digits to read back the same bits; those that are not finite are `NaN`, `inf` or `-inf`.
 ///
 /// # The file
 ///
-/// The folder is made where it is missing. A file that is there goes on: lines are added below, a last one that was
-/// cut off is ended first, and a file with other columns is an error and stays as it is. Each line goes to the system
-/// at once, so what a program has written is there after it was killed.
+/// The folder is created if it is missing. An existing file is continued: lines are appended, and an incomplete last
+/// line is ended first. A file with other columns is an error and is left unchanged. Each line is written to the
+/// operating system at once, so it is not lost if the program is killed.
 ///
 /// # A resumed run
 ///
-/// A run that is [resumed](crate::train::Trainer::resume) trains the epochs behind its checkpoint once more. Their
-/// lines are dropped when `fit` goes on, so that the log holds each epoch once: the shortened file is written beside
-/// the old one and takes its place. The checkpoint says where the file ended and with which line. So lines of another
-/// run in the same file stay, before and behind, and a file that is not as the checkpoint knows it is left whole and
-/// goes on. So is the file of a log that is added when the run is resumed. One that was there has to be there again.
-/// Give each run a file of its own: where a checkpoint comes before the first line, lines that another run has added at
-/// that place cannot be told from those of the resumed one, and are dropped.
+/// A run that is [resumed](crate::train::Trainer::resume) repeats the epochs after its checkpoint. `fit` removes their
+/// lines when it continues, so that the log contains each epoch once; the shortened file is written under a temporary
+/// name and then replaces the old one. The checkpoint contains the length of the file and its last line. So lines of
+/// other runs in the same file are kept, before and after. A file that does not match the checkpoint is kept in full
+/// and continued, and so is the file of a log that was added for the resumed run. A log of the original run must be
+/// added again. Use a separate file for each run: if a checkpoint was written before the first line, lines that another
+/// run has added at that place look like those of the resumed run and are removed.
 #[derive(Debug)]
 pub struct CsvLog {
     lines: Lines,
 }
 
 impl CsvLog {
-    /// A log in this file.
+    /// Makes a log in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { lines: Lines::new(path.into()) }
     }
@@ -90,7 +90,7 @@ impl<F: Scalar> Callback<F> for CsvLog {
     }
 }
 
-/// Adds a line with an object of JSON to a file after each epoch: <https://jsonlines.org>.
+/// Appends a line with a JSON object to a file after each epoch: <https://jsonlines.org>.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -110,16 +110,16 @@ impl<F: Scalar> Callback<F> for CsvLog {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The members are "epoch", the values by name, "learning_rate" and "seconds". Numbers are written so that reading
-/// gives the same bits; JSON has none that are not finite, so such a one is `null`. The file is treated as
-/// [`CsvLog`]'s, except that lines need not have the same names.
+/// The members are "epoch", the values by name, "learning_rate" and "seconds". Numbers are written with enough digits
+/// to read back the same bits; JSON cannot represent those that are not finite, so they are `null`. The file is handled
+/// as by [`CsvLog`], except that lines may have different names.
 #[derive(Debug)]
 pub struct JsonLines {
     lines: Lines,
 }
 
 impl JsonLines {
-    /// A log in this file.
+    /// Makes a log in this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { lines: Lines::new(path.into()) }
     }
@@ -153,14 +153,14 @@ impl<F: Scalar> Callback<F> for JsonLines {
     }
 }
 
-/// A file that lines are added to; open during `fit`.
+/// A file to which lines are appended; open during `fit`.
 #[derive(Debug)]
 struct Lines {
     path: PathBuf,
     file: Option<File>,
-    /// How long the file was after the last line, or when it was opened.
+    /// The length of the file after the last line, or when it was opened.
     end: usize,
-    /// The last line of this run, with its end; none where the file does not end with it.
+    /// The last line of this run, with its line end; empty if the file does not end with it.
     last: Vec<u8>,
 }
 
@@ -169,7 +169,7 @@ impl Lines {
         Self { path, file: None, end: 0, last: Vec::new() }
     }
 
-    /// Before the first epoch, so that a path that cannot be written to costs no training.
+    /// Opens the file before the first epoch, so that a path without write permission is found before training.
     fn open(&mut self) -> Result<()> {
         make_folder(self.path.parent().unwrap_or(Path::new("")))?;
         regular(&self.path)?;
@@ -184,13 +184,13 @@ impl Lines {
         Ok(())
     }
 
-    /// Where the file ends, so that a resumed run knows what lies behind.
+    /// The length of the file, by which a resumed run finds the lines after its checkpoint.
     fn state<F: Scalar>(&self) -> State<F> {
         State::new().integer("end", self.end as u64).bytes("last", &self.last[..])
     }
 
-    /// Drops what lies behind the checkpoint. In `resume`, where the state is loaded by way of trial, no file is open,
-    /// and none is touched.
+    /// Removes the lines after the checkpoint. During `resume`, which loads the state only as a check, no file is open
+    /// or changed.
     fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         let (end, last) = (state.take_integer("end")?, state.take_bytes("last")?);
         if self.file.is_none() {
@@ -202,7 +202,7 @@ impl Lines {
         })?;
         let dropped = behind(&text, end, &last);
         if !dropped.is_empty() {
-            self.file = None; // some systems replace no file that is open
+            self.file = None; // some systems cannot replace an open file
             text.drain(dropped);
             write_bytes(&self.path, &text)?;
             self.open()?;
@@ -213,7 +213,8 @@ impl Lines {
         Ok(())
     }
 
-    /// Adds a line at the file's end; at the head of an empty one, or as the condition for another, the columns' names.
+    /// Appends a line. `head` is the names of the columns: they are written first if the file is empty, and otherwise
+    /// must match it.
     fn add(&mut self, head: Option<&str>, line: &str) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let io = |source| Error::io("write", &self.path, source).help("Is there space on the disk?");
@@ -255,8 +256,9 @@ impl Lines {
     }
 }
 
-/// The lines of a run behind its checkpoint, when the file had this end and ended with this line: those of the epochs
-/// that follow, one after the other, and one that was cut off. Nothing of a file that is another by now.
+/// Returns the range of the lines that a run has written after its checkpoint, when the file had the length `end` and
+/// ended with the line `last`: those of the following epochs in order, and an incomplete one. Empty if the file has
+/// been replaced since.
 fn behind(text: &[u8], end: usize, last: &[u8]) -> Range<usize> {
     let Some((before, mut rest)) = text.split_at_checked(end).filter(|(before, _)| before.ends_with(last))
     else {
@@ -264,11 +266,11 @@ fn behind(text: &[u8], end: usize, last: &[u8]) -> Range<usize> {
     };
     match before.last() {
         None if rest.starts_with(b"epoch,") => {
-            // The names of the columns came after the checkpoint; they stay, unless they were cut off.
+            // The names of the columns were written after the checkpoint; they are kept, unless they are incomplete.
             rest = rest.iter().position(|&byte| byte == b'\n').map_or(rest, |at| &rest[at + 1..]);
         }
         None | Some(b'\n') => {}
-        // A line of an earlier run that was cut off, and ended when this one wrote its first.
+        // An incomplete line of an earlier run, which was ended when this run wrote its first line.
         Some(_) => match rest.strip_prefix(b"\n") {
             Some(behind) => rest = behind,
             None => return 0..0,
@@ -288,14 +290,14 @@ fn behind(text: &[u8], end: usize, last: &[u8]) -> Range<usize> {
     start..stop
 }
 
-/// The number of a line's epoch, in either form.
+/// Returns the epoch's number in a line of either format.
 fn number(line: &[u8]) -> Option<u64> {
     let line = line.strip_prefix(b"{\"epoch\":").unwrap_or(line);
     let digits = line.split(|&byte| byte == b',').next()?;
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|&number| number < u64::MAX)
 }
 
-/// The names of an epoch's columns, and its row.
+/// Returns the names of an epoch's columns, and its row.
 fn csv(epoch: &Epoch) -> (String, String) {
     let quoted = |name: &str| match name.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -309,7 +311,7 @@ fn csv(epoch: &Epoch) -> (String, String) {
     (head, row)
 }
 
-/// An epoch as an object.
+/// Returns an epoch as a JSON object.
 fn json(epoch: &Epoch) -> String {
     let mut text = format!("{{\"epoch\":{}", epoch.number);
     for (name, value) in columns(epoch) {
@@ -327,7 +329,7 @@ fn json(epoch: &Epoch) -> String {
     text + "}"
 }
 
-/// Everything about an epoch that is a number with a name, but for its own number.
+/// All named numbers of an epoch, except for its own number.
 pub(super) fn columns(epoch: &Epoch) -> impl Iterator<Item = (&str, f64)> {
     let values = epoch.values.iter().map(|(name, value)| (name.as_str(), *value));
     values.chain([("learning_rate", epoch.learning_rate), ("seconds", epoch.seconds)])
@@ -364,14 +366,14 @@ mod tests {
         };
         add("a,b", "1,2").unwrap();
         add("a,b", "3,4").unwrap();
-        fs::write(&path, "a,b\n1,2\n3").unwrap(); // a program was cut off
+        fs::write(&path, "a,b\n1,2\n3").unwrap(); // a program was killed
         add("a,b", "5,6").unwrap();
         for other in ["a", "a,b,c", "x"] {
             let text = add(other, "7").unwrap_err().to_string();
             assert!(text.contains("log.csv") && text.contains("found a,b."), "{text}");
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3\n5,6\n");
-        fs::write(&path, "a,b").unwrap(); // cut off in the head
+        fs::write(&path, "a,b").unwrap(); // incomplete head
         add("a,b", "1,2").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
         let mut wrong = Lines::new(folder.clone());
@@ -391,9 +393,9 @@ mod tests {
         for (behind, kept) in [
             ("", ""),
             ("3,5\n4,6\n", ""),
-            ("3,5\n4,", ""),                   // the last was cut off
-            ("3,5\n1,7\n2,8\n", "1,7\n2,8\n"), // another run went on in the file
-            ("5,5\n", "5,5\n"),                // not what this run would write
+            ("3,5\n4,", ""),                   // the last line is incomplete
+            ("3,5\n1,7\n2,8\n", "1,7\n2,8\n"), // another run continued the file
+            ("5,5\n", "5,5\n"),                // not a line of this run
             ("a note\n3,5\n", "a note\n3,5\n"),
         ] {
             assert_eq!(left(&format!("{csv}{behind}"), at, "2,2\n"), format!("{csv}{kept}"), "{behind}");
@@ -402,12 +404,12 @@ mod tests {
         for (end, last) in [(at, "2,3\n"), (999, "2,2\n"), (at + 1, "")] {
             assert_eq!(left(&longer, end, last), longer, "{end} {last}");
         }
-        // Before the first line of the run, in a file that is new, and in one of an earlier run.
+        // Before the first line of the run: in a new file, and in one of an earlier run.
         assert_eq!(left(&longer, 0, ""), "epoch,a\n");
         assert_eq!(left("epoch,", 0, ""), "");
         assert_eq!(left(&longer, at, ""), csv);
-        assert_eq!(left("epoch,a\n1\n1,2\n2,3\n", 9, ""), "epoch,a\n1\n"); // cut off in the earlier one
-        assert_eq!(left(&json.repeat(2), 0, ""), json); // an earlier version's log, with epochs twice
+        assert_eq!(left("epoch,a\n1\n1,2\n2,3\n", 9, ""), "epoch,a\n1\n"); // incomplete line of the earlier run
+        assert_eq!(left(&json.repeat(2), 0, ""), json); // a log of an earlier version, with duplicate epochs
         assert_eq!(left(&json.repeat(2), json.len(), ""), json);
         assert_eq!(left(&format!("{json}{{\"epoch\":2,\"a\":0}}\n{{\"ep"), json.len(), json), json);
     }

@@ -1,23 +1,23 @@
-//! Looking in on training, and ending it.
+//! Callbacks: observing training, changing it, and ending it.
 //!
-//! A [`Callback`] is for what happens between steps: to stop, to save the model now and then, to log, to change the
-//! model (a frozen layer to be thawed) or the learning rate. For a rate that depends on the step alone there are
-//! schedules, and for numbers over predictions metrics; neither needs a callback.
+//! A [`Callback`] acts between steps: it can stop training, save the model from time to time, log values, or change the
+//! model (for example unfreeze a layer) or the learning rate. A learning rate that depends only on the step is a
+//! schedule, and a number computed from predictions is a metric; neither needs a callback.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | `mod.rs` | the trait |
-//! | `context.rs` | [`Context`]: what a callback sees, and what it asks for |
+//! | `context.rs` | [`Context`]: what a callback can read and request |
 //! | `early_stopping.rs` | [`EarlyStopping`] |
 //! | `gradient_norms.rs` | [`GradientNorms`] |
 //! | `line_logs.rs` | [`CsvLog`] and [`JsonLines`]: a line for each epoch |
 //! | `tensorboard/` | [`TensorBoard`]: scalars, histograms and images |
-//! | `progress.rs` | [`Progress`]: what `fit` shows |
+//! | `progress.rs` | [`Progress`]: what `fit` prints |
 //!
-//! What is written into files goes to the system at once, an epoch as a whole: nothing waits in a buffer of the
-//! program, so a program that is killed loses nothing of the epochs that ended. A file that is there goes on; only a run
-//! that is resumed drops what it had written there behind its checkpoint, as it trains that once more. Adding waits for
-//! no disk; a power cut may take what the system had not written yet.
+//! Data for files are written to the operating system at once, an epoch at a time. Nothing is buffered in the program,
+//! so killing it loses nothing of the completed epochs. An existing file is continued; only a resumed run removes what
+//! it had written after its checkpoint, because it trains that part again. Appending does not wait for the disk, so a
+//! power cut may lose what the system had not written yet.
 
 pub(super) mod context;
 mod early_stopping;
@@ -40,11 +40,11 @@ use crate::nn::Sequential;
 use crate::shown::type_name;
 use crate::state::{Kind, State};
 
-/// What is called during `fit`: every method does nothing unless it is written.
+/// Methods that `fit` calls during training. By default each of them does nothing.
 ///
-/// A method is given a [`Context`]: the model, the place in training, and the values of epochs. With it a callback can
-/// [end training](Context::stop), [set the learning rate](Context::set_learning_rate) and [log](Context::log) values of
-/// its own. An error ends training with that error.
+/// A method gets a [`Context`]: the model, the position in training, and the values of epochs. Through it a callback
+/// can [end training](Context::stop), [set the learning rate](Context::set_learning_rate) and [log](Context::log)
+/// additional values. An error ends training with that error.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -64,21 +64,21 @@ use crate::state::{Kind, State};
 /// let trainer = Trainer::new(MeanSquaredError, Adam::default()).callback(GoodEnough(0.01));
 /// ```
 ///
-/// | method | when | may end training |
+/// | method | called | can end training |
 /// |---|---|---|
-/// | [`monitor`](Callback::monitor) | among the checks, before anything else | |
+/// | [`monitor`](Callback::monitor) | during the checks, before anything else | |
 /// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by `stop` or an error |
 /// | [`on_gradients`](Callback::on_gradients) | before each step | by `stop` or an error |
 /// | [`on_batch_end`](Callback::on_batch_end) | after each batch and its step | by `stop` or an error |
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `stop` or an error |
-/// | [`on_train_end`](Callback::on_train_end) | at the end, after an error of an epoch too | |
+/// | [`on_train_end`](Callback::on_train_end) | at the end, even after an error in an epoch | |
 /// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
-/// | [`load_state`](Callback::load_state) | in `resume`, and in its `fit` after `on_train_begin` | by an error |
+/// | [`load_state`](Callback::load_state) | in `resume`, and in the next `fit` after `on_train_begin` | by an error |
 ///
 /// Several callbacks are called in the order in which they were added. When one stops training, the others are still
 /// called.
 ///
-/// A box of a callback is one, so a list of them can be put together when the program runs:
+/// A boxed callback is a callback, so a list of them can be made at run time:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -105,9 +105,9 @@ use crate::state::{Kind, State};
             `impl<F: Scalar> Callback<F> for T`, with `Context<'_, F>` in its methods"
 )]
 pub trait Callback<F: Scalar = f32>: Send {
-    /// Before the first epoch.
+    /// Called before the first epoch.
     ///
-    /// It is called once for each `fit`, so what was kept from an earlier one is reset here.
+    /// It is called once for each `fit`, so reset any state of an earlier one here.
     ///
     /// # Errors
     /// Ends training.
@@ -116,11 +116,12 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// Before each step that is taken: the parameters have their gradients, the mean over the samples of all its
-    /// batches, before any clipping.
+    /// Called before each step that is taken. The parameters have their gradients: the mean over the samples of all
+    /// batches of the step, before any clipping.
     ///
-    /// To look at a gradient costs time where it is a product that the optimizer would have multiplied out in strips
-    /// ([`add_gradient_product`](crate::nn::Param::add_gradient_product)), and changes no bit of the result.
+    /// Reading a gradient may be slow: if it is kept as a product that the optimizer would have computed in tiles
+    /// ([`add_gradient_product`](crate::nn::Param::add_gradient_product)), it is computed in full first. The result is
+    /// bit-for-bit the same.
     ///
     /// # Errors
     /// Ends training; the step is not taken.
@@ -129,9 +130,9 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// After each batch, and its step: the model has the parameters after the step.
+    /// Called after each batch and its step. The model has the parameters after the step.
     ///
-    /// Called for each batch, also where it made no step: whatever is done here should be short. [`Context::stop`]
+    /// It is called for each batch, even if the batch did not complete a step, so it should be fast. [`Context::stop`]
     /// ends the epoch here; validation and `on_epoch_end` still follow.
     ///
     /// ```
@@ -166,10 +167,10 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// After each epoch, validation included.
+    /// Called after each epoch, validation included.
     ///
-    /// When all callbacks were called, or one of them has failed, the epoch enters the trainer's history, and progress
-    /// shows its line, with the values that were logged.
+    /// Once all callbacks have been called, or one of them has failed, the epoch is added to the trainer's history, and
+    /// the progress display shows its line with the logged values.
     ///
     /// # Errors
     /// Ends training.
@@ -178,38 +179,38 @@ pub trait Callback<F: Scalar = f32>: Send {
         Ok(())
     }
 
-    /// At the end, however it came about.
+    /// Called at the end of training.
     ///
-    /// After the last epoch, after a stop, and after any error; every callback's is called. The history has the epochs
-    /// that ended.
+    /// It is called after the last epoch, after a stop, and after any error, for every callback. The history contains
+    /// the epochs that ended.
     ///
     /// # Errors
-    /// Becomes that of `fit`.
+    /// `fit` returns it, unless an earlier error has ended training.
     fn on_train_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
         let _ = context;
         Ok(())
     }
 
-    /// The value that it watches, if it does. The default is `None`.
+    /// Returns the value that the callback monitors, if any. The default is `None`.
     ///
-    /// `fit` checks before the first step that there will be such a value, and that it says, or was said, which way it
-    /// is better. [`Monitor`] has an example.
+    /// `fit` checks before the first step that the value will exist and has a direction, its own or one that was set.
+    /// [`Monitor`] has an example.
     fn monitor(&self) -> Option<&Monitor> {
         None
     }
 
-    /// What errors call it: the type's name without its path, unless it is written.
+    /// Returns the name of the callback in errors. The default is the type's name without its path.
     fn name(&self) -> &str {
         type_name::<Self>()
     }
 
-    /// The name under which its state is saved. The default is `None`, for a callback without a state.
+    /// Returns the name under which its state is saved. The default is `None`, for a callback without a state.
     fn kind(&self) -> Option<Kind> {
         None
     }
 
-    /// What it has gathered, for a checkpoint; `None`, unless it is written, for one that keeps nothing. A callback that
-    /// has a state has a [`kind`](Callback::kind) too.
+    /// Returns its state for a checkpoint. The default is `None`, for a callback without a state. A callback with a
+    /// state must also have a [`kind`](Callback::kind).
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -244,22 +245,23 @@ pub trait Callback<F: Scalar = f32>: Send {
         None
     }
 
-    /// Puts back what [`state`](Callback::state) gave: everything has to be taken out of it. `model` is the one that
-    /// goes on.
+    /// Restores a state that [`state`](Callback::state) has returned; all of its values must be taken. `model` is the
+    /// one that is trained further.
     ///
-    /// It is called twice in a resumed run: first by [`resume`](crate::train::Trainer::resume), to find out whether the
-    /// state fits, and after `on_train_begin`.
+    /// In a resumed run it is called twice: first by [`resume`](crate::train::Trainer::resume), to check that the state
+    /// fits, and again after `on_train_begin`.
     ///
     /// # Errors
-    /// When the state is another's. Unless it is written, always: a callback without a state is given none.
+    /// If the state belongs to another callback. The default always returns an error, as a callback without a state
+    /// never gets one.
     fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
         let _ = (state, model);
         Err(Error::custom("this callback cannot load a state").help("Write `load_state` beside `state`."))
     }
 }
 
-/// A box of a callback is the callback.
-// A default method that is left out here would be called in place of the callback's own.
+/// A boxed callback forwards to the callback.
+// Without a method here, the trait's default would be called in place of the callback's own.
 #[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
     fn on_train_begin(&mut self, context: &mut Context<'_, F>) -> Result<()> {

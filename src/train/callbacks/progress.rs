@@ -1,55 +1,51 @@
-//! What `fit` shows while it works, on the error stream.
+//! [`Progress`]: what `fit` prints to standard error while it runs.
 //!
-//! It goes to standard error, so that a program's own output on standard output can be piped on. With the feature
-//! `progress` and a terminal there is a bar for the epoch under way, redrawn at most every 80 ms; elsewhere (a
-//! file, a CI's log, a notebook) there is one line for each epoch, without control characters. The bar asks for the
-//! loss and the metrics only when it is drawn, so it costs nothing measurable.
+//! It goes to standard error, so that a program's own standard output can be piped. With the feature `progress` and a
+//! terminal there is a bar for the current epoch, redrawn at most every 80 ms; otherwise (a file, a CI log, a notebook)
+//! there is one line for each epoch, without control characters. The bar requests the loss and the metrics only when it
+//! is drawn, so its cost is not measurable.
 //!
-//! The other thing in here is a warning, once for each process, where the crate was compiled without optimization: a
-//! dependent's `cargo run` compiles it so, unless its Cargo.toml says otherwise. The level comes from the kernels'
-//! `build.rs`.
+//! This module also prints a warning, once per process, if the crate was compiled without optimization: that is how
+//! `cargo run` compiles a dependency, unless the dependent's Cargo.toml changes it. The optimization level comes from
+//! the kernels' `build.rs`.
 
 use crate::history::Epoch;
 use std::sync::Once;
 
-/// How `fit` shows its progress.
+/// The way `fit` shows its progress.
 ///
 /// ```text
 /// epoch 1/5  loss 0.5421  accuracy 0.8123  val_loss 0.4310  val_accuracy 0.8469  1.93 s
 /// epoch 2/5  loss 0.3987  accuracy 0.8580  val_loss 0.3902  val_accuracy 0.8603  1.90 s
 /// ```
 ///
-/// Keras' `verbose` 1, 2 and 0 are its counterparts, in this order. For any other form, say [`Progress::Silent`]
-/// and write a [`Callback`](crate::train::Callback): an [`Epoch`] prints as such a line.
+/// They correspond to Keras' `verbose` 1, 2 and 0, in this order. For any other format, use [`Progress::Silent`] and
+/// write a [`Callback`](crate::train::Callback): an [`Epoch`] prints as such a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// A bar on a terminal (with the feature `progress`), a line for each epoch elsewhere.
+    /// A bar on a terminal (with the feature `progress`), otherwise a line for each epoch.
     #[default]
     Auto,
-    /// A line for each epoch.
-    ///
-    /// On a terminal too.
+    /// A line for each epoch, even on a terminal.
     Lines,
-    /// Nothing at all.
-    ///
-    /// The warning about a build without optimization is not shown either.
+    /// Nothing, not even the warning about a build without optimization.
     Silent,
 }
 
-/// Shows progress as it was asked for.
+/// Shows progress in the requested way.
 pub(in crate::train) struct Reporter {
-    /// What was asked for; `Auto` is settled by whether there is a bar.
+    /// The requested way; `Auto` depends on whether there is a bar.
     progress: Progress,
     /// For the labels: "epoch 3/10".
     epochs: usize,
-    /// None where the error stream is no terminal.
+    /// `None` if standard error is not a terminal.
     #[cfg(feature = "progress")]
     bar: Option<bar::Bar>,
 }
 
 impl Reporter {
-    /// `steps` is the number of steps in an epoch, the bar's length.
+    /// Makes a reporter; `steps` is the number of steps in an epoch, the length of the bar.
     pub(in crate::train) fn new(progress: Progress, epochs: usize, steps: usize) -> Self {
         if progress != Progress::Silent {
             warn_if_not_optimized();
@@ -64,13 +60,13 @@ impl Reporter {
         }
     }
 
-    /// "epoch  3/10": the number is as wide as the last one, so that lines stay aligned.
+    /// "epoch  3/10": the number is padded to the width of the last one, so that lines are aligned.
     fn label(&self, epoch: usize) -> String {
         let width = self.epochs.to_string().len();
         format!("epoch {epoch:>width$}/{}", self.epochs)
     }
 
-    /// A line of its own.
+    /// Prints a separate line.
     pub(in crate::train) fn note(&mut self, line: &str) {
         if self.progress == Progress::Silent {
             return;
@@ -83,7 +79,7 @@ impl Reporter {
         eprintln!("{line}");
     }
 
-    /// Sets the bar back to its start. Lines have nothing to show yet.
+    /// Resets the bar. In line mode nothing is printed yet.
     pub(in crate::train) fn begin_epoch(&mut self, epoch: usize) {
         #[cfg(feature = "progress")]
         {
@@ -96,7 +92,7 @@ impl Reporter {
         let _ = epoch;
     }
 
-    /// After each step; loss and metrics are asked for only when they are shown.
+    /// Called after each step; loss and metrics are computed only if they are shown.
     pub(in crate::train) fn batch(
         &mut self,
         number: usize,
@@ -111,14 +107,14 @@ impl Reporter {
         let _ = (number, loss, metrics);
     }
 
-    /// The epoch's line, above the bar where there is one.
+    /// Prints the epoch's line, above the bar if there is one.
     pub(in crate::train) fn end_epoch(&mut self, epoch: usize, ended: &Epoch) {
         if self.progress != Progress::Silent {
             self.note(&format!("{}  {ended}", self.label(epoch)));
         }
     }
 
-    /// Takes the bar off the terminal; the lines stay.
+    /// Removes the bar from the terminal; the lines stay.
     pub(in crate::train) fn end(&mut self) {
         #[cfg(feature = "progress")]
         if let Some(bar) = self.bar.take() {
@@ -134,7 +130,7 @@ mod bar {
     use std::io::IsTerminal;
     use std::time::Duration;
 
-    /// A bar for the epoch under way; what ended stays above it as lines.
+    /// A bar for the current epoch; the lines of earlier epochs stay above it.
     pub struct Bar {
         /// Drawn on standard error.
         bar: ProgressBar,
@@ -142,11 +138,11 @@ mod bar {
         shown: Instant,
     }
 
-    /// How often the bar is drawn anew.
+    /// The minimum time between two redraws of the bar.
     const EVERY: Duration = Duration::from_millis(80);
 
     impl Bar {
-        /// None where the error stream is not a terminal.
+        /// Returns `None` if standard error is not a terminal.
         pub fn new(steps: usize) -> Option<Self> {
             if !std::io::stderr().is_terminal() {
                 return None;
@@ -158,14 +154,14 @@ mod bar {
             Some(Self { bar, shown: Instant::now() })
         }
 
-        /// Back to 0 under a new label.
+        /// Resets the bar to 0 with a new label.
         pub fn begin(&mut self, label: String) {
             self.bar.reset();
             self.bar.set_prefix(label);
             self.bar.set_message("");
         }
 
-        /// Draws, unless it was drawn less than [`EVERY`] ago.
+        /// Redraws the bar, unless it was drawn less than [`EVERY`] ago.
         pub fn batch(
             &mut self,
             number: usize,
@@ -182,19 +178,19 @@ mod bar {
             self.bar.set_position(number as u64);
         }
 
-        /// A line above the bar, which is taken away for that moment.
+        /// Prints a line above the bar, which is hidden meanwhile.
         pub fn line(&mut self, line: &str) {
             self.bar.suspend(|| eprintln!("{line}"));
         }
 
-        /// Leaves nothing behind.
+        /// Removes the bar.
         pub fn end(self) {
             self.bar.finish_and_clear();
         }
     }
 }
 
-/// Says once if the crate's loops were compiled without optimization: they are more than a hundred times slower then.
+/// Warns once if the crate's loops were compiled without optimization: they are more than a hundred times slower then.
 fn warn_if_not_optimized() {
     static ONCE: Once = Once::new();
     if matches!(plywood_kernels::OPT_LEVEL, "2" | "3") {
@@ -208,10 +204,10 @@ fn warn_if_not_optimized() {
     });
 }
 
-/// What makes the crate fast in a dependent's dev build.
+/// The lines that make the crate fast in a dependent's dev build.
 ///
-/// The first lines are for what is generic and compiled with the dependent's own code. Overflow checks and debug
-/// assertions are off in the packages, as a loop with checks does not vectorize.
+/// The first lines are for generic code, which is compiled as part of the dependent. Overflow checks and debug
+/// assertions are off in the packages, because a loop with checks is not vectorized.
 const PROFILE_LINES: &str = r#"[profile.dev]
 opt-level = 1
 [profile.dev.package."*"]

@@ -1,11 +1,11 @@
-//! Search for hyper-parameters: many trials of a model and its training, and which of them came out best.
+//! Hyperparameter search: trains many trials of a model and ranks them.
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `mod.rs` | [`Search`]: its settings, and the trials side by side |
-//! | `space.rs` | [`Space`]: what may be chosen |
-//! | `value.rs` | [`Value`], [`Trial`]: what was chosen |
-//! | `run.rs` | one run of a trial, and when it is hopeless |
+//! | `mod.rs` | [`Search`]: its settings, and running the trials in parallel |
+//! | `space.rs` | [`Space`]: the hyperparameters and their values |
+//! | `value.rs` | [`Value`], [`Trial`]: the chosen values |
+//! | `run.rs` | one run of a trial, and early stopping of hopeless runs |
 //! | `ranking.rs` | [`SearchResults`]: the trials, the best first |
 
 mod ranking;
@@ -29,7 +29,7 @@ use crate::target::AsTarget;
 use run::{Job, bounds};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A search for the best hyper-parameters: over a grid, or over trials that are drawn at random.
+/// A search for the best hyperparameters: over a grid, or over randomly drawn trials.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -59,47 +59,47 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// | setting | unless set |
+/// | setting | default |
 /// |---|---|
 /// | [`monitor`](Search::monitor) | "val_loss" |
 /// | [`seed`](Search::seed) | 0 |
 /// | [`repeats`](Search::repeats) | 1 |
-/// | [`stop_hopeless`](Search::stop_hopeless) | every run goes to its end |
-/// | [`jobs`](Search::jobs) | as many as there are [`threads`](crate::threads) |
-/// | [`lines`](Search::lines) | nothing is shown |
+/// | [`stop_hopeless`](Search::stop_hopeless) | no run is stopped |
+/// | [`jobs`](Search::jobs) | the number of [`threads`](crate::threads) |
+/// | [`lines`](Search::lines) | false: nothing is printed |
 ///
-/// A grid tries every combination. Trials drawn at random find as good ones sooner where only some of the
-/// hyper-parameters matter, as each trial has another value of those (J. Bergstra and Y. Bengio, "Random search for
-/// hyper-parameter optimization", 2012).
+/// A grid tries every combination. Random trials find equally good combinations sooner if only some of the
+/// hyperparameters matter, because each trial has different values of those (J. Bergstra and Y. Bengio, "Random search
+/// for hyper-parameter optimization", 2012).
 ///
-/// Trials go on side by side, each on one thread, and the results are the same to the bit for any number of threads
-/// and jobs. A trial that fails, as by a rate at which training diverges, is in the results with its error; the others
-/// go on.
+/// Trials run in parallel, each on one thread, and the results are bit-for-bit the same for any number of threads and
+/// jobs. A trial that fails, for example because its learning rate makes training diverge, appears in the results with
+/// its error; the others continue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     space: Space,
-    /// How many trials are drawn; None for the whole grid.
+    /// The number of trials to draw; `None` for the whole grid.
     draws: Option<usize>,
     monitor: Monitor,
     seed: u64,
     repeats: usize,
-    /// How many epochs every run gets.
+    /// The number of epochs that every run gets.
     patience: Option<usize>,
     jobs: Option<usize>,
     lines: bool,
 }
 
-/// How many trials are begun on the same knowledge of others, where hopeless ones are stopped. It is not the number of
-/// threads, which must not matter to the result.
+/// The number of trials that start with the same knowledge of earlier ones, if hopeless trials are stopped. It is not
+/// the number of threads, which must not affect the result.
 const WAVE: usize = 8;
 
-/// The most runs of a trial on one fold.
+/// The maximum number of runs of a trial on one fold.
 const MOST_REPEATS: usize = 1_000;
 
 impl Search {
     /// Tries every combination of the space's values.
     ///
-    /// The space must have values that can be counted: choices and whole numbers. At most 10,000 trials.
+    /// The space may contain only choices and integers. At most 10,000 trials.
     pub fn grid(space: Space) -> Self {
         Self {
             space,
@@ -113,18 +113,18 @@ impl Search {
         }
     }
 
-    /// Tries this many combinations, drawn at random: 1 to 10,000.
+    /// Tries this many random combinations: 1 to 10,000.
     ///
-    /// None is tried twice; a space with fewer combinations ends the search sooner.
+    /// No combination is tried twice; a space with fewer combinations ends the search sooner.
     pub fn random(space: Space, trials: usize) -> Self {
         Self { draws: Some(trials), ..Self::grid(space) }
     }
 
-    /// The value to rank trials by, by its name in the [`History`](crate::train::History).
+    /// Sets the value by which trials are ranked, by its name in the [`History`](crate::train::History).
     ///
-    /// "val_loss" and the trainer's metrics as "val_accuracy", measured on the part held out; a name without "val_" is
-    /// that of the last epoch's training batches. Losses are better when lower, metrics as they say
-    /// ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here.
+    /// "val_loss" and metrics such as "val_accuracy" are measured on the held-out part; a name without "val_" is the
+    /// value over the last epoch's training batches. Losses are better when lower; metrics define their direction
+    /// ([`Metric::direction`](crate::metrics::Metric::direction)), unless it is set here.
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
         self.monitor = self.monitor.named(name);
@@ -133,35 +133,35 @@ impl Search {
 
     crate::monitor::directed!();
 
-    /// The seed that trials are drawn by, and the first that the closure is given; 0 unless set.
+    /// Sets the seed for drawing trials, which is also the first seed that the closure gets; 0 by default.
     ///
-    /// Repeat 0 of every trial gets it, repeat 1 the seed after it: trials are compared from the same beginnings, and
-    /// the best can be trained again as it was.
+    /// Repeat 0 of every trial gets this seed, repeat 1 the next one, and so on. So trials are compared from the same
+    /// initial weights, and the best one can be trained again with the same result.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many times each trial runs on each fold, from other seeds: 1 to 1,000.
+    /// Sets how many times each trial runs on each fold, with different seeds: 1 to 1,000.
     ///
-    /// The mean of several runs is less a matter of luck, and their spread says how much of it there is.
+    /// The mean of several runs depends less on chance, and their standard deviation shows how much it does.
     #[must_use]
     pub fn repeats(mut self, repeats: usize) -> Self {
         self.repeats = repeats;
         self
     }
 
-    /// Ends a run after this many epochs or more, once it is worse than most others have been.
+    /// Stops a run after this many epochs or more, once it is worse than the median of earlier trials.
     ///
-    /// The rule is the median stopping rule of D. Golovin et al., "Google Vizier: a service for black-box
-    /// optimization", 2017: a run ends at the end of epoch `e` where its best value so far is worse than the median,
-    /// over the earlier trials that ran to their end, of the mean of their values in the epochs 1 to `e`. Each run is
-    /// compared with theirs on the same fold from the same seed. With its first run that is ended, a trial ends.
+    /// This is the median stopping rule of D. Golovin et al., "Google Vizier: a service for black-box optimization",
+    /// 2017: a run is stopped at the end of epoch `e` if its best value so far is worse than the median, over the
+    /// earlier completed trials, of the mean of their values in epochs 1 to `e`. Each run is compared with the runs on
+    /// the same fold from the same seed. When one of its runs is stopped, the trial ends.
     ///
-    /// It costs a trial that begins slowly, such as one with a low rate, and would have been the best in the end. More
-    /// epochs make that rarer. "Earlier" is counted in waves of 8 trials, whatever the number of threads: the first
-    /// 8 all run to their end.
+    /// The rule may stop a trial that begins slowly, for example with a low learning rate, and would have been the best
+    /// in the end. More epochs make that rarer. "Earlier" is counted in waves of 8 trials, whatever the number of
+    /// threads: the first 8 all run to completion.
     ///
     /// 0 acts as 1.
     #[must_use]
@@ -170,25 +170,25 @@ impl Search {
         self
     }
 
-    /// How many trials run at a time, each on one thread; with 1, a trial has all threads for itself.
+    /// Sets how many trials run at a time, each on one thread. With 1, a trial uses all threads.
     ///
-    /// Each takes the memory of a model and its training. 0 acts as 1.
+    /// Each job needs the memory of a model and its training. 0 acts as 1.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
         self
     }
 
-    /// Whether a line is printed to the error stream for each trial that ends, in the order in which they do.
+    /// Sets whether a line is printed to standard error for each trial, in the order in which the trials end.
     ///
-    /// It has no effect on the result. The runs themselves show nothing, whatever their trainers say.
+    /// It has no effect on the result. The runs themselves print nothing, whatever their trainers' settings.
     #[must_use]
     pub fn lines(mut self, lines: bool) -> Self {
         self.lines = lines;
         self
     }
 
-    /// The trials that it would try, in order.
+    /// Returns the trials that the search would try, in order.
     ///
     /// ```
     /// use plywood::train::{Search, Space};
@@ -199,11 +199,11 @@ impl Search {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// For a loop of one's own, where a trial is more than a model and its training.
+    /// Use it to write your own loop, if a trial is more than a model and its training.
     ///
     /// # Errors
-    /// When the space has no dimensions, a name twice, a range without numbers or a choice without values; or a grid
-    /// has too many values.
+    /// If the space has no dimensions, a duplicate name, an empty range or a choice without values, or if the grid is
+    /// too large.
     pub fn trials(&self) -> Result<Vec<Trial>> {
         match self.draws {
             Some(trials) => self.space.draw(trials, self.seed),
@@ -211,18 +211,18 @@ impl Search {
         }
     }
 
-    /// Trains every trial anew on the training part of each fold, and ranks them by what they come to on the parts
-    /// held out.
+    /// Trains a new model for every trial on the training part of each fold, and ranks the trials by their results on
+    /// the held-out parts.
     ///
-    /// `build` makes the model and the trainer of a trial, and is given a seed for both. The part held out is the run's
-    /// validation data, so early stopping may watch it; the value that counts is that of the model at the end.
+    /// `build` makes the model and the trainer of a trial, and gets a seed for both. The held-out part is the run's
+    /// validation data, so early stopping may monitor it; the trial is ranked by the value of the final model.
     ///
-    /// One part held out ([`HoldOut`](crate::data::HoldOut)) is quick; folds ([`KFold`](crate::data::KFold)) cost `k`
-    /// times as much and tell apart what lies closer together.
+    /// A single held-out part ([`HoldOut`](crate::data::HoldOut)) is fast; folds ([`KFold`](crate::data::KFold)) cost
+    /// `k` times as much and can distinguish trials that are closer together.
     ///
     /// # Errors
-    /// When there are no trials, the data cannot be dealt into these folds, or every trial fails: then it is the error
-    /// of the first.
+    /// If there are no trials, the data cannot be split into these folds, or every trial fails; in the last case the
+    /// error is that of the first trial.
     pub fn run<F, D, L>(
         &self,
         data: &D,
@@ -238,7 +238,7 @@ impl Search {
         folds.folds(data).and_then(|parts| self.search(&parts, build)).map_err(|error| error.at("search"))
     }
 
-    /// [`run`](Search::run) on one set for training and one for validation that are there.
+    /// Like [`run`](Search::run), with given training and validation sets instead of folds.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -275,7 +275,7 @@ impl Search {
         self.search(&[(data, validation)], build).map_err(|error| error.at("search"))
     }
 
-    /// All trials on all parts, wave by wave.
+    /// Runs all trials on all parts, wave by wave.
     fn search<F, T, V, L>(
         &self,
         parts: &[(T, V)],
@@ -319,7 +319,7 @@ impl Search {
         Ok(SearchResults::new(&self.monitor, tried))
     }
 
-    /// One trial: its runs one after the other, up to the first that fails or is stopped.
+    /// Runs one trial: its runs in order, up to the first that fails or is stopped.
     fn attempt<F, T, V, L>(
         &self,
         number: usize,
@@ -353,7 +353,7 @@ impl Search {
         tried
     }
 
-    /// For each run of a trial, epoch by epoch, the value that it must not be worse than.
+    /// For each run of a trial, the value in each epoch that it must not be worse than.
     fn bounds(&self, tried: &[Tried], folds: usize) -> Vec<Vec<f64>> {
         let of = |place: usize| match self.patience {
             None => Vec::new(),
@@ -367,7 +367,7 @@ impl Search {
         (0..self.repeats * folds).map(of).collect()
     }
 
-    /// The line of a trial that has ended.
+    /// Prints the line of a trial that has ended.
     fn show(&self, tried: &Tried, ended: usize, trials: usize) {
         if !self.lines {
             return;

@@ -1,4 +1,4 @@
-//! What a search has found: its trials, the best first, as data and as a table.
+//! The results of a search: its trials, the best first, as data and as a table.
 
 use super::run::TrialRun;
 use super::value::Trial;
@@ -9,7 +9,7 @@ use crate::shown::cut;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The trials of a search, the best first: what [`Search::run`](crate::train::Search::run) returns. Printed, it is a
+/// The trials of a search, the best first, as returned by [`Search::run`](crate::train::Search::run). They print as a
 /// table.
 ///
 /// ```text
@@ -21,36 +21,36 @@ use std::fmt;
 /// trial 7: fit: the output of layer 1 (dense) is not finite (NaN or infinity), …
 /// ```
 ///
-/// "stopped" marks trials that were hopeless; their value is that at which they were stopped, and no measure of what
-/// they would have come to.
+/// "stopped" marks trials that were stopped early; their value is the one at that point, not an estimate of their final
+/// value.
 ///
-/// The best value is a little too good, the more so the more trials there were: it was chosen for being the best on the
-/// samples it is measured on. What the choice is worth, data say that no trial has seen.
+/// The best value is slightly optimistic, and more so with more trials: it was chosen for being the best on the very
+/// samples on which it is measured. For an unbiased estimate, evaluate on data that no trial has used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SearchResults {
-    /// The name of the value that they are ranked by.
+    /// The name of the value by which the trials are ranked.
     pub monitor: String,
-    /// Those that ran to their end, by their mean value; then those that were stopped, the later the better; then
-    /// those that failed. Of equals the earlier trial comes first.
+    /// The completed trials, by their mean value; then the stopped ones, those with more epochs first; then the failed
+    /// ones. Ties go to the earlier trial.
     pub trials: Vec<Tried>,
 }
 
-/// A trial and what came of it.
+/// A trial and its results.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Tried {
-    /// Its number in the search, from 0.
+    /// The number of the trial in the search, from 0.
     pub number: usize,
-    /// The hyper-parameters.
+    /// The hyperparameters.
     pub trial: Trial,
-    /// A run for each fold and repeat, in order; the last one is that which was stopped, if one was.
+    /// A run for each fold and repeat, in order; if a run was stopped, it is the last one.
     pub runs: Vec<TrialRun>,
-    /// Why a run failed, if one did. Runs after it were not begun.
+    /// The error of the run that failed, if any. Later runs were not started.
     pub error: Option<Error>,
 }
 
-/// How a trial ended, in the order in which they are ranked.
+/// The ways in which a trial can end, in the order of ranking.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum End {
     Complete,
@@ -59,29 +59,29 @@ enum End {
 }
 
 impl Tried {
-    /// The mean of the runs' values, and how far they spread; of a stopped trial, over the runs there were.
+    /// Returns the mean and the standard deviation of the runs' values; for a stopped trial, over the runs that it had.
     ///
-    /// Runs on several folds and from several seeds are thrown together.
+    /// All runs count together, over folds and seeds.
     pub fn value(&self) -> MeanStd {
         MeanStd::of(&self.runs.iter().map(|run| run.value).collect::<Vec<_>>())
     }
 
-    /// Whether a run of it was ended because it was hopeless.
+    /// Returns whether one of its runs was stopped early.
     pub fn is_stopped(&self) -> bool {
         self.runs.iter().any(|run| run.stopped)
     }
 
-    /// The epochs of all its runs.
+    /// Returns the total number of epochs of all its runs.
     pub fn epochs(&self) -> usize {
         self.runs.iter().map(|run| run.history.epochs.len()).sum()
     }
 
-    /// How long they took, in seconds, beside whatever else ran at the time.
+    /// Returns the total time of its runs in seconds, during which other trials may have run too.
     pub fn seconds(&self) -> f64 {
         self.runs.iter().fold(0.0, |sum, run| sum + run.history.seconds()) // `sum` of nothing is -0
     }
 
-    /// The value as people read it: without a deviation where there was one run.
+    /// The value as text: without a standard deviation if there was only one run.
     pub(super) fn value_text(&self) -> String {
         let value = self.value();
         if value.runs > 1 { value.to_string() } else { format!("{:.4}", value.mean) }
@@ -99,7 +99,7 @@ impl Tried {
 impl SearchResults {
     /// Ranks the trials.
     ///
-    /// Which way the value is better is what was said, or what the value says in the first run that has it.
+    /// The direction is the one that was set, or the one that the value has in the first run that contains it.
     pub(super) fn new(monitor: &Monitor, mut trials: Vec<Tried>) -> Self {
         let epochs = trials.iter().flat_map(|tried| &tried.runs).flat_map(|run| &run.history.epochs);
         let said = epochs.filter_map(|epoch| epoch.watched(monitor).ok()).map(|(_, way)| way).next();
@@ -122,16 +122,16 @@ impl SearchResults {
         Self { monitor: monitor.name().to_owned(), trials }
     }
 
-    /// The best trial.
+    /// Returns the best trial.
     ///
-    /// There is one: a search in which every trial fails is an error, and trials are only stopped by others that ran
-    /// to their end.
+    /// It always exists: a search in which every trial fails is an error, and a trial is stopped only by comparison
+    /// with completed ones.
     pub fn best(&self) -> &Trial {
         &self.trials[0].trial
     }
 }
 
-/// A line for each trial, the best first, and below them the errors of those that failed.
+/// A line for each trial, the best first, followed by the errors of those that failed.
 impl fmt::Display for SearchResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = vec![vec!["rank".to_owned(), self.monitor.clone()]];

@@ -1,4 +1,4 @@
-//! One run of a trial: training on one part, watched on the other, and ended early where it is hopeless.
+//! One run of a trial: training on one part, validation on the other, and early stopping if it is hopeless.
 
 use crate::data::Dataset;
 use crate::error::Result;
@@ -13,37 +13,37 @@ use crate::train::{Evaluation, Progress, Trainer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One training of a trial: on one fold, from one seed.
+/// One training run of a trial: on one fold, from one seed.
 ///
-/// It is what a [`Tried`](crate::train::Tried) trial has for each fold and repeat.
+/// A [`Tried`](crate::train::Tried) trial has one for each fold and repeat.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TrialRun {
     /// The fold that was held out, from 0.
     pub fold: usize,
-    /// What the closure was given.
+    /// The seed that the closure got.
     pub seed: u64,
-    /// The value that the search watches, on the held-out part after training: what trials are ranked by.
+    /// The monitored value on the held-out part after training; trials are ranked by it.
     pub value: f64,
     /// Loss and metrics on the held-out part after training.
     pub evaluation: Evaluation,
     /// All epochs, with the held-out part as validation data.
     pub history: History,
-    /// Whether it was ended because it was hopeless.
+    /// True if the run was stopped because it was hopeless.
     pub stopped: bool,
 }
 
-/// What a run is: on which fold, from which seed, and what it is measured by.
+/// The settings of a run: fold, seed, and the value that is measured.
 pub(super) struct Job<'a> {
     pub fold: usize,
     pub seed: u64,
     pub monitor: &'a Monitor,
-    /// For each epoch the value that the best so far must not be worse than; an infinite or NaN one holds nobody.
+    /// For each epoch, the value that the best so far must not be worse than; infinite or NaN means no limit.
     pub bounds: Vec<f64>,
 }
 
 impl Job<'_> {
-    /// Trains and measures. Nothing is shown, as runs go on side by side.
+    /// Trains and evaluates. Nothing is printed, because runs are parallel.
     pub(super) fn run<F, T, V, L>(
         self,
         (mut model, trainer): (Sequential<F>, Trainer<L, F>),
@@ -69,7 +69,7 @@ impl Job<'_> {
         let mut trainer = trainer.callback(watch).progress(Progress::Silent);
         let history = trainer.fit_with_validation(&mut model, train, held_out)?;
         let evaluation = trainer.evaluate(&model, held_out)?;
-        // The watch has seen that it is there.
+        // The watch has checked that the value exists.
         let value = match self.monitor.name().strip_prefix("val_") {
             Some("loss") => Some(evaluation.loss),
             Some(metric) => evaluation.get(metric),
@@ -86,15 +86,15 @@ impl Job<'_> {
     }
 }
 
-/// Ends training at the first epoch whose best value so far is worse than a bound.
+/// Ends training at the first epoch in which the best value so far is worse than the bound.
 struct Watch {
     monitor: Monitor,
     bounds: Vec<f64>,
     /// NaN until there is a number.
     best: f64,
-    /// How many epochs have ended.
+    /// The number of epochs that have ended.
     epoch: usize,
-    /// The epoch at which it ended training; 0 where it did not.
+    /// The epoch at which it ended training; 0 if it did not.
     stopped: Arc<AtomicUsize>,
 }
 
@@ -123,9 +123,9 @@ impl<F: Scalar> Callback<F> for Watch {
     }
 }
 
-/// For each epoch the median, over these finished runs, of the mean of their values up to it: NaN before epoch `after`.
+/// For each epoch, the median over these finished runs of the mean of their values up to it; NaN before epoch `after`.
 ///
-/// A run that ended sooner counts with the mean of all its values. One beyond the longest run has the last bound.
+/// A shorter run counts with the mean of all its values. For epochs after the longest run there is no bound.
 pub(super) fn bounds(finished: &[Vec<f64>], after: usize) -> Vec<f64> {
     let longest = finished.iter().map(Vec::len).max().unwrap_or(0);
     let median_at = |epoch: usize| {

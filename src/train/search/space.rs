@@ -1,10 +1,10 @@
-//! What a search chooses from: a space of named hyper-parameters, and a trial, one point of it.
+//! [`Space`]: the named hyperparameters of a search and their possible values.
 
 use super::value::{Trial, Value};
 use crate::error::{Error, Result};
 use crate::random::Random;
 
-/// The hyper-parameters that a search may choose, each with a name and the values it may take.
+/// The hyperparameters of a search, each with a name and its possible values.
 ///
 /// ```
 /// use plywood::train::Space;
@@ -17,21 +17,21 @@ use crate::random::Random;
 /// # let _ = space;
 /// ```
 ///
-/// | dimension | a random search draws | a grid has |
+/// | dimension | random search draws | grid contains |
 /// |---|---|---|
-/// | [`choice`](Space::choice) | each value alike | each value |
-/// | [`integer`](Space::integer) | each whole number alike | each whole number |
+/// | [`choice`](Space::choice) | each value with equal probability | each value |
+/// | [`integer`](Space::integer) | each integer with equal probability | each integer |
 /// | [`uniform`](Space::uniform) | numbers in `[low, high)` | an error: there are too many |
 /// | [`log_uniform`](Space::log_uniform) | numbers whose logarithm is uniform | an error |
 ///
-/// What cannot be (no values, bounds the wrong way round, a name twice) is found by the search, before its first
-/// trial.
+/// Invalid dimensions (no values, bounds in the wrong order, duplicate names) are reported by the search, before its
+/// first trial.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Space {
     dimensions: Vec<(String, Dimension)>,
 }
 
-/// The values of one hyper-parameter.
+/// The values of one hyperparameter.
 #[derive(Clone, Debug, PartialEq)]
 enum Dimension {
     Choice(Vec<Value>),
@@ -40,18 +40,18 @@ enum Dimension {
     LogUniform(f64, f64),
 }
 
-/// The most trials of one search.
+/// The maximum number of trials of a search.
 const MOST: usize = 10_000;
 
 impl Space {
-    /// No dimensions yet.
+    /// Returns a space without dimensions.
     ///
-    /// A search over a space without any is an error.
+    /// A search over a space without dimensions is an error.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One of these values: whole numbers, numbers, or words.
+    /// Adds a hyperparameter with a list of values: integers, numbers, or words.
     ///
     /// ```
     /// use plywood::train::Space;
@@ -68,15 +68,15 @@ impl Space {
         self.with(name, Dimension::Choice(values.into_iter().map(Into::into).collect()))
     }
 
-    /// A whole number from `low` to `high`, both included.
+    /// Adds an integer from `low` to `high`, both included.
     ///
-    /// For counts that range over powers of two, a [`choice`](Space::choice) is the better description.
+    /// For sizes such as powers of two, use a [`choice`](Space::choice).
     #[must_use]
     pub fn integer(self, name: impl Into<String>, low: i64, high: i64) -> Self {
         self.with(name, Dimension::Integer(low, high))
     }
 
-    /// A number from `low` up to `high`, each alike: for shares, such as the rate of dropout.
+    /// Adds a number from the uniform distribution over `[low, high)`, for shares such as the probability of dropout.
     ///
     /// ```text
     /// low + (high - low) · u,   u uniform in [0, 1)
@@ -86,7 +86,7 @@ impl Space {
         self.with(name, Dimension::Uniform(low, high))
     }
 
-    /// A number from `low` up to `high`, each order of magnitude alike: for learning rates and weight decay.
+    /// Adds a number between `low` and `high` whose logarithm is uniform, for learning rates and weight decay.
     ///
     /// ```text
     /// exp(ln low + (ln high - ln low) · u),   u uniform in [0, 1)
@@ -118,7 +118,7 @@ impl Space {
         Ok(())
     }
 
-    /// Every combination; the last dimension changes fastest.
+    /// Returns every combination; the last dimension changes fastest.
     pub(super) fn grid(&self) -> Result<Vec<Trial>> {
         self.check()?;
         let mut lists = Vec::new();
@@ -146,10 +146,10 @@ impl Space {
         Ok((0..count).map(trial).collect())
     }
 
-    /// Trials that differ from one another, drawn by this seed; fewer than asked for where the space has not as many.
+    /// Draws distinct trials with this seed; fewer than requested if the space does not have as many.
     ///
-    /// A draw is a function of the seed, the dimension's name and the draw's number: another dimension changes none
-    /// of the others, and more trials none of the first.
+    /// A draw is a function of the seed, the dimension's name and the number of the draw: adding a dimension does not
+    /// change the others, and drawing more trials does not change the first ones.
     pub(super) fn draw(&self, trials: usize, seed: u64) -> Result<Vec<Trial>> {
         self.check()?;
         if !(1..=MOST).contains(&trials) {
@@ -158,7 +158,7 @@ impl Space {
         }
         let random = Random::seed(seed).child("search");
         let mut drawn: Vec<Trial> = Vec::new();
-        // In a small space most of many draws have come before, so the end is a number of draws too.
+        // In a small space most draws are repetitions, so the number of draws is limited too.
         for number in 0..20 * trials as u64 {
             let value = |(name, dimension): &(String, Dimension)| {
                 (name.clone(), dimension.draw(random.child(name.as_str()).at(number, 0).unit()))
@@ -198,7 +198,7 @@ impl Dimension {
         }
     }
 
-    /// All values, where there are few.
+    /// All values, if there are few.
     fn values(&self) -> Result<Vec<Value>> {
         match self {
             Self::Choice(values) => Ok(values.clone()),
@@ -217,7 +217,7 @@ impl Dimension {
         }
     }
 
-    /// The value at `unit` of the way, from 0 up to 1.
+    /// The value at the fraction `unit` of the range, from 0 up to 1.
     fn draw(&self, unit: f64) -> Value {
         match self {
             Self::Choice(values) => values[place(unit, values.len() as u64) as usize].clone(),
@@ -228,13 +228,13 @@ impl Dimension {
             Self::Uniform(low, high) => Value::Number(low + (high - low) * unit),
             Self::LogUniform(low, high) => {
                 let number = (low.ln() + (high.ln() - low.ln()) * unit).exp();
-                Value::Number(number.clamp(*low, *high)) // as exp(ln low) may lie below low
+                Value::Number(number.clamp(*low, *high)) // exp(ln low) may be below low
             }
         }
     }
 }
 
-/// Which of `count` places, at least one, lies at `unit` of the way.
+/// The index of the one of `count` equal parts that contains the fraction `unit`; `count` is at least 1.
 fn place(unit: f64, count: u64) -> u64 {
     ((unit * count as f64) as u64).min(count - 1)
 }

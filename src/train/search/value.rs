@@ -1,11 +1,11 @@
-//! A value of a hyper-parameter, and a trial: a value for each.
+//! [`Value`]: a value of a hyperparameter; [`Trial`]: a value for each hyperparameter.
 
 use crate::codec::{checked, differ};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A value of a hyper-parameter.
+/// A value of a hyperparameter.
 ///
 /// ```
 /// use plywood::train::Value;
@@ -14,10 +14,10 @@ use std::fmt;
 /// assert_eq!([Value::from(0.00123456), Value::from("adam")].map(|v| v.to_string()), ["0.001235", "adam"]);
 /// ```
 ///
-/// A number prints with four significant digits; the value itself has them all.
+/// A number prints with four significant digits; the value itself keeps full precision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// A number.
     Number(#[serde(with = "crate::codec::words")] f64),
@@ -37,7 +37,7 @@ impl From<i64> for Value {
     }
 }
 
-/// A size; none that a machine can hold is above the largest `i64`.
+/// Sizes above the largest `i64` do not occur in practice; they become that number.
 impl From<usize> for Value {
     fn from(value: usize) -> Self {
         Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
@@ -66,7 +66,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
-            // Four significant digits, and then the shortest way to write what is left.
+            // Four significant digits, in the shortest notation.
             Self::Number(value) => match format!("{value:.3e}").parse::<f64>() {
                 Ok(short) if (1e-5..1e7).contains(&short.abs()) || short == 0.0 => write!(f, "{short}"),
                 Ok(short) => write!(f, "{short:e}"),
@@ -77,7 +77,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// One choice of all hyper-parameters: what a search hands to the closure that builds a model and its trainer.
+/// A choice of all hyperparameters: the argument of the closure that builds a model and its trainer.
 ///
 /// ```
 /// use plywood::train::{Search, Space};
@@ -101,7 +101,7 @@ pub struct Trial {
 checked!(Trial);
 
 impl Trial {
-    /// What is read must not contradict itself.
+    /// Checks that deserialized names are unique.
     fn check(&self) -> Result<()> {
         differ("a trial", self.values.iter().map(|(name, _)| name.as_str()))
     }
@@ -112,20 +112,20 @@ impl Trial {
         Self { values }
     }
 
-    /// Names and values, in the order of the space.
+    /// Returns names and values, in the order of the space.
     pub fn values(&self) -> &[(String, Value)] {
         &self.values
     }
 
-    /// The value of this name, of any type.
+    /// Returns the value with this name, of any type.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// A whole number of at least 0: units, layers, the size of a batch.
+    /// Returns an integer of at least 0: a number of units or layers, a batch size.
     ///
     /// # Errors
-    /// When there is no such name, or its value is another one.
+    /// If there is no such name, or its value is not such an integer.
     pub fn count(&self, name: &str) -> Result<usize> {
         match self.known(name)? {
             Value::Integer(value) => usize::try_from(*value).map_err(|_| wrong(name, "a count", value)),
@@ -133,10 +133,10 @@ impl Trial {
         }
     }
 
-    /// A number; a whole one too.
+    /// Returns a number, which may be an integer.
     ///
     /// # Errors
-    /// When there is no such name, or its value is a word.
+    /// If there is no such name, or its value is a word.
     pub fn number(&self, name: &str) -> Result<f64> {
         match self.known(name)? {
             Value::Integer(value) => Ok(*value as f64),
@@ -145,10 +145,10 @@ impl Trial {
         }
     }
 
-    /// A word.
+    /// Returns a word.
     ///
     /// # Errors
-    /// When there is no such name, or its value is a number.
+    /// If there is no such name, or its value is a number.
     pub fn word(&self, name: &str) -> Result<&str> {
         match self.known(name)? {
             Value::Word(value) => Ok(value),
@@ -164,7 +164,7 @@ impl Trial {
     }
 }
 
-/// The error of a value that is asked for as what it is not.
+/// The error of a value that is requested as the wrong type.
 fn wrong(name: &str, expected: &str, found: impl fmt::Display) -> Error {
     Error::argument(format!("the hyper-parameter {name:?}"), expected, found)
         .help("`count` is for whole numbers from 0, `number` for all numbers, `word` for words.")

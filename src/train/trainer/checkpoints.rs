@@ -1,4 +1,4 @@
-//! Writing checkpoints while a trainer trains.
+//! Writing checkpoints during training.
 
 use super::Trainer;
 use super::fit::Fit;
@@ -12,14 +12,14 @@ use crate::train::run::place_of;
 use std::borrow::Cow;
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// Has training write checkpoints, to be [resumed](Trainer::resume) from: see [`Checkpoints`].
+    /// Makes training write checkpoints, from which it can be [resumed](Trainer::resume): see [`Checkpoints`].
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
         self.settings.checkpoints = Some(checkpoints);
         self
     }
 
-    /// The folder for checkpoints, and whether what is resumed fits settings and data: all before anything is changed.
+    /// Checks the folder for checkpoints, and that a resumed run fits settings and data, before anything is changed.
     pub(super) fn check_checkpoints(&self, samples: usize) -> Result<()> {
         let Self { settings, run } = self;
         if let Some(pending) = &run.pending {
@@ -42,12 +42,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 }
 
 impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
-    /// How long the epoch under way has taken, before an interruption and after.
+    /// The time that the current epoch has taken, before an interruption and after it.
     pub(super) fn seconds(&self) -> f64 {
         self.run.position.seconds + self.start.elapsed().as_secs_f64()
     }
 
-    /// After a batch: writes a checkpoint where one is due.
+    /// Called after a batch: writes a checkpoint if one is due.
     pub(super) fn save_within(&mut self) -> Result<()> {
         self.unsaved += 1;
         match &self.settings.checkpoints {
@@ -58,9 +58,10 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
         }
     }
 
-    /// After an epoch: writes the best checkpoint where it is the best, and one where it is due or the run is over.
+    /// Called after an epoch: writes the best checkpoint if the epoch is the best, and another one if it is due or the
+    /// run has ended.
     ///
-    /// The best comes first: a kill between the two leaves a run that finds the same best again.
+    /// The best comes first: if the program is killed between the two, the resumed run finds the same best again.
     pub(super) fn save_after(&mut self) -> Result<()> {
         let Some(checkpoints) = &self.settings.checkpoints else { return Ok(()) };
         if let (Some(monitor), Some(ended)) = (&checkpoints.best, self.run.history.epochs.last()) {
@@ -88,7 +89,7 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
         Ok(())
     }
 
-    /// All that the run needs to go on from here.
+    /// Returns all state that the run needs to continue from here.
     fn checkpoint(&self) -> Result<Checkpoint<'_, F>> {
         let run = &*self.run;
         let within = run.position.batches > 0;
@@ -108,7 +109,7 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
     }
 }
 
-/// The state of a metric or a callback of this name, under its kind.
+/// Returns the state of the metric or callback called `name`, under its kind.
 fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> Result<Option<Saved<F>>> {
     match (kind, state) {
         (_, None) => Ok(None),

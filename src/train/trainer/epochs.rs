@@ -24,10 +24,10 @@ where
     T: AsTarget<L::Target> + Default + Send,
     U: AsTarget<L::Target> + Default + Send,
 {
-    /// The epochs that are left, one after the other. The history grows as they end, for `fit` to hand out in any case.
+    /// Trains the remaining epochs. The history grows as they end, so that `fit` has it in any case.
     ///
-    /// One batch is read into again and again, so its buffers are allocated once. A resumed run begins behind the
-    /// epochs of its history, with what its metrics have gathered of the next.
+    /// All batches are read into the same buffer, which is allocated once. A resumed run begins after the epochs of its
+    /// history; `metrics` is the state of the metrics within the next epoch.
     pub(super) fn epochs(&mut self, mut metrics: Vec<Option<State<F>>>) -> Result<()> {
         let mut batch = Batch::default();
         for number in self.run.history.epochs.len() + 1..=self.settings.epochs {
@@ -39,8 +39,8 @@ where
         Ok(())
     }
 
-    /// One epoch: its batches, validation, callbacks, checkpoint. `metrics` is what metrics have gathered of it before
-    /// an interruption.
+    /// Trains one epoch: its batches, validation, callbacks, checkpoint. `metrics` is the state of the metrics within
+    /// it before an interruption.
     fn epoch(&mut self, number: usize, metrics: &[Option<State<F>>], batch: &mut Batch<F, T>) -> Result<()> {
         self.start = Instant::now();
         self.reporter.begin_epoch(number);
@@ -57,7 +57,7 @@ where
         all.extend(self.validate()?);
         (self.now.loss, self.now.ended) = (loss, Some(self.end_epoch(all)));
         let called = self.observe().and_then(|()| self.call(Hook::EpochEnd));
-        // Callbacks have logged what they want to. The epoch is in the history also when one of them has failed.
+        // Callbacks have logged their values. The epoch is added to the history even if one of them has failed.
         if let Some(ended) = self.now.ended.take() {
             self.reporter.end_epoch(number, &ended);
             self.run.history.epochs.push(ended);
@@ -67,8 +67,8 @@ where
         self.save_after()
     }
 
-    /// One pass over the data, or less where a callback stops it: the epoch is recorded and validated like any other
-    /// then. A resumed epoch begins behind the batches that are done: they are not read.
+    /// Makes one pass over the data, or less if a callback stops it; the epoch is then recorded and validated like any
+    /// other. A resumed epoch begins after the completed batches, which are not read.
     fn batches(&mut self, batch: &mut Batch<F, T>) -> Result<()> {
         let (data, epoch) = (self.data, self.run.position.epochs_done);
         let order = self.settings.order(data.len(), epoch);
@@ -76,7 +76,7 @@ where
         let left = &order[(done * size).min(order.len())..];
         let batches = Batches { data, positions: left.chunks(size), pass: Pass::Train { epoch } };
         let ahead = self.settings.prefetch.map_or_else(|| Ahead::IfItPays(data.prefetch()), Ahead::Always);
-        // Whether a callback has stopped it is known already.
+        // The result is ignored: `now.stop` already tells whether a callback has stopped it.
         let _ = batches.each(ahead, batch, &mut |number, positions, batch| {
             self.batch(done + number + 1, positions, batch)
         })?;
@@ -86,8 +86,8 @@ where
         Ok(())
     }
 
-    /// One batch that was read from these positions, with its step, callbacks and checkpoint; breaks where a callback
-    /// stops.
+    /// Processes one batch that was read from these positions, with its step, callbacks and checkpoint; breaks if a
+    /// callback stops.
     fn batch(
         &mut self,
         number: usize,
@@ -109,7 +109,7 @@ where
         Ok(if self.now.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Forward, loss, backward and the optimizer's step, where one is due.
+    /// Forward, loss, backward and, if due, the optimizer's step.
     fn step(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<LossSum> {
         let (data, loss) = (self.data, &self.settings.loss);
         let value = step::on_batch(self.model, loss, batch, (data, positions), &mut self.run.metrics)?;
@@ -119,7 +119,7 @@ where
             return Err(in_training(self.model, loss, data, at)?);
         }
         self.now.loss = value.mean();
-        // A step without any weight has a gradient of 0, which momentum and decay would still follow.
+        // A step without any weight has a gradient of 0, but momentum and decay would still change the parameters.
         let weighted = value.weight != 0.0;
         if self.run.optimizer.is_due(weighted) {
             self.call(Hook::Gradients)?;
@@ -128,7 +128,7 @@ where
         Ok(value)
     }
 
-    /// The step with what is left of accumulated batches, and a look at all parameters.
+    /// Takes the step for the remaining accumulated batches, and checks all parameters.
     fn last_step(&mut self) -> Result<()> {
         if self.run.optimizer.has_batches() {
             self.call(Hook::Gradients)?;
@@ -140,7 +140,7 @@ where
         }
     }
 
-    /// The values over the validation data, where there are some.
+    /// Returns the values over the validation data, if there are any.
     fn validate(&mut self) -> Result<Values> {
         let Some(validation) = self.validation else { return Ok(Values::new()) };
         let metrics = &mut self.run.metrics;
@@ -151,7 +151,7 @@ where
         Ok(values)
     }
 
-    /// The epoch with these values; the position is the beginning of the next.
+    /// Returns the epoch with these values, and moves the position to the beginning of the next epoch.
     fn end_epoch(&mut self, values: Values) -> Epoch {
         let (seconds, run) = (self.seconds(), &mut *self.run);
         let learning_rate = run.optimizer.learning_rate_at(run.optimizer.steps());
@@ -161,7 +161,7 @@ where
         Epoch::new(epochs_done + 1, values, learning_rate, seconds).with(directions)
     }
 
-    /// Tells the optimizer what it reduces the rate by.
+    /// Passes the monitored value to the optimizer, which may reduce the learning rate on a plateau.
     fn observe(&mut self) -> Result<()> {
         let optimizer = &mut self.run.optimizer;
         if let (Some(monitor), Some(ended)) = (optimizer.monitor(), &self.now.ended) {

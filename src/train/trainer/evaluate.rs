@@ -1,4 +1,4 @@
-//! The loss and the metrics of a model on data: by themselves, and as an epoch's validation.
+//! The loss and the metrics of a model on data: for `evaluate`, and for validation after an epoch.
 
 use super::Trainer;
 use super::non_finite::in_evaluation;
@@ -17,33 +17,33 @@ use crate::train::compatibility::{
 };
 use crate::train::run::values;
 
-/// The loss and the metrics of a model on some data.
+/// The loss and the metrics of a model on a data set.
 ///
-/// It is what [`Trainer::evaluate`] returns, and what becomes the "val_…" values of an epoch.
+/// It is returned by [`Trainer::evaluate`], and it provides the "val_…" values of an epoch.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// The loss: the mean over all samples, by their weights.
+    /// The loss: the mean over all samples, weighted by their weights.
     pub loss: f64,
     /// Names and values of the metrics, in the order in which they were added.
     pub metrics: Vec<(String, f64)>,
 }
 
 impl Evaluation {
-    /// The metric of this name: "accuracy".
+    /// Returns the metric with this name, for example "accuracy".
     ///
-    /// The loss is not among them: it is a field of its own.
+    /// The loss is not among them: it is a separate field.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 }
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// The loss and the metrics of the model on the data, which it sees as at inference.
+    /// Returns the loss and the metrics of the model on the data, in inference mode.
     ///
-    /// Every sample is seen once, in order, in pieces of 256 on [`threads()`](crate::threads) threads. The batch
-    /// size of training plays no part. `self` is borrowed mutably because the metrics are the trainer's own;
-    /// nothing else of it changes.
+    /// Every sample is read once, in order, in pieces of 256 on [`threads()`](crate::threads) threads. The training
+    /// batch size has no effect. `self` is borrowed mutably because the trainer's metrics are updated; nothing else in
+    /// it changes.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -59,7 +59,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     ///
     /// # Errors
-    /// When model and data do not fit each other, there are no data, or they cannot be read.
+    /// If model and data do not fit each other, there are no data, or they cannot be read.
     pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
     where
         D: Dataset<F>,
@@ -73,9 +73,9 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 }
 
-/// [`Trainer::evaluate`] without its place in errors, as validation has another, and without the check of outputs and
-/// targets, which comes once before. Sums are taken on this thread, piece after piece; the gradient that a loss makes
-/// along with its value goes back to the spare buffers.
+/// [`Trainer::evaluate`] without its place in errors, because validation has another one, and without the check of
+/// outputs and targets, which the caller has already made. Sums are computed on this thread, piece after piece. The
+/// gradient that a loss computes along with its value is recycled.
 pub(super) fn measure<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
     data: &dyn Dataset<F, Target = T>,

@@ -1,4 +1,4 @@
-//! `fit`, from its checks to its end, and a single step.
+//! `fit`, with its checks, and single steps.
 
 use super::settings::Settings;
 use super::{Trainer, step};
@@ -23,7 +23,7 @@ use crate::train::trainer::non_finite::diverged;
 use crate::train::trainer::step::Expected;
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// What happened in the last `fit`, also when it ended with an error.
+    /// Returns the history of the last `fit`, even if it ended with an error.
     ///
     /// ```
     /// use plywood::ndarray::Array2;
@@ -51,13 +51,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 
     /// Trains the model on the data.
     ///
-    /// Training goes on from the model's parameters, the optimizer's state and the number of epochs done, as they are.
-    /// The returned history has this call's epochs; after [`resume`](Trainer::resume) it has those of the run before
-    /// the interruption, too, and `fit` trains what is left of them. What there is to say of the data
-    /// ([`Dataset::remarks`]) is printed first, unless progress is silent.
+    /// Training continues from the current parameters of the model, state of the optimizer and number of epochs done.
+    /// The returned history contains the epochs of this call. After [`resume`](Trainer::resume) it also contains those
+    /// before the interruption, and `fit` trains the remaining ones. Remarks on the data ([`Dataset::remarks`]) are
+    /// printed first, unless progress is silent.
     ///
-    /// Memory, beside model and data: one batch, the caches and gradients of the layers, the optimizer's state. All
-    /// are kept from step to step, so a step allocates next to nothing.
+    /// Besides model and data, memory is needed for one batch, the caches and gradients of the layers, and the
+    /// optimizer's state. All of it is kept from step to step, so a step allocates almost nothing.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -74,18 +74,23 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The positions in such texts count in what is trained on: after a split or in a [`Subset`](crate::data::Subset),
-    /// not in the whole data set.
+    /// The positions in such texts refer to the data that are trained on: after a split or in a
+    /// [`Subset`](crate::data::Subset), not to the whole data set.
     ///
     /// # Errors
-    /// When model, data, loss and settings do not fit each other (found before the first step, as far as shapes go; so
-    /// is a batch size of one where a batch normalization would have one number a feature), data cannot be read, or a
-    /// batch's loss is not finite; it names the first place that holds such a number, and that step is not taken. A
-    /// model with nothing to train is an error, too: one without parameters, or with all of them frozen. A gradient
-    /// that is not finite under a finite loss is noticed before the step where its norm is taken for clipping
-    /// ([`clip_norm`](Trainer::clip_norm)), else by the next loss. A checkpoint that cannot be written is an error,
-    /// too, and a folder of [`checkpoints`](Trainer::checkpoints) with those of another run. Callbacks have ended
-    /// properly then, so early stopping has restored its best weights.
+    /// If model, data, loss and settings do not fit each other; shapes are checked before the first step, and so is a
+    /// batch size of 1 for which batch normalization would have only one number per feature.
+    ///
+    /// Also if data cannot be read, a checkpoint cannot be written, the folder of [`checkpoints`](Trainer::checkpoints)
+    /// contains those of another run, or the model has no trainable parameters (it has no parameters, or all are
+    /// frozen).
+    ///
+    /// Also if a batch's loss is not finite: the error names the first place where such a number occurs, and the step
+    /// is not taken. A gradient that is not finite under a finite loss is noticed before the step if its norm is
+    /// computed for clipping ([`clip_norm`](Trainer::clip_norm)), otherwise by the next loss.
+    ///
+    /// After an error in training, `on_train_end` of the callbacks has still been called, so early stopping has
+    /// restored its best weights.
     pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
     where
         D: Dataset<F>,
@@ -102,7 +107,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         result.map_err(|error| error.at("fit"))
     }
 
-    /// [`fit`](Trainer::fit) with data of its own for validation.
+    /// Like [`fit`](Trainer::fit), with separate validation data.
     ///
     /// Validation data are read in order, without shuffling, with [`Pass::Evaluate`](crate::data::Pass::Evaluate).
     ///
@@ -119,7 +124,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     ///
     /// # Errors
-    /// As [`fit`](Trainer::fit); also when a validation split was asked for too.
+    /// As [`fit`](Trainer::fit); also if a validation split is set.
     pub fn fit_with_validation<D, V>(
         &mut self,
         model: &mut Sequential<F>,
@@ -142,11 +147,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             .map_err(|error| error.at("fit"))
     }
 
-    /// One step on one batch: the loss before the step, by the samples' weights. Metrics are not updated, callbacks not
-    /// called.
+    /// Takes one step on one batch and returns the loss before the step, weighted by the samples' weights. Metrics are
+    /// not updated, and callbacks are not called.
     ///
-    /// It is [`accumulate`](crate::train::accumulate) and the optimizer's step, with the trainer's settings: for
-    /// batches that come from elsewhere (a stream, a game) and belong to no data set. Keras calls it `train_on_batch`.
+    /// It combines [`accumulate`](crate::train::accumulate) and the optimizer's step, with the trainer's settings. Use
+    /// it for batches that do not come from a data set (a stream, a game). Keras calls it `train_on_batch`.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -163,10 +168,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     ///
     /// # Errors
-    /// When the model has no parameters to train, or the batch does not fit, has no samples or a single one that is too
-    /// small for a layer ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)), has only weights of 0, or
-    /// an input, a target or the loss is not finite. The step is not taken then, and its gradients are forgotten.
-    /// Parameters that a step has made infinite are found by the next one; `fit` looks at them after each epoch.
+    /// If the model has no parameters to train; the batch does not fit, is empty, has only weights of 0, or consists of
+    /// a single sample where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)); or
+    /// an input, a target or the loss is not finite. The step is then not taken, and its gradients are discarded.
+    /// Parameters that a step has made infinite are detected by the next step; `fit` checks them after each epoch.
     pub fn step(
         &mut self,
         model: &mut Sequential<F>,
@@ -209,10 +214,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         taken
     }
 
-    /// `fit` for both kinds of validation.
+    /// `fit` with and without separate validation data.
     ///
-    /// From here on the data sets' types are left out: all of training is then compiled once for each kind of target,
-    /// and not again for each data set, each split of it, and each way to validate.
+    /// From here on the data sets are trait objects, so that training is compiled once for each type of target, and not
+    /// again for each data set, each split of it, and each kind of validation.
     fn train<T, U>(
         &mut self,
         model: &mut Sequential<F>,
@@ -241,19 +246,19 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 }
 
-/// A call of `fit` under way, after its checks: what it was given, and the run that goes on.
+/// A running call of `fit`, after its checks: its arguments, and the run that it continues.
 pub(super) struct Fit<'a, F: Scalar, L: Loss<F>, T, U> {
     pub model: &'a mut Sequential<F>,
     pub data: &'a dyn Dataset<F, Target = T>,
     pub validation: Option<&'a dyn Dataset<F, Target = U>>,
     pub settings: &'a Settings<L, F>,
     pub run: &'a mut Run<L::Target, F>,
-    /// Where it is, as callbacks see it, and what they have asked for.
+    /// The position as callbacks see it, and their requests.
     pub now: Now,
     pub reporter: Reporter,
-    /// Batches since the last checkpoint within an epoch.
+    /// The number of batches since the last checkpoint within an epoch.
     pub unsaved: u64,
-    /// When the epoch under way began, or was resumed.
+    /// The time at which the current epoch began or was resumed.
     pub start: Instant,
 }
 
@@ -262,11 +267,11 @@ where
     T: AsTarget<L::Target> + Default + Send,
     U: AsTarget<L::Target> + Default + Send,
 {
-    /// Trains, to the end.
+    /// Trains to the end.
     ///
-    /// Where weights are averaged, the averages are in the model from the end of each epoch to the beginning of the
-    /// next, and at the end. Callbacks' `on_train_end` comes after an error of an epoch too, so that early stopping
-    /// restores its parameters; every callback is ended, and the first error is the one returned.
+    /// If weights are averaged, the model contains the averages from the end of each epoch to the beginning of the
+    /// next, and at the end. `on_train_end` of the callbacks is called even after an error in an epoch, so that early
+    /// stopping restores its parameters. It is called for every callback, and the first error is returned.
     fn train(mut self) -> Result<History> {
         self.note_remarks();
         let states = self.take_pending();
@@ -280,7 +285,7 @@ where
         result.map(|()| self.run.history.clone())
     }
 
-    /// Shows what there is to say of the data.
+    /// Prints the remarks on the data.
     fn note_remarks(&mut self) {
         let of_data = self.data.remarks();
         let of_validation = self.validation.map_or(&[][..], |validation| validation.remarks());
@@ -289,7 +294,7 @@ where
         others.for_each(|remark| self.reporter.note(remark));
     }
 
-    /// Sets the position to that of the checkpoint that is resumed, whose states it returns, or to the beginning.
+    /// Sets the position to that of the resumed checkpoint and returns its states, or sets it to the beginning.
     fn take_pending(&mut self) -> Option<ToResume<F>> {
         let run = &mut *self.run;
         let Some(pending) = run.pending.take() else {
@@ -302,7 +307,7 @@ where
         Some(*pending)
     }
 
-    /// Tells callbacks, and gives back the states of an epoch's metrics that are resumed.
+    /// Calls `on_train_begin`, loads the callbacks' states, and returns the metrics' states within a resumed epoch.
     fn begin(&mut self, resumed: Option<ToResume<F>>) -> Result<Vec<Option<State<F>>>> {
         self.call(Hook::TrainBegin)?;
         let mut metrics = Vec::new();
@@ -310,7 +315,7 @@ where
             metrics = resumed.metrics;
             self.run.load_callbacks(self.model, resumed.callbacks)?;
         }
-        // Only now, as a callback may have thawed what is to be trained.
+        // This check comes after the callbacks, because one of them may have unfrozen the parameters.
         check_trainable(self.model)?;
         Ok(metrics)
     }

@@ -1,4 +1,4 @@
-//! Calling callbacks, and doing what they ask for.
+//! Calling callbacks, and applying their requests.
 
 use super::fit::Fit;
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::losses::Loss;
 use crate::train::callbacks::context::{Context, Hook};
 
 impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
-    /// Calls a method of all callbacks, in their order; an error is the last call.
+    /// Calls a method of all callbacks, in order, until one returns an error.
     pub(super) fn call(&mut self, hook: Hook) -> Result<()> {
         if self.run.callbacks.is_empty() {
             return Ok(());
@@ -16,7 +16,7 @@ impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
         (0..self.run.callbacks.len()).try_for_each(|at| self.call_one(at))
     }
 
-    /// Calls `on_train_end` of every callback, also after an error; the first error is the one that is told.
+    /// Calls `on_train_end` of every callback, even after an error, and returns the first error.
     pub(super) fn end_callbacks(&mut self) -> Result<()> {
         self.now.loss = f64::NAN;
         self.enter(Hook::TrainEnd);
@@ -27,17 +27,17 @@ impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
         result
     }
 
-    /// What callbacks see beside the epoch, the batch and the loss.
+    /// Sets what callbacks see besides the epoch, the batch and the loss.
     fn enter(&mut self, hook: Hook) {
         let optimizer = &self.run.optimizer;
         let step = optimizer.steps() + u64::from(hook == Hook::Gradients);
-        // A plateau may have lowered the rate since the epoch's last step.
+        // A plateau may have lowered the learning rate since the epoch's last step.
         let of_epoch = self.now.ended.as_ref().map(|ended| ended.learning_rate);
         self.now.learning_rate = of_epoch.unwrap_or_else(|| optimizer.learning_rate_at(step.max(1)));
         (self.now.hook, self.now.step) = (hook, step);
     }
 
-    /// Calls one callback, and gives the optimizer the rate that it has set.
+    /// Calls one callback, and passes the learning rate that it has set to the optimizer.
     fn call_one(&mut self, at: usize) -> Result<()> {
         let Some(callback) = self.run.callbacks.get_mut(at) else { return Ok(()) };
         let context = &mut Context::new(self.model, &self.run.history, &mut self.now);

@@ -1,4 +1,4 @@
-//! The trainer: what it is made of, and how it is set up.
+//! [`Trainer`]: its parts and its settings.
 
 mod checkpoints;
 mod epochs;
@@ -25,7 +25,7 @@ use crate::optim::Optimizer;
 use crate::random::Random;
 use settings::Settings;
 
-/// Trains models: a loss, an optimizer, and how to go through the data.
+/// Trains models: a loss, an optimizer, and the settings of the training loop.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -49,60 +49,60 @@ use settings::Settings;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The trainer keeps the optimizer's state: a second `fit` goes on where the first ended. One seed gives one result,
-/// to the bit.
+/// The trainer keeps the optimizer's state, so a second `fit` continues where the first ended. The same seed gives
+/// bit-for-bit the same result.
 ///
-/// | setting | unless set |
+/// | setting | default |
 /// |---|---|
 /// | [`epochs`](Trainer::epochs) | 1 |
 /// | [`batch_size`](Trainer::batch_size) | 32 |
-/// | [`shuffle`](Trainer::shuffle) | yes, anew in each epoch |
+/// | [`shuffle`](Trainer::shuffle) | true: a new order in each epoch |
 /// | [`seed`](Trainer::seed) | 0 |
-/// | [`learning_rate`](Trainer::learning_rate) | the rule's default |
+/// | [`learning_rate`](Trainer::learning_rate) | the update rule's default |
 /// | [`clip_norm`](Trainer::clip_norm) | no clipping |
 /// | [`average`](Trainer::average) | no averages of weights |
 /// | [`batches_per_step`](Trainer::batches_per_step) | 1 |
 /// | [`validation_split`](Trainer::validation_split) | no validation |
 /// | [`checkpoints`](Trainer::checkpoints) | none |
-/// | [`prefetch`](Trainer::prefetch) | as the data set says: none for data in memory |
+/// | [`prefetch`](Trainer::prefetch) | chosen by the data set: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
-/// It takes the place of Keras' `compile` and `fit`, but is apart from the model: a model has no optimizer inside,
-/// and a trainer may be given to another function with all its settings. For a loop of one's own as in PyTorch, see
+/// It replaces Keras' `compile` and `fit`, but is separate from the model: a model contains no optimizer, and a trainer
+/// can be passed to another function with all its settings. To write your own loop as in PyTorch, see
 /// [`accumulate`](crate::train::accumulate).
 pub struct Trainer<L: Loss<F>, F: Scalar = f32> {
-    /// What it is set to, the same from the beginning of a `fit` to its end.
+    /// The settings, which do not change during a `fit`.
     pub(in crate::train) settings: Settings<L, F>,
-    /// What training changes.
+    /// The state that training changes.
     pub(in crate::train) run: Run<L::Target, F>,
 }
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// With this loss, and a rule at its default rate or an [`Optimizer`]. One epoch, batches of 32, shuffled.
+    /// Makes a trainer with this loss, and an update rule at its default learning rate or an [`Optimizer`].
     ///
-    /// Settings are given by methods that take the trainer and return it, in any order. Numbers out of range are
-    /// found by `fit`, not here.
+    /// By default it trains one epoch with shuffled batches of 32. Settings are made by methods that take the trainer
+    /// and return it, in any order. `fit` checks the numbers, not the methods.
     pub fn new(loss: L, optimizer: impl Into<Optimizer<F>>) -> Self {
         Self { settings: Settings::new(loss), run: Run::new(optimizer.into()) }
     }
 
-    /// How many times `fit` goes through the data.
+    /// Sets how many times `fit` goes through the data.
     ///
-    /// A second `fit` goes through them again. 0 is an error of `fit`.
+    /// A second `fit` trains as many epochs again. 0 makes `fit` return an error.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.settings.epochs = epochs;
         self
     }
 
-    /// How many samples make a step: 32 unless told otherwise (all where there are fewer).
+    /// Sets the number of samples in a batch: 32 by default, or all if there are fewer.
     ///
-    /// From 1 to the number of training samples; an epoch has `samples / batch_size` steps, rounded up, and its
-    /// last batch may be smaller. Larger batches make a step's gradient less noisy, and steps fewer: whoever
-    /// doubles the size usually raises the rate, too.
+    /// It must be from 1 to the number of training samples. An epoch has `samples / batch_size` batches, rounded up;
+    /// the last may be smaller. Larger batches give less noisy gradients but fewer steps, so the learning rate is
+    /// usually raised along with the batch size.
     ///
-    /// Told otherwise, a size above the number of samples is an error, where Keras and PyTorch make one batch of them
-    /// all:
+    /// A batch size set explicitly to more than the number of samples is an error, while Keras and PyTorch would use
+    /// one batch of all samples:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -123,9 +123,9 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// The seed of the order in which samples come; 0 without it. The model has a seed of its own.
+    /// Sets the seed of the order of samples; 0 by default. The model has a separate seed.
     ///
-    /// Two trainers with one seed show the samples in the same order:
+    /// Two trainers with the same seed use the same order:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -148,33 +148,34 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// Whether samples come in a new random order each epoch (they do unless told otherwise).
+    /// Sets whether samples come in a new random order in each epoch; true by default.
     ///
-    /// Without it they come in the order of the data set, the same in each epoch. The order is a list of positions,
-    /// 8 bytes for each sample; the samples themselves are not moved.
+    /// If false, they come in the order of the data set in each epoch. The order is a list of positions, 8 bytes per
+    /// sample; the samples themselves are not moved.
     #[must_use]
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.settings.shuffle = shuffle;
         self
     }
 
-    /// Keeps the last `share` of the samples out of training, before any shuffling, and evaluates the model on them
-    /// after each epoch: what Keras' `validation_split` means.
+    /// Uses the last `share` of the samples for validation instead of training, and evaluates the model on them after
+    /// each epoch. The samples are split off before shuffling, as with Keras' `validation_split`.
     ///
-    /// The share lies above 0 and below 1, and both parts must have a sample; `fit` says so otherwise. Data that
-    /// are sorted by class should be split with [`random_split`](crate::data::random_split) and given to
-    /// [`fit_with_validation`](Trainer::fit_with_validation), as the last share of them has few classes.
+    /// The share must be above 0 and below 1, and neither part may be empty; otherwise `fit` returns an error. If the
+    /// data are sorted by class, their last part contains only few classes: split them with
+    /// [`random_split`](crate::data::random_split) instead, and use
+    /// [`fit_with_validation`](Trainer::fit_with_validation).
     #[must_use]
     pub fn validation_split(mut self, share: f64) -> Self {
         self.settings.validation_split = Some(share);
         self
     }
 
-    /// How many batches are read ahead, on a thread of its own, while others train; 0 for none.
+    /// Sets how many batches are prefetched by a separate thread during training; 0 for none.
     ///
-    /// Unless it is set, the data set says it ([`Dataset::prefetch`](crate::data::Dataset::prefetch)): none for data in
+    /// By default the data set decides ([`Dataset::prefetch`](crate::data::Dataset::prefetch)): none for data in
     /// memory, where reading is a copy of microseconds and another thread only takes a core away; some for files. Set
-    /// it for data sets whose reading takes a good part of a step: pictures that are decoded, a database.
+    /// it for data sets whose reading takes a considerable part of a step, such as image decoding or a database.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -190,18 +191,18 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Each batch takes its memory. With one thread ([`set_threads`](crate::set_threads)) nothing is spawned, and
-    /// batches are read one by one.
+    /// Each prefetched batch takes memory. With one thread ([`set_threads`](crate::set_threads)) no thread is spawned,
+    /// and batches are read one by one.
     #[must_use]
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.settings.prefetch = Some(batches);
         self
     }
 
-    /// Adds a metric, over training batches and over validation data.
+    /// Adds a metric, which is computed over training batches and over validation data.
     ///
-    /// Its type of targets must be the loss's. A metric costs a pass over each batch's predictions; where the loss
-    /// works on logits, the activation is applied once for all metrics.
+    /// Its target type must be that of the loss. A metric costs a pass over each batch's predictions; if the loss works
+    /// on logits, the activation is applied once for all metrics.
     #[must_use]
     pub fn metric(mut self, metric: impl Metric<L::Target, F> + 'static) -> Self {
         self.run.metrics.push(Box::new(metric));
@@ -217,7 +218,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// How progress is shown.
+    /// Sets how progress is shown.
     ///
     /// It has no effect on the result.
     #[must_use]

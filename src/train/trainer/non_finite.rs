@@ -1,7 +1,7 @@
-//! Where the first number is that is not finite, once outputs or a loss were not.
+//! Finds the first number that is not finite, after outputs or a loss were not.
 //!
-//! Inputs and targets have been looked at by then (`step.rs`), so it is the model or the loss. This is the way of
-//! failure: it may be slow.
+//! Inputs and targets have already been checked (`step.rs`), so the cause is the model or the loss. This code runs only
+//! on failure, so it may be slow.
 
 use super::step::{self, Expected};
 use crate::data::{Batch, Dataset, Pass};
@@ -12,7 +12,7 @@ use crate::nn::{Layer, Sequential};
 use crate::target::AsTarget;
 use std::ops::Range;
 
-/// The error of a number that is not finite in training.
+/// The error for a number that is not finite in training.
 pub(super) fn diverged(what: String, step: u64) -> Error {
     let help = if what.starts_with("the loss") {
         "Outputs and targets are finite: training diverged (lower the learning rate, clip gradients with `clip_norm`, \
@@ -24,11 +24,11 @@ pub(super) fn diverged(what: String, step: u64) -> Error {
     Error::new(ErrorKind::NonFinite { what, step: Some(step) }).help(help)
 }
 
-/// The error of a batch in training, read from these positions for the step of this number: follows it through the
-/// model to the first thing that is not finite, and else to the sample whose loss is not.
+/// The error for a batch in training, read from these positions for step `step`. It traces the batch through the model
+/// to the first value that is not finite, and otherwise names the sample whose loss is not finite.
 ///
-/// Reading again gives the same batch, as [`Dataset::read`] depends on its arguments alone; layers that draw at random
-/// are followed as at inference.
+/// Reading again gives the same batch, because [`Dataset::read`] depends only on its arguments. Layers with random
+/// behaviour are traced in inference mode.
 pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
     loss: &L,
@@ -44,7 +44,7 @@ pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target
     Ok(diverged(what, step))
 }
 
-/// The error of a loss that is not finite in an evaluation, where outputs and targets are.
+/// The error for a loss that is not finite in an evaluation, although outputs and targets are.
 pub(super) fn in_evaluation<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
     loss: &L,
@@ -58,12 +58,12 @@ pub(super) fn in_evaluation<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defa
     ))
 }
 
-/// How errors name a loss.
+/// The name of a loss in errors.
 fn loss_of(sample: Option<usize>) -> String {
     sample.map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}"))
 }
 
-/// The first of these samples whose loss is not finite, by itself and at inference.
+/// Returns the first of these samples whose loss is not finite when computed alone, in inference mode.
 fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &Sequential<F>,
     loss: &L,

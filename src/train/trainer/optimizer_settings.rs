@@ -1,4 +1,4 @@
-//! What a trainer hands on to its optimizer.
+//! Optimizer settings on [`Trainer`].
 
 use super::Trainer;
 use crate::kernels::Scalar;
@@ -6,26 +6,27 @@ use crate::losses::Loss;
 use crate::optim::{Averaging, Group, Optimizer, ReduceOnPlateau, Schedule};
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// The rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
+    /// Sets the learning rate: a number, a closure from the step (counted from 1) to the learning rate, or any
+    /// [`Schedule`].
     ///
-    /// It is [`Optimizer::learning_rate`] of the trainer's optimizer.
+    /// It calls [`Optimizer::learning_rate`] of the trainer's optimizer.
     #[must_use]
     pub fn learning_rate(mut self, rate: impl Schedule + 'static) -> Self {
         self.run.optimizer = self.run.optimizer.learning_rate(rate);
         self
     }
 
-    /// Scales gradients down where their common norm is above this: see [`Optimizer::clip_norm`].
+    /// Scales gradients down if their global norm is above `norm`: see [`Optimizer::clip_norm`].
     ///
-    /// It is the norm before clipping that is compared, over all parameters together. Other kinds of clipping are set
-    /// on an [`Optimizer`] that the trainer is made with.
+    /// The norm is taken before clipping, over all parameters together. For other kinds of clipping, make the trainer
+    /// with an [`Optimizer`] that has them set.
     #[must_use]
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.run.optimizer = self.run.optimizer.clip_norm(norm);
         self
     }
 
-    /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty (L1, L2) or a limit (max-norm) of their own.
+    /// Adds a [`Group`]: parameters with a separate learning rate, weight decay, penalty (L1, L2) or limit (max-norm).
     #[must_use]
     pub fn group(mut self, group: Group) -> Self {
         self.run.optimizer = self.run.optimizer.group(group);
@@ -34,9 +35,9 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 
     /// Averages the weights over the steps: see [`Averaging`].
     ///
-    /// The averages are in the model when it is validated, when callbacks see it at the end of an epoch, and when
-    /// [`fit`](Trainer::fit) returns. A further epoch, a further `fit` and [`step`](Trainer::step) train the weights as
-    /// they were.
+    /// The model contains the averages during validation, in callbacks at the end of an epoch, and when
+    /// [`fit`](Trainer::fit) returns. A further epoch, a further `fit` and [`step`](Trainer::step) continue from the
+    /// weights before averaging.
     ///
     /// ```
     /// use plywood::optim::Averaging;
@@ -58,33 +59,33 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// One step for so many batches, with the mean of their gradients: see [`Optimizer::batches_per_step`].
+    /// Accumulates gradients over `batches` batches and steps with their mean: see [`Optimizer::batches_per_step`].
     ///
-    /// An epoch whose number of batches is not a multiple ends with a step for those that are left. Callbacks are
-    /// called after each batch, whether or not it made a step.
+    /// If the number of batches in an epoch is not a multiple, the epoch ends with a step for the remaining ones.
+    /// Callbacks are called after each batch, whether or not it completed a step.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
         self.run.optimizer = self.run.optimizer.batches_per_step(batches);
         self
     }
 
-    /// Lowers the rate each time a value of the epochs stops getting better: see [`ReduceOnPlateau`].
+    /// Lowers the learning rate whenever a monitored value stops improving: see [`ReduceOnPlateau`].
     ///
-    /// An epoch without the value it watches is an error, which lists those there are.
+    /// If an epoch has no such value, `fit` returns an error that lists the available ones.
     #[must_use]
     pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
         self.run.optimizer = self.run.optimizer.reduce_on_plateau(plateau);
         self
     }
 
-    /// The optimizer, with its state.
+    /// Returns the optimizer with its state.
     ///
-    /// It has the count of steps and the rate: `trainer.optimizer().learning_rate_at(1000)`.
+    /// It contains the step count and the learning rate: `trainer.optimizer().learning_rate_at(1000)`.
     pub fn optimizer(&self) -> &Optimizer<F> {
         &self.run.optimizer
     }
 
-    /// The optimizer, to be changed: to put a saved state back by [`Optimizer::load_state`].
+    /// Returns the optimizer by `&mut`, for example to restore a saved state with [`Optimizer::load_state`].
     pub fn optimizer_mut(&mut self) -> &mut Optimizer<F> {
         &mut self.run.optimizer
     }

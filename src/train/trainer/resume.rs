@@ -1,11 +1,12 @@
-//! Going on with a run out of a checkpoint.
+//! Resuming a run from a checkpoint.
 //!
-//! Everything random is a function of (seed, epoch or step, sample), so a place in training is a few numbers: which
-//! epoch, how many of its batches, how many steps. What else there is to a run are arrays, and they are in the file.
+//! All random numbers are functions of (seed, epoch or step, sample), so the position in training is a few numbers: the
+//! epoch, the number of its completed batches, and the number of steps. The rest of a run's state are arrays, which are
+//! in the file.
 //!
-//! A file is checked as a whole before anything is changed: it is decoded, compared with the trainer's settings and the
-//! model's architecture, and its states are loaded by way of trial into the metrics and callbacks, which get their own
-//! back if anything fails. The optimizer's state comes last, as it is the last thing that can be refused.
+//! A file is checked as a whole before anything is changed: it is decoded, and compared with the trainer's settings and
+//! the model's architecture. As a check, its states are loaded into the metrics and callbacks, whose own states are
+//! restored if anything fails. The optimizer's state comes last, because it is the last thing that can be refused.
 
 use super::Trainer;
 use crate::error::{Error, Result};
@@ -19,23 +20,23 @@ use crate::train::run::ToResume;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What a run goes on from: the result of [`Trainer::resume`].
+/// The checkpoint that a run is resumed from: the result of [`Trainer::resume`].
 ///
-/// It prints as the line that `fit` shows before it goes on.
+/// It prints as the line that `fit` shows before it continues.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Resumed {
     /// The file.
     pub path: PathBuf,
-    /// The epochs of the run that are done.
+    /// The number of completed epochs of the run.
     pub epochs: usize,
-    /// The batches that are done of the epoch after them.
+    /// The number of completed batches of the epoch after them.
     pub batches: usize,
-    /// Newer files of the folder that are damaged, with what was found; empty as a rule.
+    /// Newer files of the folder that are damaged, with the error of each; usually empty.
     pub passed_over: Vec<(PathBuf, Error)>,
 }
 
-/// "resumed from runs/7/epoch-0003.checkpoint, after 3 epochs", and a line for each file that was passed over.
+/// "resumed from runs/7/epoch-0003.checkpoint, after 3 epochs", preceded by a line for each skipped file.
 impl fmt::Display for Resumed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
@@ -53,9 +54,9 @@ impl fmt::Display for Resumed {
 }
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
-    /// The kinds of layers that a checkpoint may hold: [`Registry::builtin`], unless set.
+    /// Sets the layer types that a checkpoint may contain; the default is [`Registry::builtin`].
     ///
-    /// A model with layers of your own needs one that knows them, as for
+    /// A model with custom layers needs a registry that contains them, as for
     /// [`Sequential::load_with`](crate::nn::Sequential::load_with).
     #[must_use]
     pub fn registry(mut self, registry: Registry<F>) -> Self {
@@ -63,13 +64,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self
     }
 
-    /// Puts model and trainer back to where they were when a checkpoint was written, so that the next
-    /// [`fit`](Trainer::fit) goes on with its run and ends with the same bits as if there had been no interruption.
+    /// Restores model and trainer to the state in which a checkpoint was written. The next [`fit`](Trainer::fit)
+    /// continues the run and gives bit-identical results to an uninterrupted one.
     ///
-    /// `path` is a file, or the folder of [`Checkpoints`](crate::train::Checkpoints): then the newest one is taken that
-    /// is whole. Set up trainer, model and data as in the program that was interrupted, then resume, then call `fit`.
-    /// It returns the whole history, and goes on until as many epochs are done as [`epochs`](Trainer::epochs) says,
-    /// those before the interruption included. `epochs` may be raised in between.
+    /// `path` is a file, or the folder of [`Checkpoints`](crate::train::Checkpoints), whose newest undamaged file is
+    /// used. Set up trainer, model and data as in the interrupted program, then call `resume`, then `fit`. `fit`
+    /// returns the whole history, and trains until the number of epochs set by [`epochs`](Trainer::epochs) is reached,
+    /// including those before the interruption. `epochs` may be raised in between.
     ///
     /// ```
     /// use plywood::train::Checkpoints;
@@ -100,24 +101,24 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The model is replaced by that of the file, hyper-parameters of its layers included; its layers, their outputs
-    /// and numbers of parameters have to be the same. The rule comes with its hyper-parameters out of the file, too.
-    /// The rate, clipping, groups, averaging, plateau and metrics are those of this trainer; a callback that had a
-    /// state has to be there again. What decides in which order samples come has to agree, and is compared: see the
-    /// errors.
+    /// The model is replaced by that of the file, including the hyperparameters of its layers; the layers, their
+    /// outputs and numbers of parameters must be the same. The update rule and its hyperparameters also come from the
+    /// file. The learning rate, clipping, groups, averaging, plateau and metrics are those of this trainer. A callback
+    /// whose state was saved must be added again. The settings that determine the order of samples are compared and
+    /// must be equal: see the errors.
     ///
-    /// A run that a callback has ended stays ended: `fit` returns its history, and early stopping restores its best
+    /// If a callback had ended the run, it stays ended: `fit` returns its history, and early stopping restores its best
     /// weights.
     ///
     /// # Errors
-    /// When there is no checkpoint, it cannot be read, is damaged or of another version or element type; has layers
-    /// that the [`registry`](Trainer::registry) does not know; is that of another architecture, rule, seed, order,
-    /// batch size or number of batches to a step, or of other callbacks; within an epoch, also of other metrics. Model
-    /// and trainer are left as they were then. A number of training samples other than before, and fewer epochs than
+    /// If there is no checkpoint; if it cannot be read, is damaged, or has another version or element type; if it has
+    /// layers that the [`registry`](Trainer::registry) does not contain; or if it has another architecture, update
+    /// rule, seed, order, batch size, number of batches per step, or other callbacks; within an epoch, also other
+    /// metrics. Model and trainer are then unchanged. A different number of training samples, and fewer epochs than
     /// have begun, are errors of `fit`, before its first step.
     ///
-    /// A damaged file of a folder is passed over for the one before it, which the result and `fit`'s progress say.
-    /// Other errors are not got round in this way.
+    /// A damaged file in a folder is skipped in favour of the one before it, which the result and the progress of `fit`
+    /// report. Other errors do not cause a file to be skipped.
     pub fn resume(&mut self, model: &mut Sequential<F>, path: impl AsRef<Path>) -> Result<Resumed> {
         let path = path.as_ref();
         let resumed = self.find_and_resume(model, path).and_then(|found| {
@@ -129,8 +130,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         resumed.map_err(|error| error.at(format!("resume {}", path.display())))
     }
 
-    /// [`resume`](Trainer::resume) where there is a checkpoint, and nothing where there is none: for a program that is
-    /// simply started again after a kill. `None` where the path does not exist, or is a folder without a checkpoint.
+    /// Like [`resume`](Trainer::resume), but returns `None` if the path does not exist, or is a folder without a
+    /// checkpoint. Use it for a program that is simply started again after it was killed.
     ///
     /// [`Checkpoints`](crate::train::Checkpoints) has an example.
     ///
@@ -148,7 +149,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         self.find_and_resume(model, path).map_err(|error| error.at(format!("resume {}", path.display())))
     }
 
-    /// The file itself, or the newest of the folder that is not damaged.
+    /// Resumes from the file itself, or from the newest undamaged file of the folder.
     fn find_and_resume(&mut self, model: &mut Sequential<F>, path: &Path) -> Result<Option<Resumed>> {
         if !path.is_dir() {
             return self.resume_file(model, path, Vec::new()).map(Some);
@@ -185,7 +186,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         }
     }
 
-    /// Takes a checkpoint over, all of it or nothing.
+    /// Applies a checkpoint completely or, on an error, not at all.
     fn apply(
         &mut self,
         model: &mut Sequential<F>,
@@ -208,7 +209,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             .and_then(|()| run.optimizer.load_state(&mut saved, optimizer));
         if let Err(error) = loaded {
             for (callback, before) in run.callbacks.iter_mut().zip(before) {
-                // It was its own state a moment ago.
+                // It is the callback's own state, taken a moment ago.
                 let _ = before.map(|mut before| callback.load_state(&mut before, model));
             }
             return Err(error);
@@ -226,7 +227,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         Ok(resumed)
     }
 
-    /// Whether metrics take the states of an epoch under way; they are reset again afterwards.
+    /// Checks that the metrics accept the states within an epoch; the metrics are reset afterwards.
     fn try_metrics(
         &mut self,
         position: &Position,
@@ -259,7 +260,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         result.map(|()| states)
     }
 
-    /// The callback of each state: of several of one kind in their order.
+    /// Returns the callback for each state; several of one kind are matched in order.
     fn places_of(&self, saved: Vec<Saved<F>>) -> Result<Vec<(usize, State<F>)>> {
         let mut free: Vec<(usize, Option<Kind>)> =
             self.run.callbacks.iter().map(|c| c.kind()).enumerate().collect();
@@ -278,14 +279,14 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         saved.into_iter().map(place).collect()
     }
 
-    /// The settings that have to be as they were; the number of samples is known once there are data.
+    /// The settings that must not change; the number of samples is known only once there are data.
     fn of_run(&self, samples: usize) -> RunSettings {
         self.settings.of_run(samples, self.run.optimizer.batches_in_a_step())
     }
 
-    /// Compares settings with those of a checkpoint, and names all that differ.
+    /// Compares settings with those of a checkpoint; the error names all differences.
     pub(super) fn same_settings(&self, saved: &RunSettings, samples: Option<usize>) -> Result<()> {
-        // Without data, the saved number stands in; a batch size that is not set follows from it.
+        // Without data the saved number is used; the default batch size depends on it.
         let set = self.of_run(samples.unwrap_or(saved.samples as usize));
         let (mut was, mut is) = (Vec::new(), Vec::new());
         let mut compare = |what: &str, saved: u64, set: u64| {
@@ -314,7 +315,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 }
 
-/// Whether the file's model is built as the one that is to go on.
+/// Checks that the model of the file has the same architecture as `model`.
 fn same_architecture<F: Scalar>(saved: &Sequential<F>, model: &Sequential<F>) -> Result<()> {
     let (saved, model) = (saved.outline(), model.outline());
     let nothing = || "nothing more".to_owned();

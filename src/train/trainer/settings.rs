@@ -1,4 +1,4 @@
-//! What a trainer is set to: nothing of it changes while it trains.
+//! The settings of a trainer, which do not change during training.
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::train::callbacks::progress::Progress;
 use crate::train::checkpoint_folder::Checkpoints;
 use crate::train::compatibility::{begin_metrics, check_targets, check_training};
 
-/// What a trainer is set to.
+/// The settings of a trainer.
 pub(in crate::train) struct Settings<L: Loss<F>, F: Scalar> {
     /// Applied to each batch, in training and in validation.
     pub loss: L,
@@ -22,15 +22,15 @@ pub(in crate::train) struct Settings<L: Loss<F>, F: Scalar> {
     pub batch_size: Option<usize>,
     pub shuffle: bool,
     pub validation_split: Option<f64>,
-    /// As the data set says, unless set.
+    /// `None`: the data set decides.
     pub prefetch: Option<usize>,
-    /// Seeds the order of samples and nothing else.
+    /// Determines the order of samples and nothing else.
     pub random: Random,
-    /// What `random` was made of, to be compared with a checkpoint's.
+    /// The seed of `random`, to be compared with a checkpoint's.
     pub seed: u64,
-    /// None, unless checkpoints are asked for.
+    /// `None`: no checkpoints are written.
     pub checkpoints: Option<Checkpoints>,
-    /// The built-in layers, unless set.
+    /// `None`: the built-in layers.
     pub registry: Option<Registry<F>>,
     pub progress: Progress,
 }
@@ -57,7 +57,7 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         self.batch_size.unwrap_or_else(|| samples.min(32))
     }
 
-    /// The positions of all samples, in the order of the epoch that comes next.
+    /// Returns the positions of all samples, in the order of the next epoch.
     pub fn order(&self, samples: usize, epochs_done: u64) -> Vec<usize> {
         let mut order: Vec<usize> = (0..samples).collect();
         if self.shuffle {
@@ -66,8 +66,8 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         order
     }
 
-    /// Checks all that needs no computation, and begins the metrics. `Optimizer::check_next` checks the rate, the rule's
-    /// numbers and the norm for clipping.
+    /// Checks everything that needs no computation, and begins the metrics. `Optimizer::check_next` checks the learning
+    /// rate, the update rule's hyperparameters and the norm for clipping.
     pub fn check<T: AsTarget<L::Target> + Default + Send>(
         &self,
         model: &Sequential<F>,
@@ -93,7 +93,7 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         }
     }
 
-    /// The settings that a resumed run must have as they were.
+    /// Returns the settings that must not change in a resumed run.
     pub fn of_run(&self, samples: usize, batches_per_step: u64) -> RunSettings {
         RunSettings {
             seed: self.seed,

@@ -1,7 +1,7 @@
 //! The parts of a training step: forward, metrics, loss, backward.
 //!
-//! They are the same for [`accumulate`], `Trainer::step` and `Trainer::fit`. Where the model's last layer is the
-//! activation that the loss fuses, the layer is left out and the loss works on logits:
+//! They are the same for [`accumulate`], `Trainer::step` and `Trainer::fit`. If the model ends in the activation that
+//! the loss fuses, that layer is skipped and the loss works on logits:
 //!
 //! ```text
 //!                model without its last layer        loss
@@ -10,7 +10,7 @@
 //!                        └ softmax, for metrics alone
 //! ```
 //!
-//! The two give the same value and the same gradients up to rounding; the second has no division by a tiny
+//! Both give the same value and the same gradients up to rounding; the second avoids the division by a tiny
 //! probability.
 
 use crate::data::{Batch, Dataset};
@@ -26,11 +26,11 @@ use crate::tensor::{Tensor, copy, recycle, standard};
 use crate::train::compatibility::{check_finite_target, check_training, check_unknown};
 use ndarray::Dimension;
 
-/// Forward and backward through a model: returns the loss, and gathers its gradients in the parameters. It is the part
-/// of a step that comes before [`Optimizer::step`](crate::optim::Optimizer::step), for loops of your own.
+/// Runs forward and backward through a model: returns the loss, and accumulates the gradients in the parameters. It is
+/// the part of a step before [`Optimizer::step`](crate::optim::Optimizer::step), for custom training loops.
 ///
-/// An activation that the model ends in and the loss fuses (softmax under cross-entropy) is left out on the way. Where
-/// the loss is not finite, nothing is added.
+/// If the model ends in an activation that the loss fuses (softmax for cross-entropy), it is skipped. If the loss is
+/// not finite, no gradients are added.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,13 +48,13 @@ use ndarray::Dimension;
 ///
 /// | argument | shape |
 /// |---|---|
-/// | `input` | `[batch, …]`, as the model was built for |
-/// | `target` | what the loss takes, for the same samples |
+/// | `input` | `[batch, …]`, with the input shape of the model |
+/// | `target` | the target type of the loss, for the same samples |
 /// | `weights` | one for each sample, or `None` |
 ///
-/// After several calls, before [`Optimizer::step`](crate::optim::Optimizer::step) clears it, the gradient is that of
-/// `Σ w · l / n` over all `n` samples of all calls. So a batch too large for the memory can be taken in parts of any
-/// sizes:
+/// After several calls the gradient is that of `Σ w · l / n` over all `n` samples of all calls, until
+/// [`Optimizer::step`](crate::optim::Optimizer::step) clears it. So a batch too large for the memory can be split into
+/// parts of any sizes:
 ///
 /// ```
 /// use plywood::ndarray::{Axis, arr2};
@@ -76,12 +76,11 @@ use ndarray::Dimension;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The loss is returned even where it is not finite: look at it before the optimizer's step.
+/// The loss is returned even if it is not finite: check it before the optimizer's step.
 ///
 /// # Errors
-/// When model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
-/// samples, or a single one and that too small for a layer
-/// ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)).
+/// If model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
+/// samples, or only one where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)).
 pub fn accumulate<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -95,13 +94,13 @@ pub fn accumulate<F: Scalar, L: Loss<F>>(
     forward_backward(model, loss, input, Expected { target, weights }, &mut [])
 }
 
-/// What a batch's outputs are compared with: the targets, and the samples' weights where they have some.
+/// The values that a batch's outputs are compared with: the targets and, optionally, the samples' weights.
 pub(in crate::train) struct Expected<'a, T: ?Sized, F> {
     pub target: &'a T,
     pub weights: Option<&'a [F]>,
 }
 
-/// Two references, whatever they refer to.
+/// Two references can be copied, whatever their types.
 impl<T: ?Sized, F> Clone for Expected<'_, T, F> {
     fn clone(&self) -> Self {
         *self
@@ -110,10 +109,11 @@ impl<T: ?Sized, F> Clone for Expected<'_, T, F> {
 
 impl<T: ?Sized, F> Copy for Expected<'_, T, F> {}
 
-/// Refuses a batch of no samples, as no gradient is a mean over none; one that is not finite; and a single sample where
-/// that is too small for a layer.
+/// Refuses a batch without samples, for which no mean gradient exists; one that is not finite; and a single sample if a
+/// layer needs more.
 ///
-/// To ask the layers takes all shapes between them, too much for every step; the usual ones need two samples at most.
+/// Asking the layers requires all intermediate shapes, which is too expensive for every step; the usual layers need at
+/// most two samples.
 pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -> Result<()> {
     let samples = input.shape().first();
     if samples == Some(&0) {
@@ -125,9 +125,9 @@ pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Te
     if samples == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
 }
 
-/// The activation that the model ends in, where this loss fuses it.
+/// Returns the activation that the model ends in, if this loss fuses it.
 ///
-/// Only softmax and the sigmoid can be left out.
+/// Only softmax and the sigmoid can be skipped.
 pub(in crate::train) fn fused<F: Scalar, L: Loss<F>>(
     model: &Sequential<F>,
     loss: &L,
@@ -136,7 +136,7 @@ pub(in crate::train) fn fused<F: Scalar, L: Loss<F>>(
     (activation.can_be_fused() && activation == loss.fused_activation()).then_some(activation)
 }
 
-/// [`forward_backward`] of a batch that was read from these positions, after a look at its inputs and targets. Errors
+/// Checks the inputs and targets of a batch that was read from these positions, and calls [`forward_backward`]. Errors
 /// name samples by their positions.
 pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     model: &mut Sequential<F>,
@@ -156,13 +156,13 @@ pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> +
         .map_err(|error| error.in_data(|row| indices.get(row).copied()))
 }
 
-/// Everything of a step but the optimizer's part. Metrics are updated before the loss takes the output over.
+/// Runs all of a step except the optimizer's part. Metrics are updated before the loss consumes the output.
 ///
-/// Where outputs are NaN or the loss is not finite, backward is not run: gradients would be no better, and the
-/// parameters' gradients stay as they were.
+/// If outputs are NaN or the loss is not finite, backward is not run: the gradients would not be finite either, and the
+/// parameters' gradients stay unchanged.
 ///
-/// The gradients of batches that no step has used yet are a mean over their samples; they are scaled so that with this
-/// batch they are one over all.
+/// The gradients of batches that no step has used yet are a mean over their samples. They are rescaled so that, with
+/// this batch, they become the mean over all samples.
 pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     model: &mut Sequential<F>,
     loss: &L,
@@ -178,7 +178,7 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
     check_unknown(model, loss, &output)?;
-    // Where the loss is not finite, that is what there is to say, and not that a metric has met a NaN.
+    // If the loss is not finite, that is the error to report, not that a metric has met a NaN.
     let updated = update_metrics(metrics, activation, &output, expected);
     let mut before = 0;
     model.visit_params(&mut |_, param| before = before.max(param.samples()));
@@ -196,7 +196,8 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     Ok(value)
 }
 
-/// The loss of what came out of the model, logits where the activation was left out, and the gradient at it.
+/// Returns the loss of the model's output (logits if the activation was skipped) and its gradient with respect to that
+/// output.
 pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
     loss: &L,
     activation: Option<OutputActivation>,
@@ -218,10 +219,10 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
     ))
 }
 
-/// Shows metrics what `predict` would return.
+/// Updates metrics with the predictions that `predict` would return.
 ///
-/// Without metrics nothing is computed. With a fused activation, the activation is applied to a copy of the logits,
-/// since the loss needs them as they are; the copy comes from the spare buffers and goes back there.
+/// Without metrics nothing is computed. A fused activation is applied to a copy of the logits, because the loss needs
+/// the logits themselves; the copy uses a spare buffer, which is recycled.
 pub(in crate::train) fn update_metrics<T: ?Sized, F: Scalar>(
     metrics: &mut [Box<dyn Metric<T, F>>],
     activation: Option<OutputActivation>,

@@ -1,4 +1,4 @@
-//! The messages of TensorBoard's files, written by hand: a field is its number and kind, then its value.
+//! The messages of TensorBoard's files, encoded by hand: a field is its number and wire type, then its value.
 //!
 //! ```text
 //! Event      1 wall_time (double)   2 step   3 file_version   5 summary   7 session_log
@@ -12,20 +12,20 @@
 //! Source: TensorBoard, `tensorboard/compat/proto/event.proto` and `summary.proto`; the encoding is that of
 //! <https://protobuf.dev/programming-guides/encoding/>.
 
-/// How many buckets a histogram has; TensorBoard shows 30.
+/// The number of buckets of a histogram; TensorBoard shows 30.
 const BUCKETS: usize = 60;
 
-/// A message in the making.
+/// A message under construction.
 #[derive(Debug, Default)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// What was written so far.
+    /// Returns the bytes written so far.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// One that goes on.
+    /// Continues a message from its bytes.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -63,12 +63,12 @@ impl Message {
         self.bytes(field, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
     }
 
-    /// A summary with a scalar, in the format's element type.
+    /// Adds a scalar to the summary, as the format's `f32`.
     pub(super) fn scalar(&mut self, tag: &str, value: f64) {
         self.value(tag, |message| message.float(2, value as f32));
     }
 
-    /// A summary with a picture that is a PNG file.
+    /// Adds an image to the summary, given as a PNG file.
     #[cfg(feature = "plots")]
     pub(super) fn image(&mut self, tag: &str, (width, height): (u64, u64), png: &[u8]) {
         let mut image = Self::default();
@@ -79,14 +79,16 @@ impl Message {
         self.value(tag, |message| message.bytes(4, &image.0));
     }
 
-    /// A summary with a histogram of these numbers. Those that are not finite are left out; nothing where none is left.
+    /// Adds a histogram of these numbers to the summary. Numbers that are not finite are left out; if none remain,
+    /// nothing is added.
     pub(super) fn histogram(&mut self, tag: &str, values: &[f64]) {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let (min, max) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         if min > max {
             return;
         }
-        // Of numbers that are all the same, one bucket; the ends are halved first, as their difference may overflow.
+        // If all numbers are equal, there is one bucket. The ends are halved first, because their difference may
+        // overflow.
         let buckets = if min < max { BUCKETS } else { 1 };
         let place = |v: f64| (v / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0) * buckets as f64;
         let mut counts = vec![0.0; buckets];
@@ -113,7 +115,7 @@ impl Message {
         self.bytes(1, &value.0);
     }
 
-    /// The summary as an event.
+    /// Returns the summary as an event.
     pub(super) fn event(&self, wall_time: f64, step: u64) -> Vec<u8> {
         let mut event = Self::default();
         event.double(1, wall_time);
@@ -123,7 +125,7 @@ impl Message {
     }
 }
 
-/// The event at a file's head.
+/// Returns the first event of a file.
 pub(super) fn version(wall_time: f64) -> Vec<u8> {
     let mut event = Message::default();
     event.double(1, wall_time);
@@ -131,7 +133,7 @@ pub(super) fn version(wall_time: f64) -> Vec<u8> {
     event.0
 }
 
-/// The mark of a run that begins anew at a step: readers leave out what was written before it of this step and later.
+/// Returns the mark of a run that restarts at a step: readers ignore earlier events of this step and later ones.
 pub(super) fn restart(wall_time: f64, step: u64) -> Vec<u8> {
     let (mut event, mut session) = (Message::default(), Message::default());
     session.number(1, 1);

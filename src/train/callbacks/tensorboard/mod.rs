@@ -1,4 +1,4 @@
-//! Training as TensorBoard shows it.
+//! [`TensorBoard`]: event files of training for TensorBoard.
 
 mod event;
 mod record;
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// Writes event files for [TensorBoard](https://www.tensorflow.org/tensorboard): scalars after each epoch, and
-/// histograms and images where they are asked for.
+/// optionally histograms and images.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -43,7 +43,7 @@ use std::time::SystemTime;
 /// tensorboard --logdir runs
 /// ```
 ///
-/// | tag | at each epoch's number |
+/// | tag | value at each epoch's number |
 /// |---|---|
 /// | `loss`, `val_loss`, `accuracy`, … | the epoch's values by name |
 /// | `learning_rate`, `seconds` | of the epoch |
@@ -51,18 +51,18 @@ use std::time::SystemTime;
 /// | `gradients/1.weight` | a histogram of each gradient in the first batch of such an epoch, before any clipping |
 /// | `filters` | the first layer's weights as images, with `filters` |
 ///
-/// The trainer takes a clone, and the one that is kept writes into the same file. Scalars are `f32` in this format;
+/// The trainer takes a clone, and the original writes to the same file. Scalars are `f32` in this format;
 /// [`CsvLog`](crate::train::CsvLog) keeps all bits of an `f64`. Numbers that are not finite are left out of histograms.
 ///
 /// # The files
 ///
-/// The folder is made where it is missing. Each `TensorBoard` makes one new file in it, at its first use, and changes
-/// no other; give each run a folder of its own, since TensorBoard draws all files of a folder as one run. An epoch goes
-/// to the system as a whole at its end, so what was written is there after the program was killed.
+/// The folder is created if it is missing. Each `TensorBoard` creates one new file in it, at its first use, and changes
+/// no other. Use a separate folder for each run, because TensorBoard shows all files of a folder as one run. An epoch
+/// is written to the operating system as a whole at its end, so it is not lost if the program is killed.
 ///
-/// A run that is [resumed](crate::train::Trainer::resume) marks in its own file at which epoch it goes on. TensorBoard
-/// leaves out what earlier files of the folder have of this epoch and later, so it shows each epoch once; numbers of
-/// one's own are left out too where their step is as high.
+/// A run that is [resumed](crate::train::Trainer::resume) marks in its own file the epoch at which it continues.
+/// TensorBoard ignores what earlier files of the folder contain for this epoch and later ones, so it shows each epoch
+/// once. Numbers of your own are ignored too if their step is as high.
 #[derive(Clone, Debug)]
 pub struct TensorBoard {
     histograms: u64,
@@ -75,17 +75,17 @@ pub struct TensorBoard {
 struct Inner {
     folder: PathBuf,
     file: Option<(PathBuf, File)>,
-    /// Whether `fit` is under way.
+    /// True while `fit` is running.
     fitting: bool,
-    /// The epoch that is running, where it is known; from 1.
+    /// The current epoch, if known; counted from 1.
     epoch: u64,
-    /// Whether the next gradients are those of an epoch's first batch.
+    /// True if the next gradients are those of an epoch's first batch.
     first: bool,
     gradients: Message,
 }
 
 impl TensorBoard {
-    /// Event files in this folder, such as `runs/adam`.
+    /// Writes event files to this folder, such as `runs/adam`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let (folder, gradients) = (folder.into(), Message::default());
         let inner = Inner { folder, file: None, fitting: false, epoch: 1, first: true, gradients };
@@ -97,19 +97,21 @@ impl TensorBoard {
         }
     }
 
-    /// Histograms of weights and gradients at one epoch in so many, beginning with the first; 0, the default, for none.
+    /// Writes histograms of weights and gradients every `every` epochs, beginning with the first. 0, the default, means
+    /// never.
     ///
-    /// They cost a pass over all parameters, and that the gradients of one batch are multiplied out. They change no bit
-    /// of the result.
+    /// They cost a pass over all parameters, and the gradients of one batch are computed in full. The result is
+    /// bit-for-bit the same.
     #[must_use]
     pub fn histograms(mut self, every: u64) -> Self {
         self.histograms = every;
         self
     }
 
-    /// The first layer's weights as images, as by `plot::filters`, at one epoch in so many; 0, the default, for none.
+    /// Writes the first layer's weights as images, like `plot::filters`, every `every` epochs. 0, the default, means
+    /// never.
     ///
-    /// A model of which they cannot be drawn ends training with an error after the first epoch.
+    /// If the weights of the model cannot be drawn, training ends with an error after the first epoch.
     #[cfg(feature = "plots")]
     #[must_use]
     pub fn filters(mut self, every: u64) -> Self {
@@ -120,17 +122,17 @@ impl TensorBoard {
     /// Writes a number: `board.scalar("test/accuracy", 10, 0.88)`.
     ///
     /// # Errors
-    /// When the folder or the file cannot be written.
+    /// If the folder or the file cannot be written.
     pub fn scalar(&self, tag: &str, step: u64, value: f64) -> Result<()> {
         let mut summary = Message::default();
         summary.scalar(tag, value);
         self.lock().write(&summary, step)
     }
 
-    /// Writes a picture, such as `plot::confusion_matrix` draws.
+    /// Writes an image, such as a plot of `plot::confusion_matrix`.
     ///
     /// # Errors
-    /// When the folder or the file cannot be written.
+    /// If the folder or the file cannot be written.
     #[cfg(feature = "plots")]
     pub fn figure(&self, tag: &str, step: u64, figure: &crate::plot::Figure) -> Result<()> {
         let mut summary = Message::default();
@@ -138,25 +140,26 @@ impl TensorBoard {
         self.lock().write(&summary, step)
     }
 
-    /// A panic in another thread leaves whole records behind, so more may follow.
+    /// After a panic in another thread the file contains only complete records, so more can be appended.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One pixel for each of the picture's: TensorBoard shows many at once.
+/// Adds an image with one pixel for each of the figure's, because TensorBoard shows many images at once.
 #[cfg(feature = "plots")]
 fn picture(summary: &mut Message, tag: &str, figure: &crate::plot::Figure) -> Result<()> {
     summary.image(tag, (figure.width() as u64, figure.height() as u64), &figure.to_png_scaled(1.0)?);
     Ok(())
 }
 
-/// Whether an epoch is one in so many, beginning with the first.
+/// Returns whether something that happens every `every` epochs, beginning with the first, is due; never if `every` is
+/// 0.
 fn is_due(epoch: u64, every: u64) -> bool {
     every > 0 && epoch.saturating_sub(1).is_multiple_of(every)
 }
 
-/// As one type, so that what follows is compiled once, with optimization.
+/// Converts to one type, so that the code that follows is compiled once, with optimization.
 fn wide<F: Scalar>(values: &[F]) -> Vec<f64> {
     values.iter().map(|value| value.as_f64()).collect()
 }
@@ -177,7 +180,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
             let values = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => wide(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
-                    // Two entries of one id are one row; rows without an entry are 0 and are left out.
+                    // Two entries with the same id are one row; rows without an entry are 0 and are left out.
                     merge_rows(ids, values, value.shape()[1..].iter().product());
                     wide(values)
                 }
@@ -216,7 +219,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         Some(Kind::builtin("tensorboard"))
     }
 
-    /// What is known of the epoch under way: the gradients of its first batch are written at its end.
+    /// The state of the current epoch: the gradients of its first batch are written at its end.
     fn state(&self) -> Option<State<F>> {
         let inner = self.lock();
         let state = State::new().integer("epoch", inner.epoch).flag("first", inner.first);
@@ -228,16 +231,16 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         let gradients = state.take_bytes("gradients")?;
         let mut inner = self.lock();
         (inner.epoch, inner.first, inner.gradients) = (epoch, first, Message::from_bytes(gradients));
-        // In `resume` it is loaded by way of trial, and nothing is written.
+        // `resume` loads the state only as a check, so nothing is written.
         if inner.fitting { inner.put(&restart(now(), epoch)) } else { Ok(()) }
     }
 }
 
 impl Inner {
-    /// Makes the file, unless it is there.
+    /// Creates the file, unless it exists.
     ///
-    /// Its name says the second, so that TensorBoard reads the files of a folder in order, and then the process and a
-    /// number that is free.
+    /// Its name contains the time in seconds, so that TensorBoard reads the files of a folder in order, and then the
+    /// process id and a free number.
     fn open(&mut self) -> Result<()> {
         if self.file.is_some() {
             return Ok(());
@@ -261,12 +264,12 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds a summary at a step.
+    /// Writes a summary at a step.
     fn write(&mut self, summary: &Message, step: u64) -> Result<()> {
         self.put(&summary.event(now(), step))
     }
 
-    /// Adds an event; the file is made first where there is none.
+    /// Writes an event; the file is created first if necessary.
     fn put(&mut self, event: &[u8]) -> Result<()> {
         self.open()?;
         let Some((path, file)) = &mut self.file else { return Ok(()) };
@@ -274,7 +277,7 @@ impl Inner {
         record::frame(&mut bytes, event);
         let written = file.write_all(&bytes).map_err(|source| refused(path, source));
         if written.is_err() {
-            self.file = None; // what follows a record that was cut off would not be read
+            self.file = None; // events after an incomplete record would not be read
         }
         written
     }
@@ -286,7 +289,7 @@ fn refused(path: &std::path::Path, source: std::io::Error) -> Error {
         .at("tensorboard")
 }
 
-/// Seconds since 1970; 0 on a clock that is set before.
+/// Seconds since 1970; 0 if the clock is set to an earlier time.
 fn now() -> f64 {
     platform::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! The frames of TensorBoard's files, which are those of TFRecord.
+//! The record format of TensorBoard's files, which is that of TFRecord.
 //!
 //! ```text
 //! 8 bytes   length of the data, little endian
@@ -9,7 +9,7 @@
 //!
 //! Source: TensorFlow, `tensorflow/core/lib/io/record_writer.h`; the polynomial is that of Castagnoli (RFC 3720, B.4).
 
-/// The sum of each byte alone, for [`crc32c`].
+/// The checksum of each single byte, for [`crc32c`].
 const TABLE: [u32; 256] = {
     let mut table = [0u32; 256];
     let mut byte = 0;
@@ -29,12 +29,12 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, &byte| TABLE[((sum ^ u32::from(byte)) & 255) as usize] ^ (sum >> 8))
 }
 
-/// A sum that may itself be summed: `rotate(crc, 15 to the right) + 0xa282ead8`.
+/// A checksum that can be part of data with a checksum: `rotate(crc, 15 to the right) + 0xa282ead8`.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
-/// Adds the data in their frame.
+/// Appends the data as a record.
 pub(super) fn frame(file: &mut Vec<u8>, data: &[u8]) {
     let length = (data.len() as u64).to_le_bytes();
     file.extend(length);
