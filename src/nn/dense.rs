@@ -48,8 +48,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Memory in training: the input is moved into the cache, not copied, and its buffer is reused. `dW` is added directly
-/// to the parameter's gradient.
+/// Memory in training: the input is moved into the cache, not copied. The weight's gradient may be kept as the product
+/// of the input and the output's gradient until the optimizer's step, see [`Param::add_gradient_product`].
 ///
 /// Unlike Keras' `Dense`, it has no argument for an activation: add the activation as a layer after it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -245,7 +245,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         Ok((self.output(&input.view())?, input))
     }
 
-    /// Two products. `dX` is written over the cached input, whose shape it has.
+    /// Computes two products. `dX` gets a spare buffer, since the weight's gradient may keep the input.
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let grad = self.check_grad(&input, grad)?;
         let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
