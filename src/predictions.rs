@@ -1,16 +1,16 @@
-//! Small operations on predictions.
+//! Operations on predictions.
 //!
-//! They are the step from scores to a decision: the class of a row, or the labels above their [`Thresholds`]. The
-//! metrics and `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does
-//! not change which number is the largest; the threshold of a single number is the caller's affair. Beside them are
-//! the checks of sample weights and of NaN that losses and metrics share.
+//! They turn scores into decisions: the class of a row, or the labels above their [`Thresholds`]. The metrics and
+//! `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does not change
+//! which value is the largest; for a single output, the caller chooses the threshold. The module also has the checks of
+//! sample weights and of NaN that losses and metrics share.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
-/// The position of the largest number in each row, along the last axis; of equals the first. A NaN counts as the
-/// largest, so that it shows.
+/// Returns the index of the largest value in each row, along the last axis. Ties go to the lowest index. NaN is treated
+/// as larger than any number, so that it is not hidden.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -22,15 +22,15 @@ use crate::tensor::Tensor;
 /// | | shape |
 /// |---|---|
 /// | `predictions` | `[…, columns]` |
-/// | the answer | one position for each row, as many as the axes before the last multiply to |
+/// | result | one index per row: as many as the product of the axes before the last |
 ///
-/// NumPy's `argmax(axis=-1)` and PyTorch's do the same for a NaN. An array without columns has an
-/// empty answer. Costs one comparison a number; an array that is not row-major is copied first.
+/// NumPy's `argmax(axis=-1)` and PyTorch's treat NaN the same way. For an array without columns the result is empty.
+/// The cost is one comparison per value; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     rows(predictions, argmax)
 }
 
-/// What is made of each row along the last axis.
+/// Applies `of_row` to each row along the last axis.
 fn rows<F: Scalar, T>(predictions: &Tensor<F>, of_row: impl Fn(&[F]) -> T) -> Vec<T> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     if columns == 0 {
@@ -40,7 +40,7 @@ fn rows<F: Scalar, T>(predictions: &Tensor<F>, of_row: impl Fn(&[F]) -> T) -> Ve
     values.as_slice().unwrap_or_default().chunks_exact(columns).map(of_row).collect()
 }
 
-/// The numbers of a tensor in row-major order.
+/// Returns the values of a tensor in row-major order, as `f64`.
 pub(crate) fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
     let values = tensor.as_standard_layout();
     let mut out = vec![0.0; values.len()];
@@ -48,7 +48,7 @@ pub(crate) fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
     out
 }
 
-/// The first sample of `[batch, …]` that has a NaN in it.
+/// Returns the first sample of `[batch, …]` that contains a NaN.
 pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     let values = tensor.as_standard_layout();
     let values = values.as_slice().unwrap_or_default();
@@ -59,7 +59,7 @@ pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     values.iter().position(|value| value.is_nan()).map(|i| i / each)
 }
 
-/// Refuses NaN, and names the sample that has it: "the prediction of sample 3 in the batch".
+/// Refuses NaN; the error names the sample that has it: "the prediction of sample 3 in the batch".
 pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()> {
     match nan_sample(tensor) {
         None => Ok(()),
@@ -67,26 +67,26 @@ pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()>
     }
 }
 
-/// What to do about a NaN.
+/// The advice for a NaN.
 const NAN: &str = "NaN is neither right nor wrong; look at the data and at the model that it comes from.";
 
-/// The class that each row of predictions [stands for](class_of).
+/// Returns the class that each row of predictions [stands for](class_of).
 pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>, threshold: f64) -> Vec<usize> {
     rows(predictions, |row| class_of(row, threshold))
 }
 
-/// Whether each number of `[batch, columns]` is above its column's threshold, row by row.
+/// Returns, row by row, whether each value of `[batch, columns]` is above its column's threshold.
 pub(crate) fn labels<F: Scalar>(predictions: &Tensor<F>, thresholds: &Thresholds) -> Vec<bool> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     above(&numbers(predictions), columns, thresholds, rounded::<F>)
 }
 
-/// A threshold as a number of the predictions' type: 0.3 of `f32` is not above 0.3.
+/// Rounds a threshold to the predictions' type: 0.3 in `f32` is not above 0.3.
 pub(crate) fn rounded<F: Scalar>(threshold: f64) -> f64 {
     F::of(threshold).as_f64()
 }
 
-/// Whether each number is above its column's threshold, after rounding that to the numbers' type.
+/// Returns whether each value is above its column's threshold, after rounding the threshold to the values' type.
 pub(crate) fn above(
     values: &[f64],
     columns: usize,
@@ -97,14 +97,14 @@ pub(crate) fn above(
     values.iter().zip(thresholds.iter().cycle()).map(|(value, threshold)| value > threshold).collect()
 }
 
-/// Whether numbers are the probabilities of classes that exclude each other: from 0 to 1, and of several their sum is
-/// 1, within a thousandth. A single one is that of class 1.
+/// Returns whether the values are probabilities of mutually exclusive classes: each is from 0 to 1, and if there are
+/// several, their sum is 1 within a thousandth. A single one is the probability of class 1.
 pub(crate) fn is_distribution(row: &[f64]) -> bool {
     let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
     valid && (row.len() == 1 || (row.iter().sum::<f64>() - 1.0).abs() <= 1e-3)
 }
 
-/// How sure the outputs are of these classes; `None` for a row whose numbers are no probabilities.
+/// Returns the probability of each given class; `None` for a row whose values are not probabilities.
 pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
     let columns = predictions.shape().last().copied().unwrap_or(0).max(1);
     let values = numbers(predictions);
@@ -116,14 +116,14 @@ pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize])
     values.chunks_exact(columns).zip(classes).map(sure).collect()
 }
 
-/// The class that a row stands for, whatever is in it: the position of its largest number as [`argmax_rows`] has it, or
-/// of a single number 1 where it is above the threshold.
+/// Returns the class of a row, whatever it holds: the index of the largest value, as in [`argmax_rows`]; for a single
+/// value, 1 if it is above the threshold, else 0.
 pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
     if let [number] = *row { usize::from(number > F::of(threshold)) } else { argmax(row) }
 }
 
-/// Above which number a label is predicted, where a sample may have several labels: one number for all of them, or
-/// one for each.
+/// The thresholds above which a label is predicted, for samples that may have several labels: one number for all
+/// labels, or one for each.
 ///
 /// ```
 /// use plywood::metrics::Thresholds;
@@ -135,9 +135,9 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
 /// # let _ = (same, own);
 /// ```
 ///
-/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is the same for logits.
-/// A number has to be above its threshold, so one that is equal predicts nothing. Thresholds are rounded to the
-/// predictions' type before.
+/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is equivalent for logits.
+/// A label is predicted only if the prediction is above its threshold, not if it is equal. Thresholds are first rounded
+/// to the predictions' type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds(Given);
 
@@ -166,7 +166,7 @@ impl<const N: usize> From<[f64; N]> for Thresholds {
 }
 
 impl Thresholds {
-    /// That of a label; there is one, after [`check`](Self::check).
+    /// Returns the threshold of a label, which exists after [`check`](Self::check).
     pub(crate) fn of(&self, label: usize) -> f64 {
         match &self.0 {
             Given::One(threshold) => *threshold,
@@ -174,7 +174,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that there is a finite one for each of so many labels.
+    /// Checks that there is a finite threshold for each of `labels` labels.
     pub(crate) fn check(&self, labels: usize) -> Result<()> {
         let all = match &self.0 {
             Given::One(threshold) => std::slice::from_ref(threshold),
@@ -192,7 +192,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that probabilities can be on both sides of each.
+    /// Checks that each is strictly between 0 and 1, so that probabilities can be on both sides of it.
     pub(crate) fn check_probabilities(&self, labels: usize) -> Result<()> {
         match (0..labels).map(|label| self.of(label)).find(|t| !(*t > 0.0 && *t < 1.0)) {
             None => Ok(()),
@@ -202,20 +202,20 @@ impl Thresholds {
     }
 }
 
-/// The position of the largest number, as [`argmax_rows`].
+/// Returns the index of the largest value, as in [`argmax_rows`].
 ///
-/// An empty row has position 0; the callers never have one.
+/// The result for an empty row is 0; the callers never pass one.
 fn argmax<F: Scalar>(row: &[F]) -> usize {
     let (mut best, mut largest) = (0, F::neg_infinity());
     for (i, &value) in row.iter().enumerate() {
-        // Without a branch, since where the largest number is cannot be foreseen.
+        // Branch-free, since the position of the largest value cannot be predicted.
         let better = !(value <= largest || largest.is_nan());
         (best, largest) = if better { (i, value) } else { (best, largest) };
     }
     best
 }
 
-/// Checks the weights of so many samples, for losses and metrics alike.
+/// Checks the weights of `samples` samples, for losses and metrics alike.
 pub(crate) fn check_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<()> {
     let Some(weights) = weights else { return Ok(()) };
     if weights.len() != samples {

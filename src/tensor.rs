@@ -1,11 +1,11 @@
-//! Tensors, and the store of spare buffers behind them.
+//! Tensors, and the store of spare buffers for them.
 //!
-//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known when the program runs. There is no
-//! wrapper, so whatever `ndarray` can do with an array, a layer can do with what it is given.
+//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known at run time. There is no wrapper, so
+//! everything that `ndarray` offers works on the tensors that a layer gets.
 //!
-//! A training step of a small network is mostly memory traffic, and a fresh `Vec` for every output and every gradient
-//! costs more than its arithmetic: pages have to be mapped, zeroed and given back. So each thread keeps up to 64
-//! buffers that are no longer needed, and [`scratch`] hands them out again:
+//! A training step of a small network is mostly memory traffic, and a new `Vec` for every output and every gradient
+//! costs more than the arithmetic: pages have to be mapped, zeroed and given back. So each thread keeps up to 64
+//! buffers that are no longer needed, and [`scratch`] reuses them:
 //!
 //! ```text
 //! scratch([32, 128]) ──> output of Dense ──> ReLU in place ──> copy kept ──> backward ──> recycle
@@ -13,31 +13,31 @@
 //!       └────────────────────── the thread's spare buffers <─────────────────────────────────┘
 //! ```
 //!
-//! A buffer fits if it has room for as many numbers and is at most four times too large; of those that fit the
-//! smallest is taken. The store is bounded by the number of buffers, not by their bytes. `f32` and `f64` have a store
-//! each, and a thread's stores end with the thread.
+//! A buffer fits if its capacity is large enough and at most four times too large; the smallest one that fits is taken.
+//! The store is bounded by the number of buffers and by their bytes. `f32` and `f64` have separate stores, and a
+//! thread's stores are freed when the thread ends.
 //!
-//! The functions below for slices rest on one convention: a tensor that a layer has taken in goes through
-//! [`standard`] first. After that `slice` and `slice_mut` cannot fail.
+//! The functions on slices below rely on one convention: a layer passes each incoming tensor through [`standard`]
+//! first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::kernels::{self, Scalar};
 use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 
-/// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
+/// An array with any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 ///
-/// | what | shape |
+/// | content | shape |
 /// |---|---|
 /// | a batch of feature vectors | `[batch, features]` |
-/// | a batch of grey images | `[batch, rows, columns]` |
+/// | a batch of greyscale images | `[batch, rows, columns]` |
 /// | a Dense weight | `[inputs, units]` |
 /// | one number per sample | `[batch]` |
 ///
-/// A tensor need not begin where its buffer does: the crate's begin at a line of the caches. So take numbers out by
-/// `iter` or `as_slice`, and heed the offset that `into_raw_vec_and_offset` returns.
+/// A tensor need not start at the beginning of its buffer: Plywood's tensors start at a cache line. So read the values
+/// with `iter` or `as_slice`, and respect the offset that `into_raw_vec_and_offset` returns.
 ///
-/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is numbers in
-/// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::nn::Param), and that of a batch
-/// is handed from layer to layer.
+/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is only values in
+/// memory: the gradient of a parameter is stored in its [`Param`](crate::nn::Param), and that of a batch is passed from
+/// layer to layer.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,8 +48,8 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// ```
 pub type Tensor<F = f32> = ArrayD<F>;
 
-/// A tensor, or a view of one that stays the caller's: what [`Layer::forward_cow`](crate::nn::Layer::forward_cow)
-/// takes.
+/// A tensor, or a view of one that the caller owns: the argument of
+/// [`Layer::forward_cow`](crate::nn::Layer::forward_cow).
 ///
 /// ```
 /// use plywood::{CowTensor, Tensor};
@@ -59,11 +59,11 @@ pub type Tensor<F = f32> = ArrayD<F>;
 /// ```
 pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 
-/// A tensor of this shape, out of the thread's spare buffers where one fits. Its content is unspecified: old
-/// numbers, or zeros.
+/// Returns a tensor of this shape, from the thread's spare buffers if one fits. Its content is unspecified: old values,
+/// or zeros.
 ///
-/// Layers may use it for outputs and caches instead of allocating, and hand tensors they no longer need to
-/// [`recycle`]. A layer that does neither is just as right, and only slower.
+/// Layers may use it for outputs and caches instead of allocating, and pass tensors that they no longer need to
+/// [`recycle`]. A layer that does neither is correct, but slower.
 ///
 /// ```
 /// use plywood::{recycle, scratch};
@@ -73,37 +73,38 @@ pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 /// recycle(output);
 /// ```
 ///
-/// Costs a search of at most 64 entries, and a write of the numbers that a recycled buffer was too short by. It is
-/// not a way to get zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor begins at a line of
-/// the caches, so its buffer, if you take it out, may have some numbers before and behind.
+/// It searches at most 64 entries, and writes the values by which a recycled buffer was too short. Do not use it to get
+/// zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor starts at a cache line, so its
+/// buffer, if you take it out, may have some extra values before and after.
 ///
 /// # Panics
-/// When the shape has more numbers than the address space can hold.
+/// When the shape has more values than the address space can hold.
 pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
     let mut data = F::workspace().with(|spare| spare.borrow_mut().take(len));
     let room = with_slack::<F>(len);
     let enough = if data.capacity() == 0 { room } else { room.min(data.capacity()) };
-    // Never shortened, as it would have to be written anew when it is used for more numbers the next time.
+    // The buffer is never shortened, since it would have to be written again when it is next used for more values.
     if data.len() < enough {
         data.resize(enough, F::zero());
     }
     on_a_line(data, IxDyn(shape))
 }
 
-/// Bytes of a line of the caches, and of the widest vectors.
+/// The size in bytes of a cache line, and of the widest vectors.
 ///
-/// A vector across two lines is read twice: from the second cache of Intel's processors at half the speed, and a dense
-/// layer's product takes 1.25 times as long. An allocator promises 4 numbers' worth.
+/// A vector across two lines is read twice: from the L2 cache of Intel's processors at half the speed, and a dense
+/// layer's product takes 1.25 times as long. An allocator only guarantees an alignment of 4 values.
 const LINE: usize = 64;
 
-/// Room for so many numbers from the first line on, wherever the buffer begins. Less than a line may begin anywhere.
+/// Returns the capacity for `len` values from the first cache line on, wherever the buffer starts. Less than a line is
+/// not aligned.
 fn with_slack<F>(len: usize) -> usize {
     let line = LINE / size_of::<F>();
     if len < line { len } else { len.saturating_add(line - 1) }
 }
 
-/// A tensor of some of a buffer's numbers: from the first line on, where there are enough behind it.
+/// Creates a tensor from a part of a buffer: from the first cache line on, if there is enough room after it.
 fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     let len = shape.size();
     let start = data.as_ptr().align_offset(LINE);
@@ -114,19 +115,19 @@ fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     buffer.into_shape_with_order(shape.clone()).unwrap_or_else(|_| Tensor::zeros(shape))
 }
 
-/// Zeros that begin at a line of the caches.
+/// Returns zeros that start at a cache line.
 pub(crate) fn zeros<F: Scalar>(shape: IxDyn) -> Tensor<F> {
     on_a_line(vec![F::zero(); with_slack::<F>(shape.size())], shape)
 }
 
-/// The most bytes that are copied for the sake of a line: what the caches of a core do not hold is waited for in any
-/// case, and a model is loaded without being in memory twice.
+/// The maximum number of bytes that are copied for the sake of alignment: data larger than a core's caches are waited
+/// for in any case, and a model can be loaded without being in memory twice.
 const MOST_TO_COPY: usize = 1 << 22;
 
-/// The tensor in row-major order, if it is not very large from a line of the caches on: itself where it is so already,
-/// else a copy.
+/// Returns the tensor in row-major order and, unless it is very large, starting at a cache line: the tensor itself if
+/// it already is, else a copy.
 ///
-/// For what is kept and read again and again.
+/// For data that are kept and read repeatedly.
 pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     let len = tensor.len();
     let any_place = with_slack::<F>(len) == len || len > MOST_TO_COPY / size_of::<F>();
@@ -138,11 +139,11 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     copy
 }
 
-/// Hands a tensor's buffer back for [`scratch`] to use again in this thread.
+/// Returns a tensor's buffer to this thread's store, for [`scratch`] to reuse.
 ///
-/// Takes the buffer whatever the tensor's order in memory was. The store of a thread holds 64 buffers and 256 MiB of each
-/// element type; what is more pushes out those that have lain longest, which are freed, as [`release_buffers`] frees all.
-/// Where a tensor is dropped instead, nothing breaks: the buffer goes back to the allocator.
+/// It takes the buffer of a tensor of any memory layout. A thread's store holds at most 64 buffers and 256 MiB of each
+/// element type; beyond that, the oldest ones are freed. [`release_buffers`] frees all of them. Dropping a tensor
+/// instead is safe: the buffer goes back to the allocator.
 ///
 /// ```
 /// use plywood::{Tensor, recycle, scratch};
@@ -158,11 +159,11 @@ pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     F::workspace().with(|spare| spare.borrow_mut().put(data));
 }
 
-/// Frees the buffers that were handed back by [`recycle`] and wait to be used again: those of this thread, and of the
-/// threads that train, evaluate and predict for it, as far as they are idle.
+/// Frees the buffers that [`recycle`] keeps for reuse: those of this thread, and those of the threads that train,
+/// evaluate and predict for it, if they are idle.
 ///
-/// For a program that trains, and then does something else for long. What comes next allocates its buffers anew, and has
-/// the same results. PyTorch's counterpart, for graphics cards, is `torch.cuda.empty_cache()`.
+/// Call it in a program that trains and then does something else for a long time. Later calls allocate their buffers
+/// again, with the same results. PyTorch's counterpart for graphics cards is `torch.cuda.empty_cache()`.
 ///
 /// ```
 /// use plywood::{recycle, release_buffers, scratch};
@@ -174,13 +175,12 @@ pub fn release_buffers() {
     kernels::release_buffers();
 }
 
-/// The tensor in row-major order without gaps: itself where it is so already, else a copy.
+/// Returns the tensor in row-major order without gaps: the tensor itself if it already is, else a copy.
 ///
-/// The crate's layers call it on what they are given, so that their loops can run over plain slices; after it,
-/// [`as_slice`](ndarray::ArrayRef::as_slice) always answers.
+/// The built-in layers call it on their inputs, so that their loops can run over plain slices; after it,
+/// [`as_slice`](ndarray::ArrayRef::as_slice) always returns `Some`.
 ///
-/// Free for what is row-major already, as nearly all tensors are; a copy of `len` numbers for a transposed or
-/// reversed one.
+/// It is free for a row-major tensor, as nearly all are; a transposed or reversed one is copied.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -194,28 +194,28 @@ pub fn standard<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     if tensor.is_standard_layout() { tensor } else { tensor.as_standard_layout().into_owned() }
 }
 
-/// A tensor's numbers as a slice. The tensor must have been through [`standard`].
+/// Returns a tensor's values as a slice. The tensor must have passed through [`standard`].
 ///
-/// The `expect` marks a mistake in this crate, never one in a user's data: callers made the tensor with [`scratch`]
-/// or put it through [`standard`].
+/// The `expect` can only fail through a bug in this crate, never through a user's data: callers create the tensor with
+/// [`scratch`] or pass it through [`standard`].
 pub(crate) fn slice<F>(tensor: &Tensor<F>) -> &[F] {
     tensor.as_slice().expect("a tensor in standard layout")
 }
 
-/// A tensor's numbers as a mutable slice. The tensor must have been through [`standard`].
+/// Returns a tensor's values as a mutable slice. The tensor must have passed through [`standard`].
 pub(crate) fn slice_mut<F>(tensor: &mut Tensor<F>) -> &mut [F] {
     tensor.as_slice_mut().expect("a tensor in standard layout")
 }
 
-/// The same numbers under another shape with as many elements; no copy. In standard layout.
+/// Returns the same values in another shape with the same number of elements. No copy for a tensor in standard layout.
 ///
-/// Callers have compared the numbers of elements, with an error of their own where they differ.
+/// Callers have compared the numbers of elements, and return their own error if they differ.
 pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: IxDyn) -> Tensor<F> {
     debug_assert_eq!(tensor.len(), shape.size());
     standard(tensor).into_shape_with_order(shape).expect("as many elements as before")
 }
 
-/// A copy out of the spare buffers. The tensor must have been through [`standard`].
+/// Returns a copy in a spare buffer. The tensor must have passed through [`standard`].
 ///
 /// For caches: the output goes on to the next layer, which may change it in place, and the copy stays for `backward`.
 pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
@@ -224,7 +224,7 @@ pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     out
 }
 
-/// The tensor itself, or a copy of the view out of the spare buffers.
+/// Returns the tensor itself, or a copy of the view in a spare buffer.
 pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     if tensor.is_owned() {
         return tensor.into_owned();
@@ -237,14 +237,14 @@ pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     out
 }
 
-/// The number of elements of a shape; of one that no array can have, the largest number.
+/// Returns the number of elements of a shape; `usize::MAX` for a shape that no array can have.
 ///
-/// For shapes that come from a user or a file, before there is an array.
+/// For shapes from a user or a file, before there is an array.
 pub(crate) fn size(shape: &[usize]) -> usize {
     shape.iter().fold(1, |size, &n| size.saturating_mul(n))
 }
 
-/// `[batch, …]` for texts: `[batch, 28, 28]`.
+/// Formats a batch shape for messages: `[batch, 28, 28]`.
 pub(crate) fn batch_shape(sample: &[usize]) -> String {
     sample.iter().fold("[batch".to_owned(), |text, n| format!("{text}, {n}")) + "]"
 }
@@ -273,7 +273,7 @@ mod tests {
         }
         for len in [16, 17, 100, 5_000, 100_000] {
             assert!(on_line(&scratch::<f32>(&[len])) && on_line(&zeros::<f64>(IxDyn(&[len]))));
-            // Somewhere in a buffer, as an array may begin anywhere.
+            // A view into a buffer, since an array may start anywhere.
             let numbers = Array1::from_shape_fn(len + 16, |i| i as f32);
             let start = (numbers.as_ptr().align_offset(LINE) + 3) % 16;
             let mut shifted = numbers.into_dyn();
