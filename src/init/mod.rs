@@ -40,12 +40,12 @@ use serde::{Deserialize, Serialize};
 /// | initializer | distribution | source |
 /// |---|---|---|
 /// | `GlorotUniform` | uniform in ±√(6 / (fan_in + fan_out)) | Glorot and Bengio, 2010, eq. 16 |
-/// | `GlorotNormal` | truncated normal, standard deviation √(2 / (fan_in + fan_out)) | the same; truncated as in Keras |
+/// | `GlorotNormal` | truncated normal, std. deviation √(2 / (fan_in + fan_out)) | the same; truncated as in Keras |
 /// | `HeUniform` | uniform in ±√(6 / fan_in) | He, Zhang, Ren and Sun, 2015, section 2.2 |
-/// | `HeNormal` | truncated normal, standard deviation √(2 / fan_in) | the same, eq. 10; truncated as in Keras |
+/// | `HeNormal` | truncated normal, std. deviation √(2 / fan_in) | the same, eq. 10; truncated as in Keras |
 /// | `LeCunUniform` | uniform in ±√(3 / fan_in) | LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16 |
-/// | `LeCunNormal` | truncated normal, standard deviation √(1 / fan_in) | the same; truncated as in Keras |
-/// | `VarianceScaling` | variance `scale / fan`, of any form | Keras' `VarianceScaling`; the six above are special cases |
+/// | `LeCunNormal` | truncated normal, std. deviation √(1 / fan_in) | the same; truncated as in Keras |
+/// | `VarianceScaling` | variance `scale / fan`, of any form | Keras' `VarianceScaling`; covers the six above |
 /// | `Orthogonal` | a random rotation times `gain` | Saxe, McClelland and Ganguli, 2013, section 3 |
 ///
 /// Truncating a normal distribution at two standard deviations makes it narrower; the scaled forms widen it by 1/0.8796
@@ -210,7 +210,7 @@ impl Initializer {
     /// Draws a tensor of this shape from `random`; for a Dense weight, `fan_in` inputs and `fan_out` outputs.
     ///
     /// `fan_in` and `fan_out` are used only by the scaled forms; for a convolution each is the number of channels times
-    /// the size of the kernel. The result depends only on the initializer, the seed, the random stream and the shape.
+    /// the size of the kernel. The result depends only on the initializer and the arguments.
     ///
     /// ```
     /// use plywood::init::Initializer;

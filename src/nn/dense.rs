@@ -1,6 +1,6 @@
 //! The fully connected layer.
 //!
-//! With the batch as the rows of `X`, all samples share one product of matrices, and so do both gradients:
+//! With the batch as the rows of `X`, one matrix product covers all samples, and each gradient is one product too:
 //!
 //! ```text
 //! forward    Y  = X · W + 1 bᵀ      [batch, inputs] · [inputs, units]        2 · batch · inputs · units FLOPs
@@ -66,7 +66,7 @@ pub struct Dense<F: Scalar = f32> {
 }
 
 impl Dense<f32> {
-    /// Starts the spec of a layer with `units` outputs; the number of inputs is known when the model is built.
+    /// Returns the spec of a layer with `units` outputs; the number of inputs is known when the model is built.
     ///
     /// The spec serves models of either element type. The weight and the bias are drawn from the streams "weight" and
     /// "bias" below the layer's.
@@ -303,7 +303,7 @@ pub struct DenseSpec {
 }
 
 impl DenseSpec {
-    /// Sets the distribution of the initial weight.
+    /// Sets the distribution of the initial weight (default: [`Initializer::GlorotUniform`]).
     ///
     /// For a ReLU after the layer, use [`Initializer::HeNormal`] or [`Initializer::HeUniform`]. Its parameters are
     /// checked when the model is built.
@@ -313,7 +313,7 @@ impl DenseSpec {
         self
     }
 
-    /// Sets the distribution of the initial bias.
+    /// Sets the distribution of the initial bias (default: zeros).
     ///
     /// A bias drawn at random uses the fans of the weight.
     #[must_use]

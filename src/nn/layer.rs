@@ -2,7 +2,7 @@
 //!
 //! There are three traits, from the one that most custom layers need to the one that few do:
 //!
-//! | trait | for | written by hand |
+//! | trait | for | you write |
 //! |---|---|---|
 //! | [`Elementwise`](super::Elementwise) | a function of one number | the function and its derivative |
 //! | [`Layer`] | everything else | five methods, two more with parameters |

@@ -18,25 +18,25 @@
 //! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
 //! | [`Tanh`] | `tanh x` | | any | the output |
-//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | piecewise linear functions, or `x` times one | | any | the output, or the input |
+//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | piecewise, from straight lines | | any | the output, or the input |
 //! | [`ELU`], [`SELU`] | `x` or `α · (e^x - 1)`, scaled | | any | the input |
 //! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the input |
 //! | [`Softplus`], [`Softsign`] | `ln(1 + e^x)`, `x / (1 + \|x\|)` | | any | the input |
 //! | [`PReLU`] | `x` or `w · x` | `weight` | any, or `[channels, …]` | the input |
 //! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |
 //! | [`LogSoftmax`] | `x_i - ln Σ e^x_j` | | `[…, classes]` | the output |
-//! | [`MaxPool2d`], [`MaxPool1d`] | the maximum under a window | | as `Conv2d`, `Conv1d` | places |
+//! | [`MaxPool2d`], [`MaxPool1d`] | the maximum under a window | | as `Conv2d`, `Conv1d` | indices |
 //! | [`AvgPool2d`], [`AvgPool1d`] | the mean under a window | | as `Conv2d`, `Conv1d` | a shape |
 //! | [`AdaptiveAvgPool2d`] | the means over a grid of given size | | `[channels, rows, columns]` | a shape |
 //! | [`GlobalAvgPool`] | the mean of each channel | | `[channels, …]` to `[channels]` | a shape |
-//! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | places |
+//! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | indices |
 //! | [`ZeroPad2d`] | a border of zeros | | `[channels, rows, columns]` | a shape |
 //! | [`Upsample`] | repeated pixels | | `[channels, rows, columns]` | a shape |
 //! | [`Flatten`] | | | any to `[size]` | a shape |
 //! | [`Reshape`] | | | any to the one given | a shape |
-//! | [`Sequential`] | one after the other | those of its layers | | theirs |
+//! | [`Sequential`] | its layers in order | those of its layers | | theirs |
 //! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
-//! | [`Add`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
+//! | [`Add`], [`Concat`] | branches, summed or concatenated | theirs | theirs | theirs |
 //!
 //! Models are built with [`Sequential::builder`]. A custom layer implements [`Layer`], or [`Elementwise`] if it is a
 //! function of one number, and [`LayerSpec`] if its parameters depend on the shape of the input; add it to a
@@ -140,7 +140,7 @@ impl OfEach for Builtin {
 }
 
 impl<F: Scalar> Registry<F> {
-    /// A registry with every layer of this crate.
+    /// Returns a registry with all built-in layers.
     ///
     /// This is what [`Sequential::load`] uses. It is implemented in this module and not in that of [`Registry`], which
     /// is below the layers in the order of modules and must not depend on them.

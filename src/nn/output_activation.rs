@@ -140,7 +140,7 @@ impl OutputActivation {
 /// | `Distributions` | probabilities of mutually exclusive classes | cross-entropy, focal, KL divergence |
 /// | `Logits` | its softmax is a distribution | the same, `from_logits` |
 /// | `Probabilities` | independent probabilities | binary cross-entropy |
-/// | `BinaryLogits` | the sigmoid of each number is a probability | the same, `from_logits` |
+/// | `BinaryLogits` | the sigmoid of each value is an independent probability | the same, `from_logits` |
 /// | `Scores` | the largest value, or the sign of a single one, gives the class | hinge |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@
 //! ```text
 //!            accumulate / add_gradient              clear_gradient
 //!   None ──────────────────────────────> Filled <─────────────────> Fresh
-//!  (no buffer)                    (numbers count)   accumulate   (buffer kept, numbers are old)
+//!  (no buffer)                    (values valid)    accumulate   (buffer kept, values outdated)
 //! ```
 //!
 //! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient of its output,

@@ -68,7 +68,7 @@ pub struct Param<F: Scalar = f32> {
     #[serde(with = "codec::tensor")]
     value: Tensor<F>,
     kind: ParamKind,
-    /// Whether state dicts hold it transposed: see [`transposed_in_state_dicts`](Param::transposed_in_state_dicts).
+    /// True if state dicts hold it transposed: see [`transposed_in_state_dicts`](Param::transposed_in_state_dicts).
     transposed: bool,
     #[serde(skip)]
     gradient: Stored<F>,

@@ -1,4 +1,4 @@
-//! The checks of [`LayerCheck`], one after the other.
+//! The checks of [`LayerCheck`].
 
 use super::differences::{
     central, chosen, compare, gradients_of, names, random_tensor, same, trained, value_of,

@@ -224,7 +224,7 @@ fn share(len: usize) -> usize {
 /// Not written by the macro: one bit per value takes 1/32 of a copy of the output, and images are large.
 impl<F: Scalar> Layer<F> for ReLU {
     const KIND: Kind = Kind::builtin("relu");
-    /// Where the derivative is 1.
+    /// One bit per value: set where the derivative is 1.
     type Cache = ReLUCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

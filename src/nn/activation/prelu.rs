@@ -5,7 +5,7 @@
 //! With `y = x` above 0 and `y = w_c · x` elsewhere, for a value of channel `c`:
 //!
 //! ```text
-//! ∂L/∂x   = ∂L/∂y         above 0            ∂L/∂w_c = Σ ∂L/∂y · x      over the numbers of the channel
+//! ∂L/∂x   = ∂L/∂y         above 0            ∂L/∂w_c = Σ ∂L/∂y · x      over the values of the channel
 //!         = w_c · ∂L/∂y   elsewhere                                     that are not above 0
 //! ```
 //!
@@ -54,7 +54,7 @@ pub struct PReLU<F: Scalar = f32> {
 }
 
 impl PReLU<f32> {
-    /// Starts the spec of a layer with one slope, whose initial value is 0.25.
+    /// Returns the spec of a layer with one slope, whose initial value is 0.25.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -167,7 +167,7 @@ impl PReLUSpec {
         self
     }
 
-    /// Sets the initial slope, a finite number.
+    /// Sets the initial slope (default: 0.25), a finite number.
     ///
     /// ```
     /// use plywood::prelude::*;

@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GELU {
-    /// Whether the tanh approximation is used.
+    /// True if the tanh approximation is used.
     tanh: bool,
 }
 

@@ -46,7 +46,7 @@ pub struct Add<F: Scalar = f32> {
 const HELP: &str = "Numbers are added one to one; give all branches one shape, or join them by `Concat`.";
 
 impl<F: Scalar> Add<F> {
-    /// Starts the spec of a sum of these blocks, at least one.
+    /// Returns the spec of a sum of these blocks, at least one.
     ///
     /// ```
     /// use plywood::prelude::*;

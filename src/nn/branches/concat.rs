@@ -52,7 +52,7 @@ pub struct Concat<F: Scalar = f32> {
 }
 
 impl<F: Scalar> Concat<F> {
-    /// Starts the spec of a concatenation of these blocks, at least one, along axis 1.
+    /// Returns the spec of a concatenation of these blocks, at least one, along axis 1.
     ///
     /// ```
     /// use plywood::prelude::*;

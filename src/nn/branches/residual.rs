@@ -53,7 +53,7 @@ pub struct Residual<F: Scalar = f32> {
 }
 
 impl<F: Scalar> Residual<F> {
-    /// Starts the spec of a residual connection around this block: `y = x + block(x)`.
+    /// Returns the spec of a residual connection around this block: `y = x + block(x)`.
     ///
     /// ```
     /// use plywood::prelude::*;

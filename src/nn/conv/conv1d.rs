@@ -47,7 +47,7 @@ pub struct Conv1d<F: Scalar = f32> {
 }
 
 impl Conv1d<f32> {
-    /// Starts the spec of a layer with `filters` filters and a window of this length.
+    /// Returns the spec of a layer with `filters` filters and a window of this length.
     ///
     /// By default, the stride is 1 and there is no padding.
     ///
@@ -65,7 +65,7 @@ impl Conv1d<f32> {
         Conv1dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::along(window)) }
     }
 
-    /// Starts the spec of a depthwise layer: `each` filters per channel, each of which reads only that channel.
+    /// Returns the spec of a depthwise layer: `each` filters per channel, each of which reads only that channel.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -89,14 +89,14 @@ pub struct Conv1dSpec {
 }
 
 impl Conv1dSpec {
-    /// Sets the stride: by how much the window moves.
+    /// Sets the stride (default: 1): by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.filters.window.stride = [1, stride];
         self
     }
 
-    /// Sets the dilation: the distance between the values under the window; 1 means adjacent values.
+    /// Sets the dilation (default: 1): the distance between the values under the window; 1 means adjacent values.
     #[must_use]
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.filters.window.dilation = [1, dilation];
@@ -106,7 +106,7 @@ impl Conv1dSpec {
 
 convolution_layer! {
     Conv1d, Conv1dSpec, "conv1d";
-    /// Sets the number of groups into which channels and filters are divided.
+    /// Sets the number of groups (default: 1) into which channels and filters are divided.
     ///
     /// A depthwise layer has one group per channel, and ignores this setting.
 }

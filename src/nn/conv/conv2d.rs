@@ -79,7 +79,7 @@ pub struct Conv2d<F: Scalar = f32> {
 }
 
 impl Conv2d<f32> {
-    /// Starts the spec of a layer with `filters` filters and a window of this size: `Conv2d::filters(32, 3)`,
+    /// Returns the spec of a layer with `filters` filters and a window of this size: `Conv2d::filters(32, 3)`,
     /// `Conv2d::filters(64, [3, 5])`.
     ///
     /// By default, the stride is 1 and there is no padding.
@@ -97,8 +97,8 @@ impl Conv2d<f32> {
         Conv2dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::of(window.into())) }
     }
 
-    /// Starts the spec of a depthwise layer, `Conv2d::depthwise(1, 3)`: `each` filters per channel, each of which reads
-    /// only that channel.
+    /// Returns the spec of a depthwise layer, `Conv2d::depthwise(1, 3)`: `each` filters per channel, each of which
+    /// reads only that channel.
     ///
     /// It is a convolution with one group per channel. Followed by a `Conv2d::filters(n, 1)`, which mixes the channels,
     /// it is the separable convolution of Chollet, "Xception: deep learning with depthwise separable convolutions",
@@ -138,7 +138,7 @@ pub struct Conv2dSpec {
 }
 
 impl Conv2dSpec {
-    /// Sets the stride, by how many pixels the window moves: one number, or rows and columns.
+    /// Sets the stride (default: 1), by how many pixels the window moves: one number, or rows and columns.
     ///
     /// A stride of 2 halves the height and width of an image, as a pooling layer does, at a quarter of the work:
     ///
@@ -155,7 +155,7 @@ impl Conv2dSpec {
         self
     }
 
-    /// Sets the dilation: the distance between the values under the window; 1 means adjacent values.
+    /// Sets the dilation (default: 1): the distance between the values under the window; 1 means adjacent values.
     ///
     /// A window of 3 with a dilation of 4 spans 9 pixels and still has 3 weights along an axis:
     ///

@@ -218,7 +218,7 @@ macro_rules! convolution_layer {
                 self
             }
 
-            /// Sets by how much the input is padded with zeros: see [`Padding`].
+            /// Sets by how much the input is padded with zeros (default: not at all): see [`Padding`].
             ///
             /// Takes `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`. Padding by reflection or repetition,
             /// as in PyTorch's `padding_mode`, is not available.
@@ -236,7 +236,7 @@ macro_rules! convolution_layer {
                 self
             }
 
-            /// Sets the distribution of the initial bias.
+            /// Sets the distribution of the initial bias (default: zeros).
             #[must_use]
             pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
                 self.filters.bias_initializer = initializer;

@@ -8,7 +8,7 @@
 //! occurrences:
 //!
 //! ```text
-//! ∂L/∂W[k] = Σ_samples (how often k stands in the sample) · ∂L/∂y / n
+//! ∂L/∂W[k] = Σ_samples (how often k occurs in the sample) · ∂L/∂y / n
 //! ```
 //!
 //! Neither pass stores a vector per occurrence: the forward pass adds rows of the table to the output's row, and the
@@ -38,9 +38,8 @@ use serde::{Deserialize, Serialize};
 /// Ids are as in [`Embedding`](crate::nn::Embedding). Padding ids are ignored, in the denominator of the mean too; a
 /// sample of only padding becomes zeros.
 ///
-/// PyTorch's `nn.EmbeddingBag(num_embeddings, embedding_dim, mode="mean",
-/// padding_idx=...)`, with the same definitions. In Keras, use an `Embedding(mask_zero=True)` and a `GlobalAveragePooling1D`,
-/// which averages over what is not masked.
+/// PyTorch's `nn.EmbeddingBag(num_embeddings, embedding_dim, mode="mean", padding_idx=...)`, with the same definitions.
+/// In Keras, use an `Embedding(mask_zero=True)` and a `GlobalAveragePooling1D`, which averages over what is not masked.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -96,7 +95,7 @@ pub struct EmbeddingBagCache<F> {
 }
 
 impl EmbeddingBag<f32> {
-    /// Starts the spec of a bag for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id; it takes
+    /// Returns the spec of a bag for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id; it takes
     /// the mean by default.
     ///
     /// Initial values are normal with standard deviation 1, as in PyTorch.

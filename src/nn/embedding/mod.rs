@@ -84,7 +84,7 @@ pub struct EmbeddingCache {
 }
 
 impl Embedding<f32> {
-    /// Starts the spec of a layer for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id.
+    /// Returns the spec of a layer for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id.
     ///
     /// ```
     /// use plywood::prelude::*;

@@ -117,13 +117,13 @@ pub struct BatchNormCache<F> {
     normal: Tensor<F>,
     /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
     factor: Tensor<F>,
-    /// Whether mean and variance depended on the batch. They did not for one value per feature, or in a frozen layer;
+    /// True if mean and variance depended on the batch. They did not for one value per feature, or in a frozen layer;
     /// the last two terms of the derivative are then absent.
     batch: bool,
 }
 
 impl BatchNorm<f32> {
-    /// Starts a spec with PyTorch's ε and momentum.
+    /// Returns a spec with PyTorch's ε and momentum.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -327,7 +327,7 @@ pub struct BatchNormSpec {
 }
 
 impl BatchNormSpec {
-    /// Sets ε, the number added to the variance; it must be above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     ///
     /// It bounds the factor: a feature that is constant in the batch has `x̂ = 0` instead of 0/0.
     ///
@@ -346,7 +346,8 @@ impl BatchNormSpec {
         self
     }
 
-    /// Sets the weight of the new batch in the running statistics, from 0 to 1. (Keras' `momentum` is 1 minus this.)
+    /// Sets the weight of the new batch in the running statistics (default: 0.1), from 0 to 1. (Keras' `momentum` is 1
+    /// minus this.)
     ///
     /// After `n` batches, `(1 - momentum)^n` of the initial value is left in the running mean: with 0.1, that is 3 %
     /// after 33 batches. With 0 the statistics never change.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// | groups | also called |
 /// |---|---|
 /// | 1 | layer normalization of images |
-/// | the number of channels | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
+/// | one per channel | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
 ///
 /// | | shape |
 /// |---|---|
@@ -53,7 +53,7 @@ pub struct GroupNorm<F: Scalar = f32> {
 }
 
 impl GroupNorm<f32> {
-    /// Starts the spec of a layer with this number of groups, which must divide the number of channels.
+    /// Returns the spec of a layer with this number of groups, which must divide the number of channels.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -145,7 +145,7 @@ pub struct GroupNormSpec {
 }
 
 impl GroupNormSpec {
-    /// Sets ε, the number added to the variance; it must be above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;

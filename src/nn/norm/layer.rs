@@ -49,7 +49,7 @@ pub struct LayerNorm<F: Scalar = f32> {
 }
 
 impl LayerNorm<f32> {
-    /// Starts a spec with PyTorch's ε that normalizes over the last axis.
+    /// Returns a spec with PyTorch's ε that normalizes over the last axis.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -151,7 +151,7 @@ impl LayerNormSpec {
         self
     }
 
-    /// Sets ε, the number added to the variance; it must be above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;

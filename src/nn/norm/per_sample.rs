@@ -13,7 +13,7 @@
 //! With `g_i = ∂L/∂y_i` and `h_i = w_c · g_i`, by the derivation that `batch.rs` gives in full:
 //!
 //! ```text
-//! ∂L/∂w_c = Σ g_i · x̂_i        ∂L/∂b_c = Σ g_i                      over all rows, where c comes up
+//! ∂L/∂w_c = Σ g_i · x̂_i        ∂L/∂b_c = Σ g_i                      over all rows in which c occurs
 //! ∂L/∂x_i = f · (h_i - Σ_j h_j / n - x̂_i · Σ_j h_j · x̂_j / n)       without the second term for RMSNorm
 //! ```
 //!
@@ -45,7 +45,7 @@ pub(super) struct NormShape {
     pub columns: usize,
     /// The number of adjacent values that share a weight.
     pub inner: usize,
-    /// Whether the mean is subtracted.
+    /// True if the mean is subtracted.
     pub centre: bool,
     pub epsilon: f64,
 }

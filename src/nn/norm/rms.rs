@@ -43,7 +43,7 @@ pub struct RMSNorm<F: Scalar = f32> {
 }
 
 impl RMSNorm<f32> {
-    /// Starts a spec with PyTorch's ε.
+    /// Returns a spec with PyTorch's ε.
     ///
     /// ```
     /// use plywood::prelude::*;

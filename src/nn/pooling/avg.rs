@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! y[n, k, r, c] = Σ_{i, j} x[n, k, r · stride + i - top, c · stride + j - left] / count
-//! ∂L/∂x         = the sum of ∂L/∂y / count over the windows that a number is under
+//! ∂L/∂x         = the sum of ∂L/∂y / count over the windows that cover the value
 //! ```
 //!
 //! The count is the window's size: the zeros of the padding count by default, as in PyTorch.
@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvgPool2d {
     window: Window,
-    /// Whether the zeros of the padding count.
+    /// True if the zeros of the padding count.
     counts_padding: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct AvgPool2d {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvgPool1d {
     window: Window,
-    /// Whether the zeros of the padding count.
+    /// True if the zeros of the padding count.
     counts_padding: bool,
 }
 
@@ -71,7 +71,7 @@ impl AvgPool2d {
         Self { window: Window { stride: window.size, ..window }, counts_padding: true }
     }
 
-    /// Sets the stride, by how many pixels the window moves.
+    /// Sets the stride (default: the window's size), by how many pixels the window moves.
     ///
     /// With a stride below the window's size, windows overlap; above it, some pixels are in no mean.
     #[must_use]
@@ -80,7 +80,7 @@ impl AvgPool2d {
         self
     }
 
-    /// Sets by how much the input is padded with zeros: at most half the window's size.
+    /// Sets by how much the input is padded with zeros (default: not at all): at most half the window's size.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();
@@ -113,14 +113,14 @@ impl AvgPool1d {
         Self { window: Window { stride: [1, size], ..Window::along(size) }, counts_padding: true }
     }
 
-    /// Sets the stride, by how much the window moves.
+    /// Sets the stride (default: the window's length), by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.window.stride = [1, stride];
         self
     }
 
-    /// Sets by how much the input is padded with zeros: at most half the window's size.
+    /// Sets by how much the input is padded with zeros (default: not at all): at most half the window's size.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();

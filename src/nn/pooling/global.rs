@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GlobalAvgPool   y[n, k] = Σ x[n, k, …] / count        ∂L/∂x = ∂L/∂y / count
-//! GlobalMaxPool   y[n, k] = max x[n, k, …]              ∂L/∂x = ∂L/∂y where the maximum was, else 0
+//! GlobalMaxPool   y[n, k] = max x[n, k, …]              ∂L/∂x = ∂L/∂y at the maximum, else 0
 //! ```
 //!
 //! They end the convolutional part of a network, and make what follows independent of the size of the image.

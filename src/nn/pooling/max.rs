@@ -69,7 +69,7 @@ impl MaxPool2d {
         Self { window: Window { stride: window.size, ..window } }
     }
 
-    /// Sets the stride, by how many pixels the window moves.
+    /// Sets the stride (default: the window's size), by how many pixels the window moves.
     ///
     /// With a stride below the window's size, windows overlap; above it, some pixels are never read.
     #[must_use]
@@ -104,7 +104,7 @@ impl MaxPool1d {
         Self { window: Window { stride: [1, size], ..Window::along(size) } }
     }
 
-    /// Sets the stride, by how much the window moves.
+    /// Sets the stride (default: the window's length), by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.window.stride = [1, stride];

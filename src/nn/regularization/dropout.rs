@@ -79,7 +79,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Starts the spec of a layer that drops a value with probability `rate`, at least 0 and below 1.
+    /// Returns the spec of a layer that drops a value with probability `rate`, at least 0 and below 1.
     ///
     /// Usual rates are 0.5 between wide layers and 0.2 on inputs. A rate of 0 drops nothing, but the mask is still
     /// computed.
@@ -147,12 +147,12 @@ impl<F: Scalar> Layer<F> for Dropout {
         Ok(input)
     }
 
-    /// Draws 64 bits per two values, and multiplies in place.
+    /// Draws 32 bits per value, and multiplies in place.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         check_rate(self.rate)?;
         let mut output = standard(input);
         let mask = draw_mask(self.rate, &self.random, self.step, output.shape());
-        self.step = self.step.wrapping_add(1); // a file may say anything
+        self.step = self.step.wrapping_add(1); // a file may hold any number
         F::multiply(slice_mut(&mut output), slice(&mask));
         Ok((output, mask))
     }

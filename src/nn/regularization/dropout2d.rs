@@ -56,7 +56,7 @@ pub struct Dropout2d {
 }
 
 impl Dropout2d {
-    /// Starts the spec of a layer that drops a channel with probability `rate`, at least 0 and below 1.
+    /// Returns the spec of a layer that drops a channel with probability `rate`, at least 0 and below 1.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -110,7 +110,7 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         let mut output = standard(input);
         let (outer, inner) = shape.slice().split_at(2);
         let mask = draw_mask(self.rate, &self.random, self.step, outer);
-        self.step = self.step.wrapping_add(1); // a file may say anything
+        self.step = self.step.wrapping_add(1); // a file may hold any number
         F::scale_rows(slice_mut(&mut output), inner.iter().product(), slice(&mask));
         Ok((output, (mask, shape)))
     }

@@ -45,7 +45,7 @@ pub struct GaussianNoise {
 }
 
 impl GaussianNoise {
-    /// Starts the spec of a layer with this standard deviation, at least 0.
+    /// Returns the spec of a layer with this standard deviation, at least 0.
     ///
     /// It is in the units of the input: 0.1 is small for inputs of variance 1, and large for probabilities.
     ///
@@ -106,7 +106,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
                 F::add_f64s(&noise, deviation, some);
             }
         }
-        self.step = self.step.wrapping_add(1); // a file may say anything
+        self.step = self.step.wrapping_add(1); // a file may hold any number
         Ok((output, shape))
     }
 

@@ -52,7 +52,7 @@ pub struct SequentialBuilder<F: Scalar = f32> {
 }
 
 impl Sequential<f32> {
-    /// Starts a model for inputs of this shape (without the batch axis), in `f32`.
+    /// Returns the builder of a model for inputs of this shape (without the batch axis), in `f32`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -65,7 +65,8 @@ impl Sequential<f32> {
         Self::builder_of(input)
     }
 
-    /// Starts a block of layers to be used as a layer of a model; its input shape is known when the model is built.
+    /// Returns the builder of a block, which is used as a layer of a model; its input shape is known when the model is
+    /// built.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -180,7 +181,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// Allocates and draws the parameters. Runs no layer.
     ///
     /// # Errors
-    /// When a layer cannot take the output of the one before, or a hyperparameter is out of range; the error names the
+    /// When a layer cannot take the output of the one before, or a hyper-parameter is out of range; the error names the
     /// layer.
     pub fn build(self) -> Result<Sequential<F>> {
         match self.input.clone() {

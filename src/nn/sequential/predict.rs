@@ -67,8 +67,8 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
-    /// [`predict`](Sequential::predict) into an existing array. After the first calls it allocates nothing, which keeps
-    /// the latency of a service free of the allocator.
+    /// [`predict`](Sequential::predict) into an existing array. After the first calls it allocates nothing, so a
+    /// service can answer requests without the allocator.
     ///
     /// ```
     /// use plywood::ndarray::{Array2, Array3};

@@ -14,7 +14,7 @@ struct WeightRows<'a, F> {
     sums: &'a mut [F],
     /// The bias' gradient for groups that begin in these rows.
     bias_sums: &'a mut [F],
-    /// Whether the gradient of the weight is wanted, and that of the bias.
+    /// True if the gradient of the weight is wanted, and that of the bias.
     wanted: [bool; 2],
 }
 
