@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// | groups | also called |
 /// |---|---|
 /// | 1 | layer normalization of images |
-/// | one per channel | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
+/// | 1 per channel | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
 ///
 /// | | shape |
 /// |---|---|

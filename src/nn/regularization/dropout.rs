@@ -152,7 +152,7 @@ impl<F: Scalar> Layer<F> for Dropout {
         check_rate(self.rate)?;
         let mut output = standard(input);
         let mask = draw_mask(self.rate, &self.random, self.step, output.shape());
-        self.step = self.step.wrapping_add(1); // a file may hold any number
+        self.step = self.step.wrapping_add(1); // a file may say anything
         F::multiply(slice_mut(&mut output), slice(&mask));
         Ok((output, mask))
     }

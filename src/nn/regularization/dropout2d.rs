@@ -110,7 +110,7 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         let mut output = standard(input);
         let (outer, inner) = shape.slice().split_at(2);
         let mask = draw_mask(self.rate, &self.random, self.step, outer);
-        self.step = self.step.wrapping_add(1); // a file may hold any number
+        self.step = self.step.wrapping_add(1); // a file may say anything
         F::scale_rows(slice_mut(&mut output), inner.iter().product(), slice(&mask));
         Ok((output, (mask, shape)))
     }

@@ -106,7 +106,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
                 F::add_f64s(&noise, deviation, some);
             }
         }
-        self.step = self.step.wrapping_add(1); // a file may hold any number
+        self.step = self.step.wrapping_add(1); // a file may say anything
         Ok((output, shape))
     }
 
