@@ -173,8 +173,8 @@ pub trait Layer<F: Scalar = f32>:
         Ok(())
     }
 
-    /// The function that produces the outputs, if a loss may compute it instead: [`OutputActivation::Softmax`] or
-    /// [`OutputActivation::Sigmoid`]. Few layers override it.
+    /// Returns the function that produces the outputs, if a loss may compute it instead: [`OutputActivation::Softmax`]
+    /// or [`OutputActivation::Sigmoid`]. Few layers override it.
     ///
     /// This method only says what the outputs are. [`without_activation`](Layer::without_activation) says that the
     /// function may be left out.
@@ -182,14 +182,14 @@ pub trait Layer<F: Scalar = f32>:
         OutputActivation::Unknown
     }
 
-    /// What remains of the layer without its [`activation`](Layer::activation). By default this is
+    /// Returns what remains of the layer without its [`activation`](Layer::activation). By default this is
     /// [`WithoutActivation::Unsaid`], and the layer always runs whole.
     ///
     /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at the end of a
     /// model, it is then not called in training with a loss that fuses the function. A container that ends in a layer
     /// with an activation returns what that layer returns, or [`WithoutActivation::Rest`], and overrides
     /// [`forward_logits`](Layer::forward_logits) and [`forward_train_logits`](Layer::forward_train_logits).
-    /// [`LayerCheck`](crate::testing::LayerCheck) compares both methods with the activation.
+    /// [`LayerCheck`](crate::testing::LayerCheck) checks what it returns.
     fn without_activation(&self) -> WithoutActivation {
         WithoutActivation::Unsaid
     }
@@ -242,7 +242,7 @@ pub trait Layer<F: Scalar = f32>:
         Err(no_logits("forward_train_logits", Self::KIND.name()))
     }
 
-    /// The layers inside this one, for an input of this shape (without the batch axis). The default is none.
+    /// Returns the layers inside this one, for an input of this shape (without the batch axis). The default is none.
     ///
     /// A container returns its own layers, in order, but not the layers inside them. The printed summary has a row for
     /// each.
@@ -251,7 +251,7 @@ pub trait Layer<F: Scalar = f32>:
         Vec::new()
     }
 
-    /// What is known of the values of the output, given what is known of those of the input.
+    /// Returns what is known of the values of the output, given what is known of those of the input.
     ///
     /// Before the first step, losses and metrics that take probabilities or logits are checked against it. By default
     /// it is [`activation`](Layer::activation), which is [`OutputActivation::Unknown`] for most custom layers; outputs

@@ -178,8 +178,8 @@ impl Conv2dSpec {
 
 convolution_layer! {
     Conv2d, Conv2dSpec, "conv2d";
-    /// Sets the number of groups into which channels and filters are divided: the first filters read only the first
-    /// channels, and so on.
+    /// Sets the number of groups (default: 1) into which channels and filters are divided: the first filters read only
+    /// the first channels, and so on.
     ///
     /// A depthwise layer has one group per channel, and ignores this setting. Krizhevsky, Sutskever and Hinton,
     /// "ImageNet classification with deep convolutional neural networks", 2012, used two, for two processors.

@@ -14,7 +14,7 @@ use std::cell::RefCell;
 /// What a [`Sequential`] keeps of its forward pass: the caches of its layers.
 ///
 /// Pass it to `backward` of the same model, once. The cache of another model is refused if the layers differ; that of
-/// an identical model cannot be detected.
+/// a model with the same layers is not detected.
 ///
 /// ```
 /// use plywood::prelude::*;

@@ -187,7 +187,7 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// The layers before the first trainable one then run only forward: training the last layer of a deep model costs
-    /// little more than its inference.
+    /// little more than inference.
     ///
     /// # Errors
     /// When no name starts with the prefix, or only names of buffers do; the number of a layer without parameters
