@@ -305,7 +305,7 @@ pub struct DenseSpec {
 impl DenseSpec {
     /// Sets the distribution of the initial weight (default: [`Initializer::GlorotUniform`]).
     ///
-    /// For a ReLU after the layer, use [`Initializer::HeNormal`] or [`Initializer::HeUniform`]. Its parameters are
+    /// For a ReLU after the layer, use [`Initializer::HeNormal`] or [`Initializer::HeUniform`]. The initializer is
     /// checked when the model is built.
     #[must_use]
     pub fn initializer(mut self, initializer: Initializer) -> Self {
