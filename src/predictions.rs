@@ -1,16 +1,16 @@
 //! Operations on predictions.
 //!
-//! They turn scores into a decision: the class of a row, or the labels above their [`Thresholds`]. The metrics and
+//! They turn scores into decisions: the class of a row, or the labels above their [`Thresholds`]. The metrics and
 //! `predict_classes` use them on probabilities and on logits alike, since softmax is increasing and does not change
-//! which number is the largest; for a single number, the caller chooses the threshold. The checks of sample weights and
-//! of NaN that losses and metrics share are here too.
+//! which value is the largest; for a single output, the caller chooses the threshold. The module also has the checks of
+//! sample weights and of NaN that losses and metrics share.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
-/// Returns the position of the largest number in each row, along the last axis. Ties go to the first. A NaN counts as
-/// the largest, so that it does not go unnoticed.
+/// Returns the index of the largest value in each row, along the last axis. Ties go to the lowest index. NaN is treated
+/// as larger than any number, so that it is not hidden.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -22,10 +22,10 @@ use crate::tensor::Tensor;
 /// | | shape |
 /// |---|---|
 /// | `predictions` | `[…, columns]` |
-/// | the result | one position per row; the number of rows is the product of the axes before the last |
+/// | result | one index per row: as many as the product of the axes before the last |
 ///
 /// NumPy's `argmax(axis=-1)` and PyTorch's treat NaN the same way. For an array without columns the result is empty.
-/// The cost is one comparison per number; an array that is not row-major is copied first.
+/// The cost is one comparison per value; an array that is not row-major is copied first.
 pub fn argmax_rows<F: Scalar>(predictions: &Tensor<F>) -> Vec<usize> {
     rows(predictions, argmax)
 }
@@ -40,7 +40,7 @@ fn rows<F: Scalar, T>(predictions: &Tensor<F>, of_row: impl Fn(&[F]) -> T) -> Ve
     values.as_slice().unwrap_or_default().chunks_exact(columns).map(of_row).collect()
 }
 
-/// The numbers of a tensor in row-major order.
+/// Returns the values of a tensor in row-major order, as `f64`.
 pub(crate) fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
     let values = tensor.as_standard_layout();
     let mut out = vec![0.0; values.len()];
@@ -48,7 +48,7 @@ pub(crate) fn numbers<F: Scalar>(tensor: &Tensor<F>) -> Vec<f64> {
     out
 }
 
-/// The first sample of `[batch, …]` that contains a NaN.
+/// Returns the first sample of `[batch, …]` that contains a NaN.
 pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     let values = tensor.as_standard_layout();
     let values = values.as_slice().unwrap_or_default();
@@ -59,7 +59,7 @@ pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     values.iter().position(|value| value.is_nan()).map(|i| i / each)
 }
 
-/// Refuses NaN and names the sample: "the prediction of sample 3 in the batch".
+/// Refuses NaN; the error names the sample that has it: "the prediction of sample 3 in the batch".
 pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()> {
     match nan_sample(tensor) {
         None => Ok(()),
@@ -70,23 +70,23 @@ pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()>
 /// The advice for a NaN.
 const NAN: &str = "NaN is neither right nor wrong; look at the data and at the model that it comes from.";
 
-/// The class that each row of predictions [represents](class_of).
+/// Returns the class that each row of predictions [stands for](class_of).
 pub(crate) fn classes<F: Scalar>(predictions: &Tensor<F>, threshold: f64) -> Vec<usize> {
     rows(predictions, |row| class_of(row, threshold))
 }
 
-/// For each number of `[batch, columns]`, row by row, whether it is above its column's threshold.
+/// Returns, row by row, whether each value of `[batch, columns]` is above its column's threshold.
 pub(crate) fn labels<F: Scalar>(predictions: &Tensor<F>, thresholds: &Thresholds) -> Vec<bool> {
     let columns = predictions.shape().last().copied().unwrap_or(0);
     above(&numbers(predictions), columns, thresholds, rounded::<F>)
 }
 
-/// Rounds a threshold to the type of the predictions, so that 0.3 as an `f32` is not above a threshold of 0.3.
+/// Rounds a threshold to the predictions' type: 0.3 in `f32` is not above 0.3.
 pub(crate) fn rounded<F: Scalar>(threshold: f64) -> f64 {
     F::of(threshold).as_f64()
 }
 
-/// For each number, whether it is above its column's threshold, rounded to the numbers' type.
+/// Returns whether each value is above its column's threshold, after rounding the threshold to the values' type.
 pub(crate) fn above(
     values: &[f64],
     columns: usize,
@@ -97,14 +97,14 @@ pub(crate) fn above(
     values.iter().zip(thresholds.iter().cycle()).map(|(value, threshold)| value > threshold).collect()
 }
 
-/// Returns whether numbers are the probabilities of classes that exclude each other: each from 0 to 1 and, if there are
-/// several, with a sum of 1 within a thousandth. A single number is the probability of class 1.
+/// Returns whether the values are probabilities of mutually exclusive classes: each is from 0 to 1, and if there are
+/// several, their sum is 1 within a thousandth. A single one is the probability of class 1.
 pub(crate) fn is_distribution(row: &[f64]) -> bool {
     let valid = row.iter().all(|p| (0.0..=1.0).contains(p));
     valid && (row.len() == 1 || (row.iter().sum::<f64>() - 1.0).abs() <= 1e-3)
 }
 
-/// The probabilities that the outputs give these classes; `None` for a row whose numbers are not probabilities.
+/// Returns the probability of each given class; `None` for a row whose values are not probabilities.
 pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize]) -> Vec<Option<f64>> {
     let columns = predictions.shape().last().copied().unwrap_or(0).max(1);
     let values = numbers(predictions);
@@ -116,14 +116,14 @@ pub(crate) fn confidences<F: Scalar>(predictions: &Tensor<F>, classes: &[usize])
     values.chunks_exact(columns).zip(classes).map(sure).collect()
 }
 
-/// The class that a row represents: the position of its largest number, as in [`argmax_rows`]; for a single number, 1
-/// if it is above the threshold and otherwise 0.
+/// Returns the class of a row, whatever it holds: the index of the largest value, as in [`argmax_rows`]; for a single
+/// value, 1 if it is above the threshold, else 0.
 pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
     if let [number] = *row { usize::from(number > F::of(threshold)) } else { argmax(row) }
 }
 
-/// The thresholds above which labels are predicted, where a sample may have several labels: one number for all labels,
-/// or one for each.
+/// The thresholds above which a label is predicted, for samples that may have several labels: one number for all
+/// labels, or one for each.
 ///
 /// ```
 /// use plywood::metrics::Thresholds;
@@ -135,9 +135,9 @@ pub(crate) fn class_of<F: Scalar>(row: &[F], threshold: f64) -> usize {
 /// # let _ = (same, own);
 /// ```
 ///
-/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is its equivalent for
-/// logits. A label is predicted only if the number is above its threshold, not if it is equal. Thresholds are first
-/// rounded to the predictions' type.
+/// They are compared with the predictions as they are: 0.5 is usual for probabilities, and 0 is equivalent for logits.
+/// A label is predicted only if the prediction is above its threshold, not if it is equal. Thresholds are first rounded
+/// to the predictions' type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds(Given);
 
@@ -166,7 +166,7 @@ impl<const N: usize> From<[f64; N]> for Thresholds {
 }
 
 impl Thresholds {
-    /// The threshold of a label, which exists after [`check`](Self::check).
+    /// Returns the threshold of a label, which exists after [`check`](Self::check).
     pub(crate) fn of(&self, label: usize) -> f64 {
         match &self.0 {
             Given::One(threshold) => *threshold,
@@ -174,7 +174,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that there is one threshold or one for each of `labels` labels, and that they are finite.
+    /// Checks that there is a finite threshold for each of `labels` labels.
     pub(crate) fn check(&self, labels: usize) -> Result<()> {
         let all = match &self.0 {
             Given::One(threshold) => std::slice::from_ref(threshold),
@@ -192,7 +192,7 @@ impl Thresholds {
         }
     }
 
-    /// Checks that each threshold is above 0 and below 1.
+    /// Checks that each is strictly between 0 and 1, so that probabilities can be on both sides of it.
     pub(crate) fn check_probabilities(&self, labels: usize) -> Result<()> {
         match (0..labels).map(|label| self.of(label)).find(|t| !(*t > 0.0 && *t < 1.0)) {
             None => Ok(()),
@@ -202,13 +202,13 @@ impl Thresholds {
     }
 }
 
-/// The position of the largest number, as in [`argmax_rows`].
+/// Returns the index of the largest value, as in [`argmax_rows`].
 ///
-/// For an empty row it is 0; the callers never pass one.
+/// The result for an empty row is 0; the callers never pass one.
 fn argmax<F: Scalar>(row: &[F]) -> usize {
     let (mut best, mut largest) = (0, F::neg_infinity());
     for (i, &value) in row.iter().enumerate() {
-        // Without a branch, because the position of the largest number is unpredictable.
+        // Branch-free, since the position of the largest value cannot be predicted.
         let better = !(value <= largest || largest.is_nan());
         (best, largest) = if better { (i, value) } else { (best, largest) };
     }

@@ -1,18 +1,17 @@
-//! [`AsTarget`]: converts a data set's targets to those of a loss.
+//! The conversion of a data set's targets to those of a loss.
 
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
-/// Targets of a data set that a loss with targets of type `T` accepts.
+/// Targets of a data set that can be passed to a loss with targets of type `T`.
 ///
-/// | a data set's | a loss's | losses |
+/// | the data set has | the loss takes | losses |
 /// |---|---|---|
 /// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::losses::CrossEntropy), [`Focal`](crate::losses::Focal), [`Hinge`](crate::losses::Hinge), [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) |
 /// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::losses::MeanSquaredError), [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), [`Huber`](crate::losses::Huber), [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), [`KLDivergence`](crate::losses::KLDivergence), [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy) |
 ///
-/// Your own data set and loss may use a target type of your own. It is the data set's
-/// [`Target`](crate::data::Dataset::Target), which needs `Default`, and the loss's
-/// [`Target`](crate::losses::Loss::Target):
+/// A custom data set and a custom loss may use their own target type. It is the data set's
+/// [`Target`](crate::data::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::losses::Loss::Target):
 ///
 /// ```
 /// use plywood::losses::AsTarget;
@@ -39,13 +38,12 @@ use crate::tensor::Tensor;
             makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`"
 )]
 pub trait AsTarget<T: ?Sized> {
-    /// Returns the targets as the loss takes them.
+    /// Returns the targets in the form that the loss takes.
     fn as_target(&self) -> &T;
 
-    /// Returns the first row that holds a number that is not finite. The default is `None`, for targets that cannot
-    /// hold one.
+    /// Returns the first row with a value that is not finite. The default is `None`, for targets that cannot hold one.
     ///
-    /// Training and evaluation call it for every batch and report such a target with its sample.
+    /// Training and evaluation call it for each batch and refuse such a target with an error that names its sample.
     fn first_non_finite(&self) -> Option<usize> {
         None
     }
@@ -70,7 +68,7 @@ impl<F: Scalar> AsTarget<Tensor<F>> for Tensor<F> {
 /// The advice for data that are not finite.
 pub(crate) const CLEAN: &str = "Clean the data: leave such samples out, or fill in what is missing.";
 
-/// The first row along axis 0 that holds a number that is not finite.
+/// Returns the first row along axis 0 with a value that is not finite.
 pub(crate) fn first_non_finite_row<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
     match tensor.as_slice() {
         Some(numbers) if F::all_finite(numbers) => None,

@@ -1,10 +1,10 @@
-//! Tensors, and the pool of spare buffers behind them.
+//! Tensors, and the store of spare buffers for them.
 //!
-//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known only at run time. There is no wrapper,
-//! so a layer can use everything that `ndarray` offers on its input.
+//! A tensor is an [`ArrayD`]: an `ndarray` array whose number of axes is known at run time. There is no wrapper, so
+//! everything that `ndarray` offers works on the tensors that a layer gets.
 //!
-//! A training step of a small network is mostly memory traffic, and a fresh `Vec` for every output and every gradient
-//! costs more than the arithmetic: its pages have to be mapped, zeroed and returned. So each thread keeps up to 64
+//! A training step of a small network is mostly memory traffic, and a new `Vec` for every output and every gradient
+//! costs more than the arithmetic: pages have to be mapped, zeroed and given back. So each thread keeps up to 64
 //! buffers that are no longer needed, and [`scratch`] reuses them:
 //!
 //! ```text
@@ -13,31 +13,31 @@
 //!       └────────────────────── the thread's spare buffers <─────────────────────────────────┘
 //! ```
 //!
-//! A buffer fits if it has room for the numbers and is at most four times too large; the smallest that fits is taken.
-//! The pool is bounded by the number of buffers and by their bytes (see [`recycle`]). `f32` and `f64` have a pool each,
-//! and a thread's pools end with the thread.
+//! A buffer fits if its capacity is large enough and at most four times too large; the smallest one that fits is taken.
+//! The store is bounded by the number of buffers and by their bytes. `f32` and `f64` have separate stores, and a
+//! thread's stores are freed when the thread ends.
 //!
-//! The functions for slices below rely on one convention: a layer passes its input through [`standard`] first. After
-//! that, `slice` and `slice_mut` cannot fail.
+//! The functions on slices below rely on one convention: a layer passes each incoming tensor through [`standard`]
+//! first. After that `slice` and `slice_mut` cannot fail.
 
 use crate::kernels::{self, Scalar};
 use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 
-/// An array of any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
+/// An array with any number of axes. Axis 0 is the batch: `[batch, features]`, `[batch, rows, columns]`.
 ///
-/// | what | shape |
+/// | content | shape |
 /// |---|---|
 /// | a batch of feature vectors | `[batch, features]` |
-/// | a batch of grey images | `[batch, rows, columns]` |
+/// | a batch of greyscale images | `[batch, rows, columns]` |
 /// | a Dense weight | `[inputs, units]` |
 /// | one number per sample | `[batch]` |
 ///
-/// The elements of a tensor need not begin at the start of its buffer: the crate aligns them to a cache line. So take
-/// numbers out with `iter` or `as_slice`, and respect the offset that `into_raw_vec_and_offset` returns.
+/// A tensor need not start at the beginning of its buffer: Plywood's tensors start at a cache line. So read the values
+/// with `iter` or `as_slice`, and respect the offset that `into_raw_vec_and_offset` returns.
 ///
-/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is an array in
-/// memory and nothing else: the gradient of a parameter is kept by its [`Param`](crate::nn::Param), and that of a batch
-/// is passed from layer to layer.
+/// In Keras and PyTorch a tensor may live on a device and carry a tape for differentiation. Here it is only values in
+/// memory: the gradient of a parameter is stored in its [`Param`](crate::nn::Param), and that of a batch is passed from
+/// layer to layer.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,7 +48,7 @@ use ndarray::{Array1, ArrayD, Axis, CowArray, Dimension, IxDyn};
 /// ```
 pub type Tensor<F = f32> = ArrayD<F>;
 
-/// A tensor, or a view of one that the caller keeps: the input of
+/// A tensor, or a view of one that the caller owns: the argument of
 /// [`Layer::forward_cow`](crate::nn::Layer::forward_cow).
 ///
 /// ```
@@ -59,11 +59,11 @@ pub type Tensor<F = f32> = ArrayD<F>;
 /// ```
 pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 
-/// Returns a tensor of this shape, reusing one of the thread's spare buffers if one fits. Its content is unspecified:
-/// old numbers, or zeros.
+/// Returns a tensor of this shape, from the thread's spare buffers if one fits. Its content is unspecified: old values,
+/// or zeros.
 ///
-/// Layers may use it for outputs and caches instead of allocating, and pass tensors they no longer need to [`recycle`].
-/// A layer that does neither is correct, but slower.
+/// Layers may use it for outputs and caches instead of allocating, and pass tensors that they no longer need to
+/// [`recycle`]. A layer that does neither is correct, but slower.
 ///
 /// ```
 /// use plywood::{recycle, scratch};
@@ -73,38 +73,38 @@ pub type CowTensor<'a, F = f32> = CowArray<'a, F, IxDyn>;
 /// recycle(output);
 /// ```
 ///
-/// It costs a search of at most 64 entries, plus writing the numbers by which a recycled buffer was too short. It does
-/// not return zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor begins at a cache line,
-/// so its buffer, if you take it out, may have some numbers before and after.
+/// It searches at most 64 entries, and writes the values by which a recycled buffer was too short. Do not use it to get
+/// zeros: use [`Tensor::zeros`](ndarray::ArrayBase::zeros), or fill it. The tensor starts at a cache line, so its
+/// buffer, if you take it out, may have some extra values before and after.
 ///
 /// # Panics
-/// If the shape has more numbers than the address space can hold.
+/// When the shape has more values than the address space can hold.
 pub fn scratch<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let len = shape.iter().product();
     let mut data = F::workspace().with(|spare| spare.borrow_mut().take(len));
     let room = with_slack::<F>(len);
     let enough = if data.capacity() == 0 { room } else { room.min(data.capacity()) };
-    // It is never shortened: the rest would have to be written again when it is next used for more numbers.
+    // The buffer is never shortened, since it would have to be written again when it is next used for more values.
     if data.len() < enough {
         data.resize(enough, F::zero());
     }
     on_a_line(data, IxDyn(shape))
 }
 
-/// The bytes of a cache line, and of the widest vectors.
+/// The size in bytes of a cache line, and of the widest vectors.
 ///
-/// A vector that crosses a cache line is read twice: from the L2 cache of Intel's processors at half the speed, and a
-/// dense layer's product takes 1.25 times as long. An allocator guarantees only 4 numbers' worth of alignment.
+/// A vector across two lines is read twice: from the L2 cache of Intel's processors at half the speed, and a dense
+/// layer's product takes 1.25 times as long. An allocator only guarantees an alignment of 4 values.
 const LINE: usize = 64;
 
-/// The number of elements to allocate so that `len` fit from the first cache line on, wherever the buffer begins.
-/// Tensors shorter than a line are not aligned.
+/// Returns the capacity for `len` values from the first cache line on, wherever the buffer starts. Less than a line is
+/// not aligned.
 fn with_slack<F>(len: usize) -> usize {
     let line = LINE / size_of::<F>();
     if len < line { len } else { len.saturating_add(line - 1) }
 }
 
-/// Makes a tensor of part of a buffer: from the first cache line on, if enough numbers follow it.
+/// Creates a tensor from a part of a buffer: from the first cache line on, if there is enough room after it.
 fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     let len = shape.size();
     let start = data.as_ptr().align_offset(LINE);
@@ -115,19 +115,19 @@ fn on_a_line<F: Scalar>(data: Vec<F>, shape: IxDyn) -> Tensor<F> {
     buffer.into_shape_with_order(shape.clone()).unwrap_or_else(|_| Tensor::zeros(shape))
 }
 
-/// Zeros, aligned to a cache line.
+/// Returns zeros that start at a cache line.
 pub(crate) fn zeros<F: Scalar>(shape: IxDyn) -> Tensor<F> {
     on_a_line(vec![F::zero(); with_slack::<F>(shape.size())], shape)
 }
 
-/// The maximum number of bytes that are copied for alignment. A larger tensor does not fit in a core's caches, so it is
-/// waited for in any case; and a model can be loaded without being in memory twice.
+/// The maximum number of bytes that are copied for the sake of alignment: data larger than a core's caches are waited
+/// for in any case, and a model can be loaded without being in memory twice.
 const MOST_TO_COPY: usize = 1 << 22;
 
-/// The tensor in row-major order and, unless it is very large, aligned to a cache line: the tensor itself if it is so
-/// already, otherwise a copy.
+/// Returns the tensor in row-major order and, unless it is very large, starting at a cache line: the tensor itself if
+/// it already is, else a copy.
 ///
-/// For tensors that are kept and read repeatedly.
+/// For data that are kept and read repeatedly.
 pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     let len = tensor.len();
     let any_place = with_slack::<F>(len) == len || len > MOST_TO_COPY / size_of::<F>();
@@ -139,11 +139,11 @@ pub(crate) fn lined<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     copy
 }
 
-/// Returns a tensor's buffer to the thread's pool, for [`scratch`] to reuse.
+/// Returns a tensor's buffer to this thread's store, for [`scratch`] to reuse.
 ///
-/// The order in memory does not matter. The pool of a thread holds 64 buffers and 256 MiB of each element type; beyond
-/// that, the buffers that have been unused the longest are freed. [`release_buffers`] frees all of them. Dropping a
-/// tensor instead is fine: its buffer goes back to the allocator.
+/// It takes the buffer of a tensor of any memory layout. A thread's store holds at most 64 buffers and 256 MiB of each
+/// element type; beyond that, the oldest ones are freed. [`release_buffers`] frees all of them. Dropping a tensor
+/// instead is safe: the buffer goes back to the allocator.
 ///
 /// ```
 /// use plywood::{Tensor, recycle, scratch};
@@ -159,11 +159,11 @@ pub fn recycle<F: Scalar>(tensor: Tensor<F>) {
     F::workspace().with(|spare| spare.borrow_mut().put(data));
 }
 
-/// Frees the buffers that were returned by [`recycle`] and are waiting to be reused: those of this thread, and of the
-/// idle threads that train, evaluate and predict for it.
+/// Frees the buffers that [`recycle`] keeps for reuse: those of this thread, and those of the threads that train,
+/// evaluate and predict for it, if they are idle.
 ///
-/// It is for a program that trains and then does something else for a long time. Later calls allocate their buffers
-/// anew, with the same results. PyTorch's counterpart, for graphics cards, is `torch.cuda.empty_cache()`.
+/// Call it in a program that trains and then does something else for a long time. Later calls allocate their buffers
+/// again, with the same results. PyTorch's counterpart for graphics cards is `torch.cuda.empty_cache()`.
 ///
 /// ```
 /// use plywood::{recycle, release_buffers, scratch};
@@ -175,13 +175,12 @@ pub fn release_buffers() {
     kernels::release_buffers();
 }
 
-/// Returns the tensor in row-major order without gaps: the tensor itself if it is so already, otherwise a copy.
+/// Returns the tensor in row-major order without gaps: the tensor itself if it already is, else a copy.
 ///
-/// The crate's layers call it on their inputs, so that their loops can run over plain slices; after it,
+/// The built-in layers call it on their inputs, so that their loops can run over plain slices; after it,
 /// [`as_slice`](ndarray::ArrayRef::as_slice) always returns `Some`.
 ///
-/// It is free for tensors that are already row-major, as nearly all are; for a transposed or reversed one it copies
-/// `len` numbers.
+/// It is free for a row-major tensor, as nearly all are; a transposed or reversed one is copied.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -195,38 +194,37 @@ pub fn standard<F: Scalar>(tensor: Tensor<F>) -> Tensor<F> {
     if tensor.is_standard_layout() { tensor } else { tensor.as_standard_layout().into_owned() }
 }
 
-/// A tensor's numbers as a slice. The tensor must have been through [`standard`].
+/// Returns a tensor's values as a slice. The tensor must have passed through [`standard`].
 ///
-/// The `expect` can only fail through a mistake in this crate, never through a user's data: callers made the tensor
-/// with [`scratch`] or passed it through [`standard`].
+/// The `expect` can only fail through a bug in this crate, never through a user's data: callers create the tensor with
+/// [`scratch`] or pass it through [`standard`].
 pub(crate) fn slice<F>(tensor: &Tensor<F>) -> &[F] {
     tensor.as_slice().expect("a tensor in standard layout")
 }
 
-/// A tensor's numbers as a mutable slice. The tensor must have been through [`standard`].
+/// Returns a tensor's values as a mutable slice. The tensor must have passed through [`standard`].
 pub(crate) fn slice_mut<F>(tensor: &mut Tensor<F>) -> &mut [F] {
     tensor.as_slice_mut().expect("a tensor in standard layout")
 }
 
-/// The same numbers under another shape with the same number of elements, without a copy. The result is in standard
-/// layout.
+/// Returns the same values in another shape with the same number of elements. No copy for a tensor in standard layout.
 ///
-/// The caller has already compared the numbers of elements and returned its own error if they differ.
+/// Callers have compared the numbers of elements, and return their own error if they differ.
 pub(crate) fn reshape<F: Scalar>(tensor: Tensor<F>, shape: IxDyn) -> Tensor<F> {
     debug_assert_eq!(tensor.len(), shape.size());
     standard(tensor).into_shape_with_order(shape).expect("as many elements as before")
 }
 
-/// A copy in a spare buffer. The tensor must have been through [`standard`].
+/// Returns a copy in a spare buffer. The tensor must have passed through [`standard`].
 ///
-/// For caches: the output goes to the next layer, which may change it in place, and the copy is kept for `backward`.
+/// For caches: the output goes on to the next layer, which may change it in place, and the copy stays for `backward`.
 pub(crate) fn copy<F: Scalar>(tensor: &Tensor<F>) -> Tensor<F> {
     let mut out = scratch(tensor.shape());
     slice_mut(&mut out).copy_from_slice(slice(tensor));
     out
 }
 
-/// The tensor itself, or a copy of the view in a spare buffer.
+/// Returns the tensor itself, or a copy of the view in a spare buffer.
 pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     if tensor.is_owned() {
         return tensor.into_owned();
@@ -239,14 +237,14 @@ pub(crate) fn owned<F: Scalar>(tensor: CowTensor<'_, F>) -> Tensor<F> {
     out
 }
 
-/// The number of elements of a shape; for a shape too large for any array, `usize::MAX`.
+/// Returns the number of elements of a shape; `usize::MAX` for a shape that no array can have.
 ///
-/// For shapes that come from a user or a file, before an array exists.
+/// For shapes from a user or a file, before there is an array.
 pub(crate) fn size(shape: &[usize]) -> usize {
     shape.iter().fold(1, |size, &n| size.saturating_mul(n))
 }
 
-/// A batch's shape as text: `[batch, 28, 28]`.
+/// Formats a batch shape for messages: `[batch, 28, 28]`.
 pub(crate) fn batch_shape(sample: &[usize]) -> String {
     sample.iter().fold("[batch".to_owned(), |text, n| format!("{text}, {n}")) + "]"
 }
@@ -275,7 +273,7 @@ mod tests {
         }
         for len in [16, 17, 100, 5_000, 100_000] {
             assert!(on_line(&scratch::<f32>(&[len])) && on_line(&zeros::<f64>(IxDyn(&[len]))));
-            // Not aligned, as an array may begin anywhere.
+            // A view into a buffer, since an array may start anywhere.
             let numbers = Array1::from_shape_fn(len + 16, |i| i as f32);
             let start = (numbers.as_ptr().align_offset(LINE) + 3) % 16;
             let mut shifted = numbers.into_dyn();
@@ -284,7 +282,7 @@ mod tests {
             let kept = crate::nn::Param::new(shifted.clone());
             assert!(on_line(kept.value()) && kept.value() == shifted);
         }
-        // A buffer without room for alignment is used as it is.
+        // A buffer without room for it is used as it is.
         let tight = Tensor::<f32>::zeros(vec![777]);
         let address = tight.as_ptr();
         recycle(tight);

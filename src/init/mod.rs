@@ -1,7 +1,7 @@
 //! Initial values of parameters.
 //!
-//! What an initial scale has to do follows from one line. For `y_j = Σ_i x_i · w_ij` over `fan_in` inputs, with
-//! weights independent of the inputs, both of mean 0:
+//! The initial scale follows from a short calculation. For `y_j = Σ_i x_i · w_ij` over `fan_in` inputs, with weights
+//! independent of the inputs, both of mean 0:
 //!
 //! ```text
 //! Var[y]  = fan_in  · Var[w] · Var[x]        forward:   constant if  Var[w] = 1 / fan_in
@@ -9,14 +9,14 @@
 //! ```
 //!
 //! Both cannot hold at once unless the layer is square. Glorot and Bengio, "Understanding the difficulty of training
-//! deep feedforward neural networks", 2010, take the compromise `Var[w] = 2 / (fan_in + fan_out)`. He, Zhang, Ren and
-//! Sun, "Delving deep into rectifiers", 2015, note that a ReLU sets half of a symmetric distribution to 0 and so
-//! halves `E[x²]`, and make up for it: `Var[w] = 2 / fan_in`.
+//! deep feedforward neural networks", 2010, use the compromise `Var[w] = 2 / (fan_in + fan_out)`. He, Zhang, Ren and
+//! Sun, "Delving deep into rectifiers", 2015, note that a ReLU sets half of a symmetric distribution to 0 and so halves
+//! `E[x²]`, and compensate for it: `Var[w] = 2 / fan_in`.
 //!
-//! A uniform distribution over `±a` has the variance `a² / 3`, hence the 6 in the bounds: `a = √(3 · 2 / …)`.
+//! A uniform distribution over `±a` has variance `a² / 3`, hence the 6 in the bounds: `a = √(3 · 2 / …)`.
 //!
-//! The numbers are drawn in `f64` and rounded to the element type. A model in `f32` and one in `f64` from the same
-//! seed therefore begin with the same numbers, up to rounding.
+//! Values are drawn in `f64` and rounded to the element type. A model in `f32` and one in `f64` with the same seed
+//! therefore start with the same values, up to rounding.
 
 mod orthogonal;
 mod scaling;
@@ -35,21 +35,21 @@ use serde::{Deserialize, Serialize};
 
 /// A distribution for the initial values of a parameter.
 ///
-/// `fan_in` and `fan_out` are the numbers of inputs and outputs that one unit is connected to.
+/// `fan_in` and `fan_out` are the numbers of inputs and outputs that a unit is connected to.
 ///
 /// | initializer | distribution | source |
 /// |---|---|---|
 /// | `GlorotUniform` | uniform in ±√(6 / (fan_in + fan_out)) | Glorot and Bengio, 2010, eq. 16 |
-/// | `GlorotNormal` | truncated normal, deviation √(2 / (fan_in + fan_out)) | the same; truncated as Keras has it |
+/// | `GlorotNormal` | truncated normal, std. deviation √(2 / (fan_in + fan_out)) | the same; truncated as in Keras |
 /// | `HeUniform` | uniform in ±√(6 / fan_in) | He, Zhang, Ren and Sun, 2015, section 2.2 |
-/// | `HeNormal` | truncated normal, deviation √(2 / fan_in) | the same, eq. 10; truncated as Keras has it |
+/// | `HeNormal` | truncated normal, std. deviation √(2 / fan_in) | the same, eq. 10; truncated as in Keras |
 /// | `LeCunUniform` | uniform in ±√(3 / fan_in) | LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, eq. 16 |
-/// | `LeCunNormal` | truncated normal, deviation √(1 / fan_in) | the same; truncated as Keras has it |
-/// | `VarianceScaling` | variance `scale / fan`, of either form | Keras' `VarianceScaling`, of which the six above are cases |
+/// | `LeCunNormal` | truncated normal, std. deviation √(1 / fan_in) | the same; truncated as in Keras |
+/// | `VarianceScaling` | variance `scale / fan`, of any form | Keras' `VarianceScaling`; covers the six above |
 /// | `Orthogonal` | a random rotation times `gain` | Saxe, McClelland and Ganguli, 2013, section 3 |
 ///
-/// A normal distribution truncated at two deviations is narrower than the one it was cut from; the scaled
-/// forms widen it by 1/0.8796 first, as Keras does, so that the deviation is the one stated.
+/// Truncating a normal distribution at two standard deviations makes it narrower; the scaled forms widen it by 1/0.8796
+/// first, as Keras does, so that the standard deviation is the one stated.
 ///
 /// ```
 /// use plywood::init::Initializer;
@@ -61,7 +61,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Where the defaults of others are:
+/// The defaults of other libraries:
 ///
 /// | | weight of a dense layer | bias |
 /// |---|---|---|
@@ -69,8 +69,8 @@ use serde::{Deserialize, Serialize};
 /// | Keras `Dense` | `glorot_uniform` | `zeros` |
 /// | PyTorch `Linear` | uniform in ±1 / √fan_in | uniform in ±1 / √fan_in |
 ///
-/// PyTorch's own functions are `xavier_uniform_` for `GlorotUniform` and `kaiming_uniform_(nonlinearity="relu")` for
-/// `HeUniform`; its `xavier_normal_` and `kaiming_normal_` are not truncated. What PyTorch begins with is, here:
+/// PyTorch's functions are `xavier_uniform_` for `GlorotUniform` and `kaiming_uniform_(nonlinearity="relu")` for
+/// `HeUniform`; its `xavier_normal_` and `kaiming_normal_` are not truncated. To start with PyTorch's default:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -86,30 +86,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Initializer {
-    /// All 0.
+    /// All zeros.
     ///
-    /// For biases. All units of a layer with a weight of zeros would stay equal for ever, as they get equal
+    /// Use it for biases. With a weight of zeros, all units of a layer would stay equal for ever, as they get equal
     /// gradients.
     Zeros,
-    /// All the same number.
+    /// One constant for all values.
     ///
     /// It must be finite.
     Constant(#[serde(with = "crate::codec::words")] f64),
     /// Uniform in `[low, high)`.
     ///
-    /// With `low` equal to `high` it is that number. The half-open interval is that of `f64`: in `f32` a draw just
+    /// If `low` equals `high`, all values are that number. The interval is half-open in `f64`: in `f32` a draw just
     /// below `high` may round to it.
     Uniform {
         /// The lowest value.
         #[serde(with = "crate::codec::words")]
         low: f64,
-        /// The value that all stay below.
+        /// The upper bound, which is excluded.
         #[serde(with = "crate::codec::words")]
         high: f64,
     },
     /// The normal distribution.
     ///
-    /// Not truncated: about one weight in 16,000 lies more than four deviations out.
+    /// It is not truncated: about one weight in 16,000 is more than four standard deviations from the mean.
     Normal {
         /// The mean.
         #[serde(with = "crate::codec::words")]
@@ -120,41 +120,41 @@ pub enum Initializer {
         #[serde(with = "crate::codec::words")]
         std_dev: f64,
     },
-    /// The normal distribution, drawn again where it falls more than two deviations from the mean.
+    /// The normal distribution; values more than two standard deviations from the mean are drawn again.
     ///
-    /// About 4.6 % of the draws are rejected. The deviation of what is left is 0.8796 of the one given.
+    /// About 4.6 % of the draws are rejected. The standard deviation of the rest is 0.8796 times the given one.
     TruncatedNormal {
         /// The mean.
         #[serde(with = "crate::codec::words")]
         mean: f64,
-        /// The standard deviation before the cut.
+        /// The standard deviation before truncation.
         #[serde(with = "crate::codec::words")]
         std_dev: f64,
     },
-    /// Uniform in ±√(6 / (fan_in + fan_out)). Keras' default for Dense, and ours.
+    /// Uniform in ±√(6 / (fan_in + fan_out)). The default for Dense in Keras and in Plywood.
     GlorotUniform,
-    /// Truncated normal with deviation √(2 / (fan_in + fan_out)).
+    /// Truncated normal with standard deviation √(2 / (fan_in + fan_out)).
     ///
-    /// For layers before tanh, sigmoid or softmax, like the uniform form; Keras' `glorot_normal`.
+    /// Use it for layers before tanh, sigmoid or softmax, like the uniform form; Keras' `glorot_normal`.
     GlorotNormal,
-    /// Uniform in ±√(6 / fan_in): for layers before a ReLU.
+    /// Uniform in ±√(6 / fan_in), for layers before a ReLU.
     ///
     /// Keras' `he_uniform`.
     HeUniform,
-    /// Truncated normal with deviation √(2 / fan_in): for layers before a ReLU.
+    /// Truncated normal with standard deviation √(2 / fan_in), for layers before a ReLU.
     ///
     /// Keras' `he_normal`.
     HeNormal,
-    /// Uniform in ±√(3 / fan_in): before SELU, and where nothing halves the variance.
+    /// Uniform in ±√(3 / fan_in), for layers before SELU, or where nothing halves the variance.
     ///
     /// Keras' `lecun_uniform`.
     LeCunUniform,
-    /// Truncated normal with deviation √(1 / fan_in): the one that self-normalizing networks
-    /// ([`SELU`](crate::nn::SELU)) ask for.
+    /// Truncated normal with standard deviation √(1 / fan_in), as self-normalizing networks ([`SELU`](crate::nn::SELU))
+    /// need.
     ///
     /// Keras' `lecun_normal`.
     LeCunNormal,
-    /// A variance of `scale / n`, where `n` is a fan or the mean of both; Keras' `VarianceScaling`.
+    /// Any distribution with variance `scale / n`, where `n` is a fan or the mean of both; Keras' `VarianceScaling`.
     ///
     /// ```
     /// use plywood::init::{Fan, Initializer, ScalingDistribution};
@@ -168,23 +168,23 @@ pub enum Initializer {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     VarianceScaling {
-        /// The variance times `n`.
+        /// The scale: the variance times `n`.
         ///
         /// Above 0: 1 for linear units, 2 for ReLU.
         #[serde(with = "crate::codec::words")]
         scale: f64,
-        /// What `n` is.
+        /// The choice of `n`.
         fan: Fan,
         /// The distribution.
         distribution: ScalingDistribution,
     },
-    /// `gain` times a matrix with orthonormal rows, or columns where there are fewer of them, drawn uniformly.
+    /// `gain` times a uniformly drawn matrix with orthonormal rows, or orthonormal columns if there are fewer of them.
     ///
-    /// The shape's first axis is the matrix's first side, the others together are its second, as in PyTorch's
-    /// `orthogonal_`; there are at least two. It keeps lengths exactly, where the other forms keep them on average,
-    /// so that very deep linear networks and recurrent ones can be trained: Saxe, McClelland and Ganguli, "Exact
-    /// solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013. The cost grows with the
-    /// shorter side squared times the longer.
+    /// The shape's first axis is the number of rows of the matrix, the product of the others that of its columns, as in
+    /// PyTorch's `orthogonal_`; there must be at least two axes. It preserves lengths exactly, while the other forms
+    /// preserve them on average, so that very deep linear networks and recurrent ones can be trained: Saxe, McClelland
+    /// and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013. The
+    /// cost is proportional to the square of the shorter side times the longer side.
     ///
     /// ```
     /// use plywood::ndarray::Ix2;
@@ -198,19 +198,19 @@ pub enum Initializer {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     Orthogonal {
-        /// What the matrix is multiplied by.
+        /// The factor of the matrix.
         ///
-        /// 1 before linear units and tanh, √2 before ReLU.
+        /// Use 1 before linear units and tanh, √2 before ReLU.
         #[serde(with = "crate::codec::words")]
         gain: f64,
     },
 }
 
 impl Initializer {
-    /// A tensor of this shape, drawn at this place; for a Dense weight, `fan_in` inputs and `fan_out` outputs.
+    /// Draws a tensor of this shape from `random`; for a Dense weight, `fan_in` inputs and `fan_out` outputs.
     ///
-    /// `fan_in` and `fan_out` matter to the scaled forms only; for a convolution each is the number of channels
-    /// times the size of the kernel. The answer depends on the seed, the place, the shape and nothing else.
+    /// `fan_in` and `fan_out` are used only by the scaled forms; for a convolution each is the number of channels times
+    /// the size of the kernel. The result depends only on the initializer and the arguments.
     ///
     /// ```
     /// use plywood::init::Initializer;
@@ -231,9 +231,10 @@ impl Initializer {
     /// ```
     ///
     /// # Errors
-    /// When a bound, mean or deviation is not finite, a deviation below 0, or `low` above `high`.
+    /// When a bound, mean or standard deviation is not finite, a standard deviation is below 0, or `low` is above
+    /// `high`.
     ///
-    /// Also when there is no memory for the shape; the machine is asked before anything is drawn.
+    /// Also when there is no memory for the shape, which is checked before anything is drawn.
     pub fn tensor<F: Scalar>(
         self,
         shape: &[usize],
@@ -302,8 +303,8 @@ impl Initializer {
         })
     }
 
-    /// One text serves the three forms with numbers: it prints the whole initializer, so the number that is wrong is
-    /// seen. The scaled forms have no numbers and cannot be wrong.
+    /// Checks the numbers. One text serves the three forms with numbers: it prints the whole initializer, so the wrong
+    /// number is visible. The Glorot, He and LeCun forms have no numbers and cannot be wrong.
     fn check(self) -> Result<()> {
         let (name, ok) = match self {
             Self::Constant(value) => ("a constant", value.is_finite()),
@@ -341,10 +342,10 @@ impl Initializer {
     }
 }
 
-/// Whether there is memory for a tensor of this shape.
+/// Checks that there is memory for a tensor of this shape.
 ///
-/// A size typed with a digit too many would otherwise abort the process, as a failed allocation does in Rust. The
-/// reservation is dropped at once. A system that promises more memory than it has may still say yes.
+/// Otherwise a size typed with a digit too many would abort the process, as a failed allocation does in Rust. The
+/// reservation is dropped at once. On a system that overcommits memory the check may still pass.
 fn check_memory<F>(shape: &[usize]) -> Result<()> {
     let len = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
     if len.is_some_and(|len| Vec::<F>::new().try_reserve_exact(len).is_ok()) {
@@ -353,7 +354,7 @@ fn check_memory<F>(shape: &[usize]) -> Result<()> {
     Err(Error::shape("a parameter", "[a size that fits in memory]", shape).help("Make the layer smaller."))
 }
 
-/// A distribution about 0 that has the variance `scale / n`, after the cut where there is one.
+/// Returns a distribution about 0 with variance `scale / n`, after truncation if there is one.
 fn scaled(scale: f64, n: f64, distribution: ScalingDistribution) -> Initializer {
     let deviation = (scale / n).sqrt();
     match distribution {

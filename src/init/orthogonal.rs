@@ -1,22 +1,25 @@
 //! Orthogonal matrices, drawn uniformly.
 //!
-//! Vectors of standard normal numbers point in every direction alike. Made orthonormal one after the other by Gram
-//! and Schmidt's method, they are a uniform draw among all sets of orthonormal vectors (Haar's measure); it is the Q
-//! of a QR decomposition whose R has a positive diagonal, the signs of which Keras and PyTorch set right afterwards.
+//! Vectors of standard normal numbers have a uniformly distributed direction. Orthonormalized one after the other with
+//! the Gram-Schmidt process, they are a uniform draw among all sets of orthonormal vectors (Haar measure). The result
+//! is the Q of a QR decomposition whose R has a positive diagonal; Keras and PyTorch correct the signs afterwards
+//! instead.
 //!
-//! One pass of the method leaves components of the order of the rounding times the vectors' condition. A second one
-//! takes them away: "twice is enough" (Giraud, Langou and Rozložník, "The loss of orthogonality in the Gram-Schmidt
-//! orthogonalization process", 2005).
+//! One pass of the process leaves components of the order of the rounding error times the vectors' condition number. A
+//! second one removes them: "twice is enough" (Giraud, Langou and Rozložník, "The loss of orthogonality in the
+//! Gram-Schmidt orthogonalization process", 2005).
 
 use crate::kernels::Scalar;
 use crate::random::RandomStream;
 use crate::tensor::Tensor;
 use ndarray::IxDyn;
 
-/// The part of a vector's length below which it is drawn again, as it lies among the others up to rounding.
+/// The fraction of a vector's length below which it is drawn again, because it is in the span of the others up to
+/// rounding.
 const LEAST: f64 = 1e-6;
 
-/// `gain` times a matrix `[shape[0], the rest]` whose shorter side's vectors are orthonormal. There is memory for it.
+/// Returns `gain` times a matrix `[shape[0], the rest]` whose rows or columns, whichever are fewer, are orthonormal.
+/// The caller has checked the memory.
 pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut RandomStream) -> Tensor<F> {
     let rows = shape.first().copied().unwrap_or(1);
     let columns: usize = shape.iter().skip(1).product();
@@ -31,7 +34,7 @@ pub(super) fn orthogonal<F: Scalar>(shape: &[usize], gain: f64, draws: &mut Rand
     Tensor::from_shape_simple_fn(IxDyn(shape), || at(next.next().unwrap_or_default()))
 }
 
-/// `count` orthonormal vectors, row by row; `count` is at most `length`.
+/// Returns `count` orthonormal vectors, row by row; `count` is at most `length`.
 fn orthonormal<F: Scalar>(count: usize, length: usize, draws: &mut RandomStream) -> Vec<F> {
     let mut done: Vec<F> = Vec::with_capacity(count * length);
     let mut vector = vec![F::zero(); length];

@@ -1,13 +1,13 @@
-//! Distributions by their variance, which the fans decide.
+//! Distributions defined by a variance that depends on the fans.
 
 use serde::{Deserialize, Serialize};
 
-/// What the variance of [`Initializer::VarianceScaling`](super::Initializer::VarianceScaling) is divided by.
+/// The divisor of the variance of [`Initializer::VarianceScaling`](super::Initializer::VarianceScaling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fan {
-    /// The number of inputs: the forward pass keeps its variance. Keras' `"fan_in"`.
+    /// The number of inputs: preserves the variance of the forward pass. Keras' `"fan_in"`.
     In,
-    /// The number of outputs: the backward pass does. Keras' `"fan_out"`.
+    /// The number of outputs: preserves the variance of the backward pass. Keras' `"fan_out"`.
     Out,
     /// The mean of both. Keras' `"fan_avg"`.
     Mean,
@@ -16,7 +16,7 @@ pub enum Fan {
 /// The distribution of [`Initializer::VarianceScaling`](super::Initializer::VarianceScaling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScalingDistribution {
-    /// Normal, cut at two deviations and widened for it. Keras' `"truncated_normal"`.
+    /// Normal, truncated at two standard deviations and widened to compensate. Keras' `"truncated_normal"`.
     TruncatedNormal,
     /// Normal. Keras' `"untruncated_normal"`.
     Normal,
@@ -24,7 +24,7 @@ pub enum ScalingDistribution {
     Uniform,
 }
 
-/// The standard deviation of a standard normal distribution cut at ±2.
+/// The standard deviation of a standard normal distribution truncated at ±2.
 ///
 /// `√(1 - 4 · φ(2) / (2 · Φ(2) - 1))`, where φ and Φ are the density and the distribution function of the standard
 /// normal distribution. Keras has the same digits.

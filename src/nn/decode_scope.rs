@@ -1,7 +1,7 @@
-//! The decoding or encoding call that is under way in a thread: its registry, its first error, and how much it has met.
+//! A thread's current decoding or encoding call: its registry, its first error, and the number of layers met so far.
 //!
-//! Layers inside a container are decoded by serde, and `Deserialize` has no argument by which a registry could be
-//! handed down. So the registry is put on a stack of this thread for the duration of one decoding call:
+//! Serde decodes the layers inside a container, and `Deserialize` has no argument through which a registry could be
+//! passed. So the registry is on a thread-local stack for the duration of one decoding call:
 //!
 //! ```text
 //! from_bytes(registry) ─> decoding: push ─> Sequential::deserialize ─> decode_layer: top of the stack
@@ -9,15 +9,15 @@
 //!                         pop, on return, error or panic
 //! ```
 //!
-//! The stack is bounded by the call that pushed it, and holds a registry of one element type: an `f64` model decoded
-//! inside an `f32` one's bytes finds none of its type and uses its fallback.
+//! The stack is bounded by the call that pushed the registry, which is for one element type: an `f64` model decoded
+//! inside the bytes of an `f32` model finds no registry of its type and uses its fallback.
 //!
-//! A hostile file may hold containers in containers without end, or more layers than there is memory for: both are
-//! counted on the way ([`MAX_DEPTH`], [`MAX_LAYERS`]) and refused before they are made. The same is counted on the way
-//! into a file ([`encoding`]), so that nothing is saved that would not load.
+//! A hostile file may nest containers without end, or hold more layers than fit into memory. Both are counted while
+//! decoding ([`MAX_DEPTH`], [`MAX_LAYERS`]) and refused before they are created. Encoding counts them too
+//! ([`encoding`]), so that no file is saved that would not load.
 //!
-//! Errors have the same way to go. serde keeps an error's text and drops its type, so the first typed error is put
-//! beside the registry and comes out of `decoding` in place of serde's: a program can still match on
+//! Errors take the same route. Serde keeps an error's text and drops its type, so the first typed error is stored
+//! beside the registry, and `decoding` returns it in place of serde's. A program can therefore still match on
 //! [`UnknownLayer`](crate::ErrorKind::UnknownLayer).
 
 use crate::codec;
@@ -25,24 +25,24 @@ use crate::error::{Error, Result};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
-/// A decoding or encoding call under way: the registry in force, and the first typed error.
+/// A decoding or encoding call: its registry and its first typed error.
 struct Scope {
-    /// A [`Registry`](super::registry::Registry) of the element type that is decoded; none where layers are encoded.
+    /// A [`Registry`](super::registry::Registry) of the decoded element type; none while encoding.
     registry: Option<Box<dyn Any>>,
-    /// The first one is kept: the later ones are the same failure on its way out through the containers.
+    /// Only the first is kept: later ones are the same failure as it passes out through the containers.
     error: Option<Error>,
 }
 
 thread_local! {
-    /// Calls under way in this thread, the innermost last.
+    /// The thread's current calls, the innermost last.
     static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
-    /// Layers that are being decoded or encoded, one inside the other, and those met in the outermost call.
+    /// The current nesting depth, and the number of layers met so far in the outermost call.
     static MET: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Runs a call with a scope of its own, in which layers are counted from 0.
+/// Runs a call with its own scope. The count of layers starts from 0 at the outermost one.
 pub(super) fn within<T>(registry: Option<Box<dyn Any>>, call: impl FnOnce() -> Result<T>) -> Result<T> {
-    /// Takes the scope off the stack on every way out, a panic too.
+    /// Takes the scope off the stack on every exit, including a panic.
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -64,25 +64,25 @@ pub(super) fn within<T>(registry: Option<Box<dyn Any>>, call: impl FnOnce() -> R
     }
 }
 
-/// Shows the registry in force in this thread, where there is one of this type.
+/// Calls `look` with this thread's current registry, if it has this type.
 pub(super) fn in_force<R: 'static, T>(look: impl FnOnce(Option<&R>) -> T) -> T {
     SCOPES.with_borrow(|scopes| {
         look(scopes.last().and_then(|scope| scope.registry.as_ref()?.downcast_ref::<R>()))
     })
 }
 
-/// Runs an encoding call: what is written keeps the limits of what is read, so no file is saved that would not load.
+/// Runs an encoding call under the limits of decoding, so that no file is saved that would not load.
 pub(crate) fn encoding<T>(encode: impl FnOnce() -> Result<T>) -> Result<T> {
     within(None, encode)
 }
 
-/// Encodes what a layer in a container is made of, a level down.
+/// Encodes a layer inside a container, one level down.
 pub(crate) fn encode_layer<L: serde::Serialize>(layer: &L) -> Result<Vec<u8>> {
     let _level = Counted::enter().map_err(keep_first)?;
     codec::encode(layer)
 }
 
-/// Keeps the first typed error of the call under way, and gives back what serde is to pass on.
+/// Keeps the first typed error of the current call, and returns the error that serde is to pass on.
 pub(crate) fn keep_first(error: Error) -> Error {
     SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
         Some(Scope { error: first @ None, .. }) => {
@@ -90,27 +90,27 @@ pub(crate) fn keep_first(error: Error) -> Error {
             *first = Some(error);
             text
         }
-        // Nobody will read this one, and with each level it would grow.
+        // Nobody will read this text, and it would grow with each level.
         Some(_) => Error::custom("a layer inside"),
         None => error,
     })
 }
 
-/// How deep containers may stand inside one another in what is decoded or encoded.
+/// The maximum nesting depth of containers, in decoding and encoding.
 ///
-/// A level takes some kilobytes of the stack; a thread has two megabytes.
+/// A level takes a few kilobytes of stack; a thread has two megabytes.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// How many layers and containers may be in what is decoded or encoded, on all levels together.
+/// The maximum number of layers and containers on all levels together, in decoding and encoding.
 ///
-/// A layer takes some bytes in a file and some hundred in memory.
+/// A layer takes a few bytes in a file and a few hundred in memory.
 pub(crate) const MAX_LAYERS: usize = 1 << 14;
 
-/// One level of layers under decoding or encoding, until it is dropped.
+/// One level of nesting in decoding or encoding, until it is dropped.
 pub(super) struct Counted;
 
 impl Counted {
-    /// Counts a layer, and goes a level down.
+    /// Counts a layer and goes one level down.
     pub fn enter() -> Result<Self> {
         let (depth, met) = MET.get();
         if depth == MAX_DEPTH {
@@ -130,10 +130,10 @@ impl Drop for Counted {
     }
 }
 
-/// Counts a layer, or a container without a kind of its own.
+/// Counts a layer, or a container that has no kind.
 ///
-/// It goes on through one call of [`Registry::decoding`](super::registry::Registry::decoding) or [`encoding`]; outside
-/// of such calls, where it is another format's file, it begins anew with each layer on the outermost level.
+/// The count runs through one call of [`Registry::decoding`](super::registry::Registry::decoding) or [`encoding`].
+/// Outside such calls, when another format's file is read, it restarts with each layer on the outermost level.
 pub(crate) fn count_container() -> Result<()> {
     let (depth, met) = MET.get();
     let met = if depth <= 1 && SCOPES.with_borrow(Vec::is_empty) { 0 } else { met };

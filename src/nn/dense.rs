@@ -1,6 +1,6 @@
 //! The fully connected layer.
 //!
-//! With the batch as the rows of `X`, all samples share one product of matrices, and so do both gradients:
+//! With the batch as the rows of `X`, one matrix product covers all samples, and each gradient is one product too:
 //!
 //! ```text
 //! forward    Y  = X · W + 1 bᵀ      [batch, inputs] · [inputs, units]        2 · batch · inputs · units FLOPs
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! `dW` follows from `∂y_j / ∂w_ij = x_i`, summed over the batch, and `dX` from `∂y_j / ∂x_i = w_ij`. The transposes
-//! are views: the product reads either order. The first layer of a model needs no `dX`, so its backward pass is half
-//! of that, and its step two thirds of a whole one.
+//! are views: the product reads either order. The first layer of a model needs no `dX`, so its backward pass costs half
+//! as much, and its training step two thirds.
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -33,8 +33,8 @@ use serde::{Deserialize, Serialize};
 /// | `weight` | `[inputs, units]` |
 /// | `bias` | `[units]`, optional |
 ///
-/// It works along the last axis; axes between are more of the same. By default the weight begins as
-/// [`Initializer::GlorotUniform`] and the bias at 0, as in Keras. (PyTorch's `Linear` keeps the weight as
+/// The layer works along the last axis and treats all axes before it as batch axes. By default the weight starts as
+/// [`Initializer::GlorotUniform`] and the bias at 0, as in Keras. (PyTorch's `Linear` stores the weight as
 /// `[units, inputs]`.)
 ///
 /// ```
@@ -48,27 +48,27 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Memory in training: the input is kept, not copied, and its buffer becomes that of the input's gradient. `dW` goes
-/// straight into the parameter's gradient.
+/// Memory in training: the input is moved into the cache, not copied. The weight's gradient may be kept as the product
+/// of the input and the output's gradient until the optimizer's step, see [`Param::add_gradient_product`].
 ///
-/// There is no argument for an activation, as Keras' `Dense` has; put the activation behind it as a layer.
+/// Unlike Keras' `Dense`, it has no argument for an activation: add the activation as a layer after it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Dense<F: Scalar = f32> {
     /// `[inputs, units]`.
     ///
-    /// As Keras has it: a row for each input. The batch's rows then meet it without a transpose.
+    /// As in Keras: one row per input. The rows of the batch are multiplied by it without a transpose.
     weight: Param<F>,
     /// `[units]`.
     ///
-    /// None where a normalization comes next, which has a bias of its own.
+    /// `None` if a normalization comes next, which has its own bias.
     bias: Option<Param<F>>,
 }
 
 impl Dense<f32> {
-    /// A layer with this many outputs; the number of inputs is known when the model is built.
+    /// Returns the spec of a layer with `units` outputs; the number of inputs is known when the model is built.
     ///
-    /// The spec serves models of either element type. The weight and the bias are drawn at the places "weight" and
+    /// The spec serves models of either element type. The weight and the bias are drawn from the streams "weight" and
     /// "bias" below the layer's.
     ///
     /// ```
@@ -90,10 +90,10 @@ impl Dense<f32> {
 }
 
 impl<F: Scalar> Dense<F> {
-    /// A layer with these numbers: a weight of `[inputs, units]` and a bias of `[units]`.
+    /// Creates a layer from a weight of `[inputs, units]` and a bias of `[units]`.
     ///
-    /// For weights from elsewhere. Keras' arrays fit as they are; PyTorch's weight has to be transposed. Both begin
-    /// as trainable.
+    /// For weights from elsewhere. Keras' arrays fit as they are; PyTorch's weight has to be transposed. Both start as
+    /// trainable.
     ///
     /// ```
     /// use plywood::ndarray::{arr1, arr2};
@@ -106,7 +106,7 @@ impl<F: Scalar> Dense<F> {
     /// ```
     ///
     /// # Errors
-    /// When an axis is 0 or the bias is not as long as the weight has units.
+    /// When an axis is 0, or the length of the bias is not the number of units of the weight.
     pub fn from_weights(weight: Array2<F>, bias: Option<Array1<F>>) -> Result<Self> {
         let weight = Param::new(weight).transposed_in_state_dicts(true);
         let layer = Self { weight, bias: bias.map(Param::new) };
@@ -114,7 +114,7 @@ impl<F: Scalar> Dense<F> {
         Ok(layer)
     }
 
-    /// The weight, `[inputs, units]`.
+    /// Returns the weight, `[inputs, units]`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -129,14 +129,14 @@ impl<F: Scalar> Dense<F> {
         &self.weight
     }
 
-    /// The bias, `[units]`, unless the layer was built without.
+    /// Returns the bias, `[units]`, or `None` if the layer was built without.
     pub fn bias(&self) -> Option<&Param<F>> {
         self.bias.as_ref()
     }
 
-    /// Inputs and units.
+    /// Returns the numbers of inputs and of units.
     ///
-    /// Asked in every pass and not only in `from_weights`: a file may hold a weight and a bias that do not fit.
+    /// Checked in every pass and not only in `from_weights`: a file may hold a weight and a bias that do not fit.
     fn sizes(&self) -> Result<(usize, usize)> {
         let (weight, bias) = (self.weight.shape(), self.bias.as_ref().map(Param::shape));
         match *weight {
@@ -148,9 +148,9 @@ impl<F: Scalar> Dense<F> {
         }
     }
 
-    /// The output for an input in row-major order, seen as a matrix with `inputs` columns.
+    /// Computes the output for an input in row-major order, seen as a matrix with `inputs` columns.
     ///
-    /// `scratch` has old numbers, and the product is told so by a `beta` of 0.
+    /// `scratch` holds old values; a `beta` of 0 makes the product ignore them.
     fn output(&self, input: &ArrayViewD<'_, F>) -> Result<Tensor<F>> {
         let (inputs, units) = self.sizes()?;
         if input.ndim() < 2 || input.shape().last() != Some(&inputs) {
@@ -167,12 +167,12 @@ impl<F: Scalar> Dense<F> {
         Ok(output)
     }
 
-    /// The weight as a matrix, without a copy.
+    /// Returns the weight as a matrix, without a copy.
     fn matrix(&self) -> ArrayView2<'_, F> {
         matrix(self.weight.as_slice(), self.weight.shape()[0], self.weight.shape()[1])
     }
 
-    /// Each of the two is skipped where its parameter is frozen: then `dW`, a third of the step, is not computed.
+    /// Adds `dW` and `db`. Each is skipped if its parameter is frozen; `dW` is a third of the step.
     fn add_gradients(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         if let Some((_, sum, beta)) = self.bias.as_mut().and_then(Param::accumulate) {
             F::sum_columns(slice(&grad), beta, sum);
@@ -180,7 +180,7 @@ impl<F: Scalar> Dense<F> {
         self.weight.add_gradient_product(input, grad)
     }
 
-    /// The gradient in row-major order, checked against the shape that this input's output had.
+    /// Returns the gradient in row-major order, checked against the output shape of this input.
     fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let (_, units) = self.sizes()?;
         check_gradient(&grad, with_last(&input.view(), units).slice())?;
@@ -188,7 +188,7 @@ impl<F: Scalar> Dense<F> {
     }
 }
 
-/// The input's shape with another last axis: the output's.
+/// Returns the shape of the output: the input's, with another last axis.
 fn with_last<F: Scalar>(input: &ArrayViewD<'_, F>, units: usize) -> IxDyn {
     let mut shape = input.raw_dim();
     if let Some(last) = shape.slice_mut().last_mut() {
@@ -197,7 +197,7 @@ fn with_last<F: Scalar>(input: &ArrayViewD<'_, F>, units: usize) -> IxDyn {
     shape
 }
 
-/// A slice as a matrix. The callers have divided the length by one of the two sizes.
+/// Views a slice as a matrix. The callers have divided the length by one of the two sizes.
 fn matrix<F>(values: &[F], rows: usize, columns: usize) -> ArrayView2<'_, F> {
     ArrayView2::from_shape((rows, columns), values).expect("as many numbers as the matrix has")
 }
@@ -223,7 +223,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         }
     }
 
-    /// One product and one pass for the bias. The input's buffer is recycled.
+    /// Computes one product and one pass for the bias. The input's buffer is recycled.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let input = standard(input);
         let output = self.output(&input.view())?;
@@ -231,7 +231,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         Ok(output)
     }
 
-    /// Reads a view in row-major order where it lies.
+    /// Reads a row-major view in place.
     fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         if input.is_view() && input.is_standard_layout() {
             return self.output(&input.view()).map(CowTensor::from);
@@ -239,13 +239,13 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         self.forward(owned(input)).map(CowTensor::from)
     }
 
-    /// As `forward`, and the input stays as the cache.
+    /// Like `forward`, but keeps the input as the cache.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         let input = standard(input);
         Ok((self.output(&input.view())?, input))
     }
 
-    /// Two products. `dX` is written over the cached input, whose shape it has.
+    /// Computes two products. `dX` gets a spare buffer, since the weight's gradient may keep the input.
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let grad = self.check_grad(&input, grad)?;
         let (inputs, units) = (self.weight.shape()[0], self.weight.shape()[1]);
@@ -257,13 +257,13 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         Ok(back)
     }
 
-    /// `dW` and `db` only: half the work of `backward`.
+    /// Computes `dW` and `db` only: half the work of `backward`.
     fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
         let grad = self.check_grad(&input, grad)?;
         self.add_gradients(input, grad)
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -283,7 +283,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
     }
 }
 
-/// What a [`Dense`] layer is built from: [`Dense::units`].
+/// The spec of a [`Dense`] layer, from [`Dense::units`].
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -303,9 +303,9 @@ pub struct DenseSpec {
 }
 
 impl DenseSpec {
-    /// The distribution of the initial weight.
+    /// Sets the distribution of the initial weight (default: [`Initializer::GlorotUniform`]).
     ///
-    /// For ReLU behind the layer [`Initializer::HeNormal`] or [`Initializer::HeUniform`] is usual. Its numbers are
+    /// For a ReLU after the layer, use [`Initializer::HeNormal`] or [`Initializer::HeUniform`]. The initializer is
     /// checked when the model is built.
     #[must_use]
     pub fn initializer(mut self, initializer: Initializer) -> Self {
@@ -313,18 +313,18 @@ impl DenseSpec {
         self
     }
 
-    /// The distribution of the initial bias.
+    /// Sets the distribution of the initial bias (default: zeros).
     ///
-    /// A bias drawn at random has the fans of the weight.
+    /// A bias drawn at random uses the fans of the weight.
     #[must_use]
     pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
         self.bias_initializer = initializer;
         self
     }
 
-    /// Whether there is a bias, as there is unless set; without it the layer is `y = x · W`.
+    /// Sets whether the layer has a bias (default: true); without it the layer is `y = x · W`.
     ///
-    /// Before a [`BatchNorm`](crate::nn::BatchNorm) a bias is of no use: the mean that is subtracted cancels it.
+    /// Before a [`BatchNorm`](crate::nn::BatchNorm) a bias is useless: subtracting the mean cancels it.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;

@@ -1,16 +1,15 @@
-//! A function of one number and its derivative make a layer.
+//! Layers made from a function of one number and its derivative.
 //!
 //! A blanket `impl<F, E: Elementwise> Layer<F> for E` turns the function into a layer. Saving, cloning and printing
-//! come from the traits that [`Elementwise`] asks for, and the chain rule for a function of one number is one
-//! product:
+//! come from the supertraits of [`Elementwise`], and the chain rule for a function of one number is one product:
 //!
 //! ```text
 //! y_i = f(x_i)         ∂L/∂x_i = ∂L/∂y_i · f'(x_i)
 //! ```
 //!
-//! The price of the blanket implementation is that a type cannot have both: an [`Elementwise`] with a `Layer` of its
-//! own besides is refused by the compiler. The crate's own activations implement [`Layer`] by kernels instead, since
-//! this code is generic and compiled in the user's crate, at that crate's level of optimization.
+//! Because of the blanket implementation, a type cannot implement both: the compiler refuses a `Layer` implementation
+//! for an [`Elementwise`]. The built-in activations implement [`Layer`] with kernels instead, since this code is
+//! generic and compiled in the user's crate, at that crate's optimization level.
 
 use super::layer::{Layer, check_gradient};
 use crate::error::Result;
@@ -20,8 +19,9 @@ use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
-/// A function of one number with its derivative. Whatever implements it is a [`Layer`] that applies the function to
-/// each number of its input, whatever the shape; in `f32` and in `f64`, so that it can be checked.
+/// A function of one number with its derivative. Every type that implements it is a [`Layer`] that applies the function
+/// to each value of its input, of any shape. It works in `f32` and `f64`, so that the derivative can be checked in
+/// `f64`.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -42,24 +42,24 @@ use std::fmt::Debug;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Fields are saved with the layer, and are the same for all numbers; a slope for each channel would be a
-/// [`Param`](crate::nn::Param), and needs [`Layer`] itself. In Keras and PyTorch the derivative
-/// comes from the tape; here it is written down, and [`check_layer`](crate::testing::check_layer) checks it.
+/// Fields are saved with the layer and are the same for all values; a slope per channel would be a
+/// [`Param`](crate::nn::Param), and needs [`Layer`] itself. In Keras and PyTorch the derivative comes from automatic
+/// differentiation; here you write it, and [`check_layer`](crate::testing::check_layer) checks it.
 pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// The stable name in saved files: "mycrate.swish".
     ///
-    /// Put your crate's name in front. It must not change while files are to be read.
+    /// Start it with your crate's name. It must not change as long as saved files are to be read.
     const KIND: Kind;
 
-    /// The function's value at `x`.
+    /// Returns the function's value at `x`.
     ///
-    /// Return NaN for NaN: where it is swallowed, a training that has diverged looks healthy.
+    /// Return NaN for NaN: otherwise a diverged training run looks healthy.
     fn value<F: Scalar>(&self, x: F) -> F;
 
-    /// The function's derivative at `x`, where its value is `y`.
+    /// Returns the function's derivative at `x`, where its value is `y`.
     ///
-    /// `y` is there because many derivatives are simplest in it: `y` for the exponential function, `1 - y²` for tanh,
-    /// `y · (1 - y)` for the logistic function. At a kink either side's derivative will do.
+    /// `y` is passed because many derivatives are simplest in terms of it: `y` for the exponential function, `1 - y²`
+    /// for tanh, `y · (1 - y)` for the logistic function. At a kink, return the derivative of either side.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -83,27 +83,27 @@ pub trait Elementwise: Clone + Debug + Send + Sync + Serialize + DeserializeOwne
 
 impl<F: Scalar, E: Elementwise> Layer<F> for E {
     const KIND: Kind = <E as Elementwise>::KIND;
-    /// Inputs and outputs.
+    /// The inputs and the outputs.
     type Cache = (Tensor<F>, Tensor<F>);
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
     }
 
-    /// In place, in whatever order the input has in memory; allocates nothing.
+    /// Works in place, in the input's memory order; allocates nothing.
     fn forward(&self, mut input: Tensor<F>) -> Result<Tensor<F>> {
         input.mapv_inplace(|x| self.value(x));
         Ok(input)
     }
 
-    /// Keeps both input and output, as `derivative` may ask for either: two new arrays of the input's size.
+    /// Keeps both the input and the output, as `derivative` may need either: two new arrays of the input's size.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         let input = standard(input);
         let output = input.mapv(|x| self.value(x));
         Ok((output.clone(), (input, output)))
     }
 
-    /// In place in `grad`.
+    /// Works in place in `grad`.
     fn backward(&mut self, (input, output): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, output.shape())?;
         let mut grad = standard(grad);

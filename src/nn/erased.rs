@@ -1,8 +1,8 @@
-//! Layers without their types, as containers hold them. Users never see this.
+//! Type-erased layers, as containers hold them. This module is private.
 //!
-//! [`Layer`] has an associated type, its cache, and a constant, so there is no `dyn Layer`. A container needs one
-//! list of layers of different types. [`ErasedLayer`] is the trait between: the same methods without the associated
-//! type, implemented once for every layer.
+//! [`Layer`] has an associated type, its cache, and a constant, so there is no `dyn Layer`. A container needs one list
+//! of layers of different types. [`ErasedLayer`] provides it: the same methods without the associated type, implemented
+//! once for every layer.
 //!
 //! ```text
 //! Dense<f32> ─┐                                   forward_train: Dense::Cache ──┐
@@ -10,13 +10,12 @@
 //! yours       ─┘                                  slot: Option<Box<dyn Any>> = Some(Box(Some(cache)))
 //! ```
 //!
-//! Only the cache has to be put out of sight, as a `Box<dyn Any>`. The box holds an `Option`, so that `backward` can
-//! take the cache out by value and leave the box for the next step: after the first step of a training nothing is
-//! allocated for it. A cache of another type in the slot means that it came from another model, and is an error and
-//! not a panic.
+//! Only the cache needs erasing, to a `Box<dyn Any>`. The box holds an `Option`, so that `backward` can take the cache
+//! out by value and leave the box for the next step: after the first training step, nothing is allocated for it. A
+//! cache of another type in the slot came from another model, and is an error, not a panic.
 //!
-//! The cost of a call is one virtual call and, in training, one comparison of type ids: some nanoseconds beside the
-//! microseconds of a product of matrices.
+//! A call costs one virtual call and, in training, one comparison of type ids: a few nanoseconds, against the
+//! microseconds of a matrix product.
 
 use super::decode_scope::encode_layer;
 use super::layer::Layer;
@@ -28,24 +27,24 @@ use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
 
-/// A place for one layer's cache. The box stays when the cache is taken out of it, so it is allocated once.
+/// A slot for one layer's cache. The box stays when the cache is taken out of it, so it is allocated once.
 ///
-/// None before the first forward pass; an empty `Option` in the box between a backward pass and the next forward
-/// pass.
+/// It is `None` before the first forward pass. Between a backward pass and the next forward pass, the box holds an
+/// empty `Option`.
 pub(crate) type CacheSlot = Option<Box<dyn Any + Send + Sync>>;
 
-/// The object-safe mirror of [`Layer`]; its names are prefixed so that both may be in scope.
+/// The object-safe version of [`Layer`]; its method names have a prefix so that both traits may be in scope.
 ///
-/// A container of a user's own is generic over its parts instead (docs/extending.md, "A container") and does not need
-/// this trait, which is why it can stay private and change freely.
+/// A custom container is generic over its parts instead (docs/extending.md, "A container") and does not need this
+/// trait, which can therefore stay private and change freely.
 pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
     /// [`Layer::forward`].
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::forward_cow`].
     fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>>;
-    /// [`Layer::forward_train`], with the cache put into the slot. Where it fails the slot keeps what it had.
+    /// [`Layer::forward_train`]; the cache goes into the slot. On failure the slot keeps its old content.
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
-    /// [`Layer::backward`] with the cache from the slot, which is empty after it: a second call is an error.
+    /// [`Layer::backward`] with the cache from the slot. The slot is empty afterwards: a second call is an error.
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::backward_params`], likewise.
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
@@ -53,11 +52,11 @@ pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
     /// [`Layer::activation`].
     fn erased_activation(&self) -> OutputActivation;
-    /// [`Layer::without_activation`]; always `Unsaid` where the activation is none that a loss could fuse.
+    /// [`Layer::without_activation`]; always `Unsaid` if the activation is not one that a loss can fuse.
     fn erased_without_activation(&self) -> WithoutActivation;
     /// [`Layer::forward_logits`].
     fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
-    /// [`Layer::forward_train_logits`], with the cache put into the slot.
+    /// [`Layer::forward_train_logits`]; the cache goes into the slot.
     fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
     /// [`Layer::output_activation`].
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
@@ -65,9 +64,9 @@ pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::visit_params_mut`], with the layer's own names.
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>));
-    /// `Clone` returns `Self` and so is not object-safe.
+    /// `Clone` returns `Self` and is therefore not object-safe.
     fn erased_clone(&self) -> Box<dyn ErasedLayer<F>>;
-    /// The layer's bytes, without its kind; the way back is the registry's.
+    /// Returns the layer's bytes, without its kind. The registry decodes them.
     fn erased_encode(&self) -> Result<Vec<u8>>;
 }
 
@@ -153,7 +152,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 }
 
-/// Puts the cache into the box that is there, or into a new one, and hands the output on.
+/// Puts the cache into the existing box, or into a new one, and returns the output.
 fn put<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot, cache: L::Cache, output: Tensor<F>) -> Tensor<F> {
     match slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()) {
         Some(place) => *place = Some(cache),
@@ -162,8 +161,8 @@ fn put<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot, cache: L::Cache, output: Te
     output
 }
 
-/// Takes the cache out and leaves the box. Three things end in the error: no cache was ever put there, it was taken
-/// before, or it is of another layer's type.
+/// Takes the cache out and leaves the box. Fails if no cache was ever put there, if it was already taken, or if it has
+/// the type of another layer's cache.
 fn take<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot) -> Result<L::Cache> {
     let cache = slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()).and_then(Option::take);
     cache.ok_or_else(|| {

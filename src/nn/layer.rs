@@ -1,23 +1,23 @@
-//! What a layer is.
+//! The layer traits.
 //!
-//! Three traits, from the one that most layers need to the one that few do:
+//! There are three traits, from the one that most custom layers need to the one that few do:
 //!
-//! | trait | for | written by hand |
+//! | trait | for | you write |
 //! |---|---|---|
 //! | [`Elementwise`](super::Elementwise) | a function of one number | the function and its derivative |
 //! | [`Layer`] | everything else | five methods, two more with parameters |
 //! | [`LayerSpec`] | a layer whose parameters depend on its input's shape | `build` |
 //!
-//! The contract between a layer and what trains it is reverse-mode differentiation by hand (Rumelhart, Hinton and
-//! Williams, "Learning representations by back-propagating errors", 1986). For a layer `y = f(x, w)` and a loss `L`:
+//! A layer implements reverse-mode differentiation by hand (Rumelhart, Hinton and Williams, "Learning representations
+//! by back-propagating errors", 1986). For a layer `y = f(x, w)` and a loss `L`:
 //!
 //! ```text
 //! forward_train:  x                 ->  y, cache
 //! backward:       cache, ∂L/∂y      ->  ∂L/∂x = (∂y/∂x)ᵀ ∂L/∂y,   and  ∂L/∂w = (∂y/∂w)ᵀ ∂L/∂y  added to w's gradient
 //! ```
 //!
-//! There is no tape: what would be recorded on it is the cache, of a type that the layer chooses. The loss is already
-//! averaged over the batch, so no layer divides by the batch's size.
+//! There is no tape: the layer keeps what it needs for the backward pass in a cache, whose type it chooses. The loss is
+//! already averaged over the batch, so no layer divides by the batch size.
 
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::Part;
@@ -30,17 +30,18 @@ use crate::tensor::{CowTensor, Tensor, owned};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
-/// A step in a network: it maps a batch to a batch, knows its derivative, and owns its parameters.
+/// A step in a network: it maps a batch to a batch, implements its derivative, and owns its parameters.
 ///
-/// There is no mode to forget. [`forward`](Layer::forward) borrows the layer shared: it is inference, and any number
-/// of threads may run it at once. [`forward_train`](Layer::forward_train) borrows it exclusively: it is training,
-/// where dropout drops and batch normalization keeps count. What [`backward`](Layer::backward) needs to know of the
-/// forward pass is a value, the cache, so it cannot be called without one and nothing stale hides in a layer.
+/// There is no training mode to switch on or off. [`forward`](Layer::forward) takes `&self`: it is inference, and any
+/// number of threads may run it at once. [`forward_train`](Layer::forward_train) takes `&mut self`: it is training,
+/// where dropout is active and batch normalization updates its running statistics. Everything that
+/// [`backward`](Layer::backward) needs from the forward pass is in a value, the cache: `backward` cannot be called
+/// without one, and a layer holds no stale state.
 ///
-/// Tensors are handed over, not lent: ReLU works in place, Dense keeps its input in its cache. All have the batch as
-/// axis 0.
+/// Tensors are passed by value: ReLU works in place, and Dense keeps its input in its cache. Axis 0 of every tensor is
+/// the batch.
 ///
-/// A layer without parameters, written out; docs/extending.md walks through it and through one with parameters:
+/// A complete layer without parameters; docs/extending.md explains it, and one with parameters:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -71,7 +72,7 @@ use std::fmt::Debug;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A struct that is generic over `F` needs `#[serde(bound = "")]` beside its derives.
+/// A struct that is generic over `F` needs `#[serde(bound = "")]` in addition to its derives.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer for models of `{F}`",
     note = "implement `plywood::nn::Layer<{F}>`; it needs `Clone, Debug, Serialize, Deserialize`, \
@@ -80,40 +81,39 @@ use std::fmt::Debug;
 pub trait Layer<F: Scalar = f32>:
     Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
 {
-    /// The stable name in saved files: "dense"; of your own layers `Kind::own("mycrate.swish")`.
+    /// The stable name in saved files: "dense"; for custom layers, `Kind::own("mycrate.swish")`.
     ///
-    /// Two layers of one `KIND` cannot be in one registry; the crate's own have no full stop in theirs.
+    /// Two layers with the same `KIND` cannot be in one registry; the names of the built-in layers have no full stop.
     const KIND: Kind;
 
-    /// What `backward` needs to know of `forward_train`.
+    /// What `backward` needs from `forward_train`.
     ///
-    /// `()` where the derivative depends on nothing but the gradient. `Send + Sync` let a training step move to
-    /// another thread between its halves.
+    /// Use `()` if the derivative depends only on the gradient. `Send + Sync` allows a training step to move to another
+    /// thread between its two halves.
     type Cache: Send + Sync + 'static;
 
-    /// The shape of one output for the shape of one input, both without the batch axis.
+    /// Returns the shape of one output for the shape of one input, both without the batch axis.
     ///
     /// # Errors
-    /// When the layer cannot take such an input. Models call this when they are built, so that is when a user
-    /// learns of it.
+    /// When the layer cannot take such an input. Models call this when they are built, so the user sees the error then.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
 
-    /// Inference: the outputs of a batch. Each row must depend on its own input alone.
+    /// Inference: returns the outputs of a batch. Each row must depend only on its own input.
     ///
-    /// The input belongs to the layer and may be changed in place and handed back. The same bits have to come out for
-    /// the same row in any batch: prediction in pieces and on several threads rests on it, and
-    /// [`LayerCheck`](crate::testing::LayerCheck) checks it.
+    /// The layer owns the input and may change it in place and return it. A row must give bit-identical output in any
+    /// batch: prediction in chunks and on several threads relies on it, and [`LayerCheck`](crate::testing::LayerCheck)
+    /// checks it.
     ///
     /// # Errors
-    /// When the input has the wrong shape or holds what the layer cannot take.
+    /// When the input has the wrong shape or holds values that the layer cannot take.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
 
-    /// [`forward`](Layer::forward) of an input that may be the caller's: a view in place of a tensor.
+    /// [`forward`](Layer::forward) for an input that may be borrowed: a view or a tensor.
     ///
-    /// By itself it copies a view and goes forward. A layer that only reads its input, as Dense does, or that hands it
-    /// on, as Flatten does, overrides it to spare the copy; what comes out has the same bits.
+    /// The default implementation copies a view and calls `forward`. A layer that only reads its input, such as Dense,
+    /// or passes it on, such as Flatten, overrides it to avoid the copy; the output must be bit-identical.
     /// [`predict`](crate::nn::Sequential::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may
-    /// lie in memory in any order.
+    /// have any memory layout.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -130,7 +130,7 @@ pub trait Layer<F: Scalar = f32>:
         self.forward(owned(input)).map(CowTensor::from)
     }
 
-    /// Training: the outputs of a batch, and what `backward` will need.
+    /// Training: returns the outputs of a batch, and the cache for `backward`.
     ///
     /// It may change the layer: running means, a count of steps. It is called once for each `backward`; a call whose
     /// cache is dropped is allowed and costs only its time.
@@ -139,18 +139,18 @@ pub trait Layer<F: Scalar = f32>:
     /// As [`forward`](Layer::forward).
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)>;
 
-    /// The gradient of the loss at the input, from that at the output; adds the parameters' gradients to them.
+    /// Returns the gradient of the loss with respect to the input, given that with respect to the output, and adds to
+    /// the gradients of the parameters.
     ///
-    /// Add to the gradients of parameters by [`Param::add_gradient`] or [`Param::accumulate`], never set them: a
-    /// parameter may be reached twice before the optimizer steps. Do not change the values; that is the optimizer's
-    /// part.
+    /// Add to the parameters' gradients with [`Param::add_gradient`] or [`Param::accumulate`]; never overwrite them:
+    /// `backward` may run several times before the optimizer steps. Do not change the values: only the optimizer does.
     ///
     /// # Errors
     /// When the gradient does not have the output's shape.
     fn backward(&mut self, cache: Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>>;
 
-    /// [`backward`](Layer::backward) where nobody wants the gradient at the input: in a model's first trainable
-    /// layer, where it is a third of the work.
+    /// [`backward`](Layer::backward) without the gradient with respect to the input. It is called on a model's first
+    /// trainable layer, where that gradient is not needed and would be a third of the work.
     ///
     /// # Errors
     /// As [`backward`](Layer::backward).
@@ -158,48 +158,48 @@ pub trait Layer<F: Scalar = f32>:
         self.backward(cache, grad).map(drop)
     }
 
-    /// Whether the layer can be trained in batches of so many samples, of this shape without the batch axis; all
-    /// layers can, unless it is written.
+    /// Checks that the layer can be trained in batches of `samples` samples. `input` is the shape of one sample,
+    /// without the batch axis. The default implementation accepts every batch.
     ///
-    /// [`Trainer::fit`](crate::train::Trainer::fit) asks before the first step, with its batch size: a shorter batch at
-    /// the end of an epoch is not asked about. [`Trainer::step`](crate::train::Trainer::step) and
-    /// [`accumulate`](crate::train::accumulate) ask about a single sample. [`BatchNorm`](crate::nn::BatchNorm) needs
-    /// two numbers a feature to have a variance. A container of your own asks its parts.
+    /// [`Trainer::fit`](crate::train::Trainer::fit) calls it before the first step, with its batch size; a shorter
+    /// batch at the end of an epoch is not checked. [`Trainer::step`](crate::train::Trainer::step) and
+    /// [`accumulate`](crate::train::accumulate) call it only for a single sample. [`BatchNorm`](crate::nn::BatchNorm)
+    /// needs two values per feature to compute a variance. A custom container forwards the call to its parts.
     ///
     /// # Errors
-    /// When such a batch would teach it nothing.
+    /// When the layer cannot learn from such a batch.
     fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
         let _ = (input, samples);
         Ok(())
     }
 
-    /// The function that the outputs come from, and that a loss may compute in its place:
-    /// [`OutputActivation::Softmax`] or [`OutputActivation::Sigmoid`]. Few layers override it.
+    /// Returns the function that produces the outputs, if a loss may compute it instead: [`OutputActivation::Softmax`]
+    /// or [`OutputActivation::Sigmoid`]. Few layers override it.
     ///
-    /// By itself it only says what the outputs are. That the function may be left out says
-    /// [`without_activation`](Layer::without_activation).
+    /// This method only says what the outputs are. [`without_activation`](Layer::without_activation) says that the
+    /// function may be left out.
     fn activation(&self) -> OutputActivation {
         OutputActivation::Unknown
     }
 
-    /// What there is of the layer without its [`activation`](Layer::activation); unless it is written nothing is said,
-    /// and the layer is run as it is.
+    /// Returns what remains of the layer without its [`activation`](Layer::activation). By default this is
+    /// [`WithoutActivation::Unsaid`], and the layer always runs whole.
     ///
-    /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at a model's end
-    /// it is then not called while a loss that fuses the function is trained with. A container that ends in a layer
-    /// with an activation returns what that layer does, or [`WithoutActivation::Rest`], and overrides
+    /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at the end of a
+    /// model, it is then not called in training with a loss that fuses the function. A container that ends in a layer
+    /// with an activation returns what that layer returns, or [`WithoutActivation::Rest`], and overrides
     /// [`forward_logits`](Layer::forward_logits) and [`forward_train_logits`](Layer::forward_train_logits).
-    /// [`LayerCheck`](crate::testing::LayerCheck) compares either with the function.
+    /// [`LayerCheck`](crate::testing::LayerCheck) checks what it returns.
     fn without_activation(&self) -> WithoutActivation {
         WithoutActivation::Unsaid
     }
 
-    /// [`forward`](Layer::forward) that leaves the [`activation`](Layer::activation) at the end out: the numbers before
-    /// softmax or sigmoid. [`OutputActivation::apply`] of the activation gives the rest.
+    /// [`forward`](Layer::forward) without the final [`activation`](Layer::activation): returns the logits, the values
+    /// before softmax or sigmoid. Apply [`OutputActivation::apply`] of the activation to them to get the outputs.
     ///
-    /// A layer is asked for it where it says [`WithoutActivation::Rest`]; a [`Sequential`](crate::nn::Sequential) always
-    /// has it, and goes forward where there is nothing to leave out. For losses and scores of your own that want
-    /// logits, as PyTorch's `F.cross_entropy` does:
+    /// It is called on a layer that returns [`WithoutActivation::Rest`]. A [`Sequential`](crate::nn::Sequential) always
+    /// has it, and calls `forward` if there is no activation to leave out. Use it for custom losses and metrics that
+    /// take logits, as PyTorch's `F.cross_entropy` does:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -212,16 +212,16 @@ pub trait Layer<F: Scalar = f32>:
     /// ```
     ///
     /// # Errors
-    /// As [`forward`](Layer::forward), and when the layer has none.
+    /// As [`forward`](Layer::forward), and when the layer does not implement it.
     fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let _ = input;
         Err(no_logits("forward_logits", Self::KIND.name()))
     }
 
-    /// [`forward_train`](Layer::forward_train) that leaves the activation at the end out; `backward` of this cache
-    /// takes the gradient at the logits.
+    /// [`forward_train`](Layer::forward_train) without the final activation. `backward` with this cache takes the
+    /// gradient with respect to the logits.
     ///
-    /// [`accumulate`](crate::train::accumulate) and the trainer call it where the loss fuses the model's activation.
+    /// [`accumulate`](crate::train::accumulate) and the trainer call it if the loss fuses the model's activation.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -236,56 +236,57 @@ pub trait Layer<F: Scalar = f32>:
     /// ```
     ///
     /// # Errors
-    /// As [`forward_train`](Layer::forward_train), and when the layer has none.
+    /// As [`forward_train`](Layer::forward_train), and when the layer does not implement it.
     fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         let _ = input;
         Err(no_logits("forward_train_logits", Self::KIND.name()))
     }
 
-    /// The layers inside, for an input of this shape (without the batch axis); none unless it is written.
+    /// Returns the layers inside this one, for an input of this shape (without the batch axis). The default is none.
     ///
-    /// A container hands out its own, in order; theirs are asked of them. The printed summary has a row for each.
+    /// A container returns its own layers, in order, but not the layers inside them. The printed summary has a row for
+    /// each.
     fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         let _ = input;
         Vec::new()
     }
 
-    /// What is known of the numbers of an output, where `input` is what is known of those of the input.
+    /// Returns what is known of the values of the output, given what is known of those of the input.
     ///
-    /// Losses and metrics that take probabilities, or logits, are held against it before the first step. By default it
-    /// is [`activation`](Layer::activation), and so [`OutputActivation::Unknown`] for most of your own layers: then
-    /// outputs are checked batch by batch. A layer that only moves numbers returns `input`; one whose outputs may be
-    /// any real numbers, as Dense, returns [`OutputActivation::Linear`].
+    /// Before the first step, losses and metrics that take probabilities or logits are checked against it. By default
+    /// it is [`activation`](Layer::activation), which is [`OutputActivation::Unknown`] for most custom layers; outputs
+    /// are then checked batch by batch. A layer that only moves values returns `input`; one whose outputs may be any
+    /// real numbers, such as Dense, returns [`OutputActivation::Linear`].
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         let _ = input;
         self.activation()
     }
 
-    /// [`output_activation`](Layer::output_activation) in training, where that is another: behind softmax, what
-    /// [`Dropout`](crate::nn::Dropout) hands on is a distribution at inference alone.
+    /// [`output_activation`](Layer::output_activation) in training, where it may differ: after softmax, the output of
+    /// [`Dropout`](crate::nn::Dropout) is a distribution only at inference.
     ///
-    /// Training asks for it before the first step. A container asks its parts.
+    /// Training calls it before the first step. A container asks its parts.
     fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         self.output_activation(input)
     }
 
-    /// Shows each parameter and buffer with its name. The names of a layer's own are PyTorch's ("weight", "bias");
-    /// a container puts the part's name in front ("0.weight").
+    /// Calls `visit` with each parameter and buffer and its name. A layer's own names are those of PyTorch ("weight",
+    /// "bias"); a container puts the name of the part in front ("0.weight").
     ///
-    /// No name twice, and the same order on every call: the optimizer finds its state by it.
+    /// Each name must be unique, and the order the same on every call: the optimizer finds its state by them.
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         let _ = visit;
     }
 
-    /// [`visit_params`](Layer::visit_params), to change them; the same ones in the same order.
+    /// [`visit_params`](Layer::visit_params) with mutable access; the same parameters in the same order.
     fn visit_params_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
         let _ = visit;
     }
 }
 
-/// What a layer is made from, once the shape of its input is known: `Dense::units(128)` learns its fan-in here.
+/// Builds a layer once the shape of its input is known: `Dense::units(128)` learns its fan-in this way.
 ///
-/// Every [`Layer`] is its own spec. Write a spec of your own for a layer whose parameters depend on the input.
+/// Every [`Layer`] is its own spec. Write a custom spec for a layer whose parameters depend on the input.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -306,19 +307,20 @@ pub trait Layer<F: Scalar = f32>:
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A spec is used up by `build`. Keras' layers are both things at once and build their weights at the first call;
-/// PyTorch's want the input's size written out (`nn.Linear(784, 128)`) or come as `LazyLinear`.
+/// `build` consumes the spec. In Keras a layer is its own spec and creates its weights at the first call; PyTorch needs
+/// the size of the input (`nn.Linear(784, 128)`) or a `LazyLinear`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a layer nor a layer's spec, for models of `{F}`",
     note = "implement `plywood::nn::Layer<{F}>` or `plywood::nn::LayerSpec<{F}>` for it"
 )]
 pub trait LayerSpec<F: Scalar = f32> {
-    /// The layer that comes of it.
+    /// The layer that it builds.
     type Layer: Layer<F>;
 
-    /// Makes the layer for inputs of this shape (without the batch axis), with initial values drawn at this place.
+    /// Builds the layer for inputs of this shape (without the batch axis), with initial values drawn from `random`.
     ///
-    /// Draw a parameter at `random.child("its name")`, so that adding one leaves the others' initial values alone.
+    /// Draw each parameter from `random.child("its name")`, so that adding one leaves the initial values of the others
+    /// unchanged.
     ///
     /// # Errors
     /// When the layer cannot take such an input, or a hyper-parameter is out of range.
@@ -333,15 +335,15 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
     }
 }
 
-/// The error of a layer that says `Rest` and has only half of what belongs to it.
+/// The error of a layer that returns `Rest` but does not implement `method`.
 fn no_logits(method: &str, kind: &str) -> Error {
     Error::data(format!("a method `{method}` of {kind}"), "beside its `WithoutActivation::Rest`", "none")
         .help("Write it: the layer without its last activation.")
 }
 
-/// Checks that a batch has the shape that a layer was built for, `sample` without the batch axis.
+/// Checks that a batch has the shape that a layer was built for; `sample` is without the batch axis.
 ///
-/// For the first line of a `forward`. The advice tells the two usual mistakes apart:
+/// Call it in the first line of a `forward`. The error's advice tells the two usual mistakes apart:
 ///
 /// ```
 /// use plywood::nn::check_batch;
@@ -357,12 +359,12 @@ fn no_logits(method: &str, kind: &str) -> Error {
 /// ```
 ///
 /// # Errors
-/// When it does not, with the shapes in words and what to do.
+/// When the shape differs; the error names both shapes and says what to do.
 pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()> {
     check_batch_shape(input.shape(), sample)
 }
 
-/// [`check_batch`] of a shape.
+/// [`check_batch`] for a shape.
 pub(crate) fn check_batch_shape(found: &[usize], sample: &[usize]) -> Result<()> {
     if found.len() == sample.len() + 1 && found[1..] == *sample {
         return Ok(());
@@ -370,9 +372,9 @@ pub(crate) fn check_batch_shape(found: &[usize], sample: &[usize]) -> Result<()>
     Err(batch_error(found, sample))
 }
 
-/// The error of a batch that has another shape.
+/// Returns the error for a batch of the wrong shape.
 ///
-/// Apart from [`check_batch`] because `predict` has a view and no tensor.
+/// Separate from [`check_batch`] because `predict` has a view and no tensor.
 pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
     let help = if found == sample {
         "Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
@@ -384,8 +386,8 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
 
 /// Checks that a gradient has the shape of the output it belongs to.
 ///
-/// `output` includes the batch axis: it is the shape of what `forward_train` returned. For the first line of a
-/// `backward`; `ndarray`'s arithmetic would broadcast a gradient of another shape, or panic.
+/// `output` includes the batch axis: it is the shape of the tensor that `forward_train` returned. Call it in the first
+/// line of a `backward`: `ndarray`'s arithmetic would broadcast a gradient of another shape, or panic.
 ///
 /// ```
 /// use plywood::nn::check_gradient;
@@ -400,7 +402,7 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
 /// ```
 ///
 /// # Errors
-/// When it does not.
+/// When the shape differs.
 pub fn check_gradient<F: Scalar>(grad: &Tensor<F>, output: &[usize]) -> Result<()> {
     if grad.shape() == output {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Layers, and the models that are made of them.
+//! Layers, and the models made of them.
 //!
 //! | layer | function | parameters | shape of a sample | kept for backward |
 //! |---|---|---|---|---|
@@ -11,54 +11,56 @@
 //! | [`LayerNorm`] | the same over a sample's last axes | `weight`, `bias` | `[…, n]` | x̂ |
 //! | [`GroupNorm`] | the same over groups of channels | `weight`, `bias` | `[channels, …]` | x̂ |
 //! | [`RMSNorm`] | `x / √(mean x² + ε) · w` | `weight` | `[…, n]` | x̂ |
-//! | [`Dropout`] | 0, or `x / (1 - rate)` | | any | the mask |
+//! | [`Dropout`] | 0 or `x / (1 - rate)` | | any | the mask |
 //! | [`Dropout2d`] | the same for whole channels | | `[channels, …]` | the mask |
 //! | [`GaussianNoise`] | `x + σ n` in training | | any | a shape |
-//! | [`ReLU`] | `max(x, 0)` | | any | a bit for each number |
+//! | [`ReLU`] | `max(x, 0)` | | any | a bit per value |
 //! | [`LeakyReLU`] | `x` or `slope · x` | | any | the input |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | | any | the output |
 //! | [`Tanh`] | `tanh x` | | any | the output |
-//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | pieces of straight lines | | any | the output, or the input |
+//! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | piecewise, from straight lines | | any | the output, or the input |
 //! | [`ELU`], [`SELU`] | `x` or `α · (e^x - 1)`, scaled | | any | the input |
 //! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the input |
 //! | [`Softplus`], [`Softsign`] | `ln(1 + e^x)`, `x / (1 + \|x\|)` | | any | the input |
 //! | [`PReLU`] | `x` or `w · x` | `weight` | any, or `[channels, …]` | the input |
 //! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |
 //! | [`LogSoftmax`] | `x_i - ln Σ e^x_j` | | `[…, classes]` | the output |
-//! | [`MaxPool2d`], [`MaxPool1d`] | the maximum under a window | | as `Conv2d`, `Conv1d` | places |
+//! | [`MaxPool2d`], [`MaxPool1d`] | the maximum under a window | | as `Conv2d`, `Conv1d` | indices |
 //! | [`AvgPool2d`], [`AvgPool1d`] | the mean under a window | | as `Conv2d`, `Conv1d` | a shape |
-//! | [`AdaptiveAvgPool2d`] | the means of pieces | | `[channels, rows, columns]` | a shape |
+//! | [`AdaptiveAvgPool2d`] | the means over a grid of given size | | `[channels, rows, columns]` | a shape |
 //! | [`GlobalAvgPool`] | the mean of each channel | | `[channels, …]` to `[channels]` | a shape |
-//! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | places |
+//! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | indices |
 //! | [`ZeroPad2d`] | a border of zeros | | `[channels, rows, columns]` | a shape |
 //! | [`Upsample`] | repeated pixels | | `[channels, rows, columns]` | a shape |
 //! | [`Flatten`] | | | any to `[size]` | a shape |
 //! | [`Reshape`] | | | any to the one given | a shape |
-//! | [`Sequential`] | one after the other | those of its layers | | theirs |
+//! | [`Sequential`] | its layers in order | those of its layers | | theirs |
 //! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
-//! | [`Add`], [`Concat`] | branches, added up or joined | theirs | theirs | theirs |
+//! | [`Add`], [`Concat`] | branches, summed or concatenated | theirs | theirs | theirs |
 //!
-//! A model is built by [`Sequential::builder`]. A layer of your own implements [`Layer`], or [`Elementwise`] for a function
-//! of one number, and [`LayerSpec`] where its parameters depend on the input's shape; [`Registry`] tells loading of it.
+//! Models are built with [`Sequential::builder`]. A custom layer implements [`Layer`], or [`Elementwise`] if it is a
+//! function of one number, and [`LayerSpec`] if its parameters depend on the shape of the input; add it to a
+//! [`Registry`] to load models that contain it.
 
-// A layer's file holds the layer, its spec and its tests by hand; `tests/library/layers.rs` runs the battery of `testing`
-// on every one of them.
+// A layer's file holds the layer, its spec and tests against values worked out by hand; `tests/library/layers.rs` runs
+// the checks of `testing` on every layer.
 //
 // | file | what is in it |
 // |---|---|
 // | `layer.rs` | the traits `Layer` and `LayerSpec` |
 // | `elementwise.rs` | layers of a function of one number |
-// | `output_activation.rs` | what is known of outputs, and what they mean |
-// | `parts.rs` | the layers inside a layer, for whoever walks through a model |
-// | `erased.rs` | layers without their types, as containers hold them |
-// | `registry.rs`, `decode_scope.rs` | which kinds a file may hold; the decoding call under way in a thread |
+// | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
+// | `parts.rs` | access to the layers inside a layer |
+// | `erased.rs` | type-erased layers, as containers hold them |
+// | `registry.rs`, `decode_scope.rs` | the kinds that a file may hold; the state of a thread's decoding call |
 // | `sequential/` | the container: builder, forward and backward, prediction; `summary.rs` prints it |
 // | `dense.rs`, `reshape.rs`, … and the folders | the layers, by kind |
 // | `window.rs` | how a window slides over an image, for `conv/` and `pooling/` |
 //
-// The layers share three habits. A tensor that comes in goes through `standard`, and from there on loops run over slices
-// by the kernels. What goes out comes from `scratch` or is the input, changed in place. What `backward` has used up goes
-// to `recycle`. After the first steps a training step of these layers takes its large arrays from the spare buffers.
+// All layers follow three conventions. An incoming tensor goes through `standard`; from there on the kernels loop over
+// slices. An outgoing tensor comes from `scratch`, or is the input, changed in place. Whatever `backward` has used up
+// goes to `recycle`. After the first few steps, the large arrays of a training step therefore come from the spare
+// buffers.
 
 mod activation;
 mod branches;
@@ -117,12 +119,12 @@ pub use zero_pad::ZeroPad2d;
 use crate::kernels::{OfEach, Scalar};
 use std::sync::LazyLock;
 
-/// The built-in layers of each element type. Both lists are compiled here: were they generic as they are used, every
-/// program that loads a model would compile all layers anew, which was two fifths of its compiler's work.
+/// The built-in layers of each element type. Both lists are compiled in this crate: if they were generic, every program
+/// that loads a model would compile all layers anew, which took two fifths of its compile time.
 static SINGLE: LazyLock<Registry<f32>> = LazyLock::new(all);
 static DOUBLE: LazyLock<Registry<f64>> = LazyLock::new(all);
 
-/// One of the two, by the type alone, so that a program that works in `f32` is not linked with each layer in `f64`.
+/// Selects one of the two by type, so that a program that works in `f32` does not link the `f64` version of each layer.
 struct Builtin;
 
 impl OfEach for Builtin {
@@ -138,10 +140,10 @@ impl OfEach for Builtin {
 }
 
 impl<F: Scalar> Registry<F> {
-    /// A registry with every layer of this crate.
+    /// Returns a registry with all built-in layers.
     ///
-    /// This is what [`Sequential::load`] uses. It stands here and not beside [`Registry`], which comes below the
-    /// layers in the order of modules and must not know them.
+    /// This is what [`Sequential::load`] uses. It is implemented in this module and not in that of [`Registry`], which
+    /// is below the layers in the order of modules and must not depend on them.
     ///
     /// ```
     /// use plywood::prelude::*;

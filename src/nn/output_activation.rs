@@ -1,40 +1,42 @@
-//! What is known of a model's outputs, and what losses and metrics take them for.
+//! What is known of a model's outputs, and how losses and metrics interpret them.
 
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut, standard};
 
-/// What is known of the numbers that a layer puts out: the function that they come from, or their range.
+/// What is known of a layer's output: the function that produces it, or the range of its values.
 ///
-/// | | the numbers of a row | from |
+/// | | the values of a row | from |
 /// |---|---|---|
-/// | `Unknown` | nothing is said | your own layers, unless they say it |
+/// | `Unknown` | anything | custom layers, by default |
 /// | `Linear` | any real numbers | Dense, convolutions, normalization |
 /// | `NonNegative` | at least 0 | ReLU, ReLU6, Softplus |
 /// | `Bounded` | from -1 to 1 | Tanh, Softsign |
-/// | `UnitInterval` | from 0 to 1, each by itself, both ends reached | HardSigmoid |
+/// | `UnitInterval` | from 0 to 1, independent of each other; both ends occur | HardSigmoid |
 /// | `Softmax` | a distribution: at least 0, and their sum is 1 | [`Softmax`](crate::nn::Softmax) |
 /// | `LogSoftmax` | the logarithms of a distribution | [`LogSoftmax`](crate::nn::LogSoftmax) |
-/// | `Sigmoid` | from 0 to 1, each by itself | [`Sigmoid`](crate::nn::Sigmoid) |
+/// | `Sigmoid` | from 0 to 1, independent of each other | [`Sigmoid`](crate::nn::Sigmoid) |
 ///
 /// # Fusing
 ///
 /// A loss may compute softmax or the sigmoid itself, *fused* with the loss: cross-entropy after softmax has a simple,
-/// exact gradient at softmax's input (the logits), while each of the two alone loses precision. So a model whose last
-/// layer says that it ends in this function ([`Layer::activation`](crate::nn::Layer::activation)), and what it is
-/// without ([`Layer::without_activation`](crate::nn::Layer::without_activation)), leaves it out under a loss that fuses it ([`Loss::fused_activation`](crate::losses::Loss::fused_activation)), and the loss starts
-/// from the logits. Nobody has to ask for it, and `predict` still gives probabilities.
+/// exact gradient with respect to the logits (the input of softmax), while each of the two alone loses precision. A
+/// model can fuse if its last layer says which function it ends in
+/// ([`Layer::activation`](crate::nn::Layer::activation)) and what remains without it
+/// ([`Layer::without_activation`](crate::nn::Layer::without_activation)). Under a loss that fuses the function
+/// ([`Loss::fused_activation`](crate::losses::Loss::fused_activation)), the model then leaves it out, and the loss
+/// starts from the logits. This is automatic, and `predict` still returns probabilities.
 ///
 /// | activation | predictions | fused by | gradient at the logits |
 /// |---|---|---|---|
 /// | `Softmax` | `e^z_i / Σ_j e^z_j` | [`CrossEntropy`](crate::losses::CrossEntropy) | `w · (p - t) / divisor` |
 /// | `Sigmoid` | `1 / (1 + e^-z)` | [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) | the same |
 ///
-/// Keras asks for the same by `from_logits=True`, and PyTorch by leaving the softmax out of the model; both have to be
-/// remembered again for prediction, and neither library notices a loss that does not fit.
+/// In Keras you request this with `from_logits=True`, and in PyTorch by leaving the softmax out of the model; in both
+/// you must remember it again for prediction, and neither library notices a loss that does not fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutputActivation {
-    /// Nothing is said.
+    /// Nothing is known.
     #[default]
     Unknown,
     /// Any real numbers.
@@ -43,7 +45,7 @@ pub enum OutputActivation {
     NonNegative,
     /// Numbers from -1 to 1.
     Bounded,
-    /// Numbers from 0 to 1, each by itself, that reach both ends.
+    /// Numbers from 0 to 1, independent of each other, both ends included.
     UnitInterval,
     /// Softmax over the last axis.
     ///
@@ -57,24 +59,27 @@ pub enum OutputActivation {
     Sigmoid,
 }
 
-/// What there is of a layer where its [`activation`](crate::nn::Layer::activation) is left out, because the loss
-/// computes it: [`Layer::without_activation`](crate::nn::Layer::without_activation).
+/// What remains of a layer without its [`activation`](crate::nn::Layer::activation), if the loss computes it: the
+/// result of [`Layer::without_activation`](crate::nn::Layer::without_activation).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WithoutActivation {
-    /// The layer does not say. It is run as it is, and the loss takes its outputs for what they are.
+    /// The layer does not say. It runs whole, and the loss takes its outputs as they are.
     #[default]
     Unsaid,
-    /// Nothing: the layer is this function and nothing else. It is left out whole, as [`Softmax`](crate::nn::Softmax).
+    /// Nothing: the layer is this function and nothing else, such as [`Softmax`](crate::nn::Softmax), and is skipped.
     Nothing,
-    /// A rest, which [`forward_logits`](crate::nn::Layer::forward_logits) and
-    /// [`forward_train_logits`](crate::nn::Layer::forward_train_logits) run: the layer is a container that ends in it.
+    /// Something that [`forward_logits`](crate::nn::Layer::forward_logits) and
+    /// [`forward_train_logits`](crate::nn::Layer::forward_train_logits) run: the layer is a container that ends in the
+    /// activation.
     Rest,
 }
 
 impl OutputActivation {
-    /// The predictions of these logits: softmax or the sigmoid of them, and for everything else the numbers themselves.
+    /// Returns the predictions for these logits: their softmax or sigmoid. For all other variants it returns them
+    /// unchanged.
     ///
-    /// Any shape; `Softmax` works along the last axis. In place, after a copy where the input is not row-major.
+    /// Takes any shape; `Softmax` works along the last axis. Works in place, after a copy if the input is not
+    /// row-major.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -98,13 +103,12 @@ impl OutputActivation {
         out
     }
 
-    /// Whether it is a function that [`apply`](OutputActivation::apply) computes and a loss may fuse.
+    /// Returns whether [`apply`](OutputActivation::apply) computes the function and a loss may fuse it.
     pub(crate) fn can_be_fused(self) -> bool {
         matches!(self, Self::Softmax | Self::Sigmoid)
     }
 
-    /// What is left of it where rows are torn apart or put together: ranges hold for every number, distributions do
-    /// not.
+    /// What still holds after values have moved between rows: ranges hold for each value, distributions do not.
     pub(crate) fn of_numbers(self) -> Self {
         match self {
             Self::Softmax | Self::LogSoftmax => Self::Unknown,
@@ -112,7 +116,7 @@ impl OutputActivation {
         }
     }
 
-    /// What is left of it where each number is multiplied by one of its own, of at least 0.
+    /// What still holds after each value is multiplied by its own factor of at least 0.
     pub(crate) fn scaled(self) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
@@ -121,45 +125,45 @@ impl OutputActivation {
         }
     }
 
-    /// What is known where outputs are of this activation or of the other.
+    /// What is known if the outputs are of this activation or of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         if self == other { self } else { Self::Unknown }
     }
 }
 
-/// What a model's outputs mean: what a loss takes them for, and what metrics are told.
+/// The meaning of a model's outputs, for losses and metrics.
 ///
 /// | | a row of `[batch, …]` | losses |
 /// |---|---|---|
-/// | `Unknown` | nothing is said | your own losses, unless they say it; a model that ends in your own layer, ReLU or Tanh |
+/// | `Unknown` | anything | custom losses, by default; a model that ends in a custom layer, ReLU or Tanh |
 /// | `Numbers` | numbers of any kind | squared and absolute error, Huber |
-/// | `Distributions` | the probabilities of classes that exclude each other | cross-entropy, focal, KL divergence |
-/// | `Logits` | softmax of it is a distribution | the same, `from_logits` |
-/// | `Probabilities` | each number a probability by itself | binary cross-entropy |
-/// | `BinaryLogits` | the sigmoid of each number is a probability | the same, `from_logits` |
-/// | `Scores` | the largest, or of a single one its sign, says the class | hinge |
+/// | `Distributions` | probabilities of mutually exclusive classes | cross-entropy, focal, KL divergence |
+/// | `Logits` | its softmax is a distribution | the same, `from_logits` |
+/// | `Probabilities` | independent probabilities | binary cross-entropy |
+/// | `BinaryLogits` | the sigmoid of each value is an independent probability | the same, `from_logits` |
+/// | `Scores` | the largest value, or the sign of a single one, gives the class | hinge |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outputs {
-    /// Nothing is said.
+    /// Nothing is known.
     #[default]
     Unknown,
     /// Numbers of any kind.
     Numbers,
-    /// Probabilities of classes that exclude each other: a distribution in each row.
+    /// Probabilities of mutually exclusive classes: each row is a distribution.
     Distributions,
-    /// What softmax makes distributions of.
+    /// Logits of mutually exclusive classes: the softmax of each row is a distribution.
     Logits,
-    /// Probabilities, each by itself.
+    /// Independent probabilities.
     Probabilities,
-    /// What the sigmoid makes probabilities of, each by itself.
+    /// Binary logits: the sigmoid of each value is an independent probability.
     BinaryLogits,
-    /// Scores: the largest of a row, or the sign of a single one, says the class.
+    /// Scores: the largest value of a row, or the sign of a single one, gives the class.
     Scores,
 }
 
 impl Outputs {
-    /// What outputs of `units` numbers a sample mean by themselves, where no loss says it.
+    /// Returns what outputs of `units` values per sample mean if no loss says so.
     ///
     /// One linear unit is a binary logit, several are the logits of classes.
     ///
@@ -182,8 +186,8 @@ impl Outputs {
         }
     }
 
-    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits and scores, none
-    /// where it is not known.
+    /// Returns the threshold above which a single output means class 1: 0.5 for probabilities, 0 for logits and scores,
+    /// `None` if unknown.
     ///
     /// ```
     /// use plywood::nn::Outputs;
@@ -200,7 +204,7 @@ impl Outputs {
         }
     }
 
-    /// Whether they are probabilities, of either kind.
+    /// Returns whether they are probabilities, independent or of mutually exclusive classes.
     pub fn are_probabilities(self) -> bool {
         matches!(self, Self::Distributions | Self::Probabilities)
     }

@@ -1,4 +1,4 @@
-//! The layers inside a layer, for whoever walks through a model.
+//! The layers inside a layer, for code that walks through a model.
 
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -6,11 +6,11 @@ use crate::param::Param;
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-/// What can be asked of a part, whatever its type; each [`Layer`](super::Layer) has it.
+/// The type-erased interface of a part; every [`Layer`](super::Layer) implements it.
 ///
-/// It names neither the layer nor what containers run, so that both may name it.
+/// It depends on neither the layers nor the containers, so that both can use it.
 pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
-    /// [`Layer::KIND`](super::Layer::KIND); also what the file names the layer by.
+    /// [`Layer::KIND`](super::Layer::KIND), which is also the layer's name in a saved file.
     fn erased_kind(&self) -> &'static str;
     /// [`Layer::output_shape`](super::Layer::output_shape).
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
@@ -20,7 +20,8 @@ pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_parts(&self, input: &[usize]) -> Vec<Part<'_, F>>;
 }
 
-/// A layer inside a container, as [`Layer::parts`](super::Layer::parts) hands it out: its name, the shape of its input, and itself.
+/// A layer inside a container, as returned by [`Layer::parts`](super::Layer::parts): its name, the shape of its input,
+/// and the layer itself.
 ///
 /// ```
 /// use plywood::nn::Part;
@@ -39,10 +40,10 @@ pub struct Part<'a, F: Scalar = f32> {
 }
 
 impl<'a, F: Scalar> Part<'a, F> {
-    /// A part of this name, that takes inputs of this shape (without the batch axis).
+    /// Creates a part with this name, for inputs of this shape (without the batch axis).
     ///
-    /// The name is what the container puts before the full stop in the names of the part's parameters: "body" of
-    /// "body.weight". A layer is given as it is, `&self.body`.
+    /// In the names of the part's parameters, the container puts this name before the full stop: "body" in
+    /// "body.weight". The layer is passed by reference, `&self.body`.
     pub fn new(
         name: impl Into<Cow<'a, str>>,
         input: impl Into<Cow<'a, [usize]>>,
@@ -51,17 +52,17 @@ impl<'a, F: Scalar> Part<'a, F> {
         Self { name: name.into(), input: input.into(), layer }
     }
 
-    /// The name in its container.
+    /// Returns the part's name in its container.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The shape of one input, without the batch axis.
+    /// Returns the shape of one input, without the batch axis.
     pub fn input(&self) -> &[usize] {
         &self.input
     }
 
-    /// The layer's [`KIND`](super::Layer::KIND).
+    /// Returns the layer's [`KIND`](super::Layer::KIND).
     pub fn kind(&self) -> &'static str {
         self.layer.erased_kind()
     }

@@ -1,8 +1,8 @@
-//! Which kinds of layers a saved file may hold.
+//! The registry: the kinds of layers that a saved file may hold.
 //!
-//! A file names its layers by [`Layer::KIND`]; a registry maps that name to a function that decodes the bytes.
-//! Pickle, which `torch.save` writes, can call whatever a file names; here a file can name only what the program has
-//! put into the map, and an unknown name is an error that lists the known ones.
+//! A file names its layers by [`Layer::KIND`]; a registry maps that name to a function that decodes the bytes. Pickle,
+//! the format of `torch.save`, can call any function that a file names. Here a file can only name what the program has
+//! put into the map; an unknown name is an error that lists the known ones.
 
 use super::decode_scope::{Counted, in_force, keep_first, within};
 use super::erased::ErasedLayer;
@@ -13,13 +13,13 @@ use crate::kernels::Scalar;
 use crate::level::check_level;
 use std::collections::BTreeMap;
 
-/// A function pointer and not a closure: it captures nothing, is `Copy`, and the registry stays `Send + Sync`.
+/// A function pointer, not a closure: it captures nothing and is `Copy`, so the registry is `Send + Sync`.
 type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 
-/// The kinds of layers that a model may be loaded with: an explicit value, never a global.
+/// The kinds of layers that a model may be loaded with. It is passed explicitly; there is no global registry.
 ///
-/// Nothing that a file names reaches anything but this map. [`Registry::builtin`] has the crate's own layers; add
-/// yours with [`with`](Registry::with).
+/// A file can only reach what is in this map. [`Registry::builtin`] has the built-in layers; add custom ones with
+/// [`with`](Registry::with).
 ///
 /// ```no_run
 /// use plywood::prelude::*;
@@ -36,17 +36,16 @@ type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A registry is for one element type, and `Clone` copies a map of names and function pointers. `Debug` prints the
-/// names.
+/// A registry is for one element type. `Clone` copies a map of names and function pointers. `Debug` prints the names.
 #[derive(Clone)]
 pub struct Registry<F: Scalar = f32> {
     decoders: BTreeMap<&'static str, Decoder<F>>,
 }
 
 impl<F: Scalar> Registry<F> {
-    /// A registry that knows no layer.
+    /// Returns a registry without any layer.
     ///
-    /// For a program that reads files from strangers and wants to be sure which layers can be in them:
+    /// For a program that reads untrusted files and must limit which layers can be in them:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -64,7 +63,7 @@ impl<F: Scalar> Registry<F> {
         Self { decoders: BTreeMap::new() }
     }
 
-    /// Adds a kind of layer; in place of one that has the same `KIND`.
+    /// Adds a kind of layer. It replaces one with the same `KIND`.
     #[must_use]
     pub fn with<L: Layer<F>>(mut self) -> Self {
         self.decoders.insert(L::KIND.name(), |bytes| {
@@ -74,7 +73,7 @@ impl<F: Scalar> Registry<F> {
         self
     }
 
-    /// The kinds it knows, in alphabetical order.
+    /// Returns the registered kinds, in alphabetical order.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -86,14 +85,14 @@ impl<F: Scalar> Registry<F> {
         self.decoders.keys().copied()
     }
 
-    /// Runs a decoding call with this registry in force for the containers inside, in this thread. The first typed
-    /// error inside comes out as it was, where serde would only pass on its text.
+    /// Runs a decoding call in this thread, with this registry for the containers inside. Returns the first typed error
+    /// inside as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         check_level()?;
         within(Some(Box::new(self.clone())), decode)
     }
 
-    /// Decodes one layer by the registry in force; `fallback` where none is.
+    /// Decodes one layer with the registry of the current decoding call, or with `fallback` if there is none.
     pub(crate) fn decode_layer(
         kind: &str,
         bytes: &[u8],
@@ -108,12 +107,12 @@ impl<F: Scalar> Registry<F> {
         decoded.map_err(keep_first)
     }
 
-    /// A function pointer is copied out, so that the stack is not borrowed while the layer is decoded: a container
-    /// inside will look at it again.
+    /// Returns a copied function pointer, so that the stack is not borrowed while the layer is decoded: a container
+    /// inside reads it again.
     fn find(&self, kind: &str) -> Result<Decoder<F>> {
         self.decoders.get(kind).copied().ok_or_else(|| {
             let known = self.kinds().map(str::to_owned).collect();
-            // A name may be as long as the file; what is shown of it is not.
+            // A name may be as long as the file; only its beginning is shown.
             let kind = kind.chars().take(100).collect();
             Error::new(ErrorKind::UnknownLayer { kind, known })
                 .help("Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.")

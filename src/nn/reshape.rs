@@ -1,15 +1,15 @@
 //! Layers that only change the shape.
 //!
-//! Both give the numbers of each sample other axes and leave their order alone, row-major, the last axis fastest:
+//! Both keep the values of each sample in row-major order (the last axis fastest) and only change the axes:
 //!
 //! ```text
 //! Flatten   [batch, a, b, c] -> [batch, a · b · c]      number (i, j, k) becomes number (i · b + j) · c + k
 //! Reshape   [batch, a, b, c] -> [batch, d, e]           with d · e = a · b · c
 //! ```
 //!
-//! The derivative of a rearrangement is the rearrangement back, so the cache is the old shape, a few integers. Where
-//! the input is row-major, as outputs of the crate's layers are, neither direction touches the numbers; any other
-//! input is copied into that order once. Sizes are multiplied with overflow checked, since a file may hold any.
+//! The derivative of a rearrangement is the inverse rearrangement, so the cache is the old shape, a few integers. If
+//! the input is row-major, as outputs of the built-in layers are, neither pass touches the values; any other input is
+//! copied into that order once. Sizes are multiplied with an overflow check, since a file may hold any.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -19,7 +19,7 @@ use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
-/// Makes one axis of all but the batch: `[batch, 28, 28]` becomes `[batch, 784]`, in row-major order. No copy.
+/// Joins all axes except the batch into one: `[batch, 28, 28]` becomes `[batch, 784]`, in row-major order. No copy.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A sample that is one number becomes `[batch, 1]`. PyTorch's `nn.Flatten()` and Keras' `Flatten` do the same.
+/// A sample that is a single number becomes `[batch, 1]`. PyTorch's `nn.Flatten()` and Keras' `Flatten` do the same.
 ///
 /// ```
 /// use plywood::ndarray::Array3;
@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flatten;
 
-/// Gives each sample another shape with as many numbers, in row-major order. No copy.
+/// Gives each sample another shape of the same size, in row-major order. No copy.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -61,9 +61,9 @@ pub struct Reshape {
 }
 
 impl Reshape {
-    /// To this shape, without the batch axis.
+    /// Creates a layer that reshapes to `shape`, which is without the batch axis.
     ///
-    /// Whether it fits is seen when the model is built:
+    /// The sizes are checked when the model is built:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -80,9 +80,9 @@ impl Reshape {
     }
 }
 
-/// The output, and the input's shape.
+/// Returns the output, and the input's shape.
 ///
-/// An input without any axis has no batch, and is an error here and not a panic further down.
+/// An input without any axis has no batch, and is an error here rather than a panic later.
 fn change<'a, F: Scalar>(input: CowTensor<'a, F>, sample: &[usize]) -> Result<(CowTensor<'a, F>, IxDyn)> {
     let old = input.raw_dim();
     let fits = old.ndim() > 0 && size(&old.slice()[1..]) == size(sample);
@@ -96,7 +96,7 @@ fn change<'a, F: Scalar>(input: CowTensor<'a, F>, sample: &[usize]) -> Result<(C
     Ok((input.into_shape_with_order(batch_of(old[0], sample)).expect("as many elements as before"), old))
 }
 
-/// The shape of a batch of samples of this shape.
+/// Returns the shape of a batch of `samples` samples.
 fn batch_of(samples: usize, sample: &[usize]) -> IxDyn {
     let mut shape = IxDyn::zeros(1 + sample.len());
     shape[0] = samples;
@@ -104,13 +104,13 @@ fn batch_of(samples: usize, sample: &[usize]) -> IxDyn {
     shape
 }
 
-/// The gradient under the input's shape. The batch axis comes from the input, so an empty batch passes.
+/// Returns the gradient in the input's shape. The batch axis comes from the input, so an empty batch passes.
 fn back<F: Scalar>(old: IxDyn, new: &[usize], grad: Tensor<F>) -> Result<Tensor<F>> {
     check_gradient(&grad, batch_of(old[0], new).slice())?;
     Ok(reshape(grad, old))
 }
 
-/// The number of elements, unless it does not fit.
+/// Returns the number of elements, or `None` on overflow.
 fn size(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n))
 }
@@ -146,7 +146,7 @@ impl<F: Scalar> Layer<F> for Flatten {
         back(old, &[size], grad)
     }
 
-    /// What is known of the input. `Sequential` sees where rows have become others.
+    /// Passes on what is known of the input. `Sequential` handles the change of rows.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
@@ -181,7 +181,7 @@ impl<F: Scalar> Layer<F> for Reshape {
         back(old, &self.shape, grad)
     }
 
-    /// What is known of the input. `Sequential` sees where rows have become others.
+    /// Passes on what is known of the input. `Sequential` handles the change of rows.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }

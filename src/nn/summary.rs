@@ -1,4 +1,4 @@
-//! A model as a table.
+//! The printed summary of a model.
 //!
 //! ```text
 //!    Layer    Output shape  Parameters
@@ -10,10 +10,11 @@
 //! 7,850 parameters, 7,850 trainable; 30.7 KiB in f32
 //! ```
 //!
-//! The number in front is the one in names of parameters and in errors: layer 1 has "1.weight". A container has a row
-//! with the sum of its layers, and theirs below with its number in front. The first line of the foot counts each
-//! parameter once. Shapes are without the batch axis, where Keras prints `(None, 10)`. The bytes are those of the
-//! values; training takes as many again for gradients, and what the optimizer keeps.
+//! The number in front of a layer is the one in the names of its parameters and in errors: layer 1 has "1.weight". A
+//! container has a row with the total of its layers, followed by a row for each of them, with the container's number in
+//! front. The first line of the footer counts each parameter once. Shapes are without the batch axis, where Keras
+//! prints `(None, 10)`. The bytes are those of the values; training needs as many again for gradients, plus the
+//! optimizer's state.
 
 use super::sequential::Sequential;
 use crate::kernels::Scalar;
@@ -22,9 +23,9 @@ use crate::param::ParamKind;
 use crate::shown::grouped;
 use std::fmt;
 
-/// Parameters of one layer, by kind.
+/// The parameters of one layer, by kind.
 ///
-/// In numbers, not bytes.
+/// Counted in values, not bytes.
 #[derive(Default)]
 struct Count {
     trainable: usize,
@@ -33,7 +34,7 @@ struct Count {
 }
 
 impl Count {
-    /// A parameter is counted by what it is now: freezing moves it to another column.
+    /// Counts a parameter under its current kind, which freezing changes.
     fn add(&mut self, kind: ParamKind, len: usize) {
         match kind {
             ParamKind::Trainable => self.trainable += len,
@@ -42,13 +43,13 @@ impl Count {
         }
     }
 
-    /// What the column "Parameters" shows.
+    /// Returns the number in the column "Parameters".
     fn total(&self) -> usize {
         self.trainable + self.frozen + self.buffers
     }
 }
 
-/// A row for each layer, and below a container's those of the layers inside.
+/// Adds a row for each layer, and after a container's row those of the layers inside.
 ///
 /// Shapes come from the layers, which a built model has checked.
 fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[String; 4]>) {
@@ -64,7 +65,7 @@ fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[Strin
 }
 
 impl<F: Scalar> fmt::Display for Sequential<F> {
-    /// The summary: layers, output shapes, parameters, memory.
+    /// Prints the summary: layers, output shapes, parameters, memory.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -104,10 +105,10 @@ impl<F: Scalar> fmt::Display for Sequential<F> {
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// A line for the input and for each layer, those inside containers too: "layer 1 (dense) with output [10] and
-    /// 850 parameters".
+    /// Returns a line for the input and for each layer, including those inside containers: "layer 1 (dense) with output
+    /// [10] and 850 parameters".
     ///
-    /// Two models with the same lines have the same architecture but for hyper-parameters.
+    /// Two models with equal lines have the same architecture up to hyper-parameters.
     pub(crate) fn outline(&self) -> Vec<String> {
         let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
         table("", self.parts(self.input_shape()), &mut rows);
@@ -118,9 +119,9 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
-/// 397.5 KiB.
+/// Formats a size, e.g. "397.5 KiB".
 ///
-/// In powers of 1024, with one digit behind the point.
+/// In powers of 1024, with one decimal.
 fn memory(bytes: usize) -> String {
     let mut size = bytes as f64;
     for unit in ["bytes", "KiB", "MiB", "GiB"] {

@@ -1,4 +1,4 @@
-//! Larger images by repetition.
+//! Upsampling by repetition.
 
 use super::pooling::mean_windows::Spans;
 use super::window::{self, PerAxis};
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 /// | input | `[batch, channels, rows, columns]` |
 /// | output | `[batch, channels, rows · factor, columns · factor]` |
 ///
-/// PyTorch's `nn.Upsample(scale_factor=2)` and Keras' `UpSampling2D(2)`, whose default is this nearest neighbour,
-/// too; factors are whole numbers here. The gradient of a pixel is the sum over those that came of it.
+/// PyTorch's `nn.Upsample(scale_factor=2)` and Keras' `UpSampling2D(2)`, which also default to nearest neighbour; here
+/// factors are whole numbers. The gradient of a pixel is the sum over its copies.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -29,12 +29,12 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Upsample {
-    /// For rows and columns.
+    /// The factors of rows and of columns.
     factor: [usize; 2],
 }
 
 impl Upsample {
-    /// By this factor, for rows and columns; each at least 1.
+    /// Creates a layer with this factor for rows and columns; each is at least 1.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -50,8 +50,8 @@ impl Upsample {
         Self { factor: factor.into().0 }
     }
 
-    /// The shape of a batch's output, and the rows and columns of its input. Nothing is allocated for what a shape only
-    /// claims.
+    /// Returns the shape of a batch's output, and the rows and columns of its input. Allocates nothing, since the shape
+    /// may be of an input that does not exist.
     fn shape(&self, input: &[usize]) -> Result<([usize; 4], [usize; 2])> {
         let (samples, sample) = window::batch(input)?;
         let [channels, rows, columns] = window::image(sample)?;
@@ -68,11 +68,11 @@ impl Upsample {
         Ok(([samples, channels, rows * down, columns * across], [rows, columns]))
     }
 
-    /// The pixels that come of one, and the shape of a batch's output.
+    /// Returns the spans of a pixel's copies, and the shape of a batch's output.
     fn plan(&self, input: &[usize]) -> Result<(Spans, [usize; 4])> {
         let (shape, [rows, columns]) = self.shape(input)?;
         let [down, across] = self.factor;
-        // A sum is a mean that is divided by 1.
+        // A sum is a mean with a divisor of 1.
         let along = |n: usize, by: usize| {
             (0..n).map(|i| Span { start: i * by, end: (i + 1) * by, count: 1 }).collect()
         };
@@ -106,7 +106,7 @@ impl<F: Scalar> Layer<F> for Upsample {
         Ok(spans.mean(grad, &input))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

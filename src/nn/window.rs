@@ -1,7 +1,7 @@
 //! How a window slides over an image, for convolution and pooling.
 //!
-//! Along an axis of `n` numbers, with a window of `k` numbers `d` apart that moves on by `s`, and `p` numbers added
-//! at both ends together:
+//! Let an axis have `n` values, the window `k` values at a distance (dilation) of `d`, and the stride be `s`; `p` is
+//! the padding at both ends together:
 //!
 //! ```text
 //! reach    r = d · (k - 1) + 1
@@ -9,12 +9,12 @@
 //!          m = ⌈n / s⌉,   p = max((m - 1) · s + r - n, 0)           Same
 //! ```
 //!
-//! So 28 rows under a window of 3 are 26, and 28 again with `Same`; with a stride of 2 they are 13, and 14 with
-//! `Same`. All of it is worked out when a model is built, with overflow checked, so that a size with a digit too many
-//! is an error there and not a panic later.
+//! With a window of 3, 28 rows become 26, or 28 with `Same`; with a stride of 2 they become 13, or 14 with `Same`. All
+//! of this is computed when a model is built, with an overflow check, so that a size with a digit too many is an error
+//! then and not a panic later.
 //!
-//! Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, draw all of it. What is not
-//! covered at the end by a whole window is left out, as in PyTorch and Keras.
+//! See the figures of Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016. Values at the
+//! end that no whole window covers are left out, as in PyTorch and Keras.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -22,7 +22,7 @@ use crate::tensor::{Tensor, reshape};
 use ndarray::IxDyn;
 use serde::{Deserialize, Serialize};
 
-/// How far an image is extended before a window slides over it.
+/// How the input of a window is padded.
 ///
 /// | | outputs along an axis of `n` | PyTorch | Keras |
 /// |---|---|---|---|
@@ -30,11 +30,11 @@ use serde::{Deserialize, Serialize};
 /// | `Same` | `⌈n / stride⌉` | `"same"`, with stride 1 only | `"same"` |
 /// | `Explicit([1, 2])` | as many as fit | `padding=(1, 2)` | `ZeroPadding2D((1, 2))` before |
 ///
-/// `Same` adds as little as will do, half of it before and half behind; of an odd number the extra one comes at the
-/// end. With a stride of 1 PyTorch and Keras agree on that. With a larger one PyTorch refuses, and this follows
-/// Keras. A convolution's padding is zeros. For pooling see the layers there.
+/// `Same` adds as little as needed, half of it at each end; if the amount is odd, the extra one is at the end. PyTorch
+/// and Keras do so too with a stride of 1; with a larger one, PyTorch refuses `"same"`, and Plywood follows Keras. A
+/// convolution is padded with zeros; the pooling layers describe their own padding.
 ///
-/// Numbers are paddings, too: `.padding(1)` adds one at each end of each axis, `.padding([1, 2])` one row above and
+/// Numbers convert to paddings: `.padding(1)` adds one at each end of each axis, `.padding([1, 2])` one row above and
 /// below, and two columns left and right.
 ///
 /// ```
@@ -51,34 +51,34 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Padding {
-    /// None: the window stays inside.
+    /// No padding: the window stays inside the input.
     #[default]
     Valid,
-    /// So much that with a stride of 1 the output is as large as the input.
+    /// As much padding as makes the output as large as the input with a stride of 1.
     Same,
-    /// So many rows above and below, and so many columns left and right.
+    /// This many rows above and below, and this many columns left and right.
     ///
-    /// A sequence (`Conv1d`, `MaxPool1d`) has one axis: give it one number, or two that are the same.
+    /// A sequence (`Conv1d`, `MaxPool1d`) has one axis: give one number, or two equal ones.
     Explicit([usize; 2]),
 }
 
 impl From<usize> for Padding {
-    /// The same at each end of each axis.
+    /// The same padding at each end of each axis.
     fn from(padding: usize) -> Self {
         Self::Explicit([padding; 2])
     }
 }
 
 impl From<[usize; 2]> for Padding {
-    /// For rows and columns.
+    /// The padding of rows and of columns.
     fn from(padding: [usize; 2]) -> Self {
         Self::Explicit(padding)
     }
 }
 
-/// One number for both axes, or one for each: what the sizes of windows are given by.
+/// One number for both axes, or one for each: the argument type for the sizes of windows.
 ///
-/// `3` and `[3, 3]` mean the same window. Not a type of its own to make: whatever takes it says `impl Into<PerAxis>`.
+/// `3` and `[3, 3]` mean the same window. You need not construct it: functions take `impl Into<PerAxis>`.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -97,53 +97,53 @@ impl From<usize> for PerAxis {
 }
 
 impl From<[usize; 2]> for PerAxis {
-    /// Rows, columns.
+    /// Takes rows, then columns.
     fn from(pair: [usize; 2]) -> Self {
         Self(pair)
     }
 }
 
-/// A window and how it moves, for rows and columns.
+/// A window and its movement, for rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Window {
-    /// The numbers under it.
+    /// The number of values under it.
     pub size: [usize; 2],
-    /// By how many it moves on.
+    /// The stride.
     pub stride: [usize; 2],
-    /// How far apart its numbers lie.
+    /// The distance between its values.
     pub dilation: [usize; 2],
-    /// What the input is extended by.
+    /// The padding of the input.
     pub padding: Padding,
 }
 
 /// One axis under a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Axis {
-    /// The numbers there are.
+    /// The number of values of the input.
     pub input: usize,
-    /// The numbers added before them.
+    /// The number of values added before them.
     pub before: usize,
-    /// The numbers with those added at both ends.
+    /// The number of values with the padding at both ends.
     pub padded: usize,
-    /// Where the window can be.
+    /// The number of window positions.
     pub output: usize,
 }
 
-/// The most numbers of a tensor: what an allocation can hold in `f64`.
+/// The maximum number of values of a tensor: what an allocation can hold in `f64`.
 pub(super) const MOST: usize = isize::MAX as usize / 8;
 
-/// The most that a window, a stride, a dilation or a padding may be along an axis: with it nothing overflows where an
-/// input is extended at both ends.
+/// The maximum of a window, a stride, a dilation or a padding along an axis: within it, padding an input at both ends
+/// cannot overflow.
 const LARGEST: usize = MOST / 4;
 
-/// From how many numbers on the system is asked whether it has the memory.
+/// The number of values above which the system is asked whether it has the memory.
 const ASK: usize = 1 << 28;
 
-/// The product of sizes; an error where no tensor can be so large. `what` has an article.
+/// Returns the product of sizes; an error if no tensor can be that large. `what` includes an article.
 pub(super) fn numbers(what: &str, sizes: &[usize]) -> Result<usize> {
-    // An axis of 0 makes no difference: ndarray asks that the others fit.
+    // A size of 0 counts as 1 here: ndarray requires the product of the others to fit.
     let product = sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
-    // The reservation is dropped at once: a size with a digit too many would otherwise abort the process later on.
+    // The reservation is dropped at once: otherwise a size with a digit too many would abort the process later.
     let fits = |&n: &usize| n <= ASK || n <= MOST && Vec::<f64>::new().try_reserve_exact(n).is_ok();
     product.filter(fits).map(|product| if sizes.contains(&0) { 0 } else { product }).ok_or_else(|| {
         Error::shape(what, "[a size that fits in memory]", sizes).help("Make the layer or its input smaller.")
@@ -151,17 +151,17 @@ pub(super) fn numbers(what: &str, sizes: &[usize]) -> Result<usize> {
 }
 
 impl Window {
-    /// Of this size, moving by one.
+    /// Creates a window of this size with stride 1.
     pub fn of(size: PerAxis) -> Self {
         Self { size: size.0, stride: [1; 2], dilation: [1; 2], padding: Padding::Valid }
     }
 
-    /// A window over a sequence is one over an image with a single row.
+    /// Creates a window over a sequence: one over an image with a single row.
     pub fn along(size: usize) -> Self {
         Self { size: [1, size], stride: [1; 2], dilation: [1; 2], padding: Padding::Valid }
     }
 
-    /// The padding of a sequence: none above and below its single row.
+    /// Sets the padding for a sequence: none above and below its single row.
     pub fn sequence_padding(mut self) -> Result<Self> {
         if let Padding::Explicit([rows, columns]) = self.padding {
             if rows != columns {
@@ -175,7 +175,7 @@ impl Window {
         Ok(self)
     }
 
-    /// For a sequence: one row that stays where it is. A file may say otherwise.
+    /// Checks that the window is one for a sequence: one row with stride 1. A file may hold another.
     pub fn check_row(&self) -> Result<()> {
         let padded = matches!(self.padding, Padding::Explicit([rows, _]) if rows > 0);
         if padded || [self.size[0], self.stride[0], self.dilation[0]] != [1; 3] {
@@ -185,7 +185,7 @@ impl Window {
         Ok(())
     }
 
-    /// For pooling: padding is at most half of the window, so that no window is all padding.
+    /// Checks the padding for pooling: it is at most half of the window, so that no window is all padding.
     pub fn check_pooling(&self) -> Result<()> {
         match self.padding {
             Padding::Explicit(each) if (0..2).any(|i| each[i] > self.size[i] / 2) => {
@@ -197,7 +197,7 @@ impl Window {
         }
     }
 
-    /// The two axes of an image under this window.
+    /// Returns the two axes of an image under this window.
     pub fn over(&self, input: [usize; 2]) -> Result<[Axis; 2]> {
         for (name, numbers) in
             [("a window", self.size), ("a stride", self.stride), ("a dilation", self.dilation)]
@@ -232,7 +232,7 @@ impl Window {
         Ok(axes)
     }
 
-    /// None where no window fits, or a size is beyond all bounds.
+    /// Returns an axis of the image; `None` if no window fits, or a size is too large.
     fn along_axis(&self, i: usize, input: usize) -> Option<Axis> {
         let (size, stride) = (self.size[i], self.stride[i]);
         let reach = self.dilation[i].checked_mul(size - 1)?.checked_add(1)?;
@@ -251,14 +251,14 @@ impl Window {
 }
 
 impl std::fmt::Display for Window {
-    /// For errors: "[3, 3]", with the dilation where there is one.
+    /// Used in errors: "[3, 3]", with the dilation if there is one.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.size)?;
         if self.dilation == [1, 1] { Ok(()) } else { write!(f, " with a dilation of {:?}", self.dilation) }
     }
 }
 
-/// Channels, rows and columns of an image's shape without the batch axis.
+/// Returns the channels, rows and columns of an image's shape without the batch axis.
 pub(super) fn image(input: &[usize]) -> Result<[usize; 3]> {
     match *input {
         [channels, rows, columns] => Ok([channels, rows, columns]),
@@ -270,7 +270,7 @@ pub(super) fn image(input: &[usize]) -> Result<[usize; 3]> {
     }
 }
 
-/// Channels and length of a sequence's shape without the batch axis.
+/// Returns the channels and the length of a sequence's shape without the batch axis.
 pub(super) fn sequence(input: &[usize]) -> Result<[usize; 2]> {
     match *input {
         [channels, length] => Ok([channels, length]),
@@ -282,7 +282,7 @@ pub(super) fn sequence(input: &[usize]) -> Result<[usize; 2]> {
     }
 }
 
-/// The samples and the shape of each; an error where there is no batch axis.
+/// Returns the number of samples and the shape of each; an error if there is no batch axis.
 pub(super) fn batch(input: &[usize]) -> Result<(usize, &[usize])> {
     match input {
         [samples, sample @ ..] => Ok((*samples, sample)),
@@ -290,14 +290,14 @@ pub(super) fn batch(input: &[usize]) -> Result<(usize, &[usize])> {
     }
 }
 
-/// `[…, length]` as `[…, 1, length]`.
+/// Converts `[…, length]` to `[…, 1, length]`.
 pub(super) fn with_row(shape: &[usize]) -> Vec<usize> {
     let mut shape = shape.to_vec();
     shape.insert(shape.len().saturating_sub(1), 1);
     shape
 }
 
-/// `[…, 1, length]` as `[…, length]`.
+/// Converts `[…, 1, length]` to `[…, length]`.
 pub(super) fn without_row(mut shape: Vec<usize>) -> Result<Vec<usize>> {
     if shape.len() < 2 {
         return Err(
@@ -308,14 +308,14 @@ pub(super) fn without_row(mut shape: Vec<usize>) -> Result<Vec<usize>> {
     Ok(shape)
 }
 
-/// A batch of sequences as one of images with a single row. No copy.
+/// Converts a batch of sequences to one of images with a single row. No copy.
 pub(super) fn as_images<F: Scalar>(input: Tensor<F>) -> Result<Tensor<F>> {
     sequence(batch(input.shape())?.1)?;
     let shape = with_row(input.shape());
     Ok(reshape(input, IxDyn(&shape)))
 }
 
-/// And back.
+/// Converts a batch of images with a single row back to one of sequences.
 pub(super) fn as_sequences<F: Scalar>(output: Tensor<F>) -> Result<Tensor<F>> {
     let shape = without_row(output.shape().to_vec())?;
     Ok(reshape(output, IxDyn(&shape)))

@@ -1,4 +1,4 @@
-//! Borders of zeros.
+//! Zero padding.
 
 use super::window::{self, PerAxis};
 use crate::error::Result;
@@ -8,10 +8,11 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Adds rows and columns of zeros around images: `[batch, channels, rows, columns]` becomes larger by what is added.
+/// Adds rows and columns of zeros around images: `[batch, channels, rows, columns]`, with more rows and columns.
 ///
-/// For borders that a convolution's own [`Padding`](crate::nn::Padding) cannot say, such as more on one side than on
-/// the other. PyTorch's `nn.ZeroPad2d`, whose four numbers are (left, right, top, bottom), and Keras' `ZeroPadding2D`.
+/// Use it for padding that a convolution's own [`Padding`](crate::nn::Padding) cannot express, such as more on one side
+/// than on the other. PyTorch's `nn.ZeroPad2d`, whose four numbers are (left, right, top, bottom), and Keras'
+/// `ZeroPadding2D`.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -23,14 +24,15 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ZeroPad2d {
-    /// Above and below.
+    /// Rows above and below.
     rows: [usize; 2],
-    /// Left and right.
+    /// Columns left and right.
     columns: [usize; 2],
 }
 
 impl ZeroPad2d {
-    /// So many on every side; or so many rows above and below, and so many columns left and right.
+    /// Creates a layer with the same padding on every side, or with one for above and below, and one for left and
+    /// right.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -42,12 +44,12 @@ impl ZeroPad2d {
         Self { rows: [rows; 2], columns: [columns; 2] }
     }
 
-    /// So many rows above and below, and so many columns left and right.
+    /// Creates a layer with these numbers of rows above and below, and of columns left and right.
     pub fn sides(rows: [usize; 2], columns: [usize; 2]) -> Self {
         Self { rows, columns }
     }
 
-    /// The shape of a batch's output.
+    /// Returns the shape of a batch's output.
     fn shape(&self, input: &[usize]) -> Result<[usize; 4]> {
         let (samples, sample) = window::batch(input)?;
         let [channels, rows, columns] = window::image(sample)?;
@@ -58,7 +60,7 @@ impl ZeroPad2d {
         Ok(shape)
     }
 
-    /// Copies between the planes of an image and the middle of larger ones; `inwards` from the larger ones.
+    /// Copies between the planes of an image and the interior of larger ones; `inwards` copies from the larger ones.
     fn copy<F: Scalar>(&self, x: &[F], small: [usize; 2], large: [usize; 2], inwards: bool, out: &mut [F]) {
         let first = self.rows[0] * large[1] + self.columns[0];
         let [small_len, large_len] = [small, large].map(|[rows, columns]| (rows * columns).max(1));
@@ -110,7 +112,7 @@ impl<F: Scalar> Layer<F> for ZeroPad2d {
         Ok(back)
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

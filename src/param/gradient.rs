@@ -1,21 +1,21 @@
-//! A parameter's gradient: what has been added up, and in which form.
+//! A parameter's gradient: how it is accumulated and stored.
 //!
-//! Of a gradient's buffer three states are kept apart, because a step should neither allocate nor zero memory:
+//! A gradient's buffer has three states, so that a step neither allocates nor zeroes memory:
 //!
 //! ```text
 //!            accumulate / add_gradient              clear_gradient
 //!   None ──────────────────────────────> Filled <─────────────────> Fresh
-//!  (no buffer)                    (numbers count)   accumulate   (buffer kept, numbers are old)
+//!  (no buffer)                    (values valid)    accumulate   (buffer kept, values outdated)
 //! ```
 //!
-//! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient at its output,
-//! and mostly larger than both. So it may stay a product ([`Param::add_gradient_product`]) until the optimizer
-//! multiplies it out, strip by strip, each strip still in the caches when it is used.
+//! The gradient of a layer's weights is a product of two matrices, the layer's input and the gradient of its output,
+//! and is usually larger than both. So it may be kept as a product ([`Param::add_gradient_product`]) until the
+//! optimizer multiplies it out tile by tile, using each tile while it is still in the caches.
 //!
-//! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later ones add with `beta =
-//! 1`. PyTorch has the same idea as `zero_grad(set_to_none=True)`, which frees the buffer instead of keeping it. Since
-//! gradients add up until they are cleared, a batch may be split over several backward passes. How many samples they
-//! came from is kept beside them, so that [`accumulate`](crate::train::accumulate) can keep the mean over all.
+//! The first write after a step goes to a `Fresh` buffer with `beta = 0`, which overwrites; later writes add with
+//! `beta = 1`. PyTorch's `zero_grad(set_to_none=True)` is similar, but frees the buffer instead of keeping it. Since
+//! gradients add up until they are cleared, a batch may be split over several backward passes. The number of samples is
+//! stored with them, so that [`accumulate`](crate::train::accumulate) can keep the mean over all.
 
 use super::Param;
 use super::stored::{Gradient, GradientMut, PendingGradient, Product, Stored};
@@ -26,10 +26,10 @@ use ndarray::{ArrayView2, ArrayViewMutD};
 use std::sync::OnceLock;
 
 impl<F: Scalar> Param<F> {
-    /// What has been added up since the last step; none if nothing was.
+    /// Returns the gradient accumulated since the last step, or `None` if there is none.
     ///
-    /// None means "no backward pass since the last step", which is not the same as a gradient of zeros: an optimizer
-    /// with momentum moves a parameter whose gradient is 0, and skips one that has none.
+    /// `None` means "no backward pass since the last step", which differs from a gradient of zeros: an optimizer with
+    /// momentum moves a parameter whose gradient is 0, and skips one without a gradient.
     pub fn gradient(&self) -> Option<&Gradient<F>> {
         match &self.gradient {
             Stored::Filled(gradient) => Some(gradient),
@@ -38,14 +38,14 @@ impl<F: Scalar> Param<F> {
         }
     }
 
-    /// Whether anything has been added since the last step. Unlike [`gradient`](Param::gradient) it works nothing out.
+    /// Returns whether there is a gradient. Unlike [`gradient`](Param::gradient), it does not multiply anything out.
     pub(crate) fn has_gradient(&self) -> bool {
         matches!(self.gradient, Stored::Filled(_) | Stored::Product(_))
     }
 
-    /// Forgets the gradient, and keeps its buffer for the next.
+    /// Discards the gradient and keeps its buffer for the next one.
     ///
-    /// [`Optimizer::step`](crate::optim::Optimizer::step) does so at its end. Costs nothing: no number is written.
+    /// [`Optimizer::step`](crate::optim::Optimizer::step) calls it at its end. It is free: no value is written.
     pub fn clear_gradient(&mut self) {
         self.gradient = match std::mem::take(&mut self.gradient) {
             Stored::Filled(gradient) => Stored::Fresh(gradient),
@@ -59,17 +59,18 @@ impl<F: Scalar> Param<F> {
         self.samples = 0;
     }
 
-    /// Over how many samples the gradient is a mean; 0 where there is none, or nobody said it.
+    /// Returns the number of samples that the gradient is a mean over; 0 if there is no gradient, or the number was not
+    /// set.
     pub(crate) fn samples(&self) -> u64 {
         if self.has_gradient() { self.samples } else { 0 }
     }
 
-    /// Says over how many samples the gradient is a mean.
+    /// Sets the number of samples that the gradient is a mean over.
     pub(crate) fn set_samples(&mut self, samples: u64) {
         self.samples = samples;
     }
 
-    /// Multiplies the gradient, where there is one.
+    /// Multiplies the gradient by `factor`, if there is one.
     pub(crate) fn scale_gradient(&mut self, factor: F) {
         match self.both() {
             Some((_, Gradient::Dense(gradient))) => F::scale(slice_mut(gradient), factor),
@@ -78,10 +79,10 @@ impl<F: Scalar> Param<F> {
         }
     }
 
-    /// The value and the gradient together, to be changed: what an optimizer works on. None without a gradient.
+    /// Returns the value and the gradient together for mutation, as an optimizer needs them; `None` without a gradient.
     ///
-    /// Both borrows at once are what a loop `value -= rate · gradient` needs. Both come as views, so their shapes and
-    /// the rows' ids stay.
+    /// An update such as `value -= learning_rate · gradient` needs both borrows at once. Both are views, so that the
+    /// shapes and the ids of the rows cannot change.
     ///
     /// ```
     /// use plywood::ndarray::arr1;
@@ -105,7 +106,7 @@ impl<F: Scalar> Param<F> {
         Some((value, gradient))
     }
 
-    /// [`value_and_gradient`](Param::value_and_gradient) for the crate itself, which may merge rows.
+    /// [`value_and_gradient`](Param::value_and_gradient) for use inside the crate, where rows may be merged.
     pub(crate) fn both(&mut self) -> Option<(ArrayViewMutD<'_, F>, &mut Gradient<F>)> {
         self.multiply_out();
         match &mut self.gradient {
@@ -114,13 +115,13 @@ impl<F: Scalar> Param<F> {
         }
     }
 
-    /// Adds to the gradient. Does nothing unless the parameter is trainable.
+    /// Adds to the gradient. Does nothing if the parameter is not trainable.
     ///
-    /// One pass over the numbers: the first call after a step copies, later ones add. On a parameter that has a
-    /// gradient by rows, the rows are written out into a dense one first.
+    /// Takes one pass over the values: the first call after a step copies, later ones add. If the parameter has a
+    /// gradient by rows, that is converted to a dense one first.
     ///
     /// # Errors
-    /// When the shape is not the parameter's.
+    /// When the shape differs from the parameter's.
     pub fn add_gradient(&mut self, gradient: &Tensor<F>) -> Result<()> {
         if gradient.shape() != self.shape() {
             return Err(Error::shape("a gradient", format!("{:?}", self.shape()), gradient.shape())
@@ -159,7 +160,7 @@ impl<F: Scalar> Param<F> {
         Some((slice_mut(&mut self.value), pending))
     }
 
-    /// Turns a product into a dense gradient.
+    /// Converts a product into a dense gradient.
     fn multiply_out(&mut self) {
         if let Stored::Product(product) = &self.gradient {
             product.multiplied(&self.value);
@@ -173,7 +174,7 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Adds `leftᵀ · right` to the gradient of a matrix: for `y = x · W`, `left` is the input `x` and `right` the
-    /// gradient at `y`. Does nothing unless the parameter is trainable.
+    /// gradient of `y`. Does nothing if the parameter is not trainable.
     ///
     /// | | shape |
     /// |---|---|
@@ -181,10 +182,10 @@ impl<F: Scalar> Param<F> {
     /// | `left` | `[batch, …, inputs]` |
     /// | `right` | `[batch, …, units]` |
     ///
-    /// It is [`accumulate`](Param::accumulate) and a product of matrices, and mostly less: a product that is small, or
-    /// takes no more memory than the gradient, is kept as it is until the optimizer's step, which multiplies it out
-    /// some rows at a time and changes the weights with them at once. The gradient as a whole is then never in memory.
-    /// Whoever looks at it ([`gradient`](Param::gradient)) sees it multiplied out, with the same bits.
+    /// Equivalent to [`accumulate`](Param::accumulate) followed by a matrix product, but usually cheaper: a product
+    /// that is small, or takes no more memory than the gradient, is kept as its two factors. The optimizer's step
+    /// multiplies it out a few rows at a time and updates the weights with them at once, so the whole gradient is never
+    /// in memory. Reading it with [`gradient`](Param::gradient) multiplies it out, with bit-identical results.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -233,11 +234,11 @@ impl<F: Scalar> Param<F> {
         Ok(())
     }
 
-    /// Adds to the gradient of some rows (positions along axis 0): `values` has a row for each of `ids`, with what
-    /// lies behind axis 0 as its columns. Does nothing unless the parameter is trainable.
+    /// Adds to the gradient of some rows (positions along axis 0): `values` has a row for each of `ids`, and the axes
+    /// after axis 0, flattened, as its columns. Does nothing if the parameter is not trainable.
     ///
-    /// Cost and memory are those of the rows given, unless the gradient is dense already; then the rows are added to
-    /// it. The same id may come twice, in one call or in two:
+    /// Time and memory depend only on the rows given, unless the gradient is already dense; then the rows are added to
+    /// it. An id may occur several times, in one call or over several calls:
     ///
     /// ```
     /// use plywood::ndarray::{Array2, arr2};
@@ -252,7 +253,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many rows as ids, a row has another length, or an id is out of range.
+    /// When the number of rows is not that of the ids, a row has the wrong length, or an id is out of range.
     pub fn add_gradient_rows(&mut self, ids: &[usize], values: ArrayView2<'_, F>) -> Result<()> {
         let (rows, columns) = match self.shape() {
             [rows, rest @ ..] => (*rows, rest.iter().product::<usize>()),
@@ -301,10 +302,11 @@ impl<F: Scalar> Param<F> {
         Ok(())
     }
 
-    /// The value, the gradient to write into, and the factor for what the gradient holds: 0 for the first write
-    /// after a step (its old numbers mean nothing), then 1. None unless the parameter is trainable.
+    /// Returns the value, the gradient to write into, and the factor for the gradient's old content: 0 for the first
+    /// write after a step, when the old values are meaningless, then 1. Returns `None` if the parameter is not
+    /// trainable.
     ///
-    /// This is [`add_gradient`](Param::add_gradient) without an array between: a product of matrices goes straight
+    /// This is [`add_gradient`](Param::add_gradient) without an intermediate array: a matrix product writes directly
     /// into the gradient, as `gradient = beta · gradient + x · y`, and nothing has to be zeroed.
     ///
     /// ```
@@ -321,8 +323,8 @@ impl<F: Scalar> Param<F> {
     /// assert_eq!(bias.accumulate().unwrap().1, [11.0, 22.0]);
     /// ```
     ///
-    /// The whole slice has to be written on every call, also where `beta` is 0 and the gradient of a number is 0:
-    /// from then on all of it counts. Multiplying old numbers by 0 is not enough, since 0 · NaN is NaN.
+    /// Every call must write the whole slice, including values whose gradient is 0 when `beta` is 0: all of it counts
+    /// from then on. Multiplying the old values by 0 is not enough, since 0 · NaN is NaN.
     pub fn accumulate(&mut self) -> Option<(&Tensor<F>, &mut [F], F)> {
         if !self.is_trainable() {
             return None;

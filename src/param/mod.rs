@@ -1,10 +1,10 @@
-//! A layer's numbers: trained, frozen, or kept beside (buffers).
+//! A layer's parameters: trainable, frozen, or buffers.
 //!
-//! A [`Param`] joins what belongs together: the numbers, what training may do with them, and the gradient that
-//! backward passes have added up. Layers show their parameters by name
-//! ([`visit_params`](crate::nn::Layer::visit_params)); optimizers, freezing, saving and the summary see nothing else.
+//! A [`Param`] holds the values, how training treats them, and the gradient accumulated by backward passes. Layers
+//! expose their parameters by name ([`visit_params`](crate::nn::Layer::visit_params)); optimizers, freezing, saving and
+//! the summary see nothing else.
 //!
-//! What becomes of a gradient is in `gradient.rs`, and which forms it has in `stored.rs`.
+//! `gradient.rs` implements the operations on a gradient, `stored.rs` its representations.
 
 mod gradient;
 mod stored;
@@ -19,23 +19,24 @@ use crate::tensor::{Tensor, lined, slice, slice_mut};
 use serde::{Deserialize, Serialize};
 use stored::Stored;
 
-/// What becomes of a parameter in training.
+/// How training treats a parameter.
 ///
 /// | kind | optimizer | gradient | saved | Keras | PyTorch |
 /// |---|---|---|---|---|---|
 /// | `Trainable` | changes it | yes | yes | `trainable=True` | `requires_grad=True` |
-/// | `Frozen` | leaves it | no | yes | `trainable=False` | `requires_grad=False` |
-/// | `Buffer` | leaves it | no | yes | a non-trainable weight | `register_buffer` |
+/// | `Frozen` | skips it | no | yes | `trainable=False` | `requires_grad=False` |
+/// | `Buffer` | skips it | no | yes | a non-trainable weight | `register_buffer` |
 ///
-/// A frozen parameter and a buffer differ in who owns the numbers: `unfreeze` turns the first back into a trainable
-/// one and leaves the second alone. A file stores the kind, so a model saved with frozen layers loads with them.
+/// A frozen parameter and a buffer differ in who changes the values: `unfreeze` makes the former trainable again and
+/// leaves the latter alone. A file stores the kind, so frozen layers are still frozen after loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ParamKind {
     /// The optimizer changes it.
     Trainable,
-    /// The optimizer leaves it alone, until it is made trainable again; its gradient is not computed.
+    /// The optimizer skips it until it is made trainable again; its gradient is not computed.
     Frozen,
-    /// The layer itself keeps it (a running mean); it is saved and restored with the rest, and has no gradient.
+    /// The layer itself updates it (e.g. a running mean); it is saved and restored like a parameter, and has no
+    /// gradient.
     Buffer,
 }
 
@@ -56,31 +57,31 @@ pub enum ParamKind {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Memory: as many bytes as the value has, and as many again for the gradient from the first backward pass on; an
-/// optimizer's own state (momentum, Adam's moments) is kept by the optimizer. A clone copies both.
+/// Memory: the size of the value, and as much again for the gradient from the first backward pass on. The optimizer
+/// stores its own state (momentum, Adam's moments). A clone copies the value and the gradient.
 ///
-/// A parameter never changes its shape. [`set_value`](Param::set_value) refuses another one; the layer would have to
-/// be built anew.
+/// A parameter never changes its shape: [`set_value`](Param::set_value) refuses another one, and the layer has to be
+/// rebuilt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Param<F: Scalar = f32> {
     #[serde(with = "codec::tensor")]
     value: Tensor<F>,
     kind: ParamKind,
-    /// In state dicts, see [`transposed_in_state_dicts`](Param::transposed_in_state_dicts).
+    /// True if state dicts hold it transposed: see [`transposed_in_state_dicts`](Param::transposed_in_state_dicts).
     transposed: bool,
     #[serde(skip)]
     gradient: Stored<F>,
-    /// Over how many samples the gradient is a mean; 0 where nobody said it.
+    /// The number of samples that the gradient is a mean over; 0 if it was not set.
     #[serde(skip)]
     samples: u64,
 }
 
 impl<F: Scalar> Param<F> {
-    /// A trainable parameter with this initial value.
+    /// Creates a trainable parameter with this initial value.
     ///
-    /// An array of any number of axes, in any order in memory; one that is not row-major is copied into that order, and
-    /// one of up to 4 MiB that does not begin at a line of the caches to a place that does.
+    /// Takes an array with any number of axes, in any memory layout. One that is not row-major is copied into that
+    /// order. One of up to 4 MiB that does not start at a cache line is copied to an address that does.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -95,11 +96,11 @@ impl<F: Scalar> Param<F> {
         Self { value: lined(value.into_dyn()), kind, transposed: false, gradient, samples: 0 }
     }
 
-    /// Whether PyTorch keeps this matrix the other way round: state dicts
+    /// Sets whether PyTorch stores this matrix transposed (default: false): state dicts
     /// ([`save_weights`](crate::nn::Sequential::save_weights)) then hold it with its two axes exchanged.
     ///
-    /// [`Dense`](crate::nn::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`. In
-    /// memory and in Plywood's own files nothing changes.
+    /// [`Dense`](crate::nn::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`.
+    /// Nothing changes in memory or in Plywood's own files.
     ///
     /// ```
     /// use plywood::nn::Param;
@@ -113,15 +114,14 @@ impl<F: Scalar> Param<F> {
         self
     }
 
-    /// Whether state dicts have it the other way round.
+    /// Returns whether state dicts hold it transposed.
     pub(crate) fn is_transposed(&self) -> bool {
         self.transposed && self.value.ndim() == 2
     }
 
-    /// A buffer with this initial value.
+    /// Creates a buffer with this initial value.
     ///
-    /// For what a layer measures rather than learns: a running mean, a count, a codebook that is updated by
-    /// averaging.
+    /// Use it for what a layer measures rather than learns: a running mean, a count, a codebook updated by averaging.
     ///
     /// ```
     /// use plywood::ndarray::arr1;
@@ -137,31 +137,31 @@ impl<F: Scalar> Param<F> {
         Self { kind: ParamKind::Buffer, ..Self::new(value) }
     }
 
-    /// The numbers.
+    /// Returns the values.
     ///
-    /// The shape is the layer's own, without a batch axis.
+    /// The shape is without a batch axis.
     pub fn value(&self) -> &Tensor<F> {
         &self.value
     }
 
-    /// The numbers as a slice, in row-major order.
+    /// Returns the values as a slice, in row-major order.
     ///
-    /// No copy; the last axis runs fastest.
+    /// No copy; the last axis varies fastest.
     pub fn as_slice(&self) -> &[F] {
         slice(&self.value)
     }
 
-    /// The numbers as a mutable slice, in row-major order.
+    /// Returns the values as a mutable slice, in row-major order.
     ///
-    /// The one way for an optimizer or a layer to change single numbers in place. The gradient is not touched.
+    /// An optimizer or a layer uses it to change single values in place. The gradient is not touched.
     pub fn as_slice_mut(&mut self) -> &mut [F] {
         slice_mut(&mut self.value)
     }
 
-    /// Puts other numbers in their place.
+    /// Replaces the values.
     ///
-    /// For weights that come from elsewhere. The kind and the gradient stay as they are. PyTorch keeps a linear
-    /// layer's weight the other way round, so it has to be transposed first:
+    /// Use it for weights from elsewhere. The kind and the gradient stay as they are. PyTorch stores the weight of a
+    /// linear layer transposed, so transpose it first:
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -177,7 +177,7 @@ impl<F: Scalar> Param<F> {
     /// ```
     ///
     /// # Errors
-    /// When the shape is another one.
+    /// When the shape differs.
     pub fn set_value(&mut self, value: Tensor<F>) -> Result<()> {
         if value.shape() != self.value.shape() {
             let expected = format!("{:?}", self.value.shape());
@@ -188,46 +188,45 @@ impl<F: Scalar> Param<F> {
         Ok(())
     }
 
-    /// Swaps the numbers with others of the same shape in standard layout. The arrays change places; nothing is
-    /// copied.
+    /// Swaps the values with others of the same shape in standard layout. The arrays are swapped; nothing is copied.
     pub(crate) fn exchange(&mut self, other: &mut Tensor<F>) {
         debug_assert!(other.shape() == self.value.shape() && other.is_standard_layout());
         std::mem::swap(&mut self.value, other);
     }
 
-    /// The shape.
+    /// Returns the shape.
     pub fn shape(&self) -> &[usize] {
         self.value.shape()
     }
 
-    /// How many numbers there are.
+    /// Returns the number of values.
     ///
-    /// The product of the shape; 1 for a parameter without axes.
+    /// It is the product of the shape; 1 for a parameter without axes.
     pub fn len(&self) -> usize {
         self.value.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.value.is_empty()
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> ParamKind {
         self.kind
     }
 
-    /// Whether the optimizer changes it, and a backward pass has to compute its gradient.
+    /// Returns whether the optimizer changes it, so that a backward pass has to compute its gradient.
     ///
-    /// A layer asks before it computes a gradient that nobody wants. [`accumulate`](Param::accumulate) and
-    /// [`add_gradient`](Param::add_gradient) ask by themselves.
+    /// A layer calls it to avoid computing a gradient that is not needed. [`accumulate`](Param::accumulate) and
+    /// [`add_gradient`](Param::add_gradient) check it themselves.
     pub fn is_trainable(&self) -> bool {
         self.kind == ParamKind::Trainable
     }
 
-    /// Freezes a trainable parameter; a buffer stays one.
+    /// Freezes a trainable parameter; a buffer stays a buffer.
     ///
-    /// What had been added to its gradient is forgotten and the buffer is freed.
+    /// Discards the gradient and frees its memory.
     pub fn freeze(&mut self) {
         if self.kind == ParamKind::Trainable {
             self.kind = ParamKind::Frozen;
@@ -235,9 +234,9 @@ impl<F: Scalar> Param<F> {
         }
     }
 
-    /// Makes a frozen parameter trainable again; a buffer stays one.
+    /// Makes a frozen parameter trainable again; a buffer stays a buffer.
     ///
-    /// The gradient begins at none. An optimizer that keeps moments by name goes on with those from before the
+    /// It has no gradient at first. An optimizer that stores moments by name continues with those from before the
     /// freeze.
     pub fn unfreeze(&mut self) {
         if self.kind == ParamKind::Frozen {

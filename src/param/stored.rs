@@ -1,55 +1,53 @@
-//! The forms that a gradient has: numbers, rows, a product that waits.
+//! The representations of a gradient: dense, by rows, or a product that is not yet multiplied out.
 
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD};
 use std::sync::OnceLock;
 
-/// What backward passes have added up for one parameter since the last step.
+/// The gradient of one parameter, accumulated since the last step.
 ///
-/// The second form is for tables of which a batch touches little. A table of 50,000 rows of 300 numbers has a dense
-/// gradient of 60 MB in `f32`; a batch of 32 ids has one of 38 KB by rows. PyTorch has it as `sparse=True` of
-/// `nn.Embedding`, TensorFlow as `IndexedSlices`.
+/// The sparse form is for tables of which a batch uses few rows. A table of 50,000 rows of 300 values has a dense
+/// gradient of 60 MB in `f32`; by rows, a batch of 32 ids has one of 38 KB. It corresponds to `sparse=True` in
+/// PyTorch's `nn.Embedding` and to TensorFlow's `IndexedSlices`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Gradient<F = f32> {
-    /// A number for each number of the parameter, in its shape.
+    /// One value for each value of the parameter, in its shape.
     ///
-    /// Row-major, as the parameter is.
+    /// Row-major, like the parameter.
     Dense(Tensor<F>),
-    /// Only some rows (positions along axis 0), as an embedding has it; an id may come up more than once, and its
-    /// rows then add up.
+    /// Only some rows (positions along axis 0), as for an embedding; if an id occurs more than once, its rows add up.
     Rows {
-        /// The row that each row of `values` belongs to.
+        /// The parameter's row that each row of `values` belongs to.
         ///
-        /// In the order of the calls, not sorted; each below the length of the parameter's axis 0.
+        /// In the order of the calls, not sorted; each is below the length of the parameter's axis 0.
         ids: Vec<usize>,
-        /// One row after the other.
+        /// The rows, one after the other.
         ///
-        /// `ids.len() · columns` of them, where `columns` is the product of the parameter's axes behind axis 0.
+        /// `ids.len() · columns` values, where `columns` is the product of the parameter's axes after axis 0.
         values: Vec<F>,
     },
 }
 
-/// A [`Gradient`] whose numbers may be changed: what [`Param::value_and_gradient`](super::Param::value_and_gradient)
-/// hands out.
+/// A mutable view of a [`Gradient`], from [`Param::value_and_gradient`](super::Param::value_and_gradient).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GradientMut<'a, F = f32> {
-    /// A number for each number of the parameter, in its shape.
+    /// One value for each value of the parameter, in its shape.
     Dense(ArrayViewMutD<'a, F>),
     /// Only some rows, as in [`Gradient::Rows`].
     Rows {
-        /// The row that each row of `values` belongs to.
+        /// The parameter's row that each row of `values` belongs to.
         ids: &'a [usize],
-        /// One row after the other.
+        /// The rows, one after the other.
         values: &'a mut [F],
     },
 }
 
-/// The gradient's buffers outlive the steps; `Fresh` holds one whose numbers are of a step that is over.
+/// A parameter's stored gradient. Its buffer outlives the step; `Fresh` holds one with the values of a past step.
 ///
-/// `Default` is what serde puts in place of the skipped field, so a loaded parameter has no gradient.
+/// Serde uses `Default` for the skipped field, so a loaded parameter has no gradient.
 #[derive(Clone, Debug, Default)]
 #[allow(
     clippy::large_enum_variant,
@@ -63,7 +61,7 @@ pub(super) enum Stored<F> {
     Product(Product<F>),
 }
 
-/// A gradient `leftᵀ · right` that has not been multiplied out, unless somebody has looked at it.
+/// A gradient `leftᵀ · right` that is multiplied out only when it is read.
 #[derive(Clone, Debug)]
 pub(super) struct Product<F> {
     pub left: Tensor<F>,
@@ -71,28 +69,27 @@ pub(super) struct Product<F> {
     pub multiplied: OnceLock<Gradient<F>>,
 }
 
-/// Up to how many numbers on its right side a product is small: they stay in the first level of the caches while it is
-/// multiplied out.
+/// The maximum size of the right factor of a small product: it stays in the L1 cache while it is multiplied out.
 pub(crate) const SMALL_PRODUCT: usize = 8_192;
 
-/// A gradient as the optimizer takes it up.
+/// A gradient in the form that the optimizer consumes.
 pub(crate) enum PendingGradient<'a, F> {
-    /// A number for each number of the parameter.
+    /// One value for each value of the parameter.
     Dense(&'a [F]),
     /// As [`Gradient::Rows`].
     Rows(&'a mut Vec<usize>, &'a mut Vec<F>),
-    /// `leftᵀ · right`, of matrices with one row for each row of the batch.
+    /// `leftᵀ · right`, of matrices with one row per row of the batch.
     Product(ArrayView2<'a, F>, ArrayView2<'a, F>),
 }
 
 impl<F: Scalar> Product<F> {
-    /// Whether it is left for the optimizer to multiply out, strip by strip: it is small, or at least takes no more
-    /// memory than the gradient would.
+    /// Returns whether the optimizer multiplies it out, tile by tile: it is small, or takes no more memory than the
+    /// gradient would.
     pub fn may_wait(&self, gradient: usize) -> bool {
         self.right.len() <= SMALL_PRODUCT || self.left.len() + self.right.len() <= gradient
     }
 
-    /// Both sides as matrices, for a parameter of this shape.
+    /// Returns both factors as matrices, for a parameter of this shape.
     pub fn factors(&self, [inputs, units]: [usize; 2]) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
         let rows = self.left.shape().split_last().map_or(0, |(_, axes)| axes.iter().product());
         let left = ArrayView2::from_shape((rows, inputs), slice(&self.left));
@@ -100,7 +97,7 @@ impl<F: Scalar> Product<F> {
         (left.expect("rows of inputs"), right.expect("rows of units"))
     }
 
-    /// The gradient, worked out at the first look.
+    /// Returns the gradient, computed at the first call.
     pub fn multiplied(&self, value: &Tensor<F>) -> &Gradient<F> {
         self.multiplied.get_or_init(|| {
             let mut gradient = scratch(value.shape());
@@ -109,7 +106,7 @@ impl<F: Scalar> Product<F> {
         })
     }
 
-    /// `sum = beta · sum + leftᵀ · right`, for a parameter with this value.
+    /// Computes `sum = beta · sum + leftᵀ · right`, for a parameter with this value.
     pub fn multiply(&self, value: &Tensor<F>, beta: F, sum: &mut [F]) {
         let (left, right) = self.factors([value.shape()[0], value.shape()[1]]);
         let sum = ArrayViewMut2::from_shape((left.ncols(), right.ncols()), sum);

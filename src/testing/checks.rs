@@ -1,4 +1,4 @@
-//! The checks of [`LayerCheck`], one after the other.
+//! The checks of [`LayerCheck`].
 
 use super::differences::{
     central, chosen, compare, gradients_of, names, random_tensor, same, trained, value_of,
@@ -13,8 +13,8 @@ use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
 
 impl<F: Scalar> LayerCheck<F> {
-    /// The order is that of what depends on what: names, shapes, values, gradients, saving. It is compiled once for all
-    /// layers, whose type ends here.
+    /// The order follows the dependencies: names, shapes, values, gradients, saving. Layers are type-erased from here
+    /// on, so that the checks are compiled only once.
     pub(super) fn run_checks(
         &self,
         layer: &mut dyn ErasedLayer<F>,
@@ -33,7 +33,7 @@ impl<F: Scalar> LayerCheck<F> {
 
         names(layer)?;
         report.passed("parameters have one name each, in one order");
-        // Away from what initialization makes special: a bias of 0, a scale of 1.
+        // Moves the parameters away from special initial values: a bias of 0, a scale of 1.
         layer.erased_visit_mut(&mut |_, param| {
             if param.is_trainable() {
                 for v in param.as_slice_mut() {
@@ -41,7 +41,7 @@ impl<F: Scalar> LayerCheck<F> {
                 }
             }
         });
-        // Buffers, too, are to be something else than they are at first.
+        // Moves the buffers away from their initial values too.
         layer.erased_forward_train(x.clone(), &mut None)?;
 
         let y = self.outputs(layer, &x, &mut report)?;
@@ -58,7 +58,8 @@ impl<F: Scalar> LayerCheck<F> {
         Ok(report)
     }
 
-    /// The outputs of inference: their shapes, and that they are those of training, of single samples and of a view.
+    /// Returns the outputs of inference, and checks their shapes and that training, single samples and a view give the
+    /// same.
     fn outputs(
         &self,
         layer: &dyn ErasedLayer<F>,
@@ -98,8 +99,8 @@ impl<F: Scalar> LayerCheck<F> {
         Ok(y)
     }
 
-    /// `dx` and the parameters' gradients come from one backward pass of `layer` itself; what they are compared with
-    /// comes from clones, so that a layer's state (a mask's step) is the same in each.
+    /// `dx` and the parameters' gradients come from one backward pass of `layer` itself; the differences that they are
+    /// compared with come from clones, so that a layer's state (the step of a mask) is the same in each.
     fn gradients(
         &self,
         layer: &mut dyn ErasedLayer<F>,
@@ -115,7 +116,7 @@ impl<F: Scalar> LayerCheck<F> {
             Ok(slice(&standard(y)).iter().zip(slice(&weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum())
         };
         layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
-        // From the same state as the passes that are compared with it: a clone went forward above.
+        // This pass has the same state as the passes it is compared with: a clone ran the forward pass above.
         let dx = standard(layer.erased_backward(&mut cache, weights.clone())?);
 
         if dx.shape() != x.shape() {
@@ -161,7 +162,7 @@ impl<F: Scalar> LayerCheck<F> {
         Ok(())
     }
 
-    /// A second backward pass doubles the gradients, and `backward_params` makes the same ones.
+    /// Checks that a second backward pass doubles the gradients, and that `backward_params` computes the same ones.
     fn sums(
         &self,
         layer: &dyn ErasedLayer<F>,
@@ -181,7 +182,7 @@ impl<F: Scalar> LayerCheck<F> {
         }
         Ok(())
     }
-    /// What there is of the layer without its activation: with it, the same outputs and gradients.
+    /// Checks the layer without its activation: applying the activation must give the same outputs and gradients.
     fn activation(
         &self,
         layer: &dyn ErasedLayer<F>,
@@ -220,7 +221,7 @@ impl<F: Scalar> LayerCheck<F> {
     }
 }
 
-/// Whether outputs are what those of softmax or of the sigmoid are, where they are said to be.
+/// Checks that the outputs are possible values of softmax or the sigmoid, if the layer says it computes one of them.
 fn check_range<F: Scalar>(activation: OutputActivation, y: &Tensor<F>) -> Result<()> {
     let columns = y.shape().last().copied().unwrap_or(1).max(1);
     for row in slice(y).chunks(columns).filter(|_| activation.can_be_fused()) {
@@ -235,7 +236,7 @@ fn check_range<F: Scalar>(activation: OutputActivation, y: &Tensor<F>) -> Result
     Ok(())
 }
 
-/// Whether a layer's gradients are so many times those that are expected.
+/// Checks that a layer's gradients are `factor` times the expected ones.
 fn same_gradients<F: Scalar>(
     what: &str,
     layer: &dyn ErasedLayer<F>,

@@ -1,4 +1,4 @@
-//! Finite differences, and how closely two numbers have to agree.
+//! Finite differences and tolerances.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -7,28 +7,28 @@ use crate::param::{Gradient, Param};
 use crate::random::RandomStream;
 use crate::tensor::{Tensor, slice};
 
-/// How many numbers of an array are compared with finite differences, at most.
+/// The maximum number of values of an array that are compared with finite differences.
 ///
 /// Each costs two forward passes; a Dense layer of 784 by 128 would need 200,000 of them.
 const MOST_DIFFERENCES: usize = 64;
 
-/// `|found - difference| <= absolute + relative · |difference|`.
+/// The tolerance of `|found - difference| <= absolute + relative · |difference|`.
 struct Tolerance {
     step: f64,
     absolute: f64,
     relative: f64,
 }
 
-/// What a clone of the layer puts out in training, and its cache.
+/// Returns the output of a clone of the layer in training, and its cache.
 pub(super) fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tensor<F>, CacheSlot)> {
     let mut cache = None;
     let output = layer.erased_clone().erased_forward_train(x, &mut cache)?;
     Ok((output, cache))
 }
 
-/// Numbers between 0.1 and 1 in magnitude, of both signs.
+/// Returns values between 0.1 and 1 in magnitude, of both signs.
 ///
-/// Not below 0.1, so that a step of the differences cannot cross 0.
+/// None is below 0.1, so that a step of the differences cannot cross 0.
 pub(super) fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut RandomStream) -> Tensor<F> {
     Tensor::from_shape_simple_fn(shape, || {
         let v = draws.uniform(0.1, 1.0);
@@ -36,7 +36,7 @@ pub(super) fn random_tensor<F: Scalar>(shape: &[usize], draws: &mut RandomStream
     })
 }
 
-/// All positions, or some at random where there are many.
+/// Returns all positions, or a random selection if there are many.
 pub(super) fn chosen(len: usize, draws: &mut RandomStream) -> Vec<usize> {
     let mut all: Vec<usize> = (0..len).collect();
     if len > MOST_DIFFERENCES {
@@ -46,7 +46,7 @@ pub(super) fn chosen(len: usize, draws: &mut RandomStream) -> Vec<usize> {
     all
 }
 
-/// By name, as there are two element types and the trait is sealed.
+/// Selects by name, as there are two element types and the trait is sealed.
 fn tolerance<F: Scalar>() -> Tolerance {
     if F::NAME == "f64" {
         Tolerance { step: 1e-6, absolute: 1e-5, relative: 1e-3 }
@@ -55,16 +55,16 @@ fn tolerance<F: Scalar>() -> Tolerance {
     }
 }
 
-/// The central difference `(f(v + h) - f(v - h)) / 2h`, with the h that the type really steps by.
+/// Returns the central difference `(f(v + h) - f(v - h)) / 2h`, with the step `h` as rounded to the type.
 ///
-/// `v + h` is rounded; dividing by the distance of the two points that were really used takes that error out.
+/// `v + h` is rounded; dividing by the actual distance of the two points removes that error.
 pub(super) fn central<F: Scalar>(v: F, mut f: impl FnMut(F) -> Result<f64>) -> Result<f64> {
     let h = F::of(tolerance::<F>().step);
     let (up, down) = (v + h, v - h);
     Ok((f(up)? - f(down)?) / (up.as_f64() - down.as_f64()))
 }
 
-/// A NaN on either side fails: it compares false.
+/// Compares a gradient with a difference. A NaN on either side fails, since it compares false.
 pub(super) fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
     let Tolerance { absolute, relative, .. } = tolerance::<F>();
     if (found - expected).abs() <= absolute + relative * expected.abs() {
@@ -75,10 +75,10 @@ pub(super) fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Resul
     ))
 }
 
-/// Equal up to rounding.
+/// Checks that two tensors are equal up to rounding.
 ///
-/// Within `64 · ε · (1 + |expected|)`, and NaN equal to NaN. Not to the bit: a layer may add in another order in
-/// training.
+/// The tolerance is `64 · ε · (1 + |expected|)`, and NaN equals NaN. It is not bit for bit: a layer may add in another
+/// order in training.
 pub(super) fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
     if found.shape() != expected.shape() {
         return Err(Error::shape(what, format!("{:?}", expected.shape()), found.shape())
@@ -95,7 +95,7 @@ pub(super) fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F
     Ok(())
 }
 
-/// An optimizer's state and a saved freeze go by these names.
+/// Checks the names of parameters, by which an optimizer's state and saved freezing find them.
 pub(super) fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
     let (mut shared, mut exclusive) = (Vec::new(), Vec::new());
     layer.erased_visit(&mut |name, param| shared.push((name.to_owned(), param.len())));
@@ -115,7 +115,7 @@ pub(super) fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
     Ok(())
 }
 
-/// The gradient of each trainable parameter, written out where it is by rows; 0 where it has none.
+/// Returns the gradient of each trainable parameter in dense form; zeros if it has none.
 pub(super) fn gradients_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String, Vec<f64>)> {
     let mut all = Vec::new();
     layer.erased_visit(&mut |name, param| {
@@ -126,7 +126,7 @@ pub(super) fn gradients_of<F: Scalar>(layer: &dyn ErasedLayer<F>) -> Vec<(String
     all
 }
 
-/// So that a gradient by rows can be compared number by number.
+/// Converts a gradient to dense form, so that one by rows can be compared value by value.
 pub(super) fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
     let mut out = vec![0.0; param.len()];
     match param.gradient() {
@@ -144,7 +144,7 @@ pub(super) fn written_out<F: Scalar>(param: &Param<F>) -> Vec<f64> {
     out
 }
 
-/// Through `visit_params`, because a layer's fields are its own.
+/// Reads a value through `visit_params`, because a layer's fields are private.
 pub(super) fn value_of<F: Scalar>(layer: &dyn ErasedLayer<F>, name: &str, i: usize) -> F {
     let mut value = F::nan();
     layer.erased_visit(&mut |other, param| {

@@ -1,26 +1,26 @@
-//! Checks for layers, the crate's own and yours: [`check_layer`].
+//! Checks for layers, built-in and custom: [`check_layer`].
 //!
-//! A wrong derivative does not crash. It trains a little worse, and looks like a bad learning rate. [`LayerCheck`]
-//! finds it by the definition of the derivative, with the loss `L = Σ c_i · y_i` for random `c`:
+//! A wrong derivative does not crash. The model trains a little worse, which looks like a bad learning rate.
+//! [`LayerCheck`] finds it with the definition of the derivative, for the loss `L = Σ c_i · y_i` with random `c`:
 //!
 //! ```text
 //! ∂L/∂x_i  ≈  (L(x_i + h) - L(x_i - h)) / 2h
 //! ```
 //!
-//! The error of the central difference has two parts. What the Taylor series leaves over is `h² / 6 · L‴`; what
-//! rounding adds is about `ε · |L| / h`. Their sum is least near `h = ε^⅓`: 6e-6 in `f64` and 5e-3 in `f32`, and the
-//! steps here are of that size.
+//! The error of the central difference has two parts. The truncation of the Taylor series contributes `h² / 6 · L‴`,
+//! and rounding about `ε · |L| / h`. Their sum is smallest near `h = ε^⅓`: 6e-6 in `f64` and 5e-3 in `f32`, and the
+//! steps used here are of that size.
 //!
 //! | | `f64` | `f32` |
 //! |---|---|---|
 //! | `h` | 1e-6 | 4e-3 |
-//! | allowed, absolute | 1e-5 | 2e-2 |
-//! | allowed, relative | 1e-3 | 2e-2 |
+//! | absolute tolerance | 1e-5 | 2e-2 |
+//! | relative tolerance | 1e-3 | 2e-2 |
 //!
-//! So `f64` finds a factor that is wrong by more than a thousandth, and `f32` one that is wrong by some percent;
-//! check in `f64` where the layer has it. `torch.autograd.gradcheck` works likewise.
+//! So a check in `f64` finds a factor that is wrong by more than a thousandth, and one in `f32` a factor that is wrong
+//! by a few percent; use `f64` if the layer supports it. `torch.autograd.gradcheck` works the same way.
 //!
-//! A random loss is needed: under `L = Σ y_i` the gradient of softmax is 0, and any mistake in it that scales would
+//! The loss must be random: with `L = Σ y_i` the gradient of softmax is 0, and any multiplicative error in it would
 //! pass.
 
 mod checks;
@@ -35,9 +35,9 @@ use crate::random::Random;
 use crate::tensor::Tensor;
 use std::fmt;
 
-/// Checks a layer on random inputs of this shape (without the batch axis): see [`LayerCheck`] for what is checked.
+/// Checks a layer on random inputs of this shape (without the batch axis): see [`LayerCheck`] for the list of checks.
 ///
-/// In `f64` gradients are compared with finite differences to about three digits, in `f32` to about two.
+/// Gradients are compared with finite differences, in `f64` to about three digits, in `f32` to about two.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -47,10 +47,10 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It takes a batch of five, and two forward passes for each number that is checked: at most 64 of the input and 64
-/// of each parameter.
+/// It uses a batch of five samples, and two forward passes per checked value: at most 64 values of the input and 64 of
+/// each parameter.
 ///
-/// A derivative that is wrong by a factor of 2 is told apart from one that is right:
+/// A derivative that is wrong by a factor of 2 is detected:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -70,41 +70,41 @@ use std::fmt;
 /// ```
 ///
 /// # Errors
-/// When a check fails; the error says which, where, and by how much.
+/// When a check fails; the error says which one, where, and by how much.
 pub fn check_layer<F: Scalar>(spec: impl LayerSpec<F>, input: &[usize]) -> Result<CheckReport> {
     LayerCheck::new(input).run(spec)
 }
 
-/// What cannot hold for a layer by its nature, so that it is not checked. Reports say so.
+/// A property that a layer cannot have by its nature, and that is therefore not checked. Reports list it.
 ///
-/// An exemption is a statement about the layer and not a switch for a check that fails: what is declared is printed
-/// in the report, for whoever reads it later.
+/// An exemption is a statement about the layer, not a switch for a failing check: the report prints it for later
+/// readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exemption {
-    /// Training does something else than inference: dropout, batch normalization.
+    /// Training and inference compute different functions: dropout, batch normalization.
     ///
-    /// Gradients are still checked, in training: each pass is made by a clone of the layer, so that all see one
-    /// state.
+    /// Gradients are still checked, in training: each pass is made by a clone of the layer, so that all start from the
+    /// same state.
     TrainingDiffers,
-    /// The input has no gradient: ids of an embedding.
+    /// The input has no gradient, as for the ids of an embedding.
     ///
     /// The gradients of its parameters are still checked.
     InputGradient,
 }
 
-/// A battery of checks for a layer.
+/// A set of checks for a layer.
 ///
-/// 1. The output's shape is what `output_shape` says, for batches of any size.
-/// 2. Training puts out what inference does, unless [exempt](Exemption::TrainingDiffers).
-/// 3. A batch puts out what its samples do one by one, and what it does as a view (`forward_cow`).
-/// 4. The gradient at the input agrees with finite differences, unless [exempt](Exemption::InputGradient).
+/// 1. The output has the shape that `output_shape` returns, for batches of any size.
+/// 2. Training and inference give the same output, unless [exempt](Exemption::TrainingDiffers).
+/// 3. A batch gives the same output as its samples one by one, and as a view of it (`forward_cow`).
+/// 4. The gradient of the input agrees with finite differences, unless [exempt](Exemption::InputGradient).
 /// 5. The gradient of each trainable parameter agrees with finite differences, adds up over two backward passes, and
 ///    is the same from `backward_params`.
 /// 6. `visit_params` and `visit_params_mut` show the same parameters, each name once.
-/// 7. A layer that says it is an [`OutputActivation`](crate::nn::OutputActivation), or ends in one, computes that function:
-///    of its input, or of what it puts out without it, from where it makes the same gradients.
-/// 8. The layer saved and loaded puts out the same bits.
+/// 7. A layer that declares an [`OutputActivation`](crate::nn::OutputActivation) computes that function: of its input,
+///    or of its logits, from which the gradients are the same.
+/// 8. The layer, saved and loaded, gives bit-identical output.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -115,11 +115,11 @@ pub enum Exemption {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Before anything is computed, parameters are moved by up to 0.2 from where they began, and one training pass is
-/// made, so that a bias of 0, a scale of 1 and fresh running statistics do not hide a mistake. The random numbers are
-/// the same in every run.
+/// Before anything is computed, the parameters are moved by up to 0.2 from their initial values, and one training pass
+/// is made, so that a bias of 0, a scale of 1 and initial running statistics do not hide a mistake. The random numbers
+/// are the same in every run.
 ///
-/// It cannot see a mistake that shows only at other inputs (a branch for large numbers), at other shapes, or in
+/// It cannot detect a mistake that shows only for other inputs (a branch for large numbers), for other shapes, or in
 /// speed. Run it for two shapes and both element types.
 #[derive(Clone, Debug)]
 pub struct LayerCheck<F: Scalar> {
@@ -128,27 +128,26 @@ pub struct LayerCheck<F: Scalar> {
     exemptions: Vec<Exemption>,
 }
 
-/// The samples of a checked batch, unless inputs are given.
+/// The number of samples in a checked batch, unless inputs are given.
 ///
-/// Odd and above 1, so that rows and columns are not mistaken for each other by chance.
+/// It is odd and above 1, so that rows and columns are not confused by chance.
 const BATCH: usize = 5;
 
-/// What finite differences can be held to.
-///
+/// Settings of the check, and [`run`](LayerCheck::run).
 impl<F: Scalar> LayerCheck<F> {
-    /// For inputs of this shape, without the batch axis: random numbers between 0.1 and 1 in magnitude, away from
-    /// the kinks that many activations have at 0.
+    /// Creates a check for inputs of this shape, without the batch axis. The inputs are random numbers between 0.1 and
+    /// 1 in magnitude, away from the kinks that many activations have at 0.
     ///
-    /// A kink within `h` of an input would make the difference wrong; at 0 the check could not tell ReLU's
+    /// A kink within `h` of an input would make the difference wrong; at 0 the check could not determine ReLU's
     /// derivative.
     pub fn new(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new() }
     }
 
-    /// With these inputs, `[batch, …]`, instead of random ones: ids for an embedding.
+    /// Uses these inputs, `[batch, …]`, instead of random ones, e.g. ids for an embedding.
     ///
-    /// The shape given to [`new`](LayerCheck::new) still is what the layer is built for. For layers that are not
-    /// defined everywhere, too:
+    /// The layer is still built for the shape given to [`new`](LayerCheck::new). Also use it for layers that are not
+    /// defined everywhere:
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -175,9 +174,9 @@ impl<F: Scalar> LayerCheck<F> {
         self
     }
 
-    /// Declares what cannot hold for this layer.
+    /// Declares a property that this layer cannot have.
     ///
-    /// May be called twice, for both.
+    /// May be called several times.
     #[must_use]
     pub fn exempt(mut self, exemption: Exemption) -> Self {
         self.exemptions.push(exemption);
@@ -190,10 +189,10 @@ impl<F: Scalar> LayerCheck<F> {
 
     /// Builds the layer and runs the checks.
     ///
-    /// The first failure ends it: later checks build on what earlier ones found.
+    /// It stops at the first failure, since later checks depend on earlier ones.
     ///
     /// # Errors
-    /// When one fails, or the layer itself returns an error.
+    /// When a check fails, or the layer itself returns an error.
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
         let kind = <S::Layer as Layer<F>>::KIND.name();
         let random = Random::seed(7);
@@ -205,10 +204,10 @@ impl<F: Scalar> LayerCheck<F> {
     }
 }
 
-/// Decodes a layer of the kind that is checked.
+/// A function that decodes a layer of the checked kind.
 type Load<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 
-/// What was checked, and what was not; it prints as a list.
+/// The result of a check: what was checked, and what was not. It prints as a list.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -225,12 +224,12 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// In the past: what holds.
+    /// Adds a line for a check that passed.
     fn passed(&mut self, what: &str) {
         self.lines.push(format!("ok           {what}"));
     }
 
-    /// With the exemption that was declared.
+    /// Adds a line for a check that was skipped, with the declared exemption.
     fn skipped(&mut self, what: &str, why: Exemption) {
         self.lines.push(format!("not checked  {what} (declared: {why:?})"));
     }

@@ -1,24 +1,23 @@
 //! Elementwise activation layers on the crate's kernels.
 //!
-//! What `backward` keeps is chosen by which of input and output gives the simpler derivative:
+//! `backward` keeps the input or the output, whichever gives the simpler derivative:
 //!
 //! | layer | `f(x)` | `f'` | from | largest `f'` |
 //! |---|---|---|---|---|
-//! | [`ReLU`] | `max(x, 0)` | 1 where `x > 0`, else 0 | a bit of the input | 1 |
+//! | [`ReLU`] | `max(x, 0)` | 1 where `x > 0`, else 0 | one bit per input value | 1 |
 //! | [`LeakyReLU`] | `x` or `slope · x` | 1 where `x > 0`, else `slope` | the input | 1 |
 //! | [`Sigmoid`] | `1 / (1 + e^-x)` | `y · (1 - y)` | the output | 1/4 |
 //! | [`Tanh`] | `tanh x` | `1 - y²` | the output | 1 |
 //!
-//! LeakyReLU cannot use its output: with a negative slope the sign of the input is lost. The last column is why deep
+//! LeakyReLU cannot use its output: with a negative slope the sign of the input is lost. The last column shows why deep
 //! networks of sigmoids train slowly: through ten of them a gradient is multiplied by at most 4^-10.
 //!
-//! ReLU keeps a bit for each number, a thirty-second of what a copy of the output would take: behind a convolution
-//! the memory that is gone through costs more than the arithmetic. Large arrays are cut into parts for several
-//! threads.
+//! ReLU keeps one bit per value, 1/32 of the size of a copy of the output: after a convolution, the memory traffic
+//! costs more than the arithmetic. Large arrays are split among several threads.
 //!
-//! The forward pass of the others works in place and makes one copy for the cache out of the spare buffers; the
-//! backward pass works in place in the gradient. One macro writes the implementations, here and in `piecewise.rs` and
-//! `smooth.rs`, because they differ in a kernel, a name and a check only.
+//! The forward pass of the others works in place and makes one copy for the cache in a spare buffer; the backward pass
+//! works in place in the gradient. One macro writes the implementations, here and in `piecewise.rs` and `smooth.rs`,
+//! because they differ only in a kernel, a name and a check.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Activation, Marks, Scalar, threads};
@@ -28,13 +27,13 @@ use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
-/// The rectified linear unit: `max(x, 0)`, for each number of its input; NaN stays NaN.
+/// The rectified linear unit: `max(x, 0)`, elementwise; NaN stays NaN.
 ///
-/// Input and output have any shape, the same. The derivative at 0 is taken as 0, as in Keras and PyTorch. Nair and
-/// Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+/// Input and output have the same shape, which may be any. The derivative at 0 is taken as 0, as in Keras and PyTorch.
+/// Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
 ///
-/// NaN stays because `max` would turn it into 0 and a training that has diverged would look healthy. Keras' `ReLU`
-/// has arguments for a slope, a threshold and a ceiling; this one is the plain function.
+/// NaN is kept because `max` would turn it into 0 and a diverged training run would look healthy. Keras' `ReLU` has
+/// arguments for a slope, a threshold and a ceiling; this one is the plain function.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -51,11 +50,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReLU;
 
-/// The logistic function: `1 / (1 + e^-x)`, for each number of its input; any shape.
+/// The logistic function: `1 / (1 + e^-x)`, elementwise; any shape.
 ///
 /// As a model's last layer it is an [`OutputActivation`]: a loss that fuses it starts from the logits.
 ///
-/// Far from 0 the output reaches 0 or 1 and the gradient vanishes; nothing overflows into NaN.
+/// Far from 0 the output saturates at 0 or 1 and the gradient vanishes; nothing overflows to NaN.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -68,10 +67,10 @@ pub struct ReLU;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sigmoid;
 
-/// The hyperbolic tangent of each number of its input; any shape.
+/// The hyperbolic tangent, elementwise; any shape.
 ///
-/// Its outputs have the mean 0 where its inputs have, unlike the sigmoid's (LeCun, Bottou, Orr and Müller, "Efficient
-/// BackProp", 1998, recommend it for that). It is `2 · sigmoid(2x) - 1`:
+/// Unlike the sigmoid's, its outputs have mean 0 for inputs symmetric about 0 (LeCun, Bottou, Orr and Müller,
+/// "Efficient BackProp", 1998, recommend it for that). It is `2 · sigmoid(2x) - 1`:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -105,9 +104,9 @@ pub struct LeakyReLU {
 }
 
 impl LeakyReLU {
-    /// With this slope for negative numbers; it must be finite.
+    /// Creates the layer with this slope for negative numbers; it must be finite.
     ///
-    /// A model with an infinite slope or NaN is refused when it is built; a slope of 0 gives ReLU, one of 1 the
+    /// A model with an infinite or NaN slope is refused when it is built; a slope of 0 gives ReLU, one of 1 the
     /// identity.
     ///
     /// ```
@@ -132,8 +131,8 @@ impl Default for LeakyReLU {
     }
 }
 
-/// `Layer` for an activation: its name, its kind in files, its activation, its kernel, and the check of its settings,
-/// in which `F` is the element type.
+/// Implements `Layer` for an activation, given its type, its kind in files, its `OutputActivation`, its kernel, and a
+/// check of its settings, in which `F` is the element type.
 macro_rules! activation {
     ($layer:ident, $kind:literal, $activation:ident, |$self_:ident| $function:expr) => {
         activation!($layer, $kind, $activation, |$self_| $function, |_layer| Ok::<(), Error>(()));
@@ -204,28 +203,28 @@ macro_rules! activation {
 
 pub(super) use activation;
 
-/// What the backward pass of [`ReLU`] needs: a bit for each number.
+/// What the backward pass of [`ReLU`] needs: one bit per value.
 ///
-/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct ReLUCache {
-    /// Up to four axes of it are kept without an allocation.
+    /// Up to four axes are stored without an allocation.
     shape: IxDyn,
     marks: Marks,
 }
 
-/// How many numbers a thread should have at least: some microseconds of work.
+/// The minimum number of values per thread: a few microseconds of work.
 const LEAST_WORK: usize = 1 << 16;
 
-/// The length of a thread's part: a multiple of the numbers of a mark.
+/// The length of a thread's part: a multiple of the number of values in a mark.
 fn share(len: usize) -> usize {
     len.div_ceil(threads::parts(len, LEAST_WORK)).next_multiple_of(32).max(32)
 }
 
-/// Not by the macro: bits are a thirty-second of a copy of the output, and images are large.
+/// Not written by the macro: one bit per value takes 1/32 of a copy of the output, and images are large.
 impl<F: Scalar> Layer<F> for ReLU {
     const KIND: Kind = Kind::builtin("relu");
-    /// Where the derivative is 1.
+    /// One bit per value: set where the derivative is 1.
     type Cache = ReLUCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -8,8 +8,8 @@
 //! ∂L/∂x_j = g_j - e^y_j · Σ_i g_i
 //! ```
 //!
-//! which takes the output and a sum a row. Taking the logarithm of [`Softmax`](crate::nn::Softmax) instead would lose
-//! everything below the smallest number of the type; here -1000 comes out as such.
+//! It needs only the output and one sum per row. Taking the logarithm of [`Softmax`](crate::nn::Softmax) instead would
+//! lose everything below the smallest number of the type; here -1000 is returned as such.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -18,15 +18,15 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// The logarithm of softmax over the last axis: `y_i = x_i - max - ln Σ_j e^(x_j - max)`. Rows become logarithms of
-/// probabilities.
+/// The logarithm of softmax over the last axis: `y_i = x_i - max - ln Σ_j e^(x_j - max)`. Each row becomes the
+/// logarithms of probabilities.
 ///
 /// Input and output are `[batch, …, classes]`. PyTorch's `nn.LogSoftmax(dim=-1)`, Keras' `log_softmax`.
 ///
-/// For scores that are added up, or losses of one's own. A classifier does not need it:
-/// [`CrossEntropy`](crate::losses::CrossEntropy) works from the logits by itself where the model ends in
-/// [`Softmax`](crate::nn::Softmax). Behind this layer,
-/// [`CrossEntropy::from_logits`](crate::losses::CrossEntropy::from_logits) is right, too, as a second log-softmax
+/// Use it for scores that are added up, or for custom losses. A classifier does not need it:
+/// [`CrossEntropy`](crate::losses::CrossEntropy) works from the logits automatically if the model ends in
+/// [`Softmax`](crate::nn::Softmax). After this layer,
+/// [`CrossEntropy::from_logits`](crate::losses::CrossEntropy::from_logits) is also right, as a second log-softmax
 /// changes nothing (PyTorch's `NLLLoss`).
 ///
 /// ```
@@ -39,11 +39,11 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A row with a NaN, or with +∞, becomes NaN.
+/// A row that contains NaN or +∞ becomes NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogSoftmax;
 
-/// Axis 0 is the batch, so it is not the one to normalize along.
+/// Checks the shape. Axis 0 is the batch, so a one-dimensional input has no axis to normalize along.
 fn checked<F: Scalar>(input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
     match input.shape() {
         [_, .., columns] => {
@@ -60,7 +60,7 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
     /// The output.
     type Cache = Tensor<F>;
 
-    /// Any shape with at least one axis, unchanged.
+    /// Accepts any shape with at least one axis, and returns it unchanged.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input.last() {
             Some(_) => Ok(input.to_vec()),
@@ -69,7 +69,7 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
         }
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (mut output, columns) = checked(input)?;
         F::log_softmax_rows(slice_mut(&mut output), columns);
@@ -82,7 +82,7 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
         Ok((output, kept))
     }
 
-    /// In place in `grad`.
+    /// Works in place in `grad`.
     fn backward(&mut self, output: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, output.shape())?;
         let mut grad = standard(grad);

@@ -5,7 +5,7 @@
 //! | `basic.rs` | [`ReLU`], [`LeakyReLU`], [`Sigmoid`], [`Tanh`], and the macro that implements them |
 //! | `piecewise.rs` | [`ReLU6`], [`HardSigmoid`], [`HardSwish`], [`ELU`], [`SELU`] |
 //! | `smooth.rs` | [`GELU`], [`SiLU`], [`Mish`], [`Softplus`], [`Softsign`] |
-//! | `prelu.rs` | [`PReLU`], whose slope is learned |
+//! | `prelu.rs` | [`PReLU`], with a learned slope |
 //! | `softmax.rs`, `log_softmax.rs` | [`Softmax`] and [`LogSoftmax`] over the last axis |
 
 mod basic;

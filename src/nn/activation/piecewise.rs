@@ -1,4 +1,4 @@
-//! ReLU's relatives: activations of pieces, or with a bend at 0.
+//! Variants of ReLU: piecewise activations, and ones with a kink at 0.
 //!
 //! | layer | `f(x)` | `f'(x)` | bounded | used in |
 //! |---|---|---|---|---|
@@ -8,8 +8,8 @@
 //! | [`HardSigmoid`] | `min(max(x / 6 + 1/2, 0), 1)` | 1/6 for `-3 < x < 3`, else 0 | yes | gates, MobileNetV3 |
 //! | [`HardSwish`] | `x · HardSigmoid(x)` | `x / 3 + 1/2` for `-3 < x < 3`, else 0 or 1 | below | MobileNetV3 |
 //!
-//! Definitions, defaults and the derivatives at kinks are PyTorch's. NaN stays NaN in all of them: comparisons choose
-//! the piece, and a NaN falls into the last.
+//! Definitions, defaults and the derivatives at kinks are PyTorch's. NaN stays NaN in all of them: comparisons select
+//! the piece, and a NaN falls into the last one.
 
 use super::basic::activation;
 use crate::error::{Error, Result};
@@ -18,10 +18,10 @@ use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// ReLU with a ceiling: `min(max(x, 0), 6)`, for each number of its input; any shape.
+/// ReLU with a ceiling: `min(max(x, 0), 6)`, elementwise; any shape.
 ///
 /// Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications", 2017. The
-/// ceiling keeps activations in a range that few bits can hold. PyTorch's `nn.ReLU6`; Keras has `relu6`.
+/// ceiling keeps activations in a range that a few bits can represent. PyTorch's `nn.ReLU6`, Keras' `relu6`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -39,8 +39,8 @@ pub struct ReLU6;
 /// The exponential linear unit: `x` above 0, else `α · (e^x - 1)`; any shape.
 ///
 /// Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units (ELUs)",
-/// 2016. Its outputs reach down to `-α`, so their mean is nearer to 0 than ReLU's; with `α = 1` the derivative has no
-/// step at 0. PyTorch's `nn.ELU`, Keras' `ELU`; both with `α = 1` unless said.
+/// 2016. Its outputs reach down to `-α`, so their mean is closer to 0 than ReLU's; with `α = 1` the derivative has no
+/// jump at 0. PyTorch's `nn.ELU` and Keras' `ELU`, both with `α = 1` by default.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -58,7 +58,7 @@ pub struct ELU {
 }
 
 impl ELU {
-    /// With this `α`, a finite number; 1 is usual.
+    /// Creates the layer with this `α`, a finite number; 1 is usual.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -86,10 +86,10 @@ impl Default for ELU {
 /// The scaled exponential linear unit: `λ · x` above 0, else `λ · α · (e^x - 1)`, with `λ = 1.0507…` and
 /// `α = 1.6732…`; any shape.
 ///
-/// Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017. With these two numbers, mean
-/// 0 and variance 1 are what activations are drawn to from layer to layer, if the weights begin with a variance of 1 /
-/// inputs: [`Initializer::Normal`](crate::init::Initializer::Normal) with the deviation `inputs^-½` (LeCun's).
-/// PyTorch's `nn.SELU`, Keras' `selu`.
+/// Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017. With these two constants,
+/// activations converge to mean 0 and variance 1 from layer to layer, if the weights start with a variance of
+/// `1 / inputs`: use [`Initializer::Normal`](crate::init::Initializer::Normal) with the standard deviation `inputs^-½`
+/// (LeCun's). PyTorch's `nn.SELU`, Keras' `selu`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -103,10 +103,11 @@ impl Default for ELU {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SELU;
 
-/// A sigmoid of three straight pieces: `min(max(x / 6 + 1/2, 0), 1)`; any shape.
+/// A piecewise linear sigmoid: `min(max(x / 6 + 1/2, 0), 1)`; any shape.
 ///
-/// Howard et al., "Searching for MobileNetV3", 2019, and PyTorch's `nn.Hardsigmoid`. (Keras' `hard_sigmoid` was `x / 5
-/// + 1/2` before Keras 3.) It is not an [`OutputActivation`]: it reaches 0 and 1, whose logarithms no loss can use.
+/// Howard et al., "Searching for MobileNetV3", 2019, and PyTorch's `nn.Hardsigmoid`. (Keras' `hard_sigmoid` was
+/// `x / 5 + 1/2` before Keras 3.) No loss fuses it ([`OutputActivation`]): it reaches 0 and 1, whose logarithms no loss
+/// can use.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -120,7 +121,7 @@ pub struct SELU;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HardSigmoid;
 
-/// [`SiLU`](crate::nn::SiLU) with the sigmoid of three straight pieces: `x · min(max(x / 6 + 1/2, 0), 1)`; any shape.
+/// [`SiLU`](crate::nn::SiLU) with the piecewise linear sigmoid: `x · min(max(x / 6 + 1/2, 0), 1)`; any shape.
 ///
 /// Howard et al., "Searching for MobileNetV3", 2019: nearly the same curve without an exponential. PyTorch's
 /// `nn.Hardswish`, Keras' `hard_silu`.

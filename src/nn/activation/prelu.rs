@@ -1,16 +1,16 @@
-//! ReLU with a slope that is learned.
+//! ReLU with a learned slope.
 //!
 //! # The derivative
 //!
-//! With `y = x` above 0 and `y = w_c · x` elsewhere, for a number of channel `c`:
+//! With `y = x` above 0 and `y = w_c · x` elsewhere, for a value of channel `c`:
 //!
 //! ```text
-//! ∂L/∂x   = ∂L/∂y         above 0            ∂L/∂w_c = Σ ∂L/∂y · x      over the numbers of the channel
+//! ∂L/∂x   = ∂L/∂y         above 0            ∂L/∂w_c = Σ ∂L/∂y · x      over the values of the channel
 //!         = w_c · ∂L/∂y   elsewhere                                     that are not above 0
 //! ```
 //!
-//! The input is kept: with a negative slope the output does not tell the sign. The sum goes over rows of a channel in
-//! sixteen lanes and from sample to sample in order, so its bits are fixed.
+//! The input is kept: with a negative slope, the output does not determine the input's sign. The sum uses sixteen lanes
+//! along the rows of a channel and visits the samples in order, so its bits are fixed.
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -22,18 +22,18 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// ReLU with a learned slope: `x` above 0, else `weight · x`; one weight for all numbers, or one for each channel.
+/// ReLU with a learned slope: `x` above 0, else `weight · x`; one weight for all values, or one per channel.
 ///
 /// He, Zhang, Ren and Sun, "Delving deep into rectifiers: surpassing human-level performance on ImageNet
 /// classification", 2015.
 ///
 /// | | shape |
 /// |---|---|
-/// | input and output | `[batch, …]`; by channel, `[batch, channels, …]` |
+/// | input and output | `[batch, …]`; per channel, `[batch, channels, …]` |
 /// | `weight` | `[1]`, or `[channels]` |
 ///
-/// PyTorch's `nn.PReLU(num_parameters=1, init=0.25)`. Keras' `PReLU` has a weight for each number of a sample and
-/// begins at 0. A weight decay pulls the slope to 0, that is, to ReLU; the paper goes without one.
+/// PyTorch's `nn.PReLU(num_parameters=1, init=0.25)`. Keras' `PReLU` has one weight per value of a sample and starts at
+/// 0. Weight decay pulls the slope to 0, that is, to ReLU; the paper uses none.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -54,7 +54,7 @@ pub struct PReLU<F: Scalar = f32> {
 }
 
 impl PReLU<f32> {
-    /// With one slope, which begins at 0.25.
+    /// Returns the spec of a layer with one slope, whose initial value is 0.25.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -72,7 +72,7 @@ impl PReLU<f32> {
 }
 
 impl<F: Scalar> PReLU<F> {
-    /// How many numbers of a sample lie side by side under one weight.
+    /// Returns how many adjacent values of a sample share one weight.
     fn inner(&self, input: &[usize]) -> Result<usize> {
         let n = self.weight.len();
         match input {
@@ -84,7 +84,7 @@ impl<F: Scalar> PReLU<F> {
         }
     }
 
-    /// The input in row-major order, with what [`inner`](PReLU::inner) says of it.
+    /// Returns the input in row-major order, and the result of [`inner`](PReLU::inner).
     fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
         let [_, sample @ ..] = input.shape() else {
             return Err(Error::shape("an input", "[batch, …]", input.shape()).help("Axis 0 is the batch."));
@@ -104,7 +104,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         Ok(input.to_vec())
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (mut output, inner) = self.checked(input)?;
         F::prelu(slice_mut(&mut output), inner, self.weight.as_slice());
@@ -118,7 +118,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         Ok((output, kept))
     }
 
-    /// One pass for both gradients.
+    /// Computes both gradients in one pass.
     fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, input.shape())?;
         let inner = self.inner(input.shape().get(1..).unwrap_or_default())?;
@@ -137,7 +137,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         Ok(grad)
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -151,7 +151,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
     }
 }
 
-/// What a [`PReLU`] layer is built from: [`PReLU::new`].
+/// The spec of a [`PReLU`] layer, from [`PReLU::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct PReLUSpec {
     initial: f64,
@@ -159,14 +159,15 @@ pub struct PReLUSpec {
 }
 
 impl PReLUSpec {
-    /// Whether each channel has a slope of its own, and not one for all: the axis behind the batch, the features of `[batch, features]`.
+    /// Sets whether each channel has its own slope (default: one slope for all). The channels are the axis after the
+    /// batch; for an input of `[batch, features]` they are the features.
     #[must_use]
     pub fn per_channel(mut self, per_channel: bool) -> Self {
         self.per_channel = per_channel;
         self
     }
 
-    /// The slope to begin with, a finite number.
+    /// Sets the initial slope (default: 0.25), a finite number.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -188,7 +189,7 @@ impl PReLUSpec {
 impl<F: Scalar> LayerSpec<F> for PReLUSpec {
     type Layer = PReLU<F>;
 
-    /// Nothing is drawn at random.
+    /// Builds the layer; nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<PReLU<F>> {
         if !F::of(self.initial).is_finite() {
             return Err(Error::argument("the initial slope", "a finite number", self.initial)

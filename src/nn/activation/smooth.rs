@@ -8,8 +8,8 @@
 //! | [`Softplus`] | `ln(1 + e^(β x)) / β` | above 0 | positive outputs |
 //! | [`Softsign`] | `x / (1 + \|x\|)` | above -1 | in place of tanh |
 //!
-//! The first three are much alike: near 0 for negative numbers, with a dip, and near `x` for positive ones. All keep
-//! their input for `backward`; the formulas, in forms that do not overflow, are in `kernels/activation/curves.rs`.
+//! The first three are similar: near 0 for negative numbers, with a dip, and near `x` for positive ones. All layers
+//! keep their input for `backward`; the formulas, in forms that do not overflow, are in `kernels/activation/curves.rs`.
 
 use super::basic::activation;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// The Gaussian error linear unit: `x · Φ(x)`, Φ the normal distribution function; any shape.
+/// The Gaussian error linear unit: `x · Φ(x)`, where Φ is the normal distribution function; any shape.
 ///
 /// Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
 ///
@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 /// tanh      x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))          differs by at most 5e-4
 /// ```
 ///
-/// Which one a network wants is a matter of how it was trained: BERT has the first, GPT-2 the second. PyTorch's
-/// `nn.GELU()` and `nn.GELU(approximate="tanh")`; Keras' `gelu` with its argument `approximate`.
+/// Use the form that the network was trained with: BERT uses the first, GPT-2 the second. PyTorch's `nn.GELU()` and
+/// `nn.GELU(approximate="tanh")`; Keras' `gelu` with its argument `approximate`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -44,15 +44,15 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GELU {
-    /// The approximation.
+    /// True if the tanh approximation is used.
     tanh: bool,
 }
 
 impl GELU {
-    /// Whether the approximation by a tanh is taken; it is not unless set.
+    /// Sets whether the tanh approximation is used (default: false).
     ///
-    /// It is for models whose weights come from a network that had it. It is not the cheaper one here by much: each form
-    /// takes one exponential or tanh a number.
+    /// Use it for models whose weights come from a network that had it. It is not much cheaper here: each form takes
+    /// one exponential or tanh per value.
     #[must_use]
     pub fn tanh(mut self, tanh: bool) -> Self {
         self.tanh = tanh;
@@ -62,7 +62,7 @@ impl GELU {
 
 /// The sigmoid linear unit, or Swish: `x · sigmoid(x) = x / (1 + e^-x)`; any shape.
 ///
-/// Hendrycks and Gimpel, 2016, name it; Ramachandran, Zoph and Le, "Searching for activation functions", 2017, found
+/// Hendrycks and Gimpel, 2016, named it; Ramachandran, Zoph and Le, "Searching for activation functions", 2017, found
 /// it by a search and called it Swish. PyTorch's `nn.SiLU`, Keras' `silu` and `swish`.
 ///
 /// ```
@@ -77,7 +77,7 @@ impl GELU {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SiLU;
 
-/// `x · tanh(softplus(x)) = x · tanh(ln(1 + e^x))`; any shape.
+/// The Mish function: `x · tanh(softplus(x)) = x · tanh(ln(1 + e^x))`; any shape.
 ///
 /// Misra, "Mish: a self regularized non-monotonic activation function", 2020. PyTorch's `nn.Mish`, Keras' `mish`.
 ///
@@ -95,10 +95,11 @@ pub struct Mish;
 /// A smooth ReLU, above 0 everywhere: `ln(1 + e^(β x)) / β`; any shape.
 ///
 /// Dugas, Bengio, Bélisle, Nadeau and Garcia, "Incorporating second-order functional knowledge for better option
-/// pricing", 2001. For outputs that must be positive: a deviation, a rate. The larger β, the nearer to ReLU.
+/// pricing", 2001. Use it for outputs that must be positive, such as a standard deviation or a rate. The larger β, the
+/// closer it is to ReLU.
 ///
-/// PyTorch's `nn.Softplus` hands `x` on where `β x` is above a threshold, 20. Here there is none: the function is
-/// computed in a form that cannot overflow. The two differ by at most 2.1e-9 / β. Keras' `softplus` has `β = 1`.
+/// PyTorch's `nn.Softplus` returns `x` where `β x` is above a threshold, 20. Here there is no threshold: the function
+/// is computed in a form that cannot overflow. The two differ by at most 2.1e-9 / β. Keras' `softplus` has `β = 1`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -116,7 +117,7 @@ pub struct Softplus {
 }
 
 impl Softplus {
-    /// With this β, above 0.
+    /// Creates the layer with this β, which must be above 0.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -141,10 +142,10 @@ impl Default for Softplus {
     }
 }
 
-/// `x / (1 + |x|)`, between -1 and 1; any shape.
+/// The softsign function: `x / (1 + |x|)`, between -1 and 1; any shape.
 ///
-/// Turian, Bergstra and Bengio, "Quadratic features and deep architectures for chunking", 2009. It nears its ends as
-/// `1 / x`, where tanh does as `e^-2x`, so gradients vanish later. PyTorch's `nn.Softsign`, Keras' `softsign`.
+/// Turian, Bergstra and Bengio, "Quadratic features and deep architectures for chunking", 2009. It approaches its
+/// limits as `1 / x`, tanh as `e^-2x`, so its gradients vanish later. PyTorch's `nn.Softsign`, Keras' `softsign`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;

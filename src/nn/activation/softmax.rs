@@ -9,14 +9,14 @@
 //! ∂L/∂x_j = Σ_i g_i · y_i · ([i = j] - y_j) = y_j · (g_j - Σ_i g_i · y_i)
 //! ```
 //!
-//! which takes the output and one dot product a row, not a matrix. The gradient sums to 0 along a row, as it must:
+//! It needs only the output and one dot product per row, not a matrix. The gradient sums to 0 along a row, because
 //! adding a number to all logits does not change the output.
 //!
 //! # The maximum
 //!
 //! `e^x` overflows in `f32` above 88.7. Dividing numerator and denominator by `e^max` changes nothing in exact
-//! arithmetic, makes the largest exponential 1 and the sum at least 1, so there is neither overflow nor 0/0. What
-//! underflows is set to the smallest normal number, so that a logarithm of it is finite.
+//! arithmetic, and makes the largest exponential 1 and the sum at least 1, so there is neither overflow nor 0/0. Values
+//! that underflow are set to the smallest normal number, so that their logarithm is finite.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -25,14 +25,15 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Softmax over the last axis: `y_i = e^(x_i - max) / Σ_j e^(x_j - max)`. Rows become probabilities.
+/// Softmax over the last axis: `y_i = e^(x_i - max) / Σ_j e^(x_j - max)`. Each row becomes probabilities.
 ///
 /// Input and output are `[batch, …, classes]`. Bridle, "Probabilistic interpretation of feedforward classification
 /// network outputs", 1990.
 ///
-/// As a model's last layer it is an [`OutputActivation`]: [`CrossEntropy`](crate::losses::CrossEntropy) leaves it out
-/// and starts from the logits, exactly, in training and in evaluation. Where a loop of your own passes probabilities
-/// on, they are at least `F::MIN_POSITIVE`, so that gradients through their logarithm stay right at any logits.
+/// As a model's last layer it is an [`OutputActivation`]: [`CrossEntropy`](crate::losses::CrossEntropy) skips it and
+/// starts from the logits, exactly, in training and in evaluation. In a custom training loop that uses the
+/// probabilities, they are at least `F::MIN_POSITIVE`, so that gradients through their logarithm are right for any
+/// logits.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -43,13 +44,13 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A row with a NaN, or with +∞, becomes NaN. Keras has `Softmax(axis=-1)`, PyTorch `nn.Softmax(dim)`; here the axis
-/// is always the last. The cost is one exponential and one division a number; a copy of the output is kept for
+/// A row that contains NaN or +∞ becomes NaN. Keras has `Softmax(axis=-1)`, PyTorch `nn.Softmax(dim)`; here the axis is
+/// always the last. The layer computes one exponential and one division per value, and keeps a copy of the output for
 /// `backward`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Softmax;
 
-/// Axis 0 is the batch, so it is not the one to normalize along.
+/// Checks the shape. Axis 0 is the batch, so a one-dimensional input has no axis to normalize along.
 fn check<F: Scalar>(input: &Tensor<F>) -> Result<()> {
     if input.ndim() > 1 {
         return Ok(());
@@ -65,7 +66,7 @@ impl<F: Scalar> Layer<F> for Softmax {
     /// The derivative needs nothing else.
     type Cache = Tensor<F>;
 
-    /// Any shape with at least one axis, unchanged.
+    /// Accepts any shape with at least one axis, and returns it unchanged.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input.last() {
             Some(_) => Ok(input.to_vec()),
@@ -74,13 +75,13 @@ impl<F: Scalar> Layer<F> for Softmax {
         }
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         check(&input)?;
         Ok(OutputActivation::Softmax.apply(input))
     }
 
-    /// Not called where the loss fuses the activation: [`Sequential`](crate::nn::Sequential) leaves the layer out then.
+    /// Not called if the loss fuses the activation: [`Sequential`](crate::nn::Sequential) then skips the layer.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         check(&input)?;
         let output = OutputActivation::Softmax.apply(input);
@@ -88,7 +89,7 @@ impl<F: Scalar> Layer<F> for Softmax {
         Ok((output, kept))
     }
 
-    /// In place in `grad`; all zeros to rounding where `grad` is the same along each row.
+    /// Works in place in `grad`. If `grad` is constant along each row, the result is zero up to rounding.
     fn backward(&mut self, output: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, output.shape())?;
         let mut grad = standard(grad);
@@ -102,7 +103,7 @@ impl<F: Scalar> Layer<F> for Softmax {
         OutputActivation::Softmax
     }
 
-    /// Exactly this function, so it may be left out.
+    /// The layer is exactly this function, so it may be left out.
     fn without_activation(&self) -> WithoutActivation {
         WithoutActivation::Nothing
     }

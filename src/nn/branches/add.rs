@@ -1,7 +1,7 @@
 //! The sum of branches.
 //!
-//! With `y = Σ_b f_b(x)`, each branch gets the gradient at the output as it is, and the gradient at the input is the
-//! sum of what the branches make of it.
+//! With `y = Σ_b f_b(x)`, each branch gets the output's gradient unchanged, and the input's gradient is the sum of the
+//! gradients that the branches return.
 
 use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
@@ -14,15 +14,15 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 
-/// Blocks side by side over one input, their outputs added up: `y = Σ_b block_b(x)`.
+/// Parallel blocks on one input, with their outputs added: `y = Σ_b block_b(x)`.
 ///
 /// | | shape |
 /// |---|---|
-/// | input | whatever all blocks take |
-/// | output | that of each block |
+/// | input | any shape that all blocks take |
+/// | output | that of every block |
 ///
-/// Keras' `Add` of several models' outputs. Parameters are named by the branch, counted from 0: "1.0.weight" is the
-/// weight of the first layer of branch 1. An empty block hands its input on; with it, the sum is a
+/// Keras' `Add` of the outputs of several models. Parameters are named by the branch, counted from 0: "1.0.weight" is
+/// the weight of the first layer of branch 1. An empty block returns its input; with an empty block, the sum is a
 /// [`Residual`](crate::nn::Residual).
 ///
 /// ```
@@ -42,11 +42,11 @@ pub struct Add<F: Scalar = f32> {
     branches: Vec<Sequential<F>>,
 }
 
-/// For outputs of different shapes.
+/// The advice for outputs of different shapes.
 const HELP: &str = "Numbers are added one to one; give all branches one shape, or join them by `Concat`.";
 
 impl<F: Scalar> Add<F> {
-    /// Of these blocks, at least one.
+    /// Returns the spec of a sum of these blocks, at least one.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -63,7 +63,7 @@ impl<F: Scalar> Add<F> {
         AddSpec { branches: branches.into_iter().collect() }
     }
 
-    /// The sum, from the first branch to the last.
+    /// Returns the sum, from the first branch to the last.
     fn sum(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
         let shapes: Vec<&[usize]> = outputs.iter().map(|y| y.shape()).collect();
         check_equal(&shapes, HELP)?;
@@ -112,7 +112,7 @@ impl<F: Scalar> Layer<F> for Add<F> {
         branches::check_batch_size(&self.branches, input, samples)
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -134,7 +134,7 @@ impl<F: Scalar> Layer<F> for Add<F> {
     }
 }
 
-/// What an [`Add`] layer is built from: [`Add::of`].
+/// The spec of an [`Add`] layer, from [`Add::of`].
 #[derive(Debug)]
 pub struct AddSpec<F: Scalar = f32> {
     branches: Vec<SequentialBuilder<F>>,
@@ -143,7 +143,7 @@ pub struct AddSpec<F: Scalar = f32> {
 impl<F: Scalar> LayerSpec<F> for AddSpec<F> {
     type Layer = Add<F>;
 
-    /// Each branch draws at its number.
+    /// Builds each branch, drawing from the stream of its number.
     fn build(self, input: &[usize], random: &Random) -> Result<Add<F>> {
         Ok(Add { branches: branches::build(self.branches, input, random)? })
     }

@@ -1,10 +1,10 @@
-//! Branches joined along an axis.
+//! Concatenation of branches along an axis.
 //!
-//! The output is a matrix of blocks: to the numbers of all axes before the joined one as rows, each branch brings its
-//! columns. The gradient is cut at the same places.
+//! The output is seen as a matrix: the axes before the joined one are its rows, and each branch contributes its own
+//! columns. The gradient is split at the same columns.
 //!
 //! ```text
-//! [batch, 2, n]  [batch, 3, n]  along axis 1:   row by row   2n numbers of the first, 3n of the second
+//! [batch, 2, n]  [batch, 3, n]  along axis 1:   in each row, 2n values of the first, 3n of the second
 //! ```
 
 use super::{visit, visit_mut};
@@ -18,20 +18,20 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Blocks side by side over one input, their outputs joined along an axis: axis 1 unless said, the features of
-/// `[batch, features]` and the channels of `[batch, channels, rows, columns]`.
+/// Parallel blocks on one input, with their outputs concatenated along an axis. By default it is axis 1, the features
+/// of `[batch, features]` and the channels of `[batch, channels, rows, columns]`.
 ///
 /// | | shape |
 /// |---|---|
-/// | input | whatever all blocks take |
-/// | output | that of the blocks, with their sizes along the axis added up |
+/// | input | any shape that all blocks take |
+/// | output | that of the blocks, with the sum of their sizes along the axis |
 ///
-/// Szegedy et al., "Going deeper with convolutions", 2015 (Inception), and Huang, Liu, van der Maaten and Weinberger,
-/// "Densely connected convolutional networks", 2017, are made of it. Keras' `Concatenate` (along the last axis unless
-/// said), PyTorch's `torch.cat(..., dim=1)`.
+/// Used by Szegedy et al., "Going deeper with convolutions", 2015 (Inception), and by Huang, Liu, van der Maaten and
+/// Weinberger, "Densely connected convolutional networks", 2017. Keras' `Concatenate` (along the last axis by default),
+/// PyTorch's `torch.cat(..., dim=1)`.
 ///
 /// Parameters are named by the branch, counted from 0: "1.0.weight" is the weight of the first layer of branch 1. An
-/// empty block hands its input on.
+/// empty block returns its input.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -47,12 +47,12 @@ use serde::{Deserialize, Serialize};
 #[serde(bound = "")]
 pub struct Concat<F: Scalar = f32> {
     branches: Vec<Sequential<F>>,
-    /// The batch is 0.
+    /// Axis 0 is the batch.
     axis: usize,
 }
 
 impl<F: Scalar> Concat<F> {
-    /// Of these blocks, at least one, along axis 1.
+    /// Returns the spec of a concatenation of these blocks, at least one, along axis 1.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -69,7 +69,7 @@ impl<F: Scalar> Concat<F> {
         ConcatSpec { branches: branches.into_iter().collect(), axis: 1 }
     }
 
-    /// The shape of outputs of these shapes joined, where `axis` counts in them.
+    /// Returns the shape of the concatenation of outputs of these shapes; `axis` is an axis of these shapes.
     fn joined<S: AsRef<[usize]>>(axis: Option<usize>, shapes: &[S]) -> Result<Vec<usize>> {
         let mut shapes = shapes.iter().map(AsRef::as_ref).enumerate();
         let Some((_, first)) = shapes.next() else {
@@ -104,7 +104,7 @@ impl<F: Scalar> Concat<F> {
         Ok(joined)
     }
 
-    /// The outputs side by side, and their shapes.
+    /// Returns the concatenated outputs, and their shapes.
     fn join(&self, outputs: Vec<Tensor<F>>) -> Result<(Tensor<F>, Vec<Vec<usize>>)> {
         let shapes: Vec<Vec<usize>> = outputs.iter().map(|y| y.shape().to_vec()).collect();
         let samples: Vec<&[usize]> = shapes.iter().map(|shape| shape.get(1..).unwrap_or_default()).collect();
@@ -122,12 +122,12 @@ impl<F: Scalar> Concat<F> {
         Ok((output, shapes))
     }
 
-    /// How many numbers lie behind each other from the joined axis on.
+    /// Returns the number of values from the joined axis on.
     fn width(&self, shape: &[usize]) -> usize {
         shape.iter().skip(self.axis).product()
     }
 
-    /// The gradient cut into the branches' parts.
+    /// Splits the gradient into the parts of the branches.
     fn cut(&self, shapes: &[Vec<usize>], grad: Tensor<F>) -> Result<Vec<Tensor<F>>> {
         let mut whole = shapes.first().cloned().unwrap_or_default();
         if let Some(size) = whole.get_mut(self.axis) {
@@ -181,7 +181,7 @@ impl<F: Scalar> Layer<F> for Concat<F> {
         branches::check_batch_size(&self.branches, input, samples)
     }
 
-    /// That of the branches, where it is one.
+    /// What is known of the branches, if it is the same for all.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         let branches = self.branches.iter().map(|branch| branch.output_activation(input));
         branches.reduce(OutputActivation::or).unwrap_or_default().of_numbers()
@@ -209,7 +209,7 @@ impl<F: Scalar> Layer<F> for Concat<F> {
     }
 }
 
-/// What a [`Concat`] layer is built from: [`Concat::of`].
+/// The spec of a [`Concat`] layer, from [`Concat::of`].
 #[derive(Debug)]
 pub struct ConcatSpec<F: Scalar = f32> {
     branches: Vec<SequentialBuilder<F>>,
@@ -217,7 +217,7 @@ pub struct ConcatSpec<F: Scalar = f32> {
 }
 
 impl<F: Scalar> ConcatSpec<F> {
-    /// Along this axis, where 0 would be the batch.
+    /// Sets the axis (default: 1), where axis 0 is the batch.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -243,7 +243,7 @@ impl<F: Scalar> ConcatSpec<F> {
 impl<F: Scalar> LayerSpec<F> for ConcatSpec<F> {
     type Layer = Concat<F>;
 
-    /// Each branch draws at its number.
+    /// Builds each branch, drawing from the stream of its number.
     fn build(self, input: &[usize], random: &Random) -> Result<Concat<F>> {
         Ok(Concat { branches: branches::build(self.branches, input, random)?, axis: self.axis })
     }

@@ -1,5 +1,5 @@
-//! What [`Residual`](crate::nn::Residual), [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add) share: blocks side
-//! by side that get the same input.
+//! The common part of [`Residual`](crate::nn::Residual), [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add):
+//! parallel blocks on the same input.
 //!
 //! ```text
 //!           ┌─> block 0 ─> y_0 ─┐
@@ -7,8 +7,8 @@
 //!           └─> block 2 ─> y_2 ─┘
 //! ```
 //!
-//! The input's gradient is the sum of what the blocks say, from the first to the last. The last block is given the
-//! input itself, the others copies, as a layer may work in place.
+//! The input's gradient is the sum of the blocks' gradients, from the first to the last. The last block gets the input
+//! itself, the others copies, because a layer may work in place.
 
 mod add;
 mod concat;
@@ -26,7 +26,7 @@ use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
 
-/// A block with its name, "0" or "block", for names of parameters and for errors.
+/// A block with its name, "0" or "block", as used in names of parameters and in errors.
 pub(in crate::nn) type Named<'a, F> = (&'a str, &'a Sequential<F>);
 
 /// Runs `f` for each block with its own copy of the input.
@@ -45,12 +45,12 @@ fn each<F: Scalar, B, T>(
     Ok(results)
 }
 
-/// "branch 1"
+/// Pairs each block with its name, "branch 1".
 fn numbered<T>(blocks: impl ExactSizeIterator<Item = T>) -> impl ExactSizeIterator<Item = (String, T)> {
     blocks.enumerate().map(|(i, block)| (format!("branch {i}"), block))
 }
 
-/// The outputs of all blocks.
+/// Returns the outputs of all blocks.
 pub(in crate::nn) fn forward<F: Scalar>(
     blocks: &[Sequential<F>],
     input: Tensor<F>,
@@ -58,7 +58,7 @@ pub(in crate::nn) fn forward<F: Scalar>(
     each(numbered(blocks.iter()), input, |block, x| block.forward(x).map(standard))
 }
 
-/// The outputs of all blocks, and their caches.
+/// Returns the outputs of all blocks, and their caches.
 pub(in crate::nn) fn forward_train<F: Scalar>(
     blocks: &mut [Sequential<F>],
     input: Tensor<F>,
@@ -69,7 +69,7 @@ pub(in crate::nn) fn forward_train<F: Scalar>(
     Ok(results.into_iter().unzip())
 }
 
-/// The input's gradient from those at the blocks' outputs.
+/// Returns the gradient of the input, given those of the blocks' outputs.
 pub(in crate::nn) fn backward<F: Scalar>(
     blocks: &mut [Sequential<F>],
     caches: Vec<SequentialCache>,
@@ -86,7 +86,7 @@ pub(in crate::nn) fn backward<F: Scalar>(
     sum.ok_or_else(|| Error::custom("expected at least one branch, found none"))
 }
 
-/// The same without the input's gradient.
+/// The same without the gradient of the input.
 pub(in crate::nn) fn backward_params<F: Scalar>(
     blocks: &mut [Sequential<F>],
     caches: Vec<SequentialCache>,
@@ -98,14 +98,14 @@ pub(in crate::nn) fn backward_params<F: Scalar>(
     Ok(())
 }
 
-/// `x + y` in the buffer of `x`; both in standard layout and of one shape.
+/// Computes `x + y` in the buffer of `x`; both have one shape and are in standard layout.
 pub(in crate::nn) fn added<F: Scalar>(mut x: Tensor<F>, y: Tensor<F>) -> Tensor<F> {
     F::add_scaled(slice_mut(&mut x), F::one(), slice(&y));
     recycle(y);
     x
 }
 
-/// Whether all outputs have the first one's shape.
+/// Checks that all outputs have the shape of the first.
 pub(in crate::nn) fn check_equal<S: AsRef<[usize]>>(shapes: &[S], help: &str) -> Result<()> {
     let first = shapes.first().map(AsRef::as_ref).unwrap_or_default();
     match shapes.iter().map(AsRef::as_ref).enumerate().find(|(_, shape)| *shape != first) {
@@ -116,7 +116,7 @@ pub(in crate::nn) fn check_equal<S: AsRef<[usize]>>(shapes: &[S], help: &str) ->
     }
 }
 
-/// The outputs' shapes of all blocks for this input.
+/// Returns the output shapes of all blocks for this input.
 pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]) -> Result<Vec<Vec<usize>>> {
     if blocks.is_empty() {
         return Err(Error::argument("branches", "at least 1", 0)
@@ -127,7 +127,7 @@ pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]
     blocks.iter().enumerate().map(shape).collect()
 }
 
-/// Whether each block can be trained in batches of so many samples.
+/// Checks that each block can be trained in batches of `samples` samples.
 pub(in crate::nn) fn check_batch_size<F: Scalar>(
     blocks: &[Sequential<F>],
     input: &[usize],
@@ -138,17 +138,17 @@ pub(in crate::nn) fn check_batch_size<F: Scalar>(
     })
 }
 
-/// The blocks by their numbers.
+/// Returns the blocks, named by their numbers.
 pub(in crate::nn) fn parts<'a, F: Scalar>(blocks: &'a [Sequential<F>], input: &[usize]) -> Vec<Part<'a, F>> {
     blocks.iter().enumerate().map(|(i, block)| Part::new(i.to_string(), input.to_vec(), block)).collect()
 }
 
-/// Shows the parameters of a block under its name.
+/// Visits the parameters of a block under its name.
 pub(in crate::nn) fn visit<F: Scalar>((name, block): Named<'_, F>, visit: &mut dyn FnMut(&str, &Param<F>)) {
     block.visit_params(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
 }
 
-/// The same, to change them.
+/// The same with mutable access.
 pub(in crate::nn) fn visit_mut<F: Scalar>(
     name: &str,
     block: &mut Sequential<F>,
@@ -157,7 +157,7 @@ pub(in crate::nn) fn visit_mut<F: Scalar>(
     block.visit_params_mut(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
 }
 
-/// Builds the blocks for one input; each draws at its number.
+/// Builds the blocks for one input; each draws from the stream of its number.
 pub(in crate::nn) fn build<F: Scalar>(
     blocks: Vec<SequentialBuilder<F>>,
     input: &[usize],

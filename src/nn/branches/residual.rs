@@ -1,7 +1,7 @@
 //! The residual connection.
 //!
-//! With `y = x + f(x)`, `∂L/∂x = ∂L/∂y + (∂f/∂x)ᵀ ∂L/∂y`: whatever the block does to the gradient, the gradient at the
-//! output arrives at the input as well. With a projection `p` in place of `x`, `(∂p/∂x)ᵀ ∂L/∂y` does.
+//! With `y = x + f(x)`, `∂L/∂x = ∂L/∂y + (∂f/∂x)ᵀ ∂L/∂y`: the output's gradient reaches the input in full, whatever the
+//! block contributes. With a projection `p` in place of `x`, `(∂p/∂x)ᵀ ∂L/∂y` reaches it instead.
 
 use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
@@ -14,17 +14,17 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, copy, standard};
 use serde::{Deserialize, Serialize};
 
-/// A block with its input added to its output: `y = x + block(x)`, or `y = projection(x) + block(x)`.
+/// A residual connection: the output of a block plus its input, `y = x + block(x)`, or `y = projection(x) + block(x)`.
 ///
 /// He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016. The block learns the difference from
-/// the identity, and gradients have a way around it, so that networks of a hundred blocks can be trained.
+/// the identity, and gradients can bypass it, so that networks of a hundred blocks can be trained.
 ///
 /// | | shape |
 /// |---|---|
-/// | input | whatever the block takes |
-/// | output | the block's, which has to be the input's, or the projection's |
+/// | input | any shape that the block takes |
+/// | output | the block's, which must equal the input's, or the projection's |
 ///
-/// The parameters are named "block.0.weight" and "projection.0.weight". In Keras and PyTorch it is written as code,
+/// The parameters are named "block.0.weight" and "projection.0.weight". In Keras and PyTorch you write it as code,
 /// `x + block(x)`; here it is a layer, so that it is saved with the model.
 ///
 /// ```
@@ -48,12 +48,12 @@ use serde::{Deserialize, Serialize};
 #[serde(bound = "")]
 pub struct Residual<F: Scalar = f32> {
     block: Sequential<F>,
-    /// None for the identity.
+    /// `None` for the identity.
     projection: Option<Sequential<F>>,
 }
 
 impl<F: Scalar> Residual<F> {
-    /// Around this block: `y = x + block(x)`.
+    /// Returns the spec of a residual connection around this block: `y = x + block(x)`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -70,7 +70,7 @@ impl<F: Scalar> Residual<F> {
         ResidualSpec { block, projection: None }
     }
 
-    /// The blocks by name.
+    /// Returns the blocks with their names.
     fn blocks(&self) -> impl Iterator<Item = Named<'_, F>> {
         [("block", &self.block)]
             .into_iter()
@@ -78,7 +78,7 @@ impl<F: Scalar> Residual<F> {
     }
 }
 
-/// Whether what is added has one shape.
+/// Checks that both summands have the same shape.
 fn check(block: &[usize], other: &[usize]) -> Result<()> {
     if block == other {
         return Ok(());
@@ -159,12 +159,12 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         self.blocks().try_for_each(check)
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
 
-    /// "block", and "projection" where there is one.
+    /// Returns "block", and "projection" if there is one.
     fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         self.blocks().map(|(name, block)| Part::new(name, input.to_vec(), block)).collect()
     }
@@ -181,7 +181,7 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     }
 }
 
-/// What a [`Residual`] layer is built from: [`Residual::around`].
+/// The spec of a [`Residual`] layer, from [`Residual::around`].
 #[derive(Debug)]
 pub struct ResidualSpec<F: Scalar = f32> {
     block: SequentialBuilder<F>,
@@ -189,8 +189,8 @@ pub struct ResidualSpec<F: Scalar = f32> {
 }
 
 impl<F: Scalar> ResidualSpec<F> {
-    /// What the input goes through before it is added, where the block changes the shape: a `Dense` without bias, a
-    /// convolution of 1 by 1.
+    /// Sets the block that the input passes through before it is added, for a block that changes the shape: a `Dense`
+    /// without bias, or a convolution with a 1 by 1 window.
     #[must_use]
     pub fn projection(mut self, projection: SequentialBuilder<F>) -> Self {
         self.projection = Some(projection);
@@ -201,7 +201,7 @@ impl<F: Scalar> ResidualSpec<F> {
 impl<F: Scalar> LayerSpec<F> for ResidualSpec<F> {
     type Layer = Residual<F>;
 
-    /// Draws at the places "block" and "projection".
+    /// Builds the blocks, drawing from the streams "block" and "projection".
     fn build(self, input: &[usize], random: &Random) -> Result<Residual<F>> {
         let build = |block: SequentialBuilder<F>, name: &str| {
             block.build_for(input, &random.child(name)).map_err(|error| error.at(name))

@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 /// | `bias` | `[filters]`, optional |
 ///
 /// Names and layouts are those of PyTorch's `Conv1d`. Keras' `Conv1D` has channels last, and "causal" padding, which
-/// looks only back; here put zeros before the sequence. In all else it is [`Conv2d`](crate::nn::Conv2d) with one row,
-/// by the same passes. Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme recognition using time-delay neural
-/// networks", 1989.
+/// only looks back; here, pad the sequence with zeros at its start instead. In everything else the layer is a
+/// [`Conv2d`](crate::nn::Conv2d) with one row, and runs the same code. Waibel, Hanazawa, Hinton, Shikano and Lang,
+/// "Phoneme recognition using time-delay neural networks", 1989.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -47,9 +47,9 @@ pub struct Conv1d<F: Scalar = f32> {
 }
 
 impl Conv1d<f32> {
-    /// So many filters with a window of this length.
+    /// Returns the spec of a layer with `filters` filters and a window of this length.
     ///
-    /// The window moves by 1 and stays inside unless told otherwise.
+    /// By default, the stride is 1 and there is no padding.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -65,7 +65,7 @@ impl Conv1d<f32> {
         Conv1dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::along(window)) }
     }
 
-    /// So many filters for each channel, each of which reads that channel alone.
+    /// Returns the spec of a depthwise layer: `each` filters per channel, each of which reads only that channel.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -80,23 +80,23 @@ impl Conv1d<f32> {
     }
 }
 
-/// What a [`Conv1d`] layer is built from: [`Conv1d::filters`] or [`Conv1d::depthwise`].
+/// The spec of a [`Conv1d`] layer, from [`Conv1d::filters`] or [`Conv1d::depthwise`].
 ///
-/// Every number is checked when the model is built.
+/// All settings are checked when the model is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv1dSpec {
     filters: FiltersSpec,
 }
 
 impl Conv1dSpec {
-    /// By how much the window moves on.
+    /// Sets the stride (default: 1): by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.filters.window.stride = [1, stride];
         self
     }
 
-    /// How far apart the numbers under the window lie; 1 is next to each other.
+    /// Sets the dilation (default: 1): the distance between the values under the window; 1 means adjacent values.
     #[must_use]
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.filters.window.dilation = [1, dilation];
@@ -106,7 +106,7 @@ impl Conv1dSpec {
 
 convolution_layer! {
     Conv1d, Conv1dSpec, "conv1d";
-    /// Into how many groups channels and filters are divided.
+    /// Sets the number of groups (default: 1) into which channels and filters are divided.
     ///
-    /// A depthwise layer has as many groups as channels, whatever is said here.
+    /// A depthwise layer has one group per channel, and ignores this setting.
 }

@@ -12,7 +12,7 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 
-/// Convolution over images, channels first: each filter is a small image that slides over the input.
+/// Convolution over images, channels first: each filter slides over the input.
 ///
 /// ```text
 /// y[n, f, r, c] = b[f] + Σ_{k, i, j} w[f, k, i, j] · x[n, k, r · stride + i · dilation - top, c · stride + …]
@@ -25,13 +25,13 @@ use serde::{Deserialize, Serialize};
 /// | `weight` | `[filters, channels / groups, window rows, window columns]` |
 /// | `bias` | `[filters]`, optional |
 ///
-/// Names and layouts are those of PyTorch's `Conv2d`; as there and in Keras, the window is not turned round, so that
-/// strictly it is a correlation. Keras has channels last unless told otherwise, and its kernel is
-/// `[window rows, window columns, channels, filters]`. By default the weight begins as
-/// [`Initializer::GlorotUniform`] and the bias at 0, as in Keras. LeCun, Bottou, Bengio and Haffner, "Gradient-based
-/// learning applied to document recognition", 1998.
+/// Names and layouts are those of PyTorch's `Conv2d`; as there and in Keras, the window is not flipped, so strictly it
+/// is a cross-correlation. Keras has channels last by default, and its kernel is
+/// `[window rows, window columns, channels, filters]`. By default the weight starts as [`Initializer::GlorotUniform`]
+/// and the bias at 0, as in Keras. LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+/// recognition", 1998.
 ///
-/// The number of channels is known when the model is built. Grey images have one channel, and need the axis for it:
+/// The number of channels is known when the model is built. Greyscale images have one channel, and need an axis for it:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -70,8 +70,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Each pass is a product of matrices over tiles that stay in a core's cache. Memory in training: the input is kept,
-/// not copied, and its buffer becomes that of the input's gradient.
+/// Each pass is a matrix product over tiles that stay in a core's cache. Memory in training: the input is moved into
+/// the cache, not copied, and its buffer is reused for the gradient of the input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Conv2d<F: Scalar = f32> {
@@ -79,9 +79,10 @@ pub struct Conv2d<F: Scalar = f32> {
 }
 
 impl Conv2d<f32> {
-    /// So many filters with a window of this size: `Conv2d::filters(32, 3)`, `Conv2d::filters(64, [3, 5])`.
+    /// Returns the spec of a layer with `filters` filters and a window of this size: `Conv2d::filters(32, 3)`,
+    /// `Conv2d::filters(64, [3, 5])`.
     ///
-    /// The window moves by 1 and stays inside unless told otherwise.
+    /// By default, the stride is 1 and there is no padding.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -96,11 +97,12 @@ impl Conv2d<f32> {
         Conv2dSpec { filters: FiltersSpec::new(Count::Of(filters), Window::of(window.into())) }
     }
 
-    /// So many filters for each channel, each of which reads that channel alone: `Conv2d::depthwise(1, 3)`.
+    /// Returns the spec of a depthwise layer, `Conv2d::depthwise(1, 3)`: `each` filters per channel, each of which
+    /// reads only that channel.
     ///
-    /// It is a convolution in as many groups as there are channels. With a `Conv2d::filters(n, 1)` behind it, which
-    /// mixes the channels, it is the separable convolution of Chollet, "Xception: deep learning with depthwise
-    /// separable convolutions", 2017. Keras' `DepthwiseConv2D(3, depth_multiplier=1)`.
+    /// It is a convolution with one group per channel. Followed by a `Conv2d::filters(n, 1)`, which mixes the channels,
+    /// it is the separable convolution of Chollet, "Xception: deep learning with depthwise separable convolutions",
+    /// 2017. Keras' `DepthwiseConv2D(3, depth_multiplier=1)`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -116,9 +118,9 @@ impl Conv2d<f32> {
     }
 }
 
-/// What a [`Conv2d`] layer is built from: [`Conv2d::filters`] or [`Conv2d::depthwise`].
+/// The spec of a [`Conv2d`] layer, from [`Conv2d::filters`] or [`Conv2d::depthwise`].
 ///
-/// Every number is checked when the model is built:
+/// All settings are checked when the model is built:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -136,9 +138,9 @@ pub struct Conv2dSpec {
 }
 
 impl Conv2dSpec {
-    /// By how many pixels the window moves on: one number, or rows and columns.
+    /// Sets the stride (default: 1), by how many pixels the window moves: one number, or rows and columns.
     ///
-    /// A stride of 2 makes an image half as high and wide, as a pooling layer does, at a quarter of the work:
+    /// A stride of 2 halves the height and width of an image, as a pooling layer does, at a quarter of the work:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -153,9 +155,9 @@ impl Conv2dSpec {
         self
     }
 
-    /// How far apart the numbers under the window lie; 1 is next to each other.
+    /// Sets the dilation (default: 1): the distance between the values under the window; 1 means adjacent values.
     ///
-    /// A window of 3 with a dilation of 4 reaches over 9 pixels and still has 3 weights along an axis:
+    /// A window of 3 with a dilation of 4 spans 9 pixels and still has 3 weights along an axis:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -176,11 +178,11 @@ impl Conv2dSpec {
 
 convolution_layer! {
     Conv2d, Conv2dSpec, "conv2d";
-    /// Into how many groups channels and filters are divided: the first filters read the first channels only, and so
-    /// on.
+    /// Sets the number of groups (default: 1) into which channels and filters are divided: the first filters read only
+    /// the first channels, and so on.
     ///
-    /// A depthwise layer has as many groups as channels, whatever is said here. Krizhevsky, Sutskever and Hinton,
-    /// "ImageNet classification with deep convolutional neural networks", 2012, had two, for two processors.
+    /// A depthwise layer has one group per channel, and ignores this setting. Krizhevsky, Sutskever and Hinton,
+    /// "ImageNet classification with deep convolutional neural networks", 2012, used two, for two processors.
     ///
     /// ```
     /// use plywood::prelude::*;

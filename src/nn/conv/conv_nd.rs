@@ -1,9 +1,9 @@
-//! What [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d) have in common: filters, and how they are made.
+//! The common part of [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d): the filters and their spec.
 //!
-//! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolution/` with a window
-//! of one row. The number of axes is a constant of the type: each layer's file and fields are its own, and there is
-//! one implementation, to which `convolution_layer!` hands their methods on. What differs are the shapes: of the weight,
-//! which has PyTorch's, and of the input.
+//! A sequence is an image with one row, so the one-dimensional layer runs the passes of `convolution/` with a window of
+//! one row. The number of axes is a const generic: each layer is its own type, with its own kind and fields in files,
+//! and `convolution_layer!` forwards the methods of both to one implementation. Only the shapes differ: that of the
+//! weight, which is PyTorch's, and that of the input.
 
 use super::convolution::Convolution;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::random::Random;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// The parameters of a convolution over `AXES` axes, and how the window moves.
+/// The parameters of a convolution over `AXES` axes, and the settings of its window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct Filters<F: Scalar, const AXES: usize> {
@@ -24,17 +24,17 @@ pub(super) struct Filters<F: Scalar, const AXES: usize> {
     pub weight: Param<F>,
     /// `[filters]`.
     pub bias: Option<Param<F>>,
-    /// Into how many parts channels and filters are divided.
+    /// The number of groups into which channels and filters are divided.
     groups: usize,
-    /// With a size of one row for a sequence.
+    /// Has a size of one row for a sequence.
     window: Window,
 }
 
 impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
-    /// The convolution of a sample of this shape, which is checked against the weight.
+    /// Returns the convolution for a sample of this shape, checked against the weight.
     ///
-    /// Asked in every pass: an input may have another size than the layer was built with, as long as it has as many
-    /// channels; and a file may hold a weight and a window that do not fit.
+    /// Called in every pass: an input may have another size than the layer was built for, as long as the number of
+    /// channels is the same; and a file may hold a weight and a window that do not fit.
     fn over(&self, sample: &[usize]) -> Result<Convolution> {
         if AXES == 1 {
             self.window.check_row()?;
@@ -60,12 +60,12 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Convolution::new(image, filters, self.groups, self.window)
     }
 
-    /// Without the batch axis.
+    /// Returns the shape of an output, without the batch axis.
     pub fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(output::<AXES>(&self.over(input)?))
     }
 
-    /// The convolution of a batch of this shape, and the shape of what comes out.
+    /// Returns the convolution for a batch of this shape, and the shape of the output.
     fn of_batch(&self, input: &[usize]) -> Result<(Convolution, Vec<usize>)> {
         let (samples, sample) = window::batch(input)?;
         let convolution = self.over(sample)?;
@@ -75,7 +75,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Ok((convolution, shape))
     }
 
-    /// The output; and the input in row-major order, to be kept or recycled.
+    /// Returns the output, and the input in row-major order, to be kept or recycled.
     pub fn forward(&self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         let (convolution, shape) = self.of_batch(input.shape())?;
         let (input, mut output) = (standard(input), scratch(&shape));
@@ -84,7 +84,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Ok((output, input))
     }
 
-    /// The parameters' gradients; and the input's, in the buffer of the input, where it is wanted.
+    /// Computes the gradients of the parameters and, if `wants_input`, that of the input in the input's buffer.
     pub fn backward(&mut self, input: Tensor<F>, grad: Tensor<F>, wants_input: bool) -> Result<Tensor<F>> {
         let (convolution, shape) = self.of_batch(input.shape())?;
         check_gradient(&grad, &shape)?;
@@ -101,7 +101,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         Ok(input)
     }
 
-    /// By PyTorch's names.
+    /// Uses PyTorch's names.
     pub fn visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         visit("weight", &self.weight);
         if let Some(bias) = &self.bias {
@@ -117,7 +117,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
     }
 }
 
-/// A sample as an image: a sequence has one row.
+/// Returns the shape of a sample as an image: a sequence has one row.
 fn image<const AXES: usize>(sample: &[usize]) -> Result<[usize; 3]> {
     if AXES == 1 {
         window::sequence(sample).map(|[channels, length]| [channels, 1, length])
@@ -126,46 +126,46 @@ fn image<const AXES: usize>(sample: &[usize]) -> Result<[usize; 3]> {
     }
 }
 
-/// The shape of a sample's output: without the one row where it is a sequence.
+/// Returns the shape of a sample's output, without the row axis if it is a sequence.
 fn output<const AXES: usize>(convolution: &Convolution) -> Vec<usize> {
     let [filters, rows, columns] = convolution.output();
     if AXES == 1 { vec![filters, columns] } else { vec![filters, rows, columns] }
 }
 
-/// How many filters there are to be.
+/// The number of filters.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
-    /// So many.
+    /// This many in all.
     Of(usize),
-    /// So many for each channel, which they read alone.
+    /// This many per channel, each of which reads only that channel.
     EachChannel(usize),
 }
 
-/// What filters are made from.
+/// The spec of filters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FiltersSpec {
-    /// How many filters.
+    /// The number of filters.
     pub count: Count,
-    /// Not looked at where the count is by channels.
+    /// Ignored if the count is per channel.
     pub groups: usize,
-    /// Its size, and how it moves.
+    /// The window's size and how it moves.
     pub window: Window,
-    /// Of the weight.
+    /// The initializer of the weight.
     pub initializer: Initializer,
-    /// Whether there is to be a bias.
+    /// True if there is a bias.
     pub bias: bool,
-    /// Of the bias.
+    /// The initializer of the bias.
     pub bias_initializer: Initializer,
 }
 
 impl FiltersSpec {
-    /// With Keras' initial values, and with a bias.
+    /// Creates a spec with Keras' initial values and a bias.
     pub fn new(count: Count, window: Window) -> Self {
         let (initializer, bias_initializer) = (Initializer::GlorotUniform, Initializer::Zeros);
         Self { count, groups: 1, window, initializer, bias: true, bias_initializer }
     }
 
-    /// Filters for samples of this shape.
+    /// Builds the filters for samples of this shape.
     pub fn build<F: Scalar, const AXES: usize>(
         self,
         input: &[usize],
@@ -179,7 +179,7 @@ impl FiltersSpec {
                 (window::numbers("a number of filters", &[image[0], each])?, image[0])
             }
         };
-        // Checks every number before anything is as large as they say.
+        // Checks every size before anything of that size is allocated.
         Convolution::new(image, filters, groups, window)?;
         let depth = image[0] / groups;
         let size = &window.size[2 - AXES.min(2)..];
@@ -194,17 +194,17 @@ impl FiltersSpec {
     }
 }
 
-/// What [`Conv1d`](crate::nn::Conv1d) and [`Conv2d`](crate::nn::Conv2d) hand on to their filters: the layer, and the settings
-/// of its spec that do not depend on the number of axes. The documentation given is that of `groups`.
+/// Implements what [`Conv1d`](crate::nn::Conv1d) and [`Conv2d`](crate::nn::Conv2d) forward to their filters: `Layer`,
+/// and the settings of the spec that do not depend on the number of axes. The given documentation is that of `groups`.
 macro_rules! convolution_layer {
     ($layer:ident, $spec:ident, $kind:literal; $(#[$groups:meta])*) => {
         impl<F: Scalar> $layer<F> {
-            /// The weight, `[filters, channels / groups, window…]`.
+            /// Returns the weight, `[filters, channels / groups, window…]`.
             pub fn weight(&self) -> &Param<F> {
                 &self.filters.weight
             }
 
-            /// The bias, `[filters]`, unless the layer was built without.
+            /// Returns the bias, `[filters]`, or `None` if the layer was built without.
             pub fn bias(&self) -> Option<&Param<F>> {
                 self.filters.bias.as_ref()
             }
@@ -218,33 +218,34 @@ macro_rules! convolution_layer {
                 self
             }
 
-            /// How far the input is extended with zeros: see [`Padding`].
+            /// Sets by how much the input is padded with zeros (default: not at all): see [`Padding`].
             ///
-            /// `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`. There is no padding by reflection or
-            /// repetition, as PyTorch's `padding_mode` has.
+            /// Takes `Padding::Same`, `Padding::Valid`, or numbers: `.padding(1)`. Padding by reflection or repetition,
+            /// as in PyTorch's `padding_mode`, is not available.
             #[must_use]
             pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
                 self.filters.window.padding = padding.into();
                 self
             }
 
-            /// The distribution of the initial weight; its fans are channels or filters times the size of the window.
+            /// Sets the distribution of the initial weight; its fans are channels or filters times the size of the
+            /// window.
             #[must_use]
             pub fn initializer(mut self, initializer: Initializer) -> Self {
                 self.filters.initializer = initializer;
                 self
             }
 
-            /// The distribution of the initial bias.
+            /// Sets the distribution of the initial bias (default: zeros).
             #[must_use]
             pub fn bias_initializer(mut self, initializer: Initializer) -> Self {
                 self.filters.bias_initializer = initializer;
                 self
             }
 
-            /// Whether there is a bias, as there is unless set.
+            /// Sets whether the layer has a bias (default: true).
             ///
-            /// Before a normalization the mean that is subtracted would cancel it.
+            /// Before a normalization a bias is useless: subtracting the mean cancels it.
             #[must_use]
             pub fn bias(mut self, bias: bool) -> Self {
                 self.filters.bias = bias;
@@ -255,7 +256,7 @@ macro_rules! convolution_layer {
         impl<F: Scalar> LayerSpec<F> for $spec {
             type Layer = $layer<F>;
 
-            /// For a sample of this shape, channels first.
+            /// Builds the layer for a sample of this shape, channels first.
             fn build(self, input: &[usize], random: &Random) -> Result<$layer<F>> {
                 Ok($layer { filters: self.filters.build(input, random)? })
             }
@@ -284,12 +285,12 @@ macro_rules! convolution_layer {
                 self.filters.backward(input, grad, true)
             }
 
-            /// Two of the three products.
+            /// Computes two of the three products.
             fn backward_params(&mut self, input: Tensor<F>, grad: Tensor<F>) -> Result<()> {
                 self.filters.backward(input, grad, false).map(recycle)
             }
 
-            /// Any real numbers.
+            /// The outputs are any real numbers.
             fn output_activation(&self, _: OutputActivation) -> OutputActivation {
                 OutputActivation::Linear
             }

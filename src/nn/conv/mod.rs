@@ -2,9 +2,9 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `conv1d.rs`, `conv2d.rs` | [`Conv1d`] over sequences, [`Conv2d`] over images: what they are, and settings of the window |
-//! | `conv_nd.rs` | the layer that both are: filters, how they are made, and the settings that both have |
-//! | `convolution/` | a convolution of images of one size, and how a batch is cut into tiles; its forward pass and its gradients |
+//! | `conv1d.rs`, `conv2d.rs` | [`Conv1d`] over sequences, [`Conv2d`] over images, and the settings of their windows |
+//! | `conv_nd.rs` | the common part of both: the filters, their spec, and the settings that both have |
+//! | `convolution/` | a convolution of images of one size: the tiling of a batch, the forward pass and the gradients |
 
 mod conv1d;
 mod conv2d;

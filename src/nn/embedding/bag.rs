@@ -1,19 +1,20 @@
-//! Embedding and pooling in one: what a text's words are on average.
+//! Embedding and pooling in one pass, e.g. the average embedding of a text's words.
 //!
 //! # The derivative
 //!
-//! With `n` the ids of a sample that are not padding, `y = Σ_i W[id_i] / n` gives each of them the gradient
-//! `∂L/∂y / n`; the sum gives `∂L/∂y`; the maximum gives each column's to the id that it came from, the first of
-//! equals. An id's row gets the sum over the places where it stands:
+//! Let `n` be the number of a sample's ids that are not padding. With `y = Σ_i W[id_i] / n`, each of them gets the
+//! gradient `∂L/∂y / n`; with the sum it is `∂L/∂y`; with the maximum, the gradient of each column goes to the id that
+//! the maximum came from (the first one, if several are equal). The gradient of an id's row is the sum over its
+//! occurrences:
 //!
 //! ```text
-//! ∂L/∂W[k] = Σ_samples (how often k stands in the sample) · ∂L/∂y / n
+//! ∂L/∂W[k] = Σ_samples (how often k occurs in the sample) · ∂L/∂y / n
 //! ```
 //!
-//! Neither pass writes down a vector for each place: the forward pass adds rows of the table up in the output's row,
-//! and the backward pass adds rows of the output's gradient up in a row for each id, sorted by id. Beside
-//! [`Embedding`](crate::nn::Embedding) and a mean, `[batch, length, dimension]` numbers are neither stored, nor copied,
-//! nor given a gradient.
+//! Neither pass stores a vector per occurrence: the forward pass adds rows of the table to the output's row, and the
+//! backward pass adds rows of the output's gradient to one row per id, sorted by id. Compared with
+//! [`Embedding`](crate::nn::Embedding) followed by a mean, the `[batch, length, dimension]` array and its gradient are
+//! neither stored nor copied.
 
 use super::lookup::{Table, TableSpec, no_gradient};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// The mean (or sum, or maximum) of the rows that belong to a sample's ids: texts, baskets, sets become one vector.
+/// The mean (or sum, or maximum) of the table rows of a sample's ids: turns a text, a basket or a set into one vector.
 ///
 /// | | shape |
 /// |---|---|
@@ -34,12 +35,11 @@ use serde::{Deserialize, Serialize};
 /// | output | `[batch, dimension]` |
 /// | `weight` | `[vocabulary, dimension]` |
 ///
-/// Ids are as in [`Embedding`](crate::nn::Embedding). Those that are padding count for nothing, not in the mean's
-/// denominator either; a sample of padding alone becomes zeros.
+/// Ids are as in [`Embedding`](crate::nn::Embedding). Padding ids are ignored, in the denominator of the mean too; a
+/// sample of only padding becomes zeros.
 ///
-/// PyTorch's `nn.EmbeddingBag(num_embeddings, embedding_dim, mode="mean", padding_idx=...)`, with its definitions. In
-/// Keras it takes an `Embedding(mask_zero=True)` and a `GlobalAveragePooling1D`, which averages over what is not
-/// masked.
+/// PyTorch's `nn.EmbeddingBag(num_embeddings, embedding_dim, mode="mean", padding_idx=...)`, with the same definitions.
+/// In Keras, use an `Embedding(mask_zero=True)` and a `GlobalAveragePooling1D`, which averages over what is not masked.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -59,8 +59,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The work of a step is proportional to the ids of the batch, that of the optimizer to the different ones among
-/// them.
+/// The cost of a step is proportional to the number of ids in the batch, that of the optimizer to the number of
+/// distinct ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct EmbeddingBag<F: Scalar = f32> {
@@ -68,36 +68,37 @@ pub struct EmbeddingBag<F: Scalar = f32> {
     mode: BagMode,
 }
 
-/// How an [`EmbeddingBag`] makes one row of those of a sample: PyTorch's `mode`.
+/// How an [`EmbeddingBag`] combines the rows of a sample: PyTorch's `mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum BagMode {
     /// The mean of the rows.
     #[default]
     Mean,
-    /// Their sum. Long samples then have large outputs.
+    /// The sum of the rows. Long samples then have large outputs.
     Sum,
-    /// The largest number in each column. A NaN in the table comes through.
+    /// The maximum of each column. A NaN in the table is passed on.
     Max,
 }
 
 /// What the backward pass of [`EmbeddingBag`] needs.
 ///
-/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct EmbeddingBagCache<F> {
     ids: Vec<u32>,
     shape: [usize; 2],
-    /// For a mean, one over the number of ids of each sample.
+    /// For a mean, the reciprocal of the number of ids of each sample.
     shares: Option<Tensor<F>>,
-    /// For a maximum, the position in the sample that each number came from.
+    /// For a maximum, the position in the sample that each value came from.
     chosen: Vec<u32>,
 }
 
 impl EmbeddingBag<f32> {
-    /// The mean over ids from 0 below `vocabulary`, with `dimension` numbers for each.
+    /// Returns the spec of a bag for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id; it takes
+    /// the mean by default.
     ///
-    /// Initial values are normal with deviation 1, as in PyTorch.
+    /// Initial values are normal with standard deviation 1, as in PyTorch.
     pub fn vocabulary(vocabulary: usize, dimension: usize) -> EmbeddingBagSpec {
         let initializer = Initializer::Normal { mean: 0.0, std_dev: 1.0 };
         let table = TableSpec { vocabulary, dimension, padding: None, initializer };
@@ -106,12 +107,12 @@ impl EmbeddingBag<f32> {
 }
 
 impl<F: Scalar> EmbeddingBag<F> {
-    /// The table, `[vocabulary, dimension]`.
+    /// Returns the table, `[vocabulary, dimension]`.
     pub fn weight(&self) -> &Param<F> {
         &self.table.weight
     }
 
-    /// The output, and what is known after it.
+    /// Computes the output and the cache.
     fn pool(&self, input: Tensor<F>) -> Result<(Tensor<F>, EmbeddingBagCache<F>)> {
         let &[batch, length] = input.shape() else {
             return Err(Error::shape("an input", "[batch, length]", input.shape())
@@ -151,7 +152,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
         }
     }
 
-    /// One pass over the rows of the batch's ids.
+    /// Takes one pass over the rows of the batch's ids.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (output, cache) = self.pool(input)?;
         if let Some(shares) = cache.shares {
@@ -164,14 +165,14 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
         self.pool(input)
     }
 
-    /// The rows' gradients, and zeros for the ids.
+    /// Computes the gradients of the rows, and returns zeros for the ids.
     fn backward(&mut self, cache: EmbeddingBagCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let zeros = no_gradient(&cache.shape);
         self.backward_params(cache, grad)?;
         Ok(zeros)
     }
 
-    /// Sorts the ids, and adds up what each gets.
+    /// Sorts the ids, and adds up the gradient of each.
     fn backward_params(&mut self, cache: EmbeddingBagCache<F>, grad: Tensor<F>) -> Result<()> {
         let EmbeddingBagCache { ids, shape: [batch, length], shares, chosen } = cache;
         check_gradient(&grad, &[batch, self.table.sizes()?.1])?;
@@ -195,7 +196,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
         Ok(())
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -209,7 +210,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
     }
 }
 
-/// What an [`EmbeddingBag`] layer is built from: [`EmbeddingBag::vocabulary`].
+/// The spec of an [`EmbeddingBag`] layer, from [`EmbeddingBag::vocabulary`].
 #[derive(Clone, Copy, Debug)]
 pub struct EmbeddingBagSpec {
     table: TableSpec,
@@ -217,14 +218,14 @@ pub struct EmbeddingBagSpec {
 }
 
 impl EmbeddingBagSpec {
-    /// The id that stands for nothing; 0 is usual.
+    /// Sets the padding id, which is ignored; 0 is usual.
     #[must_use]
     pub fn padding(mut self, id: usize) -> Self {
         self.table.padding = Some(id);
         self
     }
 
-    /// How the rows of a sample become one: by their mean, unless set.
+    /// Sets how the rows of a sample are combined (default: the mean).
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -244,7 +245,7 @@ impl EmbeddingBagSpec {
         self
     }
 
-    /// The distribution of the initial table; normal with deviation 1 unless said.
+    /// Sets the distribution of the initial table (default: normal with standard deviation 1).
     #[must_use]
     pub fn initializer(mut self, initializer: Initializer) -> Self {
         self.table.initializer = initializer;
@@ -255,7 +256,7 @@ impl EmbeddingBagSpec {
 impl<F: Scalar> LayerSpec<F> for EmbeddingBagSpec {
     type Layer = EmbeddingBag<F>;
 
-    /// The length of the samples does not matter.
+    /// Builds the layer; the length of the samples does not matter.
     fn build(self, _: &[usize], random: &Random) -> Result<EmbeddingBag<F>> {
         Ok(EmbeddingBag { table: self.table.build(random)?, mode: self.mode })
     }
@@ -273,7 +274,7 @@ mod tests {
         layer
     }
 
-    /// Ids 0 are padding; output, ids with a gradient, and the gradient.
+    /// Id 0 is padding. Returns the output, the ids with a gradient, and the gradient.
     fn step(spec: EmbeddingBagSpec) -> (Vec<f64>, Vec<usize>, Vec<f64>) {
         let mut layer = build(spec.padding(0));
         let ids = arr2(&[[1., 3., 1.], [0., 2., 0.], [0., 0., 0.]]).into_dyn();

@@ -1,8 +1,8 @@
-//! What [`Embedding`](crate::nn::Embedding) and [`EmbeddingBag`](crate::nn::EmbeddingBag) share: a table with a row for
-//! each id, and ids that come as numbers.
+//! The common part of [`Embedding`](crate::nn::Embedding) and [`EmbeddingBag`](crate::nn::EmbeddingBag): a table with a
+//! row per id, and the conversion of numbers to ids.
 //!
-//! Tensors hold numbers of one type, so an id is a number that happens to be whole. `f32` holds whole numbers exactly
-//! up to 2^24 = 16,777,216; from there on two ids would be one, so a larger vocabulary is refused in `f32`.
+//! A tensor holds numbers of one type, so an id is a number that must be whole. `f32` represents whole numbers exactly
+//! up to 2^24 = 16,777,216; above that, two ids could coincide, so a larger vocabulary is refused in `f32`.
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -13,7 +13,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-/// The table, and the id that stands for nothing.
+/// The table and the padding id.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct Table<F: Scalar> {
@@ -22,7 +22,7 @@ pub(super) struct Table<F: Scalar> {
     pub padding: Option<u32>,
 }
 
-/// What a table is made from.
+/// The spec of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TableSpec {
     pub vocabulary: usize,
@@ -31,12 +31,12 @@ pub(super) struct TableSpec {
     pub initializer: Initializer,
 }
 
-/// The largest vocabulary whose ids are told apart in the element type and in 32 bits.
+/// Returns the largest vocabulary whose ids are distinct in the element type and fit in 32 bits.
 fn most_ids<F: Scalar>() -> usize {
     if F::NAME == "f32" { 1 << 24 } else { u32::MAX as usize }
 }
 
-/// The two sizes and the padding, as a user or a file gives them.
+/// Checks the two sizes and the padding id, which come from a user or a file.
 fn check<F: Scalar>(vocabulary: usize, dimension: usize, padding: Option<usize>) -> Result<()> {
     if vocabulary == 0 || vocabulary > most_ids::<F>() {
         return Err(Error::argument(
@@ -62,7 +62,7 @@ fn check<F: Scalar>(vocabulary: usize, dimension: usize, padding: Option<usize>)
 }
 
 impl TableSpec {
-    /// Rows are drawn at the place "weight"; that of the padding is 0.
+    /// Draws the rows from the stream "weight"; the row of the padding id is 0.
     pub(super) fn build<F: Scalar>(self, random: &Random) -> Result<Table<F>> {
         let Self { vocabulary, dimension, padding, initializer } = self;
         check::<F>(vocabulary, dimension, padding)?;
@@ -77,7 +77,7 @@ impl TableSpec {
 }
 
 impl<F: Scalar> Table<F> {
-    /// Vocabulary and dimension, checked: a file may hold any.
+    /// Returns the vocabulary and the dimension, checked: a file may hold any.
     pub(super) fn sizes(&self) -> Result<(usize, usize)> {
         let [vocabulary, dimension] = *self.weight.shape() else {
             return Err(Error::shape("a table", "[vocabulary, dimension]", self.weight.shape())
@@ -87,9 +87,9 @@ impl<F: Scalar> Table<F> {
         Ok((vocabulary, dimension))
     }
 
-    /// The ids of a batch.
+    /// Returns the ids of a batch.
     ///
-    /// The error names the first that is wrong by its sample and its position there, counted from 0.
+    /// The error names the first wrong id by its sample and its position there, counted from 0.
     pub(super) fn ids(&self, input: Tensor<F>) -> Result<Vec<u32>> {
         let (vocabulary, _) = self.sizes()?;
         if u32::try_from(input.len()).is_err() {
@@ -111,7 +111,7 @@ impl<F: Scalar> Table<F> {
         Ok(ids)
     }
 
-    /// Adds the gradient of the rows that `order` names, each once; `fill` computes them, side by side.
+    /// Adds the gradient of the rows named by `order`, one row per id; `fill` computes them into one buffer.
     pub(super) fn add_gradient(&mut self, order: &[u64], fill: impl FnOnce(usize, &mut [F])) -> Result<()> {
         let columns = self.weight.shape()[1];
         let ids = ids_of(order);
@@ -125,7 +125,7 @@ impl<F: Scalar> Table<F> {
     }
 }
 
-/// The gradient of ids: zeros.
+/// Returns the gradient of ids: zeros.
 pub(super) fn no_gradient<F: Scalar>(shape: &[usize]) -> Tensor<F> {
     let mut zeros = scratch(shape);
     slice_mut(&mut zeros).fill(F::zero());

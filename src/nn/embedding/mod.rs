@@ -1,16 +1,16 @@
-//! Embedding: a row of a table for each id.
+//! Embedding: a table with one row per id.
 //!
 //! # The derivative
 //!
-//! With `y_i = W[id_i]`, the gradient of a row is the sum of the gradients at the places where its id stands:
+//! With `y_i = W[id_i]`, the gradient of a row is the sum of the gradients at all occurrences of its id:
 //!
 //! ```text
 //! ∂L/∂W[k] = Σ_{i: id_i = k} ∂L/∂y_i
 //! ```
 //!
-//! All other rows have none. So the gradient is handed over by rows
-//! ([`add_gradient_rows`](crate::nn::Param::add_gradient_rows)), with the rows of one id added up already, and the
-//! optimizer changes these rows alone: a step costs what the batch's ids cost, not what the table does.
+//! All other rows have no gradient. So the gradient is sparse
+//! ([`add_gradient_rows`](crate::nn::Param::add_gradient_rows)), with the rows of each id already summed, and the
+//! optimizer updates only these rows: the cost of a step depends on the ids in the batch, not on the size of the table.
 
 mod bag;
 mod lookup;
@@ -28,7 +28,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use lookup::{Table, TableSpec, no_gradient};
 use serde::{Deserialize, Serialize};
 
-/// A table with a row of numbers for each id: words, items, categories become vectors that are learned.
+/// A table with a row of values per id: maps words, items or categories to learned vectors.
 ///
 /// | | shape |
 /// |---|---|
@@ -36,17 +36,17 @@ use serde::{Deserialize, Serialize};
 /// | output | `[batch, …, dimension]` |
 /// | `weight` | `[vocabulary, dimension]` |
 ///
-/// Ids are whole numbers from 0 below the vocabulary's size, in a tensor of the element type. Anything else is an
-/// error that names the sample, the position and the number. `f32` tells ids apart up to 2^24 = 16,777,216.
+/// Ids are whole numbers from 0 to `vocabulary - 1`, in a tensor of the element type. Anything else is an error that
+/// names the sample, the position and the value. `f32` distinguishes ids up to 2^24 = 16,777,216.
 ///
-/// A padding id ([`padding`](EmbeddingSpec::padding)) has a row that begins at 0 and is never trained, so it puts out
-/// zeros; a row of loaded weights that is not 0 is kept, as PyTorch keeps it. To average or add up over the ids of a
-/// text, leaving the padding out, take [`EmbeddingBag`](crate::nn::EmbeddingBag): it does not make the array in
-/// between.
+/// The row of a padding id ([`padding`](EmbeddingSpec::padding)) starts at 0 and is never trained, so its output is
+/// zeros; if loaded weights have a non-zero row there, it is kept, as in PyTorch. To average or sum over the ids of a
+/// text without the padding, use [`EmbeddingBag`](crate::nn::EmbeddingBag), which does not create the intermediate
+/// array.
 ///
-/// PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`, with its name of the table and its initial
-/// values, normal with deviation 1; with `sparse=True` it has gradients by rows as here. Keras' `Embedding` begins
-/// uniform in ±0.05.
+/// PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`, with the same name of the table and the same
+/// initial values, normal with standard deviation 1; gradients are sparse, as with `sparse=True` there. Keras'
+/// `Embedding` starts uniform in ±0.05.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -66,8 +66,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Ids have no gradient: `backward` returns zeros. With Adam or momentum, a row that a batch does not touch keeps its
-/// value and its moments (PyTorch's `SparseAdam`).
+/// Ids have no gradient: `backward` returns zeros. With Adam or momentum, a row that is not in the batch keeps its
+/// value and its moments (as in PyTorch's `SparseAdam`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Embedding<F: Scalar = f32> {
@@ -76,7 +76,7 @@ pub struct Embedding<F: Scalar = f32> {
 
 /// What the backward pass of [`Embedding`] needs: the ids, and the input's shape.
 ///
-/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct EmbeddingCache {
     ids: Vec<u32>,
@@ -84,7 +84,7 @@ pub struct EmbeddingCache {
 }
 
 impl Embedding<f32> {
-    /// For ids from 0 below `vocabulary`, with `dimension` numbers for each.
+    /// Returns the spec of a layer for ids from 0 to `vocabulary - 1`, with a row of `dimension` values per id.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -103,12 +103,12 @@ impl Embedding<f32> {
 }
 
 impl<F: Scalar> Embedding<F> {
-    /// The table, `[vocabulary, dimension]`.
+    /// Returns the table, `[vocabulary, dimension]`.
     pub fn weight(&self) -> &Param<F> {
         &self.table.weight
     }
 
-    /// The rows of a batch.
+    /// Returns the rows of a batch.
     fn rows(&self, shape: &[usize], ids: &[u32]) -> Result<Tensor<F>> {
         let (_, dimension) = self.table.sizes()?;
         let mut output = scratch(&[shape, &[dimension]].concat());
@@ -127,7 +127,7 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
         Ok([input, &[dimension]].concat())
     }
 
-    /// A copy of a row for each id.
+    /// Copies a row per id.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let shape = batch(&input)?;
         let ids = self.table.ids(input)?;
@@ -140,7 +140,7 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
         Ok((self.rows(&shape, &ids)?, EmbeddingCache { ids, shape }))
     }
 
-    /// The rows' gradients, and zeros for the ids.
+    /// Computes the gradients of the rows, and returns zeros for the ids.
     fn backward(&mut self, cache: EmbeddingCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let zeros = no_gradient(&cache.shape);
         self.backward_params(cache, grad)?;
@@ -163,7 +163,7 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
         Ok(())
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -177,7 +177,7 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
     }
 }
 
-/// The shape of an input that has a batch axis.
+/// Returns the shape of the input, which must have a batch axis.
 fn batch<F: Scalar>(input: &Tensor<F>) -> Result<Vec<usize>> {
     match input.ndim() {
         0 => Err(Error::shape("an input", "[batch, …]", &[]).help("Axis 0 is the batch.")),
@@ -185,22 +185,22 @@ fn batch<F: Scalar>(input: &Tensor<F>) -> Result<Vec<usize>> {
     }
 }
 
-/// What an [`Embedding`] layer is built from: [`Embedding::vocabulary`].
+/// The spec of an [`Embedding`] layer, from [`Embedding::vocabulary`].
 #[derive(Clone, Copy, Debug)]
 pub struct EmbeddingSpec(TableSpec);
 
 impl EmbeddingSpec {
-    /// The id that stands for nothing: its row of the table begins at 0 and gets no gradient, so it puts out zeros.
+    /// Sets the padding id: its row of the table starts at 0 and gets no gradient, so its output is zeros.
     ///
-    /// Sequences shorter than the others are filled up with it; 0 is usual. Keras' `mask_zero=True` also tells later
-    /// layers; here a layer that is to leave the padding out has to be told by itself.
+    /// Shorter sequences are filled up with it; 0 is usual. Keras' `mask_zero=True` also informs later layers; here the
+    /// mask is not propagated, so configure later layers explicitly.
     #[must_use]
     pub fn padding(mut self, id: usize) -> Self {
         self.0.padding = Some(id);
         self
     }
 
-    /// The distribution of the initial table; normal with deviation 1 unless said.
+    /// Sets the distribution of the initial table (default: normal with standard deviation 1).
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -220,7 +220,7 @@ impl EmbeddingSpec {
 impl<F: Scalar> LayerSpec<F> for EmbeddingSpec {
     type Layer = Embedding<F>;
 
-    /// Any shape of ids will do.
+    /// Builds the layer for ids of any shape.
     fn build(self, _: &[usize], random: &Random) -> Result<Embedding<F>> {
         Ok(Embedding { table: self.0.build(random)? })
     }

@@ -2,16 +2,16 @@
 //!
 //! # The derivative
 //!
-//! For one feature of a batch (or one channel of images) with `m` numbers `x_i`, let `μ = Σ x_i / m`,
-//! `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`, `x̂_i = (x_i - μ) · f`, `y_i = w · x̂_i + b` and `g_i = ∂L/∂y_i`.
-//! Weight and bias are plain sums:
+//! For one feature of a batch (or one channel of images) with `m` values `x_i`, let `μ = Σ x_i / m`,
+//! `v = Σ (x_i - μ)² / m`, `f = (v + ε)^-½`, `x̂_i = (x_i - μ) · f`, `y_i = w · x̂_i + b` and `g_i = ∂L/∂y_i`. The
+//! gradients of weight and bias are plain sums:
 //!
 //! ```text
 //! ∂L/∂w = Σ g_i · x̂_i            ∂L/∂b = Σ g_i
 //! ```
 //!
-//! The input acts on the loss in three ways: directly, through the mean and through the variance. From
-//! `∂μ/∂x_i = 1/m`, `∂v/∂x_i = 2 (x_i - μ) / m` and `∂f/∂v = -f³/2`:
+//! The input affects the loss in three ways: directly, through the mean and through the variance. From `∂μ/∂x_i = 1/m`,
+//! `∂v/∂x_i = 2 (x_i - μ) / m` and `∂f/∂v = -f³/2`:
 //!
 //! ```text
 //! ∂x̂_j/∂x_i = f · ([i = j] - 1/m) - (x_j - μ) · f³ · (x_i - μ) / m
@@ -22,11 +22,11 @@
 //!           = w · f · (g_i - (∂L/∂b + x̂_i · ∂L/∂w) / m)
 //! ```
 //!
-//! The last line is what `backward` computes: the two sums are the gradients of weight and bias, which are there
-//! already, so the pass needs `x̂` and `f` and not the input. In words, the gradient loses its mean and its component
-//! along `x̂`: moving all samples together, or scaling them, does not change what comes out (up to ε).
+//! `backward` computes the last line: the two sums are the gradients of weight and bias, which it needs anyway, so the
+//! pass needs `x̂` and `f` and not the input. In words, the gradient loses its mean and its component along `x̂`:
+//! shifting or scaling all samples together does not change the output (up to ε).
 //!
-//! Where the running statistics were used, they do not depend on the batch, and what is left is `w · f · g_i`.
+//! If the running statistics were used, they do not depend on the batch, and `w · f · g_i` remains.
 
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -38,20 +38,20 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, for each feature or channel.
+/// Batch normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, per feature or channel.
 ///
-/// Input and output are `[batch, features]` or `[batch, channels, …]`: statistics are those of axis 1, over the batch
-/// and all axes behind. In training the mean and the (biased) variance are the batch's, and
-/// running ones are kept as buffers: `running = (1 - momentum) · running + momentum · batch`, with the unbiased
-/// variance; at inference the running ones are used. ε is 1e-5 and the momentum 0.1, those of PyTorch's `BatchNorm1d`,
-/// `2d` and `3d`, whose names the parameters have: `weight`, `bias`, `running_mean`, `running_var`.
+/// Input and output are `[batch, features]` or `[batch, channels, …]`: the statistics are those of axis 1, over the
+/// batch and all later axes. Training uses the mean and the (biased) variance of the batch, and keeps running
+/// statistics in buffers: `running = (1 - momentum) · running + momentum · batch`, with the unbiased variance.
+/// Inference uses the running statistics. By default ε is 1e-5 and the momentum 0.1, as in PyTorch's `BatchNorm1d`,
+/// `2d` and `3d`; the parameters have PyTorch's names: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// With weight and bias frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer) it is in inference
-/// mode in training, too: the running statistics are used and kept.
+/// If weight and bias are frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer), it is in
+/// inference mode during training too: the running statistics are used and not updated.
 ///
-/// A training batch of one number a feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a
-/// batch size of one sample before the first step, unless the layer is frozen; a batch of one that is left over at the
-/// end of an epoch is normalized by the running statistics, and leaves them alone.
+/// A training batch with one value per feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a
+/// batch size of one sample before the first step, unless the layer is frozen; if a batch of one sample is left over at
+/// the end of an epoch, it is normalized with the running statistics, and does not update them.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
 /// shift", 2015.
@@ -72,12 +72,12 @@ use serde::{Deserialize, Serialize};
 /// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
 /// | running variance | unbiased | unbiased | biased |
 /// | channels | axis 1 | axis 1 | the last axis |
-/// | batches of one number a feature | an error; a last one by the running statistics | an error | variance 0 |
+/// | batches of one value per feature | an error; a last one uses the running statistics | an error | variance 0 |
 /// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
-/// | with weight and bias frozen | inference mode | statistics still run | inference mode |
+/// | with weight and bias frozen | inference mode | statistics are still updated | inference mode |
 ///
-/// Memory in training: `x̂`, as large as the input and in its buffer, and a copy for the output. The variance is
-/// computed in two passes, so large means do not cancel it.
+/// Memory in training: `x̂`, which reuses the buffer of the input, and a copy for the output. The variance is computed
+/// in two passes, so that large means cause no cancellation.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -94,13 +94,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct BatchNorm<F: Scalar = f32> {
-    /// γ in the paper; begins at 1.
+    /// γ in the paper; starts at 1.
     weight: Param<F>,
-    /// β in the paper; begins at 0.
+    /// β in the paper; starts at 0.
     bias: Param<F>,
-    /// A buffer; begins at 0.
+    /// A buffer; starts at 0.
     running_mean: Param<F>,
-    /// A buffer; begins at 1, so an untrained layer hands its input on, up to ε.
+    /// A buffer; starts at 1, so that an untrained layer returns its input, up to ε.
     running_var: Param<F>,
     #[serde(with = "crate::codec::words")]
     epsilon: f64,
@@ -110,20 +110,20 @@ pub struct BatchNorm<F: Scalar = f32> {
 
 /// What the backward pass of [`BatchNorm`] needs.
 ///
-/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct BatchNormCache<F> {
     /// `(x - mean) / √(variance + ε)`.
     normal: Tensor<F>,
     /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
     factor: Tensor<F>,
-    /// Whether mean and variance depended on the batch.
-    /// Not so for one number a feature, or a frozen layer: then the two last terms of the derivative are absent.
+    /// True if mean and variance depended on the batch. They did not for one value per feature, or in a frozen layer;
+    /// the last two terms of the derivative are then absent.
     batch: bool,
 }
 
 impl BatchNorm<f32> {
-    /// With PyTorch's ε and momentum.
+    /// Returns a spec with PyTorch's ε and momentum.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -142,17 +142,17 @@ impl BatchNorm<f32> {
 }
 
 impl<F: Scalar> BatchNorm<F> {
-    /// All four arrays have this length; `output_shape` checks it for layers that come out of a file.
+    /// Returns the length of all four arrays; `output_shape` checks it for layers loaded from a file.
     fn features(&self) -> usize {
         self.weight.len()
     }
 
-    /// Whether it is in inference mode for good.
+    /// Returns whether the layer is frozen, and so always in inference mode.
     fn is_frozen(&self) -> bool {
         !self.weight.is_trainable() && !self.bias.is_trainable()
     }
 
-    /// How many numbers of a sample lie side by side in one channel: 1 where features are normalized.
+    /// Returns how many adjacent values of a sample are in one channel: 1 if features are normalized.
     fn inner(&self, sample: &[usize]) -> Result<usize> {
         let n = self.features();
         match sample {
@@ -162,7 +162,7 @@ impl<F: Scalar> BatchNorm<F> {
         }
     }
 
-    /// The input in row-major order, with what [`inner`](BatchNorm::inner) says of it.
+    /// Returns the input in row-major order, and the result of [`inner`](BatchNorm::inner).
     fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
         match input.shape() {
             [_, sample @ ..] if self.inner(sample).is_ok() => {
@@ -178,10 +178,10 @@ impl<F: Scalar> BatchNorm<F> {
         }
     }
 
-    /// The numbers by which inference is `x · factor + offset`.
+    /// Returns `factor` and `offset`, with which inference is `x · factor + offset`.
     ///
-    /// `factor = w / √(var + ε)` and `offset = b - mean · factor`: two numbers a feature, worked out anew in each
-    /// call because the layer is shared and may have been trained since.
+    /// `factor = w / √(var + ε)` and `offset = b - mean · factor`: two numbers per feature, computed in each call
+    /// because the layer may have been trained since the last one.
     fn inference(&self) -> (Tensor<F>, Tensor<F>) {
         let n = self.features();
         let (mut factor, mut offset) = (scratch(&[n]), scratch(&[n]));
@@ -212,7 +212,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok(input.to_vec())
     }
 
-    /// In place: one multiplication and one addition a number. A row's output depends on that row alone.
+    /// Works in place: one multiplication and one addition per value. A row's output depends only on that row.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (mut output, inner) = self.checked(input)?;
         let (factor, offset) = self.inference();
@@ -222,7 +222,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok(output)
     }
 
-    /// Five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
+    /// Takes five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
         let (mut x, inner) = self.checked(input)?;
         let n = self.features();
@@ -256,7 +256,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok((output, BatchNormCache { normal: x, factor, batch }))
     }
 
-    /// A parameter that is frozen ignores its gradient; the sums are needed for `dx` all the same.
+    /// A frozen parameter ignores its gradient, but its sum is needed for `dx`.
     fn backward(&mut self, cache: BatchNormCache<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         let BatchNormCache { mut normal, mut factor, batch } = cache;
         check_gradient(&grad, normal.shape())?;
@@ -268,7 +268,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         F::sum_channels(slice(&grad), inner, slice_mut(&mut bias));
         self.weight.add_gradient(&weight)?;
         self.bias.add_gradient(&bias)?;
-        // dx = w·f · (g - (Σ g + x̂ · Σ g·x̂) / rows), where mean and variance came from the batch; else w·f · g.
+        // dx = w·f · (g - (Σ g + x̂ · Σ g·x̂) / rows) if mean and variance came from the batch, else w·f · g.
         let scale = slice_mut(&mut factor);
         F::multiply(scale, self.weight.as_slice());
         if batch {
@@ -289,7 +289,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         Ok(grad)
     }
 
-    /// Two numbers a feature have a variance.
+    /// Requires two values per feature, since one has no variance.
     fn check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
         if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
             return Ok(());
@@ -299,7 +299,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         ))
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -319,7 +319,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
     }
 }
 
-/// What a [`BatchNorm`] layer is built from: [`BatchNorm::new`].
+/// The spec of a [`BatchNorm`] layer, from [`BatchNorm::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNormSpec {
     epsilon: f64,
@@ -327,9 +327,9 @@ pub struct BatchNormSpec {
 }
 
 impl BatchNormSpec {
-    /// What is added to the variance, above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     ///
-    /// It bounds the factor: a feature that is constant in the batch has `x̂ = 0` and not 0/0.
+    /// It bounds the factor: a feature that is constant in the batch has `x̂ = 0` instead of 0/0.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -346,10 +346,11 @@ impl BatchNormSpec {
         self
     }
 
-    /// The share of the new batch in the running statistics, from 0 to 1. (Keras' `momentum` is 1 minus this.)
+    /// Sets the weight of the new batch in the running statistics (default: 0.1), from 0 to 1. (Keras' `momentum` is 1
+    /// minus this.)
     ///
-    /// After `n` batches the running mean has forgotten all but `(1 - momentum)^n` of its initial value: at 0.1 that
-    /// is 3 % after 33 batches. With 0 the statistics never move.
+    /// After `n` batches, `(1 - momentum)^n` of the initial value is left in the running mean: with 0.1, that is 3 %
+    /// after 33 batches. With 0 the statistics never change.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
@@ -360,7 +361,7 @@ impl BatchNormSpec {
 impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
     type Layer = BatchNorm<F>;
 
-    /// The first axis of a sample counts. Nothing is drawn at random.
+    /// Builds the layer for the first axis of a sample. Nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<BatchNorm<F>> {
         let Self { epsilon, momentum } = self;
         check_settings(epsilon, momentum)?;
@@ -383,7 +384,7 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
     }
 }
 
-/// Settings come from a user or from a file; both are checked.
+/// Checks the settings, which come from a user or from a file.
 fn check_settings(epsilon: f64, momentum: f64) -> Result<()> {
     if !(epsilon > 0.0 && epsilon.is_finite()) {
         return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));

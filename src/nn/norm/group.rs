@@ -11,23 +11,23 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, size};
 use serde::{Deserialize, Serialize};
 
-/// Group normalization: the channels are cut into groups, and `y = (x - mean) / √(variance + ε) · weight + bias` with
-/// mean and (biased) variance over each group of a sample, and a weight and a bias for each channel.
+/// Group normalization: the channels are divided into groups, and `y = (x - mean) / √(variance + ε) · weight + bias`,
+/// with mean and (biased) variance over each group of a sample, and a weight and a bias per channel.
 ///
-/// Wu and He, "Group normalization", 2018. For images where batches are too small for
-/// [`BatchNorm`](crate::nn::BatchNorm): nothing is shared between samples.
+/// Wu and He, "Group normalization", 2018. Use it for images when batches are too small for
+/// [`BatchNorm`](crate::nn::BatchNorm): no statistics are shared between samples.
 ///
-/// | groups | is also called |
+/// | groups | also called |
 /// |---|---|
 /// | 1 | layer normalization of images |
-/// | as many as channels | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
+/// | 1 per channel | instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016), `nn.InstanceNorm2d(affine=True)` |
 ///
 /// | | shape |
 /// |---|---|
 /// | input and output | `[batch, channels, …]` |
 /// | `weight`, `bias` | `[channels]` |
 ///
-/// PyTorch's `nn.GroupNorm(num_groups, num_channels, eps=1e-5)`, with its names. Keras' `GroupNormalization` has
+/// PyTorch's `nn.GroupNorm(num_groups, num_channels, eps=1e-5)`, with the same names. Keras' `GroupNormalization` has
 /// channels last and ε 1e-3.
 ///
 /// ```
@@ -43,9 +43,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct GroupNorm<F: Scalar = f32> {
-    /// Begins at 1.
+    /// Starts at 1.
     weight: Param<F>,
-    /// Begins at 0.
+    /// Starts at 0.
     bias: Param<F>,
     groups: usize,
     #[serde(with = "crate::codec::words")]
@@ -53,7 +53,7 @@ pub struct GroupNorm<F: Scalar = f32> {
 }
 
 impl GroupNorm<f32> {
-    /// With this many groups, of which the number of channels must be a multiple.
+    /// Returns the spec of a layer with this number of groups, which must divide the number of channels.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -71,7 +71,7 @@ impl GroupNorm<f32> {
 }
 
 impl<F: Scalar> GroupNorm<F> {
-    /// The settings, and whether the channels are those the layer was built for.
+    /// Checks the settings and the number of channels, and returns the shape of the rows to normalize.
     fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
@@ -105,7 +105,7 @@ impl<F: Scalar> Layer<F> for GroupNorm<F> {
         Ok(input.to_vec())
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
         Ok(cut.forward(input, &self.weight, Some(&self.bias)))
@@ -121,7 +121,7 @@ impl<F: Scalar> Layer<F> for GroupNorm<F> {
         cut.backward(cache, grad, &mut self.weight, Some(&mut self.bias))
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -137,7 +137,7 @@ impl<F: Scalar> Layer<F> for GroupNorm<F> {
     }
 }
 
-/// What a [`GroupNorm`] layer is built from: [`GroupNorm::groups`].
+/// The spec of a [`GroupNorm`] layer, from [`GroupNorm::groups`].
 #[derive(Clone, Copy, Debug)]
 pub struct GroupNormSpec {
     groups: usize,
@@ -145,7 +145,7 @@ pub struct GroupNormSpec {
 }
 
 impl GroupNormSpec {
-    /// What is added to the variance, above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
@@ -156,7 +156,7 @@ impl GroupNormSpec {
 impl<F: Scalar> LayerSpec<F> for GroupNormSpec {
     type Layer = GroupNorm<F>;
 
-    /// Nothing is drawn at random.
+    /// Builds the layer; nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<GroupNorm<F>> {
         let Self { groups, epsilon } = self;
         let [n, ..] = *input else {

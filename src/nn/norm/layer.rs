@@ -11,19 +11,19 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Layer normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, mean and (biased) variance over the last
-/// axes of each sample.
+/// Layer normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, with mean and (biased) variance over the
+/// last axes of each sample.
 ///
-/// Ba, Kiros and Hinton, "Layer normalization", 2016. Nothing is shared between samples, so training and inference
-/// are the same and a batch of one is as good as any.
+/// Ba, Kiros and Hinton, "Layer normalization", 2016. No statistics are shared between samples, so training and
+/// inference compute the same function, and batches of one sample work.
 ///
 /// | | shape |
 /// |---|---|
 /// | input and output | `[batch, …, n]`; with `axes(2)`, `[batch, …, m, n]`, and so on |
 /// | `weight`, `bias` | `[n]`; `[m, n]` |
 ///
-/// PyTorch's `nn.LayerNorm(normalized_shape, eps=1e-5)`, with its names. Keras' `LayerNormalization` has ε 1e-3 and
-/// calls them `gamma` and `beta`.
+/// PyTorch's `nn.LayerNorm(normalized_shape, eps=1e-5)`, with the same names. Keras' `LayerNormalization` has ε 1e-3
+/// and the names `gamma` and `beta`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -36,20 +36,20 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Memory in training: `x̂` in the input's buffer, a copy for the output, a number a row.
+/// Memory in training: `x̂` in the input's buffer, a copy for the output, and one number per row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct LayerNorm<F: Scalar = f32> {
-    /// In the shape of the axes that are normalized over; begins at 1.
+    /// In the shape of the normalized axes; starts at 1.
     weight: Param<F>,
-    /// The same shape; begins at 0.
+    /// In the same shape; starts at 0.
     bias: Option<Param<F>>,
     #[serde(with = "crate::codec::words")]
     epsilon: f64,
 }
 
 impl LayerNorm<f32> {
-    /// Over the last axis, with PyTorch's ε.
+    /// Returns a spec with PyTorch's ε that normalizes over the last axis.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -66,7 +66,7 @@ impl LayerNorm<f32> {
 }
 
 impl<F: Scalar> LayerNorm<F> {
-    /// The settings, and whether the last axes are those the layer was built for.
+    /// Checks the settings and the last axes, and returns the shape of the rows to normalize.
     fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let own = self.weight.shape();
@@ -88,7 +88,7 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
         Ok(input.to_vec())
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
         Ok(cut.forward(input, &self.weight, self.bias.as_ref()))
@@ -104,7 +104,7 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
         cut.backward(cache, grad, &mut self.weight, self.bias.as_mut())
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -124,7 +124,7 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
     }
 }
 
-/// What a [`LayerNorm`] layer is built from: [`LayerNorm::new`].
+/// The spec of a [`LayerNorm`] layer, from [`LayerNorm::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNormSpec {
     axes: usize,
@@ -133,7 +133,7 @@ pub struct LayerNormSpec {
 }
 
 impl LayerNormSpec {
-    /// Over this many of the last axes, at least 1; the batch is not among them.
+    /// Sets over how many of the last axes to normalize (default: 1), at least 1; the batch axis does not count.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -151,14 +151,14 @@ impl LayerNormSpec {
         self
     }
 
-    /// What is added to the variance, above 0.
+    /// Sets ε (default: 1e-5), the number added to the variance; it must be above 0.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
     }
 
-    /// Whether there is a bias, as there is unless set: PyTorch's `bias`.
+    /// Sets whether the layer has a bias (default: true): PyTorch's `bias`.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
@@ -169,7 +169,7 @@ impl LayerNormSpec {
 impl<F: Scalar> LayerSpec<F> for LayerNormSpec {
     type Layer = LayerNorm<F>;
 
-    /// Nothing is drawn at random.
+    /// Builds the layer; nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<LayerNorm<F>> {
         let Self { axes, epsilon, bias } = self;
         if axes == 0 || axes > input.len() {

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `batch.rs` | [`BatchNorm`]: over the samples of a batch |
-//! | `layer.rs`, `group.rs`, `rms.rs` | [`LayerNorm`], [`GroupNorm`], [`RMSNorm`]: over the numbers of one sample |
+//! | `layer.rs`, `group.rs`, `rms.rs` | [`LayerNorm`], [`GroupNorm`], [`RMSNorm`]: over the values of one sample |
 //! | `per_sample.rs` | the passes that these three share |
 
 mod batch;

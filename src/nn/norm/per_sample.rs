@@ -1,24 +1,24 @@
-//! What the normalizations of single samples share: [`LayerNorm`](crate::nn::LayerNorm),
+//! The common part of the per-sample normalizations: [`LayerNorm`](crate::nn::LayerNorm),
 //! [`GroupNorm`](crate::nn::GroupNorm), [`RMSNorm`](crate::nn::RMSNorm).
 //!
 //! # The derivative
 //!
-//! All three cut a sample into rows of `n` numbers and put out, with `f = (v + ε)^-½`,
+//! All three divide a sample into rows of `n` values and output, with `f = (v + ε)^-½`,
 //!
 //! ```text
 //! x̂_i = (x_i - μ) · f          μ = Σ x_i / n (0 for RMSNorm),   v = Σ (x_i - μ)² / n
 //! y_i = w_c · x̂_i + b_c        c: the position in the row (LayerNorm, RMSNorm) or the channel (GroupNorm)
 //! ```
 //!
-//! With `g_i = ∂L/∂y_i` and `h_i = w_c · g_i`, by the steps that `batch.rs` has in full:
+//! With `g_i = ∂L/∂y_i` and `h_i = w_c · g_i`, by the derivation that `batch.rs` gives in full:
 //!
 //! ```text
-//! ∂L/∂w_c = Σ g_i · x̂_i        ∂L/∂b_c = Σ g_i                      over all rows, where c comes up
+//! ∂L/∂w_c = Σ g_i · x̂_i        ∂L/∂b_c = Σ g_i                      over all rows in which c occurs
 //! ∂L/∂x_i = f · (h_i - Σ_j h_j / n - x̂_i · Σ_j h_j · x̂_j / n)       without the second term for RMSNorm
 //! ```
 //!
-//! So `backward` needs `x̂` and one `f` a row. No statistics are shared between samples: training and inference are
-//! the same function, and a sample alone has the bits that it has in a batch.
+//! So `backward` needs `x̂` and one `f` per row. No statistics are shared between samples: training and inference are
+//! the same function, and a sample alone gives bit-identical output to the same sample in a batch.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -29,29 +29,29 @@ use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
 /// What the backward pass of [`LayerNorm`](crate::nn::LayerNorm), [`GroupNorm`](crate::nn::GroupNorm) and
 /// [`RMSNorm`](crate::nn::RMSNorm) needs.
 ///
-/// Its content is the layers' own affair; it is public because [`Layer::Cache`](crate::nn::Layer::Cache) names it.
+/// Its content is private; the type is public because [`Layer::Cache`](crate::nn::Layer::Cache) names it.
 #[derive(Debug)]
 pub struct NormCache<F> {
     /// `x̂`, as large as the input and in its buffer.
     normal: Tensor<F>,
-    /// `f`, one number a row.
+    /// `f`, one number per row.
     factors: Tensor<F>,
 }
 
-/// How an input is cut.
+/// How an input is divided into rows.
 #[derive(Clone, Copy)]
 pub(super) struct NormShape {
-    /// The numbers that share a mean and a variance.
+    /// The number of values that share a mean and a variance.
     pub columns: usize,
-    /// The numbers side by side that share a weight.
+    /// The number of adjacent values that share a weight.
     pub inner: usize,
-    /// Whether the mean is taken off.
+    /// True if the mean is subtracted.
     pub centre: bool,
     pub epsilon: f64,
 }
 
 impl NormShape {
-    /// Whether there is something to normalize: a single number less its mean is 0.
+    /// Checks that there is something to normalize: a single value minus its mean is 0.
     pub(super) fn check_more_than_one(self, input: &[usize]) -> Result<()> {
         if self.columns != 1 {
             return Ok(());
@@ -61,7 +61,7 @@ impl NormShape {
         ))
     }
 
-    /// `x̂` in the input's buffer, and the factors.
+    /// Returns `x̂` in the input's buffer, and the factors.
     fn normalize<F: Scalar>(self, input: Tensor<F>) -> NormCache<F> {
         let mut normal = standard(input);
         let mut factors = scratch(&[normal.len() / self.columns.max(1)]);
@@ -70,7 +70,7 @@ impl NormShape {
         NormCache { normal, factors }
     }
 
-    /// `w · x + b`, in place.
+    /// Computes `w · x + b` in place.
     fn scale_and_shift<F: Scalar>(self, x: &mut Tensor<F>, weight: &Param<F>, bias: Option<&Param<F>>) {
         match bias {
             Some(bias) => F::affine_channels(slice_mut(x), self.inner, weight.as_slice(), bias.as_slice()),
@@ -78,7 +78,7 @@ impl NormShape {
         }
     }
 
-    /// In place.
+    /// Works in place.
     pub(super) fn forward<F: Scalar>(
         self,
         input: Tensor<F>,
@@ -91,7 +91,7 @@ impl NormShape {
         output
     }
 
-    /// As `forward`; a copy of `x̂` becomes the output.
+    /// Like `forward`; a copy of `x̂` becomes the output.
     pub(super) fn forward_train<F: Scalar>(
         self,
         input: Tensor<F>,
@@ -104,7 +104,7 @@ impl NormShape {
         (output, cache)
     }
 
-    /// The input's gradient, in the buffer of `grad`; adds those of weight and bias.
+    /// Returns the gradient of the input, in the buffer of `grad`; adds those of weight and bias.
     pub(super) fn backward<F: Scalar>(
         self,
         cache: NormCache<F>,
@@ -134,7 +134,7 @@ impl NormShape {
     }
 }
 
-/// ε comes from a user or from a file; it has to be above 0 in the element type, too.
+/// Checks ε, which comes from a user or from a file; it must be above 0 in the element type too.
 pub(super) fn check_epsilon<F: Scalar>(epsilon: f64) -> Result<()> {
     if F::of(epsilon) > F::zero() && F::of(epsilon).is_finite() {
         return Ok(());

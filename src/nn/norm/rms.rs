@@ -11,17 +11,17 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Normalization by the root mean square: `y = x / √(mean of x² + ε) · weight`, over the last axis.
+/// Root mean square normalization: `y = x / √(mean of x² + ε) · weight`, over the last axis.
 ///
 /// Zhang and Sennrich, "Root mean square layer normalization", 2019: [`LayerNorm`](crate::nn::LayerNorm) without the
-/// mean and without a bias, for two thirds of its work. Large language models have it in place of the former.
+/// mean and without a bias, at two thirds of the cost. Large language models use it in place of `LayerNorm`.
 ///
 /// | | shape |
 /// |---|---|
 /// | input and output | `[batch, …, n]` |
 /// | `weight` | `[n]` |
 ///
-/// ε is the distance from 1 to the next number of the type (1.2e-7 in `f32`, 2.2e-16 in `f64`) unless said, as in
+/// By default ε is the distance from 1 to the next number of the type (1.2e-7 in `f32`, 2.2e-16 in `f64`), as in
 /// PyTorch's `nn.RMSNorm`. Keras' `RMSNormalization` has 1e-6.
 ///
 /// ```
@@ -36,14 +36,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RMSNorm<F: Scalar = f32> {
-    /// Begins at 1.
+    /// Starts at 1.
     weight: Param<F>,
     #[serde(with = "crate::codec::words")]
     epsilon: f64,
 }
 
 impl RMSNorm<f32> {
-    /// With PyTorch's ε.
+    /// Returns a spec with PyTorch's ε.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -59,7 +59,7 @@ impl RMSNorm<f32> {
 }
 
 impl<F: Scalar> RMSNorm<F> {
-    /// The settings, and whether the last axis is the one the layer was built for.
+    /// Checks the settings and the last axis, and returns the shape of the rows to normalize.
     fn cut(&self, input: &[usize]) -> Result<NormShape> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
@@ -80,7 +80,7 @@ impl<F: Scalar> Layer<F> for RMSNorm<F> {
         Ok(input.to_vec())
     }
 
-    /// In place.
+    /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;
         Ok(cut.forward(input, &self.weight, None))
@@ -96,7 +96,7 @@ impl<F: Scalar> Layer<F> for RMSNorm<F> {
         cut.backward(cache, grad, &mut self.weight, None)
     }
 
-    /// Any real numbers.
+    /// The outputs are any real numbers.
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         OutputActivation::Linear
     }
@@ -110,14 +110,14 @@ impl<F: Scalar> Layer<F> for RMSNorm<F> {
     }
 }
 
-/// What an [`RMSNorm`] layer is built from: [`RMSNorm::new`].
+/// The spec of an [`RMSNorm`] layer, from [`RMSNorm::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct RMSNormSpec {
     epsilon: Option<f64>,
 }
 
 impl RMSNormSpec {
-    /// What is added to the mean of squares, above 0.
+    /// Sets ε, the number added to the mean of squares; it must be above 0.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = Some(epsilon);
@@ -128,7 +128,7 @@ impl RMSNormSpec {
 impl<F: Scalar> LayerSpec<F> for RMSNormSpec {
     type Layer = RMSNorm<F>;
 
-    /// Nothing is drawn at random.
+    /// Builds the layer; nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<RMSNorm<F>> {
         let Some(&n) = input.last() else {
             return Err(Error::shape("an input", "[…, features]", input)

@@ -1,4 +1,4 @@
-//! Pooling into a given number of pieces.
+//! Pooling to a given output size.
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
@@ -9,16 +9,16 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// The means of as many pieces as are wanted, whatever the size of the image: PyTorch's `AdaptiveAvgPool2d`.
+/// Average pooling to an output of fixed size, whatever the size of the image: PyTorch's `AdaptiveAvgPool2d`.
 ///
-/// Along an axis of `n` numbers, piece `i` of `m` is
+/// Along an axis of `n` values, piece `i` of `m` is
 ///
 /// ```text
 /// ⌊i · n / m⌋ .. ⌈(i + 1) · n / m⌉
 /// ```
 ///
-/// so pieces may overlap by one, and where there are more pieces than numbers, numbers come up several times. From
-/// `[batch, channels, rows, columns]` to `[batch, channels, …]` and the two sizes wanted. Keras' name for it is
+/// so pieces may overlap by one value, and if there are more pieces than values, a value belongs to several. An input
+/// of `[batch, channels, rows, columns]` becomes `[batch, channels, …]` with the two given sizes. Keras' name for it is
 /// `AdaptiveAveragePooling2D`.
 ///
 /// ```
@@ -35,9 +35,9 @@ pub struct AdaptiveAvgPool2d {
 }
 
 impl AdaptiveAvgPool2d {
-    /// To so many rows and columns, each at least 1.
+    /// Creates a layer with this number of rows and columns in its output, each at least 1.
     ///
-    /// Of five numbers in three pieces, the first and the last are the means of two, the middle one of three:
+    /// With five values in three pieces, the first and the last piece are means of two values, the middle one of three:
     ///
     /// ```
     /// use plywood::ndarray::array;
@@ -51,7 +51,7 @@ impl AdaptiveAvgPool2d {
         Self { size: size.into().0 }
     }
 
-    /// The shape of a batch's output, and the rows and columns of its input.
+    /// Returns the shape of a batch's output, and the rows and columns of its input.
     fn shape(&self, input: &[usize]) -> Result<([usize; 4], [usize; 2])> {
         let (samples, sample) = window::batch(input)?;
         let [channels, rows, columns] = window::image(sample)?;
@@ -69,7 +69,7 @@ impl AdaptiveAvgPool2d {
         Ok((shape, plane))
     }
 
-    /// The pieces, and the shape of a batch's output.
+    /// Returns the pieces, and the shape of a batch's output.
     fn plan(&self, input: &[usize]) -> Result<(Spans, [usize; 4])> {
         let (shape, plane) = self.shape(input)?;
         let along = |n: usize, m: usize| {
@@ -109,7 +109,7 @@ impl<F: Scalar> Layer<F> for AdaptiveAvgPool2d {
         Ok(spans.back(grad, &input))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

@@ -1,12 +1,11 @@
-//! Pooling by the mean under a window.
+//! Average pooling: the mean under a window.
 //!
 //! ```text
 //! y[n, k, r, c] = Σ_{i, j} x[n, k, r · stride + i - top, c · stride + j - left] / count
-//! ∂L/∂x         = the sum of ∂L/∂y / count over the windows that a number is under
+//! ∂L/∂x         = the sum of ∂L/∂y / count over the windows that cover the value
 //! ```
 //!
-//! The count is the window's size; numbers of the padding are zeros that count, as by default in PyTorch, unless told
-//! otherwise.
+//! The count is the window's size: the zeros of the padding count by default, as in PyTorch.
 
 use super::mean_windows::Spans;
 use crate::error::Result;
@@ -17,17 +16,17 @@ use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// The mean under a window that slides over images, channels first; each channel alone.
+/// The mean under a window that slides over images, channels first; each channel is pooled separately.
 ///
 /// | | shape |
 /// |---|---|
 /// | input | `[batch, channels, rows, columns]` |
 /// | output | `[batch, channels, rows', columns']`, see [`Padding`] |
 ///
-/// The stride is the window's size unless set, as in Keras and PyTorch. What is not covered by a whole window is left
-/// out (PyTorch's `ceil_mode=False`). The zeros of the padding, at most half a window on each side, count in the mean
-/// as in PyTorch; Keras leaves them out, see [`count_padding`](AvgPool2d::count_padding). LeCun and others, "Handwritten
-/// digit recognition with a back-propagation network", 1990.
+/// The stride is the window's size by default, as in Keras and PyTorch. Values that no whole window covers are left out
+/// (PyTorch's `ceil_mode=False`). The padding is at most half a window on each side, and its zeros count in the mean,
+/// as in PyTorch; Keras leaves them out, see [`count_padding`](AvgPool2d::count_padding). LeCun and others,
+/// "Handwritten digit recognition with a back-propagation network", 1990.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -41,7 +40,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvgPool2d {
     window: Window,
-    /// Whether the padding counts.
+    /// True if the zeros of the padding count.
     counts_padding: bool,
 }
 
@@ -60,35 +59,36 @@ pub struct AvgPool2d {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvgPool1d {
     window: Window,
-    /// Whether the padding counts.
+    /// True if the zeros of the padding count.
     counts_padding: bool,
 }
 
 impl AvgPool2d {
-    /// A window of this size, for rows and columns: `AvgPool2d::window(2)`, `AvgPool2d::window([2, 1])`.
+    /// Creates a layer with a window of this size, for rows and columns: `AvgPool2d::window(2)`,
+    /// `AvgPool2d::window([2, 1])`.
     pub fn window(size: impl Into<PerAxis>) -> Self {
         let window = Window::of(size.into());
         Self { window: Window { stride: window.size, ..window }, counts_padding: true }
     }
 
-    /// By how many pixels the window moves on.
+    /// Sets the stride (default: the window's size), by how many pixels the window moves.
     ///
-    /// Less than the window's size and windows overlap; more, and some pixels are left out of every mean.
+    /// With a stride below the window's size, windows overlap; above it, some pixels are in no mean.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<PerAxis>) -> Self {
         self.window.stride = stride.into().0;
         self
     }
 
-    /// How far the input is extended with zeros: at most half the window's size.
+    /// Sets by how much the input is padded with zeros (default: not at all): at most half the window's size.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();
         self
     }
 
-    /// Whether the zeros of the padding count in the mean, as they do unless set: PyTorch's `count_include_pad`. With
-    /// `false`, Keras' way, the mean is that of the numbers inside of the image.
+    /// Sets whether the zeros of the padding count in the mean (default: true): PyTorch's `count_include_pad`. With
+    /// `false`, as in Keras, only the values inside the image count.
     ///
     /// ```
     /// use plywood::ndarray::array;
@@ -108,26 +108,26 @@ impl AvgPool2d {
 }
 
 impl AvgPool1d {
-    /// A window of this length.
+    /// Creates a layer with a window of this length.
     pub fn window(size: usize) -> Self {
         Self { window: Window { stride: [1, size], ..Window::along(size) }, counts_padding: true }
     }
 
-    /// By how much the window moves on.
+    /// Sets the stride (default: the window's length), by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.window.stride = [1, stride];
         self
     }
 
-    /// How far the input is extended with zeros: at most half the window's size.
+    /// Sets by how much the input is padded with zeros (default: not at all): at most half the window's size.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();
         self
     }
 
-    /// Whether the zeros of the padding count in the mean, as they do unless set.
+    /// Sets whether the zeros of the padding count in the mean (default: true).
     #[must_use]
     pub fn count_padding(mut self, count: bool) -> Self {
         self.counts_padding = count;
@@ -135,7 +135,7 @@ impl AvgPool1d {
     }
 }
 
-/// The windows along an axis, without their padding.
+/// Returns the windows along an axis, without their padding.
 fn along(axis: Axis, size: usize, stride: usize, counts_padding: bool) -> Vec<Span> {
     let span = |i: usize| {
         let inside = |at: usize| at.saturating_sub(axis.before).min(axis.input);
@@ -145,8 +145,8 @@ fn along(axis: Axis, size: usize, stride: usize, counts_padding: bool) -> Vec<Sp
     (0..axis.output).map(span).collect()
 }
 
-/// The shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows, columns]`, and its rows
-/// and columns under the window. Nothing is allocated for what a shape only claims.
+/// Returns the shape of an output `[…, channels, rows', columns']` for an input `[…, channels, rows, columns]`, and its
+/// rows and columns under the window. Allocates nothing, since the shape may be of an input that does not exist.
 fn shape(window: Window, input: &[usize]) -> Result<(Vec<usize>, [Axis; 2])> {
     let (before, sample) = input.split_at(input.len().saturating_sub(3));
     let [channels, rows, columns] = window::image(sample)?;
@@ -159,7 +159,7 @@ fn shape(window: Window, input: &[usize]) -> Result<(Vec<usize>, [Axis; 2])> {
     Ok((shape, axes))
 }
 
-/// The windows over the images of an input that is there, and the shape of the output.
+/// Returns the windows over the images of an actual input, and the shape of the output.
 fn plan(window: Window, counts_padding: bool, input: &[usize]) -> Result<(Spans, Vec<usize>)> {
     let (shape, [rows, columns]) = shape(window, input)?;
     let [down, across] = window.stride;
@@ -198,7 +198,7 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
         Ok(spans.back(grad, &input))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
@@ -206,7 +206,7 @@ impl<F: Scalar> Layer<F> for AvgPool2d {
 
 impl<F: Scalar> Layer<F> for AvgPool1d {
     const KIND: Kind = Kind::builtin("avg_pool1d");
-    /// The input's shape, with its one row.
+    /// The input's shape, as images with one row.
     type Cache = Vec<usize>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -232,7 +232,7 @@ impl<F: Scalar> Layer<F> for AvgPool1d {
         window::as_sequences(spans.back(window::as_images(grad)?, &input))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

@@ -1,11 +1,11 @@
-//! Pooling over everything behind the channels.
+//! Pooling over all axes after the channels.
 //!
 //! ```text
 //! GlobalAvgPool   y[n, k] = Σ x[n, k, …] / count        ∂L/∂x = ∂L/∂y / count
-//! GlobalMaxPool   y[n, k] = max x[n, k, …]              ∂L/∂x = ∂L/∂y where the maximum was, else 0
+//! GlobalMaxPool   y[n, k] = max x[n, k, …]              ∂L/∂x = ∂L/∂y at the maximum, else 0
 //! ```
 //!
-//! They end the convolutional part of a network without a layer that depends on the size of the image.
+//! They end the convolutional part of a network, and make what follows independent of the size of the image.
 
 use super::mean_windows::Spans;
 use crate::error::{Error, Result};
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// The mean of each channel: `[batch, channels, …]` becomes `[batch, channels]`, for images and sequences.
 ///
-/// Keras' `GlobalAveragePooling2D` and `GlobalAveragePooling1D`; PyTorch's `AdaptiveAvgPool2d(1)` with a `Flatten`
-/// behind it. Lin, Chen and Yan, "Network in network", 2014.
+/// Keras' `GlobalAveragePooling2D` and `GlobalAveragePooling1D`; PyTorch's `AdaptiveAvgPool2d(1)` followed by a
+/// `Flatten`. Lin, Chen and Yan, "Network in network", 2014.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -33,8 +33,8 @@ pub struct GlobalAvgPool;
 
 /// The maximum of each channel: `[batch, channels, …]` becomes `[batch, channels]`, for images and sequences.
 ///
-/// Of equal numbers the first gets the gradient; NaN is larger than all. Keras' `GlobalMaxPooling2D` and
-/// `GlobalMaxPooling1D`; PyTorch's `AdaptiveMaxPool2d(1)` with a `Flatten` behind it.
+/// Among equal values the first gets the gradient; NaN counts as larger than any number. Keras' `GlobalMaxPooling2D`
+/// and `GlobalMaxPooling1D`; PyTorch's `AdaptiveMaxPool2d(1)` followed by a `Flatten`.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -50,10 +50,10 @@ pub struct GlobalAvgPool;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GlobalMaxPool;
 
-/// How many numbers of an input a thread should have at least.
+/// The minimum number of input values per thread.
 const LEAST_WORK: usize = 1 << 16;
 
-/// The channels, and the numbers of each, of a sample's shape.
+/// Returns the number of channels of a sample's shape, and the number of values per channel.
 fn sizes(sample: &[usize]) -> Result<(usize, usize)> {
     let size = match sample {
         [channels, rest @ ..] if !rest.is_empty() => {
@@ -68,14 +68,14 @@ fn sizes(sample: &[usize]) -> Result<(usize, usize)> {
     })
 }
 
-/// `[batch, channels]`, and the numbers of a channel.
+/// Returns `[batch, channels]`, and the number of values per channel.
 fn plan(input: &[usize]) -> Result<([usize; 2], usize)> {
     let (samples, sample) = window::batch(input)?;
     let (channels, numbers) = sizes(sample)?;
     Ok(([samples, channels], numbers))
 }
 
-/// A channel as one row with one span.
+/// Views a channel as one row with one span.
 fn spans(numbers: usize) -> Spans {
     let rows = vec![Span { start: 0, end: 1, count: 1 }];
     Spans { plane: [1, numbers], rows, columns: vec![Span { start: 0, end: numbers, count: numbers }] }
@@ -106,15 +106,15 @@ impl<F: Scalar> Layer<F> for GlobalAvgPool {
         Ok(spans(numbers).back(grad, &input))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
 }
 
-/// What the backward pass of [`GlobalMaxPool`] needs: where the maxima were.
+/// What the backward pass of [`GlobalMaxPool`] needs: the positions of the maxima.
 ///
-/// Its content is the layer's own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct GlobalMaxPoolCache {
     input: Vec<usize>,
@@ -123,7 +123,7 @@ pub struct GlobalMaxPoolCache {
 
 impl<F: Scalar> Layer<F> for GlobalMaxPool {
     const KIND: Kind = Kind::builtin("global_max_pool");
-    /// Where the maxima were.
+    /// The positions of the maxima.
     type Cache = GlobalMaxPoolCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -159,7 +159,7 @@ impl<F: Scalar> Layer<F> for GlobalMaxPool {
         Ok(back)
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

@@ -1,11 +1,12 @@
-//! Pooling by the maximum under a window.
+//! Max pooling: the maximum under a window.
 //!
 //! ```text
 //! y[n, k, r, c] = max_{i, j} x[n, k, r · stride + i - top, c · stride + j - left]
 //! ```
 //!
-//! The derivative is 1 where the maximum came from and 0 elsewhere, so what is kept is the maximum's place in each
-//! window. Of equal numbers it is the first, row by row, as in PyTorch. NaN counts as larger than all, so it shows.
+//! The derivative is 1 at the maximum and 0 elsewhere, so the cache is the position of the maximum in each window.
+//! Among equal values it is the first, row by row, as in PyTorch. NaN counts as larger than any number, so it is not
+//! hidden.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Marks, Scalar, Windows, threads};
@@ -15,17 +16,16 @@ use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// The maximum under a window that slides over images, channels first; each channel alone.
+/// The maximum under a window that slides over images, channels first; each channel is pooled separately.
 ///
 /// | | shape |
 /// |---|---|
 /// | input | `[batch, channels, rows, columns]` |
 /// | output | `[batch, channels, rows', columns']`, see [`Padding`] |
 ///
-/// The stride is the window's size unless set, as in Keras and PyTorch. What is not covered by a whole window is left
-/// out (PyTorch's `ceil_mode=False`). Padding has no numbers: it never is the maximum. At most half a window of it is
-/// allowed on each side, so that every window has some. Zhou and Chellappa, "Computation of optical flow using a
-/// neural network", 1988.
+/// The stride is the window's size by default, as in Keras and PyTorch. Values that no whole window covers are left out
+/// (PyTorch's `ceil_mode=False`). Padding is never the maximum. It is at most half a window on each side, so that every
+/// window covers some input. Zhou and Chellappa, "Computation of optical flow using a neural network", 1988.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -62,24 +62,25 @@ pub struct MaxPool1d {
 }
 
 impl MaxPool2d {
-    /// A window of this size, for rows and columns: `MaxPool2d::window(2)`, `MaxPool2d::window([2, 1])`.
+    /// Creates a layer with a window of this size, for rows and columns: `MaxPool2d::window(2)`,
+    /// `MaxPool2d::window([2, 1])`.
     pub fn window(size: impl Into<PerAxis>) -> Self {
         let window = Window::of(size.into());
         Self { window: Window { stride: window.size, ..window } }
     }
 
-    /// By how many pixels the window moves on.
+    /// Sets the stride (default: the window's size), by how many pixels the window moves.
     ///
-    /// Less than the window's size and windows overlap; more, and some pixels are never looked at.
+    /// With a stride below the window's size, windows overlap; above it, some pixels are never read.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<PerAxis>) -> Self {
         self.window.stride = stride.into().0;
         self
     }
 
-    /// How far the window may reach beyond the image: at most half its size.
+    /// Sets how far the window may extend beyond the image: at most half its size.
     ///
-    /// `Padding::Same` gives as many outputs as Keras does; there is nothing beyond the image that could be chosen.
+    /// `Padding::Same` gives as many outputs as in Keras; nothing outside the image can be the maximum.
     ///
     /// ```
     /// use plywood::ndarray::array;
@@ -98,19 +99,19 @@ impl MaxPool2d {
 }
 
 impl MaxPool1d {
-    /// A window of this length.
+    /// Creates a layer with a window of this length.
     pub fn window(size: usize) -> Self {
         Self { window: Window { stride: [1, size], ..Window::along(size) } }
     }
 
-    /// By how much the window moves on.
+    /// Sets the stride (default: the window's length), by how much the window moves.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.window.stride = [1, stride];
         self
     }
 
-    /// How far the window may reach beyond the sequence: at most half its size.
+    /// Sets how far the window may extend beyond the sequence: at most half its size.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.window.padding = padding.into();
@@ -118,24 +119,24 @@ impl MaxPool1d {
     }
 }
 
-/// What the backward pass of [`MaxPool2d`] and [`MaxPool1d`] needs: where the maxima were.
+/// What the backward pass of [`MaxPool2d`] and [`MaxPool1d`] needs: the positions of the maxima.
 ///
-/// Its content is the layers' own affair; it is public because [`Layer::Cache`] names it.
+/// Its content is private; the type is public because [`Layer::Cache`] names it.
 #[derive(Debug)]
 pub struct MaxPoolCache {
-    /// The input's shape; a sequence has one row in it.
+    /// The input's shape; for a sequence it includes the single row.
     input: Vec<usize>,
-    /// The output's, likewise.
+    /// The output's shape, likewise.
     output: Vec<usize>,
     windows: Windows,
-    /// The place of each output's maximum in its window.
+    /// The position of each output's maximum in its window.
     marks: Marks,
 }
 
-/// How many numbers of an input a thread should have at least.
+/// The minimum number of input values per thread.
 const LEAST_WORK: usize = 1 << 16;
 
-/// The windows over an image, and the shape of a batch's output from that of its input.
+/// Returns the windows over an image, and the shape of a batch's output from that of its input.
 fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
     let [.., rows, columns] = *input else {
         return Err(
@@ -163,7 +164,8 @@ fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
     Ok((windows, output))
 }
 
-/// Into pieces of whole planes, for several threads: how many numbers of the input and of the output each has.
+/// Splits the work into parts of whole planes for several threads: returns the number of input and of output values per
+/// part.
 fn shares(windows: &Windows, input: usize) -> (usize, usize) {
     let [from, to] = [windows.input, windows.output].map(|[rows, columns]| rows * columns);
     let planes = input / from;
@@ -171,7 +173,7 @@ fn shares(windows: &Windows, input: usize) -> (usize, usize) {
     (share * from, share * to)
 }
 
-/// The maxima of a batch `[…, rows, columns]`.
+/// Computes the maxima of a batch `[…, rows, columns]`.
 fn forward<F: Scalar>(window: Window, input: Tensor<F>) -> Result<Tensor<F>> {
     let (windows, shape) = windows(window, input.shape())?;
     let (input, mut output) = (standard(input), scratch(&shape));
@@ -182,7 +184,7 @@ fn forward<F: Scalar>(window: Window, input: Tensor<F>) -> Result<Tensor<F>> {
     Ok(output)
 }
 
-/// The maxima and where they were.
+/// Computes the maxima and their positions.
 fn forward_train<F: Scalar>(window: Window, input: Tensor<F>) -> Result<(Tensor<F>, MaxPoolCache)> {
     let (windows, shape) = windows(window, input.shape())?;
     let (input, mut output) = (standard(input), scratch(&shape));
@@ -196,7 +198,7 @@ fn forward_train<F: Scalar>(window: Window, input: Tensor<F>) -> Result<(Tensor<
     Ok((output, cache))
 }
 
-/// The gradient goes to where the maximum was.
+/// Adds each gradient at the position of its maximum.
 fn backward<F: Scalar>(cache: &MaxPoolCache, grad: Tensor<F>) -> Tensor<F> {
     let (grad, mut back) = (standard(grad), scratch(&cache.input));
     let (from, to) = shares(&cache.windows, back.len());
@@ -209,7 +211,7 @@ fn backward<F: Scalar>(cache: &MaxPoolCache, grad: Tensor<F>) -> Tensor<F> {
 
 impl<F: Scalar> Layer<F> for MaxPool2d {
     const KIND: Kind = Kind::builtin("max_pool2d");
-    /// Where the maxima were.
+    /// The positions of the maxima.
     type Cache = MaxPoolCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -232,7 +234,7 @@ impl<F: Scalar> Layer<F> for MaxPool2d {
         Ok(backward(&cache, grad))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }
@@ -240,7 +242,7 @@ impl<F: Scalar> Layer<F> for MaxPool2d {
 
 impl<F: Scalar> Layer<F> for MaxPool1d {
     const KIND: Kind = Kind::builtin("max_pool1d");
-    /// Where the maxima were.
+    /// The positions of the maxima.
     type Cache = MaxPoolCache;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -262,7 +264,7 @@ impl<F: Scalar> Layer<F> for MaxPool1d {
         window::as_sequences(backward(&cache, window::as_images(grad)?))
     }
 
-    /// Ranges hold for every number that is moved; rows are torn apart.
+    /// Ranges still hold for each value; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input.of_numbers()
     }

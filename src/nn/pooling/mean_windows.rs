@@ -1,45 +1,46 @@
-//! Means over parts of images, and their derivative: the passes of the average poolings and of `Upsample`.
+//! Means over parts of images, and their derivative: the passes of the average pooling layers and of `Upsample`.
 //!
-//! An output pixel stands for a span of rows and a span of columns. Its value is the sum over both, divided by both
-//! counts; its gradient, divided likewise, goes to every pixel of the spans.
+//! An output pixel covers a span of rows and a span of columns. Its value is the sum over both, divided by both counts;
+//! its gradient, divided likewise, is added to every pixel of the spans.
 //!
 //! | layer | fine side | spans | counts |
 //! |---|---|---|---|
 //! | `AvgPool2d`, `AvgPool1d` | the input | windows | the window's size |
 //! | `AdaptiveAvgPool2d` | the input | pieces, which may overlap | the pieces' sizes |
-//! | `GlobalAvgPool` | the input | everything behind the channels | all of it |
-//! | `Upsample` | the output | the pixels that come of one | 1 |
+//! | `GlobalAvgPool` | the input | all axes after the channels | all of it |
+//! | `Upsample` | the output | the copies of a pixel | 1 |
 
 use crate::kernels::{Scalar, Span, threads};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
-/// How many numbers of the larger side a thread should have at least.
+/// The minimum number of values of the larger side per thread.
 const LEAST_WORK: usize = 1 << 16;
 
-/// What stands for what: planes `[rows, columns]` on the fine side, and their spans on the coarse side.
+/// The mapping between the two sides: planes `[rows, columns]` on the fine side, and a span of them for each pixel of
+/// the coarse side.
 #[derive(Debug)]
 pub(in crate::nn) struct Spans {
     /// Rows and columns of the fine side.
     pub plane: [usize; 2],
-    /// For each row of the coarse side, its rows of the fine one.
+    /// For each row of the coarse side, its span of rows on the fine side.
     pub rows: Vec<Span>,
-    /// For each column of the coarse side, its columns of the fine one.
+    /// For each column of the coarse side, its span of columns on the fine side.
     pub columns: Vec<Span>,
 }
 
 impl Spans {
-    /// The numbers of a plane on the fine and on the coarse side.
+    /// Returns the number of values of a plane on the fine and on the coarse side.
     fn sizes(&self) -> (usize, usize) {
         (self.plane[0] * self.plane[1], self.rows.len() * self.columns.len())
     }
 
-    /// Planes of each side in a thread's part.
+    /// Returns the number of planes of each side in a thread's part.
     fn share(&self, planes: usize) -> usize {
         let (fine, coarse) = self.sizes();
         planes.div_ceil(threads::parts(planes * fine.max(coarse), LEAST_WORK)).max(1)
     }
 
-    /// From the fine side to the coarse one, `shape`.
+    /// Computes the means: from the fine side to the coarse one, whose shape is `shape`.
     pub fn mean<F: Scalar>(&self, input: Tensor<F>, shape: &[usize]) -> Tensor<F> {
         let (input, mut output) = (standard(input), scratch(shape));
         let (fine, coarse) = self.sizes();
@@ -54,7 +55,7 @@ impl Spans {
         output
     }
 
-    /// From the coarse side to the fine one, `shape`.
+    /// Computes the derivative of the means: from the coarse side to the fine one, whose shape is `shape`.
     pub fn back<F: Scalar>(&self, grad: Tensor<F>, shape: &[usize]) -> Tensor<F> {
         let (grad, mut back) = (standard(grad), scratch(shape));
         let (fine, coarse) = self.sizes();

@@ -6,7 +6,7 @@
 //! | `avg.rs` | [`AvgPool1d`], [`AvgPool2d`] |
 //! | `adaptive.rs` | [`AdaptiveAvgPool2d`] |
 //! | `global.rs` | [`GlobalAvgPool`], [`GlobalMaxPool`] |
-//! | `mean_windows.rs` | means over parts of images, for the average poolings and [`Upsample`](crate::nn::Upsample) |
+//! | `mean_windows.rs` | means over parts of images, for average pooling and [`Upsample`](crate::nn::Upsample) |
 
 mod adaptive;
 mod avg;

@@ -2,7 +2,8 @@
 //!
 //! # Inverted dropout
 //!
-//! With a mask `m` whose numbers are independent, 0 with probability `p` and `1 / (1 - p)` otherwise, `y = m · x` has
+//! Let the values of the mask `m` be independent, 0 with probability `p` and `1 / (1 - p)` otherwise. Then `y = m · x`
+//! has
 //!
 //! ```text
 //! E[y_i]   = (1 - p) · x_i / (1 - p) = x_i
@@ -10,15 +11,14 @@
 //! ∂L/∂x_i  = m_i · ∂L/∂y_i
 //! ```
 //!
-//! The paper scales the weights by `1 - p` at inference instead. Scaling in training leaves inference free of any
-//! work, and the layer can be taken out of a trained model without a trace.
+//! The paper scales the weights by `1 - p` at inference instead. With scaling in training, inference needs no work, and
+//! the layer can be removed from a trained model without any effect.
 //!
 //! # The mask
 //!
-//! The number for unit `i` of sample `s` in step `t` is the `i`-th of 32-bit numbers drawn at (place, `t`, `s`), and
-//! the unit is kept if it lies below `(1 - p) · 2^32`. So the rate is met to one part in four thousand million, no
-//! state but the count of steps has to be saved, and a run that is resumed drops what the unbroken one would have
-//! dropped.
+//! The value for unit `i` of sample `s` in step `t` is the `i`-th of the 32-bit numbers drawn at (stream, `t`, `s`),
+//! and the unit is kept if that number is below `(1 - p) · 2^32`. So the rate is exact to one part in four thousand
+//! million, the only state to save is the step count, and a resumed run drops the same values as an uninterrupted one.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -28,14 +28,14 @@ use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, recycle, scratch, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// In training, sets each number to 0 with probability `rate` and multiplies the others by `1 / (1 - rate)`, so that
-/// the expected sum stays; at inference does nothing. Any shape.
+/// In training, sets each value to 0 with probability `rate` and multiplies the others by `1 / (1 - rate)`, which
+/// preserves the expected sum; at inference, does nothing. Any shape.
 ///
 /// Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
 /// from overfitting", 2014; the scaling in training ("inverted") is Keras' and PyTorch's.
 ///
-/// What is dropped is a function of the model's seed, the layer's place, the number of the forward pass in training
-/// (saved with the layer) and the sample's position in the batch.
+/// The dropped values are a function of the model's seed, the layer's position in the model, the number of the forward
+/// pass in training (saved with the layer) and the sample's position in the batch.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -48,10 +48,10 @@ use serde::{Deserialize, Serialize};
 /// | | |
 /// |---|---|
 /// | input and output | the same shape, any |
-/// | memory in training | the mask, as large as the batch, and 4 bytes for each number of one sample |
+/// | memory in training | the mask, as large as the batch |
 /// | inference | the input itself: nothing is copied or computed |
 ///
-/// Keras and PyTorch draw from a generator that advances, so a mask there depends on what was drawn before it.
+/// Keras and PyTorch draw from a generator that advances, so there a mask depends on everything drawn before it.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -67,21 +67,22 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dropout {
-    /// Checked again in each training pass, for a file may hold any number.
+    /// Checked again in each training pass, because a file may hold any number.
     #[serde(with = "crate::codec::words")]
     rate: f64,
-    /// The layer's place, "mask" below it.
+    /// The layer's random stream: "mask" below that of its position.
     random: Random,
-    /// Forward passes in training so far.
+    /// The number of forward passes in training so far.
     ///
-    /// It goes up by one in each `forward_train`, so several passes of one optimizer step have masks of their own.
+    /// Each `forward_train` increments it, so several passes of one optimizer step have different masks.
     step: u64,
 }
 
 impl Dropout {
-    /// With this probability of dropping a number, at least 0 and below 1.
+    /// Returns the spec of a layer that drops a value with probability `rate`, at least 0 and below 1.
     ///
-    /// Usual are 0.5 between wide layers and 0.2 on inputs. 0 drops nothing, and still costs the pass over the mask.
+    /// Usual rates are 0.5 between wide layers and 0.2 on inputs. A rate of 0 drops nothing, but the mask is still
+    /// computed.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -98,7 +99,7 @@ impl Dropout {
     }
 }
 
-/// NaN is outside of every range, so it is refused, too.
+/// Checks the rate. NaN is outside every range, so it is refused too.
 pub(super) fn check_rate(rate: f64) -> Result<()> {
     if (0.0..1.0).contains(&rate) {
         return Ok(());
@@ -107,10 +108,10 @@ pub(super) fn check_rate(rate: f64) -> Result<()> {
         .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
 }
 
-/// 0 or `1 / (1 - rate)` for each number of a batch of this shape; [`Dropout2d`](crate::nn::Dropout2d) has one for each
-/// channel.
+/// Returns a mask of this shape with 0 or `1 / (1 - rate)` for each value; for [`Dropout2d`](crate::nn::Dropout2d) the
+/// shape has one value per channel.
 ///
-/// A sample is what lies behind axis 0. Its bits are drawn some at a time, and a kernel turns them into numbers.
+/// A sample is everything after axis 0. Its bits are drawn in chunks, and a kernel converts them to values.
 pub(super) fn draw_mask<F: Scalar>(rate: f64, random: &Random, step: u64, shape: &[usize]) -> Tensor<F> {
     let mut mask = scratch(shape);
     let columns = shape.iter().skip(1).product::<usize>().max(1);
@@ -137,7 +138,7 @@ impl<F: Scalar> Layer<F> for Dropout {
         Ok(input.to_vec())
     }
 
-    /// The input as it came, in its order in memory.
+    /// Returns the input unchanged, in its memory order.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Ok(input)
     }
@@ -146,7 +147,7 @@ impl<F: Scalar> Layer<F> for Dropout {
         Ok(input)
     }
 
-    /// One draw of 64 bits for two numbers, and a product in place.
+    /// Draws 32 bits per value, and multiplies in place.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
         check_rate(self.rate)?;
         let mut output = standard(input);
@@ -156,7 +157,7 @@ impl<F: Scalar> Layer<F> for Dropout {
         Ok((output, mask))
     }
 
-    /// The same mask: what was dropped gets no gradient.
+    /// Applies the same mask: dropped values get no gradient.
     fn backward(&mut self, mask: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, mask.shape())?;
         let mut grad = standard(grad);
@@ -165,18 +166,18 @@ impl<F: Scalar> Layer<F> for Dropout {
         Ok(grad)
     }
 
-    /// What is known of the input.
+    /// Passes on what is known of the input.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
-    /// Some numbers are 0 and the others larger.
+    /// In training some values are 0 and the others are larger.
     fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         if self.rate == 0.0 { input } else { input.scaled() }
     }
 }
 
-/// What a [`Dropout`] layer is built from: [`Dropout::rate`].
+/// The spec of a [`Dropout`] layer, from [`Dropout::rate`].
 #[derive(Clone, Copy, Debug)]
 pub struct DropoutSpec {
     rate: f64,
@@ -185,7 +186,7 @@ pub struct DropoutSpec {
 impl<F: Scalar> LayerSpec<F> for DropoutSpec {
     type Layer = Dropout;
 
-    /// The shape does not matter, as the mask is made for each batch.
+    /// Builds the layer; the shape does not matter, as a mask is drawn for each batch.
     fn build(self, _: &[usize], random: &Random) -> Result<Dropout> {
         check_rate(self.rate)?;
         Ok(Dropout { rate: self.rate, random: random.child("mask"), step: 0 })

@@ -1,13 +1,13 @@
 //! Dropout of whole channels.
 //!
-//! The numbers of a channel of an image are much alike: with some of them dropped, the others tell what they were,
-//! and plain dropout does little more than lower the learning rate. Here a channel goes or stays as a whole:
+//! The values of an image's channel are strongly correlated: if some are dropped, the others still reveal them, and
+//! plain dropout does little more than lower the learning rate. Here a channel is dropped or kept as a whole:
 //!
 //! ```text
 //! y_ci = m_c · x_ci,   m_c = 0 with probability p, else 1 / (1 - p)          ∂L/∂x_ci = m_c · ∂L/∂y_ci
 //! ```
 //!
-//! The mask has one number for each channel of each sample, drawn as [`Dropout`](crate::nn::Dropout) draws its.
+//! The mask has one value per channel of each sample, drawn as in [`Dropout`](crate::nn::Dropout).
 
 use super::dropout::{check_rate, draw_mask};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// In training, sets each channel of each sample to 0 with probability `rate` and multiplies the others by
-/// `1 / (1 - rate)`; at inference does nothing.
+/// `1 / (1 - rate)`; at inference, does nothing.
 ///
 /// Tompson, Goroshin, Jain, LeCun and Bregler, "Efficient object localization using convolutional networks", 2015.
 /// PyTorch's `nn.Dropout2d` (and `1d`, `3d`), Keras' `SpatialDropout2D`, which has channels last.
@@ -29,8 +29,9 @@ use serde::{Deserialize, Serialize};
 /// |---|---|
 /// | input and output | `[batch, channels, …]` |
 ///
-/// What is dropped is a function of the model's seed, the layer's place, the number of the forward pass in training
-/// (saved with the layer) and the sample's position in the batch, as in [`Dropout`](crate::nn::Dropout).
+/// The dropped channels are a function of the model's seed, the layer's position in the model, the number of the
+/// forward pass in training (saved with the layer) and the sample's position in the batch, as in
+/// [`Dropout`](crate::nn::Dropout).
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -45,17 +46,17 @@ use serde::{Deserialize, Serialize};
 #[doc(alias = "SpatialDropout")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dropout2d {
-    /// Checked again in each training pass, for a file may hold any number.
+    /// Checked again in each training pass, because a file may hold any number.
     #[serde(with = "crate::codec::words")]
     rate: f64,
-    /// The layer's place, "mask" below it.
+    /// The layer's random stream: "mask" below that of its position.
     random: Random,
-    /// Forward passes in training so far.
+    /// The number of forward passes in training so far.
     step: u64,
 }
 
 impl Dropout2d {
-    /// With this probability of dropping a channel, at least 0 and below 1.
+    /// Returns the spec of a layer that drops a channel with probability `rate`, at least 0 and below 1.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -72,7 +73,7 @@ impl Dropout2d {
     }
 }
 
-/// Whether a sample has channels.
+/// Checks that a sample has channels.
 fn check_sample(sample: &[usize]) -> Result<()> {
     if sample.is_empty() {
         return Err(Error::shape("an input", "[channels, …]", sample)
@@ -92,7 +93,7 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         Ok(input.to_vec())
     }
 
-    /// The input as it came, in its order in memory.
+    /// Returns the input unchanged, in its memory order.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Ok(input)
     }
@@ -101,7 +102,7 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         Ok(input)
     }
 
-    /// In place: a factor for each channel.
+    /// Multiplies each channel by its factor, in place.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         check_rate(self.rate)?;
         check_sample(input.shape().get(1..).unwrap_or_default())?;
@@ -114,7 +115,7 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         Ok((output, (mask, shape)))
     }
 
-    /// The same mask: what was dropped gets no gradient.
+    /// Applies the same mask: dropped channels get no gradient.
     fn backward(&mut self, (mask, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, shape.slice())?;
         let (mut grad, inner) = (standard(grad), shape.slice().iter().skip(2).product());
@@ -123,18 +124,18 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         Ok(grad)
     }
 
-    /// What is known of the input.
+    /// Passes on what is known of the input.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
-    /// Some numbers are 0 and the others larger.
+    /// In training some values are 0 and the others are larger.
     fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         if self.rate == 0.0 { input } else { input.scaled() }
     }
 }
 
-/// What a [`Dropout2d`] layer is built from: [`Dropout2d::rate`].
+/// The spec of a [`Dropout2d`] layer, from [`Dropout2d::rate`].
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout2dSpec {
     rate: f64,
@@ -143,7 +144,7 @@ pub struct Dropout2dSpec {
 impl<F: Scalar> LayerSpec<F> for Dropout2dSpec {
     type Layer = Dropout2d;
 
-    /// The number of channels does not matter, as the mask is made for each batch.
+    /// Builds the layer; the number of channels does not matter, as a mask is drawn for each batch.
     fn build(self, input: &[usize], random: &Random) -> Result<Dropout2d> {
         check_rate(self.rate)?;
         check_sample(input)?;

@@ -1,8 +1,8 @@
-//! Noise in training.
+//! Gaussian noise in training.
 //!
-//! With `y = x + σ n`, `n` normal, the derivative is 1: the gradient passes as it is. On inputs, noise of a small σ
-//! acts like a penalty of `σ²` times the squared slope of the model (Bishop, "Training with noise is equivalent to
-//! Tikhonov regularization", 1995), and so makes it smoother.
+//! With `y = x + σ n`, `n` normal, the derivative is 1: the gradient passes unchanged. On inputs, noise with a small σ
+//! acts like a penalty of `σ²` times the squared gradient of the model with respect to its input (Bishop, "Training
+//! with noise is equivalent to Tikhonov regularization", 1995), and so makes the model smoother.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -13,11 +13,12 @@ use crate::tensor::{CowTensor, Tensor, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
-/// In training, adds to each number one from the normal distribution with mean 0 and this deviation; at inference
-/// does nothing. Any shape.
+/// In training, adds normal noise with mean 0 and this standard deviation to each value; at inference, does nothing.
+/// Any shape.
 ///
-/// Keras' `GaussianNoise(stddev)`; PyTorch has none. The numbers are a function of the model's seed, the layer's
-/// place, the number of the forward pass in training (saved with the layer) and the sample's position in the batch.
+/// Keras' `GaussianNoise(stddev)`; PyTorch has no such layer. The noise is a function of the model's seed, the layer's
+/// position in the model, the number of the forward pass in training (saved with the layer) and the sample's position
+/// in the batch.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -30,23 +31,23 @@ use serde::{Deserialize, Serialize};
 ///
 /// | | |
 /// |---|---|
-/// | memory in training | none: the numbers are drawn some at a time |
+/// | memory in training | none: the noise is drawn in chunks |
 /// | inference | the input itself: nothing is copied or computed |
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GaussianNoise {
-    /// Checked again in each training pass, for a file may hold any number.
+    /// Checked again in each training pass, because a file may hold any number.
     #[serde(with = "crate::codec::words")]
     std_dev: f64,
-    /// The layer's place, "noise" below it.
+    /// The layer's random stream: "noise" below that of its position.
     random: Random,
-    /// Forward passes in training so far.
+    /// The number of forward passes in training so far.
     step: u64,
 }
 
 impl GaussianNoise {
-    /// With this standard deviation, at least 0.
+    /// Returns the spec of a layer with this standard deviation, at least 0.
     ///
-    /// It is in the units of the input: 0.1 is little for inputs of variance 1, and much for probabilities.
+    /// It is in the units of the input: 0.1 is small for inputs of variance 1, and large for probabilities.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -62,7 +63,7 @@ impl GaussianNoise {
         GaussianNoiseSpec { std_dev }
     }
 
-    /// In the element type, too: what is finite in `f64` may be infinite in `f32`.
+    /// Checks the standard deviation, in the element type too: a finite `f64` may be infinite in `f32`.
     fn check<F: Scalar>(&self) -> Result<()> {
         if self.std_dev >= 0.0 && F::of(self.std_dev).is_finite() {
             return Ok(());
@@ -82,7 +83,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         Ok(input.to_vec())
     }
 
-    /// The input as it came, in its order in memory.
+    /// Returns the input unchanged, in its memory order.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Ok(input)
     }
@@ -91,7 +92,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         Ok(input)
     }
 
-    /// Drawn in `f64` and rounded, so that models of either type have the same noise.
+    /// Draws in `f64` and rounds, so that models of either type have the same noise.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
         self.check::<F>()?;
         let mut output = standard(input);
@@ -109,18 +110,18 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         Ok((output, shape))
     }
 
-    /// The gradient as it came.
+    /// Returns the gradient unchanged.
     fn backward(&mut self, shape: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, shape.slice())?;
         Ok(grad)
     }
 
-    /// What is known of the input.
+    /// Passes on what is known of the input.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         input
     }
 
-    /// Normal numbers have no bounds, and neither have sums with them.
+    /// Normal noise is unbounded, and so are sums with it.
     fn training_activation(&self, input: OutputActivation) -> OutputActivation {
         if self.std_dev == 0.0 || input == OutputActivation::Unknown {
             input
@@ -130,7 +131,7 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
     }
 }
 
-/// What a [`GaussianNoise`] layer is built from: [`GaussianNoise::std_dev`].
+/// The spec of a [`GaussianNoise`] layer, from [`GaussianNoise::std_dev`].
 #[derive(Clone, Copy, Debug)]
 pub struct GaussianNoiseSpec {
     std_dev: f64,
@@ -139,7 +140,7 @@ pub struct GaussianNoiseSpec {
 impl<F: Scalar> LayerSpec<F> for GaussianNoiseSpec {
     type Layer = GaussianNoise;
 
-    /// The shape does not matter.
+    /// Builds the layer; the shape does not matter.
     fn build(self, _: &[usize], random: &Random) -> Result<GaussianNoise> {
         let layer = GaussianNoise { std_dev: self.std_dev, random: random.child("noise"), step: 0 };
         layer.check::<F>()?;

@@ -1,4 +1,4 @@
-//! Layers that draw in training and do nothing in inference.
+//! Layers that are random in training and do nothing at inference.
 
 mod dropout;
 mod dropout2d;

@@ -1,15 +1,15 @@
-//! Building models: layers' specs, then shapes, then layers.
+//! The builder of models: from the layers' specs to shapes to layers.
 //!
-//! A layer's parameters depend on its input's shape, which is the output's shape of the layer before. The builder
-//! keeps the specs as closures until the input's shape is known, and then walks through them once:
+//! A layer's parameters depend on the shape of its input, which is the output shape of the layer before. The builder
+//! keeps the specs as closures until the input shape is known, and then calls them in order:
 //!
 //! ```text
 //! shape = input
 //! for i, spec:  layer = spec.build(shape, random.child(i));  shape = layer.output_shape(shape)
 //! ```
 //!
-//! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units
-//! of one layer leaves the numbers of the others alone, while putting a layer between changes those behind it.
+//! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units of
+//! one layer leaves the values of the others unchanged, while inserting a layer changes those after it.
 
 use super::{Sequential, check_input, check_sizes};
 use crate::error::{Error, Result};
@@ -19,14 +19,14 @@ use crate::nn::erased::ErasedLayer;
 use crate::nn::{Layer, LayerSpec};
 use crate::random::Random;
 
-/// A closure hides the spec's type. It is `Send`, so a builder may be made in one thread and built in another.
+/// A closure that hides the spec's type. It is `Send`, so a builder may be created in one thread and built in another.
 type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<F>>> + Send>;
 
-/// A model that is being put together: see [`Sequential::builder`].
+/// The builder of a [`Sequential`] model: see [`Sequential::builder`].
 ///
-/// Nothing is checked and nothing is drawn before [`build`](SequentialBuilder::build), which goes through the
-/// specs in order, tells each the shape of its input, and names the layer that does not fit. The builder is itself
-/// a spec, so a [`Sequential::block`] may stand wherever a layer does.
+/// Nothing is checked or drawn before [`build`](SequentialBuilder::build), which calls the specs in order with the
+/// shape of their input; an error names the layer that does not fit. The builder is itself a spec, so a
+/// [`Sequential::block`] may be used wherever a layer can.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -44,15 +44,15 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SequentialBuilder<F: Scalar = f32> {
-    /// None for a block.
+    /// `None` for a block.
     input: Option<Vec<usize>>,
     seed: Option<u64>,
-    /// With the kind, so that an error can name a layer that could not be built.
+    /// Each with its kind, so that an error can name a layer that could not be built.
     specs: Vec<(&'static str, Build<F>)>,
 }
 
 impl Sequential<f32> {
-    /// Begins a model for inputs of this shape (without the batch axis), in `f32`.
+    /// Returns the builder of a model for inputs of this shape (without the batch axis), in `f32`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -65,7 +65,8 @@ impl Sequential<f32> {
         Self::builder_of(input)
     }
 
-    /// Begins a block of layers that learns its input's shape where it is put: a spec for a place inside a model.
+    /// Returns the builder of a block, which is used as a layer of a model; its input shape is known when the model is
+    /// built.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -85,7 +86,7 @@ impl Sequential<f32> {
 impl<F: Scalar> Sequential<F> {
     /// [`builder`](Sequential::builder) for any element type: `Sequential::<f64>::builder_of([28, 28])`.
     ///
-    /// `f64` is for checks against finite differences and against references; it costs twice the memory.
+    /// Use `f64` for checks against finite differences and against references; it takes twice the memory.
     pub fn builder_of(input: impl Into<Vec<usize>>) -> SequentialBuilder<F> {
         SequentialBuilder::new(Some(input.into()))
     }
@@ -95,7 +96,7 @@ impl<F: Scalar> Sequential<F> {
         SequentialBuilder::new(None)
     }
 
-    /// A builder that begins with the layers of this model, as they are, to put others behind them.
+    /// Returns a builder that starts with the layers of this model, unchanged, so that others can be added after them.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -110,8 +111,9 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Only what is added is drawn, from the builder's seed. Shapes are checked when it is built. The layers stay in
-    /// one row; a model can also stand in another as one layer, `.layer(trunk)`, and be frozen by its prefix.
+    /// Only the added layers are drawn, from the builder's seed. Shapes are checked when the model is built. The layers
+    /// stay in one flat list. Alternatively, use the model as one layer of another, `.layer(trunk)`, and freeze it by
+    /// its prefix.
     pub fn into_builder(self) -> SequentialBuilder<F> {
         SequentialBuilder::of_layers(self.input, self.layers)
     }
@@ -122,7 +124,7 @@ impl<F: Scalar> SequentialBuilder<F> {
         Self { input, seed: None, specs: Vec::new() }
     }
 
-    /// Of layers that are there already, each of which is its own spec.
+    /// Creates a builder from existing layers, each of which is its own spec.
     fn of_layers(input: Vec<usize>, layers: Vec<Box<dyn ErasedLayer<F>>>) -> Self {
         let spec = |layer: Box<dyn ErasedLayer<F>>| {
             let kind = layer.erased_kind();
@@ -132,11 +134,12 @@ impl<F: Scalar> SequentialBuilder<F> {
         Self { input: Some(input), seed: None, specs: layers.into_iter().map(spec).collect() }
     }
 
-    /// Sets the seed of everything random in the model: initial values, and what layers draw in training. Without
-    /// it a model's seed is 0.
+    /// Sets the seed of everything random in the model: initial values, and the random numbers that layers use in
+    /// training. The default is 0.
     ///
-    /// The last call counts. A block without a seed draws at its place in the model, from the model's seed, so two
-    /// equal blocks begin differently; with a seed of its own it begins the same wherever it stands.
+    /// The last call counts. A block without a seed draws from a stream of the model's seed that depends on the block's
+    /// position, so two equal blocks have different initial values; with its own seed, a block has the same ones at
+    /// every position.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -152,10 +155,10 @@ impl<F: Scalar> SequentialBuilder<F> {
         self
     }
 
-    /// Adds a layer, or a layer's spec.
+    /// Adds a layer or a layer's spec.
     ///
-    /// `'static` and `Send` because the spec is kept until [`build`](SequentialBuilder::build). In a loop the builder
-    /// is handed on:
+    /// The bounds `'static` and `Send` are needed because the spec is kept until [`build`](SequentialBuilder::build).
+    /// In a loop, reassign the builder:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -175,11 +178,11 @@ impl<F: Scalar> SequentialBuilder<F> {
 
     /// Builds the model.
     ///
-    /// Allocates and draws the parameters. No layer is run.
+    /// Allocates and draws the parameters. Runs no layer.
     ///
     /// # Errors
-    /// When a layer cannot take what the one before puts out, or a hyper-parameter is out of range; the error names
-    /// the layer.
+    /// When a layer cannot take the output of the one before, or a hyper-parameter is out of range; the error names the
+    /// layer.
     pub fn build(self) -> Result<Sequential<F>> {
         match self.input.clone() {
             Some(input) => self.build_for(&input, &Random::seed(0)),
@@ -188,7 +191,7 @@ impl<F: Scalar> SequentialBuilder<F> {
         }
     }
 
-    /// Builds a block for inputs of this shape, drawing at this place: for specs that are made of layers.
+    /// Builds a block for inputs of this shape, drawing from `random`: for custom specs that consist of layers.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -202,7 +205,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](SequentialBuilder::build); also when the builder was begun for another shape.
+    /// As [`build`](SequentialBuilder::build), and when the builder was started for another shape.
     pub fn build_for(self, input: &[usize], random: &Random) -> Result<Sequential<F>> {
         check_level()?;
         if let Some(own) = &self.input

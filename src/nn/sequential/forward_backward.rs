@@ -1,4 +1,4 @@
-//! How a batch goes through a [`Sequential`]: forward, backward, and in search of what is not finite.
+//! The passes of a [`Sequential`]: forward, backward, and the search for non-finite values.
 
 use super::Sequential;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,10 +11,10 @@ use crate::target::CLEAN;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;
 
-/// What a [`Sequential`] needs to know of its forward pass: each layer's cache.
+/// What a [`Sequential`] keeps of its forward pass: the caches of its layers.
 ///
-/// It goes to `backward` of the same model, once. Another model's is refused where the layers differ; a twin's
-/// cannot be told apart.
+/// Pass it to `backward` of the same model, once. The cache of another model is refused if the layers differ; that of
+/// a model with the same layers is not detected.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -28,14 +28,14 @@ use std::cell::RefCell;
 /// ```
 #[derive(Debug)]
 pub struct SequentialCache {
-    /// Empty from `ran` on.
+    /// Empty from index `ran` on.
     slots: Vec<CacheSlot>,
-    /// How many layers ran: all, or all but the last where that is an activation left out.
+    /// How many layers ran: all, or all but the last if that is an activation left out.
     ran: usize,
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// What there is of layer `i` in a run to the logits: all of any layer but the last.
+    /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer.
     fn without_activation_of(&self, i: usize, to_logits: bool) -> WithoutActivation {
         match self.layers.get(i) {
             Some(last) if to_logits && i + 1 == self.layers.len() => last.erased_without_activation(),
@@ -43,7 +43,7 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
-    /// Inference, with or without the activation at the end.
+    /// Runs inference, with or without the final activation.
     fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
         check_batch_shape(input.shape(), &self.input)?;
         let mut x = input;
@@ -58,7 +58,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(x)
     }
 
-    /// Where a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass makes new ones.
+    /// Runs a training pass. If a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass
+    /// makes new ones.
     fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, SequentialCache)> {
         check_batch(&input, &self.input)?;
         let (mut x, count) = (input, self.layers.len());
@@ -77,9 +78,9 @@ impl<F: Scalar> Sequential<F> {
         Ok((x, SequentialCache { slots, ran: count }))
     }
 
-    /// Backward through the layers from the last that ran down to `first`; the gradient at its input where wanted.
+    /// Runs backward from the last layer that ran down to `first`, and returns the gradient of its input if wanted.
     ///
-    /// Layers from `ran` on did not run and have no cache; they are not asked.
+    /// Layers from `ran` on did not run and have no cache; they are skipped.
     fn run_back(
         &mut self,
         mut cache: SequentialCache,
@@ -112,9 +113,9 @@ impl<F: Scalar> Sequential<F> {
         Ok(Some(grad))
     }
 
-    /// The first layer with something to train; the number of layers where there is none.
+    /// Returns the first layer with a trainable parameter, or the number of layers if there is none.
     ///
-    /// A container counts as one layer: it asks itself the same question again.
+    /// A container counts as one layer: it repeats the search for its own layers.
     fn first_trainable(&self) -> usize {
         let trainable = |layer: &dyn ErasedLayer<F>| {
             let mut any = false;
@@ -124,11 +125,10 @@ impl<F: Scalar> Sequential<F> {
         self.layers.iter().position(|layer| trainable(&**layer)).unwrap_or(self.layers.len())
     }
 
-    /// The first thing in the order of computation that is not finite: the input, a parameter, a layer's output.
+    /// Finds the first non-finite item in the order of computation: the input, a parameter, or a layer's output.
     ///
-    /// Called when a loss is not finite, to say where it began. It runs in inference, so what only training does (a
-    /// batch's own statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it
-    /// spoils.
+    /// Called when a loss is not finite, to report the origin. It runs inference, so what only training does (batch
+    /// statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it affects.
     pub(crate) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
         let mut x = standard(input);
         if !F::all_finite(slice(&x)) {
@@ -147,8 +147,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(None)
     }
 
-    /// The error of a sample whose output nothing can be decided by, with the first thing on the way that is not
-    /// finite; `input` has that sample alone.
+    /// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `input`
+    /// holds only that sample.
     pub(crate) fn unusable(&self, input: Tensor<F>, sample: usize) -> Error {
         let what = match self.first_non_finite(input).ok().flatten() {
             Some(what) if what == "the input" => {
@@ -162,12 +162,12 @@ impl<F: Scalar> Sequential<F> {
             .at(format!("sample {sample}"))
     }
 
-    /// The first parameter or buffer that is not finite: "weight of layer 0 (dense)".
+    /// Returns the first parameter or buffer that is not finite: "weight of layer 0 (dense)".
     pub(crate) fn first_non_finite_param(&self) -> Option<String> {
         (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
     }
 
-    /// That of one layer.
+    /// Returns the first one of layer `i`.
     fn first_non_finite_of(&self, i: usize) -> Option<String> {
         let mut bad = None;
         self.layers[i].erased_visit(&mut |name, param| {
@@ -180,7 +180,7 @@ impl<F: Scalar> Sequential<F> {
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// What is known behind all layers, where `after` says what is known behind one.
+    /// Returns what is known of the output of the last layer; `after` says what is known after one layer.
     fn activation_through(
         &self,
         input: OutputActivation,
@@ -189,8 +189,8 @@ impl<F: Scalar> Sequential<F> {
         let (mut activation, mut columns) = (input, self.input.last().copied());
         for (layer, &own) in self.layers.iter().zip(&self.columns) {
             let output = after(&**layer, activation);
-            // A layer that hands numbers on, and does not make them so itself, has torn distributions apart where its
-            // rows are of another length.
+            // A layer that passes values on, and does not compute the activation itself, breaks distributions up if the
+            // length of its rows changes.
             let handed_on = output == activation && layer.erased_activation() != output;
             activation = if handed_on && own != columns { output.of_numbers() } else { output };
             columns = own;
@@ -203,7 +203,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     const KIND: Kind = Kind::builtin("sequential");
     type Cache = SequentialCache;
 
-    /// A block has been built for one shape and refuses any other.
+    /// A built block accepts only the shape that it was built for.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.input {
             return Err(Error::shape("an input", format!("{:?}", self.input), input)
@@ -216,7 +216,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.forward_cow(input.into()).map(owned)
     }
 
-    /// Each layer has what the one before puts out, and the first the input itself, unless it copies it.
+    /// Each layer gets the output of the one before; the first gets the input itself, which it copies only if it must.
     fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         self.run(input, false)
     }
@@ -225,20 +225,20 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run_train(input, false)
     }
 
-    /// Runs all layers, since the input's gradient is asked for.
+    /// Runs all layers, since the gradient of the input is requested.
     fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let input = self.run_back(cache, grad, 0, true)?;
         input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
     }
 
-    /// What training calls: stops at the first layer with something to train, and does nothing in a model without
-    /// any.
+    /// Training calls this method: it stops at the first layer with trainable parameters, and does nothing in a model
+    /// without any.
     fn backward_params(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<()> {
         let first = self.first_trainable();
         self.run_back(cache, grad, first, false).map(drop)
     }
 
-    /// Asks each layer.
+    /// Checks each layer.
     fn check_batch_size(&self, _: &[usize], samples: usize) -> Result<()> {
         let shapes = self.shapes()?;
         let inputs = std::iter::once(&self.input).chain(&shapes);
@@ -248,7 +248,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         Ok(())
     }
 
-    /// The last layer's, if it can be left out: what [`forward_logits`](Layer::forward_logits) leaves out.
+    /// The last layer's activation, if [`forward_logits`](Layer::forward_logits) can leave it out.
     fn activation(&self) -> OutputActivation {
         match self.layers.last() {
             Some(last) if last.erased_without_activation() != WithoutActivation::Unsaid => {
@@ -273,7 +273,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run_train(input, true)
     }
 
-    /// The layers by their numbers.
+    /// The layers, named by their numbers.
     fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         let shapes = self.shapes().unwrap_or_default();
         let inputs = std::iter::once(self.input.clone()).chain(shapes);
@@ -290,7 +290,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.activation_through(input, |layer, activation| layer.erased_training_activation(activation))
     }
 
-    /// Names are the layer's number, a full stop and its own name, as `nn.Sequential` has them: "0.weight",
+    /// A name consists of the layer's number, a full stop and the layer's own name, as in `nn.Sequential`: "0.weight",
     /// "2.1.bias".
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
         let mut full = take_name();
@@ -316,21 +316,22 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
 }
 
 thread_local! {
-    /// Buffers for names, to be used again: parameters are visited at every step. More than one where containers nest.
+    /// Reusable buffers for names, because parameters are visited at every step. There are several if containers are
+    /// nested.
     static NAMES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer for the names of a visit.
+/// Takes a buffer for the names of a visit.
 fn take_name() -> String {
     NAMES.with_borrow_mut(Vec::pop).unwrap_or_default()
 }
 
-/// Keeps a buffer for the next visit.
+/// Returns a buffer for the next visit.
 fn put_name(name: String) {
     NAMES.with_borrow_mut(|names| names.push(name));
 }
 
-/// Writes a parameter's whole name.
+/// Writes a parameter's full name.
 fn full_name(full: &mut String, i: usize, name: &str) {
     use std::fmt::Write;
     full.clear();

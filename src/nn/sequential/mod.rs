@@ -1,26 +1,26 @@
-//! The container: layers one after the other.
+//! The sequential container: layers one after the other.
 //!
-//! Composition is the chain rule. With `x_0` the input and `x_i = f_i(x_{i-1})`, the forward pass goes up and keeps
-//! each layer's cache; the backward pass goes down:
+//! Composition is the chain rule. With `x_0` the input and `x_i = f_i(x_{i-1})`, the forward pass runs through the
+//! layers and keeps their caches; the backward pass runs in reverse order:
 //!
 //! ```text
 //! ∂L/∂x_{i-1} = (∂f_i/∂x_{i-1})ᵀ · ∂L/∂x_i          for i = n, …, first trainable
 //! ```
 //!
-//! Two things are left out where nobody would see them. Below the first layer with something to train no gradient is
-//! wanted, so [`backward_params`](Layer::backward_params) stops there, and that layer computes none for its input. And
-//! an [`OutputActivation`] at the end is not run where the loss fuses it, also where it stands at the end of a container
-//! at the end.
+//! Two computations are skipped because nothing uses their result. Before the first layer with trainable parameters no
+//! gradient is needed, so [`backward_params`](Layer::backward_params) stops there, and that layer does not compute the
+//! gradient of its input. And a final [`OutputActivation`] is not run if the loss fuses it, even if it is the last
+//! layer of a container that is itself the last layer.
 //!
-//! The layers are kept without their types ([`ErasedLayer`]). A container inside, also one of a user's, says itself what it
-//! is without the activation at its end ([`Layer::without_activation`]) and which layers it has ([`Layer::parts`]).
+//! The layers are type-erased ([`ErasedLayer`]). An inner container, including a custom one, reports what it is without
+//! its final activation ([`Layer::without_activation`]) and which layers it has ([`Layer::parts`]).
 //!
-//! What is in force between methods:
+//! Invariants between method calls:
 //!
-//! - each layer takes the shape that the one before puts out: [`Sequential::from_layers`] checks it for models that
+//! - each layer takes the output shape of the one before: [`Sequential::from_layers`] checks it for models that
 //!   are built and for those that are loaded;
-//! - a [`SequentialCache`] has as many slots as the model has layers; one that has not came from another model;
-//! - errors of a layer carry its place, "layer 2 (dense)", counted from 0 as in the names of parameters.
+//! - a [`SequentialCache`] has one slot per layer of the model; one of another length came from another model;
+//! - errors of a layer carry its position, "layer 2 (dense)", counted from 0 as in the names of parameters.
 
 mod builder;
 mod forward_backward;
@@ -44,9 +44,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-/// Layers one after the other: the model that is built, trained, saved and asked for predictions.
+/// A sequence of layers: the model that you build, train, save and predict with.
 ///
-/// It is a [`Layer`] itself, so one may stand inside another. It is `Send` and `Sync` and predicts through `&self`:
+/// It is itself a [`Layer`], so one may be a layer of another. It is `Send` and `Sync` and predicts through `&self`:
 /// any number of threads may share one model.
 ///
 /// ```
@@ -66,34 +66,35 @@ use std::marker::PhantomData;
 ///
 /// | | Plywood | Keras `Sequential` | PyTorch `nn.Sequential` |
 /// |---|---|---|---|
-/// | input's shape | given first | given, or at the first call | never known |
+/// | input shape | given first | given, or at the first call | never known |
 /// | shapes checked | when built | when built | in the forward pass |
 /// | names of parameters | `0.weight` | `dense/kernel` | `0.weight` |
 /// | training mode | `forward_train` | `training=True` | `model.train()` |
 ///
-/// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters
-/// and gradients. There is one input and one output; branches in between are [`Residual`](crate::nn::Residual),
+/// `Display` prints the summary: layers, output shapes, numbers of parameters, bytes. A clone copies all parameters and
+/// gradients. There is one input and one output; for branches in between, use [`Residual`](crate::nn::Residual),
 /// [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add).
 pub struct Sequential<F: Scalar = f32> {
     /// Without the batch axis.
     pub(in crate::nn) input: Vec<usize>,
-    /// Worked out once, as the layers do not change.
+    /// Computed once, as the layers do not change.
     pub(in crate::nn) output: Vec<usize>,
     pub(in crate::nn) layers: Vec<Box<dyn ErasedLayer<F>>>,
-    /// The length of the rows that each layer puts out: the last size of its shape.
+    /// The row length of each layer's output: the last size of its shape.
     pub(in crate::nn) columns: Vec<Option<usize>>,
-    /// Boxes for caches, from the last backward pass to the next forward pass.
+    /// Boxes for caches, kept from the last backward pass to the next forward pass.
     ///
-    /// A clone begins without them, and a second forward pass before the backward pass of the first makes its own.
+    /// A clone starts without them, and a second forward pass before the backward pass of the first makes its own.
     pub(in crate::nn) spare: Vec<CacheSlot>,
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// Puts layers together, checking that each takes what the one before puts out.
+    /// Creates a model from layers, checking that each takes the output of the one before.
     ///
-    /// The only way in, for the builder and for files.
+    /// The only constructor, used by the builder and for files.
     ///
-    /// No shape has more axes than a file can hold, and none more numbers than memory could; an input has some.
+    /// It refuses a shape with more axes than a file can hold or more values than memory could, and an input without
+    /// values.
     pub(in crate::nn) fn from_layers(
         input: Vec<usize>,
         layers: Vec<Box<dyn ErasedLayer<F>>>,
@@ -107,21 +108,21 @@ impl<F: Scalar> Sequential<F> {
         Ok(model)
     }
 
-    /// The shape of one input, without the batch axis.
+    /// Returns the shape of one input, without the batch axis.
     ///
-    /// What [`predict`](Sequential::predict) wants behind the batch axis, and a data set's samples must have.
+    /// [`predict`](Sequential::predict) expects it after the batch axis, and the samples of a data set must have it.
     pub fn input_shape(&self) -> &[usize] {
         &self.input
     }
 
-    /// The shape of one output, without the batch axis.
+    /// Returns the shape of one output, without the batch axis.
     ///
-    /// The last layer's; a model without layers hands its input on.
+    /// It is that of the last layer; a model without layers returns its input.
     pub fn output_shape(&self) -> &[usize] {
         &self.output
     }
 
-    /// How many layers it has; a container inside counts as one.
+    /// Returns the number of layers; a container inside counts as one.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -135,14 +136,14 @@ impl<F: Scalar> Sequential<F> {
         self.layers.len()
     }
 
-    /// Whether it has no layers, and hands its input on.
+    /// Returns whether the model has no layers, and so returns its input.
     ///
-    /// Such a model is legal: a block of no layers is the identity.
+    /// Such a model is valid: an empty block is the identity.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// How many numbers it is made of: trainable, frozen, and buffers together.
+    /// Returns the number of values in all parameters: trainable, frozen, and buffers together.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -159,16 +160,16 @@ impl<F: Scalar> Sequential<F> {
         count
     }
 
-    /// Freezes every parameter whose name begins with `prefix` ("" for all, "0" for the first layer's); returns how
-    /// many. They keep their values in training, and no gradient is computed for them.
+    /// Freezes every parameter whose name starts with `prefix` ("" for all, "0" for the first layer's), and returns how
+    /// many names matched. Frozen parameters keep their values in training, and no gradient is computed for them.
     ///
-    /// Every name that matches is counted: buffers, too, and what was frozen before. Names are compared by whole
-    /// parts between full stops: "1" is the beginning of "1.weight" and not of "10.weight", "1.weight" is that
-    /// parameter alone. A full stop at the prefix's end changes nothing.
+    /// The count includes all matching names, also of buffers and of parameters that were already frozen. Names are
+    /// compared by their components between full stops: "1" matches "1.weight" and not "10.weight"; "1.weight" matches
+    /// only that parameter. A full stop at the end of the prefix changes nothing.
     ///
     /// A [`BatchNorm`](crate::nn::BatchNorm) whose weight and bias are both frozen uses its running statistics in
-    /// training as in inference, and keeps them, as in Keras; PyTorch's go on running until `eval()`. Dropout still
-    /// drops.
+    /// training as in inference, and does not update them, as in Keras; PyTorch updates them until `eval()`. Dropout is
+    /// still active.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -185,19 +186,20 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The layers below the first trainable one are then run forward only: training the last layer of a deep model
-    /// costs little more than its inference.
+    /// The layers before the first trainable one then run only forward: training the last layer of a deep model costs
+    /// little more than inference.
     ///
     /// # Errors
-    /// When no name begins so, or those of buffers alone: the number of a layer without parameters is none either. ""
-    /// is never an error.
+    /// When no name starts with the prefix, or only names of buffers do; the number of a layer without parameters
+    /// matches no name. "" is never an error.
     pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
         self.each_named(prefix, |param| param.freeze())
     }
 
     /// Undoes [`freeze`](Sequential::freeze).
     ///
-    /// Returns how many names matched. Gradients begin at none; the optimizer's state for the names is still there.
+    /// Returns how many names matched. The parameters have no gradient at first; the optimizer's state for their names
+    /// is still there.
     ///
     /// # Errors
     /// As [`freeze`](Sequential::freeze).
@@ -205,8 +207,8 @@ impl<F: Scalar> Sequential<F> {
         self.each_named(prefix, |param| param.unfreeze())
     }
 
-    /// Takes the model apart: it keeps its first `at` layers, and the others come out as a model of their own, for
-    /// inputs of the shape that they had so far.
+    /// Splits the model: it keeps its first `at` layers; the others are returned as a new model, whose input shape is
+    /// that of the first of them.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -222,12 +224,12 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Parameters keep their values and stay frozen if they were; in the part that comes out their names count from
-    /// 0 again. It is `Vec::split_off` for layers; in Keras it takes a new model over the layers' outputs, in PyTorch
-    /// `model[:at]` and `model[at:]`. To put other layers behind, see [`into_builder`](Sequential::into_builder).
+    /// Parameters keep their values and stay frozen if they were; in the returned part their names count from 0 again.
+    /// It is `Vec::split_off` for layers; in Keras you create a new model over the layers' outputs, in PyTorch
+    /// `model[:at]` and `model[at:]`. To add other layers instead, see [`into_builder`](Sequential::into_builder).
     ///
     /// # Errors
-    /// When the model has fewer layers, or the last of those that it keeps puts out no numbers.
+    /// When the model has fewer than `at` layers, or the output of the last layer that it keeps has no values.
     pub fn split_off(&mut self, at: usize) -> Result<Self> {
         if at > self.layers.len() {
             let expected = format!("at most {}, the number of layers", self.layers.len());
@@ -244,7 +246,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(rest)
     }
 
-    /// The names are those of `visit_params`, with the numbers of the layers in front.
+    /// Calls `change` for the parameters whose names match; the names are those of `visit_params`, with the layers'
+    /// numbers.
     fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> Result<usize> {
         let (mut count, mut changed, mut names) = (0, false, Vec::new());
         self.visit_params_mut(&mut |name, param| {
@@ -273,9 +276,9 @@ impl<F: Scalar> Sequential<F> {
             .help("Layers are named by their numbers, from 0; \"\" means all."))
     }
 
-    /// The shape of one output of each layer.
+    /// Returns the shape of one output of each layer.
     ///
-    /// Asked when a model is built, and by the summary.
+    /// Called when a model is built, and by the summary.
     pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>> {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
@@ -289,7 +292,7 @@ impl<F: Scalar> Sequential<F> {
         Ok(shapes)
     }
 
-    /// How errors name the layer that the outputs come from.
+    /// Returns the text with which errors name the layer that the outputs come from.
     pub(crate) fn last_place(&self) -> String {
         self.layers
             .len()
@@ -302,8 +305,7 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
-/// Refuses the shape of an input without numbers, or of one that no tensor can have: for what is built and for what is
-/// loaded.
+/// Refuses the shape of an input without values, or one that no tensor can have, for models that are built or loaded.
 pub(in crate::nn) fn check_input(input: &[usize]) -> Result<()> {
     if input.contains(&0) {
         return Err(Error::shape("an input", "[at least 1 on each axis]", input)
@@ -312,7 +314,7 @@ pub(in crate::nn) fn check_input(input: &[usize]) -> Result<()> {
     check_sizes("an input", input)
 }
 
-/// Refuses a shape that no tensor can have: with too many axes, or with more numbers than can be counted.
+/// Refuses a shape that no tensor can have: with too many axes, or with more values than can be counted.
 pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
     if shape.len() > MAX_AXES {
         return Err(Error::argument("a number of axes", format!("at most {MAX_AXES}"), shape.len())
@@ -326,13 +328,13 @@ pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
         .help("Make the layer or its input smaller."))
 }
 
-/// Whether a name begins with these parts: "1" and "1." are the beginning of "1.weight", not of "10.weight".
+/// Returns whether a name starts with these components: "1" and "1." match "1.weight", not "10.weight".
 fn begins_with(name: &str, prefix: &str) -> bool {
     let parts = prefix.strip_suffix('.').unwrap_or(prefix);
     prefix.is_empty() || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The form in which errors name a layer; the builder uses the same words.
+/// Returns the text with which errors name a layer; the builder uses the same.
 pub(in crate::nn) fn place(i: usize, kind: &str) -> String {
     format!("layer {i} ({kind})")
 }
@@ -352,7 +354,7 @@ impl<F: Scalar> std::fmt::Debug for Sequential<F> {
 }
 
 impl<F: Scalar> Serialize for Sequential<F> {
-    /// The input's shape, then kind and bytes of each layer.
+    /// Writes the input shape, then the kind and bytes of each layer.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         count_container().map_err(|e| serde::ser::Error::custom(keep_first(e)))?;
         let mut layers = Vec::with_capacity(self.layers.len());
@@ -365,7 +367,7 @@ impl<F: Scalar> Serialize for Sequential<F> {
 }
 
 impl<'de, F: Scalar> Deserialize<'de> for Sequential<F> {
-    /// Layers inside are looked up in the registry of the loading call under way, else among the built-in ones.
+    /// Looks the layers inside up in the registry of the current loading call, or else among the built-in ones.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         count_container().map_err(D::Error::custom)?;
         let (Shape(input), Parts(layers)) = <(Shape, Parts<F>)>::deserialize(deserializer)?;
@@ -373,10 +375,10 @@ impl<'de, F: Scalar> Deserialize<'de> for Sequential<F> {
     }
 }
 
-/// Layers, each decoded as its bytes come by, so that no list of bytes is kept.
+/// Layers, each decoded as soon as its bytes are read, so that no list of bytes is kept.
 struct Parts<F: Scalar>(Vec<Box<dyn ErasedLayer<F>>>);
 
-/// A layer's kind and bytes, lent where the format can.
+/// A layer's kind and bytes, borrowed if the format allows.
 #[derive(Deserialize)]
 struct Part<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
 

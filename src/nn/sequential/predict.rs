@@ -1,4 +1,4 @@
-//! Predictions of a [`Sequential`], for arrays of any size and on several threads.
+//! Predictions of a [`Sequential`], for arrays of any size and with several threads.
 
 use super::Sequential;
 use crate::error::{Error, Result};
@@ -10,25 +10,25 @@ use crate::tensor::{CowTensor, Tensor, owned, recycle};
 use crate::threads::try_each;
 use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
 
-/// How many samples a thread takes through the layers at once: memory is bounded by this, not by the input.
+/// How many samples a thread runs through the layers at once: this bounds memory, whatever the size of the input.
 ///
-/// A multiple of the rows of all kernels, enough to keep them busy, and few enough that a piece of 784 pixels, 0.45 MB
-/// in `f32`, is still in a core's cache when the first layer reads it.
+/// It is a multiple of the row counts of all kernels, large enough to keep them busy, and small enough that a piece of
+/// 784 pixels per sample, 0.45 MB in `f32`, is still in a core's cache when the first layer reads it.
 const PIECE: usize = 144;
 
 impl<F: Scalar> Sequential<F> {
-    /// The predictions for a batch, `[batch, …]`, from an array or a view in any order of memory.
+    /// Returns the predictions for a batch, `[batch, …]`, from an array or a view in any memory layout.
     ///
-    /// The batch goes through in pieces, so memory stays bounded; a sample's bits do not depend on its company.
+    /// The batch is processed in pieces, so memory is bounded; a sample's prediction is bit-identical in any batch.
     ///
     /// | | shape |
     /// |---|---|
-    /// | `input` | `[batch, …]`, the model's input shape behind the batch |
-    /// | the answer | `[batch, …]`, the model's output shape behind the batch |
+    /// | `input` | `[batch, …]`, the model's input shape after the batch axis |
+    /// | result | `[batch, …]`, the model's output shape after the batch axis |
     ///
-    /// Each thread ([`set_threads`](crate::set_threads)) takes samples in pieces of 144, so activations inside the
-    /// model are there for 144 samples a thread. The activation at the end is applied: a model that ends in softmax
-    /// gives probabilities. An empty batch gives an empty answer.
+    /// Each thread ([`set_threads`](crate::set_threads)) processes pieces of 144 samples, so activations inside the
+    /// model take memory for 144 samples per thread. The final activation is applied: a model that ends in softmax
+    /// returns probabilities. An empty batch gives an empty result.
     ///
     /// ```
     /// use plywood::ndarray::{Array2, Axis, s};
@@ -46,8 +46,8 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// When the input's shape is not `[batch, …]` with the model's input shape behind the batch axis, or holds what
-    /// a layer cannot take.
+    /// When the input's shape is not `[batch, …]` with the model's input shape after the batch axis, or the input holds
+    /// values that a layer cannot take.
     pub fn predict<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
         self.check_input(input.shape()).map_err(|error| error.at("predict"))?;
         let mut shape = IxDyn::zeros(1 + self.output.len());
@@ -59,7 +59,7 @@ impl<F: Scalar> Sequential<F> {
         Ok(output)
     }
 
-    /// Whether a batch has the shape that the model takes. It is looked at before anything is allocated for the answer.
+    /// Checks that a batch has the shape that the model takes, before anything is allocated for the result.
     fn check_input(&self, found: &[usize]) -> Result<()> {
         match found {
             [_, sample @ ..] if *sample == self.input[..] => Ok(()),
@@ -67,8 +67,8 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
-    /// [`predict`](Sequential::predict) into an array that is there already: after the first calls nothing is
-    /// allocated, so that a service answers without the allocator's help.
+    /// [`predict`](Sequential::predict) into an existing array. After the first calls it allocates nothing, so a
+    /// service can answer requests without the allocator.
     ///
     /// ```
     /// use plywood::ndarray::{Array2, Array3};
@@ -87,13 +87,13 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Input and output may lie in memory in any order; row-major is the fastest. Layers of your own keep the promise
-    /// where they take their outputs from [`scratch`](crate::scratch) and hand inputs to [`recycle`](crate::recycle).
-    /// Where several threads call it, each has buffers of its own.
+    /// Input and output may have any memory layout; row-major is the fastest. Custom layers allocate nothing either if
+    /// they take their outputs from [`scratch`](crate::scratch) and hand inputs to [`recycle`](crate::recycle). If
+    /// several threads call it, each has its own buffers.
     ///
     /// # Errors
     /// As [`predict`](Sequential::predict), and when the output is not `[batch, …]` with the model's output shape.
-    /// After an error the output may hold some of the answers.
+    /// After an error the output may hold some of the predictions.
     pub fn predict_into<S: Data<Elem = F>, D: Dimension, T: DataMut<Elem = F>, E: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -103,11 +103,13 @@ impl<F: Scalar> Sequential<F> {
             .map_err(|error| error.at("predict"))
     }
 
-    /// The most probable class of each sample: the position of the largest prediction, of equals the first.
+    /// Returns the most probable class of each sample: the index of the largest prediction; ties go to the lowest
+    /// index.
     ///
-    /// Of a single output the class is 1 where it is above a threshold, which the model's last function says: 0.5 for
-    /// [`Sigmoid`](crate::nn::Sigmoid), 0 for a linear layer, whose output is a logit. Several sigmoids are several
-    /// yes-or-no answers and no classes: use [`predict_labels`](Sequential::predict_labels) for them.
+    /// With a single output, the class is 1 if the output is above a threshold that depends on the model's final
+    /// function: 0.5 for [`Sigmoid`](crate::nn::Sigmoid), 0 for a linear layer, whose output is a logit. Several
+    /// sigmoids are independent yes-or-no answers and not classes: use [`predict_labels`](Sequential::predict_labels)
+    /// for them.
     ///
     /// ```
     /// use plywood::ndarray::{Array2, arr1, arr2};
@@ -134,9 +136,9 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict); when outputs are several probabilities, each by itself, or a single one
-    /// of which the last layer does not say the threshold; and when a prediction is NaN, with the sample and the
-    /// layer where it begins.
+    /// As [`predict`](Sequential::predict); when the outputs are several independent probabilities, or a single one for
+    /// which the last layer implies no threshold; and when a prediction is NaN (the error names the sample and the
+    /// layer where it begins).
     pub fn predict_classes<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -153,11 +155,11 @@ impl<F: Scalar> Sequential<F> {
         Ok(predictions::classes(&self.predict_numbers(input)?, threshold))
     }
 
-    /// Which labels each sample has, `[batch, labels]`: whether each of the model's outputs is above its threshold,
-    /// one for all or one for each.
+    /// Returns the labels of each sample, `[batch, labels]`: true if the output is above its threshold. Give one
+    /// threshold for all outputs or one for each.
     ///
-    /// For models whose outputs are each an answer by itself, one or several: 0.5 is usual behind
-    /// [`Sigmoid`](crate::nn::Sigmoid), and 0 is the same for logits.
+    /// For models whose outputs, one or several, are independent answers. 0.5 is usual after
+    /// [`Sigmoid`](crate::nn::Sigmoid), and 0 is equivalent for logits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -171,9 +173,9 @@ impl<F: Scalar> Sequential<F> {
     /// ```
     ///
     /// # Errors
-    /// As [`predict`](Sequential::predict); when the output is not `[labels]` or comes from softmax, there are other
-    /// thresholds than labels, or one behind a sigmoid is not between 0 and 1; and when a prediction is NaN, with the
-    /// sample and the layer where it begins.
+    /// As [`predict`](Sequential::predict); when the output is not `[labels]` or comes from softmax, when the number of
+    /// thresholds is not that of the labels, or a threshold after a sigmoid is not between 0 and 1; and when a
+    /// prediction is NaN (the error names the sample and the layer where it begins).
     pub fn predict_labels<S: Data<Elem = F>, D: Dimension>(
         &self,
         input: &ArrayBase<S, D>,
@@ -188,7 +190,7 @@ impl<F: Scalar> Sequential<F> {
         Array2::from_shape_vec((samples, labels), above).map_err(|error| at(Error::custom(error)))
     }
 
-    /// How many labels the model says, each by itself and by these thresholds.
+    /// Returns the number of independent labels that the model predicts; checks the thresholds.
     pub(crate) fn label_count(&self, thresholds: &Thresholds) -> Result<usize> {
         let [labels] = *self.output else {
             return Err(Error::shape("an output", "[labels]", &self.output)
@@ -210,7 +212,7 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
-    /// [`predict`](Sequential::predict), and an error where a prediction is NaN, which no decision can be made of.
+    /// [`predict`](Sequential::predict) that fails if a prediction is NaN, since no decision can be made from it.
     fn predict_numbers<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
         let predictions = self.predict(input)?;
         let Some(sample) = predictions::nan_sample(&predictions) else { return Ok(predictions) };
@@ -219,13 +221,14 @@ impl<F: Scalar> Sequential<F> {
         Err(self.unusable(one, sample).at("predict"))
     }
 
-    /// What outputs mean by the model's last function, and how many numbers a row of them has.
+    /// Returns the meaning of the outputs, from the model's final function, and the number of values in a row of them.
     pub(crate) fn outputs(&self) -> (Outputs, usize) {
         let units = self.output.last().copied().unwrap_or(1);
         (Outputs::of(self.output_activation(OutputActivation::Unknown), units), units)
     }
 
-    /// Above which number a single output stands for class 1; of several the largest counts, whatever it is.
+    /// Returns the threshold above which a single output means class 1; with several outputs the largest counts and it
+    /// is not used.
     pub(crate) fn class_threshold(&self) -> Result<f64> {
         if self.output.is_empty() {
             return Err(Error::shape("an output", "[classes]", &self.output).help(
@@ -252,7 +255,7 @@ impl<F: Scalar> Sequential<F> {
         }
     }
 
-    /// Deals the samples out to the threads. Of several errors the one of the first samples is returned.
+    /// Distributes the samples among the threads. If several fail, the error of the first samples is returned.
     fn predict_view(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
         self.check_input(input.shape())?;
         let batch = input.len_of(Axis(0));
@@ -272,8 +275,8 @@ impl<F: Scalar> Sequential<F> {
         try_each(shares, |(output, input)| self.predict_share(input, output))
     }
 
-    /// A share of the samples, piece by piece. The first layer sees the caller's array, and copies its piece if it
-    /// would change it.
+    /// Processes a thread's samples piece by piece. The first layer gets a view of the caller's array, and copies its
+    /// piece if it would change it.
     fn predict_share(&self, input: ArrayViewD<'_, F>, mut output: ArrayViewMutD<'_, F>) -> Result<()> {
         for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
             let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));

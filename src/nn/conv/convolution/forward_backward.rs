@@ -1,4 +1,4 @@
-//! The forward pass of a [`Convolution`] and its gradients, as products of matrices over tiles.
+//! The forward pass of a [`Convolution`] and its gradients, as matrix products over tiles.
 
 use super::{Buffer, Convolution, LEAST_WORK, Piece, Tiling, matrix, matrix_mut, tiles};
 use crate::kernels::{Scalar, threads};
@@ -6,24 +6,24 @@ use std::ops::Range;
 
 /// A thread's part of the weight's gradient.
 struct WeightRows<'a, F> {
-    /// Its rows, of the transposed gradient.
+    /// The thread's rows of the transposed gradient.
     rows: Range<usize>,
     /// The taps of these rows.
     taps: &'a [usize],
-    /// The rows' numbers, which are added to.
+    /// The sums of these rows, which are added to.
     sums: &'a mut [F],
-    /// The bias' gradient of groups that begin in the rows.
+    /// The bias' gradient for groups that begin in these rows.
     bias_sums: &'a mut [F],
-    /// Whether the weight's gradient is wanted, and the bias'.
+    /// True if the gradient of the weight is wanted, and that of the bias.
     wanted: [bool; 2],
 }
 
 impl Convolution {
-    /// The outputs of a batch: `x` is `[samples, channels, rows, columns]`, `y` `[samples, filters, …]`, both
-    /// row-major.
+    /// Computes the outputs of a batch: `x` is `[samples, channels, rows, columns]`, `y` is `[samples, filters, …]`,
+    /// both row-major.
     ///
-    /// The bias is added when a product is complete, so a number has one order of additions wherever its tile ends.
-    /// Where there is only one part, the products themselves may use several threads.
+    /// The bias is added once a product is complete, so the order of additions for a value does not depend on where its
+    /// tile ends. If there is only one part, the products themselves may use several threads.
     pub fn forward<F: Scalar>(&self, x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F]) {
         let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
         let samples = y.len() / outputs;
@@ -69,10 +69,10 @@ impl Convolution {
         });
     }
 
-    /// The gradient at the input, written over what `dx` held.
+    /// Computes the gradient of the input and overwrites `dx` with it.
     ///
-    /// A number of it is the sum over all windows that it was under: tile by tile, and within a tile in the order of
-    /// the taps. Blocks begin at fixed samples, so that order does not depend on the threads.
+    /// Each value is the sum over all windows that cover it: tile by tile, and within a tile in the order of the taps.
+    /// Blocks begin at fixed samples, so that this order does not depend on the number of threads.
     pub fn input_gradient<F: Scalar>(&self, weight: &[F], dy: &[F], dx: &mut [F]) {
         let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
         let samples = dy.len() / outputs;
@@ -108,10 +108,10 @@ impl Convolution {
         });
     }
 
-    /// The gradients of the weight and the bias, each with the factor for what it holds, where it is wanted.
+    /// Computes the gradients of the weight and the bias, if wanted, each with the factor for its old content.
     ///
-    /// Sums over the batch: each thread goes through all samples, for its own rows of the weight's gradient. So no
-    /// sum is cut; what is done twice is the copy of the output's gradient into tiles.
+    /// They are sums over the batch: each thread goes through all samples, for its own rows of the weight's gradient.
+    /// So no sum is split; only the copy of the output's gradient into tiles is made by every thread.
     pub fn parameter_gradients<F: Scalar>(
         &self,
         x: &[F],
@@ -122,7 +122,7 @@ impl Convolution {
         let samples = dy.len() / (self.filters * self.pixels());
         let tiling = self.tiling::<F>(samples);
         let (group, patch, taps) = (self.group(), self.patch(), self.taps());
-        // The weight's gradient, transposed: a row for each number under a window, in each group.
+        // The weight's gradient, transposed: in each group, a row for each value under a window.
         let rows = self.channels * self.area();
         let parts =
             threads::parts(if weight.is_some() { self.work(samples) } else { 0 }, LEAST_WORK).min(rows);
@@ -148,7 +148,7 @@ impl Convolution {
         }
     }
 
-    /// A thread's rows of the weight's gradient, and the bias' gradient of groups that begin in them.
+    /// Computes a thread's rows of the weight's gradient, and the bias' gradient for groups that begin in them.
     fn add_products<F: Scalar>(&self, tiling: Tiling, x: &[F], dy: &[F], share: WeightRows<'_, F>) {
         let WeightRows { rows, taps, sums, bias_sums, wanted: [wants_weight, wants_bias] } = share;
         let (inputs, outputs) = (self.channels * self.input_plane(), self.filters * self.pixels());
@@ -164,7 +164,7 @@ impl Convolution {
             for tile in tiles(tiling, dy.len() / outputs * self.pixels()) {
                 self.runs(&tile, step, &mut runs);
                 for g in rows.start / patch..rows.end.div_ceil(patch) {
-                    // This group's rows among those that are ours.
+                    // This group's rows among those of this thread.
                     let own = rows.start.max(g * patch)..rows.end.min((g + 1) * patch);
                     let (part, part_step) = self.collect(dy, g, &tile, tiling, part.numbers());
                     if wants_bias && own.start == g * patch {

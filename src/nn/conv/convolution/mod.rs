@@ -1,7 +1,7 @@
-//! The passes of a convolution, which [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d) share.
+//! The passes of a convolution, shared by [`Conv2d`](crate::nn::Conv2d) and [`Conv1d`](crate::nn::Conv1d).
 //!
-//! With the numbers under the windows in columns (`P`, a row for each number under a window, a column for each output
-//! pixel), a filter's weights are a row of `W`, and all three passes are products:
+//! Let `P` hold the values under the windows: a row for each position in a window, a column for each output pixel. A
+//! filter's weights are a row of `W`, and all three passes are products:
 //!
 //! ```text
 //! forward    Y  = W · P + b      [filters, patch] · [patch, pixels]
@@ -10,42 +10,41 @@
 //!            db = dY · 1
 //! ```
 //!
-//! `P` is never whole. Samples are taken a few together, with their borders of zeros, and their pixels are cut into
-//! tiles: as many columns as keep a tile of `P` and of `Y` in a core's own cache. Where samples are small, a tile
-//! goes over several, so that the products stay large.
+//! `P` is never stored whole. Samples are processed in blocks of a few, with their borders of zeros, and their pixels
+//! are cut into tiles: as many columns as keep a tile of `P` and of `Y` in a core's own cache. If samples are small, a
+//! tile spans several, so that the products stay large.
 //!
-//! For the second convolution of a usual network, 32 channels of 14 x 14 and 64 filters of 3 x 3 in batches of 64:
+//! For the second convolution of a typical network, 32 channels of 14 x 14 and 64 filters of 3 x 3 in batches of 64:
 //!
-//! | | numbers | |
+//! | | values | |
 //! |---|---|---|
 //! | a patch | 32 · 9 = 288 | the rows of `P` |
 //! | pixels of a sample | 196 | |
-//! | samples together | 4 | 784 columns in five tiles of 160 |
-//! | a tile of `P` | 288 · 160 | 184 KB, in the second level of the caches |
+//! | samples per block | 4 | 784 columns in five tiles of 160 |
+//! | a tile of `P` | 288 · 160 | 184 KB, in the L2 cache |
 //! | a tile of `Y` | 64 · 160 | 41 KB |
-//! | the whole of `P` | 288 · 12,544 | 14 MB, which are never there |
+//! | the whole of `P` | 288 · 12,544 | 14 MB, never stored |
 //!
-//! In such a network two thirds of the time are the products, a tenth is copies into `P` and back out of it, and the
-//! rest are the other layers. `P` is made anew for `dW`: to keep it would cost more memory traffic than the copies
-//! do.
+//! In such a network the products take two thirds of the time, the copies into `P` and back out of it a tenth, and the
+//! other layers the rest. `P` is computed again for `dW`: keeping it would cost more memory traffic than the copies.
 //!
-//! Samples with borders are laid out as planes of `padded rows · padded columns`, and the first number under the
-//! window of output `(r, c)` lies at `r · stride · padded columns + c · stride`. The others under it lie at distances
-//! that are the same for all windows, the taps. So neither copying nor adding back asks whether a number is inside
-//! the image.
+//! Samples with borders are stored as planes of `padded rows · padded columns`, and the first value under the window of
+//! output `(r, c)` is at `r · stride · padded columns + c · stride`. The others under it are at offsets that are the
+//! same for all windows, the taps. So neither the gather nor the scatter has to check whether a value is inside the
+//! image.
 //!
 //! # Groups
 //!
-//! In `g` groups each product is `g` smaller ones, of `1/g` of the filters with `1/g` of the rows of `P`: the work is
-//! `1/g` of it. A depthwise convolution has groups of one channel, whose products are so thin that the copies take
-//! most of the time.
+//! With `g` groups, each product becomes `g` smaller ones, of `1/g` of the filters and `1/g` of the rows of `P`: the
+//! work is `1/g` as much. A depthwise convolution has groups of one channel, whose products are so thin that the copies
+//! take most of the time.
 //!
 //! # Threads
 //!
-//! The forward pass and `dX` are cut by samples. `dW` is a sum over the batch, so it is cut by its own rows: each
-//! thread goes through the whole batch for the channels that are its own. The blocks and tiles depend on shapes only.
-//! So no sum depends on the number of threads; and a number of `Y` depends on its own window alone, so a sample has
-//! the bits it has in any batch.
+//! The forward pass and `dX` are split by samples. `dW` is a sum over the batch, so it is split by its own rows: each
+//! thread goes through the whole batch for its own channels. The blocks and tiles depend only on shapes. So no sum
+//! depends on the number of threads, and a value of `Y` depends only on its own window: a sample gives bit-identical
+//! output in any batch.
 
 mod forward_backward;
 
@@ -57,63 +56,64 @@ use crate::tensor::{recycle, scratch, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 use std::ops::Range;
 
-/// How many multiplications and additions a thread should have at least.
+/// The minimum number of multiply-adds per thread.
 const LEAST_WORK: usize = 500_000;
 
-/// The bytes of a tile: a quarter of a usual L2 cache, so that what is read and written beside it stays there, too.
+/// The size of a tile in bytes: a quarter of a typical L2 cache, so that the other data read and written with it stay
+/// there too.
 const TILE_BYTES: usize = 1 << 18;
 
-/// The fewest and the most columns of a tile.
+/// The minimum and the maximum number of columns of a tile.
 const TILE_COLUMNS: [usize; 2] = [32, 1024];
 
-/// How many columns the samples that are taken together should have, about.
+/// The approximate number of columns of a block of samples.
 const BLOCK_COLUMNS: usize = 1024;
 
-/// Into how many blocks a batch is cut at least, where it has as many samples: they are dealt out to threads.
+/// The minimum number of blocks of a batch, if it has that many samples: the blocks are distributed among threads.
 const BLOCKS: usize = 8;
 
-/// A line of the cache, in numbers of `f32`: the columns of a tile are a multiple of it.
+/// A cache line, in numbers of `f32`: the columns of a tile are a multiple of it.
 const LINE: usize = 16;
 
-/// A convolution of images of one size: what is known before there are numbers.
+/// A convolution of images of one size: everything that is known before there is data.
 #[derive(Debug)]
 pub(super) struct Convolution {
-    /// Of the input.
+    /// The channels of the input.
     channels: usize,
     /// The channels of the output.
     filters: usize,
     /// A divisor of both.
     groups: usize,
-    /// Its size, and how it moves.
+    /// The window's size and how it moves.
     window: Window,
-    /// Rows and columns, with what the padding adds.
+    /// Rows and columns, including the padding.
     axes: [Axis; 2],
 }
 
-/// How the work on a batch is cut; it depends on shapes only.
+/// How the work on a batch is split; it depends only on shapes.
 #[derive(Clone, Copy)]
 struct Tiling {
-    /// Samples that are taken together.
+    /// The number of samples in a block.
     together: usize,
     /// The columns of a tile.
     tile: usize,
-    /// From one row of a tile to the next.
+    /// The distance from one row of a tile to the next.
     width: usize,
 }
 
 /// A piece of a sample's pixels in a tile.
 struct Piece {
-    /// Counted from the block's first.
+    /// The sample, counted from the first one of the block.
     sample: usize,
-    /// The first one in the sample's plane of an output.
+    /// The first pixel, in a plane of the sample's output.
     pixel: usize,
-    /// Where it is in the tile.
+    /// The column in the tile.
     column: usize,
-    /// How many pixels.
+    /// The number of pixels.
     len: usize,
 }
 
-/// A buffer that goes back to the thread's spare ones.
+/// A buffer that is recycled when it is dropped.
 struct Buffer<F: Scalar>(crate::tensor::Tensor<F>);
 
 impl<F: Scalar> Buffer<F> {
@@ -138,7 +138,7 @@ impl<F: Scalar> Drop for Buffer<F> {
     }
 }
 
-/// The part of a slice as a matrix whose rows lie `step` apart.
+/// Views a part of a slice as a matrix whose rows are `step` apart.
 fn matrix<F>(values: &[F], rows: usize, columns: usize, step: usize) -> ArrayView2<'_, F> {
     ArrayView2::from_shape((rows, columns).strides((step, 1)), values).expect("rows within the buffer")
 }
@@ -148,7 +148,7 @@ fn matrix_mut<F>(values: &mut [F], rows: usize, columns: usize, step: usize) -> 
 }
 
 impl Convolution {
-    /// Of images `[channels, rows, columns]`, by this many filters in so many groups.
+    /// Creates the convolution of images `[channels, rows, columns]` with `filters` filters in `groups` groups.
     pub fn new(input: [usize; 3], filters: usize, groups: usize, window: Window) -> Result<Self> {
         let [channels, rows, columns] = input;
         for (name, value) in [("filters", filters), ("groups", groups)] {
@@ -171,17 +171,17 @@ impl Convolution {
         Ok(convolution)
     }
 
-    /// The shape of a sample's output.
+    /// Returns the shape of a sample's output.
     pub fn output(&self) -> [usize; 3] {
         [self.filters, self.axes[0].output, self.axes[1].output]
     }
 
-    /// Numbers of a plane of the input.
+    /// Returns the number of values in a plane of the input.
     fn input_plane(&self) -> usize {
         self.axes[0].input * self.axes[1].input
     }
 
-    /// Numbers of a plane of the input with its padding.
+    /// Returns the number of values in a plane of the input with its padding.
     fn plane(&self) -> usize {
         self.axes[0].padded * self.axes[1].padded
     }
@@ -190,36 +190,36 @@ impl Convolution {
         self.axes.iter().any(|axis| axis.padded > axis.input)
     }
 
-    /// Pixels of a plane of the output.
+    /// Returns the number of pixels in a plane of the output.
     fn pixels(&self) -> usize {
         self.axes[0].output * self.axes[1].output
     }
 
-    /// Numbers under a window in one channel.
+    /// Returns the number of values under a window in one channel.
     fn area(&self) -> usize {
         self.window.size[0] * self.window.size[1]
     }
 
-    /// Channels that a filter reads.
+    /// Returns the number of channels that a filter reads.
     fn depth(&self) -> usize {
         self.channels / self.groups
     }
 
-    /// Numbers under a window.
+    /// Returns the number of values under a window.
     fn patch(&self) -> usize {
         self.depth() * self.area()
     }
 
-    /// Filters of a group.
+    /// Returns the number of filters in a group.
     fn group(&self) -> usize {
         self.filters / self.groups
     }
 
-    /// Where the numbers under the first window lie, for all channels: rows of the window within a channel, columns
-    /// within a row.
+    /// Returns the offsets of the values under the first window, for all channels: rows of the window within a channel,
+    /// columns within a row.
     ///
-    /// In the order in which a filter's weights lie in memory, so that a filter is a row of `W` as it is. The
-    /// distances are from the first number of a sample with its padding.
+    /// The order is that of a filter's weights in memory, so that a filter is a row of `W` without a copy. The offsets
+    /// are from the first value of a sample with its padding.
     fn taps(&self) -> Vec<usize> {
         let [rows, columns] = self.window.size;
         let [down, across] = self.window.dilation;
@@ -235,11 +235,11 @@ impl Convolution {
         taps
     }
 
-    /// How the work on a batch of this size is tiling.
+    /// Returns how the work on a batch of this size is tiled.
     ///
-    /// Samples are taken together until there are enough columns for a product, but not so many that there are too
-    /// few blocks to deal out. A power of two, so that the usual batches come out even. The tiles of a block are as
-    /// equal as can be.
+    /// Blocks grow until they have enough columns for a product, as long as enough blocks remain to distribute. Their
+    /// size is a power of two, so that the usual batch sizes divide evenly. The tiles of a block are as equal as
+    /// possible.
     fn tiling<F>(&self, samples: usize) -> Tiling {
         let together = (BLOCK_COLUMNS / self.pixels()).min(samples / BLOCKS).max(1);
         let together = 1 << together.ilog2();
@@ -247,12 +247,12 @@ impl Convolution {
         let [fewest, most] = TILE_COLUMNS;
         let most = (TILE_BYTES / size_of::<F>() / (self.patch() + self.group())).clamp(fewest, most);
         let tile = columns.div_ceil(columns.div_ceil(most)).next_multiple_of(LINE);
-        // An odd number of lines, with room behind: rows then begin in different places of the caches.
+        // An odd number of lines, with padding at the end: the rows then start in different sets of the caches.
         let width = (((tile + BEHIND) / LINE) | 1) * LINE;
         Tiling { together, tile, width }
     }
 
-    /// The windows of a tile, as runs in images with padding of which `step` numbers make a sample.
+    /// Finds the windows of a tile, as runs in padded images of which `step` values make a sample.
     fn runs(&self, tile: &Range<usize>, step: usize, runs: &mut Vec<PixelRun>) {
         runs.clear();
         let [rows, columns] = self.axes;
@@ -265,7 +265,7 @@ impl Convolution {
             let from = sample * step + y * down * columns.padded + x * across;
             let column = at - tile.start;
             match runs.last_mut() {
-                // Rows without a gap between them are one.
+                // Rows without a gap between them become one run.
                 Some(last) if across == 1 && last.at + last.len == from => last.len += len,
                 _ => runs.push(PixelRun { at: from, column, len }),
             }
@@ -273,7 +273,7 @@ impl Convolution {
         }
     }
 
-    /// The samples in a tile.
+    /// Returns the pieces of a tile, one per sample.
     fn pieces(&self, tile: &Range<usize>) -> impl Iterator<Item = Piece> {
         let (pixels, tile) = (self.pixels(), tile.clone());
         (tile.start / pixels..tile.end.div_ceil(pixels)).map(move |sample| {
@@ -283,7 +283,7 @@ impl Convolution {
         })
     }
 
-    /// Copies some channels of some samples into the middle of planes with padding, whose borders stay as they are.
+    /// Copies some channels of some samples into the interior of padded planes; the borders stay unchanged.
     fn frame<F: Scalar>(&self, x: &[F], channels: &Range<usize>, framed: &mut [F]) {
         let [rows, columns] = self.axes;
         let first = rows.before * columns.padded + columns.before;
@@ -303,7 +303,7 @@ impl Convolution {
         }
     }
 
-    /// The middle of planes with padding.
+    /// Copies the interior of padded planes.
     fn unframe<F: Scalar>(&self, framed: &[F], x: &mut [F]) {
         let [rows, columns] = self.axes;
         let first = rows.before * columns.padded + columns.before;
@@ -312,24 +312,24 @@ impl Convolution {
         }
     }
 
-    /// Multiplications and additions of a product.
+    /// Returns the number of multiply-adds of a product.
     fn work(&self, samples: usize) -> usize {
         (samples * self.pixels()).saturating_mul(self.filters).saturating_mul(self.patch())
     }
 
-    /// How many parts a pass over this many samples is cut into, and the samples of each.
+    /// Returns the number of parts that a pass over `samples` samples is split into, and the samples of each.
     fn shares(&self, tiling: Tiling, samples: usize) -> (usize, usize) {
         let blocks = samples.div_ceil(tiling.together).max(1);
         let parts = threads::parts(self.work(samples), LEAST_WORK).min(blocks).max(1);
         (parts, blocks.div_ceil(parts) * tiling.together)
     }
 
-    /// A buffer of zeros for a block's samples with padding; an empty one where there is no padding.
+    /// Returns a buffer of zeros for a block's samples with padding, or an empty one if there is no padding.
     fn framed<F: Scalar>(&self, tiling: Tiling, channels: usize) -> Buffer<F> {
         Buffer::zeros(if self.is_padded() { tiling.together * channels * self.plane() } else { 0 })
     }
 
-    /// Some channels of a block's samples with their padding, and the numbers of a sample.
+    /// Returns some channels of a block's samples with their padding, and the number of values per sample.
     fn source<'a, F: Scalar>(
         &self,
         x: &'a [F],
@@ -344,15 +344,15 @@ impl Convolution {
         }
     }
 
-    /// Where a group's part of a tile begins in an output, if the tile is of one sample.
+    /// Returns where a group's part of a tile begins in an output, if the tile lies within one sample.
     fn place(&self, tile: &Range<usize>, g: usize) -> Option<usize> {
         let (first, last) = (tile.start / self.pixels(), (tile.end - 1) / self.pixels());
         let first_filter = first * self.filters + g * self.group();
         (first == last).then(|| first_filter * self.pixels() + tile.start % self.pixels())
     }
 
-    /// A group's part of a tile of an output's gradient, and from one row to the next: in place where the tile is of
-    /// one sample, else copied out of the planes.
+    /// Returns a group's part of a tile of an output's gradient, and the distance between its rows: in place if the
+    /// tile lies within one sample, else copied out of the planes.
     fn collect<'a, F: Scalar>(
         &self,
         dy: &'a [F],
@@ -373,7 +373,7 @@ impl Convolution {
     }
 }
 
-/// The tiles of a block.
+/// Returns the tiles of a block.
 fn tiles(tiling: Tiling, columns: usize) -> impl Iterator<Item = Range<usize>> {
     (0..columns).step_by(tiling.tile).map(move |start| start..(start + tiling.tile).min(columns))
 }
