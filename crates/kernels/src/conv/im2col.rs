@@ -1,4 +1,4 @@
-//! im2col and its inverse: the loops of a convolution besides its matrix products.
+//! im2col and col2im: the loops of a convolution besides its matrix products.
 //!
 //! A convolution is a matrix product once the elements under each window are in a column (Chellapilla, Puri and Simard,
 //! "High performance convolutional neural networks for document processing", 2006). `taps` are the elements of a

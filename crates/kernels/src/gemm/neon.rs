@@ -259,7 +259,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
             *sum = vaddq_f32(*sum, vdupq_n_f32(0.));
         }
         if beta != 0. {
-            // All of the row is read before any is written, as columns may be there twice.
+            // The whole row is read before any of it is written, as some columns may be in two vectors.
             for (v, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: `i < R`, so this is a row of the tile's `c`. It has the columns that `b` has, so `count` of
                 // them from `at(v)` on.
