@@ -171,7 +171,7 @@ impl Adam {
     }
 
     /// Sets whether AMSGrad is used: it divides by the largest second moment so far instead of the present one, so that
-    /// the learning rate of no element ever rises. It needs one more slot; the default is `false`.
+    /// no element's learning rate ever rises. It needs one more slot; the default is `false`.
     ///
     /// ```text
     /// v = β2 · v + (1 - β2) · g²

@@ -141,8 +141,7 @@ impl Group {
     ///
     /// | parameter | a unit's weights |
     /// |---|---|
-    /// | weight of [`Dense`](crate::nn::Dense), and other parameters that are
-    /// [transposed](crate::nn::Param::transposed_in_state_dicts) | a column |
+    /// | weight of [`Dense`](crate::nn::Dense), and other parameters that are [transposed](crate::nn::Param::transposed_in_state_dicts) | a column |
     /// | weight of a convolution, `[filters, …]` | a filter |
     /// | table of an embedding | an id's row |
     ///

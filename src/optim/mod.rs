@@ -6,8 +6,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | update rules | [`SGD`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`Adamax`], [`NAdam`],
-//! [`RAdam`], [`Lion`], [`Muon`], [`ScheduleFreeAdamW`] |
+//! | update rules | [`SGD`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`Adamax`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`], [`ScheduleFreeAdamW`] |
 //! | schedules of the learning rate | [`CosineDecay`], [`CosineRestarts`], [`OneCycle`], [`StepDecay`], [`MultiStepDecay`], [`ExponentialDecay`], [`PolynomialDecay`], [`Piecewise`], [`WarmUp`], [`Chain`]; a number; a function of the step |
 //! | a learning rate that follows the progress of training | [`ReduceOnPlateau`] |
 //! | settings for some of the parameters | [`Group`] |
@@ -31,8 +30,7 @@
 // | file | what is in it |
 // |---|---|
 // | `update_rule.rs` | the trait `UpdateRule` and what it is given |
-// | `optimizer/` | `Optimizer`: slots by parameter, step count, learning rate, batches per step, state for
-// checkpoints |
+// | `optimizer/` | `Optimizer`: slots by parameter, step count, learning rate, batches per step, its state |
 // | `update_param.rs` | applies a rule to one parameter: on several threads, by rows, or tile by tile for a product |
 // | `group.rs` | `Group` |
 // | `penalty.rs` | penalties added to gradients, and limits on the norms of weights |

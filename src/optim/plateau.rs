@@ -78,7 +78,7 @@ impl ReduceOnPlateau {
         self
     }
 
-    /// Sets a lower bound of the factor on the scheduled learning rate: at least 0, which is the default.
+    /// Sets a lower bound for the factor of the scheduled learning rate: at least 0, which is the default.
     #[must_use]
     pub fn least(mut self, share: f64) -> Self {
         self.least = share;

@@ -37,7 +37,7 @@ use std::fmt::Debug;
 /// use plywood::io::Kind;
 /// use plywood::optim::{UpdateRule, Step, Update};
 ///
-/// /// `value -= rate · sign(gradient)`: Riedmiller and Braun's idea at its barest.
+/// /// `value -= rate · sign(gradient)`: Riedmiller and Braun's idea in its simplest form.
 /// #[derive(Debug)]
 /// struct SignDescent;
 ///
@@ -87,7 +87,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// use plywood::optim::{Step, Update, UpdateRule};
     /// use plywood::prelude::*;
     ///
-    /// /// Descent with a rate that is halved whenever it is told to.
+    /// /// Gradient descent whose learning rate can be halved any number of times.
     /// #[derive(Debug)]
     /// struct Halved {
     ///     halvings: u64,

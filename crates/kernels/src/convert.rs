@@ -27,8 +27,9 @@ kernels! {
         fn shift_scale_rows(x: &mut [F], shift: &[f64], factor: &[f64]);
         /// `x = x · scale + offset` by columns, computed in `f64`.
         fn scale_offset_rows(x: &mut [F], scale: &[f64], offset: &[f64]);
-        /// Updates `mean` and the sum of squared differences from it, by columns, with further rows, after `seen` rows.
-        /// (B. P. Welford, "Note on a method for calculating corrected sums of squares and products", 1962.)
+        /// Adds rows, one after the other, to the `mean` of each column and the sum of squared differences from it;
+        /// `seen` rows were added before. (B. P. Welford, "Note on a method for calculating corrected sums of squares
+        /// and products", 1962.)
         fn moments(x: &[F], seen: usize, mean: &mut [f64], squares: &mut [f64]);
         /// Updates the lowest and highest values by columns.
         fn extremes(x: &[F], low: &mut [f64], high: &mut [f64]);

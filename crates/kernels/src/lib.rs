@@ -1,7 +1,7 @@
 //! The kernels of [Plywood](https://docs.rs/plywood): loops over slices of `f32` and `f64`, matrix products, and
 //! threads.
 //!
-//! This crate is an internal part of Plywood in a compilation unit of its own, not a public interface: use `plywood`.
+//! This crate is a part of Plywood that is compiled separately, and not a public interface: use `plywood`.
 //! Everything here may change with each version, and each version of Plywood depends on exactly one version of this
 //! crate.
 //!
@@ -13,14 +13,12 @@
 //! |---|---|
 //! | `scalar.rs` | the trait of the element types `f32` and `f64`, with all kernels as methods |
 //! | `gemm/`, `matmul.rs` | matrix products and transposes |
-//! | `activation/` | activation functions and their derivatives; branch-free `exp` and `tanh`; softmax, log-softmax,
-//! and cross-entropy |
+//! | `activation/` | activation functions and their derivatives; branch-free `exp` and `tanh`; softmax, log-softmax, and cross-entropy |
 //! | `norm/` | sums, scalings and normalization over the rows of a matrix, and over the channels of images |
-//! | `conv/` | im2col and its inverse; pooling |
+//! | `conv/` | im2col and col2im; pooling |
 //! | `embedding.rs` | looking up rows of a table by id, and their gradients |
 //! | `losses.rs` | elementwise losses and their derivatives |
-//! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined;
-//! the other rules |
+//! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined; the other rules |
 //! | `augment.rs` | image augmentation: shifts, affine maps, erasing, mixing |
 //! | `convert.rs` | conversion from stored types to the element type, and random masks |
 //! | `level/` | the level of vector instructions in use |

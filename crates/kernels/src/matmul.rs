@@ -11,7 +11,7 @@ use std::cell::RefCell;
 /// The rest of the crate relies on this contract: each element of `c` is a sum over `k` in an order that does not
 /// depend on how many rows and columns are computed with it. So a product may be split by rows or columns, and a row
 /// alone has the same bits as in any batch. For `f32` the crate's own kernels keep the contract by construction, see
-/// `gemm`. For `f64`, `matrixmultiply` keeps it, as tested for splits of the layers' shapes; its product of a matrix
+/// `gemm`. For `f64`, `matrixmultiply` keeps it, as measured for splits of the layers' shapes; its product of a matrix
 /// and a vector (`dot`) has other bits, so a single sample is passed as a matrix with one row.
 #[doc(hidden)]
 pub trait MatMul: Sized {

@@ -62,7 +62,7 @@ use crate::error::{Error, Result};
 /// ```
 /// use plywood::optim::Schedule;
 ///
-/// /// As "Attention is all you need" has it: up for `warmup` steps, then down with the root of the step.
+/// /// The schedule of "Attention is all you need": up for `warmup` steps, then down with the root of the step.
 /// struct Noam {
 ///     width: f64,
 ///     warmup: f64,
@@ -79,7 +79,7 @@ use crate::error::{Error, Result};
 /// assert!(noam.learning_rate(3999) < noam.learning_rate(4000) && noam.learning_rate(4000) > noam.learning_rate(4001));
 /// ```
 ///
-/// `Box<dyn Schedule>` is a schedule, so one can be chosen when the program runs:
+/// `Box<dyn Schedule>` is a schedule, so one can be chosen at run time:
 ///
 /// ```
 /// use plywood::optim::{CosineDecay, Schedule};

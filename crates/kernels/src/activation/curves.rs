@@ -1,7 +1,7 @@
 //! The smooth activation functions and their derivatives for a single element.
 //!
 //! No formula here overflows in an intermediate value, and NaN in gives NaN out. At the largest number of the type the
-//! value is finite, and the derivative is 0, 1 or the function's limit.
+//! value is finite, and the derivative is 0, 1 or what the formula gives.
 //!
 //! | function | form that fails | form used here |
 //! |---|---|---|

@@ -6,8 +6,8 @@
 //!
 //! W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23, 1969: three
 //! intervals, a quotient of two polynomials on each, with the coefficients of his `CALERF`. In `f64` the result has an
-//! error of some units in the last place, even in the tail, where it is as small as 1e-300; `1 - erf` would lose all
-//! digits beyond 6.
+//! error of some units in the last place, even in the tail, where it is as small as 1e-300; `1 - erf` would have no
+//! correct digit for `x` beyond 6.
 //!
 //! It is not taken from a crate because it runs once per element: here it is inlined into the loop and compiled with
 //! this crate's optimization level.

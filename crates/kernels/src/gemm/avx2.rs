@@ -1,4 +1,4 @@
-//! Kernels for `x86_64` with AVX2, FMA and BMI1, which always come together.
+//! Kernels for `x86_64` with AVX2, FMA and BMI1, which come together.
 
 use super::hint::prefetch;
 use super::sparse_groups;

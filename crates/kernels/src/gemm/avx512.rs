@@ -153,8 +153,8 @@ unsafe impl TileKernels for Avx512 {
 
     const PANEL: usize = 64;
 
-    /// Intel's processors start two vector FMAs per cycle, AMD's Zen 4 only one, so on Intel the instructions other
-    /// than FMAs weigh more.
+    /// Returns false on Intel's processors: they start two vector FMAs per cycle, AMD's Zen 4 only one, so on Intel
+    /// the instructions other than FMAs weigh more.
     fn leaves_out_of_samples() -> bool {
         static OF_INTEL: LazyLock<bool> = LazyLock::new(|| {
             #[allow(unused_unsafe, reason = "safe in later versions of Rust")]

@@ -75,8 +75,8 @@ pub(super) unsafe fn pack<L: TileKernels>(
 
 /// Transposes with the kernels of a level; see [`transpose`](super::transpose).
 ///
+/// # Panics
 /// If the processor does not support the level, `from` is not a whole number of rows, or `to` has another length.
-/// When the processor has not the level, `from` has no whole rows, or `to` is not as long.
 pub(super) fn transpose<L: TileKernels>(from: &[f32], columns: usize, to: &mut [f32]) {
     assert!(L::usable(), "the processor has not the vector instructions");
     let rows = from.len() / columns.max(1);

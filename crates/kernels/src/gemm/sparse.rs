@@ -15,7 +15,7 @@ const LEAST_ROWS: usize = 8;
 /// The most rows of `c` for which a block of `b` is checked once.
 const ROWS: usize = 256;
 
-/// The row stride of `b` from which on a few rows at a time are too slow to read.
+/// The row stride of `b` from which on reading a few rows at a time is too slow.
 const FAR: usize = 512;
 
 /// The least share of groups that are all 0, in a few samples, for which zeros are skipped.
@@ -44,7 +44,7 @@ pub(super) unsafe fn product<L: TileKernels>(
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
-    // Otherwise no estimate is needed: checking a few numbers of all 32 samples is as fast.
+    // With `by_numbers` no estimate is needed: checking a few numbers of all 32 samples is as fast.
     if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }

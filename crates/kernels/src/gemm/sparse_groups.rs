@@ -8,9 +8,9 @@
 //! 32 bits says which of up to 32 samples have a nonzero number in it.
 //!
 //! - [`spread`], for samples that are the rows of the product (a layer's forward product): a group's rows of `b` are
-//! held in registers, and added to the rows of those samples. `b` is read once, instead of once per tile.
+//!   held in registers, and added to the rows of those samples. `b` is read once, instead of once per tile.
 //! - [`collect`], for numbers that are the rows of the product (the gradient of the weights): a tile of `c` is held in
-//! registers, and those samples' rows of `b` are added to it.
+//!   registers, and those samples' rows of `b` are added to it.
 //!
 //! Both add in ascending `k`, in one chain per element and block. The share of zeros affects only the time, so for
 //! samples of many numbers it is estimated from a few samples first.
@@ -71,7 +71,7 @@ impl Strided<*const f32> {
 pub(super) struct Samples {
     pub rows: Strided<*const f32>,
     pub count: usize,
-    /// The number of numbers per sample, at most [`NUMBERS`].
+    /// The length of a sample, at most [`NUMBERS`].
     pub numbers: usize,
 }
 

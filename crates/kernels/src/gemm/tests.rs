@@ -32,7 +32,7 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
     levels
 }
 
-/// The product on three threads, if the level can.
+/// The product on three threads, if the layout of `c` allows.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn dealt<L: tile_kernels::TileKernels>(
     a: ArrayView2<'_, f32>,

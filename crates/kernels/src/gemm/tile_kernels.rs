@@ -33,8 +33,8 @@ pub(super) unsafe trait TileKernels {
     /// # Safety
     /// The processor has the level. `rows` and `vectors` are values that [`rows`](TileKernels::rows) and
     /// [`vectors`](TileKernels::vectors) allow, and `last` is 1 to `LANES`. With `w = (vectors - 1) · LANES + last`
-    /// columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and `c + i · c_row + j` for `i < rows`, `p < k`, `j
-    /// < w` is valid for reads, and those of `c` also for writes, and nobody else uses those of `c` meanwhile.
+    /// columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and `c + i · c_row + j` for `i < rows`, `p < k`,
+    /// `j < w` is valid for reads, and those of `c` also for writes, and nobody else uses those of `c` meanwhile.
     /// If the tile is picked, `a_row` is 1, and `picked` has `rows` rows and, for the tile's `k`, `k + AHEAD` places.
     /// The same then holds for `b + places[p] + j` and `c + picked.rows[i] · c_row + j` in place of those of `b` and
     /// `c`.

@@ -25,7 +25,7 @@ pub const VARIABLE: &str = "PLYWOOD_MAX_LEVEL";
 pub enum Level {
     /// What the compiler generates for every processor of the architecture, or for the `target-cpu` it was given.
     Portable = 1,
-    /// AVX2, FMA, BMI1 and BMI2, which always come together.
+    /// AVX2, FMA, BMI1 and BMI2, which come together.
     #[cfg(target_arch = "x86_64")]
     Avx2 = 2,
     /// The common subset of AVX-512: F, DQ, BW and VL.

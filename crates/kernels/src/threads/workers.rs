@@ -17,7 +17,7 @@
 //!
 //! - [`IDLE`]: the job belongs to the thread that forks. It writes the job and sets [`POSTED`].
 //! - [`POSTED`]: nobody accesses the job. The worker takes it by changing the state to [`BUSY`], or the thread that
-//! forked takes it back by changing the state to [`IDLE`]; only one of the two changes can succeed.
+//!   forked takes it back by changing the state to [`IDLE`]; only one of the two changes can succeed.
 //! - [`BUSY`]: the job belongs to the worker, which sets [`IDLE`] as its last access.
 //!
 //! [`fork`] does not return, nor unwind, before every worker that was given its closure is [`IDLE`] again.
