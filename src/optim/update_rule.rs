@@ -159,7 +159,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// Returns what one call of [`update`](UpdateRule::update) needs to see: single elements, or a whole parameter.
     ///
     /// The default is [`Granularity::Elements`]. A rule whose step for one element depends on other elements of the
-    /// parameter (a norm of the layer as in LARS, an orthogonalised matrix as in Muon) needs
+    /// parameter (a norm of the layer as in LARS, an orthogonalized matrix as in Muon) needs
     /// [`Granularity::Parameter`]. It is then never given a part of a parameter, at the cost of a full-size gradient
     /// even if a batch touched only a few rows of an embedding.
     fn granularity(&self) -> Granularity {
