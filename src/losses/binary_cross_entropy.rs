@@ -1,15 +1,15 @@
 //! Binary cross-entropy.
 //!
-//! For a probability `p = σ(z) = 1 / (1 + e^-z)` and a target `t`, with the weight `q` of the positives:
+//! For a probability `p = σ(z) = 1 / (1 + e^-z)` and a target `t`, with the weight `q` of the positive class:
 //!
 //! ```text
 //! l = -q · t · ln p - (1 - t) · ln(1 - p)                      ∂l/∂p = -q · t / p + (1 - t) / (1 - p)
 //!   = (1 - t) · z + (1 - t + q · t) · ln(1 + e^-z)             ∂l/∂z = 1 - t - (1 - t + q · t) / (1 + e^z)
 //! ```
 //!
-//! The second line holds no difference of large numbers and no logarithm of 0, however wrong the model is: it is what
-//! a model that ends in a sigmoid is trained by. `ln(1 + e^-z)` is `ln(1 + e^-|z|) + max(-z, 0)`, without an
-//! overflow.
+//! The second line contains neither a difference of large numbers nor a logarithm of 0, however wrong the model is. It
+//! is used to train a model that ends in a sigmoid. `ln(1 + e^-z)` is computed as `ln(1 + e^-|z|) + max(-z, 0)`, which
+//! does not overflow.
 
 use super::elementwise::{check_paired, paired};
 use super::{Loss, LossSum};
@@ -18,19 +18,19 @@ use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
-/// Binary cross-entropy against classes 0 and 1: `-ln p` of the probability given to the true one.
+/// Binary cross-entropy against the classes 0 and 1: `-ln p`, with `p` the predicted probability of the true class.
 ///
-/// | | shape | what it holds |
+/// | | shape | contents |
 /// |---|---|---|
 /// | predictions | `[batch, 1]` | the probability of class 1, as [`Sigmoid`](crate::nn::Sigmoid) makes it, or a logit |
-/// | targets | `[usize]`, one for each sample | 0 or 1 |
+/// | targets | `[usize]`, one per sample | 0 or 1 |
 ///
-/// A model that ends in a sigmoid is computed from its logits all the same, exactly. For a model that ends in logits,
-/// say [`from_logits`](BinaryCrossEntropy::from_logits). For targets that are numbers from 0 to 1, or several for
-/// each sample, see [`SoftBinaryCrossEntropy`].
+/// If the model ends in a sigmoid, the loss is computed from its logits, so it is numerically stable. For a model whose
+/// outputs are logits, use [`from_logits`](BinaryCrossEntropy::from_logits). For targets that are numbers from 0 to 1,
+/// or several targets per sample, see [`SoftBinaryCrossEntropy`].
 ///
-/// [`positive_weight`](BinaryCrossEntropy::positive_weight) makes class 1 count more. It is a part of the loss, not a
-/// weight of the sample, and enters no divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
+/// [`positive_weight`](BinaryCrossEntropy::positive_weight) increases the weight of class 1. It is a part of the loss,
+/// not a sample weight, and does not change the divisor, as in PyTorch's `BCEWithLogitsLoss(pos_weight=..)`.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -50,20 +50,20 @@ pub struct BinaryCrossEntropy {
     soft: SoftBinaryCrossEntropy,
 }
 
-/// Binary cross-entropy against numbers from 0 to 1, each by itself: `-t · ln p - (1 - t) · ln(1 - p)`, the mean over
-/// a sample's numbers.
+/// Binary cross-entropy against numbers from 0 to 1, each on its own: `-t · ln p - (1 - t) · ln(1 - p)`, averaged over
+/// a sample's elements.
 ///
-/// Predictions and targets are `[batch, …]`, of the same shape: with several numbers a sample, several yes-or-no
-/// questions (labels that do not exclude each other, as the guide's "Several labels at once" has them), or the pixels
-/// of an image. Behind softmax it trains, too, each class against the others; for several labels at once end the model
-/// in Sigmoid. It is PyTorch's `BCELoss` and
-/// `BCEWithLogitsLoss`, without the clamp of the former. Everything else is as for [`BinaryCrossEntropy`].
+/// Predictions and targets are `[batch, …]`, of the same shape. Several elements per sample are several yes-or-no
+/// questions (labels that do not exclude each other, as in "Several labels at once" in the guide), or the pixels of an
+/// image. It also trains a model that ends in softmax, each class against the others; for several labels at once end
+/// the model in Sigmoid. It is PyTorch's `BCELoss` and `BCEWithLogitsLoss`, without the clamp of the former. Everything
+/// else is as for [`BinaryCrossEntropy`].
 ///
 /// ```
 /// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
-/// // Sure, and wrong at the second: finite, and the gradient as large as it can be.
+/// // Confident and wrong in the second element: the loss is finite, and the gradient has its largest value.
 /// let logits = arr2(&[[1000.0f32, 1000.0]]).into_dyn();
 /// let targets = arr2(&[[1.0, 0.0]]).into_dyn();
 /// let (value, grad) = SoftBinaryCrossEntropy::default().from_logits(true).value_and_grad(logits, &targets, None, 1.0)?;
@@ -76,35 +76,35 @@ pub struct SoftBinaryCrossEntropy {
     positive: Positive,
 }
 
-/// How the positives count.
+/// The weights of the positive class.
 #[derive(Clone, Debug, Default, PartialEq)]
 enum Positive {
-    /// As the negatives do.
+    /// The same weight as the negative class.
     #[default]
     Alike,
-    /// All by this weight.
+    /// This weight in all columns.
     All(f64),
-    /// Those of each column by its own.
+    /// A weight for each column.
     Columns(Vec<f64>),
 }
 
 impl BinaryCrossEntropy {
-    /// Whether the model's outputs are logits: the sigmoid is then in the loss, and `predict` returns logits.
+    /// Sets whether the model's outputs are logits: the loss then applies the sigmoid, and `predict` returns logits.
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.soft = self.soft.from_logits(from_logits);
         self
     }
 
-    /// Counts the class 1 by this weight; the negatives' number over the positives' balances them. At least 0 and
-    /// finite.
+    /// Sets the weight of class 1; the number of negatives divided by the number of positives balances the two. At
+    /// least 0 and finite.
     #[must_use]
     pub fn positive_weight(mut self, weight: f64) -> Self {
         self.soft = self.soft.positive_weight(weight);
         self
     }
 
-    /// The loss, with the labels as a column of 0 and 1.
+    /// Computes the loss, with the labels as a column of 0 and 1.
     fn compute<F: Scalar>(
         &self,
         output: Tensor<F>,
@@ -130,7 +130,7 @@ impl BinaryCrossEntropy {
         result
     }
 
-    /// One output, and labels of 0 and 1.
+    /// Checks that the model has one output, and that labels are 0 or 1.
     fn check<F: Scalar>(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
         if *output != [1] {
@@ -146,22 +146,22 @@ impl BinaryCrossEntropy {
 }
 
 impl SoftBinaryCrossEntropy {
-    /// Whether the model's outputs are logits; see [`BinaryCrossEntropy::from_logits`].
+    /// Sets whether the model's outputs are logits; see [`BinaryCrossEntropy::from_logits`].
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;
         self
     }
 
-    /// Counts the part `t` of each target by this weight; see [`BinaryCrossEntropy::positive_weight`].
+    /// Sets the weight of the part `t` of each target; see [`BinaryCrossEntropy::positive_weight`].
     #[must_use]
     pub fn positive_weight(mut self, weight: f64) -> Self {
         self.positive = Positive::All(weight);
         self
     }
 
-    /// [`positive_weight`](SoftBinaryCrossEntropy::positive_weight) with a weight for each column of `[batch, labels]`:
-    /// rare labels count more. PyTorch: `BCEWithLogitsLoss(pos_weight=[…])`.
+    /// [`positive_weight`](SoftBinaryCrossEntropy::positive_weight) with a weight for each column of `[batch, labels]`,
+    /// so that rare labels can have a larger weight. PyTorch: `BCEWithLogitsLoss(pos_weight=[…])`.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -265,7 +265,7 @@ impl SoftBinaryCrossEntropy {
     }
 }
 
-/// Both are trained from logits where the model ends in a sigmoid.
+/// Implements [`Loss`]. Both losses train from logits if the model ends in a sigmoid.
 macro_rules! binary {
     ($loss:ident, $target:ty, $from_logits:expr) => {
         impl<F: Scalar> Loss<F> for $loss {

@@ -1,4 +1,4 @@
-//! What the losses of class probabilities share: checks, weights, and cross-entropy against distributions.
+//! Code shared by the losses on class probabilities: checks, weights, and cross-entropy against distributions.
 
 use super::{LossSum, sample_weights};
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::nn::check_gradient;
 use crate::predictions::nan_sample;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
-/// Predictions `[batch, classes]` in standard layout, which the gradient takes the place of.
+/// Predictions `[batch, classes]` in standard layout. The gradient overwrites them.
 pub(super) struct Probabilities<F> {
     pub(super) grad: Tensor<F>,
     pub(super) samples: usize,
@@ -27,7 +27,7 @@ impl<F: Scalar> Probabilities<F> {
     }
 }
 
-/// Checks that outputs are one row of classes, for a label to mean one of them.
+/// Checks that one output is a row of classes, so that a label can index it.
 pub(super) fn check_rows(output: &[usize]) -> Result<usize> {
     match *output {
         [columns] if columns > 0 => Ok(columns),
@@ -36,7 +36,7 @@ pub(super) fn check_rows(output: &[usize]) -> Result<usize> {
     }
 }
 
-/// Each label below the number of classes. A pass of its own over the labels, before anything is changed.
+/// Checks that each label is below the number of classes. A separate pass over the labels, before anything is changed.
 pub(super) fn check_classes(labels: &[usize], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| label >= classes) {
         None => Ok(()),
@@ -47,7 +47,7 @@ pub(super) fn check_classes(labels: &[usize], classes: usize) -> Result<()> {
     }
 }
 
-/// One label for each row, each of them below the number of classes.
+/// Checks that there is one label per row, each below the number of classes.
 pub(super) fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> {
     if labels.len() != samples {
         return Err(Error::data("labels", format!("for {samples} predictions"), labels.len())
@@ -56,10 +56,10 @@ pub(super) fn check_labels(labels: &[usize], samples: usize, classes: usize) -> 
     check_classes(labels, classes)
 }
 
-/// How far the sum of a distribution may be from 1: the rounding of a row in `f32`, and more.
+/// How far the sum of a distribution may differ from 1: more than the rounding error of a row in `f32`.
 const SLACK: f64 = 1e-3;
 
-/// The first row that is no distribution: numbers from 0 on, whose sum is 1.
+/// Finds the first row that is not a distribution: elements of at least 0 whose sum is 1.
 fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, String)> {
     let unfit = |row: &[F]| {
         let sum: f64 = row.iter().map(|p| p.as_f64()).sum();
@@ -75,8 +75,8 @@ fn first_that_is_none<F: Scalar>(rows: &[F], columns: usize) -> Option<(usize, S
     rows.chunks_exact(columns.max(1)).enumerate().find_map(|(i, row)| Some((i, unfit(row)?)))
 }
 
-/// Checks that predictions are distributions, for losses that take their logarithms. Of NaN the loss is NaN, and is no
-/// error here.
+/// Checks that predictions are distributions, for losses that take their logarithms. NaN is not an error here; the loss
+/// of NaN is NaN.
 pub(super) fn check_distributions<F: Scalar>(rows: &Probabilities<F>) -> Result<()> {
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
@@ -88,7 +88,7 @@ pub(super) fn check_distributions<F: Scalar>(rows: &Probabilities<F>) -> Result<
     }
 }
 
-/// Checks that targets have the shape of the outputs, where `output` is that of one, and are distributions.
+/// Checks that targets are distributions in the shape of the outputs, where `output` is the shape of one output.
 pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>) -> Result<()> {
     let columns = check_rows(output)?;
     if !matches!(*target.shape(), [_, found] if found == columns) {
@@ -112,8 +112,8 @@ pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>)
     }
 }
 
-/// The targets in standard layout, checked to be distributions in the predictions' shape. They are copied, as the
-/// caller's are borrowed; the copy is one pass over memory that is read anyway.
+/// Returns the targets in standard layout, checked to be distributions in the predictions' shape. They are copied, as
+/// the caller's are borrowed; the copy is one pass over memory that is read anyway.
 pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Tensor<F>> {
     check_gradient(target, output.shape()).map_err(|_| {
         Error::shape("targets", format!("{:?}", output.shape()), target.shape())
@@ -123,7 +123,7 @@ pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) ->
     Ok(standard(target.clone()))
 }
 
-/// Checks weights of classes: none, or one for each, finite and at least 0.
+/// Checks class weights: none, or one per class, finite and at least 0.
 pub(super) fn check_class_weights<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<()> {
     if !class_weights.is_empty() && class_weights.len() != classes {
         return Err(Error::argument("class weights", format!("{classes} numbers"), class_weights.len())
@@ -141,7 +141,7 @@ pub(super) fn check_class_weights<F: Scalar>(class_weights: &[f64], classes: usi
     }
 }
 
-/// The weights of classes in the element type, all 1 where none were given.
+/// Returns the class weights in the element type, all 1 if none were given.
 pub(super) fn of_classes<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<Vec<F>> {
     check_class_weights::<F>(class_weights, classes)?;
     if class_weights.is_empty() {
@@ -150,7 +150,7 @@ pub(super) fn of_classes<F: Scalar>(class_weights: &[f64], classes: usize) -> Re
     Ok(class_weights.iter().map(|&w| F::of(w)).collect())
 }
 
-/// Each sample's weight.
+/// Returns the weight of each sample.
 pub(super) fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Tensor<F>> {
     let given = sample_weights(weights, samples)?;
     let mut each = scratch(&[samples]);
@@ -160,7 +160,7 @@ pub(super) fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Re
     Ok(each)
 }
 
-/// Each sample's weight times that of its class.
+/// Returns each sample's weight times that of its class.
 pub(super) fn label_weights<F: Scalar>(
     class_weights: &[f64],
     classes: usize,
@@ -177,24 +177,24 @@ pub(super) fn label_weights<F: Scalar>(
     Ok(each)
 }
 
-/// Cross-entropy against rows of targets: what a sample's classes weigh together, and its weight.
+/// Cross-entropy against rows of targets: the weighted targets and the weight of each sample.
 pub(super) struct Soft<'a, F> {
-    /// `t_ij · c_j`, the targets times the weights of their classes.
+    /// `t_ij · c_j`, the targets times the class weights.
     pub(super) target: &'a Tensor<F>,
     /// The weight of each sample.
     pub(super) each: &'a [F],
-    /// Whether the weights of classes count in `Σ w`: by `Σ_j t_ij · c_j`.
+    /// True if the class weights count in `Σ w`, by `Σ_j t_ij · c_j`.
     pub(super) weighted: bool,
     pub(super) divisor: F,
 }
 
 impl<F: Scalar> Soft<'_, F> {
-    /// Of `-Σ_j t_ij · c_j · ln p_ij` for each sample.
+    /// Returns the sums of `-Σ_j t_ij · c_j · ln p_ij` and of the weights over the samples.
     fn sum(&self, losses: &[F], columns: usize) -> LossSum {
         let mut value = LossSum::default();
         for ((row, loss), w) in slice(self.target).chunks_exact(columns).zip(losses).zip(self.each) {
             let mass = if self.weighted { row.iter().map(|t| t.as_f64()).sum() } else { 1.0 };
-            // What has no weight has no loss either, unless its logits are not finite.
+            // A sample of weight 0 adds no loss, even if its logits are not finite.
             if w.as_f64() != 0.0 {
                 value.sum += w.as_f64() * loss.as_f64();
                 value.weight += w.as_f64() * mass;
@@ -203,7 +203,7 @@ impl<F: Scalar> Soft<'_, F> {
         value
     }
 
-    /// The loss of probabilities, and its gradient. A target of 0 leaves its probability out.
+    /// Computes the loss of probabilities, and its gradient. A target of 0 leaves its probability out.
     fn of_probabilities(&self, rows: Probabilities<F>) -> Result<(LossSum, Tensor<F>)> {
         check_distributions(&rows)?;
         let Probabilities { mut grad, samples, columns } = rows;
@@ -227,7 +227,7 @@ impl<F: Scalar> Soft<'_, F> {
         Ok((value, grad))
     }
 
-    /// The same of logits.
+    /// Computes the same from logits.
     ///
     /// `Σ_j t_j · (log-sum - (z_j - max)) = mass · log-sum - t · (z - max)`, with `mass = Σ_j t_j`.
     fn of_logits(&self, rows: Probabilities<F>) -> (LossSum, Tensor<F>) {
@@ -269,15 +269,16 @@ impl<F: Scalar> Soft<'_, F> {
     }
 }
 
-/// Makes the rows of samples of weight 0 exactly 0: a derivative may be infinite where a probability is 0, and 0 · ∞ is
-/// NaN.
+/// Sets the rows of samples of weight 0 to exactly 0: a derivative may be infinite where a probability is 0, and 0 · ∞
+/// is NaN.
 pub(super) fn leave_out<F: Scalar>(grad: &mut [F], columns: usize, each: &[F]) {
     for (row, _) in grad.chunks_exact_mut(columns.max(1)).zip(each).filter(|(_, w)| **w == F::zero()) {
         row.fill(F::zero());
     }
 }
 
-/// Multiplies each sample's gradient by its share of the step, `w / divisor`; of weight 0 it is exactly 0.
+/// Multiplies each sample's gradient by its share of the step, `w / divisor`; for a weight of 0 the result is
+/// exactly 0.
 pub(super) fn scale_rows<F: Scalar>(grad: &mut Tensor<F>, columns: usize, each: &[F], divisor: F) {
     let mut factors = scratch(&[each.len()]);
     for (factor, &w) in slice_mut(&mut factors).iter_mut().zip(each) {

@@ -1,12 +1,12 @@
-//! Weights of classes.
+//! Class weights.
 
 use crate::error::{Error, Result};
 
-/// A weight for each class, the larger the rarer it is: `n / (classes · count)`, so that all classes weigh the same
-/// together, and the mean weight of the samples is 1.
+/// Returns a weight for each class, inversely proportional to its frequency: `n / (classes · count)`. The samples of
+/// each class have the same total weight, and the mean weight of the samples is 1.
 ///
-/// It is scikit-learn's `compute_class_weight("balanced", ..)`. Without it, a model of rare classes learns that
-/// saying the common one is nearly always right. King and Zeng, "Logistic regression in rare events data", 2001.
+/// It is scikit-learn's `compute_class_weight("balanced", ..)`. Without class weights, a model of rare classes can be
+/// right nearly always by predicting the common class. King and Zeng, "Logistic regression in rare events data", 2001.
 ///
 /// ```
 /// use plywood::losses::class_weights;
@@ -23,10 +23,10 @@ use crate::error::{Error, Result};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Take the labels that are trained on, not those of the validation or the test data.
+/// Pass the labels of the training data, not those of the validation or test data.
 ///
 /// # Errors
-/// When a label is not below `classes`, or a class has no sample.
+/// If a label is not below `classes`, or a class has no sample.
 pub fn class_weights(labels: &[usize], classes: usize) -> Result<Vec<f64>> {
     let at = |error: Error| error.at("class weights");
     if classes == 0 || classes > labels.len() {

@@ -8,10 +8,10 @@
 //! l = -ln p_y              ∂l/∂p_j = -[j = y] / p_y
 //! ```
 //!
-//! The smaller `p_y` is, the larger the gradient: a model that is sure of the wrong class has a derivative of 1e30
-//! and more, which the derivative of softmax, `p_y · (…)`, then brings back to the order of 1. In between, numbers
-//! overflow or vanish. Frameworks therefore clamp `p` to, say, 1e-7. But where a clamp holds, its derivative is 0,
-//! so the gradient vanishes for just those samples that are most wrong.
+//! The smaller `p_y` is, the larger the gradient: for a model that is sure of the wrong class the derivative is 1e30
+//! and more, and the derivative of softmax, `p_y · (…)`, then brings it back to the order of 1. In between, values
+//! overflow or vanish. Frameworks therefore clamp `p` to, say, 1e-7. But where the clamp acts, its derivative is 0, so
+//! the gradient vanishes for just those samples that are most wrong.
 //!
 //! # From logits
 //!
@@ -22,7 +22,7 @@
 //! ```
 //!
 //! The gradient is a difference of probabilities. It lies between -1 and 1 for any logits, so nothing has to be
-//! clamped. The sum of exponentials is kept in range by taking off the row's largest logit `m` first, which changes
+//! clamped. To keep the sum of exponentials in range, the row's largest logit `m` is subtracted first, which changes
 //! neither side:
 //!
 //! ```text
@@ -30,7 +30,7 @@
 //! ```
 //!
 //! The largest term of the sum is now 1, so the logarithm is at least 0, and neither part is a difference of large
-//! numbers. At logits of 1000, -1000 and 0 the loss of the second class is 2000, exactly.
+//! numbers. For the logits 1000, -1000 and 0 the loss of the second class is exactly 2000.
 //!
 //! # With soft targets
 //!
@@ -42,10 +42,10 @@
 //!
 //! # How it is computed
 //!
-//! All kernels run over the batch's one slice. From logits there are one exponential for each number and one
-//! logarithm for each row; the gradient is written over the logits. Beside that, only vectors of the batch's length
-//! (and for soft targets one of the number of classes and a copy of the targets) are used, the vectors out of the
-//! spare buffers. Samples are added up in their order, so the value's bits depend on the batch alone.
+//! All kernels run over one slice for the whole batch. From logits there is one exponential per element and one
+//! logarithm per row; the gradient overwrites the logits. The other buffers are vectors of the batch's length, taken
+//! from the spare buffers (and for soft targets one vector of the number of classes and a copy of the targets). Samples
+//! are added up in their order, so the bits of the value depend on the batch alone.
 
 use super::class_probabilities::{
     Probabilities, Soft, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
@@ -57,25 +57,24 @@ use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// Cross-entropy against class indices: `-ln p_label`. Keras calls it sparse categorical
-/// cross-entropy.
+/// Cross-entropy against class indices: `-ln p_label`. Keras calls it sparse categorical cross-entropy.
 ///
-/// | | shape | what it holds |
+/// | | shape | contents |
 /// |---|---|---|
 /// | predictions | `[batch, classes]` | probabilities, as [`Softmax`](crate::nn::Softmax) makes them, or logits |
-/// | targets | `[usize]`, one for each sample | indices below the number of classes |
+/// | targets | `[usize]`, one per sample | indices below the number of classes |
 /// | gradient | `[batch, classes]` | at the predictions, or at the logits |
 ///
-/// A model that ends in softmax is computed from its logits all the same, exactly: `log Σ_j e^z_j - z_label`, whose
-/// gradient is `softmax(z) - [label]`. Nothing is clamped, so the gradient is right however wrong the model is. For
-/// a model that ends in logits, say [`from_logits`](CrossEntropy::from_logits).
+/// If the model ends in softmax, the loss is computed from its logits, so it is numerically stable: `log Σ_j e^z_j -
+/// z_label`, whose gradient is `softmax(z) - [label]`. Nothing is clamped, so the gradient is right however wrong the
+/// model is. For a model whose outputs are logits, use [`from_logits`](CrossEntropy::from_logits).
 ///
-/// The unit is the nat. A model that knows nothing of ten classes has a loss of `ln 10 = 2.303`; a first loss far
-/// above that says that the initial weights or the inputs are badly scaled.
+/// The unit is the nat. A model that guesses among ten classes has a loss of `ln 10 = 2.303`; if the first loss is far
+/// above that, the initial weights or the inputs are badly scaled.
 ///
 /// A sample's weight is its own times that of its class, if there are [`class_weights`](CrossEntropy::class_weights).
-/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::default().from_logits(true)`; its gradient is divided by the batch's own weights,
-/// and it knows no weights of samples.
+/// PyTorch's `CrossEntropyLoss` is `CrossEntropy::default().from_logits(true)`, but divides the gradient by the sum of
+/// the batch's weights, and has no sample weights.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -88,7 +87,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Labels that the model has no output for are errors that say which:
+/// A label without an output of the model is an error that names the label:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -105,25 +104,25 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CrossEntropy {
-    /// Whether [`Loss::value_and_grad`] takes logits. What `value_and_grad_logits` takes is not in question.
+    /// True if [`Loss::value_and_grad`] takes logits. `value_and_grad_logits` takes them in any case.
     from_logits: bool,
-    /// Empty for none.
+    /// Empty if there are none.
     class_weights: Vec<f64>,
-    /// The share of a target that is spread over all classes.
+    /// The fraction of a target that is spread over all classes.
     smoothing: f64,
 }
 
-/// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`. Keras calls it categorical
-/// cross-entropy.
+/// Cross-entropy against distributions: `-Σ_j t_j · ln p_j`. Keras calls it categorical cross-entropy.
 ///
-/// Predictions are as for [`CrossEntropy`], targets a tensor of the same shape: one-hot rows, or any distributions:
-/// numbers of at least 0 whose sum is 1, within 0.001.
+/// Predictions are as for [`CrossEntropy`]. Targets are a tensor of the same shape: one-hot rows, or any distributions,
+/// that is, elements of at least 0 whose sum is 1, within 0.001.
 ///
-/// Uses are smoothed labels, the outputs of another model (distillation), and shares of several raters. Classes exclude
-/// each other; for several labels at once see [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy). A
-/// target of 0 leaves its probability out, whatever it is, so that `0 · ln 0` is 0.
+/// Use it for smoothed labels, the outputs of another model (distillation), and votes of several raters. Classes
+/// exclude each other; for several labels at once see
+/// [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy). A target of 0 leaves its probability out,
+/// whatever it is, so that `0 · ln 0` is 0.
 ///
-/// The least value is not 0 but the entropy of the targets, reached where predictions and targets are equal:
+/// The minimum is not 0 but the entropy of the targets; it is reached where predictions and targets are equal:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -137,23 +136,24 @@ pub struct CrossEntropy {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Smoothed labels need no targets of their own: see [`CrossEntropy::label_smoothing`]. With weights `c` of classes a
-/// sample counts by `Σ_j t_j · c_j`, so that one-hot rows have the value that [`CrossEntropy`] has of their indices.
+/// For smoothed labels, class indices are enough: see [`CrossEntropy::label_smoothing`]. With class weights `c` a
+/// sample has the weight `Σ_j t_j · c_j`, so that one-hot rows give the same value as [`CrossEntropy`] does for their
+/// indices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftCrossEntropy {
     from_logits: bool,
-    /// Empty for none.
+    /// Empty if there are none.
     class_weights: Vec<f64>,
 }
 
 impl CrossEntropy {
-    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
+    /// Sets whether the model's outputs are logits: the loss then applies the softmax, and `predict` returns logits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
     ///
-    /// // Sure of the first class, and wrong: the gradient is as large as it can be, and finite.
+    /// // Confident in the first class, and wrong: the gradient has its largest value, and is finite.
     /// let logits = arr2(&[[1000.0f32, -1000.0]]).into_dyn();
     /// let (value, grad) = CrossEntropy::default().from_logits(true).value_and_grad(logits, &[1], None, 1.0)?;
     /// assert_eq!(value.mean(), 2000.0);
@@ -161,20 +161,20 @@ impl CrossEntropy {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// A model that ends in softmax is refused with it, as softmax would be taken twice. One that ends in
-    /// [`LogSoftmax`](crate::nn::LogSoftmax) trains: the logarithm of a distribution is a logit, too.
+    /// A model that ends in softmax is then an error, as softmax would be applied twice. A model that ends in
+    /// [`LogSoftmax`](crate::nn::LogSoftmax) is fine: the logarithm of a distribution is a logit, too.
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;
         self
     }
 
-    /// Counts each class by its weight: a rare class more, so that it is not given up for a common one.
+    /// Sets a weight for each class: with a larger weight, a rare class is not given up for a common one.
     ///
-    /// One weight for each class, finite and at least 0, as [`class_weights`](crate::losses::class_weights) computes
-    /// them from labels. Each sample counts by its class's weight (times its own). In what is reported, the weights
-    /// count in the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`; a step divides by the number of
-    /// samples, so weights of another mean than 1 act on the learning rate.
+    /// One weight per class, finite and at least 0, as computed from labels by
+    /// [`class_weights`](crate::losses::class_weights). Each sample is weighted by its class's weight (times its own).
+    /// In reported values, the weights count in the divisor, too, as in PyTorch's `CrossEntropyLoss(weight=..)`. A step
+    /// divides by the number of samples, so weights with a mean other than 1 scale the learning rate.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -184,7 +184,7 @@ impl CrossEntropy {
     /// let labels = [0, 0, 0, 1];
     /// let loss = CrossEntropy::default().class_weights(class_weights(&labels, 2)?);
     /// let p = arr2(&[[0.5f64, 0.5], [0.5, 0.5], [0.5, 0.5], [0.75, 0.25]]).into_dyn();
-    /// // Each class is half of the mean.
+    /// // Each class makes up half of the mean.
     /// assert!((loss.value_and_grad(p, &labels, None, 4.0)?.0.mean() - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -194,13 +194,13 @@ impl CrossEntropy {
         self
     }
 
-    /// Spreads the share `ε` of each target over all classes: `1 - ε + ε / classes` for the label, `ε / classes` for
+    /// Spreads the fraction `ε` of each target over all classes: `1 - ε + ε / classes` for the label, `ε / classes` for
     /// the others. From 0 to 1; 0.1 is usual.
     ///
-    /// The model is no longer drawn towards infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking
-    /// the Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`. With weights of
-    /// classes each term counts by its own class's weight, as in PyTorch, and a sample by the sum of them, where
-    /// PyTorch reports by the weights of the labels.
+    /// The loss no longer favours infinite logits. Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the
+    /// Inception architecture for computer vision", 2016, section 7; PyTorch's `label_smoothing`. With class weights
+    /// each term is weighted by its own class, as in PyTorch. The reported value is divided by the sum of these
+    /// weights, while PyTorch divides by the weights of the labels.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -217,7 +217,7 @@ impl CrossEntropy {
         self
     }
 
-    /// The loss by smoothed targets, `w_j · ((1 - ε) · [j = label] + ε / classes)`.
+    /// Computes the loss for smoothed targets, `w_j · ((1 - ε) · [j = label] + ε / classes)`.
     fn smoothed<F: Scalar>(
         &self,
         rows: Probabilities<F>,
@@ -262,7 +262,7 @@ impl CrossEntropy {
         }
         let Probabilities { mut grad, samples, columns } = rows;
         let each = label_weights(&self.class_weights, columns, labels, weights)?;
-        // Each sample's share of the step: a weight of 0 makes its row exactly 0, unless a logit was not finite.
+        // Each sample's share of the step. A weight of 0 makes its row exactly 0, unless a logit is not finite.
         let mut shares = scratch(&[samples]);
         for (share, &w) in slice_mut(&mut shares).iter_mut().zip(slice(&each)) {
             *share = w / divisor;
@@ -306,14 +306,14 @@ impl CrossEntropy {
 }
 
 impl SoftCrossEntropy {
-    /// Whether the model's outputs are logits; see [`CrossEntropy::from_logits`].
+    /// Sets whether the model's outputs are logits; see [`CrossEntropy::from_logits`].
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;
         self
     }
 
-    /// Multiplies the targets by weights of their classes: finite and at least 0, one for each.
+    /// Multiplies the targets by class weights: finite and at least 0, one per class.
     #[must_use]
     pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.class_weights = weights.into();

@@ -1,7 +1,7 @@
-//! Losses of number against number: what they have in common.
+//! Code shared by the losses that compare elements of two tensors.
 //!
-//! Predictions and targets are of one shape, `[batch, …]`. A sample's loss is a mean over its `m` numbers; the
-//! predictions become the gradient in one buffer.
+//! Predictions and targets have one shape, `[batch, …]`. A sample's loss is the mean over its `m` elements. The
+//! gradient overwrites the predictions.
 
 use super::class_probabilities::leave_out;
 use super::{LossSum, sample_weights};
@@ -10,7 +10,7 @@ use crate::kernels::Scalar;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
-/// What to do about targets of another shape.
+/// The help text of the error for targets of another shape.
 const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
                      `insert_axis(Axis(1))`.";
 
@@ -28,12 +28,12 @@ pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> R
     }
 }
 
-/// The value and the gradient of a loss whose kernel puts each sample's sum into `sums` and the derivatives, up to
-/// the factor that it returns, into the predictions.
+/// Returns the value and the gradient of a loss. Its kernel writes each sample's sum into `sums` and overwrites the
+/// predictions with the derivatives, up to the factor that it returns.
 ///
-/// The kernel's arguments are the predictions, the targets, how many numbers a sample has, and the sums. Samples
-/// without numbers (a shape with a 0 in it) have the loss 0, as there is nothing to divide by. Targets in row-major
-/// order are read where they are, others are copied first.
+/// The kernel's arguments are the predictions, the targets, the number of elements per sample, and the sums. Samples
+/// without elements (a shape with a 0 in it) have the loss 0, as there is nothing to divide by. Targets in row-major
+/// order are read in place, others are copied first.
 pub(super) fn paired<F: Scalar>(
     output: Tensor<F>,
     target: &Tensor<F>,

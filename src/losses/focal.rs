@@ -6,8 +6,8 @@
 //! l = -(1 - p)^γ · ln p              ∂l/∂z_j = (p_j - δ_j) · (1 - p)^γ · (1 + γ · p · r)       r = -ln p / (1 - p)
 //! ```
 //!
-//! It is the gradient of cross-entropy times a factor for each sample. `r` goes to 1 as `p` does, so for no `γ` of at
-//! least 0 is anything divided by 0; `1 - p` is taken as `-(e^ln p - 1)`, which keeps its digits near 0.
+//! It is the gradient of cross-entropy times a factor per sample. `r` goes to 1 as `p` does, so nothing is divided by 0
+//! for any `γ` of at least 0. `1 - p` is computed as `-(e^ln p - 1)`, which keeps its digits near 0.
 
 use super::class_probabilities::{
     Probabilities, check_class_weights, check_classes, check_distributions, check_labels, check_rows,
@@ -19,13 +19,13 @@ use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// Cross-entropy in which samples that the model has right already count less: `-(1 - p)^γ · ln p` of the label's
-/// probability.
+/// Focal loss: cross-entropy with a smaller weight for samples that the model already predicts well. `-(1 - p)^γ · ln
+/// p`, with `p` the probability of the label.
 ///
-/// Predictions and targets are as for [`CrossEntropy`](crate::losses::CrossEntropy), to which it is equal at `γ = 0`,
-/// weights of classes included. At `γ = 2`, the default, a sample at `p = 0.9` counts a hundredth. Models that end in
-/// softmax are trained from their logits. Keras has it as `CategoricalFocalCrossentropy`, with class weights as
-/// `alpha`.
+/// Predictions, targets and class weights are as for [`CrossEntropy`](crate::losses::CrossEntropy), to which it is
+/// equal at `γ = 0`. At `γ = 2`, the default, the factor of a sample with `p = 0.9` is a hundredth. If the model ends
+/// in softmax, the loss is computed from its logits. It is Keras' `CategoricalFocalCrossentropy`, where class weights
+/// are called `alpha`.
 ///
 /// Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", 2017.
 ///
@@ -42,7 +42,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 pub struct Focal {
     gamma: f64,
     from_logits: bool,
-    /// Empty for none.
+    /// Empty if there are none.
     class_weights: Vec<f64>,
 }
 
@@ -54,29 +54,29 @@ impl Default for Focal {
 }
 
 impl Focal {
-    /// With this exponent; at least 0 and finite, which the first batch checks.
+    /// Creates a focal loss with this exponent. It must be at least 0 and finite, which is checked at the first batch.
     pub fn gamma(gamma: f64) -> Self {
         Self { gamma, from_logits: false, class_weights: Vec::new() }
     }
 
-    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
+    /// Sets whether the model's outputs are logits: the loss then applies the softmax, and `predict` returns logits.
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;
         self
     }
 
-    /// Counts each class by its weight, as [`CrossEntropy::class_weights`](crate::losses::CrossEntropy::class_weights).
+    /// Sets a weight for each class, as in [`CrossEntropy::class_weights`](crate::losses::CrossEntropy::class_weights).
     #[must_use]
     pub fn class_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.class_weights = weights.into();
         self
     }
 
-    /// `(1 - p)^γ`, and what the gradient of cross-entropy is multiplied by, for `ln p`.
+    /// Returns `(1 - p)^γ`, and the factor of the gradient of cross-entropy, given `ln p`.
     fn factors<F: Scalar>(&self, log: F) -> (F, F) {
         let (p, rest, gamma) = (log.exp(), -log.exp_m1(), F::of(self.gamma));
-        // A probability a rounding above 1 is 1.
+        // A probability above 1 by a rounding error counts as 1.
         let rest = if rest < F::zero() { F::zero() } else { rest };
         let power = rest.powf(gamma);
         let r = if rest == F::zero() { F::one() } else { -log / rest };

@@ -7,18 +7,17 @@ use crate::kernels::Scalar;
 use crate::nn::Outputs;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// The hinge loss: 0 where the label's score is ahead of each other by the margin, and growing in proportion to what
-/// is missing; support vector machines are trained by it.
+/// The hinge loss: 0 if the label's score exceeds every other score by the margin, and growing linearly with the
+/// shortfall otherwise. It is the loss of support vector machines.
 ///
 /// ```text
 /// [batch, classes]:   Σ_{j ≠ y} max(0, margin - x_y + x_j) / classes
 /// [batch, 1]:         max(0, margin - s · x)                               s = 1 for the label 1, -1 for 0
 /// ```
 ///
-/// Targets are `[usize]`. Predictions are scores, not probabilities: the
-/// model ends in `Dense`. With several classes it is PyTorch's `MultiMarginLoss`, which divides by the number of
-/// classes, too; with one output it is Keras' `Hinge`. [`squared`](Hinge::squared) makes squares of the hinges
-/// (`p=2`, Keras' `SquaredHinge`), which are smooth.
+/// Targets are `[usize]`. Predictions are scores, not probabilities: the model ends in `Dense`. With several classes it
+/// is PyTorch's `MultiMarginLoss`, which divides by the number of classes, too; with one output it is Keras' `Hinge`.
+/// [`squared`](Hinge::squared) squares the hinges (`p=2`, Keras' `SquaredHinge`), which makes the loss smooth.
 ///
 /// Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999.
 ///
@@ -28,7 +27,7 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 ///
 /// let scores = arr2(&[[2.0f64, 1.5, -1.0]]).into_dyn();
 /// let (loss, grad) = Hinge::default().value_and_grad(scores, &[0], None, 1.0)?;
-/// assert_eq!(loss.mean(), 0.5 / 3.0); // only the second comes closer than 1
+/// assert_eq!(loss.mean(), 0.5 / 3.0); // only the second score is within the margin of 1
 /// assert_eq!(grad, arr2(&[[-1.0 / 3.0, 1.0 / 3.0, 0.0]]).into_dyn());
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -39,19 +38,19 @@ pub struct Hinge {
 }
 
 impl Default for Hinge {
-    /// With a margin of 1, not squared.
+    /// A margin of 1, not squared.
     fn default() -> Self {
         Self::margin(1.0)
     }
 }
 
 impl Hinge {
-    /// With this margin; finite, which the first batch checks.
+    /// Creates a hinge loss with this margin. It must be finite, which is checked at the first batch.
     pub fn margin(margin: f64) -> Self {
         Self { margin, squared: false }
     }
 
-    /// Whether the hinges are squared: large violations then count more, small ones less.
+    /// Sets whether the hinges are squared: large violations then have more weight, small ones less.
     #[must_use]
     pub fn squared(mut self, squared: bool) -> Self {
         self.squared = squared;

@@ -7,12 +7,12 @@ use crate::kernels::Scalar;
 use crate::nn::{OutputActivation, Outputs};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 
-/// The Kullback-Leibler divergence of the predicted distribution from the target's: `Σ_j t_j · ln(t_j / p_j)`.
+/// The Kullback-Leibler divergence of the predicted distribution from the target: `Σ_j t_j · ln(t_j / p_j)`.
 ///
-/// Predictions are `[batch, classes]`, probabilities or logits; targets are a tensor of the same shape, distributions
-/// of which 0 is allowed. It is cross-entropy less the targets' entropy: the gradient is that of
-/// [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), and the value is 0 where the two are equal. Models that end
-/// in softmax are trained from their logits. Keras has it as `KLDivergence`, PyTorch as
+/// Predictions are `[batch, classes]`, probabilities or logits. Targets are a tensor of the same shape, with a
+/// distribution per row; elements may be 0. The loss is cross-entropy minus the entropy of the targets: the gradient is
+/// that of [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), and the value is 0 where the two are equal. If the
+/// model ends in softmax, the loss is computed from its logits. It is Keras' `KLDivergence`, and PyTorch's
 /// `KLDivLoss(reduction="batchmean")` of log-probabilities. Use it to learn from another model's outputs.
 ///
 /// Kullback and Leibler, "On information and sufficiency", 1951.
@@ -34,7 +34,7 @@ pub struct KLDivergence {
 }
 
 impl KLDivergence {
-    /// Whether the model's outputs are logits: the softmax is then in the loss, and `predict` returns logits.
+    /// Sets whether the model's outputs are logits: the loss then applies the softmax, and `predict` returns logits.
     #[must_use]
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;

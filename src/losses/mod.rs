@@ -1,8 +1,8 @@
-//! Losses: one number for how wrong a batch's predictions are, and its gradient.
+//! Losses: a number that measures how wrong a batch's predictions are, and its gradient.
 //!
-//! | loss | predictions | targets | of one sample |
+//! | loss | predictions | targets | loss of one sample |
 //! |---|---|---|---|
-//! | [`CrossEntropy`] | `[batch, classes]` | `[usize]`, one for each sample | `-ln p_label` |
+//! | [`CrossEntropy`] | `[batch, classes]` | `[usize]`, one per sample | `-ln p_label` |
 //! | [`SoftCrossEntropy`] | `[batch, classes]` | a tensor of the same shape | `-Σ_j t_j · ln p_j` |
 //! | [`KLDivergence`] | `[batch, classes]` | a tensor of the same shape | `Σ_j t_j · ln(t_j / p_j)` |
 //! | [`Focal`] | `[batch, classes]` | `[usize]` | `-(1 - p_label)^γ · ln p_label` |
@@ -13,35 +13,35 @@
 //! | [`MeanAbsoluteError`] | `[batch, …]` | a tensor of the same shape | `Σ_j \|y_j - t_j\| / m` |
 //! | [`Huber`] | `[batch, …]` | a tensor of the same shape | squared up to `δ`, absolute beyond |
 //!
-//! A loss takes the predictions over and writes the gradient into them, so a step allocates nothing of the batch's
-//! size for it.
+//! A loss takes ownership of the predictions and overwrites them with the gradient, so a step allocates no other buffer
+//! of the batch's size for it.
 //!
 //! # Sums and divisors
 //!
-//! A loss does not divide by anything of its own, because no batch knows what the others weigh. It returns sums, and
-//! the gradient of what it is told to divide by:
+//! A loss does not choose its divisor, because a batch does not know the weights of the others. It returns sums, and
+//! the gradient for a divisor that it is given:
 //!
 //! ```text
 //! value      Σ_i w_i · l_i  and  Σ_i w_i         what is reported: the first sums over the second, over all batches
 //! gradient   of Σ_i w_i · l_i / d                d is the number of samples in the step, over all its batches
 //! ```
 //!
-//! So a report is the weighted mean over all samples, whatever the batches and their order. A step is unbiased: a
-//! sample pulls by its own weight, whoever is in the batch beside it, and weights of mean 1 keep the scale of the
-//! learning rate. (Keras' losses divide by the number of samples, too; PyTorch's divide by the batch's own `Σ w`,
-//! which makes the weights of a batch of one sample do nothing.)
+//! So the reported value is the weighted mean over all samples, whatever the batches and their order. A step is
+//! unbiased: a sample contributes by its own weight, whatever else is in its batch, and weights of mean 1 keep the
+//! scale of the learning rate. (Keras' losses divide by the number of samples, too. PyTorch's divide by the batch's own
+//! `Σ w`, so the weight of a sample that is alone in its batch has no effect.)
 //!
 //! # Fused activations
 //!
-//! A loss says what it takes outputs for ([`Loss::outputs`]), and a model what is known of its own
-//! ([`Layer::output_activation`](crate::nn::Layer::output_activation)). Those that do not fit are refused before the
-//! first step.
+//! A loss declares what outputs it expects ([`Loss::outputs`]), and a model declares what is known of its own
+//! ([`Layer::output_activation`](crate::nn::Layer::output_activation)). If they do not fit, the result is an error
+//! before the first step.
 //!
-//! A loss that is at its best from logits says so by [`Loss::fused_activation`]: the last function of the model, as the
-//! loss knows it. The training loop compares that with [`Sequential`](crate::nn::Sequential)'s own last function. If
-//! they agree, the layer is left out and the loss gets the logits. So a model can end in softmax, which makes `predict`
-//! return probabilities, and be trained from its logits all the same, without a flag that has to be set in two places
-//! (Keras' `from_logits`).
+//! A loss that is more accurate from logits names the activation that it fuses in [`Loss::fused_activation`]. The
+//! training loop compares it with the final activation of the [`Sequential`](crate::nn::Sequential). If they agree,
+//! that layer is skipped and the loss gets the logits. So a model can end in softmax, which makes `predict` return
+//! probabilities, and still be trained from its logits, without a flag that has to be set in two places (Keras'
+//! `from_logits`).
 
 mod binary_cross_entropy;
 mod class_probabilities;
@@ -70,9 +70,9 @@ use crate::shown::type_name;
 use crate::tensor::Tensor;
 use std::ops::AddAssign;
 
-/// The loss of some samples as two sums, both in `f64`: of the weighted losses, and of the weights.
+/// The loss of some samples as two sums in `f64`: the sum of the weighted losses, and the sum of the weights.
 ///
-/// Sums of batches add up to the sums of all samples, so the mean does not depend on how they were cut:
+/// Sums of batches add up to the sums of all samples, so the mean does not depend on the batches:
 ///
 /// ```
 /// use plywood::losses::LossSum;
@@ -87,12 +87,12 @@ use std::ops::AddAssign;
 pub struct LossSum {
     /// `Σ w · l`.
     pub sum: f64,
-    /// `Σ w`: the number of samples, where there are no weights. Weights of classes count in it.
+    /// `Σ w`: the number of samples if there are no weights. Class weights count in it.
     pub weight: f64,
 }
 
 impl LossSum {
-    /// Adds a sample. One of weight 0 adds nothing, whatever its loss is.
+    /// Adds a sample. A sample of weight 0 adds nothing, whatever its loss is.
     ///
     /// ```
     /// use plywood::losses::LossSum;
@@ -109,12 +109,12 @@ impl LossSum {
         }
     }
 
-    /// `Σ w · l / Σ w`; NaN where there is no weight.
+    /// Returns `Σ w · l / Σ w`, or NaN if `Σ w` is 0.
     pub fn mean(self) -> f64 {
         self.sum / self.weight
     }
 
-    /// Of the losses of samples, and their weights.
+    /// Adds up the losses of samples, with their weights.
     fn of<F: Scalar>(losses: &[F], weights: impl Iterator<Item = F>) -> Self {
         let mut sum = Self::default();
         for (loss, weight) in losses.iter().zip(weights) {
@@ -133,14 +133,14 @@ impl AddAssign for LossSum {
 
 /// A loss: a measure of how far predictions are from targets, sample by sample, and its gradient.
 ///
-/// With sample weights `w` a batch's value is `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient that of
-/// `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
+/// With sample weights `w` the value of a batch is the pair `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient
+/// is that of `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
 ///
 /// ```
 /// use plywood::prelude::*;
 /// use plywood::losses::{LossSum, sample_weights};
 ///
-/// /// `ln cosh(prediction - target)`; one number a sample.
+/// /// `ln cosh(prediction - target)`; one element per sample.
 /// #[derive(Debug)]
 /// struct LogCosh;
 ///
@@ -169,8 +169,8 @@ impl AddAssign for LossSum {
 /// }
 /// ```
 ///
-/// A model's backward pass starts from the gradient as it is. The divisor is the number of samples in the optimizer's
-/// step, which is the batch's where a step has one batch; it is at least 1.
+/// The gradient enters the model's backward pass unchanged. The divisor is the number of samples in the optimizer's
+/// step, which is that of the batch if the step has one batch; it is at least 1.
 ///
 /// A loss must be a function of its arguments, and a sample's loss must not depend on the others.
 ///
@@ -178,7 +178,7 @@ impl AddAssign for LossSum {
 /// use plywood::ndarray::arr2;
 /// use plywood::prelude::*;
 ///
-/// // Three samples, of which the second counts twice and the third not at all.
+/// // Three samples, the second with weight 2, the third with weight 0.
 /// let (y, t) = (arr2(&[[1.0f64], [2.0], [9.0]]).into_dyn(), arr2(&[[0.0], [0.0], [0.0]]).into_dyn());
 /// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, Some(&[1.0, 2.0, 0.0]), 3.0)?;
 /// assert_eq!(value.mean(), (1.0 * 1.0 + 2.0 * 4.0) / 3.0);
@@ -186,7 +186,7 @@ impl AddAssign for LossSum {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A box of a loss is one, so a loss can be chosen when the program runs:
+/// A boxed loss is a loss, so the loss can be chosen at run time:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -205,22 +205,22 @@ impl AddAssign for LossSum {
     note = "implement `plywood::losses::Loss<{F}>` for it"
 )]
 pub trait Loss<F: Scalar = f32>: Send {
-    /// A batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
+    /// The type of a batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// A data set fits a loss if its own targets are [`AsTarget`] of this: `Vec<usize>` of
-    /// `[usize]`, a tensor of itself.
+    /// A data set fits a loss if its targets implement [`AsTarget`] for this type: `Vec<usize>` for `[usize]`, a tensor
+    /// for itself.
     type Target: ?Sized;
 
-    /// The loss of these predictions, and its gradient at them, in the predictions' shape.
+    /// Returns the loss of these predictions, and its gradient with respect to them, in the predictions' shape.
     ///
-    /// `output` is taken over, so that its buffer can become the gradient. `weights` has a number of at least 0 for
-    /// each sample, or is `None`; [`sample_weights`] checks it and makes one case of both.
+    /// `output` is passed by value, so that its buffer can become the gradient. `weights` contains a number of at least
+    /// 0 per sample, or is `None`; [`sample_weights`] checks it and covers both cases.
     ///
-    /// The value may be infinite or NaN: that is no error here, as the caller knows better what to say about it.
-    /// (The trainer does not take the step then, and names the first place that is not finite.)
+    /// The value may be infinite or NaN. That is no error here, as the caller can report it better. (The trainer then
+    /// skips the step, and names the first place that is not finite.)
     ///
     /// # Errors
-    /// When predictions, targets and weights do not fit each other, or a target is out of range.
+    /// If predictions, targets and weights do not fit each other, or a target is out of range.
     fn value_and_grad(
         &self,
         output: Tensor<F>,
@@ -229,46 +229,48 @@ pub trait Loss<F: Scalar = f32>: Send {
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)>;
 
-    /// What errors call it: the type's name, without its path, unless it is written.
+    /// Returns the name used in error messages; by default the type's name without its path.
     fn name(&self) -> &str {
         type_name::<Self>()
     }
 
-    /// What it takes a model's outputs for. The default is [`Outputs::Unknown`]: then no model is refused.
+    /// Returns what the loss expects of a model's outputs. The default is [`Outputs::Unknown`], which accepts every
+    /// model.
     ///
-    /// A model whose outputs cannot be that is refused before the first step, and metrics are told of it. A loss that
-    /// takes the logarithms of distributions returns [`Outputs::Distributions`], and is never given a model that ends
-    /// in Dense.
+    /// A model whose outputs cannot be of that kind is an error before the first step, and metrics are given this
+    /// value, too. A loss that takes the logarithms of distributions returns [`Outputs::Distributions`], and is never
+    /// given a model that ends in Dense.
     fn outputs(&self) -> Outputs {
         Outputs::Unknown
     }
 
-    /// Checks targets against the shape of one output, without the batch. By default all pass.
+    /// Checks targets against the shape of one output, without the batch. The default accepts all.
     ///
-    /// Training and evaluation call it for all targets before the first step, where the data set can read them alone
-    /// ([`Dataset::read_targets`](crate::data::Dataset::read_targets)). Data sets that cannot have their targets looked
-    /// at by `value_and_grad`, batch by batch, so that has to refuse the same by itself. Targets come in parts: name a
-    /// row by [`Error::sample`](crate::Error::sample), and its position in the data is put in its place.
+    /// Training and evaluation call it for all targets before the first step, if the data set can read them alone
+    /// ([`Dataset::read_targets`](crate::data::Dataset::read_targets)). For other data sets only `value_and_grad` sees
+    /// the targets, batch by batch, so it must make the same checks itself. Targets come in parts: name a row by
+    /// [`Error::sample`](crate::Error::sample), and its position in the data set replaces it.
     ///
     /// # Errors
-    /// When a target is out of range, or does not have the shape that the output asks for.
+    /// If a target is out of range, or does not have the shape that the output requires.
     fn check_target(&self, output: &[usize], target: &Self::Target) -> Result<()> {
         let _ = (output, target);
         Ok(())
     }
 
-    /// The [`OutputActivation`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) has inside,
-    /// [`OutputActivation::Softmax`] or [`OutputActivation::Sigmoid`]. A model that ends in it leaves it out.
+    /// Returns the [`OutputActivation`] that [`value_and_grad_logits`](Loss::value_and_grad_logits) includes:
+    /// [`OutputActivation::Softmax`] or [`OutputActivation::Sigmoid`]. A model that ends in it skips that activation.
     ///
-    /// [`OutputActivation::Unknown`] unless written, which means that nothing is left out.
+    /// The default is [`OutputActivation::Unknown`]: no activation is skipped.
     fn fused_activation(&self) -> OutputActivation {
         OutputActivation::Unknown
     }
 
-    /// The loss of these logits, the numbers before the activation that this loss fuses, and its gradient at them.
+    /// Returns the loss of these logits, the inputs of the activation that this loss fuses, and its gradient with
+    /// respect to them.
     ///
-    /// It is called only where [`fused_activation`](Loss::fused_activation) names an activation and the model ends in
-    /// it. Unless written, it passes on to [`value_and_grad`](Loss::value_and_grad).
+    /// It is called only if [`fused_activation`](Loss::fused_activation) names an activation and the model ends in it.
+    /// The default implementation calls [`value_and_grad`](Loss::value_and_grad).
     ///
     /// # Errors
     /// As [`value_and_grad`](Loss::value_and_grad).
@@ -283,8 +285,8 @@ pub trait Loss<F: Scalar = f32>: Send {
     }
 }
 
-/// A box of a loss is the loss.
-// A default method that is left out here would be called in place of the loss's own, and change results in silence.
+/// A boxed loss behaves as the loss inside.
+// A default method that is missing here would be called in place of the loss's own, and change results silently.
 #[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
     type Target = L::Target;
@@ -326,9 +328,9 @@ impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
     }
 }
 
-/// A weight for each of `samples` samples, all 1 where there are none.
+/// Returns a weight for each of `samples` samples, all 1 if `weights` is `None`.
 ///
-/// It is for losses of your own, so that weights mean the same everywhere.
+/// Use it in custom losses, so that weights have the same meaning everywhere.
 ///
 /// ```
 /// use plywood::losses::sample_weights;
@@ -348,7 +350,7 @@ impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
 /// ```
 ///
 /// # Errors
-/// When there are not as many weights as samples, or one is negative or not finite.
+/// If there are not as many weights as samples, or one is negative or not finite.
 pub fn sample_weights<F: Scalar>(
     weights: Option<&[F]>,
     samples: usize,

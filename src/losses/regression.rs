@@ -1,7 +1,7 @@
-//! Losses for numbers.
+//! Regression losses.
 //!
-//! The loss of a sample is a mean over its `m` numbers. With the differences `d = y - t` and the share
-//! `s_i = w_i / (divisor · m)` of sample `i` in the gradient:
+//! The loss of a sample is the mean over its `m` elements. With the differences `d = y - t` and the share `s_i = w_i /
+//! (divisor · m)` of sample `i` in the gradient:
 //!
 //! ```text
 //! squared:    l_i = Σ_j d_ij² / m          ∂L/∂y_ij = 2 · s_i · d_ij
@@ -9,12 +9,12 @@
 //! Huber:      l_i = Σ_j h(d_ij) / m        ∂L/∂y_ij = s_i · d_ij, d_ij cut at ±δ
 //! ```
 //!
-//! So all take the same path: differences in place of the predictions, a sum for each sample, and a factor for
-//! each sample's row. The sums run over sixteen lanes in a fixed order (`kernels/norm/rows.rs`).
+//! So all three are computed alike: the differences overwrite the predictions, each sample has a sum, and each sample's
+//! row is multiplied by a factor. The sums run over sixteen lanes in a fixed order (`kernels/norm/rows.rs`).
 //!
-//! The squared error makes a model predict the mean of the targets that an input can have, the absolute error their
-//! median. One target that is a hundred times too large pulls a mean along, and a median hardly: with outliers take
-//! the latter.
+//! The squared error makes a model predict the mean of the targets for an input, the absolute error their median. A
+//! single target that is a hundred times too large shifts the mean a lot and the median hardly: use the absolute error
+//! if there are outliers.
 
 use super::elementwise::{check_paired, paired};
 use super::{Loss, LossSum};
@@ -23,7 +23,7 @@ use crate::kernels::Scalar;
 use crate::nn::Outputs;
 use crate::tensor::Tensor;
 
-/// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` numbers.
+/// The mean squared error: `Σ_j (y_j - t_j)² / m` for a sample of `m` elements.
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape. This is PyTorch's `MSELoss` and Keras'
 /// `MeanSquaredError`.
@@ -42,8 +42,8 @@ use crate::tensor::Tensor;
 /// Its unit is the target's unit squared. A model that always predicts the targets' mean has a loss of the targets'
 /// variance, so a loss above that is worse than no model.
 ///
-/// Gradients grow with the error. Targets in the thousands make first gradients in the thousands, so scale targets
-/// to about 1, or clip gradients.
+/// Gradients grow with the error. Targets in the thousands make the first gradients as large, so scale targets to about
+/// 1, or clip gradients.
 ///
 /// For a prediction of `[batch]`, without a second axis, `m` is 1:
 ///
@@ -55,7 +55,7 @@ use crate::tensor::Tensor;
 /// let (value, grad) = MeanSquaredError.value_and_grad(y, &t, None, 2.0)?;
 /// assert_eq!((value.mean(), grad[[0]]), (4.5, 3.0));
 ///
-/// // Shapes must be equal: nothing is broadcast, as PyTorch does (with a warning) and Keras does.
+/// // Shapes must be equal: nothing is broadcast, unlike in PyTorch (with a warning) and Keras.
 /// let error = MeanSquaredError
 ///     .value_and_grad(Tensor::<f32>::zeros(vec![4, 1]), &Tensor::zeros(vec![4]), None, 4.0)
 ///     .unwrap_err();
@@ -70,8 +70,7 @@ use crate::tensor::Tensor;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanSquaredError;
 
-/// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers; its
-/// derivative at 0 is taken as 0.
+/// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` elements; its derivative at 0 is taken as 0.
 ///
 /// Predictions and targets are `[batch, …]`, of the same shape. This is PyTorch's `L1Loss` and Keras'
 /// `MeanAbsoluteError`.
@@ -85,8 +84,8 @@ pub struct MeanSquaredError;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Its unit is that of the targets. The gradient of a number has the size `1 / (m · batch)` however small the error
-/// is, so steps do not get shorter near the end: let the rate fall.
+/// Its unit is that of the targets. The gradient of an element has the size `1 / (m · batch)` however small the error
+/// is, so steps do not get shorter near the end: use a learning rate that falls.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -100,17 +99,16 @@ pub struct MeanSquaredError;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanAbsoluteError;
 
-/// Huber's loss: squared where the error is at most `δ`, absolute beyond.
+/// The Huber loss: squared if the error is at most `δ`, absolute beyond.
 ///
 /// ```text
 /// h(d) = d² / 2               where |d| ≤ δ
 ///        δ · (|d| - δ / 2)    beyond
 /// ```
 ///
-/// The mean over the numbers of a sample. Predictions and targets are `[batch,
-/// …]`, of the same shape. It is smooth at 0 like the squared error, and an outlier pulls no more than `δ`, as with
-/// the absolute. This is PyTorch's `HuberLoss` and Keras' `Huber`; with `δ = 1`, the default, it is PyTorch's
-/// `SmoothL1Loss`, too.
+/// Averaged over the elements of a sample. Predictions and targets are `[batch, …]`, of the same shape. It is smooth at
+/// 0 like the squared error, and the derivative of an outlier is at most `δ`, as with the absolute error. This is
+/// PyTorch's `HuberLoss` and Keras' `Huber`; with `δ = 1`, the default, it is PyTorch's `SmoothL1Loss`, too.
 ///
 /// Huber, "Robust estimation of a location parameter", 1964.
 ///
@@ -137,7 +135,8 @@ impl Default for Huber {
 }
 
 impl Huber {
-    /// Squared up to this error; above 0 and finite, which the first batch checks.
+    /// Creates a Huber loss that is squared up to this error. `delta` must be above 0 and finite, which is checked at
+    /// the first batch.
     pub fn delta(delta: f64) -> Self {
         Self { delta }
     }

@@ -1,11 +1,11 @@
-//! Adadelta: steps in the weights' own unit.
+//! Adadelta: steps in the units of the weights.
 
 use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::kernels::{AdaStep, Scalar};
 
-/// Adadelta: the ratio of two running sizes, of the steps and of the gradients, is the rate.
+/// Adadelta: the learning rate of each element is the ratio of two running sizes, of the steps and of the gradients.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -15,8 +15,8 @@ use crate::kernels::{AdaStep, Scalar};
 /// w = w - rate · u
 /// ```
 ///
-/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1, as PyTorch computes it: rate 1, ρ 0.9, ε
-/// 1e-6. Keras' default rate is 0.001, a thousandth of the paper's.
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1, as PyTorch computes it: learning rate 1, ρ
+/// 0.9, ε 1e-6. Keras' default learning rate is 0.001, a thousandth of the paper's.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -25,8 +25,8 @@ use crate::kernels::{AdaStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// A step has the unit of the weight, so there is no rate to be found: 1 is the method as published. It starts with
-/// steps of about `√ε` and lengthens them itself.
+/// A step has the units of the weight, so no learning rate needs to be tuned: 1 is the method as published. The first
+/// steps are about `√ε` long, and grow by themselves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adadelta {
     rho: f64,
@@ -41,21 +41,21 @@ impl Default for Adadelta {
 }
 
 impl Adadelta {
-    /// How slowly both means change, from 0 to below 1; 0.9 unless set, 0.95 in the paper.
+    /// Sets ρ, the decay of both means, from 0 to below 1; default 0.9 (0.95 in the paper).
     #[must_use]
     pub fn rho(mut self, rho: f64) -> Self {
         self.rho = rho;
         self
     }
 
-    /// What is added inside of both roots: above 0, 1e-6 unless set. It settles how long the first steps are.
+    /// Sets ε, which is added inside both roots: above 0, default 1e-6. It determines the length of the first steps.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

@@ -1,11 +1,11 @@
-//! AdaGrad: rates that fall with what each number has seen.
+//! AdaGrad: a learning rate per element that falls with the gradients seen so far.
 
 use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_not_negative, check_positive};
 use crate::error::Result;
 use crate::kernels::{AdaStep, Scalar};
 
-/// AdaGrad: each number's rate is divided by the root of the sum of its squared gradients.
+/// AdaGrad: divides each element's learning rate by the root of the sum of its squared gradients.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -14,7 +14,7 @@ use crate::kernels::{AdaStep, Scalar};
 /// ```
 ///
 /// Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011, as
-/// PyTorch computes it: rate 0.01, ε 1e-10.
+/// PyTorch computes it: learning rate 0.01, ε 1e-10.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -23,8 +23,9 @@ use crate::kernels::{AdaStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// The sum only grows, so rates fall like `1 / √t` without a schedule. Rare features keep a high rate, which suits
-/// embeddings: rows that a batch did not touch are left alone. Keras' initial sum is 0.1 and its ε 1e-7.
+/// The sum only grows, so learning rates fall like `1 / √t` without a schedule. Rare features keep a high learning
+/// rate, which suits embeddings: rows that a batch did not touch are left alone. Keras' initial sum is 0.1 and its ε
+/// 1e-7.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adagrad {
     initial_sum: f64,
@@ -40,28 +41,28 @@ impl Default for Adagrad {
 }
 
 impl Adagrad {
-    /// What the sums begin at: at least 0, which is the default. Above 0 the first steps are shorter.
+    /// Sets the initial value of the sums: at least 0, default 0. A value above 0 makes the first steps shorter.
     #[must_use]
     pub fn initial_sum(mut self, sum: f64) -> Self {
         self.initial_sum = sum;
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-10 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-10.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
     }
 
-    /// How fast the rate falls beside: at least 0, which is the default. PyTorch's `lr_decay`.
+    /// Sets an additional decay of the learning rate over the steps: at least 0, default 0. PyTorch's `lr_decay`.
     #[must_use]
     pub fn learning_rate_decay(mut self, decay: f64) -> Self {
         self.learning_rate_decay = decay;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

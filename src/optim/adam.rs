@@ -13,31 +13,31 @@
 //! thousandth of `g²` for β2 0.999. Dividing by `1 - β^t` makes both means exact for a constant gradient from the
 //! first step on. Without it the first steps would be about three times too long, `0.1 / √0.001`.
 //!
-//! # Why AdamW's decay is apart
+//! # Why AdamW's decay is separate
 //!
 //! A decay that is added to the gradient goes through both moments, and is divided by `√v` with it: a weight whose
-//! gradients are large decays less than one whose gradients are small. L2 regularization and weight decay, the same
-//! thing for plain gradient descent, are two things here. AdamW multiplies the weight by `1 - rate · decay` before
-//! the step, so that all weights decay at one pace.
+//! gradients are large decays less than one whose gradients are small. For plain gradient descent L2 regularization and
+//! weight decay are the same; here they differ. AdamW multiplies the weight by `1 - rate · decay` before the step, so
+//! that all weights decay at the same rate.
 //!
 //! # How it is computed
 //!
-//! The corrections are worked out once for each step, in `f64`, and not for each number:
+//! The corrections are computed once per step in `f64`, and not for each element:
 //!
 //! ```text
 //! w -= (rate / (1 - β1^t)) · m / (√v · (1 / √(1 - β2^t)) + ε)
 //! ```
 //!
-//! This is algebraically the formula of the paper, with ε inside as there and in PyTorch. For each number there are
-//! one square root, one division and about ten other operations. A step reads four arrays (value, gradient, both
-//! moments) and writes three, so for large parameters memory is the limit: 28 bytes for each number in `f32`.
+//! This is algebraically the formula of the paper, with ε inside as there and in PyTorch. Each element takes one square
+//! root, one division and about ten other operations. A step reads four arrays (value, gradient, both moments) and
+//! writes three, so for large parameters memory bandwidth is the limit: 28 bytes per element in `f32`.
 
 use super::fields::{Moments, nested_field, saved};
 use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{AdamStep, MomentStep, Scalar};
 
-/// Adam: adaptive moments.
+/// Adam: adaptive moment estimation.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -47,7 +47,7 @@ use crate::kernels::{AdamStep, MomentStep, Scalar};
 /// ```
 ///
 /// Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1, as PyTorch computes it: β1 0.9, β2
-/// 0.999, ε 1e-8, rate 0.001. (Keras' ε is 1e-7.)
+/// 0.999, ε 1e-8, learning rate 0.001. (Keras' ε is 1e-7.)
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -56,8 +56,8 @@ use crate::kernels::{AdamStep, MomentStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// Each step has a length of about `rate` in each number, whatever the scale of the gradients: doubling the loss
-/// changes almost nothing. After the first step from a standstill that is exact but for ε:
+/// Each element moves by about `rate` per step, whatever the scale of the gradients: doubling the loss changes almost
+/// nothing. For the first step this is exact except for ε:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -85,7 +85,7 @@ pub struct Adam {
 nested_field!(Adam: moments, decay, amsgrad);
 nested_field!(AdamW: adam, decay);
 
-/// PyTorch's numbers, which are the paper's.
+/// PyTorch's values, which are the paper's.
 impl Default for Adam {
     fn default() -> Self {
         Self { moments: Moments::USUAL, decay: 0.0, amsgrad: false }
@@ -98,8 +98,8 @@ impl Default for Adam {
 /// w = w - rate · decay · w,  then Adam without decay
 /// ```
 ///
-/// Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, as PyTorch computes it; decay 0.01, the rest
-/// as [`Adam`]. Every parameter decays, biases too.
+/// Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, as PyTorch computes it. The default decay
+/// is 0.01; the other defaults are those of [`Adam`]. Every parameter decays, biases too.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -108,11 +108,11 @@ impl Default for Adam {
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// The product of rate and decay is what counts: 0.001 · 0.01 takes a hundred-thousandth of each weight at each
-/// step. A rate that falls takes the decay down with it, as in PyTorch; the paper's own schedule multiplier is that
-/// product.
+/// The effect depends on the product of learning rate and decay: 0.001 · 0.01 removes a hundred-thousandth of each
+/// weight per step. A falling learning rate lowers the decay with it, as in PyTorch; the paper's own schedule
+/// multiplier is that product.
 ///
-/// Where gradients are 0, only the decay is left:
+/// If the gradients are 0, only the decay acts:
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -140,29 +140,28 @@ impl Default for AdamW {
 }
 
 impl Adam {
-    /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    /// Sets β1 and β2, the decay of the two moments, each from 0 to below 1; the defaults are 0.9 and 0.999.
     ///
-    /// A moment looks back over about `1 / (1 - β)` steps: 10 and 1000 by default. A second moment of 0.95 is usual
-    /// for transformers, whose gradients change their scale faster. A number out of range is an error of the first
-    /// step.
+    /// A moment looks back over about `1 / (1 - β)` steps: 10 and 1000 by default. A β2 of 0.95 is usual for
+    /// transformers, whose gradients change their scale faster. A value out of range is an error of the first step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-8 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-8.
     ///
-    /// It bounds the step of a number whose gradients are tiny: below `ε` in size, the step is no longer about
-    /// `rate`. 0 is refused: a number whose gradient has been exactly 0 in every step (a weight of a pixel that is
-    /// always black) would become NaN, as `0 / 0`.
+    /// It bounds the step of an element whose gradients are tiny: below `ε` in size, the step is no longer about
+    /// `rate`. 0 is an error: an element whose gradient has been exactly 0 in every step (such as the weight of a pixel
+    /// that is always black) would become NaN, as `0 / 0`.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.moments.epsilon = epsilon;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization); [`AdamW`] has the decoupled form.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization); [`AdamW`] has the decoupled form.
     ///
     /// It is `weight_decay` of PyTorch's `Adam`. At least 0; 0, the default, turns it off.
     #[must_use]
@@ -171,8 +170,8 @@ impl Adam {
         self
     }
 
-    /// AMSGrad: whether it divides by the largest second moment so far in place of the present one, so that no number's
-    /// rate ever rises. One more slot; not taken unless set.
+    /// Sets whether AMSGrad is used: it divides by the largest second moment so far instead of the present one, so that
+    /// no element's learning rate ever rises. It needs one more slot; the default is `false`.
     ///
     /// ```text
     /// v = β2 · v + (1 - β2) · g²
@@ -195,44 +194,45 @@ impl Adam {
         self
     }
 
-    /// What is the same for all numbers of a step, so that the loop over them has neither a power nor a correction
-    /// in it.
+    /// Computes the values that are the same for all elements of a step, so that the inner loop contains neither powers
+    /// nor corrections.
     fn step(&self, step: Step) -> AdamStep {
         let Moments { beta1, beta2, epsilon } = self.moments;
         let (first, second) = (1.0 - step.power(beta1), 1.0 - step.power(beta2));
         let (rate, correction) = (step.learning_rate / first, second.sqrt().recip());
-        // A moment of 1e-31 that keeps a seventh of itself in each step is 1e-38 after eight, the smallest normal
-        // number.
+        // A moment of 1e-31 with β 0.15, which keeps a seventh of itself in each step, falls to 1e-38, the smallest
+        // normal number, after eight steps.
         let settle = step.number.is_multiple_of(8) || beta1 < 0.15;
         AdamStep { rate, beta1, beta2, epsilon, correction, decay: 0.0, shrink: 1.0, settle }
     }
 }
 
 impl AdamW {
-    /// How slowly the two moments change, each from 0 to below 1; see [`Adam::betas`].
+    /// Sets β1 and β2, the decay of the two moments, each from 0 to below 1; see [`Adam::betas`].
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         self.adam = self.adam.betas(beta1, beta2);
         self
     }
 
-    /// What is added to the denominator; see [`Adam::epsilon`].
+    /// Sets ε, which is added to the denominator; see [`Adam::epsilon`].
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.adam = self.adam.epsilon(epsilon);
         self
     }
 
-    /// Whether it divides by the largest second moment so far; see [`Adam::amsgrad`].
+    /// Sets whether the largest second moment so far is used; see [`Adam::amsgrad`].
     #[must_use]
     pub fn amsgrad(mut self, amsgrad: bool) -> Self {
         self.adam = self.adam.amsgrad(amsgrad);
         self
     }
 
-    /// The share that a parameter loses at each step, times the rate; 0.01 unless set.
+    /// Sets the weight decay: each step subtracts `rate · decay · w` from a parameter; the default is 0.01.
     ///
-    /// At least 0. A product of rate and decay above 1 turns the sign of every weight; nothing refuses it.
+    /// At least 0. If the product of learning rate and decay is above 1, the sign of every weight flips; this is not
+    /// checked.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
@@ -240,8 +240,8 @@ impl AdamW {
     }
 }
 
-/// Hands the slices to the kernel; the two rules differ in `step` alone. State of another number of arrays cannot
-/// occur, as [`Optimizer`](super::Optimizer) makes as many as `states` says.
+/// Passes the slices to the kernel; the two rules differ in `step` alone. Any other number of slots cannot occur, as
+/// [`Optimizer`](super::Optimizer) makes as many as `slots` says.
 fn update<F: Scalar>(step: AdamStep, update: Update<'_, F>) {
     let (value, grad) = (update.value, update.gradient);
     match update.slots {
@@ -312,7 +312,7 @@ mod tests {
     use super::*;
     use num_traits::Float;
 
-    /// Adam's moments after gradients that end, looked at after each step.
+    /// Checks Adam's moments after each step, when the gradients become 0 after a few steps.
     fn moments_stay_normal<F: Scalar + Float>() {
         for (beta1, beta2) in [(0.9, 0.999), (0.99, 0.9), (0.16, 0.5), (0.1, 0.1), (0.0, 0.0)] {
             let mut adam = Adam::default().betas(beta1, beta2);

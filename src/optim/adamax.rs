@@ -1,11 +1,11 @@
-//! Adamax: Adam by the largest gradient in place of the mean of squares.
+//! Adamax: Adam with the largest gradient in place of the mean of squares.
 
 use super::fields::{Moments, saved};
 use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
 
-/// Adamax: the step is divided by a maximum of the gradient's magnitude that is slowly forgotten.
+/// Adamax: divides the step by a slowly decaying maximum of the gradient's magnitude.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -14,8 +14,8 @@ use crate::kernels::{MomentStep, Scalar};
 /// w = w - rate / (1 - β1^t) · m / u
 /// ```
 ///
-/// Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 2, as PyTorch computes it: rate 0.002,
-/// β1 0.9, β2 0.999, ε 1e-8. Keras' rate is 0.001, and it adds ε to `u` afterwards.
+/// Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 2, as PyTorch computes it: learning
+/// rate 0.002, β1 0.9, β2 0.999, ε 1e-8. Keras' learning rate is 0.001, and it adds ε to `u` afterwards.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -24,7 +24,7 @@ use crate::kernels::{MomentStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// No number ever moves by more than about `rate` in a step, and the maximum needs no correction.
+/// No element ever moves by more than about `rate` in a step, and the maximum needs no bias correction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adamax {
     moments: Moments,
@@ -38,21 +38,22 @@ impl Default for Adamax {
 }
 
 impl Adamax {
-    /// How slowly the mean and the maximum change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    /// Sets β1 and β2, the decay of the mean and of the maximum, each from 0 to below 1; the defaults are 0.9
+    /// and 0.999.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
-    /// The smallest maximum: above 0, 1e-8 unless set.
+    /// Sets ε, the least value of the maximum: above 0, default 1e-8.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.moments.epsilon = epsilon;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

@@ -1,11 +1,11 @@
 //! Averages of the weights over the steps.
 //!
 //! The weights of a run jump about the bottom of a valley, by steps as long as the learning rate is high. Their mean
-//! lies nearer to the bottom than any of them, so it predicts better than the last weights do, about as if the rate
-//! had been lowered to 0.
+//! lies nearer to the bottom than any of them, so it predicts better than the last weights do, about as if the learning
+//! rate had been lowered to 0.
 //!
-//! There are two sets of numbers then: the weights that are trained, and those to be evaluated. The model holds one,
-//! and the optimizer the other under the same names; [`Averages::exchange`] swaps the arrays themselves, so it costs
+//! So there are two sets of weights: those that are trained, and those for evaluation. The model holds one set, and the
+//! optimizer the other under the same names. [`Averages::exchange`] swaps the arrays themselves, so it costs almost
 //! nothing and is exact in both directions.
 
 use super::check_share;
@@ -17,16 +17,16 @@ use crate::nn::Layer;
 use crate::param::{Param, ParamKind};
 use crate::tensor::{Tensor, copy, slice_mut};
 
-/// How weights are averaged over the steps, for validation and for the model that comes out of training.
+/// How weights are averaged over the steps, for validation and for the model at the end of training.
 ///
 /// ```text
 /// exponential    average = average + (1 - decay) · (w - average)
 /// uniform        average = average + (w - average) / n          for the nth average taken
 /// ```
 ///
-/// The first one is the weights themselves. Polyak and Juditsky, "Acceleration of stochastic approximation by
-/// averaging", 1992; uniform over the last part of a run: Izmailov and others, "Averaging weights leads to wider
-/// optima and better generalization" (stochastic weight averaging), 2018.
+/// The first average is the weights themselves. Polyak and Juditsky, "Acceleration of stochastic approximation by
+/// averaging", 1992; uniform over the last part of a run: Izmailov and others, "Averaging weights leads to wider optima
+/// and better generalization" (stochastic weight averaging), 2018.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -43,43 +43,43 @@ use crate::tensor::{Tensor, copy, slice_mut};
 /// ```
 ///
 /// A [`Trainer`](crate::train::Trainer) puts the averages into the model at the end of each epoch, so validation,
-/// callbacks and the model that `fit` leaves behind have them; a further epoch trains the weights as they were. In a
-/// loop of your own call [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
+/// callbacks and the model after `fit` use them; a further epoch continues with the trained weights. In a custom
+/// training loop, call [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
 /// [`training_weights`](crate::optim::Optimizer::training_weights).
 ///
-/// Buffers, such as the running means of a batch normalization, are averaged with the weights, as they belong to
-/// them. Frozen parameters are not. Memory: as much again as the parameters; time: one pass over them for each
-/// average. PyTorch: `torch.optim.swa_utils.AveragedModel` with `use_buffers`; Keras: `use_ema`.
+/// Buffers, such as the running means of a batch normalization, are averaged with the weights they belong to. Frozen
+/// parameters are not. The averages take as much memory as the parameters, and each one takes one pass over the
+/// parameters. PyTorch: `torch.optim.swa_utils.AveragedModel` with `use_buffers`; Keras: `use_ema`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Averaging {
-    /// None for a uniform mean.
+    /// `None` for a uniform mean.
     decay: Option<f64>,
     from: u64,
     every: u64,
 }
 
 impl Averaging {
-    /// A mean whose weights fall off by `decay` from step to step: at least 0 and below 1.
+    /// An exponential moving average with this `decay` per step: at least 0 and below 1.
     ///
-    /// It looks back over about `1 / (1 - decay)` steps: 0.99 for runs of some hundred steps, 0.999 for thousands.
+    /// It looks back over about `1 / (1 - decay)` steps: use 0.99 for runs of some hundred steps, 0.999 for thousands.
     pub fn exponential(decay: f64) -> Self {
         Self { decay: Some(decay), from: 1, every: 1 }
     }
 
-    /// The plain mean of all weights that were taken.
+    /// The plain mean of all weights that are averaged.
     pub fn uniform() -> Self {
         Self { decay: None, from: 1, every: 1 }
     }
 
-    /// The first step whose weights are taken, from 1 (unless set). Before it there is no average, and the model is
-    /// evaluated as it is.
+    /// Sets the first step whose weights are averaged; the default is 1. Before it there is no average, and the model
+    /// is evaluated as it is.
     #[must_use]
     pub fn from_step(mut self, step: u64) -> Self {
         self.from = step;
         self
     }
 
-    /// Takes the weights of every so many steps, counted from the first; 1 unless set.
+    /// Averages the weights of every `steps` steps only, counted from the first one averaged; the default is 1.
     #[must_use]
     pub fn every(mut self, steps: u64) -> Self {
         self.every = steps;
@@ -96,14 +96,14 @@ impl Averaging {
     }
 }
 
-/// The averages, or while they are in the model, the weights that are trained.
+/// The averages; or, while these are in the model, the trained weights.
 pub(super) struct Averages<F: Scalar> {
     pub how: Option<Averaging>,
-    /// By the parameter's name, in the order of the model's visits.
+    /// Named after the parameters, in the order of the model's visits.
     pub arrays: Vec<(String, Tensor<F>)>,
-    /// How many times weights were taken.
+    /// How many times the weights were averaged.
     pub taken: u64,
-    /// Whether the model holds what is evaluated, and `arrays` what is trained.
+    /// True if the model holds the weights for evaluation, and `arrays` the trained ones.
     pub exchanged: bool,
 }
 
@@ -112,7 +112,7 @@ impl<F: Scalar> Averages<F> {
         Self { how: None, arrays: Vec::new(), taken: 0, exchanged: false }
     }
 
-    /// Takes the weights of this step, where they are wanted.
+    /// Adds the weights of this step to the averages, if the settings include this step.
     pub fn take<M: Layer<F>>(&mut self, model: &M, step: u64) {
         let Some(Averaging { decay, from, every }) = self.how else { return };
         if step < from || !(step - from).is_multiple_of(every.max(1)) {
@@ -138,8 +138,8 @@ impl<F: Scalar> Averages<F> {
         });
     }
 
-    /// Works out the weights to be evaluated for a rule that has an average of its own, from the weights and the
-    /// state of each parameter that has one.
+    /// Computes the weights for evaluation of a rule that averages by itself, from the weights and the slots of each
+    /// parameter that has some.
     pub fn refill<M: Layer<F>>(
         &mut self,
         model: &M,
@@ -165,7 +165,7 @@ impl<F: Scalar> Averages<F> {
         });
     }
 
-    /// Swaps the arrays with those of the model. Where there are none yet, nothing happens.
+    /// Swaps the arrays with those of the model. Does nothing if there are none yet.
     pub fn exchange<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.arrays.is_empty() {
             return Ok(());
@@ -184,7 +184,8 @@ impl<F: Scalar> Averages<F> {
         Ok(())
     }
 
-    /// Averages belong to one model, as the rest of an optimizer's state does.
+    /// Checks that the averages have the shapes of this model's parameters; averages belong to one model, as the rest
+    /// of an optimizer's state does.
     pub fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         if self.arrays.is_empty() {
@@ -202,12 +203,12 @@ impl<F: Scalar> Averages<F> {
     }
 }
 
-/// Whether a parameter changes in training.
+/// Returns whether a parameter changes in training.
 fn averaged<F: Scalar>(param: &Param<F>) -> bool {
     param.kind() != ParamKind::Frozen
 }
 
-/// `average += share · (value - average)`, on several threads where there is enough of it.
+/// Computes `average += share · (value - average)`, on several threads if it is large enough.
 fn approach<F: Scalar>(average: &mut [F], share: F, value: &[F]) {
     let parts = threads::parts(value.len(), LEAST_NUMBERS);
     if parts == 1 {

@@ -1,6 +1,6 @@
-//! Gradients before the rule sees them: penalties, and limits to their size.
+//! Preparation of gradients before the rule sees them: penalties and clipping.
 //!
-//! # In which order
+//! # Order
 //!
 //! ```text
 //! 1  g = g + l1 · sign(w) + 2 · l2 · w                          where a group has a penalty
@@ -9,17 +9,17 @@
 //! 4  g = g · min(1, limit / (√ Σ_parameters ‖g‖² + 1e-6))       by norm, all parameters as one vector
 //! ```
 //!
-//! 1 to 3 are one visit of the parameters, 4 is a second one. What was not asked for is not done, and where nothing
-//! was asked for the gradients are not visited at all. Where penalties are all, parameters without one keep their
-//! gradients as they are: products, or rows.
+//! 1 to 3 are one visit of the parameters, 4 is a second one. Only what is set is done; with nothing set the gradients
+//! are not visited at all. If only penalties are set, parameters without one keep their gradients as they are:
+//! products, or sparse rows.
 //!
 //! # Norms
 //!
-//! The squares are summed in `f64`, in one fixed order. A norm that is short enough changes no bit. Rows of an
-//! embedding are merged before anything, as two entries of one id would count wrongly.
+//! The squares are summed in `f64`, in one fixed order. If a norm is within the limit, no bit of the gradient changes.
+//! The rows of an embedding are merged first, as two entries of one id would give a wrong norm.
 //!
-//! A norm that is not finite tells of a gradient that is not, and costs nothing to find where norms are taken anyway:
-//! it is an error, before the step. Without norms nothing is looked at, as that would be a pass over all gradients,
+//! If a norm is not finite, the gradient is not finite either. Where norms are computed anyway this check is free, and
+//! the result is an error before the step. Without norms no check is made: it would take a pass over all gradients,
 //! which would have to be multiplied out for it.
 
 use super::group::{Group, penalty_of};
@@ -30,13 +30,13 @@ use crate::nn::Layer;
 use crate::param::{Gradient, Param};
 use crate::tensor::slice_mut;
 
-/// What PyTorch adds to the norm that it divides by in clipping.
+/// The value that PyTorch adds to the norm before it divides by it in clipping.
 const EPSILON: f64 = 1e-6;
 
-/// The limits that were asked for.
+/// The limits that were set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clipping {
-    /// The largest magnitude of a number.
+    /// The largest magnitude of an element.
     pub value: Option<f64>,
     /// The largest norm of one parameter's gradient.
     pub parameter_norm: Option<f64>,
@@ -45,7 +45,7 @@ pub(super) struct Clipping {
 }
 
 impl Clipping {
-    /// Refuses limits that are not above 0 and finite.
+    /// Checks that the limits are above 0 and finite.
     pub fn check(self) -> Result<()> {
         for (what, limit, help) in [
             ("a clipping value", self.value, "Usual values lie between 0.1 and 10."),
@@ -65,8 +65,8 @@ impl Clipping {
         Ok(())
     }
 
-    /// Changes the gradients in place: with the groups' penalties, within the limits. Where a norm was taken and is not
-    /// finite, the result is the name of the first such parameter.
+    /// Changes the gradients in place: adds the groups' penalties, then applies the limits. If a computed norm is not
+    /// finite, returns the name of the first such parameter.
     pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, groups: &[Group]) -> Option<String> {
         let Self { value, parameter_norm, norm } = self;
         let all = value.is_some() || parameter_norm.is_some() || norm.is_some();
@@ -80,7 +80,7 @@ impl Clipping {
                 return;
             }
             if penalty.is_some() {
-                param.accumulate(); // rows become a gradient of all numbers
+                param.accumulate(); // a sparse gradient becomes a full one
             }
             let Some((weights, numbers)) = numbers(param) else { return };
             if let Some(penalty) = penalty {
@@ -129,8 +129,8 @@ fn shorten<F: Scalar>(numbers: &mut [F], limit: f64, squares: f64) {
     }
 }
 
-/// A parameter's numbers and those of its gradient, multiplied out and with rows merged; none where there is no
-/// gradient. Of rows there are fewer numbers than the parameter has.
+/// Returns a parameter's values and its gradient, multiplied out and with rows merged; `None` if there is no gradient.
+/// A sparse gradient has fewer elements than the parameter.
 fn numbers<F: Scalar>(param: &mut Param<F>) -> Option<(&[F], &mut [F])> {
     let columns = columns_of(param.shape());
     let (value, gradient) = param.both()?;

@@ -1,15 +1,15 @@
-//! The state of the crate's own rules: their fields, by name.
+//! The saved state of the crate's own rules: their fields, by name.
 
 use super::{check_positive, check_share};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::state::State;
 
-/// A field of a rule, as it stands in the rule's state.
+/// A field of a rule that is saved in the rule's state.
 pub(super) trait Field: Sized {
-    /// Adds the field.
+    /// Adds the field to a state.
     fn put<F: Scalar>(&self, state: State<F>, name: &str) -> State<F>;
-    /// Takes it out again.
+    /// Takes the field out of a state.
     fn take<F: Scalar>(state: &mut State<F>, name: &str) -> Result<Self>;
 }
 
@@ -43,7 +43,7 @@ impl Field for usize {
     }
 }
 
-/// A part of rules with fields of its own: a state in the rule's state.
+/// Implements [`Field`] for a struct inside a rule: a nested state in the rule's state.
 macro_rules! nested_field {
     ($part:ident: $($field:ident),+) => {
         impl $crate::optim::fields::Field for $part {
@@ -71,7 +71,7 @@ macro_rules! nested_field {
 }
 pub(super) use nested_field;
 
-/// The methods of [`UpdateRule`](super::UpdateRule) that save a rule and load it, for these fields. Nothing is changed
+/// Implements the methods of [`UpdateRule`](super::UpdateRule) that save and load these fields. Nothing is changed
 /// unless all of them load.
 macro_rules! saved {
     ($kind:literal: $($field:ident),+) => {
@@ -94,7 +94,7 @@ macro_rules! saved {
 }
 pub(super) use saved;
 
-/// How slowly a rule's two moments change, and what is added to its denominator.
+/// The decay of a rule's two moments, and the value added to its denominator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Moments {
     pub beta1: f64,
@@ -105,10 +105,10 @@ pub(super) struct Moments {
 nested_field!(Moments: beta1, beta2, epsilon);
 
 impl Moments {
-    /// The numbers of Adam's paper, which its relatives have taken over.
+    /// The values of Adam's paper, which its variants use too.
     pub const USUAL: Self = Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-    /// Refuses numbers out of range.
+    /// Checks that the values are in range.
     pub fn check(self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;

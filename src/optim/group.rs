@@ -1,4 +1,4 @@
-//! Groups of parameters, by patterns of their names.
+//! Groups of parameters, selected by a pattern of their names.
 
 use super::penalty::Penalty;
 use super::{Step, check_not_negative};
@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::Layer;
 
-/// Parameters with a learning rate, a weight decay, a penalty or a limit of their own, by a pattern of their names.
+/// Settings for the parameters whose names match a pattern: learning rate, weight decay, penalties, a limit on norms.
 ///
-/// A `*` in the pattern stands for any characters, also none; all else stands for itself. Names are those of
-/// [`visit_params`](crate::nn::Layer::visit_params): "0.weight", "2.body.1.bias".
+/// A `*` in the pattern matches any number of characters, including none; every other character matches itself. Names
+/// are those of [`visit_params`](crate::nn::Layer::visit_params): "0.weight", "2.body.1.bias".
 ///
 /// | pattern | parameters |
 /// |---|---|
@@ -22,23 +22,26 @@ use crate::nn::Layer;
 /// use plywood::prelude::*;
 /// use plywood::optim::Group;
 ///
-/// // No decay of biases, and a tenth of the rate for the first layer.
+/// // No decay of biases, and a tenth of the learning rate for the first layer.
 /// let optimizer: Optimizer = Optimizer::new(AdamW::default().weight_decay(0.05))
 ///     .group(Group::matching("*.bias").weight_decay(0.0))
 ///     .group(Group::matching("0.*").learning_rate_factor(0.1));
 /// let trainer = Trainer::new(CrossEntropy::default(), optimizer);
 /// ```
 ///
-/// A parameter is in every group whose pattern fits it: factors are multiplied, and of several decays, penalties or
-/// limits the last one added counts. So in the example the bias of layer 0 has a tenth of the rate and no decay. What
-/// no pattern fits has the rule's own decay and the schedule's rate. The factor is of the schedule's rate at each step,
-/// so all groups follow one schedule. A pattern that fits no parameter of the model is an error of the first step.
+/// A parameter is in every group whose pattern matches its name. The learning-rate factors of its groups are
+/// multiplied; if several groups set a decay, a penalty or a limit, the one added last applies. So in the example the
+/// bias of layer 0 has a tenth of the learning rate and no decay. Parameters that no pattern matches use the rule's own
+/// decay and the schedule's learning rate. The factor multiplies the schedule's learning rate at each step, so all
+/// groups follow one schedule. A pattern that matches no parameter of the model is an error of the first step.
 ///
-/// PyTorch's `param_groups` are lists of tensors with a rate of their own; Keras has `exclude_from_weight_decay`.
+/// PyTorch's `param_groups` are lists of tensors, each with its own learning rate; Keras has
+/// `exclude_from_weight_decay`.
 ///
 /// # Penalties and limits
 ///
-/// What Keras gives to a layer is here given to the optimizer, with the layer's position in the model:
+/// In Keras these belong to a layer. Here they belong to the optimizer, which finds the parameter by the layer's
+/// position:
 ///
 /// | Keras, for layer 1 | here |
 /// |---|---|
@@ -67,8 +70,8 @@ use crate::nn::Layer;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The loss that is reported is without penalties, in training as in validation, so the two can be compared; Keras
-/// adds them to both. [`Optimizer::penalty`](crate::optim::Optimizer::penalty) says how much they are.
+/// The reported loss is without penalties, in training as in validation, so the two can be compared; Keras adds the
+/// penalties to both. [`Optimizer::penalty`](crate::optim::Optimizer::penalty) returns their sum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pattern: String,
@@ -80,71 +83,72 @@ pub struct Group {
 }
 
 impl Group {
-    /// The parameters whose names this pattern fits, with nothing changed for them yet.
+    /// Creates a group of the parameters whose names match this pattern, without any settings yet.
     pub fn matching(pattern: impl Into<String>) -> Self {
         let (decay, l1, l2, max_norm) = (None, None, None, None);
         Self { pattern: pattern.into(), factor: 1.0, decay, l1, l2, max_norm }
     }
 
-    /// What the learning rate is multiplied by: at least 0 and finite, 1 unless set.
+    /// Sets the factor of the learning rate: at least 0 and finite, default 1.
     ///
-    /// With 0 the parameters stay as they are while their state goes on. To save the work too, freeze them.
+    /// With 0 the parameters do not change, but their optimizer state still does. To save the computation too, freeze
+    /// them.
     #[must_use]
     pub fn learning_rate_factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
-    /// The weight decay in place of the rule's: at least 0 and finite; 0 for none.
+    /// Sets a weight decay that replaces the rule's: at least 0 and finite; 0 for none.
     ///
-    /// How it works is the rule's affair: added to the gradient in [`SGD`](crate::optim::SGD), apart from it in
-    /// [`AdamW`](crate::optim::AdamW). For a rule without decay it is an error.
+    /// The rule decides how it is applied: [`SGD`](crate::optim::SGD) adds it to the gradient,
+    /// [`AdamW`](crate::optim::AdamW) applies it separately. For a rule without decay it is an error.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = Some(decay);
         self
     }
 
-    /// Adds `l1 · Σ|w|` to what is minimized: `l1 · sign(w)` to the gradient. At least 0 and finite.
+    /// Adds `l1 · Σ|w|` to the minimized objective, that is, `l1 · sign(w)` to the gradient. At least 0 and finite.
     ///
-    /// It drives weights to 0 that do little. It comes before clipping and before the rule, as a part of the loss:
-    /// Adam divides it by the gradients' size with the rest. Tibshirani, "Regression shrinkage and selection via the
-    /// lasso", 1996; Keras: `L1`.
+    /// It drives weights that have little effect to 0. It is added before clipping and before the rule, as a part of
+    /// the loss, so Adam divides it by the size of the gradients too. Tibshirani, "Regression shrinkage and selection
+    /// via the lasso", 1996; Keras: `L1`.
     #[must_use]
     pub fn l1(mut self, l1: f64) -> Self {
         self.l1 = Some(l1);
         self
     }
 
-    /// Adds `l2 · Σw²` to what is minimized: `2 · l2 · w` to the gradient. At least 0 and finite.
+    /// Adds `l2 · Σw²` to the minimized objective, that is, `2 · l2 · w` to the gradient. At least 0 and finite.
     ///
-    /// Keras: `L2`. PyTorch's `weight_decay` of `SGD` and `Adam`, and the one of those rules here, are twice this
-    /// number: a decay of 2e-4 is an `l2` of 1e-4. It comes before clipping, where a rule's decay comes after it.
+    /// Keras: `L2`. The `weight_decay` of `SGD` and `Adam`, in PyTorch as here, is twice this number: a decay of 2e-4
+    /// is an `l2` of 1e-4. A penalty is added before clipping, a rule's decay after it.
     ///
-    /// A penalty is of all numbers of a parameter. So an embedding's gradient, which is by rows, is written out for
-    /// the whole table, and a step costs as much as the table is large; a rule's decay reaches the touched rows only.
+    /// A penalty covers all elements of a parameter. So the sparse gradient of an embedding is expanded to the whole
+    /// table, and a step costs as much as the whole table; a rule's decay reaches the touched rows only.
     #[must_use]
     pub fn l2(mut self, l2: f64) -> Self {
         self.l2 = Some(l2);
         self
     }
 
-    /// Holds the norm of the weights that lead into each unit at most here: above 0 and finite, 3 or 4 as a rule.
+    /// Limits the norm of the weights that lead into each unit: above 0 and finite, usually 3 or 4.
     ///
-    /// After the rule's step a unit's weights `w` are multiplied by `norm / (‖w‖ + 1e-7)` where `‖w‖` is above `norm`,
-    /// and else left as they are: PyTorch's `renorm`. Srivastava and others, "Dropout: a simple way to prevent neural
+    /// After the rule's step a unit's weights `w` are multiplied by `norm / (‖w‖ + 1e-7)` if `‖w‖` is above `norm`, and
+    /// otherwise unchanged: PyTorch's `renorm`. Srivastava and others, "Dropout: a simple way to prevent neural
     /// networks from overfitting", 2014. Keras' `MaxNorm` also multiplies the shorter ones, by `‖w‖ / (‖w‖ + 1e-7)`.
     ///
     /// | parameter | a unit's weights |
     /// |---|---|
-    /// | weight of [`Dense`](crate::nn::Dense), and others that are [transposed](crate::nn::Param::transposed_in_state_dicts) | a column |
+    /// | weight of [`Dense`](crate::nn::Dense), and other parameters that are [transposed](crate::nn::Param::transposed_in_state_dicts) | a column |
     /// | weight of a convolution, `[filters, …]` | a filter |
     /// | table of an embedding | an id's row |
     ///
-    /// Of a table only the rows are looked at that the step has changed, as PyTorch does. Parameters of one axis, such
-    /// as biases, are no weights and stay as they are; a group with no other parameter is an error. So is a rule that
-    /// averages by itself, as [`ScheduleFreeAdamW`](crate::optim::ScheduleFreeAdamW): its numbers would no longer
-    /// agree.
+    /// For the table of an embedding only the rows that the step has changed are checked, as in PyTorch. Parameters
+    /// with one axis, such as biases, are not limited; a group that matches only such parameters is an error. So is a
+    /// rule that averages by itself, such as [`ScheduleFreeAdamW`](crate::optim::ScheduleFreeAdamW): its slots would no
+    /// longer agree with the weights.
     #[must_use]
     pub fn max_norm(mut self, norm: f64) -> Self {
         self.max_norm = Some(norm);
@@ -155,13 +159,13 @@ impl Group {
         fits(&self.pattern, name)
     }
 
-    /// Whether there is anything to add to gradients.
+    /// Returns whether the group adds anything to gradients.
     pub(super) fn penalises(&self) -> bool {
         self.l1.is_some() || self.l2.is_some()
     }
 }
 
-/// What is added to the gradient of the parameter of this name; none if nothing.
+/// Returns the penalty of the parameter with this name, if it has one.
 pub(super) fn penalty_of(groups: &[Group], name: &str) -> Option<Penalty> {
     let mut penalty = Penalty { l1: 0.0, l2: 0.0 };
     for group in groups.iter().filter(|group| group.penalises() && group.fits(name)) {
@@ -170,13 +174,13 @@ pub(super) fn penalty_of(groups: &[Group], name: &str) -> Option<Penalty> {
     (penalty.l1 > 0.0 || penalty.l2 > 0.0).then_some(penalty)
 }
 
-/// The limit to the norms of the units' weights, where there is one.
+/// Returns the limit on the norms of the units' weights, if there is one.
 pub(super) fn max_norm_of(groups: &[Group], name: &str) -> Option<f64> {
     let limits = groups.iter().rev().filter(|group| group.max_norm.is_some());
     limits.into_iter().find(|group| group.fits(name)).and_then(|group| group.max_norm)
 }
 
-/// The step as it is for the parameter of this name.
+/// Returns the step with the settings of the groups that match this name.
 pub(super) fn step_of(groups: &[Group], mut step: Step, name: &str) -> Step {
     for group in groups.iter().filter(|group| group.fits(name)) {
         step.learning_rate *= group.factor;
@@ -185,7 +189,8 @@ pub(super) fn step_of(groups: &[Group], mut step: Step, name: &str) -> Step {
     step
 }
 
-/// Checks numbers and patterns; `decays` is whether the rule has a weight decay, `averages` whether it averages.
+/// Checks values and patterns; `decays` says whether the rule has a weight decay, `averages` whether it averages by
+/// itself.
 pub(super) fn check<F: Scalar, M: Layer<F>>(
     groups: &[Group],
     model: &M,
@@ -241,7 +246,8 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
     Ok(())
 }
 
-/// Whether a pattern with `*` fits the whole of a text: each piece between stars is looked for from left to right.
+/// Returns whether a pattern with `*` matches the whole text: the pieces between the stars are searched from left to
+/// right.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, mut pattern)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };

@@ -1,11 +1,11 @@
-//! Lion: steps of one length, by the sign of a momentum.
+//! Lion: steps of equal length, by the sign of a momentum.
 
 use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::kernels::{LionStep, Scalar};
 
-/// Lion: each number moves by `rate` up or down.
+/// Lion: each element moves up or down by `rate`.
 ///
 /// ```text
 /// w = w - rate · decay · w
@@ -13,8 +13,8 @@ use crate::kernels::{LionStep, Scalar};
 /// m = β2 · m + (1 - β2) · g
 /// ```
 ///
-/// Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2: rate 1e-4, β1 0.9, β2 0.99, no
-/// decay, as in the authors' code. Keras' rate is 0.001; PyTorch does not have it.
+/// Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2: learning rate 1e-4, β1 0.9, β2
+/// 0.99, no decay, as in the authors' code. Keras' learning rate is 0.001; PyTorch does not have it.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -23,9 +23,10 @@ use crate::kernels::{LionStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// One slot, half of Adam's. All numbers move by the same length, so the steps are longer than Adam's at the
-/// same rate: take a third to a tenth of Adam's rate, and for the same effect as much more decay. The paper trains
-/// with large batches; with small ones the signs are noisy, and a rate that falls to 0 matters more than elsewhere.
+/// It needs one slot, half of Adam's memory. All elements move by the same length, so steps are longer than Adam's at
+/// the same learning rate: use a third to a tenth of Adam's learning rate, and multiply the decay by as much for the
+/// same effect. The paper trains with large batches; with small ones the signs are noisy, and a learning rate that
+/// falls to 0 matters more than elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lion {
     beta1: f64,
@@ -40,14 +41,15 @@ impl Default for Lion {
 }
 
 impl Lion {
-    /// The momentum's share in the step's direction, and how slowly the momentum changes; each from 0 to below 1.
+    /// Sets β1, the weight of the momentum in the step's direction, and β2, the decay of the momentum; each from 0 to
+    /// below 1. The defaults are 0.9 and 0.99.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
-    /// The share that a parameter loses at each step, times the rate; 0 unless set.
+    /// Sets the weight decay: each step subtracts `rate · decay · w` from a parameter; default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

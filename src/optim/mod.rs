@@ -1,18 +1,18 @@
-//! Optimizers: update rules, learning-rate schedules, groups of parameters, averages of weights.
+//! Optimizers: update rules, learning-rate schedules, parameter groups, weight averaging.
 //!
-//! Training moves each parameter a little against the gradient of the loss. Which way and how far is an [`UpdateRule`]:
-//! it is given slices of numbers and of their gradients, and knows nothing of models. Everything that does not depend
-//! on the rule is in [`Optimizer`], once.
+//! Training moves each parameter a little against the gradient of the loss. An [`UpdateRule`] decides the direction and
+//! the length of that move. It works on slices of values and gradients, and knows nothing of models. Everything that
+//! does not depend on the rule is in [`Optimizer`].
 //!
 //! | | |
 //! |---|---|
-//! | rules | [`SGD`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`Adamax`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`], [`ScheduleFreeAdamW`] |
+//! | update rules | [`SGD`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`Adamax`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`], [`ScheduleFreeAdamW`] |
 //! | schedules of the learning rate | [`CosineDecay`], [`CosineRestarts`], [`OneCycle`], [`StepDecay`], [`MultiStepDecay`], [`ExponentialDecay`], [`PolynomialDecay`], [`Piecewise`], [`WarmUp`], [`Chain`]; a number; a function of the step |
-//! | the learning rate by how training goes | [`ReduceOnPlateau`] |
-//! | some parameters with settings of their own | [`Group`] |
-//! | averages of the weights | [`Averaging`] |
-//! | a rule of your own | [`UpdateRule`], which gets a [`Step`] and an [`Update`] and has a [`Granularity`] |
-//! | in a loop of your own | [`Optimizer`] |
+//! | a learning rate that follows the progress of training | [`ReduceOnPlateau`] |
+//! | settings for some of the parameters | [`Group`] |
+//! | weight averaging | [`Averaging`] |
+//! | a custom update rule | [`UpdateRule`], which gets a [`Step`] and an [`Update`] and has a [`Granularity`] |
+//! | a custom training loop | [`Optimizer`] |
 //!
 //! The order within a step is fixed:
 //!
@@ -25,25 +25,25 @@
 //! 6  averages of the weights
 //! ```
 //!
-//! What is refused in 1 to 4 leaves every parameter as it was; in 3 and 4 the gradients are forgotten.
+//! If 1 to 4 return an error, every parameter is unchanged; in 3 and 4 the gradients are discarded.
 
 // | file | what is in it |
 // |---|---|
 // | `update_rule.rs` | the trait `UpdateRule` and what it is given |
-// | `optimizer/` | `Optimizer`: slots by parameter, count of steps, learning rate, batches that make one step, its state |
-// | `update_param.rs` | a rule over one parameter: on several threads, by rows, in strips behind a product |
+// | `optimizer/` | `Optimizer`: slots by parameter, step count, learning rate, batches per step, its state |
+// | `update_param.rs` | applies a rule to one parameter: on several threads, by rows, or tile by tile for a product |
 // | `group.rs` | `Group` |
-// | `penalty.rs` | what penalties add to gradients, and limits to the norms of weights |
-// | `clip.rs` | the mean of gradients over several batches, their penalties and limits |
+// | `penalty.rs` | penalties added to gradients, and limits on the norms of weights |
+// | `clip.rs` | the mean of gradients over several batches, their penalties, and clipping |
 // | `averaging.rs` | `Averaging` |
-// | `slots.rs` | what is kept of a parameter by its name, and how it is found |
-// | `fields.rs` | the state of the crate's own rules: their fields, by name |
+// | `slots.rs` | per-parameter arrays, looked up by the parameter's name |
+// | `fields.rs` | the saved state of the crate's own rules: their fields, by name |
 // | `schedule/` | the schedules |
 // | `plateau.rs` | `ReduceOnPlateau` |
-// | `sgd.rs`, `adam.rs`, … | the rules of the crate, one to a file |
+// | `sgd.rs`, `adam.rs`, … | the update rules of the crate, one per file |
 //
-// The rules' loops over numbers are in `crates/kernels/src/optim/`, where they are compiled with
-// optimization whatever the user's profile says.
+// The rules' inner loops are in `crates/kernels/src/optim/`, which is compiled with optimization whatever the user's
+// profile says.
 
 mod adadelta;
 mod adagrad;
@@ -92,8 +92,8 @@ pub use update_rule::{Granularity, Step, Update, UpdateRule};
 
 use crate::error::{Error, Result};
 
-/// Checks that a share, such as a momentum, is at least 0 and below 1. At 1 a mean would never take in anything
-/// new, and Adam's correction would divide by 0. NaN is refused too, as it is in no range.
+/// Checks that a fraction, such as a momentum, is at least 0 and below 1. At 1 a running mean would never take in a new
+/// value, and Adam's correction would divide by 0. NaN is an error too, as it is in no range.
 fn check_share(name: &str, share: f64) -> Result<()> {
     if (0.0..1.0).contains(&share) {
         return Ok(());

@@ -1,10 +1,10 @@
-//! Muon: orthogonalised momentum for matrices.
+//! Muon: orthogonalized momentum for matrices.
 //!
-//! # Why
+//! # Idea
 //!
 //! The momentum of a weight matrix is usually close to a matrix of low rank: a few directions have nearly all of its
-//! length. `U · Vᵀ` of its singular value decomposition `U · S · Vᵀ` has the same directions with one length for each,
-//! so that rare directions are learnt as fast as frequent ones.
+//! length. With its singular value decomposition `U · S · Vᵀ`, the matrix `U · Vᵀ` has the same directions, all of the
+//! same length, so that rare directions are learnt as fast as frequent ones.
 //!
 //! # Newton-Schulz
 //!
@@ -14,8 +14,8 @@
 //! X = a · X + b · (X · Xᵀ) · X + c · (X · Xᵀ)² · X          a, b, c = 3.4445, -4.775, 2.0315
 //! ```
 //!
-//! takes singular values from 0 to 1 towards 1; five rounds bring most of them to between 0.7 and 1.2, which is as
-//! good as 1 for training. The products of a round are taken on the matrix's shorter side. They are all the cost:
+//! takes singular values from 0 to 1 towards 1; five rounds bring most of them to between 0.7 and 1.2, which is as good
+//! as 1 for training. The products of a round are taken on the matrix's shorter side. They are nearly the whole cost:
 //! about `15 · 2 · rows · columns · min(rows, columns)` operations for five rounds, some three times as many as the
 //! forward and backward pass of a layer with 128 units at a batch of 32.
 
@@ -26,7 +26,7 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// Muon: momentum whose matrix is made orthogonal before the step; what is no matrix is trained by [`AdamW`].
+/// Muon: orthogonalizes the momentum of each matrix before the step; other parameters are trained by [`AdamW`].
 ///
 /// ```text
 /// m = momentum · m + (1 - momentum) · g
@@ -35,10 +35,10 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// w = w - rate · decay · w - rate · scale · O
 /// ```
 ///
-/// Jordan and others, "Muon: an optimizer for hidden layers in neural networks", 2024; the scale `0.2 · √max(rows,
-/// columns)` gives steps the size of AdamW's, so that one rate serves both: Liu and others, "Muon is scalable for LLM
-/// training", 2025. As PyTorch computes it (`adjust_lr_fn="match_rms_adamw"`), but in the parameters' own type where
-/// PyTorch takes the products in `bfloat16`. Rate 0.001, momentum 0.95 in Nesterov's form, decay 0.1.
+/// Jordan and others, "Muon: an optimizer for hidden layers in neural networks", 2024. The scale `0.2 · √max(rows,
+/// columns)` gives steps the size of AdamW's, so that one learning rate serves both: Liu and others, "Muon is scalable
+/// for LLM training", 2025. As PyTorch computes it (`adjust_lr_fn="match_rms_adamw"`), but in the parameters' own type,
+/// while PyTorch takes the products in `bfloat16`. Learning rate 0.001, momentum 0.95 in Nesterov's form, decay 0.1.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -47,9 +47,9 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// Only parameters of two axes are matrices here: weights of `Dense`, tables of `Embedding`. Kernels of convolutions,
-/// biases and the factors of normalizations get AdamW's step. Each parameter has two slots, of which a
-/// matrix uses one. The rule looks at whole parameters, so gradients by rows are written out.
+/// Only parameters with two axes count as matrices: weights of `Dense`, tables of `Embedding`. Kernels of convolutions,
+/// biases and the factors of normalizations get AdamW's step. Each parameter has two slots, of which a matrix uses one.
+/// The rule needs whole parameters, so sparse gradients are expanded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Muon {
     momentum: f64,
@@ -68,46 +68,46 @@ impl Default for Muon {
 }
 
 impl Muon {
-    /// The share of the last momentum that is kept, from 0 to below 1; 0.95 unless set.
+    /// Sets the momentum, the fraction of the last momentum that is kept: from 0 to below 1, default 0.95.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Whether Nesterov's look ahead is taken; it is unless set.
+    /// Sets whether Nesterov's look-ahead is used; the default is `true`.
     #[must_use]
     pub fn nesterov(mut self, nesterov: bool) -> Self {
         self.nesterov = nesterov;
         self
     }
 
-    /// The rounds of Newton-Schulz, from 1 to 99; 5 unless set.
+    /// Sets the number of Newton-Schulz rounds, from 1 to 99; default 5.
     #[must_use]
     pub fn rounds(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
         self
     }
 
-    /// Whether steps are scaled to the size of AdamW's, so that AdamW's rates serve; they are unless set.
+    /// Sets whether steps are scaled to the size of AdamW's, so that AdamW's learning rates fit; the default is `true`.
     ///
-    /// `false` takes the scale of the first publication, `√max(1, outputs / inputs)` for a weight of shape
-    /// `[inputs, outputs]`, which is PyTorch's default. Usual rates are then 0.02 and more, too high for AdamW: give
-    /// what is no matrix a lower one by a [`Group`](crate::optim::Group).
+    /// `false` uses the scale of the first publication, `√max(1, outputs / inputs)` for a weight of shape `[inputs,
+    /// outputs]`, which is PyTorch's default. Usual learning rates are then 0.02 and more, too high for AdamW: give the
+    /// parameters that are not matrices a lower one with a [`Group`](crate::optim::Group).
     #[must_use]
     pub fn matched_scale(mut self, matched: bool) -> Self {
         self.matched = matched;
         self
     }
 
-    /// The decay of matrices and of the rest: at least 0, 0.1 unless set.
+    /// Sets the weight decay of all parameters, matrices and others: at least 0, default 0.1.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
         self
     }
 
-    /// The rule of what is no matrix, for other β and ε; its decay is Muon's.
+    /// Sets the rule of the parameters that are not matrices, for other β and ε; its decay is Muon's.
     #[must_use]
     pub fn adamw(mut self, adamw: AdamW) -> Self {
         self.adamw = adamw;
@@ -136,7 +136,7 @@ impl Muon {
     }
 }
 
-/// The matrix's nearest orthogonal one, about: see the head of this file.
+/// Returns approximately the nearest orthogonal matrix: see the head of this file.
 fn orthogonal<F: Scalar>(mut x: Tensor<F>, shape: [usize; 2], rounds: usize) -> Tensor<F> {
     const EPSILON: f64 = 1e-7;
     let [a, b, c] = [3.4445, -4.775, 2.0315].map(F::of);

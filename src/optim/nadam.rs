@@ -1,14 +1,15 @@
-//! NAdam: Adam with Nesterov's look ahead.
+//! NAdam: Adam with Nesterov's look-ahead.
 //!
-//! The momentum's share rises slowly from β1 / 2 to β1, and the correction of the first moment is the product of all
-//! shares so far, in place of Adam's `1 - β1^t`. That product is the same for all parameters; the rule keeps it.
+//! The momentum's coefficient rises slowly from β1 / 2 to β1, and the correction of the first moment uses the product
+//! of all coefficients so far, in place of Adam's `1 - β1^t`. That product is the same for all parameters; the rule
+//! stores it.
 
 use super::fields::{Moments, saved};
 use super::{Step, Update, UpdateRule, check_not_negative};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
 
-/// NAdam: Adam, with the gradient counted as if momentum had already been applied.
+/// NAdam: Adam that uses the gradient as if momentum had already been applied.
 ///
 /// ```text
 /// g = gradient + decay · w                         (decoupled: w = w - rate · decay · w before the step)
@@ -19,8 +20,8 @@ use crate::kernels::{MomentStep, Scalar};
 /// w = w - rate · m̂ / (√(v / (1 - β2^t)) + ε)
 /// ```
 ///
-/// Dozat, "Incorporating Nesterov momentum into Adam", 2016, as PyTorch computes it: rate 0.002, β1 0.9, β2 0.999, ψ
-/// 0.004, ε 1e-8. Keras' rate is 0.001 and its ε 1e-7.
+/// Dozat, "Incorporating Nesterov momentum into Adam", 2016, as PyTorch computes it: learning rate 0.002, β1 0.9, β2
+/// 0.999, ψ 0.004, ε 1e-8. Keras' learning rate is 0.001 and its ε 1e-7.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -34,7 +35,7 @@ pub struct NAdam {
     momentum_decay: f64,
     decay: f64,
     decoupled: bool,
-    /// The product of the momentum's shares up to the step.
+    /// The product of the momentum's coefficients up to this step.
     product: f64,
 }
 
@@ -45,42 +46,43 @@ impl Default for NAdam {
 }
 
 impl NAdam {
-    /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    /// Sets β1 and β2, the decay of the two moments, each from 0 to below 1; the defaults are 0.9 and 0.999.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-8 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-8.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.moments.epsilon = epsilon;
         self
     }
 
-    /// ψ, how fast the momentum's share rises to β1: at least 0, 0.004 unless set.
+    /// Sets ψ, which determines how fast the momentum's coefficient rises to β1: at least 0, default 0.004.
     #[must_use]
     pub fn momentum_decay(mut self, decay: f64) -> Self {
         self.momentum_decay = decay;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
         self
     }
 
-    /// Whether the decay is taken off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
+    /// Sets whether the decay is subtracted from the weights directly, as in [`AdamW`](crate::optim::AdamW); the
+    /// default is `false`.
     #[must_use]
     pub fn decoupled(mut self, decoupled: bool) -> Self {
         self.decoupled = decoupled;
         self
     }
 
-    /// The momentum's share at step `t`.
+    /// Returns the momentum's coefficient at step `t`.
     fn share(&self, t: f64) -> f64 {
         self.moments.beta1 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay))
     }

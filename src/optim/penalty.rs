@@ -1,12 +1,12 @@
-//! Penalties on weights and limits to their norms: what Keras calls regularizers and constraints.
+//! Penalties on weights and limits on their norms: what Keras calls regularizers and constraints.
 //!
 //! ```text
 //! penalty     l1 · Σ|w| + l2 · Σw²             gradient     l1 · sign(w) + 2 · l2 · w
 //! max norm    w = w · limit / (‖w‖ + 1e-7)     for each unit whose ‖w‖ is above the limit
 //! ```
 //!
-//! A penalty is a part of what is minimized, so its gradient is added before clipping (`clip.rs`), once for a step,
-//! however many batches it has. The limit is applied behind the rule's update, to numbers that are still in the
+//! A penalty is a part of the minimized objective, so its gradient is added before clipping (`clip.rs`), once per step,
+//! however many batches the step has. The limit is applied after the rule's update, to values that are still in the
 //! caches, and before averages are taken; a mean of weights within the limit is within the limit.
 
 use super::update_param::columns_of;
@@ -17,19 +17,19 @@ use crate::tensor::{recycle, scratch, slice_mut};
 /// The factors of a parameter's penalties.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Penalty {
-    /// Of the magnitudes.
+    /// The factor of the sum of magnitudes.
     pub l1: f64,
-    /// Of the squares.
+    /// The factor of the sum of squares.
     pub l2: f64,
 }
 
 impl Penalty {
-    /// Adds the penalty's gradient at these values.
+    /// Adds the gradient of the penalty at these values.
     pub fn add<F: Scalar>(self, gradient: &mut [F], value: &[F]) {
         F::penalise(gradient, value, F::of(self.l1), F::of(2.0 * self.l2));
     }
 
-    /// How much the penalty is.
+    /// Returns the penalty of these values.
     pub fn value<F: Scalar>(self, value: &[F]) -> f64 {
         let mut magnitudes = [F::zero()];
         F::sum_magnitudes_rows(value, value.len().max(1), &mut magnitudes[..value.len().min(1)]);
@@ -37,8 +37,8 @@ impl Penalty {
     }
 }
 
-/// Holds the norm of each unit's weights within the limit: of columns where the units are the last axis, else of what
-/// lies behind axis 0. Where the gradient is one of rows, only those rows can have changed.
+/// Limits the norm of each unit's weights: a column if the units are the last axis, else one index of axis 0. If the
+/// gradient is sparse, only its rows can have changed.
 pub(super) fn hold<F: Scalar>(param: &mut Param<F>, limit: f64) {
     if param.shape().len() < 2 {
         return;

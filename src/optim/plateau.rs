@@ -1,13 +1,13 @@
-//! A rate that falls when training no longer gets better.
+//! A learning rate that falls when training stops improving.
 //!
-//! It is no [`Schedule`](crate::optim::Schedule), as it depends on what came of the steps. The optimizer keeps a factor
-//! that every scheduled rate is multiplied by, and lowers it when it is told of too many values without improvement.
+//! It is not a [`Schedule`](crate::optim::Schedule), as it depends on the results of the steps. The optimizer keeps a
+//! factor that multiplies every scheduled learning rate, and lowers it after too many values without improvement.
 
 use super::{check_not_negative, check_share};
 use crate::error::Result;
 use crate::monitor::{Direction, Monitor};
 
-/// Multiplies the rate by a factor each time a value has not got better for some epochs.
+/// Multiplies the learning rate by a factor each time a value has not improved for some epochs.
 ///
 /// ```text
 /// better    v < best - threshold · |best|        where lower is better
@@ -15,7 +15,7 @@ use crate::monitor::{Direction, Monitor};
 /// after more than `patience` epochs in a row without a better value:  rate = rate · factor
 /// ```
 ///
-/// PyTorch's `ReduceLROnPlateau`, with its numbers: patience 10, threshold 1e-4, no cool-down. Keras' callback of the
+/// PyTorch's `ReduceLROnPlateau`, with its defaults: patience 10, threshold 1e-4, no cool-down. Keras' callback of the
 /// same name has an absolute `min_delta`, and reduces after `patience` epochs, one earlier.
 ///
 /// ```
@@ -27,10 +27,10 @@ use crate::monitor::{Direction, Monitor};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// The trainer watches a value of each epoch, "val_loss" unless told otherwise. Losses are better when lower, metrics
-/// as they say ([`Metric::direction`](crate::metrics::Metric::direction)), or as is said here. In a loop of your own,
-/// tell the optimizer by [`Optimizer::observe`](crate::optim::Optimizer::observe). The factor multiplies whatever the
-/// schedule says.
+/// The trainer watches a value of each epoch, by default "val_loss". For losses lower is better; metrics have a
+/// direction ([`Metric::direction`](crate::metrics::Metric::direction)); either can be overridden here. In a custom
+/// training loop, report the values with [`Optimizer::observe`](crate::optim::Optimizer::observe). The factor
+/// multiplies the schedule's learning rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
     factor: f64,
@@ -42,20 +42,20 @@ pub struct ReduceOnPlateau {
 }
 
 impl ReduceOnPlateau {
-    /// Multiplies the rate by this: at least 0 and below 1; 0.1 to 0.5 are usual.
+    /// Creates a reduction by this factor: at least 0 and below 1; 0.1 to 0.5 are usual.
     pub fn factor(factor: f64) -> Self {
         let monitor = Monitor::of("val_loss");
         Self { factor, patience: 10, threshold: 1e-4, cool_down: 0, least: 0.0, monitor }
     }
 
-    /// How many epochs without a better value are let pass; the next one lowers the rate. 10 unless set.
+    /// Sets how many epochs without improvement are allowed; the next one lowers the learning rate. The default is 10.
     #[must_use]
     pub fn patience(mut self, epochs: u64) -> Self {
         self.patience = epochs;
         self
     }
 
-    /// The value to watch, by its name in the [`History`](crate::train::History).
+    /// Sets the value to watch, by its name in the [`History`](crate::train::History).
     #[must_use]
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
         self.monitor = self.monitor.named(name);
@@ -64,21 +64,21 @@ impl ReduceOnPlateau {
 
     crate::monitor::directed!();
 
-    /// By which share a value must be better to count: at least 0 and below 1, 1e-4 unless set.
+    /// Sets the relative improvement that counts as better: at least 0 and below 1, default 1e-4.
     #[must_use]
     pub fn threshold(mut self, share: f64) -> Self {
         self.threshold = share;
         self
     }
 
-    /// For how many epochs after a reduction nothing is counted; 0 unless set.
+    /// Sets the number of epochs after a reduction in which no epoch is counted; default 0.
     #[must_use]
     pub fn cool_down(mut self, epochs: u64) -> Self {
         self.cool_down = epochs;
         self
     }
 
-    /// The smallest share of the scheduled rate that is left: at least 0, which is the default.
+    /// Sets a lower bound for the factor of the scheduled learning rate: at least 0, which is the default.
     #[must_use]
     pub fn least(mut self, share: f64) -> Self {
         self.least = share;
@@ -91,7 +91,7 @@ impl ReduceOnPlateau {
         check_not_negative("the least share of the rate", self.least)
     }
 
-    /// The first value is better than none, unless it is not a number.
+    /// Returns whether a value is better than the best so far. Any finite first value is.
     fn is_better(&self, value: f64, best: Option<f64>, direction: Direction) -> bool {
         match best {
             None => value.is_finite(),
@@ -100,11 +100,11 @@ impl ReduceOnPlateau {
     }
 }
 
-/// What has been seen, and the factor that came of it.
+/// The values observed so far, and the resulting factor.
 #[derive(Clone, Debug)]
 pub(super) struct Plateau {
     pub how: Option<ReduceOnPlateau>,
-    /// What the scheduled rate is multiplied by.
+    /// The factor of the scheduled learning rate.
     pub factor: f64,
     pub best: Option<f64>,
     pub waited: u64,
@@ -116,7 +116,7 @@ impl Plateau {
         Self { how: None, factor: 1.0, best: None, waited: 0, cooling: 0 }
     }
 
-    /// Takes in an epoch's value.
+    /// Processes an epoch's value.
     pub fn observe(&mut self, value: f64, direction: Direction) {
         let Some(how) = &self.how else { return };
         if how.is_better(value, self.best, direction) {

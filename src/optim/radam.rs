@@ -1,11 +1,11 @@
-//! RAdam: Adam that trusts the second moment only once there is enough of it.
+//! RAdam: Adam that uses the second moment only once it covers enough gradients.
 
 use super::fields::{Moments, saved};
 use super::{Step, Update, UpdateRule};
 use crate::error::Result;
 use crate::kernels::{MomentStep, Scalar};
 
-/// RAdam: rectified Adam, a warm-up worked out instead of guessed.
+/// RAdam: rectified Adam, whose warm-up is computed instead of guessed.
 ///
 /// ```text
 /// g = gradient + decay · w                         (decoupled: w = w - rate · decay · w before the step)
@@ -18,8 +18,8 @@ use crate::kernels::{MomentStep, Scalar};
 /// w = w - rate · m / (1 - β1^t)                                     in the first steps, 5 of them for β2 0.999
 /// ```
 ///
-/// Liu and others, "On the variance of the adaptive learning rate and beyond", 2020, as PyTorch computes it: rate
-/// 0.001, β1 0.9, β2 0.999, ε 1e-8. Keras does not have it.
+/// Liu and others, "On the variance of the adaptive learning rate and beyond", 2020, as PyTorch computes it: learning
+/// rate 0.001, β1 0.9, β2 0.999, ε 1e-8. Keras does not have it.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -28,8 +28,9 @@ use crate::kernels::{MomentStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// ρ is the number of gradients that the second moment stands for. While it is small its root is a poor divisor, and
-/// `r` shortens the steps: 0.02 at step 6, 0.2 at step 100, and near 1 after a few thousand.
+/// ρ is the number of gradients that the second moment effectively averages. While it is small, the root of the second
+/// moment is a poor divisor, and `r` shortens the steps: 0.02 at step 6, 0.2 at step 100, and near 1 after a few
+/// thousand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RAdam {
     moments: Moments,
@@ -44,28 +45,29 @@ impl Default for RAdam {
 }
 
 impl RAdam {
-    /// How slowly the two moments change, each from 0 to below 1; 0.9 and 0.999 unless set.
+    /// Sets β1 and β2, the decay of the two moments, each from 0 to below 1; the defaults are 0.9 and 0.999.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-8 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-8.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.moments.epsilon = epsilon;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;
         self
     }
 
-    /// Whether the decay is taken off the weights themselves, as [`AdamW`](crate::optim::AdamW) does.
+    /// Sets whether the decay is subtracted from the weights directly, as in [`AdamW`](crate::optim::AdamW); the
+    /// default is `false`.
     #[must_use]
     pub fn decoupled(mut self, decoupled: bool) -> Self {
         self.decoupled = decoupled;

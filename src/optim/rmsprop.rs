@@ -1,11 +1,11 @@
-//! RMSprop: steps divided by a running size of the gradient.
+//! RMSprop: steps divided by the running root mean square of the gradient.
 
 use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_positive, check_share};
 use crate::error::Result;
 use crate::kernels::{RmsStep, Scalar};
 
-/// RMSprop, plain, centered and with momentum.
+/// RMSprop: plain, centered or with momentum.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -16,8 +16,8 @@ use crate::kernels::{RmsStep, Scalar};
 /// ```
 ///
 /// Tieleman and Hinton, "Lecture 6.5: RMSprop", 2012; centered: Graves, "Generating sequences with recurrent neural
-/// networks", 2013, equation 40. As PyTorch computes it, with α 0.99 and ε 1e-8. The default rate is 0.001, Keras'
-/// default; PyTorch's is 0.01, which is too high for most networks.
+/// networks", 2013, equation 40. As PyTorch computes it, with α 0.99 and ε 1e-8. The default learning rate is 0.001, as
+/// in Keras; PyTorch's is 0.01, which is too high for most networks.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -26,9 +26,9 @@ use crate::kernels::{RmsStep, Scalar};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// Each number has a step of about `rate`, whatever the scale of its gradient. The means begin at 0 and are not
-/// corrected for it, so the first steps are longer: `1 / √(1 - α)` = 10 times the rate. Differences: Keras' α (`rho`)
-/// is 0.9 and its ε 1e-7, inside of the root.
+/// Each element moves by about `rate` per step, whatever the scale of its gradient. The means begin at 0 without bias
+/// correction, so the first steps are longer: `1 / √(1 - α)` = 10 times the learning rate. Differences: Keras' α
+/// (`rho`) is 0.9 and its ε is 1e-7, inside the root.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RMSprop {
     alpha: f64,
@@ -45,37 +45,41 @@ impl Default for RMSprop {
 }
 
 impl RMSprop {
-    /// How slowly the means change, from 0 to below 1: they look back over about `1 / (1 - α)` steps.
+    /// Sets α, the decay of the means, from 0 to below 1: they look back over about `1 / (1 - α)` steps. The default
+    /// is 0.99.
     #[must_use]
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-8 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-8.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
     }
 
-    /// The share of the last velocity that is kept, from 0 (the default) to below 1. One more slot.
+    /// Sets the momentum, the fraction of the last velocity that is kept: from 0 (the default) to below 1. Above 0 it
+    /// needs one more slot.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Whether it divides by the gradient's deviation from its mean in place of its size. One more slot; not unless set.
+    /// Sets whether the gradient is divided by its standard deviation instead of its root mean square. It needs one
+    /// more slot; the default is `false`.
     ///
-    /// Where a gradient hardly varies, steps become long; with the default rate it may need a larger ε or momentum.
+    /// If a gradient hardly varies, steps become long; with the default learning rate this may need a larger ε or
+    /// momentum.
     #[must_use]
     pub fn centered(mut self, centered: bool) -> Self {
         self.centered = centered;
         self
     }
 
-    /// Weight decay that is added to the gradient (L2 regularization): at least 0.
+    /// Sets the weight decay, which is added to the gradient (L2 regularization): at least 0, default 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

@@ -1,4 +1,4 @@
-//! Schedule-free AdamW: an average of the weights in place of a falling rate.
+//! Schedule-free AdamW: an average of the weights in place of a learning rate that falls.
 //!
 //! # Three points
 //!
@@ -8,8 +8,8 @@
 //! y   (1 - β1) · z + β1 · x: where gradients are taken, what the model holds in training
 //! ```
 //!
-//! Kept beside the model is `z - y`, which begins at 0 like every state, in place of `z`. From the definition of `y`
-//! follows `x = y + (1 - 1 / β1) · (z - y)`, so the average needs no array.
+//! The optimizer stores `z - y`, which begins at 0 like every slot, in place of `z`. From the definition of `y` follows
+//! `x = y + (1 - 1 / β1) · (z - y)`, so the average needs no array.
 
 use super::fields::{Moments, saved};
 use super::{Step, Update, UpdateRule};
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{FreeStep, Scalar};
 use crate::tensor::{Tensor, slice};
 
-/// AdamW without momentum and without a schedule: the average of its weights is what is evaluated.
+/// Schedule-free AdamW: without momentum or a schedule; the average of its weights is used for evaluation.
 ///
 /// ```text
 /// g = gradient at y
@@ -28,8 +28,8 @@ use crate::tensor::{Tensor, slice};
 /// y = (1 - β1) · z + β1 · x
 /// ```
 ///
-/// Defazio and others, "The road less scheduled", 2024, as the authors' `AdamWScheduleFree` computes it: rate 0.0025,
-/// β1 0.9, β2 0.999, ε 1e-8, no decay. Neither PyTorch nor Keras has it.
+/// Defazio and others, "The road less scheduled", 2024, as the authors' `AdamWScheduleFree` computes it: learning rate
+/// 0.0025, β1 0.9, β2 0.999, ε 1e-8, no decay. Neither PyTorch nor Keras has it.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -40,23 +40,23 @@ use crate::tensor::{Tensor, slice};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// A [`Trainer`](crate::train::Trainer) puts `x` into the model for validation, callbacks and the end, and `y` back for
-/// training; nothing has to be switched. In a loop of your own call
+/// A [`Trainer`](crate::train::Trainer) puts `x` into the model for validation, callbacks and the end of training, and
+/// puts `y` back for further training; no call is needed. In a custom training loop, call
 /// [`evaluation_weights`](crate::optim::Optimizer::evaluation_weights) and
-/// [`training_weights`](crate::optim::Optimizer::training_weights). Give it a constant rate, after a warm-up if you
-/// like: steps of the warm-up count less in the average. The best rates lie above AdamW's, up to ten times.
+/// [`training_weights`](crate::optim::Optimizer::training_weights). Use a constant learning rate, optionally after a
+/// warm-up, whose steps count less in the average. The best learning rates are higher than AdamW's, up to ten times.
 ///
-/// Batch normalization measures its running means at `y`, so with it the evaluation is a little off; layer and group
-/// normalization have no such numbers.
+/// Batch normalization measures its running means at `y`, so its evaluation is slightly off; layer and group
+/// normalization have no running means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScheduleFreeAdamW {
     moments: Moments,
     decay: f64,
-    /// The highest rate so far.
+    /// The highest learning rate so far.
     highest: f64,
-    /// The sum of its squares over the steps.
+    /// The sum over the steps of the square of `highest`.
     sum: f64,
-    /// This step's share in the average.
+    /// The weight of this step in the average.
     share: f64,
 }
 
@@ -68,23 +68,24 @@ impl Default for ScheduleFreeAdamW {
 }
 
 impl ScheduleFreeAdamW {
-    /// Where gradients are taken between base (0) and average (1), above 0 and below 1; and how slowly the second
-    /// moment changes, from 0 to below 1. 0.9 and 0.999 unless set; 0.95 and 0.98 are worth a try on long runs.
+    /// Sets β1 and β2. β1 is the point between base (0) and average (1) at which gradients are taken: above 0 and below
+    /// 1, default 0.9. β2 is the decay of the second moment: from 0 to below 1, default 0.999. Try 0.95 and 0.98 for
+    /// long runs.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
         self
     }
 
-    /// What is added to the denominator: above 0, 1e-8 unless set.
+    /// Sets ε, which is added to the denominator: above 0, default 1e-8.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.moments.epsilon = epsilon;
         self
     }
 
-    /// The share that the base loses at each step, times the rate, of the weights where the gradient is taken: at
-    /// least 0, which is the default.
+    /// Sets the weight decay. Each step subtracts `rate · decay · y` from the base, with the weights `y` at which the
+    /// gradient is taken. At least 0; the default is 0.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

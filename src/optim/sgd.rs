@@ -2,7 +2,7 @@
 //!
 //! # Two ways to write momentum
 //!
-//! In the form of Sutskever and others, as Keras computes it, the velocity holds the rate:
+//! In the form of Sutskever and others, as Keras computes it, the velocity includes the learning rate:
 //!
 //! ```text
 //! v = momentum · v - rate · g          w = w + v
@@ -14,11 +14,11 @@
 //! v = momentum · v + g                 w = w - rate · v
 //! ```
 //!
-//! With a constant rate they give the same weights. When the rate falls, the first form keeps on with the old
-//! rate's velocity for about `1 / (1 - momentum)` steps, while the second takes the new rate at once.
+//! With a constant learning rate they give the same weights. When the learning rate falls, the first form keeps the
+//! velocity of the old one for about `1 / (1 - momentum)` steps, while the second uses the new one at once.
 //!
 //! With a constant gradient the velocity tends to `g / (1 - momentum)`: a momentum of 0.9 makes steps ten times as
-//! long. Whoever turns momentum on should lower the rate, or think of it as that much higher.
+//! long. If you turn momentum on, lower the learning rate, or regard it as that much higher.
 //!
 //! # Nesterov
 //!
@@ -31,7 +31,7 @@ use super::{Step, Update, UpdateRule, check_share};
 use crate::error::Result;
 use crate::kernels::{Scalar, SgdStep};
 
-/// Stochastic gradient descent, with momentum and Nesterov's look ahead where wanted.
+/// Stochastic gradient descent, optionally with momentum and Nesterov's look-ahead.
 ///
 /// ```text
 /// g = gradient + decay · w
@@ -39,8 +39,8 @@ use crate::kernels::{Scalar, SgdStep};
 /// w = w - rate · v                        (plain: w - rate · g;  Nesterov: w - rate · (g + momentum · v))
 /// ```
 ///
-/// PyTorch's definition (Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in
-/// deep learning", 2013, with the rate outside of `v`). The default rate is 0.01, Keras' default.
+/// PyTorch's definition (Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep
+/// learning", 2013, with the learning rate outside `v`). The default learning rate is 0.01, as in Keras.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -49,7 +49,7 @@ use crate::kernels::{Scalar, SgdStep};
 /// # let _: plywood::train::Trainer<_, f32> = trainer;
 /// ```
 ///
-/// In numbers, for one weight of 1 with a gradient of 2 at both of two steps, a rate of 0.1 and a momentum of 0.9:
+/// An example: one weight of 1 with a gradient of 2 at both of two steps, a learning rate of 0.1 and a momentum of 0.9:
 ///
 /// | | step 1 | step 2 |
 /// |---|---|---|
@@ -57,33 +57,33 @@ use crate::kernels::{Scalar, SgdStep};
 /// | momentum | v = 2, 0.8 | v = 3.8, 0.42 |
 /// | Nesterov | 1 - 0.1 · (2 + 1.8) = 0.62 | 0.62 - 0.1 · (2 + 3.42) = 0.078 |
 ///
-/// Differences: Keras' `SGD` keeps the rate inside of the velocity. PyTorch's first velocity is the gradient, which
-/// is what a velocity of 0 gives here; its `dampening` and `maximize` are not offered.
+/// Differences: Keras' `SGD` keeps the learning rate inside the velocity. PyTorch's first velocity is the gradient, as
+/// here, where the velocity begins at 0; its `dampening` and `maximize` are not offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SGD {
-    /// At 0 there is no slot at all, and the kernel without a velocity is used.
+    /// At 0 there is no slot, and the kernel without a velocity is used.
     momentum: f64,
-    /// Without momentum it changes nothing.
+    /// Has no effect without momentum.
     nesterov: bool,
     /// At least 0; 0 turns it off.
     decay: f64,
 }
 
 impl SGD {
-    /// The share of the last velocity that is kept, from 0 (the default) to below 1.
+    /// Sets the momentum, the fraction of the last velocity that is kept: from 0 (the default) to below 1.
     ///
-    /// The velocity needs one array in the shape of each parameter. Whether there is one is settled when a
-    /// parameter is met for the first time. A momentum out of range is an error of the first step.
+    /// The velocity needs one array in the shape of each parameter. Whether a parameter has one is decided the first
+    /// time the parameter is seen. A momentum out of range is an error of the first step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Whether momentum takes Nesterov's form; it does not unless set.
+    /// Sets whether momentum takes Nesterov's form; the default is `false`.
     ///
-    /// It converges faster than plain momentum on smooth convex functions; on networks the difference is usually
-    /// small. With a momentum of 0 it has no effect, where PyTorch refuses the combination.
+    /// It converges faster than plain momentum on smooth convex functions; on networks the difference is usually small.
+    /// With a momentum of 0 it has no effect; PyTorch rejects that combination.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -114,11 +114,10 @@ impl SGD {
         self
     }
 
-    /// Weight decay: `decay · w` is added to the gradient (L2 regularization).
+    /// Sets the weight decay: `decay · w` is added to the gradient (L2 regularization).
     ///
-    /// For this rule it is the same as multiplying the weight by `1 - rate · decay` before the step, without
-    /// momentum. Every parameter decays, biases and the factors of normalizations too, as in PyTorch where one
-    /// group holds them all.
+    /// Without momentum this is the same as multiplying the weight by `1 - rate · decay` before the step. Every
+    /// parameter decays, biases and the factors of normalizations too, as in PyTorch with a single parameter group.
     #[must_use]
     pub fn weight_decay(mut self, decay: f64) -> Self {
         self.decay = decay;

@@ -1,4 +1,4 @@
-//! What is kept of each parameter, by its name.
+//! The state of each parameter, by the parameter's name.
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -6,10 +6,10 @@ use crate::nn::Layer;
 use crate::param::Param;
 use crate::tensor::Tensor;
 
-/// A parameter's name and its slots: the arrays that the rule keeps of it.
+/// A parameter's name and its slots: the arrays that the rule stores for it.
 pub(super) type Slot<F> = (String, Vec<Tensor<F>>);
 
-/// The position of this name, which is nearly always the expected one.
+/// Returns the position of this name, which is nearly always the expected one.
 pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Option<usize> {
     if list.get(expected).is_some_and(|(known, _)| known == name) {
         return Some(expected);
@@ -17,7 +17,7 @@ pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Opti
     list.iter().position(|(known, _)| known == name)
 }
 
-/// The error of an array whose shape is not the parameter's.
+/// Checks that an array has the parameter's shape.
 pub(super) fn check_shape<F: Scalar>(name: &str, found: &[usize], param: &Param<F>) -> Result<()> {
     same_shape(name, found, param.shape())
 }
@@ -30,7 +30,7 @@ pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<
         .help("An optimizer belongs to one model; use a new one for another."))
 }
 
-/// Over how many samples the gradients in a model are a mean.
+/// Returns the number of samples over which the gradients in a model are a mean.
 pub(super) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
     let mut samples = 0;
     model.visit_params(&mut |_, param| samples = samples.max(param.samples()));

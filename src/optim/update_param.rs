@@ -1,18 +1,18 @@
-//! A rule over one parameter: dense, row by row, or strip by strip behind a product.
+//! Applies a rule to one parameter: dense, row by row, or tile by tile for a product.
 //!
 //! # Products
 //!
-//! The gradient of a matrix that is still a product `leftᵀ · right` is multiplied out a strip of rows at a time, and
-//! the rule takes each strip up while it is in the caches: in the first where the product is small, in the third where
-//! it is large. So the whole gradient is never in memory.
+//! A gradient that is still a product `leftᵀ · right` is multiplied out one tile of rows at a time, and the rule reads
+//! each tile while it is in a cache: the L1 cache if the product is small, the L3 cache if it is large. So the whole
+//! gradient is never in memory.
 //!
 //! # Sparse gradients
 //!
-//! [`Gradient::Rows`](crate::nn::Gradient::Rows) lists the rows that a batch touched, one entry for each use, so an id
-//! may come up many times. [`merge_rows`] adds up the entries of an id, in the order in which they came, and sorts the
-//! ids: the sum's bits depend on the batch alone. Then the rule sees rows that follow one another as one part, with
-//! those of its state. Rows that are not in the list cost nothing; their momentum waits, and a weight decay does not
-//! reach them.
+//! [`Gradient::Rows`](crate::nn::Gradient::Rows) lists the rows that a batch touched, one entry per use, so an id may
+//! occur many times. [`merge_rows`] adds up the entries of an id in their order of arrival, and sorts the ids, so the
+//! bits of the sum depend on the batch alone. The rule is then called once for each run of consecutive rows, with their
+//! state. Rows that are not in the list cost nothing: their momentum does not change, and weight decay does not reach
+//! them.
 
 use super::{Granularity, Step, Update, UpdateRule};
 use crate::kernels::{Scalar, threads};
@@ -21,26 +21,26 @@ use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Dimension};
 use std::ops::Range;
 
-/// How many numbers a thread should have at least: some microseconds of work.
+/// The least number of elements per thread: some microseconds of work.
 pub(super) const LEAST_NUMBERS: usize = 16_384;
 
-/// How many numbers of a product are multiplied out at once, about: few enough to be in the first level of the caches
-/// when the rule reads them, and enough for the product's kernels.
+/// About how many elements of a product are multiplied out at once: few enough to stay in the L1 cache until the rule
+/// reads them, and enough for the matrix kernels.
 const STRIP: usize = 6_144;
 
-/// How many rows of a product are multiplied out at once where its right side does not fit the first level: enough that
-/// what it costs to read that side again for each strip is shared by many. The strip is in the third level then.
+/// The number of rows of a product that are multiplied out at once if its right side does not fit the L1 cache: enough
+/// to amortize reading the right side again for each tile. The tile is in the L3 cache then.
 const ROWS_OF_LARGE: usize = 512;
 
 /// A thread's rows of a small product begin at a multiple of this.
 const ROWS_TOGETHER: usize = 8;
 
-/// Applies the rule to one parameter: to the whole of it, or row by row where the gradient is one of rows. A rule of
-/// granularity [`Granularity::Elements`] is applied to parts of a large parameter on several threads; each number is
-/// computed from its own gradient and state, so the bits are the same.
+/// Applies the rule to one parameter: to the whole of it, or row by row if the gradient is sparse. A large parameter is
+/// split among several threads if the rule's granularity is [`Granularity::Elements`]; each element is computed from
+/// its own gradient and state, so the bits are the same.
 ///
-/// A rule of granularity [`Granularity::Parameter`] gets rows and products written out into a full gradient first
-/// (`Param::accumulate`).
+/// A rule of granularity [`Granularity::Parameter`] gets sparse gradients and products expanded to a full gradient
+/// first (`Param::accumulate`).
 pub(super) fn apply<F: Scalar>(
     rule: &dyn UpdateRule<F>,
     step: Step,
@@ -75,8 +75,8 @@ pub(super) fn apply<F: Scalar>(
         }
         PendingGradient::Product(left, right) => {
             let (rows, columns) = (left.ncols(), right.ncols());
-            // What a step leaves in the caches of a core is there in the next one if the same thread gets the same
-            // rows. A large matrix leaves nothing there.
+            // Give each thread the same rows at every step, so that they stay in its core's cache. Pointless for
+            // matrices larger than the cache.
             let large = right.len() > SMALL_PRODUCT;
             let mut slots = Slots::of(slot);
             let work = |(slots, value, rows): (Slots<'_, F>, &mut [F], Range<usize>)| {
@@ -96,7 +96,7 @@ pub(super) fn apply<F: Scalar>(
             let columns = columns_of(shape);
             merge_rows(ids, values, columns);
             let mut slots = Slots::of(slot);
-            // Rows that follow one another are one part: the frequent words of a vocabulary often do.
+            // Consecutive rows are one part: the frequent words of a vocabulary often are.
             let mut values = &values[..];
             for run in ids.chunk_by(|a, b| a + 1 == *b) {
                 let (start, length) = (run[0] * columns, run.len() * columns);
@@ -111,7 +111,7 @@ pub(super) fn apply<F: Scalar>(
     }
 }
 
-/// Applies the rule to the first rows of a matrix, whose gradient is the product `leftᵀ · right`: a strip of rows is
+/// Applies the rule to the first rows of a matrix whose gradient is the product `leftᵀ · right`: one tile of rows is
 /// multiplied out and used at once.
 fn strip_by_strip<F: Scalar>(
     rule: &dyn UpdateRule<F>,
@@ -127,7 +127,7 @@ fn strip_by_strip<F: Scalar>(
     let strips = value.len().div_ceil((rows * columns).max(1));
     let mut strip = scratch(&[rows * columns]);
     for i in 0..strips {
-        // Up in one step and down in the next: what a step has used last is what the caches still have.
+        // Forwards in one step and backwards in the next: the caches still hold the tiles used last.
         let first = if step.number.is_multiple_of(2) { strips - 1 - i } else { i } * rows;
         let numbers = first * columns..value.len().min((first + rows) * columns);
         let gradient = &mut slice_mut(&mut strip)[..numbers.len()];
@@ -142,17 +142,17 @@ fn strip_by_strip<F: Scalar>(
     recycle(strip);
 }
 
-/// The most slots that a rule may have.
+/// The largest number of slots that a rule may have.
 pub(super) const MOST_SLOTS: usize = 8;
 
-/// A parameter's slots, or a part of each; in place, so that no list of them is allocated for a step.
+/// A parameter's slots, or a part of each; an array, so that a step allocates no list for them.
 struct Slots<'a, F> {
     arrays: [&'a mut [F]; MOST_SLOTS],
     count: usize,
 }
 
 impl<'a, F: Scalar> Slots<'a, F> {
-    /// The whole arrays.
+    /// Borrows the whole arrays.
     fn of(slot: &'a mut [Tensor<F>]) -> Self {
         let count = slot.len().min(MOST_SLOTS);
         let mut each = slot.iter_mut();
@@ -163,7 +163,7 @@ impl<'a, F: Scalar> Slots<'a, F> {
         Self { arrays, count }
     }
 
-    /// The first so many numbers of each array; the rest stays.
+    /// Splits off the first `length` elements of each array; the rest stays.
     fn take(&mut self, length: usize) -> Self {
         let arrays = std::array::from_fn(|i| {
             let array = std::mem::take(&mut self.arrays[i]);
@@ -174,7 +174,7 @@ impl<'a, F: Scalar> Slots<'a, F> {
         Self { arrays, count: self.count }
     }
 
-    /// These numbers of each array.
+    /// Borrows this range of each array.
     fn part(&mut self, numbers: Range<usize>) -> Slots<'_, F> {
         let mut arrays = self.arrays.iter_mut();
         let arrays = std::array::from_fn(|i| match arrays.next() {
@@ -184,21 +184,21 @@ impl<'a, F: Scalar> Slots<'a, F> {
         Slots { arrays, count: self.count }
     }
 
-    /// All that there are.
+    /// Returns all the slices.
     fn all(&mut self) -> &mut [&'a mut [F]] {
         &mut self.arrays[..self.count]
     }
 }
 
-/// The numbers in a row: what lies behind axis 0.
+/// The number of elements per row: the product of all axes behind axis 0.
 pub(super) fn columns_of(shape: &[usize]) -> usize {
     shape.iter().skip(1).product()
 }
 
-/// Adds up the rows of each id, in the order in which they came; ids end up sorted.
+/// Adds up the rows of each id in their order of arrival, and sorts the ids.
 ///
-/// Ids that are strictly increasing already, as an embedding's are after one backward pass, are left as they are at
-/// the price of one look at each. Positions are sorted by id and then by position, so the order has one result.
+/// Ids that are strictly increasing already, as an embedding's are after one backward pass, are only checked. Positions
+/// are sorted by id and then by position, so the order is unique.
 pub(crate) fn merge_rows<F: Scalar>(ids: &mut Vec<usize>, values: &mut Vec<F>, columns: usize) {
     if ids.is_sorted_by(|a, b| a < b) {
         return;
@@ -224,7 +224,7 @@ mod tests {
     use crate::optim::Adam;
     use crate::random::Random;
 
-    /// Small and large strips, and a last one that is shorter: as if the gradient had been there as a whole.
+    /// Small and large tiles, and a shorter last one, give the same bits as the whole gradient.
     #[test]
     fn strips_have_the_bits_of_the_whole_gradient() {
         for (batch, inputs, units) in [(32, 784, 128), (20, 1100, 600), (2, 30, 5000)] {

@@ -1,4 +1,4 @@
-//! What every rule of an optimizer implements, and what it is given.
+//! The trait `UpdateRule`, and the types it is given.
 
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -7,15 +7,15 @@ use crate::tensor::Tensor;
 use std::cell::Cell;
 use std::fmt::Debug;
 
-/// An optimizer's rule: how one parameter's numbers change, given their gradient.
+/// An update rule: how one parameter's values change, given their gradient.
 ///
-/// What is common to all rules is not in here: [`Optimizer`](crate::optim::Optimizer) keeps what there is of each parameter, counts the steps,
-/// asks the schedule for the rate, clips, knows groups of parameters and averages weights. Each parameter has a fixed
-/// number of *slots*: arrays in the parameter's shape, 0 at first (a momentum, a mean of squares). Numbers that all
-/// parameters share belong into the rule's own fields, are changed in [`begin_step`](UpdateRule::begin_step), and are
-/// saved by [`state`](UpdateRule::state).
+/// Everything common to all rules is in [`Optimizer`](crate::optim::Optimizer): it stores the state of each parameter,
+/// counts the steps, asks the schedule for the learning rate, clips, knows groups of parameters and averages weights.
+/// Each parameter has a fixed number of *slots*: arrays in the parameter's shape, 0 at first (a momentum, a mean of
+/// squares). Values that all parameters share are fields of the rule. They are changed in
+/// [`begin_step`](UpdateRule::begin_step) and saved by [`state`](UpdateRule::state).
 ///
-/// | rule | slots | default rate | memory beside the parameters |
+/// | rule | slots | default learning rate | memory in addition to the parameters |
 /// |---|---|---|---|
 /// | [`SGD`](crate::optim::SGD) | 0, or 1 with momentum | 0.01 | none, or as much again |
 /// | [`Adam`](crate::optim::Adam), [`AdamW`](crate::optim::AdamW) | 2, or 3 with AMSGrad | 0.001 | twice or three times as much |
@@ -28,8 +28,8 @@ use std::fmt::Debug;
 /// | [`Muon`](crate::optim::Muon) | 2 | 0.001 | twice as much |
 /// | [`ScheduleFreeAdamW`](crate::optim::ScheduleFreeAdamW) | 2 | 0.0025 | twice as much, and as much again in evaluation |
 ///
-/// In PyTorch an optimizer is given the list of parameters when it is made. Here it is given the model at each
-/// step, and finds a parameter's state by the parameter's name.
+/// In PyTorch an optimizer is given the list of parameters when it is created. Here it is given the model at each step,
+/// and finds a parameter's state by the parameter's name.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -37,7 +37,7 @@ use std::fmt::Debug;
 /// use plywood::io::Kind;
 /// use plywood::optim::{UpdateRule, Step, Update};
 ///
-/// /// `value -= rate · sign(gradient)`: Riedmiller and Braun's idea at its barest.
+/// /// `value -= rate · sign(gradient)`: Riedmiller and Braun's idea in its simplest form.
 /// #[derive(Debug)]
 /// struct SignDescent;
 ///
@@ -72,21 +72,22 @@ use std::fmt::Debug;
     note = "implement `plywood::optim::UpdateRule<{F}>`; the type needs `Debug`"
 )]
 pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
-    /// The name under which its state is saved, such as `const { Kind::own("my_crate.lion") }`.
+    /// Returns the name under which the rule's state is saved, such as `const { Kind::own("my_crate.lion") }`.
     ///
-    /// A checkpoint is resumed only with a rule of the kind that it was written with.
+    /// A checkpoint can be resumed only with a rule of the kind it was written with.
     fn kind(&self) -> Kind;
 
-    /// Its numbers: hyper-parameters, and what all parameters share. Unless it is written, there are none.
+    /// Returns the rule's own values: hyper-parameters, and values that all parameters share. By default the state is
+    /// empty.
     ///
-    /// What is not in here is not in a checkpoint.
+    /// Values missing here are missing from checkpoints.
     ///
     /// ```
     /// use plywood::io::{Kind, State};
     /// use plywood::optim::{Step, Update, UpdateRule};
     /// use plywood::prelude::*;
     ///
-    /// /// Descent with a rate that is halved whenever it is told to.
+    /// /// Gradient descent whose learning rate can be halved any number of times.
     /// #[derive(Debug)]
     /// struct Halved {
     ///     halvings: u64,
@@ -123,51 +124,53 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
         State::new()
     }
 
-    /// Puts back what [`state`](UpdateRule::state) gave: everything has to be taken out of it.
+    /// Restores the values from [`state`](UpdateRule::state). It must take every entry out of `state`.
     ///
     /// # Errors
-    /// When the state lacks something. The optimizer then loads the rule's own state again.
+    /// If an entry is missing. The optimizer then restores the rule's previous state.
     fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
         let _ = state;
         Ok(())
     }
 
-    /// The learning rate where the user sets none.
+    /// Returns the learning rate used if the user sets none.
     ///
-    /// It is asked for once, by [`Optimizer::new`](crate::optim::Optimizer::new). Take the rate that the rule was published with or that the
-    /// large frameworks use, so that `Trainer::new(loss, UpdateRule::default())` does something sensible.
+    /// [`Optimizer::new`](crate::optim::Optimizer::new) calls it once. Return the learning rate that the rule was
+    /// published with or that the large frameworks use, so that `Trainer::new(loss, UpdateRule::default())` does
+    /// something sensible.
     fn default_learning_rate(&self) -> f64;
 
-    /// How many slots each parameter has: arrays in its shape (TensorFlow's slot variables).
+    /// Returns the number of slots of each parameter: arrays in its shape (TensorFlow's slot variables).
     ///
-    /// It is asked for when a parameter is met for the first time, and must not change after that: a parameter's slots
-    /// are made once, filled with 0. There may be up to 8. [`Update::slots`] has as many slices, in the same order at
+    /// It is called the first time a parameter is seen, and must not change after that: a parameter's slots are
+    /// allocated once, filled with 0. There may be up to 8. [`Update::slots`] has as many slices, in the same order at
     /// each step.
     fn slots(&self) -> usize;
 
-    /// The weight decay of parameters that are in no [`Group`](crate::optim::Group) with another; none for a rule that has no decay.
+    /// Returns the weight decay of parameters for which no [`Group`](crate::optim::Group) sets another one; `None` for
+    /// a rule that has no decay.
     ///
-    /// The optimizer checks it (at least 0 and finite) and hands it on in [`Step::weight_decay`], where a group may
-    /// have changed it. What the rule does with it there is its own affair.
+    /// The optimizer checks it (at least 0 and finite) and passes it on in [`Step::weight_decay`], where a group may
+    /// have changed it. How to apply it is up to the rule.
     fn weight_decay(&self) -> Option<f64> {
         None
     }
 
-    /// What the rule looks at: single numbers, or a parameter as a whole.
+    /// Returns what one call of [`update`](UpdateRule::update) needs to see: single elements, or a whole parameter.
     ///
-    /// [`Granularity::Elements`] unless said otherwise. A rule whose step for one number depends on the parameter's
-    /// other numbers (a norm of the layer as in LARS, an orthogonalised matrix as in Muon) needs
-    /// [`Granularity::Parameter`]. It is then never given a part of a parameter, at the cost of a gradient of full size
-    /// where an embedding touched a few rows.
+    /// The default is [`Granularity::Elements`]. A rule whose step for one element depends on other elements of the
+    /// parameter (a norm of the layer as in LARS, an orthogonalized matrix as in Muon) needs
+    /// [`Granularity::Parameter`]. It is then never given a part of a parameter, at the cost of a full-size gradient
+    /// even if a batch touched only a few rows of an embedding.
     fn granularity(&self) -> Granularity {
         Granularity::Elements
     }
 
-    /// Called once at the beginning of each step: to check the rule's own numbers, and to change those that all
-    /// parameters share.
+    /// Checks the rule's hyper-parameters, and changes the values that all parameters share. It is called once at the
+    /// beginning of each step.
     ///
-    /// Hyper-parameters are checked here and not in constructors: a builder that returned a `Result` after each
-    /// number would be a nuisance, and numbers that were read from a file have to be checked as well.
+    /// Hyper-parameters are checked here and not in constructors: a builder that returned a `Result` after each setting
+    /// would be a nuisance, and values read from a file have to be checked as well.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -186,38 +189,41 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// ```
     ///
     /// # Errors
-    /// When a hyper-parameter is out of range; the model is left unchanged then.
+    /// If a hyper-parameter is out of range; the model is unchanged then.
     fn begin_step(&mut self, step: Step) -> Result<()> {
         let _ = step;
         Ok(())
     }
 
-    /// Changes the numbers of a parameter, or of a part of one where the granularity is [`Granularity::Elements`].
+    /// Changes the values of a parameter, or of a part of one if the granularity is [`Granularity::Elements`].
     ///
-    /// `self` is shared: what changes in here is `update.value` and `update.slots`, nothing else. So the result
-    /// cannot depend on which parameter comes first. All slices have the length of `update.value`.
+    /// `self` is shared: only `update.value` and `update.slots` change. So the result cannot depend on which parameter
+    /// comes first. All slices have the length of `update.value`.
     ///
-    /// There is no error to return. What can be wrong with the rule's numbers was found in
-    /// [`begin_step`](UpdateRule::begin_step), and lengths are right by construction.
+    /// It cannot fail: [`begin_step`](UpdateRule::begin_step) has checked the hyper-parameters, and the lengths are
+    /// right by construction.
     fn update(&self, update: Update<'_, F>, step: Step);
 
-    /// Whether the rule keeps an average of its own, so that other weights are to be evaluated than are trained.
+    /// Returns whether the rule keeps an average of its own, so that the weights for evaluation differ from the trained
+    /// ones.
     ///
-    /// [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) then asks for them; few rules override it.
+    /// If so, [`Optimizer::evaluation_weights`](crate::optim::Optimizer::evaluation_weights) calls
+    /// [`evaluation`](UpdateRule::evaluation). Few rules override it.
     fn averages(&self) -> bool {
         false
     }
 
-    /// Turns the weights of a parameter as they are trained into those to be evaluated, given its slots.
+    /// Turns the trained weights of a parameter into those for evaluation, given its slots.
     ///
-    /// It is asked for where [`averages`](UpdateRule::averages) says so. The trained weights are kept meanwhile.
+    /// It is called if [`averages`](UpdateRule::averages) returns true. The optimizer keeps the trained weights
+    /// meanwhile.
     fn evaluation(&self, value: &mut [F], slots: &[Tensor<F>]) {
         let _ = (value, slots);
     }
 }
 
-/// A box of a rule is the rule.
-// A default method that is left out here would be called in place of the rule's own, and change results in silence.
+/// A boxed rule behaves as the rule inside.
+// A default method that is missing here would be called in place of the rule's own, and change results silently.
 #[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, R: UpdateRule<F> + ?Sized> UpdateRule<F> for Box<R> {
     fn kind(&self) -> Kind {
@@ -265,51 +271,50 @@ impl<F: Scalar, R: UpdateRule<F> + ?Sized> UpdateRule<F> for Box<R> {
     }
 }
 
-/// What an [`UpdateRule`] looks at.
+/// How much of a parameter an [`UpdateRule`] must see at once.
 ///
-/// The difference is seen with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has a
+/// The difference shows with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has a
 /// gradient of 200 rows. A rule of granularity [`Elements`](Granularity::Elements) is called for these rows alone; all
-/// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in the steps in which
-/// its row is not touched. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
+/// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in steps that do not
+/// touch its row. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Granularity {
-    /// Each number for itself: the rule may be given any part of a parameter, such as the rows that an embedding
-    /// touched.
+    /// Each element on its own: the rule may be given any part of a parameter, such as the rows of an embedding that a
+    /// batch touched.
     ///
-    /// The rule must give the same numbers however a parameter is cut into parts.
+    /// The rule must give the same values however a parameter is split into parts.
     Elements,
     /// The whole array at once, as a rule for matrices needs it.
     ///
-    /// A gradient of rows is added up into an array of the parameter's size first, and [`Update::shape`] is the
-    /// parameter's shape.
+    /// A sparse gradient is expanded to the parameter's size first, and [`Update::shape`] is the parameter's shape.
     Parameter,
 }
 
-/// Where training stands.
+/// The number of a step, with its learning rate and weight decay.
 ///
 /// The number is the same for all parameters of a step. Bias corrections, warm-ups and the like are functions of
 /// `number`, so a rule needs no counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
-    /// The number of this step, from 1; it counts on over epochs and over calls of `fit`.
+    /// The number of this step, counted from 1 over all epochs and calls of `fit`.
     pub number: u64,
-    /// The learning rate of this step, as the schedule gave it, times the factors of the parameter's groups: finite
-    /// and at least 0. In [`UpdateRule::begin_step`], without groups.
+    /// The learning rate of this step: the schedule's value times the factors of the parameter's groups. Finite and at
+    /// least 0. In [`UpdateRule::begin_step`] it is the value without groups.
     pub learning_rate: f64,
     /// The weight decay: that of [`UpdateRule::weight_decay`], or of the parameter's group. Finite and at least 0.
     pub weight_decay: f64,
 }
 
 impl Step {
-    /// A step without weight decay: for testing a rule of your own by itself.
+    /// Creates a step without weight decay, for testing a custom rule on its own.
     pub fn new(number: u64, learning_rate: f64) -> Self {
         Self { number, learning_rate, weight_decay: 0.0 }
     }
 
-    /// `share^number`. A rule asks for the same one or two for every part of every parameter, and a power is as dear as
-    /// a hundred numbers of the update: each thread keeps the last two.
+    /// Returns `share^number`. A rule needs the same one or two powers for every part of every parameter, and a power
+    /// costs as much as the update of a hundred elements: each thread caches the last two.
     pub(super) fn power(self, share: f64) -> f64 {
         thread_local! {
             static LAST: Cell<[(f64, u64, f64); 2]> = const { Cell::new([(0.0, 0, 1.0); 2]) };
@@ -325,32 +330,32 @@ impl Step {
     }
 }
 
-/// The numbers that an [`UpdateRule`] works on, all of one length.
+/// The slices that an [`UpdateRule`] works on, all of one length.
 ///
 /// | field | what it is | how the rule uses it |
 /// |---|---|---|
-/// | `value` | the parameter's numbers | reads and writes |
-/// | `gradient` | the loss's derivative by each of them, after clipping | reads |
+/// | `value` | the parameter's values | reads and writes |
+/// | `gradient` | the derivative of the loss with respect to each value, after clipping | reads |
 /// | `slots` | [`UpdateRule::slots`] arrays, 0 at first, then as the rule left them | reads and writes |
-/// | `shape` | the array's shape | reads, where the granularity is [`Granularity::Parameter`] |
+/// | `shape` | the array's shape | reads, if the granularity is [`Granularity::Parameter`] |
 ///
-/// All are in row-major order.
+/// All slices are in row-major order.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Update<'a, F> {
-    /// The parameter's numbers, to be changed in place.
+    /// The parameter's values, to be changed in place.
     pub value: &'a mut [F],
-    /// The loss's gradient at them; of the mean over the batch, for the losses of this crate.
+    /// The gradient of the loss with respect to them; of the mean loss over the batch, for the losses of this crate.
     pub gradient: &'a [F],
-    /// The parameter's slots, as many slices as [`UpdateRule::slots`] says. A slice pattern takes them apart: `let
+    /// The parameter's slots, as many slices as [`UpdateRule::slots`] returns. A slice pattern destructures them: `let
     /// [first, second] = update.slots`.
     pub slots: &'a mut [&'a mut [F]],
-    /// The parameter's shape; of a part, the part's length alone.
+    /// The parameter's shape; for a part of a parameter, only the part's length.
     pub shape: &'a [usize],
 }
 
 impl<'a, F> Update<'a, F> {
-    /// The numbers of a parameter of one axis: for testing a rule of your own by itself.
+    /// Creates an update of a parameter with one axis, for testing a custom rule on its own.
     ///
     /// ```
     /// use plywood::optim::{UpdateRule, SGD, Step, Update};

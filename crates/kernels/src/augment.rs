@@ -1,21 +1,21 @@
-//! Images moved, turned and partly erased: the loops of augmentation.
+//! The loops of image augmentation: shifts, flips, affine maps, erasing, mixing.
 //!
-//! A channel of an image is `[height, width]`, row after row. Each number of the result says where it comes from in
-//! the image (a pull, not a push), so the result has no holes, and what lies outside of the image is `fill`:
+//! A channel of an image is `[height, width]` in row-major order. Each output pixel is looked up in the input (a pull,
+//! not a push), so the result has no holes. Pixels outside of the image are `fill`:
 //!
 //! ```text
 //! moved     out[y, x] = image[y - dy, x - dx]                       whole pixels: copied
-//! warped    out[y, x] = image[m · (y, x, 1)]                        between pixels: by the four around
+//! warped    out[y, x] = image[m · (y, x, 1)]                        between pixels: from the four around
 //! ```
 //!
-//! Between four pixels the weights are bilinear. With `v` and `u` the distances from the upper left one:
+//! Between four pixels the interpolation is bilinear. With `v` and `u` the distances from the upper left one:
 //!
 //! ```text
 //! (1 - v) · ((1 - u) · a + u · b) + v · ((1 - u) · c + u · d)        a b   the pixels around
 //!                                                                    c d
 //! ```
 //!
-//! Places are worked out in `f64` for both types, so that an image is turned alike in both.
+//! Positions are computed in `f64` for both types, so that both transform an image alike.
 
 use crate::kernels;
 
@@ -23,29 +23,30 @@ use crate::kernels;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
 pub struct Move {
-    /// Whether it is mirrored upside down, and left to right.
+    /// Mirrored upside down, and left to right.
     pub flip: [bool; 2],
-    /// By how many rows downwards, and columns to the right.
+    /// The number of rows downwards, and of columns to the right.
     pub shift: [isize; 2],
 }
 
 impl Move {
-    /// No move: the image as it is.
+    /// No move: the image is unchanged.
     pub const NONE: Self = Self { flip: [false; 2], shift: [0; 2] };
 }
 
-/// Where a place of the result lies in the image: `y = m[0] · (y, x, 1)`, and `x = m[1] · (y, x, 1)`.
+/// Maps a position of the output to one of the image: `y = m[0] · (y, x, 1)`, and `x = m[1] · (y, x, 1)`.
 #[doc(hidden)]
 pub type Warp = [[f64; 3]; 2];
 
 kernels! {
-    /// Channels of images, `[height, width]`. An `out` of another length than the image is done as far as both go.
+    /// Kernels for channels of images, `[height, width]`. If `out` and the image have different lengths, the shorter
+    /// one counts.
     Images {
-        /// Mirrored and shifted by whole pixels.
+        /// Mirrors and shifts by whole pixels.
         fn moved(image: &[F], width: usize, by: Move, fill: F, out: &mut [F]);
-        /// Through a linear map, bilinear between pixels.
+        /// Applies an affine map, bilinear between pixels.
         fn warped(image: &[F], width: usize, by: &Warp, fill: F, out: &mut [F]);
-        /// `fill` in the rows `from[0]..to[0]` and the columns `from[1]..to[1]`, as far as there are such.
+        /// Writes `fill` to the rows `from[0]..to[0]` and the columns `from[1]..to[1]`, as far as they exist.
         fn erased(image: &mut [F], width: usize, from: [usize; 2], to: [usize; 2], fill: F);
         /// `a = share · a + (1 - share) · b`.
         fn mixed(a: &mut [F], b: &[F], share: F);
@@ -56,7 +57,7 @@ mod generic {
     use super::{Move, Warp};
     use num_traits::{AsPrimitive, Float};
 
-    /// Where `0..len` and `0..len` moved by `shift` overlap: the first place, and the end.
+    /// Returns the overlap of `0..len` and `0..len` shifted by `shift`: its first position and its end.
     #[inline(always)]
     fn overlap(len: usize, shift: isize) -> (usize, usize) {
         let by = shift.unsigned_abs().min(len);
@@ -97,7 +98,7 @@ mod generic {
             return;
         }
         let height = image.len() / width;
-        // A place far outside is cut to just outside, so that it fits a whole number.
+        // A position far outside is clamped to just outside, so that it fits an integer.
         let place = |at: f64, end: usize| {
             let at = at.max(-1.0).min(end as f64);
             let low = at.floor();
@@ -198,7 +199,7 @@ mod tests {
     fn between_pixels_weights_are_bilinear_and_far_outside_is_filled() {
         let mut out = vec![f64::NAN; 4];
         f64::warped(&[1.0, 2.0, 5.0, 8.0], 2, &[[1.0, 0.0, 0.25], [0.0, 1.0, 0.5]], -2.0, &mut out);
-        // Upper left: 0.75 · (1 + 2) / 2 + 0.25 · (5 + 8) / 2; the others have `fill` among their four.
+        // Upper left: 0.75 · (1 + 2) / 2 + 0.25 · (5 + 8) / 2; the others have `fill` among their four pixels.
         assert_eq!(out, [2.75, 0.75 * 0.0 + 0.25 * 3.0, 0.75 * 6.5 - 0.5, 0.75 * 3.0 - 0.5]);
         for far in [1e300, -1e300] {
             f64::warped(&[1.0; 4], 2, &[[1.0, 0.0, far], [0.0, 1.0, 0.0]], -2.0, &mut out);

@@ -1,41 +1,41 @@
-//! From what data is stored as to what the model computes with.
+//! Conversions from the stored type of data to the element type of the model.
 //!
-//! Reading a batch of images is `values · scale + offset` over bytes, which takes eight to sixteen of them at a
-//! time. The multiplication and the addition are rounded separately, at every level of instructions.
+//! Reading a batch of images is `values · scale + offset` over bytes, eight to sixteen at a time. The multiplication
+//! and the addition are rounded separately, at every level of instructions.
 
 use crate::kernels;
 
 kernels! {
-    /// Rows of a batch, `out = value · scale + offset`, and random masks.
+    /// Rows of a batch, `out = value · scale + offset`, statistics of columns, and random masks.
     Convert {
-        /// The rows of so many columns at these positions, one after the other, as `value · scale + offset`; from
-        /// bytes, as images are stored.
+        /// Writes the rows at these positions, each of `columns` values, as `value · scale + offset`; from bytes, as
+        /// images are stored.
         fn rows_of_u8s(values: &[u8], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
         /// From `f32`.
         fn rows_of_f32s(values: &[f32], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
         /// From `f64`.
         ///
-        /// To `f32` it rounds to the nearest before scaling.
+        /// Values are rounded to `f32` before scaling, if that is the element type.
         fn rows_of_f64s(values: &[f64], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
-        /// `out = out + factor · value`, each value rounded to the type before.
+        /// `out = out + factor · value`, with each value rounded to the element type first.
         fn add_f64s(values: &[f64], factor: F, out: &mut [F]);
-        /// The same numbers in `f64`, exactly.
+        /// Converts to `f64`, exactly.
         ///
-        /// Metrics count and add up in it.
+        /// Metrics count and add up in `f64`.
         fn to_f64s(values: &[F], out: &mut [f64]);
-        /// `x = (x - shift) · factor` by columns, worked out in `f64`.
+        /// `x = (x - shift) · factor` by columns, computed in `f64`.
         fn shift_scale_rows(x: &mut [F], shift: &[f64], factor: &[f64]);
-        /// `x = x · scale + offset` by columns, worked out in `f64`.
+        /// `x = x · scale + offset` by columns, computed in `f64`.
         fn scale_offset_rows(x: &mut [F], scale: &[f64], offset: &[f64]);
-        /// Takes rows into account, one after the other: `mean` and the sum of squared differences from it, by
-        /// columns, over `seen` rows before. (B. P. Welford, "Note on a method for calculating corrected sums of
-        /// squares and products", 1962.)
+        /// Adds rows, one after the other, to the `mean` of each column and the sum of squared differences from it;
+        /// `seen` rows were added before. (B. P. Welford, "Note on a method for calculating corrected sums of squares
+        /// and products", 1962.)
         fn moments(x: &[F], seen: usize, mean: &mut [f64], squares: &mut [f64]);
-        /// The lowest and highest numbers by columns so far.
+        /// Updates the lowest and highest values by columns.
         fn extremes(x: &[F], low: &mut [f64], high: &mut [f64]);
-        /// `scale` where the random bits lie below `threshold` (of 2^32), else 0.
+        /// `scale` where the random bits are below `threshold` (of 2^32), else 0.
         ///
-        /// A threshold of 2^32 keeps all, and needs 33 bits: hence `u64`. Dropout makes its mask so, with `scale =
+        /// A threshold of 2^32 keeps all and needs 33 bits: hence `u64`. Dropout makes its mask this way, with `scale =
         /// 1 / (1 - rate)`.
         fn mask(bits: &[u32], threshold: u64, scale: F, out: &mut [F]);
     }
@@ -45,16 +45,17 @@ mod generic {
     use num_traits::{AsPrimitive, Float};
     use std::hint::black_box;
 
-    /// How many rows are asked for before the first of them is needed: some 25 KB of images, which stay in the cache.
+    /// The number of rows that are prefetched before the first of them is used: some 25 KB of images, which stay in the
+    /// cache.
     const AHEAD: usize = 32;
 
-    /// A line of the cache, in bytes.
+    /// The size of a cache line, in bytes.
     const LINE: usize = 64;
 
-    /// The one loop behind the three conversions.
+    /// The loop of the three conversions.
     ///
-    /// Rows lie anywhere in a data set that is larger than the caches, and each would be waited for in turn. So one
-    /// value of each line is looked at first: the processor then waits for many lines at a time.
+    /// The rows are scattered over a data set that is larger than the caches, so each would be a cache miss of its own.
+    /// So one value of each cache line is read first: the processor then waits for many lines at once.
     #[inline(always)]
     fn affine<T: Copy + AsPrimitive<F>, F: Float + 'static>(
         values: &[T],

@@ -1,21 +1,21 @@
-//! Loops that are compiled once for each level of vector instructions; the level is chosen when the program runs.
+//! Loops that are compiled once per level of vector instructions; the level is chosen at run time.
 //!
 //! The crate `multiversion` does the same, but not with AVX-512 on processors that lower their clock for it (Skylake-X,
-//! Cascade Lake). A program that multiplies matrices with AVX-512 has that clock in any case, and Adam takes 1.4 times
-//! as long there without.
+//! Cascade Lake). A program that multiplies matrices with AVX-512 runs at that clock anyway, and without AVX-512 Adam
+//! takes 1.4 times as long there.
 
 /// Declares a trait of kernels and implements it for `f32` and `f64`.
 ///
-/// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`;
-/// here it is compiled once for each type and for each level of vector instructions, and the level is chosen when
-/// the program runs. `F` in a signature stands for the element type. No level changes the result: the loops state
-/// every operation and its order, and the compiler keeps to it.
+/// Each kernel is a generic function of the same name in the file's module `generic`, marked `#[inline(always)]`. The
+/// macro compiles it once per type and level of vector instructions; the level is chosen at run time. `F` in a
+/// signature stands for the element type. No level changes the result: the loops state every operation and its order,
+/// and the compiler keeps to it.
 ///
-/// A call costs a jump. `#[inline(always)]` is what lets the generic function be compiled anew inside of
-/// each version, with that version's instructions; without it, all would call one plain copy.
+/// A call costs a jump. `#[inline(always)]` makes the compiler compile the generic function inside each version, with
+/// that version's instructions; without it, all versions would call one copy for the lowest level.
 ///
-/// A kernel takes slices and numbers. What does not fit (slices of different lengths) is the caller's mistake and
-/// ends early by `zip`: nothing is read or written out of bounds.
+/// A kernel takes slices and numbers. Slices of different lengths are the caller's mistake; the loop ends at the
+/// shortest one (`zip`), so nothing is read or written out of bounds.
 macro_rules! kernels {
     ($(#[$about:meta])* $trait_name:ident {
         $($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)?;)*

@@ -1,28 +1,29 @@
-//! Rows of a table by their ids: embeddings, and their gradients.
+//! Looking up rows of a table by id: embeddings, and their gradients.
 //!
-//! Ids come as numbers of the element type and are read into `u32` once; [`PADDING`] stands for "no row". From there
-//! on the loops run over ids and whole rows, so a batch costs what its ids cost, whatever the table's size.
+//! Ids are given as values of the element type and are converted to `u32` once; [`PADDING`] stands for "no row". All
+//! further loops run over ids and whole rows, so a batch costs as much as its ids, whatever the table's size.
 //!
-//! A gradient goes the other way, from the places in the batch to the rows: `order` lists (id, place) as one `u64`
-//! each, sorted, so that a row's contributions come one after the other, in the order of the batch. Nothing has to be
-//! looked up, and each sum has one order.
+//! The gradient goes from the places in the batch to the rows of the table: `order` contains (id, place) as one `u64`
+//! each, sorted, so that a row's contributions are consecutive, in the order of the batch. Nothing has to be searched,
+//! and each sum has one order.
 
 use crate::kernels;
 
-/// An id that stands for nothing: no row of a table.
+/// The id that stands for "no row of the table".
 ///
-/// Tables have fewer rows.
+/// A table has fewer rows than this.
 pub const PADDING: u32 = u32::MAX;
 
-/// The id of an entry of `order`.
+/// Returns the id of an entry of `order`.
 pub fn id_of(entry: u64) -> usize {
     (entry >> 32) as usize
 }
 
-/// (id, place) for each id that is not padding, sorted; `place` is the position divided by `per_place`.
+/// Returns the sorted pairs (id, place) of all ids that are not padding; `place` is the position divided by
+/// `per_place`.
 ///
-/// The ids sort first, and the places within an id. Equal entries (an id twice in a place) cannot be told apart, so
-/// an unstable sort has one result.
+/// They are sorted by id, and by place within an id. Equal entries (an id twice in a place) are identical, so an
+/// unstable sort has only one result.
 pub fn order_of(ids: &[u32], per_place: usize) -> Vec<u64> {
     let places = ids.chunks(per_place.max(1)).zip(0u64..);
     let entries = places.flat_map(|(ids, place)| {
@@ -33,23 +34,23 @@ pub fn order_of(ids: &[u32], per_place: usize) -> Vec<u64> {
     order
 }
 
-/// The ids of a sorted `order`, each once.
+/// Returns the ids of a sorted `order`, each once.
 pub fn ids_of(order: &[u64]) -> Vec<usize> {
     order.chunk_by(|a, b| id_of(*a) == id_of(*b)).map(|entries| id_of(entries[0])).collect()
 }
 
 kernels! {
-    /// Rows by ids.
+    /// Kernels that look up rows by id.
     Gather {
-        /// Reads ids, with `padding` as `PADDING`; the position of the first number that is not whole or not below
-        /// `limit`, where the reading ends.
+        /// Reads ids, with `padding` as `PADDING`. Stops at the first value that is not an integer from 0 to below
+        /// `limit`, and returns its position.
         fn read_ids(x: &[F], limit: usize, padding: Option<u32>, ids: &mut [u32]) -> Option<usize>;
-        /// A row of the table for each id; the row `padding` for `PADDING`.
+        /// Writes the row of the table for each id; row `padding` for `PADDING`.
         fn gather_rows(table: &[F], columns: usize, padding: u32, ids: &[u32], out: &mut [F]);
-        /// The sum of the rows of each `length` ids, times the sample's factor (1 where there are no factors).
+        /// The sum of the rows of each `length` ids, times the sample's factor (1 if `factors` is empty).
         fn bag_sums(table: &[F], columns: usize, ids: &[u32], length: usize, factors: &[F], out: &mut [F]);
-        /// The largest number in each column of the rows of each `length` ids, and which of the ids it came from:
-        /// the first of equals. Zeros, and `PADDING`, where there are none.
+        /// The largest value in each column over the rows of each `length` ids, and the position of the id it came
+        /// from: the first of equal values. 0 and `PADDING` if all ids are padding.
         fn bag_maxima(
             table: &[F],
             columns: usize,
@@ -58,11 +59,11 @@ kernels! {
             out: &mut [F],
             chosen: &mut [u32],
         );
-        /// One over the number of ids in each `length` that are not padding; 0 where there are none.
+        /// 1 divided by the number of ids in each `length` that are not padding; 0 if all are padding.
         fn bag_shares(ids: &[u32], length: usize, out: &mut [F]);
         /// Adds up rows of `grad`, times the place's factor, into a row of `out` for each id of `order`.
         fn scatter_rows(order: &[u64], grad: &[F], columns: usize, factors: &[F], out: &mut [F]);
-        /// The same for maxima: places are positions, and a number counts where its position was chosen.
+        /// The same for maxima: places are positions, and an element is added if its position was chosen.
         fn scatter_chosen(
             order: &[u64],
             grad: &[F],
@@ -90,7 +91,7 @@ mod generic {
         None
     }
 
-    /// The row of an id that is not padding.
+    /// Returns the row of an id that is not padding.
     #[inline(always)]
     fn row<F>(table: &[F], columns: usize, id: u32) -> &[F] {
         let start = id as usize * columns;
@@ -165,7 +166,7 @@ mod generic {
         }
     }
 
-    /// Each entry with its row of `out`; one row for each id, in the order of the ids.
+    /// Calls `f` for each entry with its row of `out`; one row per id, in the order of the ids.
     #[inline(always)]
     fn entries<F: Float>(order: &[u64], columns: usize, out: &mut [F], f: impl Fn(usize, &mut [F])) {
         out.fill(F::zero());

@@ -1,46 +1,47 @@
-//! The kernels of [Plywood](https://docs.rs/plywood): loops over slices of `f32` and `f64`, products of matrices, and
+//! The kernels of [Plywood](https://docs.rs/plywood): loops over slices of `f32` and `f64`, matrix products, and
 //! threads.
 //!
-//! This is a part of Plywood that is compiled by itself, and not an interface: use `plywood`. Everything here may change
-//! with each version, and each version of Plywood depends on exactly one of this crate.
+//! This crate is a part of Plywood that is compiled separately, and not a public interface: use `plywood`.
+//! Everything here may change with each version, and each version of Plywood depends on exactly one version of this
+//! crate.
 //!
-//! Everything that runs once per number of a batch or a parameter is here, compiled for `f32` and `f64` in this
-//! crate. Generic code elsewhere calls these and holds no loop of its own: it would be compiled in the user's
-//! crate, without optimization in a dev build, and cost more than the product of matrices beside it.
+//! All code that runs once per element of a batch or a parameter is here, compiled for `f32` and `f64` in this crate.
+//! Generic code elsewhere calls these kernels and contains no such loop: it would be compiled in the user's crate,
+//! without optimization in a dev build, and take longer than the matrix products.
 //!
 //! | file | kernels |
 //! |---|---|
-//! | `scalar.rs` | the trait of `f32` and `f64`, which has all kernels as methods |
-//! | `gemm/`, `matmul.rs` | products of matrices, and transposes |
-//! | `activation/` | ReLU and the like, and their derivatives; the smooth ones' formulas; `exp` and `tanh` without a branch; softmax, its logarithm, and cross-entropy |
-//! | `norm/` | sums, scalings and normalization over the rows of a matrix, and by channels of images |
-//! | `conv/` | images to the columns of a matrix and back (im2col); maxima and means under windows |
-//! | `embedding.rs` | rows of a table by ids, and their gradients |
-//! | `losses.rs` | losses of single numbers, and their derivatives |
-//! | `optim/` | an optimizer's pass over a parameter: gradient descent, and what all passes share; Adam's, in a pipeline; the other rules' |
-//! | `augment.rs` | images moved, turned, erased and mixed |
-//! | `convert.rs` | stored types to the model's, and random masks |
-//! | `level/` | which vector instructions are used |
+//! | `scalar.rs` | the trait of the element types `f32` and `f64`, with all kernels as methods |
+//! | `gemm/`, `matmul.rs` | matrix products and transposes |
+//! | `activation/` | activation functions and their derivatives; branch-free `exp` and `tanh`; softmax, log-softmax, and cross-entropy |
+//! | `norm/` | sums, scalings and normalization over the rows of a matrix, and over the channels of images |
+//! | `conv/` | im2col and col2im; pooling |
+//! | `embedding.rs` | looking up rows of a table by id, and their gradients |
+//! | `losses.rs` | elementwise losses and their derivatives |
+//! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined; the other rules |
+//! | `augment.rs` | image augmentation: shifts, affine maps, erasing, mixing |
+//! | `convert.rs` | conversion from stored types to the element type, and random masks |
+//! | `level/` | the level of vector instructions in use |
 //! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
-//! | `vector.rs` | vectors, where a loop's operations are written out |
-//! | `workspace.rs` | buffers to be used again, one store for each thread and type |
-//! | `platform.rs` | what the platform gives: a clock, threads, files |
-//! | `threads/` | how many threads, and how work is dealt out to them |
+//! | `vector.rs` | SIMD vectors for loops that are written with intrinsics |
+//! | `workspace.rs` | reusable buffers, a list per thread and type |
+//! | `platform.rs` | what the platform offers: a clock, threads, files |
+//! | `threads/` | the number of threads, and how work is distributed among them |
 //!
 //! # The same bits at every level of vector instructions
 //!
-//! A kernel is compiled three times: for AVX-512, for AVX2 with FMA, and for what every machine of the architecture
-//! has. Rust does not reorder floating-point operations and does not join `a · b + c` into one operation of its own
-//! accord, so a loop that states its operations has one result, and a wider register only does more of them at a
-//! time. A plain sum, however, is a chain: each addition waits for the one before, and no register helps. Hence the
-//! sixteen lanes of `norm/rows.rs`.
+//! A kernel is compiled three times: for AVX-512, for AVX2 with FMA, and for the baseline of the architecture. Rust
+//! neither reorders floating-point operations nor fuses `a · b + c` on its own, so a loop that states its operations
+//! has one result, and a wider register only does more of them at a time. A plain sum, however, is a chain: each
+//! addition waits for the one before, and no register helps. Hence the sixteen lanes of `norm/rows.rs`.
 //!
-//! `level/same_bits.rs` holds every kernel of the macro against itself at all levels. Two things are written out for a
-//! level, and have its bits: products of `f32` matrices, which agree where steps are fused (`gemm/mod.rs`), and
-//! Adam's pass in `f32`. `level` says which level is in use.
+//! `level/same_bits.rs` compares every kernel of the macro at all levels. Two things are written separately for each
+//! level, and have bits that depend on it: products of `f32` matrices, which agree on all levels with fused
+//! multiply-add (`gemm/mod.rs`), and Adam's pass in `f32`. The module `level` determines the level in use.
 //!
-//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. What `ln` returns, and
-//! `exp` and `tanh` of `f64`, is the standard library's affair; it may differ between platforms, but not between runs.
+//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, and in
+//! `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but not between
+//! runs.
 
 mod activation;
 mod augment;
@@ -82,11 +83,11 @@ pub use scalar::Scalar;
 #[doc(hidden)]
 pub use workspace::Marks;
 
-/// The optimization that this crate was compiled with, as in `opt-level`.
+/// The optimization level that this crate was compiled with, as in `opt-level`.
 #[doc(hidden)]
 pub const OPT_LEVEL: &str = env!("PLYWOOD_OPT_LEVEL");
 
-/// Frees the spare buffers of this thread and of the threads that work for it.
+/// Frees the spare buffers of this thread and of its worker threads.
 #[doc(hidden)]
 pub fn release_buffers() {
     threads::fork(threads::threads(), |_| {

@@ -1,22 +1,22 @@
-//! Losses of single numbers: the sum of each sample, and the derivatives in place of the predictions.
+//! Elementwise losses: the sum for each sample, and the derivatives, which overwrite the predictions.
 //!
-//! NaN goes through all of them: where a maximum with 0 is taken, it is by comparisons that NaN fails.
+//! NaN propagates through all of them: a maximum with 0 is computed by a comparison that is false for NaN.
 
 use crate::kernels;
 
 kernels! {
-    /// A loss of each row and its derivative.
+    /// The loss of each row and its derivative.
     Losses {
-        /// Huber's loss of differences: `g · (d - g / 2)` with `g = d` cut at `±delta`, which is its derivative.
+        /// The Huber loss of differences: `g · (d - g / 2)`, with `g = d` clipped to `±delta`, which is its derivative.
         fn huber_rows(d: &mut [F], columns: usize, delta: F, sums: &mut [F]);
         /// Binary cross-entropy of probabilities: `-positive · t · ln p - (1 - t) · ln(1 - p)`; `0 · ln 0` is 0.
         ///
-        /// `positive` is one number, or one for each of the last axis' columns, which come again and again in a row.
+        /// `positive` has one element, or one for each column of the last axis, repeated along a row.
         fn binary_rows(p: &mut [F], t: &[F], columns: usize, positive: &[F], sums: &mut [F]);
-        /// The same of logits: `(1 - t) · z + (1 + (positive - 1) · t) · ln(1 + e^-z)`, without an overflow.
+        /// The same from logits: `(1 - t) · z + (1 + (positive - 1) · t) · ln(1 + e^-z)`, without overflow.
         fn binary_logits_rows(z: &mut [F], t: &[F], columns: usize, positive: &[F], sums: &mut [F]);
-        /// Hinges against the label's number, `max(0, margin - x_label + x_j)` for each other `j`, or their squares;
-        /// of one column, `max(0, margin - x)` for the label 1 and `max(0, margin + x)` for 0.
+        /// Hinges against the label's score, `max(0, margin - x_label + x_j)` for each other `j`, or their squares.
+        /// With one column: `max(0, margin - x)` for the label 1 and `max(0, margin + x)` for 0.
         fn margin_rows(
             x: &mut [F],
             columns: usize,
@@ -55,7 +55,7 @@ mod generic {
             *sum = F::zero();
             for ((p, &t), &positive) in p.iter_mut().zip(t).zip(positive.iter().cycle()) {
                 let (yes, no, q) = (positive * t, F::one() - t, F::one() - *p);
-                // `0 · p` keeps a NaN where neither side counts.
+                // `0 · p` keeps a NaN even if neither side counts.
                 let mut grad = F::zero() * *p;
                 if yes != F::zero() {
                     *sum = *sum - yes * p.ln();
@@ -85,7 +85,7 @@ mod generic {
                 let no = F::one() - t;
                 let both = no + positive * t;
                 let e = (-z.abs()).exponential();
-                // ln(1 + e^-z) and its derivative's size, 1 / (1 + e^z).
+                // ln(1 + e^-z), and the magnitude of its derivative, 1 / (1 + e^z).
                 let (extra, share) = if *z < F::zero() { (-*z, F::one()) } else { (F::zero(), e) };
                 *sum = *sum + no * *z + both * (e.ln_1p() + extra);
                 *z = no - both * (share / (F::one() + e));
@@ -93,7 +93,7 @@ mod generic {
         }
     }
 
-    /// `h` where it is above 0, else 0; NaN stays.
+    /// `h` if it is above 0, else 0; NaN stays NaN.
     #[inline(always)]
     fn hinge<F: Float>(h: F) -> F {
         if h < F::zero() { F::zero() } else { h }
@@ -108,7 +108,7 @@ mod generic {
         squared: bool,
         sums: &mut [F],
     ) {
-        // A hinge's part of the sum, and its derivative.
+        // The contribution of a hinge to the sum, and its derivative.
         let part = |h: F| {
             let h = hinge(h);
             let slope = if h > F::zero() { F::one() } else { h };

@@ -1,4 +1,4 @@
-//! The product of matrices: the one seam through which the crate multiplies, and transposes.
+//! Matrix products: the one place through which the crate multiplies and transposes.
 
 use super::gemm;
 use crate::threads;
@@ -6,41 +6,42 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::cell::RefCell;
 
-/// Products of matrices, in any order in memory.
+/// Matrix products, for any layout in memory.
 ///
-/// The contract that the rest of the crate builds on: each number of `c` is a sum over `k` in an order that does
-/// not depend on how many rows and columns are computed with it, so a product may be split by rows or columns and
-/// a row alone has the same bits as in any batch. For `f32` the crate's own kernels keep it by construction, see
-/// `gemm`. For `f64`, `matrixmultiply` keeps it, measured for splits of the layers' shapes; the product of a matrix
-/// and a vector (`dot`) does not agree with it, so one sample is a matrix with one row.
+/// The rest of the crate relies on this contract: each element of `c` is a sum over `k` in an order that does not
+/// depend on how many rows and columns are computed with it. So a product may be split by rows or columns, and a row
+/// alone has the same bits as in any batch. For `f32` the crate's own kernels keep the contract by construction, see
+/// `gemm`. For `f64`, `matrixmultiply` keeps it, as measured for splits of the layers' shapes; its product of a matrix
+/// and a vector (`dot`) has other bits, so a single sample is passed as a matrix with one row.
 #[doc(hidden)]
 pub trait MatMul: Sized {
-    /// `c = a · b + beta · c`; with a `beta` of 0, what `c` held does not matter.
+    /// Computes `c = a · b + beta · c`; with a `beta` of 0, the old content of `c` does not matter.
     fn matmul(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 
-    /// The same, to the bit, on the calling thread alone: for callers that have dealt out their work already.
+    /// Computes the same bits on the calling thread alone: for callers that have distributed their work already.
     fn matmul_alone(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
 
-    /// The transpose of a matrix with so many columns, as long as it: `to[j · rows + i]` is number `j` of row `i`.
+    /// Transposes a matrix of `columns` columns into `to`, of the same length: `to[j · rows + i]` is element `j` of row
+    /// `i`.
     ///
     /// # Panics
-    /// When there are no whole rows, or `to` is not as long.
+    /// If `from` is not a whole number of rows, or `to` has another length.
     fn transpose(from: &[Self], columns: usize, to: &mut [Self]);
 }
 
-/// How many multiplications and additions a thread should have at least: some microseconds of work, which is several
-/// times what a fork and a join cost.
+/// The least number of multiply-adds per thread: some microseconds of work, which is several times the cost of a fork
+/// and a join.
 const LEAST_WORK: usize = 500_000;
 
-/// The most numbers of `c`, over all blocks, for which a product is cut along `k`: the sums beside `c` stay in the
-/// first level of the caches.
+/// The most elements of `c`, over all blocks, for which a product is split along `k`: the extra sums stay in the L1
+/// cache.
 const MOST_BESIDE: usize = 8_192;
 
-/// From how many columns on they are dealt to the threads, some at a time.
+/// The least number of columns that are distributed dynamically among the threads, some at a time.
 const COLUMNS_TO_DEAL: usize = 512;
 
-/// Cuts the longer axis of `c` into parts for several threads, where the product is large enough. Columns are cut at
-/// multiples of what the kernels compute at once.
+/// Splits the longer axis of `c` into parts for several threads, if the product is large enough. Columns are split at
+/// multiples of the number that the kernels compute at once.
 fn in_parts<F: Send + Sync>(
     a: ArrayView2<'_, F>,
     b: ArrayView2<'_, F>,
@@ -62,17 +63,17 @@ fn in_parts<F: Send + Sync>(
     }
 }
 
-/// Multiplications and additions.
+/// Returns the number of multiply-adds.
 fn work<F>(a: &ArrayView2<'_, F>, c: &ArrayViewMut2<'_, F>) -> usize {
     a.len().saturating_mul(c.ncols())
 }
 
-/// Cuts the product along `k` for two threads, where `k` has two blocks and `c` is small: the second block's sums are
-/// made beside `c` and added to it, which is what the order of the sums asks for in any case.
+/// Splits the product along `k` for two threads, if `k` has two blocks and `c` is small: the second block is summed in
+/// a separate buffer and added to `c`, as the order of the sums requires in any case.
 ///
-/// A layer's forward product is such a one. Cut so, a thread needs only its rows of the weights: the same ones whose
-/// gradient it computes, and that it updates. Weights then stay in the caches of the core that uses them, and only
-/// the few numbers of `c` go from one core to another.
+/// This is typical of a layer's forward product. Split this way, a thread needs only its rows of the weights: the same
+/// ones whose gradient it computes, and that it updates. So the weights stay in the caches of the core that uses them,
+/// and only the few elements of `c` move between cores.
 fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: ArrayViewMut2<'_, f32>) {
     let two_blocks = gemm::blocks(a.ncols()).count() == 2;
     if !two_blocks || c.len() > MOST_BESIDE || threads::parts(work(&a, &c), LEAST_WORK) < 2 {
@@ -91,7 +92,7 @@ fn along_k(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, mut c: Arr
 }
 
 thread_local! {
-    /// The second block's sums.
+    /// The sums of the second block.
     static BESIDE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,48 +1,48 @@
-//! What the platform gives: a clock, threads, files, the number of a process. All of the crate asks here.
+//! What the platform offers: a clock, threads, files, a process id. The whole crate uses this module for them.
 //!
-//! WebAssembly as a browser runs it (`wasm32-unknown-unknown`) has none of them. The standard library compiles for it all
-//! the same; threads and files are errors there, and the clock ends the program. So times are 0 there, there is one
-//! thread, and who wants a file is told what to use instead.
+//! WebAssembly in a browser (`wasm32-unknown-unknown`) has none of them. The standard library compiles for it anyway;
+//! there, threads and files return errors, and using the clock panics. So on that platform times are 0, there is one
+//! thread, and a use of files is an error that says what to use instead.
 
 use std::io;
 use std::num::NonZero;
 use std::time::{Duration, SystemTime};
 
-/// Whether there is an operating system.
+/// True if there is an operating system.
 const SYSTEM: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// What to do where there are no files.
+/// The help text of errors on a platform without files.
 pub const NO_FILES: &str = "This platform has no files: use bytes (`to_bytes`, `from_bytes`), writers and readers \
                             (`write_to`, `read_from`), or a callback of your own.";
 
-/// A moment, to measure from; without a clock, no time passes.
+/// A moment, to measure time from; without a clock, no time passes.
 #[derive(Clone, Copy, Debug)]
 pub struct Instant(Option<std::time::Instant>);
 
 impl Instant {
-    /// This moment.
+    /// Returns the present moment.
     pub fn now() -> Self {
         Self(SYSTEM.then(std::time::Instant::now))
     }
 
-    /// How long it has been.
+    /// Returns the time since this moment.
     pub fn elapsed(self) -> Duration {
         self.0.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 
-/// The time of day; without a clock, the beginning of 1970.
+/// Returns the time of day; without a clock, the beginning of 1970.
 pub fn now() -> SystemTime {
     if SYSTEM { SystemTime::now() } else { SystemTime::UNIX_EPOCH }
 }
 
-/// The number of this process; 0 where there are none.
+/// Returns the id of this process; 0 on platforms without processes.
 pub fn process_id() -> u32 {
-    // WASI has a clock and files, and no processes.
+    // WASI has a clock and files, but no processes.
     if cfg!(target_family = "wasm") { 0 } else { std::process::id() }
 }
 
-/// How many threads can run: this many as they are wanted, or as the machine has cores. One where none can be started.
+/// Returns the number of threads: `wanted`, or the number of cores of the machine. 1 where no threads can be started.
 pub fn threads(wanted: Option<usize>) -> usize {
     match wanted {
         _ if !SYSTEM => 1,
@@ -51,7 +51,7 @@ pub fn threads(wanted: Option<usize>) -> usize {
     }
 }
 
-/// Whether an error says that there are no files at all.
+/// Returns whether an error means that the platform has no files.
 pub fn has_no_files(error: &io::Error) -> bool {
     !SYSTEM && error.kind() == io::ErrorKind::Unsupported
 }

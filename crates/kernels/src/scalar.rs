@@ -7,23 +7,23 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::cell::RefCell;
 use std::iter::Sum;
 
-/// What there is once for each element type, such as a list of all layers.
+/// A value or list that exists once per element type, such as the list of all layers.
 ///
-/// Generic code that asks for its own type's, by [`Scalar::of_each`], reaches that one alone: the linker leaves out what a
-/// program never asks for. Were both looked at when the program runs, each program would have both.
+/// Generic code gets the one for its own type by [`Scalar::of_each`], and only that one: the linker removes what a
+/// program never uses. If the type were checked at run time, each program would contain both.
 #[doc(hidden)]
 pub trait OfEach {
-    /// That of a type.
+    /// The type of the value for an element type.
     type Of<F: Scalar>;
 
-    /// That of `f32`.
+    /// Returns the value for `f32`.
     fn single() -> Self::Of<f32>;
 
-    /// That of `f64`.
+    /// Returns the value for `f64`.
     fn double() -> Self::Of<f64>;
 }
 
-/// The element type: `f32` and `f64`.
+/// The element type: `f32` or `f64`.
 pub trait Scalar:
     sealed::Sealed
     + NdFloat
@@ -48,32 +48,32 @@ pub trait Scalar:
     + crate::conv::pooling::Pooling<Self>
     + 'static
 {
-    /// The type's name in files and messages: "f32", "f64".
+    /// The name of the type in files and messages: "f32", "f64".
     ///
-    /// Files record it, so that a model of one type is not read as another.
+    /// Files record it, so that a model of one type is not read as the other.
     const NAME: &'static str;
 
-    /// The nearest number of this type: `F::of(0.5)` in code that is generic over the element type.
+    /// Returns the nearest number of this type: `F::of(0.5)` in code that is generic over the element type.
     ///
-    /// Rounded to the nearest; in `f32`, what is too large becomes infinite.
+    /// In `f32`, a value that is too large becomes infinite.
     fn of(value: f64) -> Self;
 
-    /// The same number, exactly.
+    /// Returns the same number, exactly.
     ///
-    /// Sums over a batch or an epoch are kept in it.
+    /// Sums over a batch or an epoch are kept in `f64`.
     fn as_f64(self) -> f64;
 
-    /// What there is for this type, of what there is for each.
+    /// Returns the value of `T` for this type.
     #[doc(hidden)]
     fn of_each<T: OfEach>() -> T::Of<Self>;
 
-    /// Appends the numbers' bytes, lowest first.
+    /// Appends the bytes of the numbers.
     ///
     /// Little-endian on every machine, so that files can be moved; NaN keeps its bits.
     #[doc(hidden)]
     fn write_bytes(values: &[Self], out: &mut Vec<u8>);
 
-    /// The numbers of bytes that [`write_bytes`](Scalar::write_bytes) made; what is left over at the end is ignored.
+    /// Reads the numbers that [`write_bytes`](Scalar::write_bytes) wrote; an incomplete number at the end is ignored.
     #[doc(hidden)]
     fn read_bytes(bytes: &[u8]) -> Vec<Self> {
         let mut values = Vec::with_capacity(bytes.len() / size_of::<Self>());
@@ -81,14 +81,14 @@ pub trait Scalar:
         values
     }
 
-    /// [`read_bytes`](Scalar::read_bytes) behind what is there.
+    /// [`read_bytes`](Scalar::read_bytes), appending to `out`.
     #[doc(hidden)]
     fn extend(bytes: &[u8], out: &mut Vec<Self>);
 
-    /// The thread's spare buffers.
+    /// Returns the thread's spare buffers.
     ///
-    /// Thread-local, so there is no lock. A buffer that is recycled on another thread than it came from stays
-    /// there.
+    /// They are thread-local, so there is no lock. A buffer that is recycled on another thread than it came from stays
+    /// on that thread.
     #[doc(hidden)]
     fn workspace() -> &'static WorkspaceKey<Self>;
 }
@@ -99,8 +99,8 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// Implements [`Scalar`] for a primitive type. A macro and not a generic function, as `to_le_bytes` and
-/// thread-local statics belong to the concrete type.
+/// Implements [`Scalar`] for a primitive type. A macro and not a generic function, as `to_le_bytes` and thread-local
+/// statics belong to the concrete type.
 macro_rules! scalar {
     ($t:ty, $name:literal, $of_each:ident) => {
         impl Scalar for $t {

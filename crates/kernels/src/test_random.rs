@@ -1,9 +1,9 @@
-//! Random numbers for tests: the same as Plywood's `Random` gives for a seed and a place.
+//! Random numbers for tests: the same as those of Plywood's `Random` for a seed and a position.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
-/// `Random::seed(seed).child(place).at(0, 0)`.
+/// Returns the numbers of `Random::seed(seed).child(place).at(0, 0)`.
 pub fn draws_of(seed: u64, place: usize) -> Draws {
     let key = [place as u64, 0, 0].into_iter().fold(mix(0, seed), mix);
     Draws(Xoshiro256PlusPlus::seed_from_u64(key))

@@ -1,39 +1,38 @@
-//! Buffers that were used before.
+//! Reusable buffers.
 //!
-//! A training step needs the same buffers as the one before: outputs, caches, gradients. To allocate them anew
-//! costs little for small ones; but what is larger than some 128 KB the usual allocators take from the system and
-//! give back each time, and every page of it faults on first use. So spent buffers are kept, a list for each thread
-//! and element type, and Plywood's `scratch` asks here first.
+//! A training step needs the same buffers as the one before: outputs, caches, gradients. Allocating them anew is cheap
+//! for small ones. But the usual allocators get a buffer of more than some 128 KB from the system and return it each
+//! time, and every page of it faults on first use. So used buffers are kept, in a list per thread and element type, and
+//! Plywood's `scratch` takes them from here.
 //!
-//! Nothing depends on it but speed: a buffer's old content is never relied on, and who does not hand buffers back
-//! only allocates more.
+//! This affects only speed: the old content of a buffer is never used, and code that does not return buffers only
+//! allocates more.
 
 use std::cell::RefCell;
 
-/// One thread's spare buffers of one element type. Public only because `Scalar` names it; not reachable from outside.
+/// A thread's spare buffers of one element type. Public only because `Scalar` names it; not reachable from outside.
 #[derive(Debug)]
 pub struct Workspace<F> {
-    /// The one that has lain longest comes first.
+    /// The one that has been unused longest comes first.
     buffers: Vec<Vec<F>>,
-    /// What they take.
+    /// Their total size.
     bytes: usize,
 }
 
-/// The most buffers that are kept, more than a training step of a deep network holds at once.
+/// The most buffers that are kept: more than a training step of a deep network uses at once.
 const MOST_BUFFERS: usize = 64;
 
-/// The most bytes that they take together: 256 MiB. A step that hands back more than that allocates the rest anew.
+/// Their largest total size: 256 MiB. If a step returns more than that, the rest is allocated anew.
 const MOST_BYTES: usize = 1 << 28;
 
 impl<F> Workspace<F> {
     /// For a thread-local that needs no initialization at run time.
     pub(crate) const EMPTY: Self = Self { buffers: Vec::new(), bytes: 0 };
 
-    /// The smallest spare buffer of at least this capacity, unless it is more than four times too large.
+    /// Takes the smallest spare buffer of at least this capacity, unless it is more than four times too large.
     ///
-    /// A linear search through at most 64 lengths. The bound of four keeps a small request from taking the one
-    /// large buffer that the next layer wants. An empty `Vec` where nothing fits: the caller makes it the size it
-    /// needs.
+    /// A linear search through at most 64 lengths. The bound of four keeps a small request from taking the one large
+    /// buffer that the next layer needs. Returns an empty `Vec` if nothing fits, and the caller resizes it.
     pub fn take(&mut self, len: usize) -> Vec<F> {
         let best = (0..self.buffers.len())
             .filter(|&i| self.buffers[i].capacity() >= len && self.buffers[i].capacity() / 4 <= len)
@@ -41,8 +40,8 @@ impl<F> Workspace<F> {
         best.map_or_else(Vec::new, |i| self.remove(i))
     }
 
-    /// Keeps a buffer; where there are too many, or they take too much, those that have lain longest are freed. One
-    /// without memory is not worth a place, and one that is too large by itself is not kept.
+    /// Keeps a buffer. If there are too many, or their total size is too large, those unused longest are freed. A
+    /// buffer without memory is not kept, nor is one above the total limit by itself.
     pub fn put(&mut self, data: Vec<F>) {
         let bytes = bytes_of(&data);
         if bytes == 0 || bytes > MOST_BYTES {
@@ -61,7 +60,7 @@ impl<F> Workspace<F> {
         data
     }
 
-    /// Frees them all.
+    /// Frees all buffers.
     pub fn clear(&mut self) {
         *self = Self::EMPTY;
     }
@@ -71,38 +70,38 @@ fn bytes_of<F>(data: &Vec<F>) -> usize {
     data.capacity() * size_of::<F>()
 }
 
-/// Where a thread keeps its spare buffers.
+/// The thread-local in which a thread keeps its spare buffers.
 pub type WorkspaceKey<F> = std::thread::LocalKey<RefCell<Workspace<F>>>;
 
 thread_local! {
-    /// Spare marks.
+    /// The thread's spare buffers for marks.
     static MARKS: RefCell<Workspace<u32>> = const { RefCell::new(Workspace::EMPTY) };
 }
 
-/// Small whole numbers that a forward pass leaves for the backward pass: where a maximum was, which numbers were
-/// above 0. The buffer goes back to the thread's spare ones when it is dropped.
+/// Integers that a forward pass keeps for the backward pass: where a maximum was, which elements were above 0. When it
+/// is dropped, the buffer returns to the thread's spare ones.
 #[derive(Debug)]
 pub struct Marks(Vec<u32>);
 
 impl Marks {
-    /// Frees the thread's spare ones.
+    /// Frees the thread's spare buffers for marks.
     pub(crate) fn clear_spare() {
         let _ = MARKS.try_with(|spare| spare.borrow_mut().clear());
     }
 
-    /// So many; what they are is left over.
+    /// Returns `len` marks with arbitrary content.
     pub fn new(len: usize) -> Self {
         let mut marks = MARKS.try_with(|spare| spare.borrow_mut().take(len)).unwrap_or_default();
         marks.resize(len, 0);
         Self(marks)
     }
 
-    /// All of them.
+    /// Returns all marks.
     pub fn as_slice(&self) -> &[u32] {
         &self.0
     }
 
-    /// All of them, to be set.
+    /// Returns all marks, mutably.
     pub fn as_mut_slice(&mut self) -> &mut [u32] {
         &mut self.0
     }
@@ -133,7 +132,7 @@ mod tests {
     #[test]
     fn the_store_is_bounded_in_bytes() {
         let mut spare = Workspace::<f64>::EMPTY;
-        // 70 buffers of 10 MB, of which no page is touched.
+        // 70 buffers of 10 MB; none of their pages is touched.
         for _ in 0..70 {
             spare.put(Vec::with_capacity(1_250_000));
             assert!(spare.bytes <= MOST_BYTES);

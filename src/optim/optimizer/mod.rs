@@ -1,18 +1,18 @@
-//! What is common to all rules: state by parameter, steps, schedule, groups, batches that make one step.
+//! What is common to all update rules: state per parameter, steps, schedule, groups, batches per step.
 //!
 //! # Slots by name
 //!
-//! A parameter's slots, the arrays of the rule, are kept under the parameter's name ("0.weight"). They lie in the order in
-//! which parameters were met, which is the order of the model's layers; so the slot that is wanted next is nearly
-//! always the one after the last, and a search by name happens only when a layer was frozen or a model changed. A
-//! parameter without a gradient is passed over: it takes no step, and no state is made for it.
+//! A parameter's slots (the arrays of the update rule) are stored under the parameter's name ("0.weight"), in the order
+//! in which the parameters were first seen, which is the order of the model's layers. So the next slot needed is nearly
+//! always the one after the last, and a search by name happens only if a layer was frozen or the model changed. A
+//! parameter without a gradient is skipped: it takes no step, and no state is allocated for it.
 //!
-//! # What is not asked for costs nothing
+//! # Features that are off cost nothing
 //!
-//! Without groups, clipping, averages and accumulation a step is one visit that checks shapes and one that changes
-//! parameters, and gradients stay products of two matrices until `update_param.rs` multiplies them out in strips.
-//! Clipping and accumulation need whole gradients, as a norm is known only when all of them are; a penalty needs that
-//! of its parameter.
+//! Without groups, clipping, averaging and accumulation, a step visits the parameters twice: once to check shapes, once
+//! to change the values. Gradients stay products of two matrices until `update_param.rs` multiplies them out in tiles.
+//! Clipping and accumulation need whole gradients, as a norm is known only once all gradients are; a penalty needs the
+//! whole gradient of its parameter.
 
 mod settings;
 mod state;
@@ -29,14 +29,14 @@ use crate::optim::plateau::Plateau;
 use crate::optim::slots::Slot;
 use crate::optim::{Schedule, Step, UpdateRule};
 
-/// An [`UpdateRule`] at work on a model: it keeps the state of each parameter by the parameter's name, counts the
-/// steps, and asks a [`Schedule`] for the rate.
+/// Applies an [`UpdateRule`] to a model: it keeps the state of each parameter under the parameter's name, counts the
+/// steps, and asks a [`Schedule`] for the learning rate.
 ///
-/// A [`Trainer`](crate::train::Trainer) has one inside. In a loop of your own, call [`step`](Optimizer::step) after the
-/// backward pass; examples/custom_loop.rs shows it.
+/// A [`Trainer`](crate::train::Trainer) contains one. In a custom training loop, call [`step`](Optimizer::step) after
+/// the backward pass; examples/custom_loop.rs shows how.
 ///
-/// One optimizer belongs to one model. It takes the model at each step, and finds state by name: a second model
-/// with the same names and shapes would go on with the first one's moments, and one with other shapes is refused.
+/// One optimizer belongs to one model. It is given the model at each step and finds the state by name. A second model
+/// with the same names and shapes would continue with the first one's moments; a model with other shapes is an error.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -55,34 +55,35 @@ use crate::optim::{Schedule, Step, UpdateRule};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 pub struct Optimizer<F: Scalar = f32> {
-    /// The rule, with the numbers that all parameters share.
+    /// The update rule, with the values that all parameters share.
     pub(in crate::optim) rule: Box<dyn UpdateRule<F>>,
-    /// Never `None`: a rule has a default rate, and a number is a schedule.
+    /// Never `None`: every rule has a default learning rate, and a number is a schedule.
     pub(in crate::optim) rate: Box<dyn Schedule>,
-    /// Takes the place of the schedule, where it was set.
+    /// If set, replaces the schedule.
     pub(in crate::optim) set_rate: Option<f64>,
     /// Settings are checked at the step, not when they are set, as a builder returns no `Result`.
     clipping: Clipping,
     groups: Vec<Group>,
     batches_per_step: u64,
-    /// Whether schedule and groups have been looked at since they were set.
+    /// True if schedule and groups have been checked since they were set.
     checked: bool,
-    /// The number of steps taken. It is raised when nothing can be refused any more.
+    /// The number of steps taken. It is incremented once no further check can fail.
     pub(in crate::optim) step: u64,
-    /// How many batches' gradients are in the model that no step has used yet.
+    /// The number of batches whose gradients are in the model and have not been used by a step.
     pub(in crate::optim) batches: u64,
-    /// Whether all weights of these batches are 0, so that there is nothing to take a step with.
+    /// True if all sample weights of these batches are 0, so that there is nothing to take a step with.
     pub(in crate::optim) weightless: bool,
-    /// In the order in which parameters were met. A list and not a map, as the expected slot is found without a
-    /// search. Each has as many arrays as the rule asks for, in the parameter's shape and in standard layout.
+    /// In the order in which the parameters were first seen. A list and not a map, as the expected slot is found
+    /// without a search. Each slot has as many arrays as the rule asks for, in the parameter's shape and in standard
+    /// layout.
     pub(in crate::optim) slots: Vec<Slot<F>>,
     pub(in crate::optim) averages: Averages<F>,
     pub(in crate::optim) plateau: Plateau,
 }
 
 impl<F: Scalar> Optimizer<F> {
-    /// The rule at its default rate, without anything else, at step 0. Nothing is allocated for parameters until the
-    /// first step.
+    /// Creates an optimizer with the rule's default learning rate, without clipping, groups or averaging, at step 0.
+    /// Nothing is allocated for parameters until the first step.
     pub fn new(rule: impl UpdateRule<F>) -> Self {
         Self {
             rate: Box::new(rule.default_learning_rate()),
@@ -101,8 +102,8 @@ impl<F: Scalar> Optimizer<F> {
         }
     }
 
-    /// The penalties of all groups together, `Σ l1 · Σ|w| + l2 · Σw²`, over the trainable parameters as they are: what
-    /// is minimized beside the loss.
+    /// Returns the penalties of all groups together, `Σ l1 · Σ|w| + l2 · Σw²`, over the trainable parameters with their
+    /// present values. Training minimizes this in addition to the loss.
     ///
     /// ```
     /// use plywood::optim::Group;
@@ -130,44 +131,44 @@ impl<F: Scalar> Optimizer<F> {
         sum
     }
 
-    /// How many batches make a step.
+    /// Returns the number of batches per step.
     pub(crate) fn batches_in_a_step(&self) -> u64 {
         self.batches_per_step
     }
 
-    /// Whether [`step_weighted`](Optimizer::step_weighted) will take a step, and not only count a batch or leave a step
-    /// out.
+    /// Returns whether [`step_weighted`](Optimizer::step_weighted) will take a step, rather than only count a batch or
+    /// skip the step.
     pub(crate) fn is_due(&self, weighted: bool) -> bool {
         self.batches + 1 >= self.batches_per_step && !self.stays_weightless(weighted)
     }
 
-    /// Whether there are batches that no step has used, and a step to be taken with them.
+    /// Returns whether there are batches that no step has used, with a weight above 0 among them.
     pub(crate) fn has_batches(&self) -> bool {
         self.batches > 0 && !self.weightless
     }
 
-    /// Whether with a further batch there is still no weight above 0 in the step.
+    /// Returns whether all weights of the step are still 0 after a further batch.
     fn stays_weightless(&self, weighted: bool) -> bool {
         !weighted && (self.batches == 0 || self.weightless)
     }
 
-    /// How many steps were taken, by all calls together. A step that was refused does not count.
+    /// Returns the number of steps taken, over all calls together. A step that returned an error does not count.
     pub fn steps(&self) -> u64 {
         self.step
     }
 
-    /// The rate of this step, from 1: what the schedule says, or what was [set](Optimizer::set_learning_rate) in its
-    /// place, times what [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau) has left of it, without the check that
-    /// [`step`](Optimizer::step) makes.
+    /// Returns the learning rate of this step, counted from 1: the value of the schedule, or the one
+    /// [set](Optimizer::set_learning_rate) in its place, times the factor of
+    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The check that [`step`](Optimizer::step) makes is left out.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.set_rate.unwrap_or_else(|| self.rate.learning_rate(step)) * self.plateau.factor
     }
 
-    /// Sets the rate of all further steps, in place of the schedule and of what a plateau has left of it so far: in the
-    /// middle of training, where [`learning_rate`](Optimizer::learning_rate) is for setting up. It belongs to the state:
-    /// a run that is resumed has it too.
+    /// Sets the learning rate of all further steps. It replaces the schedule, and resets the factor of a plateau. Use
+    /// it in the middle of training; [`learning_rate`](Optimizer::learning_rate) is for setting up. The value is part
+    /// of the state, so a resumed run has it too.
     ///
-    /// A number below 0, an infinite one and NaN are errors of the next step.
+    /// A negative number, an infinite one and NaN are errors of the next step.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -182,9 +183,9 @@ impl<F: Scalar> Optimizer<F> {
         (self.set_rate, self.plateau.factor) = (Some(rate), 1.0);
     }
 
-    /// Tells the optimizer an epoch's value, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau): once an epoch, in
-    /// a loop of your own. A [`Trainer`](crate::train::Trainer) does so by itself. NaN is no better value; without a
-    /// plateau nothing happens.
+    /// Reports an epoch's value to the optimizer, for [`reduce_on_plateau`](Optimizer::reduce_on_plateau). In a custom
+    /// training loop, call it once per epoch; a [`Trainer`](crate::train::Trainer) does so by itself. NaN never counts
+    /// as an improvement. Without a plateau the call does nothing.
     ///
     /// ```
     /// use plywood::optim::ReduceOnPlateau;
@@ -200,7 +201,7 @@ impl<F: Scalar> Optimizer<F> {
     /// ```
     ///
     /// # Errors
-    /// When another value than a loss is monitored, and it was not said whether lower or higher is better.
+    /// If something other than a loss is monitored, and it was not set whether lower or higher is better.
     pub fn observe(&mut self, value: f64) -> Result<()> {
         let Some(monitor) = self.monitor() else { return Ok(()) };
         let direction = monitor.by_itself().map_err(|error| error.at("reduce on plateau"))?;
@@ -208,18 +209,18 @@ impl<F: Scalar> Optimizer<F> {
         Ok(())
     }
 
-    /// [`observe`](Optimizer::observe) of a value that is better in this direction.
+    /// [`observe`](Optimizer::observe) for a value whose better direction is given.
     pub(crate) fn observe_as(&mut self, value: f64, direction: Direction) {
         self.plateau.observe(value, direction);
     }
 
-    /// The value that [`observe`](Optimizer::observe) wants.
+    /// The value that [`observe`](Optimizer::observe) expects.
     pub(crate) fn monitor(&self) -> Option<&Monitor> {
         self.plateau.how.as_ref().map(|how| &how.monitor)
     }
 
-    /// Runs a trial with this schedule, from the state as it is, and puts everything back: the state as well as the
-    /// settings.
+    /// Runs a trial with this schedule, starting from the present state, and restores everything afterwards: the state
+    /// as well as the settings.
     pub(crate) fn on_trial<T>(
         &mut self,
         rate: impl Schedule + 'static,
@@ -243,23 +244,23 @@ impl<F: Scalar> Optimizer<F> {
         self.rule.load_state(&mut rule).and(result)
     }
 
-    /// One step: changes every trainable parameter that has a gradient, and clears the gradients.
+    /// Takes one step: changes every trainable parameter that has a gradient, and clears the gradients.
     ///
-    /// A parameter that is frozen or has no gradient stays as it is, whatever its momentum. Where
+    /// A parameter that is frozen or has no gradient is unchanged, whatever its momentum. If
     /// [`batches_per_step`](Optimizer::batches_per_step) is above 1, the call may only count the batch. After several
     /// calls of [`accumulate`](crate::train::accumulate) the gradient is that of the mean over all their samples.
     ///
-    /// The cost is one pass over each parameter, its gradient and its state. State is allocated when a parameter is
-    /// met for the first time, and never after that.
+    /// The cost is one pass over each parameter, its gradient and its state. State is allocated the first time a
+    /// parameter is seen, and never after that.
     ///
-    /// Numbers are not looked at, as that would be one more pass: a gradient that holds NaN makes NaN of its parameter.
-    /// Only where norms are taken for clipping ([`clip_norm`](Optimizer::clip_norm),
-    /// [`clip_norm_per_parameter`](Optimizer::clip_norm_per_parameter)) it is an error instead.
+    /// Values are not checked for NaN, as that would be one more pass: a gradient that contains NaN makes its parameter
+    /// NaN. Only if norms are computed for clipping ([`clip_norm`](Optimizer::clip_norm),
+    /// [`clip_norm_per_parameter`](Optimizer::clip_norm_per_parameter)) is NaN an error instead.
     ///
     /// # Errors
-    /// When the rate is negative or not finite, another setting is out of range, the model holds its averages, a
-    /// parameter has changed its shape since the last step, or a norm for clipping is not finite; the parameters are
-    /// left unchanged then.
+    /// If the learning rate is negative or not finite, another setting is out of range, the model holds its averages, a
+    /// parameter has changed its shape since the last step, or a norm for clipping is not finite. The parameters are
+    /// unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
             return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
@@ -274,9 +275,9 @@ impl<F: Scalar> Optimizer<F> {
         self.take(model, self.batches + 1)
     }
 
-    /// [`step`](Optimizer::step) for a batch with a weight above 0, or without: a step whose samples all have the
-    /// weight 0 is left out. Nothing is changed then, neither parameters nor state nor the count of steps; the
-    /// gradients, which are 0, are forgotten.
+    /// [`step`](Optimizer::step) for a batch, with `weighted` true if it has a sample weight above 0. A step whose
+    /// samples all have the weight 0 is skipped: parameters, state and step count are unchanged, and the gradients,
+    /// which are 0, are discarded.
     pub(crate) fn step_weighted<M: Layer<F>>(&mut self, model: &mut M, weighted: bool) -> Result<()> {
         let weightless = self.stays_weightless(weighted);
         if weightless && self.batches + 1 >= self.batches_per_step {
@@ -288,8 +289,8 @@ impl<F: Scalar> Optimizer<F> {
         Ok(())
     }
 
-    /// Takes a step with the batches that have been counted since the last one, fewer than
-    /// [`batches_per_step`](Optimizer::batches_per_step). Without any it does nothing.
+    /// Takes a step with the batches counted since the last one, which are fewer than
+    /// [`batches_per_step`](Optimizer::batches_per_step). If there are none, it does nothing.
     ///
     /// # Errors
     /// As [`step`](Optimizer::step).
@@ -304,20 +305,20 @@ impl<F: Scalar> Optimizer<F> {
         }
     }
 
-    /// Forgets the batches that have been counted, and all gradients: what a step was not taken with.
+    /// Discards the counted batches and all gradients, for a step that was not taken.
     pub(crate) fn discard<M: Layer<F>>(&mut self, model: &mut M) {
         self.batches = 0;
         model.visit_params_mut(&mut |_, param| param.clear_gradient());
     }
 
-    /// The checks of the next step's settings, before anything is computed for it.
+    /// Checks the settings of the next step, before anything is computed for it.
     pub(crate) fn check_next<M: Layer<F>>(&mut self, model: &M) -> Result<()> {
         let step = self.next_step();
         self.check_settings(model, step)?;
         self.check_shapes(model)
     }
 
-    /// The number of the next step, its rate and its decay.
+    /// Returns the next step: its number, learning rate and weight decay.
     fn next_step(&self) -> Step {
         let number = self.step + 1;
         Step {
@@ -327,12 +328,12 @@ impl<F: Scalar> Optimizer<F> {
         }
     }
 
-    /// Puts the weights to be evaluated into the model, where they are others than those that are trained:
-    /// [`average`](Optimizer::average), and rules that average by themselves. Where they are there already, or there
-    /// are none, nothing happens.
+    /// Swaps the weights for evaluation into the model, if they differ from the trained ones: with
+    /// [`average`](Optimizer::average), and for rules that average by themselves. If they are already in the model, or
+    /// there are none, it does nothing.
     ///
     /// # Errors
-    /// When the averages are those of another model.
+    /// If the averages are those of another model.
     pub fn evaluation_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
             return Ok(());
@@ -343,7 +344,8 @@ impl<F: Scalar> Optimizer<F> {
         self.averages.exchange(model)
     }
 
-    /// The way back: the model gets the weights that are trained, the same bits as before.
+    /// Undoes [`evaluation_weights`](Optimizer::evaluation_weights): swaps the trained weights back into the model,
+    /// with the same bits as before.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -360,33 +362,34 @@ impl<F: Scalar> Optimizer<F> {
     /// }
     /// let trained = model.predict(&x)?[[0, 0]];
     /// optimizer.evaluation_weights(&mut model)?;
-    /// assert!(model.predict(&x)?[[0, 0]] < trained); // the mean over the way lags behind
+    /// assert!(model.predict(&x)?[[0, 0]] < trained); // the mean over the steps lags behind
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
     /// # Errors
-    /// When the weights are those of another model.
+    /// If the weights are those of another model.
     pub fn training_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
     }
 }
 
-/// A rule is an optimizer at its default rate, so that `Trainer::new(loss, Adam::default())` reads as it does.
+/// Makes an optimizer with the rule's default learning rate, so that `Trainer::new(loss, Adam::default())` works.
 impl<R: UpdateRule<f32>> From<R> for Optimizer<f32> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
-/// A rule is an optimizer at its default rate.
-// One impl for each element type: for any `F`, an optimizer could be a rule for all that the compiler knows.
+/// Makes an optimizer with the rule's default learning rate.
+// One impl per element type: in an impl for any `F`, the compiler could not rule out that an optimizer is itself a
+// rule.
 impl<R: UpdateRule<f64>> From<R> for Optimizer<f64> {
     fn from(rule: R) -> Self {
         Self::new(rule)
     }
 }
 
-/// State is left out: it has as many numbers as the model.
+/// Leaves out the state, which has as many values as the model.
 impl<F: Scalar> std::fmt::Debug for Optimizer<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Optimizer")

@@ -1,14 +1,14 @@
-//! The settings of an optimizer: learning rate, limits to gradients, groups, averages, batches to a step.
+//! The settings of an optimizer: learning rate, clipping, groups, averaging, batches per step.
 
 use super::Optimizer;
 use crate::kernels::Scalar;
 use crate::optim::{Averaging, Group, ReduceOnPlateau, Schedule};
 
 impl<F: Scalar> Optimizer<F> {
-    /// Sets the rate: a number, a closure from the step (from 1) to the rate, or any [`Schedule`].
+    /// Sets the learning rate: a number, a closure from the step (from 1) to the learning rate, or any [`Schedule`].
     ///
-    /// It replaces the rule's default. The count of steps is not touched, so a schedule set in the middle of
-    /// training goes on from where training is.
+    /// It replaces the rule's default. The step count is not reset, so a schedule set in the middle of training
+    /// continues at the present step.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -25,13 +25,13 @@ impl<F: Scalar> Optimizer<F> {
         self
     }
 
-    /// Scales all gradients down together where their common norm is above `norm` (Pascanu, Mikolov and Bengio, "On
-    /// the difficulty of training recurrent neural networks", 2013): each is multiplied by
-    /// `min(1, norm / (‖g‖ + 1e-6))`, as PyTorch's `clip_grad_norm_` does.
+    /// Scales all gradients down together if their common norm is above `norm` (Pascanu, Mikolov and Bengio, "On the
+    /// difficulty of training recurrent neural networks", 2013): each is multiplied by `min(1, norm / (‖g‖ + 1e-6))`,
+    /// as in PyTorch's `clip_grad_norm_`.
     ///
-    /// Two passes over the gradients come with it, and nothing is allocated. The norm is checked at the step: 0, a
-    /// negative number, an infinite one and NaN are errors. So are gradients whose norm is not finite, as no factor
-    /// could mend them: the error names the parameter, the step is not taken, and the gradients are forgotten.
+    /// It takes two passes over the gradients and allocates nothing. `norm` is checked at the step: 0, a negative
+    /// number, an infinite one and NaN are errors. Gradients whose norm is not finite are an error too, as no factor
+    /// could repair them: the error names the parameter, the step is not taken, and the gradients are discarded.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -55,21 +55,21 @@ impl<F: Scalar> Optimizer<F> {
         self
     }
 
-    /// Scales the gradient of each parameter down by itself where its norm is above `norm`: Keras' `clipnorm`.
+    /// Scales the gradient of each parameter down on its own if its norm is above `norm`: Keras' `clipnorm`.
     ///
-    /// The formula is that of [`clip_norm`](Optimizer::clip_norm), with the parameter's own norm. The direction of the
-    /// step changes, as parameters with long gradients are held back and the others are not.
+    /// The formula is that of [`clip_norm`](Optimizer::clip_norm), with the parameter's own norm. It changes the
+    /// direction of the step, as parameters with long gradients are scaled down and the others are not.
     #[must_use]
     pub fn clip_norm_per_parameter(mut self, norm: f64) -> Self {
         self.clipping.parameter_norm = Some(norm);
         self
     }
 
-    /// Holds each number of each gradient between `-value` and `value`: PyTorch's `clip_grad_value_`, Keras'
-    /// `clipvalue`. The limit lies above 0; NaN stays.
+    /// Clips each element of each gradient to the range from `-value` to `value`: PyTorch's `clip_grad_value_`, Keras'
+    /// `clipvalue`. `value` must be greater than 0. NaN stays NaN.
     ///
-    /// Several kinds of clipping may be set together. They come in the order value, norm of each parameter, norm of
-    /// all.
+    /// Several kinds of clipping may be combined. They are applied in the order: by value, by the norm of each
+    /// parameter, by the norm of all.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -90,7 +90,7 @@ impl<F: Scalar> Optimizer<F> {
         self
     }
 
-    /// Adds a [`Group`]: parameters with a rate, a weight decay, a penalty or a limit of their own.
+    /// Adds a [`Group`]: a learning rate, a weight decay, a penalty or a limit for some of the parameters.
     #[must_use]
     pub fn group(mut self, group: Group) -> Self {
         self.groups.push(group);
@@ -105,12 +105,13 @@ impl<F: Scalar> Optimizer<F> {
         self
     }
 
-    /// Takes one step for so many batches, with the mean over all their samples: a batch of 256 on the memory of 32.
+    /// Accumulates gradients over `batches` batches and takes one step with the mean over all their samples, for
+    /// example an effective batch of 256 in the memory of 32.
     ///
-    /// [`step`](Optimizer::step) is called after each batch as before. It counts them, leaves the gradients to
-    /// [`accumulate`](crate::train::accumulate), and changes the parameters at every `batches`th call. A
-    /// [`Trainer`](crate::train::Trainer) takes a step with what there is at the end of each epoch
-    /// ([`flush`](Optimizer::flush)). 1 unless set; 0 is an error of the first step.
+    /// Call [`step`](Optimizer::step) after each batch as before. It counts the batches, leaves the gradients to
+    /// [`accumulate`](crate::train::accumulate), and changes the parameters at every `batches`th call. At the end of
+    /// each epoch a [`Trainer`](crate::train::Trainer) takes a step with the remaining batches
+    /// ([`flush`](Optimizer::flush)). The default is 1; 0 is an error of the first step.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -129,15 +130,16 @@ impl<F: Scalar> Optimizer<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Every sample counts alike, in a smaller last batch too, so without batch normalization it is the step of the
-    /// large batch. PyTorch: `loss / batches` and a step now and then; Keras: `gradient_accumulation_steps`.
+    /// Every sample has the same weight, in a smaller last batch too, so without batch normalization the step equals
+    /// that of the large batch. In PyTorch this is `loss / batches` and a call of `step` once per `batches` batches; in
+    /// Keras it is `gradient_accumulation_steps`.
     #[must_use]
     pub fn batches_per_step(mut self, batches: u64) -> Self {
         self.batches_per_step = batches;
         self
     }
 
-    /// Lowers the rate each time a value stops getting better: see [`ReduceOnPlateau`].
+    /// Lowers the learning rate each time a value stops improving: see [`ReduceOnPlateau`].
     #[must_use]
     pub fn reduce_on_plateau(mut self, plateau: ReduceOnPlateau) -> Self {
         self.plateau.how = Some(plateau);

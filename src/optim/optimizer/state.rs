@@ -1,29 +1,29 @@
-//! An optimizer's whole state, for checkpoints.
+//! The whole state of an optimizer, for checkpoints.
 //!
 //! | name | what |
 //! |---|---|
-//! | text `rule` | the rule's kind |
-//! | state `settings` | the rule's own state: its hyper-parameters, and what all parameters share |
+//! | text `rule` | the name of the rule's kind |
+//! | state `settings` | the rule's own state: its hyper-parameters, and the values that all parameters share |
 //! | integer `steps` | steps taken |
-//! | integer `batches`, flag `weightless` | batches since the last step, and whether all their weights are 0 |
+//! | integer `batches`, flag `weightless` | batches since the last step, and whether all their sample weights are 0 |
 //! | integer `samples` | how many samples the gradients in the model are a mean over |
-//! | integer `averages` | how many times weights were taken for an average |
-//! | flag `exchanged` | whether the model holds the averages, and the optimizer the weights that are trained |
-//! | list `learning_rate` | the rate that was set in place of the schedule, where one was |
-//! | state `plateau` | what the rate is multiplied by, and why |
-//! | state `parameters` | a state by each parameter's name |
+//! | integer `averages` | how many times the weights were averaged |
+//! | flag `exchanged` | whether the model holds the averages, and the optimizer the trained weights |
+//! | list `learning_rate` | the learning rate set in place of the schedule, if any |
+//! | state `plateau` | the factor of the learning rate, and what led to it |
+//! | state `parameters` | the state of each parameter, by name |
 //!
-//! and of a parameter:
+//! and for a parameter:
 //!
 //! | name | what |
 //! |---|---|
 //! | arrays `0`, `1`, … | the rule's slots |
 //! | array `average` | its average |
-//! | array `gradient` | what is accumulated of its gradient |
-//! | integers `rows` | the rows that the gradient is of, where it is not of all |
+//! | array `gradient` | its accumulated gradient |
+//! | integers `rows` | the rows of a sparse gradient |
 //!
-//! Not in here are the schedule, clipping, groups and the kind of averaging, which are code and settings: a program
-//! that resumes sets them as it did before.
+//! The schedule, clipping, groups and the kind of averaging are not saved. They are code and settings: a program that
+//! resumes sets them as it did before.
 
 use super::Optimizer;
 use crate::error::{Error, Result};
@@ -46,8 +46,8 @@ const ROWS: &str = "rows";
 const DAMAGED: &str = "The state is damaged, or was taken by another version.";
 
 impl<F: Scalar> Optimizer<F> {
-    /// A copy of all that was gathered in training this model, for [`load_state`](Optimizer::load_state). Together with
-    /// the model's own numbers it makes training go on with the same bits as if it had never been interrupted.
+    /// Returns a copy of all state gathered in training this model, for [`load_state`](Optimizer::load_state). Together
+    /// with the model's own parameters it makes a resumed run bit-identical to an uninterrupted one.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -76,8 +76,8 @@ impl<F: Scalar> Optimizer<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Gradients that no step has used yet are looked up in the model. PyTorch's counterpart is an optimizer's
-    /// `state_dict`, whose parameters have numbers in place of names.
+    /// Gradients that no step has used yet are read from the model. PyTorch's counterpart is an optimizer's
+    /// `state_dict`, which identifies parameters by numbers instead of names.
     pub fn state<M: Layer<F>>(&self, model: &M) -> State<F> {
         let Plateau { factor, best, waited, cooling, .. } = self.plateau;
         let plateau = State::new().number("factor", factor).list("best", best);
@@ -96,9 +96,9 @@ impl<F: Scalar> Optimizer<F> {
             .nested("parameters", self.parameters(model))
     }
 
-    /// The state of each parameter that has one.
+    /// Returns the state of each parameter that has one.
     fn parameters<M: Layer<F>>(&self, model: &M) -> State<F> {
-        // A rule's own average is worked out anew from its slots, unless it is in the model.
+        // A rule's own average is recomputed from its slots, unless it is in the model.
         let kept = !self.rule.averages() || self.averages.exchanged;
         let (mut all, mut slot, mut average) = (State::new(), 0, 0);
         model.visit_params(&mut |name, param| {
@@ -121,26 +121,26 @@ impl<F: Scalar> Optimizer<F> {
         all
     }
 
-    /// Puts back what [`state`](Optimizer::state) gave; training then goes on with the same bits. The model must have
-    /// the numbers that it had at that time.
+    /// Restores a state from [`state`](Optimizer::state); training then continues bit-identically. The model must have
+    /// the parameters it had at that time.
     ///
     /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimizer. The rule's
-    /// hyper-parameters are those of the state.
+    /// hyper-parameters are taken from the state.
     ///
     /// # Errors
-    /// When the state is that of another kind of rule or of a model with other parameters, is incomplete, or has
-    /// averages and this optimizer takes none. Optimizer and model are left unchanged then.
+    /// If the state belongs to another kind of rule or to a model with other parameters, is incomplete, or has averages
+    /// while this optimizer does not average. Optimizer and model are unchanged then.
     pub fn load_state<M: Layer<F>>(&mut self, model: &mut M, state: State<F>) -> Result<()> {
         let mut before = self.rule.state();
         let loaded = self.restore(model, state);
         if loaded.is_err() {
-            // It was its own state a moment ago.
+            // The rule produced this state a moment ago, so loading it cannot fail.
             let _ = self.rule.load_state(&mut before);
         }
         loaded.map_err(|error| error.at("the optimizer's state"))
     }
 
-    /// Changes the rule, which may have to be put back, and the rest once nothing can fail any more.
+    /// Changes the rule first, which may have to be restored, and the rest once no further check can fail.
     fn restore<M: Layer<F>>(&mut self, model: &mut M, mut state: State<F>) -> Result<()> {
         let (kind, own) = (state.take_text("rule")?, self.rule.kind().name());
         if kind != own {
@@ -171,7 +171,7 @@ impl<F: Scalar> Optimizer<F> {
     }
 }
 
-/// A count. No run gets to 2^53, and one more can always be added to what is smaller.
+/// Takes a count. No run reaches 2^53 steps, and any smaller number can be incremented exactly.
 fn count<F: Scalar>(state: &mut State<F>, name: &str) -> Result<u64> {
     let (number, most) = (state.take_integer::<u64>(name)?, 1 << 53);
     if number <= most {
@@ -190,10 +190,10 @@ fn restored_plateau<F: Scalar>(mut state: State<F>) -> Result<Plateau> {
     Ok(Plateau { how: None, factor, best, waited, cooling })
 }
 
-/// A gradient that is kept: its array, and the rows that it is of where it is not of all.
+/// A saved gradient: its array, and the rows it belongs to if it is sparse.
 struct Kept<F: Scalar>(Tensor<F>, Option<Vec<usize>>);
 
-/// What a state has of a model's parameters, all of it in their shapes.
+/// The saved state of a model's parameters, all of it in the parameters' shapes.
 struct Parameters<F: Scalar> {
     slots: Vec<Slot<F>>,
     averages: Vec<(String, Tensor<F>)>,
@@ -201,7 +201,7 @@ struct Parameters<F: Scalar> {
 }
 
 impl<F: Scalar> Parameters<F> {
-    /// Takes a state apart; each parameter has as many slots as the rule says, or none yet.
+    /// Takes the entries of a state; each parameter has as many slots as the rule says, or none yet.
     fn of<M: Layer<F>>(mut state: State<F>, model: &M, slots: usize) -> Result<Self> {
         let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         model.visit_params(&mut |name, param| drop(shapes.insert(name.to_owned(), param.shape().to_vec())));
@@ -209,7 +209,7 @@ impl<F: Scalar> Parameters<F> {
         let names: Vec<String> = state.names().map(str::to_owned).collect();
         for name in names {
             let own = state.take_nested(&name)?;
-            // Taken out of the shapes, so that a name that is there twice is refused.
+            // Removed from the shapes, so that a duplicate name is an error.
             let Some(shape) = shapes.remove(&name) else {
                 return Err(Error::data("a state", "of this model", format!("one with a parameter {name}"))
                     .help("Build the model as it was when the state was taken."));
@@ -249,7 +249,7 @@ impl<F: Scalar> Parameters<F> {
     }
 }
 
-/// The gradient of a parameter of this shape.
+/// Takes the gradient of a parameter of this shape.
 fn kept_gradient<F: Scalar>(own: &mut State<F>, shape: &[usize]) -> Result<Kept<F>> {
     let array = own.take_array(GRADIENT)?;
     let rows = if own.has(ROWS) { Some(own.take_integers(ROWS)?) } else { None };
@@ -287,7 +287,7 @@ fn save_gradient<F: Scalar>(own: State<F>, param: &Param<F>) -> State<F> {
     }
 }
 
-/// The model's gradients become those of the state and no others.
+/// Replaces the model's gradients with those of the state; parameters without one end up without a gradient.
 fn load_gradients<F: Scalar, M: Layer<F>>(
     model: &mut M,
     mut gradients: BTreeMap<String, Kept<F>>,
@@ -301,7 +301,7 @@ fn load_gradients<F: Scalar, M: Layer<F>>(
             None => param.add_gradient(&gradient),
             Some(ids) => match gradient.view().into_dimensionality::<Ix2>() {
                 Ok(rows) => param.add_gradient_rows(&ids, rows),
-                Err(_) => Ok(()), // it has two axes
+                Err(_) => Ok(()), // the shape has two axes
             },
         };
         param.set_samples(samples);

@@ -1,4 +1,4 @@
-//! A step of an optimizer: what is checked before it, and the rule over all parameters.
+//! A step of an optimizer: the checks before it, and the update of all parameters.
 
 use super::Optimizer;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +11,7 @@ use crate::param::Param;
 use crate::tensor::zeros;
 
 impl<F: Scalar> Optimizer<F> {
-    /// A step with the gradients of these batches. All checks come before a parameter or the state is changed.
+    /// Takes a step with the gradients of these batches. All checks come before a parameter or the state is changed.
     pub(super) fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
         let step = self.next_step();
         let number = step.number;
@@ -29,7 +29,7 @@ impl<F: Scalar> Optimizer<F> {
                  gradients are forgotten.",
             ));
         }
-        // Last of what can be refused, as it changes the rule. The gradients are no longer what they were.
+        // The last check, as it changes the rule. Clipping may have changed the gradients already.
         if let Err(error) = self.rule.begin_step(step) {
             self.discard(model);
             return Err(error.at("the optimizer"));
@@ -51,8 +51,8 @@ impl<F: Scalar> Optimizer<F> {
         Ok(())
     }
 
-    /// Gradients of several batches that did not come by [`accumulate`](crate::train::accumulate), which keeps their
-    /// mean, are a sum over the batches: divided by their number.
+    /// Divides the gradients by the number of batches. Needed for gradients of several batches that did not come from
+    /// [`accumulate`](crate::train::accumulate), which keeps their mean: without it they are a sum over the batches.
     pub(super) fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
         if gathered(model) == 0 {
             let share = F::of(1.0 / batches as f64);
@@ -60,7 +60,7 @@ impl<F: Scalar> Optimizer<F> {
         }
     }
 
-    /// Refuses numbers that are out of range. What only changes when it is set is looked at once.
+    /// Checks that the settings are in range. Those that change only when they are set are checked once.
     pub(super) fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
         let at = |error: Error| error.at("the optimizer");
         if !self.checked {
@@ -105,9 +105,10 @@ impl<F: Scalar> Optimizer<F> {
         Ok(())
     }
 
-    /// The parameter's slot: the one expected next in almost every case, else found by name, else a new one.
+    /// Returns the position of the parameter's slot: nearly always the expected one, else the one found by name, else a
+    /// new one.
     ///
-    /// The result is a position and not a reference, so that the caller can remember where it was.
+    /// The result is a position and not a reference, so that the caller can derive the next expected position from it.
     pub(super) fn slot(&mut self, expected: usize, name: &str, param: &Param<F>) -> usize {
         find(&self.slots, expected, name).unwrap_or_else(|| {
             let slot = (0..self.rule.slots()).map(|_| zeros(param.value().raw_dim())).collect();
@@ -116,10 +117,10 @@ impl<F: Scalar> Optimizer<F> {
         })
     }
 
-    /// A state belongs to a shape: another model under the same names is refused.
+    /// Checks that the stored state has the parameters' shapes: another model under the same names is an error.
     ///
-    /// It runs before anything is changed, so that a refused step leaves the model as it was. The comparison is by
-    /// shape alone: a model of the same shapes under the same names cannot be told from the one that was trained.
+    /// It runs before anything is changed, so an error leaves the model as it was. Only shapes are compared: a model
+    /// with the same names and shapes cannot be told from the one that was trained.
     pub(super) fn check_shapes<M: Layer<F>>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         model.visit_params(&mut |name, param| {

@@ -1,9 +1,9 @@
-//! Schedules one after the other.
+//! Schedules that follow one another.
 
 use super::{Schedule, check_rate};
 use crate::error::{Error, Result};
 
-/// A straight line up to another schedule, which then begins.
+/// A linear warm-up to another schedule, which then begins.
 ///
 /// ```text
 /// from + (then(1) - from) · t / steps        for t from 0 to steps - 1, then `then` from its first step on
@@ -23,11 +23,11 @@ use crate::error::{Error, Result};
 /// `SequentialLR`; Keras' `warmup_steps` of `CosineDecay`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp<S> {
-    /// The rate of the first step: at least 0.
+    /// The learning rate of the first step: at least 0.
     pub from: f64,
-    /// The steps of the line. With 0 there is none.
+    /// The number of warm-up steps. With 0 there is no warm-up.
     pub steps: u64,
-    /// What comes after: a number, a closure, any schedule.
+    /// The schedule after the warm-up: a number, a closure, any schedule.
     pub then: S,
 }
 
@@ -46,7 +46,7 @@ impl<S: Schedule> Schedule for WarmUp<S> {
     }
 }
 
-/// Schedules one after the other, each from its own first step.
+/// Several schedules one after the other, each starting at its own first step.
 ///
 /// ```
 /// use plywood::optim::{Chain, CosineDecay, Schedule};
@@ -56,22 +56,22 @@ impl<S: Schedule> Schedule for WarmUp<S> {
 /// ```
 ///
 /// PyTorch's `SequentialLR`, whose milestones are the steps given to [`after`](Chain::after). PyTorch's
-/// `ChainedScheduler` multiplies the factors of several schedules, which is a closure here: `move |step| 0.1 *
+/// `ChainedScheduler` multiplies the factors of several schedules; here a closure does that: `move |step| 0.1 *
 /// a.learning_rate(step) * b.learning_rate(step)`.
 pub struct Chain {
     first: Box<dyn Schedule>,
-    /// With the number of steps before each.
+    /// Each with the number of steps before it.
     rest: Vec<(u64, Box<dyn Schedule>)>,
 }
 
 impl Chain {
-    /// Begins with this schedule.
+    /// Starts a chain with this schedule.
     pub fn from(first: impl Schedule + 'static) -> Self {
         Self { first: Box::new(first), rest: Vec::new() }
     }
 
-    /// Goes on with this schedule after so many steps, counted from the beginning of the chain; they rise from call
-    /// to call.
+    /// Switches to this schedule after `steps` steps, counted from the beginning of the chain. `steps` must rise from
+    /// call to call.
     #[must_use]
     pub fn after(mut self, steps: u64, next: impl Schedule + 'static) -> Self {
         self.rest.push((steps, Box::new(next)));
@@ -102,7 +102,7 @@ impl Schedule for Chain {
     }
 }
 
-/// Schedules need not be `Debug`; the steps at which they change are shown.
+/// Shows the steps at which the schedule changes; the schedules themselves need not be `Debug`.
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let after: Vec<u64> = self.rest.iter().map(|(steps, _)| *steps).collect();

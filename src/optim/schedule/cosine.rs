@@ -1,9 +1,9 @@
-//! Rates along half a cosine.
+//! Cosine schedules.
 
 use super::{Schedule, check_rate, check_steps};
 use crate::error::{Error, Result};
 
-/// From `start` down to 0 along half a cosine: `start · (1 + cos(π · t / steps)) / 2` for `t` from 0, then 0.
+/// Cosine decay from `start` to 0: `start · (1 + cos(π · t / steps)) / 2` for `t` from 0, then 0.
 ///
 /// Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, without the restarts.
 ///
@@ -16,19 +16,19 @@ use crate::error::{Error, Result};
 /// assert_eq!(schedule.learning_rate(2000), 0.0);
 /// ```
 ///
-/// Rates of neighbouring steps differ most in the middle and hardly at both ends: about half of the steps have a
+/// The learning rate changes fastest in the middle and hardly at both ends: about half of the steps have a learning
 /// rate above half of `start`. It is PyTorch's `CosineAnnealingLR` with `eta_min` 0 and Keras' `CosineDecay` with
 /// `alpha` 0; both count steps from 0, this one from 1.
 ///
-/// With a warm-up before it: [`WarmUp`](crate::optim::WarmUp).
+/// To put a warm-up before it, use [`WarmUp`](crate::optim::WarmUp).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CosineDecay {
-    /// The rate of the first step.
+    /// The learning rate of the first step.
     pub start: f64,
-    /// The number of steps until 0.
+    /// The number of steps until the learning rate is 0.
     ///
-    /// Step `steps + 1` is the first whose rate is 0, and so are all after it: training on has no effect. 0 counts
-    /// as 1.
+    /// Step `steps + 1` is the first with a learning rate of 0, and so are all after it: further training has no
+    /// effect. 0 counts as 1.
     pub steps: u64,
 }
 
@@ -43,14 +43,14 @@ impl Schedule for CosineDecay {
     }
 }
 
-/// Down along half a cosine, again and again: warm restarts.
+/// Cosine decay with warm restarts: each cycle falls along half a cosine.
 ///
 /// ```text
 /// end + (start - end) · (1 + cos(π · t / length)) / 2        t steps after the restart, from 0
 /// ```
 ///
-/// The first stretch has `steps` steps, each further one `growth` times as many as the one before. Loshchilov and
-/// Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
+/// The first cycle has `steps` steps, each further one `growth` times as many as the one before. Loshchilov and Hutter,
+/// "SGDR: stochastic gradient descent with warm restarts", 2017.
 ///
 /// ```
 /// use plywood::optim::{CosineRestarts, Schedule};
@@ -63,13 +63,13 @@ impl Schedule for CosineDecay {
 /// PyTorch's `CosineAnnealingWarmRestarts` (`T_0`, `T_mult`, `eta_min`); Keras' `CosineDecayRestarts` with `m_mul` 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CosineRestarts {
-    /// The rate after each restart: at least 0.
+    /// The learning rate after each restart: at least 0.
     pub start: f64,
-    /// The rate that each stretch runs towards: at least 0.
+    /// The learning rate that each cycle approaches: at least 0.
     pub end: f64,
-    /// The steps of the first stretch: at least 1.
+    /// The number of steps of the first cycle: at least 1.
     pub steps: u64,
-    /// How many times as long each stretch is as the one before: at least 1.
+    /// The length of each cycle relative to the one before: at least 1.
     pub growth: u64,
 }
 
@@ -99,7 +99,7 @@ impl Schedule for CosineRestarts {
     }
 }
 
-/// Up to a peak and down to nearly 0, each along half a cosine: Smith's one cycle.
+/// The one-cycle schedule: up to a peak and down to nearly 0, each along half a cosine.
 ///
 /// ```text
 /// peak / 25  →  peak               over the first 30 % of the steps
@@ -107,7 +107,8 @@ impl Schedule for CosineRestarts {
 /// ```
 ///
 /// Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018, with
-/// the numbers and the cosines of fast.ai and PyTorch's `OneCycleLR`, which also moves the momentum; here it stays.
+/// the constants and cosines of fast.ai and PyTorch's `OneCycleLR`. PyTorch also changes the momentum; here it stays
+/// constant.
 ///
 /// ```
 /// use plywood::optim::{OneCycle, Schedule};
@@ -128,26 +129,27 @@ pub struct OneCycle {
 }
 
 impl OneCycle {
-    /// A cycle of so many steps, with its highest rate after 30 % of them.
+    /// Creates a cycle of `steps` steps, with its highest learning rate after 30 % of them.
     pub fn peak(rate: f64, steps: u64) -> Self {
         Self { peak: rate, steps, rise: 0.3, start: 25.0, end: 1e4, lines: false }
     }
 
-    /// The share of the steps that lead up to the peak, from 0 to 1: 0.3 unless set.
+    /// Sets the fraction of the steps that lead up to the peak, from 0 to 1; the default is 0.3.
     #[must_use]
     pub fn rise(mut self, share: f64) -> Self {
         self.rise = share;
         self
     }
 
-    /// By what the peak is divided for the first rate, and that for the last: above 0, 25 and 10,000 unless set.
+    /// Sets the divisors: the first learning rate is `peak / start`, the last one `peak / start / end`. Both must be
+    /// above 0; the defaults are 25 and 10,000.
     #[must_use]
     pub fn divisors(mut self, start: f64, end: f64) -> Self {
         (self.start, self.end) = (start, end);
         self
     }
 
-    /// Whether the rate goes along straight lines in place of cosines.
+    /// Sets whether the learning rate follows straight lines instead of cosines; the default is `false`.
     #[must_use]
     pub fn linear(mut self, linear: bool) -> Self {
         self.lines = linear;

@@ -1,9 +1,10 @@
-//! Rates that fall by one ratio from step to step.
+//! Exponential decay: the learning rate changes by a constant factor per step.
 
 use super::{Schedule, check_factor, check_rate};
 use crate::error::Result;
 
-/// `start · factor^(t / steps)` for `t` from 0: the rate falls by `factor` every `steps` steps, smoothly.
+/// Exponential decay: `start · factor^(t / steps)` for `t` from 0. The learning rate changes smoothly by `factor` every
+/// `steps` steps.
 ///
 /// ```
 /// use plywood::optim::{ExponentialDecay, Schedule};
@@ -12,18 +13,19 @@ use crate::error::Result;
 /// assert!((schedule.learning_rate(201) - 0.025).abs() < 1e-12);
 /// ```
 ///
-/// From one step to the next the rate is multiplied by `factor^(1 / steps)`. Keras' `ExponentialDecay` without
-/// `staircase` has the same formula; PyTorch's `ExponentialLR` is this one with `steps` the number of steps of an
-/// epoch, taken once an epoch. For stairs, see [`StepDecay`](crate::optim::StepDecay).
+/// The learning rate is multiplied by `factor^(1 / steps)` per step. Keras' `ExponentialDecay` without `staircase` has
+/// the same formula. PyTorch's `ExponentialLR` changes once per epoch: its values are those of this schedule at the
+/// first step of each epoch, with `steps` the number of steps per epoch. For a staircase, see
+/// [`StepDecay`](crate::optim::StepDecay).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExponentialDecay {
-    /// The rate of the first step.
+    /// The learning rate of the first step.
     pub start: f64,
-    /// What the rate is multiplied by in each `steps` steps.
+    /// The factor by which the learning rate changes over `steps` steps.
     ///
-    /// Above 0. Below 1 it falls, above 1 it grows; a rate that becomes infinite is refused at the step.
+    /// Above 0. Below 1 the learning rate falls, above 1 it grows; if it becomes infinite, the step returns an error.
     pub factor: f64,
-    /// The number of steps in which the rate changes by `factor`.
+    /// The number of steps over which the learning rate changes by `factor`.
     ///
     /// 0 counts as 1.
     pub steps: u64,

@@ -1,16 +1,16 @@
 //! Learning rates as functions of the step.
 //!
-//! A schedule is asked for the rate of a step, and has no memory: there is no `scheduler.step()` to be called at
-//! the right place and no counter to be saved, as there is in PyTorch. Steps count batches, not epochs. What should
-//! change by epoch takes the number of steps that an epoch has, `samples.div_ceil(batch_size)`, into account:
+//! A schedule is a function of the step and has no memory: there is no `scheduler.step()` to be called at the right
+//! place and no counter to be saved, as in PyTorch. Steps count batches, not epochs. To change the learning rate by
+//! epoch, use the number of steps per epoch, `samples.div_ceil(batch_size)`:
 //!
 //! ```text
 //! epoch of step s = (s - 1) / steps per epoch          (whole numbers, from 0)
 //! ```
 //!
-//! Schedules come one after the other in a [`Chain`], after a [`WarmUp`], or in a closure that calls them. What depends
-//! on how training goes is no schedule: see [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The optimizer refuses a
-//! rate that is negative, infinite or NaN, with the number of the step.
+//! Schedules follow one another in a [`Chain`], after a [`WarmUp`], or in a closure that calls them. A learning rate
+//! that depends on the progress of training is not a schedule: see [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau).
+//! A learning rate that is negative, infinite or NaN is an error of the optimizer, which names the step.
 
 mod chain;
 mod cosine;
@@ -26,10 +26,10 @@ pub use steps::{MultiStepDecay, Piecewise, StepDecay};
 
 use crate::error::{Error, Result};
 
-/// The learning rate of each step. A number is a schedule, and so is a closure.
+/// The learning rate as a function of the step. A number is a schedule, and so is a closure.
 ///
-/// Its own numbers are checked at the first step. A schedule has no state, so resuming needs only the number of the
-/// step.
+/// The schedule's own values are checked at the first step. A schedule has no state, so resuming needs only the step
+/// number.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -43,26 +43,26 @@ use crate::error::{Error, Result};
 ///
 /// | what you write | what it means |
 /// |---|---|
-/// | `0.01` | the same rate at each step |
-/// | [`CosineDecay`]` { start, steps }` | down to 0 along half a cosine |
-/// | [`CosineRestarts`]` { start, end, steps, growth }` | the same again and again |
-/// | [`ExponentialDecay`]` { start, factor, steps }` | a fixed ratio from step to step |
-/// | [`StepDecay`]` { start, factor, steps }` | in stairs of equal length |
-/// | [`MultiStepDecay`]` { start, factor, after }` | in stairs that end where you say |
-/// | [`PolynomialDecay`]` { start, end, power, steps }` | along a power, 1 for a line |
+/// | `0.01` | a constant learning rate |
+/// | [`CosineDecay`]` { start, steps }` | cosine decay to 0 |
+/// | [`CosineRestarts`]` { start, end, steps, growth }` | cosine decay with restarts |
+/// | [`ExponentialDecay`]` { start, factor, steps }` | a constant factor per step |
+/// | [`StepDecay`]` { start, factor, steps }` | a staircase with stairs of equal length |
+/// | [`MultiStepDecay`]` { start, factor, after }` | a staircase whose stairs end after the given steps |
+/// | [`PolynomialDecay`]` { start, end, power, steps }` | polynomial decay; a power of 1 is linear |
 /// | [`OneCycle`]`::peak(rate, steps)` | up to a peak, then down to nearly 0 |
-/// | [`Piecewise`]`::constant(..)`, `::linear(..)` | through given points |
-/// | [`WarmUp`]` { from, steps, then }` | a line up to another schedule |
+/// | [`Piecewise`]`::constant(..)`, `::linear(..)` | constant or linear between given points |
+/// | [`WarmUp`]` { from, steps, then }` | a linear warm-up to another schedule |
 /// | [`Chain`]`::from(a).after(steps, b)` | one schedule after another |
 /// | `\|step\| …` | any function of the step |
-/// | a type of your own | where the function needs data, or a name |
+/// | a custom type | a function that needs data, or a name |
 ///
 /// A whole number (`.learning_rate(1)`) is not a schedule; write `1.0`.
 ///
 /// ```
 /// use plywood::optim::Schedule;
 ///
-/// /// As "Attention is all you need" has it: up for `warmup` steps, then down with the root of the step.
+/// /// The schedule of "Attention is all you need": up for `warmup` steps, then down with the root of the step.
 /// struct Noam {
 ///     width: f64,
 ///     warmup: f64,
@@ -79,7 +79,7 @@ use crate::error::{Error, Result};
 /// assert!(noam.learning_rate(3999) < noam.learning_rate(4000) && noam.learning_rate(4000) > noam.learning_rate(4001));
 /// ```
 ///
-/// `Box<dyn Schedule>` is a schedule, so one can be chosen when the program runs:
+/// `Box<dyn Schedule>` is a schedule, so one can be chosen at run time:
 ///
 /// ```
 /// use plywood::optim::{CosineDecay, Schedule};
@@ -101,22 +101,22 @@ use crate::error::{Error, Result};
     note = "a box is one as `Box<dyn plywood::optim::Schedule>`"
 )]
 pub trait Schedule: Send {
-    /// The rate of this step, from 1.
+    /// Returns the learning rate of this step, counted from 1.
     ///
-    /// It must depend on `step` and on nothing that changes: it is asked for more than once for a step, and for
-    /// steps of the past (an epoch's entry in the history names the rate of its last step).
+    /// It must depend on `step` and on nothing that changes: it is called more than once per step, and for steps of the
+    /// past (an epoch's entry in the history contains the learning rate of its last step).
     fn learning_rate(&self, step: u64) -> f64;
 
-    /// Checks the schedule's own numbers; the optimizer asks once, before the first step.
+    /// Checks the schedule's own values; the optimizer calls it once, before the first step.
     ///
     /// # Errors
-    /// When one is out of range.
+    /// If a value is out of range.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 }
 
-/// A number is the same rate at each step.
+/// A number is a constant learning rate.
 impl Schedule for f64 {
     fn learning_rate(&self, _: u64) -> f64 {
         *self
@@ -130,9 +130,9 @@ impl<T: Fn(u64) -> f64 + Send> Schedule for T {
     }
 }
 
-/// A box of a schedule is the schedule.
-// Any box, as for losses and metrics, would overlap with the closures: a box of a closure is a closure. A default method
-// that is left out here would be called in place of the schedule's own.
+/// A boxed schedule behaves as the schedule inside.
+// An impl for any box, as losses and metrics have one, would overlap with the impl for closures: a boxed closure is a
+// closure. A default method that is missing here would be called in place of the schedule's own.
 #[deny(clippy::missing_trait_methods)]
 impl Schedule for Box<dyn Schedule + '_> {
     fn learning_rate(&self, step: u64) -> f64 {
@@ -144,7 +144,7 @@ impl Schedule for Box<dyn Schedule + '_> {
     }
 }
 
-/// Checks that a rate is at least 0 and finite.
+/// Checks that a learning rate is at least 0 and finite.
 fn check_rate(name: &str, rate: f64) -> Result<()> {
     if rate >= 0.0 && rate.is_finite() {
         return Ok(());

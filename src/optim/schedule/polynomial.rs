@@ -1,9 +1,9 @@
-//! Rates along a power of what is left.
+//! Polynomial decay: the learning rate is a power of the remaining fraction of steps.
 
 use super::{Schedule, check_factor, check_rate, check_steps};
 use crate::error::Result;
 
-/// From `start` to `end` along a power: `end + (start - end) · (1 - t / steps)^power` for `t` from 0, then `end`.
+/// Polynomial decay from `start` to `end`: `end + (start - end) · (1 - t / steps)^power` for `t` from 0, then `end`.
 ///
 /// ```
 /// use plywood::optim::{PolynomialDecay, Schedule};
@@ -12,15 +12,15 @@ use crate::error::Result;
 /// assert_eq!([line.learning_rate(1), line.learning_rate(501), line.learning_rate(2000)], [0.1, 0.05, 0.0]);
 /// ```
 ///
-/// A power of 1 is a straight line, 2 falls fast at first. PyTorch's `PolynomialLR` (with `end` 0) and Keras'
-/// `PolynomialDecay` without cycles.
+/// A power of 1 is a straight line; a power of 2 falls fast at first. PyTorch's `PolynomialLR` (with `end` 0) and
+/// Keras' `PolynomialDecay` without cycles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PolynomialDecay {
-    /// The rate of the first step: at least 0.
+    /// The learning rate of the first step: at least 0.
     pub start: f64,
-    /// The rate after the last of `steps`: at least 0.
+    /// The learning rate after the last of `steps` steps: at least 0.
     pub end: f64,
-    /// The power: above 0.
+    /// The power of the remaining fraction of steps: above 0.
     pub power: f64,
     /// The number of steps until `end`: at least 1.
     pub steps: u64,

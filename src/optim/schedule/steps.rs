@@ -1,9 +1,10 @@
-//! Rates that fall in stairs.
+//! Staircase and piecewise schedules.
 
 use super::{Schedule, check_factor, check_rate};
 use crate::error::{Error, Result};
 
-/// Multiplied by `factor` every `steps` steps: `start · factor^⌊t / steps⌋` for `t` from 0.
+/// Step decay: multiplies the learning rate by `factor` every `steps` steps, `start · factor^⌊t / steps⌋` for `t`
+/// from 0.
 ///
 /// ```
 /// use plywood::optim::{Schedule, StepDecay};
@@ -16,11 +17,11 @@ use crate::error::{Error, Result};
 /// is the smooth form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDecay {
-    /// The rate of the first stair: at least 0.
+    /// The learning rate of the first stair: at least 0.
     pub start: f64,
-    /// What the rate is multiplied by at each stair: above 0.
+    /// The factor of the learning rate from one stair to the next: above 0.
     pub factor: f64,
-    /// The steps of a stair: at least 1.
+    /// The number of steps per stair: at least 1.
     pub steps: u64,
 }
 
@@ -36,7 +37,7 @@ impl Schedule for StepDecay {
     }
 }
 
-/// Multiplied by `factor` after each of the given steps: `start · factor^(how many of them are over)`.
+/// Multiplies the learning rate by `factor` after each of the given steps: `start · factor^n` after `n` of them.
 ///
 /// ```
 /// use plywood::optim::{MultiStepDecay, Schedule};
@@ -48,9 +49,9 @@ impl Schedule for StepDecay {
 /// PyTorch's `MultiStepLR`, whose milestones are `after`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStepDecay {
-    /// The rate before the first of them: at least 0.
+    /// The learning rate up to the first of the given steps: at least 0.
     pub start: f64,
-    /// What the rate is multiplied by: above 0.
+    /// The factor of the learning rate at each of them: above 0.
     pub factor: f64,
     /// The last step of each stair, in any order.
     pub after: Vec<u64>,
@@ -68,7 +69,7 @@ impl Schedule for MultiStepDecay {
     }
 }
 
-/// Rates from given steps on, with jumps or with straight lines between them.
+/// Learning rates at given steps, constant or linear in between.
 ///
 /// ```
 /// use plywood::optim::{Piecewise, Schedule};
@@ -79,9 +80,9 @@ impl Schedule for MultiStepDecay {
 /// assert_eq!([lines.learning_rate(6), lines.learning_rate(11), lines.learning_rate(21), lines.learning_rate(40)], [0.05, 0.1, 0.05, 0.0]);
 /// ```
 ///
-/// Before the first given step the rate is the first one, after the last the last one. Keras' `PiecewiseConstantDecay`
-/// has a boundary where the next rate begins here, less 2: it counts from 0, and a boundary is the last step of a
-/// piece.
+/// Before the first given step the learning rate is the first one, and after the last step the last one. A boundary of
+/// Keras' `PiecewiseConstantDecay` is smaller by 2 than the step given here: Keras counts steps from 0, and a boundary
+/// is the last step of a piece, while here it is the first step of the next piece.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piecewise {
     points: Vec<(u64, f64)>,
@@ -89,12 +90,13 @@ pub struct Piecewise {
 }
 
 impl Piecewise {
-    /// From each of these steps on, this rate; steps rise from point to point.
+    /// Creates a schedule that has the given learning rate from each given step on; steps rise from point to point.
     pub fn constant(points: impl Into<Vec<(u64, f64)>>) -> Self {
         Self { points: points.into(), lines: false }
     }
 
-    /// At each of these steps this rate, and on a straight line between; steps rise from point to point.
+    /// Creates a schedule with the given learning rate at each given step, linear in between; steps rise from point to
+    /// point.
     pub fn linear(points: impl Into<Vec<(u64, f64)>>) -> Self {
         Self { points: points.into(), lines: true }
     }

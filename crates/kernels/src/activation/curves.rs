@@ -1,21 +1,21 @@
-//! Values and slopes of the smooth activation functions, at one number.
+//! The smooth activation functions and their derivatives for a single element.
 //!
-//! Each pair is written so that nothing overflows on the way and NaN comes out where NaN goes in: at the largest
-//! number of the type the value is finite, and the slope is 0 or 1 or what the function says.
+//! No formula here overflows in an intermediate value, and NaN in gives NaN out. At the largest number of the type the
+//! value is finite, and the derivative is 0, 1 or what the formula gives.
 //!
-//! | function | the form that is dangerous | the form here |
+//! | function | form that fails | form used here |
 //! |---|---|---|
 //! | Softplus | `ln(1 + e^x)`, infinite from 89 in `f32` | `max(x, 0) + ln(1 + e^-\|x\|)` |
 //! | Mish | `tanh(ln(1 + e^x))` | a quotient of polynomials in `e^-\|x\|` |
 //! | GELU | `1 + erf(x)`, 0 from -6 in `f64` | `erfc(-x)` |
 //!
-//! Slopes are computed from the input. Some could be had from the output, at the price of a division by something
-//! that may be 0.
+//! Derivatives are computed from the input. Some could be computed from the output, but with a division by a value that
+//! may be 0.
 
 use super::erf::erfc;
 use super::exponential::Exponential;
 
-/// A constant or a hyper-parameter in the element type. For `f32` and `f64` the conversion cannot fail.
+/// Returns a constant or a hyper-parameter in the element type. For `f32` and `f64` the conversion cannot fail.
 #[inline(always)]
 pub(crate) fn number<F: Exponential>(value: f64) -> F {
     F::from(value).unwrap_or_else(F::nan)
@@ -50,7 +50,7 @@ pub(crate) fn softsign_slope<F: Exponential>(x: F) -> F {
     root * root
 }
 
-/// `ln(1 + e^(beta · x)) / beta`. `max` would drop a NaN, which the logarithm brings back.
+/// `ln(1 + e^(beta · x)) / beta`. `max` drops a NaN, but the logarithm is NaN then, and so is the sum.
 #[inline(always)]
 pub(crate) fn softplus<F: Exponential>(x: F, beta: F) -> F {
     x.max(F::zero()) + (-(beta * x).abs()).exponential().ln_1p() / beta
@@ -68,7 +68,7 @@ pub(crate) fn silu_slope<F: Exponential>(x: F) -> F {
     s * (F::one() + x * (F::one() - s))
 }
 
-/// `tanh(ln(1 + e^x))` and what it lacks to 1, both exact.
+/// Returns `tanh(ln(1 + e^x))` and 1 minus it, both without cancellation.
 ///
 /// With `u = e^x` the first is `(u² + 2u) / (u² + 2u + 2)`; above 0 both sides are divided by `u²`, so that the
 /// exponential never exceeds 1.
@@ -106,7 +106,7 @@ pub(crate) fn gelu_slope<F: Exponential>(x: F) -> F {
     normal_share(x) + x * density
 }
 
-/// Φ.
+/// `Φ(x)`.
 #[inline(always)]
 fn normal_share<F: Exponential>(x: F) -> F {
     number::<F>(0.5) * erfc(x * number(-std::f64::consts::FRAC_1_SQRT_2))
@@ -127,7 +127,7 @@ fn gelu_tanh_gate<F: Exponential>(x: F) -> F {
     (number::<F>(TANH_SCALE) * x * (F::one() + number::<F>(TANH_CUBE) * x * x)).hyperbolic_tangent()
 }
 
-/// Where the tanh has reached ±1 its own slope is 0, and `x²` may be infinite: their product is not taken.
+/// Where the tanh has reached ±1 its derivative is 0, and `x²` may be infinite, so their product is not computed.
 #[inline(always)]
 pub(crate) fn gelu_tanh_slope<F: Exponential>(x: F) -> F {
     let (one, half, t) = (F::one(), number::<F>(0.5), gelu_tanh_gate(x));

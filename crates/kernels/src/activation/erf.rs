@@ -5,12 +5,12 @@
 //! ```
 //!
 //! W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23, 1969: three
-//! intervals, a quotient of two polynomials on each, with the coefficients of his `CALERF`. In `f64` the result has
-//! an error of some units of the last place, also far out, where it is as small as 1e-300; with `1 - erf` nothing
-//! would be left of it beyond 6.
+//! intervals, a quotient of two polynomials on each, with the coefficients of his `CALERF`. In `f64` the result has an
+//! error of some units in the last place, even in the tail, where it is as small as 1e-300; `1 - erf` would have no
+//! correct digit for `x` beyond 6.
 //!
-//! It is here and not taken from a crate because it runs once a number: it is compiled with the loop around it, at
-//! this crate's level of optimization.
+//! It is not taken from a crate because it runs once per element: here it is inlined into the loop and compiled with
+//! this crate's optimization level.
 
 use num_traits::Float;
 
@@ -73,7 +73,7 @@ fn number<F: Float>(value: f64) -> F {
     F::from(value).unwrap_or_else(F::nan)
 }
 
-/// The quotient of two polynomials as Cody arranges their coefficients: the numerator's highest comes last, the
+/// The quotient of two polynomials in Cody's order of coefficients: the numerator's highest one comes last, the
 /// denominator's is 1.
 #[inline(always)]
 fn quotient<F: Float, const M: usize, const N: usize>((top, bottom): &([f64; M], [f64; N]), x: F) -> F {
@@ -85,9 +85,9 @@ fn quotient<F: Float, const M: usize, const N: usize>((top, bottom): &([f64; M],
     (above + number(top[N - 1])) / (below + number(bottom[N - 1]))
 }
 
-/// `e^(-x²)` for `x` from 0 to 30, with the rounding of `x²` made good: it would cost up to three digits.
+/// `e^(-x²)` for `x` from 0 to 30. It corrects the rounding error of `x²`, which would cost up to three digits.
 ///
-/// `x` is cut into its upper half `h`, whose square is exact, and the rest (Veltkamp's cut): `e^(-x²) = e^(-h²) ·
+/// `x` is split into its upper half `h`, whose square is exact, and the rest (Veltkamp splitting): `e^(-x²) = e^(-h²) ·
 /// e^(-r)` with `r = (x - h) · (x + h)`, which is small, so that three terms of its series are enough.
 #[inline(always)]
 fn exp_minus_square<F: Float>(x: F) -> F {
@@ -100,14 +100,14 @@ fn exp_minus_square<F: Float>(x: F) -> F {
     (-high * high).exp() * series
 }
 
-/// `erfc(x)`; NaN for NaN.
+/// Returns `erfc(x)`; NaN for NaN.
 #[inline(always)]
 pub(crate) fn erfc<F: Float>(x: F) -> F {
     let (y, two) = (x.abs(), number::<F>(2.0));
     if y <= number(0.468_75) {
         return F::one() - x * quotient(&NEAR, y * y);
     }
-    // From 27.3 on the number is too small for f64; NaN is not above 30 and goes on.
+    // Above 27.3 the result is too small for f64. NaN fails the comparison and takes the other branch.
     let tail = if y > number(30.0) {
         F::zero()
     } else if y <= number(4.0) {
@@ -124,7 +124,7 @@ pub(crate) fn erfc<F: Float>(x: F) -> F {
 mod tests {
     use super::erfc;
 
-    /// The nearest `f64`, from an evaluation with 50 digits.
+    /// The nearest `f64`, computed with 50 digits.
     const VALUES: [(f64, f64); 14] = [
         (0.1, 0.887_537_083_981_715),
         (0.4, 0.571_607_644_953_331_5),
@@ -166,7 +166,7 @@ mod tests {
     fn the_pieces_join() {
         for joint in [0.46875f64, 4.0, -0.46875, -4.0] {
             let (below, above) = (erfc(joint.next_down()), erfc(joint.next_up()));
-            // Between the two it falls by itself: by 2 x² times their distance, relatively, or less.
+            // Between the two, erfc itself falls: relatively by at most 2 x² times their distance.
             let allowed = 1e-15 + 4.0 * joint * joint * f64::EPSILON;
             assert!((below / above - 1.0).abs() < allowed, "{joint}: {below:e} {above:e}");
         }

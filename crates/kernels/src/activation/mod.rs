@@ -1,6 +1,6 @@
 //! Elementwise activation functions and their derivatives.
 //!
-//! | function | value | derivative, from what is kept |
+//! | function | value | derivative, computed from the kept array |
 //! |---|---|---|
 //! | ReLU | `max(x, 0)` | 1 where the output is above 0, else 0 |
 //! | ReLU6 | `min(max(x, 0), 6)` | 1 where the output is between 0 and 6, else 0 |
@@ -11,10 +11,10 @@
 //! | Tanh | `tanh x` | `1 - y²` |
 //! | ELU, SELU, Softsign, Softplus, SiLU, Mish, GELU | in `curves.rs` | from the input |
 //!
-//! All work in place, on the activation's input going forward and on the gradient going back. ReLU, sigmoid and
-//! tanh need their output only, which the next layer has anyway. LeakyReLU keeps its input: with a negative slope
-//! the output does not tell the sign. At 0, the derivatives of both ReLUs are those of the left side, as in
-//! PyTorch; so are those of the other functions with kinks.
+//! All work in place: on the activation's input in the forward pass and on the gradient in the backward pass. ReLU,
+//! sigmoid and tanh need only their output, which the next layer keeps anyway. LeakyReLU keeps its input: with a
+//! negative slope the sign of the input does not follow from the output. At 0, the derivatives of both ReLUs are those
+//! from the left, as in PyTorch; so are those of the other functions with kinks.
 
 pub mod curves;
 pub mod erf;
@@ -23,7 +23,7 @@ pub mod softmax;
 
 use crate::kernels;
 
-/// An activation function that the crate has a kernel for; the layers of the same names are built on it.
+/// An activation function that has a kernel; the layers of the same names use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
 pub enum Activation {
@@ -35,11 +35,11 @@ pub enum Activation {
     LeakyReLU(f64),
     /// `x` where positive, else `alpha · (e^x - 1)`.
     ELU(f64),
-    /// ELU with the two constants that keep mean 0 and variance 1.
+    /// ELU with the two constants that preserve mean 0 and variance 1.
     SELU,
     /// `min(max(x / 6 + 1/2, 0), 1)`, keeping NaN.
     HardSigmoid,
-    /// `x` times the function above.
+    /// `x` times HardSigmoid.
     HardSwish,
     /// `1 / (1 + e^-x)`.
     Sigmoid,
@@ -55,18 +55,18 @@ pub enum Activation {
     Mish,
     /// `x · Φ(x)`.
     GELU,
-    /// GELU's approximation by a tanh.
+    /// The tanh approximation of GELU.
     GELUTanh,
 }
 
-/// SELU's two constants: the solution of the fixed-point equations of the paper, to the precision of `f64`.
+/// SELU's two constants: the solution of the paper's fixed-point equations, to the precision of `f64`.
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 impl Activation {
-    /// True where the derivative is computed from the output, so that the output is what backward has to keep.
+    /// Returns true if the derivative is computed from the output, so that the backward pass needs the output.
     ///
-    /// A layer keeps one of the two, input or output, by this answer.
+    /// A layer keeps either its input or its output, as this says.
     pub fn derives_from_output(self) -> bool {
         matches!(self, Self::ReLU | Self::ReLU6 | Self::Sigmoid | Self::Tanh)
     }
@@ -79,13 +79,15 @@ kernels! {
         fn activate(f: Activation, x: &mut [F]);
         /// `grad = grad · f'`, from the kept output or input (see `derives_from_output`).
         fn activate_back(f: Activation, kept: &[F], grad: &mut [F]);
-        /// `x`, or `weight · x` where it is not above 0, with a weight for each channel, `[…, channels, inner]`.
+        /// PReLU: `x`, or `weight · x` where `x` is not above 0, with a weight for each channel, `[…, channels,
+        /// inner]`.
         fn prelu(x: &mut [F], inner: usize, weight: &[F]);
-        /// The gradient at the input in place, and that of the weights, overwriting `sums`.
+        /// The gradient at the input, in place, and the gradient of the weights, overwriting `sums`.
         fn prelu_back(x: &[F], inner: usize, weight: &[F], grad: &mut [F], sums: &mut [F]);
-        /// ReLU, and a bit for each number: whether its derivative is 1. A mark has the bits of 32 numbers.
+        /// ReLU, which also sets a bit for each element whose derivative is 1. Each `u32` of `marks` has the bits of 32
+        /// elements.
         fn relu_marked(x: &mut [F], marks: &mut [u32]);
-        /// The gradient of ReLU from the bits.
+        /// The gradient of ReLU, from these bits.
         fn relu_marked_back(marks: &[u32], grad: &mut [F]);
     }
 }
@@ -102,7 +104,7 @@ mod generic {
         let (half, sixth, three, six) =
             (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
         match f {
-            // Not `max`: it would turn NaN into 0 and hide that training diverged.
+            // Not `max`, which would turn NaN into 0 and hide that training diverged.
             Activation::ReLU => each(x, |x| if x < zero { zero } else { x }),
             Activation::ReLU6 => each(x, |x| {
                 if x < zero {
@@ -213,12 +215,12 @@ mod generic {
     #[inline(always)]
     pub fn relu_marked<F: Exponential>(x: &mut [F], marks: &mut [u32]) {
         for (x, mark) in x.chunks_mut(32).zip(marks) {
-            // Of a length that is known where there are 32, so that it is done in vectors.
+            // A chunk of 32 has a length known at compile time, so that it is vectorized.
             *mark = if let Some(whole) = x.first_chunk_mut::<32>() { relu_bits(whole) } else { relu_bits(x) };
         }
     }
 
-    /// ReLU of at most 32 numbers; NaN stays, and its derivative is 1.
+    /// ReLU of at most 32 elements. NaN stays NaN, and its derivative is 1.
     #[inline(always)]
     fn relu_bits<F: Exponential>(x: &mut [F]) -> u32 {
         let (zero, mut bits) = (F::zero(), 0);
@@ -236,7 +238,7 @@ mod generic {
         }
     }
 
-    /// 0 where the bit is.
+    /// Sets the elements whose bit is 0 to 0.
     #[inline(always)]
     fn keep<F: Exponential>(grad: &mut [F], bits: u32) {
         for (i, g) in grad.iter_mut().enumerate() {
@@ -260,14 +262,14 @@ mod generic {
         for (x, grad) in x.chunks(sample).zip(grad.chunks_mut(sample)) {
             let rows = x.chunks(inner).zip(grad.chunks_mut(inner));
             for (((x, grad), &w), sum) in rows.zip(weight).zip(sums.iter_mut()) {
-                // Not `x <= 0`: a NaN has to reach the sum.
+                // Not `x <= 0`: a NaN must reach the sum.
                 *sum = *sum + sum_of(x, grad, |x, g| if x > F::zero() { F::zero() } else { x * g });
                 both(x, grad, |x, g| if x > F::zero() { g } else { w * g });
             }
         }
     }
 
-    /// In place over a slice; the closure is compiled into the loop.
+    /// Applies `f` in place to a slice; the closure is inlined into the loop.
     #[inline(always)]
     fn each<F: Exponential>(x: &mut [F], f: impl Fn(F) -> F) {
         for x in x {
@@ -275,7 +277,7 @@ mod generic {
         }
     }
 
-    /// The gradient in place, with what was kept beside it.
+    /// Applies `f` to the gradient in place, together with the kept array.
     #[inline(always)]
     fn both<F: Exponential>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
         for (g, &k) in grad.iter_mut().zip(kept) {
@@ -349,7 +351,8 @@ mod tests {
                 (y, y * (1. - y))
             }
             Activation::Tanh => (x.tanh(), 1. - x.tanh().powi(2)),
-            // The others: with their own differences in f64, and with PyTorch in tests/library/torch_layers.rs.
+            // The others are compared with numerical derivatives in f64 here, and with PyTorch in
+            // tests/library/torch_layers.rs.
             _ => {
                 let at = |x: f64| {
                     let mut y = [x];
@@ -375,7 +378,7 @@ mod tests {
         }
     }
 
-    /// As far out as the type goes, and at the subnormal numbers around 0.
+    /// At the limits of the type, and at the subnormal numbers around 0.
     #[test]
     fn finite_inputs_have_finite_values_and_slopes() {
         let ends = [3e38, -3e38, 1e30, -1e30, 1e19, -1e19, 500., -500., 40., -40., 1e-45, -1e-45, 0., -0.];

@@ -1,32 +1,32 @@
-//! Softmax of the rows of a matrix, its logarithm, and cross-entropy.
+//! Softmax over the rows of a matrix, log-softmax, and cross-entropy.
 //!
-//! A row of ten classes does not fill a vector, and its maximum and its sum are chains of ten steps. So short rows are
-//! worked on side by side: turned, the first number of each row beside the first of the others. The operations on a row
-//! and their order are the same as if it were alone, so its bits do not depend on the rows beside it.
+//! A row of ten classes does not fill a vector, and its maximum and its sum are dependency chains of ten steps. So
+//! short rows are transposed and processed side by side, one row per lane. The operations on a row and their order are
+//! the same as if it were alone, so its bits do not depend on the other rows.
 
 use crate::kernels;
 
 kernels! {
-    /// Softmax and what belongs to it.
+    /// Softmax and related functions.
     Softmaxes {
         /// `e^(x - max) / Σ e^(x - max)` along each row, at least `F::MIN_POSITIVE`; a row with a NaN becomes NaN.
         ///
-        /// The floor keeps `1 / y` and `ln y` finite; at `f32` it is 1.2e-38. Rows of minus infinity alone become
-        /// NaN.
+        /// The lower bound keeps `1 / y` and `ln y` finite; for `f32` it is 1.2e-38. Rows that contain only minus
+        /// infinity become NaN.
         fn softmax_rows(x: &mut [F], columns: usize);
-        /// The same of rows whose maximum has been taken off, with 0 for what is too small to matter in a gradient
-        /// (subnormal numbers are slow), and the logarithm of each row's sum `Σ e^x`: with it, losses of logits need
-        /// nothing else.
+        /// Softmax of rows from which the maximum has been subtracted. Values too small to matter in a gradient become
+        /// 0, as subnormal numbers are slow. Also writes the logarithm of each row's sum, `ln Σ e^x`: losses of logits
+        /// need nothing else.
         fn softmax_log_rows(x: &mut [F], columns: usize, logs: &mut [F]);
-        /// Cross-entropy of each row of logits and its label, `ln Σ e^(z - max) - (z_label - max)`, and in place of the
-        /// logits its derivative times the row's factor: softmax, with 0 as in `softmax_log_rows`, less 1 for the
-        /// label.
+        /// The cross-entropy of each row of logits with its label, `ln Σ e^(z - max) - (z_label - max)`. The logits are
+        /// overwritten with the derivative times the row's factor: softmax, with small values set to 0 as in
+        /// `softmax_log_rows`, minus 1 for the label.
         fn cross_entropy_rows(z: &mut [F], columns: usize, labels: &[usize], factors: &[F], losses: &mut [F]);
-        /// `x = x - max`, the largest number of each row.
+        /// `x = x - max`, with the largest element of each row.
         fn subtract_max_rows(x: &mut [F], columns: usize);
         /// The gradient of softmax at its input, in place: `grad = y · (grad - Σ_row grad · y)`.
         ///
-        /// From `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: a row's derivatives are never written out as a matrix.
+        /// It follows from `∂y_i/∂x_j = y_i · ([i = j] - y_j)`: the matrix of a row's derivatives is never stored.
         fn softmax_back_rows(y: &[F], grad: &mut [F], columns: usize);
         /// `x - max - ln Σ e^(x - max)` along each row; a row with a NaN becomes NaN.
         fn log_softmax_rows(x: &mut [F], columns: usize);
@@ -41,16 +41,18 @@ mod generic {
     use crate::norm::rows::generic::{rows, rows_mut, sum_of};
     use num_traits::Float;
 
-    /// Up to how many columns rows are short.
+    /// The largest number of columns of a short row.
     const SHORT: usize = 32;
 
-    /// The most rows side by side.
+    /// The largest number of rows side by side.
     const SIDE: usize = 32;
 
-    /// Has rows worked on: short ones some at a time, turned, so that `x[j · n + i]` is number `j` of row `i` of `n`;
-    /// others one by one, which is the same with an `n` of 1. The work also gets room for a number of each row.
+    /// Runs `work` on the rows. Rows of at most `SHORT` columns are transposed in blocks of `SIDE` rows, so that `x[j ·
+    /// n + i]` is element `j` of row `i` of `n`; longer rows are processed one at a time, with `n` = 1. `work` also
+    /// gets scratch space of one element per row.
     ///
-    /// No function, since a closure that it is given would be compiled without the level's instructions.
+    /// A macro and not a function, since a closure passed to a function would be compiled without the level's
+    /// instructions.
     macro_rules! side_by_side {
         ($x:expr, $columns:expr, |$side:ident, $room:ident| $work:expr) => {
             if $columns > SHORT {
@@ -72,7 +74,7 @@ mod generic {
         };
     }
 
-    /// The transpose; a single row is its own.
+    /// Transposes a matrix; a single row stays as it is.
     #[inline(always)]
     fn turn<F: Float + MatMul>(x: &[F], columns: usize, turned: &mut [F]) {
         if x.len() == columns || columns == 1 {
@@ -82,7 +84,7 @@ mod generic {
         }
     }
 
-    /// Each row side by side taken together, from the first number to the last.
+    /// Folds each of the rows side by side, from its first element to its last.
     #[inline(always)]
     fn fold<F: Float>(side: &[F], start: F, folded: &mut [F], f: impl Fn(F, F) -> F) {
         if let [folded] = folded {
@@ -97,7 +99,7 @@ mod generic {
         }
     }
 
-    /// Changes the numbers of rows side by side, with a number of each row.
+    /// Applies `f` to each element of the rows side by side and the value of its row.
     #[inline(always)]
     fn change<F: Float>(side: &mut [F], of_rows: &[F], f: impl Fn(F, F) -> F) {
         if let [of_row] = of_rows {
@@ -111,15 +113,15 @@ mod generic {
         }
     }
 
-    /// `x - max` of rows side by side. A NaN is never the maximum.
+    /// Computes `x - max` of rows side by side. A NaN is never the maximum.
     #[inline(always)]
     fn subtract_max<F: Float>(side: &mut [F], room: &mut [F]) {
         fold(side, F::neg_infinity(), room, |max, x| if x > max { x } else { max });
         change(side, room, |x, max| x - max);
     }
 
-    /// Softmax of rows side by side whose maximum was taken off, with `instead` for what is below `least`. The sums of
-    /// exponentials stay in `sums`.
+    /// Computes softmax of rows side by side whose maximum has been subtracted; values below `least` become `instead`.
+    /// The sums of exponentials are left in `sums`.
     #[inline(always)]
     fn normalize<F: Exponential>(side: &mut [F], sums: &mut [F], least: F, instead: F) {
         for x in side.iter_mut() {
@@ -132,7 +134,7 @@ mod generic {
         });
     }
 
-    /// What is smaller does not matter in a gradient.
+    /// Smaller values do not matter in a gradient.
     #[inline(always)]
     fn least<F: Float>() -> F {
         F::min_positive_value() / F::epsilon()
@@ -227,12 +229,12 @@ mod generic {
 mod tests {
     use super::*;
 
-    /// Numbers between -4 and 4.
+    /// Values between -4 and 4.
     fn ramp(len: usize) -> Vec<f64> {
         (0..len).map(|i| ((i * 29) % 97) as f64 / 12.0 - 4.0).collect()
     }
 
-    /// Softmax of a row as its definition has it, and the logarithm of the sum of exponentials.
+    /// Softmax of a row by its definition, and the logarithm of the sum of exponentials.
     fn defined(row: &[f64]) -> (Vec<f64>, f64) {
         let sum: f64 = row.iter().map(|x| x.exp()).sum();
         (row.iter().map(|x| x.exp() / sum).collect(), sum.ln())

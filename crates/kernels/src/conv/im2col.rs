@@ -1,19 +1,19 @@
-//! Images to the columns of a matrix and back: the loops of a convolution beside its products.
+//! im2col and col2im: the loops of a convolution besides its matrix products.
 //!
-//! A convolution is a product of matrices once the numbers under its window stand in columns (Chellapilla, Puri and
-//! Simard, "High performance convolutional neural networks for document processing", 2006). With `taps` the numbers
-//! under a window, as distances from its first one, and `runs` the windows of neighbouring outputs:
+//! A convolution is a matrix product once the elements under each window are in a column (Chellapilla, Puri and Simard,
+//! "High performance convolutional neural networks for document processing", 2006). `taps` are the elements of a
+//! window, as offsets from its first one, and `runs` are the windows of neighbouring outputs:
 //!
 //! ```text
 //! gather     cols[tap, column + i] = x[at + tap + i · stride]          for each tap, each run, each i < len
 //! scatter    x[at + tap + i · stride] += cols[tap, column + i]         the same places: the derivative of gather
 //! ```
 //!
-//! `x` has its borders of zeros already (`frame`), so no loop asks whether it is inside the image. A run is a piece
-//! of a row of the output, and with a stride of 1 a piece of a row of `x`: it is copied in whole vectors.
+//! `x` is padded with zeros already (`frame`), so no loop checks bounds of the image. A run is a part of a row of the
+//! output. With a stride of 1 it is a part of a row of `x` too, and is copied in whole vectors.
 
-//! With an image of four columns and a window of two by two, the taps are 0, 1, 4 and 5, and the outputs of a row are
-//! a run of three:
+//! For an image of four columns and a window of two by two, the taps are 0, 1, 4 and 5, and the outputs of a row are a
+//! run of three:
 //!
 //! ```text
 //! x    a b c d        cols    a b c | e f g       tap 0
@@ -24,46 +24,48 @@
 //!
 //! # Short rows
 //!
-//! Images in the middle of a network are 14 or 7 numbers wide. A loop as the compiler makes it does a row of 14 in
-//! one vector of 8 and then six numbers one by one, and a call of `memcpy` takes as long as ten vectors. So `gather`
-//! copies a whole vector where a row is shorter, and the other loops go in pieces of 32, 16, 8, 4, 2 and 1.
+//! Images in the middle of a network are 14 or 7 elements wide. The compiler's loop processes a row of 14 as one vector
+//! of 8 and then six single elements, and a call of `memcpy` takes as long as ten vectors. So `gather` copies a whole
+//! vector even if a row is shorter, and the other loops use pieces of 32, 16, 8, 4, 2 and 1.
 
 use crate::kernels;
 
-/// The windows of outputs that are neighbours in a row, and in the columns.
+/// A run of windows whose outputs are neighbours in a row, and in the columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
 pub struct PixelRun {
-    /// Where the first window begins in the image.
+    /// The offset of the first window in the image.
     pub at: usize,
-    /// The first window's column.
+    /// The column of the first window.
     pub column: usize,
-    /// How many there are.
+    /// The number of windows.
     pub len: usize,
 }
 
-/// How many numbers of a row of columns `gather` may write behind the last run.
+/// The number of elements that `gather` may write behind the last run of a row of columns.
 pub const BEHIND: usize = 32;
 
 kernels! {
-    /// Numbers between images and matrices.
+    /// Copies between images and matrices.
     Patches {
-        /// The numbers under the windows: a row of `width` for each tap.
+        /// Writes the elements under the windows: a row of `width` for each tap.
         ///
-        /// What lies behind a run, up to `BEHIND` numbers, may be overwritten; runs and taps go upwards, so the next
+        /// Up to `BEHIND` elements behind a run may be overwritten; runs and taps are in ascending order, so the next
         /// run is written after it.
         fn gather(x: &[F], taps: &[usize], runs: &[PixelRun], stride: usize, cols: &mut [F], width: usize);
-        /// Adds the columns to where `gather` takes them from; taps in order, and runs in order within each.
+        /// Adds the columns to the elements from which `gather` takes them; taps in order, and runs in order within
+        /// each.
         fn scatter(cols: &[F], taps: &[usize], runs: &[PixelRun], stride: usize, width: usize, x: &mut [F]);
-        /// Copies rows: from places `from + i · from_step` to places `to + i · to_step`, `len` numbers each.
+        /// Copies rows of `len` elements from offset `from + i · from_step` to offset `to + i · to_step`.
         fn copy_rows(x: &[F], from_step: usize, to: &mut [F], to_step: usize, len: usize, rows: usize);
-        /// As `copy_rows`, with a number of its own added to each row.
+        /// As `copy_rows`, and adds `plus[i]` to row `i`.
         fn copy_rows_plus(x: &[F], from_step: usize, plus: &[F], to: &mut [F], to_step: usize, len: usize);
-        /// Adds a number of its own to each row: `to[i · step ..][.. len] += plus[i]`.
+        /// Adds `plus[i]` to row `i`: `to[i · step ..][.. len] += plus[i]`.
         fn add_to_rows(plus: &[F], to: &mut [F], step: usize, len: usize);
-        /// Adds to each number the sum of a row: `out[i] += Σ x[i · step ..][.. len]`, in sixteen lanes.
+        /// Adds the sum of each row: `out[i] += Σ x[i · step ..][.. len]`, in sixteen lanes.
         fn add_sums(x: &[F], step: usize, len: usize, out: &mut [F]);
-        /// `to = beta · to + fromᵀ`, where `from` is `[rows, columns]` and `to` has rows of `step`; 0 does not read.
+        /// `to = beta · to + fromᵀ`, where `from` is `[rows, columns]` and `to` has rows of `step`; with a `beta` of 0,
+        /// `to` is not read.
         fn add_transposed(from: &[F], columns: usize, beta: F, to: &mut [F], step: usize);
     }
 }
@@ -72,9 +74,8 @@ mod generic {
     use super::PixelRun;
     use num_traits::Float;
 
-    /// `piece(to, from)` for each of the neighbours: as many as are whole in a plain loop, which is done in vectors,
-    /// and the rest in pieces of lengths that are known when this is compiled. So a short row costs a few vectors and
-    /// no loop.
+    /// Calls `piece(to, from)` for each pair of elements: multiples of 64 in a plain loop, which is vectorized, and the
+    /// rest in pieces of lengths known at compile time. So a short row costs a few vectors and no loop.
     #[inline(always)]
     fn each<F: Float>(from: &[F], to: &mut [F], piece: impl Fn(&mut F, F) + Copy) {
         let len = from.len().min(to.len());
@@ -91,7 +92,7 @@ mod generic {
         few::<F, 1>(from, to, piece);
     }
 
-    /// The first `N`, if there are as many; what is left.
+    /// Processes the first `N` elements if there are as many; returns the rest.
     #[inline(always)]
     fn few<'a, F: Float, const N: usize>(
         from: &'a [F],
@@ -126,8 +127,8 @@ mod generic {
 
     #[inline(always)]
     fn gather_neighbours<F: Float>(x: &[F], taps: &[usize], runs: &[PixelRun], cols: &mut [F], width: usize) {
-        // Whole vectors where runs are short: what is too much is overwritten by the next run. A loop for each
-        // length, since one for several is compiled into calls of `memcpy`, which take three times as long.
+        // Whole vectors if runs are short: the excess is overwritten by the next run. Each length has its own loop,
+        // since the compiler turns a loop for several lengths into calls of `memcpy`, which take three times as long.
         match runs.iter().map(|run| run.len).max().unwrap_or(0) {
             0..=16 => gather_whole::<F, 16>(x, taps, runs, cols, width),
             17..=32 => gather_whole::<F, 32>(x, taps, runs, cols, width),
@@ -141,7 +142,7 @@ mod generic {
         }
     }
 
-    /// Runs of at most `N` numbers, `N` at a time.
+    /// Copies runs of at most `N` elements, `N` at a time.
     #[inline(always)]
     fn gather_whole<F: Float, const N: usize>(
         x: &[F],
@@ -161,7 +162,7 @@ mod generic {
         }
     }
 
-    /// At the end of the images there are not `N` numbers left.
+    /// For the end of the images, where fewer than `N` elements are left.
     #[cold]
     #[inline(never)]
     fn copy_few<F: Copy>(from: &[F], to: &mut [F]) {
@@ -279,7 +280,7 @@ mod generic {
     #[inline(always)]
     pub fn add_transposed<F: Float>(from: &[F], columns: usize, beta: F, to: &mut [F], step: usize) {
         let rows = from.len() / columns.max(1);
-        // Sixteen rows of `from` at a time: each line of the cache of `to` is then written as a whole.
+        // Sixteen rows of `from` at a time, so that each cache line of `to` is written as a whole.
         for first in (0..rows).step_by(16) {
             let some = (rows - first).min(16);
             for column in 0..columns {
@@ -308,7 +309,7 @@ mod tests {
                 let (taps, width) = ([0, 1, 5, 9], 2 * len + BEHIND);
                 let runs =
                     [PixelRun { at: 3, column: 0, len }, PixelRun { at: 4 + stride * len, column: len, len }];
-                // The last window ends with the last number, so that there is nothing to read behind it.
+                // The last window ends at the last element, so that there is nothing to read behind it.
                 let x = ramp(4 + stride * len + stride * (len - 1) + 9 + 1);
                 let mut cols = vec![f32::NAN; taps.len() * width];
                 f32::gather(&x, &taps, &runs, stride, &mut cols, width);

@@ -1,20 +1,20 @@
-//! Maxima and means under windows: the loops of pooling.
+//! Maxima and means over windows: the loops of pooling.
 //!
-//! All work on planes, one behind the other: a channel of a sample is a plane of `rows` by `columns`. Every loop goes
-//! along a row of the output, so a window costs a pass over short rows that are in the first level of the caches.
+//! All kernels work on consecutive planes: a channel of a sample is a plane of `rows` by `columns`. Every loop goes
+//! along a row of the output, so a window costs a pass over short rows that are in the L1 cache.
 //!
-//! # Where a maximum was
+//! # The position of a maximum
 //!
-//! A place in a window is its number, row by row: in a window of two by two, 0 to 3. It is what the backward pass
-//! needs, and with the window's own place gives that in the plane. The first number of a window is always taken, so
-//! that a window of minus infinity alone has a place, too; then what is larger, or NaN. So of equal numbers the first
-//! stays, and NaN passes on to the last NaN, as PyTorch has it.
+//! The position in a window is counted row by row: in a window of two by two, 0 to 3. The backward pass needs it: with
+//! the window's own position it gives the position in the plane. The first element of a window is always taken, so that
+//! a window that contains only minus infinity has a position, too; then any larger element, or NaN. So the first of
+//! equal elements wins, and of several NaNs the last, as in PyTorch.
 //!
 //! # Spans
 //!
-//! A mean over windows is a sum over the rows of a span, side by side, and then over its columns. The same two
-//! kernels serve pooling by a window, over everything, into a given number of pieces, and the repetition of pixels,
-//! whose derivative is a sum over the pixels that came of one.
+//! A mean over windows is computed as a sum over the rows of a span, and then over its columns. The same two kernels
+//! serve pooling by a window, global pooling, pooling to a given output size, and upsampling, whose derivative is a sum
+//! over the copies of a pixel.
 
 use crate::kernels;
 
@@ -28,19 +28,19 @@ pub struct Windows {
     pub output: [usize; 2],
     /// Rows and columns of a window.
     pub size: [usize; 2],
-    /// By how much it moves on.
+    /// The steps from one window to the next.
     pub stride: [usize; 2],
-    /// How far the first window begins above and left of the plane.
+    /// The rows above and columns left of the plane at which the first window begins (the padding).
     pub before: [usize; 2],
 }
 
 impl Windows {
-    /// Two by two without overlap or padding: the usual window, with loops of its own.
+    /// Returns whether windows are two by two without overlap or padding: the usual case, which has its own loops.
     fn is_two_by_two(&self) -> bool {
         self.size == [2, 2] && self.stride == [2, 2] && self.before == [0, 0]
     }
 
-    /// The outputs whose window has its column `j` inside of the plane: from, to.
+    /// Returns the range of outputs whose windows have their column `j` inside the plane: start and end.
     fn inside(&self, j: usize) -> (usize, usize) {
         let (stride, left) = (self.stride[1], self.before[1]);
         let from = left.saturating_sub(j).div_ceil(stride);
@@ -49,13 +49,13 @@ impl Windows {
     }
 }
 
-/// A part of an axis, and what a sum over it is divided by.
+/// A range of an axis, and the divisor of the sum over it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(hidden)]
 pub struct Span {
-    /// The first.
+    /// The first position.
     pub start: usize,
-    /// The one behind the last; at least `start`.
+    /// The end, exclusive; at least `start`.
     pub end: usize,
     /// The divisor.
     pub count: usize,
@@ -64,19 +64,20 @@ pub struct Span {
 kernels! {
     /// Pooling over planes.
     Pooling {
-        /// The maximum of each window. NaN is larger than all.
+        /// The maximum of each window. NaN counts as larger than any number.
         fn max_windows(x: &[F], windows: Windows, out: &mut [F]);
-        /// The maximum of each window and its place in the window: of equals the first, of NaNs the last.
+        /// The maximum of each window and its position in the window: of equal elements the first, of NaNs the last.
         fn max_windows_marked(x: &[F], windows: Windows, out: &mut [F], marks: &mut [u32]);
-        /// Adds each number of `grad` to the place its window's maximum came from; the rest of `dx` becomes 0.
+        /// Adds each element of `grad` at the position of its window's maximum; the rest of `dx` becomes 0.
         fn max_windows_back(grad: &[F], marks: &[u32], windows: Windows, dx: &mut [F]);
-        /// The maximum of each row and its place in it, as `max_windows_marked`.
+        /// The maximum of each row and its position in it, as in `max_windows_marked`.
         fn max_rows_marked(x: &[F], columns: usize, out: &mut [F], marks: &mut [u32]);
-        /// The sums over rows and columns of spans, divided by both counts. `room` has a plane's columns.
+        /// The sums over spans of rows and columns, divided by both counts. `room` has the length of a plane's row.
         fn mean_spans(
             x: &[F], rows: &[Span], columns: &[Span], plane: [usize; 2], room: &mut [F], out: &mut [F],
         );
-        /// The derivative: each number divided by both counts, added wherever its span is; the rest becomes 0.
+        /// The derivative of `mean_spans`: each element divided by both counts, added to all positions of its span; the
+        /// rest becomes 0.
         fn mean_spans_back(
             grad: &[F], rows: &[Span], columns: &[Span], plane: [usize; 2], room: &mut [F], dx: &mut [F],
         );
@@ -87,10 +88,10 @@ mod generic {
     use super::{Span, Windows};
     use num_traits::Float;
 
-    /// No place yet.
+    /// No position yet.
     const NONE: u32 = u32::MAX;
 
-    /// Takes `x` where it is larger, or NaN, or the first.
+    /// Takes `x` if it is larger, or NaN, or the first element.
     #[inline(always)]
     fn larger<F: Float>(x: F, place: u32, best: &mut F, mark: &mut u32) {
         let take = x > *best || x.is_nan() || *mark == NONE;
@@ -108,14 +109,14 @@ mod generic {
         x.chunks_exact_mut((rows * columns).max(1))
     }
 
-    /// Where pieces of `N` begin that cover at least `N` columns; the last two may overlap. Pieces of a length that
-    /// is known when this is compiled are done in vectors; a loop's last few would be done one by one.
+    /// Returns the starts of pieces of `N` columns that cover `columns`, at least `N`; the last two may overlap. Pieces
+    /// of a length known at compile time are vectorized; the last few of a loop would be scalar.
     #[inline(always)]
     fn pieces<const N: usize>(columns: usize) -> impl Iterator<Item = usize> {
         (0..columns.div_ceil(N)).map(move |i| (i * N).min(columns - N))
     }
 
-    /// The maxima of squares of two by two, and where they were.
+    /// Computes the maxima of squares of two by two, and their positions.
     #[inline(always)]
     fn squares<F: Float>(upper: &[[F; 2]], lower: &[[F; 2]], out: &mut [F], marks: &mut [u32]) {
         for ((out, mark), (&[a, b], &[c, d])) in out.iter_mut().zip(marks).zip(upper.iter().zip(lower)) {
@@ -127,7 +128,7 @@ mod generic {
         }
     }
 
-    /// The gradients of one row of squares, whose first number's place is given.
+    /// Computes the gradients of one row of squares; `place` is the position of the row's first element.
     #[inline(always)]
     fn pairs_back<F: Float>(grad: &[F], marks: &[u32], place: u32, dx: &mut [[F; 2]]) {
         for ((dx, &g), &mark) in dx.iter_mut().zip(grad).zip(marks) {
@@ -138,7 +139,7 @@ mod generic {
 
     #[inline(always)]
     pub fn max_windows<F: Float>(x: &[F], windows: Windows, out: &mut [F]) {
-        // Marks of one row of outputs are kept and dropped: one loop for both, and no allocation.
+        // Marks of one row of outputs are written and discarded: one loop serves both kernels, without allocation.
         let columns = windows.output[1];
         let mut marks = [NONE; 256];
         if windows.is_two_by_two() {
@@ -201,7 +202,7 @@ mod generic {
         }
     }
 
-    /// A row of outputs from column `first` on; their windows' numbers are looked at place by place.
+    /// Computes a row of outputs from column `first` on, position by position of the windows.
     #[inline(always)]
     fn row_of_windows<F: Float>(
         x: &[F],
@@ -215,7 +216,7 @@ mod generic {
         let marks = &mut marks[..out.len()];
         out.fill(F::neg_infinity());
         marks.fill(NONE);
-        // The rows and columns of the window that are inside of the plane for this output, or for any of them.
+        // The rows of the window inside the plane for this output, and the columns inside it for any output.
         let (down, last) = (row * stride[0], (windows.output[1] - 1) * stride[1]);
         for i in top.saturating_sub(down)..size[0].min((rows + top).saturating_sub(down)) {
             let y = down + i - top;
@@ -243,7 +244,7 @@ mod generic {
         let Windows { input, output, size, stride, before: [top, left] } = windows;
         let planes = planes(grad, output).zip(planes(marks, output)).zip(planes_mut(dx, input));
         for ((grad, marks), dx) in planes {
-            // Where two by two covers everything, every number is written below.
+            // If windows of two by two cover the plane, every element is written below.
             if !(windows.is_two_by_two() && input[0] % 2 == 0 && input[1] % 2 == 0) {
                 dx.fill(F::zero());
             }
@@ -350,7 +351,7 @@ mod generic {
         }
     }
 
-    /// A count in the element type; the conversion of `f32` and `f64` cannot fail.
+    /// Returns a count in the element type; the conversion to `f32` and `f64` cannot fail.
     #[inline(always)]
     fn number<F: Float>(count: usize) -> F {
         F::from(count).unwrap_or_else(F::nan)
@@ -361,7 +362,7 @@ mod generic {
 mod tests {
     use super::*;
 
-    /// By the definition, one window at a time.
+    /// Computes the result by definition, one window at a time.
     fn plainly(x: &[f32], w: Windows) -> (Vec<f32>, Vec<u32>) {
         let (mut out, mut marks) = (Vec::new(), Vec::new());
         for plane in x.chunks(w.input[0] * w.input[1]) {

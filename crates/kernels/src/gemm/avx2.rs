@@ -9,20 +9,20 @@ use crate::level::Level;
 use crate::vector::Vector;
 use std::arch::x86_64::*;
 
-/// Vectors of 8 numbers, 16 of them in registers.
+/// Vectors of 8 numbers; there are 16 registers.
 pub(super) struct Avx2;
 
-/// How many `k` a kernel's loop takes at once: what counting costs shows where another program has a share of the core.
+/// The unroll factor over `k`: the loop counter costs noticeable time if another program shares the core.
 const UNROLLED: usize = 4;
 
-/// The mask of the first `count` lanes, of 8.
+/// Returns the mask of the first `count` of 8 lanes.
 #[target_feature(enable = "avx2,fma,bmi1")]
 fn first(count: usize) -> __m256i {
     let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
 }
 
-// SAFETY: the kernels read and write what they are told to; each has one chain for each number.
+// SAFETY: the kernels read and write only what their contracts allow; each element of `c` has one chain.
 unsafe impl TileKernels for Avx2 {
     const IS: Level = Level::Avx2;
 
@@ -44,8 +44,8 @@ unsafe impl TileKernels for Avx2 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.last < Self::LANES, tile.picked.is_some()) {
-                    // SAFETY: the kernels ask for what `TileKernels::tile` does. The first flag, `MASKED`, is false only
-                    // where `last` is 8; the second is whether the tile is picked.
+                    // SAFETY: the kernels require what `TileKernels::tile` does. The first flag, `MASKED`, is false
+                    // only if `last` is 8; the second says whether the tile is picked.
                     $($(($rows, $vectors, true, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
                     ($rows, $vectors, false, true) => unsafe { kernel::<$rows, $vectors, false, true>(tile) },
@@ -152,7 +152,7 @@ unsafe fn leave_out(part: &Part) -> bool {
     unsafe { sparse_groups::leave_out::<__m256, 2, 4, 4>(part) }
 }
 
-// SAFETY: the operations do what they are said to.
+// SAFETY: the operations do what their documentation says.
 #[rustfmt::skip]
 unsafe impl Words for __m256 {
     type Bits = __m256i;
@@ -162,7 +162,7 @@ unsafe impl Words for __m256 {
     #[inline(always)]
     unsafe fn append(self, bits: __m256i) -> __m256i {
         unsafe {
-            // -1 where the number is 0.
+            // -1 in the lanes where the number is 0.
             let zero = _mm256_cmpeq_epi32(_mm256_castps_si256(self), _mm256_setzero_si256());
             _mm256_add_epi32(_mm256_add_epi32(bits, bits), _mm256_add_epi32(zero, _mm256_set1_epi32(1)))
         }
@@ -171,28 +171,27 @@ unsafe impl Words for __m256 {
     unsafe fn store_bits(bits: __m256i, to: *mut u32) { unsafe { _mm256_storeu_si256(to.cast(), bits) } }
 }
 
-/// The numbers at an address, all or those in the mask; the others are 0.
+/// Reads the numbers at an address, all or those in the mask; the other lanes are 0.
 ///
 /// # Safety
-/// All 8, or with `masked` those in the mask, are valid for reads.
+/// All 8 numbers, or with `masked` those in the mask, are valid for reads.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn load(from: *const f32, masked: bool, mask: __m256i) -> __m256 {
-    // SAFETY: a masked load reads what is in the mask and nothing else, and the other one all 8: those that are valid.
+    // SAFETY: a masked load reads only what is in the mask, and the other one all 8: those that are valid.
     unsafe { if masked { _mm256_maskload_ps(from, mask) } else { _mm256_loadu_ps(from) } }
 }
 
-/// Writes all the numbers, or those in the mask.
+/// Writes all numbers, or those in the mask.
 ///
 /// # Safety
-/// All 8, or with `masked` those in the mask, are valid for writes.
+/// All 8 numbers, or with `masked` those in the mask, are valid for writes.
 #[target_feature(enable = "avx2,fma,bmi1")]
 unsafe fn store(to: *mut f32, masked: bool, mask: __m256i, numbers: __m256) {
-    // SAFETY: a masked store writes what is in the mask and nothing else, and the other one all 8: those that are
-    // valid.
+    // SAFETY: a masked store writes only what is in the mask, and the other one all 8: those that are valid.
     unsafe { if masked { _mm256_maskstore_ps(to, mask, numbers) } else { _mm256_storeu_ps(to, numbers) } }
 }
 
-/// One `k` of a tile: what there is less of, rows or vectors, is held in registers.
+/// One `k` of a tile. Rows or vectors, whichever are fewer, are held in registers.
 ///
 /// # Safety
 /// `a + i · a_row` for `i < R` and `V` vectors from `b` on are valid for reads; of the last vector, if `MASKED`, only
@@ -206,9 +205,9 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
     mask: __m256i,
     sums: &mut [[__m256; V]; R],
 ) {
-    // SAFETY: it is called with `i < R` only, and the `R` numbers of `a` are valid for reads.
+    // SAFETY: it is called only with `i < R`, and the `R` numbers of `a` are valid for reads.
     let row = |i: usize| _mm256_set1_ps(unsafe { *a.offset(i as isize * a_row) });
-    // SAFETY: it is called with `v < V` only. All 8 columns are valid, or, in the last vector, those in the mask.
+    // SAFETY: it is called only with `v < V`. All 8 columns are valid, or, in the last vector, those in the mask.
     let columns = |v: usize| unsafe { load(b.add(8 * v), MASKED && v + 1 == V, mask) };
     if R < V {
         let rows: [_; R] = std::array::from_fn(row);
@@ -229,8 +228,8 @@ unsafe fn step<const R: usize, const V: usize, const MASKED: bool>(
     }
 }
 
-/// A tile of `R` rows and `V` vectors, of which the last has all columns unless `MASKED`; `PICKED` says that not all of
-/// `a` is there.
+/// Computes a tile of `R` rows and `V` vectors, of which the last has all columns unless `MASKED`; `PICKED` says that
+/// only a part of `a` is kept.
 ///
 /// # Safety
 /// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and without `MASKED` its `last` is 8.
@@ -249,8 +248,8 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     }
     if PICKED {
         for p in 0..k {
-            // SAFETY: the tile is picked and `p < k`. `a` has come to number `p`, with `R` neighbours, and `now` is row
-            // `places[p]` of `b`, which has the tile's columns.
+            // SAFETY: the tile is picked and `p < k`. `a` points to column `p`, with `R` contiguous numbers, and `now`
+            // is row `places[p]` of `b`, which has the tile's columns.
             unsafe {
                 let [now, later] = tile.picked_of_b(p);
                 for v in (0..V).step_by(2) {
@@ -262,7 +261,7 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
         }
     }
     let k = if PICKED { 0 } else { k };
-    // With a mask there are too few registers for it.
+    // With a mask there are too few registers to unroll.
     let rounds = if MASKED { 0 } else { k / UNROLLED };
     for _ in 0..rounds {
         for _ in 0..UNROLLED {
@@ -295,17 +294,16 @@ unsafe fn kernel<const R: usize, const V: usize, const MASKED: bool, const PICKE
     }
 }
 
-/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a
-/// sign.
+/// Accumulates in `doubts` the bits of `0 · x`, which is NaN unless `x` is finite, and otherwise 0 except for its sign.
 #[inline]
 #[target_feature(enable = "avx2,fma,bmi1")]
 fn doubts(numbers: __m256, before: __m256) -> __m256 {
     _mm256_or_ps(before, _mm256_mul_ps(numbers, _mm256_setzero_ps()))
 }
 
-/// Whether there are none.
+/// Returns whether all numbers were finite.
 #[target_feature(enable = "avx2,fma,bmi1")]
 fn all_finite(doubts: __m256) -> bool {
-    // SAFETY: this function has the instructions of `__m256`.
+    // SAFETY: this function is compiled with the instructions of `__m256`.
     unsafe { !doubts.any_nan() }
 }

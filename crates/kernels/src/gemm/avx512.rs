@@ -11,16 +11,16 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 use std::sync::LazyLock;
 
-/// Vectors of 16 numbers, 32 of them in registers.
+/// Vectors of 16 numbers; there are 32 registers.
 pub(super) struct Avx512;
 
-/// The mask of the first `count` lanes, of 16.
+/// Returns the mask of the first `count` of 16 lanes.
 fn first(count: usize) -> __mmask16 {
     debug_assert!(count <= 16);
     ((1u32 << count) - 1) as __mmask16
 }
 
-// SAFETY: the kernels read and write what they are told to; each has one chain for each number.
+// SAFETY: the kernels read and write only what their contracts allow; each element of `c` has one chain.
 unsafe impl TileKernels for Avx512 {
     const IS: Level = Level::Avx512;
 
@@ -42,8 +42,8 @@ unsafe impl TileKernels for Avx512 {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some(), tile.first) {
-                    // SAFETY: the kernels ask for what `TileKernels::tile` does. `NEXT` is set only where `a_row` is 1, which
-                    // it is if the tile is picked; `FIRST` is about prefetching alone.
+                    // SAFETY: the kernels require what `TileKernels::tile` does. `NEXT` is set only if `a_row` is 1,
+                    // which it is if the tile is picked; `FIRST` concerns prefetching alone.
                     $($(($rows, $vectors, _, true, _) => unsafe { kernel::<$rows, $vectors, true, true, false>(tile) },
                     ($rows, $vectors, true, ..) => unsafe { kernel::<$rows, $vectors, true, false, false>(tile) },
                     ($rows, $vectors, .., true) => unsafe { kernel::<$rows, $vectors, false, false, true>(tile) },
@@ -153,8 +153,8 @@ unsafe impl TileKernels for Avx512 {
 
     const PANEL: usize = 64;
 
-    /// Intel's processors add the products of two vectors in a cycle, AMD's of one (Zen 4), so on them what stands
-    /// beside the products counts for more.
+    /// Returns false on Intel's processors: they start two vector FMAs per cycle, AMD's Zen 4 only one, so on Intel
+    /// the instructions other than FMAs weigh more.
     fn leaves_out_of_samples() -> bool {
         static OF_INTEL: LazyLock<bool> = LazyLock::new(|| {
             #[allow(unused_unsafe, reason = "safe in later versions of Rust")]
@@ -162,7 +162,7 @@ unsafe impl TileKernels for Avx512 {
             let vendor = unsafe { __cpuid(0) };
             [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
         });
-        // Tests see what it computes in any case.
+        // Tests check the result on every processor.
         !*OF_INTEL || cfg!(test)
     }
 
@@ -181,7 +181,7 @@ unsafe fn leave_out(part: &Part) -> bool {
     unsafe { sparse_groups::leave_out::<__m512, 4, 4, 8>(part) }
 }
 
-// SAFETY: the operations do what they are said to.
+// SAFETY: the operations do what their documentation says.
 #[rustfmt::skip]
 unsafe impl Words for __m512 {
     type Bits = __m512i;
@@ -200,11 +200,11 @@ unsafe impl Words for __m512 {
     unsafe fn store_bits(bits: __m512i, to: *mut u32) { unsafe { _mm512_storeu_si512(to.cast(), bits) } }
 }
 
-/// Adds to a tile's sums what number `$q`, of the next of `k`, makes of its rows and of whole vectors of columns.
+/// Adds to a tile's sums the products of number `$q` of the next four `k`, for all rows and whole vectors of columns.
 ///
-/// Of three rows the first is multiplied as it is read, which saves an instruction for each of them; if all were, the
-/// processor would have more to read than to multiply. The rows are counted out here, since the compiler leaves a loop
-/// with instructions of ours as it is, and the sums would then be in memory.
+/// One row in three is multiplied directly from memory, which saves an instruction per FMA; if all rows were, loads
+/// would limit the speed instead of FMAs. The rows are unrolled by the macro, since the compiler does not unroll a loop
+/// that contains inline assembly, and the sums would then be in memory.
 macro_rules! add_products {
     ($q:literal, $sums:ident, $a:ident, $a_row:ident, $a_k:ident, $b:ident, $b_k:ident) => {{
         let b = $b.wrapping_offset($q * $b_k);
@@ -223,9 +223,9 @@ macro_rules! add_products {
     (rows $($i:literal)*: $q:literal, $sums:ident, $a:ident, $a_row:ident, $columns:ident) => {$(
         if $i < R && $i % 3 == 0 {
             for (sum, &columns) in $sums[$i].iter_mut().zip(&$columns) {
-                // SAFETY: `$i < R`. With `NEXT`, `a[0]` is at number `$q` of row 0, and row `$i` lies `$i` numbers on;
-                // else `a[$i / 3]` is row `$i` itself, whose numbers are neighbours, and `$q` of them lie before it. So
-                // the 4 bytes read are the tile's number of `a`, valid for reads; nothing is written but the sum.
+                // SAFETY: `$i < R`. With `NEXT`, `a[0]` is at number `$q` of row 0, and row `$i` is `$i` numbers
+                // further on; otherwise `a[$i / 3]` is row `$i` itself, whose numbers are contiguous, at offset `$q`.
+                // So the 4 bytes read are the tile's number of `a`, valid for reads; nothing but the sum is written.
                 unsafe {
                     asm!(
                         "vfmadd231ps {sum}, {columns}, dword ptr [{a} + 4 * {i}]{{1to16}}",
@@ -237,8 +237,8 @@ macro_rules! add_products {
             }
         } else if $i < R {
             let a = if NEXT { $a[0].wrapping_add($i) } else { $a[$i / 3].wrapping_offset($i % 3 * $a_row + $q) };
-            // SAFETY: `$i < R`, so this is number `$q` of the round in row `$i` of `a`, valid for reads: neighbours by
-            // rows with `NEXT`, and else by `k`.
+            // SAFETY: `$i < R`, so this is number `$q` of the round in row `$i` of `a`, valid for reads: contiguous by
+            // rows with `NEXT`, otherwise by `k`.
             let row = _mm512_set1_ps(unsafe { a.read() });
             for (sum, &columns) in $sums[$i].iter_mut().zip(&$columns) {
                 *sum = _mm512_fmadd_ps(row, columns, *sum);
@@ -247,8 +247,8 @@ macro_rules! add_products {
     )*};
 }
 
-/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours, `PICKED` that not all of it is
-/// there, `FIRST` that the columns of `b` are to be asked for.
+/// Computes a tile of `R` rows and `V` vectors. `NEXT` says that the rows of `a` are contiguous, `PICKED` that only a
+/// part of `a` is kept, `FIRST` that the columns of `b` are to be prefetched.
 ///
 /// # Safety
 /// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
@@ -261,7 +261,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     let a_row = if NEXT { 1 } else { tile.a_row };
     let mask = first(tile.last);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
-    // One address for three rows: the processor adds one or two strides to it as it reads.
+    // One pointer for three rows: the addressing mode adds one or two strides to it.
     let mut a = [0, 1, 2, 3].map(|i| {
         let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
         if NEXT { a } else { opaque(a) }
@@ -335,17 +335,16 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
 }
 
-/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a
-/// sign.
+/// Accumulates in `doubts` the bits of `0 · x`, which is NaN unless `x` is finite, and otherwise 0 except for its sign.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn doubts(numbers: __m512, before: __m512i) -> __m512i {
     _mm512_or_si512(before, _mm512_castps_si512(_mm512_mul_ps(numbers, _mm512_setzero_ps())))
 }
 
-/// Whether there are none.
+/// Returns whether all numbers were finite.
 #[target_feature(enable = "avx512f")]
 fn all_finite(doubts: __m512i) -> bool {
-    // SAFETY: this function has the instructions of `__m512`.
+    // SAFETY: this function is compiled with the instructions of `__m512`.
     unsafe { !_mm512_castsi512_ps(doubts).any_nan() }
 }

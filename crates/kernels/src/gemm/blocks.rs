@@ -1,4 +1,4 @@
-//! The blocks of `k`, and whether shapes agree.
+//! How `k` is split into blocks, and the check of shapes.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -11,7 +11,7 @@ pub(super) fn check(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, c: &ArrayV
     assert!(k == kb && c.dim() == (m, n), "a product of [{m}, {k}] and [{kb}, {n}] into {:?}", c.dim());
 }
 
-/// The blocks of `k`, as start and length: at least one, if empty.
+/// Returns the blocks of `k` as (start, length); there is at least one, which may be empty.
 pub(crate) fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = k.div_ceil(BLOCK).max(1);
     let length = k.div_ceil(count);

@@ -1,4 +1,4 @@
-//! A product by the kernels of a level: block by block, chunk by chunk, panel by panel.
+//! Computes a product with the kernels of a level: block by block, chunk by chunk, panel by panel.
 
 use super::blocks::{blocks, check};
 use super::pack::{PackBuffer, Source};
@@ -10,13 +10,13 @@ use super::tile_kernels::TileKernels;
 use crate::threads;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-/// From which length of a block on the next panel of `b` is packed while one is in use.
+/// The least length of a block for which the next panel of `b` is packed while the present one is in use.
 const K_TO_PACK_AHEAD: usize = 320;
 
-/// The product by the kernels of a level; see [`multiply`](super::multiply).
+/// Computes the product with the kernels of a level; see [`multiply`](super::multiply).
 ///
 /// # Panics
-/// When the processor has not the level, or the shapes do not agree.
+/// If the processor does not support the level, or the shapes do not agree.
 pub(super) fn product<L: TileKernels>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -30,15 +30,15 @@ pub(super) fn product<L: TileKernels>(
         return;
     }
     let [row, column] = [c.strides()[0], c.strides()[1]];
-    // A single column is computed as a row where it can be, in whole vectors.
+    // A single column is computed as a row if its layout allows, in whole vectors.
     let (by_columns, by_rows) = (column == 1 || n == 1, row == 1 || m == 1);
     if by_columns && !(by_rows && n == 1) {
-        // SAFETY: the processor has the level, the shapes agree, and the columns of `c` are neighbours.
+        // SAFETY: the processor has the level, the shapes agree, and the columns of `c` are contiguous.
         unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c) }
     } else if by_rows {
         // The same chains: a product of two numbers does not depend on their order.
         let (a, b) = (b.reversed_axes(), a.reversed_axes());
-        // SAFETY: as above; the rows of `c`, now its columns, are neighbours.
+        // SAFETY: as above; the rows of `c`, now its columns, are contiguous.
         unsafe { rows_by_columns::<L>(&a, &b, beta, &mut c.reversed_axes()) }
     } else {
         let mut dense = Array2::zeros((m, n));
@@ -50,18 +50,18 @@ pub(super) fn product<L: TileKernels>(
     }
 }
 
-/// A product, without the zeros of `a` where that pays.
+/// Computes a product, skipping the zeros of `a` if that pays.
 ///
 /// # Safety
-/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours.
+/// The processor has the level, the shapes agree, only `k` may be 0, and the columns of `c` are contiguous.
 unsafe fn rows_by_columns<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
     beta: f32,
     c: &mut ArrayViewMut2<'_, f32>,
 ) {
-    // SAFETY: both functions ask for what this one does: the level, shapes that agree, neighbours in the rows of `c`.
-    // `alone` does so too when `sparse` calls it with parts of the matrices.
+    // SAFETY: both functions require what this one does: the level, shapes that agree, contiguous rows of `c`. This
+    // also holds for `alone` when `sparse` calls it with parts of the matrices.
     unsafe {
         if !sparse::product::<L>(a, b, beta, c, alone::<L>) {
             alone::<L>(a, b, beta, c);
@@ -69,7 +69,7 @@ unsafe fn rows_by_columns<L: TileKernels>(
     }
 }
 
-/// A product by the calling thread.
+/// Computes a product on the calling thread.
 ///
 /// # Safety
 /// As [`rows_by_columns`].
@@ -79,15 +79,15 @@ unsafe fn alone<L: TileKernels>(
     beta: f32,
     c: &mut ArrayViewMut2<'_, f32>,
 ) {
-    // SAFETY: the matrices are as `in_tiles` asks. `c` is borrowed mutably and the deal is new, so no other thread uses
-    // either.
+    // SAFETY: the matrices are as `in_tiles` requires. `c` is borrowed mutably and the `Deal` is new, so no other
+    // thread uses either.
     unsafe { in_tiles::<L>(a, b, beta, c.as_mut_ptr(), c.strides()[0], &Deal::default()) }
 }
 
-/// The product by the kernels of a level and several threads, to which the panels are dealt.
+/// Computes the product with the kernels of a level on several threads, among which the panels are distributed.
 ///
 /// # Panics
-/// When the processor has not the level, the shapes do not agree, or the columns of `c` are no neighbours.
+/// If the processor does not support the level, the shapes do not agree, or the columns of `c` are not contiguous.
 pub(super) fn product_by<L: TileKernels>(
     threads: usize,
     a: ArrayView2<'_, f32>,
@@ -95,9 +95,9 @@ pub(super) fn product_by<L: TileKernels>(
     beta: f32,
     mut c: ArrayViewMut2<'_, f32>,
 ) {
-    /// Where all threads write, each into panels of its own.
+    /// The result, which all threads write, each in its own panels.
     struct Shared(*mut f32);
-    // SAFETY: a panel of a block is dealt to one thread, once those of the block before are done.
+    // SAFETY: each panel of a block is given to one thread, after the panels of the block before are done.
     unsafe impl Sync for Shared {}
 
     assert!(L::usable(), "the processor has not the vector instructions");
@@ -107,16 +107,16 @@ pub(super) fn product_by<L: TileKernels>(
     let (c, deal) = (Shared(c.as_mut_ptr()), Deal::default());
     threads::fork(threads, |_| {
         let Shared(c) = &c;
-        // SAFETY: the processor has the level, the shapes agree, none is empty, and the columns of `c` are neighbours.
+        // SAFETY: the processor has the level, the shapes agree, none is empty, and the columns of `c` are contiguous.
         unsafe { in_tiles::<L>(&a, &b, beta, *c, row, &deal) }
     });
 }
 
-/// The blocks, tiles and panels of a product, as far as they are dealt to this thread.
+/// Computes the blocks, tiles and panels of a product that are dealt to this thread.
 ///
 /// # Safety
-/// As [`rows_by_columns`], where `c` is the first number of the result and `c_row` leads from one row to the next.
-/// Nobody reads or writes it meanwhile but threads in here, with the same arguments.
+/// As [`rows_by_columns`], where `c` points to the first number of the result and `c_row` is its row stride. Nobody
+/// else reads or writes the result meanwhile, except threads in this function with the same arguments.
 unsafe fn in_tiles<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
@@ -131,7 +131,8 @@ unsafe fn in_tiles<L: TileKernels>(
     let b = Source { at: b.as_ptr(), k: b.strides()[0], other: b.strides()[1] };
     let mut picks = if plan.picking { Some(Picks::take()) } else { None };
     let mut spare = if plan.pack_a || plan.pack_b { Some(PackBuffer::take()) } else { None };
-    // What is dealt: the columns of a widest panel, or at the end what is left of them, in several panels.
+    // A unit of the deal is the columns of one widest panel; the remaining columns at the end are one unit of several
+    // panels.
     let full = plan.widest * L::LANES;
     let (places, mut stage, mut in_order) = (n.div_ceil(full), 0, false);
 
@@ -145,8 +146,9 @@ unsafe fn in_tiles<L: TileKernels>(
             let tiles = first..(first + plan.at_once).min(plan.tiles);
             let (top, bottom) = (plan.start(tiles.start), plan.start(tiles.end));
             let starts = (tiles.start..=tiles.end).map(|tile| plan.start(tile) - top);
-            // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, and `may_pay` has seen that one of
-            // its strides is 1. `same_rows` is said from the second time on, and only if every chunk has all rows.
+            // SAFETY: the chunk's rows and `k` numbers from `p` on are within `a`, and `may_pay` has checked that one
+            // of its strides is 1. `same_rows` is true only from the second block on, and only if every chunk has all
+            // rows.
             let picks = picks.as_mut().and_then(|picks| unsafe {
                 picks.pick::<L>(a.skip(p, top), k, starts, full, in_order && plan.at_once >= plan.tiles)
             });
@@ -182,7 +184,7 @@ unsafe fn in_tiles<L: TileKernels>(
             };
             let ahead = plan.pack_b && chunk.tiles.len() >= TILES_TO_PACK_B && k >= K_TO_PACK_AHEAD;
             let (mut next, mut packed) = (after(None), false);
-            // Whether what was packed of a panel is.
+            // True if all packed numbers of the panel are finite.
             let mut finite = true;
             while let Some(panel) = next {
                 next = after(Some(panel));
@@ -193,9 +195,9 @@ unsafe fn in_tiles<L: TileKernels>(
                 let packed_b = plan.pack_b.then_some(&*room);
                 let picks = picks.filter(|_| finite);
                 let to_pack = next.filter(|_| ahead).map(|next| (next, &mut *room_next));
-                // SAFETY: the panel's columns are within `b` and `c`, and what was packed is of this chunk and this
-                // panel: all of `b` that is not in order, and with picks in rows of `full`. The deal gave the panel to
-                // this thread alone, which has waited for all who wrote to it in stages before.
+                // SAFETY: the panel's columns are within `b` and `c`, and what was packed belongs to this chunk and
+                // this panel: all of `b` if its layout needs packing, and with picks in rows of `full`. The deal gave
+                // the panel to this thread alone, which has waited for all writers of earlier stages.
                 finite = unsafe { chunk.meet::<L>(panel, packed_a, packed_b, picks, to_pack) };
                 if ahead {
                     std::mem::swap(&mut room, &mut room_next);

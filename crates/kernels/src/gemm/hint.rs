@@ -1,8 +1,8 @@
-//! What the processor and the compiler are told about addresses: no effect but on time.
+//! Hints for the processor and the compiler about addresses; they affect speed only.
 
 use std::arch::asm;
 
-/// Asks for the line of the cache with an address, which may be any.
+/// Prefetches the cache line of an address, which need not be valid.
 #[inline(always)]
 pub(super) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
@@ -18,10 +18,10 @@ pub(super) fn prefetch(address: *const f32) {
     }
 }
 
-/// The same address, of which the compiler does not know where it comes from.
+/// Returns the same address, hiding its origin from the compiler.
 ///
-/// Of addresses known to lie equally far apart it would compute each from the one before, and that chain takes longer
-/// than the sums.
+/// From addresses known to be equally spaced, the compiler would compute each from the one before, and that dependency
+/// chain takes longer than the sums.
 #[inline(always)]
 #[allow(clippy::pointers_in_nomem_asm_block, reason = "the address is not used")]
 pub(super) fn opaque(mut address: *const f32) -> *const f32 {

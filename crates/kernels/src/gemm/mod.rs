@@ -1,33 +1,34 @@
-//! The product of `f32` matrices, in kernels of the crate's own.
+//! Products of `f32` matrices, with the crate's own kernels.
 //!
 //! # The contract
 //!
-//! `k` is cut into blocks: as few of at most [`BLOCK`](blocks::BLOCK) as cover it, all of one length but the last,
-//! which may be shorter ([`blocks`]). Within a block, each number of `c` has one chain of multiplications and
-//! additions, in ascending `k`, that starts from 0; a -0 at its end is made +0. The first block's chain is added to
-//! `beta · c` (with a `beta` of 0, `c` is not read and the chain is the result), each further one to what the blocks
-//! before it made.
+//! `k` is split into blocks: as few of at most [`BLOCK`](blocks::BLOCK) as cover it, all of the same length except the
+//! last, which may be shorter ([`blocks`]). Within a block, each element of `c` is one chain of multiplications and
+//! additions, in ascending `k`, that starts from 0; a -0 at its end becomes +0. The first block's chain is added to
+//! `beta · c` (with a `beta` of 0, `c` is not read and the chain is the result), each further one to the result of the
+//! blocks before it.
 //!
-//! No kernel cuts `k` in any other way, or keeps several sums for one number. Terms that change no sum may be left out:
-//! those with a 0 of `a` beside a finite number of `b`. So the bits depend on the row of `a`, the column of `b`, the
-//! length of `k` and `beta`, and on nothing else: not on how many rows and columns are computed together, where they
-//! are cut or by how many threads, nor on how the matrices lie in memory. A row alone has the bits it has in any batch.
+//! No kernel splits `k` in any other way, or keeps several partial sums for one element. Terms that change no sum may
+//! be skipped: those with a 0 in `a` and a finite number in `b`. So the bits depend on the row of `a`, the column of
+//! `b`, the length of `k` and `beta`, and on nothing else: not on how many rows and columns are computed together, on
+//! how they are split or among how many threads, nor on the layout of the matrices in memory. A row alone has the same
+//! bits as in any batch.
 //!
-//! Each multiplication and addition is rounded once, as a fused step, where the processor has such steps
-//! (`x86_64` with AVX2 and FMA, or with AVX-512, `aarch64`), so all of those agree on the bits, but for those of a NaN.
-//! Elsewhere the product is rounded and then the sum, and the bits differ from those in the last places.
+//! On processors with fused multiply-add (`x86_64` with AVX2 and FMA, or with AVX-512, and `aarch64`), each
+//! multiplication and addition is rounded once, so all of these agree to the bit, except for the bits of a NaN.
+//! Elsewhere the product is rounded and then the sum, and the last bits differ from theirs.
 //!
 //! # The structure
 //!
-//! [`multiply`] picks the level of vector instructions, once for each call and from a cached answer. [`driver`] goes
-//! through the product block by block, as [`plan`] has it in tiles and panels, and copies parts of `a` and `b` into a
-//! better order where that pays ([`pack`]), into buffers that each thread keeps. Where much of `a` is 0,
-//! [`sparse_rows`] packs only what a tile needs, and for narrow products of pictures [`sparse`] and [`sparse_groups`]
-//! take the place of all that. The columns of a wide product are dealt to several threads by [`schedule`]. A
-//! [`TileKernels`](tile_kernels::TileKernels) has the kernels: [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for other
-//! processors, has no use for any of this and is in safe code.
+//! [`multiply`] chooses the level of vector instructions, once per call and from a cached answer. [`driver`] computes
+//! the product block by block, in the tiles and panels of [`plan`], and copies parts of `a` and `b` into a better order
+//! if that pays ([`pack`]), into buffers that each thread keeps. If much of `a` is 0, [`sparse_rows`] packs only what a
+//! tile needs, and for narrow products with images [`sparse`] and [`sparse_groups`] replace all of that. [`schedule`]
+//! distributes the columns of a wide product among several threads. The kernels are implementations of
+//! [`TileKernels`](tile_kernels::TileKernels): [`avx512`], [`avx2`] and, on `aarch64`, [`neon`]. [`portable`], for
+//! other processors, uses none of this and is safe code.
 //!
-//! [`transpose`] is what packing has of its own accord, for others.
+//! [`transpose`] makes the transposing part of packing available to other modules.
 //!
 //! Vector instructions and addresses need unsafe code.
 #![allow(unsafe_code, reason = "vector instructions and addresses; every block says why it is sound")]
@@ -68,10 +69,10 @@ pub(crate) use blocks::blocks;
 use crate::level::Level;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// `c = a · b + beta · c`; with a `beta` of 0, what `c` held is not read.
+/// Computes `c = a · b + beta · c`; with a `beta` of 0, the old content of `c` is not read.
 ///
 /// # Panics
-/// When the shapes do not agree.
+/// If the shapes do not agree.
 pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
     match Kernels::in_use() {
         Some(Kernels { product, .. }) => product(a, b, beta, c),
@@ -79,12 +80,12 @@ pub fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: Ar
     }
 }
 
-/// [`multiply`] by several threads, which take the columns panel by panel as each is done with its last; whether there
-/// are kernels that can, else nothing was done. It pays for many columns only, as each thread packs the rows for
-/// itself.
+/// Computes [`multiply`] on several threads, each of which takes the next panel of columns when it is done with its
+/// last one. Returns whether this level has kernels for it; if not, nothing was done. It pays for many columns only, as
+/// each thread packs the rows for itself.
 ///
 /// # Panics
-/// When the shapes do not agree, `c` is empty, or its columns are no neighbours.
+/// If the shapes do not agree, `c` is empty, or its columns are not contiguous.
 pub fn multiply_by(
     threads: usize,
     a: ArrayView2<'_, f32>,
@@ -98,10 +99,10 @@ pub fn multiply_by(
     })
 }
 
-/// The transpose of a matrix with so many columns: `to[j · rows + i]` is number `j` of row `i`.
+/// Transposes a matrix of `columns` columns: `to[j · rows + i]` is element `j` of row `i`.
 ///
 /// # Panics
-/// When `from` has no whole rows, or `to` is not as long.
+/// If `from` is not a whole number of rows, or `to` has another length than `from`.
 pub fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     match Kernels::in_use() {
         Some(Kernels { transpose, .. }) => transpose(from, columns, to),
@@ -109,7 +110,7 @@ pub fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     }
 }
 
-/// What is done by the level of vector instructions in use.
+/// The functions of the level of vector instructions in use.
 struct Kernels {
     product: fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
     product_by: fn(usize, ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>),
@@ -117,7 +118,7 @@ struct Kernels {
 }
 
 impl Kernels {
-    /// None at the lowest level.
+    /// `None` at the lowest level.
     fn in_use() -> Option<Self> {
         match Level::in_use() {
             Level::Portable => None,

@@ -7,18 +7,18 @@ use crate::level::Level;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-/// Vectors of 4 numbers, 32 of them in registers.
+/// Vectors of 4 numbers; there are 32 registers.
 pub(super) struct Neon;
 
-// SAFETY: the kernels read and write what they are told to; each has one chain for each number.
+// SAFETY: the kernels read and write only what their contracts allow; each element of `c` has one chain.
 unsafe impl TileKernels for Neon {
     const IS: Level = Level::Neon;
 
     const LANES: usize = 4;
 
     fn rows(vectors: usize) -> usize {
-        // The registers hold 24 sums, 4 vectors of `b` and 2 of `a`. Four pipes with steps of four cycles need 16
-        // sums; no tile is wider than 2 vectors where there are 3 or less.
+        // The registers hold 24 sums, 4 vectors of `b` and 2 of `a`. Four FMA pipes with a latency of four cycles need
+        // 16 sums; with 3 vectors or fewer, no tile is wider than 2 vectors.
         if vectors <= 3 { 8 } else { 6 }
     }
 
@@ -34,7 +34,7 @@ unsafe impl TileKernels for Neon {
         macro_rules! kernels {
             ($($rows:literal: $($vectors:literal)*;)*) => {
                 match (rows, vectors, tile.a_row == 1, tile.picked.is_some()) {
-                    // SAFETY: the kernels ask for what `TileKernels::tile` does. The first flag, `NEXT`, is set only where
+                    // SAFETY: the kernels require what `TileKernels::tile` does. The first flag, `NEXT`, is set only if
                     // `a_row` is 1, which it is if the tile is picked.
                     $($(($rows, $vectors, _, true) => unsafe { kernel::<$rows, $vectors, true, true>(tile) },
                     ($rows, $vectors, true, false) => unsafe { kernel::<$rows, $vectors, true, false>(tile) },
@@ -104,7 +104,7 @@ unsafe impl TileKernels for Neon {
             }
         }
         let [a, b, c, d] = lines;
-        // Numbers 0 and 2, and 1 and 3, of two lines in turn.
+        // Numbers 0 and 2, then 1 and 3, of two lines alternately.
         let (even, odd) = ((vtrn1q_f32(a, b), vtrn1q_f32(c, d)), (vtrn2q_f32(a, b), vtrn2q_f32(c, d)));
         let out = [
             vcombine_f32(vget_low_f32(even.0), vget_low_f32(even.1)),
@@ -122,7 +122,7 @@ unsafe impl TileKernels for Neon {
     }
 }
 
-/// The first `count` numbers at an address, 4 if there are more; the other lanes are 0.
+/// Reads the first `count` numbers at an address, 4 if there are more; the other lanes are 0.
 ///
 /// # Safety
 /// They are valid for reads.
@@ -176,8 +176,8 @@ fn step(sum: float32x4_t, columns: float32x4_t, row: float32x4_t, lane: usize) -
     }
 }
 
-/// A number in every lane, of which the compiler does not know that it was just read: it would read it into every lane,
-/// which takes one of the pipes that the sums need. So it reads it into lane 0 and multiplies with that.
+/// Broadcasts a number to all lanes, hiding the load from the compiler. Otherwise it would load and broadcast in one
+/// instruction, which takes one of the pipes that the sums need. This way it loads lane 0 and multiplies by that lane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn splat(mut number: f32) -> float32x4_t {
@@ -186,11 +186,11 @@ fn splat(mut number: f32) -> float32x4_t {
     vdupq_n_f32(number)
 }
 
-/// A tile of `R` rows and `V` vectors; `NEXT` says that the rows of `a` are neighbours, `PICKED` that not all of it is
-/// there.
+/// Computes a tile of `R` rows and `V` vectors. `NEXT` says that the rows of `a` are contiguous, `PICKED` that only a
+/// part of `a` is kept.
 ///
-/// If the last vector has less than 4 columns, it begins so much earlier and has some columns of the one before
-/// again: the same chain, and so the same bits. A vector that is alone is read and written in part.
+/// If the last vector has fewer than 4 columns, it starts earlier and computes some columns of the vector before it
+/// again: the same chain, and so the same bits. A single vector is read and written in part.
 ///
 /// # Safety
 /// As [`TileKernels::tile`]; `PICKED` says whether the tile is picked, and with `NEXT` its `a_row` is 1, as it is with
@@ -202,7 +202,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     let count = if V == 1 { tile.last } else { 4 };
     let last = ((V - 1) * 4 + tile.last).saturating_sub(4);
     let mut sums = [[vdupq_n_f32(0.); V]; R];
-    // One address for three rows: the processor adds one or two strides to it as it reads.
+    // One pointer for three rows: the addressing mode adds one or two strides to it.
     let mut a = [0, 1, 2].map(|i| {
         let a = tile.a.wrapping_offset(if NEXT { 0 } else { 3 * i * a_row });
         if NEXT { a } else { opaque(a) }
@@ -232,7 +232,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
         let mut rows = [vdupq_n_f32(0.); R];
         for (i, row) in rows.iter_mut().enumerate() {
             // SAFETY: the `a` are at number `p < k` of rows 0, 3 and 6, and `i < R`, so row `i` has such a number. With
-            // `NEXT` those of the next rows are its neighbours, and `load` reads at most the `R - i` that are left.
+            // `NEXT` the numbers of the next rows follow it, and `load` reads at most the `R - i` that are left.
             *row = match NEXT {
                 true if i % 4 > 0 => continue,
                 true if i + 1 < R => unsafe { load(a[0].add(i), R - i) },
@@ -259,7 +259,7 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
             *sum = vaddq_f32(*sum, vdupq_n_f32(0.));
         }
         if beta != 0. {
-            // All of the row is read before any is written, as columns may be there twice.
+            // The whole row is read before any of it is written, as some columns may be in two vectors.
             for (v, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: `i < R`, so this is a row of the tile's `c`. It has the columns that `b` has, so `count` of
                 // them from `at(v)` on.
@@ -273,15 +273,14 @@ unsafe fn kernel<const R: usize, const V: usize, const NEXT: bool, const PICKED:
     }
 }
 
-/// Doubts with those about more numbers: the bits of `0 · x`, which is NaN unless `x` is finite, and else 0 but for a
-/// sign.
+/// Accumulates in `doubts` the bits of `0 · x`, which is NaN unless `x` is finite, and otherwise 0 except for its sign.
 #[inline]
 #[target_feature(enable = "neon")]
 fn doubts(numbers: float32x4_t, before: uint32x4_t) -> uint32x4_t {
     vorrq_u32(before, vreinterpretq_u32_f32(vmulq_f32(numbers, vdupq_n_f32(0.))))
 }
 
-/// Whether there are none.
+/// Returns whether all numbers were finite.
 #[target_feature(enable = "neon")]
 fn all_finite(doubts: uint32x4_t) -> bool {
     vaddvq_f32(vreinterpretq_f32_u32(doubts)) == 0.

@@ -1,4 +1,4 @@
-//! Copies of parts of the factors in the order in which the kernels read them.
+//! Packing: copies of parts of the factors in the order in which the kernels read them.
 
 use super::hint::prefetch;
 use super::tile::LINE;
@@ -6,31 +6,32 @@ use super::tile_kernels::TileKernels;
 use crate::norm::rows::RowKernels;
 use std::cell::Cell;
 
-/// A factor in memory, seen from `k`: the other index is the row of `a` or the column of `b`.
+/// A factor in memory, indexed by `k` and by `other`: the row of `a` or the column of `b`.
 #[derive(Clone, Copy)]
 pub(super) struct Source {
-    /// The first number.
+    /// The address of the first number.
     pub at: *const f32,
-    /// From one `k` to the next.
+    /// The stride of `k`.
     pub k: isize,
-    /// From one row of `a` or column of `b` to the next.
+    /// The stride of the rows of `a` or the columns of `b`.
     pub other: isize,
 }
 
 impl Source {
-    /// The factor without the first `p` of `k` and the first `i` of the other index.
+    /// Returns the factor from `p` of `k` and `i` of the other index on.
     pub fn skip(self, p: usize, i: usize) -> Self {
         Self { at: self.at.wrapping_offset(p as isize * self.k + i as isize * self.other), ..self }
     }
 }
 
-/// Packs the first `k` by `count` numbers of a factor: `to[p · width + i]` is number `p`, `i`, and 0 from `count` on.
+/// Packs the first `k` by `count` numbers of a factor: `to[p · width + i]` is number `p`, `i`, and 0 for `i` from
+/// `count` on. Returns whether all are finite.
 ///
 /// # Safety
 /// The processor has the level, and the factor's numbers `p`, `i` for `p < k` and `i < count` are valid for reads.
 ///
 /// # Panics
-/// When `to` has not `k · width` numbers, or `count > width`.
+/// If `to` does not have `k · width` numbers, or `count > width`.
 pub(super) unsafe fn pack<L: TileKernels>(
     from: Source,
     k: usize,
@@ -40,8 +41,8 @@ pub(super) unsafe fn pack<L: TileKernels>(
 ) -> bool {
     assert!(count <= width && k.checked_mul(width) == Some(to.len()));
     if from.other == 1 {
-        // SAFETY: `copy` reads `k` rows of `count` neighbours, since `other` is 1, and the factor has those. It writes
-        // `k` rows of `width` numbers, which `to` has, and `count <= width`, by the assertion above.
+        // SAFETY: `copy` reads `k` rows of `count` contiguous numbers, since `other` is 1, and the factor has those. It
+        // writes `k` rows of `width` numbers, which `to` has, and `count <= width`, by the assertion above.
         unsafe { L::copy(from.at, from.k, k, count, to.as_mut_ptr(), width) }
     } else if from.k == 1 {
         let mut finite = true;
@@ -72,20 +73,20 @@ pub(super) unsafe fn pack<L: TileKernels>(
     }
 }
 
-/// The transpose by the kernels of a level; see [`transpose`](super::transpose).
+/// Transposes with the kernels of a level; see [`transpose`](super::transpose).
 ///
 /// # Panics
-/// When the processor has not the level, `from` has no whole rows, or `to` is not as long.
+/// If the processor does not support the level, `from` is not a whole number of rows, or `to` has another length.
 pub(super) fn transpose<L: TileKernels>(from: &[f32], columns: usize, to: &mut [f32]) {
     assert!(L::usable(), "the processor has not the vector instructions");
     let rows = from.len() / columns.max(1);
     assert!(rows * columns == from.len(), "{} numbers in rows of {columns}", from.len());
     let source = Source { at: from.as_ptr(), k: 1, other: columns as isize };
-    // SAFETY: the processor has the level, and there are as many rows.
+    // SAFETY: the processor has the level, and `from` has this number of rows.
     unsafe { pack::<L>(source, columns, rows, rows, to) };
 }
 
-/// Asks for the lines of the cache in which the first `k` by `count` numbers of a factor lie.
+/// Prefetches the cache lines of the first `k` by `count` numbers of a factor.
 pub(super) fn fetch(from: Source, k: usize, count: usize) {
     if k == 0 || count == 0 {
         return;
@@ -100,7 +101,7 @@ pub(super) fn fetch(from: Source, k: usize, count: usize) {
     }
 }
 
-/// A line of the caches: what the buffers are aligned to.
+/// A cache line: the alignment of the buffers.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
@@ -113,18 +114,18 @@ thread_local! {
 }
 
 impl PackBuffer {
-    /// The thread's buffer; an empty one if it is in use, or if the thread is ending.
+    /// Takes the thread's buffer; an empty one if it is in use, or if the thread is ending.
     pub fn take() -> Self {
         Self(SPARE.try_with(Cell::take).unwrap_or_default())
     }
 
-    /// Gives it back for the next product.
+    /// Returns the buffer for the next product.
     pub fn put_back(self) {
         // A thread that is ending has no next product.
         let _ = SPARE.try_with(|spare| spare.set(self.0));
     }
 
-    /// Parts with this many numbers, each at the start of a line of the cache; what they hold is left over.
+    /// Returns slices of these lengths, each at the start of a cache line, with arbitrary content.
     pub fn parts<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [f32]; N] {
         let lines = lengths.map(|length| length.div_ceil(LINE));
         let total = lines.iter().sum();
@@ -140,8 +141,8 @@ impl PackBuffer {
     }
 }
 
-/// The numbers of some lines.
+/// Returns the numbers of some lines.
 fn numbers(lines: &mut [Line]) -> &mut [f32] {
-    // SAFETY: a line is an array of `LINE` numbers with no space between or behind them.
+    // SAFETY: a line is an array of `LINE` numbers without padding between or behind them.
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }

@@ -1,4 +1,4 @@
-//! How a product is cut: rows into tiles, columns into panels, and what is packed of both.
+//! How a product is split: rows into tiles, columns into panels, and which parts of both are packed.
 
 use super::blocks::BLOCK;
 use super::pack::{self, Source};
@@ -12,46 +12,46 @@ use std::ops::Range;
 /// The most numbers of `a` that are packed at once: half of a usual L2 cache.
 const PACKED_A: usize = 264 * BLOCK;
 
-/// The most numbers of `a` that meet all panels of `b` before the next are read, where neither is packed: a part of the
-/// L2 cache, as samples of a prediction come from memory once.
+/// The most numbers of `a` that are multiplied by all panels of `b` before the next are read, if neither is packed: a
+/// part of the L2 cache, so that each sample of a prediction is read from memory once.
 const READ_A: usize = 36 * BLOCK;
 
-/// From how many columns of `b` on packing `a` pays: each panel of them reads all of `a` again.
+/// The least number of columns of `b` for which packing `a` pays: all of `a` is read again for each panel of columns.
 const COLUMNS_TO_PACK_A: usize = 193;
 
-/// From how many tiles of rows on packing `b` pays where a kernel could read it in place.
+/// The least number of tiles of rows for which packing `b` pays if a kernel could read it in place.
 pub(super) const TILES_TO_PACK_B: usize = 4;
 
-/// From how many numbers between one `k` and the next on packing `b` pays: so far apart, they fall on a few places of
-/// the caches and push each other out.
+/// The least row stride of `b` for which packing `b` pays: rows so far apart map to a few cache sets and evict each
+/// other.
 const STRIDE_TO_PACK_B: usize = 512;
 
-/// A tile's share of a panel is counted in parts of a `k`, so many to one as a power of 2: a division for each tile would
-/// show.
+/// The number of fractional bits of a tile's share of the next panel: fixed-point numbers, to avoid an integer division
+/// per tile.
 const FINE: u32 = 16;
 
-/// How a product is cut, and what is packed for it.
+/// How a product is split, and what is packed for it.
 pub(super) struct Plan {
-    /// How many tiles the rows are cut into.
+    /// The number of tiles of rows.
     pub tiles: usize,
-    /// The rows of a tile; the first ones have one more.
+    /// The rows of a tile; the first tiles have one more.
     rows: usize,
-    /// How many have one more.
+    /// The number of tiles that have one more row.
     longer: usize,
-    /// The tiles that meet all panels before the next do.
+    /// The number of tiles that are multiplied by all panels before the next tiles.
     pub at_once: usize,
     /// The widest panel, in vectors.
     pub widest: usize,
-    /// Whether `a` is packed where it is not picked.
+    /// True if `a` is packed where it is not picked.
     pub pack_a: bool,
-    /// Whether what tiles need of `a` is picked.
+    /// True if only the parts of `a` that tiles need are packed (picked).
     pub picking: bool,
-    /// Whether `b` is packed.
+    /// True if `b` is packed.
     pub pack_b: bool,
 }
 
 impl Plan {
-    /// Tiles as equal as can be: the bits do not depend on it, and no short one is left at the end.
+    /// Makes tiles of nearly equal height, so that no short one is left at the end; the bits do not depend on it.
     pub fn of<L: TileKernels>(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>) -> Self {
         let ((m, k), n) = (a.dim(), b.ncols());
         let highest = L::rows(n.div_ceil(L::LANES));
@@ -64,7 +64,7 @@ impl Plan {
             || tiles >= TILES_TO_PACK_B && b_k.unsigned_abs() >= STRIDE_TO_PACK_B;
         let together = match (pack_a, pack_b) {
             (true, _) => PACKED_A,
-            (false, true) => usize::MAX, // a panel is packed for all rows
+            (false, true) => usize::MAX, // each panel is packed once for all rows
             (false, false) => READ_A,
         };
         Self {
@@ -79,51 +79,52 @@ impl Plan {
         }
     }
 
-    /// The first row of a tile.
+    /// Returns the first row of a tile.
     pub fn start(&self, tile: usize) -> usize {
         tile * self.rows + tile.min(self.longer)
     }
 
-    /// How many rows a tile has.
+    /// Returns the number of rows of a tile.
     fn height(&self, tile: usize) -> usize {
         self.rows + usize::from(tile < self.longer)
     }
 
-    /// From one row of a packed panel to the next. What is picked knows where its rows of `b` are, so those are equally far
-    /// apart in all panels.
+    /// Returns the row stride of a packed panel. Picks store offsets of rows of `b`, so with picks the stride is the
+    /// same for all panels.
     pub fn width<L: TileKernels>(&self, panel: Panel) -> usize {
         if self.picking { self.widest * L::LANES } else { panel.width::<L>() }
     }
 }
 
-/// Neighbouring columns that are computed together.
+/// A panel: contiguous columns that are computed together.
 #[derive(Clone, Copy)]
 pub(super) struct Panel {
-    /// The first.
+    /// The first column.
     pub start: usize,
-    /// How many.
+    /// The number of columns.
     pub columns: usize,
-    /// In how many vectors.
+    /// The number of vectors.
     pub vectors: usize,
 }
 
 impl Panel {
-    /// The panel that begins with a column of `n`, if there are any left.
+    /// Returns the panel that begins with this column of `n`, if any are left.
     pub fn at<L: TileKernels>(start: usize, n: usize, widest: usize) -> Option<Self> {
         let left = n.checked_sub(start)?.div_ceil(L::LANES);
         let vectors = 1 << left.checked_ilog2()?.min(widest.ilog2());
         Some(Self { start, columns: (vectors * L::LANES).min(n - start), vectors })
     }
 
-    /// Its columns, filled up to whole vectors.
+    /// Returns the number of columns, rounded up to whole vectors.
     pub fn width<L: TileKernels>(self) -> usize {
         self.vectors * L::LANES
     }
 
-    /// Packs the part `from..to` of a block of `k`, which begins where `b` does, in rows of this width.
+    /// Packs the part `from..to` of a block of `k`, which begins where `b` does, in rows of `width`. Returns whether
+    /// all numbers are finite.
     ///
     /// # Safety
-    /// The processor has the level, and `b` has the columns and `to` of `k`.
+    /// The processor has the level, and `b` has the panel's columns and at least `to` rows.
     pub unsafe fn pack<L: TileKernels>(
         self,
         b: Source,
@@ -138,15 +139,15 @@ impl Panel {
     }
 }
 
-/// The rows of some tiles, over a block of `k`.
+/// A chunk: the rows of some tiles, over a block of `k`.
 pub(super) struct Chunk<'a> {
     pub plan: &'a Plan,
     pub tiles: Range<usize>,
     /// The length of the block.
     pub k: usize,
-    /// From the chunk's first row and the block's first `k` on.
+    /// `a` from the chunk's first row and the block's first `k` on.
     pub a: Source,
-    /// From the block's first `k` on.
+    /// `b` from the block's first `k` on.
     pub b: Source,
     pub beta: f32,
     /// The result from the chunk's first row on.
@@ -155,19 +156,19 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// The first row of a tile, of those of the chunk.
+    /// Returns the first row of a tile, counted from the chunk's first row.
     fn start(&self, tile: usize) -> usize {
         self.plan.start(tile) - self.plan.start(self.tiles.start)
     }
 
-    /// Packs the rows.
+    /// Packs the rows of `a`.
     ///
     /// # Safety
     /// The processor has the level, and `a`, from the chunk's first row on, has the rows of all its tiles and `k`,
     /// valid for reads.
     pub unsafe fn pack<L: TileKernels>(&self, room: &mut [f32]) {
         let (a, k, tiles) = (self.a, self.k, self.tiles.clone());
-        // Columns of `a` are read a few at a time and across some tiles, as they lie in memory.
+        // If the columns of `a` are contiguous, a few of them are read at a time for several tiles, in memory order.
         let (together, length) = if a.other == 1 { (8, 8) } else { (1, k) };
         for some in tiles.clone().step_by(together) {
             for q in (0..k).step_by(length.max(1)) {
@@ -183,14 +184,14 @@ impl Chunk<'_> {
         }
     }
 
-    /// Computes what the tiles make of a panel. A next panel is packed in parts meanwhile, a part after each tile, fetched
-    /// before it: whether all of it is finite.
+    /// Multiplies the tiles by a panel. Meanwhile the next panel is prefetched and packed, a part of it with each tile.
+    /// Returns whether all of that panel is finite.
     ///
     /// # Safety
-    /// The processor has the level. The panels are those of [`Panel::at`], the matrices have their columns, the chunk's
-    /// rows and its `k`, and nobody else uses those of `c` meanwhile. What was packed or picked is of this chunk and
-    /// this panel: `packed_b` has `k` rows of the plan's width, and it is there if the columns of `b` are no
-    /// neighbours, or if there are `picks`, which were made for that width.
+    /// The processor has the level. The panels come from [`Panel::at`], the matrices have their columns, the chunk's
+    /// rows and its `k`, and nobody else uses these elements of `c` meanwhile. What was packed or picked belongs to
+    /// this chunk and this panel: `packed_b` has `k` rows of the plan's width, and is present if the columns of `b` are
+    /// not contiguous, or if there are `picks`, which were made for that width.
     pub unsafe fn meet<L: TileKernels>(
         &self,
         panel: Panel,
@@ -207,7 +208,7 @@ impl Chunk<'_> {
         let c = self.c.wrapping_add(panel.start);
         let last = panel.columns - (panel.vectors - 1) * L::LANES;
         let (mut i, mut finite) = (0, true);
-        // How much of the next panel is packed before a tile of this number.
+        // How many rows of the next panel are packed before the tile with this number.
         let all = self.tiles.len();
         let share = if next.is_some() { (k << FINE) / all.max(1) } else { 0 };
         let before = |number: usize| match number {
@@ -235,16 +236,16 @@ impl Chunk<'_> {
                 b,
                 b_k,
                 beta: self.beta,
-                // What is picked knows its rows.
+                // A picked tile contains its row numbers.
                 c: c.wrapping_offset(if picked.is_some() { 0 } else { i as isize * c_row }),
                 c_row,
                 last,
                 first: number == 0 && packed_b.is_none(),
             };
-            // SAFETY: the plan's rows and vectors are such as the level has, and `last >= 1` as a panel has no vector
+            // SAFETY: the plan's rows and vectors are supported by the level, and `last >= 1` as a panel has no vector
             // without columns. The tile's rows are `i..i + rows` of the chunk, or those `picked`, with a place for each
             // `k` that is a row of `packed_b`, and `AHEAD` more. So its numbers of `a` and `b` are within the matrices,
-            // whose rows of `b` are then neighbours, or within the packed copies, and those of `c` are the panel's own.
+            // where the rows of `b` are contiguous, or within the packed copies, and those of `c` belong to the panel.
             unsafe { L::tile(&job, rows, panel.vectors) };
             i += rows;
             if let (Some((_, room)), Some((next, share))) = (&mut next, to_pack) {

@@ -1,18 +1,18 @@
-//! The product in plain, safe code, for the compiler to make vector instructions from.
+//! The product in plain, safe code that the compiler vectorizes.
 //!
-//! It keeps the contract. Where fused steps are part of the target, it uses them and has the bits of the kernels.
+//! It keeps the contract. If the target has fused multiply-add, it uses that and has the bits of the kernels.
 
 use super::blocks::{blocks, check};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use std::cell::Cell;
 
-/// Whether the target has fused steps; without, `mul_add` would be a call of a slow function.
+/// True if the target has fused multiply-add; without it, `mul_add` would call a slow function.
 pub(super) const FUSED: bool = cfg!(target_feature = "fma");
 
-/// Rows of a tile.
+/// The rows of a tile.
 const ROWS: usize = 4;
 
-/// Columns of a tile: as many as the registers can hold sums for.
+/// The columns of a tile: as many as there are registers for their sums.
 const COLUMNS: usize = 8;
 
 /// The most rows of `a` that are packed at once.
@@ -23,12 +23,12 @@ thread_local! {
     static SPARE: Cell<(Vec<f32>, Vec<f32>)> = const { Cell::new((Vec::new(), Vec::new())) };
 }
 
-/// The product; see [`multiply`](super::multiply).
+/// Computes the product; see [`multiply`](super::multiply).
 pub(super) fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, beta: f32, c: ArrayViewMut2<'_, f32>) {
     product_with::<FUSED>(a, b, beta, c);
 }
 
-/// The transpose; see [`transpose`](super::transpose).
+/// Transposes a matrix; see [`transpose`](super::transpose).
 pub fn transpose<F: Copy>(from: &[F], columns: usize, to: &mut [F]) {
     let rows = from.len() / columns.max(1);
     assert!(rows * columns == from.len() && to.len() == from.len(), "no transpose of a matrix");
@@ -39,7 +39,7 @@ pub fn transpose<F: Copy>(from: &[F], columns: usize, to: &mut [F]) {
     }
 }
 
-/// The product with or without fused steps.
+/// Computes the product with or without fused multiply-add.
 pub(super) fn product_with<const FUSED: bool>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -54,7 +54,7 @@ pub(super) fn product_with<const FUSED: bool>(
     }
 }
 
-/// One row, with `b` in standard order: reads `b` once, as it lies in memory.
+/// Computes one row, with `b` in standard layout: reads `b` once, in memory order.
 fn one_row<const FUSED: bool>(a: ArrayView2<'_, f32>, b: &[f32], beta: f32, mut c: ArrayViewMut2<'_, f32>) {
     let n = c.ncols();
     let (mut sums, other) = SPARE.try_with(Cell::take).unwrap_or_default();
@@ -75,7 +75,7 @@ fn one_row<const FUSED: bool>(a: ArrayView2<'_, f32>, b: &[f32], beta: f32, mut 
     let _ = SPARE.try_with(|spare| spare.set((sums, other)));
 }
 
-/// A block's sum, +0 if it is 0, added to what `c` holds; with a `beta` of 0, that is not used.
+/// Adds a block's sum, with -0 made +0, to `beta · c`; with a `beta` of 0, `c` is not used.
 #[inline(always)]
 fn merge<const FUSED: bool>(beta: f32, c: f32, sum: f32) -> f32 {
     let sum = sum + 0.;
@@ -88,7 +88,7 @@ fn step<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
     if FUSED { a.mul_add(b, sum) } else { a * b + sum }
 }
 
-/// The product in tiles of `R` rows.
+/// Computes the product in tiles of `R` rows.
 fn in_tiles<const R: usize, const FUSED: bool>(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -126,7 +126,7 @@ fn in_tiles<const R: usize, const FUSED: bool>(
     let _ = SPARE.try_with(|spare| spare.set((packed_a, packed_b)));
 }
 
-/// Copies a matrix of at most `W` columns into rows of `W`, filled up with 0.
+/// Copies a matrix of at most `W` columns into rows of `W`, padded with 0.
 fn pack<const W: usize>(from: ArrayView2<'_, f32>, to: &mut [f32]) {
     for (from, to) in from.rows().into_iter().zip(to.as_chunks_mut::<W>().0) {
         *to = [0.; W];
@@ -136,7 +136,7 @@ fn pack<const W: usize>(from: ArrayView2<'_, f32>, to: &mut [f32]) {
     }
 }
 
-/// The chains of one tile over one block.
+/// Computes the chains of one tile over one block.
 fn sums<const R: usize, const FUSED: bool>(a: &[f32], b: &[f32]) -> [[f32; COLUMNS]; R] {
     let mut sums = [[0.; COLUMNS]; R];
     for (a, b) in a.as_chunks::<R>().0.iter().zip(b.as_chunks::<COLUMNS>().0) {

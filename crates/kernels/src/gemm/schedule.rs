@@ -1,13 +1,13 @@
-//! Deals the columns of a product to the threads that compute it.
+//! Load balancing: distributes the columns of a product among the threads that compute it.
 //!
-//! Each takes the next place, some columns, when it is done with one, however fast its core is. A product has stages: a block
-//! of `k`, and a chunk of the rows. Those of the next stage may go on from numbers of this one, so all of a stage has to be
-//! done before a place of the next is begun.
+//! A place is a range of columns. Each thread takes the next place when it is done with one, however fast its core is.
+//! A product has stages, one per block of `k` and chunk of rows. A stage may continue the sums of the one before, so
+//! all places of a stage must be done before a place of the next one is begun.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The places that are dealt, which go on from one stage to the next.
+/// The places to be distributed, numbered on from one stage to the next.
 #[derive(Default)]
 pub(super) struct Deal {
     taken: AtomicUsize,
@@ -15,24 +15,24 @@ pub(super) struct Deal {
 }
 
 impl Deal {
-    /// Takes the next place before `end`, where the stage's are over.
+    /// Takes the next place before `end`, the end of the stage, if any is left.
     pub fn take(&self, end: usize) -> Option<usize> {
         let next = |taken| (taken < end).then(|| taken + 1);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()
     }
 
-    /// Whether all places before `end` were taken.
+    /// Returns whether all places before `end` were taken.
     pub fn is_over(&self, end: usize) -> bool {
         self.taken.load(Ordering::Relaxed) >= end
     }
 
-    /// One more is done. Whoever [waits](Deal::wait) for it sees what was written.
+    /// Marks one more place as done. A thread that [waits](Deal::wait) for it sees what was written.
     pub fn done(&self) {
         self.done.fetch_add(1, Ordering::Release);
     }
 
-    /// Has the deal end for all threads where this one panics before it says that it [came through](Hand::through): the
-    /// others would wait for its places for ever.
+    /// Returns a guard that ends the deal for all threads if this one panics before it calls
+    /// [`through`](Hand::through): otherwise the others would wait for its places forever.
     pub fn hand(&self) -> Hand<'_> {
         Hand(self)
     }
@@ -42,17 +42,17 @@ impl Deal {
         let mut spins = 0u32;
         while self.done.load(Ordering::Acquire) < start {
             spins += 1;
-            // Where there are more threads than cores, the other one may need this one to make room.
+            // With more threads than cores, the thread waited for may need this core.
             if spins.is_multiple_of(1 << 8) { std::thread::yield_now() } else { spin_loop() }
         }
     }
 }
 
-/// A thread's part in a deal.
+/// A thread's guard of a deal.
 pub(super) struct Hand<'a>(&'a Deal);
 
 impl Hand<'_> {
-    /// The thread has done what was dealt to it.
+    /// Marks the thread's part as completed.
     pub fn through(self) {
         std::mem::forget(self);
     }
@@ -60,7 +60,7 @@ impl Hand<'_> {
 
 impl Drop for Hand<'_> {
     fn drop(&mut self) {
-        // All is taken, and all is done; the product is not read, as the panic goes on in whoever asked for it.
+        // All is taken and done then. The product is not read, as the panic propagates to the caller.
         self.0.taken.store(usize::MAX, Ordering::Relaxed);
         self.0.done.store(usize::MAX / 2, Ordering::Release);
     }
@@ -72,7 +72,7 @@ mod tests {
     use crate::threads;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// After a panic nothing is dealt, and to ask for it is no overflow.
+    /// After a panic no place is left, and asking for one does not overflow.
     #[test]
     fn a_deal_that_was_given_up_has_no_further_places() {
         let deal = Deal::default();
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(deal.take(usize::MAX), None);
     }
 
-    /// A thread that waits for one that has panicked goes on, and the panic reaches the caller.
+    /// A thread that waits for one that has panicked continues, and the panic reaches the caller.
     #[test]
     fn a_panic_of_one_thread_keeps_no_other_waiting() {
         threads::set_threads(std::num::NonZero::new(3).unwrap());

@@ -1,31 +1,32 @@
-//! Which products leave out the zeros of `a`, and how they are cut for that: part by part, as [`sparse_groups`](super::sparse_groups)
-//! computes them.
+//! Decides which products skip the zeros of `a`, and splits them into the parts that
+//! [`sparse_groups`](super::sparse_groups) computes.
 
 use super::blocks::{BLOCK, blocks};
 use super::sparse_groups::{COLUMNS, NUMBERS, Part, SPREAD, Samples, Strided, share};
 use super::tile_kernels::TileKernels;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-/// From how many columns on looking for zeros pays.
+/// The least number of columns for which looking for zeros pays.
 const LEAST_COLUMNS: usize = 64;
 
-/// From how many rows of `c` on, since each of them shares what it costs to look at `b`.
+/// The least number of rows of `c`: they share the cost of checking `b`.
 const LEAST_ROWS: usize = 8;
 
-/// The most rows of `c` for which a block of `b` is looked at once.
+/// The most rows of `c` for which a block of `b` is checked once.
 const ROWS: usize = 256;
 
-/// How many numbers from one row of `b` to the next are too many: a few rows at a time, far apart, are read slowly.
+/// The row stride of `b` from which on reading a few rows at a time is too slow.
 const FAR: usize = 512;
 
-/// From which share of groups that are all 0, in a few samples, on they are looked for.
+/// The least share of groups that are all 0, in a few samples, for which zeros are skipped.
 const LEAST_SHARE: f64 = 1. / 6.;
 
-/// The product if it is one of these: whether it was computed. What is not done here part by part, `dense` does.
+/// Computes the product if skipping zeros pays, and returns whether it did. Parts that cannot be computed here are
+/// computed by `dense`.
 ///
 /// # Safety
-/// The processor has the level, the shapes agree, none is empty but for `k`, and the columns of `c` are neighbours. For
-/// `dense` no more than that has to hold, of the parts that it is called with.
+/// The processor has the level, the shapes agree, only `k` may be 0, and the columns of `c` are contiguous. `dense` may
+/// require no more than that of the parts it is called with.
 pub(super) unsafe fn product<L: TileKernels>(
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
@@ -35,7 +36,7 @@ pub(super) unsafe fn product<L: TileKernels>(
 ) -> bool {
     let ((m, k), n) = (a.dim(), b.ncols());
     let (by_samples, by_numbers) = (a.strides()[1] == 1, a.strides()[0] == 1);
-    // Where a number's chain goes over several words, it is kept in `c`.
+    // If an element's chain spans several words, its sum so far is stored in `c`.
     let fits = by_samples || by_numbers && beta == 0. && k <= BLOCK;
     let near = b.strides()[1] == 1 && b.strides()[0].unsigned_abs() < FAR;
     let too_small = n < LEAST_COLUMNS || m < LEAST_ROWS || k < 2;
@@ -43,7 +44,7 @@ pub(super) unsafe fn product<L: TileKernels>(
         return false;
     }
     let x = if by_samples { a.view() } else { a.t() };
-    // To see all of a few numbers of 32 samples is as quick as to estimate it.
+    // With `by_numbers` no estimate is needed: checking a few numbers of all 32 samples is as fast.
     if by_samples && share::<SPREAD>(&x) < LEAST_SHARE {
         return false;
     }
@@ -57,7 +58,7 @@ pub(super) unsafe fn product<L: TileKernels>(
             let rows = top..(top + most).min(m);
             let mut left = 0;
             while left < n {
-                // Whole panels, and at the end what is less than one.
+                // Whole panels, and at the end the columns of less than one.
                 let width = COLUMNS.min(n - left);
                 let columns = left..left + if width > L::PANEL { width / L::PANEL * L::PANEL } else { width };
                 left = columns.end;
@@ -73,9 +74,9 @@ pub(super) unsafe fn product<L: TileKernels>(
                     columns: columns.len(),
                 };
                 // SAFETY: the part's rows, `k` and columns are within the matrices, of which `c` is borrowed for
-                // writing. The neighbours that `Part` asks for are there by the strides seen above, and `leave_out`
-                // meets at most `COLUMNS` columns, in whole panels. What `dense` gets are slices of the same matrices:
-                // none is empty, their shapes agree, and the columns of `c` stay neighbours.
+                // writing. The strides checked above make the rows contiguous as `Part` requires, and `leave_out` gets
+                // at most `COLUMNS` columns, in whole panels. `dense` gets slices of the same matrices: none is empty,
+                // their shapes agree, and the columns of `c` stay contiguous.
                 unsafe {
                     if !part.columns.is_multiple_of(L::PANEL) || !L::leave_out(&part) {
                         let a = a.slice(s![rows.clone(), p..p + length]);

@@ -1,19 +1,19 @@
-//! Products that leave out the zeros of `a`: the background of pictures, the words that a text has not.
+//! Products that skip the zeros of `a`: the background of images, the words that a text does not contain.
 //!
-//! A term with a 0 in it changes no sum as long as the number beside it is finite, so leaving it out changes no bit of
-//! the result (that of a 0 without a sign, which is why the contract has none). What is used of `b` is looked at on
-//! the way: where it is not finite, the other kernels compute the product, and `0 · NaN` is NaN as ever.
+//! A term with a 0 in it changes no sum as long as the other factor is finite, so skipping it changes no bit of the
+//! result (except the sign of a 0, which is why the contract has no -0). The rows of `b` that are used are checked on
+//! the way: if one is not finite, the other kernels compute the product, so that `0 · NaN` is NaN as usual.
 //!
-//! Both forms see `a` as samples: rows of numbers that are neighbours, in groups of a few numbers. Which of up to 32
-//! samples have any of a group is a word of 32 bits.
+//! Both kernels treat `a` as samples: contiguous rows of numbers, in groups of a few numbers. For each group a word of
+//! 32 bits says which of up to 32 samples have a nonzero number in it.
 //!
-//! - [`spread`], where the samples are the rows of the product (a layer's forward product): a group's rows of `b` are
-//!   held in registers, and added to the rows of those samples. `b` is read once, not once for each tile.
-//! - [`collect`], where the numbers are its rows (the gradient of the weights): a tile of `c` is held in registers, and
-//!   those samples' rows of `b` are added to it.
+//! - [`spread`], for samples that are the rows of the product (a layer's forward product): a group's rows of `b` are
+//!   held in registers, and added to the rows of those samples. `b` is read once, instead of once per tile.
+//! - [`collect`], for numbers that are the rows of the product (the gradient of the weights): a tile of `c` is held in
+//!   registers, and those samples' rows of `b` are added to it.
 //!
-//! Both add in ascending `k`, in one chain for each number and block. How much is 0 decides only about time, so for
-//! samples of many numbers it is estimated from a few of them first.
+//! Both add in ascending `k`, in one chain per element and block. The share of zeros affects only the time, so for
+//! samples of many numbers it is estimated from a few samples first.
 #![cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has no kernels of this kind"))]
 
 use super::blocks::BLOCK;
@@ -23,68 +23,69 @@ use crate::vector::Vector;
 use ndarray::ArrayView2;
 use std::mem::MaybeUninit;
 
-/// How many samples a word tells about.
+/// The number of samples per word.
 const SAMPLES: usize = 32;
 
-/// The most columns of `b` at once: rows of so many, one for each sample, fill half of a first-level cache.
+/// The most columns of `b` at once: rows of this length, one per sample, fill half of an L1 cache.
 pub(super) const COLUMNS: usize = 128;
 
 /// The most numbers of a sample at once: a block of `k`, or rows of `c`.
 pub(super) const NUMBERS: usize = BLOCK;
 
-/// The largest share of groups with a number other than 0 for which leaving out the others pays.
+/// The largest share of nonzero groups for which skipping the others pays.
 const DENSE: f64 = 0.85;
 
-/// What of a vector is 0, in words of bits.
+/// Vectors that record in words of bits which numbers are 0.
 ///
 /// # Safety
 /// As [`Vector`]; `store_bits` writes as many integers.
 pub(super) unsafe trait Words: Vector {
-    /// Integers of 32 bits, as many as there are numbers.
+    /// Integers of 32 bits, as many as the vector has numbers.
     type Bits: Copy;
 
     /// Zeros.
     unsafe fn no_bits() -> Self::Bits;
-    /// `2 · bits`, and 1 more where `self` is not +0.
+    /// `2 · bits`, plus 1 where `self` is not +0.
     unsafe fn append(self, bits: Self::Bits) -> Self::Bits;
-    /// Writes neighbours.
+    /// Writes the integers contiguously.
     unsafe fn store_bits(bits: Self::Bits, to: *mut u32);
 }
 
-/// Rows of numbers that are neighbours.
+/// Contiguous rows of numbers at a fixed stride.
 #[derive(Clone, Copy)]
 pub(super) struct Strided<P> {
     pub at: P,
-    /// From one row to the next.
+    /// The distance from one row to the next.
     pub stride: isize,
 }
 
 impl Strided<*const f32> {
-    /// Those from a row and a column on.
+    /// Returns the rows from this row and column on.
     pub fn skip(self, rows: usize, columns: usize) -> Self {
         Self { at: self.at.wrapping_offset(rows as isize * self.stride).wrapping_add(columns), ..self }
     }
 }
 
-/// A part of `a`, seen as samples.
+/// A part of `a`, treated as samples.
 #[derive(Clone, Copy)]
 pub(super) struct Samples {
     pub rows: Strided<*const f32>,
     pub count: usize,
-    /// How many numbers each has, at most [`NUMBERS`].
+    /// The length of a sample, at most [`NUMBERS`].
     pub numbers: usize,
 }
 
 impl Samples {
-    /// Those from one on, as many as a word tells about.
+    /// Returns the samples from `first` on, at most as many as a word covers.
     fn from(self, first: usize) -> Self {
         Self { rows: self.rows.skip(first, 0), count: SAMPLES.min(self.count - first), ..self }
     }
 
-    /// For each group of `G` numbers, the last of which may be shorter, a word: the samples in which any is not +0.
+    /// Returns a word for each group of `G` numbers, the last of which may be shorter: the samples with a number in it
+    /// that is not +0.
     ///
     /// # Safety
-    /// There are at most [`SAMPLES`], valid for reads, and the processor has the vectors.
+    /// There are at most [`SAMPLES`] samples, valid for reads, and the processor has the vectors.
     #[inline(always)]
     unsafe fn words<T: Words, const G: usize>(self, words: &mut [MaybeUninit<u32>; NUMBERS]) -> &[u32] {
         let Self { rows: Strided { at, stride }, count, numbers } = self;
@@ -110,15 +111,15 @@ impl Samples {
         let any = |bits: &[u32]| bits.iter().fold(0, |word, bits| word | bits);
         for group in 0..groups {
             let bits = &words[group * G..];
-            // All but the last have `G`, which needs no loop.
+            // All groups but the last have `G` numbers, which needs no loop.
             words[group] = bits.first_chunk::<G>().map_or_else(|| any(bits), |bits| any(bits));
         }
         &words[..groups]
     }
 
-    /// Asks for a part of the samples behind these, at the group that begins at `p`: as large a part of them as the group
-    /// is of its sample, so that with all groups all of them were asked for. Behind the last samples of a product are
-    /// those of the next one where a prediction goes on, or none, and asking costs little.
+    /// Prefetches the next 32 samples a little at a time: the group that begins at `p` prefetches the same fraction of
+    /// them as it is of its sample, so that all groups together prefetch them all. Behind the last samples of a product
+    /// are those of the next product of a prediction, or nothing, and a useless prefetch costs little.
     #[inline(always)]
     fn fetch_next(&self, p: usize) {
         const AT_ONCE: usize = SAMPLES * SPREAD / LINE;
@@ -129,18 +130,18 @@ impl Samples {
         }
     }
 
-    /// Whether leaving out what the words have not would not pay.
+    /// Returns whether there are so few zeros that skipping them does not pay.
     fn are_dense(self, words: &[u32]) -> bool {
         let used: u32 = words.iter().map(|word| word.count_ones()).sum();
         f64::from(used) > DENSE * (self.count * words.len()) as f64
     }
 }
 
-/// A product of one block of `k` into some columns. `b` has a row for each number of a sample of `x`, and `c` one for
-/// each sample; where it is not `by_samples`, the other way round. The numbers of a sample and those of a row are
-/// neighbours.
+/// A product of one block of `k` for some columns. With `by_samples`, `b` has a row for each number of a sample of `x`,
+/// and `c` one for each sample; otherwise the other way round. The numbers of a sample and those of a row are
+/// contiguous.
 pub(super) struct Part {
-    /// Whether the rows of `c` are the samples, not their numbers.
+    /// True if the rows of `c` are the samples, false if they are their numbers.
     pub by_samples: bool,
     pub x: Samples,
     pub b: Strided<*const f32>,
@@ -149,12 +150,12 @@ pub(super) struct Part {
     pub columns: usize,
 }
 
-/// The share of groups of `G` numbers that are all 0, in four of the rows, whose numbers are neighbours.
+/// Returns the share of groups of `G` numbers that are all 0, in four of the rows, whose numbers are contiguous.
 pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
     let (mut zeros, mut all) = (0, 0);
     for row in x.rows().into_iter().step_by(x.nrows().div_ceil(4)) {
         let (groups, _) = row.to_slice().unwrap_or_default().as_chunks::<G>();
-        // Without a branch: where a picture has its zeros cannot be foreseen.
+        // Without a branch: the zeros of an image are unpredictable.
         let bits = |group: &[f32; G]| group.iter().fold(0, |bits, v| bits | v.to_bits());
         zeros += groups.iter().map(|group| usize::from(bits(group) == 0)).sum::<usize>();
         all += groups.len();
@@ -162,19 +163,20 @@ pub(super) fn share<const G: usize>(x: &ArrayView2<'_, f32>) -> f64 {
     zeros as f64 / all.max(1) as f64
 }
 
-/// Computes a part, with tiles of `S` vectors in [`spread`], and in [`collect`] of `C`, or `W` where the columns are as
-/// many; false if the other kernels have to, and then what `c` held is still there if it is needed.
+/// Computes a part, with tiles of `S` vectors in [`spread`], and in [`collect`] of `C`, or of `W` if they fit the
+/// columns. Returns false if the other kernels must compute it; the old content of `c` is then still there if it is
+/// needed.
 ///
 /// # Safety
-/// The processor has the vectors. The part's columns are at most [`COLUMNS`] and whole tiles, of `S` vectors by
-/// samples, else of `C`. The matrices are as [`Part`] says, valid for reads, and `c` for writes too, with nobody else
-/// using it meanwhile.
+/// The processor has the vectors. The part has at most [`COLUMNS`] columns, in whole tiles: of `S` vectors by samples,
+/// otherwise of `C`. The matrices are as [`Part`] says, valid for reads, and `c` for writes too, with nobody else using
+/// it meanwhile.
 #[inline(always)]
 pub(super) unsafe fn leave_out<T: Words, const S: usize, const C: usize, const W: usize>(
     part: &Part,
 ) -> bool {
-    // SAFETY: the conditions are the same, and the columns are whole tiles: of `S` or `C` vectors by this function's,
-    // of `W` by the check before the call.
+    // SAFETY: the conditions are the same, and the columns are whole tiles: of `S` or `C` vectors as this function
+    // requires, of `W` by the check before the call.
     unsafe {
         if part.by_samples {
             spread::<T, S>(part)
@@ -186,15 +188,15 @@ pub(super) unsafe fn leave_out<T: Words, const S: usize, const C: usize, const W
     }
 }
 
-/// From one sample's sums to the next. No power of 2, since Intel's processors take numbers a multiple of 4096 bytes apart
-/// for the same ones at first, and wait for the one to be written before they read the other.
+/// The stride of the samples' sums. Not a power of 2: Intel's processors at first mistake addresses a multiple of 4096
+/// bytes apart for the same one, and delay the load until the store is done.
 const APART: usize = COLUMNS + 16;
 
-/// The sums of some samples, beside `c`.
+/// The sums of some samples, outside of `c`.
 #[repr(align(64))]
 struct Sums([MaybeUninit<f32>; SAMPLES * APART]);
 
-/// Numbers of a group in [`spread`]: so many rows of `b` are in registers.
+/// The numbers of a group in [`spread`]: as many rows of `b` are in registers.
 pub(super) const SPREAD: usize = 4;
 
 /// # Safety
@@ -207,14 +209,14 @@ unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
         let samples = part.x.from(first);
         // SAFETY: samples `i < samples.count <= SAMPLES` have bits in the words, a row of `columns <= COLUMNS < APART`
         // sums, all set to 0 first, and row `first + i` of `c`. A group's numbers from `p` on are numbers of each
-        // sample and have rows of `b`, and the match calls the form for as many as are left. The columns from `j` on
-        // are a whole tile.
+        // sample and have rows of `b`, and the match calls the version for the number that is left. The columns from
+        // `j` on are a whole tile.
         unsafe {
             let words = samples.words::<T, SPREAD>(&mut words);
             if first == 0 && samples.are_dense(words) {
                 return false;
             }
-            // All of `b` is seen with the first samples, before anything is written.
+            // All of `b` is checked with the first samples, before anything is written.
             let mut doubts = [T::splat(0.); V];
             let mut sums = Sums([MaybeUninit::uninit(); SAMPLES * APART]);
             let all_sums = sums.0.as_mut_ptr().cast::<f32>();
@@ -257,8 +259,8 @@ unsafe fn spread<T: Words, const V: usize>(part: &Part) -> bool {
     true
 }
 
-/// `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of the word; with
-/// a `check`, the rows of `b` are [looked at](look_at).
+/// Computes `sums += x · b` for a group of `G` numbers, their rows of `b` and `V` vectors of columns, in the samples of
+/// the word; with a `check`, the rows of `b` are [checked](look_at).
 ///
 /// # Safety
 /// The processor has the vectors. For each bit `i` of the word, `G` numbers of row `i` of `x` are valid for reads, and
@@ -300,7 +302,7 @@ unsafe fn add_rows<T: Vector, const G: usize, const V: usize>(
     }
 }
 
-/// Looks for what is not finite: the doubts are 0 at first, and NaN where a row had any such number.
+/// Checks that a row is finite: `doubts` are 0 at first, and become NaN if a row contains a number that is not finite.
 ///
 /// # Safety
 /// The processor has the vectors.
@@ -312,7 +314,7 @@ unsafe fn look_at<T: Vector, const V: usize>(row: &[T; V], doubts: &mut [T; V]) 
     }
 }
 
-/// `R` rows of `V` vectors.
+/// Reads `R` rows of `V` vectors.
 ///
 /// # Safety
 /// The processor has the vectors, and all `R` rows are valid for reads.
@@ -323,7 +325,7 @@ unsafe fn read<T: Vector, const R: usize, const V: usize>(from: Strided<*const f
     std::array::from_fn(|r| std::array::from_fn(|v| vector(r, v)))
 }
 
-/// Numbers of a group in [`collect`]: rows of a tile of `c`.
+/// The numbers of a group in [`collect`]: the rows of a tile of `c`.
 const COLLECT: usize = 3;
 
 /// # Safety
@@ -332,8 +334,8 @@ const COLLECT: usize = 3;
 unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     let Part { b, c, columns, .. } = *part;
     // SAFETY: samples below `first + samples.count <= part.x.count` have bits in the words and rows of `b`. A group's
-    // numbers from `p` on are numbers of each sample and have rows of `c`, and the match calls the form for as many as
-    // are left. The columns from `j` on are a whole tile.
+    // numbers from `p` on are numbers of each sample and have rows of `c`, and the match calls the version for the
+    // number that is left. The columns from `j` on are a whole tile.
     unsafe {
         let mut words = [MaybeUninit::uninit(); NUMBERS];
         for first in (0..part.x.count).step_by(SAMPLES) {
@@ -361,7 +363,7 @@ unsafe fn collect<T: Words, const V: usize>(part: &Part) -> bool {
     true
 }
 
-/// Whether all of the part's `b` is finite.
+/// Returns whether all of the part's `b` is finite.
 ///
 /// # Safety
 /// As [`collect`].
@@ -382,7 +384,8 @@ unsafe fn is_finite<T: Vector, const V: usize>(part: &Part) -> bool {
     }
 }
 
-/// `c = x · b`, or `c += x · b` if it goes `on`, for `R` numbers of the samples in the word and `V` vectors of columns.
+/// Computes `c = x · b`, or `c += x · b` if `on`, for `R` numbers of the samples in the word and `V` vectors of
+/// columns.
 ///
 /// # Safety
 /// The processor has the vectors. For each bit `i` of the word, `R` numbers of row `i` of `x` and `V` vectors of row

@@ -4,7 +4,7 @@ use ndarray::{Array2, s};
 
 type Product = fn(ArrayView2<'_, f32>, ArrayView2<'_, f32>, f32, ArrayViewMut2<'_, f32>);
 
-/// Every level this machine can run, by name, and whether its steps are fused.
+/// Every level this machine can run: its name, whether it has fused multiply-add, and its product.
 fn levels() -> Vec<(&'static str, bool, Product)> {
     let mut levels: Vec<(&'static str, bool, Product)> = vec![
         ("portable", false, portable::product_with::<false>),
@@ -32,7 +32,7 @@ fn levels() -> Vec<(&'static str, bool, Product)> {
     levels
 }
 
-/// By three threads, where they can.
+/// The product on three threads, if the layout of `c` allows.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn dealt<L: tile_kernels::TileKernels>(
     a: ArrayView2<'_, f32>,
@@ -55,10 +55,10 @@ fn matrix(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
     Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1., 1.) as f32)
 }
 
-/// The ways in which a matrix can lie in memory.
+/// The number of layouts in memory.
 const LAYOUTS: usize = 6;
 
-/// Room for a matrix in the given way: cut out of it by [`plan`].
+/// A matrix that contains one of this layout; [`cut`] returns it.
 fn room(rows: usize, columns: usize, layout: usize, draws: &mut Draws) -> Array2<f32> {
     match layout {
         0 => matrix(rows, columns, draws),
@@ -70,7 +70,7 @@ fn room(rows: usize, columns: usize, layout: usize, draws: &mut Draws) -> Array2
     }
 }
 
-/// A matrix in row-major, column-major, sliced, reversed (twice) or strided order.
+/// Returns a matrix in row-major, column-major, sliced, reversed (twice) or strided layout.
 fn cut(room: &mut Array2<f32>, rows: usize, columns: usize, layout: usize) -> ArrayViewMut2<'_, f32> {
     let view = match layout {
         0 => room.view_mut(),
@@ -135,7 +135,7 @@ fn agrees_with_a_naive_loop_in_any_shape_order_and_level() {
                 let bits = bits(&c);
                 assert_eq!(*fused.get_or_insert_with(|| bits.clone()), bits, "{name} {m} {k} {n} {ways:?}");
             }
-            // Nothing beside the matrix was written.
+            // Nothing outside the matrix was written.
             c.assign(&old);
             assert!(after.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits()), "{name} {m} {k} {n}");
         }
@@ -210,7 +210,7 @@ fn the_bits_do_not_depend_on_the_split() {
     }
 }
 
-/// The bits are those of every processor with fused steps: this number was found with AVX-512, AVX2 and NEON alike.
+/// All processors with fused multiply-add have these bits: this checksum was found with AVX-512, AVX2 and NEON alike.
 #[test]
 fn processors_of_different_kinds_have_the_same_bits() {
     for (name, fused, product) in levels() {
@@ -222,7 +222,7 @@ fn processors_of_different_kinds_have_the_same_bits() {
             for beta in [0., 1., 0.3] {
                 let mut c = old.clone();
                 product(a.view(), b.view(), beta, c.view_mut());
-                // FNV-1a, by numbers instead of bytes.
+                // FNV-1a, over numbers instead of bytes.
                 for v in c {
                     sum = (sum ^ u64::from(v.to_bits())).wrapping_mul(0x100_0000_01b3);
                 }
@@ -291,7 +291,7 @@ fn shapes_that_do_not_agree_panic() {
     );
 }
 
-/// Numbers of which whole groups are 0, some of them -0: about the given share of the samples' groups is not.
+/// A matrix in which whole groups are 0, some of them -0; about the given share of the samples' groups is not 0.
 fn with_zeros(samples: usize, numbers: usize, share: f64, draws: &mut Draws) -> Array2<f32> {
     let mut x = matrix(samples, numbers, draws);
     for mut sample in x.rows_mut() {
@@ -306,7 +306,7 @@ fn with_zeros(samples: usize, numbers: usize, share: f64, draws: &mut Draws) -> 
     x
 }
 
-/// The product number by number, to the letter of the contract.
+/// Computes the product element by element, exactly as the contract says.
 fn by_the_contract(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -325,7 +325,7 @@ fn by_the_contract(
     })
 }
 
-/// All fused levels agree to the bit with the contract, or in being NaN.
+/// Asserts that all fused levels agree with the contract, to the bit or in being NaN.
 fn assert_by_the_contract(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
@@ -401,13 +401,14 @@ fn zeros_beside_numbers_that_are_not_finite_are_not_left_out() {
             }
         }
     }
-    // A number of `a` that is not finite stays in its row; the zeros elsewhere are left out.
+    // A number of `a` that is not finite affects only its row; the zeros elsewhere are skipped.
     let (mut x, b) = (with_zeros(40, 80, 0.3, &mut draws), matrix(80, 64, &mut draws));
     (x[[3, 5]], x[[20, 79]]) = (f32::NAN, f32::INFINITY);
     assert_by_the_contract(x.view(), b.view(), 0., &Array2::zeros((40, 64)), "of a");
 }
 
-/// Products too small for `f32` are -0 if they are negative, and a +0 that is added to that is +0: left out, -0 would stay.
+/// Negative products too small for `f32` are -0. Adding the +0 of a later term gives +0; if that term is skipped, -0
+/// would remain.
 #[test]
 fn a_zero_has_no_sign() {
     let mut x = Array2::zeros((32, 64));
@@ -421,7 +422,8 @@ fn a_zero_has_no_sign() {
     }
 }
 
-/// Numbers as behind ReLU: the share of a column that is not 0 is up to 1, and that of a row up to 1 of it. Some are -0.
+/// Numbers as after ReLU: each column has its own share of nonzero numbers up to 1, and each row a share of up to 1 of
+/// that. Some are -0.
 fn rectified(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
     let [of_row, of_column] =
         [rows, columns].map(|n| (0..n).map(|_| draws.uniform(0., 1.)).collect::<Vec<_>>());
@@ -443,7 +445,7 @@ fn what_all_rows_of_a_tile_leave_out_changes_no_bit() {
         let old = matrix(m, n, &mut draws);
         for (beta, a, b) in [(0., &x, &b), (1., &columns, &b), (0.5, &x, &turned)] {
             assert_by_the_contract(a.view(), b.view(), beta, &old, "rectified");
-            // Its parts have the same bits, whoever the neighbours are.
+            // Its parts have the same bits, whatever is computed with them.
             let mut whole = old.clone();
             multiply(a.view(), b.view(), beta, whole.view_mut());
             for rows in [0..1, 3..50, 50..m] {
@@ -472,8 +474,8 @@ fn what_is_not_finite_meets_all_of_a_tile() {
     }
 }
 
-/// Two kinds of rows in turn, each with the half of the numbers that the other has not: in order, all tiles but one need
-/// half of `k`.
+/// Alternating rows of two kinds, each with the half of the numbers that the other lacks: once sorted, all tiles but
+/// one need half of `k`.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[test]
 fn rows_with_the_same_zeros_come_together() {

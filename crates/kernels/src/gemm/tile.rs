@@ -1,59 +1,59 @@
-//! What a kernel is given: a tile of a product, and of what is picked for it.
+//! The input of a kernel: a tile of a product, and the picked part of `a` for it.
 
-/// Numbers in a line of the caches.
+/// The numbers in a cache line.
 pub(super) const LINE: usize = 16;
 
-/// How far ahead in a tile's list a kernel asks for the numbers of `b`; processors foresee rows without gaps only.
+/// The prefetch distance in a tile's list of rows of `b`; hardware prefetchers follow only rows without gaps.
 pub(super) const AHEAD: usize = 8;
 
-/// A tile of what was picked of `a`.
+/// The picked part of `a` for a tile.
 #[derive(Clone, Copy)]
 pub(super) struct Picked<'a> {
-    /// Which rows of the chunk it has.
+    /// The rows of the chunk that it contains.
     pub rows: &'a [u32],
-    /// How many `k` are kept.
+    /// The number of `k` that are kept.
     pub k: usize,
-    /// Where the row of `b` for each of them begins, and behind them [`AHEAD`] more places.
+    /// The offset of the row of `b` for each kept `k`, followed by [`AHEAD`] more places.
     pub places: &'a [u32],
-    /// Their numbers: of one `k` after the other all rows.
+    /// The packed values, k-major: all rows for one `k`, then all rows for the next.
     pub numbers: &'a [f32],
 }
 
-/// From which length of a block on a kernel asks for its tile of `c` at the start, to have it at the end.
+/// The least length of a block for which a kernel prefetches its tile of `c` at the start, to have it at the end.
 pub(super) const K_TO_FETCH_C: usize = 64;
 
-/// What a kernel computes: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
+/// The work of a kernel: a tile of `c`, from some rows of `a` and some columns of `b`, over one block of `k`.
 pub(super) struct Tile<'a> {
     /// The length of the block, or how much of it is kept.
     pub k: usize,
-    /// Which rows of `b` and of `c` those of `a` meet, where not all of `a` is kept.
+    /// If only a part of `a` is kept: which rows of `b` and of `c` belong to it.
     pub picked: Option<&'a Picked<'a>>,
     /// The first row of `a`, at the block's first `k`.
     pub a: *const f32,
-    /// From one row of `a` to the next.
+    /// The row stride of `a`.
     pub a_row: isize,
-    /// From one `k` to the next in `a`.
+    /// The stride of `k` in `a`.
     pub a_k: isize,
-    /// The first column of `b`, at the block's first `k`; the columns are neighbours.
+    /// The first column of `b`, at the block's first `k`; the columns are contiguous.
     pub b: *const f32,
-    /// From one `k` to the next in `b`.
+    /// The stride of `k` in `b`.
     pub b_k: isize,
-    /// What the old content of `c` is multiplied with; with 0 it is not read.
+    /// The factor of the old content of `c`; with 0 it is not read.
     pub beta: f32,
-    /// The first number of the tile; the columns are neighbours.
+    /// The first number of the tile; the columns are contiguous.
     pub c: *mut f32,
-    /// From one row of `c` to the next.
+    /// The row stride of `c`.
     pub c_row: isize,
-    /// How many of the last vector's columns there are: 1 to [`TileKernels::LANES`](super::tile_kernels::TileKernels::LANES).
+    /// The number of columns in the last vector: 1 to [`TileKernels::LANES`](super::tile_kernels::TileKernels::LANES).
     pub last: usize,
-    /// Whether it is the first of its chunk to read these columns of `b`, which lie as they came: they may be out of all
-    /// but the last cache, and far apart.
+    /// True if this is the first tile of its chunk to read these columns of an unpacked `b`: they may be in no cache
+    /// but the last, and far apart.
     #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON does not ask for them"))]
     pub first: bool,
 }
 
 impl Tile<'_> {
-    /// The first number of a row of the tile, which is as it comes unless the tile is picked.
+    /// Returns the address of a row of the tile in `c`; rows are consecutive unless the tile is picked.
     #[inline(always)]
     pub fn row_of_c<const PICKED: bool>(&self, row: usize) -> *mut f32 {
         let row = match self.picked {
@@ -63,7 +63,7 @@ impl Tile<'_> {
         self.c.wrapping_offset(row as isize * self.c_row)
     }
 
-    /// The first columns of the `b` that number `p` of what is picked meets, and of the one some places later.
+    /// Returns the addresses in `b` of the row for the kept number `p`, and of the row `AHEAD` places later.
     ///
     /// # Safety
     /// The tile is picked, its list has `k + AHEAD` places, and `p < k`.
@@ -71,7 +71,7 @@ impl Tile<'_> {
     pub unsafe fn picked_of_b(&self, p: usize) -> [*const f32; 2] {
         let places = self.picked.map_or(std::ptr::null(), |picked| picked.places.as_ptr());
         // SAFETY: the tile is picked, so `places` is where its list begins. The list has `k + AHEAD` places, and both
-        // numbers are below that as `p < k`. The addresses made of them are not read here.
+        // numbers are below that as `p < k`. The resulting addresses are not read here.
         [p, p + AHEAD].map(|p| self.b.wrapping_add(unsafe { *places.add(p) } as usize))
     }
 }

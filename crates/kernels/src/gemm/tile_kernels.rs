@@ -1,4 +1,4 @@
-//! The kernels that a level of vector instructions has for tiles of a product.
+//! The kernels of a level of vector instructions, for tiles of a product.
 
 use super::sparse_groups::Part;
 use super::tile::Tile;
@@ -7,42 +7,41 @@ use crate::level::Level;
 /// The kernels of a level of vector instructions.
 ///
 /// # Safety
-/// A kernel may read and write what its documentation says and nothing else, and keeps the order of the sums that
-/// the module's documentation gives.
+/// A kernel may read and write only what its documentation says, and must keep the order of the sums given in the
+/// module's documentation.
 pub(super) unsafe trait TileKernels {
-    /// Which level it is.
+    /// The level.
     const IS: Level;
 
-    /// Whether the processor has it, and nothing leaves it out.
+    /// Returns whether the processor has the level and the environment allows it.
     fn usable() -> bool {
         Self::IS <= Level::in_use()
     }
 
-    /// Numbers in a vector.
+    /// The number of numbers in a vector.
     const LANES: usize;
 
-    /// The most rows of a tile, for a product with this many vectors of columns.
+    /// Returns the most rows of a tile, for a product with this many vectors of columns.
     fn rows(vectors: usize) -> usize;
 
-    /// The widest tile with this many rows, in vectors: a power of 2. What is left of the columns at the end is
-    /// computed in tiles of smaller powers of 2.
+    /// Returns the width of the widest tile with this many rows, in vectors: a power of 2. The columns left at the end
+    /// are computed in tiles of smaller powers of 2.
     fn vectors(rows: usize) -> usize;
 
     /// Computes a tile with this many rows and vectors of columns.
     ///
     /// # Safety
-    /// The processor has the level. `rows` and `vectors` are such as [`rows`](TileKernels::rows) and
-    /// [`vectors`](TileKernels::vectors) lead to, and `last` is 1 to `LANES`.
-    /// With `w = (vectors - 1) · LANES + last` columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and
-    /// `c + i · c_row + j` for `i < rows`, `p < k`, `j < w` is valid for reads, and those of `c` also for writes, and
-    /// nobody else uses those of `c` meanwhile.
+    /// The processor has the level. `rows` and `vectors` are values that [`rows`](TileKernels::rows) and
+    /// [`vectors`](TileKernels::vectors) allow, and `last` is 1 to `LANES`. With `w = (vectors - 1) · LANES + last`
+    /// columns, every `a + i · a_row + p · a_k`, `b + p · b_k + j` and `c + i · c_row + j` for `i < rows`, `p < k`,
+    /// `j < w` is valid for reads, and those of `c` also for writes, and nobody else uses those of `c` meanwhile.
     /// If the tile is picked, `a_row` is 1, and `picked` has `rows` rows and, for the tile's `k`, `k + AHEAD` places.
     /// The same then holds for `b + places[p] + j` and `c + picked.rows[i] · c_row + j` in place of those of `b` and
     /// `c`.
     unsafe fn tile(tile: &Tile<'_>, rows: usize, vectors: usize);
 
-    /// Copies rows of numbers that are neighbours: `to[p · width + j] = from[p · stride + j]` for `p < rows`,
-    /// `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
+    /// Copies rows of contiguous numbers: `to[p · width + j] = from[p · stride + j]` for `p < rows`, `j < columns`.
+    /// Pads each row with 0 for `columns <= j < width`. Returns whether every number copied is finite.
     ///
     /// # Safety
     /// The processor has the level, `columns <= width`, the numbers of `from` named above are valid for reads, and
@@ -56,8 +55,8 @@ pub(super) unsafe trait TileKernels {
         width: usize,
     ) -> bool;
 
-    /// Transposes a block of at most `LANES` by `LANES`: `to[p · stride_to + j] = from[j · stride + p]` for
-    /// `p < rows`, `j < columns`, and 0 for `columns <= j < width`. Whether all numbers are finite.
+    /// Transposes a block of at most `LANES` by `LANES`: `to[p · stride_to + j] = from[j · stride + p]` for `p < rows`,
+    /// `j < columns`. Pads each row with 0 for `columns <= j < width`. Returns whether every number copied is finite.
     ///
     /// # Safety
     /// The processor has the level, `rows`, `columns` and `width` are at most `LANES`, `columns <= width`, the numbers
@@ -72,16 +71,16 @@ pub(super) unsafe trait TileKernels {
         width: usize,
     ) -> bool;
 
-    /// The columns that [`leave_out`](TileKernels::leave_out) computes at once; 0 if it does nothing.
+    /// The number of columns that [`leave_out`](TileKernels::leave_out) computes at once; 0 if it does nothing.
     const PANEL: usize = 0;
 
-    /// Whether [`leave_out`](TileKernels::leave_out) takes less time than the kernels for all of `a` where the samples are
-    /// the rows of the product.
+    /// Returns whether [`leave_out`](TileKernels::leave_out) is faster than the dense kernels if the samples are the
+    /// rows of the product.
     fn leaves_out_of_samples() -> bool {
         true
     }
 
-    /// Computes a part without the zeros of `a`, if that pays; whether it did, see [`sparse_groups`].
+    /// Computes a part without the zeros of `a`, if that pays. Returns whether it did; see [`sparse_groups`].
     ///
     /// # Safety
     /// The processor has the level, `columns` is a multiple of `PANEL` and at most

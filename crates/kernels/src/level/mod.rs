@@ -1,13 +1,14 @@
-//! Which vector instructions are used: all that the processor has, or fewer where `PLYWOOD_MAX_LEVEL` says so.
+//! The level of vector instructions in use: the highest that the processor has, or a lower one set in
+//! `PLYWOOD_MAX_LEVEL`.
 //!
-//! The level is found at the first use and never changes, so no result is a mixture of two levels, and the threads
-//! of the pool have that of whoever called them. Tests of this crate are another matter: `with` sets the level of a
-//! thread, and the pool hands it on.
+//! The level is determined at the first use and never changes, so no result mixes two levels, and the threads of the
+//! pool use the same level as their caller. Only tests of this crate differ: `with` sets the level of a thread, and the
+//! pool passes it on.
 //!
-//! A kernel cannot return an error. So where the variable has no level's name, [`check`] does, which `plywood`
-//! calls whenever a model or a parameter is made. Kernels that run before, as those that look at a data set, have
-//! [`Portable`](Level::Portable): it is below any bound that can have been meant, and loops have the same bits at
-//! each level.
+//! A kernel cannot return an error. So if the variable does not name a level, [`check`] returns the error, which
+//! `plywood` calls whenever it creates a model or a parameter. Kernels that run before that, such as those that read a
+//! data set, use [`Portable`](Level::Portable): it is below any bound that can have been meant, and loops have the same
+//! bits at each level.
 
 #[cfg(test)]
 mod same_bits;
@@ -15,37 +16,37 @@ mod same_bits;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// The environment variable with the highest level that may be used.
+/// The environment variable that limits the level.
 pub const VARIABLE: &str = "PLYWOOD_MAX_LEVEL";
 
-/// A level of vector instructions. Those of another architecture are no levels here.
+/// A level of vector instructions. Only the levels of the target architecture exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// What the compiler makes for every processor of the kind, or for the one that it was told of.
+    /// What the compiler generates for every processor of the architecture, or for the `target-cpu` it was given.
     Portable = 1,
     /// AVX2, FMA, BMI1 and BMI2, which come together.
     #[cfg(target_arch = "x86_64")]
     Avx2 = 2,
-    /// The usual part of AVX-512: F, DQ, BW and VL.
+    /// The common subset of AVX-512: F, DQ, BW and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512 = 3,
-    /// NEON, which every processor of the kind has.
+    /// NEON, which every processor of the architecture has.
     #[cfg(target_arch = "aarch64")]
     Neon = 2,
 }
 
-/// The level in use, or 0 before it is known. It has no other memory to be ordered with, so `Relaxed` is enough.
+/// The level in use, or 0 if it is not determined yet. No other memory depends on it, so `Relaxed` is enough.
 static IN_USE: AtomicU8 = AtomicU8::new(0);
 
-/// The level in use, or what the environment has in place of a level's name.
+/// The level to be used, or the value of the environment variable if it does not name a level.
 static FOUND: LazyLock<Result<Level, String>> = LazyLock::new(|| {
     let bound = std::env::var_os(VARIABLE);
     bounded(Level::of_processor(), &bound.unwrap_or_default().to_string_lossy())
 });
 
-/// The level of a processor under the bound of this name, or the name if there is no such level. An empty one is no
-/// bound.
+/// Returns the lower of the processor's level and the bound of this name, or the name if there is no such level. An
+/// empty name is no bound.
 fn bounded(processor: Level, bound: &str) -> Result<Level, String> {
     match bound.trim() {
         "" => Ok(processor),
@@ -56,10 +57,10 @@ fn bounded(processor: Level, bound: &str) -> Result<Level, String> {
     }
 }
 
-/// The level in use.
+/// Returns the level in use.
 ///
 /// # Errors
-/// What the environment has in place of a level's name.
+/// The value of the environment variable, if it does not name a level.
 pub fn check() -> Result<Level, &'static str> {
     FOUND.as_ref().map(|_| Level::in_use()).map_err(String::as_str)
 }
@@ -76,7 +77,7 @@ impl Level {
         Self::Neon,
     ];
 
-    /// Its name in the environment.
+    /// Returns the level's name in the environment variable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -89,7 +90,7 @@ impl Level {
         }
     }
 
-    /// The level in use, which the processor has. A load, from the second call on.
+    /// Returns the level in use, which the processor supports. From the second call on this is a single load.
     #[inline]
     pub fn in_use() -> Self {
         #[cfg(test)]
@@ -116,7 +117,7 @@ impl Level {
         level
     }
 
-    /// The highest level that the processor has.
+    /// Returns the highest level that the processor supports.
     fn of_processor() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
@@ -136,7 +137,7 @@ impl Level {
     }
 }
 
-/// Levels for tests, which run beside one another: each thread may have its own.
+/// Levels for tests, which run in parallel: each thread may have its own.
 #[cfg(test)]
 pub use in_tests::{handed_on, usable, with};
 
@@ -146,26 +147,26 @@ mod in_tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// The thread's level, where it has one.
+        /// The thread's level, if it has one.
         pub(super) static SET: Cell<Option<Level>> = const { Cell::new(None) };
     }
 
-    /// The levels of the processor, up to the environment's bound.
+    /// Returns the levels of the processor, up to the environment's bound.
     pub fn usable() -> impl DoubleEndedIterator<Item = Level> {
         let most = super::check().expect("a level, or none, in the environment");
         Level::ALL.iter().copied().filter(move |level| *level <= most)
     }
 
-    /// What it returns at a level, in this thread and in those of the pool that it has work.
+    /// Returns the result of `work` at a level, in this thread and in the pool threads that work for it.
     ///
     /// # Panics
-    /// When the processor has not the level, or the environment leaves it out.
+    /// If the processor does not support the level, or the environment excludes it.
     pub fn with<T>(level: Level, work: impl FnOnce() -> T) -> T {
         assert!(usable().any(|usable| usable == level), "{level:?} cannot be used here");
         set(Some(level), work)
     }
 
-    /// Work for other threads, at the level of this one.
+    /// Wraps work for other threads so that it runs at the level of this one.
     pub fn handed_on(work: impl Fn(usize) + Sync) -> impl Fn(usize) + Sync {
         let level = SET.get();
         move |thread| set(level, || work(thread))

@@ -1,5 +1,5 @@
-//! Tests: which results have the same bits at which levels of vector instructions. What the documentation says of them
-//! (`lib.rs`, docs/guide.md) is what is asserted here.
+//! Tests that check which results have the same bits at which levels of vector instructions, as documented in `lib.rs`
+//! and docs/guide.md.
 
 use crate::level::{Level, usable, with};
 use crate::matmul::MatMul;
@@ -9,20 +9,20 @@ use crate::*;
 use ndarray::{Array2, s};
 use std::fmt::Debug;
 
-/// What kernels read and write: numbers of one kind or another, as many rows of as many columns.
+/// The arrays that kernels read and write: matrices of `rows` by `columns` and vectors, of different kinds of values.
 #[derive(Clone, Debug)]
 struct Room<F> {
     columns: usize,
-    /// A matrix of both signs, with zeros, and another one.
+    /// Two matrices with both signs, and with zeros.
     x: Vec<F>,
     y: Vec<F>,
-    /// Matrices of numbers from 0 to 1.
+    /// Two matrices of values from 0 to 1.
     p: Vec<F>,
     q: Vec<F>,
-    /// A number above 0 for each column, and for each row.
+    /// A value above 0 for each column, and for each row.
     by_column: Vec<F>,
     by_row: Vec<F>,
-    /// Four times as much room as the matrix needs.
+    /// Four times as large as a matrix.
     out: Vec<F>,
     ids: Vec<u32>,
     bytes: Vec<u8>,
@@ -64,7 +64,7 @@ impl<F: Scalar> Room<F> {
         }
     }
 
-    /// All bits of it.
+    /// Returns all bits of the arrays.
     fn bits(&self) -> Vec<u64> {
         let Self {
             columns: _,
@@ -137,7 +137,7 @@ fn spans(length: usize) -> Vec<Span> {
 
 type Kernel<F> = (&'static str, fn(&mut Room<F>));
 
-/// Calls of all kernels that [`kernels!`] declares, by name.
+/// A call of every kernel that [`kernels!`] declares, by name.
 #[rustfmt::skip]
 fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
     vec![
@@ -292,7 +292,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
     ]
 }
 
-/// The results at each level that can be used here, from the lowest to the highest.
+/// Returns the results at each level that can be used here, from the lowest to the highest.
 fn at_each_level<T>(run: impl Fn() -> T) -> Vec<(Level, T)> {
     usable().map(|level| (level, with(level, &run))).collect()
 }
@@ -355,7 +355,7 @@ fn matrix(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
     Array2::from_shape_simple_fn((rows, columns), || draws.uniform(-1.0, 1.0) as f32)
 }
 
-/// Fused levels agree to the bit, the others to rounding; by `matmul`, which cuts for threads.
+/// Fused levels agree to the bit, the others up to rounding; computed by `matmul`, which splits work among threads.
 #[test]
 fn products_have_the_same_bits_at_every_level_with_fused_steps() {
     let mut draws = draws_of(13, 0);
@@ -391,7 +391,8 @@ fn products_have_the_same_bits_at_every_level_with_fused_steps() {
     assert!(results.iter().all(|(_, found)| *found == results[0].1), "in f64 the level has no say");
 }
 
-/// Adam's values in `f32` are the one exception: AVX-512 divides by an estimate. Its means have the bits of AVX2.
+/// Adam's values in `f32` are the one exception: AVX-512 divides with an approximate reciprocal. The moments have the
+/// bits of AVX2.
 #[test]
 fn adams_values_alone_differ_from_avx2_to_avx512() {
     let room = Room::<f32>::new(37);
@@ -403,7 +404,8 @@ fn adams_values_alone_differ_from_avx2_to_avx512() {
     let (_, [values, first, second]) = results.last().expect("one level at least");
     for (level, found) in &results {
         for i in 0..values.len() {
-            // A value moves by at most `rate · m / (root · correction + epsilon)`, of which a few units in the last place.
+            // A value moves by at most `rate · m / (root · correction + epsilon)`; the difference is a few units in the
+            // last place of that.
             let moved = 1e-2 * first[i].abs() / second[i].sqrt();
             let near = |a: f32, b: f32, of: f32| (a - b).abs() <= 4.0 * f32::EPSILON * of;
             assert!(near(found[0][i], values[i], values[i].abs() + 4.0 * moved), "value {i} by {level:?}");

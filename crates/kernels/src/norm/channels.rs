@@ -1,22 +1,21 @@
 //! Loops over batches of channels, `[batch, channels, inner]`, and the normalization of rows.
 //!
-//! A batch of images is `[batch, channels, rows, columns]`; to these kernels the last two are one axis, `inner`, whose
-//! numbers lie side by side. With `inner` of 1 the channels themselves lie side by side, as features do, and the
-//! kernels are those over columns in `rows.rs`.
+//! A batch of images is `[batch, channels, rows, columns]`; for these kernels the last two are one contiguous axis,
+//! `inner`. With an `inner` of 1 the channels themselves are contiguous, as features are, and the kernels are those
+//! over columns in `rows.rs`.
 //!
-//! A channel's sum is that of its rows in order, each added up in sixteen lanes; so it has one order, whatever the
-//! batch.
+//! A channel's sum adds up its rows in order, each summed in sixteen lanes; so its order is fixed, whatever the batch.
 
 use crate::kernels;
 
 kernels! {
-    /// Sums, scalings and shifts by channels; rows to mean 0 and variance 1, and back.
+    /// Sums, scalings and shifts by channel; rows to mean 0 and variance 1, and back.
     Channels {
-        /// The channels' sums, as many as `out` is long; it is overwritten.
+        /// The sum of each channel, as many as `out` is long; overwrites `out`.
         fn sum_channels(x: &[F], inner: usize, out: &mut [F]);
-        /// The channels' sums of `x · y`.
+        /// The sum of `x · y` of each channel.
         fn dot_channels(x: &[F], y: &[F], inner: usize, out: &mut [F]);
-        /// The channels' sums of squared distances from `mean`.
+        /// The sum of squared distances from `mean` of each channel.
         fn spread_channels(x: &[F], inner: usize, mean: &[F], out: &mut [F]);
         /// `x = (x - mean) · factor` by channels.
         fn standardize_channels(x: &mut [F], inner: usize, mean: &[F], factor: &[F]);
@@ -25,10 +24,10 @@ kernels! {
         /// `x = x · factor` by channels.
         fn scale_channels(x: &mut [F], inner: usize, factor: &[F]);
         /// `x = (x - mean) · f` along each row, `f = (mean of squares + epsilon)^-½`; without `centre` the mean is
-        /// taken as 0. The factors `f` are kept.
+        /// taken as 0. The factors `f` are written to `factors`.
         fn normalize_rows(x: &mut [F], columns: usize, epsilon: F, centre: bool, factors: &mut [F]);
-        /// The gradient at the input, in place, from what `normalize_rows` put out:
-        /// `f · (grad - mean(grad) - x̂ · mean(grad · x̂))`; without `centre`, without the mean of `grad`.
+        /// The gradient at the input, in place, from the output `x̂` of `normalize_rows`: `f · (grad - mean(grad) - x̂
+        /// · mean(grad · x̂))`; without `centre`, without the mean of `grad`.
         fn normalize_rows_back(normal: &[F], factors: &[F], columns: usize, centre: bool, grad: &mut [F]);
     }
 }
@@ -37,7 +36,7 @@ mod generic {
     use crate::norm::rows::generic as rows;
     use num_traits::Float;
 
-    /// Channel by channel through the samples: the position of the channel, and its row.
+    /// Calls `f` with the channel's index and each of its rows, sample by sample.
     #[inline(always)]
     fn each<F>(x: &mut [F], inner: usize, channels: usize, f: impl Fn(usize, &mut [F])) {
         for sample in x.chunks_exact_mut((inner * channels).max(1)) {
@@ -119,7 +118,7 @@ mod generic {
         each(x, inner, factor.len(), |c, row| rows::scale(row, factor[c]));
     }
 
-    /// A length as a number of the element type.
+    /// Returns a length in the element type.
     #[inline(always)]
     fn count<F: Float>(columns: usize) -> F {
         F::from(columns).unwrap_or_else(F::nan)
@@ -172,7 +171,7 @@ mod tests {
         (0..len).map(|i| ((i * 29) % 23) as f64 / 8. - 1.25).collect()
     }
 
-    /// By plain loops, at every remainder of the sixteen lanes, `inner` of 1 among them.
+    /// Compares with plain loops, at every remainder of the sixteen lanes, including an `inner` of 1.
     #[test]
     fn channels_agree_with_plain_loops_at_any_length() {
         for inner in 0..40 {

@@ -1,13 +1,12 @@
-//! Loops over slices that hold the rows of a matrix.
+//! Loops over slices that contain the rows of a matrix.
 //!
-//! A matrix `[rows, columns]` is a slice in row-major order, with the number of columns beside it, or told by the
-//! length of another argument. Names say along what a kernel goes: `_rows` has a result for each row, `_columns`
-//! for each column.
+//! A matrix `[rows, columns]` is a slice in row-major order; the number of columns is an argument, or follows from the
+//! length of another one. The suffix of a name says what has a result: `_rows` each row, `_columns` each column.
 //!
 //! # Sums in lanes
 //!
-//! A sum over a row is kept in sixteen partial sums, lane `i` taking the elements `i, i + 16, i + 32, …`. At the
-//! end the lanes are added up in halves:
+//! A sum over a row is kept in sixteen partial sums: lane `i` adds up the elements `i, i + 16, i + 32, …`. At the end
+//! the lanes are added up in halves:
 //!
 //! ```text
 //! 8 lanes:   l0+l8   l1+l9   …   l7+l15
@@ -15,12 +14,12 @@
 //! 2, then 1
 //! ```
 //!
-//! Sixteen `f32` fill one register of AVX-512, two of AVX2, four of SSE: the compiler may do the additions in any
-//! of them, and they are the same additions. The result differs from that of a plain loop in the last bits (it is a
-//! little more exact, as the chains are sixteen times shorter), but never from itself.
+//! Sixteen `f32` fill one register of AVX-512, two of AVX2, four of SSE: with each of them the additions are the same.
+//! The result differs from that of a plain loop in the last bits (it is slightly more accurate, as the chains are
+//! sixteen times shorter), but it is the same every time.
 //!
-//! Sums over columns need no lanes: the columns themselves lie side by side, and each is added up from the first
-//! row to the last.
+//! Sums over columns need no lanes: the columns themselves are contiguous, and each is added up from the first row to
+//! the last.
 
 use crate::kernels;
 
@@ -29,20 +28,20 @@ kernels! {
     RowKernels {
         /// Adds a row to each row.
         fn add_row(x: &mut [F], row: &[F]);
-        /// The columns' sums, rows in order: `out = beta · out + Σ_rows x`; a `beta` of 0 does not read `out`.
+        /// The sum of each column, rows in order: `out = beta · out + Σ_rows x`; with a `beta` of 0, `out` is not read.
         fn sum_columns(x: &[F], beta: F, out: &mut [F]);
-        /// The columns' sums of `x · y`, as `sum_columns`.
+        /// The sum of `x · y` of each column, as in `sum_columns`.
         fn dot_columns(x: &[F], y: &[F], beta: F, out: &mut [F]);
-        /// The columns' sums of squared distances from `mean`.
+        /// The sum of squared distances from `mean` of each column.
         ///
-        /// Divided by the number of rows it is the variance. Two passes, the mean first, since `Σ x² - n · mean²`
-        /// cancels.
+        /// Divided by the number of rows it is the variance. It takes two passes, the mean first, since `Σ x² - n ·
+        /// mean²` cancels.
         fn spread_columns(x: &[F], mean: &[F], out: &mut [F]);
         /// The dot product of each row of `x` with the same row of `y`.
         fn dot_rows(x: &[F], y: &[F], columns: usize, out: &mut [F]);
         /// The sum of magnitudes of each row.
         ///
-        /// For the absolute error.
+        /// Used by the absolute error.
         fn sum_magnitudes_rows(x: &[F], columns: usize, out: &mut [F]);
         /// Multiplies each row by its factor.
         fn scale_rows(x: &mut [F], columns: usize, factors: &[F]);
@@ -50,30 +49,30 @@ kernels! {
         fn scale(x: &mut [F], factor: F);
         /// `x = x + factor · y`.
         ///
-        /// With a factor of -1 it is a difference, exactly.
+        /// A factor of -1 gives the difference, exactly.
         fn add_scaled(x: &mut [F], factor: F, y: &[F]);
-        /// Copies rows of `width` numbers into the columns from `offset` on of rows of `columns`.
+        /// Copies rows of `width` elements into rows of `columns`, from column `offset` on.
         fn put_columns(x: &[F], width: usize, offset: usize, out: &mut [F], columns: usize);
-        /// The way back: rows of `width` numbers out of those columns.
+        /// The inverse: copies `width` elements from column `offset` on out of rows of `columns`.
         fn take_columns(x: &[F], columns: usize, offset: usize, out: &mut [F], width: usize);
         /// `x = x · y`, element by element.
         fn multiply(x: &mut [F], y: &[F]);
-        /// -1, 0 or 1 by the sign; NaN stays.
+        /// -1, 0 or 1 by the sign; NaN stays NaN.
         ///
-        /// 0 for both zeros: it is the derivative of the magnitude as the crate defines it.
+        /// 0 for both zeros, which is the crate's definition of the derivative of the magnitude there.
         fn signs(x: &mut [F]);
         /// `x = (x - mean) · factor` by columns.
         fn standardize(x: &mut [F], mean: &[F], factor: &[F]);
         /// `x = x · factor + offset` by columns.
         fn affine(x: &mut [F], factor: &[F], offset: &[F]);
-        /// Whether no number is infinite or NaN.
+        /// Returns whether no element is infinite or NaN.
         ///
-        /// One pass without branches; it is asked of whole outputs when a loss was not finite.
+        /// One pass without branches; used on whole outputs when a loss is not finite.
         fn all_finite(x: &[F]) -> bool;
         /// The sum of squares.
         ///
-        /// Blocks of 4096 numbers are summed in the element type, the blocks in `f64`: a norm over millions of
-        /// numbers stays right to about six decimals.
+        /// Blocks of 4096 elements are summed in the element type, the blocks in `f64`: a norm over millions of
+        /// elements is accurate to about six decimals.
         fn sum_squares(x: &[F]) -> f64;
     }
 }
@@ -81,12 +80,12 @@ kernels! {
 pub(crate) mod generic {
     use num_traits::{AsPrimitive, Float};
 
-    /// Partial sums kept side by side, so that a sum fills a vector register and still has one order.
+    /// The number of partial sums, so that a sum fills a vector register and still has one order.
     ///
-    /// Part of the results: another number would change the last bits of every sum.
+    /// It affects the results: another number would change the last bits of every sum.
     const LANES: usize = 16;
 
-    /// `Σ f(x_i, y_i)` in lanes. The rest, fewer than sixteen, goes to the first lanes.
+    /// `Σ f(x_i, y_i)` in lanes. The remaining elements, fewer than sixteen, are added to the first lanes.
     #[inline(always)]
     pub fn sum_of<F: Float>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
         let mut lanes = [F::zero(); LANES];
@@ -110,13 +109,13 @@ pub(crate) mod generic {
         lanes[0]
     }
 
-    /// The rows; of no columns there are none, where `chunks_exact(0)` would panic.
+    /// Returns the rows; none if there are no columns, where `chunks_exact(0)` would panic.
     #[inline(always)]
     pub fn rows<F>(x: &[F], columns: usize) -> std::slice::ChunksExact<'_, F> {
         x.chunks_exact(columns.max(1))
     }
 
-    /// The same, to be changed.
+    /// Returns the rows, mutably.
     #[inline(always)]
     pub fn rows_mut<F>(x: &mut [F], columns: usize) -> std::slice::ChunksExactMut<'_, F> {
         x.chunks_exact_mut(columns.max(1))
@@ -131,7 +130,7 @@ pub(crate) mod generic {
         }
     }
 
-    /// What a sum that is added on begins with. 0 overwrites, as `0 · NaN` would not be 0.
+    /// Initializes a sum with `beta · out`. With a `beta` of 0 it overwrites `out`, as `0 · NaN` would not be 0.
     #[inline(always)]
     fn begin<F: Float>(beta: F, out: &mut [F]) {
         if beta == F::zero() { out.fill(F::zero()) } else { scale(out, beta) }
@@ -260,8 +259,8 @@ pub(crate) mod generic {
 
     #[inline(always)]
     pub fn all_finite<F: Float>(x: &[F]) -> bool {
-        // 0 · x is 0 for what is finite and NaN for what is not; a sum keeps NaN. No early exit: it vectorizes. The sums
-        // are so many that none waits for the one before.
+        // 0 · x is 0 if x is finite and otherwise NaN, and a sum keeps NaN. Without an early exit, so that it
+        // vectorizes. There are enough sums that none waits for the one before.
         let mut sums = [F::zero(); 4 * LANES];
         let (head, tail) = x.as_chunks::<{ 4 * LANES }>();
         for x in head {
@@ -272,7 +271,7 @@ pub(crate) mod generic {
         sums.iter().chain(tail).fold(F::zero(), |sum, &x| sum + x * F::zero()) == F::zero()
     }
 
-    /// In `f64` for both types: a square of an `f32` may be larger than any `f32`.
+    /// In `f64` for both types: the square of an `f32` may exceed the range of `f32`.
     #[inline(always)]
     pub fn sum_squares<F: Float + AsPrimitive<f64>>(x: &[F]) -> f64 {
         let mut lanes = [0.0f64; LANES];

@@ -1,49 +1,49 @@
-//! Adam's pass over a parameter; `update.rs` says how such passes are written.
+//! Adam's pass over a parameter; `update.rs` describes the form of such passes.
 //!
-//! # By vectors
+//! # Written in vectors
 //!
-//! A number's means, the root of one, and the quotient are a chain of some 90 cycles, and root and quotient are the
-//! slowest instructions that there are. One vector after the other, the processor looks too short a way ahead to have
-//! the divider at work all the time, most of all where another guest has half of the core. So for `f32` on `x86_64` the
-//! pass is written out in vectors, as a pipeline: the means and roots of two are begun before the two ahead of them are
-//! divided.
+//! The moments of an element, the square root of one, and the quotient are a dependency chain of some 90 cycles, and
+//! square root and division are the slowest instructions there are. If vectors are processed one after the other, the
+//! processor's out-of-order window is too short to keep the divider busy, most of all if another virtual machine shares
+//! the core. So for `f32` on `x86_64` the pass is written in vectors and software-pipelined: the moments and roots of
+//! two vectors are started before the two ahead of them are divided.
 //!
-//! A difference times a share is subtracted in one instruction, rounded once, and with AVX-512 the quotient is one by an
-//! estimate ([`Vector::minus_quotient`]), so that the divider has the roots alone. The last few numbers, no whole pair
-//! of vectors, are copied into one: every number has the same operations wherever it stands, and so the same bits
-//! however a parameter is cut into parts. From the plain loop, which all other types and processors have, they differ by
-//! what is rounded: some units in the last place of a mean or of what a value moves by. A gradient whose square is beyond
-//! the largest number makes its value NaN, at once or in the next step.
+//! The product of a difference and a coefficient is subtracted in one instruction, rounded once. With AVX-512 the
+//! quotient uses an approximate reciprocal ([`Vector::minus_quotient`]), so that only the roots use the divider. The
+//! last few elements, less than a group of 32, are copied into a whole group: every element has the same operations
+//! wherever it is, and so the same bits however a parameter is split. The results differ by rounding from those of the
+//! plain loop, which all other types and processors use: by some units in the last place of a moment or of the change
+//! of a value. A gradient whose square overflows makes its value NaN, at once or in the next step.
 #![allow(unsafe_code, reason = "vector instructions and addresses need it; every block says why it is sound")]
 
 use crate::kernels;
 #[cfg(target_arch = "x86_64")]
 use crate::level::Level;
 
-/// The numbers of one step of Adam.
+/// The values of one step of Adam.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct AdamStep {
-    /// The rate over the first moment's correction, `rate / (1 - beta1^t)`.
+    /// The learning rate divided by the first moment's correction, `rate / (1 - beta1^t)`.
     pub rate: f64,
-    /// How slowly the first moment changes.
+    /// The decay of the first moment.
     pub beta1: f64,
-    /// How slowly the second moment changes.
+    /// The decay of the second moment.
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
     /// The second moment's correction, `1 / sqrt(1 - beta2^t)`.
     pub correction: f64,
-    /// The decay added to the gradient (Adam).
+    /// The weight decay added to the gradient (Adam).
     pub decay: f64,
-    /// What the parameter is multiplied by beforehand (AdamW), `1 - rate · decay`.
+    /// The factor of the parameter before the step (AdamW), `1 - rate · decay`.
     pub shrink: f64,
-    /// Whether first moments that are next to nothing become 0 (`update.rs`), for which every few steps are enough.
+    /// True if tiny first moments are rounded to 0 (`update.rs`), which is enough every few steps.
     pub settle: bool,
 }
 
 impl AdamStep {
-    /// Whether values decay. Usually they do not, and the operations for it are left out: a quarter of the time.
+    /// Returns whether values decay. Usually they do not, and leaving out these operations saves a quarter of the time.
     fn decays(&self) -> bool {
         self.decay != 0.0 || self.shrink != 1.0
     }
@@ -74,7 +74,7 @@ impl AdamPass<f64> for f64 {
 }
 
 kernels! {
-    /// The pass as the compiler makes it.
+    /// The pass as a loop that the compiler vectorizes.
     AdamLoop {
         /// Adam and AdamW.
         fn adam_loop(step: AdamStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
@@ -124,7 +124,7 @@ mod generic {
     }
 }
 
-/// The pass by vectors.
+/// The pass in vectors.
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use super::AdamStep;
@@ -133,13 +133,13 @@ mod vectors {
     use crate::vector::Vector;
     use std::arch::x86_64::{__m256, __m512};
 
-    /// Neighbours: two vectors of AVX-512, or twice two of AVX2.
+    /// Contiguous numbers: two vectors of AVX-512, or twice two of AVX2.
     type Group = [f32; 32];
 
-    /// The largest epsilon whose inverse is a normal number.
+    /// The largest epsilon whose reciprocal is a normal number.
     const MOST_EPSILON: f32 = 8e37;
 
-    /// What the pass goes over, as many groups of each.
+    /// The arrays of a pass, with as many groups in each.
     struct Arrays<'a> {
         value: &'a mut [Group],
         grad: &'a [Group],
@@ -147,7 +147,7 @@ mod vectors {
         second: &'a mut [Group],
     }
 
-    /// The pass, if the level has vectors; whether it has.
+    /// Runs the pass if the level has vectors; returns whether it has.
     ///
     /// # Safety
     /// The processor has the level.
@@ -192,7 +192,7 @@ mod vectors {
     /// The processor has the level.
     #[target_feature(enable = "avx512f")]
     unsafe fn avx512(step: AdamStep, arrays: Arrays<'_>) {
-        // SAFETY: the instructions are those of the vectors.
+        // SAFETY: this function is compiled with the instructions of the vectors.
         unsafe { pass::<__m512>(step, arrays) }
     }
 
@@ -200,7 +200,7 @@ mod vectors {
     /// The processor has the level.
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(step: AdamStep, arrays: Arrays<'_>) {
-        // SAFETY: the instructions are those of the vectors.
+        // SAFETY: this function is compiled with the instructions of the vectors.
         unsafe { pass::<__m256>(step, arrays) }
     }
 
@@ -208,7 +208,7 @@ mod vectors {
     /// The processor has the vectors.
     #[inline(always)]
     unsafe fn pass<V: Vector>(step: AdamStep, arrays: Arrays<'_>) {
-        // SAFETY: the processor has the vectors, and `go` asks for nothing else.
+        // SAFETY: the processor has the vectors, and `go` requires nothing else.
         unsafe {
             match (step.decays(), step.settle) {
                 (false, false) => Pipeline::<V, false, false>::go(step, arrays),
@@ -219,7 +219,7 @@ mod vectors {
         }
     }
 
-    /// A pass: where its arrays begin, and its numbers in every lane.
+    /// A pass: the addresses of its arrays, and its constants in every lane.
     struct Pipeline<V, const DECAY: bool, const SETTLE: bool> {
         value: *mut f32,
         grad: *const f32,
@@ -236,7 +236,7 @@ mod vectors {
         least: V,
     }
 
-    /// What is known of a vector's step before the quotient.
+    /// The state of a vector's step before the division.
     #[derive(Clone, Copy)]
     struct Begun<V> {
         /// The first moment times the rate.
@@ -246,7 +246,7 @@ mod vectors {
     }
 
     impl<V: Vector, const DECAY: bool, const SETTLE: bool> Pipeline<V, DECAY, SETTLE> {
-        /// The pass.
+        /// Runs the pass.
         ///
         /// # Safety
         /// The processor has the vectors.
@@ -259,7 +259,8 @@ mod vectors {
             if numbers == 0 {
                 return;
             }
-            // SAFETY: all four have `numbers`, whole pairs as 32 are; each place is at most `numbers - V::LANES`.
+            // SAFETY: all four have `numbers` numbers, in whole pairs as 32 are; each offset is at most `numbers -
+            // V::LANES`.
             unsafe {
                 let pass = Self {
                     value: value.as_mut_ptr().cast(),
@@ -289,13 +290,13 @@ mod vectors {
             }
         }
 
-        /// The moments of the vector from this place on, and the root.
+        /// Updates the moments of the vector at `i`, and starts the root.
         ///
         /// # Safety
         /// The processor has the vectors, and each array has `V::LANES` numbers from `i` on.
         #[inline(always)]
         unsafe fn begin(&self, i: usize) -> Begun<V> {
-            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of each array, which has them.
+            // SAFETY: it reads and writes `V::LANES` numbers from `i` on of each array, which has them.
             unsafe {
                 let mut g = V::load(self.grad.add(i));
                 if DECAY {
@@ -312,13 +313,13 @@ mod vectors {
             }
         }
 
-        /// The vector's step.
+        /// Updates the values of the vector at `i`.
         ///
         /// # Safety
         /// As [`begin`](Self::begin).
         #[inline(always)]
         unsafe fn end(&self, i: usize, Begun { forward, root }: Begun<V>) {
-            // SAFETY: what is read and written is `V::LANES` numbers from `i` on of `value`, which has them.
+            // SAFETY: it reads and writes `V::LANES` numbers from `i` on of `value`, which has them.
             unsafe {
                 let w = V::load(self.value.add(i));
                 let kept = if DECAY { w.times(self.shrink) } else { w };
@@ -355,7 +356,7 @@ mod tests {
     /// A pass over values, gradients and both moments.
     type Adam<F> = fn(AdamStep, &mut [F], &[F], &mut [F], &mut [F]);
 
-    /// The form for `f32` at each level that can be used here.
+    /// The version for `f32` at each level that can be used here.
     fn forms() -> Vec<(&'static str, Adam<f32>)> {
         let form = |level| -> Adam<f32> {
             match level {
@@ -368,7 +369,7 @@ mod tests {
         usable().map(|level| (level.name(), form(level))).collect()
     }
 
-    /// Numbers of both signs and of many sizes.
+    /// Numbers of both signs and of many magnitudes.
     fn numbers(length: usize, stride: usize) -> Vec<f32> {
         let special = [0.0, -0.0, 1e-40, 1e-30, -3e5, 2e-12, 7e12];
         let number =
@@ -376,7 +377,7 @@ mod tests {
         (1..=length).map(number).collect()
     }
 
-    /// Values, gradients and moments, as they may be in the midst of a training.
+    /// Values, gradients and moments as in the middle of training.
     fn state(length: usize) -> [Vec<f32>; 4] {
         let squares = numbers(length, 3).iter().map(|v| v * v).collect();
         [numbers(length, 7), numbers(length, 1), numbers(length, 2), squares]
@@ -421,7 +422,8 @@ mod tests {
                     };
                     let [w, g, m, v] = [w[i], g[i], m[i], v[i]].map(|x| f64::from(x.abs()));
                     let g = g + step.decay * w;
-                    // Sums are rounded by the larger of what they are of; and moments keep clear of subnormal numbers.
+                    // The rounding error of a sum is that of its larger term; and moments are kept away from subnormal
+                    // numbers.
                     near(first[i], firsts[i], ulp * (m + g) + 1e-30);
                     near(second[i], seconds[i], ulp * (v + g * g) + 2e-34);
                     let moved = step.rate * (m + g) / (seconds[i].sqrt() * step.correction + step.epsilon);
@@ -449,8 +451,8 @@ mod tests {
 
     #[test]
     fn a_step_is_kingmas_by_hand() {
-        // Algorithm 1 of Kingma and Ba, 2015, for the first step: m = 0.1 · g, v = 0.001 · g², both corrections undo that,
-        // and the value moves by the rate, whatever the gradient's size.
+        // Algorithm 1 of Kingma and Ba, 2015, for the first step: m = 0.1 · g, v = 0.001 · g², both corrections undo
+        // the factors, and the value moves by the learning rate, whatever the gradient's magnitude.
         let correction = 1.0 / (1.0f64 - 0.999).sqrt();
         let step = AdamStep { rate: 1e-3 / (1.0 - 0.9), correction, ..STEP };
         let (mut value, mut first, mut second) = ([1.0f32; 40], [0.0; 40], [0.0; 40]);

@@ -1,120 +1,120 @@
-//! The passes of the rules that come from Adam, AdaGrad and RMSprop; see `update.rs` for how they are written.
+//! The passes of the rules related to Adam, AdaGrad and RMSprop; `update.rs` describes the form of such passes.
 //!
-//! What does not depend on the number (corrections, rates, shares) is worked out once for each step, in `f64`, by the
-//! rule. Means of squares have a smallest value and means of gradients are rounded to a grid, as in Adam, so that
-//! none becomes subnormal.
+//! Everything that is the same for all elements (corrections, learning rates, coefficients) is computed once per step,
+//! in `f64`, by the rule. Means of squares have a smallest value and means of gradients are rounded to a grid, as in
+//! Adam, so that none becomes subnormal.
 
 use crate::kernels;
 
-/// The numbers of one step of RMSprop.
+/// The values of one step of RMSprop.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct RmsStep {
     /// The step's learning rate.
     pub rate: f64,
-    /// How slowly the means change.
+    /// The decay of the means.
     pub alpha: f64,
     /// Added to the root.
     pub epsilon: f64,
-    /// The share of the velocity that is kept.
+    /// The fraction of the velocity that is kept.
     pub momentum: f64,
-    /// What is added to the gradient, times the value.
+    /// The weight decay, added to the gradient times the value.
     pub decay: f64,
 }
 
-/// The numbers of one step of AdaGrad and of Adadelta.
+/// The values of one step of AdaGrad and of Adadelta.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct AdaStep {
     /// The step's learning rate.
     pub rate: f64,
-    /// How slowly the means change (Adadelta), or what the sum began at (AdaGrad).
+    /// The decay of the means (Adadelta), or the initial value of the sum (AdaGrad).
     pub rho: f64,
-    /// Added to the root (AdaGrad) or inside of it (Adadelta).
+    /// Added to the root (AdaGrad) or inside it (Adadelta).
     pub epsilon: f64,
-    /// What is added to the gradient, times the value.
+    /// The weight decay, added to the gradient times the value.
     pub decay: f64,
 }
 
-/// The numbers of one step of a rule with Adam's two moments.
+/// The values of one step of a rule with Adam's two moments.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct MomentStep {
     /// The factor of the gradient itself (NAdam).
     pub fresh: f64,
-    /// The factor of the first moment, corrections and rate included.
+    /// The factor of the first moment, including corrections and learning rate.
     pub carried: f64,
-    /// How slowly the first moment changes.
+    /// The decay of the first moment.
     pub beta1: f64,
-    /// How slowly the second moment, or the maximum, changes.
+    /// The decay of the second moment, or of the maximum.
     pub beta2: f64,
     /// Added to the denominator.
     pub epsilon: f64,
     /// The second moment's correction.
     pub correction: f64,
-    /// What is added to the gradient, times the value.
+    /// The weight decay, added to the gradient times the value.
     pub decay: f64,
-    /// What the parameter is multiplied by beforehand.
+    /// The factor of the parameter before the step.
     pub shrink: f64,
 }
 
 impl MomentStep {
-    /// Without rates, shares and corrections yet: a decay that is added to the gradient.
+    /// Returns a step with only this decay set, which is added to the gradient.
     pub fn of(decay: f64) -> Self {
         let (fresh, carried, beta1, beta2, epsilon) = (0.0, 0.0, 0.0, 0.0, 0.0);
         Self { fresh, carried, beta1, beta2, epsilon, correction: 1.0, decay, shrink: 1.0 }
     }
 
-    /// The same with a decay that is taken off the values, where it is decoupled.
+    /// The same, but a decoupled decay is subtracted from the values instead.
     pub fn decaying(decay: f64, rate: f64, decoupled: bool) -> Self {
         if decoupled { Self { shrink: 1.0 - rate * decay, ..Self::of(0.0) } } else { Self::of(decay) }
     }
 }
 
-/// The numbers of one step of Lion.
+/// The values of one step of Lion.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct LionStep {
     /// The step's learning rate.
     pub rate: f64,
-    /// The momentum's share in the direction of the step.
+    /// The weight of the momentum in the direction of the step.
     pub beta1: f64,
-    /// How slowly the momentum changes.
+    /// The decay of the momentum.
     pub beta2: f64,
-    /// What the parameter is multiplied by beforehand.
+    /// The factor of the parameter before the step.
     pub shrink: f64,
 }
 
-/// The numbers of one step of schedule-free AdamW.
+/// The values of one step of schedule-free AdamW.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct FreeStep {
     /// The step's learning rate.
     pub rate: f64,
-    /// Where the gradient is taken, between the average (1) and the base (0).
+    /// The point between base (0) and average (1) at which the gradient is taken.
     pub beta1: f64,
-    /// How slowly the second moment changes.
+    /// The decay of the second moment.
     pub beta2: f64,
     /// Added to the denominator.
     pub epsilon: f64,
     /// The second moment's correction.
     pub correction: f64,
-    /// What is added to the normalized gradient, times the value.
+    /// The weight decay, added to the normalized gradient times the value.
     pub decay: f64,
-    /// The share of this step in the average.
+    /// The weight of this step in the average.
     pub share: f64,
 }
 
 kernels! {
-    /// Updates of parameters by rates of their own.
+    /// Updates with a learning rate per element.
     Adaptive {
         /// RMSprop.
         fn rmsprop(step: RmsStep, value: &mut [F], grad: &[F], square: &mut [F]);
-        /// RMSprop by the variance in place of the mean of squares.
+        /// RMSprop with the variance in place of the mean of squares.
         fn rmsprop_centred(step: RmsStep, value: &mut [F], grad: &[F], square: &mut [F], mean: &mut [F]);
         /// RMSprop with a velocity.
         fn rmsprop_momentum(step: RmsStep, value: &mut [F], grad: &[F], square: &mut [F], velocity: &mut [F]);
-        /// Both.
+        /// RMSprop with the variance and a velocity.
         fn rmsprop_centred_momentum(
             step: RmsStep, value: &mut [F], grad: &[F], square: &mut [F], mean: &mut [F], velocity: &mut [F],
         );
@@ -124,17 +124,17 @@ kernels! {
         fn adadelta(step: AdaStep, value: &mut [F], grad: &[F], square: &mut [F], moved: &mut [F]);
         /// Adamax.
         fn adamax(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], largest: &mut [F]);
-        /// NAdam and, without a share of the gradient itself, rectified Adam.
+        /// NAdam, and, with a `fresh` of 0, RAdam.
         fn two_moments(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
-        /// The moments alone, and a step by the first: rectified Adam's first steps.
+        /// Updates the moments, and takes a step by the first alone: the first steps of RAdam.
         fn two_moments_unadapted(step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F]);
-        /// Adam by the largest second moment so far.
+        /// Adam with the largest second moment so far.
         fn amsgrad(
             step: MomentStep, value: &mut [F], grad: &[F], first: &mut [F], second: &mut [F], largest: &mut [F],
         );
         /// Lion.
         fn lion(step: LionStep, value: &mut [F], grad: &[F], momentum: &mut [F]);
-        /// Schedule-free AdamW; `ahead` is the base less the value.
+        /// Schedule-free AdamW; `ahead` is the base minus the value.
         fn schedule_free(step: FreeStep, value: &mut [F], grad: &[F], second: &mut [F], ahead: &mut [F]);
     }
 }
@@ -358,7 +358,8 @@ mod generic {
         ahead: &mut [F],
     ) {
         let FreeStep { rate, beta1, beta2, epsilon, correction, decay, share } = step;
-        // The base less the value falls to its share of the value's own average, and with the step.
+        // The new base minus value is `(1 - share) · ahead - rate · beta1 · (1 - share) · g`, with `g` the normalized
+        // gradient.
         let (back, forth) = (rate * (beta1 * (1.0 - share) - 1.0), rate * beta1 * (1.0 - share));
         let (back, forth) = (number::<F>(back), number::<F>(forth));
         let (share, kept) = (number::<F>(share), number::<F>(1.0 - share));

@@ -1,32 +1,32 @@
-//! The optimizers' passes over parameters: one pass, each number read and written once.
+//! The optimizers' passes over parameters: one pass that reads and writes each element once.
 //!
-//! A rule's formula has several terms, and written with array operations each would be a pass of its own with an
-//! array between. Here a number's value, gradient and state are read once, worked on in registers, and written
-//! once. Large parameters are then as fast as memory is.
+//! A rule's formula has several terms; with array operations, each would be a separate pass with an intermediate array.
+//! Here an element's value, gradient and state are read once, processed in registers, and written once. For large
+//! parameters the speed is then that of memory.
 //!
-//! Hyper-parameters come as `f64` and are rounded to the element type once for each call. Means are updated as `m +
-//! (1 - β) · (g - m)`, not `β · m + (1 - β) · g`: one multiplication less, and `1 - β` is taken in `f64`, where for
-//! β2 0.999 it loses nothing that `f32` could show. PyTorch does the same (`lerp`) for the first moment.
+//! Hyper-parameters are given as `f64` and rounded to the element type once per call. Means are updated as `m + (1 - β)
+//! · (g - m)`, not `β · m + (1 - β) · g`: one multiplication less, and `1 - β` is computed in `f64`, so that for
+//! β2 0.999 it has the full precision of `f32`. PyTorch does the same (`lerp`) for the first moment.
 //!
 //! A mean of gradients that have become 0 (a pixel that is rarely lit) shrinks towards the subnormal numbers, below
-//! `MIN_POSITIVE`, where processors take four times as long: a third of a training step was spent there. So means stay
-//! clear of them, by operations that cost little beside a square root and a division. A mean of gradients is rounded to a
-//! grid far below all that matters (`settled`), and ends at 0 or near it; a mean of squares has a smallest value
-//! (`at_least`). What a weight could still have moved is some 1e-27 in `f32`.
+//! `MIN_POSITIVE`, where processors take four times as long: a third of a training step was spent there. So means are
+//! kept away from them, by operations that are cheap next to a square root and a division. A mean of gradients is
+//! rounded to a fine grid (`settled`), and ends at 0 or near it; a mean of squares has a smallest value (`at_least`).
+//! The change of a weight that is lost this way is some 1e-27 in `f32`.
 
 use crate::kernels;
 
-/// The numbers of one step of stochastic gradient descent.
+/// The values of one step of stochastic gradient descent.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct SgdStep {
     /// The step's learning rate.
     pub rate: f64,
-    /// What is added to the gradient, times the value.
+    /// The weight decay, added to the gradient times the value.
     pub decay: f64,
-    /// The share of the velocity that is kept.
+    /// The fraction of the velocity that is kept.
     pub momentum: f64,
-    /// Whether the step looks ahead.
+    /// True for Nesterov's look-ahead.
     pub nesterov: bool,
 }
 
@@ -39,12 +39,12 @@ kernels! {
         fn sgd_momentum(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]);
         /// `average += share · (value - average)`.
         fn approach(average: &mut [F], share: F, value: &[F]);
-        /// `min(max(x, -limit), limit)`; NaN stays.
+        /// `min(max(x, -limit), limit)`; NaN stays NaN.
         fn limit(x: &mut [F], limit: F);
         /// `grad += l1 · sign(value) + l2 · value`, where the sign of 0 is 0.
         fn penalise(grad: &mut [F], value: &[F], l1: F, l2: F);
-        /// From squares of norms to `limit / (norm + 1e-7)` where the norm is above the limit, and 1 elsewhere; whether
-        /// any is.
+        /// Turns squares of norms into `limit / (norm + 1e-7)` where the norm is above the limit, and 1 elsewhere.
+        /// Returns whether any norm is above it.
         fn shortenings(squares: &mut [F], limit: F) -> bool;
     }
 }
@@ -53,34 +53,34 @@ pub(crate) mod generic {
     use super::SgdStep;
     use num_traits::Float;
 
-    /// A hyper-parameter in the element type.
+    /// Returns a hyper-parameter in the element type.
     #[inline(always)]
     pub fn number<F: Float>(value: f64) -> F {
         F::from(value).unwrap_or_else(F::nan)
     }
 
-    /// The smallest mean of squares: 10,000 times the smallest normal number, so that a product with a share is normal
-    /// too. Its root is far below ε.
+    /// The smallest mean of squares: 10,000 times the smallest normal number, so that its product with a coefficient is
+    /// normal too. Its root is far below ε.
     #[inline(always)]
     pub fn least<F: Float>() -> F {
         F::min_positive_value() * number(1e4)
     }
 
-    /// The larger of the two; NaN stays.
+    /// The larger of the two; NaN stays NaN.
     #[inline(always)]
     pub fn at_least<F: Float>(x: F, least: F) -> F {
         if x < least { least } else { x }
     }
 
-    /// What [`settled`] adds and takes away: `2^-80` in `f32`. Its last place, `2^-103`, is the grid.
+    /// The constant that [`settled`] adds and subtracts: `2^-80` in `f32`. Its last place, `2^-103`, is the grid.
     #[inline(always)]
     pub fn settler<F: Float>() -> F {
         F::min_positive_value() / (F::epsilon() * F::epsilon())
     }
 
-    /// The number, rounded to a multiple of the settler's last place where it is smaller than the settler; larger ones
-    /// are as they were, but for the last place. NaN stays. So what is not 0 is a million times the smallest normal
-    /// number at least.
+    /// Rounds `x` to a multiple of the settler's last place if it is smaller than the settler; larger numbers change at
+    /// most in their last place. NaN stays NaN. So a nonzero result is at least a million times the smallest normal
+    /// number.
     #[inline(always)]
     pub fn settled<F: Float>(x: F, settler: F) -> F {
         (x + settler) - settler
@@ -134,7 +134,8 @@ pub(crate) mod generic {
     pub fn sgd_momentum<F: Float>(step: SgdStep, value: &mut [F], grad: &[F], velocity: &mut [F]) {
         let (rate, decay, momentum) =
             (number::<F>(step.rate), number::<F>(step.decay), number(step.momentum));
-        // PyTorch's definition: the step is the velocity, or with Nesterov one look further ahead.
+        // PyTorch's definition: the step is the velocity, or with Nesterov the gradient plus momentum times the
+        // velocity.
         let (fresh, carried) = if step.nesterov { (F::one(), momentum) } else { (F::zero(), F::one()) };
         let settler = settler();
         for ((w, &g), v) in value.iter_mut().zip(grad).zip(velocity) {

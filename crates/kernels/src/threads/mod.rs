@@ -1,18 +1,18 @@
-//! Threads: how many, and how work is dealt out to them.
+//! The number of threads, and how work is distributed among them.
 //!
-//! Two forms serve the crate: [`each`] works on parts that were cut beforehand, as an optimizer's pass does, and so does
-//! [`each_long`], with more threads, on parts that take long, as those of a prediction ([`map`] is it for numbered pieces);
-//! [`side_by_side`] has whole trainings beside one another. [`parts`] says for how many threads it pays to cut, and
-//! [`share`] how large parts are if they are to be more than that. Below them is [`fork`]; the threads themselves are in
-//! `workers.rs`.
+//! [`each`] processes parts that were split beforehand, as an optimizer's pass does. [`each_long`] does so with more
+//! threads, for parts that take long, as those of a prediction; [`map`] is the same for numbered pieces.
+//! [`side_by_side`] runs whole trainings in parallel. [`parts`] computes the number of threads that pays, and [`share`]
+//! the size of parts if there are to be more parts than threads. [`each`] and [`each_long`] use [`fork`]; the threads
+//! themselves are in `workers.rs`.
 //!
-//! Which thread does what is dealt out beforehand, like cards, so that what one step leaves in a core's caches is there in
-//! the next one. Where there are more parts than threads, one that has nothing left takes from another, from the end that
-//! the other would come to last: cores may be of unequal speed, as those of machines that are shared are from one
-//! minute to the next.
+//! The distribution is fixed beforehand, so that a thread finds in its core's caches what it left there in the step
+//! before. If there are more parts than threads, a thread that has finished its own takes parts from another one, from
+//! the end that the other would reach last (work stealing): cores may differ in speed, as those of shared machines do
+//! from one minute to the next.
 //!
-//! Determinism is a matter of the parts, not of the threads: each part is computed alone, no number is a sum over
-//! several parts, and results are combined in the parts' order by whoever asked.
+//! Determinism depends on the parts, not on the threads: each part is computed alone, no element is a sum over several
+//! parts, and the caller combines results in the order of the parts.
 
 mod workers;
 
@@ -23,19 +23,19 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// The number set by [`set_threads`]; 0 where none was.
+/// The number set by [`set_threads`]; 0 if none was set.
 ///
-/// It is read for each call and has no other memory to be ordered with, so `Relaxed` is enough.
+/// It is read at each call and no other memory depends on it, so `Relaxed` is enough.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets how many threads are used, in the whole process. Where none can be started it stays one.
+/// Sets the number of threads of the whole process. On platforms without threads it stays 1.
 pub fn set_threads(threads: NonZero<usize>) {
     THREADS.store(platform::threads(Some(threads.get())), Ordering::Relaxed);
 }
 
-/// How many threads are used: the number that was set, or that of the environment, or that of the machine's cores.
+/// Returns the number of threads: the one that was set, or that of the environment, or the number of cores.
 ///
-/// The environment and the machine are asked at the first call, and the answer is kept.
+/// The environment and the machine are queried at the first call only.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
@@ -47,25 +47,25 @@ pub fn threads() -> usize {
     }
 }
 
-/// The number in `PLYWOOD_NUM_THREADS`, if it is one above 0. Anything else counts as not set, since there is
-/// nobody to return an error to.
+/// Returns the number in `PLYWOOD_NUM_THREADS`, if it is above 0. Any other value counts as not set, since there is no
+/// caller that could get an error.
 fn from_environment() -> Option<usize> {
     std::env::var("PLYWOOD_NUM_THREADS").ok()?.trim().parse().ok().filter(|&threads| threads > 0)
 }
 
 thread_local! {
-    /// Whether this thread does its work alone.
+    /// True if this thread does its work alone.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From here on, this thread cuts nothing: for a thread that works beside the one that trains, and would take the
-/// workers away from it.
+/// Marks the current thread as single-threaded: from here on it does not use the workers. For threads that run beside
+/// the one that trains (prefetching data), and must not take the workers away from it.
 pub fn alone() {
     ALONE.set(true);
 }
 
-/// Calls `work(0)` to `work(threads - 1)`, each on a thread of its own as far as they are free. What a thread does there, it
-/// does alone.
+/// Calls `work(0)` to `work(threads - 1)`, each on its own thread as far as workers are free. Inside these calls the
+/// threads are single-threaded.
 pub fn fork(threads: usize, work: impl Fn(usize) + Sync) {
     struct Before(bool);
     impl Drop for Before {
@@ -84,26 +84,26 @@ pub fn fork(threads: usize, work: impl Fn(usize) + Sync) {
 /// The most threads that share one piece of work.
 const MOST_THREADS: usize = 16;
 
-/// The most parts that it is cut into.
+/// The most parts of one piece of work.
 const MOST_PARTS: usize = 32;
 
-/// The most threads that share pieces which take long, and the most parts of these.
+/// The most threads that share long pieces, and the most parts of these.
 const MOST_LONG_THREADS: usize = workers::MOST;
 const MOST_LONG_PARTS: usize = 2 * MOST_LONG_THREADS;
 
-/// Into how many parts to cut work of this size, where one part should have at least `least` of it: one for each
-/// thread, as far as that goes.
+/// Returns the number of parts for work of this size, if a part should have at least `least` of it: one per thread if
+/// possible.
 pub fn parts(size: usize, least: usize) -> usize {
     if size < 2 * least || ALONE.get() { 1 } else { threads().min(size / least).min(MOST_THREADS) }
 }
 
-/// [`parts`] for pieces that take long, of which one is enough for a thread.
+/// [`parts`] for long pieces, of which one is enough for a thread.
 pub fn long_parts(pieces: usize) -> usize {
     if ALONE.get() { 1 } else { threads().min(pieces).clamp(1, MOST_LONG_THREADS) }
 }
 
-/// How large parts are of which each thread has several, so that one whose core is faster at the time can do more than its
-/// share: at most `most`, or a multiple of it where they would be too many, and all of the work for one thread.
+/// Returns the size of parts such that each thread has several, so that a faster core can do more than its share: at
+/// most `most`, or a multiple of it if there would be too many parts, and all of the work if there is one thread.
 pub fn share(size: usize, most: usize, threads: usize) -> usize {
     let bound = MOST_PARTS.max(2 * threads);
     let parts = if threads == 1 { 1 } else { size.div_ceil(most).next_multiple_of(threads).min(bound) };
@@ -113,16 +113,16 @@ pub fn share(size: usize, most: usize, threads: usize) -> usize {
     }
 }
 
-/// Works on parts that do not overlap, by as many threads as there are, or fewer if there are fewer parts.
+/// Processes parts that do not overlap, on all threads, or on fewer if there are fewer parts.
 ///
-/// Each thread has a run of neighbours and takes them in order. Once it is done with them, it takes what another would
-/// come to last. Nothing is allocated. Parts beyond `MOST_PARTS` are worked on by the calling thread.
+/// Each thread has a run of consecutive parts and takes them in order. After that it takes parts of other threads, from
+/// the end of their runs. Nothing is allocated. Parts beyond `MOST_PARTS` are processed by the calling thread.
 pub fn each<T: Send>(parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     deal_out::<T, MOST_PARTS, MOST_THREADS>(parts, work);
 }
 
-/// [`each`] for parts that take long, a hundred microseconds and more: by up to 64 threads, where products and passes
-/// over numbers have 16, and by the calling thread alone where that works alone.
+/// [`each`] for parts that take long, a hundred microseconds and more: on up to 64 threads, where [`each`] uses at most
+/// 16, and on the calling thread alone if that is single-threaded.
 pub fn each_long<T: Send>(parts: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     if long_parts(MOST_LONG_PARTS) == 1 {
         return parts.for_each(work);
@@ -151,8 +151,8 @@ fn deal_out<T: Send, const PARTS: usize, const THREADS: usize>(
     parts.for_each(work);
 }
 
-/// Calls `work` with each number below `count`, as [`each`] says. What it does not need to know of the parts is compiled
-/// once for either number of threads.
+/// Calls `work` with each number below `count`, distributed as in [`each`]. It is not generic over the parts, so it is
+/// compiled only once for each of the two numbers of threads.
 fn deal<const THREADS: usize>(count: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = threads().min(count).min(THREADS);
     let queues: [Queue; THREADS] = std::array::from_fn(|thread| Queue::new(thread, threads, count));
@@ -165,13 +165,13 @@ fn deal<const THREADS: usize>(count: usize, work: &(dyn Fn(usize) + Sync)) {
     });
 }
 
-/// What is left of a thread's queue of parts: the first of them, and behind them the next queue's. On a line of the caches
-/// of its own, since threads that touch others of the same line wait for each other.
+/// The rest of a thread's run of parts, from both ends: the first part, and the end. Aligned to a cache line, since
+/// threads that write to one line wait for each other.
 #[repr(align(64))]
 struct Queue(AtomicU64);
 
 impl Queue {
-    /// The queue of one of so many threads.
+    /// Creates the queue of one of `threads` threads.
     fn new(thread: usize, threads: usize, parts: usize) -> Self {
         let start = |thread: usize| (thread * parts / threads) as u64;
         Self(AtomicU64::new(start(thread) << 32 | start(thread + 1)))
@@ -179,14 +179,14 @@ impl Queue {
 
     /// Takes the first part, if any is left.
     ///
-    /// What the parts are is in their slots, whose locks order it, so `Relaxed` is enough.
+    /// The parts themselves are in slots, whose locks order them, so `Relaxed` is enough.
     fn first(&self) -> Option<usize> {
         let rest = |queue: u64| (queue >> 32 < u64::from(queue as u32)).then(|| queue + (1 << 32));
         let queue = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
         Some((queue >> 32) as usize)
     }
 
-    /// Takes the last one.
+    /// Takes the last part, if any is left.
     fn last(&self) -> Option<usize> {
         let rest = |queue: u64| (queue >> 32 < u64::from(queue as u32)).then(|| queue - 1);
         let queue = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).ok()?;
@@ -194,8 +194,8 @@ impl Queue {
     }
 }
 
-/// The results of `work(0)`, `work(1)`, … in order, worked out by several threads where there are several: pieces that
-/// take long, as [`each_long`] has them. A panic in a piece goes on in the caller once all threads have ended.
+/// Returns the results of `work(0)`, `work(1)`, … in order, computed on several threads if there are several: for long
+/// pieces, as in [`each_long`]. A panic in a piece propagates to the caller once all threads have ended.
 pub fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let mut results: Vec<Option<T>> = (0..pieces).map(|_| None).collect();
     let share = pieces.div_ceil(MOST_LONG_PARTS).max(1);
@@ -207,10 +207,11 @@ pub fn map<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     results.into_iter().flatten().collect()
 }
 
-/// The results of `work(0)`, `work(1)`, … in order, worked out by `workers` threads at most: each takes the next piece
-/// when it is done with one, and cuts nothing itself. With one worker the calling thread works, and may fork.
+/// Returns the results of `work(0)`, `work(1)`, … in order, computed on at most `workers` threads: each takes the next
+/// piece when it is done with one, and is single-threaded itself. With one worker the calling thread works, and may
+/// fork.
 ///
-/// For pieces that take seconds, such as a training: it starts threads of its own. A panic in a piece goes on in the
+/// For pieces that take seconds, such as a training: it starts its own threads. A panic in a piece propagates to the
 /// caller once all threads have ended.
 pub fn side_by_side<T: Send>(pieces: usize, workers: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
@@ -226,7 +227,7 @@ pub fn side_by_side<T: Send>(pieces: usize, workers: usize, work: impl Fn(usize)
     if workers > 1 {
         thread::scope(|scope| {
             for _ in 0..workers.min(pieces) {
-                // Where the system has no more threads, those that there are do all.
+                // If the system cannot start more threads, those that exist do all pieces.
                 let _ = thread::Builder::new().spawn_scoped(scope, || {
                     alone();
                     work_off();
@@ -248,7 +249,7 @@ mod tests {
         for (pieces, workers) in [(0, 4), (1, 0), (1, 4), (7, 1), (7, 3), (20, 64)] {
             let found = side_by_side(pieces, workers, |i| (i, parts(1_000, 1)));
             assert!(found.iter().map(|(i, _)| *i).eq(0..pieces));
-            // Beside others, nothing is cut.
+            // With several workers, each is single-threaded.
             assert!(workers < 2 || found.iter().all(|(_, parts)| *parts == 1));
         }
         assert!(std::panic::catch_unwind(|| side_by_side(3, 2, |i| assert_ne!(i, 1))).is_err());

@@ -1,24 +1,24 @@
-//! Threads that wait for work: a fork and a join in a microsecond or two.
+//! The thread pool: a fork and a join in a microsecond or two.
 //!
-//! A training step forks several times in a tenth of a millisecond. To start threads each time would cost more than
-//! they save, so they are started once, when they are first needed, and then wait: awake for [`AWAKE`] after their
-//! last work, then asleep, so that a process that has no work for them uses no time.
+//! A training step forks several times in a tenth of a millisecond. Starting threads each time would cost more than
+//! they save, so they are started once, when they are first needed, and then wait: spinning for [`AWAKE`] after their
+//! last work, then asleep, so that they use no processor time in a process that has no work for them.
 //!
-//! One fork is under way at a time, in the whole process. Whoever asks while there is one (another thread, or a part
-//! of the fork itself) does all the parts alone, one after the other; the results are the same.
+//! The whole process runs one fork at a time. A fork that is requested meanwhile (by another thread, or inside the fork
+//! itself) runs all its parts on the requesting thread, one after the other; the results are the same.
 //!
-//! The thread that forks also works on parts that no worker has begun, once its own is done. So where a machine has
-//! other things to do than run the workers, a fork costs little more than doing everything alone.
+//! The thread that forks also processes parts that no worker has begun, once its own is done. So if the machine is busy
+//! with other programs, a fork costs little more than doing everything alone.
 //!
 //! # Why it is sound
 //!
-//! A worker is given a reference to a closure on the stack of the thread that forks, with its lifetime taken off. Who
-//! may touch what is told by the worker's `state`, which goes round in one direction:
+//! A worker is given a reference to a closure on the stack of the thread that forks, with its lifetime erased. The
+//! worker's `state` says who may access the job. It changes in one direction:
 //!
 //! - [`IDLE`]: the job belongs to the thread that forks. It writes the job and sets [`POSTED`].
-//! - [`POSTED`]: nobody touches the job. The worker takes it by the change to [`BUSY`], or the thread that forked takes
-//!   it back by the change to [`IDLE`]; only one of the two changes can succeed.
-//! - [`BUSY`]: the job belongs to the worker, which sets [`IDLE`] as its last touch.
+//! - [`POSTED`]: nobody accesses the job. The worker takes it by changing the state to [`BUSY`], or the thread that
+//!   forked takes it back by changing the state to [`IDLE`]; only one of the two changes can succeed.
+//! - [`BUSY`]: the job belongs to the worker, which sets [`IDLE`] as its last access.
 //!
 //! [`fork`] does not return, nor unwind, before every worker that was given its closure is [`IDLE`] again.
 #![allow(unsafe_code, reason = "a reference is handed to threads that outlive it; see above why it is sound")]
@@ -33,10 +33,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// How long a worker stays awake after its last work.
+/// How long a worker spins after its last work.
 const AWAKE: Duration = Duration::from_micros(50);
 
-/// The most parts of a fork: a bit for each.
+/// The most parts of a fork: one bit each.
 pub(super) const MOST: usize = u64::BITS as usize;
 
 /// The states of a worker; see above.
@@ -44,7 +44,7 @@ const IDLE: u32 = 0;
 const POSTED: u32 = 1;
 const BUSY: u32 = 2;
 
-/// What a worker is given: the closure of a fork, the part that is its, and what the fork shares.
+/// A worker's job: the closure of a fork, the worker's part, and the data that the fork shares.
 #[derive(Clone, Copy)]
 struct Job {
     work: *const (dyn Fn(usize) + Sync),
@@ -52,47 +52,47 @@ struct Job {
     shared: *const Shared,
 }
 
-/// What the threads of a fork share.
+/// The data that the threads of a fork share.
 struct Shared {
-    /// A bit for each part that somebody has begun.
+    /// A bit for each part that a thread has begun.
     begun: AtomicU64,
     /// The first panic of a worker.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Shared {
-    /// Whether this part is the caller's to do.
+    /// Marks a part as begun. Returns whether the caller is the first, and so must process it.
     fn begin(&self, part: usize) -> bool {
         self.begun.fetch_or(1 << part, Ordering::Relaxed) & (1 << part) == 0
     }
 }
 
-/// Where a worker finds its job.
+/// The job of a worker and its state.
 struct Mailbox {
     state: AtomicU32,
     job: UnsafeCell<Option<Job>>,
 }
 
-// SAFETY: `job` is touched only by whom `state` says, and `state` is changed with release and read with acquire. What
-// the job points to may be shared: `Fn(usize) + Sync`, and `Shared`, which is made of synchronised parts.
+// SAFETY: `job` is accessed only by the thread that `state` names, and `state` is changed with release and read with
+// acquire. The targets of the job may be shared: `Fn(usize) + Sync`, and `Shared`, whose fields are all `Sync`.
 unsafe impl Sync for Mailbox {}
-// SAFETY: as above; nothing in it belongs to a thread.
+// SAFETY: as above; nothing in it is bound to a thread.
 unsafe impl Send for Mailbox {}
 
-/// A worker as the thread that forks sees it.
+/// A worker as seen by the thread that forks.
 struct Worker {
     mailbox: Arc<Mailbox>,
     thread: Thread,
 }
 
-/// The workers, in the order in which they were started. To hold the lock is the right to fork.
+/// The workers, in the order in which they were started. Only the thread that holds the lock may fork.
 static WORKERS: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
 
-/// Calls `work(0)`, `work(1)`, … `work(parts - 1)`, each once, on threads of their own as far as threads are free,
-/// and returns when all are done. Part 0 runs on the calling thread.
+/// Calls `work(0)`, `work(1)`, … `work(parts - 1)`, each once, on separate threads as far as workers are free, and
+/// returns when all are done. Part 0 runs on the calling thread.
 ///
 /// # Panics
-/// When `work` does, after all parts that were begun have ended.
+/// If `work` panics, after all parts that were begun have ended.
 pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     let alone = || (0..parts).for_each(work);
     if !(2..=MOST).contains(&parts) {
@@ -100,7 +100,7 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     }
     let mut workers = match WORKERS.try_lock() {
         Ok(workers) => workers,
-        // The list is whole at any time: a panic while it was locked has not harmed it.
+        // The list is valid at any time: a panic while it was locked has not damaged it.
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return alone(),
     };
@@ -110,14 +110,14 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     }
     let shared = Shared { begun: AtomicU64::new(0), panic: Mutex::new(None) };
     for (i, worker) in workers.iter().take(parts - 1).enumerate() {
-        // SAFETY: only the lifetime is taken off. This function waits until nobody can use it any more.
+        // SAFETY: only the lifetime is erased. This function waits until nobody can use the closure any more.
         let work = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync + 'static)>(
                 work,
             )
         };
         let job = Job { work, part: i + 1, shared: &raw const shared };
-        // SAFETY: the worker is idle, as every fork waits for that, and only this thread has the right to fork.
+        // SAFETY: the worker is idle, as every fork waits for that, and only this thread may fork.
         unsafe { *worker.mailbox.job.get() = Some(job) };
         worker.mailbox.state.store(POSTED, Ordering::Release);
         worker.thread.unpark();
@@ -131,7 +131,7 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
         let mut spins = 0u32;
         while state.load(Ordering::Acquire) != IDLE {
             spins += 1;
-            // Where there are more threads than cores, the worker may need this one to make room.
+            // With more threads than cores, the worker may need this core.
             if spins.is_multiple_of(1 << 8) { thread::yield_now() } else { spin_loop() }
         }
     }
@@ -145,8 +145,8 @@ pub(super) fn fork(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     }
 }
 
-/// Keeps the first of several panics. What another one carries is not dropped: it is the user's, and may panic when it is,
-/// in a worker that a fork waits for.
+/// Keeps the first of several panics. The payload of any other is not dropped: it is the user's, and dropping it may
+/// panic, in a worker that a fork waits for.
 fn keep_first(first: &mut Option<Box<dyn Any + Send>>, panic: Box<dyn Any + Send>) {
     if first.is_none() {
         *first = Some(panic);
@@ -167,12 +167,12 @@ fn start(workers: &mut MutexGuard<'_, Vec<Worker>>, count: usize) -> std::io::Re
     Ok(())
 }
 
-/// A worker's life. It ends with the process.
+/// The loop of a worker, which ends with the process.
 fn wait_and_work(mailbox: &Mailbox) {
     loop {
         let since = Instant::now();
         let mut spins = 0u32;
-        // Read before it is changed: to try a change takes the line of the cache away from the thread that forks.
+        // Load before trying to exchange: a failed exchange would take the cache line away from the thread that forks.
         while mailbox.state.load(Ordering::Relaxed) != POSTED
             || mailbox.state.compare_exchange(POSTED, BUSY, Ordering::Acquire, Ordering::Relaxed).is_err()
         {
@@ -180,13 +180,13 @@ fn wait_and_work(mailbox: &Mailbox) {
             if !spins.is_multiple_of(1 << 6) || since.elapsed() < AWAKE {
                 spin_loop();
             } else {
-                // Woken by `unpark`, by one that came before, or for no reason: the loop looks again.
+                // Woken by `unpark`, by an earlier one, or spuriously: the loop checks again.
                 thread::park();
             }
         }
-        // SAFETY: the worker is busy, so the job is its own.
+        // SAFETY: the worker is busy, so the job belongs to it.
         if let Some(Job { work, part, shared }) = unsafe { *mailbox.job.get() } {
-            // SAFETY: the thread that forked waits until this worker is idle, so both still live.
+            // SAFETY: the thread that forked waits until this worker is idle, so both are still alive.
             let (work, shared) = unsafe { (&*work, &*shared) };
             if shared.begin(part)
                 && let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(part)))
@@ -194,7 +194,7 @@ fn wait_and_work(mailbox: &Mailbox) {
                 keep_first(&mut shared.panic.lock().unwrap_or_else(PoisonError::into_inner), panic);
             }
         }
-        // The last touch: from here on, what was lent may be gone.
+        // The last access: from here on, the closure and the shared data may be gone.
         mailbox.state.store(IDLE, Ordering::Release);
     }
 }
@@ -213,7 +213,7 @@ mod tests {
                         let parts = 1 + round % 5;
                         let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
                         fork(parts, &|part| {
-                            // A fork inside a part is done by that part alone.
+                            // A fork inside a part runs on that part's thread alone.
                             fork(2, &|_| {
                                 done[part].fetch_add(1, Ordering::Relaxed);
                             });
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// What a panic carries may itself panic when it is dropped.
+    /// The payload of a panic may itself panic when it is dropped.
     #[test]
     fn a_panic_within_a_panic_takes_no_worker_along() {
         struct Bomb;
