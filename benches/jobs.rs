@@ -13,9 +13,9 @@
 //! | `text` | EmbeddingBag 20,000 x 128 (mean), Dense, batch 64, Adam, texts of up to 64 words | 2 epochs, and one more |
 //! | `infer` | 784-128-10 with softmax | one sample, 10,000 times; 10,000 samples at once |
 //!
-//! The times include shuffling, but not loading the data. The data are the real Fashion-MNIST, or synthetic images if
-//! it cannot be loaded; the line of JSON says which. To compare libraries, run the programs in turn on one machine,
-//! with one thread bound to one core (`taskset -c 1`), and take the medians.
+//! The times include shuffling, but not loading the data. The data are the real Fashion-MNIST if the folder
+//! `FASHION_MNIST_DIR` or the cache has it, else synthetic images; the line of JSON says which. To compare libraries,
+//! run the programs in turn on one machine, with one thread bound to one core (`taskset -c 1`), and take the medians.
 //!
 //! The texts come from `--csv FILE`, with the columns `label` and `text`, and need the feature `csv`.
 

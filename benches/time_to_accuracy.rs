@@ -14,8 +14,8 @@
 //! **The recipes and the stopping time were chosen by the accuracy on these test images.** So this is a benchmark of
 //! speed and says nothing about the accuracy of such a network on unseen images.
 //!
-//! It needs the real Fashion-MNIST; if it cannot be loaded, the program prints so and ends. One line of JSON is printed
-//! for each accuracy.
+//! It needs the real Fashion-MNIST, from the folder `FASHION_MNIST_DIR` or the cache; without it, the program prints
+//! a message and ends. One line of JSON is printed for each accuracy.
 
 use plywood::data::Images;
 use plywood::optim::CosineDecay;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! So images stay bytes, a quarter of their size in `f32`. Converting a batch of 32 images of 784 bytes takes a few
-//! microseconds. To standardize numbers to mean 0 and standard deviation 1, take `scale = 1 / deviation` and `offset
-//! = -mean / deviation`.
+//! microseconds. To standardize numbers to mean 0 and standard deviation 1, take `scale = 1 / deviation` and
+//! `offset = -mean / deviation`.
 
 use super::element::Element;
 use super::{Batch, Dataset, Pass, check_indices};
@@ -21,8 +21,8 @@ use ndarray::{Array, ArrayD, Axis, Dimension};
 /// The least number of values worth a thread of its own: some microseconds of work.
 const LEAST_NUMBERS: usize = 8_192;
 
-/// The targets that a data set in memory may have: class indices (`Vec<usize>`), or an array of numbers (`Array<F,
-/// D>` with `[samples, …]`).
+/// The targets that a data set in memory may have: class indices (`Vec<usize>`), or an array of numbers
+/// (`Array<F, D>` with `[samples, …]`).
 ///
 /// | type | shape | in a batch | losses |
 /// |---|---|---|---|

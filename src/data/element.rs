@@ -2,8 +2,8 @@
 
 use crate::kernels::Scalar;
 
-/// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of 28
-/// x 28 bytes take 47 MB in memory.
+/// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images
+/// of 28 x 28 bytes take 47 MB in memory.
 ///
 /// The trait is sealed: convert arrays of other types first.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {

@@ -90,7 +90,7 @@ pub struct ImageFiles {
 }
 
 impl ImageFolder {
-    /// Reads the images in this folder as RGB of this height and width. Files are not opened before
+    /// Selects the images in this folder, to be read as RGB of this height and width. Files are not opened before
     /// [`read`](ImageFolder::read).
     pub fn new(path: impl Into<PathBuf>, [height, width]: [u32; 2]) -> Self {
         let form = Form { height, width, grey: false, largest: 8_192 };

@@ -97,8 +97,8 @@ impl Chart {
         self
     }
 
-    /// Sets whether the horizontal axis is logarithmic. If the points have at most ten different x values, exactly
-    /// these are labelled.
+    /// Sets whether the horizontal axis is logarithmic. If the points have at most ten different x values, the
+    /// axis labels are these values.
     #[must_use]
     pub fn log_x(mut self, log: bool) -> Self {
         self.log.0 = log;

@@ -49,8 +49,8 @@ fn chart(history: &History, name: &str) -> Chart {
     }
 }
 
-/// Draws one value over the epochs, in training and in validation, with the best epoch marked: `curve(&history,
-/// "loss")`.
+/// Draws one value over the epochs, in training and in validation, with the best epoch marked:
+/// `curve(&history, "loss")`.
 ///
 /// ```
 /// use plywood::plot;
@@ -131,8 +131,8 @@ pub fn history(history: &History) -> Result<Figure> {
     Ok(figure)
 }
 
-/// Draws a value over the epochs for several settings, each with the mean and the spread of its runs, which differ
-/// only in the seed.
+/// Draws a value over the epochs for several settings, each with the mean and the spread of its runs with different
+/// seeds.
 ///
 /// ```
 /// use plywood::plot;

@@ -122,7 +122,7 @@ const MNIST: Collection = Collection {
 ///
 /// # Errors
 /// When a file is missing and cannot be downloaded ([`ErrorKind::Download`](crate::ErrorKind::Download), whose
-/// `unreachable` tells a machine without a network), is not the published one
+/// `unreachable` is true if no host was reached), is not the published one
 /// ([`ErrorKind::Checksum`](crate::ErrorKind::Checksum)), or has other contents than it should.
 pub fn fashion_mnist() -> Result<(Images, Images)> {
     FASHION_MNIST.load(&Environment::of(&FASHION_MNIST))
