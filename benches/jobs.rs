@@ -1,4 +1,5 @@
-//! Whole jobs, each measured as programs in other libraries measure theirs, and told in one line of JSON.
+//! Whole training and inference jobs, measured in the same way as the programs for other libraries. The result is one
+//! line of JSON.
 //!
 //! ```sh
 //! cargo bench -p plywood-benches --bench jobs -- --job seed --threads 1
@@ -7,14 +8,14 @@
 //! | job | network | what is measured |
 //! |---|---|---|
 //! | `seed` | 784-128-10, batch 32, Adam, 48,000 samples | 10 epochs, each with the accuracy on 12,000 others |
-//! | `mlp` | 784-2048-2048-10, batch 256, Adam, 12,000 samples | 2 epochs, and one more |
-//! | `cnn` | Conv 32, pool, Conv 64, pool, Dense 128 (3 x 3, same padding), batch 64, Adam, 6,000 samples | an epoch, and one more |
+//! | `mlp` | 784-2048-2048-10, batch 256, Adam, 12,000 samples | 2 epochs, then one more |
+//! | `cnn` | Conv 32, pool, Conv 64, pool, Dense 128 (3 x 3, same padding), batch 64, Adam, 6,000 samples | an epoch, then one more |
 //! | `text` | EmbeddingBag 20,000 x 128 (mean), Dense, batch 64, Adam, texts of up to 64 words | 2 epochs, and one more |
-//! | `infer` | 784-128-10 with softmax | one sample 10,000 times, and 10,000 samples at once |
+//! | `infer` | 784-128-10 with softmax | one sample, 10,000 times; 10,000 samples at once |
 //!
-//! Reading the data is not counted, shuffling is. The data are the real Fashion-MNIST where the folder
-//! `FASHION_MNIST_DIR` or the cache has it, drawn garments elsewhere; the line says which. To compare libraries, run
-//! the programs in turn on one machine, one thread bound to one core (`taskset -c 1`), and take the medians.
+//! The times include shuffling, but not loading the data. The data are the real Fashion-MNIST if the folder
+//! `FASHION_MNIST_DIR` or the cache has it, else synthetic images; the line of JSON says which. To compare libraries,
+//! run the programs in turn on one machine, with one thread bound to one core (`taskset -c 1`), and take the medians.
 //!
 //! The texts come from `--csv FILE`, with the columns `label` and `text`, and need the feature `csv`.
 
@@ -71,7 +72,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// None where they make no sense. `cargo bench` itself adds `--bench`.
+/// Parses the options; `None` if they are invalid. `cargo bench` itself adds `--bench`.
 fn options() -> Option<Options> {
     let mut options = Options { job: "seed".into(), epochs: None, seed: 0, csv: None };
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -89,7 +90,7 @@ fn options() -> Option<Options> {
     Some(options)
 }
 
-/// Dense layers of these sizes with ReLU between them.
+/// Builds dense layers of these sizes, each followed by ReLU, and ten outputs with softmax.
 fn network(sizes: &[usize], seed: u64) -> Result<Sequential> {
     let mut builder = Sequential::builder([28, 28]).seed(seed).layer(Flatten);
     for &units in sizes {
@@ -149,7 +150,7 @@ fn cnn(options: &Options, train: &Images, test: &Images) -> Result<serde_json::V
     timed(model, trainer(options, 1), &data, Some(test), 64)
 }
 
-/// The texts of a CSV file with the columns `label` and `text`, the first 28,672 of them.
+/// Trains on the first 28,672 texts of a CSV file with the columns `label` and `text`.
 #[cfg(feature = "csv")]
 fn text(options: &Options) -> Result<serde_json::Value> {
     const VOCABULARY: usize = 20_000;
@@ -174,7 +175,7 @@ fn text(_: &Options) -> Result<serde_json::Value> {
     ))
 }
 
-/// Trains, and for one epoch more, and tests.
+/// Trains, trains for one more epoch, and tests.
 fn timed<D>(
     mut model: Sequential,
     trainer: Trainer<CrossEntropy>,
@@ -210,7 +211,7 @@ fn infer(test: &Images) -> Result<serde_json::Value> {
     let samples = images.len_of(Axis(0));
     let (mut one, mut all) = (Array2::zeros((1, 10)), Array2::zeros((samples, 10)));
 
-    // A request has arrived in a buffer, and is answered.
+    // One sample at a time, as a server would: the input is already in a buffer.
     let mut image = images.slice_axis(Axis(0), (..1).into()).to_owned();
     let mut call = |i: usize| -> Result<f64> {
         image.assign(&images.slice_axis(Axis(0), (i..i + 1).into()));

@@ -1,7 +1,7 @@
-//! How long each layer takes: prediction, and forward and backward in training.
+//! Measures each layer: prediction, and the forward and backward pass in training.
 //!
-//! `cargo bench -p plywood-benches --bench layers`, or `-- dense` for some. Dense shapes are those of the seed job,
-//! image shapes those of a small convolutional network, batches of 32.
+//! `cargo bench -p plywood-benches --bench layers`, or `-- dense` for a selection. Dense shapes are those of the seed
+//! job, image shapes those of a small convolutional network, batches of 32.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use plywood::prelude::*;
@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 const BATCH: usize = 32;
 
-/// A batch of numbers below `below`, whole ones for ids.
+/// Makes a batch of random numbers: ids below `below` if it is given, else numbers from -1 to 1.
 fn batch(sample: &[usize], below: Option<usize>) -> Tensor {
     let shape: Vec<usize> = [BATCH].into_iter().chain(sample.iter().copied()).collect();
     let mut draws = Random::seed(1).at(0, 0);
@@ -21,14 +21,14 @@ fn batch(sample: &[usize], below: Option<usize>) -> Tensor {
     })
 }
 
-/// A copy out of the spare buffers, as the step before would have left it.
+/// Copies a tensor into a spare buffer, as it would come from the previous layer.
 fn copy(tensor: &Tensor) -> Tensor {
     let mut out = scratch(tensor.shape());
     out.assign(tensor);
     out
 }
 
-/// One layer: built for the sample's shape, with what it costs to copy its input counted in.
+/// Measures one layer, built for the sample's shape. The time includes copying its input.
 fn layer<S: LayerSpec>(c: &mut Criterion, name: &str, spec: S, sample: &[usize], below: Option<usize>) {
     let mut layer = spec.build(sample, &Random::seed(0)).expect("a layer for the sample");
     let x = batch(sample, below);

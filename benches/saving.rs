@@ -1,15 +1,15 @@
-//! What saving and loading cost beside what the disk and a sum over the bytes cost, and whether a loaded model predicts
-//! as fast as the one that was saved.
+//! Measures saving and loading against plain disk access with a checksum, and whether a loaded model predicts as fast
+//! as the saved one.
 //!
 //! ```sh
 //! cargo bench -p plywood-benches --bench saving                        # a model of 100 MB in the folder for temporary files
 //! cargo bench -p plywood-benches --bench saving -- --folder /mnt/disk --megabytes 400 --rounds 21
 //! ```
 //!
-//! In each round, one after the other, so that all meet the same machine: the file's bytes are written to a new file,
-//! synced and renamed; the model is saved; the file's bytes are read, with one pass of CRC-32; the model is loaded.
-//! Reading is from the system's cache for both. A line of JSON has the medians in milliseconds, and the medians of the
-//! rounds' ratios.
+//! Each round runs four steps in turn, so that all see the same state of the machine: the file's bytes are written to
+//! a new file, synced and renamed; the model is saved; the file's bytes are read, with one pass of CRC-32; the model
+//! is loaded. Both reads come from the system's cache. A line of JSON has the medians in milliseconds, and the
+//! medians of the ratios of each round.
 
 use plywood::ndarray::{Array, Array2, Array4, Dimension};
 use plywood::prelude::*;
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     predictions(number("--rounds", 11).max(1))
 }
 
-/// Saving and loading, against the disk.
+/// Measures saving and loading against plain disk access.
 fn files(folder: &Path, megabytes: usize, rounds: usize) -> Result<()> {
     let side = (megabytes as f64 * 1e6 / 8.0).sqrt() as usize;
     let model = Sequential::builder([side]).layer(Dense::units(side)).layer(Dense::units(side)).build()?;
@@ -64,7 +64,7 @@ fn files(folder: &Path, megabytes: usize, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Predictions before saving and after loading.
+/// Measures predictions before saving and after loading.
 fn predictions(rounds: usize) -> Result<()> {
     let dense =
         Sequential::builder([784]).layer(Dense::units(512)).layer(ReLU).layer(Dense::units(10)).build()?;

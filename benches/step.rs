@@ -1,7 +1,7 @@
-//! How long the parts of the seed job take: a training step, an epoch's reading, predictions.
+//! Measures the parts of the seed job: reading a batch, a training step, an epoch, predictions.
 //!
 //! `cargo bench -p plywood-benches --bench step`. The network is Flatten, Dense 128 ReLU, Dense 10 Softmax on 28 x 28
-//! bytes, batch 32, Adam; the data are drawn garments, so that it runs anywhere.
+//! bytes, batch 32, Adam; the data are synthetic images, so that it runs anywhere.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use plywood::data::{Images, synthetic};
@@ -57,7 +57,7 @@ fn fit(c: &mut Criterion) {
             .validation_split(0.2)
             .progress(Progress::Silent)
     };
-    // What the comforts of training cost: the second should be within 3 % of the first.
+    // Measures the cost of metrics, callbacks and progress: the second should be within 3 % of the first.
     group.bench_function("epoch of 3,200 with validation, and no more", |b| {
         let (mut model, mut trainer) = (network(), bare());
         b.iter(|| trainer.fit(&mut model, &data));

@@ -1,14 +1,14 @@
-//! How fast a network trains on a file that is larger than the memory it may take, and on the same data in memory.
+//! Measures training on a file that is larger than the memory limit of the process, and on the same data in memory.
 //!
 //! ```sh
-//! cargo bench -p plywood-benches --bench stream --no-run                      # tells the program's path
-//! PROGRAM write /tmp/plywood.idx                           # writes 360,000 drawn garments, 282 MB, and their labels
+//! cargo bench -p plywood-benches --bench stream --no-run                      # prints the program's path
+//! PROGRAM write /tmp/plywood.idx                           # writes 360,000 synthetic images, 282 MB, and their labels
 //! (ulimit -v 262144; PROGRAM stream /tmp/plywood.idx)      # 256 MB of address space for everything
-//! PROGRAM memory /tmp/plywood.idx                          # the same epochs, the file read whole
+//! PROGRAM memory /tmp/plywood.idx                          # the same epochs, with the whole file in memory
 //! ```
 //!
 //! The network is the seed job's, 784-128-10 in batches of 32 with Adam. A line of JSON has the seconds of each
-//! epoch and the loss, which is the same to the bit for `stream` and `memory`.
+//! epoch and the loss, which is bit-identical for `stream` and `memory`.
 
 use plywood::data::{IdxStream, idx, synthetic};
 use plywood::prelude::*;
@@ -22,7 +22,7 @@ mod memory;
 const USAGE: &str = "usage: cargo bench -p plywood-benches --bench stream -- write|stream|memory FILE [--threads N] [--epochs N] \
                      [--ahead N]";
 
-/// How many different garments are drawn, and how often each is written.
+/// The number of different images, and how often each is written.
 const DRAWN: usize = 12_000;
 const TIMES: usize = 30;
 
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The images and labels, each `TIMES` times over.
+/// Writes the images and labels, each `TIMES` times.
 fn write(path: &str, labels_path: &str) -> Result<()> {
     let (images, _) = synthetic::garments(DRAWN, 10, 1)?;
     let count = u32::try_from(DRAWN * TIMES).map_err(Error::custom)?.to_be_bytes();

@@ -1,21 +1,21 @@
-//! Seconds of training until a network of dense layers gets 0.88, 0.89 and 0.90 of Fashion-MNIST's test images right.
+//! Seconds of training until a network of dense layers reaches an accuracy of 0.88, 0.89 and 0.90 on Fashion-MNIST's
+//! test images.
 //!
 //! ```sh
 //! cargo bench -p plywood-benches --bench time_to_accuracy -- --threads 1 --seeds 5
 //! ```
 //!
-//! Each of the three has a recipe of its own, in `RECIPES`. For each seed the recipe is run, with the test images
-//! looked at every half epoch, until the accuracy is first at or above what was asked for. The seconds are those of
-//! everything in training (shuffling, reading batches, steps); loading, building the network and looking at the test
-//! images are not counted. The rates are fixed beforehand, down to 0 along half a cosine over the epochs planned. A
-//! run that ends without getting there counts as not reached, and as longer than any other in the median, which is
-//! `null` where it falls on such a run.
+//! Each of the three accuracies has its own recipe, in `RECIPES`. For each seed, the network is trained and evaluated
+//! on the test images every half epoch, until it first reaches the accuracy. The seconds include everything in
+//! training (shuffling, reading batches, steps), but not loading, building the network and evaluation. The learning
+//! rate falls to 0 along half a cosine over the planned epochs, whenever the run stops. A run that ends without
+//! reaching the accuracy counts as slower than any other in the median, which is `null` if it falls on such a run.
 //!
-//! **The recipes were chosen by their accuracy on these test images, and so is the moment the clock stops.** It is a
-//! benchmark of speed and says nothing about how well such a network does on images nobody has looked at.
+//! **The recipes and the stopping time were chosen by the accuracy on these test images.** So this is a benchmark of
+//! speed and says nothing about the accuracy of such a network on unseen images.
 //!
-//! It needs the real Fashion-MNIST, from the folder `FASHION_MNIST_DIR` or the cache; without it, it says so and
-//! ends. One line of JSON is printed for each accuracy.
+//! It needs the real Fashion-MNIST, from the folder `FASHION_MNIST_DIR` or the cache; without it, the program prints
+//! a message and ends. One line of JSON is printed for each accuracy.
 
 use plywood::data::Images;
 use plywood::optim::CosineDecay;
@@ -27,16 +27,16 @@ use std::time::{Duration, Instant};
 const USAGE: &str =
     "usage: cargo bench -p plywood-benches --bench time_to_accuracy -- [--threads N] [--seeds N]";
 
-/// A network `784-hidden-10` with SiLU, and how it is trained: AdamW, He's initial weights, inputs of mean 0 and
-/// deviation 1.
+/// A network `784-hidden-10` with SiLU, and its training settings: AdamW, He initialization, inputs of mean 0 and
+/// standard deviation 1.
 struct Recipe {
-    /// The share of test images to get right.
+    /// The test accuracy to reach.
     accuracy: f64,
     hidden: &'static [usize],
-    /// After each hidden layer; 0 for none.
+    /// The dropout rate behind each hidden layer; 0 for none.
     dropout: f64,
     batch: usize,
-    /// Of the first step; 0 after the last.
+    /// The learning rate of the first step; it is 0 after the last.
     rate: f64,
     decay: f64,
     epochs: usize,
@@ -64,7 +64,7 @@ const RECIPES: [Recipe; 3] = [
     },
 ];
 
-/// Of the training images' pixels, as numbers from 0 to 1.
+/// Mean and standard deviation of the training images' pixels, as numbers from 0 to 1.
 const MEAN: f64 = 0.286;
 const DEVIATION: f64 = 0.353;
 
@@ -76,7 +76,7 @@ fn main() -> Result<()> {
     let (train, test) = match datasets::fashion_mnist() {
         Ok(images) => images,
         Err(error) => {
-            println!("This needs the real Fashion-MNIST: name its folder by FASHION_MNIST_DIR. ({error})");
+            println!("This needs the real Fashion-MNIST: set FASHION_MNIST_DIR to its folder. ({error})");
             return Ok(());
         }
     };
@@ -92,7 +92,7 @@ fn main() -> Result<()> {
             "recipe": recipe.words(),
             "threads": plywood::threads(),
             "seconds": runs,
-            "median_seconds": (low + high) / 2.0, // JSON has no infinity: null
+            "median_seconds": (low + high) / 2.0, // `null` for infinity, which JSON does not have
             "seeds": seeds,
             "reached": runs.iter().flatten().count(),
             "version": env!("CARGO_PKG_VERSION"),
@@ -102,7 +102,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The number of seeds; none where the options make no sense. `cargo bench` itself adds `--bench`.
+/// Parses the options and returns the number of seeds; `None` if they are invalid. `cargo bench` itself adds `--bench`.
 fn options() -> Option<u64> {
     let mut seeds = 5;
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -139,7 +139,7 @@ impl Recipe {
         builder.layer(Dense::units(10)).layer(Softmax).build()
     }
 
-    /// Seconds of training until the accuracy was reached; none where it was not.
+    /// Returns the seconds of training until the accuracy was reached; `None` if it was not.
     fn run(&self, seed: u64, train: &Images, test: &Images) -> Result<Option<f64>> {
         let mut model = self.network(seed)?;
         let per_epoch = train.len().div_ceil(self.batch);

@@ -1,4 +1,4 @@
-//! A layer of one's own, with a parameter: checked, trained, saved, loaded.
+//! A custom layer with a parameter: its gradients are checked, and it is trained, saved and loaded.
 //!
 //! PReLU (He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015) is a ReLU that learns its slope for negative
 //! numbers, one for each feature.
@@ -62,7 +62,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
     }
 }
 
-/// Points in the plane, and which of three rings they lie in.
+/// Makes points in the plane, labelled by the ring of three that they lie in.
 fn rings(samples: usize) -> Result<ArrayDataset<f32, Vec<usize>>> {
     let mut draws = Random::seed(3).child("rings").at(0, 0);
     let points = Array2::from_shape_simple_fn((samples, 2), || draws.uniform(-1.5, 1.5) as f32);
@@ -96,6 +96,6 @@ fn main() -> Result<()> {
     let loaded = Sequential::load_with(&path, &Registry::builtin().with::<PReLU>())?;
     let point = plywood::ndarray::arr2(&[[0.1f32, 0.2]]);
     assert_eq!(model.predict(&point)?, loaded.predict(&point)?);
-    println!("saved, loaded, and the same bits predicted: {}", loaded.predict(&point)?);
+    println!("saved and loaded; predictions are bit-identical: {}", loaded.predict(&point)?);
     std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))
 }

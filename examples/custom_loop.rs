@@ -1,7 +1,7 @@
-//! A training loop of one's own, from the same parts that `Trainer` is made of.
+//! A custom training loop, built from the same parts as `Trainer`.
 //!
-//! It trains two models at once: each is shown above all the samples on which the other is unsure (in the
-//! spirit of co-teaching), which no ready-made loop does.
+//! It trains two models at once. Each gives more weight to the samples on which the other is unsure (in the spirit of
+//! co-teaching), which the built-in loop does not do.
 
 use plywood::data::synthetic;
 use plywood::losses::LossSum;
@@ -19,7 +19,7 @@ fn network(seed: u64) -> Result<Sequential> {
         .build()
 }
 
-/// The samples of a batch that this model gives its own class less than `limit`.
+/// Returns a weight for each sample: 1 if this model gives its true class a probability below `limit`, else 0.1.
 fn unsure(model: &Sequential, batch: &Batch<f32, Vec<usize>>, limit: f32) -> Result<Vec<f32>> {
     let probabilities = model.predict(&batch.input)?;
     let weights = probabilities.outer_iter().zip(&batch.target);
@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     }
     for model in &models {
         let report = evaluate::classification_report(model, &test)?;
-        println!("test accuracy on drawn garments: {:.3}", report.accuracy);
+        println!("test accuracy on synthetic images: {:.3}", report.accuracy);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! An optimizer of one's own: a rule for one array of numbers. Everything else (state by parameter, steps, schedules,
-//! clipping) is the crate's.
+//! A custom optimizer: an update rule for one array of numbers. Everything else (state by parameter, steps, schedules,
+//! clipping) is done by the crate.
 //!
-//! Lion (Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2).
+//! The rule is Lion (Chen and others, "Symbolic discovery of optimization algorithms", 2023, algorithm 2).
 
 use plywood::data::synthetic;
 use plywood::io::Kind;
@@ -58,6 +58,6 @@ fn main() -> Result<()> {
         .metric(Accuracy::default());
     trainer.fit(&mut model, &train)?;
     let accuracy = trainer.evaluate(&model, &test)?.get("accuracy").unwrap_or(f64::NAN);
-    println!("test accuracy on drawn garments with Lion: {accuracy:.3}");
+    println!("test accuracy on synthetic images with Lion: {accuracy:.3}");
     Ok(())
 }

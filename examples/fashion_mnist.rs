@@ -1,4 +1,4 @@
-//! The Fashion-MNIST network: Flatten 28x28, Dense 128 ReLU, Dense 10 Softmax, trained, evaluated and shown.
+//! The Fashion-MNIST network: Flatten 28x28, Dense 128 ReLU, Dense 10 Softmax, trained, evaluated and reported.
 //!
 //! ```sh
 //! cargo run --example fashion_mnist -- --help
@@ -19,7 +19,7 @@ mod memory;
 mod report;
 use cli::Options;
 
-/// How many samples are drawn where the real ones cannot be had.
+/// The number of synthetic training and test images, used if the real ones are not available.
 const DRAWN: (usize, usize) = (12_000, 2_000);
 
 fn main() -> Result<()> {
@@ -49,9 +49,9 @@ fn main() -> Result<()> {
     let matrix = evaluate::confusion_matrix(&model, &test)?;
     println!("\n{}\n\n{matrix}\n", matrix.report());
     show_predictions(&model, &test)?;
-    let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
+    let warning = if drawn { " (NOT Fashion-MNIST: synthetic images)" } else { "" };
     println!("test accuracy {:.4}{warning}", matrix.accuracy());
-    let peak_rss_mb = memory::peak_rss_mb(); // of the work itself
+    let peak_rss_mb = memory::peak_rss_mb(); // before the report is written
     let (options, model, history, matrix) = (&options, &model, &history, &matrix);
     report::show(&report::Run { options, drawn, model, history, matrix, train_seconds }, &test);
 
@@ -72,12 +72,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The real images; drawn ones where no host answers, and only then. The flag says which.
+/// Loads the real images; synthetic ones if no host can be reached, and only then. The flag is true for synthetic ones.
 fn load(seed: u64) -> Result<(Images, Images, bool)> {
     match datasets::fashion_mnist() {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
-            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
@@ -96,13 +96,13 @@ fn fit<R: UpdateRule>(rule: R, options: &Options, model: &mut Sequential, train:
         .fit(model, train)
 }
 
-/// The first test images in the terminal, each with what the model takes it for.
+/// Prints the first test images in the terminal, each with its predicted class.
 fn show_predictions(model: &Sequential, test: &Images) -> Result<()> {
     let images = test.inputs().slice_axis(Axis(0), (..4).into());
     let probabilities = model.predict(&images.mapv(|byte| f32::from(byte) / 255.0))?;
     for rows in 0..14 {
         for image in images.outer_iter() {
-            // Two rows of pixels in one line of text, so that an image keeps its proportions.
+            // Two rows of pixels per line of text, so that an image keeps its proportions.
             let shade = |column: usize| {
                 let pixel = |row: usize| {
                     u16::from(image[[2 * row, column]]) + u16::from(image[[2 * row + 1, column]])

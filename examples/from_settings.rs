@@ -1,8 +1,8 @@
-//! A program that is driven by a file of settings: model, loss, update rule, learning rate, metrics and callbacks are
-//! chosen by name when it runs.
+//! A program configured by a settings file: model, loss, update rule, learning rate, metrics and callbacks are chosen
+//! by name at run time.
 //!
-//! `cargo run --example from_settings` takes `examples/from_settings.json`; `-- --settings my.json` another file. A
-//! name or a number that does not fit is an error with its line and column, before anything is trained.
+//! `cargo run --example from_settings` uses `examples/from_settings.json`, `-- --settings my.json` another file. An
+//! unknown name or an invalid number is an error with its line and column, before training begins.
 
 mod support {
     pub mod args;
@@ -17,13 +17,13 @@ use serde::Deserialize;
 use support::args::Args;
 
 const HELP: &str = "\
-Trains a model on drawn garments as a file of settings says.
+Trains a model on synthetic images of clothing, configured by a settings file.
 
-    --settings FILE  the settings, as JSON; examples/from_settings.json unless given
-    --epochs N       in place of the file's number of epochs
-    --json           the result as one line of JSON";
+    --settings FILE  the settings, as JSON (examples/from_settings.json)
+    --epochs N       number of epochs, in place of the file's
+    --json           prints the result as one line of JSON";
 
-/// The file. What may be left out has a default, and a name that is not here is an error.
+/// The settings file. Optional settings have a default, and an unknown name is an error.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -172,7 +172,7 @@ impl Settings {
         })
     }
 
-    /// A loss with the targets that it takes. What a batch's targets are is a type, so this one choice is a `match`
+    /// Trains with the chosen loss. The loss determines the type of a batch's targets, so this choice is a `match`
     /// where the data are made; everything after it is the same.
     fn train(&self, model: &mut Sequential) -> Result<History> {
         let (garments, _) = synthetic::garments(self.samples, 10, self.seed)?;
@@ -261,7 +261,7 @@ fn main() -> Result<()> {
     if json {
         println!("{{\"epochs\":{},\"accuracy\":{accuracy}}}", history.epochs.len());
     } else {
-        println!("{model}\n{history}\ntest accuracy on drawn garments, NOT Fashion-MNIST: {accuracy:.3}");
+        println!("{model}\n{history}\ntest accuracy on synthetic images, NOT Fashion-MNIST: {accuracy:.3}");
     }
     Ok(())
 }

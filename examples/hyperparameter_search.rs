@@ -1,5 +1,5 @@
-//! A search for hidden units, learning rate and dropout on a part of Fashion-MNIST, and what the choice is worth on
-//! the test images.
+//! Searches for hidden units, learning rate and dropout on a part of Fashion-MNIST, and measures the best choice on the
+//! test images.
 //!
 //! ```sh
 //! cargo run --example hyperparameter_search -- --quick
@@ -17,25 +17,25 @@ mod args;
 
 const HELP: &str = "\
 Searches for hidden units, learning rate and dropout of a network with one hidden layer, on a part of Fashion-MNIST,
-and compares the best with the usual choice on the test images.
+and compares the best with usual values on the test images.
 
 usage: cargo run --example hyperparameter_search -- [OPTIONS]
 
-  --quick       8 trials of 2 epochs on 1,500 images: to see it work, in seconds
-  --trials N    combinations to draw                        (24)
-  --grid        every combination of a few values instead of draws
-  --images N    of the training images                      (6000)
-  --epochs N    for each run                                (12)
-  --repeats N   runs of each trial, from other seeds        (1)
-  --folds K     K folds instead of a fifth held out
-  --all         no trial is stopped early
-  --jobs N      trials at a time, on one thread each        (PLYWOOD_NUM_THREADS, else all cores)
-  --seed N      of the draws, the weights and the order     (0)
-  --json        ends with one line of figures
-  --help        shows this
+  --quick       8 trials of 2 epochs on 1,500 images: a demonstration in seconds
+  --trials N    number of random combinations               (24)
+  --grid        tries every combination of a few values instead
+  --images N    number of training images                   (6000)
+  --epochs N    epochs of each run                          (12)
+  --repeats N   runs of each trial, with different seeds    (1)
+  --folds K     cross-validates with K folds, instead of holding out a fifth
+  --all         stops no trial early
+  --jobs N      trials in parallel, on one thread each      (PLYWOOD_NUM_THREADS, else all cores)
+  --seed N      seed of trials, weights and shuffling       (0)
+  --json        prints the results as one line of JSON at the end
+  --help        shows this help
 
-Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
-(or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else a download from the official host
+(or FASHION_MNIST_URL). If no host can be reached, the program prints a warning and uses synthetic images.";
 
 fn main() -> Result<()> {
     let mut args = args::Args::new(HELP);
@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     println!("\n{results}\n");
 
-    // The best, and what one would take without a search, trained anew on all of the images, from other seeds.
+    // Trains the best values and the usual ones again, on all of the images, with other seeds.
     let best = results.best();
     let on_test = |(units, rate, dropout): (usize, f64, f64)| -> Result<plywood::metrics::MeanStd> {
         let run = |seed: u64| {
@@ -96,7 +96,7 @@ fn main() -> Result<()> {
     println!("  the usual (units 128, rate 0.001, dropout 0): accuracy {usual}");
     println!("the search took {seconds:.1} s");
     if drawn {
-        println!("\nNOT Fashion-MNIST: drawn garments");
+        println!("\nNOT Fashion-MNIST: synthetic images");
     }
     if json {
         let figures = serde_json::json!({
@@ -116,7 +116,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Flatten, Dense, ReLU, Dropout, Dense 10, Softmax, and Adam.
+/// Builds Flatten, Dense, ReLU, Dropout, Dense 10, Softmax, and a trainer with Adam.
 fn network(
     units: usize,
     rate: f64,
@@ -141,12 +141,12 @@ fn network(
     Ok((model, trainer))
 }
 
-/// The real images; drawn ones where no host answers, and only then. The flag says which.
+/// Loads the real images; synthetic ones if no host can be reached, and only then. The flag is true for synthetic ones.
 fn load(seed: u64) -> Result<(Images, Images, bool)> {
     match datasets::fashion_mnist() {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
-            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (train, test) = synthetic::garments(12_000, 2_000, seed)?;
             Ok((train, test, true))
         }

@@ -16,7 +16,7 @@ mod cli;
 mod memory;
 use cli::Options;
 
-/// How many samples are drawn where the real ones cannot be had.
+/// The number of synthetic training and test images, used if the real ones are not available.
 const DRAWN: (usize, usize) = (6_000, 1_000);
 
 fn main() -> Result<()> {
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
 
     let mut model = Sequential::builder([28, 28])
         .seed(options.seed)
-        .layer(Reshape::to([1, 28, 28])) // channels come first, and grey images have one
+        .layer(Reshape::to([1, 28, 28])) // channels first; grey images have one
         .layer(Conv2d::filters(32, 3).padding(Padding::Same))
         .layer(ReLU)
         .layer(MaxPool2d::window(2))
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
 
     let matrix = evaluate::confusion_matrix(&model, &test)?;
     println!("\n{}\n", matrix.report());
-    let warning = if drawn { " (NOT Fashion-MNIST: drawn garments)" } else { "" };
+    let warning = if drawn { " (NOT Fashion-MNIST: synthetic images)" } else { "" };
     println!("test accuracy {:.4}{warning}", matrix.accuracy());
 
     if options.json {
@@ -73,12 +73,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The real images; drawn ones where no host answers, and only then. The flag says which.
+/// Loads the real images; synthetic ones if no host can be reached, and only then. The flag is true for synthetic ones.
 fn load(seed: u64) -> Result<(Images, Images, bool)> {
     match datasets::fashion_mnist() {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
-            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
@@ -89,7 +89,7 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
 fn fit<R: UpdateRule>(rule: R, options: &Options, model: &mut Sequential, train: &Images) -> Result<History> {
     let samples = train.len() - train.len() / 10;
     let steps = (options.epochs * samples.div_ceil(options.batch.max(1))) as u64;
-    // From the rule's usual rate down to 0 along a cosine: the last epochs gain most.
+    // From the rule's default learning rate down to 0 along a cosine: the accuracy rises most in the last epochs.
     let rate = CosineDecay { start: rule.default_learning_rate(), steps };
     Trainer::new(CrossEntropy::default(), rule)
         .learning_rate(rate)

@@ -1,7 +1,7 @@
-//! Medical images of two classes, one of them rare: class weights, the ROC curve, and a threshold that is chosen.
+//! Medical images of two classes, one of them rare: class weights, the ROC curve, and choosing a threshold.
 //!
 //! ```sh
-//! cargo run --features images --example medical_imaging                   # pictures that it draws itself
+//! cargo run --features images --example medical_imaging                   # synthetic images
 //! cargo run --features images --example medical_imaging -- --data DIR     # DIR/benign/…, DIR/malignant/…
 //! ```
 
@@ -19,25 +19,25 @@ mod lesions;
 mod memory;
 
 const HELP: &str = "\
-Trains a classifier of medical images, chooses a threshold on validation images, and reports the ROC AUC, the
-sensitivity and the specificity on test images.
+Trains a classifier of medical images, chooses a threshold on the validation images, and reports the ROC AUC, the
+sensitivity and the specificity on the test images.
 
 usage: cargo run --features images --example medical_imaging -- [OPTIONS]
 
-  --data DIR         PNG and JPEG files in a folder for each class  (pictures of moles that are drawn)
+  --data DIR         PNG and JPEG files in a folder for each class  (synthetic images of moles)
   --skip-faulty      leaves out files that cannot be read, and lists them
-  --positive NAME    the class that is looked for                   (the last by name: malignant)
-  --sensitivity S    the share of it to be found, at least          (0.9)
-  --size N           height and width that images are made to       (32)
-  --epochs N         at most; training ends when it no longer helps (20)
-  --batch N          samples in a step                              (32)
-  --seed N           of pictures, parts, initial weights and order  (0)
-  --threads N        to work with                                   (PLYWOOD_NUM_THREADS, else all cores)
-  --json             ends with one line of figures
-  --help             shows this
+  --positive NAME    the class to detect                            (the last by name: malignant)
+  --sensitivity S    the least share of it to detect                (0.9)
+  --size N           height and width that images are resized to    (32)
+  --epochs N         most epochs; training stops early              (20)
+  --batch N          batch size                                     (32)
+  --seed N           seed of images, parts, weights and shuffling   (0)
+  --threads N        number of threads                              (PLYWOOD_NUM_THREADS, else all cores)
+  --json             prints the results as one line of JSON at the end
+  --help             shows this help
 
-Three fifths of each class are trained on; a fifth chooses the epoch and the threshold; a fifth is the test. Images of
-one patient should lie in one of the three: with real data, make the parts by patient.";
+Three fifths of each class are for training, a fifth for validation, which selects the epoch and the threshold, and a
+fifth for the test. All images of a patient should be in the same part: with real data, split by patient.";
 
 fn main() -> Result<()> {
     let mut args = args::Args::new(HELP);
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
         })?,
     };
 
-    // Three parts with the same share of each class; each class weighs the same in the loss.
+    // Each part has the same share of each class, and each class has the same total weight in the loss.
     let parts = parts(read.images.targets(), classes.len(), seed);
     let labels: Vec<usize> = parts[0].iter().map(|&i| read.images.targets()[i]).collect();
     let weights = class_weights(&labels, classes.len())?;
@@ -87,14 +87,14 @@ fn main() -> Result<()> {
         .fit_with_validation(&mut model, &train, &validation)?;
     let train_seconds = start.elapsed().as_secs_f64();
 
-    // The validation images say which probability is high enough; the test images, how good that is.
+    // The threshold is chosen on the validation images and evaluated on the test images.
     let (truth, scores) = scores(&model, &validation, positive)?;
     let curve = roc_curve(&truth, &scores, None)?;
     let enough = curve.true_positive_rates.iter().position(|&rate| rate >= sensitivity);
     let threshold = enough.map_or(0.0, |point| curve.thresholds[point]);
     let (truth, scores) = self::scores(&model, &test, positive)?;
     let auc = roc_curve(&truth, &scores, None)?.area();
-    println!("\n{} are looked for; the threshold is chosen to find {sensitivity} of them", classes[positive]);
+    println!("\nclass to detect: {}; threshold chosen for a sensitivity of {sensitivity}", classes[positive]);
     println!("test images: ROC AUC {auc:.4}\n");
     println!("threshold  sensitivity  specificity    found   missed   alarms  cleared");
     let mut rates = [(0.0, 0.0); 2];
@@ -110,7 +110,7 @@ fn main() -> Result<()> {
         println!("{}", counts.map(|count| format!("{count:>9}")).concat());
     }
     if data.is_none() {
-        println!("\n(pictures that were drawn by this program: no medical images, and no medical result)");
+        println!("\n(synthetic images: NOT medical images, and not a medical result)");
     }
     if json {
         let report = serde_json::json!({
@@ -134,11 +134,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The folder of drawn pictures, below `target`.
+/// Writes the synthetic images to a folder in `target`, and returns it.
 fn drawn(seed: u64) -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target");
     let folder = target.join(format!("lesions/seed-{seed}"));
-    println!("NOT medical images: without --data DIR this program draws pictures of moles, into");
+    println!("NOT medical images: without --data DIR this program generates images of moles, in");
     println!("{}\n", folder.display());
     lesions::draw(&folder, seed).map_err(|error| {
         Error::custom(error).at(folder.display()).help("Check the permission to write there.")
@@ -146,7 +146,7 @@ fn drawn(seed: u64) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Three convolutions, each followed by pooling, and two dense layers.
+/// Builds three convolutions, each followed by pooling, and two dense layers.
 fn network(size: usize, classes: usize, seed: u64) -> Result<Sequential> {
     Sequential::builder([3, size, size])
         .seed(seed)
@@ -171,7 +171,7 @@ fn network(size: usize, classes: usize, seed: u64) -> Result<Sequential> {
         .build()
 }
 
-/// Positions for training, validation and test: three, one and one fifths of each class, drawn by the seed.
+/// Returns positions for training, validation and test: three, one and one fifth of each class, drawn by the seed.
 fn parts(labels: &[usize], classes: usize, seed: u64) -> [Vec<usize>; 3] {
     let mut parts = [Vec::new(), Vec::new(), Vec::new()];
     for class in 0..classes {
@@ -184,7 +184,7 @@ fn parts(labels: &[usize], classes: usize, seed: u64) -> [Vec<usize>; 3] {
     parts
 }
 
-/// Which samples are positive, and the probability that the model gives each to be so.
+/// Returns for each sample whether it is positive, and the predicted probability that it is.
 fn scores(model: &Sequential, part: &Subset<&Images>, positive: usize) -> Result<(Vec<bool>, Vec<f32>)> {
     let (mut truth, mut scores) = (Vec::new(), Vec::new());
     let mut batch = Batch::<f32, Vec<usize>>::default();

@@ -1,13 +1,13 @@
-//! Several labels at once: a machine with eight sensors may have any of four faults, several together, or none.
+//! Multi-label classification: a machine with eight sensors may have any of four faults, several together, or none.
 //!
 //! ```sh
 //! cargo run --example multi_label                      # seconds
-//! cargo run --example multi_label -- --roc roc.svg     # a ROC curve for each fault, too
+//! cargo run --example multi_label -- --roc roc.svg     # also draws a ROC curve for each fault
 //! ```
 //!
-//! The readings are made up: each fault adds a pattern of its own to the sensors, two of the patterns are much alike,
-//! and there is noise. Faults are rare to different degrees, and a threshold of 0.5 misses a quarter of the rarest;
-//! so each fault gets the threshold with the best F1 on validation data, and of five of the rarest four are found.
+//! The readings are synthetic: each fault adds its own pattern to the sensors, two of the patterns are similar, and
+//! there is noise. Faults are rare to different degrees, and a threshold of 0.5 misses a quarter of the rarest. So
+//! each fault gets the threshold with the best F1 on validation data, which finds four fifths of the rarest.
 
 use plywood::metrics::LabelReport;
 use plywood::ndarray::Array2;
@@ -19,23 +19,23 @@ mod args;
 mod memory;
 
 const HELP: &str = "\
-Trains a network that says which faults a machine has, and shows how good it is at each.
+Trains a network that predicts the faults of a machine, and reports its scores for each fault.
 
 usage: cargo run --example multi_label -- [OPTIONS]
 
-  --epochs N   how often to go through the data           (20)
-  --seed N     of initial weights and the samples' order  (0)
-  --threads N  to work with                               (PLYWOOD_NUM_THREADS, else all cores)
+  --epochs N   passes over the data                       (20)
+  --seed N     seed of weights and shuffling              (0)
+  --threads N  number of threads                          (PLYWOOD_NUM_THREADS, else all cores)
   --roc FILE   draws a ROC curve for each fault, as SVG or PNG
-  --json       ends with one line of figures
-  --help       shows this";
+  --json       prints the results as one line of JSON at the end
+  --help       shows this help";
 
 const FAULTS: [&str; 4] = ["bearing", "belt", "fan", "leak"];
 
-/// How often each fault comes up.
+/// The share of machines with each fault.
 const SHARES: [f64; 4] = [0.4, 0.25, 0.15, 0.06];
 
-/// What each fault adds to the sensors. Belt and fan are much alike.
+/// The pattern that each fault adds to the sensors. Belt and fan are similar.
 const PATTERNS: [[f64; 8]; 4] = [
     [1.0, 0.0, -1.0, 0.5, 0.0, 0.0, 0.0, 1.0],
     [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0],
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
         .layer(Dense::units(32))
         .layer(ReLU)
         .layer(Dense::units(FAULTS.len()))
-        .layer(Sigmoid) // one for each label: they do not exclude each other
+        .layer(Sigmoid) // one output for each label: labels do not exclude each other
         .build()?;
     let history = Trainer::new(SoftBinaryCrossEntropy::default(), Adam::default())
         .epochs(epochs)
@@ -75,7 +75,7 @@ fn main() -> Result<()> {
     println!("\nthresholds chosen on the validation data: {thresholds:.2?}\n{chosen}");
 
     let found = model.predict_labels(test.inputs(), thresholds.clone())?;
-    println!("\nfirst test machines: found and true");
+    println!("\nfirst test machines: predicted and true faults");
     for (found, truth) in found.outer_iter().zip(test.targets().outer_iter()).take(5) {
         println!("{:<24} {}", names(found.iter().copied()), names(truth.iter().map(|&t| t == 1.0)));
     }
@@ -109,7 +109,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Machines with their faults, drawn from a seed.
+/// Draws machines with their faults from a seed.
 fn readings(machines: usize, seed: u64) -> Result<Readings> {
     let mut draws = Random::seed(seed).child("machines").at(0, 0);
     let faults = Array2::from_shape_fn((machines, FAULTS.len()), |(_, fault)| {
@@ -123,7 +123,7 @@ fn readings(machines: usize, seed: u64) -> Result<Readings> {
     Ok(ArrayDataset::new(sensors, faults)?.with_class_names(FAULTS))
 }
 
-/// For each fault the threshold with the best F1.
+/// Returns for each fault the threshold with the best F1.
 fn best_thresholds(model: &Sequential, data: &Readings) -> Result<Vec<f64>> {
     let (outputs, truth) = (model.predict(data.inputs())?, data.targets().clone().into_dyn());
     let mut best = vec![(0.0, 0.5); FAULTS.len()];
@@ -139,7 +139,7 @@ fn best_thresholds(model: &Sequential, data: &Readings) -> Result<Vec<f64>> {
     Ok(best.into_iter().map(|(_, threshold)| threshold).collect())
 }
 
-/// The faults that are there.
+/// Lists the names of the present faults.
 fn names(faults: impl Iterator<Item = bool>) -> String {
     let there: Vec<&str> =
         FAULTS.into_iter().zip(faults).filter_map(|(name, is)| is.then_some(name)).collect();

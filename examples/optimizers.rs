@@ -1,7 +1,8 @@
-//! Every optimizer on one network: 784 inputs, 128 units with ReLU, 10 classes; batches of 32, five epochs, each rule
-//! at its default rate or the one its documentation advises. Prints the test accuracy after each epoch.
+//! Trains one network with every optimizer: 784 inputs, 128 units with ReLU, 10 classes; batches of 32, five epochs,
+//! each rule at its default learning rate or the one that its documentation advises. Prints the test accuracy after
+//! each epoch.
 //!
-//! On Fashion-MNIST where its files are (`FASHION_MNIST_DIR`), else on drawn garments:
+//! The data are Fashion-MNIST, or synthetic images if it cannot be loaded:
 //!
 //! ```console
 //! cargo run --release --example optimizers
@@ -11,7 +12,7 @@ use plywood::data::{Images, synthetic};
 use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 
-/// The test accuracies after each epoch.
+/// Trains the network and prints the test accuracy after each epoch.
 fn run(name: &str, optimizer: impl Into<Optimizer>, train: &Images, test: &Images) -> Result<()> {
     let mut model = Sequential::builder([28, 28])
         .seed(42)
@@ -34,14 +35,14 @@ fn run(name: &str, optimizer: impl Into<Optimizer>, train: &Images, test: &Image
     Ok(())
 }
 
-/// The rule at another rate than its default.
+/// Returns the rule with a learning rate other than its default.
 fn at<R: UpdateRule>(rate: f64, rule: R) -> Optimizer {
     Optimizer::new(rule).learning_rate(rate)
 }
 
 fn main() -> Result<()> {
     let (train, test) = datasets::fashion_mnist().or_else(|_| synthetic::garments(12_000, 2_000, 42))?;
-    println!("{:<28}  rate      epoch 1 to 5, and the time of one", "rule");
+    println!("{:<28}  rate      epochs 1 to 5, and seconds per epoch", "rule");
     run("SGD", at(0.1, SGD::default()), &train, &test)?;
     run("SGD, momentum 0.9", SGD::default().momentum(0.9), &train, &test)?;
     run("SGD, Nesterov", SGD::default().momentum(0.9).nesterov(true), &train, &test)?;

@@ -1,7 +1,7 @@
-//! A number predicted from the columns of a table: CSV, normalization, a small network, errors in the target's units.
+//! Predicts a number from the columns of a table: CSV, normalization, a small network, errors in the target's units.
 //!
 //! ```sh
-//! cargo run --example tabular_regression                                       # a table that is made up
+//! cargo run --example tabular_regression                                       # a synthetic table
 //! cargo run --example tabular_regression -- --csv houses.csv --target price
 //! ```
 
@@ -15,22 +15,22 @@ use plywood::train::cross_validate;
 mod memory;
 
 const HELP: &str = "\
-Trains a network that predicts a number from a table, and shows how far off it is.
+Trains a network that predicts a number from the columns of a table, and reports its error.
 
 usage: cargo run --example tabular_regression -- [OPTIONS]
 
-  --csv FILE      a CSV file whose first line names the columns  (a table that is made up)
+  --csv FILE      a CSV file whose first line names the columns  (a synthetic table)
   --target NAME   the column to predict                          (target)
-  --inputs A,B,.. the columns to predict from                    (all others; every one must be numbers)
-  --loss NAME     squared or absolute                            (squared)
-  --epochs N      how often to go through the data               (60)
-  --folds N       cross-validation on the training rows first    (none)
-  --seed N        of initial weights, split and order            (0)
-  --threads N     to work with                                   (PLYWOOD_NUM_THREADS, else all cores)
-  --json          ends with one line of figures
-  --help          shows this
+  --inputs A,B,.. the columns to predict from                    (all others; they must be numeric)
+  --loss NAME     squared or absolute error                      (squared)
+  --epochs N      passes over the data                           (60)
+  --folds N       cross-validate on the training rows first      (none)
+  --seed N        seed of weights, split and shuffling           (0)
+  --threads N     number of threads                              (PLYWOOD_NUM_THREADS, else all cores)
+  --json          prints the results as one line of JSON at the end
+  --help          shows this help
 
-A fifth of the rows is held out for the test, a tenth of the others says which epoch is the best.";
+A fifth of the rows is for the test, and a tenth of the others for validation, which selects the best epoch.";
 
 struct Options {
     csv: Option<String>,
@@ -65,7 +65,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
         Some(path) => TableCsv::target(&options.target).inputs(options.inputs.clone()).read::<f32>(path)?,
         None => {
             println!(
-                "No --csv was given: the table is made up (Friedman's function with noise), 4,000 rows.\n"
+                "No --csv was given: using a synthetic table (Friedman's function with noise) of 4,000 rows.\n"
             );
             friedman(4_000)?
         }
@@ -78,7 +78,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
         table.inputs().shape()[1]
     );
 
-    // What is subtracted and divided by comes from the training rows alone, for targets as for inputs.
+    // Means and standard deviations come from the training rows alone, for targets as for inputs.
     let inputs = Normalizer::standard().fit::<f32, _>(&rows)?;
     let targets = Normalizer::standard().fit_tensor(&targets_of(&rows)?)?;
     let scaled = |part: &plywood::data::Subset<&Table>| -> Result<Table> {
@@ -110,7 +110,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
         Ok((model, trainer))
     };
     if options.folds > 0 {
-        // Scaled targets: an error of 1 is a standard deviation.
+        // The targets are standardized, so an error of 1 is one standard deviation.
         let folds = KFold::new(options.folds).seed(options.seed);
         let scores = cross_validate(&train, &folds, |_| {
             build().map(|(model, trainer)| (model, trainer.progress(Progress::Silent)))
@@ -128,7 +128,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
     mae.update(&predicted, &truth, None)?;
     r2.update(&predicted, &truth, None)?;
     let (mae, r2) = (Metric::<Tensor>::value(&mae), Metric::<Tensor>::value(&r2));
-    println!("\nfirst test rows: predicted and true");
+    println!("\nfirst test rows: prediction and true value");
     for (predicted, truth) in predicted.iter().zip(&truth).take(5) {
         println!("{predicted:12.3} {truth:12.3}");
     }
@@ -150,7 +150,7 @@ fn run<L: Loss<Target = Tensor>>(options: &Options, loss: impl Fn() -> L) -> Res
 
 type Table = ArrayDataset<f32, Array2<f32>>;
 
-/// All rows of a part at once.
+/// Reads all rows of a part at once.
 fn rows_of(part: &plywood::data::Subset<&Table>) -> Result<Batch<f32, Tensor>> {
     let mut batch = Batch::default();
     let all: Vec<usize> = (0..Dataset::<f32>::len(part)).collect();
@@ -170,8 +170,8 @@ fn matrix(tensor: Tensor) -> Result<Array2<f32>> {
     tensor.into_dimensionality().map_err(Error::custom)
 }
 
-/// `10 sin(π x₀ x₁) + 20 (x₂ - 1/2)² + 10 x₃ + 5 x₄` of ten columns from 0 to 1, with noise of deviation 1 (J. H.
-/// Friedman, "Multivariate adaptive regression splines", 1991). No predictor gets an R² above 0.96.
+/// `10 sin(π x₀ x₁) + 20 (x₂ - 1/2)² + 10 x₃ + 5 x₄` of ten columns from 0 to 1, with noise of standard deviation 1
+/// (J. H. Friedman, "Multivariate adaptive regression splines", 1991). No predictor gets an R² above 0.96.
 fn friedman(rows: usize) -> Result<Table> {
     let mut draws = Random::seed(1).child("table").at(0, 0);
     let x = Array2::from_shape_simple_fn((rows, 10), || draws.unit());

@@ -1,4 +1,4 @@
-//! What was learnt on eight garments helps with two others: a trained network's layers, and a new head.
+//! Transfer learning: a network trained on eight classes learns two others, with its trained layers and a new head.
 //!
 //! ```sh
 //! cargo run --example transfer -- --help
@@ -16,30 +16,30 @@ mod args;
 #[path = "support/memory.rs"]
 mod memory;
 
-/// How many samples are drawn where the real ones cannot be had.
+/// The number of synthetic training and test images, used if the real ones are not available.
 const DRAWN: (usize, usize) = (6_000, 1_000);
 
-/// How many layers are kept: the convolutions, up to `Flatten`.
+/// The number of layers that are kept: the convolutions, up to `Flatten`.
 const TRUNK: usize = 8;
 
 const HELP: &str = "\
-Trains a network on eight garments, and teaches it the other two from a few images of each; beside it, the same
-network learns the two from the same images alone.
+Trains a network on eight classes of clothing, and then on the other two with a few images of each. For comparison, the
+same network is trained from scratch on these few images.
 
 usage: cargo run --example transfer -- [OPTIONS]
 
-  --new A,B         the two classes that are kept back         (2,4: Pullover and Coat, which look alike)
-  --each N          images of each of the two                  (100)
-  --images N        images of the eight                        (24000)
-  --epochs N        over the images of the eight               (3)
-  --few-epochs N    over the few images of the two             (30)
-  --seed N          of initial weights and the samples' order  (0)
-  --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
-  --json            ends with one line of figures
-  --help            shows this
+  --new A,B         the two new classes                        (2,4: Pullover and Coat, which look alike)
+  --each N          images of each new class                   (100)
+  --images N        images of the eight classes                (24000)
+  --epochs N        epochs on the eight classes                (3)
+  --few-epochs N    epochs on the two new classes              (30)
+  --seed N          seed of weights and shuffling              (0)
+  --threads N       number of threads                          (PLYWOOD_NUM_THREADS, else all cores)
+  --json            prints the results as one line of JSON at the end
+  --help            shows this help
 
-Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
-(or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else a download from the official host
+(or FASHION_MNIST_URL). If no host can be reached, the program prints a warning and uses synthetic images.";
 
 struct Options {
     new: [usize; 2],
@@ -72,11 +72,11 @@ fn main() -> Result<()> {
     let first_seconds = start.elapsed().as_secs_f64();
     let eight_accuracy = accuracy(&eight, &old_test)?;
 
-    // From here on only the few images are used. First the same network without what was learnt:
+    // From here on only the few images are used. First the same network from scratch:
     let mut scratch = network(2, options.seed)?;
     let (scratch_accuracy, scratch_seconds) = learn(&mut scratch, 1e-3, &few, &new_test, &options)?;
 
-    // The trained network without its head, frozen, with a new head behind it:
+    // Then the trained network without its head, frozen, with a new head:
     let mut trunk = eight.clone();
     trunk.split_off(TRUNK)?;
     trunk.freeze("")?;
@@ -84,17 +84,17 @@ fn main() -> Result<()> {
     println!("{model}\n");
     let (head_accuracy, head_seconds) = learn(&mut model, 1e-3, &few, &new_test, &options)?;
 
-    // And at last all of it a little, at a tenth of the rate:
+    // Finally all layers, at a tenth of the learning rate:
     model.unfreeze("")?;
     let (tuned_accuracy, tuned_seconds) = learn(&mut model, 1e-4, &few, &new_test, &options)?;
 
-    println!("test accuracy {eight_accuracy:.4} on the eight after {first_seconds:.1} s");
-    println!("test accuracy on {}, learnt from {} images:", few.class_names().join(" and "), few.len());
+    println!("test accuracy on the eight classes: {eight_accuracy:.4} after {first_seconds:.1} s");
+    println!("test accuracy on {}, after training on {} images:", few.class_names().join(" and "), few.len());
     println!("  {scratch_accuracy:.4}  from scratch, in {scratch_seconds:.1} s");
     println!("  {head_accuracy:.4}  a new head on the frozen layers, in {head_seconds:.1} s");
-    println!("  {tuned_accuracy:.4}  then all layers at a tenth of the rate, in {tuned_seconds:.1} s");
+    println!("  {tuned_accuracy:.4}  then all layers, a tenth of the learning rate, in {tuned_seconds:.1} s");
     if drawn {
-        println!("(NOT Fashion-MNIST: drawn garments)");
+        println!("(NOT Fashion-MNIST: synthetic images)");
     }
     if options.json {
         let report = serde_json::json!({
@@ -142,7 +142,7 @@ fn pair(text: &str) -> Option<[usize; 2]> {
     (classes[0] != classes[1] && classes.iter().all(|&class| class < 10)).then_some(classes)
 }
 
-/// Two convolutions with pooling, and a head.
+/// Builds two convolutions with pooling, and a head.
 fn network(classes: usize, seed: u64) -> Result<Sequential> {
     let trunk = Sequential::builder([28, 28])
         .seed(seed)
@@ -157,17 +157,17 @@ fn network(classes: usize, seed: u64) -> Result<Sequential> {
     head(trunk, classes)
 }
 
-/// Two dense layers behind the others.
+/// Appends two dense layers.
 fn head(trunk: SequentialBuilder, classes: usize) -> Result<Sequential> {
     trunk.layer(Dense::units(64)).layer(ReLU).layer(Dense::units(classes)).layer(Softmax).build()
 }
 
-/// The real images; drawn ones where no host answers, and only then. The flag says which.
+/// Loads the real images; synthetic ones if no host can be reached, and only then. The flag is true for synthetic ones.
 fn load(seed: u64) -> Result<(Images, Images, bool)> {
     match datasets::fashion_mnist() {
         Ok((train, test)) => Ok((train, test, false)),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
-            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, seed)?;
             Ok((train, test, true))
         }
@@ -175,7 +175,8 @@ fn load(seed: u64) -> Result<(Images, Images, bool)> {
     }
 }
 
-/// The first images of each of these classes, at most so many, with labels that count these classes.
+/// Returns the first images of each of these classes, at most `most` each, with labels from 0 in the order of
+/// `classes`.
 fn part(data: &Images, classes: &[usize], most: usize) -> Result<Images> {
     let mut counts = vec![0; classes.len()];
     let (mut positions, mut labels) = (Vec::new(), Vec::new());
@@ -198,7 +199,7 @@ fn trainer(rate: f64, epochs: usize, options: &Options) -> Trainer<CrossEntropy>
     trainer.learning_rate(rate).epochs(epochs).seed(options.seed).metric(Accuracy::default())
 }
 
-/// Trains on the few images, in small batches; the accuracy on the test images, and the seconds of training.
+/// Trains on the few images, in small batches. Returns the accuracy on the test images, and the seconds of training.
 fn learn(
     model: &mut Sequential,
     rate: f64,

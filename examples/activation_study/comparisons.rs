@@ -1,22 +1,22 @@
-//! What the study compares: networks that differ in one thing.
+//! The comparisons of the study: networks that differ in one setting.
 
 use crate::setting::{Activation, Optimizer, Setting};
 
-/// A question, and the networks that answer it.
+/// One comparison, with its networks.
 pub struct Comparison {
-    /// For the command line and the names of files.
+    /// The name on the command line and of files.
     pub name: &'static str,
     pub title: &'static str,
-    /// A name and the network of that name.
+    /// Each network with its name.
     pub networks: Vec<(String, Setting)>,
-    /// The test accuracies that the tutorial has for some of them, in their order.
+    /// The test accuracies that the tutorial publishes for some of them, in the same order.
     pub published: &'static [Option<f64>],
 }
 
-/// The rate at which the tutorial trains a batch of 1000, and the study one of 32.
+/// The learning rate: the tutorial's for batches of 1000, and the study's for batches of 32.
 const RATE: f64 = 0.01;
 
-/// All comparisons. Networks that occur in several of them are trained once.
+/// Returns all comparisons. A network that occurs in several of them is trained once.
 pub fn all() -> Vec<Comparison> {
     let sgd = Setting::default();
     let adam = Setting { optimizer: Optimizer::Adam, rate: 0.001, batch: 32, ..sgd.clone() };
@@ -74,7 +74,7 @@ pub fn all() -> Vec<Comparison> {
     ]
 }
 
-/// The tutorial's four networks, trained like this one.
+/// Returns the tutorial's four networks, trained with these settings.
 fn activations(like: &Setting) -> Vec<(String, Setting)> {
     let network =
         |name: &str, activation, dropout| (name.to_owned(), Setting { activation, dropout, ..like.clone() });

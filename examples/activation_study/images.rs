@@ -1,18 +1,18 @@
-//! The 70,000 images in one data set, and its parts.
+//! Loads the 70,000 images as one data set, and splits it.
 
 use plywood::data::{Images, Subset, synthetic};
 use plywood::prelude::*;
 use plywood::{ErrorKind, ndarray};
 
-/// How many samples are drawn where the real ones cannot be had.
+/// The number of synthetic training and test images, used if the real ones are not available.
 const DRAWN: (usize, usize) = (12_000, 2_000);
 
-/// Training and test images together, and whether they are drawn ones, as where no host answers.
+/// Returns training and test images together; the flag is true for synthetic ones, used if no host can be reached.
 pub fn load() -> Result<(Images, bool)> {
     let (train, test, drawn) = match datasets::fashion_mnist() {
         Ok((train, test)) => (train, test, false),
         Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
-            println!("{error}\n\nNOT Fashion-MNIST: going on with garments drawn by this program.\n");
+            println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (train, test) = synthetic::garments(DRAWN.0, DRAWN.1, 0)?;
             (train, test, true)
         }
@@ -25,7 +25,7 @@ pub fn load() -> Result<(Images, bool)> {
     Ok((whole.with_class_names(train.class_names().to_vec()), drawn))
 }
 
-/// Four fifths for training and one for testing, each class split so.
+/// Splits each class into four fifths for training and one for testing.
 pub fn split(data: &Images, seed: u64) -> Result<(Subset<&Images>, Subset<&Images>)> {
     stratified_split::<f32, _>(data, 0.2, seed)
 }

@@ -1,11 +1,11 @@
-//! The experiments of a first lecture on deep learning, several times each, with what differs by chance.
+//! The experiments of a first lecture on deep learning, each repeated with several seeds to show the spread.
 //!
 //! ```sh
 //! cargo run --example activation_study -- --quick
 //! cargo run --example activation_study -- --help
 //! ```
 //!
-//! docs/study.md tells what comes out.
+//! docs/study.md reports the results.
 
 use plywood::prelude::*;
 
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     comparisons.retain(|it| options.only.is_empty() || options.only.iter().any(|name| name == it.name));
     for comparison in &mut comparisons {
         comparison.networks.retain(|(_, setting)| setting.width <= options.widest);
-        // What was published holds for the whole of the real data and ten epochs.
+        // The published accuracies hold for all of the real data and ten epochs.
         if drawn || options.images.is_some() || options.epochs.is_some() {
             comparison.published = &[];
         }
@@ -51,10 +51,10 @@ fn main() -> Result<()> {
         #[cfg(feature = "plots")]
         pictures::draw(folder, &comparisons, &results, &data, options.seeds)?;
         #[cfg(not(feature = "plots"))]
-        println!("\nno pictures in {}: they need the feature plots", folder.display());
+        println!("\nno figures in {}: they need the feature plots", folder.display());
     }
     if drawn {
-        println!("\nNOT Fashion-MNIST: drawn garments");
+        println!("\nNOT Fashion-MNIST: synthetic images");
     }
     if options.json {
         let data = if drawn { "drawn" } else { "fashion-mnist" };

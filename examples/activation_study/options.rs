@@ -1,51 +1,51 @@
-//! What the study takes from the command line.
+//! Command-line options of the study.
 
 use std::path::PathBuf;
 
 pub struct Options {
-    /// The names of comparisons to make; empty for all.
+    /// The names of the comparisons to run; empty for all.
     pub only: Vec<String>,
     pub seeds: u64,
-    /// How many runs at a time.
+    /// The number of runs in parallel.
     pub jobs: usize,
-    /// In place of each network's own.
+    /// Replaces each network's number of epochs.
     pub epochs: Option<usize>,
-    /// How many of the images.
+    /// The number of images to use.
     pub images: Option<usize>,
-    /// The widest hidden layer of all comparisons.
+    /// Networks with wider hidden layers are left out.
     pub widest: usize,
     pub save: Option<PathBuf>,
     pub load: Option<PathBuf>,
-    /// The folder for pictures.
+    /// The folder for figures.
     pub pictures: Option<PathBuf>,
     pub json: bool,
 }
 
 const HELP: &str = "\
-The experiments of a first lecture on deep learning, on Fashion-MNIST, several times each: activations, sizes of
-batches, dropout, width. Prints a table for each comparison, mean and standard deviation over the seeds.
+The experiments of a first lecture on deep learning, on Fashion-MNIST, each repeated with several seeds:
+activations, batch sizes, dropout, width. Prints a table of means and standard deviations for each comparison.
 
 usage: cargo run --example activation_study -- [OPTIONS]
 
-  --quick           2 seeds, 2 epochs, 3,000 images, at most 128 units: to see it work, in seconds
-  --only A,B        these comparisons: activations-sgd, activations-adam, batches, batches-scaled,
+  --quick           2 seeds, 2 epochs, 3,000 images, at most 128 units: a demonstration in seconds
+  --only A,B        runs these comparisons: activations-sgd, activations-adam, batches, batches-scaled,
                     batches-adam, widths, dropout          (all)
   --seeds N         runs of each network                   (5)
-  --epochs N        for every network                      (10; 30 for dropout)
-  --images N        of the 70,000                          (all)
-  --widest N        leaves networks with more units out    (1024)
-  --jobs N          runs at a time, on one thread each     (PLYWOOD_NUM_THREADS, else all cores)
-  --save FILE       writes every run, as JSON
-  --load FILE       takes the runs from such a file, as far as it has them
-  --pictures FOLDER draws each comparison, and one network closely, as SVG
-  --json            ends with one line of figures
-  --help            shows this
+  --epochs N        epochs of every network                (10; 30 for dropout)
+  --images N        number of the 70,000 images to use     (all)
+  --widest N        leaves out networks with more units    (1024)
+  --jobs N          runs in parallel, on one thread each   (PLYWOOD_NUM_THREADS, else all cores)
+  --save FILE       writes all runs to this file, as JSON
+  --load FILE       reads runs from such a file, and trains only those that it lacks
+  --pictures FOLDER draws each comparison, and one network in detail, as SVG and PNG
+  --json            prints the results as one line of JSON at the end
+  --help            shows this help
 
-Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
-(or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else a download from the official host
+(or FASHION_MNIST_URL). If no host can be reached, the program prints a warning and uses synthetic images.";
 
 impl Options {
-    /// From the program's arguments; ends the program where they make no sense.
+    /// Parses the program's arguments. Exits if they are invalid.
     pub fn from_args() -> Self {
         match Self::parse(std::env::args().skip(1)) {
             Ok(Some(options)) => options,
@@ -103,7 +103,7 @@ impl Options {
     }
 }
 
-/// A whole number of at least 1.
+/// Parses a whole number of at least 1.
 fn number<T: std::str::FromStr + Default + PartialEq>(name: &str, value: &str) -> Result<T, String> {
     let parsed = value.parse().ok().filter(|number| *number != T::default());
     parsed.ok_or_else(|| format!("expected a whole number above 0 after {name}, found {value:?}"))

@@ -1,13 +1,14 @@
-//! Runs side by side: each on one thread, as many at a time as the machine has cores.
+//! Parallel runs, each on one thread.
 
 use plywood::prelude::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// The results of `work(0)`, `work(1)`, … in this order, worked out by `workers` threads. The first error ends it.
+/// Returns the results of `work(0)`, `work(1)`, … in this order, computed by `workers` threads. Stops at the first
+/// error.
 ///
-/// A small network gains little from a second core, and two runs beside each other gain all of it. The numbers are
+/// A small network gains little from a second core, while two runs in parallel use both cores fully. The results are
 /// the same either way.
 pub fn in_parallel<T: Send>(
     jobs: usize,
@@ -32,6 +33,6 @@ pub fn in_parallel<T: Send>(
             });
         }
     });
-    // Jobs are begun in order, so what a failure has left undone lies behind it.
+    // Jobs start in order, so the jobs that a failure prevented come after it.
     results.into_iter().map_while(|slot| slot.into_inner().ok().flatten()).collect()
 }

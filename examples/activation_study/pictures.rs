@@ -1,4 +1,4 @@
-//! The study as pictures: each comparison over its epochs, and one network looked at closely.
+//! Figures of the study: each comparison over its epochs, and one network in detail.
 
 use crate::comparisons::Comparison;
 use crate::images;
@@ -10,7 +10,7 @@ use plywood::prelude::*;
 use plywood::train::GradientNorms;
 use std::path::Path;
 
-/// Draws everything into a folder: charts as SVG, what has images in it as PNG.
+/// Writes all figures to a folder: charts as SVG, figures with images as PNG.
 pub fn draw(
     folder: &Path,
     comparisons: &[Comparison],
@@ -59,11 +59,11 @@ pub fn draw(
     write("samples", "png", plot::samples(&model, &test, &first))?;
     write("mistakes", "png", plot::samples(&model, &test, &analysis.worst(16)))?;
     write("weights", "png", plot::filters(&model))?;
-    println!("\npictures in {}", folder.display());
+    println!("\nfigures in {}", folder.display());
     Ok(())
 }
 
-/// A value of each network over the epochs, mean and deviation, and what was published.
+/// Draws a value of each network over the epochs, mean and standard deviation, and the published accuracies.
 fn curves(comparison: &Comparison, results: &[Runs], value: &str, name: &str, seeds: u64) -> Result<Figure> {
     let mut chart = Chart::new(comparison.title).x_label("epoch").y_label(of_runs(name, seeds)).whole_x(true);
     for (i, (network, setting)) in comparison.networks.iter().enumerate() {
@@ -71,7 +71,7 @@ fn curves(comparison: &Comparison, results: &[Runs], value: &str, name: &str, se
             results::of(results, setting).iter().map(|run| run.history.get(value)).collect();
         let epochs: Vec<f64> = (1..=setting.epochs).map(|epoch| epoch as f64).collect();
         chart = chart.band(network.as_str(), &epochs, &values);
-        // In the colour of the line before it.
+        // The mark takes the colour of the line that was added last.
         if let (Some(Some(published)), "val_accuracy") = (comparison.published.get(i), value) {
             let text = format!("published: {network}, {published:.3}");
             chart = chart.mark(setting.epochs as f64, *published, text);
@@ -80,7 +80,7 @@ fn curves(comparison: &Comparison, results: &[Runs], value: &str, name: &str, se
     chart.draw()
 }
 
-/// Training and test accuracy by the units of a hidden layer.
+/// Draws training and test accuracy against the units of a hidden layer.
 fn widths(comparison: &Comparison, results: &[Runs], seeds: u64) -> Result<Figure> {
     let units: Vec<f64> = comparison.networks.iter().map(|(_, setting)| setting.width as f64).collect();
     let all: Vec<&[Run]> =

@@ -1,4 +1,4 @@
-//! The runs of all networks: trained, or read from a file.
+//! The runs of all networks, trained or read from a file.
 
 use crate::comparisons::Comparison;
 use crate::images;
@@ -10,14 +10,14 @@ use plywood::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A network, and its runs from the seeds 0, 1, 2, ….
+/// A network, and its runs with the seeds 0, 1, 2, ….
 #[derive(serde::Serialize, serde::Deserialize)]
 pub struct Runs {
     pub setting: Setting,
     pub runs: Vec<Run>,
 }
 
-/// All runs that these comparisons need, each network's once: from the file if there is one, else trained.
+/// Returns all runs that these comparisons need, each network's once: from the file if it has them, else trained.
 pub fn all(comparisons: &[Comparison], data: &Images, options: &Options) -> Result<Vec<Runs>> {
     let mut results = match &options.load {
         Some(path) => read(path)?,
@@ -51,7 +51,7 @@ pub fn all(comparisons: &[Comparison], data: &Images, options: &Options) -> Resu
     Ok(results)
 }
 
-/// The runs of this network.
+/// Returns the runs of this network.
 pub fn of<'a>(results: &'a [Runs], setting: &Setting) -> &'a [Run] {
     results.iter().find(|known| known.setting == *setting).map_or(&[], |known| &known.runs)
 }

@@ -1,4 +1,4 @@
-//! A network of the study with the way it is trained, and one run of it.
+//! A network of the study with its training settings, and a run of it.
 
 use plywood::nn::SequentialBuilder;
 use plywood::optim::UpdateRule;
@@ -6,7 +6,7 @@ use plywood::prelude::*;
 use plywood::train::History;
 use std::time::Instant;
 
-/// What stands between the dense layers.
+/// The activation behind each hidden dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Activation {
     Sigmoid,
@@ -14,18 +14,18 @@ pub enum Activation {
     Relu,
 }
 
-/// How the parameters are changed.
+/// The update rule.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Optimizer {
     Sgd,
     Adam,
 }
 
-/// Two hidden layers and ten outputs, and everything that a comparison may change about them.
+/// A network with two hidden layers and ten outputs: all settings that a comparison may change.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Setting {
     pub activation: Activation,
-    /// After each hidden layer; 0 for none.
+    /// The dropout rate behind each hidden layer; 0 for none.
     pub dropout: f64,
     /// The units of each of the two hidden layers.
     pub width: usize,
@@ -36,7 +36,7 @@ pub struct Setting {
     pub epochs: usize,
 }
 
-/// The tutorial's: plain SGD at 0.01, batches of 1000, ten epochs.
+/// The tutorial's settings: plain SGD at 0.01, batches of 1000, ten epochs.
 impl Default for Setting {
     fn default() -> Self {
         Self {
@@ -52,13 +52,14 @@ impl Default for Setting {
     }
 }
 
-/// What a run has come to.
+/// The results of a run.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Run {
     pub seed: u64,
-    /// "accuracy" is the mean over an epoch's batches as they went by, "val_accuracy" that on the test images.
+    /// "accuracy" is the mean over the batches of an epoch during training, "val_accuracy" is measured on the test
+    /// images.
     pub history: History,
-    /// On all training images, as at inference, after the last epoch.
+    /// On all training images, in inference mode, after the last epoch.
     pub train_accuracy: f64,
     pub train_loss: f64,
     /// On the test images, after the last epoch.
@@ -69,7 +70,7 @@ pub struct Run {
 }
 
 impl Setting {
-    /// Trains the network from this seed, and measures it.
+    /// Trains the network with this seed, and evaluates it.
     pub fn run<D>(&self, seed: u64, train: &D, test: &D) -> Result<Run>
     where
         D: Dataset<Target = Vec<usize>>,
@@ -104,7 +105,7 @@ impl Setting {
         })
     }
 
-    /// One line for progress.
+    /// Describes the run in one line, for progress.
     pub fn describe(&self, seed: u64) -> String {
         let Self { activation, dropout, width, optimizer, rate, batch, epochs, .. } = self;
         format!(
@@ -112,7 +113,7 @@ impl Setting {
         )
     }
 
-    /// The trainer of its runs.
+    /// Returns the trainer for a run.
     pub fn trainer<R: UpdateRule>(&self, rule: R, seed: u64) -> Trainer<CrossEntropy> {
         Trainer::new(CrossEntropy::default(), rule)
             .learning_rate(self.rate)
@@ -123,7 +124,7 @@ impl Setting {
             .progress(Progress::Silent)
     }
 
-    /// Flatten, twice Dense and activation (and dropout), Dense 10, Softmax.
+    /// Builds Flatten, twice Dense and activation (and dropout), Dense 10, Softmax.
     pub fn model(&self, seed: u64) -> Result<Sequential> {
         let mut builder = Sequential::builder([28, 28]).seed(seed).layer(Flatten);
         for _ in 0..2 {

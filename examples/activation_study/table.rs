@@ -1,21 +1,21 @@
-//! Comparisons as tables: mean ± standard deviation over the seeds.
+//! Tables of the comparisons: mean ± standard deviation over the seeds.
 
 use crate::comparisons::Comparison;
 use crate::results::{self, Runs};
 use crate::setting::Run;
 use plywood::metrics::MeanStd;
 
-/// Of a value of each run.
+/// Returns mean and standard deviation of a value over the runs.
 fn over(runs: &[Run], value: impl Fn(&Run) -> f64) -> MeanStd {
     MeanStd::of(&runs.iter().map(value).collect::<Vec<_>>())
 }
 
-/// In percent.
+/// Formats a share in per cent.
 fn percent(MeanStd { mean, std_dev, .. }: MeanStd) -> String {
     format!("{:.1} ± {:.1}", 100.0 * mean, 100.0 * std_dev)
 }
 
-/// The figures of a network in a comparison.
+/// The results of a network in a comparison.
 #[derive(serde::Serialize)]
 pub struct Figures {
     pub network: String,
@@ -23,17 +23,17 @@ pub struct Figures {
     pub parameters: usize,
     pub test_accuracy: MeanStd,
     pub train_accuracy: MeanStd,
-    /// Training accuracy less test accuracy.
+    /// Training accuracy minus test accuracy.
     pub gap: MeanStd,
-    /// After half of the epochs, on the test images.
+    /// The accuracy on the test images after half of the epochs.
     pub halfway: MeanStd,
     pub test_loss: MeanStd,
-    /// The least of all epochs of all runs: what the machine can do when it has nothing else to do.
+    /// The fastest epoch of all runs: the least disturbed by other programs.
     pub epoch_seconds: f64,
     pub published: Option<f64>,
 }
 
-/// The figures of a comparison's networks, in order.
+/// Returns the results of a comparison's networks, in order.
 pub fn figures(comparison: &Comparison, all: &[Runs]) -> Vec<Figures> {
     let figures = |(i, (name, setting)): (usize, &(String, _))| {
         let runs = results::of(all, setting);
@@ -58,7 +58,7 @@ pub fn figures(comparison: &Comparison, all: &[Runs]) -> Vec<Figures> {
     comparison.networks.iter().enumerate().map(figures).collect()
 }
 
-/// Prints a comparison.
+/// Prints a comparison as a table.
 pub fn print(comparison: &Comparison, figures: &[Figures]) {
     println!("\n{}", comparison.title);
     println!(

@@ -1,15 +1,15 @@
-//! Options of the command line, each asked for by its name.
+//! Command-line options, queried by name.
 
 use std::str::FromStr;
 
-/// The program's arguments; what has been asked for is taken out.
+/// The program's arguments; each query removes what it has found.
 pub struct Args {
     help: &'static str,
     rest: Vec<String>,
 }
 
 impl Args {
-    /// Shows the help and ends the program where `--help` is among the arguments.
+    /// Reads the arguments. If `--help` is among them, prints the help and exits.
     pub fn new(help: &'static str) -> Self {
         let mut args = Self { help, rest: std::env::args().skip(1).collect() };
         if args.flag("--help") || args.flag("-h") {
@@ -19,14 +19,14 @@ impl Args {
         args
     }
 
-    /// Whether it is there.
+    /// Returns whether this flag was given.
     pub fn flag(&mut self, name: &str) -> bool {
         let before = self.rest.len();
         self.rest.retain(|argument| argument != name);
         self.rest.len() < before
     }
 
-    /// The text behind the name, where the name is there.
+    /// Returns the text behind this name, if the name was given.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let at = self.rest.iter().position(|argument| argument == name)?;
         if at + 1 == self.rest.len() {
@@ -36,7 +36,7 @@ impl Args {
         Some(self.rest.remove(at))
     }
 
-    /// The number behind the name, else this one.
+    /// Returns the number behind this name, or the default.
     pub fn number<T: FromStr>(&mut self, name: &str, default: T) -> T {
         match self.text(name) {
             None => default,
@@ -46,7 +46,7 @@ impl Args {
         }
     }
 
-    /// Ends the program where something is left that nobody asked for.
+    /// Exits with an error if arguments are left that were not queried.
     pub fn finish(self) {
         if let Some(argument) = self.rest.first() {
             self.fail(&format!("expected an option, found {argument:?}"));

@@ -1,4 +1,4 @@
-//! What the examples on Fashion-MNIST take from the command line, and the line of figures they end with.
+//! Command-line options of the examples on Fashion-MNIST, and their results as a line of JSON.
 
 /// The options of a run.
 pub struct Options {
@@ -12,25 +12,25 @@ pub struct Options {
 }
 
 const HELP: &str = "\
-Trains a network on Fashion-MNIST and shows how good it is.
+Trains a network on Fashion-MNIST and reports its accuracy.
 
 usage: cargo run --example {example} -- [OPTIONS]
 
-  --epochs N        how often to go through the data           (10)
-  --batch N         samples in a step                          ({batch})
-  --hidden N        units in the hidden dense layer            (128)
-  --seed N          of initial weights and the samples' order  (0)
-  --threads N       to work with                               (PLYWOOD_NUM_THREADS, else all cores)
+  --epochs N        passes over the data                       (10)
+  --batch N         batch size                                 ({batch})
+  --hidden N        units of the hidden dense layer            (128)
+  --seed N          seed of weights and shuffling              (0)
+  --threads N       number of threads                          (PLYWOOD_NUM_THREADS, else all cores)
   --optimizer NAME  adam, adamw or sgd                         (adam)
-  --json            ends with one line of figures
-  --help            shows this
+  --json            prints the results as one line of JSON at the end
+  --help            shows this help
 
-Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else the official host
-(or FASHION_MNIST_URL). Where no host answers, garments are drawn instead, and the program says so.";
+Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else a download from the official host
+(or FASHION_MNIST_URL). If no host can be reached, the program prints a warning and uses synthetic images.";
 
 impl Options {
-    /// From the program's arguments, for the example of this name and its usual batch; ends the program where they
-    /// make no sense.
+    /// Parses the program's arguments for the example of this name, with its default batch size. Exits if they are
+    /// invalid.
     pub fn from_args(example: &str, batch: usize) -> Self {
         let help = HELP.replace("{example}", example).replace("{batch}", &batch.to_string());
         match Self::parse(std::env::args().skip(1), batch) {
@@ -77,7 +77,7 @@ fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, 
     value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
 }
 
-/// The figures of a run.
+/// The results of a run.
 #[derive(serde::Serialize)]
 pub struct Report {
     pub data: &'static str,
@@ -92,7 +92,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// One line of JSON.
+    /// Returns the results as one line of JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

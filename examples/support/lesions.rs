@@ -1,8 +1,8 @@
-//! Drawn pictures of moles, for the example on medical images where no real ones are at hand.
+//! Synthetic images of moles, for the example on medical images if no real ones are given.
 //!
-//! They are made by what dermatologists look for (the "ABCD rule"): asymmetry, border, colour, diameter. Both classes
-//! have all of it, in different measure, and overlap: some pictures cannot be told apart by anybody. They are no
-//! medical images, and nothing that is measured on them says anything about patients.
+//! They vary the signs that dermatologists look for (the "ABCD rule"): asymmetry, border, colour, diameter. Both
+//! classes have all signs to different degrees, and overlap, so that some images cannot be classified with certainty.
+//! They are not medical images, and results on them say nothing about patients.
 
 use image::{ImageResult, Rgb, RgbImage};
 use plywood::random::Random;
@@ -10,13 +10,13 @@ use std::f64::consts::TAU;
 use std::fs;
 use std::path::Path;
 
-/// The side of a picture, in pixels.
+/// The side of an image, in pixels.
 const SIDE: u32 = 64;
 
-/// The classes, and how many pictures of each are drawn.
+/// The classes, and the number of images of each.
 pub const CLASSES: [(&str, u64); 2] = [("benign", 1_200), ("malignant", 200)];
 
-/// Draws all pictures into a folder for each class.
+/// Writes all images, into a folder for each class.
 pub fn draw(folder: &Path, seed: u64) -> ImageResult<()> {
     for (class, (name, count)) in CLASSES.into_iter().enumerate() {
         let folder = folder.join(name);
@@ -29,10 +29,10 @@ pub fn draw(folder: &Path, seed: u64) -> ImageResult<()> {
     Ok(())
 }
 
-/// One mole on skin.
+/// Draws one mole on skin.
 fn picture(malignant: bool, place: &Random, i: u64) -> RgbImage {
     let mut draws = place.at(i, 0);
-    // How far each sign goes, from about 0 to 1: four draws around the class's usual measure.
+    // The strength of each of the four signs, from about 0 to 1, drawn around the class's mean.
     let usual = if malignant { 0.75 } else { 0.25 };
     let mut sign = || (usual + 0.25 * draws.normal()).clamp(0.0, 1.2);
     let [asymmetry, border, colours, diameter] = [sign(), sign(), sign(), sign()];
@@ -44,14 +44,14 @@ fn picture(malignant: bool, place: &Random, i: u64) -> RgbImage {
     let radius = 0.25 + 0.22 * diameter + draws.uniform(-0.05, 0.05);
     let (axis, turn) = (1.0 + 0.35 * asymmetry * draws.uniform(-1.0, 1.0), draws.uniform(0.0, TAU));
     let soft = draws.uniform(0.03, 0.09);
-    // The border: waves around the circle, the finer the smaller, and the larger the more irregular it is.
+    // The border is a circle with waves: higher frequencies have smaller amplitudes, and `border` scales all of them.
     let waves: Vec<[f64; 3]> = (2..9)
         .map(|k| {
             let k = f64::from(k);
             [k, 0.3 * border * draws.uniform(0.2, 1.0) / k.sqrt(), draws.uniform(0.0, TAU)]
         })
         .collect();
-    // Spots within it, darker, bluish or pale.
+    // Spots within the mole: darker, bluish or pale.
     let spots: Vec<[f64; 5]> = (0..4)
         .map(|_| {
             let (angle, far) = (draws.uniform(0.0, TAU), radius * draws.uniform(0.1, 0.9));
@@ -68,7 +68,7 @@ fn picture(malignant: bool, place: &Random, i: u64) -> RgbImage {
         let unit = |pixel: u32| (f64::from(pixel) + 0.5) / f64::from(SIDE) * 2.0 - 1.0;
         let (x, y) = (unit(column), unit(row));
         let (dx, dy) = (x - centre[0], y - centre[1]);
-        // Around the mole's own axes.
+        // Coordinates along the mole's axes.
         let (u, v) = (dx * turn.cos() + dy * turn.sin(), (dy * turn.cos() - dx * turn.sin()) * axis);
         let (distance, angle) = ((u * u + v * v).sqrt(), v.atan2(u));
         let rim: f64 = radius * (1.0 + waves.iter().map(|[k, a, p]| a * (k * angle + p).cos()).sum::<f64>());

@@ -1,6 +1,6 @@
-//! How much memory a run has taken.
+//! Memory use of the process.
 
-/// The most memory that the process has held, where the system tells (Linux).
+/// Returns the peak memory of the process in MiB, on systems that report it (Linux).
 pub fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,11 +1,11 @@
-//! A run as a page of HTML, with the pictures as PNG beside it.
+//! Writes an HTML report of a run, with its figures as PNG files beside it.
 
 use crate::cli::Options;
 use plywood::data::Images;
 use plywood::metrics::ConfusionMatrix;
 use plywood::prelude::*;
 
-/// What there is to tell.
+/// The contents of the report.
 #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "only a report reads it"))]
 pub struct Run<'a> {
     pub options: &'a Options,
@@ -16,7 +16,7 @@ pub struct Run<'a> {
     pub train_seconds: f64,
 }
 
-/// Says how a report is switched on.
+/// Prints how to enable the report.
 #[cfg(not(feature = "plots"))]
 pub fn show(_: &Run, _: &Images) {
     println!(
@@ -24,7 +24,7 @@ pub fn show(_: &Run, _: &Images) {
     );
 }
 
-/// Writes the report and says where it is. Where it cannot be written, the run is none the worse for it.
+/// Writes the report and prints its path. A failure is printed, and the run continues.
 #[cfg(feature = "plots")]
 pub fn show(run: &Run, test: &Images) {
     let open = match std::env::consts::OS {
@@ -44,14 +44,14 @@ mod written {
     use plywood::plot::{Figure, Report};
     use std::path::{Path, PathBuf};
 
-    /// A page, and the folder that it and its pictures are written to.
+    /// A page, and the folder for it and its figures.
     struct Page {
         folder: PathBuf,
         report: Report,
     }
 
     impl Page {
-        /// A picture on the page, and beside it as a PNG of this name.
+        /// Adds a figure to the page, and saves it as a PNG file of this name.
         fn picture(mut self, name: &str, caption: &str, figure: &Figure) -> Result<Self> {
             figure.save(self.folder.join(name).with_extension("png"))?;
             self.report = self.report.picture(caption, figure);
@@ -69,7 +69,7 @@ mod written {
         }
     }
 
-    /// Writes the pictures and the page; the path is as short as it can be from where the program was started.
+    /// Writes the figures and the page; the path is relative to the current folder if possible.
     pub fn write(run: &Run, test: &Images) -> Result<PathBuf> {
         let target = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(folder) => PathBuf::from(folder),
@@ -87,13 +87,17 @@ mod written {
             .heading("Training")
             .picture(
                 "history",
-                "Where the validation loss rises while the training loss falls, the network learns its training images by \
-                 heart. The weights with the best validation accuracy were kept.",
+                "Where the validation loss rises while the training loss falls, the network overfits. The weights with \
+                 the best validation accuracy were kept.",
                 &plot::history(run.history)?,
             )?
             .lines(&run.history.to_string())
-            .heading("Which classes it knows")
-            .picture("confusion_matrix", "A row for each true class.", &plot::confusion_matrix(run.matrix)?)?
+            .heading("Results by class")
+            .picture(
+                "confusion_matrix",
+                "Rows are true classes, columns predicted ones.",
+                &plot::confusion_matrix(run.matrix)?,
+            )?
             .picture("class_scores", "", &plot::class_scores(&run.matrix.report())?)?
             .lines(&run.matrix.report().to_string())
             .heading("Samples")
@@ -106,10 +110,10 @@ mod written {
         }
         let page = page
             .picture("class_calibration", "", &plot::class_calibration(&analysis)?)?
-            .heading("What the first layer looks for")
+            .heading("Weights of the first layer")
             .picture(
                 "filters",
-                "Orange pixels speak for a unit, blue ones against it.",
+                "Positive weights are orange, negative ones blue.",
                 &plot::filters(run.model)?,
             )?;
         let path = page.folder.join("report.html");
@@ -117,10 +121,10 @@ mod written {
         Ok(path)
     }
 
-    /// The top of the page: what was done, with what, and how well.
+    /// The top of the page: data, settings and results.
     fn front(run: &Run) -> Report {
         let Run { options, drawn, model, history, matrix, train_seconds } = run;
-        let data = if *drawn { "drawn garments, NOT Fashion-MNIST" } else { "Fashion-MNIST" };
+        let data = if *drawn { "synthetic images, NOT Fashion-MNIST" } else { "Fashion-MNIST" };
         let machine =
             format!("{} on {}, {} threads", std::env::consts::OS, std::env::consts::ARCH, plywood::threads());
         let rows = [

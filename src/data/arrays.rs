@@ -1,13 +1,13 @@
 //! Data sets in memory.
 //!
-//! Inputs stay in the type they are stored in, and become floating-point numbers when a batch is read:
+//! Inputs stay in the type they are stored in. They are converted to floating-point numbers when a batch is read:
 //!
 //! ```text
 //! number = stored · scale + offset                      in the model's element type
 //! ```
 //!
-//! So images stay bytes, a quarter of their size in `f32`, and the conversion of a batch of 32 images of 784 bytes
-//! costs a few microseconds. To standardize numbers to mean 0 and deviation 1, take `scale = 1 / deviation` and
+//! So images stay bytes, a quarter of their size in `f32`. Converting a batch of 32 images of 784 bytes takes a few
+//! microseconds. To standardize numbers to mean 0 and standard deviation 1, take `scale = 1 / deviation` and
 //! `offset = -mean / deviation`.
 
 use super::element::Element;
@@ -18,13 +18,13 @@ use crate::shown::cut;
 use crate::tensor::{Tensor, slice, slice_mut};
 use ndarray::{Array, ArrayD, Axis, Dimension};
 
-/// How many numbers a thread should have to read at least: some microseconds of work.
+/// The least number of values worth a thread of its own: some microseconds of work.
 const LEAST_NUMBERS: usize = 8_192;
 
-/// What a data set in memory may have as targets: class indices (`Vec<usize>`), or an array of numbers
+/// The targets that a data set in memory may have: class indices (`Vec<usize>`), or an array of numbers
 /// (`Array<F, D>` with `[samples, …]`).
 ///
-/// | type | shape | what a batch has | losses |
+/// | type | shape | in a batch | losses |
 /// |---|---|---|---|
 /// | `Vec<usize>` | a label for each sample | `Vec<usize>` | [`CrossEntropy`](crate::losses::CrossEntropy) |
 /// | `Array1<F>` | `[samples]` | `[batch]` | regression, with predictions `[batch]` |
@@ -37,20 +37,20 @@ const LEAST_NUMBERS: usize = 8_192;
     note = "numbers are an array of the model's element type, `[samples, …]`, for one number a sample `[samples, 1]`"
 )]
 pub trait Targets: Sync {
-    /// The targets of a batch, read into again and again.
+    /// The targets of a batch; the buffer is reused from batch to batch.
     type Batch: Default + Send;
 
-    /// For how many samples there are targets.
+    /// Returns the number of targets.
     fn count(&self) -> usize;
 
-    /// Copies those at these positions, all in range.
+    /// Copies the targets at these positions, which must be in range.
     ///
-    /// In the order of `indices`, over whatever the batch held.
+    /// They replace the contents of the batch, in the order of `indices`.
     fn gather(&self, indices: &[usize], batch: &mut Self::Batch);
 
-    /// The first `count`, at most as many as there are.
+    /// Keeps the first `count` targets; `count` must be at most their number.
     ///
-    /// Labels are cut short in place; an array is copied.
+    /// Labels are truncated in place; an array is copied.
     #[must_use]
     fn first(self, count: usize) -> Self;
 }
@@ -123,8 +123,8 @@ impl<F: Scalar, D: Dimension> Targets for Array<F, D> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Inputs in another order than row-major are copied once, by [`new`](ArrayDataset::new). Once its
-/// buffers have their size, reading a batch allocates nothing but the list of weights, where there are weights.
+/// Inputs in another order than row-major are copied once, by [`new`](ArrayDataset::new). Once the batch's buffers
+/// have their size, reading allocates nothing but the list of weights, if there are weights.
 ///
 /// ```
 /// use plywood::ndarray::{Array1, array};
@@ -145,21 +145,21 @@ pub struct ArrayDataset<E, T> {
     /// In standard layout, so that a sample is one slice.
     inputs: ArrayD<E>,
     targets: T,
-    /// Kept in `f64` whatever the model's type: the data set does not know it.
+    /// Kept in `f64`, as the data set does not know the model's element type.
     weights: Option<Vec<f64>>,
-    /// 1 unless set.
+    /// The default is 1.
     scale: f64,
-    /// 0 unless set.
+    /// The default is 0.
     offset: f64,
-    /// Empty unless given.
+    /// Empty by default.
     names: Vec<String>,
-    /// Those of the inputs' columns, where a table has them; for errors.
+    /// The names of the inputs' columns, if they come from a table; used in error messages.
     columns: Vec<String>,
-    /// What the reader of a file has to say of it.
+    /// Remarks from the reader of a file.
     remarks: Vec<String>,
 }
 
-/// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. What
+/// Labelled images in memory: bytes `[samples, height, width]`, and a class for each. This is the type that
 /// [`garments`](super::synthetic::garments), `datasets::fashion_mnist` and `datasets::mnist` return.
 ///
 /// ```
@@ -172,11 +172,11 @@ pub struct ArrayDataset<E, T> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A data set of 60,000 images of 28 x 28 takes 47 MB, and 0.5 MB for the labels.
+/// 60,000 images of 28 x 28 take 47 MB, and their labels 0.5 MB.
 pub type Images = ArrayDataset<u8, Vec<usize>>;
 
 impl<E: Element, T: Targets> ArrayDataset<E, T> {
-    /// Of these inputs and targets, sample for sample.
+    /// Makes a data set of these inputs and targets: target `i` belongs to input `i`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -186,7 +186,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Labels are not looked at, as the number of classes is the model's; the loss finds those out of range.
+    /// Labels are not checked here, because the number of classes belongs to the model; the loss reports labels out
+    /// of range.
     ///
     /// # Errors
     /// When there are not as many targets as inputs, or the inputs have no axis 0.
@@ -216,31 +217,31 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
         })
     }
 
-    /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
+    /// Sets the factor that each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
     ///
-    /// Bytes read without it are numbers up to 255, on which training usually diverges.
+    /// Without it, bytes are read as numbers up to 255, on which training usually diverges.
     #[must_use]
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
         self
     }
 
-    /// What is added to each number after scaling.
+    /// Sets the number that is added to each value after scaling.
     ///
-    /// With a scale of `2.0 / 255.0`, an offset of -1 makes bytes numbers from -1 to 1.
+    /// A scale of `2.0 / 255.0` and an offset of -1 map bytes to numbers from -1 to 1.
     #[must_use]
     pub fn offset(mut self, offset: f64) -> Self {
         self.offset = offset;
         self
     }
 
-    /// A weight for each sample.
+    /// Sets a weight for each sample.
     ///
-    /// They count in losses and metrics, in training and in evaluation. For classes of unequal size, the weight
-    /// `samples / (classes · size of the class)` makes each class count alike.
+    /// Weights count in losses and metrics, in training and in evaluation. For classes of unequal size, the weight
+    /// `samples / (classes · size of the class)` gives each class the same total weight.
     ///
     /// # Errors
-    /// When there are not as many as samples, or one is below 0 or not finite.
+    /// When there are not as many weights as samples, or one is below 0 or not finite.
     pub fn weights(mut self, weights: Vec<f64>) -> Result<Self> {
         if weights.len() != self.inputs.shape()[0] {
             let expected = format!("for {} samples", self.inputs.shape()[0]);
@@ -260,69 +261,69 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
         Ok(self)
     }
 
-    /// Names for the classes, in the order of their indices; reports use them.
+    /// Sets the names of the classes, in the order of their indices; reports use them.
     ///
-    /// Their number is not compared with anything; names beyond the model's classes are not used.
+    /// The number of names is not checked; names beyond the model's classes are not used.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The names of the classes; none unless they were given.
+    /// Returns the names of the classes; empty by default.
     pub fn class_names(&self) -> &[String] {
         &self.names
     }
 
-    /// What is to be said of data that were read from a file ([`Dataset::remarks`]); nothing of others.
+    /// Returns the remarks on data that were read from a file ([`Dataset::remarks`]); empty for other data.
     ///
-    /// Rows or columns that were left out, classes that read like missing values. `fit` prints them.
+    /// They name rows or columns that were left out, and classes that look like missing values. `fit` prints them.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// With these remarks, for data made of what was read: `data.with_remarks(texts.remarks())`.
+    /// Replaces the remarks, for data derived from what was read: `data.with_remarks(texts.remarks())`.
     #[must_use]
     pub fn with_remarks<S: Into<String>>(mut self, remarks: impl IntoIterator<Item = S>) -> Self {
         self.remarks = remarks.into_iter().map(Into::into).collect();
         self
     }
 
-    /// With the names of the inputs' columns.
+    /// Sets the names of the inputs' columns.
     pub(super) fn with_columns(self, columns: Vec<String>) -> Self {
         Self { columns, ..self }
     }
 
-    /// How many samples there are.
+    /// Returns the number of samples.
     ///
-    /// It needs no element type, unlike [`Dataset::len`].
+    /// Unlike [`Dataset::len`], it needs no element type.
     pub fn len(&self) -> usize {
         self.inputs.shape()[0]
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The inputs as they are stored, `[samples, …]`.
+    /// Returns the inputs as they are stored, `[samples, …]`.
     ///
-    /// They are as they were given: scale and offset are not in them.
+    /// Scale and offset are not applied.
     pub fn inputs(&self) -> &ArrayD<E> {
         &self.inputs
     }
 
-    /// The targets as they are stored.
+    /// Returns the targets as they are stored.
     ///
     /// For labels, `data.targets()[i]` is the class of sample `i`.
     pub fn targets(&self) -> &T {
         &self.targets
     }
 
-    /// The first samples, at most `count`.
+    /// Keeps the first `count` samples.
     ///
-    /// A larger `count` keeps all. For a part that is not the first, or shares memory with the whole, see
-    /// [`Subset`](crate::data::Subset).
+    /// All are kept if `count` is larger than their number. For another part, or one that shares memory with the
+    /// whole, see [`Subset`](crate::data::Subset).
     #[must_use]
     pub fn first(self, count: usize) -> Self {
         let count = count.min(self.inputs.shape()[0]);
@@ -332,9 +333,9 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     }
 }
 
-/// Refuses numbers that are finite as they are stored, as an `E`, and not as they were read, in a smaller type.
-/// `stored` gives the number that `read` has at a place; `columns` are the names of those of a sample, where they have
-/// any.
+/// Returns an error if a number is finite as stored, as an `E`, but overflowed when it was read into a smaller type.
+/// `stored` returns the stored number at a position of `read`; `columns` are the names of a sample's numbers, if they
+/// have any.
 pub(super) fn check_read<E: Element, F: Scalar>(
     read: &[F],
     indices: &[usize],
@@ -344,7 +345,7 @@ pub(super) fn check_read<E: Element, F: Scalar>(
     if size_of::<E>() <= size_of::<F>() || F::all_finite(read) {
         return Ok(());
     }
-    // Of what is not finite in the data either, the trainer names the sample.
+    // If the stored number is not finite either, the trainer's own check names the sample.
     let too_large = |&i: &usize| !read[i].is_finite() && stored(i).is_finite();
     let Some(i) = (0..read.len()).find(too_large) else { return Ok(()) };
     let numbers = read.len() / indices.len().max(1);
@@ -387,7 +388,8 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
         let (scale, offset) = (F::of(self.scale), F::of(self.offset));
         let values = self.inputs.as_slice().unwrap_or_default();
         let out = batch.input_mut(indices.len(), shape);
-        // By rows: what takes time is waiting for rows that lie anywhere, and two threads do not wait for the same one.
+        // Split by rows: the time goes into waiting for scattered rows to arrive from memory, and each thread waits
+        // for its own.
         let share = indices.len().div_ceil(threads::parts(out.len(), LEAST_NUMBERS)).max(1);
         let parts = indices.chunks(share).zip(out.chunks_mut((share * columns).max(1)));
         threads::each(parts, |(rows, out)| E::rows(values, rows, columns, scale, offset, out));

@@ -1,15 +1,15 @@
-//! Classes by their names, as files and users give them.
+//! Class names, as files and users give them.
 
 use crate::error::{Error, Result};
 use crate::shown::{MOST_LINES, count, cut, listed};
 use unicode_normalization::UnicodeNormalization;
 
-/// Names or marks as a user gives them, without spaces at their ends.
+/// Trims spaces at the ends of names, or of marks for missing values, given by the user.
 pub(in crate::data) fn trimmed<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
     names.into_iter().map(|name| name.into().trim().to_owned()).collect()
 }
 
-/// Refuses a class that comes twice.
+/// Returns an error if a class name occurs twice.
 pub(in crate::data) fn check_classes(names: &[String]) -> Result<()> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
@@ -20,13 +20,13 @@ pub(in crate::data) fn check_classes(names: &[String]) -> Result<()> {
     }
 }
 
-/// How an error says which classes there are: "one of the 2 classes (a, b)".
+/// Lists the classes for an error message: "one of the 2 classes (a, b)".
 pub(in crate::data) fn one_of(names: &[String]) -> String {
     format!("one of the {} classes ({})", names.len(), listed(names, 10))
 }
 
-/// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how
-/// often each comes.
+/// Remarks on classes whose names usually mean a missing value, and on classes that look alike, with the number of
+/// samples of each.
 pub(in crate::data) fn remarks_on_classes(names: &[String], labels: &[usize]) -> Vec<String> {
     let marks = ["", "?", "na", "n/a", "nan", "null"];
     let rows = |class: usize| count(labels.iter().filter(|&&label| label == class).count(), "row", "rows");
@@ -57,10 +57,10 @@ pub(in crate::data) fn remarks_on_classes(names: &[String], labels: &[usize]) ->
     remarks
 }
 
-/// Pairs of names that differ in how letters are put together (é, or e and an accent) and in characters of no width
-/// alone.
+/// Pairs of names that differ only in Unicode composition (é as one character, or as e and an accent) and in
+/// zero-width characters.
 fn look_alike(names: &[String]) -> Vec<[usize; 2]> {
-    // Most lists have no such name, and are long where each row has a label of its own.
+    // Most lists are ASCII only, and a list is long if each row has a label of its own.
     if names.iter().all(|name| name.is_ascii()) {
         return Vec::new();
     }

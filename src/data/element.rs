@@ -2,22 +2,22 @@
 
 use crate::kernels::Scalar;
 
-/// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images of
-/// 28 x 28 bytes stay 47 MB.
+/// A type that inputs may be stored as: `u8`, `f32`, `f64`. Conversion happens batch by batch, so 60,000 images
+/// of 28 x 28 bytes take 47 MB in memory.
 ///
-/// It is sealed: for other types, convert the array first.
+/// The trait is sealed: convert arrays of other types first.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
-    /// The largest magnitude of a number, where there is no NaN and no infinity.
+    /// The largest magnitude of a value, for types without NaN and infinity.
     #[doc(hidden)]
     const LARGEST: Option<f64>;
 
-    /// The rows that begin at these places, as `value · scale + offset`.
+    /// Writes the rows that begin at these offsets, as `value · scale + offset`.
     ///
-    /// It goes to a kernel of `kernels/convert.rs`.
+    /// It calls a kernel in `kernels/convert.rs`.
     #[doc(hidden)]
     fn rows<F: Scalar>(values: &[Self], rows: &[usize], columns: usize, scale: F, offset: F, out: &mut [F]);
 
-    /// The number in `f64`, for errors.
+    /// Converts the number to `f64`, for error messages.
     #[doc(hidden)]
     fn exact(self) -> f64;
 }

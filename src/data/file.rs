@@ -1,4 +1,4 @@
-//! Files that are read at any place, by several threads at once.
+//! Files that several threads read at any offset at the same time.
 
 use crate::disk::sort;
 use crate::error::{Error, Result};
@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// How many bytes at the beginning tell how a file is compressed.
+/// The number of bytes at the beginning of a file that identify its compression.
 pub(super) const BYTES_THAT_TELL: usize = 10;
 
-/// Refuses what is compressed in another way than by gzip, as these first bytes tell.
+/// Returns an error if these first bytes are those of a compressed format other than gzip.
 pub(super) fn check_packed(start: &[u8], expected: &str) -> Result<()> {
-    // bzip2's mark alone might begin a name: behind `BZh` and a digit comes the mark of a block or of the end.
+    // `BZh` alone might begin a column name, so the mark of a block or of the end must follow `BZh` and a digit.
     let (format, program) = match start {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zstd", "unzstd"),
         [b'P', b'K', 3, 4, ..] => ("zip", "unzip"),
@@ -24,7 +24,7 @@ pub(super) fn check_packed(start: &[u8], expected: &str) -> Result<()> {
         .help(format!("Unpack it (`{program}`) and give the file that comes out.")))
 }
 
-/// An open file whose pieces are read by their place. There is no position that a reader would move.
+/// An open file that is read by offset. It has no shared position that a read would move.
 #[derive(Debug)]
 pub(super) struct PlacedFile {
     file: File,
@@ -33,13 +33,13 @@ pub(super) struct PlacedFile {
 }
 
 impl PlacedFile {
-    /// Opens a file, which must not be compressed by gzip: such a file can only be read from its beginning. So can a
-    /// pipe or a device.
+    /// Opens a regular file that is not compressed by gzip. A gzip file, a pipe or a device can only be read from its
+    /// beginning, and is an error.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |action: &str, error| {
             Error::io(action, path, error).help("Check the path and the permission to read it.")
         };
-        // Before it is opened: a named pipe would wait for somebody to write.
+        // Checked before opening, because opening a named pipe would block until somebody writes to it.
         let found = std::fs::metadata(path).map_err(|e| failed("open", e))?.file_type();
         if !found.is_file() {
             return Err(Error::format(
@@ -68,7 +68,7 @@ impl PlacedFile {
         Ok(file)
     }
 
-    /// In bytes, when it was opened.
+    /// The length in bytes when the file was opened.
     pub fn length(&self) -> u64 {
         self.length
     }
@@ -77,12 +77,12 @@ impl PlacedFile {
         &self.path
     }
 
-    /// The bytes from the first on.
+    /// Returns a reader that starts at the first byte.
     pub fn reader(&self) -> FromStart<'_> {
         FromStart { file: self, place: 0 }
     }
 
-    /// Fills the buffer with the bytes from this place on.
+    /// Fills the buffer with the bytes that begin at offset `place`.
     pub fn read_at(&self, place: u64, buffer: &mut [u8]) -> Result<()> {
         read_exact_at(&self.file, place, buffer).map_err(|error| {
             let help = if error.kind() == io::ErrorKind::UnexpectedEof {
@@ -95,7 +95,7 @@ impl PlacedFile {
     }
 }
 
-/// A file read in order, without moving a position that others share.
+/// A reader of the file from its beginning, with a position that is not shared.
 pub(super) struct FromStart<'a> {
     file: &'a PlacedFile,
     place: u64,
@@ -131,7 +131,7 @@ fn read_exact_at(file: &File, mut place: u64, mut buffer: &mut [u8]) -> io::Resu
     Ok(())
 }
 
-/// Elsewhere the file has one position, and one reader at a time.
+/// On other systems the file has one position, so a lock admits one reader at a time.
 #[cfg(not(any(unix, windows)))]
 fn read_exact_at(mut file: &File, place: u64, buffer: &mut [u8]) -> io::Result<()> {
     use std::io::{Seek, SeekFrom};
@@ -141,8 +141,9 @@ fn read_exact_at(mut file: &File, place: u64, buffer: &mut [u8]) -> io::Result<(
     file.read_exact(buffer)
 }
 
-/// Calls `read` with each run of neighbours among these positions: the first position, how many there are, and where
-/// in the list they begin. One read serves a run, so data that are read in order are read in large pieces.
+/// Calls `read` for each run of consecutive positions, of at most `most`, with the first position, the length of the
+/// run and its start in the list. One read serves a whole run, so data that are read in order are read in large
+/// pieces.
 pub(super) fn each_run(
     indices: &[usize],
     most: usize,

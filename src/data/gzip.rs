@@ -1,18 +1,18 @@
-//! What is in a file that is compressed by gzip.
+//! Decompression of gzip files.
 //!
-//! A file is one member or several after one another (RFC 1952, 2.2), which count as one stream. Zero bytes behind a
-//! member are passed over, as gzip(1) and Python do: tapes and some file systems fill up blocks with them.
+//! A file is one member or several in a row (RFC 1952, 2.2), which are read as one stream. Zero bytes behind a member
+//! are skipped, as gzip(1) and Python do: tapes and some file systems pad blocks with them.
 
 use crate::error::Error;
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The first bytes of what is compressed.
+/// The first bytes of gzip data.
 pub(super) const START: [u8; 2] = [0x1f, 0x8b];
 
-/// What all members hold, one after the other.
+/// A reader of the contents of all members, one after another.
 pub(super) struct Members<R: Read> {
-    /// None behind the last one.
+    /// `None` behind the last member.
     member: Option<GzDecoder<BufReader<R>>>,
 }
 
@@ -57,18 +57,19 @@ fn pass_over_zeros(source: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// The error of what is gzip data again once it is unpacked.
+/// The error for gzip data that are gzip data again once unpacked.
 pub(super) fn twice() -> Error {
     Error::format("the file", "compressed once", "gzip data within gzip data: it is compressed twice")
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 
-/// What a row of CSV takes in memory beside its text: a place in a list of texts or numbers, which may have grown to
-/// twice what is in it, and its label.
+/// The bytes that a row of CSV takes in memory besides its text: its label, and an entry in a list of texts or
+/// numbers, whose capacity may be twice its length.
 const ROW: u64 = 64;
 
-/// [`Members`], and an error behind so many bytes, where each line end counts [`ROW`] more. A small file can unpack to
-/// more than the machine has, and a line of four bytes is a row as well as a long one.
+/// A limited [`Members`]: reading fails once it has returned more than `most` bytes, where each line end counts
+/// [`ROW`] bytes more. Without the limit, a small file could unpack to more than the machine's memory; line ends
+/// count because a line of four bytes makes a row just as a long one does.
 pub(super) struct Unpacked<R: Read> {
     source: Members<R>,
     most: u64,
@@ -107,7 +108,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Read in pieces of this length, by a source that gives as little.
+    /// Reads in pieces of this length, from a source that returns as few bytes at a time.
     fn read(file: &[u8], piece: usize) -> io::Result<Vec<u8>> {
         struct Slow<'a>(&'a [u8], usize);
         impl Read for Slow<'_> {

@@ -1,4 +1,4 @@
-//! One part held out, as a way to deal data into folds.
+//! One held-out part, as a kind of [`Folds`].
 
 use super::Dataset;
 use super::splits::{Fold, Folds, stratified_split};
@@ -6,7 +6,8 @@ use super::subset::random_split;
 use crate::error::Result;
 use crate::kernels::Scalar;
 
-/// One fold: a share of the samples held out, drawn at random. Quicker than [`KFold`](crate::data::KFold), and coarser.
+/// One fold: a share of the samples, drawn at random, is held out. Faster than [`KFold`](crate::data::KFold), and
+/// less precise.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -26,12 +27,12 @@ pub struct HoldOut {
 }
 
 impl HoldOut {
-    /// Holds out this share, above 0 and below 1. It is checked when data are dealt.
+    /// Holds out this share, above 0 and below 1. It is checked when the folds are made.
     pub fn share(share: f64) -> Self {
         Self { share, seed: 0 }
     }
 
-    /// The seed that samples are drawn by; 0 unless set.
+    /// Sets the seed that samples are drawn by; the default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -45,7 +46,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
     }
 }
 
-/// [`HoldOut`] with nearly the same share of each class in both parts.
+/// A [`HoldOut`] in which each class has nearly the same share of both parts.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -67,12 +68,12 @@ pub struct StratifiedHoldOut {
 }
 
 impl StratifiedHoldOut {
-    /// Holds out this share, above 0 and below 1. It is checked when data are dealt.
+    /// Holds out this share, above 0 and below 1. It is checked when the folds are made.
     pub fn share(share: f64) -> Self {
         Self { share, seed: 0 }
     }
 
-    /// The seed that samples are drawn by; 0 unless set.
+    /// Sets the seed that samples are drawn by; the default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;

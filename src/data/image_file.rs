@@ -1,11 +1,11 @@
-//! One file with an image: PNG or JPEG, told by its first bytes and not by its name.
+//! Reads one PNG or JPEG image. The format is recognized by the first bytes, not by the file's name.
 //!
 //! ```text
 //! file ── whole? ──> decoded ── turned as its EXIF says ──> grey or RGB ──> resized ──> bytes, channels first
 //! ```
 //!
-//! A decoder of JPEG fills what a cut-off file lacks with grey, so the end of the file is looked for first. PNG has
-//! check sums.
+//! JPEG decoders fill the missing part of a truncated file with grey, so the end of the file is checked first. PNG
+//! has checksums.
 
 use crate::error::{Error, Result};
 use image::imageops::{self, FilterType};
@@ -15,12 +15,12 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-/// What an image is made into.
+/// The size and colours that images are converted to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
     pub(super) height: u32,
     pub(super) width: u32,
-    /// One channel, else three.
+    /// One channel if true, else three.
     pub(super) grey: bool,
     /// The greatest height and width that are decoded.
     pub(super) largest: u32,
@@ -30,17 +30,17 @@ pub(super) struct Form {
 const MOST_BYTES: u64 = 1 << 29;
 
 impl Form {
-    /// How many bytes an image has.
+    /// Returns the number of bytes of an image.
     pub(super) fn len(self) -> usize {
         let channels = if self.grey { 1 } else { 3 };
         (self.height as usize).saturating_mul(self.width as usize).saturating_mul(channels)
     }
 
-    /// The image in a file, in this form.
+    /// Reads the image in a file and converts it to this form.
     pub(super) fn read(self, path: &Path) -> Result<Vec<u8>> {
         let failed =
             |e| Error::io("read", path, e).help("Check that it is a file, and the permission to read it.");
-        // Before it is opened: a named pipe would wait for somebody to write.
+        // Checked before opening, because opening a named pipe would block until somebody writes to it.
         if !std::fs::metadata(path).map_err(failed)?.is_file() {
             return Err(Error::format(path.display().to_string(), "a file", "something else")
                 .help("Take it out of the folder."));
@@ -53,7 +53,7 @@ impl Form {
         })
     }
 
-    /// The image in these bytes; else what was expected, what was found, and what to do.
+    /// Decodes an image. The error is what was expected, what was found, and what to do.
     fn decode(self, bytes: &[u8]) -> Result<Vec<u8>, (String, String, &'static str)> {
         let fault = |error: ImageError| match error {
             ImageError::Limits(error) => (
@@ -90,9 +90,9 @@ impl Form {
         Ok(self.shape(image))
     }
 
-    /// Grey or RGB, resized, and with the channels first.
+    /// Converts to grey or RGB, resizes, and puts the channels first.
     ///
-    /// The filter is a triangle that grows with what is shrunk, so fine patterns become grey and no other pattern.
+    /// The triangle filter widens as the image is shrunk, so fine patterns average to grey and do not alias.
     fn shape(self, image: DynamicImage) -> Vec<u8> {
         if self.grey {
             let image = image.into_luma8();
@@ -115,9 +115,9 @@ const SCALE: &str = "Make it one of 8 bits by the range of its numbers (12 bits 
 const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
 const REPLACE: &str = "Replace the file, or leave such files out by `skip_faulty`.";
 
-/// Whether a JPEG file goes on to its end marker.
+/// Returns whether a JPEG file is complete up to its end marker.
 ///
-/// Segments say their length. What follows a scan's header is coded so that 255 comes only before 0, before another
+/// Segments state their length. In the data after a scan's header, the byte 255 occurs only before 0, before another
 /// 255, or in a marker.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     let (mut at, mut scan) = (2, false);

@@ -1,4 +1,4 @@
-//! Images out of folders, a folder for each class.
+//! Reads images from a folder with a subfolder for each class.
 
 use super::image_file::Form;
 use super::{ArrayDataset, Images};
@@ -11,17 +11,17 @@ use ndarray::{ArrayD, IxDyn};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Files with the indices of their classes, in order.
+/// Files with the indices of their classes, sorted.
 type Labelled = Vec<(usize, PathBuf)>;
 
-/// How many files are decoded at a time, before their pixels are put behind the others.
+/// The number of files that are decoded at a time, before their pixels are appended to the others.
 const AT_A_TIME: usize = 128;
 
-/// How deep folders may lie in a class's folder; a link that leads back to its own folder would have no end.
+/// The greatest depth of folders within a class's folder: a link that leads back to its own folder would have no end.
 const DEEPEST: usize = 16;
 
-/// A folder of images: in it a folder for each class, named after the class (without spaces at its ends), with PNG
-/// and JPEG files.
+/// A folder of images. It has a subfolder of PNG and JPEG files for each class, named after the class (without spaces
+/// at its ends).
 ///
 /// ```text
 /// photos/benign/1.png                    class 0, "benign"
@@ -48,36 +48,35 @@ const DEEPEST: usize = 16;
 ///
 /// | | shape of an image |
 /// |---|---|
-/// | RGB, unless told otherwise | `[3, height, width]` |
+/// | RGB, the default | `[3, height, width]` |
 /// | [`grey`](ImageFolder::grey) | `[height, width]` |
 ///
-/// Every image is stretched to the one size, whatever its proportions, and turned as the camera says (EXIF).
-/// Transparency is left out. A channel has 8 bits: an image of 16 is a fault, since what fills only a part of them
-/// would become a few greys. Images stay bytes in memory and are read as numbers from 0 to 1. Classes come in the
-/// order of their names, images in that of their paths: the order does not depend on the file system, nor on the
-/// number of threads that decode.
+/// Every image is stretched to the same size, whatever its proportions, and rotated as its EXIF data say.
+/// Transparency is dropped. A channel has 8 bits: an image of 16 bits is an error, because if it uses only a part of
+/// its range, only a few greys would remain. Images stay bytes in memory and are read as numbers from 0 to 1. Classes
+/// are sorted by name, images by path: the order does not depend on the file system or on the number of threads that
+/// decode.
 ///
-/// Nothing is left out in silence. A file that is no image, a broken one, and one beside the classes' folders is an
-/// error that names it; with [`skip_faulty`](ImageFolder::skip_faulty) it is left out, is in the list of
-/// [`ImageFiles::skipped`] with its error, and with the first few in the images'
-/// [remarks](crate::data::Dataset::remarks), which `fit` prints. Only names that begin with a full stop are passed
-/// over.
+/// No file is skipped silently. A file that is no image, a broken image, or a file beside the classes' folders is an
+/// error that names it. With [`skip_faulty`](ImageFolder::skip_faulty) such files are left out and listed with their
+/// errors in [`ImageFiles::skipped`], and the first few also in the images' [remarks](crate::data::Dataset::remarks),
+/// which `fit` prints. Only names that begin with a full stop are ignored.
 ///
-/// It is torchvision's `ImageFolder` and Keras' `image_dataset_from_directory`. Those resize later, and without the
-/// filter that keeps fine patterns from becoming other patterns; neither takes a full account of what it left out.
+/// It corresponds to torchvision's `ImageFolder` and Keras' `image_dataset_from_directory`. Those resize later,
+/// without an anti-aliasing filter, and neither reports everything that it left out.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` is called"]
 pub struct ImageFolder {
     path: PathBuf,
     form: Form,
-    /// Empty where the folders say which there are.
+    /// Empty if the folders determine the classes.
     classes: Vec<String>,
     skip: bool,
 }
 
-/// The images of an [`ImageFolder`], and what became of each file.
+/// The images of an [`ImageFolder`], and a report on its files.
 ///
-/// Its `Display` says how many images there are of each class, and lists the first files that were left out.
+/// Its `Display` shows the number of images of each class, and lists the first files that were left out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ImageFiles {
@@ -91,38 +90,40 @@ pub struct ImageFiles {
 }
 
 impl ImageFolder {
-    /// The images below this folder, as RGB of this height and width. Nothing is read yet.
+    /// Selects the images in this folder, to be read as RGB of this height and width. Files are not opened before
+    /// [`read`](ImageFolder::read).
     pub fn new(path: impl Into<PathBuf>, [height, width]: [u32; 2]) -> Self {
         let form = Form { height, width, grey: false, largest: 8_192 };
         Self { path: path.into(), form, classes: Vec::new(), skip: false }
     }
 
-    /// Whether images have one channel instead of three, and the shape `[height, width]`.
+    /// Sets whether images have one channel instead of three, and the shape `[height, width]`.
     ///
-    /// Of coloured images it is the brightness, `0.2126 · red + 0.7152 · green + 0.0722 · blue`.
+    /// The grey value of a coloured image is its brightness, `0.2126 · red + 0.7152 · green + 0.0722 · blue`.
     pub fn grey(mut self, grey: bool) -> Self {
         self.form.grey = grey;
         self
     }
 
-    /// The classes there are, in the order of their indices: for test images, those that the model was trained on.
+    /// Sets the classes, in the order of their indices: for test images, the classes that the model was trained on.
     ///
-    /// A class without a folder has no images then, and a folder of another name is a fault.
+    /// Then a class without a folder simply has no images, and a folder of another name is an error.
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.classes = trimmed(names);
         self
     }
 
-    /// Whether what cannot be read is left out and listed in [`ImageFiles::skipped`]; it is an error unless set.
+    /// Sets whether files that cannot be read are left out and listed in [`ImageFiles::skipped`]. By default they are
+    /// an error.
     pub fn skip_faulty(mut self, skip: bool) -> Self {
         self.skip = skip;
         self
     }
 
-    /// The greatest height and width, in pixels, that are decoded; 8,192 unless set.
+    /// Sets the greatest height and width, in pixels, that are decoded; the default is 8,192.
     ///
-    /// A file of some kilobytes can claim to have so many pixels that they fill the memory. What claims more than
-    /// this, or needs more than 512 MiB, is a fault, found before any pixel is decoded.
+    /// A file of a few kilobytes can claim enough pixels to fill the memory. An image that claims a larger side, or
+    /// needs more than 512 MiB, is an error, found before any pixel is decoded.
     pub fn largest_side(mut self, pixels: u32) -> Self {
         self.form.largest = pixels;
         self
@@ -192,7 +193,7 @@ impl ImageFolder {
         Ok(ImageFiles { images, files, skipped })
     }
 
-    /// One file as a batch of one, in the form of the others and scaled like them: for `predict`.
+    /// Reads one file as a batch of one, in the same form and scale as the others: for `predict`.
     ///
     /// ```no_run
     /// use plywood::prelude::*;
@@ -208,13 +209,13 @@ impl ImageFolder {
     pub fn image(&self, path: impl AsRef<Path>) -> Result<Tensor<f32>> {
         self.form_is_sound()?;
         let bytes = self.form.read(path.as_ref())?;
-        // The factor of the data set, so that the numbers have the same bits.
+        // The same factor as in the data set, so that the numbers are bit-identical.
         let (pixels, scale) = (bytes.into_iter().map(f32::from), (1.0 / 255.0) as f32);
         Tensor::from_shape_vec(self.shape(1), pixels.map(|pixel| pixel * scale).collect())
             .map_err(Error::custom)
     }
 
-    /// Of so many images.
+    /// The shape of an array of `count` images.
     fn shape(&self, count: usize) -> IxDyn {
         let (height, width) = (self.form.height as usize, self.form.width as usize);
         if self.form.grey { IxDyn(&[count, height, width]) } else { IxDyn(&[count, 3, height, width]) }
@@ -230,7 +231,7 @@ impl ImageFolder {
             .help("Take the size that the model is built for: 64 by 64 is a usual beginning."))
     }
 
-    /// The classes' names, and the files with their classes, in order.
+    /// Returns the classes' names, and the sorted files with their classes.
     fn files(&self, skipped: &mut Vec<(PathBuf, Error)>) -> Result<(Vec<String>, Labelled)> {
         let mut folders = Vec::new();
         for path in entries(&self.path)? {
@@ -287,13 +288,13 @@ impl ImageFolder {
         Ok((names, found))
     }
 
-    /// The class whose folder a file is in.
+    /// Returns the class whose folder the file is in.
     fn class_of<'a>(&self, file: &'a Path) -> Option<&'a str> {
         let mut below = file.strip_prefix(&self.path).ok()?.components();
         below.next()?.as_os_str().to_str().map(str::trim)
     }
 
-    /// Lists the file, or ends in its error.
+    /// Records the error with the file, or returns it unless faulty files are skipped.
     fn fault(&self, skipped: &mut Vec<(PathBuf, Error)>, path: PathBuf, error: Error) -> Result<()> {
         if !self.skip {
             return Err(error);
@@ -303,7 +304,7 @@ impl ImageFolder {
     }
 }
 
-/// What is in a folder, hidden things left out.
+/// Returns the sorted paths in a folder, without hidden ones.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |e| Error::io("read the folder", folder, e).help("Check the path and the permission.");
     let mut paths = Vec::new();
@@ -317,7 +318,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// All files in a folder and in its folders.
+/// Appends all files in a folder and its subfolders.
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     if depth > DEEPEST {
         let expected = format!("at most {DEEPEST} folders deep in its class's");
@@ -334,7 +335,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// How an error goes on where files were left out before it: how many, and the first ones.
+/// The end of an error message if files were left out before the error: how many, and the first ones.
 fn left_out_below(errors: Vec<&Error>) -> String {
     let total = errors.len();
     if total == 0 {
@@ -352,7 +353,7 @@ fn listed_below(skipped: &[(PathBuf, Error)]) -> String {
     lines(skipped.iter().map(|(_, error)| error.parts()), skipped.len())
 }
 
-/// The counts by class, and the files that were left out.
+/// Shows the counts by class, and the files that were left out.
 impl fmt::Display for ImageFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.images.class_names();

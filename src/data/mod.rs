@@ -1,8 +1,8 @@
-//! Data sets: where batches come from.
+//! Data sets: the sources of batches.
 //!
-//! A [`Dataset`] says how many samples it has, of which shape, and reads any of them into a [`Batch`]. It is not an
-//! iterator: the trainer says which positions it wants, so shuffling, splitting and resuming are lists of numbers,
-//! and need no buffer.
+//! A [`Dataset`] has a number of samples and a shape, and reads any of its samples into a [`Batch`]. It is not an
+//! iterator: the trainer asks for samples by position, so shuffling, splitting and resuming are operations on lists
+//! of positions and need no buffer.
 //!
 //! | data | |
 //! |---|---|
@@ -11,31 +11,32 @@
 //! | texts | [`Tokenizer`], [`Vocabulary`], [`LabelledTexts`]; `TextCsv` (feature `csv`) |
 //! | images in folders | `ImageFolder` (feature `images`) |
 //! | Fashion-MNIST and MNIST | `datasets`, `idx`, `IdxStream` (feature `datasets`) |
-//! | drawn images, without files | [`synthetic`] |
-//! | a source of your own | [`Dataset`], which fills a [`Batch`] for a [`Pass`] |
+//! | synthetic images, without files | [`synthetic`] |
+//! | a custom source | [`Dataset`], which fills a [`Batch`] for a [`Pass`] |
 //!
 //! | around another data set | |
 //! |---|---|
 //! | a part of it | [`Subset`]; [`split_at`], [`random_split`], [`stratified_split`] |
 //! | folds of cross-validation | [`KFold`], [`StratifiedKFold`], [`HoldOut`], [`StratifiedHoldOut`] |
 //! | random changes to images in training | [`Augmented`] with an [`Augment`] |
-//! | samples mixed with one another, classes as probabilities | [`MixUp`], [`OneHot`] |
+//! | mixtures of samples, classes as probabilities | [`MixUp`], [`OneHot`] |
 //!
-//! Data in memory are not read ahead on other threads: there, reading a batch is a copy. A data set that reads files
-//! says by [`Dataset::prefetch`] that `fit` should read the next batches while one trains.
+//! Data in memory are not prefetched on other threads, because reading a batch is only a copy. A data set that reads
+//! files requests prefetching with [`Dataset::prefetch`]: `fit` then reads the next batches while it trains on the
+//! current one.
 
 // | file | what is in it |
 // |---|---|
 // | `mod.rs` | `Dataset`, `Batch`, `Pass` |
 // | `arrays.rs`, `element.rs` | `ArrayDataset`, and the types that inputs are stored as |
 // | `subset.rs`, `splits.rs`, `hold_out.rs` | parts of data sets, folds |
-// | `augment/`, `one_hot.rs` | what is drawn anew in each epoch; classes as probabilities |
-// | `normalizer.rs` | fitted on the training part, applied to all |
+// | `augment/`, `one_hot.rs` | random changes, drawn anew in each epoch; classes as probabilities |
+// | `normalizer.rs` | normalization, fitted on the training part and applied to all |
 // | `text/`, `csv/`, `class_names.rs` | texts, tables, and the names of classes in them |
 // | `image_folder.rs`, `image_file.rs` | PNG and JPEG files in folders by class |
-// | `datasets/`, `idx/` | Fashion-MNIST and MNIST: where from, which checks, their file format |
-// | `synthetic/` | drawn pictures |
-// | `gzip.rs`, `file.rs` | what is in a compressed file; files that are read at any place |
+// | `datasets/`, `idx/` | Fashion-MNIST and MNIST: download, checks, file format |
+// | `synthetic/` | synthetic images |
+// | `gzip.rs`, `file.rs` | decompression; files that are read at any offset |
 
 mod arrays;
 mod augment;
@@ -83,35 +84,36 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, scratch, slice_mut};
 use ndarray::{Dimension, IxDyn};
 
-/// What a batch is read for.
+/// The purpose a batch is read for.
 ///
-/// It is part of [`Dataset::read`]'s arguments so that augmentation belongs to the data set, and cannot be left on
-/// at evaluation by mistake.
+/// It is an argument of [`Dataset::read`] so that augmentation belongs to the data set, and cannot be left on at
+/// evaluation by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// Training, in this epoch (from 0): the time for augmentation, drawn by epoch and sample.
+    /// Training: samples are augmented, with random numbers that depend on the epoch and the sample.
     Train {
-        /// The epoch, from 0, over all calls of the trainer's `fit`.
+        /// The epoch, from 0, counted over all calls of the trainer's `fit`.
         epoch: u64,
     },
-    /// Evaluation or prediction: the samples as they are.
+    /// Evaluation or prediction: samples are not changed.
     Evaluate,
 }
 
-/// Some samples, as a model and a loss take them. It is filled again and again, so its buffers are reused.
+/// A batch of samples, the input of a model and a loss. The same batch is filled repeatedly, so its buffers are
+/// reused.
 ///
 /// Axis 0 of `input`, of `target` and of `weights` has the same length, one for each sample.
 #[derive(Clone, Debug)]
 pub struct Batch<F: Scalar, T> {
-    /// The inputs, `[batch, …]`. The trainer takes them out, as the model takes them over.
+    /// The inputs, `[batch, …]`. The trainer moves them out, because the model takes ownership.
     pub input: Tensor<F>,
     /// The targets: class indices as `Vec<usize>`, or numbers as a tensor.
     pub target: T,
-    /// A weight for each sample, at least 0; none for equal weights.
+    /// A weight for each sample, at least 0; `None` for equal weights.
     pub weights: Option<Vec<F>>,
 }
 
-/// A batch of no samples, to be read into.
+/// Makes a batch of no samples, to be read into.
 impl<F: Scalar, T: Default> Default for Batch<F, T> {
     fn default() -> Self {
         Self { input: Tensor::zeros(IxDyn(&[0])), target: T::default(), weights: None }
@@ -119,11 +121,11 @@ impl<F: Scalar, T: Default> Default for Batch<F, T> {
 }
 
 impl<F: Scalar, T> Batch<F, T> {
-    /// Makes room for this many samples of this shape, and hands out all their numbers, to be overwritten: row after
-    /// row, each in row-major order.
+    /// Makes room for `samples` inputs of this shape, and returns all their numbers, to be overwritten: sample after
+    /// sample, each in row-major order.
     ///
-    /// The buffer that is there is used again if it has this shape; else one comes out of the thread's spare
-    /// buffers. What it held is not cleared.
+    /// The current buffer is reused if it has this shape; otherwise one is taken from the thread's spare buffers. Its
+    /// old contents are not cleared.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -148,7 +150,7 @@ impl<F: Scalar, T> Batch<F, T> {
         slice_mut(&mut self.input)
     }
 
-    /// Hands the input over and leaves an empty one.
+    /// Moves the input out and leaves an empty one.
     ///
     /// Targets and weights stay, for the loss.
     pub fn take_input(&mut self) -> Tensor<F> {
@@ -156,10 +158,10 @@ impl<F: Scalar, T> Batch<F, T> {
     }
 }
 
-/// A source of samples with targets: how many there are, and how to read some of them.
+/// A source of samples with targets, which are read by position.
 ///
-/// [`ArrayDataset`] has them in memory. Implement it for data that live elsewhere: files, a database, a camera.
-/// Reading must depend on the arguments alone, so that a seed gives one result.
+/// [`ArrayDataset`] holds them in memory. Implement the trait for data that live elsewhere: files, a database, a
+/// camera. Reading must depend on the arguments alone, so that training is reproducible from a seed.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -195,36 +197,36 @@ impl<F: Scalar, T> Batch<F, T> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It is the counterpart of PyTorch's `Dataset` and of Keras' `PyDataset`. It reads batches and not single samples,
-/// so that a batch can be one copy or one query; there is no collating.
+/// It corresponds to PyTorch's `Dataset` and Keras' `PyDataset`. It reads whole batches, not single samples, so that
+/// a batch can be one copy or one query; there is no collating.
 ///
 /// The trait is [`Sync`] because evaluation reads from several threads at once.
 pub trait Dataset<F: Scalar = f32>: Sync {
     /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// For a loss to take it, it must be [`AsTarget`](crate::losses::AsTarget) of the loss's target.
+    /// It must implement [`AsTarget`](crate::losses::AsTarget) for the target type of the loss.
     type Target: Default + Send;
 
-    /// How many samples there are. It must not change while the data set is in use.
+    /// Returns the number of samples. It must not change while the data set is in use.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Returns whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The shape of one input, without the batch axis.
+    /// Returns the shape of one input, without the batch axis.
     ///
-    /// It must be that which the model was built for: `[28, 28]` for images of 28 x 28.
+    /// It must be the input shape that the model was built for: `[28, 28]` for images of 28 x 28.
     fn input_shape(&self) -> &[usize];
 
-    /// The names of the classes, in the order of their indices, where there are any; reports use them.
+    /// Returns the names of the classes, in the order of their indices, if there are any; reports use them.
     fn class_names(&self) -> &[String] {
         &[]
     }
 
-    /// What is to be said of the data before they are trained on: rows, columns or files that were left out,
-    /// classes that read like missing values. `fit` prints it, unless it is silent; nothing, unless it is written.
+    /// Returns remarks that the user should see before training: rows, columns or files that were left out, classes
+    /// that look like missing values. `fit` prints them, unless it is silent. The default is none.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -247,32 +249,33 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
-    /// How many batches `fit` may read ahead, on a thread of its own, while others train.
+    /// Returns the number of batches that `fit` may prefetch on a separate thread during training.
     ///
-    /// 0 unless written, which is right for data in memory. A data set that waits for a disk, or decodes what it
-    /// reads, returns 2 or so; `fit` makes use of it where reading turns out to take more than a third of the time.
-    /// [`Trainer::prefetch`](crate::train::Trainer::prefetch) overrides it, and is done from the first batch on.
+    /// The default is 0, which is right for data in memory. A data set that waits for a disk, or decodes what it
+    /// reads, should return about 2; `fit` then prefetches if reading turns out to take more than a third of the
+    /// time. [`Trainer::prefetch`](crate::train::Trainer::prefetch) overrides this number, and prefetches from the
+    /// first batch on.
     fn prefetch(&self) -> usize {
         0
     }
 
-    /// Whether every input is finite, whatever is read. The default is `false`.
+    /// Returns whether every input is finite, whatever is read. The default is `false`.
     ///
-    /// Training and evaluation look at each input for NaN and infinity, which takes about a hundredth of a small
-    /// network's step. For data that cannot hold them, bytes with a finite scale, it is left out. A data set around
-    /// another one that keeps numbers finite hands its answer on.
+    /// Training and evaluation check each input for NaN and infinity, which takes about a hundredth of a small
+    /// network's step. The check is skipped if this returns `true`: for data that cannot hold such values, such as
+    /// bytes with a finite scale. A data set that wraps another one and keeps numbers finite should return the inner
+    /// one's answer.
     fn is_finite(&self) -> bool {
         false
     }
 
-    /// Reads the samples at these positions, in this order, into the batch; whatever it held is overwritten.
+    /// Reads the samples at these positions, in this order, into the batch, and overwrites its contents.
     ///
-    /// Positions may come in any order, and more than once. After it the batch has `indices.len()` inputs, targets
-    /// and weights, or `None` for weights.
+    /// Positions may come in any order, and more than once. Afterwards the batch has `indices.len()` inputs, targets
+    /// and weights; or `None` for the weights.
     ///
-    /// What differs from sample to sample at random (noise, a shift) should be drawn from a
-    /// [`Random`](crate::random::Random) at (epoch, sample), so that neither the order nor the number of threads
-    /// matters:
+    /// Random changes of samples (noise, a shift) should be drawn from a [`Random`](crate::random::Random) at (epoch,
+    /// sample), so that neither the order nor the number of threads matters:
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -312,12 +315,12 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     /// When a position is out of range, or the samples cannot be read.
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()>;
 
-    /// Reads targets and weights of the samples at these positions, as [`read`](Dataset::read) for [`Pass::Evaluate`],
-    /// and leaves the inputs. Returns whether it did; the default does nothing and returns `false`. Write it where
-    /// targets can be had much more cheaply than inputs.
+    /// Reads the targets and weights at these positions, as [`read`](Dataset::read) does for [`Pass::Evaluate`], but
+    /// not the inputs. Returns whether it did; the default does nothing and returns `false`. Implement it if targets
+    /// are much cheaper to read than inputs.
     ///
-    /// Training then looks at all targets before the first step: a label that the model has no output for is found at
-    /// once, and not in the third hour.
+    /// Training then checks all targets before the first step, so that a label that the model has no output for is an
+    /// error at once, and not hours later.
     ///
     /// # Errors
     /// As [`read`](Dataset::read).
@@ -327,7 +330,7 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     }
 }
 
-/// A reference is a data set too, so that a [`Subset`] may borrow or own.
+/// A reference to a data set is a data set too, so that a [`Subset`] may borrow or own.
 impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
     type Target = D::Target;
 
@@ -364,9 +367,9 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
     }
 }
 
-/// Checks that every position is one of a data set's samples.
+/// Returns an error if a position is not one of the data set's samples.
 ///
-/// For the data sets of this crate, before anything is read.
+/// The data sets of this crate call it before they read.
 fn check_indices(indices: &[usize], len: usize) -> Result<()> {
     match indices.iter().find(|&&i| i >= len) {
         None => Ok(()),

@@ -1,16 +1,15 @@
-//! Normalization that is fitted on training data and then applied to all.
+//! Normalization that is fitted on training data and then applied to all data.
 //!
-//! Numbers of very different size (a year, a price, a share) train badly: one rate of learning does not suit all. So
-//! they are brought to the same size before the model sees them:
+//! Features of very different scale (a year, a price, a share) train badly, because one learning rate does not suit
+//! all of them. So they are brought to the same scale before the model sees them:
 //!
 //! ```text
 //! standard:   y = (x - mean) / deviation             mean 0, deviation 1
 //! range:      y = (x - min) · (high - low) / (max - min) + low
 //! ```
 //!
-//! What is subtracted and divided by is taken from the **training part only**. Taken from all data, it would tell the
-//! model something about the samples that it is tested on. These are scikit-learn's `StandardScaler` and
-//! `MinMaxScaler`.
+//! The statistics come from the **training part only**. Computed from all data, they would leak information about the
+//! test samples into training. The two kinds are scikit-learn's `StandardScaler` and `MinMaxScaler`.
 
 use super::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
@@ -18,7 +17,7 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
-/// Normalization with its fitted numbers. Save it beside the model: both are needed to predict.
+/// A normalization with its fitted statistics. Save it beside the model: both are needed to predict.
 ///
 /// ```
 /// use plywood::ndarray::array;
@@ -45,21 +44,21 @@ use serde::{Deserialize, Serialize};
 /// | a data set's inputs | [`fit`](NormalizerSpec::fit) | [`apply`](Normalizer::apply) | |
 /// | a tensor: targets, samples to predict | [`fit_tensor`](NormalizerSpec::fit_tensor) | [`transform`](Normalizer::transform) | [`inverse`](Normalizer::inverse) |
 ///
-/// A feature that is the same in all samples is only shifted, as scikit-learn has it. Numbers are worked out in `f64`
-/// and rounded to the model's type. For images of bytes, one mean and one deviation of all pixels are usual:
+/// A feature that is the same in all samples is only shifted, as in scikit-learn. Statistics are computed in `f64`
+/// and rounded to the model's type. Images of bytes usually take one mean and one standard deviation for all pixels:
 /// [`whole`](NormalizerSpec::whole).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Normalizer {
-    /// Of one sample.
+    /// The shape of one sample.
     shape: Vec<usize>,
-    /// What is subtracted: one number for each feature, or one in all.
+    /// The numbers to subtract: one for each feature, or one in all.
     center: Vec<f64>,
-    /// What is divided by, above 0: as many.
+    /// The numbers to divide by, above 0; as many as in `center`.
     scale: Vec<f64>,
 }
 
-/// What is saved of it, before it is checked.
+/// The saved form, before it is checked.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Normalizer")]
 struct Saved {
@@ -75,7 +74,7 @@ impl From<Normalizer> for Saved {
     }
 }
 
-/// Fails where the numbers are none that fitting gives.
+/// Returns an error if the numbers cannot come from fitting.
 impl TryFrom<Saved> for Normalizer {
     type Error = Error;
 
@@ -102,22 +101,22 @@ impl TryFrom<Saved> for Normalizer {
     }
 }
 
-/// A normalization to be fitted: what [`Normalizer::standard`] and [`Normalizer::range`] return.
+/// A normalization that is not fitted yet: what [`Normalizer::standard`] and [`Normalizer::range`] return.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormalizerSpec {
-    /// None for mean and deviation.
+    /// `None` for mean and standard deviation.
     range: Option<(f64, f64)>,
     whole: bool,
 }
 
 impl Normalizer {
-    /// To mean 0 and deviation 1. The deviation is that of the population: squares are divided by the number of
-    /// samples.
+    /// Normalizes to mean 0 and standard deviation 1. The standard deviation is that of the population: the sum of
+    /// squares is divided by the number of samples.
     pub fn standard() -> NormalizerSpec {
         NormalizerSpec { range: None, whole: false }
     }
 
-    /// The lowest number becomes `low`, the highest `high`. Data that were not fitted on may lie outside.
+    /// Maps the lowest number to `low`, the highest to `high`. Data that were not fitted on may lie outside.
     ///
     /// ```
     /// use plywood::ndarray::array;
@@ -131,23 +130,24 @@ impl Normalizer {
         NormalizerSpec { range: Some((low, high)), whole: false }
     }
 
-    /// What is subtracted: a number for each feature of a sample, row by row, or one in all.
+    /// Returns the numbers to subtract: one for each feature of a sample, in row-major order, or one in all.
     ///
-    /// The means; for a range `min - low · scale`, so that `min` becomes `low`.
+    /// They are the means; for a range `min - low · scale`, so that `min` becomes `low`.
     pub fn center(&self) -> &[f64] {
         &self.center
     }
 
-    /// What is divided by: the deviations, or `(max - min) / (high - low)`. As many as centers.
+    /// Returns the numbers to divide by: the standard deviations, or `(max - min) / (high - low)`. As many as
+    /// centers.
     ///
-    /// For a feature that never changes, as if it had changed by 1.
+    /// For a constant feature, the deviation or `max - min` is taken as 1.
     pub fn scale(&self) -> &[f64] {
         &self.scale
     }
 
-    /// The data set with normalized inputs. `data` may be a reference.
+    /// Returns the data set with normalized inputs. `data` may be a reference.
     ///
-    /// Targets and weights stay as they are. Its inputs must have the shape that was fitted; that is checked when
+    /// Targets and weights stay as they are. The inputs must have the shape that was fitted; this is checked when
     /// they are read.
     pub fn apply<D>(&self, data: D) -> Normalized<D> {
         Normalized { data, normalizer: self.clone(), factor: self.scale.iter().map(|w| w.recip()).collect() }
@@ -156,7 +156,7 @@ impl Normalizer {
     /// Normalizes `[samples, …]`, in place where the order in memory allows.
     ///
     /// # Errors
-    /// When samples have another shape than what was fitted.
+    /// When the samples do not have the shape that was fitted.
     pub fn transform<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
         let factor: Vec<f64> = self.scale.iter().map(|w| w.recip()).collect();
         let mut tensor = self.checked(tensor)?;
@@ -187,7 +187,7 @@ impl Normalizer {
         Ok(tensor)
     }
 
-    /// The tensor in row-major order, if its samples have the shape that was fitted.
+    /// Returns the tensor in row-major order, or an error if its samples do not have the shape that was fitted.
     fn checked<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
         if tensor.ndim() == 0 || tensor.shape()[1..] != self.shape {
             let expected = format!("[samples, …] with {:?} for a sample", self.shape);
@@ -198,11 +198,11 @@ impl Normalizer {
     }
 }
 
-/// How many samples are read at once to fit.
+/// The number of samples that are read at once to fit.
 const PIECE: usize = 256;
 
 impl NormalizerSpec {
-    /// Whether all features together have one center and one scale, as is usual for images.
+    /// Sets whether all features share one center and one scale, as is usual for images.
     #[must_use]
     pub fn whole(mut self, whole: bool) -> Self {
         self.whole = whole;
@@ -224,11 +224,12 @@ impl NormalizerSpec {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Samples are read once, in order, as for evaluation; memory does not grow with them. Their weights play no part.
+    /// Samples are read once, in order, as for evaluation; memory does not grow with their number. Weights are
+    /// ignored.
     ///
     /// # Errors
-    /// When there are no samples, they cannot be read, or a number is not finite (features count in row-major
-    /// order); when the range is empty or not finite.
+    /// When there are no samples, they cannot be read, or a number is not finite (features count in row-major order),
+    /// or when the range is empty or not finite.
     pub fn fit<F: Scalar, D: Dataset<F>>(self, data: &D) -> Result<Normalizer> {
         let run = || {
             let mut sums = Sums::new(self, data.input_shape());
@@ -266,11 +267,11 @@ impl NormalizerSpec {
     }
 }
 
-/// What has been seen while fitting.
+/// Running statistics while fitting.
 struct Sums {
     spec: NormalizerSpec,
     shape: Vec<usize>,
-    /// How many samples.
+    /// The number of samples.
     seen: usize,
     /// Means, or lowest numbers.
     first: Vec<f64>,
@@ -289,7 +290,7 @@ impl Sums {
         Self { spec, shape: shape.to_vec(), seen: 0, first, second }
     }
 
-    /// Samples one after the other, the first of which is sample `sample`.
+    /// Adds consecutive samples, the first of which has number `sample`.
     fn take<F: Scalar>(&mut self, values: &[F], sample: usize) -> Result<()> {
         if !F::all_finite(values)
             && let Some(i) = values.iter().position(|x| !x.is_finite())
@@ -307,7 +308,7 @@ impl Sums {
         Ok(())
     }
 
-    /// One feature of them all, where that was asked for.
+    /// Joins all features into one, if `whole` is set.
     fn joined(mut self) -> Self {
         if !self.spec.whole {
             return self;
@@ -329,9 +330,9 @@ impl Sums {
         self
     }
 
-    /// The normalizer of what was seen.
+    /// Computes the normalizer.
     ///
-    /// Widths that are rounding errors count as none, by scikit-learn's bounds.
+    /// Deviations and ranges that are mere rounding errors count as 0, with scikit-learn's thresholds.
     fn end(self) -> Result<Normalizer> {
         if self.seen == 0 || self.first.is_empty() {
             return Err(
@@ -372,9 +373,9 @@ impl Sums {
     }
 }
 
-/// A data set whose inputs are normalized when they are read: what [`Normalizer::apply`] returns.
+/// A data set whose inputs are normalized when they are read; [`Normalizer::apply`] returns it.
 ///
-/// Reading costs one pass over the batch more.
+/// Reading takes one additional pass over the batch.
 #[derive(Clone, Debug)]
 pub struct Normalized<D> {
     data: D,

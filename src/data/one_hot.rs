@@ -6,7 +6,8 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut};
 use ndarray::IxDyn;
 
-/// More classes than this are taken for a mistake: a batch of 64 would have a gigabyte of targets.
+/// The greatest number of classes. A larger number is taken for a mistake: a batch of 64 would have a gigabyte of
+/// targets.
 const MOST_CLASSES: usize = 1 << 22;
 
 /// A data set whose class indices become rows of probabilities, for
@@ -35,9 +36,9 @@ const MOST_CLASSES: usize = 1 << 22;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// [`Accuracy`](crate::metrics::Accuracy) takes such targets too. Reports by class want indices: give them the data
-/// itself. Keras' `to_categorical` and `CategoricalCrossentropy(label_smoothing=0.2)`; PyTorch's `one_hot` and
-/// `CrossEntropyLoss(label_smoothing=0.2)`, both of which smooth in evaluation too.
+/// [`Accuracy`](crate::metrics::Accuracy) takes such targets too. Reports by class need indices: give them the
+/// wrapped data set. It corresponds to Keras' `to_categorical` and `CategoricalCrossentropy(label_smoothing=0.2)`,
+/// and to PyTorch's `one_hot` and `CrossEntropyLoss(label_smoothing=0.2)`, both of which smooth in evaluation too.
 #[derive(Clone, Debug)]
 pub struct OneHot<D> {
     data: D,
@@ -46,7 +47,7 @@ pub struct OneHot<D> {
 }
 
 impl<D> OneHot<D> {
-    /// This data set, which may be a reference, with targets `[batch, classes]`.
+    /// Wraps this data set, which may be a reference, so that targets are `[batch, classes]`.
     ///
     /// # Errors
     /// When the number of classes is 0, or above four million.
@@ -58,10 +59,10 @@ impl<D> OneHot<D> {
         Ok(Self { data, classes, smoothing: 0.0 })
     }
 
-    /// Spreads this share of each sample's probability over all classes, in training; 0.1 is usual.
+    /// In training, spreads this share of each sample's probability over all classes; 0.1 is usual.
     ///
     /// # Errors
-    /// When it is not at least 0 and below 1.
+    /// When the share is below 0, or 1 or more.
     pub fn smoothing(mut self, share: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&share) {
             return Err(Error::argument("label smoothing", "at least 0 and below 1", share)
@@ -120,7 +121,7 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
 }
 
 impl<D> OneHot<D> {
-    /// The labels as rows, of which the share `smoothing` is spread over all classes.
+    /// Writes the labels as rows of probabilities, with the share `smoothing` spread over all classes.
     fn write<F: Scalar>(&self, labels: &[usize], smoothing: f64, target: &mut Tensor<F>) -> Result<()> {
         let classes = self.classes;
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {

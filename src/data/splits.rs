@@ -1,11 +1,11 @@
-//! Splits that keep the shares of the classes, and the folds of cross-validation.
+//! Stratified splits, and the folds of cross-validation.
 //!
-//! In cross-validation every sample is held out once: the samples are dealt into `k` folds, and each fold is the test
-//! part of a run that trains on the other `k - 1`. [`KFold`] and [`StratifiedKFold`] say how they are dealt;
+//! In cross-validation every sample is held out once: the samples are divided into `k` folds, and each fold is the
+//! test part of a run that trains on the other `k - 1`. [`KFold`] and [`StratifiedKFold`] define the folds;
 //! [`cross_validate`](crate::train::cross_validate) runs them.
 //!
-//! The folds are scikit-learn's (`KFold`, `StratifiedKFold` and `train_test_split(stratify=…)`): the same positions
-//! without a seed, and the same number of samples of each class with one. Which samples a seed draws is Plywood's own.
+//! The folds are those of scikit-learn (`KFold`, `StratifiedKFold` and `train_test_split(stratify=…)`): without a
+//! seed they have the same positions, with a seed the same number of samples of each class, but other samples.
 
 use super::subset::{Subset, first_part};
 use super::{Batch, Dataset, Pass};
@@ -14,10 +14,10 @@ use crate::kernels::Scalar;
 use crate::random::Random;
 use crate::shown::count;
 
-/// A training part and the part held out, both by reference to the whole.
+/// A training part and a held-out part, both by reference to the whole.
 pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);
 
-/// A way to deal a data set into folds: [`KFold`], [`StratifiedKFold`], or one of your own (by groups, by time).
+/// A way to divide a data set into folds: [`KFold`], [`StratifiedKFold`], or your own (by groups, by time).
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -40,14 +40,14 @@ pub type Fold<'a, D> = (Subset<&'a D>, Subset<&'a D>);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 pub trait Folds<F: Scalar, D: Dataset<F>> {
-    /// The training part and the held-out part of each fold.
+    /// Returns the training part and the held-out part of each fold.
     ///
     /// # Errors
-    /// When the data cannot be dealt so.
+    /// When the data cannot be divided this way.
     fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>>;
 
-    /// The same folds, with what there is to say of them, a sentence each: none, unless it is written. Cross-validation
-    /// prints it below its scores.
+    /// Returns the same folds, and remarks on them, a sentence each. The default has no remarks. Cross-validation
+    /// prints them below its scores.
     ///
     /// # Errors
     /// As [`folds`](Folds::folds).
@@ -56,7 +56,8 @@ pub trait Folds<F: Scalar, D: Dataset<F>> {
     }
 }
 
-/// `k` folds of nearly equal size: the first `n mod k` have one sample more. Without a seed, runs of neighbours.
+/// `k` folds of nearly equal size: the first `n mod k` have one sample more. Without a seed, each fold is a run of
+/// consecutive samples.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -70,8 +71,8 @@ pub trait Folds<F: Scalar, D: Dataset<F>> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Data that are sorted need a seed, or [`StratifiedKFold`] where they have classes. Both parts are in the data's
-/// order, with a seed too; `fit` shuffles.
+/// Sorted data need a seed, or [`StratifiedKFold`] if they have classes. Both parts keep the order of the data, also
+/// with a seed; `fit` shuffles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KFold {
     k: usize,
@@ -79,12 +80,12 @@ pub struct KFold {
 }
 
 impl KFold {
-    /// Into `k` folds. Whether there are samples for them is found when data are dealt.
+    /// Makes `k` folds. `k` is compared with the number of samples when the data are divided.
     pub fn new(k: usize) -> Self {
         Self { k, seed: None }
     }
 
-    /// Deals the samples at random, by this seed.
+    /// Assigns the samples to folds at random, by this seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -110,7 +111,8 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
     }
 }
 
-/// `k` folds in which each class has nearly the share that it has in the whole. Without a seed, each class in order.
+/// `k` folds in which each class has nearly its share of the whole. Without a seed, the samples of a class are
+/// assigned in order.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -126,9 +128,9 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Counts differ by at most one between folds, of each class and in all. A class with fewer than `k` samples is
-/// missing from some folds, which [`folds_and_remarks`](Folds::folds_and_remarks) says; `k` must not be above the size
-/// of the largest class.
+/// The number of samples differs by at most one between folds, for each class and in total. A class with fewer than
+/// `k` samples is missing from some folds, and [`folds_and_remarks`](Folds::folds_and_remarks) returns a remark about
+/// it. `k` must not exceed the size of the largest class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StratifiedKFold {
     k: usize,
@@ -136,12 +138,12 @@ pub struct StratifiedKFold {
 }
 
 impl StratifiedKFold {
-    /// Into `k` folds. Whether there are samples for them is found when data are dealt.
+    /// Makes `k` folds. `k` is compared with the sizes of the classes when the data are divided.
     pub fn new(k: usize) -> Self {
         Self { k, seed: None }
     }
 
-    /// Deals the samples of each class at random, by this seed.
+    /// Assigns the samples of each class to folds at random, by this seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -160,7 +162,8 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
         check_folds(self.k, largest, "the number of samples of the largest class")?;
         let remarks = missing_from_folds(&classes, self.k);
         let mut fold_of = vec![0; data.len()];
-        // As if the samples stood in line by class and were counted off: the line goes on from class to class.
+        // Sorted by class, the samples are assigned to folds 0, 1, …, k - 1, 0, 1, … in turn. Each class continues
+        // where the class before it ended.
         let mut place = 0;
         for (label, mut samples) in classes {
             if let Some(seed) = self.seed {
@@ -169,7 +172,7 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
             let mut samples = samples.into_iter();
             let (end, first) = (place + samples.len(), place % self.k);
             for fold in 0..self.k {
-                // How many of the places from `place` to `end` are counted off as this fold.
+                // The number of places from `place` to `end` that belong to this fold.
                 let skipped = (fold + self.k - first) % self.k;
                 let count = (end - place).saturating_sub(skipped).div_ceil(self.k);
                 samples.by_ref().take(count).for_each(|sample| fold_of[sample] = fold);
@@ -180,8 +183,9 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
     }
 }
 
-/// Splits a data set at random, by a seed, so that each class has in both parts nearly the share that it has in the
-/// whole: `share` of the samples make the second part. `::<f32, _>` says as what the data set is read, `f32` or `f64`.
+/// Splits a data set at random, by a seed, into two parts in which each class has nearly its share of the whole.
+/// `share` of the samples make the second part. `::<f32, _>` names the element type that the data set is read as,
+/// `f32` or `f64`.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -194,12 +198,13 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Of `n` samples of a class, `n · share` rounded down go to the second part, and one more of those classes where most
-/// was lost by that, until it has its size (that of [`random_split`](crate::data::random_split)). Both parts are in
-/// random order. Labels are read once, with their samples, where the data set has them elsewhere than in memory.
+/// Of the `n` samples of a class, `n · share` rounded down go to the second part. Then the classes that lost most by
+/// rounding give one more each, until the second part has its size (that of
+/// [`random_split`](crate::data::random_split)). Both parts are in random order. If the data are not in memory,
+/// samples are read once for their labels.
 ///
 /// # Errors
-/// As [`random_split`](crate::data::random_split); also when a class has one sample only, or a part would have fewer
+/// As [`random_split`](crate::data::random_split); also when a class has only one sample, or a part would have fewer
 /// samples than there are classes.
 pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data: &D,
@@ -222,7 +227,7 @@ pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
         classes.iter().map(|(_, samples)| samples.len() as f64 * second as f64 / data.len() as f64).collect();
     let mut counts: Vec<usize> = exact.iter().map(|exact| *exact as usize).collect();
     let mut by_loss: Vec<usize> = (0..classes.len()).collect();
-    by_loss.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract())); // stable: of equals the first
+    by_loss.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract())); // stable: ties go to the first
     let missing = second - counts.iter().sum::<usize>();
     by_loss.into_iter().take(missing).for_each(|class| counts[class] += 1);
 
@@ -238,10 +243,10 @@ pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     Ok((Subset::of(data, train), Subset::of(data, test)))
 }
 
-/// How many samples are read at once to see their labels.
+/// The number of samples that are read at once for their labels.
 const PIECE: usize = 256;
 
-/// The labels of all samples, read with their inputs, piece by piece.
+/// Returns the labels of all samples, read with their inputs, [`PIECE`] at a time.
 fn labels<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(data: &D) -> Result<Vec<usize>> {
     let mut labels = Vec::with_capacity(data.len());
     let mut batch = Batch::<F, Vec<usize>>::default();
@@ -253,8 +258,8 @@ fn labels<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(data: &D) -> Result<Vec
     Ok(labels)
 }
 
-/// Each label that comes up, and the positions of its samples; labels in the order in which they first come up. That is
-/// the order in which scikit-learn deals them; a label of any size makes one list.
+/// Returns each label with the positions of its samples. Labels are in the order of their first occurrence, the order
+/// that scikit-learn uses. A large label takes no more memory than a small one.
 fn samples_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
     let mut known = std::collections::HashMap::new();
     let mut classes: Vec<(usize, Vec<usize>)> = Vec::new();
@@ -268,7 +273,7 @@ fn samples_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
     classes
 }
 
-/// A sentence for each class with fewer samples than there are folds, by label.
+/// A remark for each class with fewer samples than there are folds, sorted by label.
 fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> {
     let mut few: Vec<(usize, usize)> =
         classes.iter().map(|(label, samples)| (*label, samples.len())).filter(|(_, n)| *n < k).collect();
@@ -280,7 +285,7 @@ fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> 
     few.into_iter().map(sentence).collect()
 }
 
-/// Checks a number of folds against what there is to deal.
+/// Checks that the number of folds is from 2 to `most`, which the error calls `what`.
 fn check_folds(k: usize, most: usize, what: &str) -> Result<()> {
     if k < 2 || k > most {
         return Err(Error::argument("folds", format!("2 to {most}, {what}"), k).help("5 and 10 are usual."));
@@ -288,7 +293,7 @@ fn check_folds(k: usize, most: usize, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// The parts of each fold, in the data's order.
+/// Makes the parts of each fold, in the order of the data.
 fn deal<'a, D>(data: &'a D, fold_of: &[usize], k: usize) -> Vec<Fold<'a, D>> {
     let part = |fold: usize| {
         let (test, train) = (0..fold_of.len()).partition(|&sample| fold_of[sample] == fold);

@@ -1,13 +1,13 @@
 //! Parts of data sets.
 //!
-//! A part is a list of positions, 8 bytes each; no sample is copied. Parts may be taken of parts.
+//! A part is a list of positions, 8 bytes each; no sample is copied. A part may be divided again.
 
 use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
 
-/// Some samples of a data set, in an order of their own.
+/// Some samples of a data set, in any order.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -23,26 +23,27 @@ use crate::random::Random;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Its own positions count from 0: sample `i` of the part is sample `indices()[i]` of the whole. PyTorch has it
-/// under the same name.
+/// Positions in the part count from 0: sample `i` of the part is sample `indices()[i]` of the whole. PyTorch's
+/// `Subset` does the same.
 #[derive(Clone, Debug)]
 pub struct Subset<D> {
     /// The whole, or a reference to it.
     data: D,
-    /// All below the whole's length.
+    /// All are below the length of the whole.
     indices: Vec<usize>,
 }
 
 impl<D> Subset<D> {
-    /// Of positions that are known to be in range.
+    /// Makes a subset of positions that are known to be in range.
     pub(super) fn of(data: D, indices: Vec<usize>) -> Self {
         Self { data, indices }
     }
 
-    /// The samples of `data` at these positions; a position may come up more than once. `data` may be a reference.
+    /// Selects the samples of `data` at these positions; a position may occur more than once. `data` may be a
+    /// reference.
     ///
-    /// The element type has to be named where the data set leaves it open, as
-    /// [`ArrayDataset`](crate::data::ArrayDataset) does: `Subset::new::<f32>(…)`.
+    /// Name the element type if the data set leaves it open, as [`ArrayDataset`](crate::data::ArrayDataset) does:
+    /// `Subset::new::<f32>(…)`.
     ///
     /// # Errors
     /// When a position is out of range.
@@ -54,9 +55,9 @@ impl<D> Subset<D> {
         Ok(Self { data, indices })
     }
 
-    /// The positions in the whole data set.
+    /// Returns the positions in the whole data set.
     ///
-    /// In the order in which the part has them.
+    /// They are in the order of the part.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
@@ -102,10 +103,10 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
     }
 }
 
-/// How many of `samples` a share leaves for the first part: `samples - share · samples`, rounded as Keras does.
+/// Returns the number of samples in the first part, `samples - share · samples`, rounded as Keras does.
 ///
-/// It is the greatest whole number not above `samples · (1 - share)` as `f64` has it. Rounding in `1 - share` can
-/// take one sample more: of ten, a share of 0.9 leaves `10 · 0.0999…`, and so none.
+/// It is `samples · (1 - share)`, computed in `f64` and rounded down. Rounding in `1 - share` can cost one sample: of
+/// ten samples, a share of 0.9 leaves `10 · 0.0999…`, which rounds down to 0.
 pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::argument("a share for the second part", "above 0 and below 1", share)
@@ -123,8 +124,8 @@ pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
     Ok(first)
 }
 
-/// Splits a data set without changing its order: the last `share` of the samples make the second part. This is what
-/// Keras' `validation_split` means.
+/// Splits a data set without changing its order: the last `share` of the samples make the second part, as in Keras'
+/// `validation_split`.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -149,8 +150,8 @@ pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subse
     Ok(split(data, indices, first))
 }
 
-/// Splits a data set at random, by a seed: `share` of the samples make the second part. `::<f32, _>` says as what the
-/// data set is read, `f32` or `f64`.
+/// Splits a data set at random, by a seed: `share` of the samples make the second part. `::<f32, _>` names the
+/// element type that the data set is read as, `f32` or `f64`.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -162,8 +163,8 @@ pub fn split_at<F: Scalar, D: Dataset<F>>(data: &D, share: f64) -> Result<(Subse
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Both parts are in random order. Classes are not balanced between the parts (not stratified); with many samples
-/// they nearly are.
+/// Both parts are in random order. The split is not stratified; with many samples, the classes are nearly balanced
+/// anyway.
 ///
 /// # Errors
 /// As [`split_at`].
@@ -178,7 +179,7 @@ pub fn random_split<F: Scalar, D: Dataset<F>>(
     Ok(split(data, indices, first))
 }
 
-/// The positions, cut in two.
+/// Cuts the positions in two.
 fn split<D>(data: &D, mut indices: Vec<usize>, first: usize) -> (Subset<&D>, Subset<&D>) {
     let second = indices.split_off(first);
     (Subset { data, indices }, Subset { data, indices: second })

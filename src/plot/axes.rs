@@ -1,37 +1,38 @@
-//! Axes: from numbers to places, with round numbers written beside them.
+//! Axes: map numbers to positions, and label them with round numbers.
 
 use super::mark::{Anchor, Colour, Point, Text};
 use super::{Figure, font};
 
-/// How large numbers beside an axis are written.
+/// The font size of the numbers beside an axis.
 pub(super) const SMALL: f64 = 11.0;
 
-/// How large an axis' name is written.
+/// The font size of an axis' name.
 pub(super) const BODY: f64 = 12.0;
 
-/// Numbers of a greater size are left out, as sums of them would no longer be finite.
+/// Larger magnitudes are left out, because sums of them would no longer be finite.
 const HUGE: f64 = 1e200;
 
-/// One direction: from where to where, and how.
+/// The scale of one axis: its ends, linear or logarithmic, and its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scale {
     low: f64,
     high: f64,
     log: bool,
-    /// Where numbers are to be written; round ones where it is empty.
+    /// The numbers to label; empty for round ones.
     marks: Vec<f64>,
-    /// Only whole numbers are written: epochs, steps.
+    /// True if only whole numbers are labelled: epochs, steps.
     whole: bool,
 }
 
 impl Scale {
-    /// From here to there; equal ends are moved apart.
+    /// Makes a linear scale from `low` to `high`; equal ends are moved apart.
     pub fn new(low: f64, high: f64) -> Self {
         let (low, high) = if low < high { (low, high) } else { (low - 0.5, low + 0.5) };
         Self { low, high, log: false, marks: Vec::new(), whole: false }
     }
 
-    /// Around these numbers, with `margin` as a share of their range on both sides; none where none can be drawn.
+    /// Makes a scale around these numbers, with a margin on both sides, given as a share of their range. Returns
+    /// `None` if none of the numbers can be drawn.
     pub fn around(values: impl Iterator<Item = f64>, log: bool, margin: f64) -> Option<Self> {
         let usable = values.filter(|&v| is_drawn(v, log)).map(|v| if log { v.log10() } else { v });
         let (low, high) = usable.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
@@ -51,13 +52,13 @@ impl Scale {
         Some(Self { log, ..Self::new(ends.0, ends.1) })
     }
 
-    /// The same, with only whole numbers written.
+    /// Labels whole numbers only.
     pub fn whole(mut self) -> Self {
         self.whole = true;
         self
     }
 
-    /// The same, with its ends moved outwards to round numbers.
+    /// Moves the ends outwards to round numbers.
     pub fn rounded(mut self, most: usize) -> Self {
         let step = step(self.high - self.low, most, self.whole);
         self.low = (self.low / step + 1e-9).floor() * step;
@@ -65,13 +66,13 @@ impl Scale {
         self
     }
 
-    /// The same, with these numbers written.
+    /// Labels these numbers.
     pub fn marked(mut self, marks: Vec<f64>) -> Self {
         self.marks = marks;
         self
     }
 
-    /// The place of a number, from 0 at the low end to 1 at the high end.
+    /// Returns the position of a number, from 0 at the low end to 1 at the high end.
     pub fn at(&self, value: f64) -> f64 {
         if self.log {
             (value / self.low).log10() / (self.high / self.low).log10()
@@ -80,17 +81,17 @@ impl Scale {
         }
     }
 
-    /// Whether the number can be drawn and lies between the ends.
+    /// Returns whether the number can be drawn and lies between the ends.
     pub fn has(&self, value: f64) -> bool {
         is_drawn(value, self.log) && (-1e-9..=1.0 + 1e-9).contains(&self.at(value))
     }
 
-    /// Whether the number can be drawn at all.
+    /// Returns whether the number can be drawn on this kind of axis.
     pub fn takes(&self, value: f64) -> bool {
         is_drawn(value, self.log)
     }
 
-    /// Numbers to write, about `most` of them, with their texts.
+    /// Returns the numbers to label, about `most` of them, with their texts.
     pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
         let most = most.max(2);
         if !self.marks.is_empty() {
@@ -111,7 +112,7 @@ impl Scale {
             .collect()
     }
 
-    /// Powers of ten, every few where there are many; with 2 and 5 between them where there are fewer than two.
+    /// Returns powers of ten, and skips some if there are many; with 2 and 5 in between if there are fewer than two.
     fn log_ticks(&self, most: usize) -> Vec<(f64, String)> {
         let (low, high) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
         let inside: Vec<i32> = (low..=high).filter(|&p| self.has(10f64.powi(p))).collect();
@@ -139,7 +140,7 @@ fn is_drawn(value: f64, log: bool) -> bool {
     value.is_finite() && value.abs() < HUGE && (!log || value > 1e-200)
 }
 
-/// 1, 2, 2.5 or 5 times a power of ten, so that about `most` of them fill the range.
+/// Returns 1, 2, 2.5 or 5 times a power of ten, so that about `most` steps fill the range.
 fn step(range: f64, most: usize, whole: bool) -> f64 {
     let rough = range / most as f64;
     let power = 10f64.powf(rough.log10().floor());
@@ -151,7 +152,7 @@ fn step(range: f64, most: usize, whole: bool) -> f64 {
     if whole { step.max(1.0) } else { step }
 }
 
-/// How many decimals multiples of a step need.
+/// Returns the number of decimals that multiples of a step need.
 fn decimals(step: f64) -> usize {
     (0..12)
         .find(|&d| {
@@ -160,7 +161,7 @@ fn decimals(step: f64) -> usize {
         .unwrap_or(12) as usize
 }
 
-/// A multiple of a step, with the step's decimals; in powers where it would be long.
+/// Formats a multiple of a step with the step's decimals, or in scientific notation if that would be long.
 fn fixed(value: f64, step: f64, decimals: usize) -> String {
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
     if value != 0.0 && (value.abs() >= 1e7 || step < 1e-6) {
@@ -169,7 +170,7 @@ fn fixed(value: f64, step: f64, decimals: usize) -> String {
     minus(thousands(&format!("{value:.decimals$}")))
 }
 
-/// Four figures at most.
+/// Formats a number with at most four significant digits.
 pub(super) fn general(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -187,7 +188,7 @@ pub(super) fn general(value: f64) -> String {
     minus(thousands(&text))
 }
 
-/// A power of ten: 10⁻⁵, 10².
+/// Formats a power of ten: 10⁻⁵, 10².
 fn power(value: f64) -> String {
     let p = value.log10().round() as i32;
     let raised = |c: char| match c {
@@ -201,18 +202,18 @@ fn power(value: f64) -> String {
     format!("10{}", p.to_string().chars().map(raised).collect::<String>())
 }
 
-/// The sign of the field in place of the hyphen.
+/// Replaces hyphens by minus signs.
 fn minus(text: String) -> String {
     text.replace('-', "−")
 }
 
-/// Commas between groups of three digits, from five digits on.
+/// Puts commas between groups of three digits if there are five digits or more.
 fn thousands(text: &str) -> String {
     let digits = text.split('.').next().unwrap_or(text).trim_start_matches('-');
     if digits.len() < 5 { text.to_owned() } else { grouped(text) }
 }
 
-/// Commas between groups of three digits.
+/// Puts commas between groups of three digits.
 fn grouped(text: &str) -> String {
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let digits = whole.trim_start_matches('-');
@@ -226,7 +227,7 @@ fn grouped(text: &str) -> String {
     out + rest
 }
 
-/// A count with commas, as in tables.
+/// Formats a count with commas, as in tables.
 pub(super) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
@@ -243,19 +244,19 @@ pub(super) struct Axes {
 }
 
 impl Axes {
-    /// How many numbers the y axis has room for.
+    /// Returns the number of labels that a y axis of this height has room for.
     pub fn y_ticks(height: f64) -> usize {
         (height / 38.0) as usize
     }
 
-    /// How much room the y axis needs on its left, with a name and without.
+    /// Returns the width that the y axis needs on its left, with or without a name.
     pub fn left_of(y: &Scale, height: f64, named: bool) -> f64 {
         let ticks = y.ticks(Self::y_ticks(height));
         let widest = ticks.iter().map(|(_, text)| font::width(text, SMALL, false)).fold(0.0, f64::max);
         (widest + 8.0 + if named { 22.0 } else { 0.0 }).ceil()
     }
 
-    /// The place of a pair of numbers.
+    /// Returns the position of a point in pixels.
     pub fn place(&self, x: f64, y: f64) -> Point {
         (self.at.0 + self.x.at(x) * self.size.0, self.at.1 + (1.0 - self.y.at(y)) * self.size.1)
     }
@@ -273,7 +274,7 @@ impl Axes {
         let widest = |ticks: &[(f64, String)]| {
             ticks.iter().map(|(_, text)| font::width(text, SMALL, false)).fold(0.0, f64::max)
         };
-        // As many as fit beside each other.
+        // As many as fit side by side.
         let mut most = (self.size.0 / 56.0) as usize;
         let mut ticks = self.x.ticks(most);
         while most > 2 && ticks.len() as f64 * (widest(&ticks) + 14.0) > self.size.0 + 30.0 {

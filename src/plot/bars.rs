@@ -1,4 +1,4 @@
-//! Bars, in groups, with the spread of several runs.
+//! Grouped bars, with the spread of several runs.
 
 use super::axes::{BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour};
@@ -6,7 +6,7 @@ use super::{Figure, font, palette};
 use crate::error::{Error, Result};
 use crate::metrics::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, MeanStd};
 
-/// Horizontal bars in groups, each the mean of some runs with its standard deviation as a whisker.
+/// A chart of horizontal bars in groups. A bar is the mean of some runs, with the standard deviation as an error bar.
 ///
 /// ```
 /// use plywood::plot::Bars;
@@ -29,24 +29,24 @@ pub struct Bars {
     groups: Vec<(String, Vec<MeanStd>)>,
 }
 
-/// The most groups that are drawn.
+/// The greatest number of groups.
 const MOST: usize = 1000;
 
 impl Bars {
-    /// No bars yet; each group has one for each of these names.
+    /// Makes a chart without groups; each group will have a bar for each of these names.
     pub fn new<S: Into<String>>(title: impl Into<String>, series: impl IntoIterator<Item = S>) -> Self {
         let series = series.into_iter().map(Into::into).collect();
         Self { title: title.into(), value_name: String::new(), series, groups: Vec::new() }
     }
 
-    /// What the bars show, with its unit.
+    /// Sets the label of the value axis, with its unit.
     #[must_use]
     pub fn value_label(mut self, name: impl Into<String>) -> Self {
         self.value_name = name.into();
         self
     }
 
-    /// Adds a group: for each bar, in the order of the names, the numbers of its runs.
+    /// Adds a group: for each bar, in the order of the names, the values of its runs.
     #[must_use]
     pub fn group(mut self, name: impl Into<String>, values: &[Vec<f64>]) -> Self {
         let finite = |runs: &Vec<f64>| runs.iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>();
@@ -54,11 +54,11 @@ impl Bars {
         self
     }
 
-    /// Draws the picture.
+    /// Draws the figure.
     ///
     /// # Errors
-    /// When there is no finite number, a group has not as many bars as there are names, or there are more than 1,000
-    /// groups.
+    /// When there is no finite number, a group does not have as many bars as there are names, or there are more than
+    /// 1,000 groups.
     pub fn draw(&self) -> Result<Figure> {
         let scale = self.scale().map_err(|error| error.at(format!("bars {:?}", self.title)))?;
         let n = self.series.len();
@@ -117,7 +117,7 @@ impl Bars {
         Ok(figure)
     }
 
-    /// The scale that all bars fit, with their deviations, if they can be drawn.
+    /// Returns a scale that fits all bars with their standard deviations, or an error if they cannot be drawn.
     fn scale(&self) -> Result<Scale> {
         let n = self.series.len();
         if let Some((name, values)) = self.groups.iter().find(|(_, values)| values.len() != n) {
@@ -140,7 +140,7 @@ impl Bars {
     }
 }
 
-/// Draws a bar from 0 to the mean, and the whisker of several runs; returns where both end.
+/// Draws a bar from 0 to the mean, and an error bar for several runs; returns the end of both.
 fn draw_bar(
     figure: &mut Figure,
     spread: &MeanStd,
@@ -162,7 +162,7 @@ fn draw_bar(
     end.max(high)
 }
 
-/// For each class, how sure the model is where it says that class, and how often it is right there.
+/// For each class, draws the model's mean confidence in its predictions of that class, and their accuracy.
 ///
 /// ```
 /// use plywood::metrics::ErrorAnalysis;
@@ -174,7 +174,7 @@ fn draw_bar(
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Where the upper bar is the longer one, the model is too sure. Classes that were never predicted have no bars.
+/// If the upper bar is the longer one, the model is overconfident. Classes that were never predicted have no bars.
 ///
 /// # Errors
 /// When there are more than 1,000 classes, or no samples.
@@ -188,7 +188,7 @@ pub fn class_calibration(analysis: &ErrorAnalysis) -> Result<Figure> {
     bars.draw()
 }
 
-/// Precision, recall and F1 of each class, as bars, and below them their means.
+/// Draws precision, recall and F1 of each class as bars, and below them their means.
 ///
 /// ```
 /// use plywood::metrics::ConfusionMatrix;
@@ -206,7 +206,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
     scores("Precision, recall and F1 by class", report.classes.iter().chain([&report.macro_mean]))
 }
 
-/// Precision, recall and F1 of each label, where a sample may have several, as bars, and below them their means.
+/// Draws precision, recall and F1 of each label as bars, and below them their means. For samples with several labels.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -220,7 +220,7 @@ pub fn class_scores(report: &ClassificationReport) -> Result<Figure> {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A curve for each label is drawn by [`roc`](super::roc()) from [`RocAuc::curves`](crate::metrics::RocAuc::curves).
+/// [`roc`](super::roc()) draws a curve for each label from [`RocAuc::curves`](crate::metrics::RocAuc::curves).
 ///
 /// # Errors
 /// When there are more than 999 labels.
@@ -228,7 +228,7 @@ pub fn label_scores(report: &LabelReport) -> Result<Figure> {
     scores("Precision, recall and F1 by label", report.labels.iter().chain([&report.macro_mean]))
 }
 
-/// A group of three bars for each line of a report.
+/// Draws a group of three bars for each line of a report.
 fn scores<'a>(title: &str, lines: impl Iterator<Item = &'a ClassReport>) -> Result<Figure> {
     let mut bars = Bars::new(title, ["precision", "recall", "F1"]).value_label("share of samples");
     for line in lines {

@@ -1,4 +1,4 @@
-//! Lines over an axis: the picture that most others are made of.
+//! Line charts: most other figures are built from them.
 
 use super::axes::{Axes, BODY, SMALL, Scale};
 use super::mark::{Anchor, Colour, Point};
@@ -6,7 +6,7 @@ use super::{Figure, font, palette};
 use crate::error::{Error, Result};
 use crate::metrics::MeanStd;
 
-/// Lines over two axes, with a title, names, a legend, and bands for the spread of several runs.
+/// A chart of lines over two axes, with a title, axis labels, a legend, and bands for the spread of several runs.
 ///
 /// ```
 /// use plywood::plot::Chart;
@@ -22,9 +22,9 @@ use crate::metrics::MeanStd;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Points that are not finite, or not above 0 on a logarithmic axis, are left out, and the line has a gap there. Up
-/// to 20 points are marked one by one. The colours are those of Okabe and Ito (2008), which people with any kind of
-/// colour vision can tell apart; from the seventh line on they come again with dashes.
+/// Points that are not finite, or not above 0 on a logarithmic axis, are left out, and the line has a gap there.
+/// Lines of up to 20 points get a dot at each point. The colours are those of Okabe and Ito (2008), which are
+/// distinguishable with any kind of colour vision; from the seventh line on they repeat with dashes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     title: String,
@@ -33,9 +33,9 @@ pub struct Chart {
     pub(super) series: Vec<Series>,
     pub(super) rings: Vec<Ring>,
     log: (bool, bool),
-    /// Whether x is a count: epochs, steps.
+    /// True if x is a count: epochs, steps.
     whole: bool,
-    /// The ends of the y axis, where they are given.
+    /// The ends of the y axis, if they are given.
     y_range: Option<(f64, f64)>,
     x_range: Option<(f64, f64)>,
     size: Point,
@@ -46,16 +46,16 @@ pub struct Chart {
 pub(super) struct Series {
     pub name: String,
     pub points: Vec<Point>,
-    /// Lower and upper end beside each point; empty for a line without a band.
+    /// The lower and the upper end at each point; empty for a line without a band.
     pub band: Vec<Point>,
     pub colour: Colour,
     pub dash: Option<(f64, f64)>,
     pub width: f64,
-    /// Whether up to 20 points are marked one by one.
+    /// True if each point gets a dot, for lines of up to 20 points.
     pub dots: bool,
 }
 
-/// A point that is marked, with a line of its own in the legend.
+/// A point marked with a ring, which has its own entry in the legend.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ring {
     pub at: Point,
@@ -63,11 +63,11 @@ pub(super) struct Ring {
     pub colour: Colour,
 }
 
-/// The most points that are marked one by one.
+/// The greatest number of points that get dots.
 const MARKED: usize = 20;
 
 impl Chart {
-    /// A chart without lines.
+    /// Makes a chart without lines.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -83,58 +83,59 @@ impl Chart {
         }
     }
 
-    /// What the horizontal axis shows, with its unit: "time (s)".
+    /// Sets the label of the horizontal axis, with its unit: "time (s)".
     #[must_use]
     pub fn x_label(mut self, name: impl Into<String>) -> Self {
         self.x_name = name.into();
         self
     }
 
-    /// What the vertical axis shows, with its unit.
+    /// Sets the label of the vertical axis, with its unit.
     #[must_use]
     pub fn y_label(mut self, name: impl Into<String>) -> Self {
         self.y_name = name.into();
         self
     }
 
-    /// Whether the horizontal axis is logarithmic. Up to ten different places of points are written beside it as they are.
+    /// Sets whether the horizontal axis is logarithmic. If the points have at most ten different x values, the
+    /// axis labels are these values.
     #[must_use]
     pub fn log_x(mut self, log: bool) -> Self {
         self.log.0 = log;
         self
     }
 
-    /// Whether the vertical axis is logarithmic.
+    /// Sets whether the vertical axis is logarithmic.
     #[must_use]
     pub fn log_y(mut self, log: bool) -> Self {
         self.log.1 = log;
         self
     }
 
-    /// Whether only whole numbers are written beside the horizontal axis: for epochs and steps.
+    /// Sets whether only whole numbers are labelled on the horizontal axis: for epochs and steps.
     #[must_use]
     pub fn whole_x(mut self, whole: bool) -> Self {
         self.whole = whole;
         self
     }
 
-    /// Where the horizontal axis begins and ends; unless set, around the points.
+    /// Sets the ends of the horizontal axis. By default they fit the points.
     #[must_use]
     pub fn x_range(mut self, low: f64, high: f64) -> Self {
         self.x_range = Some((low, high));
         self
     }
 
-    /// Where the vertical axis begins and ends; unless set, around the points.
+    /// Sets the ends of the vertical axis. By default they fit the points.
     ///
-    /// Points outside are left out.
+    /// Points outside of the range are left out.
     #[must_use]
     pub fn y_range(mut self, low: f64, high: f64) -> Self {
         self.y_range = Some((low, high));
         self
     }
 
-    /// Width and height in pixels of 1/96 inch; 640 x 400 unless set, 200 to 4,000.
+    /// Sets the width and height in pixels of 1/96 inch, from 200 to 4,000. The default is 640 x 400.
     #[must_use]
     pub fn size(mut self, width: f64, height: f64) -> Self {
         self.size = (width, height);
@@ -150,11 +151,11 @@ impl Chart {
         self
     }
 
-    /// Adds the mean of several runs with a band of one standard deviation around it: `runs[r][i]` is run `r` at
-    /// `x[i]`.
+    /// Adds the mean of several runs, with a band of one standard deviation around it: `runs[r][i]` is the value of
+    /// run `r` at `x[i]`.
     ///
-    /// A run may be shorter than `x`, as one that stopped early is; each place has the mean of the runs that reach
-    /// it. Numbers that are not finite are left out. The deviation is that of [`MeanStd`].
+    /// A run may be shorter than `x`, for example if it stopped early; the mean at each x is that of the runs that
+    /// reach it. Numbers that are not finite are left out. The standard deviation is that of [`MeanStd`].
     #[must_use]
     pub fn band(mut self, name: impl Into<String>, x: &[f64], runs: &[Vec<f64>]) -> Self {
         let (mut points, mut band) = (Vec::new(), Vec::new());
@@ -170,7 +171,7 @@ impl Chart {
         self
     }
 
-    /// Marks a point with a ring, in the colour of the line that was added last, and explains it in the legend.
+    /// Marks a point with a ring in the colour of the line that was added last, and adds the text to the legend.
     #[must_use]
     pub fn mark(mut self, x: f64, y: f64, text: impl Into<String>) -> Self {
         let colour = self.series.last().map_or(Colour::Ink, |series| series.colour);
@@ -178,7 +179,7 @@ impl Chart {
         self
     }
 
-    /// A thin dashed line behind what it is compared with.
+    /// Adds a thin dashed reference line.
     pub(super) fn guide(mut self, name: &str, points: &[Point]) -> Self {
         let (name, points, band) = (name.to_owned(), points.to_vec(), Vec::new());
         let (colour, dash) = (Colour::Soft, Some((4.0, 3.0)));
@@ -186,7 +187,7 @@ impl Chart {
         self
     }
 
-    /// Thin grey lines with one name for all.
+    /// Adds thin grey lines with one legend entry for all.
     pub(super) fn grey<'a>(mut self, name: &str, lines: impl Iterator<Item = &'a [Point]>) -> Self {
         for (i, points) in lines.enumerate() {
             let name = if i == 0 { name.to_owned() } else { String::new() };
@@ -197,13 +198,13 @@ impl Chart {
         self
     }
 
-    /// The same chart without a mark for each point.
+    /// Removes the dots from all lines.
     pub(super) fn unmarked(mut self) -> Self {
         self.series.iter_mut().for_each(|series| series.dots = false);
         self
     }
 
-    /// Draws the picture.
+    /// Draws the figure.
     ///
     /// # Errors
     /// When there is no point that can be drawn, or the size or a range is out of bounds.
@@ -223,7 +224,7 @@ impl Chart {
         Ok(figure)
     }
 
-    /// The scales of both axes; none where there is nothing to draw.
+    /// Returns the scales of both axes, or `None` if there is nothing to draw.
     fn scales(&self) -> Option<(Scale, Scale)> {
         let points = || self.series.iter().flat_map(|series| series.points.iter().copied());
         let usable = |p: &Point| p.0.is_finite() && p.1.is_finite();
@@ -249,7 +250,7 @@ impl Chart {
         Some((if self.whole { x.whole() } else { x }, y))
     }
 
-    /// Draws the chart into a part of a picture.
+    /// Draws the chart into a part of a figure.
     pub(super) fn panel(&self, figure: &mut Figure, at: Point, size: Point) -> Result<()> {
         let fail = |error: Error| error.at(format!("chart {:?}", self.title));
         for (axis, range, log) in [("x", self.x_range, self.log.0), ("y", self.y_range, self.log.1)] {
@@ -276,7 +277,8 @@ impl Chart {
         })?;
         let title = font::fit(&self.title, 15.0, true, size.0 - 32.0);
         figure.heading((at.0 + 16.0, at.1 + 28.0), &title);
-        // The axes' left end depends on their height, and that on the legend's rows, which depend on the left end.
+        // An estimate of the height, to break a cycle: the left end depends on the height of the axes, this on the
+        // rows of the legend, and these on the left end.
         let left = at.0 + 16.0 + Axes::left_of(&y, size.1 - 100.0, !self.y_name.is_empty());
         let right = at.0 + size.0 - 24.0;
         let top = self.legend(figure, (left, at.1 + 50.0), right) + 8.0;
@@ -297,8 +299,8 @@ impl Chart {
         Ok(())
     }
 
-    /// Writes the legend in rows from `at`, and returns where it ends. A single line whose name is that of the axis
-    /// needs none.
+    /// Writes the legend in rows from `at`, and returns its lower end. A single line that has the name of the axis
+    /// needs no legend.
     fn legend(&self, figure: &mut Figure, at: Point, right: f64) -> f64 {
         let named: Vec<&Series> = self.series.iter().filter(|series| !series.name.is_empty()).collect();
         if self.rings.is_empty() && named.len() == 1 && named[0].name == self.y_name {
@@ -338,7 +340,7 @@ impl Chart {
     }
 }
 
-/// The runs of points that can be drawn, by their positions.
+/// Splits the points that can be drawn into uninterrupted pieces, as lists of positions.
 fn pieces(axes: &Axes, points: &[Point]) -> Vec<Vec<usize>> {
     let mut pieces = vec![Vec::new()];
     for (i, p) in points.iter().enumerate() {
@@ -366,7 +368,7 @@ fn band(figure: &mut Figure, axes: &Axes, series: &Series) {
         if piece.len() > 1 {
             figure.area(upper.chain(lower).collect(), series.colour, 0.2);
         } else {
-            // A single place: a whisker.
+            // A single point has an error bar in place of a band.
             let ends: Vec<Point> = upper.chain(lower).collect();
             figure.line(&ends, series.colour, 1.5, None);
         }

@@ -6,13 +6,13 @@ use super::{Figure, font, palette};
 use crate::error::{Error, Result};
 use crate::metrics::ConfusionMatrix;
 
-/// Up to how many classes cells have numbers.
+/// The greatest number of classes for which cells show numbers.
 const NUMBERED: usize = 25;
 
-/// The most classes that are drawn: a pixel of a PNG for each at least.
+/// The greatest number of classes: each needs at least a pixel of a PNG.
 const MOST: usize = 1000;
 
-/// How often each class was taken for each: rows are the true classes, columns the predicted ones.
+/// Draws a confusion matrix: rows are the true classes, columns the predicted ones.
 ///
 /// ```
 /// use plywood::metrics::ConfusionMatrix;
@@ -24,9 +24,10 @@ const MOST: usize = 1000;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// A cell's colour is its share of the true class, so that rare classes are seen as well as frequent ones; the scale is
-/// that of square roots, so that a few per cent of mistakes can be seen too. Up to 12 classes there is the count and
-/// below it the share; up to 25 the count alone; beyond that the colour alone, and only some names.
+/// A cell's colour shows its share of the true class, so that rare classes are as visible as frequent ones. The
+/// colour scale follows the square root of the share, so that a few per cent of mistakes are visible too. Up to 12
+/// classes, cells show the count and below it the share; up to 25 the count alone; beyond that no numbers, and only
+/// some names are written.
 ///
 /// # Errors
 /// When there are no samples, or more than 1,000 classes.
@@ -55,7 +56,7 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
         13..=NUMBERED => 34.0,
         _ => (800.0 / n as f64).max(2.0),
     };
-    // Names beside rows are cut at 160 pixels; those below columns are slanted and end at the cell.
+    // Names are cut at 150 pixels; those below columns are slanted and end at the cell.
     let every = (14.0 / cell).ceil().max(1.0) as usize;
     let names: Vec<String> =
         matrix.class_names().iter().map(|name| font::fit(name, SMALL, false, 150.0)).collect();
@@ -86,7 +87,7 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
     Ok(figure)
 }
 
-/// The cells, each in the colour of its share of the true class, with as many numbers as there is room for.
+/// Draws the cells, each coloured by its share of the true class, with as many numbers as there is room for.
 fn cells(figure: &mut Figure, matrix: &ConfusionMatrix, (left, top): Point, cell: f64) {
     let n = matrix.classes();
     let share = |t: usize, p: usize, row: u64| {
@@ -125,7 +126,7 @@ fn cells(figure: &mut Figure, matrix: &ConfusionMatrix, (left, top): Point, cell
     }
 }
 
-/// The scale of the colours, by per cent.
+/// Draws the colour scale, in per cent.
 fn scale(figure: &mut Figure, (left, top): Point, height: f64) {
     figure.colour_bar((left, top), height, |i| palette::blues(1.0 - f64::from(i) / 63.0));
     for percent in [0, 5, 25, 50, 100] {

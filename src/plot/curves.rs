@@ -1,4 +1,4 @@
-//! Training over epochs: one run, and several.
+//! Values over the epochs, of one run and of several.
 
 use super::mark::Point;
 use super::{Chart, Figure};
@@ -6,24 +6,24 @@ use crate::error::{Error, Result};
 use crate::history::History;
 use crate::monitor::Direction;
 
-/// How a value is called beside an axis: "accuracy" for "val_accuracy".
+/// Returns a value's name without the prefix of validation: "accuracy" for "val_accuracy".
 fn base(name: &str) -> &str {
     name.strip_prefix("val_").unwrap_or(name)
 }
 
-/// Epochs and values of this name; an epoch without it is a gap.
+/// Returns the epochs and values of this name; an epoch without it becomes a gap.
 fn points(history: &History, name: &str) -> Vec<Point> {
     let value = |epoch: &crate::history::Epoch| epoch.get(name).unwrap_or(f64::NAN);
     history.epochs.iter().map(|epoch| (epoch.number as f64, value(epoch))).collect()
 }
 
-/// The best point, the first of equals; NaN is never the best.
+/// Returns the best point; ties go to the first, and NaN is never the best.
 fn best(points: &[Point], direction: Direction) -> Option<Point> {
     let finite = points.iter().copied().filter(|p| p.1.is_finite());
     finite.reduce(|best, p| if direction.is_better(p.1, best.1) { p } else { best })
 }
 
-/// The chart of a value in training and in validation.
+/// Makes a chart of a value in training and in validation.
 fn chart(history: &History, name: &str) -> Chart {
     let name = base(name);
     let validation = format!("val_{name}");
@@ -49,7 +49,8 @@ fn chart(history: &History, name: &str) -> Chart {
     }
 }
 
-/// One value over the epochs, in training and in validation, with the best epoch marked: `curve(&history, "loss")`.
+/// Draws one value over the epochs, in training and in validation, with the best epoch marked:
+/// `curve(&history, "loss")`.
 ///
 /// ```
 /// use plywood::plot;
@@ -64,8 +65,8 @@ fn chart(history: &History, name: &str) -> Chart {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The best epoch is that of the validation data, where there are any. It is marked where the value says whether lower
-/// or higher is better: losses and built-in metrics do.
+/// The best epoch is that of the validation data, if there are any. It is marked if the value states whether lower or
+/// higher is better, as losses and built-in metrics do.
 ///
 /// # Errors
 /// When no epoch has a finite value of this name.
@@ -80,7 +81,7 @@ pub fn curve(history: &History, name: &str) -> Result<Figure> {
     chart(history, name).draw()
 }
 
-/// The error of a name that no epoch has.
+/// The error of a name without a finite value in any epoch.
 fn missing(history: &History, name: &str) -> Error {
     let names: Vec<&str> = history
         .epochs
@@ -93,7 +94,7 @@ fn missing(history: &History, name: &str) -> Error {
         .at("plot curve")
 }
 
-/// The loss and every metric over the epochs, in a panel each, with the best epochs marked.
+/// Draws the loss and every metric over the epochs, in a panel each, with the best epochs marked.
 ///
 /// ```
 /// use plywood::plot;
@@ -130,8 +131,8 @@ pub fn history(history: &History) -> Result<Figure> {
     Ok(figure)
 }
 
-/// A value over the epochs for several settings, each with the mean and the spread of its runs: the same training
-/// with other seeds.
+/// Draws a value over the epochs for several settings, each with the mean and the spread of its runs with different
+/// seeds.
 ///
 /// ```
 /// use plywood::plot;
@@ -151,7 +152,7 @@ pub fn history(history: &History) -> Result<Figure> {
 /// ```
 ///
 /// The band is one standard deviation to both sides ([`MeanStd`](crate::metrics::MeanStd)). Epochs are counted from 1
-/// in each run. Where runs end at different epochs, the mean is that of those that reach an epoch.
+/// in each run. If runs end at different epochs, the mean at an epoch is that of the runs that reach it.
 ///
 /// # Errors
 /// When no run has a finite value of this name.

@@ -1,4 +1,4 @@
-//! A picture.
+//! Figures, and writing them to files.
 
 use super::mark::{Anchor, Colour, Mark, Pixels, Point, Text};
 use super::{png, raster, svg};
@@ -6,9 +6,9 @@ use crate::disk::write_bytes;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// A picture: it is written as SVG or as PNG, and looks the same in both.
+/// A figure that can be written as SVG or as PNG, and looks the same in both.
 ///
-/// The functions of [`plot`](crate::plot) and [`Chart`](super::Chart) make one.
+/// The functions of [`plot`](crate::plot) and [`Chart`](super::Chart) return figures.
 ///
 /// ```
 /// use plywood::plot::Chart;
@@ -23,22 +23,22 @@ use std::path::Path;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Letters are outlines out of a table in the crate (Latin, some Greek, signs): no font is looked for, and what the
-/// table lacks is drawn as a box. The ground is white.
+/// Letters are outlines from a table in the crate (Latin, some Greek, symbols): no font is loaded, and a character
+/// that is not in the table is drawn as a box. The background is white.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     pub(super) width: f64,
     pub(super) height: f64,
-    /// For readers of the screen; the title that is seen is among the marks.
+    /// For screen readers; the visible title is among the marks.
     pub(super) title: String,
     pub(super) marks: Vec<Mark>,
 }
 
-/// How many pixels of a PNG make one of the picture's: 192 to an inch, sharp on screens and in print.
+/// The number of PNG pixels per pixel of the figure: 192 to an inch, sharp on screens and in print.
 const SCALE: f64 = 2.0;
 
 impl Figure {
-    /// An empty picture on white.
+    /// Makes an empty figure with a white background.
     pub(super) fn new(title: &str, width: f64, height: f64) -> Self {
         let (width, height) = (width.ceil(), height.ceil());
         let ground =
@@ -46,30 +46,30 @@ impl Figure {
         Self { width, height, title: title.to_owned(), marks: vec![ground] }
     }
 
-    /// How wide it is, in pixels of 1/96 inch.
+    /// Returns the width in pixels of 1/96 inch.
     pub fn width(&self) -> f64 {
         self.width
     }
 
-    /// How high it is, in pixels of 1/96 inch.
+    /// Returns the height in pixels of 1/96 inch.
     pub fn height(&self) -> f64 {
         self.height
     }
 
-    /// The title, as in the picture.
+    /// Returns the title, as drawn in the figure.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The picture as an SVG document.
+    /// Returns the figure as an SVG document.
     ///
-    /// It refers to nothing outside: letters are paths, images are inside.
+    /// It refers to no other file: letters are paths, and images are embedded.
     pub fn to_svg(&self) -> String {
         svg::write(&self.marks, [self.width, self.height], &self.title, false)
     }
 
-    /// The picture as an element of an HTML page, whose variables `--ink`, `--soft`, `--grid` and `--paper` colour
-    /// it; without them it is as [`to_svg`](Figure::to_svg).
+    /// Returns the figure as an SVG element for an HTML page. The page's variables `--ink`, `--soft`, `--grid` and
+    /// `--paper` set its colours; without them it looks like [`to_svg`](Figure::to_svg).
     ///
     /// ```
     /// use plywood::plot::Chart;
@@ -82,12 +82,12 @@ impl Figure {
         svg::write(&self.marks, [self.width, self.height], &self.title, true)
     }
 
-    /// The picture as a PNG file's bytes, with two pixels for each of its own along both axes.
+    /// Returns the bytes of a PNG file, with two pixels for each pixel of the figure along both axes.
     pub fn to_png(&self) -> Vec<u8> {
         png::encode(&raster::draw(&self.marks, self.width, self.height, SCALE), Some(96.0 * SCALE))
     }
 
-    /// [`to_png`](Figure::to_png) at another scale: 1 for a small preview, 4 for a poster.
+    /// Works as [`to_png`](Figure::to_png) at another scale: 1 for a small preview, 4 for a poster.
     ///
     /// # Errors
     /// When the scale is not above 0 and at most 8.
@@ -99,7 +99,7 @@ impl Figure {
         Ok(png::encode(&raster::draw(&self.marks, self.width, self.height, scale), Some(96.0 * scale)))
     }
 
-    /// Writes a file: SVG or PNG, by the end of its name. The folder must be there.
+    /// Writes a file: SVG or PNG, depending on the extension of its name. The folder must exist.
     ///
     /// ```
     /// use plywood::plot::Chart;
@@ -114,7 +114,7 @@ impl Figure {
     /// ```
     ///
     /// # Errors
-    /// When the name ends otherwise, or the file cannot be written.
+    /// When the name has another extension, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
@@ -135,7 +135,7 @@ impl Figure {
     }
 }
 
-/// What the pictures are drawn with.
+/// Drawing functions, which append marks.
 impl Figure {
     pub(super) fn area(&mut self, points: Vec<Point>, fill: Colour, opacity: f64) {
         self.marks.push(Mark::Area { points, fill, opacity });
@@ -157,30 +157,30 @@ impl Figure {
         self.marks.push(Mark::Disc { at, radius, fill, frame });
     }
 
-    /// Text in the regular weight, level.
+    /// Adds horizontal text in the regular weight.
     pub(super) fn text(&mut self, at: Point, text: &str, size: f64, colour: Colour, anchor: Anchor) {
         self.lettering(Text::new(at, text, size, colour, anchor));
     }
 
-    /// A bold line at the picture's head.
+    /// Adds a bold line at the head of the figure.
     pub(super) fn heading(&mut self, at: Point, text: &str) {
         self.lettering(Text { bold: true, ..Text::new(at, text, 15.0, Colour::Ink, Anchor::Start) });
     }
 
-    /// Text in any weight and direction.
+    /// Adds text in any weight and direction.
     pub(super) fn lettering(&mut self, text: Text) {
         self.marks.push(Mark::Text(text));
     }
 
-    /// A bar with the colours of a scale, the largest value at the top; `colour` is given numbers from 0, at the top, to
-    /// 63.
+    /// Adds a bar with the colours of a scale, the largest value at the top; `colour` is called with numbers from 0,
+    /// at the top, to 63.
     pub(super) fn colour_bar(&mut self, at: Point, height: f64, colour: impl Fn(u8) -> Colour) {
         let rgb = (0..64).flat_map(|i| colour(i).rgb()).collect();
         self.image(at, (14.0, height), Pixels { width: 1, height: 64, rgb });
         self.frame(at, (14.0, height), Colour::Soft, 1.0);
     }
 
-    /// Pixels as sharp rectangles; without any, nothing.
+    /// Adds an image, whose pixels are sharp rectangles; an image without pixels adds nothing.
     pub(super) fn image(&mut self, at: Point, size: Point, pixels: Pixels) {
         if pixels.width > 0 && pixels.height > 0 {
             self.marks.push(Mark::Image { at, size, pixels });

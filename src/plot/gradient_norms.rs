@@ -1,10 +1,10 @@
-//! Gradients of each layer over the steps.
+//! Gradient norms of each layer over the steps.
 
 use super::{Chart, Figure, palette};
 use crate::error::{Error, Result};
 use crate::gradient_trace::GradientTrace;
 
-/// The gradient's norm of each layer over the steps, on a logarithmic axis: the vanishing gradient, seen.
+/// Draws the gradient norm of each layer over the steps, on a logarithmic axis. It shows vanishing gradients.
 ///
 /// ```
 /// use plywood::train::GradientNorms;
@@ -23,8 +23,8 @@ use crate::gradient_trace::GradientTrace;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Layers are coloured in order from dark (the first) to bright (the last). Of more than 12 layers, 12 evenly spaced
-/// ones are drawn.
+/// Layers are coloured in order from dark (the first) to bright (the last). If there are more than 12 layers, 12
+/// evenly spaced ones are drawn.
 ///
 /// # Errors
 /// When no norm above 0 was recorded.

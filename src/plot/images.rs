@@ -8,7 +8,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, Outputs, Sequential};
 use crate::predictions;
 
-/// Channels, rows, columns of what can be shown as an image; none for anything else.
+/// Returns channels, rows and columns of an array that can be shown as an image; `None` for any other.
 fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {
     match *shape {
         [rows, columns] if rows > 0 && columns > 0 => Some((1, rows, columns)),
@@ -17,7 +17,7 @@ fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {
     }
 }
 
-/// Numbers from `low` to `high` as grey, or as red, green and blue where there are three channels.
+/// Converts numbers from `low` to `high` to grey, or to red, green and blue if there are three channels.
 fn grey(values: &[f64], (channels, rows, columns): (usize, usize, usize), low: f64, high: f64) -> Pixels {
     let byte = |v: f64| {
         let share = (v - low) / (high - low);
@@ -28,11 +28,11 @@ fn grey(values: &[f64], (channels, rows, columns): (usize, usize, usize), low: f
     Pixels { width: columns, height: rows, rgb: rgb.collect() }
 }
 
-/// The most samples in one picture.
+/// The greatest number of samples in one figure.
 const MOST: usize = 400;
 
-/// Samples of a data set as images, each with what the model takes it for and how sure it is; wrong ones are framed
-/// and have their true class.
+/// Draws samples of a data set as images, each with the predicted class and its confidence. Wrong predictions have a
+/// frame and show the true class too.
 ///
 /// ```
 /// use plywood::plot;
@@ -51,13 +51,14 @@ const MOST: usize = 400;
 /// | `[rows, columns]`, `[1, rows, columns]` | grey, bright for large numbers |
 /// | `[3, rows, columns]` | red, green and blue |
 ///
-/// Numbers from 0 to 1 are shown as they are, others from the least to the largest of the samples. The confidence is
-/// the model's output for the class; it is left out where outputs are no probabilities. The threshold of a single
-/// output is that of [`predict_classes`](Sequential::predict_classes). A prediction that is NaN is shown as that.
+/// The scale goes from 0 to 1, and is extended to the least and the greatest number of the samples if they lie
+/// outside. The confidence is the model's output for the predicted class; it is left out if outputs are not
+/// probabilities. The threshold of a single output is that of [`predict_classes`](Sequential::predict_classes). A NaN
+/// prediction is shown as NaN.
 ///
 /// # Errors
-/// When the inputs are no such images, there are no positions or more than 400, one is outside of the data, the data
-/// cannot be read, or the last layer does not say the threshold of a single output.
+/// When the inputs are not such images, there are no positions or more than 400, one is out of range, the data cannot
+/// be read, or the last layer does not define the threshold of a single output.
 pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     model: &Sequential<F>,
     data: &D,
@@ -92,7 +93,7 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let (low, high) = usable.fold((0.0f64, 1.0f64), |(l, h), v| (l.min(v), h.max(v)));
     let size = values.len() / positions.len();
     let name = |class: usize| data.class_names().get(class).cloned().unwrap_or_else(|| class.to_string());
-    // A prediction with a NaN in it is of no class.
+    // A prediction that contains NaN has no class.
     let lost = output.outer_iter().map(|row| row.iter().any(|x| x.is_nan()));
     let classes: Vec<Option<usize>> =
         classes.into_iter().zip(lost).map(|(class, lost)| (!lost).then_some(class)).collect();
@@ -121,24 +122,24 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// The longer side of a sample's image.
 const SIDE: f64 = 84.0;
 
-/// How wide and how high a sample is with what is written below it: as wide as "✗ Ankle boot 100 %".
+/// The width and height of a sample with the text below it: as wide as "✗ Ankle boot 100 %".
 const CELL: Point = (120.0, 132.0);
 
-/// The size of what is written below a sample.
+/// The font size of the text below a sample.
 const SMALL: f64 = 10.5;
 
-/// A sample as it is shown.
+/// A sample to be drawn.
 struct Sample {
     pixels: Pixels,
-    /// The name of the class that the model takes it for.
+    /// The name of the predicted class.
     prediction: String,
     confidence: Option<f64>,
-    /// The name of its true class, where that is another one.
+    /// The name of the true class, if the prediction is wrong.
     mistaken: Option<String>,
 }
 
 impl Sample {
-    /// With the image in a square whose corner is there.
+    /// Draws the sample, with the image in a square that has its corner at this point.
     fn draw(self, figure: &mut Figure, (left, top): Point) {
         let (columns, rows) = (self.pixels.width, self.pixels.height);
         let scale = SIDE / rows.max(columns) as f64;
@@ -165,10 +166,10 @@ impl Sample {
     }
 }
 
-/// The most filters in one picture.
+/// The greatest number of filters in one figure.
 const TILES: usize = 64;
 
-/// The weights of a model's first layer that has any, a part of them for each unit.
+/// The weights of the first layer that has any, with a part for each unit.
 struct FirstWeights {
     /// The parameter's name.
     name: String,
@@ -176,7 +177,7 @@ struct FirstWeights {
     units: usize,
     /// Channels, rows and columns of a unit's part.
     sides: (usize, usize, usize),
-    /// Whether units are the last axis, as in a dense layer; else they are the first.
+    /// True if units are the last axis, as in a dense layer; else they are the first.
     dense: bool,
 }
 
@@ -212,13 +213,13 @@ impl FirstWeights {
         Ok(Self { name, values, units, sides, dense })
     }
 
-    /// Number `i` of a unit's part.
+    /// Returns number `i` of a unit's part.
     fn of_unit(&self, unit: usize, i: usize) -> f64 {
         let each = self.sides.0 * self.sides.1 * self.sides.2;
         if self.dense { self.values[i * self.units + unit] } else { self.values[unit * each + i] }
     }
 
-    /// The picture's title where this many units are shown.
+    /// Returns the title for this number of drawn units.
     fn title(&self, shown: usize) -> String {
         let Self { name, units, .. } = self;
         let what = if self.dense { "units" } else { "filters" };
@@ -230,7 +231,7 @@ impl FirstWeights {
     }
 }
 
-/// The first layer's weights as images: what each unit, or each filter of a convolution, answers to.
+/// Draws the first layer's weights as images: one for each unit of a dense layer, or filter of a convolution.
 ///
 /// ```
 /// use plywood::plot;
@@ -243,11 +244,11 @@ impl FirstWeights {
 /// ```
 ///
 /// A dense layer's unit has a weight for each pixel of the input, a convolution's filter one for each pixel of its
-/// window. Blue is below 0 and orange above; one scale holds for all. The first 64 units are shown. Where there are
-/// several channels, they stand beside each other.
+/// kernel. Blue is below 0 and orange above; all images share one scale. The first 64 units are drawn. Several
+/// channels are drawn side by side.
 ///
 /// # Errors
-/// When the model's input is no image, or its first weights do not have a number for each pixel.
+/// When the model's input is not an image, or its first weights do not have a number for each pixel.
 pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
     let weights = FirstWeights::of(model).map_err(|error| error.at("plot filters"))?;
     let FirstWeights { units, sides: (channels, rows, columns), .. } = weights;

@@ -1,28 +1,28 @@
-//! What a picture is made of.
+//! The elements of a figure.
 //!
-//! There are seven kinds of marks, and two writers, [`svg`](super::svg) and [`raster`](super::raster), that know them.
-//! A picture is a list of marks in the order in which they cover each other, so each picture is written once.
+//! There are seven kinds of marks, which two writers, [`svg`](super::svg) and [`raster`](super::raster), implement. A
+//! figure is a list of marks, later ones drawn over earlier ones, so that each figure is defined once for both.
 
 /// A point in pixels, y down.
 pub(super) type Point = (f64, f64);
 
-/// A colour: by its part in the picture where a page may have one of its own, else by its number.
+/// A colour: either a role in the figure, which a page may colour differently, or a fixed colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     /// Text, axes.
     Ink,
-    /// Text that stands back: numbers at the axes.
+    /// Secondary text: numbers at the axes.
     Soft,
     /// Lines of the grid.
     Grid,
-    /// The ground.
+    /// The background.
     Paper,
     /// Red, green, blue.
     Rgb(u8, u8, u8),
 }
 
 impl Colour {
-    /// Red, green and blue on a white ground.
+    /// Returns red, green and blue, as on a white background.
     pub fn rgb(self) -> [u8; 3] {
         match self {
             Self::Ink => [0x1f, 0x24, 0x2b],
@@ -33,7 +33,7 @@ impl Colour {
         }
     }
 
-    /// Whether white letters are easier to read on it than dark ones, by the luminance of WCAG 2.1.
+    /// Returns whether white text is easier to read on it than dark text, by the luminance of WCAG 2.1.
     pub fn is_dark(self) -> bool {
         let linear = |byte: u8| {
             let x = f64::from(byte) / 255.0;
@@ -44,7 +44,7 @@ impl Colour {
     }
 }
 
-/// Which point of a text is at its place.
+/// The point of a text that is placed at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -63,39 +63,39 @@ pub(super) struct Pixels {
 /// A line of text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Text {
-    /// On its base line.
+    /// The position of its anchor, on the base line.
     pub at: Point,
     pub text: String,
     pub size: f64,
     pub bold: bool,
     pub colour: Colour,
     pub anchor: Anchor,
-    /// In degrees, clockwise, about `at`.
+    /// The rotation in degrees, clockwise, about `at`.
     pub turn: f64,
 }
 
 impl Text {
-    /// In the regular weight, level.
+    /// Makes a horizontal text in the regular weight.
     pub fn new(at: Point, text: &str, size: f64, colour: Colour, anchor: Anchor) -> Self {
         Self { at, text: text.to_owned(), size, bold: false, colour, anchor, turn: 0.0 }
     }
 
-    /// Turns it, by degrees, clockwise.
+    /// Rotates the text clockwise by this many degrees.
     pub fn turned(self, turn: f64) -> Self {
         Self { turn, ..self }
     }
 }
 
-/// A thing that is drawn.
+/// An element of a figure.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
     /// A closed polygon.
     Area { points: Vec<Point>, fill: Colour, opacity: f64 },
     /// Straight lines from point to point, with dashes of these lengths (drawn, left out).
     Line { points: Vec<Point>, colour: Colour, width: f64, dash: Option<(f64, f64)> },
-    /// A rectangle by its corner, filled, framed or both.
+    /// A rectangle given by its corner, with a fill, a frame or both.
     Rect { at: Point, size: Point, fill: Option<Colour>, frame: Option<(Colour, f64)> },
-    /// A disc, filled, and framed where wanted.
+    /// A filled disc, with an optional frame.
     Disc { at: Point, radius: f64, fill: Colour, frame: Option<(Colour, f64)> },
     /// A line of text.
     Text(Text),

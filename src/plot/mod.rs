@@ -1,7 +1,7 @@
-//! Pictures of training and of what a model does, as SVG and PNG, and pages with them.
+//! Figures of training and of a model's predictions, as SVG and PNG, and HTML reports.
 //!
-//! Each function takes data that the rest of the crate makes and returns a [`Figure`], which is written by
-//! [`save`](Figure::save):
+//! Each function takes data that the rest of the crate produces and returns a [`Figure`], which
+//! [`save`](Figure::save) writes to a file:
 //!
 //! ```
 //! use plywood::plot;
@@ -21,28 +21,29 @@
 //! # Ok::<(), plywood::Error>(())
 //! ```
 //!
-//! | picture | function |
+//! | figure | function |
 //! |---|---|
-//! | loss and metrics over the epochs, the best marked | [`history`](history()), [`curve`] |
-//! | several settings, several seeds each | [`runs`], [`Bars`], [`Chart::band`] |
-//! | how often each class is taken for each | [`confusion_matrix`](confusion_matrix()) |
+//! | loss and metrics over the epochs, with the best epoch marked | [`history`](history()), [`curve`] |
+//! | several settings, each with several seeds | [`runs`], [`Bars`], [`Chart::band`] |
+//! | confusion matrix | [`confusion_matrix`](confusion_matrix()) |
 //! | precision, recall and F1 by class, by label | [`class_scores`], [`label_scores`] |
-//! | true against false positives | [`roc`](roc()) |
+//! | true positive rate against false positive rate | [`roc`](roc()) |
 //! | confidence against accuracy | [`reliability`](reliability()) |
-//! | samples with what they are taken for | [`samples`] |
+//! | samples with their predicted classes | [`samples`] |
 //! | the first layer's weights | [`filters`] |
 //! | gradients of each layer over the steps | [`gradient_norms`] |
 //! | confidence and accuracy by class | [`class_calibration`] |
-//! | text, tables and pictures on a page of HTML | [`Report`] |
+//! | HTML page with text, tables and figures | [`Report`] |
 //!
-//! No font and no library of the system is used; pixels are set, and letters drawn, by this crate. Colours can be told
-//! apart with any kind of colour vision, and no meaning is in a colour alone. The same data give the same file.
+//! No font and no library of the system is used; this crate rasterizes pixels and letters itself. Colours are
+//! distinguishable with any kind of colour vision, and nothing is encoded by colour alone. The same data give the
+//! same file.
 //!
 //! # Inside
 //!
-//! `mark.rs` has the seven kinds of marks that pictures are made of; `svg.rs` writes them, `raster.rs` draws them, and
-//! `png.rs` packs what was drawn; `report.rs` puts pictures on a page. `font/` has the letters, `axes.rs` the numbers
-//! beside axes, `palette.rs` the colours.
+//! `mark.rs` defines the seven kinds of marks; `svg.rs` writes them, `raster.rs` rasterizes them, and `png.rs`
+//! encodes the pixels; `report.rs` puts figures on a page. `font/` has the letters, `axes.rs` the axes and their
+//! labels, `palette.rs` the colours.
 
 mod axes;
 mod bars;

@@ -1,4 +1,4 @@
-//! Colours that people with any kind of colour vision can tell apart.
+//! Colours that are distinguishable with any kind of colour vision.
 
 use super::mark::Colour;
 
@@ -12,13 +12,13 @@ const SERIES: [Colour; 6] = [
     Colour::Rgb(0x56, 0xb4, 0xe9), // sky blue
 ];
 
-/// The colour of what is wrong.
+/// The colour of wrong predictions.
 pub(super) const WRONG: Colour = Colour::Rgb(0xd5, 0x5e, 0x00);
 
-/// The colour of what is right.
+/// The colour of correct predictions.
 pub(super) const RIGHT: Colour = Colour::Rgb(0x00, 0x9e, 0x73);
 
-/// The colour and the dashes of series `i`: after six, colours come again with dashes.
+/// Returns the colour and the dashes of series `i`: after six, the colours repeat with dashes.
 pub(super) fn series(i: usize) -> (Colour, Option<(f64, f64)>) {
     let dash = match (i / SERIES.len()) % 3 {
         0 => None,
@@ -41,7 +41,7 @@ const VIRIDIS: [[u8; 3]; 9] = [
     [0xfd, 0xe7, 0x25],
 ];
 
-/// From white to dark blue, in one hue: for shares, where white is none.
+/// From white to dark blue, in one hue: for shares, with white for 0.
 const BLUES: [[u8; 3]; 5] =
     [[0xff, 0xff, 0xff], [0xd3, 0xe5, 0xf3], [0x7f, 0xb5, 0xdb], [0x00, 0x72, 0xb2], [0x00, 0x35, 0x66]];
 
@@ -49,7 +49,7 @@ const BLUES: [[u8; 3]; 5] =
 const DIVERGING: [[u8; 3]; 5] =
     [[0x05, 0x4a, 0x7d], [0x6b, 0xa6, 0xd1], [0xf7, 0xf7, 0xf5], [0xf0, 0x9a, 0x55], [0xa3, 0x3f, 0x00]];
 
-/// The colour at `t`, from 0 to 1, on a map of evenly spaced points; what lies outside has the end's colour.
+/// Interpolates between the evenly spaced points of a colour map, at `t` from 0 to 1; other values are clamped.
 fn between(map: &[[u8; 3]], t: f64) -> Colour {
     let t = if t.is_finite() { t.clamp(0.0, 1.0) } else { 0.0 } * (map.len() - 1) as f64;
     let i = (t as usize).min(map.len() - 2);
@@ -59,17 +59,17 @@ fn between(map: &[[u8; 3]], t: f64) -> Colour {
     Colour::Rgb(mix(0), mix(1), mix(2))
 }
 
-/// Viridis at `t`, from 0 to 1.
+/// Returns the colour of viridis at `t`, from 0 to 1.
 pub(super) fn viridis(t: f64) -> Colour {
     between(&VIRIDIS, t)
 }
 
-/// From white (0) to dark blue (1).
+/// Returns a colour from white (0) to dark blue (1).
 pub(super) fn blues(t: f64) -> Colour {
     between(&BLUES, t)
 }
 
-/// From blue (-1) over white (0) to orange (1).
+/// Returns a colour from blue (-1) over white (0) to orange (1).
 pub(super) fn diverging(t: f64) -> Colour {
     between(&DIVERGING, (t + 1.0) / 2.0)
 }

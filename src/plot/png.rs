@@ -1,14 +1,14 @@
-//! Pixels as a PNG file (ISO/IEC 15948), compressed by `flate2`.
+//! Encodes pixels as a PNG file (ISO/IEC 15948), compressed by `flate2`.
 
 use super::mark::Pixels;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 use std::io::Write;
 
-/// The file: 8 bits of red, green and blue, or of grey where all three are equal everywhere.
+/// Returns the file: 8 bits of red, green and blue, or of grey if all three are equal everywhere.
 ///
-/// Rows are filtered by "up", the difference from the row above: what is drawn has the same pixels below each other.
-/// `dpi` is how many pixels make an inch, for programs that print.
+/// Rows use the filter "up", the difference from the row above, because pixels of drawings often equal those above
+/// them. `dpi` is the number of pixels per inch, for programs that print.
 pub(super) fn encode(pixels: &Pixels, dpi: Option<f64>) -> Vec<u8> {
     let Pixels { width, height, rgb } = pixels;
     let grey = rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
@@ -42,7 +42,7 @@ pub(super) fn encode(pixels: &Pixels, dpi: Option<f64>) -> Vec<u8> {
     file
 }
 
-/// Length, name, data, and the sum over name and data.
+/// Appends a chunk: length, name, data, and the CRC of name and data.
 fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     file.extend((data.len() as u32).to_be_bytes());
     let from = file.len();
@@ -53,7 +53,7 @@ fn chunk(file: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     file.extend(sum.sum().to_be_bytes());
 }
 
-/// Bytes in the alphabet of RFC 4648, for `data:` addresses.
+/// Encodes bytes in base64 (RFC 4648), for `data:` URLs.
 pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -98,7 +98,7 @@ mod tests {
             all.extend(&found);
         }
         assert_eq!(all, rgb);
-        // The sum of an empty IEND is known.
+        // The CRC of an empty IEND is known.
         assert!(file.ends_with(&[b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82]));
     }
 }

@@ -1,14 +1,14 @@
-//! Marks as pixels, with smooth edges.
+//! Rasterizes marks, with antialiasing.
 //!
 //! A shape is a set of closed polygons. Each edge adds, to the pixels of every row it crosses, the signed area
-//! between itself and the right end of the row; a running sum along the row is then the share of each pixel that the
-//! shape covers. It is exact for shapes that do not overlap themselves, and needs no sorting (the method of Raph
-//! Levien's `font-rs`). Where parts of one shape overlap, the sum is cut off at 1.
+//! between itself and the right end of the row; a running sum along the row then gives the covered share of each
+//! pixel. This is exact for shapes that do not overlap themselves, and needs no sorting (the method of Raph Levien's
+//! `font-rs`). If parts of one shape overlap, the sum is clamped to 1.
 
 use super::font::{self, Command, UNITS};
 use super::mark::{Anchor, Mark, Pixels, Point, Text};
 
-/// Draws all marks, in order, on white. One unit of the marks is `scale` pixels.
+/// Draws all marks, in order, on a white background. One unit of the marks is `scale` pixels.
 pub(super) fn draw(marks: &[Mark], width: f64, height: f64, scale: f64) -> Pixels {
     let (w, h) = ((width * scale).ceil().max(1.0) as usize, (height * scale).ceil().max(1.0) as usize);
     let mut canvas = Canvas { width: w, height: h, scale, rgb: vec![255; w * h * 3], cover: Vec::new() };
@@ -18,7 +18,7 @@ pub(super) fn draw(marks: &[Mark], width: f64, height: f64, scale: f64) -> Pixel
     Pixels { width: w, height: h, rgb: canvas.rgb }
 }
 
-/// The pixels, and what a shape covers of them while it is drawn.
+/// The pixels, and the coverage of the shape that is being drawn.
 struct Canvas {
     width: usize,
     height: usize,
@@ -68,7 +68,7 @@ impl Canvas {
         }
     }
 
-    /// Fills closed polygons, given in the marks' units.
+    /// Fills closed polygons, given in the units of the marks.
     fn fill(&mut self, shape: &[Vec<Point>], colour: [u8; 3], opacity: f64) {
         let all = || shape.iter().flatten();
         if all().any(|p| !p.0.is_finite() || !p.1.is_finite()) {
@@ -108,7 +108,7 @@ impl Canvas {
         }
     }
 
-    /// Pixels of the canvas take the colour of the image's pixel under their centre.
+    /// Draws an image: each pixel of the canvas takes the colour of the image's pixel under its centre.
     fn image(&mut self, at: Point, size: Point, pixels: &Pixels) {
         let (left, top) = (at.0 * self.scale, at.1 * self.scale);
         let (wide, high) = (size.0 * self.scale, size.1 * self.scale);
@@ -124,7 +124,7 @@ impl Canvas {
     }
 }
 
-/// Adds an edge to what is covered: in each row it crosses, the area to its right, with the sign of its direction.
+/// Adds an edge to the coverage: in each row it crosses, the area to its right, with the sign of its direction.
 fn edge(cover: &mut [f64], w: usize, h: usize, from: Point, to: Point) {
     let (sign, (x0, y0), (x1, y1)) = if from.1 < to.1 { (1.0, from, to) } else { (-1.0, to, from) };
     if y0 == y1 {
@@ -148,7 +148,7 @@ fn edge(cover: &mut [f64], w: usize, h: usize, from: Point, to: Point) {
             row[i] += height * (1.0 - middle);
             row[i + 1] += height * middle;
         } else {
-            // Cut at the borders of pixels: each piece covers its share of the height.
+            // The edge is cut at the pixels' borders: each piece covers its share of the height.
             let per = height / (right - left);
             for k in i..=j {
                 let (l, r) = (left.max(k as f64), right.min(k as f64 + 1.0));
@@ -161,12 +161,12 @@ fn edge(cover: &mut [f64], w: usize, h: usize, from: Point, to: Point) {
     }
 }
 
-/// The corners of a rectangle, in the order in which [`stroke`] and [`circle`] have theirs.
+/// Returns the corners of a rectangle, in the same orientation as those of [`stroke`] and [`circle`].
 fn rectangle((x, y): Point, (w, h): Point) -> Vec<Point> {
     vec![(x, y), (x, y + h), (x + w, y + h), (x + w, y)]
 }
 
-/// A circle as a polygon, fine enough for its size.
+/// Returns a circle as a polygon with enough corners for its size.
 fn circle((x, y): Point, radius: f64) -> Vec<Point> {
     let corners = (16.0 + 4.0 * radius.max(0.0)).min(200.0) as usize;
     (0..corners)
@@ -177,7 +177,7 @@ fn circle((x, y): Point, radius: f64) -> Vec<Point> {
         .collect()
 }
 
-/// Polygons that cover a line of this width, with round corners where it bends; all in one direction.
+/// Returns polygons that cover a line of this width, with round joins; all have the same orientation.
 fn stroke(points: &[Point], width: f64) -> Vec<Vec<Point>> {
     let half = width / 2.0;
     let mut shape = Vec::new();
@@ -196,7 +196,7 @@ fn stroke(points: &[Point], width: f64) -> Vec<Vec<Point>> {
     shape
 }
 
-/// The parts of a line that dashes leave.
+/// Returns the drawn parts of a dashed line.
 fn dashes(points: &[Point], (drawn, left_out): (f64, f64)) -> Vec<Vec<Point>> {
     let (mut parts, mut part, mut on, mut rest) = (Vec::new(), Vec::new(), true, drawn.max(0.1));
     for pair in points.windows(2) {
@@ -231,7 +231,7 @@ fn dashes(points: &[Point], (drawn, left_out): (f64, f64)) -> Vec<Vec<Point>> {
     parts
 }
 
-/// The outlines of a text's letters, curves as short lines.
+/// Returns the outlines of a text's letters, with curves as short lines.
 fn letters(text: &Text) -> Vec<Vec<Point>> {
     let &Text { at, ref text, size, bold, anchor, turn, .. } = text;
     let wide = font::width(text, size, bold);

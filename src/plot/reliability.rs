@@ -6,7 +6,7 @@ use super::{Chart, Figure, palette};
 use crate::error::{Error, Result};
 use crate::metrics::CalibrationBin;
 
-/// How sure the model is against how often it is right, by bins of confidence.
+/// Draws a reliability diagram: accuracy against confidence, by bins of confidence.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -21,9 +21,9 @@ use crate::metrics::CalibrationBin;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// On the diagonal, of 100 samples of which the model is 80 % sure, 80 are right. Below it the model is too sure. The
-/// bars below show how many samples have that confidence. The number in the title is the expected calibration error,
-/// the mean distance from the diagonal, weighted by samples:
+/// On the diagonal, confidence equals accuracy: of 100 samples with a confidence of 80 %, 80 are classified
+/// correctly. Below it the model is overconfident. The bars at the bottom show the number of samples in each bin. The
+/// number in the title is the expected calibration error, the mean distance from the diagonal, weighted by samples:
 ///
 /// ```text
 /// Σ samples · |accuracy − confidence| / Σ samples

@@ -1,4 +1,4 @@
-//! A run as a page of HTML.
+//! HTML reports.
 
 use super::Figure;
 use super::svg::escape;
@@ -7,7 +7,7 @@ use crate::error::Result;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A page of HTML with headings, text, tables and pictures, in the order in which they are added.
+/// An HTML page with headings, text, tables and figures, in the order in which they are added.
 ///
 /// ```
 /// use plywood::plot::{Chart, Report};
@@ -26,18 +26,18 @@ use std::path::Path;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The page is one file: styles and pictures are inside, there are no scripts, and its own policy forbids the browser
-/// to fetch anything. It can be read on a phone: pictures shrink to its width, and wide tables are scrolled. All text is
-/// shown as it is; `<b>` is three characters. The same content gives the same file.
+/// The page is a single file: styles and figures are embedded, there are no scripts, and its content security policy
+/// forbids the browser to fetch anything. It can be read on a phone: figures shrink to its width, and wide tables scroll.
+/// All text is escaped: `<b>` is shown as three characters. The same content gives the same file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     title: String,
-    /// What comes below the title, as HTML.
+    /// The page below the title, as HTML.
     body: String,
     pictures: usize,
 }
 
-/// Browsers have no need to ask anybody for anything; `data:` is for the pixels inside pictures.
+/// The policy forbids all requests; `data:` is for images embedded in figures.
 const HEAD: &str = "\
 <meta charset=\"utf-8\">
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
@@ -63,24 +63,24 @@ svg { display: block; max-width: 100%; height: auto; }
 ";
 
 impl Report {
-    /// A page with this title and nothing below it yet.
+    /// Makes a page with this title and no content.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), body: String::new(), pictures: 0 }
     }
 
-    /// A heading, for what comes below.
+    /// Adds a heading.
     #[must_use]
     pub fn heading(self, text: impl AsRef<str>) -> Self {
         self.element("h2", text.as_ref())
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     #[must_use]
     pub fn text(self, text: impl AsRef<str>) -> Self {
         self.element("p", text.as_ref())
     }
 
-    /// Lines as they are, in letters of one width: what a model or a history prints.
+    /// Adds preformatted lines in a monospaced font: the printed form of a model or a history.
     ///
     /// ```
     /// use plywood::plot::Report;
@@ -98,9 +98,10 @@ impl Report {
         self
     }
 
-    /// A table with these names over its columns; without any there is no such row. Numbers stand to the right.
+    /// Adds a table with these column names; an empty `head` adds no header row. Columns of numbers are aligned to
+    /// the right.
     ///
-    /// A row that is shorter than others ends with empty cells.
+    /// Rows that are shorter than others are padded with empty cells.
     #[must_use]
     pub fn table<R: AsRef<[T]>, T: AsRef<str>>(mut self, head: &[&str], rows: &[R]) -> Self {
         let columns = rows.iter().map(|row| row.as_ref().len()).fold(head.len(), usize::max);
@@ -128,11 +129,11 @@ impl Report {
         self
     }
 
-    /// A picture with what there is to say of it below; with an empty caption, nothing is below it.
+    /// Adds a figure with a caption below it; an empty caption is left out.
     #[must_use]
     pub fn picture(mut self, caption: impl AsRef<str>, figure: &Figure) -> Self {
-        // Names within a page are there once, so each picture's letters have the picture's number in front. No text
-        // is changed by this: quotes in texts are escaped.
+        // Ids must be unique within a page, so the ids of each figure's letters get the figure's number as a prefix.
+        // Texts are not changed, because quotes in them are escaped.
         let place = format!("p{}-", self.pictures);
         let svg = figure
             .to_inline_svg()
@@ -148,7 +149,7 @@ impl Report {
         self
     }
 
-    /// The page.
+    /// Returns the page as HTML.
     pub fn to_html(&self) -> String {
         let (title, body) = (escape(&self.title), &self.body);
         format!(
@@ -157,7 +158,7 @@ impl Report {
         )
     }
 
-    /// Writes the page into a file, which is replaced at once where it is there already. The folder must be there.
+    /// Writes the page to a file, which is replaced atomically if it exists. The folder must exist.
     ///
     /// ```
     /// use plywood::plot::Report;
@@ -178,7 +179,7 @@ impl Report {
     }
 }
 
-/// "12,000", "0.91", "-3", "97.5 %".
+/// Returns whether a cell is a number: "12,000", "0.91", "-3", "97.5 %".
 fn is_number(text: &str) -> bool {
     let digits = text.trim_end_matches([' ', '%']).replace(',', "");
     digits.parse::<f64>().is_ok()

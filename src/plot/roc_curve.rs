@@ -5,10 +5,10 @@ use super::{Chart, Figure};
 use crate::error::{Error, Result};
 use crate::metrics::RocCurve;
 
-/// Up to how many curves each has a colour; of more, the worst do.
+/// The greatest number of curves that all get a colour; of more curves, only the worst do.
 const NAMED: usize = 12;
 
-/// ROC curves, each with a name, and the areas under them.
+/// Draws ROC curves, each with a name and the area under it.
 ///
 /// ```
 /// use plywood::metrics::roc_curve;
@@ -20,8 +20,8 @@ const NAMED: usize = 12;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The dashed diagonal is what guessing gives, with an area of 0.5. Of more than 12 curves, the four of the least area
-/// are coloured and named, the others grey.
+/// The dashed diagonal is the curve of random guessing, with an area of 0.5. If there are more than 12 curves, the
+/// four with the smallest area are coloured and named, and the others are grey.
 ///
 /// # Errors
 /// When no curve has a finite point.
@@ -57,7 +57,7 @@ pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a RocCurv
     chart.guide("guessing", &[(0.0, 0.0), (1.0, 1.0)]).unmarked().size(540.0, 500.0 + 18.0 * rows).draw()
 }
 
-/// Leaves out points that lie within half a thousandth of the last one that is kept.
+/// Drops points that are within half a thousandth of the last point kept.
 fn thin(points: &[Point]) -> Vec<Point> {
     let mut kept: Vec<Point> = Vec::new();
     for (i, &p) in points.iter().enumerate() {

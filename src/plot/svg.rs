@@ -1,7 +1,7 @@
-//! Marks as SVG.
+//! Writes marks as SVG.
 //!
-//! Letters are outlines too: each that comes up is defined once and used where it stands. So the file needs no font,
-//! and looks as the PNG does in every viewer.
+//! Letters are outlines too: each letter in use is defined once and referenced where it occurs. So the file needs no
+//! font, and looks like the PNG in every viewer.
 
 use super::font::{self, Command, UNITS};
 use super::mark::{Anchor, Colour, Mark, Text};
@@ -9,10 +9,10 @@ use super::png;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The picture as a file of its own, or as part of a page, whose colours it then takes.
+/// Writes the figure as a file, or as part of a page, which then sets its colours.
 ///
-/// The title is for readers of the screen. Within a page, ink, grid and ground are the page's variables `--ink`,
-/// `--soft`, `--grid` and `--paper`, so that it may be dark.
+/// The title is for screen readers. Within a page, the colours of text, grid and background are the page's variables
+/// `--ink`, `--soft`, `--grid` and `--paper`, so that the page may be dark.
 pub(super) fn write(marks: &[Mark], [width, height]: [f64; 2], title: &str, in_page: bool) -> String {
     let mut svg = Svg { in_page, letters: BTreeMap::new(), body: String::new() };
     for mark in marks {
@@ -36,7 +36,7 @@ pub(super) fn write(marks: &[Mark], [width, height]: [f64; 2], title: &str, in_p
     out
 }
 
-/// At most two decimals, without zeros at the end.
+/// Formats a number with at most two decimals, without trailing zeros.
 pub(super) fn number(x: f64) -> String {
     let mut text = format!("{x:.2}");
     if text.contains('.') {
@@ -45,7 +45,7 @@ pub(super) fn number(x: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text }
 }
 
-/// Text that may stand between tags and in attributes. Control characters, which XML does not have, become spaces.
+/// Escapes text for use between tags and in attributes. Control characters, which XML does not allow, become spaces.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -63,13 +63,13 @@ pub(crate) fn escape(text: &str) -> String {
 
 struct Svg {
     in_page: bool,
-    /// The outlines that come up, by their names: "r" or "b" and the character's number.
+    /// The outlines in use, by their ids: "r" or "b" and the character's code point.
     letters: BTreeMap<String, String>,
     body: String,
 }
 
 impl Svg {
-    /// The attribute that sets a colour: `fill="#0072b2"`.
+    /// Returns the attribute that sets a colour: `fill="#0072b2"`.
     fn colour(&self, attribute: &str, colour: Colour) -> String {
         let [r, g, b] = colour.rgb();
         let hex = format!("#{r:02x}{g:02x}{b:02x}");
@@ -141,7 +141,7 @@ impl Svg {
         self.body.push('\n');
     }
 
-    /// A line of text: a use of each letter's outline, which is kept for the head of the file.
+    /// Writes a line of text as references to the letters' outlines, which are collected for the head of the file.
     fn text(&mut self, text: &Text) -> String {
         let Text { at, text, size, bold, colour, anchor, turn } = text;
         let wide = font::width(text, UNITS, *bold);
@@ -171,7 +171,7 @@ impl Svg {
         group + "</g>"
     }
 
-    /// Two attributes of colour in one tag: within a page both may be a `style`, which a tag has once.
+    /// Joins two colour attributes of one tag: within a page both may be a `style`, which a tag may have only once.
     fn merge(&self, fill: String, frame: String) -> String {
         match (
             fill.strip_prefix("style=\"").and_then(|f| f.strip_suffix('"')),
@@ -183,7 +183,7 @@ impl Svg {
     }
 }
 
-/// The outline of a letter, relative as far as that is shorter.
+/// Writes the outline of a letter, with relative coordinates except for moves.
 fn path(commands: &[Command]) -> String {
     let (mut d, mut at) = (String::new(), [0, 0]);
     for command in commands {

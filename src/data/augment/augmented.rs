@@ -1,4 +1,4 @@
-//! A data set whose images change in training.
+//! A data set with augmented images in training.
 
 use super::Augment;
 use crate::data::{Batch, Dataset, Pass};
@@ -7,7 +7,7 @@ use crate::kernels::Scalar;
 use crate::tensor::{Tensor, standard};
 use ndarray::IxDyn;
 
-/// A data set of images with random changes in training, and without for evaluation and validation.
+/// A data set of images that are changed at random in training, and unchanged in evaluation and validation.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -26,12 +26,13 @@ use ndarray::IxDyn;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The part that [`validation_split`](crate::train::Trainer::validation_split) takes away is read for evaluation, and
-/// so is not changed. Around a [`Subset`](crate::data::Subset) positions are those of the part; a part of an
-/// `Augmented` keeps those of the whole. A batch with one sample twice has the same image twice.
+/// The part that [`validation_split`](crate::train::Trainer::validation_split) holds out is read for evaluation, and
+/// so is not changed. Changes are drawn by the position in the wrapped data set: an `Augmented` around a
+/// [`Subset`](crate::data::Subset) uses the positions in the part, a `Subset` of an `Augmented` those in the whole.
+/// If a batch has a sample twice, both images are the same.
 ///
-/// A batch of 64 images of 28 x 28 takes some 20 µs where they are copied, some 300 µs where they are
-/// interpolated (rotation, crop), shared among the threads.
+/// A batch of 64 images of 28 x 28 takes some 20 µs if they are copied, and some 300 µs if they are interpolated
+/// (rotation, crop). The work is shared among the threads.
 #[derive(Clone, Debug)]
 pub struct Augmented<D> {
     data: D,
@@ -39,7 +40,7 @@ pub struct Augmented<D> {
 }
 
 impl<D> Augmented<D> {
-    /// This data set, which may be a reference, with these changes.
+    /// Wraps this data set, which may be a reference, with these changes.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -55,14 +56,13 @@ impl<D> Augmented<D> {
     /// ```
     ///
     /// # Errors
-    /// When a number of the changes lies outside of what is allowed. Whether the data are images is seen at the first
-    /// batch.
+    /// When a setting of the changes is out of range. The shape of the data is checked at the first batch.
     pub fn new(data: D, augment: Augment) -> Result<Self> {
         augment.check()?;
         Ok(Self { data, augment })
     }
 
-    /// The data set without the changes.
+    /// Returns the data set without the changes.
     pub fn data(&self) -> &D {
         &self.data
     }

@@ -1,13 +1,13 @@
-//! What happens to which image.
+//! Draws and applies the changes of each image.
 //!
-//! A sample's numbers are drawn at (seed, epoch, sample), always all of them and in one order, whatever is switched
-//! on. So switching erasing on does not change which images are mirrored.
+//! All random numbers of a sample are drawn at (seed, epoch, sample), always in the same order, even for changes that
+//! are switched off. So switching erasing on does not alter which images are mirrored.
 //!
 //! ```text
 //! mirrored down, mirrored right · shift down, shift right · angle · side · place down, place right · erasing
 //! ```
 //!
-//! Erasing comes last, as it takes a number of draws that depends on their values.
+//! Erasing comes last, because its number of draws depends on their values.
 
 use super::Augment;
 use crate::error::{Error, Result};
@@ -15,27 +15,27 @@ use crate::kernels::{Move, Scalar, Warp, threads};
 use crate::random::RandomStream;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
 
-/// How many numbers a thread should have to change at least: some microseconds of work.
+/// The least number of values worth a thread of its own: some microseconds of work.
 const LEAST_NUMBERS: usize = 8_192;
 
-/// How often a rectangle is drawn that does not fit into the image, before nothing is erased. As in torchvision.
+/// The number of rectangles that are tried before nothing is erased because none fits. As in torchvision.
 const ATTEMPTS: usize = 10;
 
 /// The least and the greatest ratio of a rectangle's height to its width, as in the paper.
 const RATIO: (f64, f64) = (0.3, 3.3);
 
-/// What happens to one image.
+/// The changes of one image.
 #[derive(Clone, Debug, PartialEq)]
 struct Change {
     by: Move,
-    /// Where rotation or crop are on: from places to places, mirroring included.
+    /// The map for rotation and crop, if either is on: from output positions to input positions, mirroring included.
     warp: Option<Warp>,
-    /// The first row and column that are erased, and the ends.
+    /// The first row and column of the erased rectangle, and its ends.
     erased: Option<([usize; 2], [usize; 2])>,
 }
 
 impl Augment {
-    /// The height and width of inputs of this shape, checked to be such that the changes make sense.
+    /// Returns the height and width of inputs of this shape, or an error if the changes do not apply to them.
     fn sides(&self, shape: &[usize]) -> Result<[usize; 2]> {
         let sides = match *shape {
             [height, width] | [_, height, width] => [height, width],
@@ -52,9 +52,9 @@ impl Augment {
         Ok(sides)
     }
 
-    /// Changes a batch in place, `[batch, …]` in standard layout; a row for each of `indices`.
+    /// Changes a batch in place, `[batch, …]` in standard layout; it has a row for each of `indices`.
     ///
-    /// Samples are independent, so threads take some each.
+    /// Samples are independent, so they are divided among the threads.
     pub(super) fn apply<F: Scalar>(
         &self,
         epoch: u64,
@@ -82,8 +82,8 @@ impl Augment {
         Ok(())
     }
 
-    /// Draws what happens to an image of this height and width.
-    /// All numbers are drawn in one order, whatever is switched on.
+    /// Draws the changes of an image of this height and width. All numbers are drawn in a fixed order, even for
+    /// changes that are switched off.
     fn draw(&self, draws: &mut RandomStream, sides: [usize; 2]) -> Change {
         let flip = [draws.below(2) == 1 && self.flip[0], draws.below(2) == 1 && self.flip[1]];
         let shift = [(); 2].map(|()| draws.below(2 * self.shift + 1) as isize - self.shift as isize);
@@ -96,7 +96,7 @@ impl Augment {
         Change { by, warp, erased: self.draw_erased(draws, sides) }
     }
 
-    /// The rectangle that is erased, as torchvision draws it.
+    /// Draws the rectangle to erase, as torchvision does.
     fn draw_erased(&self, draws: &mut RandomStream, sides: [usize; 2]) -> Option<([usize; 2], [usize; 2])> {
         let (probability, low, high) = self.erase;
         if draws.unit() >= probability {
@@ -114,7 +114,7 @@ impl Augment {
         None
     }
 
-    /// Changes a channel; `before` is for its copy.
+    /// Changes a channel; `before` receives a copy of it.
     fn change<F: Scalar>(&self, change: &Change, width: usize, channel: &mut [F], before: &mut [F]) {
         let fill = F::of(self.fill);
         match &change.warp {
@@ -134,8 +134,8 @@ impl Augment {
     }
 }
 
-/// The map `c + o + s · R · (p - c - d)`, mirrored: `angle` in radians, `side` is `s`, and `place` from 0 to 1 says
-/// where the part lies between the one border and the other.
+/// The map `c + o + s · R · (p - c - d)`, mirrored. `angle` is in radians, `side` is `s`, and `place`, from 0 to 1
+/// along each axis, is the position of the crop from one border to the other.
 fn warp(sides: [usize; 2], by: Move, angle: f64, side: f64, place: [f64; 2]) -> Warp {
     let centre = sides.map(|n| (n as f64 - 1.0) / 2.0);
     let (sin, cos) = angle.sin_cos();

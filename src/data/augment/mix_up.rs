@@ -1,4 +1,4 @@
-//! Samples mixed with one another.
+//! Mixup: mixtures of pairs of samples.
 
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
@@ -6,19 +6,19 @@ use crate::kernels::Scalar;
 use crate::random::Random;
 use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
 
-/// What the distribution's parameter may be. Far outside of it, every share is 0, 1 or a half.
+/// The range of the distribution's parameter. Far outside of it, every share is 0, 1 or a half.
 const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
-/// A data set whose samples are mixed in training: each with another one, inputs and targets alike.
+/// A data set that mixes each sample with another one in training, inputs and targets alike.
 ///
 /// ```text
 /// x = λ · x_i + (1 - λ) · x_j          j uniform over the data set
 /// t = λ · t_i + (1 - λ) · t_j          λ from Beta(α, α)
 /// ```
 ///
-/// Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018 (arXiv:1710.09412), who take
-/// an `α` from 0.1 to 0.4. Targets must be numbers to be mixed; [`OneHot`](crate::data::OneHot) makes class indices
-/// such, and the loss is then [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy).
+/// Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018 (arXiv:1710.09412), use an
+/// `α` from 0.1 to 0.4. Only numbers can be mixed, so class indices need [`OneHot`](crate::data::OneHot) first; the
+/// loss is then [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy).
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -36,13 +36,13 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The other sample and the share are functions of the seed, the epoch and the sample's position. The paper takes the
-/// other sample out of the batch and one share for the whole batch; so do torchvision's `MixUp` and Keras'. Here the
-/// other sample may be any of the data set and has a share of its own, so the order and the batch do not matter. It is
-/// read as [`Augmented`](crate::data::Augmented) changes it in this epoch, if that is inside. Sample weights are mixed
-/// like the rest.
+/// The other sample and the share `λ` are functions of the seed, the epoch and the sample's position. The paper takes
+/// the other sample from the batch and one share for the whole batch; so do torchvision's and Keras' `MixUp`. Here
+/// the other sample may be any of the data set and each pair has its own share, so the order and the batch do not
+/// matter. If the wrapped data set is an [`Augmented`](crate::data::Augmented), the other sample has the changes of
+/// this epoch. Sample weights are mixed like inputs and targets.
 ///
-/// A batch costs two reads.
+/// A batch takes two reads.
 #[derive(Clone, Debug)]
 pub struct MixUp<D> {
     data: D,
@@ -51,9 +51,9 @@ pub struct MixUp<D> {
 }
 
 impl<D> MixUp<D> {
-    /// This data set, which may be a reference, mixed with the strength `alpha`: 0.2 is usual.
+    /// Wraps this data set, which may be a reference, and mixes with the strength `alpha`; 0.2 is usual.
     ///
-    /// With 1, every share is as probable as any other; the smaller, the nearer it is to 0 or 1.
+    /// With an `alpha` of 1, every share is equally likely; the smaller `alpha`, the nearer shares are to 0 or 1.
     ///
     /// # Errors
     /// When `alpha` is not between 0.01 and 100.
@@ -65,7 +65,7 @@ impl<D> MixUp<D> {
         Ok(Self { data, alpha, random: Random::seed(seed).child("mix-up") })
     }
 
-    /// The data set without mixing.
+    /// Returns the data set without mixing.
     pub fn data(&self) -> &D {
         &self.data
     }
@@ -108,7 +108,7 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         let (others, mut shares): (Vec<usize>, Vec<F>) = indices.iter().map(draw).unzip();
         let mut other = Batch::default();
         self.data.read(&others, pass, &mut other)?;
-        // What a weight of 0 leaves out is in no mixture.
+        // A sample with weight 0 is left out of every mixture.
         if let (Some(weights), Some(others)) = (&batch.weights, &other.weights) {
             for (share, (weight, other)) in shares.iter_mut().zip(weights.iter().zip(others)) {
                 if *weight == F::zero() || *other == F::zero() {
@@ -126,13 +126,13 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         Ok(())
     }
 
-    /// Those that are mixed: what holds for them holds for the mixtures.
+    /// Returns the unmixed targets: a check that they pass holds for their mixtures too.
     fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
         self.data.read_targets(indices, batch)
     }
 }
 
-/// Mixes each sample of `a` with that of `b`, by a share for each.
+/// Mixes each sample of `a` with the one of `b` at the same position, by its share.
 fn mix<F: Scalar>(what: &str, a: &mut Tensor<F>, b: Tensor<F>, shares: &[F]) -> Result<()> {
     if a.shape() != b.shape() || a.shape().first() != Some(&shares.len()) {
         return Err(Error::shape(

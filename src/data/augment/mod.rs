@@ -1,4 +1,4 @@
-//! What may happen to an image in training.
+//! Random changes to images in training.
 
 mod augmented;
 mod draw;
@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::random::Random;
 use std::ops::RangeInclusive;
 
-/// Random changes to images in training: mirrored, shifted, turned, cropped, partly erased. Give it to
-/// [`Augmented`](crate::data::Augmented) with a data set.
+/// Random changes to images in training: flips, shifts, rotation, crops and erasing. Wrap a data set with them by
+/// [`Augmented`](crate::data::Augmented).
 ///
-/// Inputs are `[height, width]` or `[channels, height, width]`; all channels are changed alike. Nothing is
-/// changed unless asked for.
+/// Inputs are `[height, width]` or `[channels, height, width]`; all channels get the same changes. By default,
+/// nothing is changed.
 ///
 /// ```
 /// use plywood::ndarray::Array3;
@@ -37,40 +37,40 @@ use std::ops::RangeInclusive;
 /// | [`crop`](Augment::crop) | `RandomResizedCrop(size, scale, ratio=(1, 1))` | `RandomZoom` |
 /// | [`erase`](Augment::erase) | `RandomErasing(p, scale)` | `RandomErasing` |
 ///
-/// The order in which they are named does not matter. An image is mirrored first; then rotation, crop and shift are
-/// one map, so that it is interpolated once at most; then it is erased. With `c` the image's centre, `s` the crop's
-/// side as a share of the image's, `o` how far its centre is from `c`, `R` the rotation and `d` the shift, the number
-/// at `p` comes from
+/// The order of the calls does not matter. An image is flipped first; then rotation, crop and shift are applied as
+/// one map, so that it is interpolated at most once; then a rectangle is erased. With `c` the image's centre, `s` the
+/// crop's side as a share of the image's, `o` the offset of the crop's centre from `c`, `R` the rotation and `d` the
+/// shift, the output at `p` is the input at
 ///
 /// ```text
 /// c + o + s · R · (p - c - d)
 /// ```
 ///
-/// bilinear between four pixels; flips and shifts alone are copied, exactly. What comes from outside of the image is
-/// [`fill`](Augment::fill), 0 unless set.
+/// interpolated bilinearly between four pixels. Flips and shifts alone are exact copies. Pixels from outside of the
+/// image are [`fill`](Augment::fill), 0 by default.
 ///
-/// What happens to a sample is a function of the seed, the epoch and the sample's position in the data set. So it
-/// is the same in any order, in any batch, with any number of threads, and in a run that is resumed.
+/// The changes of a sample are a function of the seed, the epoch and the sample's position in the data set. So they
+/// are the same in any order, in any batch, with any number of threads, and in a resumed run.
 #[derive(Clone, Debug)]
 pub struct Augment {
     pub(super) random: Random,
-    /// Upside down, and left to right.
+    /// Whether images may be flipped upside down, and left to right.
     pub(super) flip: [bool; 2],
-    /// Pixels.
+    /// In pixels.
     pub(super) shift: usize,
-    /// Degrees.
+    /// In degrees.
     pub(super) rotate: f64,
     /// The least and the greatest share of the area.
     pub(super) crop: (f64, f64),
-    /// With which probability, and the least and the greatest share of the area.
+    /// The probability, and the least and the greatest share of the area.
     pub(super) erase: (f64, f64, f64),
     pub(super) fill: f64,
 }
 
 impl Augment {
-    /// Changes that are drawn from this seed; none until some are asked for.
+    /// Makes an augmentation without changes, whose random numbers come from this seed.
     ///
-    /// It is a seed of its own: the model's and the trainer's may be the same number.
+    /// The random stream is separate, so the seed may be the same number as the model's and the trainer's.
     pub fn seed(seed: u64) -> Self {
         Self {
             random: Random::seed(seed).child("augment"),
@@ -83,60 +83,60 @@ impl Augment {
         }
     }
 
-    /// Whether images are mirrored left to right, with a probability of 1/2.
+    /// Sets whether images are flipped left to right, with a probability of 1/2.
     ///
-    /// Not for what has a direction, as digits and letters have.
+    /// Not suitable for images with a direction, such as digits and letters.
     #[must_use]
     pub fn flip_horizontal(mut self, flip: bool) -> Self {
         self.flip[1] = flip;
         self
     }
 
-    /// Whether images are mirrored upside down, with a probability of 1/2.
+    /// Sets whether images are flipped upside down, with a probability of 1/2.
     ///
-    /// For images without an above and a below: cells, satellite images.
+    /// For images without a top and a bottom: cells, satellite images.
     #[must_use]
     pub fn flip_vertical(mut self, flip: bool) -> Self {
         self.flip[0] = flip;
         self
     }
 
-    /// Shifts by up to this many pixels up or down, and by as many left or right, each with the same probability.
+    /// Shifts by up to this many pixels up or down, and by up to as many left or right, each shift with the same
+    /// probability.
     ///
-    /// It is the same as padding by as much on each side and cutting a random window of the image's size out of it.
-    /// It must be below both sides of the image.
+    /// This is the same as padding each side by as many pixels and cropping a random window of the image's size. The
+    /// shift must be smaller than both sides of the image.
     #[must_use]
     pub fn shift(mut self, pixels: usize) -> Self {
         self.shift = pixels;
         self
     }
 
-    /// Turns about the centre by up to this many degrees to either side, each angle with the same probability.
+    /// Rotates about the centre by up to this many degrees in either direction, each angle with the same probability.
     ///
-    /// From 0 to 180.
+    /// `degrees` is from 0 to 180.
     #[must_use]
     pub fn rotate(mut self, degrees: f64) -> Self {
         self.rotate = degrees;
         self
     }
 
-    /// Takes a part of the image, at random in size and place, and enlarges it to the full size.
+    /// Crops a part of random size and position, and enlarges it to the full size.
     ///
-    /// `area` is the part's share of the area, above 0 and at most 1: `0.6..=1.0`. Height and width keep their ratio.
-    /// Corners lie on corners: of a row with `n` pixels, a part of side `s` has the places from `a` to
-    /// `a + s · (n - 1)`.
+    /// `area` is the part's share of the area, above 0 and at most 1: `0.6..=1.0`. The aspect ratio is kept. Corners
+    /// are aligned: of a row with `n` pixels, a part of side `s` is sampled from position `a` to `a + s · (n - 1)`.
     #[must_use]
     pub fn crop(mut self, area: RangeInclusive<f64>) -> Self {
         self.crop = (*area.start(), *area.end());
         self
     }
 
-    /// Erases a rectangle, with this probability.
+    /// Erases a rectangle with this probability.
     ///
-    /// `area` is the rectangle's share of the image's area, from 0 to 1; torchvision's default is a probability of
-    /// 0.5 and `0.02..=0.33`. The ratio of its sides is between 0.3 and 3.3, uniform in the logarithm; if ten
-    /// rectangles in turn do not fit, nothing is erased. Zhong, Zheng, Kang, Li and Yang, "Random erasing data
-    /// augmentation", 2017 (arXiv:1708.04896), who fill it with random numbers, where this takes
+    /// `area` is the rectangle's share of the image's area, from 0 to 1; torchvision's defaults are a probability of
+    /// 0.5 and `0.02..=0.33`. The ratio of its sides is between 0.3 and 3.3, uniform in the logarithm. If ten
+    /// rectangles in a row do not fit, nothing is erased. The source is Zhong, Zheng, Kang, Li and Yang, "Random
+    /// erasing data augmentation", 2017 (arXiv:1708.04896); they fill the rectangle with random numbers, this with
     /// [`fill`](Augment::fill).
     #[must_use]
     pub fn erase(mut self, probability: f64, area: RangeInclusive<f64>) -> Self {
@@ -144,17 +144,17 @@ impl Augment {
         self
     }
 
-    /// What lies outside of an image, and where it is erased; 0 unless set.
+    /// Sets the value for pixels outside of an image and for erased rectangles; the default is 0.
     ///
-    /// In the units of what is read, after scale and offset: for bytes with a scale of 2 / 255 and an offset of -1,
-    /// black is -1.
+    /// It is in the units of the numbers that are read, after scale and offset: for bytes with a scale of 2 / 255 and
+    /// an offset of -1, black is -1.
     #[must_use]
     pub fn fill(mut self, value: f64) -> Self {
         self.fill = value;
         self
     }
 
-    /// What can be checked without an image.
+    /// Checks the settings that do not depend on the image.
     pub(super) fn check(&self) -> Result<()> {
         let (rotate, crop, (probability, low, high)) = (self.rotate, self.crop, self.erase);
         if !(0.0..=180.0).contains(&rotate) {

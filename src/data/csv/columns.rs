@@ -1,4 +1,4 @@
-//! What the columns of a table are for: a row of it as numbers and a target.
+//! The roles of a table's columns: reads a row as numbers and a target.
 
 use super::header::Format;
 use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
@@ -9,11 +9,11 @@ use crate::shown::cut;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The element type that numbers are read for.
+/// The element type that numbers are read for, with its range.
 #[derive(Clone, Copy)]
 pub(super) struct Range {
     name: &'static str,
-    /// Whether a number is finite in it.
+    /// Returns whether a number is finite in this type.
     holds: fn(f64) -> bool,
 }
 
@@ -23,11 +23,11 @@ impl Range {
     }
 }
 
-/// A row as `scan` shows it.
+/// A row as `scan` passes it on.
 pub(super) struct Row<'a> {
-    /// Where its record begins in the source.
+    /// The offset of its record in the source.
     pub place: u64,
-    /// From 1.
+    /// The row's number, from 1.
     pub number: usize,
     pub inputs: &'a [f64],
     target: Cow<'a, [u8]>,
@@ -36,22 +36,22 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The target, as a number.
+    /// Returns the target as a number.
     pub fn number(&self) -> Result<f64> {
         self.columns.number(&self.target, self.number, self.columns.target, self.range)
     }
 }
 
-/// Which columns there are, and what they are for.
+/// The columns, and their roles.
 #[derive(Debug)]
 pub(super) struct Columns {
     names: Vec<String>,
-    /// The number of the input that a column is, if it is one.
+    /// For each column the number of its input, if it is one.
     roles: Vec<Option<usize>>,
     inputs: usize,
     target: usize,
     format: Format,
-    /// The marks of missing values that are numbers, which other spellings of these numbers stand for as well.
+    /// The marks of missing values that are numbers. Other spellings of these numbers count as the marks too.
     marks: Vec<(f64, String)>,
 }
 
@@ -63,12 +63,12 @@ impl Columns {
         Self { names, roles, inputs, target, format, marks }
     }
 
-    /// How many inputs a row has.
+    /// Returns the number of inputs of a row.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Their names, in the order in which a row has them.
+    /// Returns the names of the inputs, in the order of a row.
     pub fn input_names(&self) -> Vec<String> {
         let mut names = vec![String::new(); self.inputs];
         for (name, role) in self.names.iter().zip(&self.roles) {
@@ -83,9 +83,9 @@ impl Columns {
         self.format.separator
     }
 
-    /// The inputs of a row, and its target as it stands there.
+    /// Parses the inputs of a row; the target stays as bytes.
     ///
-    /// Of several faults the first in this order is named: quotes, the number of fields, a number.
+    /// If a row has several faults, the error names the first in this order: quotes, the number of fields, a number.
     pub fn row<'a>(&'a self, record: &Record<'a>, range: Range, inputs: &'a mut [f64]) -> Result<Row<'a>> {
         let (mut count, mut target) = (0, Cow::Borrowed(&b""[..]));
         let (mut fault, mut spaced) = (None, false);
@@ -113,12 +113,12 @@ impl Columns {
         }
     }
 
-    /// A number that is finite in the type it is read for.
+    /// Parses a number that must be finite in the type it is read for.
     #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
     fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
             "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
-        // Most numbers: no text has to be compared with marks.
+        // The fast path for most numbers: no text has to be compared with marks.
         let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
         let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
         if let (Some(x), None) = (plain.filter(|&x| (range.holds)(x)), mark) {
@@ -156,12 +156,12 @@ impl Columns {
     }
 }
 
-/// Classes as they come up.
+/// Collects the labels of rows, and the classes in the order of their first occurrence.
 pub(super) struct Labels {
     labels: Vec<usize>,
     known: HashMap<String, usize>,
     names: Vec<String>,
-    /// Whether others than the known ones are an error.
+    /// True if an unknown class is an error.
     closed: bool,
 }
 
@@ -185,7 +185,8 @@ impl Labels {
         Ok(())
     }
 
-    /// The class of this name, a new one where it has not come up; an error where it is none of those that were given.
+    /// Returns the index of this class, and adds it if it is new; an unknown class is an error if the classes were
+    /// given.
     pub fn class(&mut self, label: &str, what: impl Fn() -> String) -> Result<usize> {
         match self.known.get(label) {
             Some(&class) => Ok(class),
@@ -201,20 +202,20 @@ impl Labels {
         }
     }
 
-    /// A row's class, once the row is known to be whole.
+    /// Adds a row's class, once the whole row is known to be valid.
     pub fn add(&mut self, class: usize) {
         self.labels.push(class);
     }
 
-    /// The labels, with classes that were found in sorted order, and the classes' names; what is to be said of them
-    /// goes to the remarks.
+    /// Returns the labels and the classes' names, and appends the remarks on them. Classes that were found in the
+    /// file are sorted.
     pub fn sorted(self, source: &str, remarks: &mut Vec<String>) -> (Vec<usize>, Vec<String>) {
         let (labels, names, said) = self.with_remarks();
         remarks.extend(said.into_iter().map(|remark| format!("{source}: {remark}")));
         (labels, names)
     }
 
-    /// The same, with the remarks by themselves.
+    /// Does the same, but returns the remarks.
     pub fn with_remarks(mut self) -> (Vec<usize>, Vec<String>, Vec<String>) {
         let mut remarks = Vec::new();
         if !self.closed {

@@ -1,33 +1,34 @@
-//! The first record of a CSV file: the columns' names. And how the rows below it are gone through: what counts as
-//! missing there, and what becomes of faulty ones.
+//! The header of a CSV file with the columns' names, and the loop over the rows below it with its treatment of
+//! missing values and faulty rows.
 
 use super::records::{Fields, Record, Records, SPACED, text};
 use crate::error::{Error, Result};
 use crate::shown::{count, lines, listed};
 use std::io::Read;
 
-/// How a file is read, whatever is in it: what the readers of tables and of texts have in common.
+/// The settings of a CSV file that the readers of tables and of texts share.
 #[derive(Clone, Debug)]
 pub(in crate::data) struct Format {
     pub separator: u8,
-    /// What counts as nothing beside an empty field.
+    /// The marks that count as missing, besides an empty field.
     pub missing: Vec<String>,
-    /// Whether faulty rows are left out.
+    /// True if faulty rows are left out.
     pub skip: bool,
     /// The most bytes that a compressed file may unpack to.
     pub most_unpacked: u64,
 }
 
 impl Default for Format {
-    /// Commas; every fault is an error; 1 GiB of what is unpacked.
+    /// Separates by commas, treats every fault as an error, and allows 1 GiB of unpacked data.
     fn default() -> Self {
         Self { separator: b',', missing: Vec::new(), skip: false, most_unpacked: 1 << 30 }
     }
 }
 
 impl Format {
-    /// Shows each row to `visit`, in order, and leaves faulty ones out where that is wanted; how many rows there are, and
-    /// those that were left out, the first `most` of them with the reason. A file may hold more faults than memory does.
+    /// Calls `visit` for each row, in order, and leaves faulty rows out if `skip` is set. Returns the number of rows
+    /// and the rows that were left out, with reasons for the first `most` only: a file may hold more faults than fit
+    /// into memory.
     pub fn each_row<R: Read>(
         &self,
         records: &mut Records<'_, R>,
@@ -39,7 +40,7 @@ impl Format {
             rows += 1;
             match visit(&record) {
                 Err(error) if self.skip => {
-                    // Torn quotes are no fault of a row alone.
+                    // Torn quotes are an error even with `skip`: they do not concern one row alone.
                     let mut fields = Fields::new(record.text, self.separator, record.number);
                     fields.try_for_each(|field| field.map(drop))?;
                     out.count += 1;
@@ -53,7 +54,7 @@ impl Format {
         Ok((rows, out))
     }
 
-    /// How an error says that there is nothing, where a field counts as missing.
+    /// If the field counts as missing, describes it for an error message.
     pub fn nothing(&self, field: &str) -> Option<String> {
         if field.is_empty() {
             return Some("nothing".to_owned());
@@ -61,7 +62,7 @@ impl Format {
         self.missing.iter().any(|mark| mark == field).then(|| format!("nothing, by the mark {field:?}"))
     }
 
-    /// The error of a row that has more or fewer fields than the header; `spaced` where one has spaces before a quote.
+    /// The error of a row with more or fewer fields than the header. `spaced`: a field has spaces before a quote.
     pub fn wrong_length(row: usize, expected: usize, found: usize, spaced: bool) -> Error {
         let expected = format!("{expected} fields, as the header has");
         Error::format(format!("row {row}"), expected, found).help(if spaced {
@@ -76,12 +77,12 @@ impl Format {
 #[derive(Default)]
 pub(super) struct LeftOut {
     pub count: usize,
-    /// The first of them by their numbers, each with the reason.
+    /// The first of them, each with its row number and the reason.
     pub first: Vec<(usize, Error)>,
 }
 
 impl LeftOut {
-    /// What is to be said of them, if there are any.
+    /// Returns a remark on the rows, if there are any.
     pub fn remark(&self, name: &str) -> Option<String> {
         let rows = count(self.count, "row", "rows");
         let reasons = || lines(self.first.iter().map(|(_, error)| error.parts()), self.count);
@@ -89,20 +90,20 @@ impl LeftOut {
     }
 }
 
-/// The settings that every reader has beside its columns; the documentation given is an example of `separator`, and
-/// what `missing` means.
+/// Defines the settings that every reader has besides its columns. The arguments are an example for `separator`, and
+/// the documentation of `missing`.
 macro_rules! csv_settings {
     ($reader:ident: $(#[$separator:meta])*; $(#[$missing:meta])*) => {
         impl $reader {
-            /// The classes there are, in the order of their indices: for test rows, those that the model was trained
+            /// Sets the classes, in the order of their indices: for test rows, the classes that the model was trained
             /// on.
             pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
                 self.classes = crate::data::class_names::trimmed(names);
                 self
             }
 
-            /// The byte between fields, a comma unless set: `b';'`, `b'\t'`, `b'|'`. A first line `sep=;`, as Excel
-            /// writes it, is passed over where it names this byte, and an error where it names another.
+            /// Sets the byte between fields: `b';'`, `b'\t'`, `b'|'`. The default is a comma. A first line `sep=;`,
+            /// as Excel writes it, is skipped if it names this byte, and is an error if it names another.
             $(#[$separator])*
             pub fn separator(mut self, byte: u8) -> Self {
                 self.format.separator = byte;
@@ -115,12 +116,12 @@ macro_rules! csv_settings {
                 self
             }
 
-            /// The most bytes that a file compressed by gzip may unpack to: 1 GiB unless set. A file of 1 MB can unpack
-            /// to a thousand times as much, so a larger one is an error.
+            /// Sets the most bytes that a file compressed by gzip may unpack to; the default is 1 GiB. A file of 1 MB
+            /// can unpack to a thousand times as much, so a larger one is an error.
             ///
-            /// Each line end counts 64 bytes more, about what a row takes beside its text. So texts of a few classes
-            /// take about as much memory as is set here; a class takes some 200 bytes, and a number of a table up to
-            /// 24, however short it is in the file. A file that is not compressed has no such bound: what it takes goes
+            /// Each line end counts 64 bytes more, about what a row takes besides its text. So texts of a few classes
+            /// take about as much memory as this limit. A class takes some 200 bytes, and a number of a table up to
+            /// 24, however short it is in the file. A file that is not compressed has no such limit: its memory grows
             /// with its own length and rows.
             pub fn most_unpacked(mut self, bytes: u64) -> Self {
                 self.format.most_unpacked = bytes;
@@ -136,12 +137,12 @@ pub(in crate::data) use csv_settings;
 pub(in crate::data) struct Header {
     pub names: Vec<String>,
     separator: u8,
-    /// The record, for a look at other separators.
+    /// The header as bytes, to try other separators.
     record: Vec<u8>,
 }
 
 impl Header {
-    /// The first record of a file, behind Excel's line with the separator, if there is one.
+    /// Reads the first record of a file, or the second if the first is Excel's line with the separator.
     pub(super) fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
         let empty = || {
             Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
@@ -158,7 +159,7 @@ impl Header {
         }
         let record = record.text.to_vec();
         let names = names(&record, separator).map_err(|error| {
-            // Names in quotes between other separators are torn quotes by this one.
+            // If names are in quotes but another separator is used, the quotes look torn.
             let most = others(&record, separator).into_iter().max_by_key(|(_, names)| names.len());
             match most.filter(|(_, names)| names.len() > 1) {
                 Some((byte, _)) => error.help(looks_like(byte)),
@@ -168,13 +169,13 @@ impl Header {
         Ok(Self { names, separator, record })
     }
 
-    /// Refuses a name that two columns have.
+    /// Returns an error if two columns have the same name.
     pub fn check_different(&self) -> Result<()> {
         let named = self.names.iter().filter(|name| !name.is_empty());
         named.map(|name| self.place(name)).try_for_each(|place| place.map(drop))
     }
 
-    /// Where the column of this name is; an error where there are two.
+    /// Returns the position of the column with this name; two such columns are an error.
     pub fn place(&self, wanted: &str) -> Result<usize> {
         let mut places = (0..self.names.len()).filter(|&i| self.names[i] == wanted);
         if let Some(place) = places.next() {
@@ -204,7 +205,8 @@ impl Header {
         })
     }
 
-    /// Another byte that would make more of the header: the column that is looked for, or several where there is one.
+    /// Finds a separator that fits the header better: one that yields the wanted column, or several columns instead
+    /// of one.
     fn likely_separator(&self, wanted: &str) -> Option<u8> {
         let others = others(&self.record, self.separator);
         let with = others.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
@@ -214,7 +216,7 @@ impl Header {
     }
 }
 
-/// The separator that Excel's line before the header names: `sep=;`, with or without quotes.
+/// Returns the separator that Excel's line before the header names: `sep=;`, with or without quotes.
 fn excels(record: &[u8]) -> Option<u8> {
     let line = record.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(record);
     match line {
@@ -223,19 +225,19 @@ fn excels(record: &[u8]) -> Option<u8> {
     }
 }
 
-/// The names by each of the other usual separators by which the quotes fit.
+/// Returns the names for each of the other usual separators with which the quotes fit.
 fn others(record: &[u8], separator: u8) -> Vec<(u8, Vec<String>)> {
     let usual = [b';', b'\t', b'|', b','].into_iter().filter(|&byte| byte != separator);
     usual.filter_map(|byte| Some((byte, names(record, byte).ok()?))).collect()
 }
 
-/// What to do about another separator.
+/// Help for a header that seems to use another separator.
 fn looks_like(separator: u8) -> String {
     let byte = char::from(separator).escape_default();
     format!("The separator looks like `{byte}`: `.separator(b'{byte}')` takes it.")
 }
 
-/// The names in a header.
+/// Splits a header into names.
 fn names(record: &[u8], separator: u8) -> Result<Vec<String>> {
     let fields = Fields::new(record, separator, 0).enumerate();
     let name = |(i, field): (usize, Result<std::borrow::Cow<'_, [u8]>>)| {

@@ -2,10 +2,10 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `records.rs` | CSV itself: records out of bytes, and fields out of records |
-//! | `header.rs` | names of columns, marks of what is missing, and how the rows below are gone through |
-//! | `columns.rs` | what a table's columns are for: a row as numbers and a target |
-//! | `table.rs`, `table_stream.rs` | [`TableCsv`], whole, and [`TableStream`], larger than memory |
+//! | `records.rs` | the format: bytes to records, and records to fields |
+//! | `header.rs` | names of columns, marks of missing values, and the loop over the rows |
+//! | `columns.rs` | the roles of a table's columns: a row as numbers and a target |
+//! | `table.rs`, `table_stream.rs` | [`TableCsv`], read whole, and [`TableStream`], larger than memory |
 //! | `text.rs` | [`TextCsv`](crate::data::TextCsv) |
 
 mod columns;

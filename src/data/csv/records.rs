@@ -1,15 +1,15 @@
-//! CSV as all readers of it have it: records out of bytes, and fields out of records.
+//! The CSV format, shared by all readers: bytes to records, and records to fields.
 //!
-//! The format is RFC 4180's, with any byte between fields. A field in quotes may hold separators, line ends, and
-//! quotes that are written twice:
+//! The format is that of RFC 4180, with any byte between fields. A field in quotes may hold separators, line ends,
+//! and doubled quotes:
 //!
 //! ```text
 //!             quote                quote               separator or line end
 //! field's start ──> inside of quotes <──> behind a quote ──> field's start
 //! ```
 //!
-//! Two faults are never passed over, since nobody can tell which rows they have swallowed: something else behind a
-//! closing quote, and an end of the file inside of quotes. (pandas and others take both for a long field.)
+//! Two faults are an error even if faulty rows are left out, because it is unknown how many rows they affect: text
+//! behind a closing quote, and an end of the file inside of quotes. (pandas and others read both as one long field.)
 
 use crate::data::file::{BYTES_THAT_TELL, check_packed};
 use crate::error::{Error, Result};
@@ -19,34 +19,34 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The longest record that is read, in bytes: what a file without line ends, or with a quote that is never closed,
-/// may take of the memory.
+/// The longest record that is read, in bytes. It limits the memory for a file without line ends, or with a quote that
+/// is never closed.
 const LONGEST: u64 = 1 << 24;
 
-/// The records of a file, one after the other; empty lines are passed over.
+/// Iterates over the records of a file; empty lines are skipped.
 pub(super) struct Records<'a, R> {
     source: BufReader<R>,
-    /// What stands for the source in errors.
+    /// The name of the source in errors.
     name: &'a str,
     separator: u8,
     bytes: Vec<u8>,
-    /// Where the next line begins.
+    /// The offset of the next line.
     next: u64,
-    /// How many records have been read, the header among them.
+    /// The number of records read, the header included.
     count: usize,
 }
 
-/// One of them.
+/// One record of a file.
 pub(super) struct Record<'a> {
-    /// Where its line begins in the source.
+    /// The offset of its line in the source.
     pub place: u64,
-    /// 0 for the header; the first row below it is 1.
+    /// 0 for the header, 1 for the first row below it.
     pub number: usize,
     /// Without its line end.
     pub text: &'a [u8],
 }
 
-/// How errors name a record.
+/// The name of a record in errors.
 pub(super) fn what(number: usize) -> String {
     if number == 0 { "the header".to_owned() } else { format!("row {number}") }
 }
@@ -62,7 +62,7 @@ impl<'a, R: Read> Records<'a, R> {
         Ok(Self { source, name, separator, bytes: Vec::new(), next: 0, count: 0 })
     }
 
-    /// The next record, and none at the end.
+    /// Returns the next record, or `None` at the end.
     pub fn read(&mut self) -> Result<Option<Record<'_>>> {
         let (mut from, mut end) = (0, 0);
         let mut place = self.next;
@@ -79,13 +79,13 @@ impl<'a, R: Read> Records<'a, R> {
         Ok(Some(Record { place, number: self.count - 1, text: &self.bytes[from..end] }))
     }
 
-    /// The next record with the number of the last one, which does not count.
+    /// Returns the next record, under the number of the last one, which does not count.
     pub fn read_again(&mut self) -> Result<Option<Record<'_>>> {
         self.count -= 1;
         self.read()
     }
 
-    /// A line, and those behind it as long as quotes are open; false at the end of the source.
+    /// Reads a line, and further lines while a quote is open. Returns false at the end of the source.
     fn read_lines(&mut self) -> Result<bool> {
         self.bytes.clear();
         let mut open = false;
@@ -111,26 +111,26 @@ impl<'a, R: Read> Records<'a, R> {
     }
 }
 
-/// How long the mark is that some programs put before UTF-8, at the beginning of a file.
+/// Returns the length of the byte order mark that some programs write at the beginning of a UTF-8 file.
 fn mark_of_utf8(place: u64, bytes: &[u8]) -> usize {
     if place == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
 }
 
-/// Without `\n` or `\r\n`.
+/// Strips `\n` or `\r\n`.
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Whether a quote is open behind this line, with or without one before it.
+/// Returns whether a quote is open at the end of this line; `open` says whether one was open before it.
 fn is_open(open: bool, line: &[u8], separator: u8) -> bool {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         Start,
-        /// In a field without quotes, where a quote is a character like others.
+        /// In a field without quotes, where a quote is an ordinary character.
         Plain,
         Inside,
-        /// Behind a quote inside of quotes: the closing one, or the first of two that stand for one.
+        /// Behind a quote inside of quotes: it closes the field, or is the first of a doubled quote.
         Behind,
     }
     if !open && !line.contains(&b'"') {
@@ -146,7 +146,7 @@ fn is_open(open: bool, line: &[u8], separator: u8) -> bool {
     end == State::Inside
 }
 
-/// The record that these bytes begin with, and without its line end.
+/// Returns the first record of these bytes, without its line end.
 pub(super) fn first_record(bytes: &[u8], separator: u8) -> &[u8] {
     let (mut open, mut end) = (false, 0);
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -159,12 +159,12 @@ pub(super) fn first_record(bytes: &[u8], separator: u8) -> &[u8] {
     without_end(&bytes[..end])
 }
 
-/// The fields of a record, without their quotes.
+/// Iterates over the fields of a record, without their quotes.
 pub(super) struct Fields<'a> {
-    /// What comes after the last separator; none at the end.
+    /// The text behind the last separator; `None` at the end.
     rest: Option<&'a [u8]>,
     separator: u8,
-    /// The record's, for errors.
+    /// The record's number, for errors.
     number: usize,
 }
 
@@ -216,13 +216,13 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// The error of quotes that do not fit.
+/// The error of quotes that do not match.
 fn torn(number: usize, found: &str) -> Error {
     Error::format(what(number), "a row whose quotes are in pairs", found)
         .help("Write a quote inside of quotes twice; rows behind it cannot be told apart.")
 }
 
-/// A field as text, without spaces at its ends. `what` says where it stands.
+/// Converts a field to text, without spaces at its ends. `what` describes its position for errors.
 pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> {
     str::from_utf8(field).map(str::trim).map_err(|error| {
         let at = error.valid_up_to();
@@ -237,9 +237,9 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
     })
 }
 
-/// Whether a field, as it stands there, begins with spaces and then a quote, which is a character like others there.
+/// Returns whether a field begins with spaces and then a quote, which is then an ordinary character.
 ///
-/// A quote inside of quotes is one that was written twice, and the field then a copy: it is meant.
+/// A doubled quote inside of quotes is intended, and does not count: such a field is an owned copy.
 #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
 pub(super) fn is_spaced(field: &Cow<'_, [u8]>) -> bool {
     let Cow::Borrowed(field) = field else { return false };
@@ -247,7 +247,7 @@ pub(super) fn is_spaced(field: &Cow<'_, [u8]>) -> bool {
     text.len() < field.len() && text.starts_with(b"\"")
 }
 
-/// The error of a label behind a space and a quote: it would be another class than the one meant.
+/// Returns an error for a label behind a space and a quote: it would become a class other than the intended one.
 #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
 pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) -> Result<()> {
     if !is_spaced(field) {
@@ -257,18 +257,18 @@ pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) 
     Err(Error::format(what(), "a label that is in quotes or has none", found).help(SPACED))
 }
 
-/// What to do about a quote behind a space.
+/// Help for a quote behind a space.
 pub(super) const SPACED: &str =
     "A quote opens a field only right behind the separator: take out the spaces before it.";
 
-/// A file to be read from its beginning.
+/// Opens a file, to be read from its beginning.
 pub(super) fn open(path: &Path) -> Result<File> {
     File::open(path)
         .map_err(|error| Error::io("open", path, error).help("Check the path and the permission to read it."))
 }
 
-/// The bytes of a source, unpacked if they are compressed by gzip, which is told by the first two; an error behind
-/// `most` unpacked bytes, and where they are gzip data again.
+/// Returns a source's bytes, unpacked if its first two bytes are those of gzip. Reading fails behind `most` unpacked
+/// bytes, and for gzip data within gzip data.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
     let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
     check_packed(&start, "plain or compressed by gzip")?;
@@ -294,18 +294,18 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
     }
 }
 
-/// The bytes that tell what a file is.
+/// Reads the first bytes of a source, which identify its format.
 fn first(count: u64, source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
     let mut start = Vec::new();
     source.take(count).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
     Ok(start)
 }
 
-/// The error of a source that cannot be read on.
+/// The error of a source that fails while it is read.
 fn unreadable(error: io::Error, name: &str) -> Error {
     let help = match error.kind() {
         io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
-        // What the decoder says, and `Members` of what is behind the data.
+        // These kinds come from the decoder, and from `Members` for other data behind the last member.
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
         }

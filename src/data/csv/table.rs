@@ -1,7 +1,7 @@
-//! Tables: CSV files of numbers, with a column to be predicted.
+//! Tables: CSV files of numbers, with a target column.
 //!
-//! A table is read whole, or row by row while training (`table_stream.rs`). Both go through `TableCsv::scan` and the
-//! lines of `columns.rs`, so they give the same numbers and the same errors.
+//! A table is read whole, or row by row while training (`table_stream.rs`). Both use `TableCsv::scan` and the parser
+//! in `columns.rs`, so they give the same numbers and the same errors.
 
 use super::columns::{Columns, Labels, Range, Row};
 use super::header::{Format, Header, csv_settings};
@@ -15,7 +15,7 @@ use ndarray::Array2;
 use std::io::Read;
 use std::path::Path;
 
-/// How a CSV file of numbers is read: which columns are inputs, and which one is the target, a number or a class.
+/// The settings for reading a CSV file of numbers: its input columns, and its target column, a number or a class.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -40,47 +40,47 @@ use std::path::Path;
 /// | a number to predict | [`read`](TableCsv::read) | [`stream`](TableCsv::stream) |
 /// | a class to predict | [`read_labelled`](TableCsv::read_labelled) | [`stream_labelled`](TableCsv::stream_labelled) |
 ///
-/// The first record names the columns, each other one is a row. Fields may be in quotes, and hold separators, line
-/// ends and quotes that are written twice; empty lines are passed over. The text is UTF-8. Names of columns and
-/// classes are taken without spaces at their ends. What is read whole may be compressed by gzip, which is told by its
-/// first bytes.
+/// The first record names the columns; each other record is a row. Fields may be in quotes, and then hold separators,
+/// line ends and doubled quotes; empty lines are skipped. The text is UTF-8. Spaces at the ends of column and class
+/// names are removed. A file that is read whole may be compressed by gzip, which is recognized by its first bytes.
 ///
-/// Every number must be there and be finite. Numbers are read as `f64` and rounded to the type asked for, where one
-/// that is too large for it is an error; as columns differ in size, fit a [`Normalizer`](crate::data::Normalizer) on
-/// the training part. A class is any text; classes are in sorted order. Columns of categories have to be numbered
-/// before.
+/// Every number must be present and finite. Numbers are parsed as `f64` and rounded to the requested type; one that
+/// is too large for this type is an error. As columns differ in scale, fit a [`Normalizer`](crate::data::Normalizer)
+/// on the training part. A class is any text; classes are sorted. Columns of categories must be converted to numbers
+/// beforehand.
 ///
-/// Nothing is decided in silence: what was left out, classes that read like missing values, and classes that look the
-/// same are in the data set's [`remarks`](crate::data::Dataset::remarks), which `fit` prints.
+/// Nothing is decided silently: the data set's [`remarks`](crate::data::Dataset::remarks) report what was left out,
+/// classes that look like missing values, and classes that look the same. `fit` prints them.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
 pub struct TableCsv {
     target: String,
-    /// Empty for all columns but the target's.
+    /// Empty for all columns but the target.
     inputs: Vec<String>,
-    /// Empty where the labels of the file are the classes.
+    /// Empty if the labels in the file determine the classes.
     classes: Vec<String>,
     format: Format,
 }
 
 impl TableCsv {
-    /// With this column as the target, and all others as inputs.
+    /// Takes this column as the target, and all others as inputs.
     ///
-    /// Columns without a name are left out, and so is pandas' "Unnamed: 0": both come of an index that was written
-    /// along. The data set's remarks say so; [`inputs`](TableCsv::inputs) reads them by these names.
+    /// Columns without a name are left out, and so is pandas' "Unnamed: 0": both come from an index that was saved
+    /// with the data. The data set's remarks say so; [`inputs`](TableCsv::inputs) can select them by these names.
     pub fn target(column: impl Into<String>) -> Self {
         let (target, format) = (column.into().trim().to_owned(), Format::default());
         Self { target, inputs: Vec::new(), classes: Vec::new(), format }
     }
 
-    /// The columns that are inputs, in this order; others are passed over.
+    /// Sets the input columns, in this order; other columns are ignored.
     pub fn inputs<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.inputs = trimmed(columns);
         self
     }
 
-    /// Whether rows are left out whose class or numbers are missing or unfit, or that have too many or too few fields;
-    /// such a row is an error unless set. The data set's remarks say how many there were, and why the first ones.
+    /// Sets whether faulty rows are left out: rows whose class or numbers are missing or invalid, or that have too
+    /// many or too few fields. By default such a row is an error. The data set's remarks state how many there were,
+    /// and the reasons for the first ones.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -93,7 +93,7 @@ impl TableCsv {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Quotes that do not fit are an error in any case: nobody can tell which rows they have swallowed.
+    /// Quotes that do not match are an error in any case, because it is unknown how many rows they affect.
     pub fn skip_faulty(mut self, skip: bool) -> Self {
         self.format.skip = skip;
         self
@@ -102,14 +102,15 @@ impl TableCsv {
     /// Reads the whole file, with numbers as targets, `[rows, 1]`.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than `most_unpacked`, a column is missing or there twice, a row
-    /// has more or fewer fields than there are columns, quotes do not fit, what is read is not UTF-8, or a number is
-    /// missing, not finite or too large for `F`; it names the row (the first below the names is row 1) and the column.
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, a column is missing or occurs twice, a
+    /// row has more or fewer fields than there are columns, quotes do not match, the text is not UTF-8, or a number
+    /// is missing, not finite or too large for `F`. The error names the row (the first below the header is row 1) and
+    /// the column.
     pub fn read<F: Scalar + Element>(&self, path: impl AsRef<Path>) -> Result<ArrayDataset<F, Array2<F>>> {
         self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
-    /// The same from anything that gives bytes; `name` stands for it in errors.
+    /// Reads the same from any source of bytes; `name` stands for it in errors.
     ///
     /// # Errors
     /// As [`read`](TableCsv::read).
@@ -136,11 +137,11 @@ impl TableCsv {
         run().map_err(|error: Error| error.at(name))
     }
 
-    /// Reads the whole file, with classes as targets. The data set has their names.
+    /// Reads the whole file, with classes as targets. The data set has the classes' names.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read); also when a class is empty, behind a space and a quote, or none of those that were
-    /// given.
+    /// As [`read`](TableCsv::read); also when a class is empty, is behind a space and a quote, or is not one of the
+    /// given classes.
     pub fn read_labelled<F: Scalar + Element>(
         &self,
         path: impl AsRef<Path>,
@@ -148,7 +149,7 @@ impl TableCsv {
         self.read_labelled_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
-    /// The same from anything that gives bytes; `name` stands for it in errors.
+    /// Reads the same from any source of bytes; `name` stands for it in errors.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -185,13 +186,13 @@ impl TableCsv {
         run().map_err(|error: Error| error.at(name))
     }
 
-    /// The classes that were given; none where the file's labels are the classes.
+    /// Returns the given classes; empty if the labels in the file determine the classes.
     pub(super) fn known_classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// Reads the names and then every row, in order, and shows each to `visit`; what the columns are, and what is to
-    /// be said of them and of rows that were left out.
+    /// Reads the header and then every row, in order, and calls `visit` for each. Returns the columns, and remarks on
+    /// columns and on rows that were left out.
     pub(super) fn scan(
         &self,
         source: impl Read,
@@ -215,7 +216,7 @@ impl TableCsv {
         Ok((columns, remarks))
     }
 
-    /// Which column is what.
+    /// Assigns the roles of the columns.
     fn columns(&self, header: Header, name: &str, remarks: &mut Vec<String>) -> Result<Columns> {
         let target = header.place(&self.target)?;
         header.check_different()?;
@@ -272,11 +273,11 @@ csv_settings! {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ;
-    /// Marks that stand for a missing value, beside an empty field: `["?", "NA"]`.
+    /// Sets marks that stand for a missing value, besides an empty field: `["?", "NA"]`.
     ///
-    /// A missing class or number is a fault, an error unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row
-    /// out. Among numbers, inputs and targets, a mark that is a number stands for every spelling of it: "-999" for
-    /// `-999.0` and `-9.99e2` too. Classes are compared as texts.
+    /// A missing class or number is an error, unless [`skip_faulty`](TableCsv::skip_faulty) leaves the row out. Among
+    /// numbers, inputs and targets, a mark that is a number stands for every spelling of it: "-999" for `-999.0` and
+    /// `-9.99e2` too. Classes are compared as texts.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -288,13 +289,13 @@ csv_settings! {
     /// ```
 }
 
-/// Whether a column is named as pandas names what has no name: by nothing when it writes, "Unnamed: 0" when it reads.
+/// Returns whether a column is unnamed in pandas' way: an empty name when it writes, "Unnamed: 0" when it reads.
 fn is_unnamed(name: &str) -> bool {
     let number = name.strip_prefix("Unnamed: ");
     name.is_empty() || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Rows of numbers as an array of the model's type.
+/// Converts rows of numbers to an array of the model's type.
 pub(super) fn array<F: Scalar>(numbers: &[f64], columns: usize) -> Array2<F> {
     let rows: Vec<usize> = (0..numbers.len() / columns).collect();
     let mut out = vec![F::zero(); rows.len() * columns];

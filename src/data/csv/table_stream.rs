@@ -1,7 +1,7 @@
 //! CSV files that are larger than memory.
 //!
-//! The file is read through once when it is opened. That finds every fault, and leaves the place where each row
-//! begins; after it a batch is read by the places of its rows, in any order.
+//! The file is read once when it is opened. This finds every fault, and records the offset of each row; afterwards a
+//! batch is read by the offsets of its rows, in any order.
 
 use super::columns::{Columns, Labels, Range, Row};
 use super::records::{Record, first_record};
@@ -13,7 +13,7 @@ use crate::kernels::Scalar;
 use ndarray::Array2;
 use std::path::Path;
 
-/// The rows of a CSV file of any size, read batch by batch; targets in memory.
+/// A CSV file of any size, whose rows are read batch by batch; the targets are in memory.
 ///
 /// ```no_run
 /// use plywood::prelude::*;
@@ -26,28 +26,28 @@ use std::path::Path;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It gives the same batches, to the bit, as the file read whole by [`TableCsv::read`] or
-/// [`TableCsv::read_labelled`]. Memory is a few batches, whatever the file's length, beside 8 bytes for each row's
-/// place, its target, and 8 for its place in the order of an epoch. A row is parsed anew in each epoch; `fit` has that
-/// done two batches ahead ([`Dataset::prefetch`]).
+/// Batches are bit-identical to those of the file read whole by [`TableCsv::read`] or [`TableCsv::read_labelled`].
+/// Whatever the file's length, memory is a few batches, and for each row its target, 8 bytes for its offset and 8 for
+/// its position in the order of an epoch. A row is parsed again in each epoch; `fit` prefetches two batches
+/// ([`Dataset::prefetch`]).
 ///
-/// Rows come in any order. On a disk that is slow at reading from many places, shuffle the file once when it is made,
-/// and train with [`shuffle(false)`](crate::train::Trainer::shuffle).
+/// Rows may be read in any order. On a disk with slow random access, shuffle the file once when it is made, and train
+/// with [`shuffle(false)`](crate::train::Trainer::shuffle).
 #[derive(Debug)]
 pub struct TableStream<T> {
     file: PlacedFile,
     columns: Columns,
     shape: [usize; 1],
-    /// Where each row begins, and the end of the file.
+    /// The offset of each row, and the end of the file.
     places: Vec<u64>,
-    /// The numbers of the rows, for errors; empty where none was left out.
+    /// The numbers of the rows, for errors; empty if no row was left out.
     numbers: Vec<usize>,
     targets: T,
     names: Vec<String>,
     remarks: Vec<String>,
 }
 
-/// Where the rows are, as they come up, and their numbers.
+/// The offsets and numbers of rows, collected while the file is scanned.
 #[derive(Default)]
 struct Places {
     places: Vec<u64>,
@@ -64,8 +64,8 @@ impl Places {
 impl TableCsv {
     /// Opens a file to be read row by row, with numbers as targets, `[rows, 1]`.
     ///
-    /// The file is read through once, and every row checked. It must not change after that. It cannot be compressed,
-    /// or a named pipe, as such files can only be read from their beginning.
+    /// The file is read once, and every row is checked. It must not change after that. It must not be compressed or a
+    /// named pipe, because such files can only be read from their beginning.
     ///
     /// # Errors
     /// As [`read`](TableCsv::read), and when the file is compressed, or a pipe, a device or a folder.
@@ -85,8 +85,8 @@ impl TableCsv {
 
     /// Opens a file to be read row by row, with classes as targets.
     ///
-    /// As [`stream`](TableCsv::stream). The data set has the classes' names. `F` is the model's element type, which
-    /// numbers have to fit: `stream_labelled::<f32>(path)`.
+    /// It works as [`stream`](TableCsv::stream). The data set has the classes' names. Numbers must fit the model's
+    /// element type `F`: `stream_labelled::<f32>(path)`.
     ///
     /// # Errors
     /// As [`read_labelled`](TableCsv::read_labelled), and when the file is compressed, or a pipe, a device or a folder.
@@ -121,23 +121,24 @@ impl<T> TableStream<T> {
         Self { names, remarks, ..self }
     }
 
-    /// What is to be said of the file: what was left out, classes that read like missing values or look the same.
+    /// Returns remarks on the file: rows or columns that were left out, classes that look like missing values or look
+    /// the same.
     ///
-    /// `fit` prints it. Empty for most files.
+    /// `fit` prints them. Empty for most files.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// The targets.
+    /// Returns the targets.
     ///
-    /// All of them, in memory.
+    /// They are all in memory.
     pub fn targets(&self) -> &T {
         &self.targets
     }
 
-    /// The inputs of the rows at these positions, one row after the other.
+    /// Reads the inputs of the rows at these positions, row after row.
     ///
-    /// Between two places there may be empty lines, or rows that were left out.
+    /// Between the offsets of two rows there may be empty lines, or rows that were left out.
     fn numbers(&self, indices: &[usize], range: Range) -> Result<Vec<f64>> {
         let columns = self.shape[0];
         let mut numbers = vec![0.0; indices.len() * columns];
@@ -161,7 +162,7 @@ impl<T> TableStream<T> {
     }
 }
 
-/// The most rows of a run of neighbours that are read at once.
+/// The greatest number of consecutive rows that are read at once.
 const MOST: usize = 1024;
 
 impl<F: Scalar, T: Targets> Dataset<F> for TableStream<T> {

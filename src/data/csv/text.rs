@@ -1,4 +1,4 @@
-//! Labelled texts out of CSV files.
+//! Labelled texts from CSV files.
 
 use super::columns::Labels;
 use super::header::{Format, Header, csv_settings};
@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-/// How labelled texts are read out of CSV: which columns, which classes, and what becomes of faulty rows.
+/// The settings for reading labelled texts from CSV: columns, classes, and the treatment of faulty rows.
 ///
 /// ```
 /// use plywood::data::TextCsv;
@@ -33,42 +33,42 @@ use std::path::Path;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The format is RFC 4180's: a header, fields between commas or another [`separator`](TextCsv::separator), quoted
-/// where they hold separators, quotes or line ends. Files may be compressed by gzip, which is told by their first two
-/// bytes. Names of columns and labels are taken without spaces at their ends. A name that two columns have is an
+/// The format is that of RFC 4180: a header, fields between commas or another [`separator`](TextCsv::separator), in
+/// quotes if they hold separators, quotes or line ends. Files may be compressed by gzip, which is recognized by their
+/// first two bytes. Spaces at the ends of column names and labels are removed. Two columns with the same name are an
 /// error. [`LabelledTexts::read_csv`] is the short form.
 ///
-/// A row is faulty when it has more or fewer fields than the header, its label or its text is missing or not UTF-8,
-/// its label is behind a space and a quote (the quote would be part of the class's name), or none of the
-/// [`classes`](TextCsv::classes) where those were given. Other columns are passed over,
-/// and so are empty lines. Labels that read like missing values are classes, and are remarked
-/// ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing) names them.
+/// A row is faulty if it has more or fewer fields than the header, if its label or its text is missing or not UTF-8,
+/// if its label is behind a space and a quote (the quote would become part of the class's name), or if its label is
+/// not one of the given [`classes`](TextCsv::classes). Other columns and empty lines are ignored. Labels that look
+/// like missing values are classes, with a remark ([`LabelledTexts::remarks`]), unless [`missing`](TextCsv::missing)
+/// names them.
 ///
-/// Quotes that do not fit are an error in any case, since nobody can tell which rows they have swallowed: a field
-/// whose quote is never closed, or with something behind its closing quote (pandas takes both for a long field).
+/// Quotes that do not match are an error in any case, because it is unknown how many rows they affect: a quote that
+/// is never closed, or text behind a closing quote (pandas reads both as one long field).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` is called"]
 pub struct TextCsv {
     label: String,
     text: String,
-    /// Empty where the labels of the file are the classes.
+    /// Empty if the labels in the file determine the classes.
     classes: Vec<String>,
     format: Format,
 }
 
 /// The texts of a CSV file, and the rows that were left out.
 ///
-/// Its `Display` says how many texts there are, and what is to be said of them ([`LabelledTexts::remarks`]): of the
-/// classes, and how many rows were left out, with the reasons of the first ones.
+/// Its `Display` shows the number of texts, and the remarks ([`LabelledTexts::remarks`]) on classes and on rows that
+/// were left out, with the reasons for the first ones.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TextRows {
     /// The texts that were read.
     pub texts: LabelledTexts,
-    /// How many rows were left out. 0 unless [`TextCsv::skip_faulty`] was called.
+    /// The number of rows that were left out: 0 unless [`TextCsv::skip_faulty`] was called.
     pub left_out: usize,
-    /// The first 1,000 of them, each with the reason; the first row below the header is 1. A reason takes more memory
-    /// than most rows, so a file of faulty rows would fill it.
+    /// The first 1,000 of these rows, each with the reason; the first row below the header is 1. The list is limited
+    /// because a reason takes more memory than most rows.
     pub skipped: Vec<(usize, Error)>,
 }
 
@@ -76,14 +76,14 @@ pub struct TextRows {
 const MOST_SKIPPED: usize = 1000;
 
 impl TextCsv {
-    /// Labels and texts from the columns of these names.
+    /// Reads labels and texts from the columns with these names.
     pub fn columns(label: impl Into<String>, text: impl Into<String>) -> Self {
         let [label, text] = [label.into(), text.into()].map(|name| name.trim().to_owned());
         Self { label, text, classes: Vec::new(), format: Format::default() }
     }
 
-    /// Whether faulty rows are left out and the first listed in [`TextRows::skipped`]; they are errors unless set. How
-    /// many there were, and the first ones, are among the texts' [`remarks`](LabelledTexts::remarks).
+    /// Sets whether faulty rows are left out and the first ones listed in [`TextRows::skipped`]. By default they are
+    /// an error. Their number, and the first ones, are among the texts' [`remarks`](LabelledTexts::remarks).
     pub fn skip_faulty(mut self, skip: bool) -> Self {
         self.format.skip = skip;
         self
@@ -92,14 +92,14 @@ impl TextCsv {
     /// Reads a file, plain or compressed by gzip.
     ///
     /// # Errors
-    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column or has two of one name, or
-    /// has quotes that do not fit; and for the first faulty row, unless [`skip_faulty`](TextCsv::skip_faulty) was
-    /// called.
+    /// When the file cannot be read or unpacks to more than `most_unpacked`, lacks a column, has two columns of one
+    /// name, or has quotes that do not match; and for the first faulty row, unless
+    /// [`skip_faulty`](TextCsv::skip_faulty) was called.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<TextRows> {
         self.read_from(open(path.as_ref())?, &path.as_ref().display().to_string())
     }
 
-    /// Reads from anything that gives bytes; `name` stands for it in errors.
+    /// Reads from any source of bytes; `name` stands for it in errors.
     ///
     /// # Errors
     /// As [`read`](TextCsv::read).
@@ -109,9 +109,9 @@ impl TextCsv {
             .map_err(|error| error.at(name))
     }
 
-    /// The rows, from bytes that are no longer compressed.
+    /// Reads the rows from unpacked bytes.
     fn rows(&self, source: Box<dyn Read + '_>, name: &str) -> Result<TextRows> {
-        // A label for each row as text would take more memory than most files.
+        // Labels are stored as indices: the text of each row's label would take more memory than most files.
         let mut labels = Labels::new(&self.classes)?;
         let separator = self.format.separator;
         let mut records = Records::new(source, name, separator)?;
@@ -136,13 +136,13 @@ impl TextCsv {
         })?;
         let (labels, names, mut remarks) = labels.with_remarks();
         remarks.extend(left_out.remark(name));
-        // The remark has the file's name once, each error that is handed out by itself its own.
+        // The remark names the file once; each error in `skipped` names it itself.
         let skipped = left_out.first.into_iter().map(|(row, error)| (row, error.at(name))).collect();
         let texts = LabelledTexts::of(texts, labels, names, remarks);
         Ok(TextRows { texts, left_out: left_out.count, skipped })
     }
 
-    /// Class and text of a row.
+    /// Returns the class and the text of a row.
     fn row(
         &self,
         fields: &[std::borrow::Cow<'_, [u8]>],
@@ -173,7 +173,7 @@ impl TextCsv {
 csv_settings! {
     TextCsv:
     ;
-    /// Marks that stand for a missing label or text, beside an empty field: `["?", "NA"]`.
+    /// Sets marks that stand for a missing label or text, besides an empty field: `["?", "NA"]`.
     ///
     /// ```
     /// use plywood::data::TextCsv;
@@ -190,7 +190,7 @@ csv_settings! {
     /// ```
 }
 
-/// The counts, and the remarks, with the first rows that were left out.
+/// Shows the counts and the remarks, with the first rows that were left out.
 impl fmt::Display for TextRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts = count(self.texts.len(), "text", "texts");
@@ -211,15 +211,15 @@ impl LabelledTexts {
     /// ```
     ///
     /// It is `TextCsv::columns(label, text).read(path)`: a faulty row is an error. [`TextCsv`] can leave such rows
-    /// out, and be given the classes there are.
+    /// out, and take a list of classes.
     ///
     /// # Errors
-    /// As [`TextCsv::read`]; it names the row (the first below the header is row 1) and the column.
+    /// As [`TextCsv::read`]. The error names the row (the first below the header is row 1) and the column.
     pub fn read_csv(path: impl AsRef<Path>, label: &str, text: &str) -> Result<Self> {
         Ok(TextCsv::columns(label, text).read(path)?.texts)
     }
 
-    /// Reads CSV from anything that gives bytes; `name` stands for it in errors.
+    /// Reads CSV from any source of bytes; `name` stands for it in errors.
     ///
     /// ```
     /// use plywood::data::LabelledTexts;

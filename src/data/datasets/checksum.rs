@@ -1,8 +1,8 @@
-//! SHA-256 of files. The one file that names `sha2`.
+//! SHA-256 of files. This is the only file that names `sha2`.
 //!
-//! The sum is what makes a download over plain HTTP trustworthy: it is written in the crate's source, and whoever
-//! can change a file on its way cannot find another one with the same sum. A length alone, or a sum from the same
-//! host, would not do.
+//! The checksum makes a download over plain HTTP trustworthy: it is part of the crate's source, and an attacker who
+//! can change a file in transit cannot find another file with the same checksum. A length alone, or a checksum from
+//! the same host, would not be enough.
 
 use crate::error::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
@@ -10,21 +10,21 @@ use std::io::{self, Read, Write};
 
 /// The SHA-256 of the bytes written so far.
 ///
-/// It is a [`Write`], so that a copy and a sum can be one pass.
+/// It is a [`Write`], so that a file is copied and hashed in one pass.
 #[derive(Default)]
 pub(super) struct Checksum(Sha256);
 
 impl Checksum {
-    /// The sum of all that a reader gives.
+    /// Hashes all bytes of a reader.
     pub(super) fn of(mut source: impl Read) -> io::Result<String> {
         let mut sum = Self::default();
         io::copy(&mut source, &mut sum)?;
         Ok(sum.hex())
     }
 
-    /// The sum as 64 lower-case hexadecimal digits.
+    /// Returns the checksum as 64 lower-case hexadecimal digits.
     ///
-    /// In the form that `sha256sum` prints, so that people can compare.
+    /// This is the form that `sha256sum` prints, so that people can compare.
     pub(super) fn hex(self) -> String {
         self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -41,9 +41,9 @@ impl Write for Checksum {
     }
 }
 
-/// The error of a file whose sum is not the published one.
+/// The error of a file whose checksum is not the published one.
 ///
-/// `file` is a path or an address; both sums are in the error for programs.
+/// `file` is a path or an address. The error holds both checksums, for use by programs.
 pub(super) fn mismatch(file: String, expected: &str, found: String, help: String) -> Error {
     Error::new(ErrorKind::Checksum { file, expected: expected.to_owned(), found }).help(help)
 }

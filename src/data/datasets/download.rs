@@ -1,19 +1,19 @@
-//! Fetching a published file into a folder. The one file that names `ureq`.
+//! Downloads a published file into a folder. This is the only file that names `ureq`.
 //!
-//! What it guards against:
+//! It guards against these dangers:
 //!
 //! | danger | guard |
 //! |---|---|
 //! | a file that was tampered with | the SHA-256 in the source, over every byte that was written |
 //! | a file that never ends | at most one byte more than the published size is read |
-//! | half a file under the right name | written under another name, synced to the disk, then renamed |
-//! | two processes at once | names of temporary files that nobody else has; the last rename wins |
+//! | an incomplete file under the final name | written under another name, synced to the disk, then renamed |
+//! | two processes at once | unique names of temporary files; the last rename wins |
 //! | a process that was killed | its temporary file is removed by a later download, after two hours |
-//! | a host that does not answer | 10 seconds to look up a name and to connect, 30 of silence, an hour in all |
+//! | a host that does not answer | timeouts: 10 s each for DNS and connecting, 30 s of silence, an hour in all |
 //! | a redirect to another protocol | refused: there is no TLS in the build |
 //!
-//! HTTP without TLS saves the crate a cryptographic library and its roots of trust. What it gives up is secrecy:
-//! somebody who listens learns which public data set is fetched.
+//! HTTP without TLS saves the crate a cryptographic library and its root certificates. It gives up secrecy: an
+//! eavesdropper learns which public data set is downloaded.
 
 use super::checksum::{Checksum, mismatch};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,40 +23,40 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long a name may take to be looked up, and then a host to answer.
+/// The timeout for the DNS lookup, and again for connecting.
 ///
-/// Short, since a machine without a network should find out soon.
+/// It is short, so that a machine without a network finds out soon.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a host may be silent once it has answered.
+/// The timeout for a host that has answered and then sends nothing.
 ///
-/// For each read, so that a slow line is no error.
+/// It applies to each read, so that a slow line is no error.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How long a file may take in all.
+/// The timeout for a whole file.
 ///
-/// A host that sends a byte now and then ends here.
+/// It ends a download from a host that sends only a byte now and then.
 const WHOLE: Duration = Duration::from_secs(3600);
 
-/// A published file, and where it shall be kept.
+/// A published file, and the place to store it.
 pub(super) struct Download<'a> {
     /// The address, `http://…`.
     pub(super) url: &'a str,
-    /// The folder to keep it in; made if it is not there.
+    /// The folder to store it in; created if it does not exist.
     pub(super) folder: &'a Path,
-    /// Its name there.
+    /// The file's name in the folder.
     pub(super) name: &'a str,
     /// The published size.
     pub(super) bytes: u64,
     /// The published SHA-256, in lower-case hexadecimal digits.
     pub(super) sha256: &'a str,
-    /// What somebody can do when it cannot be fetched, in full sentences.
+    /// Advice for the case that it cannot be downloaded, in full sentences.
     pub(super) remedy: &'a str,
 }
 
 impl Download<'_> {
-    /// Fetches the file by plain HTTP. It appears under its name when it is whole and has the published sum, at once
-    /// (by renaming), or not at all; several processes may do this at the same time.
+    /// Downloads the file by plain HTTP. It appears under its name atomically (by renaming), and only if it is whole
+    /// and has the published checksum; several processes may do this at the same time.
     ///
     /// # Errors
     /// When the folder cannot be written to, the host does not answer or answers with an error, or the file is not
@@ -87,15 +87,16 @@ impl Download<'_> {
         drop(file);
         let path = self.folder.join(self.name);
         match fs::rename(&temporary.0, &path) {
-            // Where an open file cannot be replaced, another process was first; its file is as good.
+            // On systems where an open file cannot be replaced, another process was first; its file is just as good.
             Err(_) if path.is_file() => Ok(()),
             renamed => renamed.map_err(|e| refused("create the file", &path, e)),
         }
     }
 
-    /// A name that no other process and no other thread takes.
+    /// Returns a name that no other process and no other thread uses.
     ///
-    /// Process, time and a counter: processes of the same id may share a folder over a network.
+    /// It consists of the process id, the time and a counter; the id alone does not suffice, because processes on two
+    /// machines may share a folder over a network.
     fn temporary_name(&self) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = crate::kernels::platform::now().duration_since(std::time::UNIX_EPOCH);
@@ -104,24 +105,26 @@ impl Download<'_> {
         format!("{}.{}-{now}-{count}.part", self.name, crate::kernels::platform::process_id())
     }
 
-    /// Removes what interrupted processes have left behind, once no download can still be writing to it.
+    /// Removes temporary files of interrupted processes, once no download can still be writing to them.
     ///
-    /// Twice the longest download, so that clocks that differ a little do no harm. What cannot be removed is left.
+    /// The age limit is twice the longest download, to allow for clocks that differ a little. Files that cannot be
+    /// removed are left.
     fn remove_abandoned(&self) {
         for entry in fs::read_dir(self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let ours = name.to_str().is_some_and(|n| n.starts_with(self.name) && n.ends_with(".part"));
             let changed = entry.metadata().and_then(|m| m.modified());
             if ours && changed.is_ok_and(|t| t.elapsed().is_ok_and(|age| age > 2 * WHOLE)) {
-                let _ = fs::remove_file(entry.path()); // somebody else may have done so
+                let _ = fs::remove_file(entry.path()); // another process may have removed it
             }
         }
     }
 
-    /// Asks the host, and passes on what it sends; an error unless that was the published file.
+    /// Requests the file and passes on the bytes that the host sends. Returns an error unless they are the published
+    /// file.
     ///
-    /// A body that ends early is told from another file: if the host announced that many bytes, it was whole and is
-    /// not the published one; else the connection was cut.
+    /// If the body is too short, the announced length tells why: if the host announced this length, it sent another
+    /// file; else the connection was cut.
     fn receive(&self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let response = agent(self.url).get(self.url).call().map_err(|e| self.no_answer(&e))?;
         let body = response.into_body();
@@ -155,16 +158,16 @@ impl Download<'_> {
         Err(mismatch(self.url.to_owned(), self.sha256, found, help))
     }
 
-    /// The error of a file that could not be fetched.
+    /// The error of a file that could not be downloaded.
     fn failed(&self, reason: String, unreachable: bool) -> Error {
         let url = self.url.to_owned();
         Error::new(ErrorKind::Download { url, reason, unreachable }).help(self.remedy)
     }
 
-    /// The error of a request that got no file.
+    /// The error of a request without a usable answer.
     ///
-    /// `unreachable` is for programs that go on without the data where there is no network, as the examples and
-    /// tests do. It is true where no host was reached, and false as soon as one answered anything.
+    /// `unreachable` is for programs that continue without the data if there is no network, as the examples and tests
+    /// do. It is true if no host was reached, and false as soon as a host answered.
     fn no_answer(&self, error: &ureq::Error) -> Error {
         use io::ErrorKind as Io;
         let unreachable = match error {
@@ -172,7 +175,7 @@ impl Download<'_> {
             | ureq::Error::ConnectionFailed
             | ureq::Error::ConnectProxyFailed(_) => true,
             ureq::Error::Timeout(phase) => matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect),
-            // These come from a host that has answered; all others, a failed lookup of the name among them, do not.
+            // These kinds come from a host that has answered. All others, including a failed DNS lookup, do not.
             ureq::Error::Io(e) => !matches!(
                 e.kind(),
                 Io::ConnectionReset
@@ -192,9 +195,9 @@ impl Download<'_> {
     }
 }
 
-/// Who speaks HTTP: through the proxy that the environment names, except to this very machine.
+/// Makes an HTTP client. It uses the proxy that the environment names, except for hosts on this machine.
 ///
-/// Hosts on this machine are the tests'; a proxy would not find them.
+/// Hosts on this machine belong to tests; a proxy could not reach them.
 fn agent(url: &str) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .timeout_resolve(Some(CONNECT))
@@ -207,7 +210,7 @@ fn agent(url: &str) -> ureq::Agent {
     if here { config.proxy(None).build() } else { config.build() }.new_agent()
 }
 
-/// A file that is removed when it is not wanted any more; once renamed, there is nothing to remove.
+/// A file that is removed on drop; once it has been renamed, there is nothing to remove.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
@@ -216,14 +219,14 @@ impl Drop for Temporary {
     }
 }
 
-/// Tells people on standard error what takes so long: a bar on a terminal, else one line.
+/// Shows the download on standard error: a bar on a terminal, else one line.
 struct Progress {
     #[cfg(feature = "progress")]
     bar: Option<indicatif::ProgressBar>,
 }
 
 impl Progress {
-    /// The bar, or the one line.
+    /// Shows the bar, or prints the line.
     fn new(url: &str, bytes: u64) -> Self {
         #[cfg(feature = "progress")]
         if io::IsTerminal::is_terminal(&io::stderr()) {
@@ -235,7 +238,7 @@ impl Progress {
             bar.set_message(url.rsplit('/').next().unwrap_or(url).to_owned());
             return Self { bar: Some(bar) };
         }
-        // Nobody reads a standard error that is closed.
+        // An error is ignored: standard error may be closed.
         let _ = writeln!(io::stderr(), "downloading {url} ({:.1} MB)", bytes as f64 / 1e6);
         Self {
             #[cfg(feature = "progress")]
@@ -276,13 +279,14 @@ mod tests {
         Download { url, folder, name: "file.gz", bytes, sha256: &sha256, remedy }.fetch()
     }
 
-    /// What is left in a folder.
+    /// The names of the files in a folder.
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
         entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// The error's text and whether it says that no host answered, of a fetch that leaves no file behind.
+    /// Makes a failing download, checks that it leaves no file behind, and returns the error's text and its
+    /// `unreachable`.
     fn failure(url: &str) -> (String, Option<bool>) {
         let folder = Folder::new("failure");
         let error = fetch(url, folder.path()).unwrap_err();
@@ -353,7 +357,7 @@ mod tests {
 
     #[test]
     fn where_no_host_answers_the_error_says_so() {
-        let (text, unreachable) = failure("http://127.0.0.1:1/file.gz"); // where nobody listens
+        let (text, unreachable) = failure("http://127.0.0.1:1/file.gz"); // no host listens there
         assert_eq!(unreachable, Some(true), "{text}");
         let folder = Folder::new("tls");
         let text = fetch("https://example.org/file.gz", folder.path()).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! What the tests of files and downloads share: folders that vanish, and a host on this machine.
+//! Helpers for the tests of files and downloads: temporary folders, and an HTTP host on this machine.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ mod server {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::JoinHandle;
 
-    /// An HTTP host on this machine, until it is dropped. It answers each path with the bytes it is told to.
+    /// An HTTP host on this machine, which runs until it is dropped. A closure gives its answer to each path.
     pub(in crate::data) struct Server {
         address: SocketAddr,
         stop: Arc<AtomicBool>,

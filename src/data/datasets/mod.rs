@@ -1,20 +1,20 @@
 //! Fashion-MNIST and MNIST: from a folder, from the user's cache, or from their official hosts.
 //!
-//! Nothing here asks the network for what is already on the disk, and no file of the cache is used without its
+//! Files that are already on the disk are not downloaded again, and no file of the cache is used unless it has its
 //! published SHA-256: a download that was tampered with cannot become training data unnoticed.
 //!
 //! | | Fashion-MNIST | MNIST |
 //! |---|---|---|
-//! | pictures | garments, in ten classes | handwritten digits |
+//! | images | clothing, in ten classes | handwritten digits |
 //! | training, test | 60,000 and 10,000 | 60,000 and 10,000 |
-//! | size of a picture | 28 x 28 bytes | 28 x 28 bytes |
+//! | size of an image | 28 x 28 bytes | 28 x 28 bytes |
 //! | to download | 31 MB | 12 MB |
 //! | in memory | 55 MB and 0.6 MB of labels | the same |
 //! | a folder of your own | `FASHION_MNIST_DIR` | `MNIST_DIR` |
 //! | another host | `FASHION_MNIST_URL` | `MNIST_URL` |
 //!
-//! The classes of both are equally frequent or nearly so, and the samples are in no order, so `validation_split`
-//! does no harm. For something to try without files, see [`garments`](crate::data::synthetic).
+//! The classes of both are equally frequent or nearly so, and the samples are not sorted, so `validation_split` is
+//! safe to use. For synthetic images that need no files, see [`garments`](crate::data::synthetic).
 
 mod checksum;
 #[cfg(feature = "download")]
@@ -94,18 +94,18 @@ const MNIST: Collection = Collection {
     classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
 };
 
-/// Fashion-MNIST: 60,000 training and 10,000 test images of garments, 28 x 28 bytes, read as numbers from 0 to 1,
-/// with labels from 0 to 9 and the classes' names.
+/// Returns Fashion-MNIST: 60,000 training and 10,000 test images of clothing, 28 x 28 bytes, read as numbers from 0
+/// to 1, with labels from 0 to 9 and the classes' names.
 ///
-/// Where the four files come from:
+/// The four files come from the first of these sources that applies:
 ///
 /// 1. If the environment has `FASHION_MNIST_DIR`, from that folder and nowhere else, as by [`fashion_mnist_from`].
 /// 2. Else from the cache: `fashion-mnist/` in the folder `PLYWOOD_CACHE_DIR`, or in `plywood/` in the user's cache
-///    folder (`~/.cache` on Linux and macOS, or what `XDG_CACHE_HOME` says).
-/// 3. What is not there is downloaded into the cache, once, from the official host, or from the address in
+///    folder (`~/.cache` on Linux and macOS, or the value of `XDG_CACHE_HOME`).
+/// 3. Files that are not in the cache are downloaded into it, once, from the official host, or from the address in
 ///    `FASHION_MNIST_URL` (plain HTTP; needs the feature `download`).
 ///
-/// Files of the cache must have the published SHA-256, however they got there. Variables that are set to nothing
+/// Files of the cache must have the published SHA-256, however they got there. Environment variables that are empty
 /// count as not set.
 ///
 /// ```no_run
@@ -117,23 +117,22 @@ const MNIST: Collection = Collection {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The training set's images as they come: the mean of all pixels is 0.286 and their deviation 0.353, after scaling
-/// to 0 … 1. Keras' `fashion_mnist.load_data()` returns the same arrays as bytes; torchvision's `FashionMNIST` the
-/// same as tensors.
+/// Scaled to 0 … 1, all pixels of the training images have the mean 0.286 and the standard deviation 0.353. Keras'
+/// `fashion_mnist.load_data()` returns the same arrays as bytes, torchvision's `FashionMNIST` the same as tensors.
 ///
 /// # Errors
-/// When a file is missing and cannot be fetched ([`ErrorKind::Download`](crate::ErrorKind::Download), whose
-/// `unreachable` tells a machine without a network), is not the published one
-/// ([`ErrorKind::Checksum`](crate::ErrorKind::Checksum)), or does not hold what it should.
+/// When a file is missing and cannot be downloaded ([`ErrorKind::Download`](crate::ErrorKind::Download), whose
+/// `unreachable` is true if no host was reached), is not the published one
+/// ([`ErrorKind::Checksum`](crate::ErrorKind::Checksum)), or has other contents than it should.
 pub fn fashion_mnist() -> Result<(Images, Images)> {
     FASHION_MNIST.load(&Environment::of(&FASHION_MNIST))
 }
 
-/// Fashion-MNIST from a folder: the four files by their official names, each with or without `.gz`.
+/// Reads Fashion-MNIST from a folder: the four files by their official names, each with or without `.gz`.
 ///
-/// A file with the size of the official one must be the official one, by its SHA-256. Files of other sizes are
-/// taken as your own, of any number of images, and are only checked to be what they should: images of 28 x 28
-/// bytes, as many labels, each below 10.
+/// A `.gz` file with the size of the official one must be the official one, by its SHA-256. Other files are taken as
+/// your own, with any number of images, and only their form is checked: images of 28 x 28 bytes, as many labels, each
+/// below 10.
 ///
 /// ```no_run
 /// use plywood::data::datasets;
@@ -144,12 +143,12 @@ pub fn fashion_mnist() -> Result<(Images, Images)> {
 /// ```
 ///
 /// # Errors
-/// When a file is missing, cannot be read, was altered, or does not hold what it should.
+/// When a file is missing, cannot be read, was altered, or has other contents than it should.
 pub fn fashion_mnist_from(dir: impl AsRef<Path>) -> Result<(Images, Images)> {
     FASHION_MNIST.load_from(dir.as_ref())
 }
 
-/// MNIST: 60,000 training and 10,000 test images of handwritten digits, in the form of [`fashion_mnist`]. The
+/// Returns MNIST: 60,000 training and 10,000 test images of handwritten digits, in the form of [`fashion_mnist`]. The
 /// variables are `MNIST_DIR` and `MNIST_URL`, the folder in the cache is `mnist/`.
 ///
 /// ```no_run
@@ -166,7 +165,7 @@ pub fn mnist() -> Result<(Images, Images)> {
     MNIST.load(&Environment::of(&MNIST))
 }
 
-/// MNIST from a folder, as [`fashion_mnist_from`].
+/// Reads MNIST from a folder, as [`fashion_mnist_from`].
 ///
 /// ```
 /// let error = plywood::data::datasets::mnist_from("/no/such/folder").unwrap_err();

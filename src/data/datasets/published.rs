@@ -1,17 +1,17 @@
-//! Reading a published data set of four IDX files: which folder, which checks, and what to fetch.
+//! Reads a published data set of four IDX files: finds the folder, checks the files, downloads what is missing.
 //!
-//! The order is: a folder that the user names, else the cache, else a download into the cache. A folder that the user
-//! names is never passed over: what is wrong with it is an error, not a reason to look elsewhere.
+//! The sources are, in this order: a folder that the user names, the cache, a download into the cache. A folder that
+//! the user names is never skipped: a fault in it is an error, and no reason to look elsewhere.
 //!
-//! | where the files are | which name | must be the published file |
+//! | where the files are | name | must be the published file |
 //! |---|---|---|
-//! | a folder that the user names | with or without `.gz` | only if it has the published size |
+//! | a folder that the user names | with or without `.gz` | only a `.gz` file of the published size |
 //! | the cache | with `.gz` | always |
-//! | a download into the cache | with `.gz` | always, before it gets its name |
+//! | a download into the cache | with `.gz` | always, before it is renamed to its final name |
 //!
-//! A user's folder may hold another set of the same form (a part, a variation), hence the middle way: a file of the
-//! published size that differs was damaged, and a file of another size is the user's own. The check reads each file
-//! whole; for Fashion-MNIST's 31 MB that is a fraction of a second.
+//! A user's folder may hold another set of the same form (a part, a variation). So a file of the published size with
+//! other contents counts as damaged, and a file of another size as the user's own. The check reads each file whole;
+//! for Fashion-MNIST's 31 MB this takes a fraction of a second.
 
 use super::checksum::{Checksum, mismatch};
 use crate::data::idx::IdxArray;
@@ -31,15 +31,15 @@ pub(super) struct Official<'a> {
     pub(super) sha256: &'a str,
 }
 
-/// A published data set: four files, as MNIST made it the custom.
+/// A published data set: four files, in the layout of MNIST.
 pub(super) struct Collection<'a> {
-    /// What people call it.
+    /// The data set's name in messages.
     pub(super) title: &'a str,
     /// The name of its folder in the cache.
     pub(super) folder: &'a str,
-    /// The variable of the environment that names a folder to use instead of everything else.
+    /// The environment variable that names a folder to use instead of everything else.
     pub(super) dir_variable: &'a str,
-    /// The variable that names another host.
+    /// The environment variable that names another host.
     pub(super) url_variable: &'a str,
     /// The official host.
     pub(super) host: &'a str,
@@ -49,21 +49,21 @@ pub(super) struct Collection<'a> {
     pub(super) classes: [&'a str; 10],
 }
 
-/// What the environment says.
+/// Settings from the environment.
 ///
-/// Read once, at the call, and handed on: so tests can make their own without touching the environment, which all
-/// threads share.
+/// They are read once, at the call, and passed on. So tests can make their own settings without touching the
+/// environment, which all threads share.
 pub(super) struct Environment {
     /// The folder to use instead of everything else.
     dir: Option<PathBuf>,
-    /// The root of the cache; none where there is no home.
+    /// The root of the cache; `None` without a home folder.
     cache: Option<PathBuf>,
-    /// The host to ask instead of the official one.
+    /// The host to use instead of the official one.
     host: Option<String>,
 }
 
 impl Environment {
-    /// As it is now; variables that are set to nothing count as not set.
+    /// Reads the current environment; variables that are empty count as not set.
     pub(super) fn of(collection: &Collection) -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {
@@ -74,25 +74,26 @@ impl Environment {
     }
 }
 
-/// The folder of this crate among the user's caches; none where there is no home.
+/// Returns this crate's folder in the user's cache folder; `None` without a home folder.
 #[cfg(feature = "download")]
 fn users_cache() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("plywood"))
 }
 
-/// Without the feature nothing knows where users have their caches.
+/// Without the feature, the location of the user's cache folder is not known.
 #[cfg(not(feature = "download"))]
 fn users_cache() -> Option<PathBuf> {
     None
 }
 
 impl Collection<'_> {
-    /// The training set and the test set: from the folder that the settings name and nowhere else, or from the cache,
-    /// into which is fetched what is not there.
+    /// Returns the training set and the test set: from the folder that the settings name and nowhere else, or from
+    /// the cache, into which missing files are downloaded.
     ///
     /// # Errors
-    /// When a file is missing and cannot be fetched, is not the published one, or does not hold what it should.
+    /// When a file is missing and cannot be downloaded, is not the published one, or has other contents than it
+    /// should.
     pub(super) fn load(&self, settings: &Environment) -> Result<(Images, Images)> {
         if let Some(dir) = &settings.dir {
             return self.load_from(dir).map_err(|e| e.at(self.dir_variable));
@@ -107,10 +108,10 @@ impl Collection<'_> {
         self.assemble(|file| self.cached(file, &folder, host)).map_err(|e| e.at(self.title))
     }
 
-    /// The training set and the test set from a folder of the user's.
+    /// Returns the training set and the test set from a folder of the user's.
     ///
     /// # Errors
-    /// When a file is missing, cannot be read, was altered, or does not hold what it should.
+    /// When a file is missing, cannot be read, was altered, or has other contents than it should.
     pub(super) fn load_from(&self, dir: &Path) -> Result<(Images, Images)> {
         if let Err(e) = std::fs::read_dir(dir) {
             let help =
@@ -120,10 +121,9 @@ impl Collection<'_> {
         self.assemble(|file| self.own(file, dir)).map_err(|e| e.at(self.title))
     }
 
-    /// What to do instead, in full sentences.
+    /// Advice for users whose download failed, in full sentences.
     ///
-    /// It stands at the end of every error that a download makes, since a machine without a network is the usual
-    /// cause.
+    /// It ends the text of every error of a download, because the usual cause is a machine without a network.
     fn remedy(&self) -> String {
         format!(
             "Get the four files of {} from {} or a copy of it, and set {} to the folder that holds them; or set {} to \
@@ -132,18 +132,18 @@ impl Collection<'_> {
         )
     }
 
-    /// Both sets, from wherever `read` gets a file and its path.
+    /// Assembles both sets; `read` returns a file's array and path.
     ///
-    /// The first file that fails ends it, so nothing is downloaded in vain after an error.
+    /// It stops at the first file that fails, so nothing is downloaded in vain after an error.
     fn assemble(&self, read: impl Fn(&Official) -> Result<(IdxArray, PathBuf)>) -> Result<(Images, Images)> {
         let [train_images, train_labels, test_images, test_labels] = &self.files;
         let set = |images, labels| self.set(read(images)?, read(labels)?);
         Ok((set(train_images, train_labels)?, set(test_images, test_labels)?))
     }
 
-    /// A file of the cache, which must be the published one; fetched if it is not there.
+    /// Reads a file of the cache, which must be the published one; it is downloaded if it does not exist.
     ///
-    /// Any other failure to open it than "not found" is left for the reading that follows, which reports it.
+    /// Failures to open the file other than "not found" are reported by the read that follows.
     fn cached(&self, file: &Official, folder: &Path, host: &str) -> Result<(IdxArray, PathBuf)> {
         let path = folder.join(file.name);
         match File::open(&path) {
@@ -156,9 +156,9 @@ impl Collection<'_> {
         Ok((file.read_published(&path)?, path))
     }
 
-    /// A file of the user's own, compressed or not.
+    /// Reads a file from the user's folder, compressed or not.
     ///
-    /// The compressed file comes first where both are there.
+    /// If both exist, the compressed file is used.
     fn own(&self, file: &Official, folder: &Path) -> Result<(IdxArray, PathBuf)> {
         let plain = file.name.trim_end_matches(".gz");
         for name in [file.name, plain] {
@@ -177,10 +177,10 @@ impl Collection<'_> {
         ))
     }
 
-    /// A set of images and labels, if they are that.
+    /// Makes a data set of these images and labels, if they have the right form.
     ///
-    /// What a model and a loss rely on later is checked here, with the file's name at hand: 28 x 28 pixels, as many
-    /// labels as images, each label a class.
+    /// Everything that a model and a loss rely on later is checked here, where the file's name is known: 28 x 28
+    /// pixels, as many labels as images, each label a class.
     fn set(&self, images: (IdxArray, PathBuf), labels: (IdxArray, PathBuf)) -> Result<Images> {
         let ((images, images_path), (labels, labels_path)) = (images, labels);
         let help = format!("The file does not hold what {} has; get it again.", self.title);
@@ -215,11 +215,10 @@ impl Collection<'_> {
 }
 
 impl Official<'_> {
-    /// The array of a file that must be the published one.
+    /// Reads the array of a file that must be the published one.
     ///
-    /// The sum is taken over the bytes as they are in memory, and these are then decoded: the file cannot change
-    /// between the check and the use. No more than the published size and one byte is kept, however large the file
-    /// is.
+    /// The checksum is taken over the bytes in memory, and the same bytes are decoded: the file cannot change between
+    /// the check and the use. At most one byte more than the published size is kept, however large the file is.
     fn read_published(&self, path: &Path) -> Result<IdxArray> {
         let failed = |e| Error::io("read", path, e).help("Check the permission to read it, or delete it.");
         let mut file = File::open(path).map_err(failed)?;
@@ -234,14 +233,14 @@ impl Official<'_> {
     }
 }
 
-/// Fetches a file into the folder, under its name.
+/// Downloads a file into the folder, under its name.
 #[cfg(feature = "download")]
 fn fetch(url: &str, folder: &Path, file: &Official, remedy: &str) -> Result<()> {
     let Official { name, bytes, sha256 } = *file;
     super::download::Download { url, folder, name, bytes, sha256, remedy }.fetch()
 }
 
-/// Without the feature nothing can be fetched.
+/// Without the feature nothing can be downloaded.
 #[cfg(not(feature = "download"))]
 fn fetch(url: &str, folder: &Path, file: &Official, remedy: &str) -> Result<()> {
     let reason =

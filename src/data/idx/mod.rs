@@ -11,7 +11,7 @@
 //! byte 4 + 4n …    the elements
 //! ```
 //!
-//! The labels of Fashion-MNIST's training set begin like this, and the images with one of three axes:
+//! The labels of Fashion-MNIST's training set begin like this, and the images, with three axes, likewise:
 //!
 //! ```text
 //! 00 00 08 01   00 00 EA 60                             60,000 labels, 8 + 60,000 bytes
@@ -20,9 +20,9 @@
 //!
 //! Files may be compressed by gzip, which is recognized by its first two bytes, `1F 8B`, not by the file's name.
 //!
-//! Files come from elsewhere, so nothing in a header is believed: lengths are multiplied with a check for overflow,
-//! memory is taken as bytes arrive, at most twice what has arrived and never more than the header says, and what is
-//! missing or left over is an error. There is no writing.
+//! Files may come from anywhere, so the header is not trusted: lengths are multiplied with a check for overflow,
+//! memory is allocated as bytes arrive, at most twice what has arrived and never more than the header says, and
+//! missing or additional bytes are an error. This module does not write files.
 
 mod stream;
 
@@ -36,18 +36,18 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The most bytes of elements that [`read`] and [`read_from`] take: 1 GiB. Fashion-MNIST's largest file has 47 MB.
+/// The most bytes of elements that [`read`] and [`read_from`] accept: 1 GiB. Fashion-MNIST's largest file has 47 MB.
 ///
-/// It counts the elements as they are in memory, after decompression. It guards against small files that decompress
-/// to more than the machine has.
+/// The limit applies to the elements in memory, after decompression. It guards against small files that decompress to
+/// more than the machine's memory.
 pub const MAX_BYTES: u64 = 1 << 30;
 
 /// The most axes an array may have.
 ///
-/// The format would allow 255; published files have 1 to 4.
+/// The format allows 255; published files have 1 to 4.
 const MAX_AXES: u8 = 8;
 
-/// The array of an IDX file, with elements of any type that the format has.
+/// The array of an IDX file, with elements of any type of the format.
 ///
 /// ```
 /// use plywood::data::idx::{self, IdxArray};
@@ -60,13 +60,13 @@ const MAX_AXES: u8 = 8;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum IdxArray {
-    /// Type `0x08`: unsigned bytes. Images and labels are stored so.
+    /// Type `0x08`: unsigned bytes, as images and labels usually are.
     U8(ArrayD<u8>),
     /// Type `0x09`: signed bytes.
     I8(ArrayD<i8>),
-    /// Type `0x0B`: 16-bit whole numbers.
+    /// Type `0x0B`: 16-bit integers.
     I16(ArrayD<i16>),
-    /// Type `0x0C`: 32-bit whole numbers.
+    /// Type `0x0C`: 32-bit integers.
     I32(ArrayD<i32>),
     /// Type `0x0D`: 32-bit floating-point numbers.
     F32(ArrayD<f32>),
@@ -75,9 +75,9 @@ pub enum IdxArray {
 }
 
 impl IdxArray {
-    /// The length of each axis.
+    /// Returns the length of each axis.
     ///
-    /// At least one axis and at most eight; a length may be 0.
+    /// There are one to eight axes; a length may be 0.
     pub fn shape(&self) -> &[usize] {
         match self {
             Self::U8(a) => a.shape(),
@@ -89,9 +89,9 @@ impl IdxArray {
         }
     }
 
-    /// The Rust type of the elements: `"u8"`, `"f32"`.
+    /// Returns the name of the elements' Rust type: `"u8"`, `"f32"`.
     ///
-    /// For texts and for tests without a pattern.
+    /// It is meant for messages, and for tests without a pattern.
     pub fn element(&self) -> &'static str {
         match self {
             Self::U8(_) => "u8",
@@ -103,9 +103,9 @@ impl IdxArray {
         }
     }
 
-    /// The array of unsigned bytes: images.
+    /// Returns the array of unsigned bytes: images.
     ///
-    /// The array itself, not a copy.
+    /// The array is moved, not copied.
     ///
     /// # Errors
     /// When the elements are of another type.
@@ -117,7 +117,7 @@ impl IdxArray {
         }
     }
 
-    /// Class indices: an array with one axis, of whole numbers of at least 0.
+    /// Returns class indices: the array must have one axis, of integers of at least 0.
     ///
     /// ```
     /// use plywood::data::idx;
@@ -133,7 +133,7 @@ impl IdxArray {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// Whether a label is a class of a model is not known here.
+    /// Labels are not compared with a number of classes, which is not known here.
     ///
     /// # Errors
     /// When there is not exactly one axis, when the elements are floating-point numbers, or when one is below 0.
@@ -153,9 +153,9 @@ impl IdxArray {
     }
 }
 
-/// Elements as class indices.
+/// Converts elements to class indices.
 ///
-/// The first that is below 0 is named by its position.
+/// The error names the position of the first element below 0.
 fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Result<Vec<usize>> {
     let convert = |(i, &label): (usize, &T)| {
         label.try_into().map_err(|_| {
@@ -175,10 +175,10 @@ fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Res
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The whole array is read into memory. Where it comes from a file of gzip, that is once its decompressed size.
+/// The whole array is read into memory. For a gzip file this is its decompressed size.
 ///
 /// # Errors
-/// When the file cannot be read, or is anything but one whole IDX array of at most [`MAX_BYTES`].
+/// When the file cannot be read, or is not exactly one whole IDX array of at most [`MAX_BYTES`].
 pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
     let path = path.as_ref();
     let file = File::open(path)
@@ -186,8 +186,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
     read_from(io::BufReader::new(file), &path.display().to_string())
 }
 
-/// Reads an IDX array from anything that gives bytes; `name` stands for it in errors. Bytes that begin like a gzip
-/// file are decompressed. Memory is taken as elements arrive, never because a header says so.
+/// Reads an IDX array from any source of bytes; `name` stands for it in errors. Bytes that begin like a gzip file are
+/// decompressed. Memory is allocated as elements arrive, not as the header claims.
 ///
 /// ```
 /// use plywood::data::idx;
@@ -213,9 +213,9 @@ pub fn read_from(source: impl Read, name: &str) -> Result<IdxArray> {
     read_at_most(source, name, MAX_BYTES)
 }
 
-/// As [`read_from`], with elements of at most `limit` bytes.
+/// Does the same as [`read_from`], with elements of at most `limit` bytes.
 ///
-/// The first two bytes are read to tell gzip, and put back in front.
+/// The first two bytes are read to recognize gzip, and put back in front.
 pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Result<IdxArray> {
     let start = take(&mut source, 2).map_err(|e| failed(e, name, false).at(name))?;
     let gzip = start == [0x1f, 0x8b];
@@ -229,19 +229,19 @@ pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Res
     array.map_err(|e| e.at(name))
 }
 
-/// At most `count` bytes: fewer when the source ends.
+/// Reads at most `count` bytes: fewer if the source ends.
 ///
-/// It is the only way in which this file reads: a count out of a header bounds what is read, and never what is
-/// allocated beforehand.
+/// All reads of this file go through it: a count from a header limits what is read, but is never used to allocate
+/// memory beforehand.
 fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(count).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The error of a source that fails: corrupt where it is compressed, else a refusal of the system.
+/// The error of a source that fails: corrupt data if it is compressed, else an error of the system.
 ///
-/// What a decoder says about damaged data comes as `InvalidInput` or `InvalidData`, an end within them as
+/// The decoder reports damaged data as `InvalidInput` or `InvalidData`, and an end within the data as
 /// `UnexpectedEof`.
 fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     let (found, help) = match error.kind() {
@@ -257,17 +257,17 @@ fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     Error::format("the content", "whole gzip data", format!("{found} ({error})")).help(help)
 }
 
-/// What stands before the elements.
+/// The part of a file before its elements.
 pub(super) struct Header {
     /// The type of the elements.
     pub kind: u8,
-    /// The bytes of one.
+    /// The number of bytes of an element.
     pub size: u64,
     /// The length of each axis.
     pub lengths: Vec<u32>,
 }
 
-/// Reads the header, and nothing behind it.
+/// Reads the header, and no byte behind it.
 pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<Header> {
     let header = take(&mut source, 4).map_err(|e| failed(e, name, gzip))?;
     let &[0, 0, kind, axes] = &header[..] else {
@@ -310,9 +310,9 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
     Ok(Header { kind, size, lengths })
 }
 
-/// The array, from bytes that are no longer compressed.
+/// Reads the array from decompressed bytes.
 ///
-/// The header's claim is checked against the limit, and no memory is taken for it.
+/// The size that the header claims is checked against the limit, and not allocated beforehand.
 fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<IdxArray> {
     let Header { kind, size, lengths } = header(&mut source, name, gzip)?;
     let bytes = lengths.iter().try_fold(size, |bytes: u64, &n| bytes.checked_mul(u64::from(n)));
@@ -335,13 +335,13 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
     }
 }
 
-/// How many bytes are turned into elements at once.
+/// The number of bytes that are converted to elements at once.
 const PIECE: u64 = 1 << 16;
 
-/// What stands behind a header.
+/// The part of a file behind its header.
 struct Elements<'a, R> {
     source: R,
-    /// How many the header asks for.
+    /// The number of bytes that the header announces.
     bytes: u64,
     name: &'a str,
     gzip: bool,
@@ -349,9 +349,9 @@ struct Elements<'a, R> {
 }
 
 impl<R: Read> Elements<'_, R> {
-    /// All of them, of `N` bytes each, and nothing behind them.
+    /// Reads all elements, of `N` bytes each; bytes behind them are an error.
     ///
-    /// Room grows as they arrive, to twice what is there and never beyond what the header says.
+    /// The buffer grows as elements arrive, to twice their number and never beyond what the header says.
     fn read<T, const N: usize>(mut self, convert: impl Fn([u8; N]) -> T + Copy) -> Result<Vec<T>> {
         let mut elements: Vec<T> = Vec::new();
         let mut found = 0;
@@ -368,7 +368,7 @@ impl<R: Read> Elements<'_, R> {
             }
             elements.extend(piece.as_chunks::<N>().0.iter().map(|&number| convert(number)));
         }
-        // One more is asked for, so that for gzip the sum at the end is checked, too.
+        // One byte more is requested, so that for gzip the checksum at the end is verified too.
         let more = take(&mut self.source, 1).map_err(|e| failed(e, self.name, self.gzip))?;
         if !more.is_empty() {
             let help = "The file is damaged, or holds more than one array.";
@@ -383,21 +383,22 @@ impl<R: Read> Elements<'_, R> {
     }
 }
 
-/// Numbers of `N` bytes each.
+/// Decodes numbers of `N` bytes each.
 ///
-/// From big-endian, by the type's `from_be_bytes`.
+/// `convert` is the `from_be_bytes` of the type, as numbers are big-endian.
 pub(super) fn numbers<T, const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().map(|&number| convert(number)).collect()
 }
 
-/// Bytes as people write them: `[0x50, 0x4b]`.
+/// Formats bytes as in source code: `[0x50, 0x4b]`.
 ///
-/// For the four bytes that should have been a header: they often tell what the file really is.
+/// It shows the four bytes that should have been a header: they often reveal the actual format of the file.
 fn hex(bytes: &[u8]) -> String {
     format!("[{}]", bytes.iter().map(|b| format!("{b:#04x}")).collect::<Vec<_>>().join(", "))
 }
 
-/// The elements as an array. (An axis of length 0 lets the others be of any length, which ndarray may refuse.)
+/// Shapes the elements as an array. (If one axis has length 0, the others may have any length, which ndarray may
+/// refuse.)
 fn shaped<T>(shape: Vec<usize>, elements: Vec<T>) -> Result<ArrayD<T>> {
     let found = format!("{shape:?}");
     ArrayD::from_shape_vec(shape, elements).map_err(|_| {
@@ -410,7 +411,7 @@ fn shaped<T>(shape: Vec<usize>, elements: Vec<T>) -> Result<ArrayD<T>> {
 mod tests {
     use super::*;
 
-    /// The rest is in tests/library/idx.rs; the limit cannot be set from outside.
+    /// Other tests are in tests/library/idx.rs; this limit cannot be set from outside.
     #[test]
     fn the_limit_counts_elements() {
         let bytes = [0, 0, 0x08, 1, 0, 0, 0, 3, 1, 2, 3];

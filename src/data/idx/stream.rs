@@ -1,13 +1,14 @@
 //! IDX files that are larger than memory.
 //!
-//! The file stays where it is, and a batch is read out of it by the samples' places:
+//! The file stays on the disk, and the samples of a batch are read by their offsets:
 //!
 //! ```text
 //! place of sample i = length of the header + i · bytes of a sample
 //! ```
 //!
-//! So samples come in any order, and a shuffled epoch needs no window and no buffer. Runs of neighbours are one read;
-//! a shuffled batch is a read for each sample, of which the system keeps what it has room for.
+//! So samples are read in any order, and a shuffled epoch needs no window and no buffer. A run of consecutive samples
+//! is one read. A shuffled batch takes a read for each sample; the operating system caches as much of the file as it
+//! has memory for.
 
 use super::Header;
 use crate::data::arrays::check_read;
@@ -18,7 +19,7 @@ use crate::kernels::{Scalar, threads};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Inputs out of an IDX file of any size, read batch by batch; targets in memory.
+/// An IDX file of any size, whose inputs are read batch by batch; the targets are in memory.
 ///
 /// ```no_run
 /// use plywood::prelude::*;
@@ -31,24 +32,24 @@ use std::sync::{Mutex, PoisonError};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It gives the same batches, to the bit, as an [`ArrayDataset`](crate::data::ArrayDataset) of the whole file. Memory
-/// is a few batches, whatever the file's length, beside 8 bytes for each sample's label and 8 for its place in the
-/// order of an epoch.
+/// Batches are bit-identical to those of an [`ArrayDataset`](crate::data::ArrayDataset) of the whole file. Whatever
+/// the file's length, memory is a few batches, and for each sample 8 bytes for its label and 8 for its position in
+/// the order of an epoch.
 ///
-/// A batch's samples are read by several threads. Where reading still takes a good part of the time, as it does from a
-/// disk, `fit` reads two batches ahead ([`Dataset::prefetch`]), so that it goes on while training does. On a disk that
-/// is slow at reading from many places, shuffle the file once when it is made, and train with
+/// Several threads read the samples of a batch. If reading still takes a good part of the time, as from a disk, `fit`
+/// prefetches two batches ([`Dataset::prefetch`]), so that reading goes on during training. On a disk with slow
+/// random access, shuffle the file once when it is made, and train with
 /// [`shuffle(false)`](crate::train::Trainer::shuffle): then each batch is one piece of the file.
 ///
-/// The elements are bytes, `f32` or `f64`. A file compressed by gzip can only be read from its beginning; unpack it,
+/// The elements are bytes, `f32` or `f64`. A file compressed by gzip can only be read from its beginning: unpack it,
 /// or read it whole by [`idx::read`].
 #[derive(Debug)]
 pub struct IdxStream<T> {
     file: PlacedFile,
     kind: Kind,
-    /// Where the first sample begins.
+    /// The offset of the first sample.
     start: u64,
-    /// Of the whole array.
+    /// The shape of the whole array.
     shape: Vec<usize>,
     targets: T,
     scale: f64,
@@ -56,7 +57,7 @@ pub struct IdxStream<T> {
     names: Vec<String>,
 }
 
-/// The types of elements that are read.
+/// The types of elements that can be read.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     U8,
@@ -75,11 +76,12 @@ impl Kind {
 }
 
 impl<T: Targets> IdxStream<T> {
-    /// Of the inputs in this file and these targets, sample for sample. Only the header is read.
+    /// Makes a data set of the inputs in this file and these targets: target `i` belongs to input `i`. Only the
+    /// header is read.
     ///
     /// # Errors
     /// When the file cannot be read, is a pipe or a device, is compressed, is not one whole IDX array of bytes, `f32`
-    /// or `f64`, or has not as many samples as there are targets.
+    /// or `f64`, or does not have as many samples as there are targets.
     pub fn open(path: impl AsRef<Path>, targets: T) -> Result<Self> {
         let path = path.as_ref();
         let file = PlacedFile::open(path)?;
@@ -130,49 +132,49 @@ impl<T: Targets> IdxStream<T> {
         Ok(Self { file, kind, start, shape, targets, scale: 1.0, offset: 0.0, names: Vec::new() })
     }
 
-    /// What each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
+    /// Sets the factor that each stored number is multiplied by when it is read: `1.0 / 255.0` for bytes.
     ///
-    /// As [`ArrayDataset::scale`](crate::data::ArrayDataset::scale).
+    /// It works as [`ArrayDataset::scale`](crate::data::ArrayDataset::scale).
     #[must_use]
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
         self
     }
 
-    /// What is added to each number after scaling.
+    /// Sets the number that is added to each value after scaling.
     ///
-    /// As [`ArrayDataset::offset`](crate::data::ArrayDataset::offset).
+    /// It works as [`ArrayDataset::offset`](crate::data::ArrayDataset::offset).
     #[must_use]
     pub fn offset(mut self, offset: f64) -> Self {
         self.offset = offset;
         self
     }
 
-    /// Names for the classes, in the order of their indices; reports use them.
+    /// Sets the names of the classes, in the order of their indices; reports use them.
     ///
-    /// As [`ArrayDataset::with_class_names`](crate::data::ArrayDataset::with_class_names).
+    /// It works as [`ArrayDataset::with_class_names`](crate::data::ArrayDataset::with_class_names).
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The targets.
+    /// Returns the targets.
     ///
-    /// All of them, in memory.
+    /// They are all in memory.
     pub fn targets(&self) -> &T {
         &self.targets
     }
 }
 
-/// The most bytes of a run of neighbours that are read at once.
+/// The most bytes of consecutive samples that are read at once.
 const MOST: usize = 1 << 22;
 
-/// The least number of samples that are worth a thread of their own: a read takes about as long as waking a thread.
+/// The least number of samples worth a thread of its own: a read takes about as long as waking a thread.
 const LEAST: usize = 8;
 
 impl<T> IdxStream<T> {
-    /// The samples at these positions: their bytes, and as numbers.
+    /// Reads the samples at these positions as bytes, and converts them to numbers.
     fn read_rows<F: Scalar>(&self, indices: &[usize], bytes: &mut [u8], out: &mut [F]) -> Result<()> {
         let columns: usize = self.shape[1..].iter().product();
         let row = columns * self.kind.size();

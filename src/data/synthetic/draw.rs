@@ -1,12 +1,12 @@
-//! What the drawn [`garments`](crate::data::synthetic) look like: a cut for each class, with everything about it
-//! random.
+//! The shapes of the synthetic [`garments`](crate::data::synthetic): one method for each kind of class, with random
+//! parameters.
 //!
-//! All lengths are in garment coordinates: the picture goes from -1 to 1 along both axes, and y points down. Each
-//! method lays convex shapes over one another, from the back to the front; a tone of 0 cuts a hole. The ranges are
-//! chosen so that neighbouring classes overlap where those of Fashion-MNIST do: in the length of a sleeve, the
-//! height of a shaft, the contrast of a row of buttons.
+//! All lengths are in garment coordinates: the image goes from -1 to 1 along both axes, and y points down. Each
+//! method draws convex shapes over one another, from back to front; a tone of 0 cuts a hole. The ranges are chosen so
+//! that similar classes overlap as those of Fashion-MNIST do: in the length of a sleeve, the height of a shaft, the
+//! contrast of a row of buttons.
 //!
-//! | label | class | what decides |
+//! | label | class | distinctive parts |
 //! |---|---|---|
 //! | 0 | T-shirt/top | short sleeves, a round neck, sometimes a print |
 //! | 1 | Trouser | two legs and a belt |
@@ -19,50 +19,50 @@
 //! | 8 | Bag | a box under a handle |
 //! | 9 | Ankle boot | a shoe with a shaft |
 //!
-//! The order of the draws is part of the format: one draw more or less changes every number after it, and so every
-//! picture of that seed. tests/library/garments.rs holds a checksum over the pixels.
+//! The order of the random draws is part of the format: one draw more or less changes every number after it, and so
+//! every image of a seed. tests/library/garments.rs holds a checksum over the pixels.
 
 use super::drawing_area::{DrawingArea, Point, SIDE};
 use crate::random::RandomStream;
 
-/// Both sides of a garment: -1 and 1.
+/// The left and the right side of a garment.
 const SIDES: [f32; 2] = [-1.0, 1.0];
 
-/// Who cuts and lights one garment, with the random choices of one picture.
+/// Draws one image, with its random choices.
 pub(super) struct Tailor(RandomStream);
 
 impl Tailor {
-    /// One that makes its choices by these numbers.
+    /// Takes its random choices from this stream.
     pub(super) fn new(draws: RandomStream) -> Self {
         Self(draws)
     }
 
-    /// Appends the bytes of a picture of this class, row after row.
+    /// Appends the bytes of an image of this class, row after row.
     pub(super) fn picture(&mut self, label: usize, pixels: &mut Vec<u8>) {
         let canvas = self.garment(label);
         self.develop(&canvas, pixels);
     }
 
-    /// A number from the uniform distribution over `[low, high)`.
+    /// Draws from the uniform distribution over `[low, high)`.
     ///
-    /// The draw is made in `f64` and rounded, the same on every machine.
+    /// The draw is made in `f64` and rounded, so it is the same on every machine.
     fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.0.unit() as f32
     }
 
-    /// True with this probability.
+    /// Returns true with this probability.
     fn chance(&mut self, probability: f64) -> bool {
         self.0.unit() < probability
     }
 
-    /// A tone near another, for a detail: darker or lighter by a share of up to `contrast`.
+    /// Returns a tone near another, for a detail: darker or lighter by a share of up to `contrast`.
     fn near(&mut self, tone: f32, contrast: f32) -> f32 {
         let strength = self.between(-1.0, 1.0);
         (tone * (1.0 + contrast * strength)).clamp(0.05, 1.0)
     }
 
-    /// A garment of this class, somewhere near the middle, a little larger or smaller, slanted and turned, and of any
-    /// brightness. A few shoes point to the right.
+    /// Draws a garment of this class near the middle, with random size, slant and brightness. A few shoes point to
+    /// the right.
     fn garment(&mut self, label: usize) -> DrawingArea {
         let shoe = matches!(label, 5 | 7 | 9);
         let centre = [self.between(-0.11, 0.11), self.between(-0.11, 0.11)];
@@ -85,7 +85,7 @@ impl Tailor {
         canvas
     }
 
-    /// A sleeve on each side, from the shoulder down: `reach` is where it ends, seen from the shoulder.
+    /// Draws a sleeve on each side, from the shoulder down; `reach` is its end relative to the shoulder.
     fn sleeves(&mut self, canvas: &mut DrawingArea, shoulder: Point, reach: Point, tone: f32) {
         let widths = [self.between(0.3, 0.4), self.between(0.18, 0.28)];
         let tone = tone * self.between(0.8, 0.97);
@@ -95,11 +95,12 @@ impl Tailor {
         }
     }
 
-    /// What covers the upper body: T-shirt (0), pullover (2), coat (4), shirt (6).
+    /// Draws a garment for the upper body: T-shirt (0), pullover (2), coat (4), shirt (6).
     ///
-    /// A T-shirt has short sleeves, a round neck and sometimes a print; a pullover long sleeves and a band at its
-    /// hem; a coat long sleeves, more length, lapels and an opening; a shirt sleeves of either length, a collar and
-    /// a row of buttons. The details may have no contrast at all, and then only the lengths are left.
+    /// A T-shirt has short sleeves, a round neck and sometimes a print; a pullover has long sleeves and a band at its
+    /// hem; a coat has long sleeves, more length, lapels and an opening; a shirt has sleeves of either length, a
+    /// collar and a row of buttons. The contrast of a detail may be 0, and then only the lengths distinguish the
+    /// class.
     fn top(&mut self, canvas: &mut DrawingArea, label: usize, tone: f32) {
         let long = match label {
             0 => self.chance(0.04),
@@ -123,7 +124,7 @@ impl Tailor {
         self.sleeves(canvas, [shoulder, top], reach, tone);
         let neck = self.between(0.16, 0.26);
         for side in SIDES {
-            // Each half by itself, so that a narrow waist stays one.
+            // The halves are separate polygons, so that a narrow waist stays narrow.
             let x = side * 0.03;
             canvas.polygon(
                 &[
@@ -168,7 +169,7 @@ impl Tailor {
         }
     }
 
-    /// Trousers (1): a belt, hips, and two legs that end near the bottom, or higher up as shorts.
+    /// Draws trousers (1): a belt, hips, and two legs that end near the bottom, or higher up as shorts.
     fn trouser(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (waist, hip) = (self.between(0.24, 0.36), self.between(0.32, 0.46));
         let (top, fork) = (self.between(-0.92, -0.8), self.between(-0.45, -0.2));
@@ -184,8 +185,8 @@ impl Tailor {
         canvas.stroke([-waist, top + 0.04], [waist, top + 0.04], [0.1, 0.1], belt);
     }
 
-    /// A dress (3): a narrow top, a waist, and a skirt that widens downwards or hardly at all; with sleeves in one of
-    /// three, which then looks like a long T-shirt or a coat.
+    /// Draws a dress (3): a narrow top, a waist, and a skirt that widens downwards or hardly at all. One of three has
+    /// sleeves, and then looks like a long T-shirt or a coat.
     fn dress(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (top, hem) = (self.between(-0.92, -0.8), self.between(0.7, 0.95));
         let (shoulder, waist) = (self.between(0.2, 0.4), self.between(0.16, 0.32));
@@ -213,7 +214,7 @@ impl Tailor {
         }
     }
 
-    /// A sandal (5): a sole, flat, on a wedge or on a heel, and two to five straps with gaps between them. It
+    /// Draws a sandal (5): a sole, flat, on a wedge or on a heel, and two to five straps with gaps between them. It
     /// points to the left.
     fn sandal(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (heel, thick) = (self.between(0.0, 0.5), self.between(0.07, 0.16));
@@ -242,8 +243,8 @@ impl Tailor {
         }
     }
 
-    /// A closed shoe that points to the left: a sneaker (7), or an ankle boot (9) with its shaft and heel. A high
-    /// sneaker and a low boot are nearly of one height.
+    /// Draws a closed shoe that points to the left: a sneaker (7), or an ankle boot (9) with its shaft and heel. A
+    /// high sneaker and a low boot have nearly the same height.
     fn shoe(&mut self, canvas: &mut DrawingArea, boot: bool, tone: f32) {
         let height = if boot { self.between(-0.88, -0.34) } else { self.between(-0.32, 0.04) };
         let (toe, instep) = (self.between(0.12, 0.3), self.between(-0.25, 0.1));
@@ -272,7 +273,7 @@ impl Tailor {
         }
     }
 
-    /// A bag (8): a body with a flap and a lock, under a handle that one of eight lacks.
+    /// Draws a bag (8): a body with a flap and a lock, and a handle, which one of eight lacks.
     fn bag(&mut self, canvas: &mut DrawingArea, tone: f32) {
         let (top, bottom) = (self.between(-0.35, 0.05), self.between(0.55, 0.85));
         let (upper, lower) = (self.between(0.5, 0.82), self.between(0.6, 0.9));
@@ -290,8 +291,8 @@ impl Tailor {
         canvas.ellipse([0.0, depth], [0.08, 0.08], lock);
     }
 
-    /// Makes a photograph of the garment and appends its bytes: light from one side; stripes or a check on three of
-    /// ten; noise, most of it where the garment is; and a grey square somewhere over one of ten pictures.
+    /// Turns the drawing into bytes and appends them: with light from one side; stripes or a check on three of ten
+    /// images; noise, most of it on the garment; and a grey square somewhere over one of ten images.
     fn develop(&mut self, canvas: &DrawingArea, pixels: &mut Vec<u8>) {
         let light = [self.between(-0.22, 0.22), self.between(-0.22, 0.22)];
         // The strength of the pattern, and its waves along x and along y.

@@ -1,12 +1,12 @@
-//! A small grey picture to draw convex shapes on, for the [`garments`](crate::data::synthetic).
+//! A small grey image to draw convex shapes on, for the synthetic [`garments`](crate::data::synthetic).
 //!
-//! Shapes are filled by depth: how many pixels a pixel's centre lies inside of the shape's border (below 0
-//! outside). The part of the pixel that is covered is taken to be `depth + 1/2`, cut off at 0 and 1. That makes
-//! soft borders one pixel wide, without any sampling, and is exact for borders along an axis.
+//! Shapes are filled by depth: the distance in pixels from a pixel's centre to the shape's border (negative outside).
+//! The covered part of the pixel is approximated by `depth + 1/2`, clamped to 0 and 1. This gives soft borders one
+//! pixel wide without sampling, and is exact for borders along an axis.
 //!
 //! A convex polygon is the intersection of the half-planes at its edges, so its depth is the least of the edges'
-//! depths. Each edge is kept as a line in normal form, `a · x + b · y + c` with `a² + b² = 1`, which is the signed
-//! distance in pixels.
+//! depths. Each edge is stored as a line in normal form, `a · x + b · y + c` with `a² + b² = 1`, whose value is the
+//! signed distance in pixels.
 //!
 //! ```text
 //! garment coordinates          affine map               pixels
@@ -21,8 +21,8 @@ pub(super) type Point = [f32; 2];
 
 /// 28 x 28 grey values, 0 for black and 1 for white, and the affine map by which garments are placed on them.
 ///
-/// Only sums, products, quotients and square roots are used, which IEEE 754 rounds in one way: the same picture comes
-/// out to the bit on every machine.
+/// Only sums, products, quotients and square roots are used, whose rounding IEEE 754 defines: images are
+/// bit-identical on every machine.
 pub(super) struct DrawingArea {
     values: [f32; SIDE * SIDE],
     /// Pixel coordinates of a point `p`: `origin + columns[0] · p[0] + columns[1] · p[1]`.
@@ -31,8 +31,8 @@ pub(super) struct DrawingArea {
 }
 
 impl DrawingArea {
-    /// A black canvas whose garments are centred at `centre`, scaled by `scale`, and slanted by `shear`: x by
-    /// `shear[0] · y`, y by `shear[1] · x`. All in garment coordinates.
+    /// Makes a black image whose garments are centred at `centre`, scaled by `scale`, and slanted by `shear`: x by
+    /// `shear[0] · y`, y by `shear[1] · x`. All are in garment coordinates.
     pub(super) fn new(centre: Point, scale: Point, shear: Point) -> Self {
         let half = SIDE as f32 / 2.0;
         Self {
@@ -45,21 +45,22 @@ impl DrawingArea {
         }
     }
 
-    /// The grey values, row after row.
+    /// Returns the grey values, row after row.
     pub(super) fn values(&self) -> &[f32; SIDE * SIDE] {
         &self.values
     }
 
-    /// Where a point lies, in pixels.
+    /// Maps a point to pixel coordinates.
     ///
-    /// The affine map.
+    /// This is the affine map.
     fn pixel(&self, p: Point) -> Point {
         [0, 1].map(|axis| self.origin[axis] + self.columns[0][axis] * p[0] + self.columns[1][axis] * p[1])
     }
 
-    /// Where a pixel's centre lies, in garment coordinates.
+    /// Maps a pixel's centre to garment coordinates.
     ///
-    /// The inverse of the map, by Cramer's rule. The determinant is not 0 for the scales and shears that are drawn.
+    /// This is the inverse of the affine map, by Cramer's rule. The determinant is not 0 for the scales and shears in
+    /// use.
     pub(super) fn point(&self, row: usize, column: usize) -> Point {
         let [a, b] = self.columns;
         let (x, y) = (column as f32 + 0.5 - self.origin[0], row as f32 + 0.5 - self.origin[1]);
@@ -67,11 +68,11 @@ impl DrawingArea {
         [(x * b[1] - y * b[0]) / area, (y * a[0] - x * a[1]) / area]
     }
 
-    /// Fills a convex polygon, given by its corners in either sense of rotation. Where the corners do not make a
-    /// convex polygon, less than its area is filled.
+    /// Fills a convex polygon, given by its corners in either orientation. If the corners do not make a convex
+    /// polygon, less than its area is filled.
     ///
-    /// At most eight corners are used. The sign of the area tells the sense of rotation, and turns the edges'
-    /// normals inwards.
+    /// At most eight corners are used. The sign of the area tells the orientation, and turns the edges' normals
+    /// inwards.
     pub(super) fn polygon(&mut self, corners: &[Point], tone: f32) {
         let mut edges = [[0.0; 3]; 8];
         let count = corners.len().min(edges.len());
@@ -90,14 +91,14 @@ impl DrawingArea {
             *edge = [-dy / length, dx / length, (x * dy - y * dx) / length];
         }
         let edges = &edges[..count];
-        // A point lies as deep inside as it does of the nearest edge.
+        // The depth of a point is its distance to the nearest edge.
         self.blend(pixels, tone, |_, x, y| {
             edges.iter().fold(f32::INFINITY, |least, e| least.min(e[0] * x + e[1] * y + e[2]))
         });
     }
 
-    /// Fills an ellipse whose axes lie along the garment's. Its border is soft by about a pixel, less exactly where
-    /// the ellipse is flat.
+    /// Fills an ellipse whose axes lie along the garment's. Its border is soft over about a pixel; this is less exact
+    /// for flat ellipses.
     pub(super) fn ellipse(&mut self, centre: Point, radii: Point, tone: f32) {
         let corners = [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
             .map(|[i, j]: Point| self.pixel([centre[0] + i * radii[0], centre[1] + j * radii[1]]));
@@ -109,10 +110,9 @@ impl DrawingArea {
         });
     }
 
-    /// A line from `from` to `to` whose width goes from `widths[0]` to `widths[1]`.
+    /// Draws a line from `from` to `to` whose width changes from `widths[0]` to `widths[1]`.
     ///
-    /// It is a polygon of four corners, so its ends are square. A line without length draws nothing that could be
-    /// seen.
+    /// It is a polygon of four corners, so its ends are square. A line of length 0 draws nothing visible.
     pub(super) fn stroke(&mut self, from: Point, to: Point, widths: [f32; 2], tone: f32) {
         let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
         let length = (dx * dx + dy * dy).sqrt().max(1e-6);
@@ -129,10 +129,10 @@ impl DrawingArea {
         );
     }
 
-    /// Lays a tone over every pixel near these, as far as it is covered; `depth` is how many pixels a pixel's centre
-    /// lies inside of the shape's border.
+    /// Blends a tone into the pixels near these points, in proportion to how much of each is covered. `depth` returns
+    /// the distance from a pixel's centre to the shape's border, positive inside.
     ///
-    /// Only the rows and columns around the shape are visited, and those within the picture.
+    /// Only the rows and columns around the shape and within the image are visited.
     fn blend(&mut self, around: &[Point], tone: f32, depth: impl Fn(&Self, f32, f32) -> f32) {
         let range = |axis: usize| {
             let low = around.iter().fold(f32::INFINITY, |a, p| a.min(p[axis]));

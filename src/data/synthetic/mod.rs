@@ -1,12 +1,12 @@
-//! A drawn data set: ten classes of garments that need no file and no network.
+//! A synthetic data set: images of ten classes of clothing that need no file and no network.
 //!
-//! What a class looks like is in `draw.rs`, how shapes become pixels in `drawing_area.rs`.
+//! The shapes of the classes are in `draw.rs`, the rasterization in `drawing_area.rs`.
 //!
-//! A data set that is in the crate serves examples, tests and first steps: nothing to download, no licence to mind,
-//! the same pixels everywhere. It should be hard enough for a network to have something to learn, and for mistakes
-//! to look like those on Fashion-MNIST.
+//! A data set in the crate serves examples, tests and first steps: it needs no download and no licence, and has the
+//! same pixels everywhere. It should be hard enough for a network to learn something, with mistakes like those on
+//! Fashion-MNIST.
 //!
-//! Each picture is drawn in three steps from random numbers of its own:
+//! Each image is drawn in three steps, from its own random numbers:
 //!
 //! ```text
 //! 1  a place and a cut       where the garment is, how large, how slanted; lengths and widths of its parts
@@ -14,8 +14,8 @@
 //! 3  a photograph            light from one side, a pattern, noise, sometimes a square that hides a part
 //! ```
 //!
-//! Sample `i` of a set draws from (seed, "garments", set, `i`), so no picture depends on how many there are before
-//! it. Labels are dealt out evenly first and then shuffled.
+//! Sample `i` of a set draws from (seed, "garments", set, `i`), so no image depends on the number of images before
+//! it. Labels are assigned evenly first and then shuffled.
 
 mod draw;
 mod drawing_area;
@@ -29,7 +29,7 @@ use ndarray::Array3;
 
 /// The names of the ten classes, in the order of their labels: those of Fashion-MNIST.
 ///
-/// The drawn pictures, [`garments`], have the same.
+/// The synthetic images of [`garments`] have the same classes.
 pub const CLASS_NAMES: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
@@ -43,16 +43,17 @@ pub const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// Draws a training set and a test set of garments: images `[samples, 28, 28]` of bytes, 0 for the background,
-/// read as numbers from 0 to 1, with labels from 0 to 9 named by [`CLASS_NAMES`].
+/// Generates a training set and a test set of synthetic images of clothing: `[samples, 28, 28]` bytes, 0 for the
+/// background, read as numbers from 0 to 1, with labels from 0 to 9 named by [`CLASS_NAMES`].
 ///
-/// This is no copy of Fashion-MNIST and says nothing about scores there: it is made for examples, tests and machines
-/// without a network. Position, size, slant, brightness, cut, pattern and noise are random, some pictures are partly
-/// covered, and classes that resemble each other overlap (a shirt without visible buttons is a pullover): a network
-/// of 784-128-10 neurons gets five of six test images right after ten epochs of 12,000, and none gets all.
+/// This is not a copy of Fashion-MNIST, and scores say nothing about scores there: the images are made for examples,
+/// tests and machines without a network. Position, size, slant, brightness, cut, pattern and noise are random, some
+/// images are partly covered, and similar classes overlap (a shirt without visible buttons looks like a pullover): a
+/// network of 784-128-10 neurons classifies five of six test images correctly after ten epochs of 12,000, and none
+/// classifies all.
 ///
-/// The classes are equally frequent (as far as the count can be divided by ten) and their order is shuffled. An image
-/// depends on the seed, the set, its position and its label only, and is the same to the bit on every machine.
+/// The classes are equally frequent (as far as the count can be divided by ten), in shuffled order. An image depends
+/// only on the seed, the set, its position and its label, and is bit-identical on every machine.
 ///
 /// ```
 /// use plywood::data::synthetic::garments;
@@ -64,7 +65,7 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Drawing takes some 25 µs for a picture, and memory 784 bytes for each and 8 for its label.
+/// Drawing takes some 25 µs per image; memory is 784 bytes per image and 8 for its label.
 ///
 /// ```
 /// use plywood::data::synthetic::garments;
@@ -78,14 +79,14 @@ pub const CLASS_NAMES: [&str; 10] = [
 /// ```
 ///
 /// # Errors
-/// When there is no memory for so many images.
+/// When there is not enough memory for the images.
 pub fn garments(train: usize, test: usize, seed: u64) -> Result<(Images, Images)> {
     Ok((set("training", train, seed, 0)?, set("test", test, seed, 1)?))
 }
 
-/// One of the two sets; `split` tells their random draws apart.
+/// Makes one of the two sets; `split` selects its random stream.
 ///
-/// Memory is reserved before anything is drawn, so that a count that is too large is an error and not an abort.
+/// Memory is reserved before anything is drawn, so that a count that is too large is an error and does not abort.
 fn set(name: &str, count: usize, seed: u64, split: u64) -> Result<Images> {
     let random = Random::seed(seed).child("garments");
     let too_many = |_| {

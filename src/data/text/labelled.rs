@@ -1,4 +1,4 @@
-//! Texts with the names of their classes.
+//! Texts with named classes.
 
 use crate::data::class_names::{check_classes, one_of, remarks_on_classes, trimmed};
 use crate::error::{Error, Result};
@@ -18,8 +18,8 @@ use std::collections::HashMap;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Classes are the different labels in sorted order (by Unicode's numbers), as scikit-learn's `LabelEncoder` has
-/// them: the order of the texts does not matter. Labels are compared without spaces at their ends; capitals count.
+/// The classes are the distinct labels, sorted by code point as by scikit-learn's `LabelEncoder`, so the order of the
+/// texts does not matter. Spaces at the ends of labels are ignored; upper and lower case differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledTexts {
     texts: Vec<String>,
@@ -29,7 +29,7 @@ pub struct LabelledTexts {
 }
 
 impl LabelledTexts {
-    /// Texts with a label each; the labels' different values become the classes.
+    /// Makes texts with a label each; the distinct labels become the classes.
     ///
     /// # Errors
     /// When there is not one label for each text.
@@ -42,7 +42,7 @@ impl LabelledTexts {
         Ok(Self { remarks, ..data })
     }
 
-    /// Texts with labels out of a list: for test data that must have the training data's classes.
+    /// Makes texts with labels from a list of classes: for test data that must have the training data's classes.
     ///
     /// ```
     /// use plywood::data::LabelledTexts;
@@ -58,7 +58,7 @@ impl LabelledTexts {
     /// ```
     ///
     /// # Errors
-    /// When there is not one label for each text, a label is not in the list, or a name is there twice.
+    /// When there is not one label for each text, a label is not in the list, or a name occurs twice.
     pub fn with_classes<T: Into<String>, S: AsRef<str>>(
         texts: Vec<T>,
         labels: &[S],
@@ -83,31 +83,31 @@ impl LabelledTexts {
         Ok(Self { texts, labels, names, remarks: Vec::new() })
     }
 
-    /// The texts, in the order in which they came.
+    /// Returns the texts, in their original order.
     pub fn texts(&self) -> &[String] {
         &self.texts
     }
 
-    /// The class of each text.
+    /// Returns the class of each text.
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// The names of the classes, in the order of their indices.
+    /// Returns the names of the classes, in the order of their indices.
     pub fn class_names(&self) -> &[String] {
         &self.names
     }
 
-    /// What is to be said of the texts: classes that read like missing values ("NA", "?"), pairs of classes that look
-    /// the same (`é` as one character or two, characters of no width), and rows of a file that were left out.
+    /// Returns remarks on the texts: classes that look like missing values ("NA", "?"), pairs of classes that look
+    /// the same (`é` as one character or two, zero-width characters), and rows of a file that were left out.
     ///
-    /// Empty for most data. `fit` prints them where they are handed on:
+    /// Empty for most data. `fit` prints them if they are passed on by
     /// [`ArrayDataset::with_remarks`](crate::data::ArrayDataset::with_remarks).
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// Of texts whose classes have been found already.
+    /// Makes texts whose classes are already known.
     #[cfg(feature = "csv")]
     pub(in crate::data) fn of(
         texts: Vec<String>,
@@ -118,20 +118,20 @@ impl LabelledTexts {
         Self { texts, labels, names, remarks }
     }
 
-    /// How many texts there are.
+    /// Returns the number of texts.
     pub fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no texts.
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
 
-    /// The first `count` texts, and the rest, with the classes of all.
+    /// Returns the first `count` texts, and the rest; both keep all classes.
     ///
     /// # Errors
-    /// When there are fewer texts.
+    /// When there are fewer than `count` texts.
     pub fn split_at(mut self, count: usize) -> Result<(Self, Self)> {
         if count > self.len() {
             return Err(Error::argument("a first part", format!("at most {} texts", self.len()), count)

@@ -1,4 +1,4 @@
-//! Texts: tokens, vocabularies, and texts with the names of their classes.
+//! Texts: tokens, vocabularies, and texts with named classes.
 
 mod labelled;
 mod tokenizer;

@@ -1,4 +1,4 @@
-//! Texts cut into tokens.
+//! Splits texts into tokens.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -6,26 +6,26 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::UnicodeEmoji;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The longest n-gram of characters that a vocabulary is fitted on.
+/// The greatest length of a character n-gram.
 pub(super) const LONGEST: usize = 10;
 
-/// Cuts texts into tokens: words in lower case, and, if asked for, pairs of words and pieces of words.
+/// Splits texts into tokens: words in lower case and, optionally, pairs of words and pieces of words.
 ///
-/// Words begin and end where Unicode says so (Unicode Standard Annex 29, "Text segmentation", section 4), in every
-/// script. What holds a letter, a digit or an emoji is a word; all else separates.
+/// Word boundaries are those of Unicode (Unicode Standard Annex 29, "Text segmentation", section 4), for every
+/// script. A word is a segment with a letter, a digit or an emoji; all others only separate words.
 ///
 /// | text | words | |
 /// |---|---|---|
 /// | `Don't, it’s` | `don't`, `it's` | an apostrophe between letters is part of a word, typeset or typed |
-/// | `e-mail`, `Straßen-Karte` | `e`, `mail`, `straßen`, `karte` | hyphens part words |
-/// | `3.5`, `1,000`, `x86_64` | `3.5`, `1,000`, `x86_64` | points and commas between digits and underscores do not |
-/// | `node.js`, `C++`, `50 %` | `node.js`, `c`, `50` | nor points between letters; signs are left out |
-/// | `हिन्दी`, `می‌خواهم` | one word each | marks, and what joins or parts letters without a space, belong to a word |
-/// | `😀 👍🏽`, `👨‍👩‍👧` | `😀`, `👍🏽`, `👨‍👩‍👧` | an emoji is a word, with its skin tone or its family |
+/// | `e-mail`, `Straßen-Karte` | `e`, `mail`, `straßen`, `karte` | hyphens separate words |
+/// | `3.5`, `1,000`, `x86_64` | `3.5`, `1,000`, `x86_64` | underscores, and points and commas in numbers, do not |
+/// | `node.js`, `C++`, `50 %` | `node.js`, `c`, `50` | nor do points between letters; symbols are dropped |
+/// | `हिन्दी`, `می‌خواهم` | one word each | combining marks and zero-width joiners and non-joiners belong to the word |
+/// | `😀 👍🏽`, `👨‍👩‍👧` | `😀`, `👍🏽`, `👨‍👩‍👧` | an emoji is a word, together with its skin tone or joined emoji |
 ///
-/// Before that, texts are put into lower case (a Greek sigma at a word's end as ς) and into Unicode's form C, in which
-/// é is one thing whether it was one character or two. Soft hyphens and marks of the direction of writing, which no
-/// reader sees, are removed.
+/// Before that, texts are converted to lower case (a Greek sigma at the end of a word becomes ς) and to Unicode's
+/// form C, in which é is the same whether it was one character or two. Soft hyphens and marks of the writing
+/// direction, which are invisible, are removed.
 ///
 /// | tokens of "Fast C++ library" | |
 /// |---|---|
@@ -33,8 +33,8 @@ pub(super) const LONGEST: usize = 10;
 /// | [`bigrams`](Tokenizer::bigrams) | `fast c`, `c library` |
 /// | [`characters(4, 4)`](Tokenizer::characters) | `#<fas`, `#fast`, `#ast>`, `#<lib`, `#libr`, … |
 ///
-/// They come in this order: all words, then all pairs, then all pieces; so a text that is cut to a length loses its
-/// words last. No token of one sort can be taken for one of another.
+/// The order is: all words, then all pairs, then all pieces. So truncating a text drops its words last. Tokens of
+/// different kinds are never equal.
 ///
 /// ```
 /// use plywood::data::Tokenizer;
@@ -45,28 +45,28 @@ pub(super) const LONGEST: usize = 10;
 /// ]);
 /// ```
 ///
-/// scikit-learn's `CountVectorizer` drops words of one letter and parts words at apostrophes, which this does not;
-/// `bigrams` is its `ngram_range=(1, 2)` and Keras' `TextVectorization(ngrams=2)`. Pieces are those of Bojanowski et
-/// al., "Enriching word vectors with subword information", 2017, as in fastText.
+/// scikit-learn's `CountVectorizer` drops words of one letter and splits words at apostrophes; this tokenizer does
+/// neither. `bigrams` corresponds to its `ngram_range=(1, 2)` and to Keras' `TextVectorization(ngrams=2)`. Pieces are
+/// those of Bojanowski et al., "Enriching word vectors with subword information", 2017, as in fastText.
 ///
-/// Where a language has no spaces between words, Unicode's rules need a dictionary that this has not: each character
-/// of Chinese or Thai is a word, and runs of Katakana. With [`bigrams`](Tokenizer::bigrams) that does well enough for
-/// Chinese; else cut such texts by a program for their language, join its words with spaces, and take
-/// [`Tokenizer::whitespace`].
+/// For languages without spaces between words, Unicode's rules would need a dictionary, which this tokenizer does not
+/// have: each Chinese or Thai character is a word, and so is a run of Katakana. With [`bigrams`](Tokenizer::bigrams)
+/// this works well enough for Chinese; else segment such texts with a program for their language, join the words with
+/// spaces, and use [`Tokenizer::whitespace`].
 ///
-/// What serde writes of it names the rule that words are cut by, and a rule that this version of the crate does not
-/// have is an error when it is read: texts cut otherwise are other words to a model.
+/// The serialized form names the rule for word boundaries. Reading a rule that this version of the crate does not
+/// have is an error, because texts split by another rule are other words to a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Tokenizer {
     rule: WordRule,
-    /// Whether neighbouring words make a token.
+    /// True if pairs of neighbouring words are tokens.
     pairs: bool,
-    /// The shortest and the longest piece of a word, in characters.
+    /// The least and the greatest length of a piece of a word, in characters.
     pieces: Option<(usize, usize)>,
 }
 
-/// Where a word begins and ends.
+/// The rule for word boundaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum WordRule {
     #[default]
@@ -77,7 +77,7 @@ enum WordRule {
 impl WordRule {
     const ALL: [Self; 2] = [Self::Unicode, Self::Whitespace];
 
-    /// Its name in what is saved. It has to change with anything that cuts texts otherwise than before.
+    /// Returns the rule's name in the saved form. It must change with every change to how texts are split.
     fn name(self) -> &'static str {
         match self {
             Self::Unicode => "unicode-words-1",
@@ -86,7 +86,7 @@ impl WordRule {
     }
 }
 
-/// What is saved of a tokenizer. The rule comes first, so that bytes of an older form are none, too.
+/// The saved form of a tokenizer. The rule comes first, so that reading the bytes of an older form fails too.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Tokenizer")]
 struct Saved {
@@ -102,7 +102,7 @@ impl From<Tokenizer> for Saved {
     }
 }
 
-/// Fails where the rule is another version's.
+/// Returns an error if the rule is not one of this version.
 impl TryFrom<Saved> for Tokenizer {
     type Error = Error;
 
@@ -121,7 +121,7 @@ impl TryFrom<Saved> for Tokenizer {
     }
 }
 
-/// The three sorts of tokens.
+/// The three kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Word,
@@ -130,17 +130,18 @@ pub(super) enum Sort {
 }
 
 impl Tokenizer {
-    /// Words alone, by Unicode's rules.
+    /// Splits texts into words only, by Unicode's rules.
     ///
-    /// The same as `Tokenizer::default()`.
+    /// This is the same as `Tokenizer::default()`.
     pub fn words() -> Self {
         Self::default()
     }
 
-    /// What stands between spaces, tabs and line ends, for texts that another program has cut: nothing is left out.
+    /// Splits texts at spaces, tabs and line ends, for texts that another program has segmented: no symbol is
+    /// dropped.
     ///
-    /// Lower case, form C and what no reader sees are as for [`words`](Tokenizer::words). Keras'
-    /// `TextVectorization(split="whitespace")`.
+    /// Lower case, form C and invisible characters are treated as by [`words`](Tokenizer::words). It corresponds to
+    /// Keras' `TextVectorization(split="whitespace")`.
     ///
     /// ```
     /// use plywood::data::Tokenizer;
@@ -151,17 +152,18 @@ impl Tokenizer {
         Self { rule: WordRule::Whitespace, ..Self::default() }
     }
 
-    /// Whether each two neighbouring words are a word too, with a space between them: "not good" is not "good".
+    /// Sets whether each pair of neighbouring words is a token too, with a space between them: "not good" is not
+    /// "good".
     #[must_use]
     pub fn bigrams(mut self, bigrams: bool) -> Self {
         self.pairs = bigrams;
         self
     }
 
-    /// The pieces of `shortest` to `longest` characters of each word, too, `<` and `>` standing for its ends.
+    /// Adds the pieces of `shortest` to `longest` characters of each word; `<` and `>` mark the ends of the word.
     ///
-    /// They help with word forms, compounds and misspellings, where words alone are rare. There are many: a text has
-    /// some ten times as many tokens with `characters(3, 5)` as without. Lengths go from 1 to 10, which
+    /// Pieces help with word forms, compounds and misspellings, which are rare as whole words. There are many: with
+    /// `characters(3, 5)` a text has some ten times as many tokens as without. Lengths are from 1 to 10, which
     /// [`VocabularySpec::fit`](crate::data::VocabularySpec::fit) checks.
     ///
     /// ```
@@ -175,19 +177,19 @@ impl Tokenizer {
         self
     }
 
-    /// The tokens of a text; none for a text without letters, digits and emoji.
+    /// Returns the tokens of a text; none for a text without letters, digits and emoji.
     pub fn tokens(&self, text: &str) -> Vec<String> {
         let mut tokens = Vec::new();
         self.each(text, &mut |_, token| tokens.push(token.to_owned()));
         tokens
     }
 
-    /// The lengths of pieces, where they cannot be used.
+    /// Returns the lengths of pieces if they are out of range.
     pub(super) fn fault(&self) -> Option<(usize, usize)> {
         self.pieces.filter(|&(shortest, longest)| shortest < 1 || shortest > longest || longest > LONGEST)
     }
 
-    /// Hands out the tokens one after the other, without a string for each.
+    /// Calls `visit` for each token, without allocating a string for each.
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(Sort, &str)) {
         let text = plain(text);
         let words: Vec<&str> = match self.rule {
@@ -211,7 +213,7 @@ impl Tokenizer {
         let mut ends = Vec::new();
         for word in &words {
             let whole = format!("<{word}>");
-            // Where each character begins, and the end of the last.
+            // The offsets of the characters, and the end of the last.
             ends.clear();
             ends.extend(whole.char_indices().map(|(at, _)| at));
             ends.push(whole.len());
@@ -227,13 +229,13 @@ impl Tokenizer {
     }
 }
 
-/// A text in lower case and in form C, without what no reader sees, and with one sort of apostrophe.
+/// Converts a text to lower case and form C, without invisible characters, and with one kind of apostrophe.
 fn plain(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let seen = |c: char| match c {
-        // The soft hyphen, marks of direction, the joiner of words, and the mark of the order of bytes.
+        // The soft hyphen, marks of the writing direction, the word joiner, and the byte order mark.
         '\u{ad}'
         | '\u{200e}'
         | '\u{200f}'
@@ -244,12 +246,13 @@ fn plain(text: &str) -> String {
         '’' => Some('\''),
         c => Some(c),
     };
-    // As a whole, since what a sigma becomes depends on its neighbours; form C last, as small letters may lack it.
+    // The text is converted as a whole, since the lower case of a sigma depends on its neighbours; form C comes last,
+    // because lower-case letters may not be in it.
     text.chars().filter_map(seen).collect::<String>().to_lowercase().nfc().collect()
 }
 
-/// Whether what holds this character is a word.
+/// Returns whether a segment with this character is a word.
 fn is_of_word(c: char) -> bool {
-    // Signs such as # and © count among the emoji, too; those that stand for something begin here.
+    // Symbols such as # and © count as emoji characters too; the pictographic ones begin at this code point.
     c.is_alphanumeric() || c >= '\u{2300}' && c.is_emoji_char()
 }

@@ -1,11 +1,11 @@
-//! Tokens as numbers: which tokens a model knows, and texts as rows of their ids.
+//! Converts tokens to numbers: a model's known tokens, and texts as rows of their ids.
 //!
 //! ```text
 //! text ── Tokenizer ──> tokens ── Vocabulary ──> ids, [samples, length] ── EmbeddingBag or Embedding ──> numbers
 //! ```
 //!
-//! Counting goes through a hash map; the order of the ids does not depend on it, since no two tokens are equal in
-//! both frequency and spelling.
+//! Tokens are counted in a hash map. The order of the ids does not depend on the map's order, since no two tokens are
+//! equal in both frequency and spelling.
 
 use super::tokenizer::{LONGEST, Sort, Tokenizer};
 use crate::error::{Error, Result};
@@ -13,10 +13,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// The most ids that there may be: `f32` tells whole numbers apart up to here.
+/// The most ids that there may be: `f32` represents all integers up to here exactly.
 const MOST: usize = 1 << 24;
 
-/// Ids 0 and 1 are no tokens.
+/// The first id of a token: ids 0 and 1 are reserved.
 const FIRST: usize = 2;
 
 /// The tokens that a model knows, each with its id.
@@ -25,10 +25,10 @@ const FIRST: usize = 2;
 /// |---|---|
 /// | 0 | [`PADDING`](Vocabulary::PADDING), behind the end of a text |
 /// | 1 | [`UNKNOWN`](Vocabulary::UNKNOWN), for words that are not in the vocabulary |
-/// | 2 … | tokens, the most frequent first; those of one frequency in alphabetical order |
+/// | 2 … | tokens, the most frequent first, ties in alphabetical order |
 ///
-/// Fit it on the training texts alone: words that only test texts have must be unknown, as those of the future are.
-/// Pairs and pieces of words that are not known are left out; an id for all of them would tell nothing.
+/// Fit it on the training texts alone: words that occur only in test texts must be unknown, as words of future texts
+/// will be. Unknown pairs and pieces are dropped, because a shared id for all of them would carry no information.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -49,21 +49,21 @@ const FIRST: usize = 2;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// It implements serde's traits, with its tokenizer in it, and belongs beside a saved model: with another vocabulary
-/// the model's ids mean other words. So one whose words were cut by a rule of another version is refused. Ids 0 and 1
-/// mean what they mean in Keras' `TextVectorization`; `min_count` is scikit-learn's `min_df`, but counts occurrences,
-/// not texts.
+/// It implements serde's traits, including its tokenizer, and must be kept with the saved model: in another
+/// vocabulary the same ids mean other words. A vocabulary whose words were split by a rule of another version is
+/// refused. Ids 0 and 1 have the same meaning as in Keras' `TextVectorization`; `min_count` is like scikit-learn's
+/// `min_df`, but counts occurrences, not texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
-    /// By id, from [`FIRST`].
+    /// Tokens by id, from [`FIRST`].
     tokens: Vec<String>,
-    /// Only looked up, never gone through.
+    /// Used for look-ups only, never iterated over.
     ids: HashMap<String, u32>,
 }
 
-/// What is saved of a vocabulary.
+/// The saved form of a vocabulary.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Vocabulary")]
 struct Saved {
@@ -77,7 +77,7 @@ impl From<Vocabulary> for Saved {
     }
 }
 
-/// Fails where a token is there twice, or there are too many: such a file was not written by this crate.
+/// Returns an error if a token occurs twice, or there are too many: such a file was not written by this crate.
 impl TryFrom<Saved> for Vocabulary {
     type Error = Error;
 
@@ -101,7 +101,7 @@ impl TryFrom<Saved> for Vocabulary {
     }
 }
 
-/// The lengths of pieces lie in their range.
+/// Checks that the lengths of pieces are in their range.
 fn check(tokenizer: &Tokenizer) -> Result<()> {
     match tokenizer.fault() {
         None => Ok(()),
@@ -114,41 +114,42 @@ fn check(tokenizer: &Tokenizer) -> Result<()> {
 }
 
 impl Vocabulary {
-    /// The id behind the end of a text; give it to the embedding's `padding`.
+    /// The id that fills a row behind the end of a text; give it to the embedding's `padding`.
     pub const PADDING: usize = 0;
 
     /// The id of all words that are not in the vocabulary.
     pub const UNKNOWN: usize = 1;
 
-    /// A vocabulary of the tokens that this tokenizer makes, to be fitted.
+    /// Starts a vocabulary of the tokens that this tokenizer makes; call `fit` on the result.
     ///
-    /// Unless told otherwise it takes every token.
+    /// By default it takes every token.
     pub fn of(tokenizer: Tokenizer) -> VocabularySpec {
         VocabularySpec { tokenizer, max_size: MOST, min_count: 1 }
     }
 
-    /// The number of ids, those of padding and of unknown words included: what an embedding is built for.
+    /// Returns the number of ids, including those of padding and of unknown words: an embedding needs this number of
+    /// rows.
     #[expect(clippy::len_without_is_empty, reason = "two ids are always there")]
     pub fn len(&self) -> usize {
         FIRST + self.tokens.len()
     }
 
-    /// The tokens in the order of their ids; the first has id 2.
+    /// Returns the tokens in the order of their ids; the first has id 2.
     pub fn tokens(&self) -> &[String] {
         &self.tokens
     }
 
-    /// What cuts texts into tokens.
+    /// Returns the tokenizer that splits texts into tokens.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
-    /// The id of a token as the tokenizer makes it (in lower case), where it is known.
+    /// Returns the id of a token in the tokenizer's form (in lower case), if it is known.
     pub fn id(&self, token: &str) -> Option<usize> {
         self.ids.get(token).map(|&id| id as usize)
     }
 
-    /// The ids of a text, as many as it has: first its words, then pairs, then pieces.
+    /// Returns all ids of a text: first its words, then pairs, then pieces.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -173,11 +174,12 @@ impl Vocabulary {
         });
     }
 
-    /// Texts as an array of ids, `[texts, length]`, for [`ArrayDataset`](crate::data::ArrayDataset) and for `predict`.
+    /// Converts texts to an array of ids, `[texts, length]`, for [`ArrayDataset`](crate::data::ArrayDataset) and for
+    /// `predict`.
     ///
-    /// Shorter texts are filled up with [`PADDING`](Vocabulary::PADDING) at the end, of longer ones the first
-    /// `length` ids are kept. The array takes 4 bytes for each id: a length that 99 of 100 texts fit in is a better
-    /// choice than that of the longest.
+    /// Shorter texts are padded with [`PADDING`](Vocabulary::PADDING) at the end; longer ones are truncated to their
+    /// first `length` ids. The array takes 4 bytes for each id, so choose a length that 99 of 100 texts fit in, not
+    /// that of the longest.
     ///
     /// # Errors
     /// When the length is 0, or the array does not fit into memory.
@@ -207,7 +209,7 @@ impl Vocabulary {
     }
 }
 
-/// What a [`Vocabulary`] is fitted by: [`Vocabulary::of`].
+/// The settings that a [`Vocabulary`] is fitted with; [`Vocabulary::of`] returns it.
 #[derive(Clone, Debug)]
 pub struct VocabularySpec {
     tokenizer: Tokenizer,
@@ -216,18 +218,19 @@ pub struct VocabularySpec {
 }
 
 impl VocabularySpec {
-    /// The most ids, padding and unknown words included, as in Keras' `max_tokens`: rare tokens are left out first.
+    /// Sets the most ids, padding and unknown words included, as Keras' `max_tokens`: the rarest tokens are dropped
+    /// first.
     ///
-    /// From 3 to 2^24, which it is unless set.
+    /// It is from 3 to 2^24, the default.
     #[must_use]
     pub fn max_size(mut self, ids: usize) -> Self {
         self.max_size = ids;
         self
     }
 
-    /// How often a token must occur in the training texts to be taken; 1 unless set.
+    /// Sets how often a token must occur in the training texts to be included; the default is 1.
     ///
-    /// With 2, what occurs once is unknown in training already, so that id 1 learns what rare words mean.
+    /// With 2, words that occur once are unknown in training already, so that id 1 learns what rare words mean.
     #[must_use]
     pub fn min_count(mut self, count: usize) -> Self {
         self.min_count = count;

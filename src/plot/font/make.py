@@ -1,6 +1,6 @@
-"""Makes dejavu.bin, the outlines that pictures are lettered with, from DejaVu Sans 2.37.
+"""Generates dejavu.bin, the outlines of the letters in figures, from DejaVu Sans 2.37.
 
-Needs fontTools, and DejaVuSans.ttf and DejaVuSans-Bold.ttf (matplotlib brings them along):
+Needs fontTools, and DejaVuSans.ttf and DejaVuSans-Bold.ttf (matplotlib includes them):
 
     python make.py FOLDER_WITH_THE_TTF_FILES
 
@@ -12,7 +12,7 @@ zigzag coded.
              end); each contour is closed by its end
 
 Units are 1/1024 of the font size; y points down and is 0 at the base line. The last glyph of each weight has the
-character 0: the box that stands for what is missing.
+character 0: the box that stands for missing characters.
 """
 
 import sys

@@ -1,42 +1,42 @@
-//! The letters of the pictures: outlines of DejaVu Sans, in a table of their own.
+//! The letters of the figures: outlines of DejaVu Sans in a table of its own format.
 //!
-//! Pictures are lettered without any font of the system, so that a file looks the same wherever it is made and shown.
-//! `dejavu.bin` has the Latin letters, some Greek ones and signs, in two weights, 65 KB; `make.py` beside it makes it
-//! and says how it is laid out. `LICENSE` is that of the font. A character that is not in the table is a box.
+//! Figures use no font of the system, so that a file looks the same wherever it is made and shown. `dejavu.bin` has
+//! the Latin letters, some Greek ones and symbols, in two weights, 65 KB; `make.py` beside it generates it and
+//! documents its format. `LICENSE` is that of the font. A character that is not in the table is drawn as a box.
 
 use std::sync::OnceLock;
 
-/// See `make.py`.
+/// Its format is documented in `make.py`.
 static TABLE: &[u8] = include_bytes!("dejavu.bin");
 
-/// Units in the font size: an `M` at 12 pixels is drawn at 12 / 1024 of its outline.
+/// Units per font size: at 12 pixels, an outline is scaled by 12 / 1024.
 pub(super) const UNITS: f64 = 1024.0;
 
-/// A part of an outline, in units, y down, 0 at the base line.
+/// A command of an outline, in units; y points down and is 0 at the base line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Command {
-    /// Begins a contour; the one before is closed.
+    /// Begins a contour, and closes the one before.
     Move([i32; 2]),
     /// A straight line to a point.
     Line([i32; 2]),
-    /// A quadratic curve: its control point, its end.
+    /// A quadratic curve: its control point and its end.
     Curve([i32; 2], [i32; 2]),
 }
 
 /// A character in one weight.
 #[derive(Debug)]
 pub(super) struct Glyph {
-    /// The character's number; 0 for the box.
+    /// The character's code point; 0 for the box.
     pub code: u32,
     /// 0 regular, 1 bold.
     pub weight: u32,
-    /// How far the next character is away, in units.
+    /// The distance to the next character, in units.
     pub advance: u32,
     outline: &'static [u8],
 }
 
 impl Glyph {
-    /// The outline's commands, in order.
+    /// Returns the outline's commands, in order.
     pub fn commands(&self) -> Vec<Command> {
         let (mut bytes, mut at, mut commands) = (self.outline, [0, 0], Vec::new());
         while !bytes.is_empty() {
@@ -55,7 +55,7 @@ impl Glyph {
     }
 }
 
-/// Takes a variable-length integer off the front; 0 at the end of the bytes.
+/// Reads a variable-length integer from the front; 0 at the end of the bytes.
 fn number(bytes: &mut &'static [u8]) -> u32 {
     let (mut value, mut shift) = (0, 0);
     while let Some((&byte, rest)) = bytes.split_first() {
@@ -69,13 +69,13 @@ fn number(bytes: &mut &'static [u8]) -> u32 {
     value
 }
 
-/// A zigzag coded number: 0, -1, 1, -2, …
+/// Reads a zigzag-coded integer: 0, -1, 1, -2, …
 fn signed(bytes: &mut &'static [u8]) -> i32 {
     let value = number(bytes);
     (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
-/// All glyphs, in the order of weight and character, the box first in each weight.
+/// Returns all glyphs, sorted by weight and character, the box first in each weight.
 fn glyphs() -> &'static [Glyph] {
     static GLYPHS: OnceLock<Vec<Glyph>> = OnceLock::new();
     GLYPHS.get_or_init(|| {
@@ -92,7 +92,7 @@ fn glyphs() -> &'static [Glyph] {
     })
 }
 
-/// The glyph of a character: in the other weight where this one lacks it, and else the box.
+/// Returns the glyph of a character: that of the other weight if this one lacks it, and the box if both do.
 pub(super) fn glyph(character: char, bold: bool) -> &'static Glyph {
     let glyphs = glyphs();
     let find = |weight, code| glyphs.binary_search_by_key(&(weight, code), |g| (g.weight, g.code)).ok();
@@ -101,12 +101,12 @@ pub(super) fn glyph(character: char, bold: bool) -> &'static Glyph {
     &glyphs[found.unwrap_or(0)]
 }
 
-/// How wide a text is, in pixels, at this size.
+/// Returns the width of a text in pixels, at this font size.
 pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
     text.chars().map(|c| f64::from(glyph(c, bold).advance)).sum::<f64>() * size / UNITS
 }
 
-/// The text, cut short with "…" where it is wider than `room`.
+/// Returns the text, truncated with "…" if it is wider than `room`.
 pub(super) fn fit(text: &str, size: f64, bold: bool, room: f64) -> String {
     if width(text, size, bold) <= room {
         return text.to_owned();

@@ -22,7 +22,7 @@ fn labels(labels: &[u8]) -> Vec<u8> {
     [&[0, 0, 8, 1, 0, 0, 0, labels.len() as u8], labels].concat()
 }
 
-/// The files of a small data set, as if they had been published: three training samples and two test samples.
+/// The files of a small data set, treated as published ones: three training samples and two test samples.
 struct Small {
     files: [Vec<u8>; 4],
     sums: [String; 4],
@@ -53,7 +53,7 @@ impl Small {
     }
 }
 
-/// Settings that have a cache, and nothing else but a host if one is given.
+/// Settings with a cache and, if given, a host; nothing else is set.
 fn cache(folder: &Folder, host: Option<String>) -> Environment {
     Environment { dir: None, cache: Some(folder.path().to_owned()), host }
 }
@@ -72,7 +72,7 @@ fn assert_small((train, test): (Images, Images)) {
 fn a_folder_is_read_with_and_without_gzip() {
     let (folder, small) = (Folder::new("own"), Small::new());
     small.write(folder.path());
-    assert_small(MNIST.load_from(folder.path()).unwrap()); // not of the official sizes: one's own files
+    assert_small(MNIST.load_from(folder.path()).unwrap()); // not of the official sizes: the user's own files
     assert_small(small.collection().load_from(folder.path()).unwrap());
     fs::remove_file(folder.path().join("t10k-images-idx3-ubyte.gz")).unwrap();
     fs::write(folder.path().join("t10k-images-idx3-ubyte"), images(2, 7)).unwrap();
@@ -104,7 +104,7 @@ fn a_file_of_the_official_size_must_be_the_official_one() {
     small.write(folder.path());
     let path = folder.path().join(MNIST.files[3].name);
     let mut altered = small.files[3].clone();
-    altered[4] ^= 1; // a time that gzip carries along and nobody checks
+    altered[4] ^= 1; // part of gzip's time stamp, which no reader checks
     fs::write(&path, altered).unwrap();
     let error = small.collection().load_from(folder.path()).unwrap_err();
     let ErrorKind::Checksum { file, expected, .. } = error.kind() else { panic!("{error}") };
