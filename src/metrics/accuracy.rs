@@ -3,16 +3,16 @@
 //! Two sums make it: the weights of the samples that were right, and of all. Both are `f64`, so counts are exact up
 //! to 2^53.
 
-use super::Metric;
-use super::batch::{check_labels, classes_of, target_numbers};
+use super::batch::{Given, Targets, check_labels, classes_of, target_numbers};
+use super::counted::{Counted, metric};
 use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::nn::Outputs;
 use crate::predictions::{check_nan, check_weights, class_of};
 use crate::state::{Kind, State};
 use crate::tensor::Tensor;
+use std::borrow::Cow;
 
 /// The share of samples whose most probable class is the right one.
 ///
@@ -27,7 +27,7 @@ use crate::tensor::Tensor;
 /// let mut accuracy = Accuracy::default();
 /// let probabilities = arr2(&[[0.9f32, 0.1], [0.4, 0.6]]).into_dyn();
 /// accuracy.update(&probabilities, &[0usize, 0][..], None)?;
-/// assert_eq!(Metric::<[usize]>::value(&accuracy), 0.5);
+/// assert_eq!(accuracy.value(), 0.5);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -51,7 +51,7 @@ use crate::tensor::Tensor;
 /// let mut accuracy = Accuracy::default();
 /// let outputs = arr2(&[[0.9f32], [0.2], [0.6]]).into_dyn();
 /// accuracy.update(&outputs, &arr2(&[[1.0], [1.0], [1.0]]).into_dyn(), Some(&[1.0, 3.0, 1.0]))?;
-/// assert_eq!(Metric::<Tensor>::value(&accuracy), 0.4);
+/// assert_eq!(accuracy.value(), 0.4);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -65,7 +65,7 @@ use crate::tensor::Tensor;
 /// let (logits, labels) = (arr2(&[[0.3f32], [-1.5]]).into_dyn(), &[1usize, 0][..]);
 /// let mut accuracy = Accuracy::default().threshold(0.0);
 /// accuracy.update(&logits, labels, None)?;
-/// assert_eq!(Metric::<[usize]>::value(&accuracy), 1.0);
+/// assert_eq!(accuracy.value(), 1.0);
 ///
 /// let error = Accuracy::default().update(&logits, labels, None).unwrap_err();
 /// assert_eq!(
@@ -87,8 +87,9 @@ pub struct Accuracy {
 impl Accuracy {
     /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
     ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`]); by hand 0.5 is taken for numbers from 0 to 1, and
-    /// others are an error. Of several outputs the largest says the class, and a threshold is an error.
+    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::metrics::Metric::begin)); by hand 0.5 is taken
+    /// for numbers from 0 to 1, and others are an error. Of several outputs the largest says the class, and a threshold
+    /// is an error.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.decision.set_threshold(threshold);
@@ -131,32 +132,54 @@ impl Accuracy {
         }
         Ok(())
     }
+}
 
-    fn count_tensor<F: Scalar>(
-        &mut self,
-        output: &Tensor<F>,
-        target: &Tensor<F>,
-        weights: Option<&[F]>,
-    ) -> Result<()> {
-        let columns = output.shape().last().copied().unwrap_or(1).max(1);
-        let labels = classes_of(&target_numbers(output, target)?, columns)?;
+impl Counted for Accuracy {
+    fn direction(&self) -> Direction {
+        Direction::Higher
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.decision.begin(told)
+    }
+
+    fn reset(&mut self) {
+        (self.right, self.all) = (0.0, 0.0);
+    }
+
+    /// Not of [`Rows`](super::batch::Rows) as other metrics are, so that class indices allocate nothing in a step.
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        let Given { output, targets, weights } = given;
+        let labels = match targets {
+            Targets::Indices(labels) => Cow::Borrowed(labels),
+            Targets::Numbers(target) => {
+                let columns = output.shape().last().copied().unwrap_or(1).max(1);
+                Cow::Owned(classes_of(&target_numbers(output, target)?, columns)?)
+            }
+        };
         self.count(output, &labels, weights)
     }
 
-    /// 0 / 0 where there was nothing, which is the NaN that [`Metric::value`] promises.
-    fn share(&self) -> f64 {
+    /// 0 / 0 where there was nothing, which is the NaN that is promised.
+    fn value(&self) -> f64 {
         self.right / self.all
     }
 
-    fn save<F: Scalar>(&self) -> State<F> {
+    fn kind(&self) -> Kind {
+        Kind::builtin("accuracy")
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
         State::new().number("right", self.right).number("all", self.all)
     }
 
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         (self.right, self.all) = (state.take_number("right")?, state.take_number("all")?);
         Ok(())
     }
 }
+
+metric!(Accuracy: [usize], Tensor<F>);
 
 /// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of
 /// the threshold it is.
@@ -176,56 +199,10 @@ fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
         .help("Accuracy takes a row of class probabilities for each sample.")
 }
 
-/// `Metric` for one form of targets; not by `counted.rs`, as nothing is converted and nothing allocated here.
-macro_rules! metric_over {
-    ($target:ty, $indices:literal, $count:ident) => {
-        impl<F: Scalar> Metric<$target, F> for Accuracy {
-            fn name(&self) -> &str {
-                "accuracy"
-            }
-
-            fn direction(&self) -> Option<Direction> {
-                Some(Direction::Higher)
-            }
-
-            fn begin(&mut self, outputs: Outputs, shape: &[usize]) -> Result<()> {
-                let told = Told { outputs, units: shape.iter().product(), indices: $indices };
-                self.decision.begin(&told).map_err(|error| error.at("accuracy"))
-            }
-
-            fn reset(&mut self) {
-                (self.right, self.all) = (0.0, 0.0);
-            }
-
-            fn update(&mut self, output: &Tensor<F>, target: &$target, weights: Option<&[F]>) -> Result<()> {
-                self.$count(output, target, weights).map_err(|error| error.at("accuracy"))
-            }
-
-            fn value(&self) -> f64 {
-                self.share()
-            }
-
-            fn kind(&self) -> Option<Kind> {
-                Some(Kind::builtin("accuracy"))
-            }
-
-            fn state(&self) -> Option<State<F>> {
-                Some(self.save())
-            }
-
-            fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
-                self.restore(state)
-            }
-        }
-    };
-}
-
-metric_over!([usize], true, count);
-metric_over!(Tensor<F>, false, count_tensor);
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Accuracy;
+    use crate::metrics::Metric;
     use ndarray::arr2;
 
     #[test]
@@ -233,18 +210,18 @@ mod tests {
         let p = arr2(&[[0.9f32, 0.1], [0.4, 0.6], [0.3, 0.2]]).into_dyn();
         let mut a = Accuracy::default();
         a.update(&p, &[0usize, 0, 1][..], Some(&[3., 1., 1.])).unwrap();
-        assert_eq!(a.share(), 0.6);
+        assert_eq!(a.value(), 0.6);
         let mut a = Accuracy::default();
         a.update(&p, &arr2(&[[1., 0.], [0., 1.], [0., 1.]]).into_dyn(), None).unwrap();
-        assert_eq!(a.share(), 2. / 3.);
+        assert_eq!(a.value(), 2. / 3.);
         let mut a = Accuracy::default();
         a.update(&arr2(&[[0.7f32], [0.2]]).into_dyn(), &[1usize, 1][..], None).unwrap();
-        assert_eq!(a.share(), 0.5);
-        assert!(Accuracy::default().share().is_nan());
+        assert_eq!(a.value(), 0.5);
+        assert!(Accuracy::default().value().is_nan());
         let mut a = Accuracy::default();
         let equals = arr2(&[[0.2f32, 0.4, 0.4], [0.4, 0.4, 0.2], [f32::NEG_INFINITY, -1.0, -2.0]]).into_dyn();
         a.update(&equals, &[2usize, 0, 1][..], None).unwrap(); // the first of equals; -inf is a probability's logarithm
-        assert_eq!(a.share(), 2. / 3.);
+        assert_eq!(a.value(), 2. / 3.);
         assert!(a.update(&p, &[0usize][..], None).is_err());
         assert!(a.update(&p, &[0usize, 1, 2][..], None).is_err());
     }

@@ -1,14 +1,8 @@
 //! Average precision.
 
-use super::batch::Given;
 use super::class_counts::{Average, ratio};
-use super::counted::{Counted, metric_of_classes};
-use super::decision::Told;
+use super::counted::metric;
 use super::ranking::{Scores, ThresholdSums};
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
 
 /// The precision at every threshold, each weighted by the recall that it adds: the area under the precision-recall
 /// curve, as a sum of steps.
@@ -34,18 +28,12 @@ use crate::state::{Kind, State};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct AveragePrecision {
-    average: Average,
-    /// "average_precision", with what the average adds to it.
-    name: String,
-    scores: Scores,
-}
+pub struct AveragePrecision(Scores);
 
 impl Default for AveragePrecision {
     /// That of class 1 of two classes, the macro mean of more.
     fn default() -> Self {
-        let average = Average::Macro;
-        Self { average, name: average.title("average_precision"), scores: Scores::default() }
+        Self(Scores::of("average_precision", area))
     }
 }
 
@@ -54,8 +42,7 @@ impl AveragePrecision {
     /// "micro_average_precision", "weighted_average_precision", "average_precision_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
-        self.name = average.title("average_precision");
-        self.average = average;
+        self.0.set_average(average);
         self
     }
 
@@ -74,52 +61,18 @@ impl AveragePrecision {
     /// ```
     #[must_use]
     pub fn multi_label(mut self) -> Self {
-        self.scores.several = true;
+        self.0.several = true;
         self
     }
 
     /// The average precision of each class against the others, or of each label, in order; empty before the first
     /// batch.
     pub fn per_class(&self) -> Vec<f64> {
-        self.scores.per_class(area)
+        self.0.per_class()
     }
 }
 
-impl Counted for AveragePrecision {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("average_precision");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        self.scores.begin(told, self.average)
-    }
-
-    fn clear(&mut self) {
-        self.scores.clear();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.scores.add(given, self.average)
-    }
-
-    fn result(&self) -> f64 {
-        self.scores.value(self.average, area)
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        self.scores.save()
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.scores.restore(state)
-    }
-}
-
-metric_of_classes!(AveragePrecision);
+metric!(AveragePrecision: [usize], Tensor<F>; self => self.0);
 
 /// The sum of steps. Every cut has a weight above 0, so no precision is `0 / 0`.
 fn area(cuts: &[ThresholdSums]) -> f64 {

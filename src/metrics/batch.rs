@@ -5,7 +5,7 @@
 //! crate. Everything is checked here, before a metric adds anything: a batch that does not fit leaves its sums as
 //! they were.
 //!
-//! [`Given`] has what was handed in. It is read as [`ClassBatch`], where a sample has one class, or as
+//! [`Given`] has what was handed in. Its [`Rows`] are read as [`ClassBatch`], where a sample has one class, or as
 //! [`LabelBatch`], where it may have several labels: which of the two, the metric says, and never the numbers, since
 //! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
 
@@ -33,65 +33,102 @@ fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Vec<f6
     Ok(weights.map_or_else(|| vec![1.0; samples], |weights| weights.iter().map(|w| w.as_f64()).collect()))
 }
 
+/// What a metric is given of a batch, as it was handed in.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a, F: Scalar> {
+    pub(super) output: &'a Tensor<F>,
+    pub(super) targets: Targets<'a, F>,
+    pub(super) weights: Option<&'a [F]>,
+}
+
+/// The targets of a batch, whichever form they have.
+#[derive(Clone, Copy)]
+pub(super) enum Targets<'a, F: Scalar> {
+    Indices(&'a [usize]),
+    Numbers(&'a Tensor<F>),
+}
+
+/// A form of targets.
+pub(super) trait Target<F: Scalar> {
+    /// Whether it is class indices and not a tensor.
+    const INDICES: bool;
+    fn targets(&self) -> Targets<'_, F>;
+}
+
+impl<F: Scalar> Target<F> for [usize] {
+    const INDICES: bool = true;
+
+    fn targets(&self) -> Targets<'_, F> {
+        Targets::Indices(self)
+    }
+}
+
+impl<F: Scalar> Target<F> for Tensor<F> {
+    const INDICES: bool = false;
+
+    fn targets(&self) -> Targets<'_, F> {
+        Targets::Numbers(self)
+    }
+}
+
+impl<'a, F: Scalar> Given<'a, F> {
+    /// Checked and converted, where predictions are `[batch, columns]`.
+    pub(super) fn rows(self) -> Result<Rows<'a>> {
+        let (samples, columns) = sides(self.output)?;
+        let (labels, targets) = match self.targets {
+            Targets::Indices(labels) if labels.len() != samples => {
+                return Err(Error::data("targets", format!("for {samples} predictions"), labels.len())
+                    .help("Give one target for each sample."));
+            }
+            Targets::Indices(labels) => (Some(labels), Vec::new()),
+            Targets::Numbers(target) => (None, target_numbers(self.output, target)?),
+        };
+        check_nan("the prediction", self.output)?;
+        let weights = weights_of(self.weights, samples)?;
+        Ok(Rows { scores: numbers(self.output), columns, labels, targets, weights, round: rounded::<F> })
+    }
+
+    /// Checked and converted, where predictions and targets are `[batch, …]`, of the same shape.
+    pub(super) fn numbers(self) -> Result<NumberBatch> {
+        let Some((&samples, sample)) = self.output.shape().split_first() else {
+            return Err(Error::shape("predictions", "[batch, …]", self.output.shape())
+                .help("The first axis is the batch."));
+        };
+        // Metrics of numbers take tensors alone.
+        let Targets::Numbers(target) = self.targets else { return Err(not_indices()) };
+        let columns = sample.iter().product();
+        let targets = target_numbers(self.output, target)?;
+        check_nan("the prediction", self.output)?;
+        let weights = weights_of(self.weights, samples)?;
+        Ok(NumberBatch { outputs: numbers(self.output), targets, columns, weights })
+    }
+}
+
 /// Predictions `[batch, columns]` without NaN, targets for as many samples, and weights.
-pub(super) struct Given<'a> {
+pub(super) struct Rows<'a> {
     /// Row by row, as the model gave them.
     scores: Vec<f64>,
     /// At least 1.
     columns: usize,
-    targets: Targets<'a>,
+    /// The targets, where they are class indices.
+    labels: Option<&'a [usize]>,
+    /// The targets, where they are a tensor: as many as there are predictions.
+    targets: Vec<f64>,
     weights: Vec<f64>,
     /// Rounds a number to the predictions' type.
     round: fn(f64) -> f64,
 }
 
-enum Targets<'a> {
-    Indices(&'a [usize]),
-    /// As many as there are predictions.
-    Numbers(Vec<f64>),
-}
-
-impl<'a> Given<'a> {
-    /// With class indices as targets.
-    pub(super) fn with_indices<F: Scalar>(
-        output: &Tensor<F>,
-        labels: &'a [usize],
-        weights: Option<&[F]>,
-    ) -> Result<Self> {
-        let (samples, _) = sides(output)?;
-        if labels.len() != samples {
-            return Err(Error::data("targets", format!("for {samples} predictions"), labels.len())
-                .help("Give one target for each sample."));
-        }
-        Self::new(output, Targets::Indices(labels), weights)
-    }
-
-    /// With a tensor of the predictions' shape as targets.
-    pub(super) fn with_tensor<F: Scalar>(
-        output: &Tensor<F>,
-        target: &Tensor<F>,
-        weights: Option<&[F]>,
-    ) -> Result<Self> {
-        sides(output)?;
-        Self::new(output, Targets::Numbers(target_numbers(output, target)?), weights)
-    }
-
-    fn new<F: Scalar>(output: &Tensor<F>, targets: Targets<'a>, weights: Option<&[F]>) -> Result<Self> {
-        let (samples, columns) = sides(output)?;
-        check_nan("the prediction", output)?;
-        let weights = weights_of(weights, samples)?;
-        Ok(Self { scores: numbers(output), columns, targets, weights, round: rounded::<F> })
-    }
-
+impl<'a> Rows<'a> {
     /// Read as one class for each sample.
     pub(super) fn classes(self) -> Result<ClassBatch<'a>> {
-        let Self { scores, columns, targets, weights, round } = self;
-        let (labels, shares) = match targets {
-            Targets::Indices(labels) => {
+        let Self { scores, columns, labels, targets, weights, round } = self;
+        let (labels, shares) = match labels {
+            Some(labels) => {
                 check_labels(labels, columns.max(2))?;
                 (Cow::Borrowed(labels), None)
             }
-            Targets::Numbers(shares) => (Cow::Owned(classes_of(&shares, columns)?), Some(shares)),
+            None => (Cow::Owned(classes_of(&targets, columns)?), Some(targets)),
         };
         Ok(ClassBatch { scores, columns, labels, shares, weights, round })
     }
@@ -112,8 +149,10 @@ impl<'a> Given<'a> {
 
     /// Read as labels that a sample has or has not, each by itself.
     pub(super) fn labels(self) -> Result<LabelBatch> {
-        let Self { scores, columns, targets, weights, round } = self;
-        let Targets::Numbers(targets) = targets else { return Err(not_indices()) };
+        let Self { scores, columns, labels, targets, weights, round } = self;
+        if labels.is_some() {
+            return Err(not_indices());
+        }
         Ok(LabelBatch { scores, columns, truth: yes_or_no(&targets, columns)?, weights, round })
     }
 }
@@ -295,23 +334,6 @@ pub(super) struct NumberBatch {
 }
 
 impl NumberBatch {
-    /// Predictions and targets are `[batch, …]`, of the same shape.
-    pub(super) fn new<F: Scalar>(
-        output: &Tensor<F>,
-        target: &Tensor<F>,
-        weights: Option<&[F]>,
-    ) -> Result<Self> {
-        let Some((&samples, sample)) = output.shape().split_first() else {
-            return Err(Error::shape("predictions", "[batch, …]", output.shape())
-                .help("The first axis is the batch."));
-        };
-        let columns = sample.iter().product();
-        let targets = target_numbers(output, target)?;
-        check_nan("the prediction", output)?;
-        let weights = weights_of(weights, samples)?;
-        Ok(Self { outputs: numbers(output), targets, columns, weights })
-    }
-
     /// How many numbers a sample has.
     pub(super) fn columns(&self) -> usize {
         self.columns

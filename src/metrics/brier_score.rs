@@ -1,12 +1,8 @@
 //! The Brier score.
 
-use super::batch::{Given, check_width};
-use super::counted::{Counted, metric_of_classes};
-use super::decision::Told;
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::batch::Share;
+use super::counted::metric;
+use super::mean::{Mean, Measure};
 
 /// The mean squared distance between the probabilities and what came true: 0 is best.
 ///
@@ -36,63 +32,24 @@ use crate::state::{Kind, State};
 /// assert_eq!(brier.value(), (0.0625 + 0.25) / 2.0);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct BrierScore {
-    /// How many numbers a sample has; 0 before the first batch.
-    columns: usize,
-    /// The weighted sum of squares.
-    sum: f64,
-    /// The weights of all samples seen.
-    all: f64,
-}
+#[derive(Clone, Debug)]
+pub struct BrierScore(Mean);
 
-impl Counted for BrierScore {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("brier_score");
-    const DIRECTION: Direction = Direction::Lower;
-
-    fn title(&self) -> &str {
-        "brier_loss"
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        told.of_probabilities()
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        let batch = given.probabilities()?;
-        check_width(self.columns, batch.columns())?;
-        self.columns = batch.columns();
-        for (row, share, weight) in batch.shares() {
-            let square = |p: f64, class| (p - share.of(class)) * (p - share.of(class));
-            let distance = match *row {
-                [p] => square(p, 1),
-                [p, q] => (square(p, 0) + square(q, 1)) / 2.0,
-                _ => row.iter().enumerate().map(|(class, &p)| square(p, class)).sum(),
-            };
-            self.sum += weight * distance;
-            self.all += weight;
-        }
-        Ok(())
-    }
-
-    fn result(&self) -> f64 {
-        self.sum / self.all
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_integer("columns")?;
-        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
-        Ok(())
+impl Default for BrierScore {
+    /// Of nothing yet.
+    fn default() -> Self {
+        Self(Mean::of("brier_score", Measure::Probabilities(distance)).named("brier_loss"))
     }
 }
 
-metric_of_classes!(BrierScore);
+metric!(BrierScore: [usize], Tensor<F>; self => self.0);
+
+/// The squared distance of a sample's probabilities from its target.
+fn distance(row: &[f64], share: Share<'_>) -> f64 {
+    let square = |p: f64, class| (p - share.of(class)) * (p - share.of(class));
+    match *row {
+        [p] => square(p, 1),
+        [p, q] => (square(p, 0) + square(q, 1)) / 2.0,
+        _ => row.iter().enumerate().map(|(class, &p)| square(p, class)).sum(),
+    }
+}

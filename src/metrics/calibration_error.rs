@@ -1,7 +1,7 @@
 //! The expected calibration error.
 
-use super::batch::{Given, check_width, probability};
-use super::counted::{Counted, metric_of_classes};
+use super::batch::{Given, Rows, check_width, probability};
+use super::counted::{Counted, metric};
 use super::decision::Told;
 use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
@@ -141,6 +141,24 @@ impl CalibrationError {
         Err(Error::argument("bins", format!("1 to {MOST_BINS}"), self.count).help("10 to 20 are usual."))
     }
 
+    fn add(&mut self, rows: Rows<'_>) -> Result<()> {
+        self.check()?;
+        let batch = rows.probabilities()?;
+        check_width(self.columns, batch.columns())?;
+        self.columns = batch.columns();
+        self.bins.resize(self.count, Sums::default());
+        for (row, share, weight) in batch.shares() {
+            let class = class_of(row, 0.5);
+            let confidence = probability(row, class);
+            let place = self.bin_of(confidence);
+            let bin = &mut self.bins[place];
+            bin.all += weight;
+            bin.right += weight * share.of(class);
+            bin.confidence += weight * confidence;
+        }
+        Ok(())
+    }
+
     /// The bin of a confidence: the first whose upper edge is not below it.
     fn bin_of(&self, confidence: f64) -> usize {
         let last = self.count - 1;
@@ -158,12 +176,8 @@ impl CalibrationError {
 }
 
 impl Counted for CalibrationError {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("calibration_error");
-    const DIRECTION: Direction = Direction::Lower;
-
-    fn title(&self) -> &str {
-        "calibration_error"
+    fn direction(&self) -> Direction {
+        Direction::Lower
     }
 
     fn begin(&mut self, told: &Told) -> Result<()> {
@@ -171,39 +185,29 @@ impl Counted for CalibrationError {
         told.of_probabilities()
     }
 
-    fn clear(&mut self) {
+    fn reset(&mut self) {
         *self = Self::bins(self.count);
     }
 
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.check()?;
-        let batch = given.probabilities()?;
-        check_width(self.columns, batch.columns())?;
-        self.columns = batch.columns();
-        self.bins.resize(self.count, Sums::default());
-        for (row, share, weight) in batch.shares() {
-            let class = class_of(row, 0.5);
-            let confidence = probability(row, class);
-            let place = self.bin_of(confidence);
-            let bin = &mut self.bins[place];
-            bin.all += weight;
-            bin.right += weight * share.of(class);
-            bin.confidence += weight * confidence;
-        }
-        Ok(())
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        self.add(given.rows()?)
     }
 
-    fn result(&self) -> f64 {
+    fn value(&self) -> f64 {
         let all: f64 = self.bins.iter().map(|bin| bin.all).sum();
         self.bins.iter().map(|bin| (bin.right - bin.confidence).abs()).sum::<f64>() / all
     }
 
-    fn save<F: Scalar>(&self) -> State<F> {
+    fn kind(&self) -> Kind {
+        Kind::builtin("calibration_error")
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
         let bins = self.bins.iter().flat_map(|bin| [bin.all, bin.right, bin.confidence]);
         State::new().integer("columns", self.columns as u64).list("bins", bins)
     }
 
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         let rows = state.take_rows("bins")?;
         if !rows.is_empty() && rows.len() != self.count {
             return Err(misfit("bins", format!("{} of them", self.count), rows.len().to_string()));
@@ -215,4 +219,4 @@ impl Counted for CalibrationError {
     }
 }
 
-metric_of_classes!(CalibrationError);
+metric!(CalibrationError: [usize], Tensor<F>);

@@ -12,12 +12,7 @@
 //! A ratio `0 / 0` is 0 and not NaN, so that means stay numbers: scikit-learn's `zero_division` at its default,
 //! without the warning.
 
-use super::batch::{Given, LabelBatch, check_width};
-use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
-use crate::kernels::Scalar;
-use crate::predictions::Thresholds;
-use crate::state::State;
 
 /// How the numbers of single classes, or of single labels, become one.
 ///
@@ -153,126 +148,5 @@ impl ClassCounts {
     pub(super) fn f_beta(&self, beta: f64) -> f64 {
         let square = beta * beta;
         ratio((1.0 + square) * self.hits, self.predicted + square * self.support)
-    }
-}
-
-/// The sums of all classes, added up over batches, and how predictions are read and averaged.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) decision: Decision,
-    pub(super) average: Average,
-    classes: Vec<ClassCounts>,
-    /// The sum over samples of the value of each, by its weight; of several labels only.
-    samples: f64,
-    /// The weights of all samples seen.
-    all: f64,
-}
-
-impl Tally {
-    /// Whether a sample may have several labels.
-    fn several(&self) -> bool {
-        matches!(self.decision, Decision::Labels(_))
-    }
-
-    /// Takes note of what the predictions are, or refuses them.
-    pub(super) fn begin(&mut self, told: &Told) -> Result<()> {
-        self.decision.begin(told)?;
-        self.average.check(if self.several() { told.units } else { told.units.max(2) }, self.several())
-    }
-
-    /// Adds a batch, after checking that it has the classes of those before, and the class that is asked for.
-    pub(super) fn add(&mut self, given: Given<'_>, value: impl Fn(&ClassCounts) -> f64) -> Result<()> {
-        if let Decision::Labels(thresholds) = self.decision.clone() {
-            return self.add_labels(&given.labels()?, &thresholds, value);
-        }
-        let batch = given.classes()?;
-        self.widen(batch.classes())?;
-        let predicted = self.decision.classes(&batch)?;
-        for ((_, label, weight), predicted) in batch.samples().zip(predicted) {
-            self.all += weight;
-            self.classes[label].count(true, predicted == label, weight);
-            if predicted != label {
-                self.classes[predicted].count(false, true, weight);
-            }
-        }
-        Ok(())
-    }
-
-    fn add_labels(
-        &mut self,
-        batch: &LabelBatch,
-        thresholds: &Thresholds,
-        value: impl Fn(&ClassCounts) -> f64,
-    ) -> Result<()> {
-        let predicted = batch.predicted(thresholds)?;
-        self.widen(batch.columns())?;
-        for ((_, truth, weight), predicted) in batch.samples().zip(predicted.chunks_exact(batch.columns())) {
-            let mut sample = ClassCounts::default();
-            for ((class, &truth), &predicted) in self.classes.iter_mut().zip(truth).zip(predicted) {
-                class.count(truth, predicted, weight);
-                sample.count(truth, predicted, 1.0);
-            }
-            self.samples += weight * value(&sample);
-            self.all += weight;
-        }
-        Ok(())
-    }
-
-    /// Makes room for so many classes, unless there are others already.
-    fn widen(&mut self, classes: usize) -> Result<()> {
-        check_width(self.classes.len(), classes)?;
-        self.average.check(classes, self.several())?;
-        self.classes.resize(classes, ClassCounts::default());
-        Ok(())
-    }
-
-    /// Forgets the sums, and keeps what was said.
-    pub(super) fn clear(&mut self) {
-        self.classes.clear();
-        (self.samples, self.all) = (0.0, 0.0);
-    }
-
-    /// What was added up, for a checkpoint.
-    pub(super) fn save<F: Scalar>(&self) -> State<F> {
-        let sums = self
-            .classes
-            .iter()
-            .flat_map(|class| [class.hits, class.predicted, class.support, f64::from(class.occurs)]);
-        State::new().list("classes", sums).number("samples", self.samples).number("all", self.all)
-    }
-
-    /// The same back.
-    pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        let rows = state.take_rows("classes")?.into_iter();
-        let class = |[hits, predicted, support, occurs]: [f64; 4]| ClassCounts {
-            hits,
-            predicted,
-            support,
-            occurs: occurs != 0.0,
-        };
-        self.classes = rows.map(class).collect();
-        (self.samples, self.all) = (state.take_number("samples")?, state.take_number("all")?);
-        Ok(())
-    }
-
-    /// The value of each class.
-    pub(super) fn per_class(&self, value: impl Fn(&ClassCounts) -> f64) -> Vec<f64> {
-        self.classes.iter().map(value).collect()
-    }
-
-    /// The one number; NaN where no sample was seen.
-    pub(super) fn value(&self, value: impl Fn(&ClassCounts) -> f64) -> f64 {
-        if self.all == 0.0 {
-            return f64::NAN;
-        }
-        let classes = self.classes.iter();
-        let counts = |class: &ClassCounts| f64::from(self.several() || class.occurs);
-        match self.average {
-            Average::Macro => weighted_mean(classes.map(|class| (value(class), counts(class)))),
-            Average::Weighted => weighted_mean(classes.map(|class| (value(class), class.support))),
-            Average::Micro => value(&ClassCounts::total(&self.classes)),
-            Average::Class(class) => self.classes.get(class).map_or(f64::NAN, value),
-            Average::Samples => self.samples / self.all,
-        }
     }
 }

@@ -1,13 +1,8 @@
 //! Exact match.
 
-use super::batch::{Given, check_width};
-use super::counted::{Counted, metric_of_labels};
-use super::decision::{Decision, Told};
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
+use super::counted::metric;
+use super::mean::{Mean, Measure};
 use crate::predictions::Thresholds;
-use crate::state::State;
 
 /// The share of samples of which every label is right: those that it has, and those that it has not.
 ///
@@ -39,109 +34,14 @@ use crate::state::State;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ExactMatch(LabelHits);
+pub struct ExactMatch(Mean);
 
 impl ExactMatch {
     /// With one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
     pub fn multi_label(thresholds: impl Into<Thresholds>) -> Self {
-        Self(LabelHits::by(thresholds.into()))
+        let is_right = |wrong, _| f64::from(wrong == 0);
+        Self(Mean::of("exact_match", Measure::Labels(thresholds.into(), is_right)).higher_is_better())
     }
 }
 
-/// How many samples were right, as a measure of a sample's wrong labels says.
-#[derive(Clone, Debug)]
-pub(super) struct LabelHits {
-    thresholds: Thresholds,
-    /// How many labels there are; 0 before the first batch.
-    columns: usize,
-    /// The weighted sum.
-    sum: f64,
-    /// The weights of all samples seen.
-    all: f64,
-}
-
-impl LabelHits {
-    pub(super) fn by(thresholds: Thresholds) -> Self {
-        Self { thresholds, columns: 0, sum: 0.0, all: 0.0 }
-    }
-
-    pub(super) fn begin(&self, told: &Told) -> Result<()> {
-        Decision::Labels(self.thresholds.clone()).begin(told)
-    }
-
-    pub(super) fn clear(&mut self) {
-        (self.columns, self.sum, self.all) = (0, 0.0, 0.0);
-    }
-
-    /// Adds what `measure` makes of the number of wrong labels and of all labels of a sample.
-    pub(super) fn add(&mut self, given: Given<'_>, measure: impl Fn(usize, usize) -> f64) -> Result<()> {
-        let batch = given.labels()?;
-        let (columns, predicted) = (batch.columns(), batch.predicted(&self.thresholds)?);
-        check_width(self.columns, columns)?;
-        self.columns = columns;
-        for ((_, truth, weight), predicted) in batch.samples().zip(predicted.chunks_exact(columns)) {
-            let wrong = truth.iter().zip(predicted).filter(|(truth, predicted)| truth != predicted).count();
-            self.sum += weight * measure(wrong, columns);
-            self.all += weight;
-        }
-        Ok(())
-    }
-
-    /// The mean over samples; NaN where there were none.
-    pub(super) fn result(&self) -> f64 {
-        self.sum / self.all
-    }
-
-    pub(super) fn save<F: Scalar>(&self) -> State<F> {
-        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
-    }
-
-    pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_integer("columns")?;
-        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
-        Ok(())
-    }
-}
-
-/// [`Counted`] for a measure of the number of wrong labels among all labels of a sample.
-macro_rules! counted_by_sample {
-    ($metric:ident, $title:literal, $direction:ident, $measure:expr) => {
-        impl Counted for $metric {
-            type Batch<'a> = Given<'a>;
-            const KIND: crate::state::Kind = crate::state::Kind::builtin($title);
-            const DIRECTION: Direction = Direction::$direction;
-
-            fn title(&self) -> &str {
-                $title
-            }
-
-            fn begin(&mut self, told: &Told) -> Result<()> {
-                self.0.begin(told)
-            }
-
-            fn clear(&mut self) {
-                self.0.clear();
-            }
-
-            fn add(&mut self, given: Given<'_>) -> Result<()> {
-                self.0.add(given, $measure)
-            }
-
-            fn result(&self) -> f64 {
-                self.0.result()
-            }
-
-            fn save<F: Scalar>(&self) -> State<F> {
-                self.0.save()
-            }
-
-            fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-                self.0.restore(state)
-            }
-        }
-    };
-}
-pub(super) use counted_by_sample;
-
-counted_by_sample!(ExactMatch, "exact_match", Higher, |wrong, _| f64::from(wrong == 0));
-metric_of_labels!(ExactMatch);
+metric!(ExactMatch: Tensor<F>; self => self.0);

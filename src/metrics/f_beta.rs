@@ -1,13 +1,10 @@
 //! F-beta.
 
-use super::batch::Given;
-use super::class_counts::{Average, ClassCounts, Tally};
-use super::counted::{Counted, decided, metric_of_classes};
-use super::decision::Told;
-use crate::error::{Error, Result};
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::class_counts::Average;
+use super::counted::metric;
+use super::decision::Decision;
+use super::tally::{Ratio, Tally};
+use crate::predictions::Thresholds;
 
 /// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.
 ///
@@ -36,12 +33,7 @@ use crate::state::{Kind, State};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct FBeta {
-    beta: f64,
-    /// "f1", with what the average adds to it.
-    name: String,
-    tally: Tally,
-}
+pub struct FBeta(Tally);
 
 impl Default for FBeta {
     /// F1 by the macro mean.
@@ -54,77 +46,32 @@ impl FBeta {
     /// With this `β`: 2 for recall above precision, 0.5 for the reverse. At least 0 and finite, which the first batch
     /// checks.
     pub fn beta(beta: f64) -> Self {
-        let base = Self { beta, name: String::new(), tally: Tally::default() };
-        base.average(Average::Macro)
+        Self(Tally::of(Ratio::FBeta(beta)))
     }
 
     /// How the classes' numbers become one, and with it the metric's name: "f1", "micro_f1", "weighted_f1",
     /// "samples_f1", "f1_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
-        self.name = average.title(&format!("f{}", self.beta));
-        self.tally.average = average;
+        self.0.set_average(average);
         self
     }
 
     /// The F-beta of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
-        self.tally.per_class(self.of_class())
+        self.0.per_class()
     }
 
-    fn check(&self) -> Result<()> {
-        if self.beta.is_finite() && self.beta >= 0.0 {
-            return Ok(());
-        }
-        Err(Error::argument("a beta", "at least 0 and finite", self.beta)
-            .help("It says how much more recall counts than precision; 1 makes F1."))
+    /// Above which number a single output stands for class 1, as
+    /// [`Precision::threshold`](crate::metrics::Precision::threshold).
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.0.decision.set_threshold(threshold);
+        self
     }
 
-    /// The value of a class's counts.
-    fn of_class(&self) -> impl Fn(&ClassCounts) -> f64 + use<> {
-        let beta = self.beta;
-        move |counts| counts.f_beta(beta)
-    }
-}
-
-impl Counted for FBeta {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("f_beta");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        self.check()?;
-        self.tally.begin(told)
-    }
-
-    fn clear(&mut self) {
-        self.tally.clear();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.check()?;
-        self.tally.add(given, self.of_class())
-    }
-
-    fn result(&self) -> f64 {
-        self.tally.value(self.of_class())
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        self.tally.save()
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.tally.restore(state)
-    }
-}
-
-decided! {
-    FBeta:
+    /// Of several labels at once, as [`Precision::multi_label`](crate::metrics::Precision::multi_label).
+    ///
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::metrics::Average;
@@ -137,5 +84,11 @@ decided! {
     /// assert!((f1.value() - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
+    #[must_use]
+    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
+        self.0.decision = Decision::Labels(thresholds.into());
+        self
+    }
 }
-metric_of_classes!(FBeta);
+
+metric!(FBeta: [usize], Tensor<F>; self => self.0);

@@ -1,14 +1,8 @@
 //! The Hamming loss.
 
-use super::batch::Given;
-use super::counted::{Counted, metric_of_labels};
-use super::decision::Told;
-use super::exact_match::{LabelHits, counted_by_sample};
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
+use super::counted::metric;
+use super::mean::{Mean, Measure};
 use crate::predictions::Thresholds;
-use crate::state::State;
 
 /// The share of labels that are wrong, where a sample may have several.
 ///
@@ -32,14 +26,14 @@ use crate::state::State;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct HammingLoss(LabelHits);
+pub struct HammingLoss(Mean);
 
 impl HammingLoss {
     /// With one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
     pub fn multi_label(thresholds: impl Into<Thresholds>) -> Self {
-        Self(LabelHits::by(thresholds.into()))
+        let share = |wrong, labels| wrong as f64 / labels as f64;
+        Self(Mean::of("hamming_loss", Measure::Labels(thresholds.into(), share)))
     }
 }
 
-counted_by_sample!(HammingLoss, "hamming_loss", Lower, |wrong, labels| wrong as f64 / labels as f64);
-metric_of_labels!(HammingLoss);
+metric!(HammingLoss: Tensor<F>; self => self.0);

@@ -1,12 +1,8 @@
 //! Log loss.
 
-use super::batch::{Given, check_width, probability};
-use super::counted::{Counted, metric_of_classes};
-use super::decision::Told;
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::batch::{Share, probability};
+use super::counted::metric;
+use super::mean::{Mean, Measure};
 
 /// Cross-entropy as a metric: the mean of `-ln p` of the true class, `p` kept within `[ε, 1 - ε]`.
 ///
@@ -34,62 +30,23 @@ use crate::state::{Kind, State};
 /// assert!((loss.value() - 4f64.ln()).abs() < 1e-12);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct LogLoss {
-    /// How many numbers a sample has; 0 before the first batch.
-    columns: usize,
-    /// The weighted sum of `-ln p`.
-    sum: f64,
-    /// The weights of all samples seen.
-    all: f64,
-}
+#[derive(Clone, Debug)]
+pub struct LogLoss(Mean);
 
-impl Counted for LogLoss {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("log_loss");
-    const DIRECTION: Direction = Direction::Lower;
-
-    fn title(&self) -> &str {
-        "log_loss"
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        told.of_probabilities()
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        let batch = given.probabilities()?;
-        check_width(self.columns, batch.columns())?;
-        self.columns = batch.columns();
-        let classes = batch.classes();
-        for (row, share, weight) in batch.shares() {
-            let loss = |class| match share.of(class) {
-                0.0 => 0.0,
-                share => -share * probability(row, class).clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln(),
-            };
-            self.sum += weight * (0..classes).map(loss).sum::<f64>();
-            self.all += weight;
-        }
-        Ok(())
-    }
-
-    fn result(&self) -> f64 {
-        self.sum / self.all
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_integer("columns")?;
-        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
-        Ok(())
+impl Default for LogLoss {
+    /// Of nothing yet.
+    fn default() -> Self {
+        Self(Mean::of("log_loss", Measure::Probabilities(loss)))
     }
 }
 
-metric_of_classes!(LogLoss);
+metric!(LogLoss: [usize], Tensor<F>; self => self.0);
+
+/// `-Σ_c t_c · ln p_c` of a sample.
+fn loss(row: &[f64], share: Share<'_>) -> f64 {
+    let of = |class| match share.of(class) {
+        0.0 => 0.0,
+        share => -share * probability(row, class).clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln(),
+    };
+    (0..row.len().max(2)).map(of).sum()
+}

@@ -1,11 +1,7 @@
 //! The mean absolute error as a metric.
 
-use super::batch::{NumberBatch, check_width};
-use super::counted::{Counted, metric_of_numbers};
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::counted::metric;
+use super::mean::{Mean, Measure};
 
 /// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.
 ///
@@ -23,53 +19,18 @@ use crate::state::{Kind, State};
 /// assert_eq!(error.value(), 2.0);
 /// # Ok::<(), plywood::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct MAE {
-    /// How many numbers a sample has; 0 before the first batch.
-    columns: usize,
-    /// The weighted sum of magnitudes.
-    sum: f64,
-    /// The weights of all numbers seen.
-    all: f64,
-}
+#[derive(Clone, Debug)]
+pub struct MAE(Mean);
 
-impl Counted for MAE {
-    type Batch<'a> = NumberBatch;
-    const KIND: Kind = Kind::builtin("mean_absolute_error");
-    const DIRECTION: Direction = Direction::Lower;
-
-    fn title(&self) -> &str {
-        "mean_absolute_error"
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn add(&mut self, batch: NumberBatch) -> Result<()> {
-        check_width(self.columns, batch.columns())?;
-        self.columns = batch.columns();
-        for (output, target, weight) in batch.samples() {
-            let magnitudes: f64 = output.iter().zip(target).map(|(y, t)| (y - t).abs()).sum();
-            self.sum += weight * magnitudes;
-            self.all += weight * output.len() as f64;
-        }
-        Ok(())
-    }
-
-    fn result(&self) -> f64 {
-        self.sum / self.all
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        State::new().integer("columns", self.columns as u64).number("sum", self.sum).number("all", self.all)
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.columns = state.take_integer("columns")?;
-        (self.sum, self.all) = (state.take_number("sum")?, state.take_number("all")?);
-        Ok(())
+impl Default for MAE {
+    /// Of nothing yet.
+    fn default() -> Self {
+        Self(Mean::of("mean_absolute_error", Measure::Numbers(magnitudes)))
     }
 }
 
-metric_of_numbers!(MAE);
+metric!(MAE: Tensor<F>; self => self.0);
+
+fn magnitudes(output: &[f64], target: &[f64]) -> f64 {
+    output.iter().zip(target).map(|(y, t)| (y - t).abs()).sum()
+}

@@ -37,9 +37,11 @@
 // | `named.rs` | `Named`, a metric under another name |
 // | `batch.rs` | what they share: a batch checked and in `f64` |
 // | `decision.rs` | from predictions to classes or labels, and what would be misread |
-// | `counted.rs` | `Metric` for both forms of targets |
+// | `counted.rs` | `Counted`, a metric written once for all targets and element types, and `Metric` made of it |
+// | `mean.rs` | the mean of a measure: what counts in `LogLoss`, `BrierScore`, `ExactMatch`, `HammingLoss`, `MAE` |
+// | `tally.rs` | a ratio of hits by class: what counts in `Precision`, `Recall`, `FBeta` |
+// | `ranking.rs` | samples in the order of their scores: what counts in `RocAuc`, `AveragePrecision` |
 // | `class_counts.rs` | hits by class, and `Average` |
-// | `ranking.rs` | samples in the order of their scores |
 
 mod accuracy;
 mod average_precision;
@@ -56,6 +58,7 @@ mod f_beta;
 mod hamming_loss;
 mod log_loss;
 mod mae;
+mod mean;
 mod mean_std;
 mod named;
 mod precision;
@@ -65,6 +68,7 @@ mod recall;
 mod report;
 mod rmse;
 mod roc;
+mod tally;
 mod top_k;
 
 pub use crate::predictions::Thresholds;

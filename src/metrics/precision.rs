@@ -1,13 +1,10 @@
 //! Precision.
 
-use super::batch::Given;
-use super::class_counts::{Average, ClassCounts, Tally};
-use super::counted::{Counted, decided, metric_of_classes};
-use super::decision::Told;
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::class_counts::Average;
+use super::counted::metric;
+use super::decision::Decision;
+use super::tally::{Ratio, Tally};
+use crate::predictions::Thresholds;
 
 /// Of the samples predicted as a class, the share that is of it: low where there are false alarms.
 ///
@@ -34,16 +31,12 @@ use crate::state::{Kind, State};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Precision {
-    /// "precision", with what the average adds to it.
-    name: String,
-    tally: Tally,
-}
+pub struct Precision(Tally);
 
 impl Default for Precision {
     /// The macro mean.
     fn default() -> Self {
-        Self { name: Average::Macro.title("precision"), tally: Tally::default() }
+        Self(Tally::of(Ratio::Precision))
     }
 }
 
@@ -52,53 +45,31 @@ impl Precision {
     /// "weighted_precision", "samples_precision", "precision_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
-        self.name = average.title("precision");
-        self.tally.average = average;
+        self.0.set_average(average);
         self
     }
 
     /// The precision of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
-        self.tally.per_class(ClassCounts::precision)
-    }
-}
-
-impl Counted for Precision {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("precision");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
+        self.0.per_class()
     }
 
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        self.tally.begin(told)
+    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    ///
+    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::metrics::Metric::begin)); by hand 0.5 is taken
+    /// for numbers from 0 to 1, and others are an error.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.0.decision.set_threshold(threshold);
+        self
     }
 
-    fn clear(&mut self) {
-        self.tally.clear();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.tally.add(given, ClassCounts::precision)
-    }
-
-    fn result(&self) -> f64 {
-        self.tally.value(ClassCounts::precision)
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        self.tally.save()
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.tally.restore(state)
-    }
-}
-
-decided! {
-    Precision:
+    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
+    /// label is predicted where its number is above the threshold.
+    ///
+    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
+    /// ([`Average::Samples`]). Classes that exclude each other are refused.
+    ///
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::metrics::Average;
@@ -112,5 +83,11 @@ decided! {
     /// assert_eq!(precision.per_class(), [1.0, 0.5, 1.0]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
+    #[must_use]
+    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
+        self.0.decision = Decision::Labels(thresholds.into());
+        self
+    }
 }
-metric_of_classes!(Precision);
+
+metric!(Precision: [usize], Tensor<F>; self => self.0);

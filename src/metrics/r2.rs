@@ -1,7 +1,7 @@
 //! The coefficient of determination.
 
-use super::batch::{NumberBatch, check_width};
-use super::counted::{Counted, metric_of_numbers};
+use super::batch::{Given, NumberBatch, check_width};
+use super::counted::{Counted, metric};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
@@ -52,20 +52,8 @@ struct Sums {
     error: f64,
 }
 
-impl Counted for R2 {
-    type Batch<'a> = NumberBatch;
-    const KIND: Kind = Kind::builtin("r2");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        "r2"
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn add(&mut self, batch: NumberBatch) -> Result<()> {
+impl R2 {
+    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
         check_width(self.sums.len(), batch.columns())?;
         self.sums.resize(batch.columns(), Sums::default());
         for (output, target, weight) in batch.samples() {
@@ -80,8 +68,22 @@ impl Counted for R2 {
         }
         Ok(())
     }
+}
 
-    fn result(&self) -> f64 {
+impl Counted for R2 {
+    fn direction(&self) -> Direction {
+        Direction::Higher
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        self.add(&given.numbers()?)
+    }
+
+    fn value(&self) -> f64 {
         if self.samples < 2 {
             return f64::NAN;
         }
@@ -93,12 +95,16 @@ impl Counted for R2 {
         self.sums.iter().map(of).sum::<f64>() / self.sums.len() as f64
     }
 
-    fn save<F: Scalar>(&self) -> State<F> {
+    fn kind(&self) -> Kind {
+        Kind::builtin("r2")
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
         let sums = self.sums.iter().flat_map(|sums| [sums.mean, sums.spread, sums.error]);
         State::new().list("sums", sums).number("all", self.all).integer("samples", self.samples as u64)
     }
 
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         let rows = state.take_rows("sums")?;
         self.sums = rows.into_iter().map(|[mean, spread, error]| Sums { mean, spread, error }).collect();
         (self.all, self.samples) = (state.take_number("all")?, state.take_integer("samples")?);
@@ -106,7 +112,7 @@ impl Counted for R2 {
     }
 }
 
-metric_of_numbers!(R2);
+metric!(R2: Tensor<F>);
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +125,7 @@ mod tests {
         let column = |values: &[f64]| Tensor::from_shape_vec(vec![values.len(), 1], values.to_vec()).unwrap();
         let of = |y: &[f64], t: &[f64], w: Option<&[f64]>| {
             let mut r2 = R2::default();
-            r2.update(&column(y), &column(t), w).unwrap();
+            Metric::update(&mut r2, &column(y), &column(t), w).unwrap();
             r2.value()
         };
         let weights = [0.3, 1.7, 0.9];

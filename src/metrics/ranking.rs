@@ -5,12 +5,14 @@
 //! equal scores is one point, and the area under the curve counts each tie as a half: no order among equals is made
 //! up.
 
-use super::batch::{Given, check_width};
+use super::batch::{Given, Rows, check_width};
 use super::class_counts::{Average, weighted_mean};
+use super::counted::Counted;
 use super::decision::Told;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::state::{State, misfit};
+use crate::monitor::Direction;
+use crate::state::{Kind, State, misfit};
 
 /// The sums at a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,9 +50,15 @@ pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<ThresholdSums> {
     cuts
 }
 
-/// The scores, labels and weights of all samples seen, for metrics that rank them.
-#[derive(Clone, Debug, Default)]
+/// The scores, labels and weights of all samples seen, and an area that is made of their order.
+#[derive(Clone, Debug)]
 pub(super) struct Scores {
+    kind: Kind,
+    /// That of the kind, with what the average adds to it.
+    name: String,
+    /// The area under a class's curve.
+    area: fn(&[ThresholdSums]) -> f64,
+    average: Average,
     /// Whether a sample may have several labels; else it has one class.
     pub(super) several: bool,
     /// Row by row.
@@ -63,25 +71,49 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    /// Refuses predictions that would be misread.
-    pub(super) fn begin(&self, told: &Told, average: Average) -> Result<()> {
-        if self.several { told.of_labels() } else { told.of_classes() }?;
-        average.check(self.classes_of(told.units), false)
+    /// By the macro mean, of one class for each sample.
+    pub(super) fn of(kind: &'static str, area: fn(&[ThresholdSums]) -> f64) -> Self {
+        Self {
+            kind: Kind::builtin(kind),
+            name: kind.to_owned(),
+            area,
+            average: Average::Macro,
+            several: false,
+            scores: Vec::new(),
+            columns: 0,
+            labels: Vec::new(),
+            weights: Vec::new(),
+        }
+    }
+
+    pub(super) fn set_average(&mut self, average: Average) {
+        self.name = average.title(self.kind.name());
+        self.average = average;
+    }
+
+    /// The area of each class against the others, or of each label.
+    pub(super) fn per_class(&self) -> Vec<f64> {
+        self.of_classes(|cuts| (self.area)(&cuts))
+    }
+
+    /// What is made of the cuts of each class or label.
+    pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<ThresholdSums>) -> T) -> Vec<T> {
+        (0..self.classes_of(self.columns)).map(|class| of(rank(self.of_class(class)))).collect()
     }
 
     /// Keeps a batch.
-    pub(super) fn add(&mut self, given: Given<'_>, average: Average) -> Result<()> {
+    fn add(&mut self, rows: Rows<'_>) -> Result<()> {
         if self.several {
-            let batch = given.labels()?;
-            self.widen(batch.columns(), average)?;
+            let batch = rows.labels()?;
+            self.widen(batch.columns())?;
             for (row, truth, weight) in batch.samples() {
                 self.scores.extend_from_slice(row);
                 self.labels.extend(truth.iter().map(|&is| usize::from(is)));
                 self.weights.push(weight);
             }
         } else {
-            let batch = given.classes()?;
-            self.widen(batch.columns(), average)?;
+            let batch = rows.classes()?;
+            self.widen(batch.columns())?;
             for (row, label, weight) in batch.samples() {
                 self.scores.extend_from_slice(row);
                 self.labels.push(label);
@@ -92,48 +124,10 @@ impl Scores {
     }
 
     /// Takes note of the width, unless there is another already.
-    fn widen(&mut self, columns: usize, average: Average) -> Result<()> {
+    fn widen(&mut self, columns: usize) -> Result<()> {
         check_width(self.columns, columns)?;
-        average.check(self.classes_of(columns), false)?;
+        self.average.check(self.classes_of(columns), false)?;
         self.columns = columns;
-        Ok(())
-    }
-
-    /// Forgets the samples, and keeps what was said.
-    pub(super) fn clear(&mut self) {
-        *self = Self { several: self.several, ..Self::default() };
-    }
-
-    /// All of it, for a checkpoint.
-    pub(super) fn save<F: Scalar>(&self) -> State<F> {
-        State::new()
-            .integer("columns", self.columns as u64)
-            .list("scores", self.scores.iter().copied())
-            .integers("labels", self.labels.iter().map(|&label| label as u64))
-            .list("weights", self.weights.iter().copied())
-    }
-
-    /// The same back.
-    pub(super) fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        let columns = state.take_integer::<usize>("columns")?;
-        let (scores, weights) = (state.take_list("scores")?, state.take_list("weights")?);
-        let labels = state.take_integers("labels")?;
-        let rows = weights.len();
-        let expected = if self.several { scores.len() } else { rows };
-        if labels.len() != expected
-            || columns.checked_mul(rows) != Some(scores.len())
-            || (columns == 0) != (rows == 0)
-        {
-            let found = format!("{} scores and {} labels", scores.len(), labels.len());
-            return Err(misfit("scores", format!("{columns} for each of {rows} weights"), found));
-        }
-        if scores.iter().any(|score| score.is_nan()) {
-            return Err(misfit("scores", "numbers", "NaN"));
-        }
-        let label =
-            |label: u64| usize::try_from(label).map_err(|_| misfit("labels", "classes", label.to_string()));
-        self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
-        (self.columns, self.scores, self.weights) = (columns, scores, weights);
         Ok(())
     }
 
@@ -165,35 +159,84 @@ impl Scores {
             _ => columns,
         }
     }
+}
 
-    /// What is made of the cuts of each class or label.
-    pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<ThresholdSums>) -> T) -> Vec<T> {
-        (0..self.classes_of(self.columns)).map(|class| of(rank(self.of_class(class)))).collect()
+impl Counted for Scores {
+    fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The value of each class against the others, or of each label.
-    pub(super) fn per_class(&self, value: impl Fn(&[ThresholdSums]) -> f64) -> Vec<f64> {
-        self.of_classes(|cuts| value(&cuts))
+    fn direction(&self) -> Direction {
+        Direction::Higher
     }
 
-    /// The one number; NaN where no sample was seen.
-    ///
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        if self.several { told.of_labels() } else { told.of_classes() }?;
+        self.average.check(self.classes_of(told.units), false)
+    }
+
+    fn reset(&mut self) {
+        (self.scores, self.columns, self.labels, self.weights) = (Vec::new(), 0, Vec::new(), Vec::new());
+    }
+
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        self.add(given.rows()?)
+    }
+
     /// Of two classes it is that of class 1, unless class 0 is asked for.
-    pub(super) fn value(&self, average: Average, value: impl Fn(&[ThresholdSums]) -> f64) -> f64 {
+    fn value(&self) -> f64 {
         let classes = self.classes_of(self.columns);
         if !self.weights.iter().any(|&w| w > 0.0) {
             return f64::NAN;
         }
-        match average {
-            Average::Class(class) if class < classes => value(&rank(self.of_class(class))),
+        match self.average {
+            Average::Class(class) if class < classes => (self.area)(&rank(self.of_class(class))),
             Average::Class(_) | Average::Samples => f64::NAN,
-            _ if classes == 2 && !self.several => value(&rank(self.of_class(1))),
-            Average::Micro => value(&rank((0..classes).flat_map(|class| self.of_class(class)).collect())),
-            Average::Macro => weighted_mean(self.per_class(value).iter().map(|&value| (value, 1.0))),
+            _ if classes == 2 && !self.several => (self.area)(&rank(self.of_class(1))),
+            Average::Micro => {
+                (self.area)(&rank((0..classes).flat_map(|class| self.of_class(class)).collect()))
+            }
+            Average::Macro => weighted_mean(self.per_class().iter().map(|&value| (value, 1.0))),
             Average::Weighted => {
-                let pairs = self.of_classes(|cuts| (value(&cuts), cuts.last().map_or(0.0, |cut| cut.hits)));
+                let pairs =
+                    self.of_classes(|cuts| ((self.area)(&cuts), cuts.last().map_or(0.0, |cut| cut.hits)));
                 weighted_mean(pairs.into_iter())
             }
         }
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
+        State::new()
+            .integer("columns", self.columns as u64)
+            .list("scores", self.scores.iter().copied())
+            .integers("labels", self.labels.iter().map(|&label| label as u64))
+            .list("weights", self.weights.iter().copied())
+    }
+
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+        let columns = state.take_integer::<usize>("columns")?;
+        let (scores, weights) = (state.take_list("scores")?, state.take_list("weights")?);
+        let labels = state.take_integers("labels")?;
+        let rows = weights.len();
+        let expected = if self.several { scores.len() } else { rows };
+        if labels.len() != expected
+            || columns.checked_mul(rows) != Some(scores.len())
+            || (columns == 0) != (rows == 0)
+        {
+            let found = format!("{} scores and {} labels", scores.len(), labels.len());
+            return Err(misfit("scores", format!("{columns} for each of {rows} weights"), found));
+        }
+        if scores.iter().any(|score| score.is_nan()) {
+            return Err(misfit("scores", "numbers", "NaN"));
+        }
+        let label =
+            |label: u64| usize::try_from(label).map_err(|_| misfit("labels", "classes", label.to_string()));
+        self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
+        (self.columns, self.scores, self.weights) = (columns, scores, weights);
+        Ok(())
     }
 }

@@ -1,13 +1,10 @@
 //! Recall.
 
-use super::batch::Given;
-use super::class_counts::{Average, ClassCounts, Tally};
-use super::counted::{Counted, decided, metric_of_classes};
-use super::decision::Told;
-use crate::error::Result;
-use crate::kernels::Scalar;
-use crate::monitor::Direction;
-use crate::state::{Kind, State};
+use super::class_counts::Average;
+use super::counted::metric;
+use super::decision::Decision;
+use super::tally::{Ratio, Tally};
+use crate::predictions::Thresholds;
 
 /// Of the samples of a class, the share that was found: low where there are misses.
 ///
@@ -36,16 +33,12 @@ use crate::state::{Kind, State};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Recall {
-    /// "recall", with what the average adds to it.
-    name: String,
-    tally: Tally,
-}
+pub struct Recall(Tally);
 
 impl Default for Recall {
     /// The macro mean.
     fn default() -> Self {
-        Self { name: Average::Macro.title("recall"), tally: Tally::default() }
+        Self(Tally::of(Ratio::Recall))
     }
 }
 
@@ -54,53 +47,25 @@ impl Recall {
     /// "weighted_recall", "samples_recall", "recall_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
-        self.name = average.title("recall");
-        self.tally.average = average;
+        self.0.set_average(average);
         self
     }
 
     /// The recall of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
-        self.tally.per_class(ClassCounts::recall)
-    }
-}
-
-impl Counted for Recall {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("recall");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
+        self.0.per_class()
     }
 
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        self.tally.begin(told)
+    /// Above which number a single output stands for class 1, as
+    /// [`Precision::threshold`](crate::metrics::Precision::threshold).
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.0.decision.set_threshold(threshold);
+        self
     }
 
-    fn clear(&mut self) {
-        self.tally.clear();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.tally.add(given, ClassCounts::recall)
-    }
-
-    fn result(&self) -> f64 {
-        self.tally.value(ClassCounts::recall)
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        self.tally.save()
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.tally.restore(state)
-    }
-}
-
-decided! {
-    Recall:
+    /// Of several labels at once, as [`Precision::multi_label`](crate::metrics::Precision::multi_label).
+    ///
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
@@ -112,5 +77,11 @@ decided! {
     /// assert_eq!(recall.per_class(), [1.0, 0.5, 0.0]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
+    #[must_use]
+    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
+        self.0.decision = Decision::Labels(thresholds.into());
+        self
+    }
 }
-metric_of_classes!(Recall);
+
+metric!(Recall: [usize], Tensor<F>; self => self.0);

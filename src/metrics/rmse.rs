@@ -1,7 +1,7 @@
 //! The root mean squared error.
 
-use super::batch::{NumberBatch, check_width};
-use super::counted::{Counted, metric_of_numbers};
+use super::batch::{Given, NumberBatch, check_width};
+use super::counted::{Counted, metric};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
@@ -32,20 +32,8 @@ pub struct RMSE {
     all: f64,
 }
 
-impl Counted for RMSE {
-    type Batch<'a> = NumberBatch;
-    const KIND: Kind = Kind::builtin("root_mean_squared_error");
-    const DIRECTION: Direction = Direction::Lower;
-
-    fn title(&self) -> &str {
-        "root_mean_squared_error"
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn add(&mut self, batch: NumberBatch) -> Result<()> {
+impl RMSE {
+    fn add(&mut self, batch: &NumberBatch) -> Result<()> {
         check_width(self.sums.len(), batch.columns())?;
         self.sums.resize(batch.columns(), 0.0);
         for (output, target, weight) in batch.samples() {
@@ -56,19 +44,37 @@ impl Counted for RMSE {
         }
         Ok(())
     }
+}
 
-    fn result(&self) -> f64 {
+impl Counted for RMSE {
+    fn direction(&self) -> Direction {
+        Direction::Lower
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        self.add(&given.numbers()?)
+    }
+
+    fn value(&self) -> f64 {
         self.sums.iter().map(|sum| (sum / self.all).sqrt()).sum::<f64>() / self.sums.len() as f64
     }
 
-    fn save<F: Scalar>(&self) -> State<F> {
+    fn kind(&self) -> Kind {
+        Kind::builtin("root_mean_squared_error")
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
         State::new().list("sums", self.sums.iter().copied()).number("all", self.all)
     }
 
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         (self.sums, self.all) = (state.take_list("sums")?, state.take_number("all")?);
         Ok(())
     }
 }
 
-metric_of_numbers!(RMSE);
+metric!(RMSE: Tensor<F>);

@@ -1,17 +1,13 @@
 //! The ROC curve and the area under it.
 
-use super::batch::Given;
 use super::class_counts::Average;
-use super::counted::{Counted, metric_of_classes};
-use super::decision::Told;
+use super::counted::metric;
 use super::ranking::{Scored, Scores, ThresholdSums, rank};
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::monitor::Direction;
 use crate::predictions::check_weights;
 use crate::shown::listed;
-use crate::state::{Kind, State};
 use serde::{Deserialize, Serialize};
 
 /// The area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
@@ -50,17 +46,12 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct RocAuc {
-    average: Average,
-    /// "roc_auc", with what the average adds to it.
-    name: String,
-    scores: Scores,
-}
+pub struct RocAuc(Scores);
 
 impl Default for RocAuc {
     /// That of class 1 of two classes, the macro mean of more.
     fn default() -> Self {
-        Self { average: Average::Macro, name: Average::Macro.title("roc_auc"), scores: Scores::default() }
+        Self(Scores::of("roc_auc", area))
     }
 }
 
@@ -69,8 +60,7 @@ impl RocAuc {
     /// "weighted_roc_auc", "roc_auc_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
-        self.name = average.title("roc_auc");
-        self.average = average;
+        self.0.set_average(average);
         self
     }
 
@@ -94,13 +84,13 @@ impl RocAuc {
     /// ```
     #[must_use]
     pub fn multi_label(mut self) -> Self {
-        self.scores.several = true;
+        self.0.several = true;
         self
     }
 
     /// The area of each class against the others, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
-        self.scores.per_class(area)
+        self.0.per_class()
     }
 
     /// The curve of each class against the others, or of each label, in order; empty before the first batch. One
@@ -120,45 +110,11 @@ impl RocAuc {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn curves(&self) -> Vec<RocCurve> {
-        self.scores.of_classes(|cuts| RocCurve::through(&cuts))
+        self.0.of_classes(|cuts| RocCurve::through(&cuts))
     }
 }
 
-impl Counted for RocAuc {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("roc_auc");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
-        self.scores.begin(told, self.average)
-    }
-
-    fn clear(&mut self) {
-        self.scores.clear();
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.scores.add(given, self.average)
-    }
-
-    fn result(&self) -> f64 {
-        self.scores.value(self.average, area)
-    }
-
-    fn save<F: Scalar>(&self) -> State<F> {
-        self.scores.save()
-    }
-
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
-        self.scores.restore(state)
-    }
-}
-
-metric_of_classes!(RocAuc);
+metric!(RocAuc: [usize], Tensor<F>; self => self.0);
 
 /// The area by trapezia; NaN where there are no positives or no negatives.
 fn area(cuts: &[ThresholdSums]) -> f64 {

@@ -1,7 +1,7 @@
 //! Top-k accuracy.
 
-use super::batch::{Given, check_width};
-use super::counted::{Counted, metric_of_classes};
+use super::batch::{Given, Rows, check_width};
+use super::counted::{Counted, metric};
 use super::decision::{Decision, Told};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -66,36 +66,10 @@ impl TopK {
             _ => Ok(()),
         }
     }
-}
 
-/// Whether the label is among the first `k` of several scores.
-fn is_among(row: &[f64], label: usize, k: usize) -> bool {
-    let own = row[label];
-    let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();
-    before < k
-}
-
-impl Counted for TopK {
-    type Batch<'a> = Given<'a>;
-    const KIND: Kind = Kind::builtin("top_k");
-    const DIRECTION: Direction = Direction::Higher;
-
-    fn title(&self) -> &str {
-        &self.name
-    }
-
-    fn begin(&mut self, told: &Told) -> Result<()> {
+    fn add(&mut self, rows: Rows<'_>) -> Result<()> {
         self.check()?;
-        self.decision.begin(told)
-    }
-
-    fn clear(&mut self) {
-        (self.classes, self.right, self.all) = (0, 0.0, 0.0);
-    }
-
-    fn add(&mut self, given: Given<'_>) -> Result<()> {
-        self.check()?;
-        let batch = given.classes()?;
+        let batch = rows.classes()?;
         check_width(self.classes, batch.columns())?;
         let predicted = self.decision.classes(&batch)?;
         self.classes = batch.columns();
@@ -111,23 +85,57 @@ impl Counted for TopK {
         }
         Ok(())
     }
+}
 
-    fn result(&self) -> f64 {
+/// Whether the label is among the first `k` of several scores.
+fn is_among(row: &[f64], label: usize, k: usize) -> bool {
+    let own = row[label];
+    let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();
+    before < k
+}
+
+impl Counted for TopK {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Higher
+    }
+
+    fn begin(&mut self, told: &Told) -> Result<()> {
+        self.check()?;
+        self.decision.begin(told)
+    }
+
+    fn reset(&mut self) {
+        (self.classes, self.right, self.all) = (0, 0.0, 0.0);
+    }
+
+    fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
+        self.add(given.rows()?)
+    }
+
+    fn value(&self) -> f64 {
         self.right / self.all
     }
 
-    fn save<F: Scalar>(&self) -> State<F> {
+    fn kind(&self) -> Kind {
+        Kind::builtin("top_k")
+    }
+
+    fn state<F: Scalar>(&self) -> State<F> {
         State::new()
             .integer("classes", self.classes as u64)
             .number("right", self.right)
             .number("all", self.all)
     }
 
-    fn restore<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
+    fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         self.classes = state.take_integer("classes")?;
         (self.right, self.all) = (state.take_number("right")?, state.take_number("all")?);
         Ok(())
     }
 }
 
-metric_of_classes!(TopK);
+metric!(TopK: [usize], Tensor<F>);
