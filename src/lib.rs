@@ -86,6 +86,7 @@ pub mod pages {
         names "../docs/names.md",
         paths "../docs/paths.md",
         performance "../docs/performance.md",
+        kernels "../docs/kernels.md",
         platforms "../docs/platforms.md",
         saving "../docs/saving.md",
         study "../docs/study.md",

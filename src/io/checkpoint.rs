@@ -39,9 +39,10 @@ pub(crate) struct Checkpoint<'a, F: Scalar> {
     /// By the metric's name, in order; only within an epoch. `None` for a metric that cannot be saved.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
     pub metrics: Vec<(String, Option<Saved<F>>)>,
-    /// The states of the callbacks that have one.
+    /// By the callback's kind, in order; `None` for a callback that has no state yet, so that those of one kind can be
+    /// told apart. A callback without a kind is left out.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
-    pub callbacks: Vec<Saved<F>>,
+    pub callbacks: Vec<(String, Option<State<F>>)>,
 }
 
 /// A state, and the kind it belongs to.
@@ -96,9 +97,11 @@ impl<F: Scalar> Checkpoint<'_, F> {
     /// Refuses to write a checkpoint that could not be read. Each state is small enough by itself; the sum of all must
     /// be too.
     fn check_extent(&self) -> Result<()> {
-        let metrics = self.metrics.iter().filter_map(|(_, saved)| saved.as_ref());
-        let states = metrics.chain(&self.callbacks).map(|saved| &saved.state).chain([&self.optimizer]);
-        let values: usize = states.map(|state| state.extent().1).sum();
+        let metrics = self.metrics.iter().filter_map(|(_, saved)| saved.as_ref().map(|saved| &saved.state));
+        let callbacks = self.callbacks.iter().filter_map(|(_, state)| state.as_ref());
+        let states: Vec<&State<F>> = metrics.chain(callbacks).chain([&self.optimizer]).collect();
+        states.iter().try_for_each(|state| state.check())?;
+        let values: usize = states.iter().map(|state| state.extent().1).sum();
         if values <= MAX_VALUES {
             return Ok(());
         }

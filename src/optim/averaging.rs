@@ -14,7 +14,7 @@ use super::update_param::LEAST_NUMBERS;
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::Layer;
-use crate::param::{Param, ParamKind};
+use crate::param::ParamKind;
 use crate::tensor::{Tensor, copy, slice_mut};
 
 /// How weights are averaged over the steps, for validation and for the model at the end of training.
@@ -121,19 +121,16 @@ impl<F: Scalar> Averages<F> {
         self.taken += 1;
         let share = F::of(decay.map_or(1.0 / self.taken as f64, |decay| 1.0 - decay));
         let mut position = 0;
-        model.visit_params(&mut |name, param| {
-            if !averaged(param) {
-                return;
+        model.visit_params(&mut |name, param| match find(&self.arrays, position, name) {
+            // Also of a parameter that was frozen since: its average goes on towards its value.
+            Some(at) => {
+                approach(slice_mut(&mut self.arrays[at].1), share, param.as_slice());
+                position = at + 1;
             }
-            match find(&self.arrays, position, name) {
-                Some(at) => {
-                    approach(slice_mut(&mut self.arrays[at].1), share, param.as_slice());
-                    position = at + 1;
-                }
-                None => {
-                    self.arrays.push((name.to_owned(), copy(param.value())));
-                    position = self.arrays.len();
-                }
+            None if param.kind() == ParamKind::Frozen => {}
+            None => {
+                self.arrays.push((name.to_owned(), copy(param.value())));
+                position = self.arrays.len();
             }
         });
     }
@@ -148,9 +145,7 @@ impl<F: Scalar> Averages<F> {
     ) {
         let (mut position, mut slot_position) = (0, 0);
         model.visit_params(&mut |name, param| {
-            let Some(slot) = find(slots, slot_position, name).filter(|_| param.is_trainable()) else {
-                return;
-            };
+            let Some(slot) = find(slots, slot_position, name) else { return };
             slot_position = slot + 1;
             let at = find(&self.arrays, position, name).unwrap_or_else(|| {
                 self.arrays.push((name.to_owned(), copy(param.value())));
@@ -173,9 +168,8 @@ impl<F: Scalar> Averages<F> {
         self.check(model)?;
         let mut position = 0;
         model.visit_params_mut(&mut |name, param| {
-            if averaged(param)
-                && let Some(at) = find(&self.arrays, position, name)
-            {
+            // Frozen parameters too, which may have been trained before: all are in the model, or none.
+            if let Some(at) = find(&self.arrays, position, name) {
                 param.exchange(&mut self.arrays[at].1);
                 position = at + 1;
             }
@@ -201,11 +195,6 @@ impl<F: Scalar> Averages<F> {
         });
         result
     }
-}
-
-/// Returns whether a parameter changes in training.
-fn averaged<F: Scalar>(param: &Param<F>) -> bool {
-    param.kind() != ParamKind::Frozen
 }
 
 /// Computes `average += share · (value - average)`, on several threads if it is large enough.

@@ -80,7 +80,8 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// Returns the rule's own values: hyper-parameters, and values that all parameters share. By default the state is
     /// empty.
     ///
-    /// Values missing here are missing from checkpoints.
+    /// Values missing here are missing from checkpoints, and are not restored after
+    /// [`find_learning_rate`](crate::train::Trainer::find_learning_rate), which trains with the rule itself.
     ///
     /// ```
     /// use plywood::io::{Kind, State};

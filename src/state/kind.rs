@@ -14,7 +14,8 @@ use std::fmt;
 /// assert_eq!(KIND.name(), "my_crate.lion");
 /// ```
 ///
-/// In a constant, a name without a full stop is a compile-time error:
+/// In a constant, a name without a full stop is a compile-time error. (In a constant of a generic implementation or
+/// function, `cargo build` reports it and `cargo check` does not.)
 ///
 /// ```compile_fail,E0080
 /// const KIND: plywood::io::Kind = plywood::io::Kind::own("lion");

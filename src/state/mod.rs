@@ -8,7 +8,7 @@ mod kind;
 pub use kind::Kind;
 
 use crate::codec::limits::{MAX_DEPTH, MAX_VALUES};
-use crate::codec::{self, limits};
+use crate::codec::{self, differ, limits};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
@@ -44,16 +44,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// | `integers` | any number of integers, such as the ids of rows |
 /// | `bytes` | bytes in a format of your own |
 /// | `array` | a tensor of the element type, such as a copy of a parameter |
-/// | `nested` | another state, up to 8 levels deep |
+/// | `nested` | another state, up to 8 levels deep (7 in an update rule, whose state is inside the optimizer's) |
 ///
 /// Names must be unique. Every bit is restored, NaN included. The `take_…` methods remove a value; values left over
 /// after loading are an error, because they belong to something else. All states of a file together have at most
 /// 131,072 values. A state can be serialized by serde in any format.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct State<F: Scalar = f32> {
     values: Vec<(String, Value<F>)>,
     /// The position after the last value taken, as values are mostly taken in order.
     next: usize,
+    /// The positions in the order of the names, for values that are taken in another order; empty until then.
+    by_name: Vec<usize>,
+}
+
+/// Two states are equal if the values that are left in them are.
+impl<F: Scalar> PartialEq for State<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.left().eq(other.left())
+    }
 }
 
 /// The value of a name. The order of the variants is part of the file format. Arrays are boxed, so that a value of a
@@ -70,7 +79,7 @@ enum Value<F: Scalar> {
     Integers(#[serde(with = "codec::blob::integers")] Vec<u64>),
     Bytes(#[serde(with = "codec::blob")] Vec<u8>),
     Array(#[serde(with = "boxed")] Box<Tensor<F>>),
-    Nested(State<F>),
+    Nested(Box<State<F>>),
     /// Already taken; never in a file.
     #[serde(skip)]
     Taken,
@@ -79,7 +88,7 @@ enum Value<F: Scalar> {
 impl<F: Scalar> State<F> {
     /// Returns an empty state: that of a metric or callback that starts anew in every epoch or batch.
     pub fn new() -> Self {
-        Self { values: Vec::new(), next: 0 }
+        Self { values: Vec::new(), next: 0, by_name: Vec::new() }
     }
 
     /// Adds a number.
@@ -135,11 +144,12 @@ impl<F: Scalar> State<F> {
     /// Its names are separate from those of the outer state, so names not known in advance cannot collide.
     #[must_use]
     pub fn nested(self, name: impl Into<String>, state: Self) -> Self {
-        self.with(name, Value::Nested(state))
+        self.with(name, Value::Nested(Box::new(state)))
     }
 
     fn with(mut self, name: impl Into<String>, value: Value<F>) -> Self {
         self.values.push((name.into(), value));
+        self.by_name.clear();
         self
     }
 
@@ -254,7 +264,7 @@ impl<F: Scalar> State<F> {
     /// If there is no state with this name.
     pub fn take_nested(&mut self, name: &str) -> Result<Self> {
         self.take("a state", name, |value| match value {
-            Value::Nested(state) => Some(std::mem::take(state)),
+            Value::Nested(state) => Some(std::mem::take(&mut **state)),
             _ => None,
         })
     }
@@ -279,19 +289,30 @@ impl<F: Scalar> State<F> {
 
     /// Removes the value with this name if `get` accepts it.
     fn take<T>(&mut self, what: &str, name: &str, get: impl Fn(&mut Value<F>) -> Option<T>) -> Result<T> {
-        let count = self.values.len();
-        // Search from the expected position to the end, and then from the beginning.
-        for at in (self.next..count).chain(0..self.next.min(count)) {
-            let (known, value) = &mut self.values[at];
-            if known == name
-                && let Some(taken) = get(value)
-            {
-                *value = Value::Taken;
-                self.next = at + 1;
-                return Ok(taken);
-            }
+        if let Some(at) = self.find(name)
+            && let Some(taken) = get(&mut self.values[at].1)
+        {
+            self.values[at].1 = Value::Taken;
+            self.next = at + 1;
+            return Ok(taken);
         }
         Err(self.lacks(what, name))
+    }
+
+    /// Returns the position of the value with this name; of several, that of the last one added.
+    fn find(&mut self, name: &str) -> Option<usize> {
+        let expected = self.values.get(self.next);
+        if expected.is_some_and(|(known, value)| known == name && !matches!(value, Value::Taken)) {
+            return Some(self.next);
+        }
+        if self.by_name.is_empty() {
+            self.by_name = (0..self.values.len()).collect();
+            let values = &self.values;
+            self.by_name.sort_by(|&a, &b| values[a].0.cmp(&values[b].0));
+        }
+        let end = self.by_name.partition_point(|&at| self.values[at].0.as_str() <= name);
+        let at = *self.by_name.get(end.checked_sub(1)?)?;
+        (self.values[at].0 == name).then_some(at)
     }
 
     fn lacks(&self, what: &str, name: &str) -> Error {
@@ -317,7 +338,8 @@ impl<F: Scalar> State<F> {
     }
 
     /// Refuses a state that could not be read again.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
+        differ("the values of a state", self.names())?;
         let (depth, values) = self.extent();
         if depth <= MAX_DEPTH && values <= MAX_VALUES {
             return Ok(());
@@ -394,8 +416,10 @@ impl<'de, F: Scalar> Deserialize<'de> for State<F> {
         let values = limits::in_state(|| {
             codec::list::<D, Counted<F>, MAX_VALUES>(deserializer).map_err(D::Error::custom)
         })?;
-        let values = values.into_iter().map(|Counted(Entry(name, value))| (name, value)).collect();
-        Ok(Self { values, next: 0 })
+        let values: Vec<_> = values.into_iter().map(|Counted(Entry(name, value))| (name, value)).collect();
+        let state = Self { values, next: 0, by_name: Vec::new() };
+        differ("the values of a state", state.names()).map_err(D::Error::custom)?;
+        Ok(state)
     }
 }
 

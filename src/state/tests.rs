@@ -59,7 +59,7 @@ fn depth_and_number_of_values_are_bounded_in_both_directions() {
     }
     assert!(codec::encode(&nested(MAX_DEPTH + 1)).unwrap_err().to_string().contains("9 levels"));
 
-    let flags = |n: usize| (0..n).fold(State::<f32>::new(), |state, _| state.flag("", true));
+    let flags = |n: usize| (0..n).fold(State::<f32>::new(), |state, i| state.flag(i.to_string(), true));
     let half = MAX_VALUES / 2;
     let file = codec::encode(&(flags(half), flags(half))).unwrap();
     codec::decode::<(State, State)>(&file, "two states").unwrap();
@@ -69,7 +69,8 @@ fn depth_and_number_of_values_are_bounded_in_both_directions() {
     codec::decode::<State>(&codec::encode(&flags(3)).unwrap(), "after an error").unwrap();
     assert!(codec::encode(&flags(MAX_VALUES + 1)).unwrap_err().to_string().contains("131073 values"));
     // A state outside a file, in another format, is limited too.
-    let json = format!("[{}]", vec![r#"["",{"Flag":true}]"#; MAX_VALUES + 1].join(","));
+    let values: Vec<String> = (0..=MAX_VALUES).map(|i| format!(r#"["{i}",{{"Flag":true}}]"#)).collect();
+    let json = format!("[{}]", values.join(","));
     assert!(serde_json::from_str::<State>(&json).is_err());
     assert!(size_of::<(String, Value<f32>)>() <= 64);
 }
@@ -92,4 +93,27 @@ fn claimed_lengths_are_not_believed() {
         let read: Result<State> = codec::numbers::read(&body, numbers, "a state");
         assert!(read.is_err(), "{count}");
     }
+}
+
+#[test]
+fn two_values_of_one_name_are_refused_and_order_plays_no_part() {
+    let twice = State::<f32>::new().flag("a", true).integer("a", 1);
+    assert!(codec::encode(&twice).unwrap_err().to_string().contains("names that differ"));
+    let json = r#"[["a",{"Flag":true}],["a",{"Integer":1}]]"#;
+    assert!(serde_json::from_str::<State>(json).unwrap_err().to_string().contains("names that differ"));
+
+    // Taken in reverse, which would take minutes if each search went through all values.
+    let count = MAX_VALUES as u64;
+    let mut state = (0..count).fold(State::<f32>::new(), |state, i| state.integer(i.to_string(), i));
+    for i in (0..count).rev() {
+        assert_eq!(state.take_integer::<u64>(&i.to_string()).unwrap(), i);
+    }
+    state.finish().unwrap();
+    // A value that was taken may be put in anew.
+    let mut state = State::<f32>::new().integer("a", 1).integer("b", 2);
+    state.take_integer::<u64>("a").unwrap();
+    assert!(state.take_integer::<u64>("a").is_err());
+    state = state.integer("a", 3);
+    assert_eq!(state, State::<f32>::new().integer("b", 2).integer("a", 3));
+    assert_eq!((state.take_integer::<u8>("a").unwrap(), state.take_integer::<u8>("b").unwrap()), (3, 2));
 }

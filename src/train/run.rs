@@ -89,16 +89,20 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
         }
         Ok(())
     }
+}
 
-    /// Loads the states of the callbacks.
-    pub fn load_callbacks(&mut self, model: &Sequential<F>, states: Vec<(usize, State<F>)>) -> Result<()> {
-        for (at, mut state) in states {
-            let Some(callback) = self.callbacks.get_mut(at) else { continue };
-            let result = callback.load_state(&mut state, model).and_then(|()| state.finish());
-            result.map_err(|error| error.at(callback.name()))?;
-        }
-        Ok(())
+/// Loads the states of callbacks, each of which comes with the position of its callback.
+pub(super) fn load_callbacks<F: Scalar>(
+    callbacks: &mut [Box<dyn Callback<F>>],
+    model: &Sequential<F>,
+    states: &[(usize, State<F>)],
+) -> Result<()> {
+    for (at, state) in states {
+        let (Some(callback), mut state) = (callbacks.get_mut(*at), state.clone()) else { continue };
+        let result = callback.load_state(&mut state, model).and_then(|()| state.finish());
+        result.map_err(|error| error.at(callback.name()))?;
     }
+    Ok(())
 }
 
 /// The names and current values of metrics.
@@ -110,6 +114,8 @@ pub(super) fn values<T: ?Sized, F: Scalar>(metrics: &[Box<dyn Metric<T, F>>]) ->
 pub(super) struct ToResume<F: Scalar> {
     pub settings: RunSettings,
     pub position: Position,
+    /// Of the epoch that is resumed, if it is resumed within.
+    pub metric_names: Vec<String>,
     pub metrics: Vec<Option<State<F>>>,
     /// With the position of the callback in the trainer's list.
     pub callbacks: Vec<(usize, State<F>)>,

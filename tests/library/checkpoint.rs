@@ -741,3 +741,91 @@ fn golden_checkpoints_are_read_and_gone_on_with() {
     golden_of::<f32>("v4-f32.checkpoint", [1e-5, 1e-3, 5e-3]);
     golden_of::<f64>("v4-f64.checkpoint", [1e-9; 3]);
 }
+
+/// A callback whose state is there from a batch on.
+struct Late {
+    from: u64,
+    now: Arc<Mutex<Option<u64>>>,
+}
+
+impl Callback for Late {
+    fn on_train_begin(&mut self, _: &mut Context<'_>) -> Result<()> {
+        *self.now.lock().unwrap() = None;
+        Ok(())
+    }
+    fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+        if context.step() >= self.from {
+            *self.now.lock().unwrap() = Some(self.from);
+        }
+        Ok(())
+    }
+    fn kind(&self) -> Option<Kind> {
+        Some(const { Kind::own("tests.late") })
+    }
+    fn state(&self) -> Option<State> {
+        Some(State::new().integer("from", (*self.now.lock().unwrap())?))
+    }
+    fn load_state(&mut self, state: &mut State, _: &Sequential) -> Result<()> {
+        *self.now.lock().unwrap() = Some(state.take_integer("from")?);
+        Ok(())
+    }
+}
+
+#[test]
+fn callbacks_of_one_kind_are_told_apart_also_before_they_have_a_state() {
+    let folder = Folder::new("late");
+    let lates = |from: [u64; 2]| {
+        let nows: [Arc<Mutex<Option<u64>>>; 2] = [Arc::default(), Arc::default()];
+        let late = |i: usize| Late { from: from[i], now: nows[i].clone() };
+        (small().2.callback(late(0)).callback(late(1)), nows)
+    };
+    let (data, mut model, _) = small();
+    let (trainer, _) = lates([99, 1]);
+    trainer.checkpoints(Checkpoints::in_folder(&folder.0).every_batches(2)).fit(&mut model, &data).unwrap();
+    let (_, mut model, _) = small();
+    let (mut trainer, [first, second]) = lates([99, 1]);
+    trainer.resume(&mut model, &folder.0).unwrap();
+    assert_eq!((*first.lock().unwrap(), *second.lock().unwrap()), (None, Some(1)));
+
+    // A checkpoint of another rule leaves a callback without a state as it was.
+    let nows: Arc<Mutex<Option<u64>>> = Arc::default();
+    let (_, mut model, _) = small();
+    let mut sgd = Trainer::new(CrossEntropy::default(), SGD::default())
+        .batch_size(5)
+        .callback(Late { from: 99, now: Arc::default() })
+        .callback(Late { from: 1, now: nows.clone() });
+    assert!(sgd.resume(&mut model, &folder.0).is_err());
+    assert_eq!(*nows.lock().unwrap(), None);
+}
+
+/// Fails in its first `on_train_begin`.
+struct Fails(bool);
+
+impl Callback for Fails {
+    fn on_train_begin(&mut self, _: &mut Context<'_>) -> Result<()> {
+        if std::mem::take(&mut self.0) { Err(Error::custom("not yet")) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_fit_that_fails_before_its_first_epoch_leaves_the_resumed_run_for_the_next() {
+    let folder = written("fails", |c| c.every_batches(6));
+    let (data, mut whole, trainer) = small();
+    let mut trainer = trainer.epochs(4);
+    let expected = trainer.fit(&mut whole, &data).unwrap();
+    let (_, mut model, trainer) = small();
+    let mut trainer = trainer.epochs(4).callback(Fails(true));
+    trainer.resume(&mut model, folder.file("epoch-0003-batch-00004.checkpoint")).unwrap();
+    assert!(trainer.fit(&mut model, &data).unwrap_err().to_string().contains("not yet"));
+    assert_eq!(trainer.fit(&mut model, &data).unwrap().get("loss"), expected.get("loss"));
+    assert_eq!(model.to_bytes().unwrap(), whole.to_bytes().unwrap());
+}
+
+#[test]
+fn metrics_that_are_added_after_a_resume_within_an_epoch_are_refused() {
+    let folder = written("added", |c| c.every_batches(6));
+    let (data, mut model, mut trainer) = small();
+    trainer.resume(&mut model, folder.file("epoch-0003-batch-00004.checkpoint")).unwrap();
+    let text = trainer.metric(Accuracy::default()).fit(&mut model, &data).unwrap_err().to_string();
+    assert!(text.contains("resumed run") && text.contains("accuracy"), "{text}");
+}

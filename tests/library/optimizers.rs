@@ -485,3 +485,30 @@ fn a_gradient_that_is_not_finite_is_refused_where_norms_are_taken() {
         assert!(after.iter().all(|bits| f32::from_bits(*bits).is_finite()), "nothing of them is left");
     }
 }
+
+/// Freezing between two exchanges of weights and averages: all parameters change places, or none.
+#[test]
+fn a_parameter_that_is_frozen_for_a_while_keeps_its_trained_value_under_averaging() {
+    let free = || Optimizer::new(ScheduleFreeAdamW::default()).learning_rate(0.05);
+    let averaged = || Optimizer::new(SGD::default()).learning_rate(0.1).average(Averaging::exponential(0.9));
+    for make in [&free as &dyn Fn() -> Optimizer, &averaged] {
+        for freeze_before_exchange in [true, false] {
+            let (mut model, mut optimizer) = (network(), make());
+            train(&mut model, &mut optimizer, 0..4);
+            optimizer.training_weights(&mut model).unwrap();
+            let trained = bits(&model);
+            if freeze_before_exchange {
+                model.freeze("0").unwrap();
+            }
+            optimizer.evaluation_weights(&mut model).unwrap();
+            assert_ne!(bits(&model), trained);
+            if freeze_before_exchange {
+                model.unfreeze("0").unwrap();
+            } else {
+                model.freeze("0").unwrap();
+            }
+            optimizer.training_weights(&mut model).unwrap();
+            assert_eq!(bits(&model), trained, "frozen before the exchange: {freeze_before_exchange}");
+        }
+    }
+}

@@ -117,8 +117,7 @@ pub struct BatchNormCache<F> {
     normal: Tensor<F>,
     /// `1 / √(variance + ε)`, `[features]` or `[channels]`.
     factor: Tensor<F>,
-    /// True if mean and variance depended on the batch. They did not for one value per feature, or in a frozen layer;
-    /// the last two terms of the derivative are then absent.
+    /// True if mean and variance depended on the batch; otherwise the last two terms of the derivative are absent.
     batch: bool,
 }
 

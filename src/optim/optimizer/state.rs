@@ -153,6 +153,9 @@ impl<F: Scalar> Optimizer<F> {
         let samples = count(&mut state, "samples")?;
         let (taken, exchanged) = (count(&mut state, "averages")?, state.take_flag("exchanged")?);
         let set_rate = state.take_list("learning_rate")?.first().copied();
+        if let Some(rate) = set_rate.filter(|rate| !(rate.is_finite() && *rate >= 0.0)) {
+            return Err(Error::format("the learning rate", "at least 0 and finite", rate).help(DAMAGED));
+        }
         let plateau = restored_plateau(state.take_nested("plateau")?)?;
         let parameters = state.take_nested("parameters")?;
         state.finish()?;

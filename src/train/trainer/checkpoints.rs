@@ -24,6 +24,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let Self { settings, run } = self;
         if let Some(pending) = &run.pending {
             self.same_settings(&pending.settings, Some(samples)).map_err(|error| error.at("resumed run"))?;
+            if pending.position.batches > 0 {
+                let was: Vec<&str> = pending.metric_names.iter().map(String::as_str).collect();
+                self.same_metrics(&was).map_err(|error| error.at("resumed run"))?;
+            }
             let begun = run.history.epochs.len() + usize::from(pending.position.batches > 0);
             if settings.epochs < begun {
                 let expected = format!("at least {begun}, as many as the resumed run has begun");
@@ -96,7 +100,11 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
         let metrics = run.metrics.iter().filter(|_| within).map(|metric| {
             Ok((metric.name().to_owned(), saved(metric.name(), metric.kind(), metric.state())?))
         });
-        let callbacks = run.callbacks.iter().filter_map(|c| saved(c.name(), c.kind(), c.state()).transpose());
+        let callbacks = run.callbacks.iter().filter_map(|c| match (c.kind(), c.state()) {
+            (None, None) => None,
+            (Some(kind), state) => Some(Ok((kind.name().to_owned(), state))),
+            (None, Some(_)) => Some(Err(without_kind(c.name()))),
+        });
         Ok(Checkpoint {
             model: Cow::Borrowed(self.model),
             optimizer: run.optimizer.state(self.model),
@@ -114,7 +122,12 @@ fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> 
     match (kind, state) {
         (_, None) => Ok(None),
         (Some(kind), Some(state)) => Ok(Some(Saved { kind: kind.name().to_owned(), state })),
-        (None, Some(_)) => Err(Error::data(name, "to have a kind, as it has a state", "none")
-            .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")),
+        (None, Some(_)) => Err(without_kind(name)),
     }
+}
+
+/// The error of a metric or callback called `name` that has a state but no kind.
+fn without_kind(name: &str) -> Error {
+    Error::data(name, "to have a kind, as it has a state", "none")
+        .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")
 }

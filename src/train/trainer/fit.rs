@@ -18,7 +18,7 @@ use crate::train::callbacks::context::{Hook, Now};
 use crate::train::callbacks::progress::Reporter;
 use crate::train::checkpoint_folder::Checkpoints;
 use crate::train::compatibility::{check_targets, check_trainable, check_training, no_weight};
-use crate::train::run::{Run, ToResume};
+use crate::train::run::{Run, load_callbacks};
 use crate::train::trainer::non_finite::diverged;
 use crate::train::trainer::step::Expected;
 
@@ -274,8 +274,8 @@ where
     /// stopping restores its parameters. It is called for every callback, and the first error is returned.
     fn train(mut self) -> Result<History> {
         self.note_remarks();
-        let states = self.take_pending();
-        let mut result = self.begin(states).and_then(|metrics| self.epochs(metrics));
+        self.set_position();
+        let mut result = self.begin().and_then(|metrics| self.epochs(metrics));
         if result.is_err() {
             self.run.optimizer.discard(self.model);
         }
@@ -294,29 +294,32 @@ where
         others.for_each(|remark| self.reporter.note(remark));
     }
 
-    /// Sets the position to that of the resumed checkpoint and returns its states, or sets it to the beginning.
-    fn take_pending(&mut self) -> Option<ToResume<F>> {
+    /// Sets the position to that of the resumed checkpoint, or to the beginning.
+    fn set_position(&mut self) {
         let run = &mut *self.run;
-        let Some(pending) = run.pending.take() else {
-            run.history = History::default();
-            run.position = Position { epochs_done: run.position.epochs_done, ..Position::default() };
-            return None;
-        };
-        self.reporter.note(&pending.line);
-        run.position = pending.position;
-        Some(*pending)
+        match &run.pending {
+            Some(pending) => {
+                self.reporter.note(&pending.line);
+                run.position = pending.position;
+            }
+            None => {
+                run.history = History::default();
+                run.position = Position { epochs_done: run.position.epochs_done, ..Position::default() };
+            }
+        }
     }
 
     /// Calls `on_train_begin`, loads the callbacks' states, and returns the metrics' states within a resumed epoch.
-    fn begin(&mut self, resumed: Option<ToResume<F>>) -> Result<Vec<Option<State<F>>>> {
+    ///
+    /// If this fails, the next `fit` continues the resumed run.
+    fn begin(&mut self) -> Result<Vec<Option<State<F>>>> {
         self.call(Hook::TrainBegin)?;
-        let mut metrics = Vec::new();
-        if let Some(resumed) = resumed {
-            metrics = resumed.metrics;
-            self.run.load_callbacks(self.model, resumed.callbacks)?;
+        let Run { pending, callbacks, .. } = &mut *self.run;
+        if let Some(pending) = pending {
+            load_callbacks(callbacks, self.model, &pending.callbacks)?;
         }
         // This check comes after the callbacks, because one of them may have unfrozen the parameters.
         check_trainable(self.model)?;
-        Ok(metrics)
+        Ok(self.run.pending.take().map_or_else(Vec::new, |pending| pending.metrics))
     }
 }

@@ -16,7 +16,7 @@ use crate::losses::Loss;
 use crate::nn::{Registry, Sequential};
 use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{best_in, files};
-use crate::train::run::ToResume;
+use crate::train::run::{ToResume, load_callbacks};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -199,17 +199,18 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let mut saved = saved.into_owned();
         same_architecture(&saved, model)?;
         self.same_settings(&settings, None)?;
+        let metric_names = metrics.iter().map(|(name, _)| name.clone()).collect();
         let metrics = self.try_metrics(&position, metrics)?;
         let callbacks = self.places_of(callbacks)?;
-        let before: Vec<Option<State<F>>> =
-            self.run.callbacks.iter().map(|callback| callback.state()).collect();
         let run = &mut self.run;
-        let loaded = run
-            .load_callbacks(&saved, callbacks.clone())
-            .and_then(|()| run.optimizer.load_state(&mut saved, optimizer));
-        if let Err(error) = loaded {
+        let optimizer_before = run.optimizer.state(model);
+        let before: Vec<Option<State<F>>> = run.callbacks.iter().map(|callback| callback.state()).collect();
+        // The callbacks come last: one that had no state before cannot be put back.
+        run.optimizer.load_state(&mut saved, optimizer)?;
+        if let Err(error) = load_callbacks(&mut run.callbacks, &saved, &callbacks) {
+            // What is put back are their own states, taken a moment ago.
+            let _ = run.optimizer.load_state(model, optimizer_before);
             for (callback, before) in run.callbacks.iter_mut().zip(before) {
-                // It is the callback's own state, taken a moment ago.
                 let _ = before.map(|mut before| callback.load_state(&mut before, model));
             }
             return Err(error);
@@ -222,8 +223,16 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let line = resumed.to_string();
         let passed_over = resumed.passed_over.iter().map(|(path, _)| path.clone()).collect();
         let path = path.to_owned();
-        run.pending =
-            Some(Box::new(ToResume { settings, position, metrics, callbacks, path, passed_over, line }));
+        run.pending = Some(Box::new(ToResume {
+            settings,
+            position,
+            metric_names,
+            metrics,
+            callbacks,
+            path,
+            passed_over,
+            line,
+        }));
         Ok(resumed)
     }
 
@@ -236,20 +245,14 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         if position.batches == 0 {
             return Ok(Vec::new());
         }
-        let listed = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let was = listed(saved.iter().map(|(name, _)| name.as_str()).collect());
-        let is = listed(self.run.metrics.iter().map(|metric| metric.name()).collect());
-        if was != is {
-            return Err(Error::data("the metrics", format!("as saved within an epoch, {was}"), is).help(
-                "Add the same metrics in the same order; from the end of an epoch they may be others.",
-            ));
-        }
+        let was: Vec<&str> = saved.iter().map(|(name, _)| name.as_str()).collect();
+        self.same_metrics(&was)?;
         let mut states = Vec::with_capacity(saved.len());
         for (metric, (name, saved)) in self.run.metrics.iter().zip(saved) {
             let (kind, own) =
                 (saved.as_ref().map(|saved| saved.kind.as_str()), metric.kind().map(Kind::name));
             if let Some(kind) = kind.filter(|kind| own != Some(*kind)) {
-                let expected = format!("a metric of the kind {kind}, as it was saved");
+                let expected = format!("to be a metric of the kind {kind}, as it was saved");
                 return Err(Error::data(name, expected, own.unwrap_or("none"))
                     .help("Add the metrics of the run that is resumed."));
             }
@@ -260,23 +263,36 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         result.map(|()| states)
     }
 
-    /// Returns the callback for each state; several of one kind are matched in order.
-    fn places_of(&self, saved: Vec<Saved<F>>) -> Result<Vec<(usize, State<F>)>> {
+    /// Checks that the metrics are those of the epoch that is resumed.
+    pub(super) fn same_metrics(&self, was: &[&str]) -> Result<()> {
+        let is: Vec<&str> = self.run.metrics.iter().map(|metric| metric.name()).collect();
+        if was == is {
+            return Ok(());
+        }
+        let listed = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Err(Error::data("the metrics", format!("as saved within an epoch, {}", listed(was)), listed(&is))
+            .help("Add the same metrics in the same order; from the end of an epoch they may be others."))
+    }
+
+    /// Returns the position of the callback for each state; several of one kind are matched in order.
+    fn places_of(&self, saved: Vec<(String, Option<State<F>>)>) -> Result<Vec<(usize, State<F>)>> {
         let mut free: Vec<(usize, Option<Kind>)> =
             self.run.callbacks.iter().map(|c| c.kind()).enumerate().collect();
-        let place = |Saved { kind, state }: Saved<F>| {
+        let mut places = Vec::new();
+        for (kind, state) in saved {
             let known = |(_, known): &(usize, Option<Kind>)| known.is_some_and(|known| known.name() == kind);
-            match free.iter().position(known) {
-                Some(at) => Ok((free.remove(at).0, state)),
-                None => Err(Error::data(
-                    "the callbacks",
-                    format!("to have one of the kind {kind}, whose state was saved"),
-                    "none",
-                )
-                .help("Add it by `callback`, as it was in the run that is resumed.")),
+            let at = free.iter().position(known).map(|at| free.remove(at).0);
+            match (at, state) {
+                (_, None) => {}
+                (Some(at), Some(state)) => places.push((at, state)),
+                (None, Some(_)) => {
+                    let expected = format!("to have one of the kind {kind}, whose state was saved");
+                    return Err(Error::data("the callbacks", expected, "none")
+                        .help("Add it by `callback`, as it was in the run that is resumed."));
+                }
             }
-        };
-        saved.into_iter().map(place).collect()
+        }
+        Ok(places)
     }
 
     /// The settings that must not change; the number of samples is known only once there are data.

@@ -407,8 +407,7 @@ fn zeros_beside_numbers_that_are_not_finite_are_not_left_out() {
     assert_by_the_contract(x.view(), b.view(), 0., &Array2::zeros((40, 64)), "of a");
 }
 
-/// Negative products too small for `f32` are -0. Adding the +0 of a later term gives +0; if that term is skipped, -0
-/// would remain.
+/// Negative products too small for `f32` are -0. A later +0 makes them +0; if that term is skipped, -0 would remain.
 #[test]
 fn a_zero_has_no_sign() {
     let mut x = Array2::zeros((32, 64));
@@ -422,8 +421,7 @@ fn a_zero_has_no_sign() {
     }
 }
 
-/// Numbers as after ReLU: each column has its own share of nonzero numbers up to 1, and each row a share of up to 1 of
-/// that. Some are -0.
+/// Numbers as after ReLU: each column, and each row of it, has its own share of nonzero numbers. Some are -0.
 fn rectified(rows: usize, columns: usize, draws: &mut Draws) -> Array2<f32> {
     let [of_row, of_column] =
         [rows, columns].map(|n| (0..n).map(|_| draws.uniform(0., 1.)).collect::<Vec<_>>());

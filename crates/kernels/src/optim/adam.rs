@@ -259,8 +259,7 @@ mod vectors {
             if numbers == 0 {
                 return;
             }
-            // SAFETY: all four have `numbers` numbers, in whole pairs as 32 are; each offset is at most `numbers -
-            // V::LANES`.
+            // SAFETY: all four have `numbers` numbers, in whole pairs; each offset is at most `numbers - V::LANES`.
             unsafe {
                 let pass = Self {
                     value: value.as_mut_ptr().cast(),
@@ -422,8 +421,7 @@ mod tests {
                     };
                     let [w, g, m, v] = [w[i], g[i], m[i], v[i]].map(|x| f64::from(x.abs()));
                     let g = g + step.decay * w;
-                    // The rounding error of a sum is that of its larger term; and moments are kept away from subnormal
-                    // numbers.
+                    // The rounding error of a sum is that of its larger term; moments are never subnormal.
                     near(first[i], firsts[i], ulp * (m + g) + 1e-30);
                     near(second[i], seconds[i], ulp * (v + g * g) + 2e-34);
                     let moved = step.rate * (m + g) / (seconds[i].sqrt() * step.correction + step.epsilon);
