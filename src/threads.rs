@@ -26,7 +26,6 @@ use std::sync::{Mutex, PoisonError};
 /// Threads are started when they are first needed. They stay awake for 50 µs after their last work, so that the next
 /// step need not wake them, and then sleep. On a platform without threads (`wasm32-unknown-unknown`) any number is
 /// accepted and one thread is used.
-/// and one thread is used.
 ///
 /// # Errors
 /// If the number is 0.

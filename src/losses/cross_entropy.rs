@@ -147,7 +147,7 @@ pub struct SoftCrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Sets whether the model's outputs are logits: the loss then applies the softmax, and `predict` returns logits.
+    /// Sets whether the model's outputs are logits: the loss then applies the softmax. `predict` returns the logits.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -169,7 +169,7 @@ impl CrossEntropy {
         self
     }
 
-    /// Sets a weight for each class: with a larger weight, a rare class is not given up for a common one.
+    /// Sets a weight for each class: with larger weights for rare classes, the model learns these too.
     ///
     /// One weight per class, finite and at least 0, as computed from labels by
     /// [`class_weights`](crate::losses::class_weights). Each sample is weighted by its class's weight (times its own).

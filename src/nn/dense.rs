@@ -68,8 +68,8 @@ pub struct Dense<F: Scalar = f32> {
 impl Dense<f32> {
     /// Returns the spec of a layer with `units` outputs; the number of inputs is known when the model is built.
     ///
-    /// The spec serves models of either element type. The weight and the bias are drawn from the streams "weight" and
-    /// "bias" below the layer's.
+    /// The spec serves models of either element type. The weight and the bias are drawn from the layer's random
+    /// stream, under the names "weight" and "bias".
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -92,8 +92,8 @@ impl Dense<f32> {
 impl<F: Scalar> Dense<F> {
     /// Creates a layer from a weight of `[inputs, units]` and a bias of `[units]`.
     ///
-    /// For weights from elsewhere. Keras' arrays fit as they are; PyTorch's weight has to be transposed. Both start as
-    /// trainable.
+    /// Use it for weights from another library. Keras' arrays fit as they are; PyTorch's weight has to be transposed.
+    /// Weight and bias are trainable.
     ///
     /// ```
     /// use plywood::ndarray::{arr1, arr2};

@@ -41,7 +41,7 @@ use std::fmt::Debug;
 /// Tensors are passed by value: ReLU works in place, and Dense keeps its input in its cache. Axis 0 of every tensor is
 /// the batch.
 ///
-/// A complete layer without parameters; docs/extending.md explains it, and one with parameters:
+/// This is a complete layer without parameters. docs/extending.md explains it, and a layer with parameters.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -186,8 +186,8 @@ pub trait Layer<F: Scalar = f32>:
     /// [`WithoutActivation::Unsaid`], and the layer always runs whole.
     ///
     /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at the end of a
-    /// model, it is then not called in training with a loss that fuses the function. A container that ends in a layer
-    /// with an activation returns what that layer returns, or [`WithoutActivation::Rest`], and overrides
+    /// model, it is then not called in training with a loss that fuses the function. A container returns
+    /// [`WithoutActivation::Rest`] if its last layer returns `Nothing` or `Rest`, and then overrides
     /// [`forward_logits`](Layer::forward_logits) and [`forward_train_logits`](Layer::forward_train_logits).
     /// [`LayerCheck`](crate::testing::LayerCheck) checks what it returns.
     fn without_activation(&self) -> WithoutActivation {

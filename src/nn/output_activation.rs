@@ -59,14 +59,14 @@ pub enum OutputActivation {
     Sigmoid,
 }
 
-/// What remains of a layer without its [`activation`](crate::nn::Layer::activation), if the loss computes it: the
+/// What remains of a layer without its [`activation`](crate::nn::Layer::activation), if the loss computes that: the
 /// result of [`Layer::without_activation`](crate::nn::Layer::without_activation).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WithoutActivation {
     /// The layer does not say. It runs whole, and the loss takes its outputs as they are.
     #[default]
     Unsaid,
-    /// Nothing: the layer is this function and nothing else, such as [`Softmax`](crate::nn::Softmax), and is skipped.
+    /// Nothing: the layer computes its activation and nothing else, as [`Softmax`](crate::nn::Softmax), and is skipped.
     Nothing,
     /// Something that [`forward_logits`](crate::nn::Layer::forward_logits) and
     /// [`forward_train_logits`](crate::nn::Layer::forward_train_logits) run: the layer is a container that ends in the

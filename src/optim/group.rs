@@ -70,8 +70,7 @@ use crate::nn::Layer;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The reported loss is without penalties, in training as in validation, so the two can be compared; Keras adds the
-/// penalties to both. [`Optimizer::penalty`](crate::optim::Optimizer::penalty) returns their sum.
+/// The reported losses, of training and of validation, do not include penalties; those of Keras do. [`Optimizer::penalty`](crate::optim::Optimizer::penalty) returns their sum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pattern: String,

@@ -34,7 +34,7 @@
 // | `update_param.rs` | applies a rule to one parameter: on several threads, by rows, or tile by tile for a product |
 // | `group.rs` | `Group` |
 // | `penalty.rs` | penalties added to gradients, and limits on the norms of weights |
-// | `clip.rs` | the mean of gradients over several batches, their penalties, and clipping |
+// | `clip.rs` | penalties that are added to gradients, and clipping |
 // | `averaging.rs` | `Averaging` |
 // | `slots.rs` | per-parameter arrays, looked up by the parameter's name |
 // | `fields.rs` | the saved state of the crate's own rules: their fields, by name |

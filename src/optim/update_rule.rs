@@ -81,7 +81,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// empty.
     ///
     /// Values missing here are missing from checkpoints, and are not restored after
-    /// [`find_learning_rate`](crate::train::Trainer::find_learning_rate), which trains with the rule itself.
+    /// [`find_learning_rate`](crate::train::Trainer::find_learning_rate), which uses this rule, not a copy.
     ///
     /// ```
     /// use plywood::io::{Kind, State};
@@ -137,14 +137,13 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// Returns the learning rate used if the user sets none.
     ///
     /// [`Optimizer::new`](crate::optim::Optimizer::new) calls it once. Return the learning rate that the rule was
-    /// published with or that the large frameworks use, so that `Trainer::new(loss, UpdateRule::default())` does
+    /// published with or that the large frameworks use, so that `Trainer::new(loss, YourRule::default())` does
     /// something sensible.
     fn default_learning_rate(&self) -> f64;
 
     /// Returns the number of slots of each parameter: arrays in its shape (TensorFlow's slot variables).
     ///
-    /// It is called the first time a parameter is seen, and must not change after that: a parameter's slots are
-    /// allocated once, filled with 0. There may be up to 8. [`Update::slots`] has as many slices, in the same order at
+    /// The number must not change: slots are allocated, filled with 0, when a parameter is first seen. There may be up to 8. [`Update::slots`] has as many slices, in the same order at
     /// each step.
     fn slots(&self) -> usize;
 
@@ -274,7 +273,7 @@ impl<F: Scalar, R: UpdateRule<F> + ?Sized> UpdateRule<F> for Box<R> {
 
 /// How much of a parameter an [`UpdateRule`] must see at once.
 ///
-/// The difference shows with sparse gradients only. An embedding of 50,000 rows of which a batch touches 200 has a
+/// The difference matters most with sparse gradients. An embedding of 50,000 rows of which a batch touches 200 has a
 /// gradient of 200 rows. A rule of granularity [`Elements`](Granularity::Elements) is called for these rows alone; all
 /// other rows and their state stay as they are. This is a lazy update: a momentum does not decay in steps that do not
 /// touch its row. PyTorch's `SparseAdam` and TensorFlow's `LazyAdam` do the same.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The stable name under which the state of an update rule, a metric or a callback is saved.
+/// The stable name under which a layer, or the state of an update rule, a metric or a callback, is
+/// saved.
 ///
 /// A saved state is loaded only into a value of the same kind. The crate's own names are single words ("adam"); your
 /// names must contain a full stop, so that they never collide with the crate's:

@@ -86,7 +86,7 @@ enum Value<F: Scalar> {
 }
 
 impl<F: Scalar> State<F> {
-    /// Returns an empty state: that of a metric or callback that starts anew in every epoch or batch.
+    /// Returns an empty state: for a metric or callback with nothing to save between epochs or batches, and to add to.
     pub fn new() -> Self {
         Self { values: Vec::new(), next: 0, by_name: Vec::new() }
     }

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// When and where training writes checkpoints. [Resuming](crate::train::Trainer::resume) from one gives bit-identical
-/// results to an uninterrupted run.
+/// When and where training writes checkpoints. [Resuming](crate::train::Trainer::resume) from one gives the same
+/// bits as an uninterrupted run.
 ///
 /// ```
 /// use plywood::train::Checkpoints;
@@ -48,10 +48,10 @@ use std::path::{Path, PathBuf};
 /// | `best.checkpoint` | at the end of the best epoch so far, with [`keep_best`](Self::keep_best) |
 ///
 /// A checkpoint is always written after the last epoch, and when a callback ends training. File names sort in the order
-/// in which they were written. Each file is written atomically, and older ones are removed only when a newer one is
+/// in which they were written, up to 9,999 epochs and 99,999 batches. Each file is written atomically, and older ones are removed only when a newer one is
 /// complete. It contains the model, the optimizer's state, the history, and the state of metrics and callbacks: three
-/// times the size of the model with Adam, four times with early stopping. Writing takes the time that the disk needs
-/// for that size, and that much memory.
+/// times the size of the model with Adam, four times with early stopping. Writing takes as long as the disk needs
+/// for that size; meanwhile the states are copied in memory.
 ///
 /// A folder belongs to one run. If it contains checkpoints, `fit` returns an error unless it resumes from them, so that
 /// no run is overwritten by mistake.
@@ -67,7 +67,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Writes into this folder, which is created if it is missing. By default, after each epoch, keeping the last two.
+    /// Writes into this folder, which is created if it is missing. By default it
+    /// writes one after each epoch and keeps the last two.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), epochs: None, batches: None, last: 2, best: None }
     }

@@ -136,8 +136,8 @@ impl Augment {
     /// `area` is the rectangle's share of the image's area, from 0 to 1; torchvision's defaults are a probability of
     /// 0.5 and `0.02..=0.33`. The ratio of its sides is between 0.3 and 3.3, uniform in the logarithm. If ten
     /// rectangles in a row do not fit, nothing is erased. The source is Zhong, Zheng, Kang, Li and Yang, "Random
-    /// erasing data augmentation", 2017 (arXiv:1708.04896); they fill the rectangle with random numbers, this with
-    /// [`fill`](Augment::fill).
+    /// erasing data augmentation", 2017 (arXiv:1708.04896); they fill the rectangle with random numbers, Plywood with
+    /// the value of [`fill`](Augment::fill).
     #[must_use]
     pub fn erase(mut self, probability: f64, area: RangeInclusive<f64>) -> Self {
         self.erase = (probability, *area.start(), *area.end());

@@ -15,7 +15,7 @@ use ndarray::Array2;
 use std::io::Read;
 use std::path::Path;
 
-/// The settings for reading a CSV file of numbers: its input columns, and its target column, a number or a class.
+/// Settings for reading a CSV file of numbers: which columns are inputs, and which is the target, a number or a class.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -49,7 +49,7 @@ use std::path::Path;
 /// on the training part. A class is any text; classes are sorted. Columns of categories must be converted to numbers
 /// beforehand.
 ///
-/// Nothing is decided silently: the data set's [`remarks`](crate::data::Dataset::remarks) report what was left out,
+/// The data set's [`remarks`](crate::data::Dataset::remarks) report what was left out,
 /// classes that look like missing values, and classes that look the same. `fit` prints them.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `read` or `stream` is called"]
@@ -140,7 +140,7 @@ impl TableCsv {
     /// Reads the whole file, with classes as targets. The data set has the classes' names.
     ///
     /// # Errors
-    /// As [`read`](TableCsv::read); also when a class is empty, is behind a space and a quote, or is not one of the
+    /// As [`read`](TableCsv::read); also when a class is empty, begins with a space before its quote, or is not one of the
     /// given classes.
     pub fn read_labelled<F: Scalar + Element>(
         &self,

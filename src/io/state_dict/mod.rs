@@ -105,8 +105,8 @@ impl<'a> StateDict<'a> {
 
     /// Reads a safetensors file into memory.
     ///
-    /// The header is read first, and then no more than it announces. So a file of another format is refused by its
-    /// first bytes, even a device that has no end.
+    /// The header is read first, and then exactly the bytes that it lists. So a file of another format, even an endless
+    /// device, is refused after its first bytes.
     ///
     /// # Errors
     /// If the file cannot be read, or is not a safetensors file.

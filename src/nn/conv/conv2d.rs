@@ -102,7 +102,7 @@ impl Conv2d<f32> {
     ///
     /// It is a convolution with one group per channel. Followed by a `Conv2d::filters(n, 1)`, which mixes the channels,
     /// it is the separable convolution of Chollet, "Xception: deep learning with depthwise separable convolutions",
-    /// 2017. Keras' `DepthwiseConv2D(3, depth_multiplier=1)`.
+    /// 2017. In Keras it is `DepthwiseConv2D(3, depth_multiplier=1)`.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -138,9 +138,9 @@ pub struct Conv2dSpec {
 }
 
 impl Conv2dSpec {
-    /// Sets the stride (default: 1), by how many pixels the window moves: one number, or rows and columns.
+    /// Sets the stride, how many pixels the window moves at a time (default: 1): one number, or rows and columns.
     ///
-    /// A stride of 2 halves the height and width of an image, as a pooling layer does, at a quarter of the work:
+    /// A stride of 2 halves the height and width of an image, as a pooling layer does, with a quarter of the work of stride 1:
     ///
     /// ```
     /// use plywood::prelude::*;

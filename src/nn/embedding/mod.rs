@@ -44,8 +44,8 @@ use serde::{Deserialize, Serialize};
 /// text without the padding, use [`EmbeddingBag`](crate::nn::EmbeddingBag), which does not create the intermediate
 /// array.
 ///
-/// PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`, with the same name of the table and the same
-/// initial values, normal with standard deviation 1; gradients are sparse, as with `sparse=True` there. Keras'
+/// It corresponds to PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`: same parameter name, and same
+/// distribution of initial values, normal with standard deviation 1; gradients are sparse, as with `sparse=True` there. Keras'
 /// `Embedding` starts uniform in ±0.05.
 ///
 /// ```

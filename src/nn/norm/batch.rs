@@ -46,11 +46,11 @@ use serde::{Deserialize, Serialize};
 /// Inference uses the running statistics. By default ε is 1e-5 and the momentum 0.1, as in PyTorch's `BatchNorm1d`,
 /// `2d` and `3d`; the parameters have PyTorch's names: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// If weight and bias are frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer), it is in
+/// If weight and bias are frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer), the layer is in
 /// inference mode during training too: the running statistics are used and not updated.
 ///
 /// A training batch with one value per feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a
-/// batch size of one sample before the first step, unless the layer is frozen; if a batch of one sample is left over at
+/// batch size of one sample before the first step if that leaves one value per feature and the layer is not frozen; if a batch of one sample is left over at
 /// the end of an epoch, it is normalized with the running statistics, and does not update them.
 ///
 /// Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
@@ -72,7 +72,7 @@ use serde::{Deserialize, Serialize};
 /// | momentum | 0.1 of the new batch | 0.1 of the new batch | 0.99 of the old |
 /// | running variance | unbiased | unbiased | biased |
 /// | channels | axis 1 | axis 1 | the last axis |
-/// | batches of one value per feature | an error; a last one uses the running statistics | an error | variance 0 |
+/// | batches of one value per feature | an error; a smaller last batch uses the running statistics | an error | variance 0 |
 /// | names | `weight`, `bias`, `running_mean`, `running_var` | the same | `gamma`, `beta`, `moving_…` |
 /// | with weight and bias frozen | inference mode | statistics are still updated | inference mode |
 ///

@@ -159,7 +159,7 @@ impl<F: Scalar> Optimizer<F> {
 
     /// Returns the learning rate of this step, counted from 1: the value of the schedule, or the one
     /// [set](Optimizer::set_learning_rate) in its place, times the factor of
-    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The check that [`step`](Optimizer::step) makes is left out.
+    /// [`ReduceOnPlateau`](crate::optim::ReduceOnPlateau). The value is not checked.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.set_rate.unwrap_or_else(|| self.rate.learning_rate(step)) * self.plateau.factor
     }

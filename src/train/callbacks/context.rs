@@ -55,7 +55,7 @@ use crate::train::compatibility::check_logged;
 /// | [`batch`](Self::batch) | 0 | the current one | the one that ended | the epoch's last | the last |
 /// | [`step`](Self::step) | the steps taken | the next step | the steps taken | the same | the same |
 /// | [`loss`](Self::loss) | NaN | the batch's | the batch's | the epoch's | NaN |
-/// | [`learning_rate`](Self::learning_rate) | the last step's, or the first's | the next step's | the last step's | the same | the same |
+/// | [`learning_rate`](Self::learning_rate) | the last step's, or the first's | the next step's | the last step's | the same | the next step's |
 /// | [`ended`](Self::ended), [`value`](Self::value) | of a resumed run's last epoch | of the previous epoch | the same | of the one that ended | of the last |
 /// | [`log`](Self::log) | an error | an error | an error | adds a value | an error |
 ///

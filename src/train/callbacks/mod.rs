@@ -66,13 +66,13 @@ use crate::state::{Kind, State};
 ///
 /// | method | called | can end training |
 /// |---|---|---|
-/// | [`monitor`](Callback::monitor) | during the checks, before anything else | |
+/// | [`monitor`](Callback::monitor) | during the checks | |
 /// | [`on_train_begin`](Callback::on_train_begin) | after the checks, before the first epoch | by `stop` or an error |
 /// | [`on_gradients`](Callback::on_gradients) | before each step | by `stop` or an error |
 /// | [`on_batch_end`](Callback::on_batch_end) | after each batch and its step | by `stop` or an error |
 /// | [`on_epoch_end`](Callback::on_epoch_end) | after validation | by `stop` or an error |
 /// | [`on_train_end`](Callback::on_train_end) | at the end, even after an error in an epoch | |
-/// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end` | |
+/// | [`state`](Callback::state) | for each checkpoint, after `on_batch_end` or `on_epoch_end`; also during the checks, and in `resume` | |
 /// | [`load_state`](Callback::load_state) | in `resume`, and in the next `fit` after `on_train_begin` | by an error |
 ///
 /// Several callbacks are called in the order in which they were added. When one stops training, the others are still
@@ -181,7 +181,7 @@ pub trait Callback<F: Scalar = f32>: Send {
 
     /// Called at the end of training.
     ///
-    /// It is called after the last epoch, after a stop, and after any error, for every callback. The history contains
+    /// It is called after the last epoch, after a stop, and after any error since `on_train_begin`, for every callback. The history contains
     /// the epochs that ended.
     ///
     /// # Errors

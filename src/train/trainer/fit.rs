@@ -51,7 +51,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 
     /// Trains the model on the data.
     ///
-    /// Training continues from the current parameters of the model, state of the optimizer and number of epochs done.
+    /// Training continues from the model's current parameters, the optimizer's state and the number of completed epochs.
     /// The returned history contains the epochs of this call. After [`resume`](Trainer::resume) it also contains those
     /// before the interruption, and `fit` trains the remaining ones. Remarks on the data ([`Dataset::remarks`]) are
     /// printed first, unless progress is silent.
@@ -74,12 +74,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The positions in such texts refer to the data that are trained on: after a split or in a
+    /// Positions of samples in error messages refer to the data that are trained on: after a split or in a
     /// [`Subset`](crate::data::Subset), not to the whole data set.
     ///
     /// # Errors
     /// If model, data, loss and settings do not fit each other; shapes are checked before the first step, and so is a
-    /// batch size of 1 for which batch normalization would have only one number per feature.
+    /// batch size of 1 if batch normalization would see one value per feature.
     ///
     /// Also if data cannot be read, a checkpoint cannot be written, the folder of [`checkpoints`](Trainer::checkpoints)
     /// contains those of another run, or the model has no trainable parameters (it has no parameters, or all are
@@ -87,7 +87,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// Also if a batch's loss is not finite: the error names the first place where such a number occurs, and the step
     /// is not taken. A gradient that is not finite under a finite loss is noticed before the step if its norm is
-    /// computed for clipping ([`clip_norm`](Trainer::clip_norm)), otherwise by the next loss.
+    /// computed for clipping ([`clip_norm`](Trainer::clip_norm)), otherwise by the next loss or at the end of the epoch.
     ///
     /// After an error in training, `on_train_end` of the callbacks has still been called, so early stopping has
     /// restored its best weights.

@@ -67,7 +67,7 @@ use settings::Settings;
 /// | [`prefetch`](Trainer::prefetch) | chosen by the data set: none for data in memory |
 /// | [`progress`](Trainer::progress) | [`Progress::Auto`] |
 ///
-/// It replaces Keras' `compile` and `fit`, but is separate from the model: a model contains no optimizer, and a trainer
+/// A trainer replaces Keras' `compile` and `fit`, but is separate from the model: a model contains no optimizer, and a trainer
 /// can be passed to another function with all its settings. To write your own loop as in PyTorch, see
 /// [`accumulate`](crate::train::accumulate).
 pub struct Trainer<L: Loss<F>, F: Scalar = f32> {

@@ -65,7 +65,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 
     /// Restores model and trainer to the state in which a checkpoint was written. The next [`fit`](Trainer::fit)
-    /// continues the run and gives bit-identical results to an uninterrupted one.
+    /// continues the run and gives the same bits as an uninterrupted one.
     ///
     /// `path` is a file, or the folder of [`Checkpoints`](crate::train::Checkpoints), whose newest undamaged file is
     /// used. Set up trainer, model and data as in the interrupted program, then call `resume`, then `fit`. `fit`

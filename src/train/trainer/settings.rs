@@ -67,7 +67,7 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
     }
 
     /// Checks everything that needs no computation, and begins the metrics. `Optimizer::check_next` checks the learning
-    /// rate, the update rule's hyperparameters and the norm for clipping.
+    /// rate and the norm for clipping, and each step the update rule's hyperparameters.
     pub fn check<T: AsTarget<L::Target> + Default + Send>(
         &self,
         model: &Sequential<F>,
