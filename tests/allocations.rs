@@ -1,7 +1,7 @@
-//! What steps of training and predictions allocate, seen by the allocator itself: once they are under way, nothing; and
-//! what shapes allocate that are only worked out.
+//! Counts the allocations of training steps and predictions in the allocator itself: after the first ones, there are
+//! none. Also checks what computing output shapes allocates.
 //!
-//! A file of its own, whose tests take turns: the count is the whole process's.
+//! These tests are a separate program and take turns, because the count belongs to the whole process.
 #![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
 
 use plywood::data::synthetic::garments;
@@ -13,21 +13,22 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Allocations, and bytes allocated, since the process began.
+/// The number of allocations, and of bytes allocated, since the process started.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Held by the test that counts.
+/// Held by the test that is counting.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Counting;
 
-// SAFETY: every call is handed to the system's allocator with the same arguments; counting touches no memory of theirs.
+// SAFETY: every call is forwarded to the system's allocator with the same arguments; counting does not touch the
+// memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::Relaxed);
         BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract, which is the same.
+        // SAFETY: the caller upholds the contract of `alloc`, which is the same.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -39,10 +40,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often `work` allocates, and how many bytes, once it is under way.
+/// Returns how often `work` allocates, and how many bytes, after the first runs.
 ///
-/// It is run a few times, and the fewest count: a thread makes its buffers when it first has something to do, and on a
-/// busy machine that is at any time. What allocates in every step does so in each run.
+/// The result is the minimum over several runs: a thread allocates its buffers when it first gets work, which on a busy
+/// machine may happen at any time. An allocation in every step occurs in every run.
 fn allocations(mut work: impl FnMut()) -> (usize, usize) {
     let mut run = || {
         let before = (COUNT.load(Ordering::SeqCst), BYTES.load(Ordering::SeqCst));
@@ -52,7 +53,7 @@ fn allocations(mut work: impl FnMut()) -> (usize, usize) {
     (0..5).map(|_| run()).min().unwrap_or_default()
 }
 
-/// The seed network, and one with what else the crate has.
+/// Returns a small dense network, and one with other layers of the crate.
 fn models() -> Vec<(&'static str, Sequential)> {
     let seed = Sequential::builder([28, 28])
         .layer(Flatten)
@@ -81,7 +82,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
     vec![("the seed network", seed.build().unwrap()), ("the other network", other.build().unwrap())]
 }
 
-/// Counts over steps of training with a metric and weights.
+/// Counts the allocations of training steps with a metric and sample weights.
 fn train(optimizer: impl Into<Optimizer>, model: &mut Sequential) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
@@ -131,7 +132,7 @@ fn what_is_under_way_allocates_nothing() {
     }
 }
 
-/// Reads all that a context has of a batch.
+/// A callback that reads everything in the context of a batch.
 struct Reads(f64);
 
 impl Callback for Reads {
@@ -146,7 +147,7 @@ impl Callback for Reads {
     }
 }
 
-/// An epoch allocates as often with 60 batches as with 30, with callbacks and without.
+/// An epoch allocates as often with 60 batches as with 30, with and without callbacks.
 #[test]
 fn a_batch_of_fit_allocates_nothing() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,7 +184,7 @@ fn shapes_of_pooling_and_upsampling_are_worked_out_without_their_rows() {
     assert_eq!(pools.build().unwrap().output_shape(), [1, ROWS]);
     let average = Sequential::builder(image).layer(AvgPool2d::window([1, 1])).build().unwrap();
     assert_eq!(average.output_shape(), image);
-    // A row's span takes 24 bytes: 6 GB for each of these 102 layers, if they were made.
+    // The span of a row takes 24 bytes, which would be 6 GB for each of these 102 layers.
     let bytes = BYTES.load(Ordering::SeqCst) - before;
     assert!(bytes < 1 << 24, "{bytes}");
 }

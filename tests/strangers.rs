@@ -1,6 +1,6 @@
-//! Files from strangers: whatever the bytes, an error or something that works, and memory that the file's size bounds.
+//! Untrusted files: any bytes give an error or something that works, with memory bounded by the size of the file.
 //!
-//! The fuzzer (fuzz/) calls the same checks with bytes of its own. What it found has a test here.
+//! The fuzzer (fuzz/) calls the same checks with its own bytes. Every problem that it found has a test here.
 #![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
 #![cfg(feature = "datasets")]
 
@@ -22,14 +22,14 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static METER: Meter = Meter;
 
-/// The meter counts the whole process, so one test at a time.
+/// The meter counts the whole process, so only one test runs at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn alone() -> impl Drop {
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A few bytes changed, added, taken away or copied from elsewhere.
+/// Changes, inserts, removes or copies a few bytes.
 fn changed(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=dice.below(4) {
@@ -50,7 +50,7 @@ fn changed(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// The same in one part of a file, whose lengths then fit again; or other sizes, other layers, more of them.
+/// Changes bytes within one part of a file and corrects the lengths, or changes sizes, or changes or adds layers.
 fn rebuilt(file: &File, others: &[File], dice: &mut Dice) -> Vec<u8> {
     let mut file = file.clone();
     if dice.below(3) == 0 {
@@ -63,8 +63,8 @@ fn rebuilt(file: &File, others: &[File], dice: &mut Dice) -> Vec<u8> {
     file.bytes()
 }
 
-/// `PLYWOOD_MUTATIONS=400000` tries so many; 40,000 unless set. The slowest is printed, and nothing claimed of it: a
-/// machine may be busy. (The fuzzer has a limit of time.)
+/// `PLYWOOD_MUTATIONS=400000` sets the number of mutations (default 40,000). The slowest time is printed but not
+/// checked, because the machine may be busy. (The fuzzer has a time limit.)
 #[test]
 fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
     let _turn = alone();
@@ -80,7 +80,7 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
         mend(&mut again);
         assert!(&again == bytes, "taken apart and put together");
     }
-    // A layer takes other shapes than a container does.
+    // A layer accepts other input shapes than a container does.
     files.extend(files.iter().map(File::unnested).collect::<Vec<_>>());
     let (mut dice, mut slowest, mut loaded) = (Dice(1), (Duration::ZERO, 0), 0);
     let registry = Registry::<f32>::builtin();
@@ -105,7 +105,7 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
     assert!(loaded > count / 10, "{loaded} of {count} load");
 }
 
-/// Shapes that have made programs panic or fill the memory: at loading, in the summary, in `predict`.
+/// Shapes that have caused panics or filled the memory: at loading, in the summary, and in `predict`.
 #[test]
 fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
     let _turn = alone();
@@ -125,7 +125,7 @@ fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {
     assert!(loaded > 50, "{loaded} load");
 }
 
-/// The builder refuses an input without numbers, and so does loading, by the same words.
+/// The builder refuses an input shape without elements, and loading returns the same error.
 #[test]
 fn an_input_without_numbers_is_refused_as_the_builder_refuses_it() {
     let _turn = alone();
@@ -150,7 +150,7 @@ fn an_input_without_numbers_is_refused_as_the_builder_refuses_it() {
     }
 }
 
-/// Found by the fuzzer: a window of two rows under a sequence, whose weights have one.
+/// Found by the fuzzer: a window with two rows over a sequence, whose weights have one row.
 #[test]
 fn a_window_over_a_sequence_has_one_row() {
     let _turn = alone();
@@ -316,18 +316,19 @@ fn a_changed_image_is_an_error_or_pixels_and_a_folder_of_any_names_is_read() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A reader that has no end, as far as anyone asks.
+/// Returns a reader of zeros that is effectively endless.
 fn zeros(bytes: u64) -> impl Read {
     std::io::repeat(0).take(bytes)
 }
 
-/// What is claimed and not there takes no memory, from bytes and from a reader whose length nobody knows.
+/// Claimed but missing data take no memory, from bytes and from a reader of unknown length.
 #[test]
 fn claims_take_no_memory() {
     let _turn = alone();
     let model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
     let registry = Registry::<f32>::builtin();
-    // The description's first array, of 2 numbers: the version, two empty lists, two arrays.
+    // The length of the first array in the description, 2, comes after the version, two empty lists and the number of
+    // arrays.
     let at = 40 + 1 + env!("CARGO_PKG_VERSION").len() + 2 + 1;
     assert_eq!(model[at..at + 2], [2, 4]);
     let mut claims = model.clone();
@@ -350,7 +351,8 @@ fn claims_take_no_memory() {
     }
 }
 
-/// A state dict's file is looked at before it is read: what is none, and may have no end, takes no memory.
+/// The header of a state dict's file is checked before the file is read: anything else, even an endless file, takes no
+/// memory.
 #[test]
 fn no_more_of_a_state_dict_is_read_than_its_header_says() {
     let _turn = alone();
@@ -387,7 +389,7 @@ fn no_more_of_a_state_dict_is_read_than_its_header_says() {
     }
 }
 
-/// A few kilobytes of gzip are megabytes: no more is kept than the header says, and that has a limit.
+/// A few kilobytes of gzip can unpack to megabytes. No more is kept than the header declares, which is limited.
 #[test]
 fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
     let _turn = alone();
@@ -406,7 +408,8 @@ fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
     assert!(error.contains("of at most 1073741824 bytes") && most < 1 << 20, "{most} bytes: {error}");
 }
 
-/// A row of four bytes takes as much beside its text as a long one: line ends count against what may be unpacked.
+/// A row of four bytes needs as much memory beside its text as a long one, so line ends count towards the unpacking
+/// limit.
 #[cfg(feature = "csv")]
 #[test]
 fn rows_of_compressed_texts_take_no_more_memory_than_is_set() {
@@ -421,14 +424,14 @@ fn rows_of_compressed_texts_take_no_more_memory_than_is_set() {
     let error = read.unwrap_err().to_string();
     assert!(error.contains("it unpacks to more than 16777216 bytes"), "{error}");
     assert!(peak_of_packed < most + (1 << 20), "{peak_of_packed} bytes");
-    // No text is kept for a label.
+    // No separate text is kept for each label.
     let (read, peak_of_plain) = peak(|| csv.read_from(&plain[..], "rows.csv").unwrap().texts);
     assert_eq!((read.len(), read.class_names().len()), (ROWS, 1));
     println!("{peak_of_packed} bytes until the bound of {most}, {peak_of_plain} for {ROWS} plain rows");
     assert!(peak_of_plain < 40 * ROWS, "{peak_of_plain} bytes");
 }
 
-/// A name, a shape or a layer takes more memory than bytes; how many there may be is bounded.
+/// A name, a shape or a layer takes more memory than its bytes in the file, so their number is limited.
 #[test]
 fn many_small_things_stay_within_the_bound() {
     let _turn = alone();
@@ -445,7 +448,7 @@ fn many_small_things_stay_within_the_bound() {
         header.pop();
         header + end
     };
-    // A text behind an escape is put together in a buffer, which the last letter doubles here.
+    // A text with an escape is assembled in a buffer, which the last letter doubles here.
     let long = |begin: &str, end: &str| [begin, &"x".repeat((1 << 24) - 100), "\\n", end].concat();
     let one = "\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]";
     let headers = [
@@ -500,7 +503,7 @@ fn many_small_things_stay_within_the_bound() {
     );
 }
 
-/// Valid files of 128 MB: once in memory, and little besides. From a reader without a length, up to twice.
+/// Valid files of 128 MB are in memory once, with little overhead; from a reader of unknown length, up to twice.
 #[test]
 fn a_large_file_is_in_memory_once() {
     let _turn = alone();
@@ -516,7 +519,7 @@ fn a_large_file_is_in_memory_once() {
     let bytes = std::fs::read(&path).unwrap();
     little(peak(|| drop(Sequential::from_bytes(&bytes, &registry).unwrap())).1, "from bytes");
     some(peak(|| drop(Sequential::read_from(&bytes[..], &registry).unwrap())).1, "from a reader");
-    // What ends too early, too.
+    // The same for a file that ends too early.
     let cut = &bytes[..bytes.len() - 9];
     some(peak(|| drop(Sequential::read_from(cut, &registry).unwrap_err())).1, "from a reader that ends");
     drop(bytes);

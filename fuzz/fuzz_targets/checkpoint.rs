@@ -1,4 +1,4 @@
-//! Checkpoints. Half of the mutations keep the form of the file and change what is in it.
+//! Checkpoints. Half of the mutations keep the form of the file and change its content.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]

@@ -1,4 +1,4 @@
-//! IDX files: plain, as gzip, and read batch by batch. The first byte says which.
+//! IDX files: plain, as gzip, and read batch by batch. The first byte selects which.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]
@@ -14,11 +14,11 @@ static METER: hostile::Meter = hostile::Meter;
 fuzz_target!(|bytes: &[u8]| {
     let Some((way, bytes)) = bytes.split_first() else { return };
     quickly(|| match way % 4 {
-        // As they are, compressed or not.
+        // The bytes as they are, compressed or not.
         0 => hostile::idx(bytes),
-        // What is inside of gzip data with the right sum.
+        // The bytes as the content of a valid gzip file.
         1 => hostile::idx(&gzip(bytes)),
-        // A header of gzip in front of what its decoder is to choke on.
+        // A gzip header, with the bytes as compressed data.
         2 => hostile::idx(&[b"\x1f\x8b\x08\0\0\0\0\0\0\x03", bytes].concat()),
         _ => {
             let name = format!("plywood-fuzz-{}.idx", std::process::id());

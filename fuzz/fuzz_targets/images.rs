@@ -1,4 +1,4 @@
-//! Images, and folders with any names in them. The first byte says which.
+//! Images, and folders with any names in them. The first byte selects which.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]

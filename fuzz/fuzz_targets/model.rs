@@ -1,4 +1,4 @@
-//! Files of models, in `f32` and `f64`. Half of the mutations keep the form of the file and change what is in it.
+//! Model files in `f32` and `f64`. Half of the mutations keep the form of the file and change its content.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]

@@ -1,4 +1,4 @@
-//! State dicts: read, compared with a model, taken over.
+//! State dicts: they are read, compared with a model, and loaded into it.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]
@@ -13,7 +13,7 @@ static METER: hostile::Meter = hostile::Meter;
 
 fuzz_target!(|bytes: &[u8]| quickly(|| hostile::safetensors(bytes)));
 
-// Half of the mutations are of the header or of the numbers alone; the length in front is counted anew.
+// Half of the mutations change only the header, and recompute the length in front of it.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let length = data[..size].first_chunk::<8>().map(|n| u64::from_le_bytes(*n) as usize);
     let Some(length) = length.filter(|&n| seed % 2 == 0 && n <= size - 8) else {

@@ -1,4 +1,4 @@
-//! CSV of numbers, whole and streamed, plain and as gzip. The first byte says which, and the separator.
+//! CSV of numbers, whole and streamed, plain and as gzip. The first byte selects the form and the separator.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]

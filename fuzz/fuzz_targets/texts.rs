@@ -1,4 +1,4 @@
-//! CSV of texts, plain and as gzip, and the words in them. The first byte says which, and the separator.
+//! CSV of texts, plain and as gzip, and the words in them. The first byte selects the form and the separator.
 #![no_main]
 
 #[path = "../../tests/hostile/mod.rs"]

@@ -1,20 +1,20 @@
 //! Mutations that keep a model's file readable.
 //!
-//! A change of one byte in the midst of nested lengths mostly ends at the first length that no longer fits. So a file
-//! is taken apart into its layers, one part is changed, and all lengths around it are counted anew. Sizes become large
-//! ones that are still valid, and layers are repeated: what a small file may claim is found by that.
+//! A file has nested lengths, so a change of a single byte mostly fails at the first length that no longer fits. These
+//! mutations split a file into its layers, change one part, and recompute all lengths around it. Sizes become large
+//! ones that are still valid, and layers are repeated, to test what a small file can claim.
 
-/// A file's parts, from the outside in: a model, or a checkpoint.
+/// The parts of a file, from the outside in: a model, or a checkpoint.
 #[derive(Clone)]
 pub struct File {
     head: [u8; 16],
-    /// The version, classes and notes, as they are encoded.
+    /// The version, classes and notes, in encoded form.
     metadata: Vec<u8>,
-    /// How many numbers each array has, and their width.
+    /// The number of values of each array, and their width.
     arrays: Vec<(u64, u8)>,
     shape: Vec<u64>,
     layers: Vec<Layer>,
-    /// What a checkpoint has behind the model.
+    /// The part of a checkpoint after the model.
     rest: Vec<u8>,
     numbers: Vec<u8>,
 }
@@ -26,7 +26,7 @@ pub struct Layer {
     bytes: Vec<u8>,
 }
 
-/// A place in bytes that are decoded.
+/// The remaining bytes of a decoder.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -36,7 +36,7 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    /// bincode's integer.
+    /// Reads an integer in bincode's encoding.
     fn integer(&mut self) -> Option<u64> {
         let first = *self.take(1)?.first()?;
         let width = match first {
@@ -56,7 +56,7 @@ impl<'a> Bytes<'a> {
         self.take(length)
     }
 
-    /// A shape, and layers behind it.
+    /// Reads a shape and the layers after it.
     fn model(&mut self) -> Option<(Vec<u64>, Vec<Layer>)> {
         let shape = self.list(64, Self::integer)?;
         let layer =
@@ -106,7 +106,7 @@ fn model(shape: &[u64], layers: &[Layer]) -> Vec<u8> {
 }
 
 impl File {
-    /// Takes apart what has the form of a model's file; the sums are not looked at.
+    /// Parses bytes that have the form of a model's file; checksums are ignored.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let mut bytes = Bytes(bytes);
         let head = bytes.take(40)?;
@@ -125,7 +125,8 @@ impl File {
         Some(Self { head: head[..16].try_into().ok()?, metadata, arrays, shape, layers, rest, numbers })
     }
 
-    /// The file again, with lengths that fit. As many numbers as the arrays have, where those are few.
+    /// Encodes the file, with correct lengths. If the arrays are small, their values are cut or padded to the right
+    /// length.
     pub fn bytes(&self) -> Vec<u8> {
         let mut description = self.metadata.clone();
         integer(self.arrays.len() as u64, &mut description);
@@ -152,12 +153,12 @@ impl File {
         bytes
     }
 
-    /// The same model behind an input of another shape.
+    /// Returns the same model with another input shape.
     pub fn with_input(&self, shape: &[u64]) -> Self {
         Self { shape: shape.to_vec(), ..self.clone() }
     }
 
-    /// The same model with the layers of its containers in their place, which then take inputs of any shape.
+    /// Returns the same model with its containers replaced by their layers, which then accept inputs of any shape.
     pub fn unnested(&self) -> Self {
         let mut file = self.clone();
         file.layers = self
@@ -171,14 +172,14 @@ impl File {
         file
     }
 
-    /// Adds another model's layers behind those of this one, with their numbers.
+    /// Appends another model's layers to those of this one, with their values.
     pub fn append(&mut self, other: &Self) {
         self.layers.extend_from_slice(&other.layers);
         self.arrays.extend_from_slice(&other.arrays);
         self.numbers.extend_from_slice(&other.numbers);
     }
 
-    /// Changes one part; `mutate` changes bytes of some length into others of at most that length and some more.
+    /// Changes one part. `mutate` changes bytes in place, and may make them slightly longer.
     pub fn mutate(&mut self, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Vec<u8>)) {
         match dice.below(8) {
             0 => mutate(&mut self.numbers),
@@ -198,7 +199,7 @@ impl File {
     }
 }
 
-/// Changes one layer of a list, or the list; inside a container where it looks like one.
+/// Changes one layer of a list, or the list itself; within a container if the layer looks like one.
 fn layers(list: &mut Vec<Layer>, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Vec<u8>), depth: usize) {
     if list.is_empty() {
         return;
@@ -207,7 +208,7 @@ fn layers(list: &mut Vec<Layer>, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Ve
     match dice.below(13) {
         0 => drop(list.remove(at)),
         1 if list.len() < 40 => list.insert(at, list[dice.below(list.len())].clone()),
-        // Often a hundred times, seldom thousands.
+        // Often up to a hundred copies, sometimes thousands.
         11 if list.len() < 40 => {
             let most = if dice.below(8) == 0 { 13 } else { 8 };
             let times = 1 << dice.below(most);
@@ -220,7 +221,7 @@ fn layers(list: &mut Vec<Layer>, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Ve
         3 => list[at].kind = list[dice.below(list.len())].kind.clone(),
         4 => mutate(&mut list[at].kind),
         5 if depth < 70 => {
-            // Into a container of its own.
+            // Wraps the layer in a container.
             let inner = vec![list[at].clone()];
             list[at] = Layer { kind: b"sequential".to_vec(), bytes: model(&[2], &inner) };
         }
@@ -245,7 +246,7 @@ fn layers(list: &mut Vec<Layer>, dice: &mut Dice, mutate: &mut dyn FnMut(&mut Ve
     }
 }
 
-/// Another number in place of one of a layer's.
+/// Replaces one integer in a layer's bytes.
 fn setting(bytes: &mut Vec<u8>, dice: &mut Dice) {
     let at = dice.below(bytes.len().max(1));
     let mut rest = Bytes(bytes.get(at..).unwrap_or_default());
@@ -265,7 +266,7 @@ fn numbers(list: &mut Vec<u64>, dice: &mut Dice) {
     }
 }
 
-/// Another number: a neighbour, a small one, or one of those that overflow.
+/// Returns another number: a neighbour, a small one, or one that may overflow.
 fn number(n: u64, dice: &mut Dice) -> u64 {
     match dice.below(6) {
         0 => n.wrapping_add(1),
@@ -277,11 +278,11 @@ fn number(n: u64, dice: &mut Dice) -> u64 {
     }
 }
 
-/// Numbers drawn from a seed (splitmix64).
+/// A random number generator with a seed (splitmix64).
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// Below `most`, which is not 0.
+    /// Returns a number below `most`, which must not be 0.
     pub fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,4 +1,4 @@
-//! Images from strangers, and folders of them.
+//! Untrusted images, and folders of them.
 
 use super::bounded;
 use plywood::data::{ImageFiles, ImageFolder};
@@ -6,7 +6,7 @@ use plywood::prelude::*;
 use std::fs;
 use std::path::Path;
 
-/// One image among two that are whole; `folder` is where they may be written.
+/// Checks one image beside two valid ones; `folder` is where they are written.
 pub fn image(bytes: &[u8], folder: &Path) {
     let whole = image_file();
     let files = [("a/whole.png", &whole[..]), ("a/changed", bytes), ("b/whole.png", &whole[..])];
@@ -27,14 +27,14 @@ pub fn image(bytes: &[u8], folder: &Path) {
     }
 }
 
-/// A folder whose paths the bytes choose, each with an image or something else in it.
+/// Checks a folder whose paths are chosen by the bytes. Each path is an image, a folder or another file.
 pub fn tree(bytes: &[u8], folder: &Path) {
     let whole = image_file();
     write(folder, [("a/whole.png", &whole[..])]);
     for name in bytes.split(|&byte| byte == b'\n').take(16) {
         let Some((kind, name)) = name.split_first() else { continue };
         let Some(path) = inside(folder, name) else { continue };
-        // What the file system refuses is not there.
+        // Paths that the file system refuses are not created.
         let _ = path.parent().map(fs::create_dir_all);
         let _ = match kind % 4 {
             0 => fs::create_dir_all(path),
@@ -61,7 +61,7 @@ pub fn tree(bytes: &[u8], folder: &Path) {
     }
 }
 
-/// A path below the folder, with any bytes in its names that a file system takes.
+/// Returns a path inside the folder, whose names have any bytes that a file system accepts.
 #[cfg(unix)]
 fn inside(folder: &Path, name: &[u8]) -> Option<std::path::PathBuf> {
     use std::os::unix::ffi::OsStrExt;
@@ -77,7 +77,7 @@ fn inside(folder: &Path, name: &[u8]) -> Option<std::path::PathBuf> {
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '/').then(|| folder.join(name))
 }
 
-/// Makes the folder anew.
+/// Clears the folder, and writes the files to it.
 fn write<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
     let _ = fs::remove_dir_all(folder);
     for (name, bytes) in files {
@@ -87,7 +87,7 @@ fn write<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>
     }
 }
 
-/// A grey image of 2 by 2 pixels.
+/// Returns a grey image of 2 by 2 pixels.
 fn image_file() -> Vec<u8> {
     vec![
         137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 2, 0, 0, 0, 2, 8, 0, 0, 0, 0,

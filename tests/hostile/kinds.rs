@@ -1,10 +1,10 @@
-//! A block for each kind of layer that the crate has, with the shape of its input.
+//! A block for each kind of layer in the crate, with its input shape.
 
 use plywood::Scalar;
 use plywood::nn::SequentialBuilder;
 use plywood::prelude::*;
 
-/// A new layer has to come in here: tests/library/saving.rs compares with the registry.
+/// Every new layer must be added here: tests/library/saving.rs compares this list with the registry.
 pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuilder<F>)> {
     macro_rules! blocks {
         ($($kind:literal: $spec:expr, $shape:expr;)*) => {

@@ -1,4 +1,4 @@
-//! An allocator that knows how much memory is in use, and the most that has been.
+//! An allocator that records the memory in use and its peak.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,22 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static USED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// A very large block that nothing has been done behind yet.
+/// The size of a very large block, if it was the last allocation, else 0.
 ///
-/// The crate asks the system whether a large output would fit, and gives the block back at once, untouched. Only what
-/// is kept until the next allocation counts.
+/// The crate tests whether a large output would fit into memory: it allocates a block and releases it at once,
+/// untouched. A block counts only if it still exists at the next allocation.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// From how many bytes on a block may be such a question.
+/// The size in bytes from which a block may be such a test.
 const LARGE: usize = 1 << 31;
 
-/// The system's allocator, counted.
+/// The system's allocator, with counting.
 pub struct Meter;
 
-// SAFETY: every call is handed to the system's allocator with the same arguments; counting touches no memory of theirs.
+// SAFETY: every call is forwarded to the system's allocator with the same arguments; counting does not touch the
+// memory.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps `alloc`'s contract, which is the same.
+        // SAFETY: the caller upholds the contract of `alloc`, which is the same.
         counted(unsafe { System.alloc(layout) }, layout.size())
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -32,7 +33,8 @@ unsafe impl GlobalAlloc for Meter {
         // SAFETY: the pointer came from `alloc` here, so from the system's allocator, with this layout.
         let moved = unsafe { System.realloc(pointer, layout, size) };
         if !moved.is_null() {
-            // Large blocks are moved by their pages, not copied, so old and new are not both there.
+            // Large blocks are moved by remapping pages, not by copying, so the old and the new block do not exist at
+            // once.
             USED.fetch_sub(layout.size(), Ordering::Relaxed);
         }
         counted(moved, size)
@@ -45,7 +47,7 @@ unsafe impl GlobalAlloc for Meter {
     }
 }
 
-/// Counts a block, if the system had one.
+/// Counts a block, if the allocation succeeded.
 fn counted(pointer: *mut u8, size: usize) -> *mut u8 {
     if pointer.is_null() {
         return pointer;
@@ -60,7 +62,7 @@ fn counted(pointer: *mut u8, size: usize) -> *mut u8 {
     pointer
 }
 
-/// What `work` gives, and the most bytes it had in use beyond those at its beginning. Other threads count too.
+/// Returns the result of `work`, and its peak memory use in bytes above that at its start. Other threads count, too.
 pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = USED.load(Ordering::SeqCst);
     PEAK.store(before, Ordering::SeqCst);

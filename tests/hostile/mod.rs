@@ -1,6 +1,6 @@
-//! What has to hold for any bytes that are given as a file: an error, or something that works; in little memory.
+//! The requirements for any bytes given as a file: an error, or something that works, in little memory.
 //!
-//! The tests and the fuzzer (fuzz/) call the same functions. Whoever does has [`Meter`] for its allocator.
+//! The tests and the fuzzer (fuzz/) call the same functions. The program must use [`Meter`] as its allocator.
 
 pub mod file;
 #[cfg(feature = "images")]
@@ -20,23 +20,23 @@ use plywood::prelude::*;
 use std::io::Write;
 use std::path::Path;
 
-/// What reading a file of so many bytes may take at most.
+/// Returns the most memory that reading a file of this size may take.
 pub fn bound(bytes: usize) -> usize {
     2 * bytes + (64 << 20)
 }
 
-/// What a compressed table may unpack to here: little, so that the bound holds for what is unpacked.
+/// The limit for unpacking compressed tables here. It is small, so that the memory bound holds for the unpacked data.
 #[cfg(feature = "csv")]
 const UNPACKED: usize = 1 << 20;
 
-/// Runs `read` and refuses too much memory.
+/// Runs `read`, and panics if it takes too much memory.
 fn bounded<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
     let (result, most) = peak(read);
     assert!(most <= bound(bytes), "{most} bytes of memory for {bytes} of a file");
     result
 }
 
-/// A model's file: loaded, printed, used.
+/// Loads, prints and uses a model's file.
 pub fn model(bytes: &[u8]) {
     model_of::<f32>(bytes);
     model_of::<f64>(bytes);
@@ -50,7 +50,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     assert_eq!(known.is_ok(), streamed.is_ok(), "a slice and a reader of the same bytes");
     let Ok(model) = known else { return };
     let summary = bounded(bytes.len(), || model.to_string());
-    // What was loaded can be saved, and loaded again.
+    // A loaded model can be saved and loaded again.
     let saved = model.to_bytes().expect("a model that was loaded");
     let again = Sequential::from_bytes(&saved, &registry).expect("a model that was saved");
     assert_eq!(again.to_bytes().expect("the same"), saved);
@@ -58,7 +58,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     let unlike = |text: String| assert!(text.contains("expected the state dict"), "{text}");
     let dict = StateDict::from_bytes(&weights).expect("weights that were written");
     let _ = again.clone().load_state_dict(&dict).map_err(|error| unlike(error.to_string()));
-    // Inputs of another shape are refused before anything is allocated.
+    // Inputs of other shapes are refused before anything is allocated.
     let axes = 1 + model.input_shape().len();
     for shape in [vec![1], vec![1; axes], vec![2; axes], vec![1; axes + 1]] {
         if shape[1..] != *model.input_shape() {
@@ -66,7 +66,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
             assert!(bounded(bytes.len(), || model.predict(&input)).is_err(), "an input of another shape");
         }
     }
-    // A model whose outputs are large needs what they need (docs/saving.md); one whose outputs are not keeps the bound.
+    // A model with large outputs needs the memory for them (docs/saving.md); other models stay within the bound.
     let shape = [&[2], model.input_shape()].concat();
     let possible = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     if possible.is_some_and(|n| n <= MOST_NUMBERS) && most_numbers(&summary) <= MOST_NUMBERS {
@@ -75,10 +75,10 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     }
 }
 
-/// How many numbers an output may have so that `predict` keeps the bound.
+/// The largest number of elements in an output for which `predict` stays within the bound.
 const MOST_NUMBERS: usize = 1 << 16;
 
-/// The numbers of the largest output in a summary.
+/// Returns the number of elements of the largest output in a summary.
 fn most_numbers(summary: &str) -> usize {
     let shapes = summary.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
     let numbers = shapes.map(|(shape, _)| {
@@ -87,8 +87,8 @@ fn most_numbers(summary: &str) -> usize {
     numbers.map(|product| product.unwrap_or(usize::MAX)).max().unwrap_or(0)
 }
 
-/// A checkpoint; `path` is where it may be written. What cannot be resumed leaves model and trainer as they were; what
-/// can be goes on, or says why not.
+/// Checks a checkpoint; `path` is where it is written. If it cannot be resumed, model and trainer stay unchanged. If it
+/// can, training continues or returns an error.
 pub fn checkpoint(bytes: &[u8], path: &Path) {
     std::fs::write(path, bytes).expect("a file to write");
     let _ = bounded(bytes.len(), || Sequential::from_bytes(bytes, &Registry::<f32>::builtin()));
@@ -103,7 +103,7 @@ pub fn checkpoint(bytes: &[u8], path: &Path) {
     }
 }
 
-/// A state dict.
+/// Checks a state dict.
 pub fn safetensors(bytes: &[u8]) {
     let Ok(dict) = bounded(bytes.len(), || StateDict::from_bytes(bytes)) else { return };
     let names: Vec<&str> = dict.names().collect();
@@ -128,7 +128,7 @@ pub fn safetensors(bytes: &[u8]) {
     let _ = model.load_matching(&renamed).to_string();
 }
 
-/// An IDX file, which may be compressed.
+/// Checks an IDX file, which may be compressed.
 pub fn idx(bytes: &[u8]) {
     let array = bounded(bytes.len(), || idx::read_from(bytes, "a test"));
     if let Ok(array) = array {
@@ -138,12 +138,12 @@ pub fn idx(bytes: &[u8]) {
     }
 }
 
-/// The same as a file that is read batch by batch; `path` is where it may be written.
+/// Checks an IDX file that is read batch by batch; `path` is where it is written.
 pub fn idx_stream(bytes: &[u8], path: &Path) {
     std::fs::File::create(path).and_then(|mut file| file.write_all(bytes)).expect("a file to write");
     let count = bytes.get(4..8).map_or(0, |n| u32::from_be_bytes([n[0], n[1], n[2], n[3]]) as usize);
     if count > 1 << 16 {
-        return; // so many labels are no longer the file's memory
+        return; // the labels alone would exceed the memory bound
     }
     let opened = bounded(bytes.len(), || IdxStream::open(path, vec![0; count]));
     if let Ok(stream) = opened {
@@ -159,7 +159,7 @@ pub fn idx_stream(bytes: &[u8], path: &Path) {
     }
 }
 
-/// A model's file with the sums that its bytes have, as far as its lengths are possible.
+/// Corrects the checksums in a model's file, as far as its lengths are possible.
 pub fn mend(bytes: &mut [u8]) {
     let Some(head) = bytes.first_chunk::<40>() else { return };
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));

@@ -1,15 +1,15 @@
-//! A small run of training with all that a checkpoint can hold.
+//! A small training run with everything that a checkpoint can hold.
 
 use plywood::optim::Averaging;
 use plywood::prelude::*;
 
-/// What it trains on: 8 samples for training, 4 for validation.
+/// Returns the data: 8 samples for training, 4 for validation.
 pub fn data() -> ArrayDataset<f32, Vec<usize>> {
     let inputs = ndarray::Array2::from_shape_fn((12, 3), |(i, j)| ((i * 5 + j * 3) % 7) as f32 / 7.0);
     ArrayDataset::new(inputs, (0..12).map(|i| i % 2).collect()).expect("data")
 }
 
-/// The model, and a trainer of so many epochs of two batches each.
+/// Returns the model, and a trainer for this number of epochs of two batches each.
 pub fn begun(epochs: usize) -> (Sequential, Trainer<CrossEntropy>) {
     let model = Sequential::builder([3])
         .layer(Dense::units(2))

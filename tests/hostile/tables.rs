@@ -1,11 +1,11 @@
-//! CSV from strangers: rows of numbers, and rows of texts.
+//! Untrusted CSV: rows of numbers, and rows of texts.
 
 use super::{UNPACKED, bounded};
 use plywood::data::TextCsv;
 use plywood::prelude::*;
 use std::path::Path;
 
-/// Rows of numbers with the column "b" as the target, read whole and streamed; `path` is where they may be written.
+/// Checks rows of numbers with the target column "b", read whole and as a stream; `path` is where they are written.
 pub fn numbers(bytes: &[u8], separator: u8, path: &Path) {
     std::fs::write(path, bytes).expect("a file to write");
     for csv in
@@ -30,7 +30,7 @@ pub fn numbers(bytes: &[u8], separator: u8, path: &Path) {
     }
 }
 
-/// The last row is the same from both.
+/// Checks that the last row is the same from both.
 fn both_alike<T: Default + Send>(
     data: &impl Dataset<f32, Target = T>,
     stream: &impl Dataset<f32, Target = T>,
@@ -43,7 +43,7 @@ fn both_alike<T: Default + Send>(
     assert_eq!(whole.input, streamed.input);
 }
 
-/// Rows of texts in the column "text" with labels in "label", and the words of those texts.
+/// Checks rows of texts in the column "text" with labels in "label", and the words of these texts.
 pub fn texts(bytes: &[u8], separator: u8) {
     let csv = TextCsv::columns("label", "text").separator(separator).most_unpacked(UNPACKED as u64);
     for csv in

@@ -1,5 +1,5 @@
-//! What ARCHITECTURE.md says of the tree: modules import only from lower ranks, the files of a folder do not import
-//! one another in a circle, and files, functions and lists of parameters are short. [`EXCEPTIONS`] can only shrink.
+//! Checks the rules of ARCHITECTURE.md for the source tree: modules import only from lower ranks, the files of a folder
+//! have no circular imports, and files, functions and parameter lists are short. [`EXCEPTIONS`] can only shrink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::source::{Import, Source, files};
 
-/// The modules by rank, from the bottom.
+/// The modules by rank, lowest first.
 const RANKS: [&[&str]; 11] = [
     &["kernels"],
     &["error", "shown"],
@@ -26,14 +26,14 @@ fn rank(module: &str) -> Option<usize> {
     RANKS.iter().position(|rank| rank.contains(&module))
 }
 
-/// The code of a file: without comments, and without the tests at its foot.
+/// Returns the code of a file without comments and without the tests at its end.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().take_while(|line| line.trim() != "mod tests {");
     lines.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// The modules that a file's code names as `crate::module`, also in a list, `crate::{a, b::c}`.
+/// Returns the modules that the code of a file names as `crate::module`, or in a list, `crate::{a, b::c}`.
 fn imports(code: &str) -> Vec<String> {
     let mut all = Vec::new();
     for rest in code.split("crate::").skip(1) {
@@ -70,7 +70,7 @@ fn modules_import_only_from_lower_ranks() {
             match rank(&import) {
                 _ if import == first => {}
                 Some(other) if other < own => {}
-                // `crate::kernels` is how a macro is imported: macros live at the crate's root.
+                // `crate::kernels` imports a macro: macros live at the crate's root.
                 other => {
                     wrong.push(format!("{} (rank {own}) imports {import} ({other:?})", relative.display()));
                 }
@@ -81,7 +81,7 @@ fn modules_import_only_from_lower_ranks() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The clock and the process's number end a program where the platform has none, so one file alone asks for them.
+/// Asking for the time or the process id panics on platforms that have neither, so only one file may do it.
 #[test]
 fn only_the_platform_is_asked_for_time_and_processes() {
     let root = Path::new(crate::ROOT);
@@ -101,23 +101,23 @@ fn only_the_platform_is_asked_for_time_and_processes() {
     assert!(asking.is_empty(), "ask crates/kernels/src/platform.rs instead:\n{}", asking.join("\n"));
 }
 
-/// Lines of a file of `plywood` or its kernels, all of them: with documentation, tests and blank ones.
+/// The largest number of lines of a file in `plywood` or its kernels, including documentation, tests and blank lines.
 const FILE: usize = 450;
-/// Lines of a function, from that of `fn` to that of the closing brace. Tests and kernels are left out.
+/// The largest number of lines of a function, from `fn` to the closing brace. Tests and kernels are exempt.
 const FUNCTION: usize = 70;
-/// Parameters of a function, `self` among them. Tests and kernels are left out.
+/// The largest number of parameters of a function, including `self`. Tests and kernels are exempt.
 const PARAMETERS: usize = 6;
 
-/// What names of files in the kernels' crate begin with here.
+/// The prefix of names of files in the kernels' crate.
 const KERNELS: &str = "kernels/";
 
 const LIMITS: &str = "at most 450 lines of a file, 70 of a function, 6 parameters, and no circle";
 
-/// What is allowed to be above a limit: what it is, how much it is today, and why.
+/// The exceptions to the limits: what exceeds a limit, its current number, and the reason.
 ///
-/// The number is exact. Whoever makes one of them smaller writes the new number here, or takes the line out; nothing
-/// is added, and no number is raised. A circle is a folder with the files in it that import one another, and its
-/// number is that of the imports among them, one for each file and each file that it imports.
+/// The number is exact. If you reduce one of them, write the new number here or remove the line. Nothing is added, and
+/// no number is raised. A circle is a set of files in one folder that import one another. Its number is the number of
+/// imports among them, one for each pair of a file and a file that it imports.
 const EXCEPTIONS: &[(&str, usize, &str)] = &[
     (
         "lines of kernels/optim/adam.rs",
@@ -131,8 +131,8 @@ const EXCEPTIONS: &[(&str, usize, &str)] = &[
     ),
 ];
 
-/// Whatever is above a limit, with its number, for the files in `src` and for those of the kernels' crate, whose names
-/// begin with "kernels/" here.
+/// Returns everything that exceeds a limit, with its number. The names of files in the kernels' crate begin with
+/// "kernels/".
 fn above_limits(source: &Source, root: &str) -> BTreeMap<String, usize> {
     let mut above = BTreeMap::new();
     let long = source.lines.iter().filter(|(_, lines)| **lines > FILE);
@@ -153,7 +153,7 @@ fn above_limits(source: &Source, root: &str) -> BTreeMap<String, usize> {
     above
 }
 
-/// What is wrong with a list of exceptions: what it lacks, and what is not as it says.
+/// Returns the errors in a list of exceptions: missing entries, and entries whose number is wrong.
 fn complaints(above: &BTreeMap<String, usize>, exceptions: &[(&str, usize, &str)]) -> Vec<String> {
     let mut all = Vec::new();
     for (what, number) in above {
@@ -173,11 +173,11 @@ fn complaints(above: &BTreeMap<String, usize>, exceptions: &[(&str, usize, &str)
     all
 }
 
-/// The circles in each folder, as text, with the pairs of files in them that import one another.
+/// Returns the circular imports in each folder, as text, with the pairs of files that import one another.
 ///
-/// What is a file of the folder or a folder in it is one thing here, so `nn/conv` is one in `nn`, and its own
-/// files are looked at by themselves. What stands directly in `src` has ranks instead. A method that is called without
-/// naming its type, as `trainer.fit(…)`, is not seen.
+/// A subfolder counts as one file of its folder: `nn/conv` is one file of `nn`, and its own files are checked
+/// separately. Files directly in `src` have ranks instead. Calls of methods without the name of their type, such as
+/// `trainer.fit(…)`, are not detected.
 fn circles(imports: &BTreeSet<Import>) -> BTreeMap<String, BTreeSet<(String, String)>> {
     let mut rooms: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     for import in imports {
@@ -209,7 +209,7 @@ fn circles(imports: &BTreeSet<Import>) -> BTreeMap<String, BTreeSet<(String, Str
     found
 }
 
-/// What can be reached from a file over imports.
+/// Returns the files that can be reached from a file over imports.
 fn reached<'a>(from: &String, edges: &'a BTreeSet<(String, String)>) -> BTreeSet<&'a String> {
     let mut all = BTreeSet::new();
     let mut open = vec![from];
@@ -224,7 +224,7 @@ fn reached<'a>(from: &String, edges: &'a BTreeSet<(String, String)>) -> BTreeSet
     all
 }
 
-/// What the files of a circle name of one another.
+/// Describes which names the files of a circle import from one another.
 fn names(circle: &str, edges: &BTreeSet<(String, String)>, imports: &BTreeSet<Import>) -> String {
     let room = circle.trim_start_matches("circle in ").split(':').next().unwrap();
     let inside = |file: &str, name: &str| {
@@ -275,12 +275,12 @@ fn every_file_of_these_tests_is_a_module_of_theirs() {
     }
 }
 
-/// What the test sees in files that are given as names and texts.
+/// Returns what exceeds a limit in files given as names and texts.
 fn seen(files: &[(&str, &str)]) -> BTreeMap<String, usize> {
     seen_in("", files)
 }
 
-/// The same below "" or "kernels/".
+/// Like [`seen`], for the root "" or "kernels/".
 fn seen_in(root: &str, files: &[(&str, &str)]) -> BTreeMap<String, usize> {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     above_limits(&Source::of(files), root)
@@ -293,7 +293,7 @@ fn a_circle_is_seen() {
     let three = ("a/three.rs", "use super::One;\nuse crate::a::Two as Other;\nstruct Three(One, Other);");
     let one = ("a/one.rs", "use super::two;\npub struct One(pub two::Two);");
     let circle = BTreeMap::from([("circle in a: one.rs, two.rs".to_owned(), 2)]);
-    // By a `use`, by a path in the code, and by the root's name.
+    // The import is a `use`, a path in the code, or the name in the crate's root.
     for two in [
         "use super::One;\npub struct Two;\npub fn two() {}",
         "pub struct Two;\npub fn two() { let text = \"{\"; super::one::One::new(text, '\"') }",

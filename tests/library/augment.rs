@@ -1,4 +1,4 @@
-//! Images changed at random in training, classes as probabilities, and samples mixed with one another.
+//! Random changes of training images, class labels as probabilities, and mixing of samples.
 
 use ndarray::{Array2, Array3, Array4, Axis, s};
 use plywood::data::{Subset, Targets};
@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 type Images<F> = ArrayDataset<F, Vec<usize>>;
 
-/// Images without two equal numbers, above 0.
+/// Returns images whose pixels are above 0 and all different.
 fn images(samples: usize, height: usize, width: usize) -> Array3<f32> {
     Array3::from_shape_fn((samples, height, width), |(i, y, x)| {
         (1 + x + width * y + 7 * (i % 3) * width * height) as f32
@@ -57,7 +57,7 @@ fn every_shift_and_flip_is_a_window_of_the_padded_image() {
 
 #[test]
 fn a_rotated_and_cropped_slope_is_a_slope() {
-    // Where the image is a plane, bilinear numbers lie on it, and a turned part of it is a turned plane.
+    // On a plane, bilinear interpolation is exact, so a rotated crop of a plane is a rotated plane.
     let plane = Array3::from_shape_fn((64, 21, 31), |(_, y, x)| 10.0 + 0.3 * y as f32 + 0.1 * x as f32);
     let slopes = |augment| {
         let batch =
@@ -85,7 +85,7 @@ fn a_rotated_and_cropped_slope_is_a_slope() {
     let ((left, right), (least, most)) = (range(&turned), range(&sides));
     assert!((-25.1..-20.0).contains(&left) && (20.0..25.1).contains(&right), "{left} to {right}");
     assert!((0.499..0.55).contains(&least) && (0.86..0.901).contains(&most), "{least} to {most}");
-    // A part of the image has nothing from outside of it.
+    // A crop contains nothing from outside of the image.
     let batch = read(
         &Augmented::new(data(plane.clone()), Augment::seed(2).crop(0.1..=1.0)).unwrap(),
         &[0, 5, 9],
@@ -139,7 +139,7 @@ fn a_sample_is_the_same_in_any_order_and_batch_and_another_in_each_epoch() {
     }
     let next = read(&train, &[17], Pass::Train { epoch: 1 });
     assert_ne!(next.input.index_axis(Axis(0), 0), all.input.index_axis(Axis(0), 17));
-    // A part of the whole has the whole's draws.
+    // A subset uses the same random draws as the whole data set.
     let part = Subset::new::<f32>(&train, vec![29, 17]).unwrap();
     assert_eq!(read(&part, &[1], FIRST).input, read(&train, &[17], FIRST).input);
 }
@@ -162,7 +162,7 @@ fn evaluation_sees_the_data_as_they_are() {
 
 #[test]
 fn mixed_shares_have_the_beta_distribution() {
-    // Images of one number, which is the class: the target's second column is the mixed image.
+    // All pixels of an image equal its class, so the second column of the target is the mixed image.
     let images = Array3::from_shape_fn((4_000, 1, 1), |(i, _, _)| (i % 2) as f32);
     let labels: Vec<usize> = (0..4_000).map(|i| i % 2).collect();
     let plain = ArrayDataset::new(images, labels)
@@ -175,12 +175,12 @@ fn mixed_shares_have_the_beta_distribution() {
         assert!((t.sum() - 1.0).abs() < 1e-6 && (t[1] - x).abs() < 1e-6);
         assert!((batch.weights.as_ref().unwrap()[i] - (1.0 + x)).abs() < 1e-6);
         if t[i % 2] != 1.0 {
-            // Mixed with the other class: what is left of its own is λ.
+            // The sample is mixed with the other class: the remaining share of its own class is λ.
             let share = f64::from(t[i % 2]);
             (n, sum, squares) = (n + 1.0, sum + share, squares + (share - 0.5) * (share - 0.5));
         }
     }
-    // Half of the others are of the other class; a few λ round to 1. Var = 1 / (4 (2α + 1)).
+    // Half of the partners are of the other class; a few λ round to 1. Var = 1 / (4 (2α + 1)).
     assert!((1_800.0..2_150.0).contains(&n), "{n}");
     assert!((sum / n - 0.5).abs() < 0.05, "{}", sum / n);
     assert!((squares / n - 1.0 / 7.2).abs() < 0.012, "{}", squares / n);
@@ -206,7 +206,7 @@ fn training_that_goes_on_is_training_in_one_go() {
     assert_ne!(run(1, 2), run(1, 4));
 }
 
-/// The text of the error of these changes, at construction or at the first batch.
+/// Returns the text of the error that these changes give, at construction or at the first batch.
 fn error<T: Targets<Batch = Vec<usize>>>(data: &ArrayDataset<f32, T>, augment: Augment) -> String {
     let mut batch = Batch::<f32, Vec<usize>>::default();
     Augmented::new(data, augment)

@@ -1,11 +1,11 @@
-//! Augmented batches, and training on them, have the same bits for any number of threads.
+//! Augmented batches, and training on them, are bit-identical for any number of threads.
 //!
-//! One test to a process, as the number of threads is the process's.
+//! The number of threads belongs to the whole process, so only one test at a time sets it.
 
 use plywood::ndarray::Array4;
 use plywood::prelude::*;
 
-/// A batch's numbers, and a prediction after two epochs, as bits.
+/// Returns the values of a batch and the predictions after two epochs, as bits.
 fn run<F: Scalar>(threads: usize) -> Vec<u64> {
     let _threads = crate::take_threads(threads);
     let images =

@@ -1,11 +1,11 @@
-//! Baselines: the bits of trained weights, losses and predictions. A change that is to change no result passes it
-//! as it stands; one that changes a result on purpose writes bits.txt anew (`PLYWOOD_GOLDEN=write`, and once more
-//! with `PLYWOOD_MAX_LEVEL=avx2`), and CHANGELOG says so.
+//! Baselines: the bits of trained weights, losses and predictions. A change that should not affect results must pass
+//! this test with the existing bits.txt. A change that affects a result on purpose rewrites bits.txt
+//! (`PLYWOOD_GOLDEN=write`, and again with `PLYWOOD_MAX_LEVEL=avx2`), and the CHANGELOG says so.
 //!
-//! The bits hold for one build on one kind of processor (README), and for a level of vector instructions
-//! (`plywood::level`). bits.txt has those of AVX-512, and of AVX2 where they differ: `f32` by Adam and AdamW, whose
-//! lines have `avx2` in them. The portable level has the same bits in `f64`; in `f32`, and on other processors,
-//! only numbers of threads are compared with one another.
+//! The bits hold for one build on one model of processor (see the README) and one level of vector instructions
+//! (`plywood::level`). bits.txt has the bits of AVX-512, and those of AVX2 where they differ: `f32` with Adam and
+//! AdamW, on the lines that contain `avx2`. The portable level has the same bits in `f64`. In `f32` at that level, and
+//! on other processors, the test only compares different numbers of threads with one another.
 
 use ndarray::{Array2, Array4, ArrayD};
 use plywood::data::{Augmented, Element};
@@ -15,14 +15,15 @@ use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 use std::fmt::Write;
 
-/// One number for many: FNV-1a over 64 bits at a time, turned so that no position is lost.
+/// Hashes the values with FNV-1a over 64 bits at a time. The rotation keeps the information of all bit positions.
 fn hash(values: impl Iterator<Item = f64>) -> u64 {
     values.fold(0xcbf2_9ce4_8422_2325, |hash, value| {
         (hash ^ value.to_bits()).wrapping_mul(0x0100_0000_01b3).rotate_left(17)
     })
 }
 
-/// Trains with one thread and with three, and writes a line: weights and buffers, losses, predictions.
+/// Trains with one thread and with three, and writes a line with hashes of weights and buffers, losses, and
+/// predictions.
 fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F> + Clone, D: Dataset<F>>(
     lines: &mut String,
     name: &str,
@@ -51,7 +52,7 @@ fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F> + Clone, D: Dataset<F>>(
     writeln!(lines, "{name} {} {weights:016x} {losses:016x} {predictions:016x}", F::NAME).unwrap();
 }
 
-/// Noise with zeros between, as images have them.
+/// Returns random images in which about half of the pixels are 0, as in real images.
 fn images() -> (Array4<u8>, Vec<usize>) {
     let mut draws = Random::seed(3).at(0, 0);
     let images = Array4::from_shape_simple_fn((240, 1, 12, 12), || match draws.unit() {
@@ -96,7 +97,7 @@ fn bag<F: Scalar>() -> SequentialBuilder<F> {
     builder.layer(Sigmoid).layer(Dropout::rate(0.1)).layer(Dense::units(5)).layer(Softmax)
 }
 
-/// The cases that have a type for their parameter.
+/// The cases, for any element type.
 fn cases<F: Scalar + Element>(lines: &mut String) {
     let (x, labels) = images();
     let data = ArrayDataset::new(x.clone(), labels.clone()).unwrap().scale(1.0 / 255.0);
@@ -117,13 +118,14 @@ fn cases<F: Scalar + Element>(lines: &mut String) {
     case(lines, "bag", bag::<F>, (entropy, AdamW::default(), &texts));
 }
 
-/// What a line is of, and its bits: "dense f32" or, where AVX2 has others, "dense f32 avx2".
+/// Splits a line into its case and its bits. The case is "dense f32", or "dense f32 avx2" if AVX2 has other bits.
 fn parts(line: &str) -> (String, String) {
     let (at, _) = line.rmatch_indices(' ').nth(2).expect("three numbers at the end");
     (line[..at].to_owned(), line[at + 1..].to_owned())
 }
 
-/// The baseline after a run: AVX-512 writes all but what is AVX2's own, and AVX2 that.
+/// Returns the baseline after a run. A run with AVX-512 replaces all lines except those of AVX2; a run with AVX2
+/// replaces those.
 #[cfg(target_arch = "x86_64")]
 fn written(level: &str, golden: Vec<(String, String)>, found: &[(String, String)]) -> Vec<(String, String)> {
     let (of_avx2, of_all): (Vec<_>, Vec<_>) = golden.into_iter().partition(|(of, _)| of.ends_with(" avx2"));
@@ -144,7 +146,7 @@ fn bits_are_those_of_the_baseline() {
     cases::<f32>(&mut lines);
     cases::<f64>(&mut lines);
     let found: Vec<_> = lines.lines().map(parts).collect();
-    // The products in f64 are those of `matrixmultiply`, which uses what the processor has.
+    // Products in f64 are computed by `matrixmultiply`, which uses the instructions that the processor has.
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         let level = plywood::level().unwrap();

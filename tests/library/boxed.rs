@@ -1,5 +1,5 @@
-//! Boxes of losses, schedules, metrics and callbacks, whose kind is chosen when the program runs: each does what the
-//! type in it does, to the bit.
+//! Boxed losses, schedules, metrics and callbacks, whose type is chosen at run time. Each gives the same bits as the
+//! unboxed type.
 
 use ndarray::{Array2, arr2};
 use plywood::io::State;
@@ -25,7 +25,7 @@ fn data(classes: usize) -> Labelled {
     data.weights((0..SAMPLES).map(|i| 1.0 + (i % 3) as f64).collect::<Vec<_>>()).unwrap()
 }
 
-/// Ends in softmax over three classes, or in the sigmoid of one unit.
+/// Builds a network that ends in softmax over three classes, or in a sigmoid of one unit.
 fn network<F: Scalar>(classes: usize) -> Sequential<F> {
     let body = Sequential::<F>::builder_of([4]).seed(3).layer(Dense::units(6)).layer(Tanh);
     match classes {
@@ -44,7 +44,7 @@ fn trainer<L: Loss<F, Target = [usize]>, F: Scalar>(loss: L) -> Trainer<L, F> {
         .progress(Progress::Silent)
 }
 
-/// All that a run leaves behind; the seconds aside.
+/// Returns all results of a run except the seconds.
 fn run<L: Loss<F, Target = [usize]>, F: Scalar>(mut trainer: Trainer<L, F>, classes: usize) -> Vec<u8> {
     let (data, mut model) = (data(classes), network(classes));
     let history = trainer.fit(&mut model, &data).unwrap();
@@ -115,7 +115,7 @@ fn smoothed() -> Trainer<CrossEntropy> {
     trainer(cross_entropy())
 }
 
-/// The same words, too: errors name the loss, not the box, and come before the first step.
+/// The error texts are the same, too: errors name the loss, not the box, and are returned before the first step.
 #[test]
 fn errors_name_the_loss_in_the_box() {
     let text = |loss: BoxedLoss<f32>, model: &mut Sequential, data: &Labelled| {
@@ -132,7 +132,7 @@ fn errors_name_the_loss_in_the_box() {
     assert!(typed.contains("row 3") || typed.contains("sample 3"), "found by check_target: {typed}");
     assert_eq!(text(Box::new(cross_entropy()), &mut network(3), &data(4)), typed);
 
-    /// Its gradient has a wrong shape.
+    /// A loss that returns a gradient of the wrong shape.
     struct Flat;
     impl Loss for Flat {
         type Target = [usize];
@@ -149,7 +149,7 @@ fn errors_name_the_loss_in_the_box() {
     let error = text(Box::new(Flat), &mut dense(), &data(3));
     assert!(error.contains("the gradient that Flat returns"), "{error}");
 
-    /// What errors call it is its own affair.
+    /// A loss that chooses its own name for errors.
     struct Renamed;
     impl Loss for Renamed {
         type Target = [usize];
@@ -189,7 +189,7 @@ fn a_boxed_schedule_gives_the_same_rates() {
     assert!(run(smoothed().learning_rate(number), 3) == constant);
     assert!(run(smoothed().learning_rate(closure), 3) == constant);
 
-    // What `check` looks at is out of range; the rates would be in order.
+    // A parameter that `check` tests is out of range, although the learning rates would be valid.
     let wrong = || StepDecay { start: 0.05, factor: 0.0, steps: 10 };
     let text = |rate: Box<dyn Schedule>| {
         let mut trainer = smoothed().learning_rate(rate);
@@ -218,7 +218,7 @@ fn boxed_metrics_have_the_same_values() {
     let boxed = metrics.into_iter().fold(binary(), Trainer::metric);
     assert!(run(boxed, 2) == run(typed, 2));
 
-    // `begin` refuses the same; another name goes around a box; the direction is the metric's.
+    // A box gives the same error in `begin`, can be renamed, and has the direction of the metric inside.
     let logits = || trainer::<_, f32>(CrossEntropy::default().from_logits(true));
     let fit = |mut trainer: Trainer<CrossEntropy>| {
         let mut model = Sequential::builder([4]).layer(Dense::units(3)).build().unwrap();
@@ -231,7 +231,7 @@ fn boxed_metrics_have_the_same_values() {
     assert_eq!(Metric::<[usize]>::direction(&named), Some(Direction::Lower));
 }
 
-/// A folder that is removed when the test is over.
+/// A folder that is removed when the test ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -277,7 +277,7 @@ fn resumed<L: Loss<f32, Target = [usize]>>(mut trainer: Trainer<L>, from: &PathB
     left(&mut trainer, &model, history, &data(3))
 }
 
-/// Metrics and early stopping keep their states in a checkpoint, under the same names with and without a box.
+/// Metrics and early stopping save their states in a checkpoint, under the same names with and without a box.
 #[test]
 fn checkpoints_of_one_are_resumed_by_the_other() {
     let unbroken = run(all_typed(), 3);
@@ -298,7 +298,7 @@ fn checkpoints_of_one_are_resumed_by_the_other() {
     }
 }
 
-/// Notes which methods were called.
+/// Records which methods were called.
 #[derive(Clone, Default)]
 struct Calls(Arc<Mutex<Vec<&'static str>>>);
 
@@ -356,7 +356,7 @@ fn every_call_reaches_the_callback_in_the_box() {
     assert_eq!(*calls.0.lock().unwrap(), all);
 }
 
-/// Everything by name, as a file of settings or a command line would have it.
+/// Builds a trainer from names, as a settings file or a command line would give them.
 fn chosen(loss: &str, rate: &str, metrics: &[&str], callbacks: &[&str]) -> Result<Trainer<BoxedLoss<f32>>> {
     let unknown = |name: &str| Error::custom(format!("{name} is no known name"));
     let loss: BoxedLoss<f32> = match loss {

@@ -1,5 +1,6 @@
-//! Models of branches: trained, saved and loaded by a registry, with a layer of a user's own inside; the same bits for
-//! any number of threads. One test sets that number, as it is the process's.
+//! Models with branches are trained, saved and loaded with a registry, with a user-defined layer inside. The results
+//! are bit-identical for any number of threads. Only one test sets that number, because it belongs to the whole
+//! process.
 
 use ndarray::Array2;
 use plywood::ErrorKind;
@@ -22,7 +23,7 @@ impl Elementwise for Square {
 
 const LENGTH: usize = 12;
 
-/// Every kind of layer that has parameters or draws, in branches of branches.
+/// Builds nested branches with every kind of layer that has parameters or random draws.
 fn network() -> Sequential {
     let block = Sequential::block;
     let deep = block().layer(LayerNorm::new()).layer(Dense::units(8)).layer(GELU::default()).layer(Square);
@@ -94,13 +95,13 @@ fn they_train_save_and_load_and_threads_change_no_bit() {
     let (x, _) = data(300);
     assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap());
     assert_eq!(loaded.to_bytes().unwrap(), bytes);
-    // A kind that the registry does not know is named, two containers deep.
+    // An unknown kind is named in the error, even two containers deep.
     let error = Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::UnknownLayer { kind, .. } if kind == "branches.square"),
         "{error}"
     );
-    // A damaged file is an error and no panic, wherever it is cut or changed.
+    // A damaged file gives an error, not a panic, wherever it is cut off or changed.
     for cut in (0..bytes.len()).step_by(97) {
         assert!(Sequential::from_bytes(&bytes[..cut], &registry).is_err());
         let mut damaged = bytes.clone();

@@ -1,5 +1,5 @@
-//! Checkpoints: a run that is resumed at any batch ends with the bits of the unbroken one; what does not fit is refused
-//! and changes nothing; files of a folder come and go as they should.
+//! Checkpoints: a run resumed at any batch ends with the same bits as an uninterrupted run. Checkpoints that do not fit
+//! are refused and change nothing. Files in a checkpoint folder are created and removed as documented.
 
 use ndarray::{Array2, Array4, Axis};
 use plywood::data::Augmented;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A layer of another crate.
+/// A layer from another crate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Swish;
 
@@ -27,7 +27,7 @@ impl Elementwise for Swish {
     }
 }
 
-/// A callback with a state: the sum of all batches' losses, told to the test.
+/// A callback with a state: the sum of the losses of all batches, shared with the test.
 struct Total(f64, Arc<Mutex<f64>>);
 
 impl<F: Scalar> Callback<F> for Total {
@@ -53,7 +53,7 @@ impl<F: Scalar> Callback<F> for Total {
     }
 }
 
-/// A folder that is removed when the test is over.
+/// A folder that is removed when the test ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -106,7 +106,7 @@ fn network<F: Scalar>() -> Sequential<F> {
 
 type UpdateRule = plywood::optim::AdamW;
 
-/// A trainer with everything that a checkpoint has to bring back.
+/// Returns a trainer with every kind of state that a checkpoint must restore.
 fn trainer<F: Scalar>(norms: &GradientNorms, total: &Arc<Mutex<f64>>) -> Trainer<CrossEntropy, F> {
     Trainer::new(CrossEntropy::default(), Optimizer::new(UpdateRule::default()))
         .epochs(5)
@@ -127,7 +127,7 @@ fn trainer<F: Scalar>(norms: &GradientNorms, total: &Arc<Mutex<f64>>) -> Trainer
         .progress(Progress::Silent)
 }
 
-/// All that a run leaves behind; the seconds aside.
+/// All results of a run except the seconds.
 struct Left {
     model: Vec<u8>,
     history: String,
@@ -158,7 +158,7 @@ fn run<F: Scalar>(
     })
 }
 
-/// Part by part, as the bytes of a model say little on a screen.
+/// Compares part by part, because the bytes of a whole model would make an unreadable failure message.
 fn same(a: &Left, b: &Left, context: &str) {
     assert_eq!(a.history, b.history, "{context}");
     assert_eq!(a.norms, b.norms, "{context}");
@@ -189,7 +189,7 @@ fn resumed_at_any_batch_a_run_ends_with_the_same_bits() {
     every_batch_of::<f64>("f64");
 }
 
-/// A small run: (data, model, trainer).
+/// Returns the data, the model and the trainer of a small run.
 fn small() -> (ArrayDataset<f32, Vec<usize>>, Sequential, Trainer<CrossEntropy>) {
     let inputs = Array2::from_shape_fn((20, 3), |(i, j)| ((i * 5 + j * 3) % 7) as f32 / 7.0);
     let data = ArrayDataset::new(inputs, (0..20).map(|i| i % 2).collect::<Vec<_>>()).unwrap();
@@ -198,7 +198,7 @@ fn small() -> (ArrayDataset<f32, Vec<usize>>, Sequential, Trainer<CrossEntropy>)
     (data, model, trainer.progress(Progress::Silent))
 }
 
-/// A folder with the checkpoints of a small run, `every` batches apart.
+/// Returns a folder with the checkpoints of a small run, set up by `checkpoints`.
 fn written(name: &str, checkpoints: impl FnOnce(Checkpoints) -> Checkpoints) -> Folder {
     let folder = Folder::new(name);
     let (data, mut model, trainer) = small();
@@ -259,7 +259,7 @@ fn what_differs_is_named_and_nothing_is_changed() {
                     Resume with a model and a trainer of the type it was saved with.";
     assert!(text.ends_with(expected), "{text}");
 
-    // What is known only with the data: errors of `fit`, after which another `fit` may do better.
+    // Errors that only `fit` can detect, with the data. A later `fit` can succeed.
     let (_, mut model, mut trainer) = small();
     trainer.resume(&mut model, &path).unwrap();
     let before = model.to_bytes().unwrap();
@@ -293,7 +293,7 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
                     Add it by `callback`, as it was in the run that is resumed.";
     assert!(text.ends_with(expected), "{text}");
 
-    /// Of the name, which plays no part, and of a kind of its own.
+    /// A callback with the same name, which does not matter, and a different kind.
     struct Other(&'static str, Option<Kind>);
     impl Callback for Other {
         fn name(&self) -> &str {
@@ -317,7 +317,7 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
     right.resume(&mut model, &folder.0).unwrap();
     assert_eq!(right.fit(&mut model, &data).unwrap().epochs.len(), 3);
 
-    // Its state has other names by now.
+    // The names in its state have changed.
     let others = Folder::new("others");
     let (_, mut model, trainer) = small();
     let checkpoints = || Checkpoints::in_folder(&others.0);
@@ -331,7 +331,7 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
     assert!(text.ends_with(expected), "{text}");
     assert_eq!((model.to_bytes().unwrap(), changed.optimizer().steps()), (before, 0));
 
-    // A state without a kind is refused before the first step, where checkpoints are to be written.
+    // If checkpoints are to be written, a state without a kind is refused before the first step.
     let nameless = Folder::new("nameless");
     let (_, mut model, trainer) = small();
     let mut trainer = trainer.callback(Other("a", None)).checkpoints(Checkpoints::in_folder(&nameless.0));
@@ -398,7 +398,7 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
     assert!(names.iter().all(|name| folder.names().contains(&(*name).to_owned())), "{:?}", folder.names());
     assert_eq!(folder.names().len(), 4);
 
-    // Another run there would mix with it.
+    // Another run in this folder would mix its files with these.
     let (data, mut model, trainer) = small();
     let mut trainer = trainer.checkpoints(Checkpoints::in_folder(&folder.0));
     let refused = |error: Error, expected: &str| {
@@ -410,7 +410,7 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
         "without checkpoints, found epoch-0003.checkpoint. Go on with them by `resume` or `resume_if_any`, \
          name another folder, or remove them.",
     );
-    // So would going on from an older one, while there are newer ones.
+    // So would resuming from an older checkpoint while newer ones exist.
     trainer.resume(&mut model, folder.file(names[1])).unwrap();
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
@@ -489,7 +489,8 @@ fn a_damaged_newest_file_is_passed_over_and_said_so() {
     trainer.fit(&mut model, &data).unwrap();
     assert_eq!(fs::read(&newest).unwrap().len(), bytes.len());
 
-    // Not damaged, but of a newer version: that is an error, and no reason to throw hours away.
+    // The newest file is not damaged but has a newer version. This is an error, so that hours of training are not
+    // discarded.
     let mut newer = fs::read(&newest).unwrap();
     newer[8] = 99;
     fs::write(&newest, &newer).unwrap();
@@ -537,7 +538,7 @@ fn leftovers_of_a_kill_go_with_the_next_checkpoint() {
     assert_eq!(folder.names(), ["epoch-0002.checkpoint", "epoch-0003.checkpoint", "notes.123-0.tmp"]);
 }
 
-/// Counts the samples that are read.
+/// A data set that counts the samples that are read.
 struct Counted<'a>(ArrayDataset<f32, Vec<usize>>, &'a AtomicUsize);
 
 impl Dataset for Counted<'_> {
@@ -569,7 +570,7 @@ fn batches_that_are_done_are_not_read_again_with_and_without_reading_ahead() {
 
 #[test]
 fn a_metric_without_a_state_has_the_rest_of_the_epoch() {
-    /// How many batches were seen.
+    /// A metric that counts the batches.
     struct Seen(f64);
     impl Metric<[usize]> for Seen {
         fn name(&self) -> &str {
@@ -646,7 +647,7 @@ fn a_break_within_an_epoch_ends_the_run_for_good() {
     assert_eq!(again.to_bytes().unwrap(), model.to_bytes().unwrap());
 }
 
-/// A metric over two batches, with and without an interruption in between.
+/// Compares a metric over two batches with and without an interruption between them.
 fn over_two_batches<T: ?Sized, M: Metric<T>>(make: impl Fn() -> M, batches: [(&Tensor, &T); 2]) {
     let weights = [1.0, 0.5, 2.0];
     let [first, second] = batches;
@@ -713,8 +714,8 @@ fn histograms_of_an_epochs_first_gradients_survive_an_interruption() {
     assert!(bytes.windows(tag.len()).any(|window| window == tag));
 }
 
-/// Checkpoints of every version of the format that was released are read for ever; files that are here are never
-/// written anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
+/// Checkpoints of every released version of the format must stay readable; existing files here are never rewritten.
+/// (`PLYWOOD_GOLDEN=write` writes those of a new version.)
 fn golden_of<F: Scalar>(name: &str, [loss, roc_auc, val_loss]: [f64; 3]) {
     let path = PathBuf::from(crate::ROOT).join("tests/golden").join(name);
     if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
@@ -736,13 +737,13 @@ fn golden_of<F: Scalar>(name: &str, [loss, roc_auc, val_loss]: [f64; 3]) {
 
 #[test]
 fn golden_checkpoints_are_read_and_gone_on_with() {
-    // The gradients of a bias before batch normalization are 0 but for rounding, which Adam makes a whole step of; its
-    // running mean follows, and the loss of validation with it.
+    // The gradients of a bias before batch normalization are 0 except for rounding errors, which Adam scales up to a
+    // whole step. The running mean follows the bias, and the validation loss follows the running mean.
     golden_of::<f32>("v4-f32.checkpoint", [1e-5, 1e-3, 5e-3]);
     golden_of::<f64>("v4-f64.checkpoint", [1e-9; 3]);
 }
 
-/// A callback whose state is there from a batch on.
+/// A callback that has a state only from a certain batch on.
 struct Late {
     from: u64,
     now: Arc<Mutex<Option<u64>>>,
@@ -787,7 +788,7 @@ fn callbacks_of_one_kind_are_told_apart_also_before_they_have_a_state() {
     trainer.resume(&mut model, &folder.0).unwrap();
     assert_eq!((*first.lock().unwrap(), *second.lock().unwrap()), (None, Some(1)));
 
-    // A checkpoint of another rule leaves a callback without a state as it was.
+    // A checkpoint of another update rule leaves a callback without a state unchanged.
     let nows: Arc<Mutex<Option<u64>>> = Arc::default();
     let (_, mut model, _) = small();
     let mut sgd = Trainer::new(CrossEntropy::default(), SGD::default())
@@ -798,7 +799,7 @@ fn callbacks_of_one_kind_are_told_apart_also_before_they_have_a_state() {
     assert_eq!(*nows.lock().unwrap(), None);
 }
 
-/// Fails in its first `on_train_begin`.
+/// A callback whose first `on_train_begin` fails.
 struct Fails(bool);
 
 impl Callback for Fails {

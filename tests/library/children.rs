@@ -1,5 +1,5 @@
-//! Programs that a test starts: this one again, with one of its tests to run. Such a child says how far it is, and
-//! waits each time until it is answered. So the test decides where the child is killed, and no clock does.
+//! Child processes started by a test: this same program, with one test to run. A child reports its progress and waits
+//! for an answer each time. The test thus decides where the child is killed, independent of timing.
 
 use plywood::{Error, Result};
 use std::io::{BufRead, BufReader, Write, stdin};
@@ -7,12 +7,12 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-/// What a report begins with.
+/// The prefix of a report.
 const REPORT: &str = "report ";
 
-/// In the child: says a number, and waits for the answer. An error if nobody is left to answer.
+/// Called in the child: reports a number and waits for the answer. Returns an error if the test has ended.
 pub fn report(number: u64) -> Result<()> {
-    // The first line may have begun with the name of the test.
+    // The current line may already contain the name of the test.
     println!("\n{REPORT}{number}");
     match stdin().read_line(&mut String::new()) {
         Ok(bytes) if bytes > 0 => Ok(()),
@@ -20,7 +20,7 @@ pub fn report(number: u64) -> Result<()> {
     }
 }
 
-/// A child that reports.
+/// A child process that reports.
 pub struct Reporting {
     child: Child,
     answers: ChildStdin,
@@ -32,7 +32,7 @@ impl Reporting {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (answers, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (sender, reports) = channel();
-        // It ends with the child, whose end closes the pipe.
+        // The thread ends with the child, whose exit closes the pipe.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(|line| line.ok()) {
                 if let Some(number) = line.strip_prefix(REPORT) {
@@ -43,18 +43,18 @@ impl Reporting {
         Self { child, answers, reports }
     }
 
-    /// Waits for the next report, after which the child waits. `None` once it has ended.
+    /// Waits for the next report, after which the child waits. Returns `None` once the child has ended.
     pub fn next(&mut self) -> Option<u64> {
         self.reports.recv().ok()
     }
 
-    /// Lets the child go on to its next report.
+    /// Lets the child continue to its next report.
     pub fn answer(&mut self) {
-        // A child that has ended meanwhile reads no answer; `next` says so.
+        // If the child has ended in the meantime, nobody reads the answer; `next` returns `None` then.
         let _ = self.answers.write_all(b"\n");
     }
 
-    /// Answers until the child makes the report of this number, and leaves that one without an answer.
+    /// Answers reports until the child reports `number`, and leaves that report unanswered.
     pub fn run_to(&mut self, number: u64) {
         loop {
             self.answer();
@@ -65,7 +65,8 @@ impl Reporting {
         }
     }
 
-    /// Answers, and waits until something is so or the child has made its next report; whether it was so first.
+    /// Answers, and waits until `is_so` returns true or the child has made its next report. Returns whether `is_so`
+    /// came first.
     pub fn run_until(&mut self, is_so: impl Fn() -> bool) -> bool {
         self.answer();
         loop {
@@ -80,13 +81,13 @@ impl Reporting {
         }
     }
 
-    /// Kills the child, which has not ended before.
+    /// Kills the child, which must still be running.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         assert!(was_killed(self.child.wait().unwrap()));
     }
 
-    /// Answers whatever the child still reports, and says how it ended.
+    /// Answers all remaining reports of the child, and returns its exit status.
     pub fn end(mut self) -> ExitStatus {
         self.answer();
         while self.next().is_some() {
@@ -96,8 +97,8 @@ impl Reporting {
     }
 }
 
-/// Whether a program did not end by itself.
+/// Returns whether a process was killed.
 pub fn was_killed(status: ExitStatus) -> bool {
-    // Unix gives a code to a program that ended by itself only.
+    // On Unix, only a process that exited by itself has an exit code.
     if cfg!(unix) { status.code().is_none() } else { !status.success() }
 }

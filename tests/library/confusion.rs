@@ -1,4 +1,4 @@
-//! The confusion matrix and its report: by hand, as tables, what does not fit, and results as JSON.
+//! The confusion matrix and its report: values checked by hand, table output, errors, and results as JSON.
 
 use ndarray::arr2;
 use plywood::metrics::{
@@ -6,7 +6,8 @@ use plywood::metrics::{
 };
 use plywood::prelude::*;
 
-/// By hand. A class that never occurs is left out of the macro mean, as in scikit-learn's `classification_report`.
+/// Values computed by hand. A class that never occurs is left out of the macro mean, as in scikit-learn's
+/// `classification_report`.
 #[test]
 fn the_report_by_hand() {
     let truth = [0, 0, 0, 1, 1, 2, 2, 2, 2];

@@ -1,5 +1,5 @@
-//! Containers of a user's own at a model's end: one that ends in softmax trains, whatever it says of it, and the summary
-//! has the layers inside.
+//! User-defined containers at the end of a model. A container that ends in softmax trains, whatever it declares about
+//! its activation, and the summary shows the layers inside.
 
 use ndarray::{Array2, ArrayD};
 use plywood::nn::{OutputActivation, Part, SequentialCache, WithoutActivation};
@@ -7,8 +7,8 @@ use plywood::prelude::*;
 use plywood::testing::LayerCheck;
 use serde::{Deserialize, Serialize};
 
-/// A container over a body. Of the activation it says only that it is there (`Closed`), what it is without (`Open`), or
-/// half of that.
+/// Defines a container around a body. By default it declares only the activation (`Closed`); `Open` also gives access
+/// to the outputs before the activation, and other types implement only a part of that.
 macro_rules! container {
     ($name:ident, $kind:literal, { $($more:item)* }) => {
         #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ container!(Wrong, "test.wrong", {
     }
 });
 
-/// The identity, which says that it is the sigmoid.
+/// The identity, which falsely declares that it is a sigmoid.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Boasting;
 
@@ -107,7 +107,7 @@ impl Layer<f64> for Boasting {
     }
 }
 
-/// Softmax or the sigmoid over three classes, behind two layers.
+/// Builds two dense layers followed by softmax (if `last`) or the sigmoid, over three outputs.
 fn body(last: bool) -> Sequential<f64> {
     let body = Sequential::builder_of([5]).layer(Dense::units(6)).layer(Tanh).layer(Dense::units(3));
     if last { body.layer(Softmax).build().unwrap() } else { body.layer(Sigmoid).build().unwrap() }
@@ -123,7 +123,7 @@ fn parameters(model: &Sequential<f64>) -> Vec<f64> {
     all
 }
 
-/// Losses and parameters of some training, and what is predicted behind it.
+/// Returns losses and parameters of a short training, and the predictions after it.
 fn trained(mut model: Sequential<f64>, softmax: bool) -> (Vec<f64>, Vec<f64>, ArrayD<f64>) {
     let x = Array2::from_shape_fn((20, 5), |(i, j)| ((i * 7 + j * 3) as f64).sin());
     let labels: Vec<usize> = (0..20).map(|i| i % 3).collect();

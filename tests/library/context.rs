@@ -1,4 +1,4 @@
-//! What callbacks see through their context, and what becomes of what they ask for.
+//! What callbacks see in their context, and the effect of their requests.
 
 use ndarray::Array2;
 use plywood::ndarray;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// The methods of a callback that have a context.
+/// The methods of a callback that receive a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hook {
     Begin,
@@ -19,7 +19,7 @@ enum Hook {
     End,
 }
 
-/// A callback of one closure, which is told the method.
+/// A callback that calls one closure with the method and the context.
 struct Does<D>(D);
 
 impl<D: FnMut(Hook, &mut Context<'_>) -> Result<()> + Send> Callback for Does<D> {
@@ -47,7 +47,7 @@ fn does<D: FnMut(Hook, &mut Context<'_>) -> Result<()> + Send>(what: D) -> Does<
     Does(what)
 }
 
-/// Eight samples: batches of three make three steps in an epoch.
+/// Returns eight samples, so batches of three make three steps per epoch.
 fn data() -> ArrayDataset<f32, Vec<usize>> {
     let inputs = Array2::from_shape_fn((8, 2), |(i, j)| ((i * 5 + j * 3) % 7) as f32 / 7.0);
     ArrayDataset::new(inputs, (0..8).map(|i| i % 2).collect()).unwrap()
@@ -85,7 +85,7 @@ fn each_method_sees_where_training_is() {
         told_losses.lock().unwrap().push(context.loss());
         Ok(())
     });
-    // The rate of step n is n.
+    // The learning rate of step n is n / 1000.
     let mut t = trainer().learning_rate(|step: u64| step as f64 / 1000.0).callback(callback);
     let mut model = model();
     let history = t.fit(&mut model, &data()).unwrap();
@@ -105,7 +105,7 @@ fn each_method_sees_where_training_is() {
     let mean = (3.0 * losses[1] + 3.0 * losses[3] + 2.0 * losses[5]) / 8.0;
     assert!((losses[7] - mean).abs() < 1e-6 && losses[7] == history.epochs[0].values[0].1, "{losses:?}");
 
-    t.fit(&mut model, &data()).unwrap(); // a second call counts on
+    t.fit(&mut model, &data()).unwrap(); // a second call continues the count
     let second: Vec<_> = [step(Hook::Begin, 1, 0, 3)].into_iter().chain(epoch(2, 3)).collect();
     assert_eq!(*seen.lock().unwrap(), second);
 }
@@ -125,7 +125,7 @@ fn steps_of_several_batches_are_counted_as_they_are_taken() {
         (Hook::Gradients, 2, 1),
         (Hook::Batch, 2, 1),
         (Hook::Batch, 3, 1),
-        (Hook::Gradients, 3, 2), // what is left at the end of the epoch
+        (Hook::Gradients, 3, 2), // the last, smaller group of batches of the epoch
         (Hook::Epoch, 3, 2),
         (Hook::End, 3, 2),
     ];
@@ -135,7 +135,7 @@ fn steps_of_several_batches_are_counted_as_they_are_taken() {
 #[test]
 fn values_are_those_of_the_epoch_that_ended() {
     type Values = Vec<(String, f64, Option<Direction>)>;
-    /// The method, the values, the epoch's line, and how many epochs the history has.
+    /// The method, the values, the printed line of the epoch, and the number of epochs in the history.
     type Seen = (Hook, Values, Option<String>, usize);
     let seen: Shared<Vec<Seen>> = Shared::default();
     let told = seen.clone();
@@ -211,7 +211,7 @@ fn a_rate_that_is_set_takes_the_place_of_the_schedule() {
         Ok(())
     }));
     t = t.callback(does(|hook, context| {
-        // The one after it sees what was set, and sets it once more.
+        // The next callback sees the learning rate that the first one set, and sets it again.
         if hook == Hook::Epoch && context.epoch() == 3 {
             assert_eq!(context.learning_rate(), 0.03);
             context.set_learning_rate(context.learning_rate() / 3.0);
@@ -228,7 +228,7 @@ fn a_rate_that_is_set_takes_the_place_of_the_schedule() {
     assert_eq!(t.optimizer().learning_rate_at(1000), 0.2, "until a schedule is set");
 }
 
-/// In `on_gradients` it is the rate of this very step, in `on_batch_end` that of the next.
+/// In `on_gradients`, the learning rate is that of the current step; in `on_batch_end`, that of the next step.
 #[test]
 fn a_rate_counts_from_the_next_step_on() {
     let trained = |at: Option<(Hook, u64)>, rate: f64, schedule: fn(u64) -> f64| {
@@ -249,11 +249,11 @@ fn a_rate_counts_from_the_next_step_on() {
     assert_ne!(trained(None, 0.0, |_| 0.1), steps);
 }
 
-/// What is set is the rate, whatever a plateau has left of the schedule; later ones lower it.
+/// A learning rate that is set replaces the schedule and earlier plateau reductions. Later plateaus reduce it.
 #[test]
 fn a_rate_that_is_set_is_lowered_by_later_plateaus_alone() {
     let mut t = trainer().epochs(5).learning_rate(0.0);
-    // A rate of 0: no epoch is better than the first, so each lowers it.
+    // With a learning rate of 0, no epoch is better than the first, so each one reduces the rate.
     t = t.reduce_on_plateau(ReduceOnPlateau::factor(0.5).patience(0).monitor("loss"));
     t = t.callback(does(|hook, context| {
         if hook == Hook::Epoch && context.epoch() == 3 {
@@ -283,7 +283,7 @@ fn a_rate_out_of_range_is_an_error_before_the_step() {
         );
         assert_eq!((t.optimizer().steps(), t.optimizer().learning_rate_at(5)), (4, 0.1));
     }
-    // Without a trainer it is the step that refuses it.
+    // Without a trainer, the step returns the error.
     let mut optimizer: Optimizer = Optimizer::new(SGD::default());
     optimizer.set_learning_rate(f64::NAN);
     let (mut model, input) = (model(), Array2::ones((2, 2)).into_dyn());
@@ -369,10 +369,10 @@ fn names_and_methods_that_cannot_log_are_refused() {
 
 #[test]
 fn a_stop_ends_training_and_the_other_callbacks_are_still_called() {
-    // (where it stops, at which step or epoch) and the epochs and steps that are left.
+    // Where it stops, at which step or epoch, and the resulting numbers of epochs and steps.
     for (at, number, epochs, steps) in [
         (Hook::Begin, 0, 0, 0),
-        (Hook::Gradients, 5, 2, 5), // the step is taken
+        (Hook::Gradients, 5, 2, 5), // the step is still taken
         (Hook::Batch, 2, 1, 2),
         (Hook::Epoch, 6, 2, 6),
     ] {
@@ -399,7 +399,7 @@ fn a_stop_ends_training_and_the_other_callbacks_are_still_called() {
     }
 }
 
-/// An error of one callback ends training, but the epoch is not lost.
+/// An error in one callback ends training, but the epoch stays in the history.
 #[test]
 fn an_error_leaves_the_epoch_in_the_history() {
     let ended: Shared<Vec<usize>> = Shared::default();
@@ -419,7 +419,7 @@ fn an_error_leaves_the_epoch_in_the_history() {
     assert_eq!((t.history().epochs.len(), &*ended.lock().unwrap()), (2, &vec![2]));
 }
 
-/// What was logged comes back with a checkpoint, and the epochs after it go on.
+/// Logged values are restored from a checkpoint, and later epochs add to them.
 #[test]
 fn a_resumed_run_has_what_was_logged() {
     let folder = std::env::temp_dir().join(format!("plywood-context-{}", std::process::id()));
@@ -439,7 +439,7 @@ fn a_resumed_run_has_what_was_logged() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A rate that a callback has set is in the checkpoint: the callback does not set it again.
+/// A learning rate set by a callback is saved in the checkpoint; the callback does not set it again.
 #[test]
 fn a_rate_that_was_set_outlives_an_interruption() {
     let folder = std::env::temp_dir().join(format!("plywood-set-rate-{}", std::process::id()));

@@ -1,17 +1,17 @@
-//! Our reading of CSV beside that of the crate `csv`, which is used everywhere: the same fields, or an error where it
-//! is lenient.
+//! Compares our CSV reader with the crate `csv`: the fields are the same, or our reader returns an error where `csv` is
+//! lenient.
 
 use plywood::data::LabelledTexts;
 use plywood::prelude::*;
 use plywood::random::Random;
 
-/// A text of these letters, among them all that CSV gives a meaning to.
+/// Returns a random text of these letters, which include all that are special in CSV.
 fn draw(draws: &mut impl FnMut(usize) -> usize) -> String {
     const LETTERS: [&str; 9] = ["a", "é", ",", "\"", "\n", " ", ";", "😀", "b"];
     (0..1 + draws(6)).map(|_| LETTERS[draws(9)]).collect()
 }
 
-/// The labels, without spaces at their ends, and the texts that `csv` reads.
+/// Returns the rows as `csv` reads them: labels with spaces trimmed, and texts.
 fn theirs(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
     let field = |record: &csv::StringRecord, i| record.get(i).map(str::to_owned);
@@ -50,7 +50,7 @@ fn what_is_written_by_the_rules_is_read_as_the_peer_reads_it() {
     assert!(read > 100, "most files are read: {read}");
 }
 
-/// Bytes at random, of which most are no CSV: where both read them, both read the same.
+/// Random bytes, most of which are not valid CSV: if both readers accept them, they return the same rows.
 #[test]
 fn what_both_read_is_the_same() {
     let mut read = 0;

@@ -1,8 +1,9 @@
 //! Training the network of each example gives the same bits with 1 and 4 threads.
 //!
-//! One test to a process, as the number of threads is the process's. The networks are those of examples/; of each, a
-//! few steps are taken, on drawn images or ids. The examples that are not named have the layers of `fashion_mnist`;
-//! optimizers, losses and activations are in tests/library/optimizer_threads.rs and tests/library/threads.rs.
+//! The number of threads belongs to the whole process, so tests that set it take turns. The networks are those of
+//! examples/. Each takes a few steps on synthetic images or ids. The examples that are not named here have the layers
+//! of `fashion_mnist`; optimizers, losses and activations are tested in tests/library/optimizer_threads.rs and
+//! tests/library/threads.rs.
 
 use plywood::data::Images;
 use plywood::data::synthetic::garments;
@@ -11,11 +12,11 @@ use plywood::ndarray;
 use plywood::optim::Averaging;
 use plywood::prelude::*;
 
-/// How many samples, and how many make a step.
+/// The number of samples, and the batch size.
 const SAMPLES: usize = 192;
 const BATCH: usize = 64;
 
-/// As most examples train.
+/// Trains with the loss, optimizer and metric of most examples.
 fn bits<D>(model: Sequential, data: &D) -> Vec<u64>
 where
     D: Dataset<Target = Vec<usize>>,
@@ -24,7 +25,7 @@ where
     bits_of(model, trainer, data)
 }
 
-/// Trains for one epoch and looks at everything: parameters, buffers, losses, metrics, predictions.
+/// Trains for one epoch and returns the bits of parameters, buffers, losses, metrics and predictions.
 fn bits_of<L: Loss, D: Dataset>(mut model: Sequential, trainer: Trainer<L>, data: &D) -> Vec<u64>
 where
     D::Target: plywood::losses::AsTarget<L::Target>,
@@ -63,7 +64,7 @@ fn convolutional(filters: [usize; 2], units: usize, dropout: f64) -> Sequential 
         .unwrap()
 }
 
-/// The small network with batch normalization and residual blocks, and what is done to its images.
+/// The small network with batch normalization and residual blocks, on augmented images.
 fn augmented(images: &Images) -> Vec<u64> {
     let unit = |builder: plywood::nn::SequentialBuilder, filters| {
         let conv = Conv2d::filters(filters, 3).padding(Padding::Same).bias(false);
@@ -103,7 +104,7 @@ fn best_dense(images: &Images) -> Vec<u64> {
     bits_of(model.layer(Dense::units(10)).layer(Softmax).build().unwrap(), trainer, &soft)
 }
 
-/// `tabular_regression`: columns of numbers and a number to be predicted.
+/// `tabular_regression`: numeric columns and a numeric target.
 fn tabular() -> Vec<u64> {
     let mut draws = Random::seed(6).at(0, 0);
     let inputs = ndarray::Array2::from_shape_simple_fn((SAMPLES, 9), || draws.below(100) as f32 / 50.0 - 1.0);
@@ -116,7 +117,7 @@ fn tabular() -> Vec<u64> {
     bits_of(model.layer(Dense::units(1)).build().unwrap(), trainer, &data)
 }
 
-/// A trained network with frozen convolutions and a new head, as `transfer` has it.
+/// A trained network with frozen convolutions and a new head, as in `transfer`.
 fn transfer(data: &Images) -> Sequential {
     let mut trunk = convolutional([16, 32], 64, 0.0);
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(BATCH);
@@ -140,7 +141,7 @@ fn medical() -> Sequential {
     model.layer(Dense::units(2)).layer(Softmax).build().unwrap()
 }
 
-/// Images of three channels, unequal classes, and weights that make up for it.
+/// Images with three channels, and unbalanced classes with class weights.
 fn moles() -> Images {
     let mut draws = Random::seed(4).at(0, 0);
     let pixels = ndarray::Array4::from_shape_simple_fn((SAMPLES, 3, 32, 32), || draws.below(256) as u8);

@@ -1,4 +1,5 @@
-//! What saving leaves as it was: modes, links, and all that is no file. By whatever writes files.
+//! What saving preserves: file modes, symbolic links, and anything that is not a regular file. Tested for everything
+//! that writes files.
 
 use plywood::prelude::*;
 use plywood::train::{CsvLog, JsonLines};
@@ -14,14 +15,14 @@ fn model() -> Sequential {
     Sequential::builder([2]).layer(Dense::units(1)).build().unwrap()
 }
 
-/// A training of one epoch with this callback.
+/// Trains for one epoch with this callback.
 fn fit(callback: impl plywood::train::Callback + 'static) -> Result<()> {
     let data = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)))?;
     let trainer = Trainer::new(MeanSquaredError, SGD::default()).progress(Progress::Silent);
     trainer.callback(callback).fit(&mut model(), &data).map(drop)
 }
 
-/// Everything that replaces a file, by the ending that it asks for.
+/// Returns everything that replaces a file, with the file extension it needs.
 fn savers() -> Vec<(&'static str, Save)> {
     let models: [(&'static str, Save); 2] = [
         ("plywood", Box::new(|path| model().save(path))),
@@ -46,7 +47,7 @@ fn pictures() -> Vec<(&'static str, Save)> {
     ]
 }
 
-/// Those that add to a file.
+/// Returns the callbacks that append to a file.
 fn logs() -> Vec<(&'static str, Save)> {
     vec![
         ("csv", Box::new(|path| fit(CsvLog::new(path)))),
@@ -60,7 +61,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -95,7 +96,7 @@ fn a_file_that_may_not_be_written_to_stays() {
         let path = folder.join(format!("f.{ending}"));
         fs::write(&path, "mine").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
-        // The system's administrator may write to all.
+        // The root user can write to every file.
         if OpenOptions::new().write(true).open(&path).is_err() {
             let text = save(&path).unwrap_err().to_string();
             assert!(text.contains("could not"), "{text}");
@@ -140,7 +141,7 @@ fn a_link_stays_and_what_it_leads_to_is_written() {
     for (ending, save) in savers().into_iter().chain(logs()) {
         let file = folder.join("inner").join(format!("file.{ending}"));
         let [first, second] = ["first", "second"].map(|name| folder.join(format!("{name}.{ending}")));
-        symlink(format!("inner/file.{ending}"), &first).unwrap(); // leads nowhere yet
+        symlink(format!("inner/file.{ending}"), &first).unwrap(); // the target does not exist yet
         symlink(format!("first.{ending}"), &second).unwrap();
         save(&second).unwrap();
         assert!(file.is_file(), "{ending}");
@@ -170,7 +171,7 @@ fn every_name_that_the_file_system_takes_will_do() {
         for name in [of("n", 250), of("n", 255), of("é", 250), of("語", 255), of("n", 101), of("\n ", 40)] {
             tried += 1;
             let path = folder.join(&name);
-            // Some file systems take less.
+            // Some file systems do not accept all of these names.
             if File::create(&path).is_ok() {
                 for _ in 0..2 {
                     save(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Which loss fits which last layer: every pair trains, or is an error before the first step whose text stands in
+//! Tests every pair of a loss and a last layer: it trains, or gives an error before the first step, with the text in
 //! fits.txt.
 
 use ndarray::{Array2, arr2};
@@ -8,11 +8,11 @@ use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
-/// A softmax of one's own, which says nothing of its outputs.
+/// A user-defined softmax that declares nothing about its outputs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct OwnSoftmax;
 
-/// Twice a softmax, which says nothing either.
+/// Twice a softmax, which declares nothing either.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TwiceSoftmax;
 
@@ -86,15 +86,15 @@ fn inputs() -> Array2<f32> {
     Array2::from_shape_fn((24, 2), |(i, j)| ((i * 7 + j * 5) % 11) as f32 / 11.0 - 0.5)
 }
 
-/// All numbers of a model.
+/// Returns all values of a model's parameters and buffers.
 fn parameters(model: &Sequential) -> Vec<f32> {
     let mut all = Vec::new();
     model.visit_params(&mut |_, param| all.extend_from_slice(param.as_slice()));
     all
 }
 
-/// "trains", where two epochs change the model, or the error's text; `evaluate`, `step`, `accumulate` and
-/// `find_learning_rate` say the same.
+/// Returns "trains" if two epochs change the model, else the error's text. Checks that `evaluate`, `step`, `accumulate`
+/// and `find_learning_rate` give the same result.
 fn verdict<L, T, D>(make: impl Fn() -> L, mut model: Sequential, data: &D, target: &T) -> String
 where
     L: Loss,
@@ -116,7 +116,7 @@ where
     ];
     let says = |result: &Result<()>| match result {
         Ok(()) => "trains".to_owned(),
-        // What stands before the colon is where: the name of what was called.
+        // The text before the colon names the method that was called.
         Err(error) => error.to_string(),
     };
     let text = says(&fit);
@@ -128,7 +128,7 @@ where
         let other = says(&other);
         let own = text.strip_prefix("fit: ").unwrap_or(&text);
         let same = other.strip_prefix(&format!("{name}: ")).unwrap_or(&other) == own;
-        // A mask is drawn in training alone; a sample is named by its place in the batch, or not at all.
+        // A dropout mask is drawn only in training. A sample is named by its position in the batch, or not at all.
         let drawn = text.contains("in training") && name == "evaluate" && other == "trains";
         assert!(same || text.contains("sample") || text == "trains" || drawn, "{name}: {other}\nfit: {text}");
     }
@@ -144,7 +144,7 @@ fn every_loss_and_every_last_layer() {
     macro_rules! over_ends {
         ($name:expr, $units:expr, $target:expr, $batch:expr, $loss:expr) => {
             writeln!(table, "{}, {} outputs", $name, $units).unwrap();
-            // A softmax of one's own, of one unit, is always 1, and trains nothing.
+            // A user-defined softmax over one unit is always 1 and trains nothing.
             for end in ENDS.iter().filter(|end| $units > 1 || !end.starts_with("own")) {
                 let data = ArrayDataset::new(inputs(), $target.clone()).unwrap();
                 let text = verdict(|| $loss, model(end, $units), &data, &$batch);
@@ -199,7 +199,7 @@ fn every_loss_and_every_last_layer() {
     assert_eq!(table.lines().count(), expected.lines().count());
 }
 
-/// A loss of one's own says what it takes, and then is held against the model like any other.
+/// A user-defined loss can declare which outputs it takes, and is then checked against the model like any other.
 #[test]
 fn a_loss_of_ones_own_can_say_what_it_takes() {
     struct Own;
@@ -231,7 +231,7 @@ fn a_loss_of_ones_own_can_say_what_it_takes() {
     fit("Softmax").unwrap();
 }
 
-/// Targets that do not fit are found before the first step, in all of the data and in the validation's.
+/// Targets that do not fit are found before the first step, in the training and in the validation data.
 #[test]
 fn every_target_is_looked_at_before_the_first_step() {
     let labels = |at: usize, label: usize| {
@@ -293,7 +293,7 @@ fn every_target_is_looked_at_before_the_first_step() {
     assert!(text.contains("expected targets of shape [24, 2], found [24, 3]"), "{text}");
 }
 
-/// A reference to a data set, a subset, folds and everything that changes inputs hand on what targets there are.
+/// References to data sets, subsets, folds and wrappers that change inputs pass on the targets.
 #[test]
 fn wrappers_hand_on_the_targets() {
     let labels: Vec<usize> = (0..24).map(|i| i % 3).collect();
@@ -315,7 +315,7 @@ fn wrappers_hand_on_the_targets() {
     assert_eq!(targets(&one_hot, &[4, 1]), (read.target, read.weights));
 }
 
-/// A pass over all layers for the check of model and loss, and one for what metrics are told.
+/// The layers are visited twice: once to check model and loss, and once for the outputs that metrics are told.
 #[test]
 fn evaluate_checks_model_and_loss_once() {
     use std::sync::atomic::{AtomicUsize, Ordering};

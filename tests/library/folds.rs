@@ -1,4 +1,4 @@
-//! Stratified splits, folds and cross-validation, against scikit-learn's where it has them.
+//! Stratified splits, folds and cross-validation, compared with scikit-learn where it has them.
 
 use ndarray::Array2;
 use plywood::data::{Fold, Folds};
@@ -24,7 +24,7 @@ fn folds<'a>(how: &impl Folds<f32, Data>, data: &'a Data) -> Vec<Fold<'a, Data>>
     how.folds(data).unwrap()
 }
 
-/// How many of these positions have each label below 10.
+/// Counts the samples of each label below 10 at these positions.
 fn counts(labels: &[usize], indices: &[usize]) -> Vec<usize> {
     (0..10).map(|label| indices.iter().filter(|&&i| labels[i] == label).count()).collect()
 }
@@ -156,7 +156,7 @@ fn cross_validation_trains_anew_and_counts_each_fold_alike() {
         "{text}"
     );
 
-    // By hand, fold 0 is the same.
+    // Training on fold 0 by hand gives the same scores.
     let folds = folds(&StratifiedKFold::new(3).seed(1), &data);
     let (mut model, mut trainer) = build(0).unwrap();
     trainer.fit(&mut model, &folds[0].0).unwrap();
@@ -177,7 +177,7 @@ fn a_class_with_fewer_samples_than_folds_is_named_below_the_scores() {
     };
     let below =
         |text: String| text.lines().skip(1).map(|line| line.trim_start().to_owned()).collect::<Vec<_>>();
-    // Class 4 comes first with one sample, class 0 has six, class 2 three, class 1 as many as folds.
+    // Class 4 comes first and has one sample; class 0 has six, class 2 three, and class 1 five, one for each fold.
     let labels = vec![4, 0, 0, 2, 1, 1, 0, 2, 1, 0, 1, 0, 2, 1, 0];
     assert_eq!(
         below(shown(&stratified, labels.clone())),
@@ -187,12 +187,12 @@ fn a_class_with_fewer_samples_than_folds_is_named_below_the_scores() {
         ]
     );
     assert!(below(shown(&stratified, [[0; 5], [7; 5]].concat())).is_empty());
-    // Folds that do not look at classes say nothing of them.
+    // Folds that ignore the classes report nothing about them.
     let plain = |data: &Data| {
         cross_validate_with::<f32, _>(data, &KFold::new(5), |_, test| trainer().evaluate(&model()?, test))
     };
     assert!(below(shown(&plain, labels)).is_empty());
-    // Of many classes, the first.
+    // If many classes are reported, only the first ones are listed.
     let many = below(shown(&stratified, [vec![0; 5], (1..13).collect()].concat()));
     assert_eq!((many.len(), many[10].as_str()), (11, "and 2 more"));
 }

@@ -1,8 +1,9 @@
-//! A disk that is full and a program that is killed: the old file is whole, and nothing piles up beside it.
+//! A full disk and a killed program: the old file stays intact, and temporary files do not accumulate.
 //!
-//! A test runs itself as a child process with a limit of the shell on the size of files, which needs no rights. Where
-//! that limit's signal is ignored, writing fails as on a full disk; where it is not, it kills half-way. A child that
-//! saves again and again says so before each time. It is killed there, or when the file of the save is seen.
+//! A test runs itself as a child process, with a limit on the file size set by the shell, which needs no special
+//! rights. If the signal of that limit is ignored, writing fails as on a full disk. If it is not ignored, it kills the
+//! child in the middle of a file. A child that saves repeatedly reports each save before it begins. The test kills it
+//! at the report, or when the file of the save appears.
 
 use crate::children::{Reporting, report, was_killed};
 use crate::files::names;
@@ -13,24 +14,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What the child is to do, and where.
+/// The environment variables for the child: the folder, and a switch to save forever.
 const FOLDER: &str = "PLYWOOD_TEST_FOLDER";
 const FOR_EVER: &str = "PLYWOOD_TEST_FOR_EVER";
 
-/// The bytes of the large model's numbers.
+/// The number of bytes of the large model's parameters.
 const LARGE: u64 = 4 * 1001 * 1000;
 
 fn small() -> Sequential {
     Sequential::builder([4]).layer(Dense::units(2)).build().unwrap()
 }
 
-/// 4 MB, more than the children may write.
+/// Returns a model of 4 MB, more than the children are allowed to write.
 fn large() -> Sequential {
     Sequential::builder([1000]).layer(Dense::units(1000)).build().unwrap()
 }
 
-/// No test of its own: what a child does. It saves, and says what became of it; or it saves for ever, and reports the
-/// number of each save before it.
+/// Not a test of its own, but the code of the child. It saves once and prints the result, or saves forever and reports
+/// the number of each save before it begins.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
@@ -46,7 +47,7 @@ fn child() {
     say(model.save_weights(folder.join("weights")));
 }
 
-/// This program again, to run `child` in a shell after `before`.
+/// Runs `child` of this program in a shell, after the shell commands `before`.
 fn run(folder: &Path, before: &str) -> Command {
     let mut command = Command::new("sh");
     let program = std::env::current_exe().unwrap();
@@ -55,7 +56,7 @@ fn run(folder: &Path, before: &str) -> Command {
     command
 }
 
-/// A folder with a small model and its weights.
+/// Returns a folder with a small model and its weights.
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("plywood-full-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -72,7 +73,7 @@ fn assert_old(folder: &Path) {
     small().load_weights(folder.join("weights")).unwrap();
 }
 
-/// On a small file system instead of under a limit: `PLYWOOD_FULL_DISK=<folder of it> cargo test full_disk::`.
+/// To use a small file system instead of a limit: `PLYWOOD_FULL_DISK=<folder on it> cargo test full_disk::`.
 #[test]
 fn a_full_disk_leaves_the_old_files_and_no_others_and_says_what_to_do() {
     let (folder, limit) = match std::env::var_os("PLYWOOD_FULL_DISK") {
@@ -98,10 +99,10 @@ fn a_full_disk_leaves_the_old_files_and_no_others_and_says_what_to_do() {
     let _ = fs::remove_dir(folder);
 }
 
-/// What is beside is removed by the next save of the path, once it has been left alone for a while.
+/// Temporary files are removed by the next save to the same path, once they are old enough.
 fn assert_cleaned(folder: &Path) {
     for (name, _) in beside(folder) {
-        // The year 2001: no clock says that it was seconds ago.
+        // The year 2001, so that the file is old by any clock.
         let old = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         File::options().write(true).open(folder.join(name)).unwrap().set_modified(old).unwrap();
     }
@@ -112,10 +113,10 @@ fn assert_cleaned(folder: &Path) {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// The lengths of the files beside `model` and `weights`, by their names.
+/// Returns the names and lengths of the temporary files beside `model` and `weights`.
 fn beside(folder: &Path) -> Vec<(String, u64)> {
     let names = names(folder).into_iter().filter(|name| name.ends_with(".tmp"));
-    // One that is renamed just now is none any more.
+    // A temporary file can be renamed meanwhile; it is then skipped.
     names.filter_map(|name| fs::metadata(folder.join(&name)).ok().map(|data| (name, data.len()))).collect()
 }
 
@@ -129,7 +130,7 @@ fn a_program_killed_half_way_leaves_the_old_file_and_the_next_save_tidies_up() {
         assert_old(&folder);
         let beside = beside(&folder);
         assert_eq!(beside.len(), 1, "what was written half-way: {beside:?}");
-        // A block has 512 bytes; some shells have it be 1024.
+        // A block has 512 bytes, in some shells 1024.
         assert!([512 * blocks, 1024 * blocks].contains(&beside[0].1), "{blocks} blocks: {beside:?}");
         assert_cleaned(&folder);
     }
@@ -159,7 +160,8 @@ fn kill_9_at_any_moment_leaves_a_whole_file_and_little_beside_it() {
             child.kill();
             assert_eq!((units(), new()), (old, None), "between two saves");
         } else {
-            // Once the new file is there, half of it is written, all of its numbers are, or it has its name.
+            // The moments: the new file exists, half of it is written, all of the parameters are written, it has its
+            // final name.
             let (replaced, enough) = (state(), LARGE * (moment - 1) / 2);
             let seen = child.run_until(|| match moment {
                 4 => state() != replaced,

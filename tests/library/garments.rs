@@ -1,4 +1,4 @@
-//! The drawn data set: balanced, the same for a seed, and unchanged to the bit.
+//! The synthetic data set: balanced classes, the same images for the same seed, and bits that never change.
 
 use plywood::data::synthetic::{CLASS_NAMES, garments};
 
@@ -27,7 +27,7 @@ fn every_picture_shows_something_on_a_dark_background() {
     }
 }
 
-/// Whoever changes a drawing changes every result that was reported with it: say so in the changelog.
+/// A change to a drawing changes every result that was reported with it. Note such a change in the changelog.
 #[test]
 fn the_pictures_have_not_changed() {
     let (train, test) = garments(500, 100, 42).unwrap();

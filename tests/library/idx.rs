@@ -1,10 +1,10 @@
-//! The IDX format: every type, every truncation, damage, and headers that claim too much.
+//! The IDX format: all types, all truncations, damaged files, and headers that claim too much data.
 
 use plywood::Result;
 use plywood::data::idx::{self, IdxArray};
 use std::io::Write;
 
-/// A file's bytes: type, lengths of the axes, elements.
+/// Builds a file from the type, the lengths of the axes and the elements.
 fn file(kind: u8, lengths: &[u32], elements: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, kind, lengths.len() as u8];
     bytes.extend(lengths.iter().flat_map(|n| n.to_be_bytes()));
@@ -115,13 +115,13 @@ fn what_is_no_idx_file_is_an_error() {
 
 #[test]
 fn a_header_that_claims_much_takes_no_memory() {
-    // Within the limit, but not there: only what arrives is kept.
+    // The claimed size is within the limit, but the data are missing: memory is allocated only for what arrives.
     assert!(
         text(&file(0x08, &[1 << 30], &[1, 2])).contains("1073741824 bytes for [1073741824], found 2 bytes")
     );
     assert!(text(&file(0x08, &[u32::MAX], &[])).contains("of at most 1073741824 bytes"));
     assert!(text(&file(0x0E, &[u32::MAX; 8], &[])).contains("of at most"));
-    // A gzip bomb: a header for three bytes, before a million of them.
+    // A gzip bomb: a header for three bytes, followed by a million bytes.
     assert!(text(&gzip(&[file(0x08, &[3], &[]), vec![0; 1 << 20]].concat())).contains("more bytes"));
 }
 

@@ -1,4 +1,4 @@
-//! Folders of images: what becomes of whole files, of broken ones, and of what does not belong there.
+//! Folders of images: valid files, broken files, and files that are not images.
 
 use image::{ImageFormat, Rgb, RgbImage};
 use plywood::ndarray::Axis;
@@ -6,7 +6,7 @@ use plywood::prelude::*;
 use std::fs;
 use std::path::PathBuf;
 
-/// A folder that is there until the value is dropped.
+/// A folder that is removed when the value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -31,7 +31,7 @@ impl Drop for Folder {
     }
 }
 
-/// An image of one colour, encoded.
+/// Encodes an image of one colour.
 fn encoded(width: u32, height: u32, colour: [u8; 3], format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     RgbImage::from_pixel(width, height, Rgb(colour)).write_to(&mut bytes, format).unwrap();
@@ -51,7 +51,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
     let folder = Folder::new("order");
     folder.write("zebra/2.png", &png(2, 3, [10, 20, 30]));
     folder.write("zebra/1/deep.jpg", &encoded(9, 7, [200, 100, 50], ImageFormat::Jpeg));
-    folder.write("ant/odd name.JPEG", &png(8, 8, [255, 0, 0])); // told by its content
+    folder.write("ant/odd name.JPEG", &png(8, 8, [255, 0, 0])); // recognized by its content
     folder.write("ant/.DS_Store", b"hidden");
     let read = ImageFolder::new(&folder.0, [3, 2]).read().unwrap();
     assert_eq!(read.images.class_names(), ["ant", "zebra"]);
@@ -66,7 +66,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
     assert!(colour(1).iter().zip([200.0, 100.0, 50.0]).all(|(a, b)| (a - b).abs() < 3.0), "{:?}", colour(1));
     assert_eq!(read.to_string(), "3 images in 2 classes: ant 1, zebra 2");
 
-    // One file by itself has the bits that the data set gives.
+    // A single file read alone gives the same bits as in the data set.
     let mut batch = Batch::<f32, Vec<usize>>::default();
     read.images.read(&[1], Pass::Evaluate, &mut batch).unwrap();
     let alone = ImageFolder::new("", [3, 2]).image(&read.files[1]).unwrap();
@@ -132,7 +132,7 @@ fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
     }
 }
 
-/// The header of a PNG that claims to be this large; its pixels would be a few kilobytes when compressed.
+/// Returns a PNG whose header claims a side of `side` pixels; compressed, the pixels would take a few kilobytes.
 fn bomb(side: u32) -> Vec<u8> {
     let mut bytes = png(1, 1, [0, 0, 0]);
     bytes[16..20].copy_from_slice(&side.to_be_bytes());
@@ -236,7 +236,7 @@ fn the_number_of_threads_makes_no_difference() {
 #[test]
 fn sixteen_bits_are_not_cut_to_eight() {
     let folder = Folder::new("sixteen");
-    // 12 bits of data in 16: cut to 8 bits it would have 16 greys.
+    // 12-bit data in 16 bits: cut to 8 bits, it would have 16 grey levels.
     let grey = image::ImageBuffer::from_fn(8, 8, |x, y| image::Luma([(x * 512 + y * 8) as u16]));
     let colour = image::ImageBuffer::from_fn(8, 8, |x, y| Rgb([x as u16, y as u16, 4000]));
     folder.write("a/0.png", &png(8, 8, [1, 2, 3]));
@@ -257,7 +257,7 @@ fn sixteen_bits_are_not_cut_to_eight() {
     }
 }
 
-/// All images of a class are broken: the error says why, as the list of what was left out is not there.
+/// If all images of a class are broken, the error gives the reasons, because there is no list of skipped files.
 #[test]
 fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     let folder = Folder::new("all-faulty");
@@ -266,7 +266,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     folder.write("a/2.png", b"no image");
     let faulty: Vec<PathBuf> = (0..12).map(|i| folder.write(&format!("b/{i:02}.png"), b"no image")).collect();
     let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty(true);
-    // The remedy, which is the same for all, stands behind the first.
+    // The advice, which is the same for all files, comes only after the first one.
     let remedy = ". Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
     let reasons = |files: &[PathBuf]| -> String {
         let lines: String = files.iter().map(|file| format!("\n  {}", text(reader.image(file)))).collect();
@@ -331,7 +331,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     let full = read.skipped[0].1.to_string();
     let remedy = full.rsplit_once(". ").expect("a remedy").1;
     assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
-    // `fit` prints it, too, and subsets hand it on.
+    // `fit` prints it too, and subsets pass it on.
     let subset = plywood::data::Subset::new::<f32>(&read.images, vec![0]).unwrap();
     let [remark] = Dataset::<f32>::remarks(&subset) else { panic!("one remark") };
     assert!(remark.starts_with(&format!("{}: 30 files left out:\n  ", folder.0.display())), "{remark}");
@@ -341,7 +341,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
     assert_eq!(whole.images.remarks().len(), 1);
 }
 
-/// A named pipe waits for somebody to write into it.
+/// Opening a named pipe blocks until somebody writes to it.
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_is_no_image_and_keeps_nobody_waiting() {

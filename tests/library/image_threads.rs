@@ -1,11 +1,12 @@
-//! Convolutions and poolings give the same bits for any number of threads, and for a sample alone and in any batch.
+//! Convolutions and pooling are bit-identical for any number of threads, and for a sample alone or in any batch.
 //!
-//! One test to a process, as the number of threads is the process's.
+//! The number of threads belongs to the whole process, so tests that set it take turns.
 
 use plywood::ndarray::Axis;
 use plywood::prelude::*;
 
-/// Convolutions of all kinds, large enough to be cut into parts; the first has one channel.
+/// Builds a network with all kinds of convolutions, large enough to be split between threads. The first has one
+/// channel.
 fn network<F: Scalar>() -> Sequential<F> {
     Sequential::<F>::builder_of([1, 28, 28])
         .seed(5)
@@ -28,7 +29,7 @@ fn network<F: Scalar>() -> Sequential<F> {
         .unwrap()
 }
 
-/// Gradients of all parameters, and predictions, as bits.
+/// Returns the gradients of all parameters, and the predictions, as bits.
 fn run<F: Scalar>(threads: usize) -> Vec<u64> {
     let _threads = crate::take_threads(threads);
     let mut model = network::<F>();

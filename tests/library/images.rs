@@ -1,9 +1,9 @@
-//! Layers over images: no input panics, and the errors say what to do.
+//! Layers over images: no input causes a panic, and the errors say what to do.
 
 use plywood::nn::{LayerSpec, Padding};
 use plywood::prelude::*;
 
-/// Builds the layer and, where that works and what comes out is small, runs it forth and back.
+/// Builds the layer and, if that succeeds and the output is small, runs it forward and backward.
 fn run<S: LayerSpec<f32>>(spec: S, input: &[usize]) -> bool {
     let Ok(mut layer) = spec.build(input, &Random::seed(1)) else { return false };
     let Ok(shape) = layer.output_shape(input) else { return false };
@@ -19,7 +19,7 @@ fn run<S: LayerSpec<f32>>(spec: S, input: &[usize]) -> bool {
         let (y, cache) = layer.forward_train(x).unwrap();
         layer.backward_params(cache, y).unwrap();
     }
-    // Batches of other shapes, and gradients.
+    // Batches and gradients of wrong shapes.
     for wrong in [vec![], vec![2], vec![2, 3], vec![2, 3, 4], vec![2, 7, 1, 1], vec![1, 1, 1, 1, 1]] {
         let _ = layer.forward(Tensor::ones(wrong.clone()));
         let (_, cache) = layer.forward_train(Tensor::ones([&[1], input].concat())).unwrap();
@@ -40,7 +40,7 @@ fn no_hyper_parameter_and_no_shape_panics() {
                 [&[2, 5, 4][..], &[2, 0, 4], &[0, 3, 3], &[usize::MAX, 2, 2], &[4, 4], &[4], &[], &[1; 5]]
             {
                 if input.contains(&usize::MAX) {
-                    // No such batch can be made, but a model can be asked for it.
+                    // No such batch can exist, but a model can be built for this shape.
                     let _ = LayerSpec::<f32>::build(Conv2d::filters(n, m), input, &Random::seed(1));
                     let _ = Layer::<f32>::output_shape(&MaxPool2d::window([n, m]), input);
                     let _ = Layer::<f32>::output_shape(&AvgPool2d::window([n, m]), input);
@@ -74,7 +74,7 @@ fn no_hyper_parameter_and_no_shape_panics() {
     assert!(built > 1000, "many of them can be built: {built}");
 }
 
-/// The error of building a model with this layer on images of this shape.
+/// Returns the error of building a model with this layer for images of this shape.
 fn error<S: LayerSpec<f32> + Send + 'static>(spec: S, input: &[usize]) -> String {
     Sequential::builder(input).layer(spec).build().unwrap_err().to_string()
 }

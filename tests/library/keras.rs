@@ -1,8 +1,9 @@
-//! Agreement of the losses with Keras in f64, to 1e-9: values and gradients, without and with sample weights, from
-//! logits where Keras has that form.
+//! Agreement of the losses with Keras in f64, to 1e-9: values and gradients, without and with sample weights, and from
+//! logits if Keras has that form.
 //!
-//! The numbers are in keras/losses.json; keras/losses.py made them, and says how to make them anew and where Keras
-//! itself is less exact. Keras' mean is over the number of samples, as is the divisor of a step here.
+//! The reference values are in keras/losses.json. keras/losses.py generated them; its docstring describes how to
+//! regenerate them and where Keras itself is less exact. Keras averages over the number of samples; here, the gradients
+//! are divided by the same number.
 
 use crate::reference::{agree, agree_tensors, indices, number, numbers, tensor};
 use plywood::prelude::*;
@@ -12,7 +13,7 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../keras/losses.json")).expect("JSON"));
 
-/// Both forms of a case; gradients are at the stored predictions.
+/// Compares a case without and with sample weights. Gradients are taken at the stored predictions.
 fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target, logits: bool) {
     let all = &REFERENCE[section][case];
     let sample_weights = numbers(&REFERENCE["weights"]);
@@ -53,7 +54,7 @@ fn losses_of_classes() {
         let loss = Focal::gamma(number(&of("classes", case)["gamma"])).from_logits(true);
         compare("classes", case, &loss, &labels(case), false);
     }
-    // Keras has it of probabilities; the gradient is at the logits.
+    // Keras takes probabilities here; the reference gradient is with respect to the logits.
     compare("classes", "kl", &KLDivergence::default(), &target("kl"), true);
 }
 
@@ -80,7 +81,7 @@ fn losses_of_numbers() {
     }
 }
 
-/// A case that is added to the reference without a comparison here would be noticed.
+/// Fails if a case is added to the reference without a comparison here.
 #[test]
 fn every_case_is_compared() {
     let count = |section: &str| REFERENCE[section].as_object().unwrap().len();

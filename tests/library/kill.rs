@@ -1,15 +1,16 @@
-//! A program that trains is killed again and again, is started again each time, and ends with the bits of one that was
-//! let be.
+//! A training program is killed repeatedly and restarted each time. It must end with the same bits as an uninterrupted
+//! one.
 //!
-//! The program is this one itself, as a child that trains in a folder. It reports each batch and waits for an answer,
-//! so that a kill falls where a seed has it fall, however fast the machine is. There are three ways, which take turns:
+//! The program is this test itself, run as a child process that trains in a folder. It reports each batch and waits for
+//! an answer, so the seed alone determines when a kill happens, however fast the machine is. Three kinds of kill take
+//! turns:
 //!
-//! - after a batch, while the child waits: before the batch's checkpoint;
-//! - within a file, on Unix: the system ends the child when a checkpoint that it writes exceeds a limit;
-//! - at a file: once the child's next checkpoint is seen in the folder, before it has its name or just after.
+//! - after a batch, while the child waits and before it writes the checkpoint of that batch;
+//! - while writing a file (on Unix): the system ends the child when a checkpoint exceeds a size limit;
+//! - at a file: when the child's next checkpoint appears in the folder, before or just after it gets its final name.
 //!
-//! `PLYWOOD_KILLS=20` kills it so often; three times unless set, once each way. `PLYWOOD_KILL_SEED` is the seed, 5
-//! unless set. A kill is `SIGKILL` on Unix, or the limit's `SIGXFSZ`: nothing of the program runs after it.
+//! `PLYWOOD_KILLS=20` sets the number of kills (default 3, one of each kind). `PLYWOOD_KILL_SEED` sets the seed
+//! (default 5). On Unix, a kill is `SIGKILL`, or `SIGXFSZ` from the limit. No code of the program runs after it.
 
 use crate::children::{Reporting, report, was_killed};
 use plywood::data::Augmented;
@@ -21,21 +22,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the child finds its folder.
+/// The environment variable with the child's folder.
 const FOLDER: &str = "PLYWOOD_KILL_FOLDER";
 
 const EPOCHS: u64 = 4;
 
-/// The batches of an epoch.
+/// The number of batches per epoch.
 const BATCHES: u64 = 24;
 
-/// The batches of a run.
+/// The number of batches per run.
 const ALL: u64 = EPOCHS * BATCHES;
 
-/// A checkpoint is written each so many batches.
+/// The number of batches between checkpoints.
 const EVERY: u64 = 2;
 
-/// Reports how many batches are done, those before a kill included.
+/// A callback that reports the number of finished batches, including those before a kill.
 struct Reports(u64);
 
 impl Callback for Reports {
@@ -45,7 +46,8 @@ impl Callback for Reports {
     }
 }
 
-/// The program: it knows nothing of kills but one line, `resume_if_any`. It reports where it begins, and each batch.
+/// The training program. Only one line prepares for kills: `resume_if_any`. It reports the batch it starts from, and
+/// then each batch.
 fn train(folder: &Path) -> Result<()> {
     let (data, _) = plywood::data::synthetic::garments(600, 10, 7)?;
     let data = Augmented::new(data, Augment::seed(1).flip_horizontal(true).shift(2))?;
@@ -86,7 +88,7 @@ fn train(folder: &Path) -> Result<()> {
     model.save(folder.join("model.plywood"))
 }
 
-/// No test of its own: the program that is killed.
+/// Not a test of its own, but the program that is killed.
 #[test]
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
@@ -94,7 +96,7 @@ fn child() {
     }
 }
 
-/// Starts the child; with a limit, the system ends it where a file gets more blocks than that.
+/// Starts the child. With a limit, the system ends it when a file exceeds that number of blocks.
 fn start(folder: &Path, limit: Option<u64>) -> Reporting {
     let program = std::env::current_exe().unwrap();
     let mut command = match limit {
@@ -108,7 +110,7 @@ fn start(folder: &Path, limit: Option<u64>) -> Reporting {
     Reporting::start(command.args(["--exact", "kill::child", "--nocapture"]).env(FOLDER, folder))
 }
 
-/// A new folder with nothing in it.
+/// Creates an empty folder.
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("plywood-kill-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -121,7 +123,7 @@ fn left(folder: &Path) -> (Vec<u8>, String) {
     (model, fs::read_to_string(folder.join("history")).unwrap())
 }
 
-/// The checkpoints in a folder, and the names of temporary files beside them.
+/// Returns the checkpoints in a folder, and the names of the temporary files beside them.
 fn checkpoints(run: &Path) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
     let (mut whole, mut temporary) = (BTreeMap::new(), Vec::new());
     for entry in fs::read_dir(run.join("run")).into_iter().flatten() {
@@ -136,7 +138,7 @@ fn checkpoints(run: &Path) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
     (whole, temporary)
 }
 
-/// Whether there is a temporary file that was not there before.
+/// Returns whether there is a temporary file that was not there before.
 fn is_written(run: &Path, before: &[String]) -> bool {
     let names = fs::read_dir(run.join("run")).into_iter().flatten();
     let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -151,7 +153,8 @@ fn kill_after_batch(mut child: Reporting, batch: u64) -> (u64, u64) {
     (last, last)
 }
 
-/// Kills a child that writes the checkpoint of a batch, or has just written it; whether it was seen to write.
+/// Kills a child that is writing the checkpoint of a batch, or has just written it. Returns whether the test saw it
+/// write.
 fn kill_at_file(mut child: Reporting, run: &Path, batch: u64) -> ((u64, u64), bool) {
     child.run_to(batch);
     let before = checkpoints(run).1;
@@ -160,8 +163,8 @@ fn kill_at_file(mut child: Reporting, run: &Path, batch: u64) -> ((u64, u64), bo
     ((batch - EVERY, batch), seen)
 }
 
-/// Lets a child, which has begun there under a limit, come to its next checkpoint. What there was is as it was, and
-/// half a file is beside it.
+/// Lets a child with a file size limit reach its next checkpoint, where it is killed. The existing checkpoints are
+/// unchanged, and half a file is left beside them.
 fn end_within_file(child: Reporting, run: &Path, begun: u64) -> (u64, u64) {
     let (whole, before) = checkpoints(run);
     assert!(was_killed(child.end()), "the limit ends it");
@@ -184,13 +187,13 @@ fn killed_again_and_again_a_run_ends_with_the_same_bits() {
     }
     assert!(child.end().success());
     let (unbroken, files) = (left(&whole), checkpoints(&whole).0);
-    // A block has 512 bytes; some shells have it be 1024.
+    // A block has 512 bytes, in some shells 1024.
     let blocks = files.values().map(|file| file.len() as u64 / 1024).min().unwrap();
 
     let (mut killed, mut runs) = (0, Vec::new());
     while killed < kills {
         let run = folder(&runs.len().to_string());
-        // How many batches may be done where the next child begins.
+        // The smallest and the largest number of batches from which the next child may resume.
         let (mut least, mut most) = (0, 0);
         loop {
             let random = Random::seed(seed);
@@ -201,9 +204,9 @@ fn killed_again_and_again_a_run_ends_with_the_same_bits() {
             let mut child = start(&run, limited.then_some(blocks));
             let begun = child.next().unwrap();
             assert!((least..=most).contains(&begun), "begins at {begun}, expected {least} to {most}");
-            // So soon that a run is killed a few times before it comes to its end.
+            // Early enough that a run is killed several times before it ends.
             let batch = begun + 1 + below(ALL * 6 / 10);
-            // Not at the last files: a child that resumes behind them writes none, and so removes none of the older.
+            // Not at the last checkpoints: a child that resumes after them writes none, and so removes no older files.
             if !limited && (killed == kills || batch > ALL - EVERY) {
                 println!("run {}: from batch {begun} to the end", runs.len());
                 assert!(child.end().success());

@@ -1,4 +1,4 @@
-//! Every layer of the crate passes the battery that users' layers pass, in f64 and in f32.
+//! Every layer of the crate passes the checks for user-defined layers, in f64 and in f32.
 
 use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
@@ -135,7 +135,8 @@ block! {
     nothing_at_all: F => Sequential::<F>::block_of(), [3];
 }
 
-/// Ids as inputs: they have no gradient, and the checks of the parameters see padding, repetitions and rows without.
+/// Tests a layer whose inputs are ids. They have no gradient. The ids include padding, repeated ids and ids that never
+/// occur.
 macro_rules! of_ids {
     ($($name:ident: $spec:expr;)*) => {
         $(#[test]
@@ -152,8 +153,8 @@ macro_rules! of_ids {
 
 of_ids! {
     embedding: Embedding::vocabulary(7, 2);
-    // Of an id that does not come up: the row of padding has no gradient by definition, as in PyTorch
-    // (`torch_layers.rs`), though what comes out depends on it.
+    // The padding id does not occur in the inputs: by definition, the padding row has no gradient, as in PyTorch
+    // (`torch_layers.rs`), although it affects the outputs.
     embedding_with_padding: Embedding::vocabulary(7, 2).padding(5);
     embedding_bag: EmbeddingBag::vocabulary(7, 2);
     embedding_bag_with_padding: EmbeddingBag::vocabulary(7, 5).padding(0);

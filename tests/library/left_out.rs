@@ -1,4 +1,4 @@
-//! What must leave no trace: samples of weight 0, batches of none, steps that were refused.
+//! Samples with weight 0, empty batches and refused steps must have no effect.
 
 use crate::numbers::{parameters, silent};
 use ndarray::{Array2, arr2};
@@ -21,7 +21,7 @@ fn labels(rows: usize) -> Vec<usize> {
     (0..rows).map(|i| i % 2).collect()
 }
 
-/// All gradients of a model, one after the other.
+/// Returns all gradients of a model, concatenated.
 fn gradients(model: &Sequential<f64>) -> Vec<f64> {
     let mut all = Vec::new();
     model.visit_params(&mut |_, param| {
@@ -32,7 +32,7 @@ fn gradients(model: &Sequential<f64>) -> Vec<f64> {
     all
 }
 
-/// A probability of 0 for what is true has an infinite loss and derivative; a weight of 0 leaves both out, whatever the
+/// If the true class has a probability of 0, loss and derivative are infinite. A weight of 0 removes both, for every
 /// loss.
 #[test]
 fn a_sample_of_weight_0_has_no_loss_and_no_gradient() {
@@ -63,7 +63,7 @@ fn a_sample_of_weight_0_has_no_loss_and_no_gradient() {
     let far = arr2(&[[f64::MAX, -f64::MAX], [0.5, 0.5]]).into_dyn();
     check("squared", &MeanSquaredError, &far, &rows);
     check("hinge", &Hinge::default(), &arr2(&[[f64::MAX, -f64::MAX], [0.5, 0.5]]).into_dyn(), &[1, 1]);
-    // A logit of -infinity is a probability of 0, which is right where the target is 0.
+    // A logit of -infinity is a probability of 0, which is correct where the target is 0.
     let masked = arr2(&[[0.0, f64::NEG_INFINITY], [0.0, 0.0]]).into_dyn();
     let (value, grad) =
         SoftCrossEntropy::default().from_logits(true).value_and_grad(masked, &rows, None, 2.0).unwrap();
@@ -82,7 +82,7 @@ fn a_batch_of_no_samples_is_an_error() {
     assert!(parameters(&model) == before && gradients(&model).is_empty());
 }
 
-/// Says that it has four samples, and reads three, whatever it is asked for.
+/// A data set that claims four samples but always reads three.
 struct Short;
 
 impl Dataset<f64> for Short {
@@ -112,7 +112,7 @@ fn a_data_set_that_reads_fewer_samples_is_an_error_everywhere() {
     }
 }
 
-/// What a refused step has gathered is in no later one.
+/// Gradients accumulated by a refused step are not used by later steps.
 #[test]
 fn a_refused_step_leaves_no_gradient() {
     let good = |trainer: &mut Trainer<CrossEntropy, f64>, model: &mut Sequential<f64>| {
@@ -121,7 +121,7 @@ fn a_refused_step_leaves_no_gradient() {
     };
     let trainer = || silent(CrossEntropy::default(), SGD::default()).learning_rate(0.5);
     let right = good(&mut trainer(), &mut model());
-    // A rate that is no number, and weights of classes that leave the batch out.
+    // A learning rate of NaN, and class weights that leave out the batch.
     let mut refused = model();
     let text = silent(CrossEntropy::default(), SGD::default())
         .learning_rate(|_: u64| f64::NAN)
@@ -133,14 +133,14 @@ fn a_refused_step_leaves_no_gradient() {
     silent(loss, SGD::default()).step(&mut refused, inputs(1), &[1], None).unwrap_err();
     assert!(gradients(&refused).is_empty());
     assert_eq!(good(&mut trainer(), &mut refused), right);
-    // `fit` refuses the rate before it computes anything.
+    // `fit` refuses the learning rate before it computes anything.
     let data = ArrayDataset::new(inputs(6), labels(6)).unwrap();
     let mut nan = silent(CrossEntropy::default(), SGD::default()).learning_rate(|_: u64| f64::NAN);
     nan.fit(&mut refused, &data).unwrap_err();
     assert_eq!(parameters(&refused), right);
 }
 
-/// Looking at a gradient between two batches of unlike sizes changes no step.
+/// Reading a gradient between two batches of different sizes does not change the step.
 #[test]
 fn a_look_at_gradients_changes_no_step() {
     let run = |look: bool| {
@@ -161,7 +161,7 @@ fn a_look_at_gradients_changes_no_step() {
     }
 }
 
-/// Gradients that were gathered without the optimizer are in its state, too.
+/// The optimizer's state includes gradients that were accumulated without the optimizer.
 #[test]
 fn a_state_has_the_gradients_that_no_step_has_used() {
     let gather = |model: &mut Sequential<f64>, rows| {
@@ -192,7 +192,7 @@ fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
     assert!(found.losses.iter().all(|loss| *loss > 0.0), "{found:?}");
     let text = find(vec![0.0; 8]).unwrap_err().to_string();
     assert!(text.contains("expected weights with one above 0"), "{text}");
-    // Gradients in the model it is given are in no step.
+    // Gradients that the model already has are not used.
     let data = ArrayDataset::new(inputs(8), labels(8)).unwrap();
     let mut trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(8);
     let clean = trainer.find_learning_rate(&model(), &data, 1e-4, 1e-1, 10).unwrap();
@@ -201,7 +201,7 @@ fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
     assert_eq!(trainer.find_learning_rate(&used, &data, 1e-4, 1e-1, 10).unwrap().losses, clean.losses);
 }
 
-/// The sample of weight 0 has the value 1000 and is in no mixture with a weight.
+/// The sample with weight 0 has the value 1000 and is not part of any mixture with a positive weight.
 #[test]
 fn a_sample_of_weight_0_is_in_no_mixture() {
     let x = Array2::from_shape_fn((6, 1), |(i, _)| if i == 2 { 1000.0 } else { i as f64 });
@@ -216,7 +216,7 @@ fn a_sample_of_weight_0_is_in_no_mixture() {
     }
 }
 
-/// What comes out of one unit's softmax, or its logarithm, is no answer.
+/// The softmax of a single unit, or its logarithm, does not determine a class.
 #[test]
 fn one_units_softmax_decides_nothing() {
     let x = Array2::<f32>::zeros((2, 3));
@@ -227,18 +227,18 @@ fn one_units_softmax_decides_nothing() {
     }
 }
 
-/// Softmax makes one answer, also where each probability is compared by itself.
+/// Softmax predicts one class, even if the loss treats each probability separately.
 #[test]
 fn softmax_with_a_loss_of_several_labels_is_counted_by_the_largest() {
     let rows = arr2(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-    let logits = arr2(&[[0.3, 0.2, 0.1], [0.2, 0.3, 0.1]]); // no probability above 0.5
+    let logits = arr2(&[[0.3, 0.2, 0.1], [0.2, 0.3, 0.1]]); // no probability is above 0.5
     let data = ArrayDataset::new(logits, rows).unwrap();
     let model = Sequential::<f64>::builder_of([3]).layer(Softmax).build().unwrap();
     let mut trainer = silent(SoftBinaryCrossEntropy::default(), SGD::default()).metric(Accuracy::default());
     assert_eq!(trainer.evaluate(&model, &data).unwrap().get("accuracy"), Some(1.0));
 }
 
-/// Rows of softmax that are put together are no distribution, and known as such no more.
+/// Concatenated softmax rows are not a distribution, and are no longer treated as one.
 #[test]
 fn rows_put_together_are_no_distribution() {
     let body = || Sequential::builder([2, 2]).layer(Softmax);
@@ -246,12 +246,12 @@ fn rows_put_together_are_no_distribution() {
     let trainer = || silent(CrossEntropy::default(), SGD::default());
     let text = trainer().evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap_err().to_string();
     assert!(text.contains("found a sum of 2.0000"), "{text}");
-    // A block that ends in softmax by itself makes distributions, whatever comes in.
+    // A block that ends in softmax returns distributions, whatever its input is.
     let again = Sequential::block().layer(Dense::units(3)).layer(Softmax);
     let model = Sequential::builder([4]).layer(Dense::units(5)).layer(Softmax).layer(again).build().unwrap();
     let text = model.predict_labels(&Array2::<f32>::zeros((1, 4)), 0.5).unwrap_err().to_string();
     assert!(text.contains("found one that ends in softmax"), "{text}");
-    // A sum of 2 is no softmax either, so a loss of logits takes them: nothing is known.
+    // Rows with a sum of 2 are not known to be a softmax, so a loss of logits accepts them.
     let mut logits = silent(CrossEntropy::default().from_logits(true), SGD::default());
     logits.evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap();
 }
@@ -270,7 +270,7 @@ fn a_min_delta_that_is_no_number_is_refused() {
     }
 }
 
-/// What callbacks are told of a batch.
+/// What callbacks see of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Told {
     number: usize,
@@ -278,7 +278,7 @@ struct Told {
     loss: f64,
 }
 
-/// Keeps what callbacks are told of batches.
+/// A callback that records what it sees of the batches.
 #[derive(Clone, Default)]
 struct Keeps(Arc<Mutex<Vec<Told>>>);
 
@@ -290,18 +290,19 @@ impl Callback<f64> for Keeps {
     }
 }
 
-/// What a run leaves: the model, the optimizer's state, losses, norms of gradients, and what was told of batches.
+/// The results of a run: the model, the optimizer's state, losses, steps with recorded gradient norms, and what
+/// callbacks saw.
 type Left = (Vec<u8>, String, Vec<f64>, Vec<u64>, Vec<Told>);
 
-/// Batches of two, whose weights are these, `steps` to a step; with momentum, decay, averages, a penalty and a
-/// schedule, all of which would move the weights without a gradient.
+/// Trains on batches of two with these sample weights, with `steps` batches per step. Momentum, weight decay,
+/// averaging, a penalty and a schedule are on; without a gradient, each of them would still change the weights.
 fn weighted(
     weights: &[f64],
     steps: u64,
     set_up: impl FnOnce(&mut Trainer<CrossEntropy, f64>, &mut Sequential<f64>),
     checkpoints: Option<Checkpoints>,
 ) -> Left {
-    // A batch of a negative weight is not in the data at all.
+    // Batches with a negative weight are left out of the data.
     let rows = 2 * weights.len();
     let kept: Vec<usize> = (0..rows).filter(|row| weights[row / 2] >= 0.0).collect();
     let pick = |row: &usize| weights[row / 2];
@@ -333,7 +334,8 @@ fn weighted(
     (model.to_bytes().unwrap(), state, values, norms.trace().steps, told)
 }
 
-/// A step without any weight is as if its batches were not in the data; -1 takes a batch out of them.
+/// A step whose batches all have weight 0 has the same effect as if its batches were not in the data; -1 leaves a batch
+/// out.
 #[test]
 fn a_step_without_weight_changes_nothing() {
     for (steps, zeros, left_out) in [
@@ -360,7 +362,7 @@ fn a_step_without_weight_changes_nothing() {
                 (&without.2, &without.3),
                 "losses, and steps whose gradients are shown"
             );
-            // Batches are counted, and their loss is no number.
+            // Such batches are still counted, and their loss is NaN.
             let numbers: Vec<usize> = (0..3).flat_map(|_| 1..=zeros.len()).collect();
             assert_eq!(found.4.iter().map(|end| end.number).collect::<Vec<_>>(), numbers);
             for end in &found.4 {
@@ -371,7 +373,7 @@ fn a_step_without_weight_changes_nothing() {
     }
 }
 
-/// A weight of 0 for a class is one for its samples.
+/// A class weight of 0 acts like a weight of 0 for its samples.
 #[test]
 fn a_step_of_classes_without_weight_changes_nothing() {
     let data = ArrayDataset::new(inputs(4), vec![0, 0, 1, 1]).unwrap();
@@ -386,7 +388,7 @@ fn a_step_of_classes_without_weight_changes_nothing() {
     assert_eq!(run(&data), run(&first));
 }
 
-/// Resumed behind any batch, within a step too, a run with batches without weight ends with the same bits.
+/// A run with batches of weight 0 that is resumed after any batch, even within a step, ends with the same bits.
 #[test]
 fn batches_without_weight_resume_to_the_same_bits() {
     let folder = std::env::temp_dir().join(format!("plywood-weightless-{}", std::process::id()));

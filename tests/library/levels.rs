@@ -1,6 +1,6 @@
-//! `PLYWOOD_MAX_LEVEL` and `plywood::level`: which levels have the same bits over whole trainings, and what an
-//! unknown one gives. The variable is read once, so each value has a process: this program again, with a test of
-//! its own to run.
+//! `PLYWOOD_MAX_LEVEL` and `plywood::level`: which levels give the same bits over whole trainings, and the error for an
+//! unknown level. The variable is read once, so each value needs its own process: this program, started again to run
+//! the test `child`.
 
 use ndarray::Array2;
 use plywood::data::Element;
@@ -9,25 +9,25 @@ use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 use std::process::Command;
 
-/// Says what the child is to do.
+/// The environment variable that selects the child's task.
 const TASK: &str = "PLYWOOD_LEVELS_TASK";
 
 const ERROR: &str = "found \"sse9\". Those are the levels of vector instructions on this kind of processor. \
                      Unset it to use all that there are.";
 
-/// What a child says that has this bound (none: as it comes) and does that.
+/// Returns the output of a child that performs a task with this maximum level (empty for none).
 fn child_says(bound: &str, task: &str) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "levels::child", "--nocapture"]).env(TASK, task).env("PLYWOOD_MAX_LEVEL", bound);
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{bound} {task}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    // The first line may have begun with the name of the test.
+    // The current line may already contain the name of the test.
     let (_, said) = text.split_once("said: ").unwrap_or_else(|| panic!("{bound} {task}: {text}"));
     said.lines().next().unwrap().to_owned()
 }
 
-/// Runs only as a child.
+/// Runs only in a child process.
 #[test]
 fn child() {
     let Ok(task) = std::env::var(TASK) else { return };
@@ -45,7 +45,7 @@ fn child() {
     println!("\nsaid: {said}");
 }
 
-/// A hash of the weights of a network that was trained, and of its predictions.
+/// Trains a network, and returns a hash of its weights and predictions.
 fn trained<F: Scalar + Element, R: UpdateRule<F>>(rule: R) -> String {
     let x = Array2::from_shape_fn((96, 300), |(i, j)| F::of(((i * 31 + j * 17) % 23) as f64 / 23.0));
     let data = ArrayDataset::new(x.clone(), (0..96).map(|i| i % 5).collect::<Vec<usize>>()).unwrap();
@@ -61,10 +61,10 @@ fn trained<F: Scalar + Element, R: UpdateRule<F>>(rule: R) -> String {
     format!("{:016x}", numbers.iter().fold(0xcbf2_9ce4_8422_2325, mix))
 }
 
-/// A model as a file.
+/// A saved model.
 const FILE: &[u8] = include_bytes!("../golden/v4-f32.plywood");
 
-/// With an unknown level: all ways to a model end in the same error.
+/// Checks that with an unknown level, every way to create a model gives the same error.
 fn refuse() -> String {
     let text = plywood::level().unwrap_err().to_string();
     assert!(
@@ -101,7 +101,7 @@ fn an_empty_bound_is_none_and_one_above_the_processor_changes_nothing() {
     }
 }
 
-/// What the documentation of `plywood::level` says.
+/// Checks what the documentation of `plywood::level` promises.
 #[test]
 fn levels_with_fused_steps_train_to_the_same_bits_and_all_do_in_f64() {
     let mut runs: Vec<(String, Vec<String>)> = Vec::new();

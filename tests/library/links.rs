@@ -1,11 +1,11 @@
-//! Links of the pages and of the built documentation lead somewhere.
+//! Checks that the links in the Markdown pages and in the built documentation have valid targets.
 
 use super::source::files;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How addresses in the repository begin that are not relative.
+/// The prefixes of absolute addresses of files in the repository.
 const ADDRESSES: [&str; 2] = [
     "https://github.com/plywood-rs/plywood/blob/main/",
     "https://raw.githubusercontent.com/plywood-rs/plywood/main/",
@@ -15,7 +15,7 @@ fn root() -> PathBuf {
     fs::canonicalize(crate::ROOT).unwrap()
 }
 
-/// The pages for people: those of the root, of docs/ and of examples/.
+/// Returns the Markdown pages in the root, in docs/ and in examples/.
 fn pages() -> Vec<PathBuf> {
     let folder = |path: PathBuf| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     let all = [root(), root().join("docs"), root().join("examples")].into_iter().flat_map(folder);
@@ -25,7 +25,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The lines outside of code blocks.
+/// Returns the lines outside of code blocks.
 fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut code = false;
     text.lines().filter(move |line| {
@@ -35,22 +35,22 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name and the target of a line that defines a link: `[guide]: docs/guide.md`.
+/// Splits a line that defines a link, `[guide]: docs/guide.md`, into name and target.
 fn definition(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix('[')?.split_once("]: ").map(|(name, target)| (name, target.trim()))
 }
 
-/// What stands between these, everywhere in a line.
+/// Returns all texts in a line between `open` and `close`.
 fn between<'a>(line: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
     line.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
 }
 
-/// The targets written within the text: links and pictures.
+/// Returns the link and image targets within a line of text.
 fn inline(line: &str) -> impl Iterator<Item = &str> {
     between(line, "](", ')').chain(between(line, "src=\"", '"')).chain(between(line, "srcset=\"", '"'))
 }
 
-/// A heading as the repository's pages name it.
+/// Returns the anchor of a heading, as GitHub generates it.
 fn slug(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
@@ -60,7 +60,7 @@ fn headings(text: &str) -> BTreeSet<String> {
     prose(text).filter(|line| line.starts_with('#')).map(|line| slug(line.trim_start_matches('#'))).collect()
 }
 
-/// What is wrong with a target, seen from a page.
+/// Returns an error message if the target of a link on a page is invalid.
 fn fault(page: &Path, target: &str) -> Option<String> {
     let local = ADDRESSES.iter().find_map(|address| target.strip_prefix(address));
     let (path, base) = match local {
@@ -95,8 +95,8 @@ fn links_of_pages_lead_to_files_and_headings() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Pages that are in the documentation have relative links by name alone, as `src/page_links.md` gives the names other
-/// targets there.
+/// Pages that are included in the documentation use relative links by name only, because `src/page_links.md` gives
+/// these names other targets there.
 #[test]
 fn relative_links_of_documented_pages_have_another_target_there() {
     let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
@@ -127,7 +127,7 @@ fn relative_links_of_documented_pages_have_another_target_there() {
     assert!(faults.is_empty(), "give these a line in src/page_links.md:\n{}", faults.join("\n"));
 }
 
-/// With `PLYWOOD_DOC_DIR`, the folder that `cargo doc` has written, as `.ci/run` says it.
+/// Needs `PLYWOOD_DOC_DIR`, the folder that `cargo doc` has written to; `.ci/run` sets it.
 #[test]
 fn links_of_the_built_documentation_lead_to_files_and_places() {
     let Ok(folder) = std::env::var("PLYWOOD_DOC_DIR") else { return };
@@ -139,7 +139,7 @@ fn links_of_the_built_documentation_lead_to_files_and_places() {
         for target in between(&text, "href=\"", '"').chain(between(&text, "src=\"", '"')) {
             let elsewhere =
                 target.contains("://") || ["data:", "javascript:"].iter().any(|s| target.starts_with(s));
-            // Templates of scripts, and scripts that rustdoc leaves out where they would be empty.
+            // Skips templates in scripts, and scripts that rustdoc leaves out if they are empty.
             if elsewhere || target.is_empty() || target.contains("${") || target.contains("trait.impl/") {
                 continue;
             }
@@ -163,7 +163,7 @@ fn links_of_the_built_documentation_lead_to_files_and_places() {
     assert!(faults.is_empty(), "{} dead links:\n{}", faults.len(), shown.join("\n"));
 }
 
-/// All files below a folder.
+/// Returns all files in a folder and its subfolders.
 fn every_file(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { every_file(&path) } else { vec![path] }).collect()

@@ -1,5 +1,5 @@
-//! Logs on disk have the history's numbers, read by readers of this test's own; `tests/tensorboard/check.py` reads the
-//! same files with TensorBoard's.
+//! Logs on disk contain the values of the history. This test reads them with its own parsers;
+//! `tests/tensorboard/check.py` reads the same files with TensorBoard.
 
 use plywood::data::synthetic;
 use plywood::prelude::*;
@@ -36,7 +36,7 @@ fn trained(callbacks: impl FnOnce(Trainer) -> Trainer) -> (History, Vec<f32>) {
 
 type Trainer = plywood::train::Trainer<CrossEntropy, f32>;
 
-/// The sum by its definition, bit by bit.
+/// Computes the checksum by its definition, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
     let mut sum = u32::MAX;
     for byte in bytes {
@@ -48,7 +48,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !sum
 }
 
-/// The data of each record; panics where a length or a sum is wrong.
+/// Returns the data of each record; panics if a length or a checksum is wrong.
 fn records(mut file: &[u8]) -> Vec<&[u8]> {
     let unmask = |bytes: &[u8]| {
         let masked = u32::from_le_bytes(bytes.try_into().unwrap()).wrapping_sub(0xa282_ead8);
@@ -65,7 +65,7 @@ fn records(mut file: &[u8]) -> Vec<&[u8]> {
     found
 }
 
-/// The fields of a message: number, and bytes; a number's are those of its little-endian value.
+/// Returns the fields of a message as numbers and bytes; numeric values are in little-endian order.
 fn fields(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     fn varint(message: &mut &[u8]) -> u64 {
         let mut value = 0;
@@ -151,7 +151,7 @@ fn lines_have_the_historys_numbers_to_the_bit() {
     let (csv, json) = (folder.join("log.csv"), folder.join("log.jsonl"));
     let add = |trainer: Trainer| trainer.callback(CsvLog::new(&csv)).callback(JsonLines::new(&json));
     let first = trained(add).0;
-    let second = trained(add).0; // goes on in the same files
+    let second = trained(add).0; // appends to the same files
     let epochs: Vec<_> = first.epochs.iter().chain(&second.epochs).collect();
 
     let text = fs::read_to_string(&csv).unwrap();
@@ -199,7 +199,7 @@ fn a_path_that_cannot_be_written_ends_training_before_it_begins() {
     assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "precious");
 }
 
-/// The numbers of the epochs in a log of lines.
+/// Returns the epoch numbers in a CSV or JSON Lines log.
 fn numbers(path: &Path) -> Vec<u64> {
     let text = fs::read_to_string(path).unwrap();
     let number = |line: &str| {
@@ -209,7 +209,8 @@ fn numbers(path: &Path) -> Vec<u64> {
     text.lines().filter_map(number).collect()
 }
 
-/// Trains so many epochs, from a checkpoint where one is named; logs in the folder, checkpoints every 7 batches of 10.
+/// Trains up to `epochs` epochs, optionally from a checkpoint. Logs go to the folder, and checkpoints are written every
+/// 7 batches; an epoch has 10.
 fn logged(folder: &Path, epochs: usize, from: Option<&str>) -> plywood::Result<History> {
     let (train, _) = synthetic::garments(80, 10, 1)?;
     let layers = Sequential::builder([28, 28]).seed(1).layer(Flatten).layer(Dense::units(10)).layer(Softmax);
@@ -223,7 +224,7 @@ fn logged(folder: &Path, epochs: usize, from: Option<&str>) -> plywood::Result<H
         .checkpoints(Checkpoints::in_folder(&checkpoints).every_epochs(1).every_batches(7).keep_last(100))
         .progress(Progress::Silent);
     if let Some(name) = from {
-        // As in a program that is started again: the checkpoints behind were not written.
+        // As in a restarted program: later checkpoints do not exist yet.
         let from = checkpoints.join(name);
         for file in fs::read_dir(&checkpoints).unwrap().map(|file| file.unwrap().path()) {
             if file.file_name() > from.file_name() {
@@ -243,12 +244,12 @@ fn the_logs_of_a_resumed_run_hold_each_epoch_once() {
     let folder = folder("resumed");
     fs::create_dir_all(&folder).unwrap();
     let earlier = "epoch,loss,learning_rate,seconds\n7,1.0,1.0,1.0\n8,1.0,1.0,1.0\n";
-    fs::write(folder.join("log.csv"), earlier).unwrap(); // an unrelated run's
+    fs::write(folder.join("log.csv"), earlier).unwrap(); // from an unrelated run
     let both = || (numbers(&folder.join("log.csv")), numbers(&folder.join("log.jsonl")));
     logged(&folder, 3, None).unwrap();
     assert_eq!(both(), (vec![7, 8, 1, 2, 3], vec![1, 2, 3]));
 
-    // From the end of an epoch, from within one, and from before the run's first line.
+    // From the end of an epoch, from the middle of one, and from before the first line of the run.
     for (from, epochs) in [
         ("epoch-0002.checkpoint", 4),
         ("epoch-0003-batch-00007.checkpoint", 5),
@@ -267,7 +268,7 @@ fn the_logs_of_a_resumed_run_hold_each_epoch_once() {
     let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files.len(), 4, "nothing is left beside: {files:?}");
 
-    // A kill within a line; another run that went on below; a file that is another by now.
+    // A line cut off by a kill; another run that was logged below; and a file that was replaced.
     let add = |text: &str| {
         let csv = fs::read_to_string(folder.join("log.csv")).unwrap();
         fs::write(folder.join("log.csv"), csv + text).unwrap();
@@ -295,7 +296,7 @@ fn a_resumed_run_marks_where_tensorboard_forgets() {
         fs::read_dir(folder.join("run")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     assert_eq!(files.len(), 3, "{files:?}");
-    // As TensorBoard reads a folder: a START takes away what it has of this step and later.
+    // TensorBoard reads a folder as follows: a START event discards events at the same step and later.
     let (mut steps, mut marks) = (Vec::new(), Vec::new());
     for file in files {
         let file = fs::read(file).unwrap();
@@ -322,7 +323,7 @@ fn a_log_behind_a_link_is_shortened_where_it_is() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = folder("linked");
     logged(&folder, 3, None).unwrap();
-    // A link stays one, and what it leads to keeps its mode.
+    // A link stays a link, and its target keeps its mode.
     let (csv, there) = (folder.join("log.csv"), folder.join("there.csv"));
     fs::rename(&csv, &there).unwrap();
     symlink("there.csv", &csv).unwrap();

@@ -1,10 +1,10 @@
-//! Losses against numbers worked out by hand, weights, extremes, and what does not fit.
+//! Losses compared with values computed by hand, sample weights, extreme values, and errors.
 
 use approx::assert_abs_diff_eq;
 use ndarray::{arr1, arr2};
 use plywood::prelude::*;
 
-/// What hand and machine may differ by, in `f64`.
+/// The allowed difference between computed and hand-worked values, in `f64`.
 const EPSILON: f64 = 1e-12;
 
 #[test]
@@ -39,7 +39,7 @@ fn weights_make_a_weighted_mean_and_zero_leaves_out() {
     let (value, grad) = loss.value_and_grad(z(), &[0, 1, 2], Some(&[1., 3., 0.]), 3.0).unwrap();
     assert_abs_diff_eq!(value.mean(), (one(0, 0).0.sum + 3. * one(1, 1).0.sum) / 4., epsilon = EPSILON);
     assert_eq!(value.weight, 4.0);
-    // The gradient is divided by what it is told, whatever the weights are.
+    // The gradient is divided by the given divisor, whatever the weights are.
     for (i, weight) in [1f64, 3., 0.].into_iter().enumerate() {
         let alone = one(i, i).1 * (weight / 3.);
         let row = grad.index_axis(ndarray::Axis(0), i);
@@ -181,7 +181,7 @@ fn settings_and_targets_out_of_range_are_errors() {
     assert_eq!(binary.value_and_grad(none, &[], None, 1.0).unwrap().0.sum, 0.0);
 }
 
-/// A model that ends in a sigmoid is trained as one that ends in logits.
+/// A model that ends in a sigmoid trains like one that ends in logits.
 #[test]
 fn binary_cross_entropy_absorbs_the_sigmoid() {
     let x = ndarray::Array2::<f32>::from_shape_fn((40, 1), |(i, _)| i as f32 / 20.0 - 1.0);

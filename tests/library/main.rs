@@ -1,7 +1,7 @@
-//! The library from outside, a module for each thing that is looked at: `cargo test threads::` runs those of one.
+//! Tests of the public API, one module per topic: `cargo test threads::` runs the tests of one module.
 //!
-//! They are one program, as generic code is compiled in the crate that uses it: forty programs would compile the whole
-//! library forty times. What counts a process's memory has a program of its own beside this folder.
+//! They are one program, because generic code is compiled in the crate that uses it: forty programs would compile the
+//! whole library forty times. Tests that count the memory of the process are separate programs beside this folder.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -76,11 +76,11 @@ mod torch_optimizers;
 mod torch_penalties;
 mod training;
 
-/// The project's folder.
+/// The project's root folder.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Has the library work with so many threads until the guard is dropped. The number belongs to the whole program, so
-/// one test at a time sets it.
+/// Sets the number of threads that the library uses until the guard is dropped. The number belongs to the whole
+/// process, so only one test at a time can set it.
 fn take_threads(number: usize) -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Metrics by hand, NaN, names, and what does not fit.
+//! Metrics: values computed by hand, NaN, names, and errors.
 
 use ndarray::{arr1, arr2};
 use plywood::losses::class_weights;
@@ -9,7 +9,7 @@ use plywood::train::Direction;
 
 type Named = (&'static str, Box<dyn Metric<[usize], f64>>);
 
-/// Every metric of classes, with its name.
+/// Returns every metric of classes, with its name.
 fn all() -> Vec<Named> {
     vec![
         ("top_2_accuracy", Box::new(TopK::k(2))),
@@ -115,7 +115,7 @@ fn infinite_logits_have_their_place_in_an_order() {
     }
 }
 
-/// The metrics that make classes out of a single output.
+/// Returns the metrics that derive classes from a single output.
 fn of_decisions() -> Vec<Box<dyn Metric<[usize], f64>>> {
     vec![
         Box::new(Accuracy::default()),
@@ -153,7 +153,7 @@ fn a_single_outputs_threshold_is_told_or_said_and_never_guessed() {
                 text.contains("Say `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."),
                 "{text}"
             );
-            metric.begin(told, &[3]).unwrap(); // the largest of several needs no threshold
+            metric.begin(told, &[3]).unwrap(); // with several outputs the largest counts, without a threshold
         }
     }
     let mut said = Accuracy::default().threshold(0.0);
@@ -207,7 +207,7 @@ fn only_probabilities_are_measured_as_probabilities() {
         let text =
             of_labels.update(&arr2(&[[0.5], [-0.5]]).into_dyn(), &[0, 1], None).unwrap_err().to_string();
         assert!(text.contains("the prediction of sample 1 in the batch from 0 to 1, found -0.5"), "{text}");
-        let f = |x: f64| x / 3.0; // within a thousandth
+        let f = |x: f64| x / 3.0; // within a tolerance of a thousandth
         of_labels.update(&arr2(&[[f(1.0), f(2.0) + 1e-4]]).into_dyn(), &[0], None).unwrap();
     }
 }
@@ -365,7 +365,7 @@ fn bins_of_a_reliability_diagram() {
     error.update(&outputs, &[0usize, 1, 1][..], None).unwrap();
     let bins = error.reliability();
     let weights: Vec<f64> = bins.iter().map(|bin| bin.weight).collect();
-    assert_eq!(weights, [0.0, 1.0, 1.0, 1.0]); // an upper edge is in its bin
+    assert_eq!(weights, [0.0, 1.0, 1.0, 1.0]); // a bin includes its upper edge
     assert!(bins[0].accuracy.is_nan());
     assert_eq!((bins[2].low, bins[2].high, bins[2].confidence, bins[2].accuracy), (0.5, 0.75, 0.75, 0.0));
     assert!((error.value() - (0.5 + 0.75) / 3.0).abs() < 1e-12);

@@ -1,11 +1,11 @@
-//! Which way a value is better: said by the metric or by the user, never by its name.
+//! The direction in which a value improves is set by the metric or by the user, never guessed from its name.
 
 use ndarray::Array2;
 use plywood::optim::ReduceOnPlateau;
 use plywood::prelude::*;
 use plywood::train::{Checkpoints, Direction, Epoch, Search, Space};
 
-/// The mean absolute percentage error, under a name that says nothing.
+/// The mean absolute percentage error, under a name that reveals no direction.
 #[derive(Clone)]
 struct Mape {
     sum: f64,
@@ -52,7 +52,7 @@ fn trainer(direction: Option<Direction>) -> Trainer<MeanSquaredError> {
     trainer.metric(mape(direction)).progress(Progress::Silent)
 }
 
-/// Records every epoch.
+/// A callback that records every epoch.
 #[derive(Clone, Default)]
 struct Seen(std::sync::Arc<std::sync::Mutex<Vec<Epoch>>>);
 
@@ -131,7 +131,7 @@ fn epochs_and_curves_know_the_directions() {
     assert_eq!(direction("val_loss"), Some(Direction::Lower));
     assert_eq!((direction("val_mape"), direction("no such value")), (None, None));
     drop(epochs);
-    // The best epoch is marked only where there is a best.
+    // The best epoch is marked only if the direction is known.
     #[cfg(feature = "plots")]
     {
         let history = trainer(None).fit(&mut model(), &data()).unwrap();
@@ -144,7 +144,7 @@ fn epochs_and_curves_know_the_directions() {
     }
 }
 
-/// A ranking by an error of one's own has the lowest first.
+/// A ranking by a user-defined error lists the lowest first.
 #[test]
 fn a_search_ranks_by_the_direction() {
     let run = |direction| {
@@ -160,7 +160,7 @@ fn a_search_ranks_by_the_direction() {
     assert_eq!(run(Some(Direction::Higher)), 0.0);
 }
 
-/// R² of -1, ten times, is as much of a plateau as +1, and what gets worse is not better.
+/// A constant R² of -1 is a plateau just as +1 is, and decreasing values are not an improvement.
 #[test]
 fn a_plateau_below_zero_is_one() {
     for value in [1.0, -1.0] {

@@ -1,16 +1,16 @@
-//! Several labels at once: what is declared, what is refused, and the way from a model to a report.
+//! Several labels per sample: declarations, errors, and the path from a model to a report.
 
 use ndarray::{Array2, arr1, arr2};
 use plywood::metrics::Average;
 use plywood::nn::Outputs;
 use plywood::prelude::*;
 
-/// The multi-hot rows of a perfect model.
+/// Returns the multi-hot rows of a perfect model.
 fn rows() -> Tensor<f64> {
     arr2(&[[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]).into_dyn()
 }
 
-/// Every metric of several labels.
+/// Returns every metric of several labels.
 fn all() -> Vec<Box<dyn Metric<Tensor<f64>, f64>>> {
     vec![
         Box::new(Precision::default().multi_label(0.5)),
@@ -23,7 +23,7 @@ fn all() -> Vec<Box<dyn Metric<Tensor<f64>, f64>>> {
     ]
 }
 
-/// A layer that puts out what it is given, through its own weights.
+/// A layer that returns its input, computed with identity weights.
 struct Given(usize);
 
 impl<F: Scalar> LayerSpec<F> for Given {
@@ -51,7 +51,7 @@ fn a_label_is_predicted_strictly_above_its_own_threshold() {
     let truth = arr2(&[[0.0f32, 0.0, 1.0]]).into_dyn();
     let mut exact = ExactMatch::multi_label([0.3, 0.5, 0.7]);
     exact.update(&outputs, &truth, None).unwrap();
-    assert_eq!(exact.value(), 1.0); // 0.3 as f32 is larger than 0.3 as f64, and yet not above it
+    assert_eq!(exact.value(), 1.0); // 0.3 as f32 is larger than 0.3 as f64, but does not count as above it
     let mut recall = Recall::default().multi_label(0.7).average(Average::Class(2));
     recall.update(&outputs, &truth, None).unwrap();
     assert_eq!((recall.value(), recall.per_class()), (1.0, vec![0.0, 0.0, 1.0]));
@@ -96,7 +96,7 @@ fn samples_without_any_label_count_as_scikit_learn_has_it() {
     let (outputs, none) = (arr2(&[[0.1, 0.2]]).into_dyn(), Tensor::<f64>::zeros(vec![1, 2]));
     let mut recall = Recall::default().multi_label(0.5);
     recall.update(&outputs, &none, None).unwrap();
-    assert_eq!(recall.value(), 0.0); // 0 / 0, and not NaN: a sample was seen
+    assert_eq!(recall.value(), 0.0); // 0 / 0 is 0 and not NaN, because a sample was seen
     let mut exact = ExactMatch::multi_label(0.5);
     exact.update(&outputs, &none, None).unwrap();
     assert_eq!(exact.value(), 1.0);
@@ -139,7 +139,7 @@ fn what_would_be_misread_is_refused() {
             "{name}"
         );
     }
-    // Class indices say that classes exclude each other.
+    // Class indices imply that the classes exclude each other.
     let mut recall = Recall::default().multi_label(0.5);
     assert!(Metric::<[usize], f64>::begin(&mut recall, Outputs::Probabilities, &[3]).is_err());
     let text = recall.update(&rows(), &[0usize, 1][..], None).unwrap_err().to_string();
@@ -180,7 +180,7 @@ fn several_probabilities_are_no_classes() {
             metric.begin(told, &[1]).unwrap();
         }
     }
-    // With class indices they are: of several the largest counts.
+    // Class indices imply that they do: of several outputs the largest counts.
     Metric::<[usize], f64>::begin(&mut Accuracy::default(), Outputs::Probabilities, &[3]).unwrap();
 }
 
@@ -220,7 +220,7 @@ fn a_models_labels_and_their_report() {
         text(evaluate::multi_label_report(&model, &narrow, 0.5).unwrap_err())
             .contains("targets of shape [3, 3]")
     );
-    // Logits, by thresholds of their own.
+    // For logits, with a threshold for logits.
     let logits = Sequential::builder([3]).layer(Given(3)).build().unwrap();
     assert_eq!(evaluate::multi_label_report(&logits, &data, 0.0).unwrap(), report);
 }
@@ -255,7 +255,7 @@ fn classes_of_a_single_output_go_by_the_models_last_function() {
     }
     let softmax = of(Sequential::builder([1]).layer(Given(1)).layer(Softmax));
     assert!(softmax.predict_classes(&x).unwrap_err().to_string().contains("softmax, which is always 1"));
-    // Of several sigmoids labels say that classes exclude each other; without labels nothing does.
+    // For several sigmoid outputs, labels imply that the classes exclude each other; without labels nothing does.
     let several = of(Sequential::builder([2]).layer(Given(2)).layer(Sigmoid));
     let x = arr2(&[[0.3f32, 0.1], [-0.3, 0.1]]);
     let text = several.predict_classes(&x).unwrap_err().to_string();

@@ -1,5 +1,5 @@
-//! docs/names.md, the table from Keras' and PyTorch's names to ours, has every public layer, loss, metric, rule,
-//! schedule, initializer and callback of the crate.
+//! docs/names.md, the table of Keras and PyTorch names with their Plywood counterparts, lists every public layer, loss,
+//! metric, update rule, schedule, initializer and callback of the crate.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(crate::ROOT).join(path)).unwrap()
 }
 
-/// The names that a file hands on by `pub use`, and the modules that it opens by `pub mod`.
+/// Returns the names that a file re-exports with `pub use`, and its `pub mod` modules.
 fn names(source: &str) -> Vec<String> {
     let mut names = Vec::new();
     for statement in source.split("\npub use ").skip(1) {
@@ -22,7 +22,7 @@ fn names(source: &str) -> Vec<String> {
     names
 }
 
-/// Whether the name stands in code, as a whole word.
+/// Returns whether the name occurs in code spans as a whole word.
 fn has(page: &str, name: &str) -> bool {
     page.split('`')
         .skip(1)
@@ -30,7 +30,7 @@ fn has(page: &str, name: &str) -> bool {
         .any(|code| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name))
 }
 
-/// A user's crate may depend on Plywood alone, so an example takes ndarray from there.
+/// A user's crate may depend on Plywood alone, so examples import ndarray from there.
 #[test]
 fn examples_take_ndarray_from_plywood() {
     let (mut folders, mut wrong, mut seen) = (vec![Path::new(crate::ROOT).join("src")], Vec::new(), 0);
@@ -65,7 +65,7 @@ fn examples_take_ndarray_from_plywood() {
 
 #[test]
 fn every_public_name_is_in_the_table() {
-    // What has a name of its own but is no counterpart of anything: caches and specs, results, parts of traits.
+    // Names that have no counterpart elsewhere: caches and specs, results, parts of traits.
     const LEFT_OUT: [&str; 45] = [
         "AsTarget",
         "CalibrationBin",
@@ -126,7 +126,7 @@ fn every_public_name_is_in_the_table() {
     assert!(missing.is_empty(), "docs/names.md does not have {missing:?}");
 }
 
-/// What a reader of the documentation sees at the root: modules, and what stands in no module.
+/// The names at the root of the documentation: modules, and items outside of all modules.
 #[test]
 fn the_root_has_few_names() {
     let names = names(&read("src/lib.rs"));

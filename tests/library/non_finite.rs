@@ -1,4 +1,5 @@
-//! NaN and infinity are never hidden: whatever makes a number or a decision of data or of a model says where they are.
+//! NaN and infinity are never hidden: everything that computes a result or a decision from data or a model reports
+//! where they are.
 
 use ndarray::{Array2, arr2};
 use plywood::ErrorKind;
@@ -30,7 +31,7 @@ fn classifier() -> Sequential {
 const CLEAN: &str =
     "is not finite (NaN or infinity). Clean the data: leave such samples out, or fill in what is missing.";
 
-/// Data with one target, or one input, that is not finite.
+/// Returns data with one target or input value that is not finite.
 fn spoilt(what: &str, sample: usize, value: f32) -> ArrayDataset<f32, Array2<f32>> {
     let (mut x, mut t) = (inputs(), Array2::zeros((40, 1)));
     match what {
@@ -53,7 +54,7 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             if what == "target" {
                 assert_eq!(used.optimizer().steps(), 0, "before the first step");
             }
-            // The last quarter is validation: sample 35 is its sixth.
+            // The last quarter is for validation, so sample 35 is number 5 there, counted from 0.
             let data = spoilt(what, 35, value);
             let text =
                 trainer().validation_split(0.25).fit(&mut regression(), &data).unwrap_err().to_string();
@@ -64,7 +65,7 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             let text =
                 trainer().find_learning_rate(&regression(), &data, 1e-6, 1e-3, 20).unwrap_err().to_string();
             assert_eq!(text, format!("find rate: the {what} of sample 35 {CLEAN}"));
-            // A single step, where samples have their places in the batch.
+            // In a single step, samples are named by their position in the batch.
             let (mut x, mut t) = (Tensor::zeros(vec![4, 2]), Tensor::zeros(vec![4, 1]));
             if what == "target" {
                 t[[2, 0]] = value;
@@ -82,7 +83,7 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
     }
 }
 
-/// Layers that take a maximum in Rust's way lose a NaN, so inputs are looked at themselves.
+/// `max` ignores NaN, so a layer that uses it hides a NaN in its input. Inputs are therefore checked separately.
 #[test]
 fn a_layer_that_hides_nan_hides_none_in_the_data() {
     #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ fn a_layer_that_hides_nan_hides_none_in_the_data() {
     assert!(trainer.evaluate(&model, &data).unwrap_err().to_string().contains("the input of sample 3"));
 }
 
-/// One answer everywhere: the sample, and the layer whose weights are NaN.
+/// The error is the same everywhere: it names the sample, and the layer whose weights are NaN.
 #[test]
 fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
     let mut model = classifier();
@@ -133,7 +134,7 @@ fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
     assert!(
         text.starts_with("fit: weight of layer 2 (dense) is not finite (NaN or infinity), noticed at step 1")
     );
-    // A row of NaN must not take a batch with it where nothing is decided.
+    // If no decision is made, one row of NaN must not affect the rest of the batch.
     let rows = model.predict(&inputs()).unwrap();
     assert!(rows.iter().all(|p| p.is_nan()) && rows.shape() == [40, 2]);
 }
@@ -150,7 +151,7 @@ fn one_sample_of_nan_is_named_by_its_place() {
     }
 }
 
-/// `ln 0` is -infinity, which is a legal logit: softmax of it is 0.
+/// `ln 0` is -infinity, which is a valid logit: its softmax is 0.
 #[test]
 fn the_logarithm_of_0_is_legal() {
     let inputs = arr2(&[[0.0f32, f32::MIN], [f32::MIN, 0.0]]);
@@ -163,7 +164,7 @@ fn the_logarithm_of_0_is_legal() {
     assert_eq!(evaluate::classes(&model, &data).unwrap().1, [0, 1]);
 }
 
-/// What the last step of a training does is looked at, too: no loss comes after it.
+/// Parameters are checked after the last step of a training, too, although no loss is computed after it.
 #[test]
 fn parameters_are_looked_at_after_the_last_step() {
     let data = ArrayDataset::new(inputs(), Array2::ones((40, 1))).unwrap();
@@ -178,7 +179,7 @@ fn parameters_are_looked_at_after_the_last_step() {
         "noticed at step 1. Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the \
          inputs."
     ));
-    // In f64 a rate of 1e300 overflows at once.
+    // In f64, a learning rate of 1e300 causes an overflow at once.
     let x = inputs().mapv(f64::from);
     let data = ArrayDataset::new(x, Array2::<f64>::from_elem((40, 1), 1e9)).unwrap();
     let mut model = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap();
@@ -188,7 +189,7 @@ fn parameters_are_looked_at_after_the_last_step() {
     assert!(text.starts_with("fit: weight of layer 0 (dense) is not finite"), "{text}");
 }
 
-/// A finite output whose loss is not names the sample.
+/// If an output is finite but its loss is not, the error names the sample.
 #[test]
 fn an_infinite_loss_names_the_sample() {
     let mut targets = Array2::zeros((40, 1));
@@ -204,7 +205,7 @@ fn an_infinite_loss_names_the_sample() {
     );
 }
 
-/// A search takes no part in hiding: a trial on such data fails, and all of them are an error.
+/// In a search over such data, each trial fails, and if all trials fail, the search returns an error.
 #[test]
 fn a_search_and_folds_name_the_sample() {
     let data = spoilt("target", 5, f32::NAN);

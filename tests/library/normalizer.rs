@@ -1,4 +1,4 @@
-//! Normalization that is fitted on the training part, against scikit-learn's numbers.
+//! Normalizers fitted on training data, compared with scikit-learn.
 
 use ndarray::{Array2, Array3, array};
 use plywood::data::Subset;
@@ -35,11 +35,11 @@ fn the_numbers_are_scikit_learns() {
     for (normalizer, name) in [(&standard, "standard"), (&range, "range")] {
         let expected = matrix(&reference[name]);
         let transformed = normalizer.transform(y.clone().into_dyn()).unwrap();
-        // x of 1e4 and a deviation of 1: four decimals of the sixteen are gone.
+        // With values of 1e4 and a standard deviation of 1, four of the sixteen decimals are lost.
         assert!(transformed.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-10), "{name}");
         let back = normalizer.inverse(transformed).unwrap();
         assert!(back.iter().zip(&y).all(|(&a, &b)| close(a, b)), "{name}");
-        // A data set gives what `transform` gives.
+        // The normalized data set returns the same values as `transform`.
         let part = ArrayDataset::new(y.clone(), vec![0; 5]).unwrap();
         let mut batch = Batch::<f64, Vec<usize>>::default();
         normalizer.apply(&part).read(&[4, 0], Pass::Evaluate, &mut batch).unwrap();

@@ -1,4 +1,4 @@
-//! Means and steps: what weights mean in a report and in a step, for any batches, any order and any threads.
+//! Means and steps: the effect of weights on reports and on steps, for any batch size, order and number of threads.
 
 use ndarray::{Array1, Array2, arr1};
 use plywood::losses::{AsTarget, class_weights};
@@ -9,15 +9,15 @@ pub fn silent<L: Loss<F>, R: plywood::optim::UpdateRule<F>, F: Scalar>(loss: L, 
     Trainer::new(loss, Optimizer::new(rule)).progress(Progress::Silent)
 }
 
-/// Parameters of a model, one after the other.
+/// Returns the parameters of a model, concatenated.
 pub fn parameters<F: Scalar>(model: &Sequential<F>) -> Vec<f64> {
     let mut all = Vec::new();
     model.visit_params(&mut |_, param| all.extend(param.as_slice().iter().map(|v| v.as_f64())));
     all
 }
 
-/// `evaluate` of a model with fixed probabilities, rows sorted by class or not: (9 ln 2 - ln 0.9) / 10, scikit-learn's
-/// `log_loss(sample_weight=w)`.
+/// `evaluate` of a model with fixed probabilities, with the samples sorted by class or mixed: (9 ln 2 - ln 0.9) / 10,
+/// as in scikit-learn's `log_loss(sample_weight=w)`.
 #[test]
 fn class_weights_weigh_the_samples_of_all_batches() {
     let right = (9.0 * 2f64.ln() - 0.9f64.ln()) / 10.0;
@@ -32,7 +32,7 @@ fn class_weights_weigh_the_samples_of_all_batches() {
         let data = ArrayDataset::new(inputs.clone(), labels.clone()).unwrap();
         let found = silent(loss, SGD::default()).evaluate(&model, &data).unwrap().loss;
         assert!((found - right).abs() < 1e-12, "{order}: {found}");
-        // Rows say the same as indices.
+        // One-hot rows give the same loss as class indices.
         let rows = Array2::from_shape_fn((1024, 2), |(i, j)| f64::from(u8::from(labels[i] == j)));
         let data = ArrayDataset::new(inputs, rows).unwrap();
         let loss = SoftCrossEntropy::default().class_weights([9.0, 1.0]);
@@ -41,7 +41,7 @@ fn class_weights_weigh_the_samples_of_all_batches() {
     }
 }
 
-/// Smoothed labels and rows that are smoothed by the data set agree, with weights of classes too.
+/// Label smoothing by the loss and rows smoothed in the data agree, with class weights too.
 #[test]
 fn label_smoothing_and_smoothed_rows_agree() {
     let logits = Tensor::<f64>::from_shape_fn(vec![6, 3], |i| ((i[0] * 5 + i[1] * 3) % 7) as f64 / 3.0 - 1.0);
@@ -59,7 +59,7 @@ fn label_smoothing_and_smoothed_rows_agree() {
     }
 }
 
-/// The minimum of Σ w (b - t)² is 10/101, for every batch size.
+/// The minimum of Σ w (b - t)² is at b = 10/101, for every batch size.
 #[test]
 fn sample_weights_pull_alike_in_batches_of_any_size() {
     let targets = arr1(&[0.0f64, 0.0, 10.0, 10.0]).insert_axis(ndarray::Axis(1));
@@ -74,7 +74,7 @@ fn sample_weights_pull_alike_in_batches_of_any_size() {
     }
 }
 
-/// Inputs that tell nothing, a rare class, and weights that balance it: the probability that is fitted is a half.
+/// The inputs carry no information, and weights balance a rare class: the fitted probability is 1/2.
 #[test]
 fn balanced_classes_are_balanced_in_batches_of_any_size() {
     for share in [0.05, 0.02, 0.01] {
@@ -103,8 +103,8 @@ fn balanced_classes_are_balanced_in_batches_of_any_size() {
     }
 }
 
-/// The loss of an epoch at a rate of 0, of its validation, and of `evaluate` are one number, for any batch size, order
-/// of the samples and number of threads.
+/// The loss of an epoch with a learning rate of 0, its validation loss and that of `evaluate` are equal, for any batch
+/// size, order of the samples and number of threads.
 fn one_value<L, T>(name: &str, build: fn() -> Sequential<f64>, make: impl Fn() -> L, targets: T)
 where
     L: Loss<f64>,
@@ -139,7 +139,7 @@ where
     }
 }
 
-/// Targets in another order.
+/// Targets that can be reordered.
 trait Reordered {
     fn reordered(&self, order: &[usize]) -> Self;
 }
@@ -216,17 +216,18 @@ fn data_without_any_weight_are_an_error() {
     let x = Tensor::ones(vec![2, 2]);
     let text = trainer().step(&mut model(), x, &[0, 1], Some(&[0.0, 0.0])).unwrap_err().to_string();
     assert_eq!(text, format!("step: {none}"));
-    // Weights of classes that leave everything out.
+    // Class weights that leave out all samples.
     let all_of_1 = ArrayDataset::new(Array2::<f32>::ones((8, 2)), vec![1; 8]).unwrap();
     let loss = CrossEntropy::default().class_weights([1.0, 0.0]);
     let text = silent(loss, SGD::default()).fit(&mut model(), &all_of_1).unwrap_err().to_string();
     assert_eq!(text, format!("fit: {none}"));
-    // A single batch without weight is none.
+    // A single batch in which all weights are 0 is not an error.
     let some = data([vec![0.0; 2], vec![1.0; 6]].concat());
     trainer().shuffle(false).fit(&mut model(), &some).unwrap();
 }
 
-/// Ten samples with the targets 0 (eight) and 10 (two), no slope, and a bias that begins at 0.
+/// Returns ten samples with all-zero inputs and the targets 0 (eight samples) and 10 (two), and a model whose bias
+/// starts at 0.
 fn ten() -> (ArrayDataset<f64, Array2<f64>>, Sequential<f64>) {
     let targets = Array2::from_shape_fn((10, 1), |(i, _)| if i < 8 { 0.0 } else { 10.0 });
     let data = ArrayDataset::new(Array2::<f64>::zeros((10, 1)), targets).unwrap();
@@ -237,7 +238,7 @@ fn bias(model: &Sequential<f64>) -> f64 {
     model.predict(&Array2::zeros((1, 1))).unwrap()[[0, 0]]
 }
 
-/// Stops after a number of batches.
+/// A callback that stops training after a number of batches.
 struct After(usize);
 
 impl Callback<f64> for After {
@@ -251,7 +252,7 @@ impl Callback<f64> for After {
 
 #[test]
 fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
-    // Gradient of the mean square at 0: -2 · mean(t); a rate of 0.1.
+    // The gradient of the mean square at 0 is -2 · mean(t); the learning rate is 0.1.
     let (data, mut whole) = ten();
     let trainer = || silent(MeanSquaredError, SGD::default()).learning_rate(0.1).shuffle(false);
     trainer().batch_size(10).fit(&mut whole, &data).unwrap();
@@ -263,12 +264,12 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     assert!((bias(&model) - 0.4).abs() < 1e-12, "4, 4 and 2 samples: {}", bias(&model));
     assert_eq!(parts.optimizer().steps(), 1);
 
-    // What is left at the end of an epoch: steps of 8 and 2 samples.
+    // The end of an epoch leaves a smaller step: steps of 8 and 2 samples.
     let (data, mut model) = ten();
     trainer().batch_size(4).batches_per_step(2).fit(&mut model, &data).unwrap();
     assert!((bias(&model) - 2.0).abs() < 1e-12, "{}", bias(&model)); // 0, then 0.1 · 2 · 10
 
-    // A break after the third batch of four: 6 samples of 8, two of them with the target 10.
+    // A break after the third of four batches: 6 of 8 samples, two of them with the target 10.
     let order = ArrayDataset::new(
         Array2::<f64>::zeros((10, 1)),
         Array2::from_shape_fn((10, 1), |(i, _)| if i == 0 || i == 5 { 10.0 } else { 0.0 }),
@@ -278,7 +279,7 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     trainer().batch_size(2).batches_per_step(4).callback(After(3)).fit(&mut model, &order).unwrap();
     assert!((bias(&model) - 0.1 * 2.0 * 20.0 / 6.0).abs() < 1e-12, "{}", bias(&model));
 
-    // A loop of one's own, with batches of any sizes and weights.
+    // A custom loop, with batches of any sizes and weights.
     let (_, mut model) = ten();
     let mut optimizer = Optimizer::new(SGD::default()).learning_rate(0.1);
     for (rows, target, weight) in [(7, 0.0, 1.0), (1, 10.0, 3.0), (2, 0.0, 0.0)] {
@@ -288,7 +289,7 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     optimizer.step(&mut model).unwrap();
     assert!((bias(&model) - 0.1 * 2.0 * 3.0 * 10.0 / 10.0).abs() < 1e-12, "{}", bias(&model));
 
-    // Counted by the optimizer, with a shorter last group.
+    // The optimizer counts the batches; the last group is smaller.
     let (_, mut model) = ten();
     let mut optimizer = Optimizer::new(SGD::default()).learning_rate(0.1).batches_per_step(3);
     for (rows, target) in [(1, 10.0), (4, 0.0)] {
@@ -300,8 +301,8 @@ fn a_step_of_several_batches_divides_by_the_samples_that_are_in_it() {
     assert!((bias(&model) - 0.1 * 2.0 * 10.0 / 5.0).abs() < 1e-12, "{}", bias(&model));
 }
 
-/// An optimizer's state has the number of samples, so a run that goes on in the midst of a step ends with the same
-/// bits.
+/// An optimizer's state includes the number of samples, so a run that resumes in the middle of a step ends with the
+/// same bits.
 #[test]
 fn a_step_is_gone_on_with_in_its_midst() {
     let folder = std::env::temp_dir().join(format!("plywood-midst-{}", std::process::id()));
@@ -343,11 +344,11 @@ fn gradient_norms_have_one_entry_a_step_whatever_its_batches() {
     assert_eq!((whole.steps.as_slice(), parts.steps.as_slice()), (&[1][..], &[1][..]));
     let (a, b) = (whole.layers[0].1[0], parts.layers[0].1[0]);
     assert!((a - b).abs() < 1e-6 * a, "{a} {b}");
-    // What is left at the end of an epoch is a step, and shown.
+    // The smaller step at the end of an epoch is a step, and is recorded.
     assert_eq!(norms(8, 3).steps, [1, 2]);
 }
 
-/// Gradients that do not come by `accumulate` are a sum over batches, and are divided by their number.
+/// Gradients that do not come from `accumulate` are summed over batches, and divided by the number of batches.
 #[test]
 fn gradients_from_elsewhere_count_by_batches() {
     let (_, mut model) = ten();
@@ -363,7 +364,7 @@ fn gradients_from_elsewhere_count_by_batches() {
     assert!((bias(&model) + 2.0).abs() < 1e-12, "{}", bias(&model));
 }
 
-/// A positive weight is a part of the loss: it does not enter what a report divides by.
+/// A positive weight is part of the loss: the weight that a reported mean is divided by does not include it.
 #[test]
 fn positive_weights_are_no_weights_of_samples() {
     let logits = Tensor::<f64>::zeros(vec![2, 2]);
@@ -377,7 +378,8 @@ fn positive_weights_are_no_weights_of_samples() {
     assert!((grad - expected).iter().all(|d| d.abs() < 1e-12));
 }
 
-/// Every loss, from probabilities and from logits, weighted: the gradient is a difference of `Σ w · l / divisor`.
+/// For every loss, from probabilities and from logits, with weights, the gradient equals the difference quotient of `Σ
+/// w · l / divisor`.
 #[test]
 fn every_weighted_gradient_is_a_difference_of_the_sum() {
     const WEIGHTS: [f64; 4] = [1.0, 0.25, 0.0, 3.0];

@@ -1,7 +1,7 @@
 //! Every optimizer and every loss gives the same bits with 1 and 4 threads.
 //!
-//! One test to a process, as the number of threads is the process's. The network has a hidden layer that is wide enough
-//! for its products, its gradients and its updates to be shared between threads.
+//! The number of threads belongs to the whole process, so tests that set it take turns. The network has a hidden layer
+//! wide enough that its products, gradients and updates are split between threads.
 
 use plywood::ndarray::Array2;
 use plywood::optim::Group;
@@ -12,7 +12,7 @@ const INPUTS: usize = 300;
 const UNITS: usize = 128;
 const CLASSES: usize = 4;
 
-/// Inputs in which the classes differ, the classes, and probabilities of them.
+/// Inputs that depend on the class, the classes, and class probabilities.
 struct Data {
     inputs: Array2<f32>,
     classes: Vec<usize>,
@@ -40,7 +40,7 @@ fn model(last: Option<bool>) -> Sequential {
     }
 }
 
-/// Trains for two epochs and looks at everything: parameters, losses of training and validation, predictions.
+/// Trains for two epochs and returns the bits of the parameters and of the losses in training and validation.
 fn bits<L, D>(mut model: Sequential, loss: L, optimizer: impl Into<Optimizer>, data: &D) -> Vec<u64>
 where
     L: Loss,
@@ -90,7 +90,7 @@ fn all() -> Vec<(&'static str, Vec<u64>)> {
         "Muon": Muon::default(),
         "ScheduleFreeAdamW": ScheduleFreeAdamW::default(),
     }
-    // What all rules have in common.
+    // Settings that all rules have in common.
     let clipped = || Optimizer::new(Adam::default()).clip_value(0.01).clip_norm_per_parameter(0.5);
     runs.push(("clipping", bits(model(Some(true)), CrossEntropy::default(), clipped(), &labelled)));
     let grouped = Optimizer::new(AdamW::default()).group(Group::matching("*.bias").weight_decay(0.0));
@@ -124,7 +124,7 @@ fn each_optimizer_and_each_loss_has_the_same_bits_with_1_and_4_threads() {
     for ((name, one), (_, four)) in one.iter().zip(&four) {
         assert!(one == four, "{name}: the bits differ between 1 and 4 threads");
     }
-    // Each run is another one: a rule that did nothing would be its neighbour's twin.
+    // All runs differ: a setting without effect would give the same bits as another run.
     for (index, (name, run)) in one.iter().enumerate() {
         for (other, twin) in &one[..index] {
             assert!(run != twin, "{name} trains as {other} does");

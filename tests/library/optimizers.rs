@@ -1,5 +1,5 @@
-//! What optimizers do for all rules alike, seen through training: state that is restored, batches that make one step,
-//! averages, groups, and the errors of settings that cannot be.
+//! What optimizers do for all update rules, tested through training: restored state, steps over several batches,
+//! averages, parameter groups, and errors of invalid settings.
 
 use plywood::io::State;
 use plywood::ndarray::Array2;
@@ -8,14 +8,14 @@ use plywood::prelude::*;
 use plywood::train::accumulate;
 use std::sync::{Arc, Mutex};
 
-/// Ids for an embedding and a label that depends on them.
+/// Returns ids for an embedding, and labels that depend on them.
 fn data() -> (Tensor, Vec<usize>) {
     let ids = Array2::from_shape_fn((24, 3), |(i, j)| ((i * 5 + j * 7) % 11) as f32);
     let labels = ids.outer_iter().map(|row| usize::from(row.sum() > 15.0)).collect();
     (ids.into_dyn(), labels)
 }
 
-/// Gradients by rows, as products, and dense ones; a buffer; draws of dropout.
+/// Builds a network with gradients by rows, as products and dense, with a buffer, and with dropout.
 fn network() -> Sequential {
     Sequential::builder([3])
         .seed(4)
@@ -37,7 +37,7 @@ fn bits(model: &Sequential) -> Vec<u32> {
     bits
 }
 
-/// Steps on batches of six, and what the model is to be evaluated with after each.
+/// Takes steps on batches of six, and returns the weights for evaluation after each.
 fn train(
     model: &mut Sequential,
     optimizer: &mut Optimizer,
@@ -57,7 +57,7 @@ fn train(
     seen
 }
 
-/// Training that is interrupted after each number of batches goes on with the same bits.
+/// Training that is interrupted after some number of batches resumes with the same bits.
 fn resumes(make: impl Fn() -> Optimizer) {
     let (mut model, mut optimizer) = (network(), make());
     let whole = train(&mut model, &mut optimizer, 0..12);
@@ -92,7 +92,7 @@ fn a_restored_state_goes_on_with_the_same_bits() {
     });
 }
 
-/// Each rule of the crate, with numbers other than its own, and as it is by default.
+/// Returns each update rule of the crate, with changed settings and with its defaults.
 fn rules() -> Vec<[Box<dyn UpdateRule>; 2]> {
     fn pair<R: UpdateRule + Default>(other: R) -> [Box<dyn UpdateRule>; 2] {
         [Box::new(other), Box::new(R::default())]
@@ -120,11 +120,12 @@ fn default_of(i: usize) -> Box<dyn UpdateRule> {
     default
 }
 
-/// Rules carry what they were given and what they have gathered, to the bit, and only into their own kind.
+/// The state of a rule holds its settings and what it has accumulated, to the bit, and loads only into a rule of the
+/// same kind.
 #[test]
 fn a_rules_state_holds_all_its_numbers_and_loads_into_its_own_kind_alone() {
     for [mut rule, mut loaded] in rules() {
-        // Rules that count on from step to step.
+        // Some rules accumulate values from step to step.
         for number in 1..4 {
             let _ = rule.begin_step(Step::new(number, 0.25));
         }
@@ -134,7 +135,7 @@ fn a_rules_state_holds_all_its_numbers_and_loads_into_its_own_kind_alone() {
         loaded.load_state(&mut state).unwrap();
         assert_eq!(state.names().next(), None, "{loaded:?}");
         assert_eq!(format!("{rule:?}"), format!("{loaded:?}"));
-        // A state that lacks its last number changes nothing.
+        // A state without its last entry is refused and changes nothing.
         let mut lacks = loaded.state();
         let last = lacks.names().last().unwrap().to_owned();
         let _ = (
@@ -159,7 +160,7 @@ fn a_rules_state_holds_all_its_numbers_and_loads_into_its_own_kind_alone() {
     }
 }
 
-/// A state goes into a rule that has taken other steps before: what it had is gone.
+/// Loading a state into a rule that has taken other steps replaces everything that the rule has accumulated.
 #[test]
 fn a_state_takes_the_place_of_what_was_gathered() {
     for saved in [0, 1, 3] {
@@ -180,7 +181,7 @@ fn a_state_takes_the_place_of_what_was_gathered() {
     }
 }
 
-/// A change that makes a state useless.
+/// A change that makes a state invalid.
 type Damage<'a> = &'a dyn Fn(&mut State);
 
 #[test]
@@ -208,7 +209,7 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
         "the optimizer's state: expected a state of the rule adam, found sgd. \
          Resume with the optimizer that the state was taken from."
     );
-    // What there is of 0.weight, changed.
+    // Changes the entries of 0.weight.
     let weight = |state: &mut State, change: &dyn Fn(State) -> State| {
         let mut parameters = state.take_nested("parameters").unwrap();
         let own = parameters.take_nested("0.weight").unwrap();
@@ -303,7 +304,7 @@ fn two_batches_that_make_one_step_are_a_batch_of_both() {
     assert_eq!(run(6, 100).1, 3);
 }
 
-/// Records the model at the end of each epoch.
+/// A callback that records the model at the end of each epoch.
 struct Recorder(Arc<Mutex<Vec<Vec<u32>>>>);
 
 impl Callback for Recorder {
@@ -486,7 +487,7 @@ fn a_gradient_that_is_not_finite_is_refused_where_norms_are_taken() {
     }
 }
 
-/// Freezing between two exchanges of weights and averages: all parameters change places, or none.
+/// If a parameter is frozen between two exchanges of weights and averages, all parameters are exchanged or none.
 #[test]
 fn a_parameter_that_is_frozen_for_a_while_keeps_its_trained_value_under_averaging() {
     let free = || Optimizer::new(ScheduleFreeAdamW::default()).learning_rate(0.05);

@@ -1,4 +1,5 @@
-//! Softmax that a loss fuses: a model that ends in it trains and is evaluated from its logits, to the bit.
+//! Softmax fused into the loss: a model that ends in softmax trains and is evaluated from its logits, with the same
+//! bits as a model of logits.
 
 use ndarray::Array2;
 use plywood::losses::AsTarget;
@@ -21,7 +22,7 @@ fn parameters<F: Scalar>(model: &Sequential<F>) -> Vec<F> {
     all
 }
 
-/// Softmax that does not say that it is one.
+/// A softmax that does not declare that it is one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Hidden;
 
@@ -46,9 +47,9 @@ impl<F: Scalar> Layer<F> for Hidden {
     }
 }
 
-/// One network with five ends: logits; softmax; softmax in a block with the last Dense; softmax in a block in a
-/// block of its own; and softmax that hides. All have the first one's parameters, the last Dense's multiplied by
-/// `scale`.
+/// Builds one network with five endings: logits; softmax; softmax in a block with the last Dense; softmax in a nested
+/// block; and a softmax that does not declare itself. All have the parameters of the first network, with the last Dense
+/// multiplied by `scale`.
 fn models<F: Scalar>(scale: f64) -> [Sequential<F>; 5] {
     let body = || Sequential::<F>::builder_of([5]).seed(3).layer(Dense::units(6)).layer(Tanh);
     let block = || Sequential::<F>::block_of();
@@ -96,7 +97,7 @@ fn distributions<F: Scalar>() -> Array2<F> {
     all
 }
 
-/// Everything the models do, with the loss that fuses softmax and the one from logits.
+/// Compares all operations of the models, with the loss that fuses softmax and the loss from logits.
 fn agree<F, L, R, D>(scale: f64, fusing: L, from_logits: L, rule: R, data: &D)
 where
     F: Scalar,
@@ -131,7 +132,7 @@ where
         let mut trainer = trainer(loss.clone());
         let start = parameters(&model);
         let mut numbers = vec![(trainer.evaluate(&model, data).unwrap().loss)];
-        // Steps on a batch, with and without weights; epochs; a step of a loop by hand; evaluation.
+        // Steps on a batch, with and without weights; epochs; a step of a custom loop; evaluation.
         for step in 0..6 {
             let weights = (step % 2 == 1).then_some(&weights[..]);
             numbers.push(trainer.step(&mut model, x.clone(), target, weights).unwrap());
@@ -163,7 +164,7 @@ where
     for (i, result) in results.iter().enumerate().skip(1) {
         assert_eq!(*result, results[0], "model {i} and the one of logits");
     }
-    // Through the probabilities the last digits are others, so what is compared here can tell.
+    // Computed from the probabilities, the last digits differ, so the comparison above is able to detect a difference.
     assert_ne!(hidden, results[0]);
 }
 
@@ -206,7 +207,7 @@ agree! {
     large_f64: f64, 2000.0;
 }
 
-/// At logits of ±1000 the loss is what mathematics says, and its gradient moves what is wrong.
+/// At logits of ±1000 the loss has its exact value, and the gradient corrects a wrong prediction.
 #[test]
 fn exact_where_probabilities_end() {
     fn check<F: Scalar>() {

@@ -1,5 +1,5 @@
-//! A user's crate: layers, containers, a rule, a loss, a metric and a data set of their own, against the public API
-//! alone; checked, composed, trained, saved, loaded by a registry, and the same bits predicted.
+//! A user's crate with its own layers, containers, update rule, loss, metric and data set, using only the public API.
+//! They are checked, combined, trained, saved, and loaded through a registry; the loaded model predicts the same bits.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use plywood::io::Kind;
@@ -11,8 +11,8 @@ use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
 use serde::{Deserialize, Serialize};
 
-/// An embedding over ids, pooled by the mean over those that are not 0 (padding). `[batch, length]` becomes
-/// `[batch, width]`; a step costs what it touches.
+/// An embedding of ids, pooled by the mean over the ids that are not 0 (padding). It turns `[batch, length]` into
+/// `[batch, width]`. A step touches only the rows of the ids in the batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct MeanEmbedding<F: Scalar = f32> {
@@ -35,7 +35,7 @@ impl<F: Scalar> LayerSpec<F> for MeanEmbeddingSpec {
 }
 
 impl<F: Scalar> MeanEmbedding<F> {
-    /// The ids of each sample that are not padding.
+    /// Returns the ids of each sample that are not padding.
     fn ids(&self, input: &Tensor<F>) -> Result<Vec<Vec<usize>>> {
         let limit = self.table.shape()[0];
         let mut all = Vec::new();
@@ -75,7 +75,7 @@ impl<F: Scalar> MeanEmbedding<F> {
 
 impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     const KIND: Kind = Kind::own("outside.mean_embedding");
-    /// The ids of each sample, and the input's length.
+    /// The ids of each sample, and the length of the input.
     type Cache = (Vec<Vec<usize>>, usize);
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input {
@@ -113,7 +113,7 @@ impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     }
 }
 
-/// A batch normalization of one's own, without scale and shift: buffers, and training that differs from inference.
+/// A custom batch normalization without scale and shift: it has buffers, and training differs from inference.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct Whiten<F: Scalar = f32> {
@@ -219,7 +219,7 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     }
 }
 
-/// `y = x · sigmoid(β x)` with a trained β, for f32 models only: no generics at all.
+/// `y = x · sigmoid(β x)` with a trained β, for f32 models only, so without generics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Swish {
     beta: Param,
@@ -266,7 +266,7 @@ impl Layer for Swish {
     }
 }
 
-/// A layer without parameters, by a function and its derivative.
+/// A layer without parameters, defined by a function and its derivative.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Softsign;
 
@@ -280,7 +280,7 @@ impl Elementwise for Softsign {
     }
 }
 
-/// RMSprop (Tieleman and Hinton, 2012), with a count of what it was asked to change.
+/// RMSprop (Tieleman and Hinton, 2012).
 #[derive(Debug)]
 struct MeanSquare {
     decay: f64,
@@ -312,7 +312,7 @@ impl<F: Scalar> UpdateRule<F> for MeanSquare {
     }
 }
 
-/// Squared hinge over classes, with sample weights: `Σ_j≠label max(0, 1 + y_j - y_label)²`.
+/// Squared hinge loss over classes, with sample weights: `Σ_j≠label max(0, 1 + y_j - y_label)²`.
 #[derive(Debug)]
 struct SquaredHinge;
 
@@ -348,7 +348,7 @@ impl<F: Scalar> Loss<F> for SquaredHinge {
     }
 }
 
-/// The mean margin between the right class and the best of the others.
+/// The mean margin between the true class and the best other class.
 #[derive(Default)]
 struct Margin {
     sum: f64,
@@ -379,7 +379,8 @@ impl<F: Scalar> Metric<[usize], F> for Margin {
 const LENGTH: usize = 6;
 const IDS: usize = 1000;
 
-/// Sequences of ids, made when read; the label is whether more of them are even than odd. Weights count evens twice.
+/// Sequences of ids, generated when they are read. The label is 1 if most of the ids are even. Such samples have a
+/// weight of 2.
 struct Sequences(usize);
 
 impl Sequences {
@@ -491,7 +492,7 @@ fn they_compose_train_save_load_and_predict_the_same_bits() {
             "2.bias [2]",
         ]
     );
-    // A kind that the registry does not know is named, also three containers deep.
+    // An unknown kind is named in the error, even three containers deep.
     let text = Sequential::load_with(&path, &Registry::builtin()).unwrap_err().to_string();
     assert!(
         text.contains("found \"outside.mean_embedding\"") && text.contains("Registry::builtin().with"),

@@ -1,9 +1,9 @@
-//! Pictures: golden SVG files, and inputs that are strange.
+//! Figures: golden SVG files, and unusual inputs.
 //!
-//! `tests/plots/*.svg` are what the pictures were when somebody last looked at them. After a change that is meant,
-//! `PLYWOOD_BLESS=1 cargo test plots::` writes them anew, and the same pictures as PNG into `target/plots`: look
-//! at each before they are committed. Images inside (`data:`) are not compared, as other versions of a compressor may
-//! pack them otherwise; their pixels are tested with the PNG writer.
+//! `tests/plots/*.svg` are the figures as they were last reviewed. After an intended change, `PLYWOOD_BLESS=1 cargo
+//! test plots::` rewrites them, and writes the same figures as PNG to `target/plots`. Look at each one before you
+//! commit it. Embedded images (`data:`) are not compared, because another version of the compressor may encode them
+//! differently; their pixels are tested with the PNG writer.
 
 use plywood::metrics::{CalibrationBin, ConfusionMatrix, ErrorAnalysis, RocCurve};
 use plywood::plot::{self, Bars, Chart, Figure};
@@ -25,13 +25,13 @@ const GARMENTS: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// A number from 0 to 1 that looks random and is the same everywhere.
+/// Returns a pseudorandom number from 0 to 1 that is the same on every platform.
 fn noise(i: usize) -> f64 {
     let x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f64 / (1u64 << 24) as f64
 }
 
-/// A history with these names and values.
+/// Returns a history with these names and values.
 fn made(names: &[&str], epochs: usize, value: impl Fn(usize, usize) -> f64) -> History {
     let epochs: Vec<_> = (0..epochs)
         .map(|e| {
@@ -102,7 +102,7 @@ fn roc_points(power: f64) -> RocCurve {
     serde_json::from_value(curve).unwrap()
 }
 
-/// A bin of this confidence, accuracy and weight.
+/// Returns a bin with this confidence, accuracy and weight.
 fn bin((confidence, accuracy, weight): (f64, f64, f64)) -> CalibrationBin {
     let bin = serde_json::json!({
         "low": 0.0, "high": 1.0, "weight": weight, "confidence": confidence, "accuracy": accuracy
@@ -115,7 +115,7 @@ fn model() -> Sequential {
     builder.layer(Dense::units(10)).layer(Softmax).build().unwrap()
 }
 
-/// Compares with the golden file, or writes it.
+/// Compares a figure with its golden file, or writes that file.
 fn golden(name: &str, figure: Result<Figure>) {
     let figure = figure.unwrap();
     let path = Path::new(crate::ROOT).join("tests/plots").join(format!("{name}.svg"));
@@ -177,7 +177,7 @@ fn golden_class_calibration() {
 #[test]
 fn golden_samples_that_are_right_and_wrong() {
     let (_, drawn) = plywood::data::synthetic::garments(10, 12, 5).unwrap();
-    // A network that has learnt nothing, and labels by which every other answer is right.
+    // An untrained network, and labels for which every other prediction is correct.
     let inputs = drawn.inputs().mapv(|byte| f32::from(byte) / 255.0);
     let answers = plywood::argmax_rows(&model().predict(&inputs).unwrap());
     let labels: Vec<usize> = answers.iter().enumerate().map(|(i, class)| (class + i % 2) % 10).collect();
@@ -221,7 +221,7 @@ fn golden_gradient_norms() {
 fn golden_samples_and_filters() {
     let (train, test) = plywood::data::synthetic::garments(400, 24, 5).unwrap();
     let mut model = model();
-    // A few steps: enough for some right answers.
+    // A few steps are enough for some correct predictions.
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).epochs(4);
     trainer.progress(Progress::Silent).fit(&mut model, &train).unwrap();
     let figure = plot::samples(&model, &test, &(0..24).collect::<Vec<_>>()).unwrap();
@@ -258,7 +258,7 @@ fn golden_chart_and_bars() {
     golden("bars", bars.draw());
 }
 
-/// Pictures that are drawn without a panic, with all their numbers finite.
+/// Checks that a figure is drawn without a panic and that all numbers in it are finite.
 fn drawn(figure: Result<Figure>) {
     let figure = figure.unwrap();
     let svg = figure.to_svg();
@@ -350,7 +350,7 @@ fn images_have_to_be_images() {
     let none = Sequential::builder([3]).layer(ReLU).build().unwrap();
     assert!(text(plot::filters(&none)).contains("with weights of at least two axes, found none"));
 
-    // Colour, logits, odd sizes, one output, and numbers that are not finite.
+    // Colour images, logits, odd sizes, a single output, and values that are not finite.
     let mut colours =
         ndarray::Array4::<f32>::from_shape_fn((3, 3, 5, 9), |(n, c, y, x)| (n + c * y + x) as f32);
     colours[[0, 0, 0, 0]] = f32::NAN;

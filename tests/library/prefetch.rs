@@ -1,11 +1,11 @@
-//! Batches that are read ahead: the same bits, errors that reach the user, threads that end.
+//! Prefetched batches: the same bits, errors that reach the caller, and threads that end.
 
 use plywood::ndarray;
 use plywood::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Made when read; counts how often, and fails or panics at one sample.
+/// A data set generated when it is read. It counts the reads, and fails or panics at one sample.
 struct Made {
     samples: usize,
     fails_at: Option<usize>,
@@ -113,10 +113,10 @@ fn a_panic_of_the_reader_goes_on_in_fit() {
     let result = catch_unwind(AssertUnwindSafe(|| trainer().prefetch(2).fit(&mut model(), &data)));
     let panic = result.unwrap_err();
     assert_eq!(panic.downcast_ref::<String>().unwrap(), "sample 40 is cursed");
-    run(&made(20), trainer().prefetch(2)); // and the next run works
+    run(&made(20), trainer().prefetch(2)); // the next run succeeds
 }
 
-/// Breaks, fails or panics at a batch.
+/// A callback that stops, fails or panics at a step.
 struct Ends(u64, &'static str);
 
 impl Callback for Ends {
@@ -143,8 +143,8 @@ fn training_that_ends_early_leaves_no_reader_behind() {
             "error" => assert_eq!(result.unwrap().unwrap_err().to_string(), "fit: enough"),
             _ => assert!(result.is_err()),
         }
-        // The reader borrowed `data`, so it has ended: this would not compile otherwise. It ended outside of `read`,
-        // and has read no more than it was asked for.
+        // The reader borrowed `data`, so it must have ended, or this would not compile. It has ended outside of `read`,
+        // and has read no more than requested.
         let (reads, reading) = (data.reads.into_inner(), data.reading.into_inner());
         assert!(reads <= 2 + 3 + 2, "{how}: {reads}");
         assert_eq!(reading, 0, "{how}");

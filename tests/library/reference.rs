@@ -1,13 +1,13 @@
-//! Numbers of other libraries, out of JSON: how they are read, and how near ours have to be.
+//! Reference values of other libraries in JSON: how they are read, and how closely ours must agree.
 
 use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How far numbers may be apart: absolutely below 1, relatively above.
+/// The allowed difference: absolute for values below 1, relative above.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// What is found at these keys; a missing one is a failure, so that no case drops out unseen.
+/// Returns the value at these keys. Panics if a key is missing, so that no case is skipped unnoticed.
 pub fn at<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
     keys.iter().fold(value, |value, key| value.get(key).unwrap_or_else(|| panic!("no {key:?} in {keys:?}")))
 }
@@ -28,14 +28,14 @@ pub fn tensor(value: &Value) -> Tensor<f64> {
     Tensor::from_shape_vec(indices(at(value, &["shape"])), numbers(at(value, &["data"]))).expect("a tensor")
 }
 
-/// How far two numbers are apart, as [`TOLERANCE`] measures it; over that it panics.
+/// Returns the difference of two numbers as [`TOLERANCE`] measures it. Panics if it exceeds the tolerance.
 pub fn agree(what: &str, found: f64, expected: f64) -> f64 {
     let deviation = (found - expected).abs() / expected.abs().max(1.0);
     assert!(deviation <= TOLERANCE, "{what}: {found:e} here, {expected:e} in the reference");
     deviation
 }
 
-/// The largest deviation of two tensors of one shape.
+/// Returns the largest difference of two tensors of the same shape.
 pub fn agree_tensors(what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) -> f64 {
     assert_eq!(found.shape(), expected.shape(), "{what}");
     let pairs = found.iter().zip(expected).enumerate();
@@ -44,7 +44,7 @@ pub fn agree_tensors(what: &str, found: &Tensor<f64>, expected: &Tensor<f64>) ->
         .fold(0.0, f64::max)
 }
 
-/// A layer that is its parameters, and hands its input on.
+/// A layer that only holds parameters, and returns its input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Holder(pub Vec<Param<f64>>);
 

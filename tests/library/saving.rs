@@ -1,4 +1,4 @@
-//! Files of models: every layer in them, every byte of them cut off or changed, and what is hostile about them.
+//! Model files: every kind of layer is saved and loaded, and every cut, changed or hostile file is handled.
 
 #[path = "../hostile/kinds.rs"]
 mod kinds;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// A layer of another crate.
+/// A layer from another crate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Shift {
     by: Param,
@@ -50,7 +50,8 @@ fn registry() -> Registry {
     Registry::builtin().with::<Shift>()
 }
 
-/// A model for each built-in kind, nested twice and beside the layer of another crate; with the input's shape.
+/// Returns a model for each built-in kind, nested twice beside a layer from another crate, with its kind and input
+/// shape.
 fn every_model() -> Vec<(&'static str, Vec<usize>, Sequential)> {
     let nested = |(kind, shape, inner): (_, Vec<usize>, _)| {
         let outer = Sequential::block().layer(inner).layer(shift());
@@ -78,7 +79,7 @@ fn every_builtin_layer_comes_back_with_its_bits_also_nested_beside_a_layer_of_an
         "a layer is not tested here"
     );
     for (kind, shape, mut model) in models {
-        // Running statistics and counts of steps should not be at their beginning.
+        // Changes running statistics and step counts from their initial values.
         model.forward_train(inputs(&shape)).unwrap();
         let bytes = model.to_bytes().unwrap();
         let loaded = Sequential::from_bytes(&bytes, &registry()).unwrap_or_else(|e| panic!("{kind}: {e}"));
@@ -90,7 +91,7 @@ fn every_builtin_layer_comes_back_with_its_bits_also_nested_beside_a_layer_of_an
     }
 }
 
-/// Some of everything: containers, buffers, frozen parameters.
+/// Builds a network with containers, buffers and frozen parameters.
 fn network() -> Sequential {
     let block = Sequential::block().layer(Dense::units(4)).layer(BatchNorm::new()).layer(Dropout::rate(0.2));
     let mut model = Sequential::builder([3])
@@ -148,7 +149,7 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
     }
 }
 
-/// A file with this description of a model of one input, made by hand: what `save` would refuse.
+/// Builds by hand a file with this description of a model with one input, which `save` would refuse.
 fn file(layers: usize, bytes: &[u8]) -> Vec<u8> {
     let body = [&[1, 1], &number(layers)[..], bytes].concat();
     let description = [&[0, 0, 0, 0], &number(body.len())[..], &body].concat();
@@ -162,7 +163,7 @@ fn file(layers: usize, bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// As bincode writes it.
+/// Encodes an integer as bincode does.
 fn number(n: usize) -> Vec<u8> {
     match n {
         0..=250 => vec![n as u8],
@@ -171,7 +172,7 @@ fn number(n: usize) -> Vec<u8> {
     }
 }
 
-/// Layers are many and deep only in hostile files; and what would not be loaded is not saved.
+/// Only hostile files have very many or very deep layers. What could not be loaded is not saved.
 #[test]
 fn depth_and_number_of_layers_are_bounded_on_both_ways() {
     let load = |bytes: &[u8]| Sequential::from_bytes(bytes, &Registry::<f32>::builtin());
@@ -232,7 +233,7 @@ fn what_a_description_may_hold_is_bounded_when_it_is_saved() {
     let text = saved(&long(1 << 21)).unwrap_err().to_string();
     assert!(text.contains("2097152 bytes beside them"), "{text}");
 
-    // No model is built that no file could hold.
+    // A model that no file can hold cannot be built.
     let axes = |n: usize| Sequential::builder(vec![1; n]).build();
     let bytes = axes(32).unwrap().to_bytes().unwrap();
     assert!(Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).is_ok());
@@ -240,7 +241,7 @@ fn what_a_description_may_hold_is_bounded_when_it_is_saved() {
     assert!(text.contains("expected a number of axes of at most 32, found 33"), "{text}");
 }
 
-/// A layer whose `Serialize` fails is named, with its place.
+/// If the `Serialize` of a layer fails, the error names the layer and its position.
 #[test]
 fn a_layer_that_cannot_be_saved_is_named() {
     #[derive(Clone, Debug, Deserialize)]
@@ -278,8 +279,8 @@ fn golden(name: &str) -> PathBuf {
     PathBuf::from(crate::ROOT).join("tests/golden").join(name)
 }
 
-/// Files of every version of the format that was released are read for ever. A new version gets files of its own; those
-/// that are here are never written anew. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
+/// Files of every released version of the format must stay readable. A new version gets its own files; existing files
+/// are never rewritten. (`PLYWOOD_GOLDEN=write` writes those of a new version.)
 #[test]
 fn golden_files_are_read() {
     let model = network();
@@ -309,8 +310,8 @@ fn golden_files_are_read() {
     assert!((loaded.predict(&x).unwrap() - double.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-12));
 }
 
-/// A file of every kind of layer, in both element types, with what it predicted when it was written. A new kind is
-/// added by `PLYWOOD_GOLDEN=write`, which leaves those that are there as they are.
+/// A file for every kind of layer, in both element types, with the predictions at the time of writing.
+/// `PLYWOOD_GOLDEN=write` adds new kinds and leaves existing ones unchanged.
 #[test]
 fn golden_files_of_every_kind_are_read() {
     let text = std::fs::read_to_string(golden("v4-kinds.json")).unwrap_or_else(|_| "{}".into());
@@ -329,7 +330,7 @@ fn golden_files_of_every_kind_are_read() {
 
 #[derive(Serialize, Deserialize)]
 struct Golden {
-    /// The bytes in hexadecimal.
+    /// The bytes of the file in hexadecimal.
     file: String,
     predicted: Vec<f64>,
 }

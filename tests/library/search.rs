@@ -1,4 +1,5 @@
-//! Search for hyper-parameters: what is run, what is stopped, how trials are ranked, and the same bits in any case.
+//! Hyperparameter search: which trials run, which are stopped, and how they are ranked. The results are always the
+//! same, to the bit.
 
 use ndarray::Array2;
 use plywood::data::{HoldOut, StratifiedHoldOut};
@@ -7,7 +8,7 @@ use plywood::train::{Search, SearchResults, Space, Trial};
 
 type Data = ArrayDataset<f32, Vec<usize>>;
 
-/// Is x + y above 1? 160 points, of both classes.
+/// Returns 160 points of two classes: is x + y above 1?
 fn data() -> Data {
     let mut draws = Random::seed(1).at(0, 0);
     let x = Array2::from_shape_simple_fn((160, 2), || draws.unit() as f32);
@@ -35,7 +36,7 @@ fn space() -> Space {
     Space::new().integer("units", 2, 12).log_uniform("rate", 1e-5, 1e-1)
 }
 
-/// Everything but the seconds.
+/// Returns everything in the results except the seconds.
 fn bits(results: &SearchResults) -> String {
     let mut text = String::new();
     for tried in &results.trials {
@@ -108,7 +109,7 @@ fn every_fold_and_repeat_has_its_run() {
 
 #[test]
 fn hopeless_trials_are_stopped_and_come_after_the_others() {
-    // Eight trials of the first wave run to their end; of the rest, those that learn nothing are stopped.
+    // The eight trials of the first wave run to the end. Of the others, those that learn nothing are stopped.
     let rates = [0.05; 8].into_iter().chain([0.0, 0.05, 0.0]);
     let space = Space::new().choice("units", [8]).choice("rate", rates);
     let search = Search::grid(space).repeats(2).stop_hopeless(3);
@@ -116,7 +117,7 @@ fn hopeless_trials_are_stopped_and_come_after_the_others() {
     let stopped: Vec<_> = results.trials.iter().filter(|tried| tried.is_stopped()).collect();
     assert_eq!(stopped.iter().map(|tried| tried.number).collect::<Vec<_>>(), [8, 10]);
     for tried in stopped {
-        assert_eq!((tried.runs.len(), tried.epochs()), (1, 3)); // the second run was not begun
+        assert_eq!((tried.runs.len(), tried.epochs()), (1, 3)); // the second run was not started
     }
     assert!(results.trials[..9].iter().all(|tried| tried.runs.len() == 2 && tried.epochs() == 12));
     assert!(results.to_string().contains("stopped"), "{results}");

@@ -1,12 +1,12 @@
-//! What serde writes, serde reads: numbers that are not finite, in formats for people and in others; and what
-//! contradicts itself is refused.
+//! Serde reads back what it writes: non-finite numbers, in human-readable and in binary formats. Contradictory values
+//! are refused.
 
 use plywood::{data::*, init::*, io::*, metrics::*, nn::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Reads this JSON, writes it, and has it go through bytes: it must be the same each time.
+/// Reads this JSON, and writes it as JSON and through a binary format: it must be the same each time.
 fn returns<T: Serialize + DeserializeOwned>(json: &str) {
     let value: T = serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));
     assert_eq!(serde_json::to_string(&value).unwrap(), json);
@@ -16,7 +16,7 @@ fn returns<T: Serialize + DeserializeOwned>(json: &str) {
     assert_eq!((serde_json::to_string(&value).unwrap(), read), (json.to_owned(), bytes.len()));
 }
 
-/// The error of JSON that cannot be, without serde's place.
+/// Returns the error for invalid JSON, without serde's position.
 fn refusal<T: DeserializeOwned>(json: &str) -> String {
     let error =
         serde_json::from_str::<T>(json).err().unwrap_or_else(|| panic!("{json} was read")).to_string();
@@ -84,7 +84,7 @@ fn numbers_that_are_not_finite_return_from_settings_and_states() {
     returns::<Dropout>(r#"{"rate":"NaN","random":{"key":1},"step":2}"#);
     returns::<Dropout2d>(r#"{"rate":"inf","random":{"key":1},"step":2}"#);
     returns::<GaussianNoise>(r#"{"std_dev":"inf","random":{"key":1},"step":2}"#);
-    // NaN and infinity in a tensor: its bytes.
+    // NaN and infinity in the bytes of a tensor.
     let param = |kind: &str| {
         format!(r#"{{"value":[[2],[0,0,192,127,0,0,128,255]],"kind":"{kind}","transposed":false}}"#)
     };
@@ -270,7 +270,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// In every type that is saved, every `f64` goes by words, and the tests above have the type.
+/// In every type that is saved, every `f64` is written so that non-finite values survive, and a test above covers the
+/// type.
 #[test]
 fn no_number_is_forgotten() {
     let here = include_str!("serde_values.rs");
@@ -278,7 +279,7 @@ fn no_number_is_forgotten() {
     files(&Path::new(crate::ROOT).join("src"), &mut found);
     let mut seen = 0;
     let of_code = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "rs");
-    // A normalizer's numbers are finite, which is checked.
+    // A normalizer's numbers are checked to be finite.
     for path in found.iter().filter(of_code).filter(|path| !path.ends_with("data/normalizer.rs")) {
         let text = fs::read_to_string(path).unwrap();
         let (mut saved, mut name, mut above) = (false, None, "");

@@ -1,4 +1,4 @@
-//! What used to be decided in silence: each is kept, or an error that says what to do.
+//! Cases that were once decided silently: now each value is kept, or the error says what to do.
 
 use ndarray::{Array2, Array3, arr2};
 use plywood::io::StateDict;
@@ -10,7 +10,7 @@ fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
     result.unwrap_err().to_string()
 }
 
-/// The numbers of a parameter or buffer.
+/// Returns the values of a parameter or buffer.
 fn numbers(model: &Sequential, wanted: &str) -> Vec<f32> {
     let mut found = Vec::new();
     model.visit_params(&mut |name, param| {
@@ -25,7 +25,7 @@ fn trainer() -> Trainer<MeanSquaredError> {
     Trainer::new(MeanSquaredError, Adam::default()).progress(Progress::Silent)
 }
 
-/// Inputs of two features whose targets are their sum.
+/// Returns inputs with two features, whose targets are their sums.
 fn sums(samples: usize) -> ArrayDataset<f32, Array2<f32>> {
     let x = Array2::from_shape_fn((samples, 2), |(i, j)| ((i * 7 + j * 3) % 10) as f32);
     let y = Array2::from_shape_fn((samples, 1), |(i, _)| x[[i, 0]] + x[[i, 1]]);
@@ -67,15 +67,15 @@ fn a_frozen_batch_norm_uses_and_keeps_its_running_statistics() {
     model.freeze("1").unwrap();
     let statistics = |model: &Sequential| [numbers(model, "1.running_mean"), numbers(model, "1.running_var")];
     let (before, bits) = (statistics(&model), numbers(&model, "1.weight"));
-    // In training it is the function that it is at inference.
+    // In training, it computes the same function as at inference.
     let x = Tensor::from_shape_fn(vec![5, 2], |i| (i[0] * 3 + i[1]) as f32);
     let (y, _) = model.forward_train(x.clone()).unwrap();
     assert!((y - model.forward(x).unwrap()).iter().all(|d| d.abs() < 1e-4));
     let first = numbers(&model, "0.weight");
     trainer().epochs(3).batch_size(1).fit(&mut model, &sums(40)).unwrap();
     assert_eq!((statistics(&model), numbers(&model, "1.weight")), (before.clone(), bits));
-    assert_ne!(numbers(&model, "0.weight"), first); // what is below it learns on
-    // With one of the two trainable it is not frozen.
+    assert_ne!(numbers(&model, "0.weight"), first); // the layer before it keeps training
+    // If one of its two parameters is trainable, it is not frozen.
     model.unfreeze("1.bias").unwrap();
     trainer().fit(&mut model, &sums(40)).unwrap();
     assert_ne!(statistics(&model), before);
@@ -111,7 +111,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
     assert_eq!(text(accumulate(&mut model, &MeanSquaredError, x, &y, None)), format!("{place}: {expected}"));
     assert_eq!(numbers(&model, "0.weight"), before);
 
-    // In containers, too.
+    // The same holds in containers.
     let block = || Sequential::block().layer(Dense::units(2)).layer(BatchNorm::new());
     let head = |builder: plywood::nn::SequentialBuilder| builder.layer(Dense::units(1)).build().unwrap();
     let wrapped = [
@@ -134,7 +134,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
         assert_eq!(found, format!("fit, {place} (batch_norm): {expected}"));
     }
 
-    // A channel of an image has many numbers.
+    // A channel of an image has many values per sample.
     let images =
         ArrayDataset::new(Array3::<f32>::from_shape_fn((4, 2, 3), |(i, j, k)| (i + j * k) as f32), {
             Array2::<f32>::zeros((4, 1))
@@ -167,7 +167,7 @@ fn single_numbers_are_not_normalized_to_0_in_silence() {
 #[test]
 fn a_short_last_batch_of_one_keeps_the_running_statistics() {
     let (mut four, mut five) = (normalized(), normalized());
-    // Five samples that are all alike, in batches of four: the same first step, and then one sample alone.
+    // Five identical samples in batches of four: the same first step, and then a batch with one sample.
     let alike = |samples| {
         let x = Array2::from_shape_fn((samples, 2), |(_, j)| 1.0 + j as f32);
         ArrayDataset::new(x, Array2::<f32>::zeros((samples, 1))).unwrap()
@@ -175,13 +175,13 @@ fn a_short_last_batch_of_one_keeps_the_running_statistics() {
     trainer().batch_size(4).fit(&mut four, &alike(4)).unwrap();
     trainer().batch_size(4).fit(&mut five, &alike(5)).unwrap();
     assert_eq!(numbers(&five, "1.running_mean"), numbers(&four, "1.running_mean"));
-    assert_ne!(numbers(&five, "1.bias"), numbers(&four, "1.bias")); // it has been trained on
+    assert_ne!(numbers(&five, "1.bias"), numbers(&four, "1.bias")); // the single sample was trained on
 }
 
 #[test]
 fn a_padding_row_that_is_not_0_is_kept_as_pytorch_keeps_it() {
     let table = || Embedding::vocabulary(3, 2);
-    let donor = Sequential::builder([2]).layer(table()).build().unwrap(); // its row 0 is drawn
+    let donor = Sequential::builder([2]).layer(table()).build().unwrap(); // its row 0 is random
     let bytes = donor.weights_to_bytes().unwrap();
     let mut model = Sequential::builder([2]).layer(table().padding(0)).build().unwrap();
     assert_eq!(model.predict(&arr2(&[[0.0, 0.0]])).unwrap().sum(), 0.0);
@@ -190,7 +190,7 @@ fn a_padding_row_that_is_not_0_is_kept_as_pytorch_keeps_it() {
     assert_eq!(model.predict(&x).unwrap(), donor.predict(&x).unwrap());
     let row = numbers(&donor, "0.weight")[..2].to_vec();
     assert!(row.iter().all(|&w| w != 0.0));
-    // It gets no gradient, and is in what is saved.
+    // The row gets no gradient, and is saved.
     let (y, cache) = model.forward_train(x.clone().into_dyn()).unwrap();
     model.backward_params(cache, y).unwrap();
     model.visit_params(&mut |_, param| {
@@ -200,7 +200,7 @@ fn a_padding_row_that_is_not_0_is_kept_as_pytorch_keeps_it() {
     let again =
         Sequential::from_bytes(&model.to_bytes().unwrap(), &plywood::nn::Registry::builtin()).unwrap();
     assert_eq!(again.predict(&x).unwrap(), donor.predict(&x).unwrap());
-    // A bag leaves padding out, whatever its row is, as PyTorch's does.
+    // A bag ignores padding, whatever its row contains, as in PyTorch.
     let mut bag = Sequential::builder([2]).layer(EmbeddingBag::vocabulary(3, 2).padding(0)).build().unwrap();
     bag.load_state_dict(&StateDict::from_bytes(&bytes).unwrap()).unwrap();
     assert_eq!(bag.predict(&x).unwrap().into_raw_vec_and_offset().0, numbers(&donor, "0.weight")[4..]);
@@ -226,7 +226,7 @@ fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
     assert!(dict.tensor::<f32>("0.weight").is_none() && dict.tensor::<f64>("0.weight").is_some());
 }
 
-/// A buffer is its layer's own affair, and is not frozen by its name.
+/// A buffer belongs to its layer, and cannot be frozen by its own name.
 #[test]
 fn buffers_alone_are_not_frozen() {
     let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(BatchNorm::new()).build().unwrap();
@@ -235,7 +235,7 @@ fn buffers_alone_are_not_frozen() {
     assert_eq!(model.freeze("1").unwrap(), 4, "with its buffers");
 }
 
-/// Training that would change nothing says so before the first step, wherever it is asked for.
+/// If training would change nothing, every training method returns an error before the first step.
 #[test]
 fn a_model_with_nothing_to_train_is_an_error() {
     let (data, x) = (sums(20), arr2(&[[1.0, 2.0]]).into_dyn());
@@ -260,7 +260,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
          `unfreeze(\"2\")`.",
     );
     model.unfreeze("3").unwrap();
-    trainer().fit(&mut model, &data).unwrap(); // one layer is enough
+    trainer().fit(&mut model, &data).unwrap(); // one trainable layer is enough
     says(
         &mut Sequential::builder([2]).layer(GlobalSum).build().unwrap(),
         "none. Add a layer that has parameters, such as `Dense`; a model without any can be evaluated, but learns \
@@ -268,7 +268,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
     );
 }
 
-/// A layer without parameters, from two numbers to one.
+/// A layer without parameters that sums its inputs.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct GlobalSum;
 
@@ -289,7 +289,7 @@ impl Layer for GlobalSum {
     }
 }
 
-/// What a callback has thawed before the first step is trained.
+/// A parameter that a callback unfreezes before the first step is trained.
 #[test]
 fn a_callback_may_thaw_a_frozen_model() {
     struct Thaw;
@@ -305,7 +305,7 @@ fn a_callback_may_thaw_a_frozen_model() {
     assert_ne!(numbers(&model, "3.weight"), before);
 }
 
-/// A value that could not be read from the history, as another has its name.
+/// A value could not be read from the history if another value had the same name.
 #[test]
 fn two_values_of_one_name_are_an_error() {
     struct Called(&'static str);
@@ -348,7 +348,7 @@ fn two_values_of_one_name_are_an_error() {
             ),
         );
     }
-    // Two of one kind, of which one has another name.
+    // Two metrics of the same kind, one of which is renamed.
     let mut two =
         trainer().metric(R2::default()).metric(plywood::metrics::Named::new("r2_again", R2::default()));
     let history = two.fit(&mut normalized(), &sums(20)).unwrap();
@@ -356,12 +356,12 @@ fn two_values_of_one_name_are_an_error() {
     trainer().metric(Called("validity")).metric(Called("loss_2")).fit(&mut normalized(), &sums(20)).unwrap();
 }
 
-/// What is finite in the data and not in the model's type is shown as it stands there, with its column.
+/// A value that is finite in the data but not in the model's type is shown as in the data, with its column.
 #[test]
 fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
     let net = |inputs: usize| Sequential::builder([inputs]).layer(Dense::units(1)).build().unwrap();
     let help = "Give such numbers in a larger unit, or train a model of `f64`.";
-    // Out of a table, whose columns have names; they may stand in another order.
+    // From a table with named columns, which may be reordered.
     let file = "a,size,y\n1,2,3\n4,1e39,6\n";
     let table = TableCsv::target("y").classes(["3", "6"]).inputs(["size", "a"]);
     let table = table.read_labelled_from::<f64>(file.as_bytes(), "f.csv").unwrap();
@@ -370,7 +370,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
     let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
     assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
     assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normalizer: {column}"));
-    // Out of an array, whose numbers have places.
+    // From an array, whose values are named by position.
     let mut inputs = Array2::<f64>::zeros((40, 3));
     (inputs[[7, 2]], inputs[[9, 0]]) = (-1e300, 1e39);
     let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap();
@@ -380,7 +380,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
         found,
         format!("fit: expected number 2 of sample 7 to be finite in f32, found -1e300. {help}")
     );
-    // What is not finite in the data is said to be so.
+    // A value that is not finite in the data is reported as such.
     inputs[[7, 2]] = f64::INFINITY;
     let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap().first(8);
     let found = text(trainer.fit(&mut net(3), &data));

@@ -1,4 +1,4 @@
-//! Sizes that are only claimed: nothing is allocated for them, and nothing overflows.
+//! Claimed sizes: no memory is allocated for them, and nothing overflows.
 
 use crate::numbers::silent;
 use ndarray::{Array2, arr1};
@@ -8,7 +8,7 @@ use plywood::nn::{GradientMut, Param, SequentialBuilder};
 use plywood::prelude::*;
 use plywood::train::History;
 
-/// Sizes of a batch that is far larger than memory, in which an axis of 0 leaves no number.
+/// An axis of a batch far larger than memory; the batch has no values because another axis is 0.
 const HUGE: usize = 1 << 60;
 
 #[test]
@@ -79,7 +79,7 @@ fn what_is_shown_is_cut_to_a_width() {
     assert!(history.get(&long).len() == 1 && history.to_string().len() < 10_000);
 }
 
-/// Views: the shape of a gradient and the rows it is of stay.
+/// The gradient is a view: its shape and its rows cannot be changed.
 #[test]
 fn a_gradient_is_handed_out_to_be_changed_in_its_numbers_alone() {
     let mut weight = Param::new(arr1(&[1.0f32, 1.0]));
@@ -99,7 +99,8 @@ fn a_gradient_is_handed_out_to_be_changed_in_its_numbers_alone() {
     layer.visit_params(&mut |name, param| assert_eq!(param.as_slice(), [-1.0], "{name}"));
 }
 
-/// What is too large is named, and not the window that would not fit into what has overflowed.
+/// The error names the value that is too large. It does not claim that a window is larger than an input whose size has
+/// overflowed.
 #[test]
 fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
     let text = |layer: Result<Sequential>| layer.unwrap_err().to_string();
@@ -130,7 +131,7 @@ fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
             );
         }
     }
-    // What is only too large for the input is compared with it, as before.
+    // A window that is only too large for the input is compared with the input.
     let found = text(image().layer(Conv2d::filters(2, 1 << 40)).build());
     assert!(found.contains("at most as large as its input with padding, [8, 8]"), "{found}");
 }

@@ -1,7 +1,7 @@
 //! Agreement of the metrics with scikit-learn, to 1e-12.
 //!
-//! The numbers are in sklearn/reference.json and sklearn/multilabel.json; sklearn/make.py and sklearn/multilabel.py
-//! made them, and say how to make them anew.
+//! The reference values are in sklearn/reference.json and sklearn/multilabel.json. sklearn/make.py and
+//! sklearn/multilabel.py generated them, and describe how to regenerate them.
 
 use plywood::losses::class_weights;
 use plywood::metrics::{Average, ConfusionMatrix, LabelReport, roc_curve};
@@ -13,14 +13,14 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../sklearn/reference.json")).expect("JSON"));
 
-/// Of samples with several labels, and of classes that do not occur.
+/// Samples with several labels, and classes that do not occur.
 static MULTI_LABEL: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../sklearn/multilabel.json")).expect("JSON"));
 
-/// How far numbers may be apart: absolutely below 1, relatively above.
+/// The allowed difference: absolute for values below 1, relative above.
 const TOLERANCE: f64 = 1e-12;
 
-/// A number; null is NaN.
+/// Reads a number; null stands for NaN.
 fn number(value: &Value) -> f64 {
     if value.is_null() { f64::NAN } else { value.as_f64().expect("a number") }
 }
@@ -45,7 +45,7 @@ fn agree_all(what: &str, found: &[f64], expected: &[f64]) {
     }
 }
 
-/// A metric of classes by its name in the reference.
+/// Returns the metric of classes with this name in the reference.
 fn of_classes(name: &str) -> Option<Box<dyn Metric<[usize], f64>>> {
     let averages = [("macro_", Average::Macro), ("micro_", Average::Micro), ("weighted_", Average::Weighted)];
     let classes = [("_0", Average::Class(0)), ("_1", Average::Class(1))];
@@ -78,7 +78,7 @@ fn of_classes(name: &str) -> Option<Box<dyn Metric<[usize], f64>>> {
 /// Predictions, targets and weights of a batch.
 type Given<'a, T> = (Tensor<f64>, &'a [T], Option<&'a [f64]>);
 
-/// The predictions of a case in batches of 17, with their targets and weights.
+/// Splits the predictions of a case into batches of 17, with their targets and weights.
 fn batches<'a, T>(
     case: &Value,
     targets: &'a [T],
@@ -130,7 +130,7 @@ fn metrics_of_classes() {
                     agree_all(&what, &found, &numbers(expected));
                 } else {
                     let mut metric = of_classes(name).unwrap_or_else(|| panic!("no metric {name}"));
-                    // Rows that were rounded for the sake of ties are no distributions any more.
+                    // Rows that were rounded to create ties are no longer distributions.
                     let of_probabilities = ["log_loss", "brier"].contains(&name.as_str())
                         || name.starts_with("calibration_error");
                     if of_probabilities && case_name == "five_with_ties" {
@@ -138,7 +138,7 @@ fn metrics_of_classes() {
                         continue;
                     }
                     for _ in 0..2 {
-                        metric.reset(); // the second time after use
+                        metric.reset(); // the second time, it has been used before
                         for (output, labels, weights) in &given {
                             metric.update(output, labels, *weights).unwrap();
                         }
@@ -199,7 +199,7 @@ fn balanced_weights_of_classes() {
     agree_all("class weights", &found, &numbers(&case["weights"]));
 }
 
-/// A metric of several labels by its name in the reference.
+/// Returns the metric of several labels with this name in the reference.
 fn of_labels(name: &str, thresholds: &[f64]) -> Box<dyn Metric<Tensor<f64>, f64>> {
     let averages = [
         ("macro_", Average::Macro),
@@ -212,7 +212,7 @@ fn of_labels(name: &str, thresholds: &[f64]) -> Box<dyn Metric<Tensor<f64>, f64>
     of_base(base, thresholds, average)
 }
 
-/// The same by its name without the average.
+/// Returns the metric for a name without the average.
 fn of_base(base: &str, thresholds: &[f64], average: Average) -> Box<dyn Metric<Tensor<f64>, f64>> {
     let thresholds = thresholds.to_vec();
     match base {
@@ -229,12 +229,12 @@ fn of_base(base: &str, thresholds: &[f64], average: Average) -> Box<dyn Metric<T
     }
 }
 
-/// A tensor of the reference.
+/// Reads a tensor from the reference.
 fn tensor(value: &Value) -> Tensor<f64> {
     Tensor::from_shape_vec(indices(&value["shape"]), numbers(&value["data"])).unwrap()
 }
 
-/// The value over batches of 17.
+/// Returns the value over batches of 17.
 fn in_batches(metric: &mut dyn Metric<Tensor<f64>, f64>, case: &Value) -> f64 {
     let (scores, targets) = (tensor(&case["scores"]), tensor(&case["targets"]));
     let weights = (!case["weights"].is_null()).then(|| numbers(&case["weights"]));
@@ -264,7 +264,7 @@ fn metrics_of_several_labels() {
             } else {
                 let mut metric = of_labels(name, &thresholds);
                 for _ in 0..2 {
-                    metric.reset(); // the second time after use
+                    metric.reset(); // the second time, it has been used before
                     agree(&what, in_batches(&mut *metric, case), number(expected));
                 }
                 compared += 1;
@@ -278,7 +278,7 @@ fn metrics_of_several_labels() {
 fn reports_of_several_labels() {
     let mut compared = 0;
     for (case_name, case) in MULTI_LABEL["cases"].as_object().unwrap() {
-        // Reports have no weights.
+        // Reports have no sample weights.
         let (Some(expected), true) = (case["report"].as_object(), case["weights"].is_null()) else {
             continue;
         };

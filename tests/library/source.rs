@@ -1,9 +1,9 @@
-//! What the text of the library says: its modules, what they define, what they import, and how long functions are.
+//! Analyses the source text of the library: its modules, their definitions and imports, and the lengths of functions.
 //!
-//! `proc-macro2` cuts a file into the compiler's words and knows strings, lifetimes, comments and brackets. It compiles
-//! in a tenth of the time that `syn` takes. What is `#[cfg(test)]` is left out, and so are documentation and other
-//! attributes. What a name means is looked up as the compiler does it, through `use` and `pub use`, as far as text
-//! allows: what a macro makes counts as defined in the file that calls it.
+//! `proc-macro2` splits a file into the compiler's tokens and handles strings, lifetimes, comments and brackets. It
+//! compiles in a tenth of the time of `syn`. Code under `#[cfg(test)]` is left out, as are documentation and other
+//! attributes. Names are resolved as the compiler does it, through `use` and `pub use`, as far as the text allows: what
+//! a macro generates counts as defined in the file that calls it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,42 +11,42 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// A function with a name. A method of a trait that has no body counts, too, and so does a function in a macro.
+/// A named function, including trait methods without a body and functions in macros.
 #[derive(Debug)]
 pub struct Function {
-    /// The file, from `src` on: `train/trainer/epochs.rs`.
+    /// The file, relative to `src`: `train/trainer/epochs.rs`.
     pub file: String,
-    /// The name, for methods behind their type's or trait's: `Trainer::fit`.
+    /// The name; for methods, after the name of the type or trait: `Trainer::fit`.
     pub name: String,
-    /// From the line of `fn` to that of the closing brace, both counted.
+    /// The number of lines, from `fn` to the closing brace.
     pub lines: usize,
-    /// `self` counted.
+    /// The number of parameters, including `self`.
     pub parameters: usize,
 }
 
-/// One file names what another one defines.
+/// An import: one file uses a name that another one defines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Import {
-    /// The file that names it.
+    /// The file that uses the name.
     pub from: String,
     /// The file that defines it.
     pub to: String,
-    /// What is named.
+    /// The path that is used.
     pub path: String,
 }
 
-/// Files by name, with what is in them.
+/// Files by name, with their content.
 #[derive(Default)]
 pub struct Source {
     modules: Vec<Module>,
-    /// Which of them has a path.
+    /// The index of the module with each path.
     places: BTreeMap<Vec<String>, usize>,
-    /// Where each macro is defined.
+    /// The file that defines each macro.
     macros: BTreeMap<String, String>,
-    /// The files of tests alone.
+    /// The files that contain only tests.
     tests: BTreeSet<String>,
     pub functions: Vec<Function>,
-    /// The lines of each file: all of them, with documentation, tests and blank ones.
+    /// The number of lines of each file, including documentation, tests and blank lines.
     pub lines: BTreeMap<String, usize>,
 }
 
@@ -55,18 +55,18 @@ struct Module {
     /// The path from the crate's root.
     path: Vec<String>,
     file: String,
-    /// What is defined here.
+    /// The items defined in this module.
     items: BTreeSet<String>,
     uses: Vec<Use>,
-    /// The paths in the code, and whether a `!` follows.
+    /// The paths in the code, and true for those followed by a `!`.
     paths: BTreeSet<(Vec<String>, bool)>,
 }
 
 struct Use {
     path: Vec<String>,
-    /// The name that it has here; none for `*`.
+    /// The name in this module; none for `*`.
     name: Option<String>,
-    /// `pub use` in a `mod.rs`, which hands a name on and needs nothing itself.
+    /// True for a `pub use` in a `mod.rs`, which re-exports a name and is not an import.
     hands_on: bool,
 }
 
@@ -75,18 +75,18 @@ enum Found {
     Item(String),
 }
 
-/// Where the words stand that are read.
+/// The position of the tokens being read.
 #[derive(Clone)]
 struct Place {
     module: usize,
-    /// In the module itself, and not in a function's body or another bracket.
+    /// True directly in the module, not in the body of a function or another bracket.
     top: bool,
-    /// The type or trait whose methods these are.
+    /// The type or trait that the methods belong to.
     owner: Option<String>,
 }
 
 impl Source {
-    /// Reads all files of a folder.
+    /// Reads all files in a folder.
     pub fn read(folder: &Path) -> Self {
         let files = files(folder);
         let name = |path: &Path| path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
@@ -94,7 +94,7 @@ impl Source {
         Self::of(texts)
     }
 
-    /// Reads files that are given as names and texts.
+    /// Reads files given as names and texts.
     pub fn of(files: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut source = Self::default();
         for (file, text) in files {
@@ -137,7 +137,7 @@ impl Source {
         }
     }
 
-    /// Leaves an attribute out, and what it stands before where that is compiled for tests alone.
+    /// Skips an attribute, and the item after it if that is compiled only for tests.
     fn attribute(&mut self, tokens: &[TokenTree], at: usize, place: &Place) -> usize {
         let bracket = at + 1 + usize::from(is(tokens, at + 1, "!"));
         let Some(TokenTree::Group(group)) = tokens.get(bracket) else { return at + 1 };
@@ -156,7 +156,7 @@ impl Source {
         (start..tokens.len()).find(ends).map_or(tokens.len(), |end| end + 1)
     }
 
-    /// Reads on from a word, and says where to go on.
+    /// Reads the tokens from a word on. Returns where to continue.
     fn word(&mut self, tokens: &[TokenTree], at: usize, place: &Place) -> usize {
         let word = tokens[at].to_string();
         let name = match tokens.get(at + 1) {
@@ -208,7 +208,7 @@ impl Source {
         }
     }
 
-    /// The head and the body of an `impl` or a trait.
+    /// Reads the head and the body of an `impl` or a trait.
     fn owned(&mut self, tokens: &[TokenTree], at: usize, owner: String, place: &Place) -> usize {
         let body = tokens[at..].iter().position(ends_item).map_or(tokens.len(), |body| at + body);
         let head = tokens[at + 1..body].iter().cloned().collect();
@@ -236,7 +236,7 @@ impl Source {
         });
     }
 
-    /// A `use`, up to its semicolon.
+    /// Reads a `use` up to its semicolon.
     fn import(&mut self, tokens: &[TokenTree], at: usize, place: &Place) -> usize {
         let end = (at..tokens.len()).find(|&i| is(tokens, i, ";")).unwrap_or(tokens.len());
         let public = at > 0
@@ -249,7 +249,7 @@ impl Source {
         end + 1
     }
 
-    /// A path in code, or one name; or a macro, whose content is read as what stands around it.
+    /// Reads a path or a single name. The content of a macro call is read like the code around it.
     fn path(&mut self, tokens: &[TokenTree], at: usize, place: &Place) -> usize {
         let mut path = vec![tokens[at].to_string()];
         let mut next = at + 1;
@@ -263,7 +263,7 @@ impl Source {
         let member = before(1, ".") && !before(2, ".");
         let associated = before(1, ":") && before(2, ":");
         let variable = before(1, "$") && path[0] != "crate" || before(1, "'");
-        // `pub(in crate::room)` says who may look, and imports nothing.
+        // `pub(in crate::room)` restricts visibility, and is not an import.
         let visibility = at == 1 && before(1, "in");
         if !member && !associated && !variable && !visibility {
             self.modules[place.module].paths.insert((path, called));
@@ -277,7 +277,7 @@ impl Source {
         }
     }
 
-    /// Which file imports from which.
+    /// Returns which file imports from which.
     pub fn imports(&self) -> BTreeSet<Import> {
         let mut imports = BTreeSet::new();
         for (at, module) in self.modules.iter().enumerate() {
@@ -286,7 +286,7 @@ impl Source {
                 let file = match self.resolve(at, path, &mut Vec::new()) {
                     Some(Found::Item(file)) => file,
                     Some(Found::Module(found)) if path.len() > 1 => self.modules[found].file.clone(),
-                    // One word: a module's name is a variable's, too.
+                    // A single word that names a module may also be a variable.
                     Some(Found::Module(_)) => continue,
                     None if called => match self.macros.get(path.last().unwrap()) {
                         Some(file) => file.clone(),
@@ -302,7 +302,7 @@ impl Source {
         imports
     }
 
-    /// Where a path leads from a module: to what a file defines, through whatever hands it on, or to a module.
+    /// Resolves a path, seen from a module, through re-exports, to the file that defines the item, or to a module.
     fn resolve(&self, from: usize, path: &[String], seen: &mut Vec<(usize, String)>) -> Option<Found> {
         let mut module = from;
         let mut scoped = false;
@@ -321,7 +321,7 @@ impl Source {
             match self.look(module, name, at + 1 == path.len(), seen) {
                 Some(Found::Module(found)) => (module, scoped) = (found, true),
                 Some(item) => return Some(item),
-                // A macro made it, or it is not ours.
+                // A macro defined it, or it belongs to another crate.
                 None if scoped && !self.modules[module].path.is_empty() => {
                     return Some(Found::Item(self.modules[module].file.clone()));
                 }
@@ -331,7 +331,7 @@ impl Source {
         Some(Found::Module(module))
     }
 
-    /// What a name means in a module. Where a module and an item share it, the last of a path is the item.
+    /// Looks up a name in a module. If a module and an item share the name, the last segment of a path is the item.
     fn look(&self, module: usize, name: &str, last: bool, seen: &mut Vec<(usize, String)>) -> Option<Found> {
         let here = &self.modules[module];
         let child = self.at(&[here.path.as_slice(), &[name.to_owned()]].concat());
@@ -366,7 +366,7 @@ impl Source {
     }
 }
 
-/// The files of Rust in a folder and the folders in it, in order.
+/// Returns the Rust files in a folder and its subfolders, sorted.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -400,7 +400,7 @@ fn ends_item(token: &TokenTree) -> bool {
     bracketed(token, Delimiter::Brace).is_some() || matches!(token, TokenTree::Punct(p) if p.as_char() == ';')
 }
 
-/// Whether an `impl` is one of methods, and not `impl Trait` in a signature.
+/// Returns whether an `impl` starts a block of methods, and is not an `impl Trait` in a signature.
 fn starts_item(tokens: &[TokenTree], at: usize) -> bool {
     match at.checked_sub(1).map(|before| &tokens[before]) {
         None => true,
@@ -410,7 +410,7 @@ fn starts_item(tokens: &[TokenTree], at: usize) -> bool {
     }
 }
 
-/// Goes over tokens that are in no `<…>`; the arrow `->` closes none.
+/// Returns the tokens outside of `<…>`. The arrow `->` does not close a bracket.
 fn outside_angles(tokens: &[TokenTree]) -> Vec<&TokenTree> {
     let (mut depth, mut outside, mut before) = (0, Vec::new(), ' ');
     for token in tokens {
@@ -427,7 +427,7 @@ fn outside_angles(tokens: &[TokenTree]) -> Vec<&TokenTree> {
     outside
 }
 
-/// The type behind `impl`: the last word of its path, without what it is generic over.
+/// Returns the type of an `impl`: the last word of its path, without generic arguments.
 fn implemented(tokens: &[TokenTree]) -> String {
     let head: Vec<TokenTree> = tokens.iter().take_while(|token| !ends_item(token)).cloned().collect();
     let mut name = String::new();
@@ -441,7 +441,7 @@ fn implemented(tokens: &[TokenTree]) -> String {
     name
 }
 
-/// How many parameters are in the parentheses.
+/// Counts the parameters in the parentheses.
 fn count(parameters: &Group) -> usize {
     let tokens: Vec<TokenTree> = parameters.stream().into_iter().collect();
     let comma = |token: &&TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -449,7 +449,7 @@ fn count(parameters: &Group) -> usize {
     outside.split(|token| comma(token)).filter(|parameter| !parameter.is_empty()).count()
 }
 
-/// The paths of a `use`, with the name that each one has afterwards.
+/// Visits the paths of a `use`, each with the name that it introduces.
 fn branches(tokens: &[TokenTree], before: &[String], found: &mut dyn FnMut(Vec<String>, Option<String>)) {
     let mut path = before.to_vec();
     let mut alias = None;

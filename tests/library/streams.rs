@@ -1,11 +1,11 @@
-//! Files that are read batch by batch: the same bits as in memory, and faults that are found.
+//! Files read batch by batch: the same bits as in memory, and errors for faulty files.
 
 use ndarray::{Array2, Array3};
 use plywood::data::{ArrayDataset, IdxStream};
 use plywood::prelude::*;
 use std::path::PathBuf;
 
-/// A file of this test, taken away at the end.
+/// A temporary file that is removed when the value is dropped.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -96,7 +96,7 @@ fn faulty_idx_files_are_errors() {
         IdxStream::open("no/such/file", vec![0usize]).unwrap_err().to_string().contains("could not open")
     );
 
-    // A file that becomes shorter while it is in use.
+    // A file that is shortened while in use.
     let file = Temporary::new("shrinks.idx", &idx(8, &[3, 2], &[1; 6]));
     let stream = IdxStream::open(&file.0, vec![0usize; 3]).unwrap();
     std::fs::OpenOptions::new().write(true).open(&file.0).unwrap().set_len(14).unwrap();
@@ -131,7 +131,7 @@ fn tables_give_the_same_numbers_whole_and_row_by_row() {
     for order in ORDERS {
         assert_eq!(batch(&stream, order), batch(&whole, order));
     }
-    // Test rows have the classes of the training rows.
+    // Test data can use the class indices of the training data.
     let known = csv.classes(["x", "w", "k, \"q\""]);
     assert_eq!(&known.read_labelled::<f32>(&file.0).unwrap().targets()[..4], [0, 2, 0, 1]);
 }
@@ -177,7 +177,7 @@ fn faulty_tables_are_errors() {
     assert!(twice.unwrap_err().to_string().contains("Name each once"));
 }
 
-/// A named pipe waits for somebody to write into it, and has no places that could be read.
+/// Opening a named pipe blocks until somebody writes to it, and it does not support reading at a position.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_refused_before_it_is_opened() {
@@ -208,7 +208,7 @@ fn a_line_that_does_not_end_is_not_read_for_ever() {
     assert!(text.contains("row 1 to be of at most 16777216 bytes"), "{text}");
 }
 
-/// What is finite in the file and not in the model's type is named, in a stream as in memory.
+/// A value that is finite in the file but not in the model's type is named, in a stream as in memory.
 #[test]
 fn numbers_of_f64_that_are_too_large_for_f32_are_named() {
     let mut floats = vec![0.5f64; 60];
@@ -225,7 +225,7 @@ fn numbers_of_f64_that_are_too_large_for_f32_are_named() {
     assert_eq!(memory.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string(), expected);
     let streamed = stream.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string();
     assert_eq!(streamed, format!("{}: {expected}", file.0.display()));
-    // NaN in the data is for whoever reads them.
+    // NaN in the data is left for the caller to handle.
     stream.read(&[13], Pass::Evaluate, &mut read).unwrap();
     let mut wide = Batch::<f64, Vec<usize>>::default();
     stream.read(&all, Pass::Evaluate, &mut wide).unwrap();

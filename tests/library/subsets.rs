@@ -1,4 +1,4 @@
-//! Parts of data sets: in order, at random, and what cannot be split.
+//! Parts of data sets: in order, at random, and invalid splits.
 
 use ndarray::Array2;
 use plywood::data::{Subset, split_at};

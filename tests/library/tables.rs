@@ -1,16 +1,16 @@
-//! Tables and texts out of CSV: what real files have in them, and what must not be decided in silence.
+//! Tables and texts from CSV: the features of real files, and the cases that must not be decided silently.
 
 use plywood::prelude::*;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A file of this test, taken away at the end.
+/// A temporary file that is removed when the value is dropped.
 struct Temporary(PathBuf);
 
 impl Temporary {
     fn new(name: &str, content: &[u8]) -> Self {
-        // Tests run beside one another and use the same names.
+        // Tests run in parallel and use the same names.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("plywood-tables-{}-{count}-{name}", std::process::id()));
@@ -29,7 +29,7 @@ fn text<T: Debug>(result: Result<T>) -> String {
     result.unwrap_err().to_string()
 }
 
-/// Reads labels whole and as a stream, which must agree, errors and remarks included.
+/// Reads labels from memory and as a stream. Both must agree, including errors and remarks.
 fn labelled(csv: &TableCsv, file: &[u8]) -> Result<ArrayDataset<f32, Vec<usize>>> {
     let whole = csv.read_labelled_from::<f32>(file, "f.csv");
     let temporary = Temporary::new("labelled.csv", file);
@@ -115,7 +115,7 @@ fn columns_without_a_name_are_left_out_and_it_is_said() {
     let asked = csv.clone().inputs(["Unnamed: 0", "size"]);
     let data = labelled(&asked, b"Unnamed: 0,size,kind\n7,5,a\n1,6,b\n").unwrap();
     assert_eq!((data.inputs()[[0, 0]], data.remarks().len()), (7.0, 0));
-    // Parts and changed copies of a data set say it, too.
+    // Parts and modified copies of a data set have the remarks, too.
     let data = labelled(&csv, b",size,kind\n0,5,a\n1,6,b\n").unwrap();
     let (train, _) = random_split::<f32, _>(&data, 0.5, 1).unwrap();
     let normalizer = Normalizer::standard().fit::<f32, _>(&data).unwrap();
@@ -183,7 +183,7 @@ fn classes_that_look_the_same_are_said() {
     assert_eq!((remarks.len(), &remarks[10][..]), (11, "f.csv: 5 more pairs of classes look the same."));
 }
 
-/// -999 and -999.0 are one number: as a mark, one stands for both.
+/// -999 and -999.0 are the same number, so one marker matches both.
 #[test]
 fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
     let csv = TableCsv::target("y").missing(["-999", "?"]);
@@ -206,7 +206,7 @@ fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
         let stream = text(csv.stream::<f32>(&temporary.0));
         assert_eq!(stream.replace(&temporary.0.display().to_string(), "f.csv"), found);
     }
-    // Others are numbers, and classes texts.
+    // Other numbers are not markers, and classes are compared as texts.
     let file = b"a,y\n999,-999.0\n-998.9,x\n";
     assert_eq!(labelled(&csv, file).unwrap().class_names(), ["-999.0", "x"]);
     let zero = TableCsv::target("y").missing(["0"]).skip_faulty(true);
@@ -232,7 +232,7 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let said = &data.remarks()[0];
     assert!(said.starts_with("f.csv: 30 rows left out:\n  expected row 2, column \"b\" to be"), "{said}");
     assert!(said.lines().count() == 12 && said.ends_with("\n  and 20 more"), "{said}");
-    // Each of three remedies is said once, however many rows it is for.
+    // Each of the three kinds of advice is given once, however many rows it is for.
     for remedy in ["name the columns to be read", "Put quotes around", "nothing. Fill it in, or leave"] {
         assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
     }
@@ -242,7 +242,7 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     for torn in [&b"a,y\n1,\"x\"z\n2,y\n"[..], b"a,y\n2,y\n1,\"x\n"] {
         assert!(text(labelled(&csv, torn)).contains("a row whose quotes are in pairs"));
     }
-    // A stream of classes is told the element type. Read as another, row 3 is the second that is left.
+    // A stream of classes is opened for one element type. Read as f64, row 3 becomes the second row that is kept.
     let file = Temporary::new("rows.csv", b"a,y\n1,x\n,x\n1e39,x\n");
     assert_eq!(csv.stream_labelled::<f32>(&file.0).unwrap().targets(), &vec![0]);
     let strict = TableCsv::target("y").missing(["?"]).stream_labelled::<f32>(&file.0).unwrap_err();
@@ -258,7 +258,7 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     stream.read(&[1], Pass::Evaluate, &mut Batch::<f64, Vec<usize>>::default()).unwrap();
 }
 
-/// A column of the inputs.
+/// Access to a column of the inputs.
 trait Column {
     fn column_iter_of(&self, column: usize) -> Vec<f32>;
 }
@@ -287,7 +287,8 @@ fn a_number_that_is_too_large_for_f32_is_named_by_row_and_column() {
     }
     let edge = "a,y\n3.4028235e38,-3.4028235e38\n";
     csv.read_from::<f32>(edge.as_bytes(), "f.csv").unwrap();
-    // Read as f64 and trained on as f32, it is found by its sample before the first step.
+    // If the table is read as f64 and trained on as f32, the value is found before the first step and named by its
+    // sample.
     let wide = TableCsv::target("k").read_labelled_from::<f64>(&b"a,k\n1,x\n1e39,z\n"[..], "f.csv").unwrap();
     let mut model = Sequential::builder([1]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
@@ -333,7 +334,7 @@ fn another_separator_is_recognized_and_a_long_header_is_cut() {
     );
 }
 
-/// R's `write.csv2` puts names into quotes: by a comma their quotes are torn.
+/// R's `write.csv2` puts names in quotes, so splitting at commas breaks the quotes.
 #[test]
 fn another_separator_is_recognized_behind_names_in_quotes() {
     for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
@@ -363,7 +364,7 @@ fn another_separator_is_recognized_behind_names_in_quotes() {
     );
 }
 
-/// Excel tells itself the separator in a line before the header.
+/// Excel reads the separator from a line before the header.
 #[test]
 fn a_line_that_names_the_separator_is_taken_as_that() {
     let csv = TableCsv::target("y");
@@ -443,7 +444,7 @@ fn texts_follow_the_same_rules() {
     let csv = TextCsv::columns("kind ", "text");
     let rows = read(&csv, b" kind,text \ncat,one\n\"cat \", two \nNULL,three\n").unwrap();
     assert_eq!(rows.texts.class_names(), ["NULL", "cat"]);
-    assert_eq!(rows.texts.texts()[1], " two "); // a text is what it is
+    assert_eq!(rows.texts.texts()[1], " two "); // texts are not trimmed
     assert!(rows.to_string().contains("\n\"NULL\" is a class, of 1 row, and reads like a missing value"));
     let twice = text(read(&csv, b"kind,text,kind\na,b,c\n"));
     assert!(twice.contains("\"kind\" in columns 1 and 3"), "{twice}");
@@ -467,7 +468,7 @@ fn texts_follow_the_same_rules() {
     assert!(said.lines().count() == 13 && said.ends_with("\n  and 11397 more"), "{said}");
 }
 
-/// The folder with real tables, where there is one.
+/// Returns the folder with real tables, if there is one.
 fn real() -> Option<PathBuf> {
     let folder = std::env::var_os("PLYWOOD_CSV_DIR").map(PathBuf::from)?;
     folder.is_dir().then_some(folder)

@@ -1,4 +1,4 @@
-//! Texts on their way to a model: tokens, vocabularies, arrays of ids, CSV files.
+//! Text processing: tokens, vocabularies, arrays of ids, and CSV files.
 
 use plywood::prelude::*;
 
@@ -19,7 +19,7 @@ fn words_are_unicodes_in_lower_case() {
     for nothing in ["", " ", "!?\n\0", "\u{301}", "\u{ad}", "# © ™ → …", "\u{200d}"] {
         assert!(words(nothing).is_empty(), "{nothing:?}");
     }
-    assert_eq!(words("İ ß ǅ"), ["i\u{307}", "ß", "ǆ"]); // a letter may become two
+    assert_eq!(words("İ ß ǅ"), ["i\u{307}", "ß", "ǆ"]); // a letter can become two characters
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn english_and_european_texts_give_what_is_expected() {
         ("Straßen-Karte; GRÜSSE aus Århus", "straßen|karte|grüsse|aus|århus"),
         ("¿Qué? ¡Niño!", "qué|niño"),
         ("Żółć i łódź", "żółć|i|łódź"),
-        ("Ο ΟΔΟΣ της ΜΑΡΊΑΣ", "ο|οδος|της|μαρίας"), // small sigma at a word's end
+        ("Ο ΟΔΟΣ της ΜΑΡΊΑΣ", "ο|οδος|της|μαρίας"), // a sigma at the end of a word has a different lower case
         ("Ёлка, ПРИВЕТ", "ёлка|привет"),
         ("a_b __init__ _", "a_b|__init__"),
     ] {
@@ -59,7 +59,7 @@ fn other_scripts_marks_and_emoji_are_whole() {
         ("good👍", vec!["good", "👍"]),
     ] {
         let composed: Vec<String> = words(text);
-        // The Hebrew and the Bengali are in form C already as they stand here.
+        // The Hebrew and the Bengali texts are already in normalization form C here.
         assert_eq!(composed, expected, "{text}");
     }
 }
@@ -70,7 +70,7 @@ fn what_looks_the_same_is_the_same_word() {
         ("Étude", "E\u{301}tude"),
         ("İstanbul", "I\u{307}stanbul"),
         ("Ångström", "A\u{30a}ngstro\u{308}m"),
-        ("\u{212b}", "Å"), // the sign of the unit
+        ("\u{212b}", "Å"), // the ångström sign
         ("한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"),
         ("ậ", "a\u{302}\u{323}"),
         ("don't", "don’t"),
@@ -292,7 +292,7 @@ mod csv {
             "{said}"
         );
         assert_eq!(said.lines().count(), 7);
-        // Where the texts go to training, it goes along.
+        // The remarks go to training together with the texts.
         assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
         let many = format!("label,text\na,one\n{}", "b\n".repeat(3000));
         let rows = TextCsv::columns("label", "text").skip_faulty(true);
@@ -328,7 +328,7 @@ mod csv {
             fails("label,text\na,one\nb,\"two\na,three\nb,four\n", "row 2", open);
             fails("label,text\n\"a,one\n", "row 1", open);
             fails("label,\"text\na,one\n", "the header", open);
-            // Long enough that the file does not fit into one buffer.
+            // Large enough that the file does not fit into one buffer.
             let rows = "a,some words\n".repeat(20_000);
             fails(&format!("label,text\n{rows}b,\"open\n{rows}"), "row 20001", open);
             let torn = "a closing quote with something else behind it than a separator or the line's end";
@@ -347,7 +347,7 @@ mod csv {
         for end in 2..bytes.len() {
             assert!(read(&bytes[..end]).is_err(), "{end}");
         }
-        // A small file that unpacks to much.
+        // A small file that unpacks to a large one.
         let csv = || TextCsv::columns("label", "text");
         let most = 23 + 3 * 64;
         assert_eq!(csv().most_unpacked(most).read_from(&bytes[..], "f.gz").unwrap().texts.len(), 2);
@@ -358,10 +358,10 @@ mod csv {
         );
         let table = TableCsv::target("label").most_unpacked(most - 1).read_from::<f32>(&bytes[..], "f.gz");
         assert!(table.unwrap_err().to_string().contains("more than 214 bytes"));
-        // Zero bytes behind the last member are filling, as for gzip(1) and Python.
+        // Zero bytes after the last member are padding, as for gzip(1) and Python.
         let filled = [&bytes[..], &[0; 1000]].concat();
         assert_eq!(read(&filled).unwrap().texts(), ["one", "two"]);
-        // Other bytes are not: half a file may have been written over a whole one.
+        // Other bytes are an error: half a file may have been written over a complete one.
         for behind in [&b"a,three\n"[..], &[0, 0, 7]] {
             assert_eq!(
                 text(read(&[&bytes[..], behind].concat())),
@@ -372,7 +372,7 @@ mod csv {
                 )
             );
         }
-        // Packed twice, which no other encoding mends.
+        // Compressed twice, which no other encoding would repair.
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(&bytes).unwrap();
         assert_eq!(
@@ -429,14 +429,14 @@ mod csv {
             "row 1, column \"label\" to be a label that is in quotes or has none, found \" \\\"a\\\"\", with a space before \
              the quote",
         );
-        // Without a list of classes too: it would be a second one beside `a`.
+        // Also without a list of classes: the label would become a second class beside `a`.
         fails(
             &csv,
             "text,label\nb,a\nc,  \"a\"\n",
             "row 2, column \"label\" to be a label that is in quotes or has none, found \"  \\\"a\\\"\", with a space \
              before the quote",
         );
-        // What is in quotes, and a text, are what they are.
+        // Text within quotes is kept unchanged, and so are texts.
         let read = csv.read_from("label,text\n\" \"\"a\"\"\", \"b\"\n".as_bytes(), "f.csv").unwrap().texts;
         assert_eq!((&read.class_names()[0][..], &read.texts()[0][..]), ("\"a\"", " \"b\""));
         let skipped = csv.clone().skip_faulty(true);

@@ -1,7 +1,7 @@
-//! The same bits for any number of threads, over whole training runs whose products and updates are cut into parts,
-//! and for a sample alone or in any batch.
+//! Whole training runs are bit-identical for any number of threads, with products and updates split between threads. So
+//! are predictions for a sample alone or in any batch.
 //!
-//! One test to a process, as the number of threads is the process's.
+//! The number of threads belongs to the whole process, so tests that set it take turns.
 
 use plywood::data::Images;
 use plywood::data::synthetic::garments;
@@ -9,7 +9,7 @@ use plywood::ndarray::{Axis, Slice};
 use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 
-/// Layers large enough to be cut: along k (784 inputs), by columns (600 units), by rows (their gradients).
+/// Layers large enough to be split: along k (784 inputs), by columns (600 units), and by rows (their gradients).
 fn network<F: Scalar>() -> Sequential<F> {
     Sequential::<F>::builder_of([28, 28])
         .seed(3)
@@ -26,7 +26,7 @@ fn network<F: Scalar>() -> Sequential<F> {
         .unwrap()
 }
 
-/// Parameters, buffers, what training and evaluation said, and predictions, all as bits.
+/// Returns parameters, buffers, the values of training and evaluation, and predictions, all as bits.
 fn run<F: Scalar, R: UpdateRule<F>>(rule: R, threads: usize, data: &Images, batch: usize) -> Vec<u64> {
     let _threads = crate::take_threads(threads);
     let mut model = network::<F>();
@@ -44,7 +44,7 @@ fn run<F: Scalar, R: UpdateRule<F>>(rule: R, threads: usize, data: &Images, batc
     }
     let images = data.inputs().mapv(|byte| F::of(f64::from(byte) / 255.0));
     let whole = model.predict(&images).unwrap();
-    // A sample alone, and batches that are cut between the threads in all sorts of ways, have the whole's bits.
+    // A sample alone, and batches split between the threads in various ways, give the bits of the whole batch.
     for size in [1, 2, 7, 31, 129, 300] {
         let mut some = Tensor::<F>::zeros(vec![size, 10]);
         for from in (0..700 - size).step_by(size.max(50)) {

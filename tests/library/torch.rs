@@ -1,6 +1,7 @@
-//! Agreement with PyTorch in f64, to 1e-9: optimizers, losses, layers, and a whole network in training.
+//! Agreement with PyTorch in f64, to 1e-9: optimizers, losses, layers, and the training of a whole network.
 //!
-//! The numbers are in torch/reference.json; torch/make.py made them, and says how to make them anew.
+//! The reference values are in torch/reference.json. torch/make.py generated them, and describes how to regenerate
+//! them.
 
 use crate::reference::{self, Holder, at, indices, number, numbers, tensor};
 use ndarray::{Axis, Ix2};
@@ -20,7 +21,7 @@ fn tensors(value: &Value) -> BTreeMap<String, Tensor<f64>> {
     value.as_object().expect("an object").iter().map(|(name, t)| (name.clone(), tensor(t))).collect()
 }
 
-/// The largest deviation of a test; over the tolerance it panics at once.
+/// The largest difference in a test. A difference above the tolerance panics at once.
 struct Agreement(f64);
 
 impl Agreement {
@@ -45,7 +46,7 @@ impl Holder {
     }
 }
 
-/// Takes the steps of a run under the given gradients.
+/// Takes the steps of a run with the given gradients.
 fn optimize(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["optimizers"]);
@@ -116,7 +117,7 @@ fn every_run_of_the_reference_is_compared() {
     assert_eq!(runs.len(), 14);
 }
 
-/// Gradients of some rows, an id now and then twice.
+/// Takes steps with gradients for some of the rows; an id sometimes occurs twice.
 fn optimize_rows(run: &str, mut optimizer: Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["rows"]);
@@ -149,13 +150,13 @@ fn rows_sgd_clipped() {
     optimize_rows("sgd_clipped", Optimizer::new(SGD::default()).learning_rate(0.05).clip_norm(1.5));
 }
 
-/// `SparseAdam`: rows that are not touched keep their values and their moments, and the steps count for all.
+/// `SparseAdam`: rows without a gradient keep their values and moments, and the step count applies to all rows.
 #[test]
 fn rows_adam() {
     optimize_rows("adam", Optimizer::new(Adam::default().epsilon(1e-14)).learning_rate(0.01));
 }
 
-/// A loss's values and gradients, without and with sample weights.
+/// Compares the values and gradients of a loss, without and with sample weights.
 fn compare_loss<L: Loss<f64>>(keys: &[&str], loss: &L, target: &L::Target) {
     let mut agreement = Agreement(0.0);
     let case = at(&REFERENCE, &[&["losses"], keys].concat());
@@ -192,7 +193,7 @@ fn cross_entropy_from_probabilities() {
     compare_loss(&["probabilities", "soft"], &SoftCrossEntropy::default(), &soft);
 }
 
-/// The two alone, as in a loop that does not know of fused activations.
+/// Softmax and the loss applied separately, as in a custom loop that does not fuse them.
 #[test]
 fn cross_entropy_of_softmax_without_the_link() {
     struct Through<L>(L);
@@ -224,12 +225,12 @@ fn regression() {
     }
 }
 
-/// A tensor of PyTorch's as Plywood keeps it: `Linear`'s weight, `[out, in]` there, is `Dense`'s, `[in, out]`.
+/// Returns a tensor of PyTorch in Plywood's layout: `Linear` stores its weight as `[out, in]`, `Dense` as `[in, out]`.
 fn ours(tensor: &Tensor<f64>) -> Tensor<f64> {
     tensor.t().as_standard_layout().into_owned()
 }
 
-/// Sets every parameter and buffer, by PyTorch's names.
+/// Sets every parameter and buffer by its PyTorch name.
 fn set(model: &mut impl Layer<f64>, state: &BTreeMap<String, Tensor<f64>>) {
     let mut names = Vec::new();
     model.visit_params_mut(&mut |name, param| {
@@ -255,7 +256,7 @@ fn compare_state(
     assert_eq!(count, state.len());
 }
 
-/// Twenty steps of a whole network, by a trainer from logits and by hand with softmax at the end.
+/// Takes twenty steps with a whole network, once with a trainer from logits, and once by hand with softmax at the end.
 fn train(run: &str, before_norm: impl Fn() -> DenseSpec, optimizer: impl Fn() -> Optimizer<f64>) {
     let mut agreement = Agreement(0.0);
     let all = at(&REFERENCE, &["network"]);
@@ -303,7 +304,7 @@ fn a_network_with_momentum() {
     train("sgd", || Dense::units(4), || Optimizer::new(SGD::default().momentum(0.9)).learning_rate(0.1));
 }
 
-/// Forward, all gradients, and buffers of one layer; `inference` compares what `forward` puts out, too.
+/// Compares outputs, all gradients, and buffers of one layer; with `inference`, the output of `forward`, too.
 fn compare_layer(case: &str, spec: impl LayerSpec<f64>, inference: bool) {
     let mut agreement = Agreement(0.0);
     let reference = at(&REFERENCE, &["layers", case]);
@@ -358,7 +359,7 @@ fn batch_norm_in_training() {
     compare_layer("batch_norm_changed", BatchNorm::new().epsilon(1e-3).momentum(0.3), false);
 }
 
-/// A training batch of one is normalized as at inference, so it has the gradients of PyTorch's `eval` mode, too.
+/// A training batch of one sample is normalized as at inference, so it has the gradients of PyTorch's `eval` mode.
 #[test]
 fn batch_norm_at_inference() {
     compare_layer("batch_norm_of_one", BatchNorm::new(), true);

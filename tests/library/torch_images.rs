@@ -1,6 +1,6 @@
-//! Layers over images agree with PyTorch in f64, to 1e-9: forward, and all gradients.
+//! Layers over images agree with PyTorch in f64, to 1e-9: outputs and all gradients.
 //!
-//! The numbers are in torch/images.json; torch/images.py made them, and says how to make them anew.
+//! The reference values are in torch/images.json. torch/images.py generated them, and describes how to regenerate them.
 
 use crate::reference::{agree_tensors as agree, tensor};
 use plywood::nn::{Gradient, LayerSpec};
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/images.json")).expect("JSON"));
 
-/// A missing key is a failure, so that no case drops out unseen.
+/// Returns the value of a key. Panics if it is missing, so that no case is skipped unnoticed.
 fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
     value.get(key).unwrap_or_else(|| panic!("no {key:?}"))
 }

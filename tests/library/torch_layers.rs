@@ -1,6 +1,6 @@
-//! Agreement of the layers with PyTorch's in f64, to 1e-9: outputs, all gradients, buffers.
+//! Agreement of the layers with PyTorch in f64, to 1e-9: outputs, all gradients, buffers.
 //!
-//! The numbers are in torch/layers.json; torch/layers.py made them, and says how to make them anew.
+//! The reference values are in torch/layers.json. torch/layers.py generated them, and describes how to regenerate them.
 
 use crate::reference::{agree_tensors as agree, at, tensor};
 use plywood::nn::Gradient;
@@ -26,7 +26,7 @@ fn agree_all<L: Layer<f64>>(what: &str, layer: &L, expected: &Value) {
     assert_eq!(count, expected.len(), "{what}");
 }
 
-/// A gradient written out; that of an embedding comes by rows.
+/// Returns a gradient as a dense tensor; the gradient of an embedding is stored by rows.
 fn written_out(param: &Param<f64>) -> Tensor<f64> {
     match param.gradient() {
         Some(Gradient::Dense(gradient)) => gradient.clone(),
@@ -42,7 +42,7 @@ fn written_out(param: &Param<f64>) -> Tensor<f64> {
     }
 }
 
-/// The layer with PyTorch's parameters, forward and backward, and once more with the batch axis reversed in memory.
+/// Compares a layer with PyTorch's parameters, forward and backward, and again with the batch axis reversed in memory.
 fn compare<S: LayerSpec<f64>>(section: &str, case: &str, spec: S, inference: bool) {
     let reference = at(&REFERENCE, &[section, case]);
     let (x, y) = (tensor(at(reference, &["x"])), tensor(at(reference, &["y"])));
@@ -80,7 +80,7 @@ fn block() -> plywood::nn::SequentialBuilder<f64> {
     Sequential::<f64>::block_of()
 }
 
-/// A test for each section, which must name every case of it.
+/// Defines a test for each section, which must list every case of it.
 macro_rules! section {
     ($section:ident { $($case:ident: $spec:expr, $inference:literal;)* }) => {
         #[test]

@@ -1,7 +1,7 @@
 //! Agreement of the losses with PyTorch in f64, to 1e-9: values and gradients, without and with sample weights.
 //!
-//! The numbers are in torch/losses.json; torch/losses.py made them, and says how to make them anew. Plain cross-entropy
-//! and the two errors are in torch.rs.
+//! The reference values are in torch/losses.json. torch/losses.py generated them, and describes how to regenerate them.
+//! Plain cross-entropy, squared and absolute error are in torch.rs.
 
 use crate::reference::{agree, agree_tensors, indices, numbers, tensor};
 use plywood::prelude::*;
@@ -11,10 +11,10 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/losses.json")).expect("JSON"));
 
-/// Both forms of a case, by the method that takes what the loss's predictions are.
+/// Compares a case without and with sample weights. `logits` selects the method that takes logits.
 ///
-/// PyTorch's means are over the weights; what a sample counts there, beside its own weight, is `counts`, or else what
-/// it counts here.
+/// PyTorch divides by a sum of weights. `counts` has the weight of each sample in that sum, apart from its sample
+/// weight; without it, samples count as in Plywood.
 fn compare_counting<L: Loss<f64>>(
     (section, case): (&str, &str),
     loss: &L,
@@ -44,7 +44,7 @@ fn compare_counting<L: Loss<f64>>(
     }
 }
 
-/// [`compare_counting`] where the weights of samples mean the same in PyTorch as here.
+/// [`compare_counting`] for losses whose samples count in PyTorch as they do here.
 fn compare<L: Loss<f64>>(section: &str, case: &str, loss: &L, target: &L::Target, logits: bool) {
     compare_counting((section, case), loss, target, logits, None);
 }
@@ -61,12 +61,12 @@ fn losses_of_classes() {
         compare_labels("weights", &CrossEntropy::default().class_weights(weights.clone()));
         compare_labels("smoothing", &CrossEntropy::default().label_smoothing(0.1));
         let both = CrossEntropy::default().class_weights(weights.clone()).label_smoothing(0.2);
-        // A sample counts by its label's weight in PyTorch, and by the smoothed weights here.
+        // In PyTorch, a sample counts with the weight of its label; here, with the smoothed weights.
         let of_labels: Vec<f64> = labels.iter().map(|&label| weights[label]).collect();
         let case = format!("smoothing_weights_{form}");
         compare_counting(("classes", &case), &both, &labels, logits, Some(&of_labels));
         let loss = SoftCrossEntropy::default().class_weights(weights.clone());
-        // In PyTorch, weights of classes are a part of the loss of rows.
+        // In PyTorch, class weights are part of the loss of rows, and do not enter the divisor.
         let case = format!("soft_weights_{form}");
         compare_counting(("classes", &case), &loss, &soft, logits, Some(&vec![1.0; labels.len()]));
         compare("classes", &format!("kl_{form}"), &KLDivergence::default(), &soft, logits);
@@ -78,7 +78,7 @@ fn losses_of_classes() {
     for (case, loss) in [("hinge_1", Hinge::margin(0.7)), ("hinge_2", Hinge::margin(0.7).squared(true))] {
         compare("classes", case, &loss, &labels, false);
     }
-    // The same by the constructors for models that end in logits.
+    // The same, with losses constructed for models that end in logits.
     compare(
         "classes",
         "focal_2_logits",
@@ -123,7 +123,7 @@ fn huber() {
     compare("huber", "delta_0.3", &Huber::delta(0.3), &target, false);
 }
 
-/// A loss that is added to the reference without a comparison here would be noticed.
+/// Fails if a loss is added to the reference without a comparison here.
 #[test]
 fn every_case_is_compared() {
     let count = |section: &str| {

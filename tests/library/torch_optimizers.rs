@@ -1,7 +1,8 @@
-//! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every rule over 20
-//! steps, clipping, groups, batches that make one step, averages, and every schedule.
+//! Agreement with PyTorch, Keras (Lion) and the authors' code (schedule-free) in f64, to 1e-9: every update rule over
+//! 20 steps, clipping, groups, steps over several batches, averages, and every schedule.
 //!
-//! The numbers are in torch/optimizers.json; torch/optimizers.py made them, and says how to make them anew.
+//! The reference values are in torch/optimizers.json. torch/optimizers.py generated them, and describes how to
+//! regenerate them.
 
 use crate::reference::{self, Holder, TOLERANCE, agree, numbers, tensor};
 use plywood::optim::{
@@ -15,7 +16,7 @@ use std::sync::LazyLock;
 static REFERENCE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../torch/optimizers.json")).expect("JSON"));
 
-/// What is found in this file at these keys.
+/// Returns the value in this file at these keys.
 fn at(keys: &[&str]) -> &'static Value {
     reference::at(&REFERENCE, keys)
 }
@@ -24,8 +25,8 @@ fn tensors(value: &Value) -> Vec<Tensor<f64>> {
     value.as_array().expect("an array").iter().map(tensor).collect()
 }
 
-/// Takes the steps of a run under the given gradients; compared are the weights to be evaluated. Half-way the state
-/// goes into an optimizer made anew.
+/// Takes the steps of a run with the given gradients, and compares the weights for evaluation. After step 7, the state
+/// is loaded into a new optimizer.
 fn optimize(section: &str, run: &str, make: impl Fn() -> Optimizer<f64>) {
     let values = at(&[section, run]);
     let mut model = Holder(tensors(at(&["start"])).into_iter().map(Param::new).collect());
@@ -133,7 +134,7 @@ runs! {
     };
 }
 
-/// Compares the rates of all steps.
+/// Compares the learning rates of all steps.
 fn schedule(run: &str, schedule: impl Schedule) {
     schedule.check().unwrap();
     let expected = numbers(at(&["schedules", run]));
@@ -156,7 +157,7 @@ fn schedules() {
     schedule("restarts_equal", CosineRestarts { start: 0.1, end: 0.0, steps: 7, growth: 1 });
     schedule("warm_up", WarmUp { from: 0.02, steps: 10, then: 0.1 });
     let cosine = CosineDecay { start: 0.1, steps: 20 };
-    // PyTorch's cosine goes up again behind its end; ours stays at 0.
+    // PyTorch's cosine rises again after its end; ours stays at 0.
     let up_again =
         move |step: u64| if step > 20 { cosine.learning_rate(42 - step) } else { cosine.learning_rate(step) };
     schedule("warm_up_cosine", WarmUp { from: 0.01, steps: 8, then: up_again });
@@ -176,7 +177,7 @@ fn schedules() {
     schedule("piecewise_lines", Piecewise::linear([(3, 0.01), (10, 0.1), (30, 0.02)]));
 }
 
-/// The rate after each of the values that are observed.
+/// Compares the learning rate after each observed value.
 fn plateau(run: &str, how: ReduceOnPlateau) {
     let mut optimizer = Optimizer::<f64>::new(SGD::default()).learning_rate(0.1).reduce_on_plateau(how);
     let rates = numbers(at(&["schedules", run, "rates"]));

@@ -1,7 +1,8 @@
-//! Agreement with Keras' regularizers and PyTorch's `renorm` in f64, to 1e-9 over 20 batches: a network with an
-//! embedding, a convolution and dense layers, so that gradients are by rows, dense, and products.
+//! Agreement with Keras' regularizers and PyTorch's `renorm` in f64, to 1e-9 over 20 batches. The network has an
+//! embedding, a convolution and dense layers, so there are gradients by rows, dense gradients, and products.
 //!
-//! The numbers are in torch/penalties.json; torch/penalties.py made them, and says how to make them anew.
+//! The reference values are in torch/penalties.json. torch/penalties.py generated them, and describes how to regenerate
+//! them.
 
 use crate::reference::{self, numbers, tensor};
 use plywood::ndarray::Array2;
@@ -36,7 +37,7 @@ fn network() -> Sequential<f64> {
     model
 }
 
-/// Trains on the batches of the reference; compared are the weights to be evaluated, and the penalty before the step.
+/// Trains on the batches of the reference, and compares the weights for evaluation, and the penalty before each step.
 fn train(run: &str, mut optimizer: Optimizer<f64>, frozen: Option<&str>) {
     let mut model = network();
     if let Some(layer) = frozen {

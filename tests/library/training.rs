@@ -1,11 +1,11 @@
-//! Training through the public API: what `fit` promises.
+//! Training through the public API: the guarantees of `fit`.
 
 use ndarray::{Array2, Axis};
 use plywood::prelude::*;
 use plywood::{ErrorKind, ndarray};
 use std::sync::{Arc, Mutex};
 
-/// Three blobs in the plane; the last quarter's labels are all 0, so that the order of a split shows.
+/// Returns three blobs in the plane. The labels of the last quarter are all 0, so that the order of a split is visible.
 fn blobs(samples: usize) -> ArrayDataset<f32, Vec<usize>> {
     let mut draws = Random::seed(5).child("blobs").at(0, 0);
     let labels: Vec<usize> = (0..samples).map(|i| if i >= samples * 3 / 4 { 0 } else { i % 3 }).collect();
@@ -79,7 +79,7 @@ fn the_validation_split_is_the_last_share_before_shuffling() {
     let mut model = network(1);
     let mut t = trainer().epochs(15).validation_split(0.25);
     let history = t.fit(&mut model, &data).unwrap();
-    // The last quarter is all of class 0, so predicting it is what validation measures.
+    // The last quarter is all of class 0, so validation measures how well that class is predicted.
     let tail = plywood::data::Subset::new::<f32>(&data, (300..400).collect()).unwrap();
     let evaluation = t.evaluate(&model, &tail).unwrap();
     assert_eq!(evaluation.get("accuracy"), history.last("val_accuracy"));
@@ -96,7 +96,7 @@ fn the_validation_split_is_the_last_share_before_shuffling() {
 
 #[test]
 fn early_stopping_restores_the_best_weights_and_buffers() {
-    /// Records the model at the end of each epoch.
+    /// A callback that records the model at the end of each epoch.
     struct Recorder(Arc<Mutex<Vec<Vec<u32>>>>);
     impl Callback for Recorder {
         fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
@@ -199,7 +199,7 @@ fn sample_weights_count_in_training_and_a_weight_of_0_leaves_out() {
     let data = blobs(90);
     let x = data.inputs().clone().into_dimensionality::<ndarray::Ix2>().unwrap();
     let labels = data.targets();
-    // Spoilt copies with a weight of 0 change nothing, if each batch holds the same samples otherwise.
+    // Faulty copies with a weight of 0 have no effect, as long as each batch has the same samples otherwise.
     let mut doubled = Array2::zeros((180, 2));
     let (mut all, mut weights) = (Vec::new(), Vec::new());
     for (i, (row, &label)) in x.outer_iter().zip(labels).enumerate() {
@@ -217,7 +217,7 @@ fn sample_weights_count_in_training_and_a_weight_of_0_leaves_out() {
         let history = t.fit(&mut model, data).unwrap();
         (model.predict(&Array2::ones((1, 2))).unwrap(), history.last("loss"), history.last("accuracy"))
     };
-    // They count in the number of samples that a step divides by, which is twice as large.
+    // The copies count in the number of samples that a step divides by, so the learning rate is doubled.
     let (a, b) = (fit(&data, 30, 0.01), fit(&spoilt, 60, 0.02));
     assert!((&a.0 - &b.0).iter().all(|d| d.abs() < 1e-12));
     assert!((a.1.unwrap() - b.1.unwrap()).abs() < 1e-12);
@@ -244,7 +244,7 @@ fn frozen_layers_keep_their_values_and_their_gradients_are_not_computed() {
     model.visit_params(&mut |name, param| assert!(!name.starts_with("0.") || param.gradient().is_none()));
 }
 
-/// Multiplies by a trained factor, and refuses to say what the gradient at its input is.
+/// A layer that multiplies by a trained factor, and returns an error if the gradient of its input is requested.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Factor {
     factor: Param,
@@ -281,7 +281,7 @@ impl Layer for Factor {
 fn the_first_trainable_layer_is_not_asked_for_its_inputs_gradient() {
     let factor = || Factor { factor: Param::new(ndarray::arr1(&[1.0])) };
     let head = || Sequential::block().layer(Dense::units(3)).layer(Softmax);
-    // Behind layers without parameters, and also inside a container that comes first.
+    // After layers without parameters, and inside a container that comes first.
     let plain = Sequential::builder([2]).layer(ReLU).layer(factor()).layer(head()).build().unwrap();
     let inner = Sequential::block().layer(Tanh).layer(factor());
     let nested = Sequential::builder([2]).layer(Flatten).layer(inner).layer(head()).build().unwrap();
@@ -290,7 +290,7 @@ fn the_first_trainable_layer_is_not_asked_for_its_inputs_gradient() {
         trainer().fit(&mut model, &blobs(60)).unwrap();
         assert_ne!(bits(&model)[0], before[0], "its parameter is trained all the same");
     }
-    // With something to train before it, it is asked.
+    // If there is a trainable layer before it, the gradient is requested.
     let mut model =
         Sequential::builder([2]).layer(Dense::units(2)).layer(factor()).layer(head()).build().unwrap();
     let error = trainer().fit(&mut model, &blobs(60)).unwrap_err().to_string();
@@ -391,7 +391,7 @@ fn wrong_shapes_teach() {
          A change of shape keeps the number of elements."
     );
     assert!(build(|b| b.layer(BatchNorm::new()), &[]).contains("[features] or [channels, …], found []"));
-    let huge = [4, usize::MAX, 2]; // a size that no array has
+    let huge = [4, usize::MAX, 2]; // a size that no array can have
     assert!(
         build(|b| b.layer(GroupNorm::groups(2)), &huge)
             .contains("an input of shape [a size that fits in memory]")

@@ -1,12 +1,12 @@
-"""Makes tests/torch/images.json: what PyTorch computes for layers over images, for tests/library/torch_images.rs.
+"""Generates tests/torch/images.json: results of PyTorch's layers over images, used by tests/library/torch_images.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64) and Python 3:
 
     python tests/torch/images.py > tests/torch/images.json
 
-It needs PyTorch, nothing of this crate. As in make.py, everything is float64 and drawn from one seed, and tensors are
-{"shape": [...], "data": [...]}. Inputs and weights have three digits and all else twelve, which
-keeps the file small.
+It needs PyTorch, but nothing from this crate. As in make.py, everything is float64 and generated from one seed, and
+tensors are {"shape": [...], "data": [...]}. To keep the file small, inputs and weights are rounded to three digits and
+everything else to twelve.
 """
 
 import json
@@ -25,12 +25,12 @@ def draw(*shape):
 
 
 def tensor(t):
-    # Sums of products of two numbers with three digits have six, but for rounding errors and averages.
+    # Sums of products of two numbers with three digits have six digits, apart from rounding errors and averages.
     return {"shape": list(t.shape), "data": [round(v, 12) for v in t.detach().reshape(-1).tolist()]}
 
 
 def case(layer, x):
-    """Forward and backward; the loss is a random combination of the outputs."""
+    """Runs a layer forward and backward; the loss is a random linear combination of the outputs."""
     with torch.no_grad():
         for p in layer.parameters():
             p.copy_(draw(*p.shape))
@@ -50,7 +50,7 @@ def case(layer, x):
 
 
 class Shifted(nn.Module):
-    """PyTorch has no "same" with a stride: zeros are added as Keras adds them."""
+    """Pads with zeros as Keras does: PyTorch does not support padding "same" with a stride."""
 
     def __init__(self, pads, layer):
         super().__init__()
@@ -70,9 +70,9 @@ def convolutions():
         "conv2d_same": case(nn.Conv2d(2, 3, (3, 5), padding="same"), image),
         "conv2d_same_even": case(nn.Conv2d(2, 3, (2, 4), padding="same"), image),
         "conv2d_same_dilated": case(nn.Conv2d(2, 3, (3, 2), padding="same", dilation=(2, 3)), image),
-        # 7 rows by 2: 4 outputs from 9, one row above and below; 6 columns by 3: 2 outputs, nothing to add.
+        # 7 rows, stride 2: 4 outputs need 9 rows, so one is added at each end. 6 columns, stride 3: 2 outputs, no padding.
         "conv2d_same_strided": case(Shifted((0, 0, 1, 1), nn.Conv2d(2, 3, 3, stride=(2, 3))), image),
-        # 6 columns by 2: 3 outputs from 7, one column at the end.
+        # 6 columns, stride 2: 3 outputs need 7 columns, so one is added at the end.
         "conv2d_same_uneven": case(Shifted((0, 1, 1, 1), nn.Conv2d(2, 3, 3, stride=2)), image),
         "conv2d_strided": case(nn.Conv2d(2, 4, 3, stride=(2, 3), padding=(1, 2)), image),
         "conv2d_far": case(nn.Conv2d(2, 2, 1, stride=5), image),
@@ -91,7 +91,7 @@ def convolutions():
 
 
 def ties(*shape):
-    """Numbers of which some are equal."""
+    """Returns random numbers, some of which are equal."""
     return torch.randint(-2, 3, shape).double()
 
 

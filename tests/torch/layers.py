@@ -1,12 +1,12 @@
-"""Makes tests/torch/layers.json: what PyTorch's layers compute, for tests/library/torch_layers.rs to compare Plywood with.
+"""Generates tests/torch/layers.json: results of PyTorch's layers, used by tests/library/torch_layers.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64) and Python 3:
 
     python tests/torch/layers.py > tests/torch/layers.json
 
-It needs PyTorch, nothing of this crate; what make.py says of its file holds for this one, too. A case is one layer,
-forward and backward: parameters and buffers before and after, the input, the output, a random gradient at the output,
-and the gradients at the input and of the parameters.
+It needs PyTorch, but nothing from this crate. The notes in make.py on its file apply to this one, too. A case is one
+layer, run forward and backward: parameters and buffers before and after, the input, the output, a random gradient of
+the output, and the gradients of the input and the parameters.
 """
 
 import json
@@ -45,14 +45,14 @@ def case(layer, x):
 
 
 def shaken(layer):
-    """Parameters away from the ones and zeros that they begin with."""
+    """Replaces the initial ones and zeros of the parameters by random values."""
     for p in layer.parameters():
         nn.init.normal_(p)
     return layer
 
 
 class HardSigmoid(nn.Module):
-    """The backward pass of nn.Hardsigmoid takes 1/6 in single precision, also in float64; this one does not."""
+    """Hard sigmoid in float64: the backward pass of nn.Hardsigmoid uses 1/6 in single precision, even in float64."""
 
     def forward(self, x):
         y = nn.functional.relu6(x + 3) / 6
@@ -77,7 +77,7 @@ def activations():
         "gelu_tanh": case(nn.GELU(approximate="tanh"), x),
         "silu": case(nn.SiLU(), x),
         "mish": case(nn.Mish(), x),
-        # Without the threshold, from which on PyTorch is off by 2e-9.
+        # A large threshold, because PyTorch has an error of 2e-9 above the default one.
         "softplus": case(nn.Softplus(threshold=100), x),
         "softplus_changed": case(nn.Softplus(beta=2.5, threshold=100), x),
         "softsign": case(nn.Softsign(), x),
@@ -171,7 +171,7 @@ class Concat(nn.ModuleList):
 
 
 def containers():
-    """Of layers without matrices, which are transposed there."""
+    """Containers of layers without matrices, because PyTorch stores matrices transposed."""
     torch.manual_seed(4)
     x, image = torch.randn(5, 6), torch.randn(3, 4, 2, 5)
     norm = lambda n: shaken(nn.LayerNorm(n))

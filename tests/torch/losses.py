@@ -1,12 +1,12 @@
-"""Makes tests/torch/losses.json: what PyTorch's losses compute, for tests/library/torch_losses.rs to compare Plywood with.
+"""Generates tests/torch/losses.json: results of PyTorch's losses, used by tests/library/torch_losses.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64) and Python 3:
 
     python tests/torch/losses.py > tests/torch/losses.json
 
-It needs PyTorch, nothing of this crate; what make.py says of its file holds for this one, too. A case is a loss of each
-sample, averaged without and with sample weights, and its gradients by autograd. Where PyTorch has the mean itself,
-`builtin` is compared with the plain value here.
+It needs PyTorch, but nothing from this crate. The notes in make.py on its file apply to this one, too. A case is a loss
+per sample, averaged without and with sample weights, with its gradients from autograd. If PyTorch has the mean built in,
+the unweighted value is compared with it (`builtin`).
 """
 
 import json
@@ -29,7 +29,7 @@ def tensor(t):
 
 
 def case(x, each, divisor=None, builtin=None):
-    """`each` are the samples' losses, `divisor` what a sample counts in the sum that is divided by: 1 unless said."""
+    """`each` returns the losses of the samples. `divisor` has the weight of each sample in the divisor (default 1)."""
     divisor = torch.ones(N) if divisor is None else divisor
     out = {"predictions": tensor(x)}
     for name, w in [("plain", torch.ones(N)), ("weighted", WEIGHTS)]:

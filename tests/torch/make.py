@@ -1,13 +1,13 @@
-"""Makes tests/torch/reference.json: what PyTorch computes, for tests/library/torch.rs to compare Plywood with.
+"""Generates tests/torch/reference.json: results of PyTorch, used by tests/library/torch.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64) and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64) and Python 3:
 
     python tests/torch/make.py > tests/torch/reference.json
 
-It needs PyTorch, nothing of this crate. Everything is float64 and drawn from one seed for each
-section, so the same version of PyTorch makes the same file, up to the last digits where another processor adds up in
-another order. Numbers are printed so that they read back to the same bits. Tensors are {"shape": [...], "data": [...]}.
-Weights of Linear are kept as PyTorch has them, [out, in]; the test transposes them.
+It needs PyTorch, but nothing from this crate. Everything is float64 and generated from one seed per section, so the
+same version of PyTorch generates the same file, except for the last digits on processors that sum in another order.
+Numbers are printed so that they read back to the same bits. Tensors are {"shape": [...], "data": [...]}. Weights of
+Linear have PyTorch's layout, [out, in]; the test transposes them.
 """
 
 import json
@@ -31,13 +31,13 @@ def tensor(t):
 
 
 def optimizers():
-    """A matrix and a vector under given gradients: every rule, schedules, clipping."""
+    """Steps of a matrix and a vector with given gradients: update rules, schedules, clipping."""
     torch.manual_seed(1)
     start = [torch.randn(4, 3), torch.randn(3)]
     grads = [[torch.randn(4, 3), torch.randn(3)] for _ in range(STEPS)]
     for matrix, vector in grads:
-        matrix[1] *= 1e-7  # where Adam's epsilon counts
-        matrix[2, 0] = 0.0  # never any gradient
+        matrix[1] *= 1e-7  # small enough for Adam's epsilon to matter
+        matrix[2, 0] = 0.0  # the gradient is always 0
         vector[1] *= 10.0
 
     def run(make, schedule=None, clip=None):
@@ -86,13 +86,13 @@ def optimizers():
                 schedule=lambda o: lr.CosineAnnealingLR(o, T_max=STEPS),
             ),
             "sgd_clipped": run(lambda p: sgd(p, lr=0.1), clip=1.5),
-            "adam_clipped": run(lambda p: adam(p, lr=0.01), clip=8.0),  # above some norms, below others
+            "adam_clipped": run(lambda p: adam(p, lr=0.01), clip=8.0),  # clips some of the steps
         },
     }
 
 
 def rows():
-    """A table of which each step touches some rows, now and then one of them twice."""
+    """Steps of a table in which each step has gradients for some rows, and sometimes twice for one of them."""
     torch.manual_seed(2)
     start = torch.randn(6, 3)
     steps = []
@@ -122,8 +122,8 @@ def rows():
         "runs": {
             "sgd": run(lambda p: torch.optim.SGD(p, lr=0.05)),
             "sgd_clipped": run(lambda p: torch.optim.SGD(p, lr=0.05), clip=1.5),
-            # SparseAdam adds epsilon before the second moment's correction, Adam after it: so small that it does
-            # not count, the two are the same function.
+            # SparseAdam adds epsilon before the bias correction of the second moment, Adam after it. With an epsilon
+            # this small, both compute the same.
             "adam": run(lambda p: torch.optim.SparseAdam(p, lr=0.01, eps=1e-14), sparse=True),
         },
     }
@@ -172,13 +172,13 @@ def losses():
             "index": case(z, lambda z: F.cross_entropy(z, labels, reduction="none")),
             "soft": case(z, lambda z: F.cross_entropy(z, soft, reduction="none")),
         }
-        # What PyTorch itself says without weights.
+        # PyTorch's own mean without weights.
         torch.testing.assert_close(
             F.cross_entropy(z, labels).item(), out[name]["index"]["plain"]["value"], rtol=1e-14, atol=0
         )
     for shape in [(n, 3), (n, 2, 3)]:
         y, t = torch.randn(shape), torch.randn(shape)
-        y[0] = t[0]  # where |y - t| has its kink
+        y[0] = t[0]  # |y - t| has no derivative here
         each = lambda f: lambda y: f(y, t, reduction="none").flatten(1).mean(1)
         out[f"regression_{len(shape)}"] = {
             "target": tensor(t),
@@ -229,15 +229,15 @@ def network():
     return {
         "x": tensor(x),
         "labels": labels.tolist(),
-        # The gradient of a bias before batch normalization is 0, and in floating point some 1e-17 of rounding. Adam
-        # divides it by its own size, so after it such a bias is noise: its network goes without.
+        # The gradient of a bias before batch normalization is 0, apart from rounding errors of about 1e-17. Adam divides
+        # it by its own magnitude, which turns the bias into noise, so the network for Adam has no such bias.
         "adam": run(lambda p: torch.optim.Adam(p, lr=0.01), bias=False),
         "sgd": run(lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), bias=True),
     }
 
 
 def layers():
-    """Forward and backward of single layers; the loss is a random combination of the outputs."""
+    """Runs single layers forward and backward; the loss is a random linear combination of the outputs."""
     torch.manual_seed(6)
 
     def case(layer, x):

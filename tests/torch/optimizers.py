@@ -1,11 +1,11 @@
-"""Makes tests/torch/optimizers.json: what PyTorch and others compute, for tests/library/torch_optimizers.rs to compare with.
+"""Generates tests/torch/optimizers.json: results of PyTorch and others, used by tests/library/torch_optimizers.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch, schedulefree 1.4.1 and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch, schedulefree 1.4.1 and Python 3:
 
     KERAS_BACKEND=torch python tests/torch/optimizers.py > tests/torch/optimizers.json
 
-Everything is float64 and drawn from one seed. Tensors are {"shape": [...], "data": [...]}, numbers read back to the same
-bits.
+Everything is float64 and generated from one seed. Tensors are {"shape": [...], "data": [...]}. Numbers read back to the
+same bits.
 """
 
 import json
@@ -30,13 +30,13 @@ def tensor(t):
 
 
 def draw():
-    """A matrix, a vector and an array of three axes, and their gradients at each step."""
+    """Returns a matrix, a vector and an array with three axes, and their gradients at each step."""
     torch.manual_seed(11)
     start = [torch.randn(4, 3), torch.randn(3), torch.randn(2, 2, 2)]
     grads = [[torch.randn_like(p) for p in start] for _ in range(STEPS)]
     for matrix, vector, _ in grads:
-        matrix[1] *= 1e-7  # where an epsilon counts
-        matrix[2, 0] = 0.0  # never any gradient
+        matrix[1] *= 1e-7  # small enough for epsilon to matter
+        matrix[2, 0] = 0.0  # the gradient is always 0
         vector[1] *= 10.0
     return start, grads
 
@@ -54,7 +54,7 @@ class Holder(nn.Module):
 
 
 def structure():
-    """Clipping, groups, batches that make one step, averages."""
+    """Clipping, groups, steps over several batches, averages."""
 
     def run(make, before=None, batches=1, average=None):
         model = Holder()
@@ -114,7 +114,7 @@ def structure():
 
 
 def rules():
-    """Every rule beside SGD, Adam and AdamW, which make.py has."""
+    """Every update rule except SGD, Adam and AdamW, which are in make.py."""
     o = torch.optim
 
     def run(make, before=None, evaluate=None):
@@ -138,8 +138,8 @@ def rules():
         return values
 
     def muon(scale, **settings):
-        """Matrices by Muon, transposed as Dense keeps them; the rest by AdamW."""
-        # PyTorch takes Newton-Schulz's products in bfloat16, whatever the parameters are; here in their own type.
+        """Muon for matrices, transposed to the layout of Dense; AdamW for the rest."""
+        # PyTorch computes the Newton-Schulz products in bfloat16 for any type of parameter; here, their own type is used.
         class Turned(o.Muon):
             def step(self):
                 for group in self.param_groups:
@@ -160,7 +160,7 @@ def rules():
         ]
 
     def lion(**settings):
-        """Keras', over float64."""
+        """Lion of Keras, in float64."""
         import keras
 
         keras.config.set_floatx("float64")
@@ -226,7 +226,7 @@ def rules():
 
 
 def schedules():
-    """The rates of 40 steps."""
+    """Returns the learning rates of 40 steps for each schedule."""
     count = 40
 
     def rates(make, start=0.1):

@@ -1,10 +1,10 @@
-"""Makes tests/torch/penalties.json: training with penalties and limits to norms, for tests/library/torch_penalties.rs.
+"""Generates tests/torch/penalties.json: training with penalties and norm limits, used by tests/library/torch_penalties.rs.
 
-The file here was made with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch and Python 3:
+The file here was generated with PyTorch 2.15.0 (CPU, float64), Keras 3.15.1 on PyTorch and Python 3:
 
     KERAS_BACKEND=torch python tests/torch/penalties.py > tests/torch/penalties.json
 
-The penalties are Keras' regularizers, added to PyTorch's loss and differentiated by it; the limits are PyTorch's `renorm`.
+The penalties are Keras' regularizers, added to the loss and differentiated by PyTorch. The limits use PyTorch's `renorm`.
 """
 
 import json
@@ -26,7 +26,7 @@ TABLE, FILTERS, HIDDEN, LAST = "0.weight", "2.weight", "5.weight", "7.weight"
 
 
 class Network(nn.Sequential):
-    """Names are those of Plywood's model, which has the same layers at the same places."""
+    """The network. Its names are those of Plywood's model, which has the same layers at the same positions."""
 
     def __init__(self):
         super().__init__(
@@ -54,14 +54,14 @@ def weights(model):
 torch.manual_seed(5)
 START = Network().state_dict()
 START[TABLE] *= 0.5
-START[TABLE][3, 1] = 0.0  # where the magnitude has no slope
+START[TABLE][3, 1] = 0.0  # the absolute value has no derivative here
 START[HIDDEN][2, 4] = 0.0
 IDS = torch.randint(0, 9, (STEPS, 6, 3))
 LABELS = torch.randint(0, 2, (STEPS, 6))
 
 
 def run(make, l1={}, l2={}, limits={}, clip=None, batches=1, average=None, frozen=(), touched=False):
-    """20 batches; `l1` and `l2` are factors and `limits` norms by parameter."""
+    """Trains on 20 batches. `l1` and `l2` are factors, and `limits` are norms, by parameter."""
     model = Network()
     model.load_state_dict(START)
     params = dict(model.named_parameters())

@@ -1,11 +1,11 @@
-"""Makes tests/torch/state_dict.safetensors and state_dict.json, and reads what Plywood wrote back into PyTorch.
+"""Generates tests/torch/state_dict.safetensors and state_dict.json, and loads files written by Plywood into PyTorch.
 
     python tests/torch/state_dict.py make           # writes both files here
     cargo test state_dict::                         # loads them; PLYWOOD_WEIGHTS=<file> also writes its own
     python tests/torch/state_dict.py check <file>   # loads that file, strictly, and compares the logits
 
-It needs PyTorch and safetensors, nothing of this crate; the files were made with PyTorch 2.15.0 and safetensors 0.8.0.
-The network's names in PyTorch are those of its places in nn.Sequential, as they are in Plywood.
+It needs PyTorch and safetensors, but nothing from this crate. The files were generated with PyTorch 2.15.0 and
+safetensors 0.8.0. In PyTorch, layers are named by their positions in nn.Sequential, as in Plywood.
 """
 
 import json
@@ -38,7 +38,7 @@ def network():
 
 
 def inputs():
-    """Numbers that need no file: those of tests/library/state_dict.rs."""
+    """Returns the inputs. They need no file: tests/library/state_dict.rs computes the same ones."""
     n = torch.arange(5 * 2 * 6 * 6, dtype=torch.float32)
     return ((n * 37) % 101 / 50 - 1).reshape(5, 2, 6, 6)
 
@@ -47,7 +47,7 @@ def make():
     torch.manual_seed(4)
     model = network()
     model.train()
-    for _ in range(3):  # running statistics that are not those of the beginning
+    for _ in range(3):  # changes the running statistics from their initial values
         model(torch.randn(8, 2, 6, 6) * 2 + 1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -61,7 +61,7 @@ def make():
 def check(path):
     model = network()
     result = model.load_state_dict(load_file(path), strict=False)
-    # What PyTorch counts and Plywood does not: the batches that batch normalization has seen.
+    # PyTorch counts the batches that batch normalization has seen; Plywood does not.
     missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
     assert not missing and not result.unexpected_keys, result
     model.eval()

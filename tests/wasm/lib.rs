@@ -1,9 +1,9 @@
-//! Models that train and predict, and what they come to: for WebAssembly and for this machine alike.
+//! Trains models and predicts with them, to compare the results of WebAssembly with those of this machine.
 //!
-//! A line begins with how far the two have to agree: `bits` to the bit, `near` within a millionth. Numbers have the same
-//! bits wherever the processor has the level of vector instructions `portable`, as WebAssembly has: all arithmetic of the
-//! crate's own, in its order. The standard library's functions are the platform's. Losses are logarithms of it, and so are
-//! a few activations.
+//! A line begins with how closely the two must agree: `bits` means bit-identical, `near` means within a millionth.
+//! Results of the crate's own arithmetic have the same bits on every processor at the vector level `portable`, which is
+//! the level of WebAssembly. Functions of the standard library depend on the platform. Losses and some activations use
+//! its logarithm or exponential.
 
 mod nothing;
 
@@ -13,7 +13,7 @@ use plywood::nn::SequentialBuilder;
 use plywood::optim::UpdateRule;
 use plywood::prelude::*;
 
-/// What was computed, a line each. The last one says whether all of it was.
+/// Returns the results, one per line. The last line says whether everything was computed.
 pub fn report() -> String {
     let mut lines = Vec::new();
     let end = match all(&mut lines).and_then(|()| nothing::check()) {
@@ -24,7 +24,7 @@ pub fn report() -> String {
     lines.join("\n")
 }
 
-/// The report's text, which ends with a 0, for a caller who has no strings.
+/// Returns the report's text, terminated by a 0, for callers without strings.
 #[allow(unsafe_code, reason = "it gives the function the name that run.mjs calls")]
 #[unsafe(no_mangle)]
 pub extern "C" fn run() -> *const u8 {
@@ -69,14 +69,14 @@ fn all(lines: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Adds an activation.
+/// A function that adds an activation.
 type Curve = fn(SequentialBuilder) -> SequentialBuilder;
 
-/// Activations by the crate's own exponential and hyperbolic tangent.
+/// Activations that use the crate's own exponential and hyperbolic tangent.
 const OWN: [(&str, Curve); 2] =
     [("sigmoid", |layers| layers.layer(Sigmoid)), ("SiLU", |layers| layers.layer(SiLU))];
 
-/// Activations by functions of the platform.
+/// Activations that use functions of the platform.
 const OF_THE_PLATFORM: [(&str, Curve); 4] = [
     ("GELU", |layers| layers.layer(GELU::default())),
     ("SELU", |layers| layers.layer(SELU)),
@@ -84,7 +84,7 @@ const OF_THE_PLATFORM: [(&str, Curve); 4] = [
     ("mish", |layers| layers.layer(Mish)),
 ];
 
-/// Trains for two epochs, saves into bytes and back, and predicts.
+/// Trains for two epochs, saves to bytes and loads again, and predicts.
 fn run_one(
     name: &str,
     mut model: Sequential,
@@ -112,7 +112,7 @@ fn run_one(
     Ok(())
 }
 
-/// FNV-1a of bytes.
+/// Returns the FNV-1a hash of bytes.
 fn sum(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

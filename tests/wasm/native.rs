@@ -1,4 +1,4 @@
-//! Prints what the module says, computed by this machine.
+//! Prints the report of the module as computed by this machine.
 
 fn main() {
     println!("{}", plywood_wasm::report());

@@ -1,10 +1,11 @@
-//! What needs a clock, threads or files, where there are none: it works without, or is an error, and never a trap.
+//! Features that need a clock, threads or files, on a platform without them: they work without, or return an error, and
+//! never trap.
 
 use plywood::data::synthetic::garments;
 use plywood::prelude::*;
 use plywood::train::{Checkpoints, CsvLog, JsonLines, Search, Space, TensorBoard};
 
-/// Nothing to look at where there is a system.
+/// Checks the missing features; does nothing on platforms with an operating system.
 pub fn check() -> Result<()> {
     if cfg!(not(all(target_family = "wasm", target_os = "unknown"))) {
         return Ok(());
@@ -23,7 +24,7 @@ pub fn check() -> Result<()> {
     holds("a search for several threads", results.trials.iter().all(|trial| trial.error.is_none()))
 }
 
-/// Each is an error that says what to do.
+/// Checks that each use of a file returns an error that says what to do.
 fn files() -> Result<()> {
     let advice = "operation not supported on this platform. This platform has no files: use bytes (`to_bytes`, \
                   `from_bytes`), writers and readers (`write_to`, `read_from`), or a callback of your own.";

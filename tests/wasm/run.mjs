@@ -1,4 +1,4 @@
-// Runs the module and compares what it says with what this machine computed: node run.mjs MODULE NATIVE_REPORT
+// Runs the module and compares its report with that of this machine: node run.mjs MODULE NATIVE_REPORT
 import { readFileSync } from "node:fs";
 
 const [module, native] = process.argv.slice(2).map((path) => readFileSync(path));
