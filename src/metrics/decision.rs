@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::nn::Outputs;
 use crate::predictions::{Thresholds, class_of};
 
-/// What a metric learns about the predictions before the first batch.
+/// A description of the predictions, given to a metric before the first batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     pub(super) outputs: Outputs,

@@ -257,8 +257,8 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// ```
     ///
     /// # Errors
-    /// When the state does not belong to this metric. The default implementation always returns an error; it is not
-    /// called for a metric without a state.
+    /// When the state does not belong to this metric. The default implementation always returns an error; a trainer
+    /// does not call it for a metric without a state.
     fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
         let _ = state;
         Err(crate::error::Error::custom("this metric cannot load a state")
