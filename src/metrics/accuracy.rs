@@ -1,7 +1,7 @@
 //! Accuracy.
 //!
-//! Two sums make it: the weights of the samples that were right, and of all. Both are `f64`, so counts are exact up
-//! to 2^53.
+//! It is computed from two sums: the weights of the samples that were right, and the weights of all samples. Both are
+//! `f64`, so counts are exact up to 2^53.
 
 use super::batch::{Given, Targets, check_labels, classes_of, target_numbers};
 use super::counted::{Counted, metric};
@@ -14,11 +14,11 @@ use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 
-/// The share of samples whose most probable class is the right one.
+/// The accuracy: the share of samples whose most probable class is the right one.
 ///
-/// Predictions are `[batch, classes]`; targets are class indices, or a tensor of the predictions' shape with a
-/// distribution in each row, whose largest number marks the class. With one output, the class is 1 where it is above
-/// a threshold, 0.5 for probabilities and 0 for logits. Sample weights count.
+/// Predictions are `[batch, classes]`. Targets are class indices, or a tensor of the predictions' shape with a
+/// distribution in each row, whose largest value marks the class. With a single output, the class is 1 if it is above a
+/// threshold (0.5 for probabilities, 0 for logits), else 0. Sample weights count.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -33,15 +33,15 @@ use std::borrow::Cow;
 ///
 /// | predictions | targets | the class of a row |
 /// |---|---|---|
-/// | `[batch, classes]` | `[usize]`, an index for each | the largest number's position, the first of equals |
-/// | `[batch, classes]` | a tensor `[batch, classes]` | the same, on both sides |
+/// | `[batch, classes]` | `[usize]`, an index for each sample | the index of the largest; ties: the lowest index |
+/// | `[batch, classes]` | a tensor `[batch, classes]` | the same, for predictions and targets |
 /// | `[batch, 1]` | `[usize]` | 1 above the threshold, else 0 |
-/// | `[batch, 1]` | a tensor `[batch, 1]` of numbers from 0 to 1 | the same, and of targets 1 above 0.5 |
+/// | `[batch, 1]` | a tensor `[batch, 1]` of numbers from 0 to 1 | the same; for targets, 1 above 0.5, else 0 |
 ///
-/// Keras has a class for each of these rows (sparse categorical, categorical, binary accuracy). What would be misread
-/// is an error that names the sample: a label that is no class of the model, NaN, target rows that are no
-/// distributions. Several labels at once are [`ExactMatch`](crate::metrics::ExactMatch)'s and
-/// [`HammingLoss`](crate::metrics::HammingLoss)' affair.
+/// Keras has separate classes for these cases (sparse categorical, categorical and binary accuracy). Input that would
+/// be misread is an error that names the sample: a label that is not a class of the model, NaN, and target rows that
+/// are not distributions. For several labels per sample, use [`ExactMatch`](crate::metrics::ExactMatch) or
+/// [`HammingLoss`](crate::metrics::HammingLoss).
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -55,7 +55,7 @@ use std::borrow::Cow;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The threshold follows from the loss where a trainer has the metric. By hand it is said, unless predictions are
+/// In a trainer, the threshold follows from the loss. Without a trainer, set the threshold unless the predictions are
 /// probabilities:
 ///
 /// ```
@@ -78,18 +78,18 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, Default)]
 pub struct Accuracy {
     decision: Decision,
-    /// The weights of the samples that were right.
+    /// The sum of the weights of the samples that were right.
     right: f64,
-    /// The weights of all samples seen.
+    /// The sum of the weights of all samples seen.
     all: f64,
 }
 
 impl Accuracy {
-    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    /// Sets the threshold above which a single output means class 1: 0.5 for probabilities, 0 for logits.
     ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::metrics::Metric::begin)); by hand 0.5 is taken
-    /// for numbers from 0 to 1, and others are an error. Of several outputs the largest says the class, and a threshold
-    /// is an error.
+    /// By default, a trainer derives the threshold from the loss ([`Metric::begin`](crate::metrics::Metric::begin)).
+    /// Without a trainer, the default is 0.5, and values outside 0 to 1 are an error. With several outputs, the largest
+    /// one gives the class, and a threshold is an error.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.decision.set_threshold(threshold);
@@ -98,7 +98,7 @@ impl Accuracy {
 
     /// Adds a batch, given the class of each sample.
     ///
-    /// Everything is checked before anything is added, so a batch that does not fit leaves the sums as they were.
+    /// Everything is checked before anything is added, so a batch that does not fit leaves the sums unchanged.
     fn count<F: Scalar>(
         &mut self,
         output: &Tensor<F>,
@@ -147,7 +147,8 @@ impl Counted for Accuracy {
         (self.right, self.all) = (0.0, 0.0);
     }
 
-    /// Not of [`Rows`](super::batch::Rows) as other metrics are, so that class indices allocate nothing in a step.
+    /// Adds a batch. Unlike other metrics, it does not use [`Rows`](super::batch::Rows), so that a training step with
+    /// class indices allocates nothing here.
     fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()> {
         let Given { output, targets, weights } = given;
         let labels = match targets {
@@ -160,7 +161,7 @@ impl Counted for Accuracy {
         self.count(output, &labels, weights)
     }
 
-    /// 0 / 0 where there was nothing, which is the NaN that is promised.
+    /// Returns the share that was right. Without samples it is 0 / 0, the documented NaN.
     fn value(&self) -> f64 {
         self.right / self.all
     }
@@ -181,19 +182,19 @@ impl Counted for Accuracy {
 
 metric!(Accuracy: [usize], Tensor<F>);
 
-/// Whether a row's prediction is this class: the first of its largest numbers, or for a single one, on which side of
-/// the threshold it is.
+/// Returns whether a row predicts this class: it is the index of the largest value, where ties go to the lowest index,
+/// or a single value is on the class's side of the threshold.
 fn predicts<F: Scalar>(row: &[F], class: usize, threshold: f64) -> bool {
     if row.len() == 1 {
         return class_of(row, threshold) == class;
     }
     let own = row[class];
-    // Compared with its own number, a row has no chain of maxima to wait for.
+    // Each value is compared with that of the class, so there is no dependency chain as in a running maximum.
     let least = |(i, &number)| if i < class { number < own } else { number <= own };
     row.iter().enumerate().map(least).fold(true, |all, one| all & one)
 }
 
-/// The error of predictions without classes.
+/// Returns the error for predictions that do not have a row of classes for each sample.
 fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
     Error::shape("predictions", "[batch, classes]", output.shape())
         .help("Accuracy takes a row of class probabilities for each sample.")
@@ -220,7 +221,7 @@ mod tests {
         assert!(Accuracy::default().value().is_nan());
         let mut a = Accuracy::default();
         let equals = arr2(&[[0.2f32, 0.4, 0.4], [0.4, 0.4, 0.2], [f32::NEG_INFINITY, -1.0, -2.0]]).into_dyn();
-        a.update(&equals, &[2usize, 0, 1][..], None).unwrap(); // the first of equals; -inf is a probability's logarithm
+        a.update(&equals, &[2usize, 0, 1][..], None).unwrap(); // ties: the lowest index; -inf is the logarithm of 0
         assert_eq!(a.value(), 2. / 3.);
         assert!(a.update(&p, &[0usize][..], None).is_err());
         assert!(a.update(&p, &[0usize, 1, 2][..], None).is_err());

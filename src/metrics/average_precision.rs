@@ -4,18 +4,18 @@ use super::class_counts::{Average, ratio};
 use super::counted::metric;
 use super::ranking::{Scores, ThresholdSums};
 
-/// The precision at every threshold, each weighted by the recall that it adds: the area under the precision-recall
-/// curve, as a sum of steps.
+/// The average precision: the mean of the precision at every threshold, weighted by the increase in recall. It is the
+/// area under the precision-recall curve, as a sum of steps.
 ///
 /// ```text
 /// AP = Σ_t (recall_t - recall_t-1) · precision_t        over the distinct scores t, from the highest down
 /// ```
 ///
-/// Where positives are rare it says more than [`RocAuc`](crate::metrics::RocAuc): a guess has the share of the
-/// positives, not 0.5. Predictions, targets, weights, averages and memory are as there: of one or two outputs it is
-/// that of class 1, of more each class against the rest, averaged; several labels at once are said by
-/// [`multi_label`](AveragePrecision::multi_label). It is scikit-learn's `average_precision_score`; a class without
-/// samples has 0.
+/// If positives are rare, it says more than [`RocAuc`](crate::metrics::RocAuc): random scores reach the share of the
+/// positives, not 0.5. Predictions, targets, weights, averages and memory are as for `RocAuc`. With one or two outputs
+/// it is the value of class 1; with more, each class is ranked against the rest, and the values are averaged. For
+/// several labels per sample, call [`multi_label`](AveragePrecision::multi_label). It is scikit-learn's
+/// `average_precision_score`; a class without samples has 0.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -31,14 +31,14 @@ use super::ranking::{Scores, ThresholdSums};
 pub struct AveragePrecision(Scores);
 
 impl Default for AveragePrecision {
-    /// That of class 1 of two classes, the macro mean of more.
+    /// Returns the metric for class 1 of two classes, or with the macro mean over more.
     fn default() -> Self {
         Self(Scores::of("average_precision", area))
     }
 }
 
 impl AveragePrecision {
-    /// How the classes' numbers become one, and with it the metric's name: "average_precision",
+    /// Sets how the values of the classes are averaged, and with it the metric's name: "average_precision",
     /// "micro_average_precision", "weighted_average_precision", "average_precision_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
@@ -46,7 +46,7 @@ impl AveragePrecision {
         self
     }
 
-    /// Of several labels at once, as [`RocAuc::multi_label`](crate::metrics::RocAuc::multi_label).
+    /// Expects several labels per sample, as [`RocAuc::multi_label`](crate::metrics::RocAuc::multi_label) does.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -65,8 +65,8 @@ impl AveragePrecision {
         self
     }
 
-    /// The average precision of each class against the others, or of each label, in order; empty before the first
-    /// batch.
+    /// Returns the average precision of each class against the others, or of each label, in order; empty before the
+    /// first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.0.per_class()
     }
@@ -74,7 +74,7 @@ impl AveragePrecision {
 
 metric!(AveragePrecision: [usize], Tensor<F>; self => self.0);
 
-/// The sum of steps. Every cut has a weight above 0, so no precision is `0 / 0`.
+/// Returns the sum of steps. Every cut has a weight above 0, so no precision is `0 / 0`.
 fn area(cuts: &[ThresholdSums]) -> f64 {
     let (mut sum, mut hits) = (0.0, 0.0);
     for cut in cuts {

@@ -1,13 +1,13 @@
 //! A batch as the metrics see it: checked, row-major, in `f64`.
 //!
-//! A [`Metric`](super::Metric) is generic over the element type and the form of the targets, and what it counts is
-//! not. So each batch is converted once, by a kernel, and the counting is plain code over `f64`, compiled in this
-//! crate. Everything is checked here, before a metric adds anything: a batch that does not fit leaves its sums as
-//! they were.
+//! A [`Metric`](super::Metric) is generic over the element type and the form of the targets, but what it counts does
+//! not depend on them. So each batch is converted once, by a kernel, and the counting is plain code over `f64`,
+//! compiled in this crate. A batch is checked before a metric adds anything: one that does not fit leaves the metric's
+//! sums unchanged.
 //!
-//! [`Given`] has what was handed in. Its [`Rows`] are read as [`ClassBatch`], where a sample has one class, or as
-//! [`LabelBatch`], where it may have several labels: which of the two, the metric says, and never the numbers, since
-//! rows with one label each look like either. [`NumberBatch`] is what metrics of numbers see.
+//! [`Given`] holds the arguments of `update`. Its [`Rows`] are read as [`ClassBatch`], where a sample has one class, or
+//! as [`LabelBatch`], where it may have several labels. The metric chooses between the two. The values cannot decide
+//! it, because rows with one label each fit both. Metrics of numbers read a [`NumberBatch`].
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -17,23 +17,23 @@ use crate::predictions::{
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 
-/// What to do where a sample turns out to have several labels.
+/// The advice for a sample that turns out to have several labels.
 pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, say `.multi_label(..)` to Precision, \
      Recall, FBeta, RocAuc or AveragePrecision, or take `ExactMatch::multi_label(..)`.";
 
-/// The error of class indices where a metric was told that there are several labels.
+/// Returns the error for class indices given to a metric that expects several labels per sample.
 pub(super) fn not_indices() -> Error {
     Error::data("targets", "that are 0 or 1 for each label, in a tensor [batch, labels]", "class indices")
         .help("Leave `.multi_label(..)` out, or train with SoftBinaryCrossEntropy.")
 }
 
-/// A weight for each sample, 1 where there are none.
+/// Returns a weight for each sample: 1 if no weights are given.
 fn weights_of<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<Vec<f64>> {
     check_weights(weights, samples)?;
     Ok(weights.map_or_else(|| vec![1.0; samples], |weights| weights.iter().map(|w| w.as_f64()).collect()))
 }
 
-/// What a metric is given of a batch, as it was handed in.
+/// A batch as passed to a metric.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a, F: Scalar> {
     pub(super) output: &'a Tensor<F>,
@@ -41,16 +41,16 @@ pub(super) struct Given<'a, F: Scalar> {
     pub(super) weights: Option<&'a [F]>,
 }
 
-/// The targets of a batch, whichever form they have.
+/// The targets of a batch, in either form.
 #[derive(Clone, Copy)]
 pub(super) enum Targets<'a, F: Scalar> {
     Indices(&'a [usize]),
     Numbers(&'a Tensor<F>),
 }
 
-/// A form of targets.
+/// A form of targets: class indices or a tensor.
 pub(super) trait Target<F: Scalar> {
-    /// Whether it is class indices and not a tensor.
+    /// True for class indices, false for a tensor.
     const INDICES: bool;
     fn targets(&self) -> Targets<'_, F>;
 }
@@ -72,7 +72,7 @@ impl<F: Scalar> Target<F> for Tensor<F> {
 }
 
 impl<'a, F: Scalar> Given<'a, F> {
-    /// Checked and converted, where predictions are `[batch, columns]`.
+    /// Checks and converts a batch whose predictions are `[batch, columns]`.
     pub(super) fn rows(self) -> Result<Rows<'a>> {
         let (samples, columns) = sides(self.output)?;
         let (labels, targets) = match self.targets {
@@ -88,13 +88,13 @@ impl<'a, F: Scalar> Given<'a, F> {
         Ok(Rows { scores: numbers(self.output), columns, labels, targets, weights, round: rounded::<F> })
     }
 
-    /// Checked and converted, where predictions and targets are `[batch, …]`, of the same shape.
+    /// Checks and converts a batch whose predictions and targets are `[batch, …]`, of the same shape.
     pub(super) fn numbers(self) -> Result<NumberBatch> {
         let Some((&samples, sample)) = self.output.shape().split_first() else {
             return Err(Error::shape("predictions", "[batch, …]", self.output.shape())
                 .help("The first axis is the batch."));
         };
-        // Metrics of numbers take tensors alone.
+        // Metrics of numbers are implemented for tensors only.
         let Targets::Numbers(target) = self.targets else { return Err(not_indices()) };
         let columns = sample.iter().product();
         let targets = target_numbers(self.output, target)?;
@@ -104,15 +104,15 @@ impl<'a, F: Scalar> Given<'a, F> {
     }
 }
 
-/// Predictions `[batch, columns]` without NaN, targets for as many samples, and weights.
+/// Predictions `[batch, columns]` without NaN, and the target and weight of each sample.
 pub(super) struct Rows<'a> {
-    /// Row by row, as the model gave them.
+    /// The predictions, row by row.
     scores: Vec<f64>,
     /// At least 1.
     columns: usize,
-    /// The targets, where they are class indices.
+    /// The targets, if they are class indices.
     labels: Option<&'a [usize]>,
-    /// The targets, where they are a tensor: as many as there are predictions.
+    /// The targets, if they are a tensor of the predictions' shape; empty otherwise.
     targets: Vec<f64>,
     weights: Vec<f64>,
     /// Rounds a number to the predictions' type.
@@ -120,7 +120,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Read as one class for each sample.
+    /// Reads the rows as one class per sample.
     pub(super) fn classes(self) -> Result<ClassBatch<'a>> {
         let Self { scores, columns, labels, targets, weights, round } = self;
         let (labels, shares) = match labels {
@@ -133,7 +133,7 @@ impl<'a> Rows<'a> {
         Ok(ClassBatch { scores, columns, labels, shares, weights, round })
     }
 
-    /// The same, of predictions that are the classes' probabilities.
+    /// Reads the rows as one class per sample, and checks that the predictions are the classes' probabilities.
     pub(super) fn probabilities(self) -> Result<ClassBatch<'a>> {
         let batch = self.classes()?;
         let mut rows = batch.scores.chunks_exact(batch.columns);
@@ -147,7 +147,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Read as labels that a sample has or has not, each by itself.
+    /// Reads the rows as independent labels, each of which a sample has or does not have.
     pub(super) fn labels(self) -> Result<LabelBatch> {
         let Self { scores, columns, labels, targets, weights, round } = self;
         if labels.is_some() {
@@ -157,7 +157,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The samples and the numbers of each.
+/// Returns the number of samples, and the number of values of each.
 fn sides<F: Scalar>(output: &Tensor<F>) -> Result<(usize, usize)> {
     match *output.shape() {
         [samples, columns] if columns > 0 => Ok((samples, columns)),
@@ -166,7 +166,7 @@ fn sides<F: Scalar>(output: &Tensor<F>) -> Result<(usize, usize)> {
     }
 }
 
-/// The numbers of targets that have the predictions' shape, all finite.
+/// Returns the values of the targets, which must be finite and have the predictions' shape.
 pub(super) fn target_numbers<F: Scalar>(output: &Tensor<F>, target: &Tensor<F>) -> Result<Vec<f64>> {
     if output.shape() != target.shape() {
         return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
@@ -181,7 +181,7 @@ pub(super) fn target_numbers<F: Scalar>(output: &Tensor<F>, target: &Tensor<F>) 
     }
 }
 
-/// Checks that labels are those of classes that there are.
+/// Checks that each label is below the number of classes.
 pub(super) fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| label >= classes) {
         None => Ok(()),
@@ -193,8 +193,8 @@ pub(super) fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
     }
 }
 
-/// The class of each row of targets: that of the largest number of a distribution, the first of equals, or of a
-/// single number from 0 to 1 class 1 above 0.5.
+/// Returns the class of each row of targets: that of the largest value of a distribution, where ties go to the lowest
+/// index; for a single value from 0 to 1, class 1 if it is above 0.5, else class 0.
 pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> {
     let class = |(i, row): (usize, &[f64])| match is_distribution(row) {
         true => Ok(class_of(row, 0.5)),
@@ -203,7 +203,7 @@ pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> 
     targets.chunks_exact(columns).enumerate().map(class).collect()
 }
 
-/// Whether a sample has each label, by targets that are 0 or 1.
+/// Returns, row by row, whether a sample has each label. Targets must be 0 or 1.
 pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
     match targets.iter().position(|t| *t != 0.0 && *t != 1.0) {
         None => Ok(targets.iter().map(|t| *t == 1.0).collect()),
@@ -212,7 +212,7 @@ pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
     }
 }
 
-/// The error of a row that is no distribution, with what shows it.
+/// Returns the error for a row that is not a distribution, with the value or the sum that is wrong.
 fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
     let outside = row.iter().find(|p| !(0.0..=1.0).contains(*p));
     match (row, outside) {
@@ -228,38 +228,38 @@ fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
 /// Scores of classes, with the true class and the weight of each sample.
 pub(super) struct ClassBatch<'a> {
     scores: Vec<f64>,
-    /// 1 is a single output, as a sigmoid's.
+    /// 1 for a single output, such as a sigmoid's.
     columns: usize,
     labels: Cow<'a, [usize]>,
-    /// The targets where they were distributions, row by row.
+    /// The targets, row by row, if they are distributions.
     shares: Option<Vec<f64>>,
     weights: Vec<f64>,
     round: fn(f64) -> f64,
 }
 
 impl ClassBatch<'_> {
-    /// How many numbers the model puts out for a sample.
+    /// Returns the number of values that the model outputs for a sample.
     pub(super) fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many classes there are: 2 for a single output.
+    /// Returns the number of classes: 2 for a single output.
     pub(super) fn classes(&self) -> usize {
         self.columns.max(2)
     }
 
-    /// The number in the predictions' type.
+    /// Rounds a number to the predictions' type.
     pub(super) fn rounded(&self, number: f64) -> f64 {
         (self.round)(number)
     }
 
-    /// The scores of each sample, its true class and its weight.
+    /// Returns the scores of each sample, its true class and its weight.
     pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], usize, f64)> {
         let rows = self.scores.chunks_exact(self.columns);
         rows.zip(self.labels.iter()).zip(&self.weights).map(|((row, &label), &w)| (row, label, w))
     }
 
-    /// The probabilities of each sample, its target and its weight.
+    /// Returns the probabilities of each sample, its target and its weight.
     pub(super) fn shares(&self) -> impl Iterator<Item = (&[f64], Share<'_>, f64)> {
         self.samples().enumerate().map(|(i, (row, label, weight))| match &self.shares {
             None => (row, Share::Class(label), weight),
@@ -268,17 +268,17 @@ impl ClassBatch<'_> {
     }
 }
 
-/// What a sample's target says of its classes.
+/// A sample's target: a class, or a distribution over classes.
 #[derive(Clone, Copy)]
 pub(super) enum Share<'a> {
-    /// It is of this class.
+    /// The sample is of this class.
     Class(usize),
-    /// It is of each class to this share.
+    /// The share of each class in the sample.
     Of(&'a [f64]),
 }
 
 impl Share<'_> {
-    /// The share of a class.
+    /// Returns the share of a class.
     pub(super) fn of(self, class: usize) -> f64 {
         match self {
             Self::Class(label) => f64::from(label == class),
@@ -287,7 +287,7 @@ impl Share<'_> {
     }
 }
 
-/// The probability that a row gives to a class; a single output has that of class 1.
+/// Returns the probability of a class in a row; a single output is the probability of class 1.
 pub(super) fn probability(row: &[f64], class: usize) -> f64 {
     match *row {
         [p] if class == 0 => 1.0 - p,
@@ -296,29 +296,29 @@ pub(super) fn probability(row: &[f64], class: usize) -> f64 {
     }
 }
 
-/// Scores of labels, each by itself, with the labels and the weight of each sample.
+/// Scores of independent labels, with the true labels and the weight of each sample.
 pub(super) struct LabelBatch {
     scores: Vec<f64>,
     columns: usize,
-    /// Row by row.
+    /// True if the sample has the label, row by row.
     truth: Vec<bool>,
     weights: Vec<f64>,
     round: fn(f64) -> f64,
 }
 
 impl LabelBatch {
-    /// How many labels there are.
+    /// Returns the number of labels.
     pub(super) fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Which labels are predicted, row by row.
+    /// Returns which labels are predicted, row by row.
     pub(super) fn predicted(&self, thresholds: &Thresholds) -> Result<Vec<bool>> {
         thresholds.check(self.columns)?;
         Ok(above(&self.scores, self.columns, thresholds, self.round))
     }
 
-    /// The scores of each sample, its labels and its weight.
+    /// Returns the scores of each sample, its true labels and its weight.
     pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], &[bool], f64)> {
         let rows = self.scores.chunks_exact(self.columns).zip(self.truth.chunks_exact(self.columns));
         rows.zip(&self.weights).map(|((row, truth), &weight)| (row, truth, weight))
@@ -334,12 +334,12 @@ pub(super) struct NumberBatch {
 }
 
 impl NumberBatch {
-    /// How many numbers a sample has.
+    /// Returns the number of values of a sample.
     pub(super) fn columns(&self) -> usize {
         self.columns
     }
 
-    /// The numbers of each sample that has a weight above 0, predicted and true, and its weight.
+    /// Returns, for each sample with a weight above 0, its predicted values, its true values and its weight.
     pub(super) fn samples(&self) -> impl Iterator<Item = (&[f64], &[f64], f64)> {
         let columns = self.columns.max(1);
         let rows = self.outputs.chunks_exact(columns).zip(self.targets.chunks_exact(columns));
@@ -348,7 +348,7 @@ impl NumberBatch {
     }
 }
 
-/// Checks that a metric's batches are all of one width, that of the first.
+/// Checks that a batch has the width of the first one. `seen` is that width, or 0 before the first batch.
 pub(super) fn check_width(seen: usize, columns: usize) -> Result<()> {
     if seen == 0 || seen == columns {
         return Ok(());

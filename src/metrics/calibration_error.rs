@@ -11,22 +11,22 @@ use crate::predictions::class_of;
 use crate::state::{Kind, State, misfit};
 use serde::{Deserialize, Serialize};
 
-/// The largest number of bins: more would be a mistake, and its memory the program's end.
+/// The largest number of bins. A larger number is a mistake, and could exhaust the memory.
 const MOST_BINS: usize = 1_000_000;
 
-/// How far confidence and accuracy are apart: of the predictions made with a confidence of 0.8, 80 % should be right.
+/// The expected calibration error: how far confidence and accuracy are apart. Of the predictions made with a confidence
+/// of 0.8, 80 % should be right.
 ///
 /// ```text
 /// ECE = Σ_b (W_b / W) · |accuracy_b - confidence_b|
 /// ```
 ///
-/// The confidence of a sample is the probability of the class that it is predicted to have, `max(p, 1 - p)` of a
-/// single output. Bin `b` of `B`, counted from 1, has the samples of a confidence in `((b - 1) / B, b / B]`, the
-/// first also 0; `W_b` is their weight, `accuracy_b` the share of it that was right, `confidence_b` the mean
-/// confidence. This is the definition of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
-/// 2017, equation 3, with its 15 bins unless said. Targets are as for [`Accuracy`](crate::metrics::Accuracy); of a
-/// distribution as target, its share of the predicted class was right. Predictions that are no probabilities are an
-/// error.
+/// The confidence of a sample is the probability of its predicted class; for a single output this is `max(p, 1 - p)`.
+/// Bin `b` of `B`, counted from 1, holds the samples with a confidence in `((b - 1) / B, b / B]`; the first bin also
+/// holds 0. `W_b` is the weight of these samples, `accuracy_b` the share of it that was right, and `confidence_b` the
+/// mean confidence. This is equation 3 of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
+/// 2017, with their 15 bins by default. Targets are as for [`Accuracy`](crate::metrics::Accuracy); if a target is a
+/// distribution, its share of the predicted class counts as right. Predictions that are not probabilities are an error.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -40,18 +40,18 @@ const MOST_BINS: usize = 1_000_000;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The bins themselves, for a reliability diagram, are [`reliability`](CalibrationError::reliability).
+/// The method [`reliability`](CalibrationError::reliability) returns the bins, for a reliability diagram.
 #[derive(Clone, Debug)]
 pub struct CalibrationError {
-    /// How many bins there are to be.
+    /// The number of bins.
     count: usize,
-    /// How many numbers a sample has; 0 before the first batch.
+    /// The number of values of a sample; 0 before the first batch.
     columns: usize,
     /// Empty before the first batch.
     bins: Vec<Sums>,
 }
 
-/// A bin's sums of weights.
+/// The weighted sums of a bin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     all: f64,
@@ -64,19 +64,19 @@ struct Sums {
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct CalibrationBin {
-    /// The lowest confidence, itself not in the bin, except 0 in the first.
+    /// The lower edge. It is not part of the bin, except for 0 in the first bin.
     #[serde(with = "crate::codec::words")]
     pub low: f64,
-    /// The highest confidence, itself in the bin.
+    /// The upper edge. It is part of the bin.
     #[serde(with = "crate::codec::words")]
     pub high: f64,
-    /// The weight of the samples in it: their number, where there are no weights.
+    /// The weight of the samples in the bin; without weights, their number.
     #[serde(with = "crate::codec::words")]
     pub weight: f64,
-    /// Their mean confidence; NaN in an empty bin.
+    /// The mean confidence of these samples; NaN for an empty bin.
     #[serde(with = "crate::codec::words")]
     pub confidence: f64,
-    /// The share of them that was right; NaN in an empty bin.
+    /// The share of these samples that was right; NaN for an empty bin.
     #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
 }
@@ -84,7 +84,7 @@ pub struct CalibrationBin {
 checked!(CalibrationBin);
 
 impl CalibrationBin {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let edges = is_share(self.low) && is_share(self.high) && self.low <= self.high;
         if !edges || self.weight.is_nan() || self.weight < 0.0 {
@@ -109,19 +109,19 @@ impl CalibrationBin {
 }
 
 impl Default for CalibrationError {
-    /// With 15 bins.
+    /// Returns the metric with 15 bins.
     fn default() -> Self {
         Self::bins(15)
     }
 }
 
 impl CalibrationError {
-    /// With so many bins, at least 1 and at most a million, which the first batch checks.
+    /// Creates the metric with `bins` bins: at least 1 and at most a million, which the first batch checks.
     pub fn bins(bins: usize) -> Self {
         Self { count: bins, columns: 0, bins: Vec::new() }
     }
 
-    /// The bins, from the lowest confidence to the highest; empty before the first batch.
+    /// Returns the bins, from the lowest confidence to the highest; empty before the first batch.
     pub fn reliability(&self) -> Vec<CalibrationBin> {
         let edge = |i: usize| i as f64 / self.count as f64;
         let bin = |(i, sums): (usize, &Sums)| CalibrationBin {
@@ -159,7 +159,7 @@ impl CalibrationError {
         Ok(())
     }
 
-    /// The bin of a confidence: the first whose upper edge is not below it.
+    /// Returns the bin of a confidence: the first one whose upper edge is not below it.
     fn bin_of(&self, confidence: f64) -> usize {
         let last = self.count - 1;
         let (mut low, mut high) = (0, last);

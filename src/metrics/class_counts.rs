@@ -1,6 +1,6 @@
-//! Hits by class, and the ratios of precision, recall and F-beta.
+//! The sums of each class, and the ratios precision, recall and F-beta.
 //!
-//! For each class three sums of sample weights are enough, whether they come batch by batch or out of a
+//! Three sums of sample weights are enough for each class, whether they are added batch by batch or come from a
 //! [`ConfusionMatrix`](super::ConfusionMatrix):
 //!
 //! ```text
@@ -9,28 +9,28 @@
 //! support    weight of all that are of it
 //! ```
 //!
-//! A ratio `0 / 0` is 0 and not NaN, so that means stay numbers: scikit-learn's `zero_division` at its default,
-//! without the warning.
+//! A ratio `0 / 0` is 0 and not NaN, so that means stay numbers. This is scikit-learn's default for `zero_division`,
+//! without its warning.
 
 use crate::error::{Error, Result};
 
-/// How the numbers of single classes, or of single labels, become one.
+/// The way in which the values of single classes, or of single labels, are averaged into one number.
 ///
 /// | | what it is | scikit-learn's `average` |
 /// |---|---|---|
-/// | `Macro` | the mean over classes, each counting alike | `"macro"` |
-/// | `Micro` | the ratio of sums over all classes | `"micro"` |
-/// | `Weighted` | the mean over classes, each by its samples (their weights) | `"weighted"` |
-/// | `Class(c)` | that of class `c` against all others; of label `c` | `"binary"` with `pos_label=c` |
-/// | `Samples` | the mean over samples, each of its own labels | `"samples"` |
+/// | `Macro` | the mean over classes, each with the same weight | `"macro"` |
+/// | `Micro` | the ratio of the sums over all classes | `"micro"` |
+/// | `Weighted` | the mean over classes, weighted by their samples (by the sum of the sample weights) | `"weighted"` |
+/// | `Class(c)` | the value of class `c` against all others, or of label `c` | `"binary"` with `pos_label=c` |
+/// | `Samples` | the mean over samples, each with the value of its own labels | `"samples"` |
 ///
-/// The macro mean shows a rare class that is never found, the weighted mean hardly. Micro precision, recall and
-/// F-beta of predictions with one class each are all the accuracy.
+/// The macro mean shows if a rare class is never found; the weighted mean hardly changes. If each prediction has one
+/// class, micro precision, recall and F-beta are all equal to the accuracy.
 ///
-/// The macro means of precision, recall and F-beta leave out classes that occur neither among the targets nor among
-/// the predictions, even with a weight of 0, as scikit-learn does: nothing was right or wrong about them. Where a
-/// sample may have several labels (`.multi_label(..)`) every label counts, as there, too; `Samples` is for this case,
-/// and for these three metrics.
+/// The macro means of precision, recall and F-beta leave out classes that occur neither among the targets nor among the
+/// predictions, as scikit-learn does: nothing was right or wrong about them. A class that occurs only with a weight of
+/// 0 is not left out. If a sample may have several labels (`.multi_label(..)`), every label counts, again as in
+/// scikit-learn. `Samples` is for several labels only, and for these three metrics only.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -59,15 +59,15 @@ pub enum Average {
     Micro,
     /// The mean over classes, weighted by their support.
     Weighted,
-    /// One class alone, against the others; one label alone.
+    /// One class against the others, or one label.
     Class(usize),
-    /// The mean over samples, of each sample's own labels. A sample with no label, true or predicted, counts as 0
-    /// (scikit-learn's `zero_division=0`).
+    /// The mean over samples, each with the value of its own labels. A sample with no label, true or predicted, counts
+    /// as 0 (scikit-learn's `zero_division=0`).
     Samples,
 }
 
 impl Average {
-    /// The name of a metric that is averaged so: "recall", "micro_recall", "weighted_recall", "recall_3".
+    /// Returns the name of a metric with this average: "recall", "micro_recall", "weighted_recall", "recall_3".
     pub(super) fn title(self, metric: &str) -> String {
         match self {
             Self::Macro => metric.to_owned(),
@@ -78,7 +78,7 @@ impl Average {
         }
     }
 
-    /// Whether there is such a class, and such a mean.
+    /// Checks that the class exists, and that the metric has this mean.
     pub(super) fn check(self, classes: usize, of_samples: bool) -> Result<()> {
         match self {
             Self::Class(class) if class >= classes => {
@@ -94,12 +94,12 @@ impl Average {
     }
 }
 
-/// 0 where there is nothing to divide by, as scikit-learn has it.
+/// Returns `a / b`, or 0 if `b` is 0, as scikit-learn does.
 pub(super) fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
-/// The mean of values by their weights; a weight of 0 leaves a value out, NaN or not.
+/// Returns the weighted mean of pairs of a value and a weight. A value of weight 0 is left out, even if it is NaN.
 pub(super) fn weighted_mean(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let pairs = pairs.filter(|(_, weight)| *weight > 0.0);
     let total = pairs.clone().map(|(_, weight)| weight).sum();
@@ -112,12 +112,12 @@ pub(super) struct ClassCounts {
     pub(super) hits: f64,
     pub(super) predicted: f64,
     pub(super) support: f64,
-    /// Whether it is among the targets or among the predictions, even with a weight of 0.
+    /// True if the class is among the targets or among the predictions, even with a weight of 0.
     pub(super) occurs: bool,
 }
 
 impl ClassCounts {
-    /// Counts a label that a sample has or has not, and that was predicted or not.
+    /// Counts a label, given whether a sample has it and whether it was predicted.
     pub(super) fn count(&mut self, truth: bool, predicted: bool, weight: f64) {
         let if_so = |counts: bool| if counts { weight } else { 0.0 };
         self.hits += if_so(truth && predicted);
@@ -126,7 +126,7 @@ impl ClassCounts {
         self.occurs |= truth || predicted;
     }
 
-    /// The sums over all of them.
+    /// Returns the sums over all classes.
     pub(super) fn total(all: &[Self]) -> Self {
         all.iter().fold(Self::default(), |sum, one| Self {
             hits: sum.hits + one.hits,
@@ -144,7 +144,7 @@ impl ClassCounts {
         ratio(self.hits, self.support)
     }
 
-    /// `(1 + β²) · hits / (predicted + β² · support)`, which has a value where precision or recall have none.
+    /// Returns `(1 + β²) · hits / (predicted + β² · support)`, which is defined even if precision or recall is not.
     pub(super) fn f_beta(&self, beta: f64) -> f64 {
         let square = beta * beta;
         ratio((1.0 + square) * self.hits, self.predicted + square * self.support)

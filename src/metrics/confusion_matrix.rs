@@ -14,9 +14,9 @@
 //! accuracy  = Σ diagonal / Σ all
 //! ```
 //!
-//! F1 is computed by its last form, which has a value where precision or recall have none (a class that was never
-//! predicted). Where that, too, would be `0 / 0`, the value is 0 and not NaN: the ratios are those of
-//! `class_counts.rs`, which the streaming metrics have, too.
+//! F1 is computed in its last form, which is defined even if precision or recall is not (for a class that was never
+//! predicted). If this form is `0 / 0` too, the value is 0 and not NaN. The ratios are those of `class_counts.rs`,
+//! which the streaming metrics also use.
 
 use super::class_counts::ClassCounts;
 use super::report::ClassificationReport;
@@ -26,7 +26,8 @@ use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How often each class was taken for each class: rows are the true classes, columns the predicted ones.
+/// The confusion matrix: how often each class was taken for each class. Rows are the true classes, columns the
+/// predicted ones.
 ///
 /// ```
 /// use plywood::metrics::ConfusionMatrix;
@@ -39,10 +40,10 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Counts are `u64` and unweighted: weights of samples play no part here. Memory is `classes² · 8` bytes, so
-/// there are 8192 classes at most.
+/// Counts are `u64` and unweighted: sample weights are not used. The matrix takes `classes² · 8` bytes, so at most 8192
+/// classes are allowed.
 ///
-/// It is plain data, saved by serde in any format, and prints as a table in which 0 is a dot:
+/// It is plain data that serde saves in any format. It prints as a table in which 0 is a dot:
 ///
 /// ```
 /// use plywood::metrics::ConfusionMatrix;
@@ -58,12 +59,11 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Rows and columns are as in scikit-learn and in Keras' `confusion_matrix`; some textbooks have them the other way
-/// round.
+/// Rows and columns are as in scikit-learn's and Keras' `confusion_matrix`; some textbooks swap them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ConfusionMatrix {
-    /// One for each class, so its length is the number of classes.
+    /// One name for each class, so its length is the number of classes.
     names: Vec<String>,
     /// Row by row: `counts[truth · classes + predicted]`.
     counts: Vec<u64>,
@@ -72,7 +72,7 @@ pub struct ConfusionMatrix {
 checked!(ConfusionMatrix);
 
 impl ConfusionMatrix {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let classes = self.names.len();
         let total = self.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
@@ -85,10 +85,10 @@ impl ConfusionMatrix {
     }
 }
 
-/// The most classes, whose matrix takes 512 MiB.
+/// The largest number of classes; a matrix of them takes 512 MiB.
 const MOST_CLASSES: usize = 1 << 13;
 
-/// Refuses no classes, and more of them than a matrix of all pairs has room for.
+/// Refuses a number of classes that is 0, or too large for a matrix of all pairs.
 pub(crate) fn check_class_count(classes: usize) -> Result<()> {
     if (1..=MOST_CLASSES).contains(&classes) {
         return Ok(());
@@ -100,10 +100,10 @@ pub(crate) fn check_class_count(classes: usize) -> Result<()> {
 }
 
 impl ConfusionMatrix {
-    /// The matrix of true against predicted classes, sample for sample.
+    /// Creates the matrix from the true and the predicted class of each sample.
     ///
-    /// `classes` is given and not taken from the labels, since a class may be missing in both lists. To have a
-    /// model's predictions counted, see [`evaluate::confusion_matrix`](crate::evaluate::confusion_matrix).
+    /// The number of classes is given and not taken from the labels, because a class may be missing in both lists. To
+    /// count a model's predictions, see [`evaluate::confusion_matrix`](crate::evaluate::confusion_matrix).
     ///
     /// ```
     /// use plywood::metrics::ConfusionMatrix;
@@ -118,7 +118,7 @@ impl ConfusionMatrix {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many of one as of the other, no classes or more than 8192, or a class is out of range.
+    /// When the two lists differ in length, there are no classes or more than 8192, or a class is out of range.
     pub fn new(classes: usize, truth: &[usize], predicted: &[usize]) -> Result<Self> {
         let at = |error: Error| error.at("confusion matrix");
         check_class_count(classes).map_err(at)?;
@@ -145,9 +145,9 @@ impl ConfusionMatrix {
         Ok(Self { names: (0..classes).map(|i| i.to_string()).collect(), counts })
     }
 
-    /// Names for the classes, in order; those left over keep their numbers.
+    /// Names the classes, in order; classes without a name keep their numbers.
     ///
-    /// Too many names are no error: those beyond the last class are dropped.
+    /// Too many names are not an error: those beyond the last class are dropped.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for (own, name) in self.names.iter_mut().zip(names) {
@@ -156,39 +156,39 @@ impl ConfusionMatrix {
         self
     }
 
-    /// How many classes there are.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.names.len()
     }
 
-    /// The classes' names, or their numbers.
+    /// Returns the names of the classes; a class without a name has its number.
     pub fn class_names(&self) -> &[String] {
         &self.names
     }
 
-    /// How many samples of class `truth` were taken for class `predicted`; 0 out of range.
+    /// Returns how many samples of class `truth` were taken for class `predicted`; 0 if a class is out of range.
     ///
-    /// The number on the diagonal, `count(c, c)`, is the class's hits.
+    /// The value on the diagonal, `count(c, c)`, is the number of hits of class `c`.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         let n = self.classes();
         if truth < n && predicted < n { self.counts[truth * n + predicted] } else { 0 }
     }
 
-    /// How many samples there are.
+    /// Returns the number of samples.
     ///
     /// It is the sum over the whole matrix.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The share of samples on the diagonal; NaN without samples.
+    /// Returns the share of samples on the diagonal; NaN without samples.
     ///
-    /// It is the same number as [`Accuracy`](crate::metrics::Accuracy) gives without weights.
+    /// It is the value of [`Accuracy`](crate::metrics::Accuracy) without weights.
     pub fn accuracy(&self) -> f64 {
         (0..self.classes()).map(|i| self.count(i, i)).sum::<u64>() as f64 / self.total() as f64
     }
 
-    /// Precision, recall and F1 of each class, and their means.
+    /// Returns precision, recall and F1 of each class, and their means.
     ///
     /// ```
     /// use plywood::metrics::ConfusionMatrix;
@@ -202,7 +202,7 @@ impl ConfusionMatrix {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The cost is `classes²` additions; nothing of the predictions is needed any more.
+    /// The number of additions grows with `classes²`; the predictions themselves are no longer needed.
     pub fn report(&self) -> ClassificationReport {
         let n = self.classes();
         let row = |class| (0..n).map(|predicted| self.count(class, predicted)).sum::<u64>();
@@ -218,9 +218,10 @@ impl ConfusionMatrix {
 }
 
 impl fmt::Display for ConfusionMatrix {
-    /// A table: a row for each true class, a column for each predicted one, by number.
+    /// Writes a table with a row for each true class and a column for each predicted class, both numbered.
     ///
-    /// Columns are as wide as the largest count. Names stand at the rows only, as they would make columns too wide.
+    /// All columns are as wide as the largest count or class number. Only the rows have names, which would make the
+    /// columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
         let name = self.names.iter().map(|name| cut(name).chars().count()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What metrics count, and [`Metric`](super::Metric) made of it.
+//! The counting part of the metrics, and a macro that implements [`Metric`](super::Metric) with it.
 
 use super::batch::Given;
 use super::decision::Told;
@@ -7,10 +7,10 @@ use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::state::{Kind, State};
 
-/// A [`Metric`](super::Metric) that is written once for all element types and forms of targets: what counts, without
-/// the two types. Its methods are those of `Metric`, by the same names; [`metric`] adds `Metric` itself.
+/// The part of a [`Metric`](super::Metric) that is written once for all element types and forms of targets. Its methods
+/// are those of `Metric`, with the same names; [`metric`] implements `Metric` itself.
 pub(super) trait Counted {
-    /// That of the kind, where nothing is added to it.
+    /// Returns the metric's name. The default is the name of its kind.
     fn name(&self) -> &str {
         self.kind().name()
     }
@@ -20,7 +20,8 @@ pub(super) trait Counted {
         Ok(())
     }
     fn reset(&mut self);
-    /// Loops over numbers stand in functions that are not generic, so that they are compiled in this crate.
+    /// Adds a batch. Loops over values belong in functions that are not generic, so that they are compiled in this
+    /// crate. Only `Accuracy` has a generic loop, which needs no copy of the batch.
     fn update<F: Scalar>(&mut self, given: Given<'_, F>) -> Result<()>;
     fn value(&self) -> f64;
     fn kind(&self) -> Kind;
@@ -28,17 +29,17 @@ pub(super) trait Counted {
     fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()>;
 }
 
-/// Writes `Metric` for a metric over its forms of targets, and its value without naming types. The metric is
-/// [`Counted`] itself, or has a part that is, and says which: `self => self.0`.
+/// Implements `Metric` for a metric and its forms of targets, and adds a method `value` that needs no type annotations.
+/// The metric is [`Counted`] itself, or it names a part that is: `self => self.0`.
 ///
-/// It is a macro since `impl<M: Counted> Metric<T, F> for M` collides with the `Metric` of `Box<M>`: for all that the
+/// It is a macro because `impl<M: Counted> Metric<T, F> for M` collides with the `Metric` of `Box<M>`: as far as the
 /// compiler knows, another crate could have a box that is `Counted`.
 macro_rules! metric {
     ($metric:ident: $($target:ty),+) => {
         crate::metrics::counted::metric!($metric: $($target),+; self => *self);
     };
     ($metric:ident: $($target:ty),+; $this:ident => $part:expr) => {
-        // What is imported here is not, where the macro is called.
+        // The block keeps these imports out of the module that calls the macro.
         const _: () = {
             use crate::error::Result;
             use crate::kernels::Scalar;
@@ -52,8 +53,9 @@ macro_rules! metric {
             use crate::tensor::Tensor;
 
             impl $metric {
-                /// The value over everything since the last reset, as [`Metric::value`](crate::metrics::Metric::value),
-                /// without saying for which targets and element type: it is the same for all.
+                /// Returns the value over everything since the last reset, like
+                /// [`Metric::value`](crate::metrics::Metric::value), but without naming the types of targets and
+                /// elements: the value is the same for all.
                 pub fn value(&$this) -> f64 {
                     Counted::value(&$part)
                 }

@@ -1,24 +1,24 @@
-//! How rows of predictions become decisions, and what metrics say to predictions that they would misread.
+//! Turns rows of predictions into classes or labels, and refuses predictions that a metric would misread.
 
 use super::batch::{ClassBatch, SEVERAL, not_indices};
 use crate::error::{Error, Result};
 use crate::nn::Outputs;
 use crate::predictions::{Thresholds, class_of};
 
-/// What a metric is told before the first batch.
+/// A description of the predictions, given to a metric before the first batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     pub(super) outputs: Outputs,
-    /// How many numbers a sample's prediction has.
+    /// The number of values in a sample's prediction.
     pub(super) units: usize,
-    /// Whether targets are class indices and not tensors.
+    /// True if targets are class indices, false if they are tensors.
     pub(super) indices: bool,
 }
 
 impl Told {
-    /// Refuses outputs that are several yes-or-no questions, for metrics of classes that exclude each other.
+    /// Refuses independent outputs, for metrics of mutually exclusive classes.
     ///
-    /// Class indices as targets say themselves that the classes do.
+    /// Such outputs pass if the targets are class indices, which imply that the classes are mutually exclusive.
     pub(super) fn of_classes(&self) -> Result<()> {
         match self.outputs {
             Outputs::Probabilities | Outputs::BinaryLogits if self.units > 1 && !self.indices => {
@@ -29,7 +29,8 @@ impl Told {
         }
     }
 
-    /// Refuses outputs of classes that exclude each other, for metrics of several labels.
+    /// Refuses outputs of mutually exclusive classes, and class indices as targets, for metrics of several labels per
+    /// sample.
     pub(super) fn of_labels(&self) -> Result<()> {
         if self.indices {
             return Err(not_indices());
@@ -47,8 +48,7 @@ impl Told {
         }
     }
 
-    /// Refuses outputs that are no probabilities of classes; nothing being known is let pass, since every batch is
-    /// checked.
+    /// Refuses outputs that are not probabilities of classes. Unknown outputs pass, because every batch is checked.
     pub(super) fn of_probabilities(&self) -> Result<()> {
         let found = match self.outputs {
             Outputs::Probabilities if self.units > 1 => "several, each by itself",
@@ -65,14 +65,14 @@ impl Told {
 /// How a row of predictions becomes a class, or several labels.
 #[derive(Clone, Debug)]
 pub(super) enum Decision {
-    /// One class: that of the largest number, or of a single output 1 where it is above a threshold.
+    /// One class: that of the largest value; for a single output, 1 if it is above a threshold, else 0.
     Class {
-        /// The threshold that the user has said.
+        /// The threshold set by the user.
         said: Option<f64>,
-        /// The threshold that follows from what the outputs are.
+        /// The threshold that follows from what the outputs mean.
         told: Option<f64>,
     },
-    /// Each label by its threshold.
+    /// Several labels: each is predicted if its value is above its threshold.
     Labels(Thresholds),
 }
 
@@ -83,7 +83,7 @@ impl Default for Decision {
 }
 
 impl Decision {
-    /// By this threshold.
+    /// Sets the threshold.
     pub(super) fn set_threshold(&mut self, threshold: f64) {
         *self = match self {
             Self::Class { told, .. } => Self::Class { said: Some(threshold), told: *told },
@@ -91,7 +91,7 @@ impl Decision {
         };
     }
 
-    /// Takes note of what the predictions are, or refuses them.
+    /// Records what the predictions are, or refuses them.
     pub(super) fn begin(&mut self, told: &Told) -> Result<()> {
         match self {
             Self::Labels(thresholds) => {
@@ -125,10 +125,11 @@ impl Decision {
         }
     }
 
-    /// The threshold for rows of so many numbers, which only a single one needs; `outside` finds the first sample
-    /// whose number is not from 0 to 1, and the number.
+    /// Returns the threshold for rows of `columns` values; only rows of a single value need one. `outside` returns the
+    /// first sample whose value is not from 0 to 1, and that value.
     ///
-    /// Where none was said or told, single numbers are taken for probabilities, and have to be.
+    /// If no threshold was set and none follows from the outputs, single values are read as probabilities and must be
+    /// from 0 to 1.
     pub(super) fn threshold(
         &self,
         columns: usize,
@@ -150,7 +151,7 @@ impl Decision {
         }
     }
 
-    /// The class of each row of a batch.
+    /// Returns the class of each row of a batch.
     pub(super) fn classes(&self, batch: &ClassBatch<'_>) -> Result<Vec<usize>> {
         let outside = || {
             let mut samples = batch.samples().enumerate();
@@ -161,7 +162,7 @@ impl Decision {
     }
 }
 
-/// A threshold that was said is finite, and there is a single number that it is for.
+/// Checks that a threshold set by the user is finite and applies to a single output.
 fn check_said(said: Option<f64>, columns: usize) -> Result<()> {
     let Some(threshold) = said else { return Ok(()) };
     Thresholds::from(threshold).check(columns)?;

@@ -1,4 +1,4 @@
-//! Which mistakes a classifier makes.
+//! The mistakes of a classifier.
 
 use super::confusion_matrix::ConfusionMatrix;
 use crate::codec::{checked, contradicts, is_share};
@@ -7,25 +7,25 @@ use crate::shown::cut;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Two classes of which the model takes the one for the other.
+/// A pair of classes that the model confuses: it predicts the second for samples of the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ConfusedPair {
-    /// What the samples are.
+    /// The true class of the samples.
     pub truth: usize,
-    /// What they were taken for.
+    /// The class that was predicted for them.
     pub predicted: usize,
-    /// How many they are.
+    /// The number of these samples.
     pub count: u64,
-    /// How many samples of the true class there are.
+    /// The number of all samples of the true class.
     pub support: u64,
 }
 
 checked!(ConfusedPair);
 
 impl ConfusedPair {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.truth == self.predicted || self.count > self.support {
             let found = format!(
@@ -47,13 +47,13 @@ impl ConfusedPair {
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Mistake {
-    /// Its place in the data.
+    /// The index of the sample in the data.
     pub position: usize,
-    /// What it is.
+    /// The true class.
     pub truth: usize,
-    /// What it was taken for.
+    /// The predicted class.
     pub predicted: usize,
-    /// How sure the model was, from 0 to 1.
+    /// The model's confidence in the predicted class, from 0 to 1.
     #[serde(with = "crate::codec::words")]
     pub confidence: f64,
 }
@@ -61,7 +61,7 @@ pub struct Mistake {
 checked!(Mistake);
 
 impl Mistake {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.truth == self.predicted {
             return Err(contradicts("a mistake", "two classes", format!("{} taken for it", self.truth)));
@@ -73,17 +73,17 @@ impl Mistake {
     }
 }
 
-/// How sure the model is where it says a class, and how often it is right there.
+/// How confident the model is when it predicts a class, and how often it is right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ClassCalibration {
-    /// How many samples were taken for this class.
+    /// The number of samples predicted as this class.
     pub predicted: u64,
-    /// The mean confidence in them; NaN where there are none.
+    /// The mean confidence of these samples; NaN if there are none.
     #[serde(with = "crate::codec::words")]
     pub confidence: f64,
-    /// The share of them that is of this class, its precision; NaN where there are none.
+    /// The share of these samples that are of this class, its precision; NaN if there are none.
     #[serde(with = "crate::codec::words")]
     pub accuracy: f64,
 }
@@ -91,7 +91,7 @@ pub struct ClassCalibration {
 checked!(ClassCalibration);
 
 impl ClassCalibration {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let holds = |x: f64| if self.predicted == 0 { x.is_nan() } else { is_share(x) };
         if holds(self.confidence) && holds(self.accuracy) {
@@ -102,7 +102,7 @@ impl ClassCalibration {
     }
 }
 
-/// The mistakes of a classifier: which classes it confuses, where it is wrong and sure of it, and how far its
+/// The mistakes of a classifier: which classes it confuses, where it is wrong with high confidence, and how far its
 /// confidence can be trusted for each class.
 ///
 /// ```
@@ -118,18 +118,18 @@ impl ClassCalibration {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// [`evaluate::error_analysis`](crate::evaluate::error_analysis) makes one from a model and data. It prints as three
-/// tables, of which the first two are cut to ten lines; with the feature `plots`, `plot::class_calibration` draws the
-/// third, and `plot::samples` shows the samples of [`worst`](Self::worst).
+/// [`evaluate::error_analysis`](crate::evaluate::error_analysis) creates one from a model and data. It prints as three
+/// tables, and the first two are cut to ten lines. With the feature `plots`, `plot::class_calibration` draws the third
+/// table, and `plot::samples` shows the samples of [`worst`](Self::worst).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ErrorAnalysis {
-    /// Every pair of classes that was confused at all, the most frequent first.
+    /// All pairs of classes that were confused at least once, the most frequent first.
     pub pairs: Vec<ConfusedPair>,
-    /// Every mistake, the most confident first, and in the order of the data among equals.
+    /// All mistakes, the most confident first; ties are in the order of the data.
     pub mistakes: Vec<Mistake>,
-    /// For each class, how sure and how right the model is where it says that class.
+    /// For each class, the confidence and the accuracy of the model when it predicts that class.
     pub classes: Vec<ClassCalibration>,
     names: Vec<String>,
 }
@@ -137,7 +137,7 @@ pub struct ErrorAnalysis {
 checked!(ErrorAnalysis);
 
 impl ErrorAnalysis {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let Self { pairs, mistakes, classes, names } = self;
         const WHAT: &str = "an error analysis";
@@ -154,15 +154,15 @@ impl ErrorAnalysis {
     }
 }
 
-/// How many lines of a table are printed.
+/// The maximum number of lines of each of the first two tables.
 const LINES: usize = 10;
 
 impl ErrorAnalysis {
-    /// From the classes that samples have, those predicted for them, and how sure the model was, from 0 to 1.
+    /// Creates the analysis from the true class, the predicted class and the confidence of each sample.
     ///
     /// # Errors
-    /// When the lists differ in length, there are no classes, a class is out of range, or a confidence does not lie
-    /// between 0 and 1.
+    /// When the lists differ in length, there are no classes or more than 8192, a class is out of range, or a
+    /// confidence is not from 0 to 1.
     pub fn new(classes: usize, truth: &[usize], predicted: &[usize], confidence: &[f64]) -> Result<Self> {
         let at = |error: Error| error.at("error analysis");
         let matrix = ConfusionMatrix::new(classes, truth, predicted).map_err(at)?;
@@ -220,7 +220,7 @@ impl ErrorAnalysis {
         Ok(Self { pairs, mistakes, classes, names: matrix.class_names().to_vec() })
     }
 
-    /// Names for the classes, in order; those left over keep their numbers.
+    /// Names the classes, in order; classes without a name keep their numbers.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for (own, name) in self.names.iter_mut().zip(names) {
@@ -229,12 +229,12 @@ impl ErrorAnalysis {
         self
     }
 
-    /// The classes' names, or their numbers.
+    /// Returns the names of the classes; a class without a name has its number.
     pub fn class_names(&self) -> &[String] {
         &self.names
     }
 
-    /// The places in the data of the most confident mistakes, at most so many.
+    /// Returns the indices in the data of the most confident mistakes, at most `most` of them.
     pub fn worst(&self, most: usize) -> Vec<usize> {
         self.mistakes.iter().take(most).map(|mistake| mistake.position).collect()
     }
@@ -244,7 +244,7 @@ impl fmt::Display for ErrorAnalysis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |class: usize| match self.names.get(class) {
             Some(name) => cut(name),
-            None => class.to_string().into(), // the fields are public
+            None => class.to_string().into(), // the fields are public, so a class may have no name
         };
         let pair = |truth, predicted| format!("{} taken for {}", name(truth), name(predicted));
         let texts = self.pairs.iter().map(|p| pair(p.truth, p.predicted));

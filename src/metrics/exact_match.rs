@@ -4,16 +4,17 @@ use super::counted::metric;
 use super::mean::{Mean, Measure};
 use crate::predictions::Thresholds;
 
-/// The share of samples of which every label is right: those that it has, and those that it has not.
+/// The exact match: the share of samples whose labels are all right, those that a sample has and those that it does not
+/// have.
 ///
 /// ```text
 /// Σ_i w_i · [all labels of sample i are right] / Σ_i w_i
 /// ```
 ///
-/// Where a sample may have several labels it is the strictest measure, and falls as labels grow in number;
-/// [`HammingLoss`](crate::metrics::HammingLoss) counts them one by one. Predictions and targets are tensors `[batch,
-/// labels]`, targets 0 or 1 in each number; a label is predicted where its number is above the threshold. Sample
-/// weights count. It is scikit-learn's `accuracy_score` of such targets, also called subset accuracy. The name is
+/// For samples that may have several labels it is the strictest measure, and it falls as the number of labels grows;
+/// [`HammingLoss`](crate::metrics::HammingLoss) counts the labels one by one. Predictions and targets are tensors
+/// `[batch, labels]`, and each target is 0 or 1; a label is predicted if its value is above its threshold. Sample
+/// weights count. It is scikit-learn's `accuracy_score` for such targets, also called subset accuracy. The name is
 /// "exact_match".
 ///
 /// ```
@@ -37,7 +38,7 @@ use crate::predictions::Thresholds;
 pub struct ExactMatch(Mean);
 
 impl ExactMatch {
-    /// With one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
+    /// Creates the metric with one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
     pub fn multi_label(thresholds: impl Into<Thresholds>) -> Self {
         let is_right = |wrong, _| f64::from(wrong == 0);
         Self(Mean::of("exact_match", Measure::Labels(thresholds.into(), is_right)).higher_is_better())

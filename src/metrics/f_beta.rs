@@ -6,16 +6,17 @@ use super::decision::Decision;
 use super::tally::{Ratio, Tally};
 use crate::predictions::Thresholds;
 
-/// The harmonic mean of precision and recall, in which recall counts `β` times as much; F1 unless said.
+/// The F-beta score: the harmonic mean of precision and recall, in which recall counts `β` times as much. The default
+/// is F1.
 ///
 /// ```text
 /// F_β = (1 + β²) · precision · recall / (β² · precision + recall)
 ///     = (1 + β²) · hits / (predicted + β² · support)
 /// ```
 ///
-/// It is computed by the second form, which has a value where precision or recall have none. Predictions and targets
-/// are as for [`Accuracy`](crate::metrics::Accuracy); averages, weights and `0 / 0` as for
-/// [`Precision`](crate::metrics::Precision), and as scikit-learn's `fbeta_score` has them.
+/// It is computed in the second form, which is defined even if precision or recall is not. Predictions and targets are
+/// as for [`Accuracy`](crate::metrics::Accuracy); averages, weights and `0 / 0` are as for
+/// [`Precision`](crate::metrics::Precision), and as in scikit-learn's `fbeta_score`.
 ///
 /// van Rijsbergen, "Information retrieval", 1979, chapter 7.
 ///
@@ -36,20 +37,20 @@ use crate::predictions::Thresholds;
 pub struct FBeta(Tally);
 
 impl Default for FBeta {
-    /// F1 by the macro mean.
+    /// Returns F1 with the macro mean.
     fn default() -> Self {
         Self::beta(1.0)
     }
 }
 
 impl FBeta {
-    /// With this `β`: 2 for recall above precision, 0.5 for the reverse. At least 0 and finite, which the first batch
-    /// checks.
+    /// Creates the metric with this `β`: 2 favours recall over precision, 0.5 the reverse. It must be at least 0 and
+    /// finite, which the first batch checks.
     pub fn beta(beta: f64) -> Self {
         Self(Tally::of(Ratio::FBeta(beta)))
     }
 
-    /// How the classes' numbers become one, and with it the metric's name: "f1", "micro_f1", "weighted_f1",
+    /// Sets how the values of the classes are averaged, and with it the metric's name: "f1", "micro_f1", "weighted_f1",
     /// "samples_f1", "f1_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
@@ -57,20 +58,20 @@ impl FBeta {
         self
     }
 
-    /// The F-beta of each class, or of each label, in order; empty before the first batch.
+    /// Returns the F-beta of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.0.per_class()
     }
 
-    /// Above which number a single output stands for class 1, as
-    /// [`Precision::threshold`](crate::metrics::Precision::threshold).
+    /// Sets the threshold above which a single output means class 1, as
+    /// [`Precision::threshold`](crate::metrics::Precision::threshold) does.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.0.decision.set_threshold(threshold);
         self
     }
 
-    /// Of several labels at once, as [`Precision::multi_label`](crate::metrics::Precision::multi_label).
+    /// Expects several labels per sample, as [`Precision::multi_label`](crate::metrics::Precision::multi_label) does.
     ///
     /// ```
     /// use plywood::ndarray::arr2;

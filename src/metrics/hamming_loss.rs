@@ -4,15 +4,15 @@ use super::counted::metric;
 use super::mean::{Mean, Measure};
 use crate::predictions::Thresholds;
 
-/// The share of labels that are wrong, where a sample may have several.
+/// The Hamming loss: the share of labels that are wrong, for samples that may have several labels.
 ///
 /// ```text
 /// Σ_i w_i · (wrong labels of sample i / labels) / Σ_i w_i
 /// ```
 ///
-/// A label that a sample has not, and that was not predicted, is right: where labels are rare, predicting none of
-/// them has a low loss, so look at recall, too. Predictions and targets are tensors `[batch, labels]`, targets 0 or 1
-/// in each number; a label is predicted where its number is above the threshold. Sample weights count. It is
+/// A label that a sample does not have and that was not predicted counts as right. If labels are rare, predicting none
+/// of them has a low loss, so look at recall too. Predictions and targets are tensors `[batch, labels]`, and each
+/// target is 0 or 1; a label is predicted if its value is above its threshold. Sample weights count. It is
 /// scikit-learn's `hamming_loss`, and lower is better. The name is "hamming_loss".
 ///
 /// ```
@@ -29,7 +29,7 @@ use crate::predictions::Thresholds;
 pub struct HammingLoss(Mean);
 
 impl HammingLoss {
-    /// With one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
+    /// Creates the metric with one threshold for all labels, or one for each: 0.5 for probabilities, 0 for logits.
     pub fn multi_label(thresholds: impl Into<Thresholds>) -> Self {
         let share = |wrong, labels| wrong as f64 / labels as f64;
         Self(Mean::of("hamming_loss", Measure::Labels(thresholds.into(), share)))

@@ -4,21 +4,20 @@ use super::batch::{Share, probability};
 use super::counted::metric;
 use super::mean::{Mean, Measure};
 
-/// Cross-entropy as a metric: the mean of `-ln p` of the true class, `p` kept within `[ε, 1 - ε]`.
+/// The log loss: cross-entropy as a metric, the mean of `-ln p` of the true class, with `p` kept within `[ε, 1 - ε]`.
 ///
 /// ```text
 /// Σ_i w_i · -Σ_c t_ic · ln p_ic / Σ_i w_i          ε = 2.2e-16
 /// ```
 ///
-/// `t` is 1 for the true class and 0 for the others, or what a distribution as target says.
+/// `t` is 1 for the true class and 0 for the others; if the target is a distribution, it is the share of the class.
 ///
-/// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with that of class 1; targets are as for
-/// [`Accuracy`](crate::metrics::Accuracy). It is scikit-learn's `log_loss`, with its clamp, so a probability of 0 costs
-/// 36.04 and not infinity. What it has beyond the loss of the same name is that a model trained with another loss can
-/// be looked at by it. Its unit is the nat.
+/// Predictions are probabilities `[batch, classes]`, or `[batch, 1]` with the probability of class 1; targets are as
+/// for [`Accuracy`](crate::metrics::Accuracy). It is scikit-learn's `log_loss`, with the same clamp, so a probability
+/// of 0 costs 36.04 and not infinity. Unlike the loss, the metric can also be used on a model that was trained with
+/// another loss. Its unit is the nat.
 ///
-/// Logits are not probabilities, and an error: every number lies between 0 and 1, and of several the sum is 1 within
-/// a thousandth.
+/// Logits are an error: each value must be between 0 and 1, and the sum of several must be 1 within a thousandth.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -34,7 +33,7 @@ use super::mean::{Mean, Measure};
 pub struct LogLoss(Mean);
 
 impl Default for LogLoss {
-    /// Of nothing yet.
+    /// Returns the metric without any samples.
     fn default() -> Self {
         Self(Mean::of("log_loss", Measure::Probabilities(loss)))
     }
@@ -42,7 +41,7 @@ impl Default for LogLoss {
 
 metric!(LogLoss: [usize], Tensor<F>; self => self.0);
 
-/// `-Σ_c t_c · ln p_c` of a sample.
+/// Returns `-Σ_c t_c · ln p_c` of a sample.
 fn loss(row: &[f64], share: Share<'_>) -> f64 {
     let of = |class| match share.of(class) {
         0.0 => 0.0,

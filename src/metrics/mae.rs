@@ -5,9 +5,9 @@ use super::mean::{Mean, Measure};
 
 /// The mean absolute error: `Σ_j |y_j - t_j| / m` for a sample of `m` numbers, averaged over all samples.
 ///
-/// Predictions and targets are tensors `[batch, …]` of one shape; sample weights make a weighted mean. It is
-/// scikit-learn's `mean_absolute_error`, and its unit that of the targets. It says the same as the loss
-/// [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), of a model trained with any loss. The name is
+/// Predictions and targets are tensors `[batch, …]` of the same shape; sample weights make it a weighted mean. It is
+/// scikit-learn's `mean_absolute_error`, and its unit is that of the targets. It computes the same as the loss
+/// [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), but for a model trained with any loss. The name is
 /// "mean_absolute_error".
 ///
 /// ```
@@ -23,7 +23,7 @@ use super::mean::{Mean, Measure};
 pub struct MAE(Mean);
 
 impl Default for MAE {
-    /// Of nothing yet.
+    /// Returns the metric without any samples.
     fn default() -> Self {
         Self(Mean::of("mean_absolute_error", Measure::Numbers(magnitudes)))
     }

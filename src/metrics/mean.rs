@@ -1,4 +1,4 @@
-//! The mean of a measure over samples: the sum of what each sample has, by its weight, and the sum of the weights.
+//! The mean of a measure over samples: the weighted sum of the samples' values, and the sum of the weights.
 
 use super::batch::{ClassBatch, Given, LabelBatch, NumberBatch, Share, check_width};
 use super::counted::Counted;
@@ -9,34 +9,34 @@ use crate::monitor::Direction;
 use crate::predictions::Thresholds;
 use crate::state::{Kind, State};
 
-/// What a sample has.
+/// How the value of a sample is computed.
 #[derive(Clone, Debug)]
 pub(super) enum Measure {
-    /// A sum over its numbers, predicted and true: the mean is one over numbers.
+    /// A sum over its numbers, predicted and true; the mean is over numbers and not over samples.
     Numbers(fn(&[f64], &[f64]) -> f64),
-    /// Made of its probabilities and its target.
+    /// From its probabilities and its target.
     Probabilities(fn(&[f64], Share<'_>) -> f64),
-    /// Made of how many of its labels are wrong, and how many there are.
+    /// From the number of its labels that are wrong, and the number of labels.
     Labels(Thresholds, fn(usize, usize) -> f64),
 }
 
-/// The mean, added up over batches.
+/// A mean, accumulated over batches.
 #[derive(Clone, Debug)]
 pub(super) struct Mean {
     kind: Kind,
     name: &'static str,
     direction: Direction,
     measure: Measure,
-    /// How many numbers a sample has; 0 before the first batch.
+    /// The number of values of a sample; 0 before the first batch.
     columns: usize,
-    /// The weighted sum.
+    /// The weighted sum of the values.
     sum: f64,
-    /// The weights of all samples, or numbers, seen.
+    /// The sum of the weights of all samples seen, or of all their numbers.
     all: f64,
 }
 
 impl Mean {
-    /// By the name of its kind, and better where it is lower.
+    /// Creates a mean with the name of its kind; lower is better.
     pub(super) fn of(kind: &'static str, measure: Measure) -> Self {
         let (name, kind, direction) = (kind, Kind::builtin(kind), Direction::Lower);
         Self { kind, name, direction, measure, columns: 0, sum: 0.0, all: 0.0 }
@@ -79,7 +79,7 @@ impl Mean {
         self.add(columns, terms)
     }
 
-    /// Adds what each sample adds to the sum and to the weights.
+    /// Adds the weighted value and the weight of each sample.
     fn add(&mut self, columns: usize, terms: impl Iterator<Item = (f64, f64)>) -> Result<()> {
         check_width(self.columns, columns)?;
         self.columns = columns;

@@ -1,12 +1,11 @@
-//! Mean and deviation of a number over several runs.
+//! Mean and standard deviation of a number over several runs.
 
 use crate::codec::{checked, contradicts};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The mean of several runs, and how far they lie apart: what is told of an experiment that was repeated with other
-/// seeds.
+/// The mean and standard deviation of a number over several runs, such as repeated runs with different seeds.
 ///
 /// ```text
 /// mean      = Σ x / n
@@ -22,8 +21,8 @@ use std::fmt;
 /// assert!(MeanStd::of(&[]).mean.is_nan());
 /// ```
 ///
-/// The deviation is that of a sample (`numpy.std` with `ddof=1`); one run has 0. It says how much a single run may be
-/// off, not how well the mean is known: that is `deviation / √n`.
+/// The standard deviation is that of a sample (`numpy.std` with `ddof=1`); for one run it is 0. It says how far off a
+/// single run may be, not how well the mean is known: the standard error of the mean is `deviation / √n`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
@@ -31,17 +30,17 @@ pub struct MeanStd {
     /// The mean; NaN without runs.
     #[serde(with = "crate::codec::words")]
     pub mean: f64,
-    /// The standard deviation over runs; NaN without runs, 0 for one.
+    /// The standard deviation over runs; NaN without runs, 0 for one run.
     #[serde(with = "crate::codec::words")]
     pub std_dev: f64,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: usize,
 }
 
 checked!(MeanStd);
 
 impl MeanStd {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let none = self.mean.is_nan() && self.std_dev.is_nan();
         if self.std_dev < 0.0 || (self.runs == 0 && !none) {
@@ -57,7 +56,7 @@ impl MeanStd {
 }
 
 impl MeanStd {
-    /// The mean and standard deviation of these numbers. A NaN among them makes both numbers NaN.
+    /// Returns the mean and standard deviation of these values. A NaN among them makes both NaN.
     pub fn of(values: &[f64]) -> Self {
         let runs = values.len();
         let mean = values.iter().sum::<f64>() / runs as f64;
@@ -67,7 +66,7 @@ impl MeanStd {
     }
 }
 
-/// "0.8900 ± 0.0100"; a precision in the format is that of both: `{:.2}`.
+/// Formats as "0.8900 ± 0.0100"; a precision in the format, such as `{:.2}`, applies to both numbers.
 impl fmt::Display for MeanStd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(4);

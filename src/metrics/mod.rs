@@ -1,47 +1,46 @@
-//! Metrics: what people want to know of a model, added up batch by batch.
+//! Metrics: numbers that say how good a model is, accumulated batch by batch.
 //!
-//! A loss is what training makes small, and so must have a gradient. A metric is what is reported, and need not:
-//! the share of right answers has none. A metric keeps sums over the batches of an epoch, not the mean of the
-//! batches' values, so a last batch that is smaller than the others counts by its size.
+//! A loss is what training minimizes, so it must have a gradient. A metric is only reported and needs none: accuracy,
+//! for example, has no gradient. A metric keeps sums over the batches of an epoch, not the mean of the batches' values,
+//! so a smaller last batch counts by its size.
 //!
 //! | | |
 //! |---|---|
-//! | of classes | [`Accuracy`], [`TopK`], [`Precision`], [`Recall`], [`FBeta`] with an [`Average`] |
-//! | of several labels at once | [`ExactMatch`], [`HammingLoss`] |
-//! | of rankings | [`RocAuc`], [`AveragePrecision`]; [`roc_curve`], [`RocCurve`] |
-//! | of probabilities | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
-//! | of numbers | [`MAE`], [`RMSE`], [`R2`] |
-//! | under another name | [`Named`] |
+//! | mutually exclusive classes | [`Accuracy`], [`TopK`], [`Precision`], [`Recall`], [`FBeta`] with an [`Average`] |
+//! | several labels per sample | [`ExactMatch`], [`HammingLoss`] |
+//! | rankings | [`RocAuc`], [`AveragePrecision`]; [`roc_curve`], [`RocCurve`] |
+//! | probabilities | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
+//! | numbers | [`MAE`], [`RMSE`], [`R2`] |
+//! | a metric under another name | [`Named`] |
 //! | results for a whole data set | [`ConfusionMatrix`], [`ClassificationReport`], [`LabelReport`], [`ErrorAnalysis`] |
-//! | over repeated runs | [`MeanStd`] |
-//! | a metric of your own | [`Metric`] |
+//! | statistics over repeated runs | [`MeanStd`] |
+//! | a custom metric | [`Metric`] |
 //!
-//! None of them takes NaN, among predictions or targets: it is an error that names the sample. An infinite prediction
-//! is a number like others: -inf is the logarithm of a probability of 0. Whether samples have one class each or
-//! several labels is said, by `multi_label`, and never guessed from targets: rows with one label each look like
-//! either.
+//! The metrics do not accept NaN: a NaN among the predictions or targets is an error that names the sample. An infinite
+//! prediction is valid: -inf is the logarithm of a probability of 0. If samples may have several labels, say so with
+//! `multi_label`. This is never guessed from the targets, because rows with one label each look the same in both cases.
 
 // | file | what is in it |
 // |---|---|
 // | `mod.rs` | the trait `Metric` |
 // | `accuracy.rs`, `top_k.rs` | `Accuracy`, `TopK` |
 // | `precision.rs`, `recall.rs`, `f_beta.rs` | `Precision`, `Recall`, `FBeta` |
-// | `exact_match.rs`, `hamming_loss.rs` | of several labels at once: `ExactMatch`, `HammingLoss` |
+// | `exact_match.rs`, `hamming_loss.rs` | `ExactMatch`, `HammingLoss`, for several labels per sample |
 // | `roc.rs`, `average_precision.rs` | `RocAuc` and `roc_curve`, `AveragePrecision` |
 // | `log_loss.rs`, `brier_score.rs`, `calibration_error.rs` | `LogLoss`, `BrierScore`, `CalibrationError` |
-// | `mae.rs`, `rmse.rs`, `r2.rs` | of numbers: `MAE`, `RMSE`, `R2` |
-// | `confusion_matrix.rs` | `ConfusionMatrix`, which is no metric but a result |
+// | `mae.rs`, `rmse.rs`, `r2.rs` | `MAE`, `RMSE`, `R2`, for numbers |
+// | `confusion_matrix.rs` | `ConfusionMatrix`, a result and not a metric |
 // | `report.rs` | `ClassificationReport` and `LabelReport`, tables by class and by label |
-// | `error_analysis.rs` | `ErrorAnalysis`, the mistakes one by one; a result too |
-// | `mean_std.rs` | `MeanStd`, over repeated runs |
+// | `error_analysis.rs` | `ErrorAnalysis`, the mistakes one by one; also a result |
+// | `mean_std.rs` | `MeanStd`, the mean and standard deviation over repeated runs |
 // | `named.rs` | `Named`, a metric under another name |
-// | `batch.rs` | what they share: a batch checked and in `f64` |
-// | `decision.rs` | from predictions to classes or labels, and what would be misread |
-// | `counted.rs` | `Counted`, a metric written once for all targets and element types, and `Metric` made of it |
-// | `mean.rs` | the mean of a measure: what counts in `LogLoss`, `BrierScore`, `ExactMatch`, `HammingLoss`, `MAE` |
-// | `tally.rs` | a ratio of hits by class: what counts in `Precision`, `Recall`, `FBeta` |
-// | `ranking.rs` | samples in the order of their scores: what counts in `RocAuc`, `AveragePrecision` |
-// | `class_counts.rs` | hits by class, and `Average` |
+// | `batch.rs` | a batch as all metrics see it: checked, and converted to `f64` |
+// | `decision.rs` | turns predictions into classes or labels, and refuses those that would be misread |
+// | `counted.rs` | `Counted`, a metric written once for all targets and element types, and a macro that adds `Metric` |
+// | `mean.rs` | the mean of a measure, for `LogLoss`, `BrierScore`, `ExactMatch`, `HammingLoss`, `MAE` |
+// | `tally.rs` | a ratio of the sums of each class, for `Precision`, `Recall`, `FBeta` |
+// | `ranking.rs` | samples sorted by score, for `RocAuc`, `AveragePrecision` |
+// | `class_counts.rs` | the sums of each class, and `Average` |
 
 mod accuracy;
 mod average_precision;
@@ -103,9 +102,9 @@ use crate::nn::Outputs;
 use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 
-/// A number that says how good predictions are, over all batches since the last reset.
+/// A metric: a number that says how good predictions are, over all batches since the last reset.
 ///
-/// It sees what [`predict`](crate::nn::Sequential::predict) returns, also where the loss works on logits.
+/// It sees the output of [`predict`](crate::nn::Sequential::predict), even if the loss is computed from logits.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -137,13 +136,14 @@ use crate::tensor::Tensor;
 /// ```
 ///
 /// `T` is the loss's [`Target`](crate::losses::Loss::Target): `[usize]` for class indices, [`Tensor`] for numbers. A
-/// metric may be implemented for several, as [`Accuracy`] is; which one is meant follows from the trainer's loss.
+/// metric can be implemented for several types of targets, as [`Accuracy`] is; the trainer's loss determines which one
+/// is used.
 ///
-/// The trainer resets its metrics at the beginning of each epoch, and again for the validation data. Over training
-/// batches the model changes from batch to batch, so a metric of the training data lags behind: that of the
-/// validation data is taken after the epoch's last step. (Keras does the same.)
+/// The trainer resets its metrics at the beginning of each epoch, and again before the validation data. During training
+/// the model changes from batch to batch, so a metric of the training data lags behind the same metric of the
+/// validation data, which is computed after the epoch's last step. (Keras does the same.)
 ///
-/// A box of a metric is one, so a list of them can be put together when the program runs:
+/// A box of a metric is also a metric, so a list of metrics can be built at run time:
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -167,25 +167,26 @@ use crate::tensor::Tensor;
     note = "metrics of several labels go with `SoftBinaryCrossEntropy`, metrics of errors with losses of numbers"
 )]
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
-    /// The name in histories and progress lines: "accuracy". Over validation data it gets "val_" in front.
+    /// Returns the name shown in histories and progress lines: "accuracy". For validation data, it is prefixed with
+    /// "val_".
     ///
-    /// A trainer refuses two metrics of one name, a name that begins with "val_", and those of an epoch's other values:
-    /// "loss", "epoch", "learning_rate" and "seconds". [`Named`] gives a metric another name.
+    /// A trainer refuses two metrics of the same name, a name that begins with "val_", and the names of an epoch's
+    /// other values: "loss", "epoch", "learning_rate" and "seconds". [`Named`] gives a metric another name.
     fn name(&self) -> &str;
 
-    /// Whether the value is better when lower or when higher. The default is `None`.
+    /// Returns whether lower or higher values are better. The default is `None`.
     ///
-    /// Early stopping, plateaus, checkpoints, search and curves take it from here. To watch a metric that says none,
-    /// they are told by `.lower_is_better()` or `.higher_is_better()`.
+    /// Early stopping, plateaus, checkpoints, search and curves use this direction. If it is `None`, set it there with
+    /// `.lower_is_better()` or `.higher_is_better()`.
     fn direction(&self) -> Option<Direction> {
         None
     }
 
-    /// Tells the metric what the predictions are: what they mean, and the shape of one, without the batch. The trainer
-    /// calls it when `fit` begins, before anything is computed, and before each validation and evaluation.
+    /// Tells the metric what the predictions mean, and the shape of one prediction without the batch axis. The trainer
+    /// calls this method when `fit` begins, before anything is computed, and before each validation and evaluation.
     ///
-    /// A metric that would misread such predictions refuses them here; by default all are taken. A metric that is used
-    /// by hand, without a trainer, is not told.
+    /// A metric that would misread such predictions refuses them here. The default implementation accepts all
+    /// predictions. If you use a metric by hand, without a trainer, you need not call this method.
     ///
     /// ```
     /// use plywood::nn::Outputs;
@@ -206,37 +207,39 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// Forgets everything, as if the metric were new.
     fn reset(&mut self);
 
-    /// Takes a batch into account.
+    /// Adds a batch.
     ///
-    /// `output` has the predictions, `[batch, …]`; `target` has what the data set gave for the same samples;
-    /// `weights` has the samples' weights, or is `None` for equal ones. Nothing is handed over, so a metric copies
-    /// what it wants to keep.
+    /// `output` holds the predictions, `[batch, …]`; `target` holds the targets of the same samples, as in the data
+    /// set; `weights` holds the samples' weights, or is `None` for equal weights. All three are borrowed, so a metric
+    /// copies what it keeps.
     ///
     /// # Errors
     /// When predictions, targets and weights do not fit each other.
     fn update(&mut self, output: &Tensor<F>, target: &T, weights: Option<&[F]>) -> Result<()>;
 
-    /// The value over everything since the last reset; NaN where there was nothing.
+    /// Returns the value over everything since the last reset; NaN if there was nothing.
     ///
-    /// It may be asked for after any batch: progress bars do.
+    /// It may be called after any batch, as progress bars do.
     fn value(&self) -> f64;
 
-    /// The name under which its state is saved, such as `Some(const { Kind::own("my_crate.worst_error") })`. The default
-    /// is `None`, for a metric without a state.
+    /// Returns the name under which the state is saved, such as `Some(const { Kind::own("my_crate.worst_error") })`.
+    /// The default is `None`, for a metric without a state.
     fn kind(&self) -> Option<Kind> {
         None
     }
 
-    /// What it has added up since the last reset, for a checkpoint within an epoch; `None`, unless it is written, where
-    /// that cannot be saved. A metric that has a state has a [`kind`](Metric::kind) too.
+    /// Returns what the metric has accumulated since the last reset, for a checkpoint within an epoch. The default is
+    /// `None`, for a metric whose state cannot be saved. A metric that has a state must have a [`kind`](Metric::kind)
+    /// too.
     ///
-    /// All of the crate's own metrics have a state. A run that is resumed within an epoch has for a metric without one
-    /// the value over the rest of that epoch; over validation data, and in later epochs, nothing is different.
+    /// All metrics of this crate have a state. If a run is resumed within an epoch, a metric without a state covers
+    /// only the rest of that epoch. Its values over validation data and in later epochs are not affected.
     fn state(&self) -> Option<State<F>> {
         None
     }
 
-    /// Puts back what [`state`](Metric::state) gave, after a reset: everything has to be taken out of it.
+    /// Restores what [`state`](Metric::state) returned. It is called after a reset, and must take every entry out of
+    /// `state`.
     ///
     /// ```
     /// use plywood::io::State;
@@ -254,7 +257,8 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// ```
     ///
     /// # Errors
-    /// When the state is another's. Unless it is written, always: a metric without a state is given none.
+    /// When the state does not belong to this metric. The default implementation always returns an error; a trainer
+    /// does not call it for a metric without a state.
     fn load_state(&mut self, state: &mut State<F>) -> Result<()> {
         let _ = state;
         Err(crate::error::Error::custom("this metric cannot load a state")
@@ -262,8 +266,8 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     }
 }
 
-/// A box of a metric is the metric.
-// A default method that is left out here would be called in place of the metric's own, and change results in silence.
+/// A boxed metric: every method calls that of the metric inside.
+// If a method were left out here, its default would be called instead of the metric's own, and silently change results.
 #[deny(clippy::missing_trait_methods)]
 impl<T: ?Sized, F: Scalar, M: Metric<T, F> + ?Sized> Metric<T, F> for Box<M> {
     fn name(&self) -> &str {

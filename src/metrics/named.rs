@@ -8,7 +8,7 @@ use crate::nn::Outputs;
 use crate::state::{Kind, State};
 use crate::tensor::Tensor;
 
-/// A metric under another name, so that a run can have two of one kind.
+/// A metric under another name, so that a trainer can have two metrics of the same kind.
 ///
 /// ```
 /// use plywood::prelude::*;
@@ -22,7 +22,7 @@ use crate::tensor::Tensor;
 /// # let trainer: Trainer<_> = trainer;
 /// ```
 ///
-/// Everything but the name is the metric's own. It is Keras' argument `name`.
+/// Everything but the name is that of the metric inside. It is the counterpart of Keras' argument `name`.
 #[derive(Clone, Debug)]
 pub struct Named<M> {
     name: String,
@@ -30,12 +30,12 @@ pub struct Named<M> {
 }
 
 impl<M> Named<M> {
-    /// The metric under this name.
+    /// Gives `metric` this name.
     pub fn new(name: impl Into<String>, metric: M) -> Self {
         Self { name: name.into(), metric }
     }
 
-    /// The metric itself.
+    /// Returns the metric inside.
     pub fn metric(&self) -> &M {
         &self.metric
     }

@@ -6,15 +6,17 @@ use super::decision::Decision;
 use super::tally::{Ratio, Tally};
 use crate::predictions::Thresholds;
 
-/// Of the samples predicted as a class, the share that is of it: low where there are false alarms.
+/// The precision: the share of the samples predicted as a class that are of this class. It is low if there are false
+/// alarms.
 ///
 /// ```text
 /// hits / predicted
 /// ```
 ///
-/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). Sample weights count in all three sums of
-/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the
-/// macro mean unless said; `0 / 0` is 0, as scikit-learn's `precision_score` has it.
+/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). With sample weights, `hits` is the weight
+/// of the samples of the class that were predicted as it, and `predicted` the weight of all samples predicted as it. An
+/// [`Average`] combines the values of the classes into one; the default is the macro mean. `0 / 0` is 0, as in
+/// scikit-learn's `precision_score`.
 ///
 /// It is also called positive predictive value.
 ///
@@ -34,14 +36,14 @@ use crate::predictions::Thresholds;
 pub struct Precision(Tally);
 
 impl Default for Precision {
-    /// The macro mean.
+    /// Returns the metric with the macro mean.
     fn default() -> Self {
         Self(Tally::of(Ratio::Precision))
     }
 }
 
 impl Precision {
-    /// How the classes' numbers become one, and with it the metric's name: "precision", "micro_precision",
+    /// Sets how the values of the classes are averaged, and with it the metric's name: "precision", "micro_precision",
     /// "weighted_precision", "samples_precision", "precision_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
@@ -49,26 +51,26 @@ impl Precision {
         self
     }
 
-    /// The precision of each class, or of each label, in order; empty before the first batch.
+    /// Returns the precision of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.0.per_class()
     }
 
-    /// Above which number a single output stands for class 1: 0.5 for probabilities, 0 for logits.
+    /// Sets the threshold above which a single output means class 1: 0.5 for probabilities, 0 for logits.
     ///
-    /// A trainer tells the metric by the loss ([`Metric::begin`](crate::metrics::Metric::begin)); by hand 0.5 is taken
-    /// for numbers from 0 to 1, and others are an error.
+    /// By default, a trainer derives the threshold from the loss ([`Metric::begin`](crate::metrics::Metric::begin)).
+    /// Without a trainer, the default is 0.5, and values outside 0 to 1 are an error.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.0.decision.set_threshold(threshold);
         self
     }
 
-    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number, and a
-    /// label is predicted where its number is above the threshold.
+    /// Expects several labels per sample: predictions and targets are `[batch, labels]`, each target is 0 or 1, and a
+    /// label is predicted if its value is above its threshold.
     ///
-    /// One threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over samples
-    /// ([`Average::Samples`]). Classes that exclude each other are refused.
+    /// There is one threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over
+    /// samples with [`Average::Samples`]. Outputs of mutually exclusive classes are refused.
     ///
     /// ```
     /// use plywood::ndarray::arr2;

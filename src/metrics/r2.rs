@@ -13,14 +13,14 @@ use crate::state::{Kind, State};
 /// R² = 1 - Σ_i w_i · (y_i - t_i)² / Σ_i w_i · (t_i - t̄)²           t̄ the weighted mean of the targets
 /// ```
 ///
-/// 1 is perfect, 0 what predicting the mean has, and worse than that is below 0. Predictions and targets are tensors
-/// `[batch, …]` of one shape; with several numbers a sample, each has its own R², and the value is their mean:
-/// scikit-learn's `r2_score`. As there, targets without variance have 1 if every prediction is exact, else 0, and
-/// fewer than two samples NaN. (A sample of weight 0 is none.)
+/// Exact predictions give 1, predicting the mean gives 0, and worse predictions give less than 0. Predictions and
+/// targets are tensors `[batch, …]` of the same shape; with several values per sample, each has its own R², and the
+/// result is their mean, as in scikit-learn's `r2_score`. As there, targets without variance give 1 if every prediction
+/// is exact, else 0, and fewer than two samples give NaN. (A sample of weight 0 is not counted.)
 ///
-/// The mean of the targets is not known before the last batch. The sum of squares about it is kept up to date by the
-/// recurrence of Welford, "Note on a method for calculating corrected sums of squares and products", 1962, in the
-/// weighted form of West, 1979, which loses no digits where the mean is large and the variance small.
+/// The mean of the targets is known only after the last batch. The sum of squares about it is updated with each sample
+/// by the recurrence of Welford, "Note on a method for calculating corrected sums of squares and products", 1962, in
+/// the weighted form of West, 1979, which loses no digits if the mean is large and the variance small.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -33,20 +33,20 @@ use crate::state::{Kind, State};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct R2 {
-    /// One for each number of a sample; empty before the first batch.
+    /// The sums of each value of a sample; empty before the first batch.
     sums: Vec<Sums>,
-    /// The weights of all samples seen.
+    /// The sum of the weights of all samples seen.
     all: f64,
-    /// How many samples had a weight above 0.
+    /// The number of samples with a weight above 0.
     samples: usize,
 }
 
-/// What is kept of one number.
+/// The sums of one value of a sample.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     /// The weighted mean of the targets.
     mean: f64,
-    /// The weighted sum of squares of the targets about it.
+    /// The weighted sum of the squared differences of the targets from their mean.
     spread: f64,
     /// The weighted sum of squared errors.
     error: f64,

@@ -1,9 +1,9 @@
-//! Samples in the order of their scores: what ROC and precision-recall curves are made from.
+//! Samples sorted by score, from which ROC and precision-recall curves are made.
 //!
-//! A threshold calls every sample positive whose score is at or above it. As it falls from score to score, the
-//! weights of the positives found and of the false alarms grow. Samples of one score pass it together, so a run of
-//! equal scores is one point, and the area under the curve counts each tie as a half: no order among equals is made
-//! up.
+//! A threshold calls every sample positive whose score is at or above it. As the threshold falls from score to score,
+//! the weights of the hits and of the false alarms grow. Samples of equal score pass the threshold together, so they
+//! are a single point of the curve, and the area under the ROC curve counts each tie as a half. Ties are never put in
+//! an arbitrary order.
 
 use super::batch::{Given, Rows, check_width};
 use super::class_counts::{Average, weighted_mean};
@@ -17,15 +17,15 @@ use crate::state::{Kind, State, misfit};
 /// The sums at a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ThresholdSums {
-    /// The score itself.
+    /// The threshold: a sample's score, or infinity at the first point of a curve.
     pub(super) threshold: f64,
-    /// The weight of the positives at or above it.
+    /// The weight of the positives at or above the threshold.
     pub(super) hits: f64,
-    /// The weight of the negatives at or above it.
+    /// The weight of the negatives at or above the threshold.
     pub(super) false_alarms: f64,
 }
 
-/// A sample to be ranked.
+/// A sample to rank.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scored {
     pub(super) score: f64,
@@ -33,7 +33,8 @@ pub(super) struct Scored {
     pub(super) weight: f64,
 }
 
-/// A cut for each distinct score, from the highest down. Samples without weight are left out; no score may be NaN.
+/// Returns the sums at each distinct score, from the highest down. Samples without weight are left out; no score may be
+/// NaN.
 pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<ThresholdSums> {
     samples.retain(|sample| sample.weight > 0.0);
     samples.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -50,28 +51,28 @@ pub(super) fn rank(mut samples: Vec<Scored>) -> Vec<ThresholdSums> {
     cuts
 }
 
-/// The scores, labels and weights of all samples seen, and an area that is made of their order.
+/// The scores, labels and weights of all samples seen, and the function that computes an area from them.
 #[derive(Clone, Debug)]
 pub(super) struct Scores {
     kind: Kind,
-    /// That of the kind, with what the average adds to it.
+    /// The name of the kind, with what the average adds to it.
     name: String,
-    /// The area under a class's curve.
+    /// Computes the area under a class's curve.
     area: fn(&[ThresholdSums]) -> f64,
     average: Average,
-    /// Whether a sample may have several labels; else it has one class.
+    /// True if a sample may have several labels; otherwise it has one class.
     pub(super) several: bool,
-    /// Row by row.
+    /// The scores, row by row.
     scores: Vec<f64>,
-    /// How many numbers a row has; 0 before the first batch.
+    /// The number of values of a row; 0 before the first batch.
     columns: usize,
-    /// The class of each sample; of several labels, 0 or 1 for each score.
+    /// The class of each sample; with several labels per sample, 0 or 1 for each score.
     labels: Vec<usize>,
     weights: Vec<f64>,
 }
 
 impl Scores {
-    /// By the macro mean, of one class for each sample.
+    /// Creates an empty list of scores with the macro mean, for one class per sample.
     pub(super) fn of(kind: &'static str, area: fn(&[ThresholdSums]) -> f64) -> Self {
         Self {
             kind: Kind::builtin(kind),
@@ -91,17 +92,17 @@ impl Scores {
         self.average = average;
     }
 
-    /// The area of each class against the others, or of each label.
+    /// Returns the area of each class against the others, or of each label.
     pub(super) fn per_class(&self) -> Vec<f64> {
         self.of_classes(|cuts| (self.area)(&cuts))
     }
 
-    /// What is made of the cuts of each class or label.
+    /// Applies `of` to the sums at all thresholds, for each class or label.
     pub(super) fn of_classes<T>(&self, of: impl Fn(Vec<ThresholdSums>) -> T) -> Vec<T> {
         (0..self.classes_of(self.columns)).map(|class| of(rank(self.of_class(class)))).collect()
     }
 
-    /// Keeps a batch.
+    /// Stores a batch.
     fn add(&mut self, rows: Rows<'_>) -> Result<()> {
         if self.several {
             let batch = rows.labels()?;
@@ -123,7 +124,7 @@ impl Scores {
         Ok(())
     }
 
-    /// Takes note of the width, unless there is another already.
+    /// Records the number of columns. It is an error if earlier batches had another number.
     fn widen(&mut self, columns: usize) -> Result<()> {
         check_width(self.columns, columns)?;
         self.average.check(self.classes_of(columns), false)?;
@@ -131,7 +132,8 @@ impl Scores {
         Ok(())
     }
 
-    /// The samples by their score for a class, of which they are or are not, or for a label.
+    /// Returns each sample with its score for a class and whether it is of this class; with several labels, for a
+    /// label.
     fn of_class(&self, class: usize) -> Vec<Scored> {
         let rows = self.scores.chunks_exact(self.columns.max(1)).zip(&self.weights);
         rows.enumerate()
@@ -141,7 +143,7 @@ impl Scores {
                     return Scored { score: row[class], positive, weight };
                 }
                 let score = match *row {
-                    // A single output ranks for class 1, and the other way round for class 0.
+                    // A single output ranks samples for class 1; negated, it ranks them for class 0.
                     [p] if class == 0 => -p,
                     [p] => p,
                     _ => row[class],
@@ -151,8 +153,8 @@ impl Scores {
             .collect()
     }
 
-    /// How many classes such rows stand for: 2 of a single output, none before the first batch. Labels are as many as
-    /// there are numbers.
+    /// Returns the number of classes that rows of `columns` values stand for: 2 for a single output, 0 before the first
+    /// batch. With several labels per sample, it is the number of labels, one per value.
     fn classes_of(&self, columns: usize) -> usize {
         match columns {
             1 if !self.several => 2,
@@ -183,7 +185,7 @@ impl Counted for Scores {
         self.add(given.rows()?)
     }
 
-    /// Of two classes it is that of class 1, unless class 0 is asked for.
+    /// Returns the average. With two classes it is the area of class 1, unless class 0 is asked for.
     fn value(&self) -> f64 {
         let classes = self.classes_of(self.columns);
         if !self.weights.iter().any(|&w| w > 0.0) {

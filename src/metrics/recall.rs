@@ -6,19 +6,19 @@ use super::decision::Decision;
 use super::tally::{Ratio, Tally};
 use crate::predictions::Thresholds;
 
-/// Of the samples of a class, the share that was found: low where there are misses.
+/// The recall: the share of the samples of a class that were found. It is low if there are misses.
 ///
 /// ```text
 /// hits / support
 /// ```
 ///
-/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). Sample weights count in all three sums of
-/// `class_counts.rs`: hits, predicted and support. What single classes have becomes one number by an [`Average`], the
-/// macro mean unless said; `0 / 0` is 0, as scikit-learn's `recall_score` has it.
+/// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). With sample weights, `hits` is the weight
+/// of the samples of the class that were predicted as it, and `support` the weight of all samples of the class. An
+/// [`Average`] combines the values of the classes into one; the default is the macro mean. `0 / 0` is 0, as in
+/// scikit-learn's `recall_score`.
 ///
-/// Of one class it is also called sensitivity, or true positive rate; that of class 0 against class 1 is the
-/// specificity. The macro mean is the balanced accuracy, where each class has
-/// samples.
+/// The recall of a single class is also called sensitivity, or true positive rate; the recall of class 0 against class
+/// 1 is the specificity. If every class has samples, the macro mean is the balanced accuracy.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -36,14 +36,14 @@ use crate::predictions::Thresholds;
 pub struct Recall(Tally);
 
 impl Default for Recall {
-    /// The macro mean.
+    /// Returns the metric with the macro mean.
     fn default() -> Self {
         Self(Tally::of(Ratio::Recall))
     }
 }
 
 impl Recall {
-    /// How the classes' numbers become one, and with it the metric's name: "recall", "micro_recall",
+    /// Sets how the values of the classes are averaged, and with it the metric's name: "recall", "micro_recall",
     /// "weighted_recall", "samples_recall", "recall_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
@@ -51,20 +51,20 @@ impl Recall {
         self
     }
 
-    /// The recall of each class, or of each label, in order; empty before the first batch.
+    /// Returns the recall of each class, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.0.per_class()
     }
 
-    /// Above which number a single output stands for class 1, as
-    /// [`Precision::threshold`](crate::metrics::Precision::threshold).
+    /// Sets the threshold above which a single output means class 1, as
+    /// [`Precision::threshold`](crate::metrics::Precision::threshold) does.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.0.decision.set_threshold(threshold);
         self
     }
 
-    /// Of several labels at once, as [`Precision::multi_label`](crate::metrics::Precision::multi_label).
+    /// Expects several labels per sample, as [`Precision::multi_label`](crate::metrics::Precision::multi_label) does.
     ///
     /// ```
     /// use plywood::ndarray::arr2;

@@ -8,41 +8,41 @@ use ndarray::{ArrayBase, Data, Ix2};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One line of a [`ClassificationReport`] or of a [`LabelReport`]. Where a denominator is 0, so is the value.
+/// One line of a [`ClassificationReport`] or of a [`LabelReport`]. A value whose denominator is 0 is 0.
 ///
-/// All values but `support` lie between 0 and 1.
+/// All values except `support` are between 0 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct ClassReport {
-    /// The class's name, or "macro mean", "weighted mean".
+    /// The name of the class or label, or of a mean, such as "macro mean".
     pub name: String,
-    /// Of the samples predicted as this class, the share that is.
+    /// The share of the samples predicted as this class that are of this class.
     ///
     /// It is `hits / predicted`. Low precision means false alarms.
     #[serde(with = "crate::codec::words")]
     pub precision: f64,
-    /// Of the samples of this class, the share that was found.
+    /// The share of the samples of this class that were found.
     ///
-    /// It is `hits / support`. Low recall means misses. For a class it is also called sensitivity, or true positive
-    /// rate.
+    /// It is `hits / support`. Low recall means misses. The recall of a class is also called sensitivity, or true
+    /// positive rate.
     #[serde(with = "crate::codec::words")]
     pub recall: f64,
-    /// The harmonic mean of both, `2 · hits / (predicted + support)`.
+    /// The harmonic mean of precision and recall, `2 · hits / (predicted + support)`.
     ///
-    /// It is near the smaller of the two: 1 and 0.1 make 0.18.
+    /// It is close to the smaller of the two: for 1 and 0.1 it is 0.18.
     #[serde(with = "crate::codec::words")]
     pub f1: f64,
-    /// How many samples the class has.
+    /// The number of samples of the class.
     ///
-    /// For the means it is the sum over classes: the number of all samples, or of all labels that they have.
+    /// For a mean, it is the sum over all classes: the number of all samples, or of all labels that they have.
     pub support: u64,
 }
 
 checked!(ClassReport);
 
 impl ClassReport {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let values = [self.precision, self.recall, self.f1];
         match values.into_iter().find(|&value| !is_share(value)) {
@@ -54,7 +54,7 @@ impl ClassReport {
         }
     }
 
-    /// That of these sums.
+    /// Creates a line from the sums of a class.
     fn of(name: impl Into<String>, counts: &ClassCounts) -> Self {
         Self {
             name: name.into(),
@@ -65,7 +65,7 @@ impl ClassReport {
         }
     }
 
-    /// The mean of these sums' values, by a weight of each.
+    /// Creates the line of a mean over classes, each with its weight.
     fn mean(name: &str, all: &[ClassCounts], weight: impl Fn(&ClassCounts) -> f64, support: u64) -> Self {
         let of = |value: &dyn Fn(&ClassCounts) -> f64| {
             weighted_mean(all.iter().map(|class| (value(class), weight(class))))
@@ -76,7 +76,7 @@ impl ClassReport {
     }
 }
 
-/// All means of a report are over the same samples or labels.
+/// Checks that all means of a report are over the same number of samples or labels.
 fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     match means.iter().find(|mean| mean.support != means[0].support) {
         None => Ok(()),
@@ -87,7 +87,7 @@ fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     }
 }
 
-/// A table of lines, with empty ones between its parts; accuracy, where there is one, stands before the last part.
+/// Writes a table with an empty line between its parts; the accuracy, if there is one, comes before the last part.
 fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option<(f64, u64)>) -> fmt::Result {
     let rows = parts.iter().copied().flatten();
     let name = rows.map(|row| cut(&row.name).chars().count()).max().unwrap_or(0).max("weighted mean".len());
@@ -107,16 +107,16 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
     Ok(())
 }
 
-/// Precision, recall, F1 and support of each class, with the plain mean (macro) and that weighted by support; the
-/// same numbers as scikit-learn's `classification_report`.
+/// The precision, recall, F1 and support of each class, with the unweighted mean (macro) and the mean weighted by
+/// support. The numbers are those of scikit-learn's `classification_report`.
 ///
-/// The macro mean counts each class alike, however rare. The weighted mean counts each sample alike; its recall is
-/// the accuracy. On a balanced test set such as Fashion-MNIST's the two are equal.
+/// The macro mean gives each class the same weight, however rare it is. The weighted mean gives each sample the same
+/// weight; its recall is the accuracy. On a balanced test set such as Fashion-MNIST's, the two means are equal.
 ///
-/// Classes that no sample has, and that were never predicted, are left out of the macro mean, as scikit-learn does.
-/// They have their lines, with zeros, and a sentence below the table says so.
+/// Classes that no sample has and that were never predicted are left out of the macro mean, as in scikit-learn. Their
+/// lines hold zeros, and a sentence below the table says that they are left out.
 ///
-/// It prints as a table of four decimals, in the columns of scikit-learn's:
+/// It prints as a table with four decimals, in the columns of scikit-learn's report:
 ///
 /// ```
 /// use plywood::metrics::ConfusionMatrix;
@@ -146,7 +146,7 @@ fn table(f: &mut fmt::Formatter<'_>, parts: &[&[&ClassReport]], accuracy: Option
 pub struct ClassificationReport {
     /// The classes, in order.
     ///
-    /// A class that no sample has, and that was never predicted, is there with zeros.
+    /// A class that no sample has and that was never predicted has zeros.
     pub classes: Vec<ClassReport>,
     /// The share of samples that were right.
     ///
@@ -164,7 +164,7 @@ pub struct ClassificationReport {
 checked!(ClassificationReport);
 
 impl ClassificationReport {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let Self { classes, accuracy, macro_mean, weighted_mean, absent } = self;
         let none = accuracy.is_nan() && macro_mean.support == 0;
@@ -202,9 +202,9 @@ impl ClassificationReport {
 }
 
 impl fmt::Display for ClassificationReport {
-    /// A line for each class, then accuracy and both means, and which classes are left out of the first.
+    /// Writes a line for each class, the accuracy and both means, and the classes that are left out of the macro mean.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// How many classes are named.
+        /// The maximum number of classes that are named.
         const NAMED: usize = 5;
         let classes: Vec<_> = self.classes.iter().collect();
         let accuracy = (self.accuracy, self.weighted_mean.support);
@@ -227,17 +227,17 @@ impl fmt::Display for ClassificationReport {
     }
 }
 
-/// Precision, recall, F1 and support of each label, where a sample may have several, and their means: scikit-learn's
-/// `classification_report` of such targets.
+/// The precision, recall, F1 and support of each label, and their means, for samples that may have several labels. It
+/// is scikit-learn's `classification_report` for such targets.
 ///
 /// | mean | what it is |
 /// |---|---|
 /// | micro | the ratios of the sums over all labels |
-/// | macro | over labels, each counting alike, also one that no sample has |
-/// | weighted | over labels, by how many samples have them |
-/// | samples | over samples, of each sample's own labels |
+/// | macro | the mean over labels, each with the same weight, including labels that no sample has |
+/// | weighted | the mean over labels, weighted by the number of samples that have them |
+/// | samples | the mean over samples, each with the ratios of its own labels |
 ///
-/// [`evaluate::multi_label_report`](crate::evaluate::multi_label_report) makes one from a model and data. It prints
+/// [`evaluate::multi_label_report`](crate::evaluate::multi_label_report) creates one from a model and data. It prints
 /// as a table:
 ///
 /// ```
@@ -272,14 +272,14 @@ pub struct LabelReport {
     pub macro_mean: ClassReport,
     /// The mean over labels, weighted by support.
     pub weighted_mean: ClassReport,
-    /// The mean over samples, of each sample's own labels; 0 without samples.
+    /// The mean over samples, each with the ratios of its own labels; 0 without samples.
     pub samples_mean: ClassReport,
 }
 
 checked!(LabelReport);
 
 impl LabelReport {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.labels.is_empty() {
             return Err(contradicts("a label report", "of 1 label at least", 0));
@@ -290,7 +290,7 @@ impl LabelReport {
 }
 
 impl LabelReport {
-    /// From the labels that samples have, and those predicted for them, `[samples, labels]`.
+    /// Creates the report from the true and the predicted labels of each sample, both `[samples, labels]`.
     ///
     /// ```
     /// use plywood::ndarray::Array2;
@@ -337,7 +337,7 @@ impl LabelReport {
         })
     }
 
-    /// Names for the labels, in order; those left over keep their numbers.
+    /// Names the labels, in order; labels without a name keep their numbers.
     #[must_use]
     pub fn with_label_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         for (label, name) in self.labels.iter_mut().zip(names) {
@@ -348,7 +348,7 @@ impl LabelReport {
 }
 
 impl fmt::Display for LabelReport {
-    /// A line for each label, then the means.
+    /// Writes a line for each label, then the means.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels: Vec<_> = self.labels.iter().collect();
         let means = [&self.micro_mean, &self.macro_mean, &self.weighted_mean, &self.samples_mean];

@@ -7,13 +7,14 @@ use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::state::{Kind, State};
 
-/// The root mean squared error: `√(Σ_i w_i · (y_i - t_i)² / Σ_i w_i)`, a root for each number of a sample, and their
-/// mean.
+/// The root mean squared error: `√(Σ_i w_i · (y_i - t_i)² / Σ_i w_i)`, with a root for each value of a sample, averaged
+/// over these values.
 ///
-/// Predictions and targets are tensors `[batch, …]` of one shape. It is scikit-learn's `root_mean_squared_error`:
-/// with several numbers a sample, each has its own root, and the value is the mean of these. (Keras has one root over
-/// all numbers.) Its unit is that of the targets; an error of 10 counts like a hundred of 1, where the absolute error
-/// takes it for ten. The name is "root_mean_squared_error".
+/// Predictions and targets are tensors `[batch, …]` of the same shape. It is scikit-learn's `root_mean_squared_error`:
+/// with several values per sample, each value has its own root, and the result is the mean of the roots. (Keras takes
+/// one root over all values.) Its unit is that of the targets. Large errors weigh more: one error of 10 counts as much
+/// as a hundred errors of 1; in the mean absolute error it counts as much as ten. The name is
+/// "root_mean_squared_error".
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -26,9 +27,9 @@ use crate::state::{Kind, State};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RMSE {
-    /// The weighted sum of squares of each number of a sample; empty before the first batch.
+    /// The weighted sum of squared errors for each value of a sample; empty before the first batch.
     sums: Vec<f64>,
-    /// The weights of all samples seen.
+    /// The sum of the weights of all samples seen.
     all: f64,
 }
 

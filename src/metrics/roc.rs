@@ -17,21 +17,24 @@ use serde::{Deserialize, Serialize};
 ///     = Σ_t (FPR_t - FPR_t-1) · (TPR_t + TPR_t-1) / 2          over the distinct scores t, from the highest down
 /// ```
 ///
-/// 0.5 is what guessing has, 1 a perfect order. It needs no threshold, and does not change under increasing functions
-/// of the scores, so probabilities and logits do alike.
+/// Random scores give 0.5, a perfect order gives 1. The area needs no threshold, and does not change under increasing
+/// functions of the scores, so a sigmoid's probabilities and their logits have the same area. Softmax is no such
+/// function: it depends on all scores of a sample, and its probabilities may rank samples in another order than the
+/// logits.
 ///
 /// | predictions | what it is |
 /// |---|---|
-/// | `[batch, 1]` or `[batch, 2]` | that of class 1, whatever the average, unless class 0 is asked for |
-/// | `[batch, classes]` | each class against the rest, averaged: the macro mean unless said |
+/// | `[batch, 1]` or `[batch, 2]` | the area of class 1, whatever the average, unless class 0 is asked for |
+/// | `[batch, classes]` | the area of each class against the rest, averaged; by default the macro mean |
 ///
 /// Targets are as for [`Accuracy`](crate::metrics::Accuracy); sample weights count. It is scikit-learn's
-/// `roc_auc_score` with `multi_class="ovr"`, ties and all. A class of which all samples are, or none, has no area: its
-/// own value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several labels at
-/// once say [`multi_label`](RocAuc::multi_label).
+/// `roc_auc_score` with `multi_class="ovr"`, and treats ties in the same way. A class that all samples have, or none,
+/// has no area: its value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several
+/// labels per sample, call [`multi_label`](RocAuc::multi_label).
 ///
-/// It keeps the scores of all samples, 8 bytes for each number (16 with `multi_label`), and sorts them when the value
-/// is asked for: nothing is approximated by bins. Over training data, every redrawing of a progress bar asks.
+/// It keeps the scores of all samples, 8 bytes for each (16 with `multi_label`), and sorts them every time the value is
+/// asked for: nothing is approximated by bins. Over training data, a progress bar asks for the value whenever it is
+/// redrawn.
 ///
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
 ///
@@ -49,14 +52,14 @@ use serde::{Deserialize, Serialize};
 pub struct RocAuc(Scores);
 
 impl Default for RocAuc {
-    /// That of class 1 of two classes, the macro mean of more.
+    /// Returns the metric for class 1 of two classes, or with the macro mean over more.
     fn default() -> Self {
         Self(Scores::of("roc_auc", area))
     }
 }
 
 impl RocAuc {
-    /// How the classes' areas become one, and with it the metric's name: "roc_auc", "micro_roc_auc",
+    /// Sets how the areas of the classes are averaged, and with it the metric's name: "roc_auc", "micro_roc_auc",
     /// "weighted_roc_auc", "roc_auc_3" for class 3.
     #[must_use]
     pub fn average(mut self, average: Average) -> Self {
@@ -64,11 +67,11 @@ impl RocAuc {
         self
     }
 
-    /// Of several labels at once: predictions and targets are `[batch, labels]`, targets 0 or 1 in each number. Each
-    /// label has its own area, and the average is over labels; no threshold is needed. A label that no sample has, or
-    /// every one, has no area: its value and the macro mean are NaN.
+    /// Expects several labels per sample: predictions and targets are `[batch, labels]`, and each target is 0 or 1.
+    /// Each label has its own area, and the average is over labels; no threshold is needed. A label that no sample has,
+    /// or that all samples have, has no area: its value and the macro mean are NaN.
     ///
-    /// Classes that exclude each other are refused.
+    /// Outputs of mutually exclusive classes are refused.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -88,13 +91,14 @@ impl RocAuc {
         self
     }
 
-    /// The area of each class against the others, or of each label, in order; empty before the first batch.
+    /// Returns the area of each class against the others, or of each label, in order; empty before the first batch.
     pub fn per_class(&self) -> Vec<f64> {
         self.0.per_class()
     }
 
-    /// The curve of each class against the others, or of each label, in order; empty before the first batch. One
-    /// without positives or without negatives has NaN for rates, and `plot::roc` leaves it out.
+    /// Returns the ROC curve of each class against the others, or of each label, in order; empty before the first
+    /// batch. Without positives, the true positive rates of a curve are NaN; without negatives, its false positive
+    /// rates are NaN. `plot::roc` leaves such a curve out.
     ///
     /// ```
     /// use plywood::ndarray::arr2;
@@ -116,7 +120,7 @@ impl RocAuc {
 
 metric!(RocAuc: [usize], Tensor<F>; self => self.0);
 
-/// The area by trapezia; NaN where there are no positives or no negatives.
+/// Returns the area by the trapezoidal rule; NaN if there are no positives or no negatives.
 fn area(cuts: &[ThresholdSums]) -> f64 {
     let Some(last) = cuts.last() else { return f64::NAN };
     let (mut sum, mut hits, mut false_alarms) = (0.0, 0.0, 0.0);
@@ -124,25 +128,25 @@ fn area(cuts: &[ThresholdSums]) -> f64 {
         sum += (cut.false_alarms - false_alarms) * (cut.hits + hits) / 2.0;
         (hits, false_alarms) = (cut.hits, cut.false_alarms);
     }
-    // 0 / 0 without positives or negatives: the NaN that is promised.
+    // Without positives or negatives it is 0 / 0, the documented NaN.
     sum / (last.hits * last.false_alarms)
 }
 
-/// The points of a ROC curve, for plots and for the choice of a threshold; all three lists are of one length.
+/// The points of a ROC curve, for plots and for choosing a threshold. All three lists have the same length.
 ///
-/// The first point is (0, 0), at an infinite threshold, where no sample is called positive; the last is (1, 1).
-/// Between them is one for each distinct score.
+/// The first point is (0, 0), at an infinite threshold, where no sample is called positive. After it there is one point
+/// for each distinct score, from the highest down; the last is (1, 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct RocCurve {
-    /// Falling: a sample is called positive where its score is at or above the threshold.
+    /// The thresholds, in decreasing order. A sample is called positive if its score is at or above the threshold.
     #[serde(with = "crate::codec::words")]
     pub thresholds: Vec<f64>,
     /// The share of the negatives that are called positive: 1 - specificity.
     #[serde(with = "crate::codec::words")]
     pub false_positive_rates: Vec<f64>,
-    /// The share of the positives that are called positive: sensitivity, recall.
+    /// The share of the positives that are called positive: sensitivity, or recall.
     #[serde(with = "crate::codec::words")]
     pub true_positive_rates: Vec<f64>,
 }
@@ -150,7 +154,7 @@ pub struct RocCurve {
 checked!(RocCurve);
 
 impl RocCurve {
-    /// What is read must not contradict itself.
+    /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let Self { thresholds, false_positive_rates, true_positive_rates } = self;
         let n = thresholds.len();
@@ -167,7 +171,7 @@ impl RocCurve {
             return Err(contradicts("the thresholds of a ROC curve", "numbers that fall", shown(thresholds)));
         }
         for (what, rates) in [("false", false_positive_rates), ("true", true_positive_rates)] {
-            // Without negatives, or positives, there is no rate at all.
+            // Without negatives the false positive rate is undefined, without positives the true positive rate.
             let none = rates.iter().all(|rate| rate.is_nan());
             let shares = rates.iter().all(|rate| (0.0..=1.0).contains(rate));
             if !(none || shares && rates.is_sorted()) {
@@ -179,14 +183,14 @@ impl RocCurve {
     }
 }
 
-/// The first of these numbers.
+/// Lists the first ten numbers, for an error.
 fn shown(numbers: &[f64]) -> String {
     let shown: Vec<String> = numbers.iter().map(f64::to_string).collect();
     listed(&shown, 10)
 }
 
 impl RocCurve {
-    /// Through these points, and (0, 0) before them.
+    /// Creates the curve through these points, with (0, 0) before them.
     fn through(cuts: &[ThresholdSums]) -> Self {
         let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
         let first = ThresholdSums { threshold: f64::INFINITY, hits: 0.0, false_alarms: 0.0 };
@@ -198,7 +202,7 @@ impl RocCurve {
         }
     }
 
-    /// The area under the curve, as [`RocAuc`] has it.
+    /// Returns the area under the curve, as [`RocAuc`] computes it.
     pub fn area(&self) -> f64 {
         let points = self.false_positive_rates.iter().zip(&self.true_positive_rates);
         points
@@ -209,11 +213,11 @@ impl RocCurve {
     }
 }
 
-/// The ROC curve of scores: the true positive rate over the false positive rate, at every threshold.
+/// Returns the ROC curve of scores: the true positive rate against the false positive rate, at every threshold.
 ///
-/// `truth` says which samples are positive. For one class of several, say so by `labels.iter().map(|&label| label ==
-/// class)` and give the class's column of the predictions. With weights, rates are shares of weights. It is
-/// scikit-learn's `roc_curve` with `drop_intermediate=False`.
+/// `truth` is true for the samples that are positive. For one class of several, compute it with
+/// `labels.iter().map(|&label| label == class)` and give the class's column of the predictions. With weights, the rates
+/// are shares of the weight. It is scikit-learn's `roc_curve` with `drop_intermediate=False`.
 ///
 /// ```
 /// use plywood::metrics::roc_curve;
@@ -233,8 +237,8 @@ impl RocCurve {
 /// ```
 ///
 /// # Errors
-/// When there are not as many of one argument as of another, a score is NaN, a weight is negative or not finite, or
-/// positives or negatives are missing.
+/// When the arguments differ in length, a score is NaN, a weight is negative or not finite, or there are no positives
+/// or no negatives with a weight above 0.
 pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>) -> Result<RocCurve> {
     let at = |error: Error| error.at("ROC curve");
     if truth.len() != scores.len() {

@@ -1,4 +1,4 @@
-//! Precision, recall and F-beta: one ratio or another of the hits by class.
+//! Precision, recall and F-beta: ratios of the sums of each class.
 
 use super::batch::{Given, LabelBatch, Rows, check_width};
 use super::class_counts::{Average, ClassCounts, weighted_mean};
@@ -10,7 +10,7 @@ use crate::monitor::Direction;
 use crate::predictions::Thresholds;
 use crate::state::{Kind, State};
 
-/// What is made of the three sums of a class.
+/// The ratio computed from the three sums of a class.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ratio {
     Precision,
@@ -28,7 +28,7 @@ impl Ratio {
         }
     }
 
-    /// Of the macro mean.
+    /// Returns the name of the macro mean.
     fn name(self) -> String {
         match self {
             Self::Precision => "precision".to_owned(),
@@ -48,23 +48,23 @@ impl Ratio {
     }
 }
 
-/// The sums of all classes, added up over batches, and how predictions are read and averaged.
+/// The sums of all classes over all batches, and how predictions are read and averaged.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     ratio: Ratio,
-    /// "f1", with what the average adds to it.
+    /// The name of the ratio, such as "f1", with what the average adds to it.
     name: String,
     pub(super) decision: Decision,
     average: Average,
     classes: Vec<ClassCounts>,
-    /// The sum over samples of the value of each, by its weight; of several labels only.
+    /// The sum over samples of each sample's value times its weight; only for several labels per sample.
     samples: f64,
-    /// The weights of all samples seen.
+    /// The sum of the weights of all samples seen.
     all: f64,
 }
 
 impl Tally {
-    /// By the macro mean, of one class for each sample.
+    /// Creates a tally with the macro mean, for one class per sample.
     pub(super) fn of(ratio: Ratio) -> Self {
         let (name, decision, average) = (ratio.name(), Decision::default(), Average::Macro);
         Self { ratio, name, decision, average, classes: Vec::new(), samples: 0.0, all: 0.0 }
@@ -75,17 +75,18 @@ impl Tally {
         self.average = average;
     }
 
-    /// The value of each class.
+    /// Returns the value of each class.
     pub(super) fn per_class(&self) -> Vec<f64> {
         self.classes.iter().map(|class| self.ratio.of(class)).collect()
     }
 
-    /// Whether a sample may have several labels.
+    /// Returns whether a sample may have several labels.
     fn several(&self) -> bool {
         matches!(self.decision, Decision::Labels(_))
     }
 
-    /// Adds a batch, after checking that it has the classes of those before, and the class that is asked for.
+    /// Adds a batch, after checking that it has as many classes as those before, and that the class of the average
+    /// exists.
     fn add(&mut self, rows: Rows<'_>) -> Result<()> {
         self.ratio.check()?;
         if let Decision::Labels(thresholds) = self.decision.clone() {
@@ -119,7 +120,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Makes room for so many classes, unless there are others already.
+    /// Makes room for `classes` classes. It is an error if earlier batches had another number of them.
     fn widen(&mut self, classes: usize) -> Result<()> {
         check_width(self.classes.len(), classes)?;
         self.average.check(classes, self.several())?;

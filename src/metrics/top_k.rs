@@ -8,18 +8,19 @@ use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::state::{Kind, State};
 
-/// The share of samples whose class is among the `k` most probable.
+/// The top-k accuracy: the share of samples whose class is among the `k` most probable ones.
 ///
 /// ```text
 /// Σ_i w_i · [fewer than k classes are before class y_i] / Σ_i w_i
 /// ```
 ///
 /// Predictions are `[batch, classes]`, probabilities or logits; targets are as for
-/// [`Accuracy`](crate::metrics::Accuracy), which is the case `k = 1` but for ties. Of equal scores those of higher
-/// classes come first, as in scikit-learn's `top_k_accuracy_score`. With `k` at or above the number of classes every
-/// sample is right. The metric's name has `k` in it: "top_5_accuracy".
+/// [`Accuracy`](crate::metrics::Accuracy). With `k = 1` the value is the accuracy, except for ties: among equal scores,
+/// higher classes come first, as in scikit-learn's `top_k_accuracy_score`. If `k` is at least the number of classes,
+/// every sample is right. The metric's name contains `k`: "top_5_accuracy".
 ///
-/// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error known.
+/// Russakovsky and others, "ImageNet large scale visual recognition challenge", 2015, made the top-5 error widely
+/// known.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -34,26 +35,26 @@ use crate::state::{Kind, State};
 #[derive(Clone, Debug)]
 pub struct TopK {
     k: usize,
-    /// "top_5_accuracy".
+    /// The metric's name, such as "top_5_accuracy".
     name: String,
     decision: Decision,
-    /// The number of classes; 0 before the first batch.
+    /// The number of values of a prediction; 0 before the first batch.
     classes: usize,
-    /// The weights of the samples that were right.
+    /// The sum of the weights of the samples that were right.
     right: f64,
-    /// The weights of all samples seen.
+    /// The sum of the weights of all samples seen.
     all: f64,
 }
 
 impl TopK {
-    /// Among the `k` most probable; `k` is at least 1, which the first batch checks.
+    /// Creates the metric for the `k` most probable classes; `k` is at least 1, which the first batch checks.
     pub fn k(k: usize) -> Self {
         let (name, decision) = (format!("top_{k}_accuracy"), Decision::default());
         Self { k, name, decision, classes: 0, right: 0.0, all: 0.0 }
     }
 
-    /// Above which number a single output stands for class 1, as
-    /// [`Accuracy::threshold`](crate::metrics::Accuracy::threshold).
+    /// Sets the threshold above which a single output means class 1, as
+    /// [`Accuracy::threshold`](crate::metrics::Accuracy::threshold) does.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.decision.set_threshold(threshold);
@@ -87,7 +88,7 @@ impl TopK {
     }
 }
 
-/// Whether the label is among the first `k` of several scores.
+/// Returns whether the label is among the first `k` of several scores.
 fn is_among(row: &[f64], label: usize, k: usize) -> bool {
     let own = row[label];
     let before = (0..row.len()).filter(|&c| row[c] > own || (row[c] == own && c > label)).count();
