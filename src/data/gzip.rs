@@ -59,7 +59,7 @@ fn pass_over_zeros(source: &mut impl BufRead) -> io::Result<()> {
 
 /// The error of what is gzip data again once it is unpacked.
 pub(super) fn twice() -> Error {
-    Error::format("the file", "compressed once", "gzip data within gzip data: it is compressed twice")
+    Error::format("the file", "be compressed once", "gzip data within gzip data: it is compressed twice")
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 

@@ -23,7 +23,7 @@ pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> R
         },
         found => {
             let expected = [&[found.first().copied().unwrap_or(0)], output].concat();
-            Err(Error::shape("targets", format!("{expected:?}"), found).help(SHAPE))
+            Err(Error::shape("the targets", format!("{expected:?}"), found).help(SHAPE))
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn paired<F: Scalar>(
 ) -> Result<(LossSum, Tensor<F>)> {
     let samples = output.shape().first().copied().unwrap_or(0);
     if output.shape() != target.shape() || output.ndim() == 0 {
-        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()).help(SHAPE));
+        return Err(Error::shape("the targets", format!("{:?}", output.shape()), target.shape()).help(SHAPE));
     }
     check_paired(&output.shape()[1..], target)?;
     let numbers = output.shape()[1..].iter().product::<usize>();

@@ -76,8 +76,8 @@ impl FBeta {
         if self.beta.is_finite() && self.beta >= 0.0 {
             return Ok(());
         }
-        Err(Error::argument("a beta", "at least 0 and finite", self.beta)
-            .help("It says how much more recall counts than precision; 1 makes F1."))
+        Err(Error::argument("beta", "at least 0 and finite", self.beta)
+            .help("It is the weight of recall relative to precision; 1 gives F1."))
     }
 
     /// The value of a class's counts.

@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(state.take_list("losses")?, [1.0, 0.5]);
 /// assert_eq!(
 ///     state.take_number("worst").unwrap_err().to_string(),
-///     "expected a state to have a number worst, found best. It was written by another version, or is damaged."
+///     "the state must have a number \"worst\", got best. It was written by another version, or it is damaged."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -177,7 +177,11 @@ impl<F: Scalar> State<F> {
             _ => None,
         })?;
         N::try_from(number).map_err(|_| {
-            misfit(name, format!("a number that fits {}", crate::shown::type_name::<N>()), number.to_string())
+            misfit(
+                name,
+                format!("be a number that fits {}", crate::shown::type_name::<N>()),
+                number.to_string(),
+            )
         })
     }
 
@@ -186,7 +190,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// When there is none of this name.
     pub fn take_flag(&mut self, name: &str) -> Result<bool> {
-        self.take("a flag", name, |value| match value {
+        self.take("a yes or no", name, |value| match value {
             Value::Flag(flag) => Some(*flag),
             _ => None,
         })
@@ -219,7 +223,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// When there is none of this name.
     pub fn take_integers(&mut self, name: &str) -> Result<Vec<u64>> {
-        self.take("whole numbers", name, |value| match value {
+        self.take("a list of whole numbers", name, |value| match value {
             Value::Integers(numbers) => Some(std::mem::take(numbers)),
             _ => None,
         })
@@ -230,7 +234,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// When there are none of this name.
     pub fn take_bytes(&mut self, name: &str) -> Result<Vec<u8>> {
-        self.take("bytes", name, |value| match value {
+        self.take("a list of bytes", name, |value| match value {
             Value::Bytes(bytes) => Some(std::mem::take(bytes)),
             _ => None,
         })
@@ -263,7 +267,7 @@ impl<F: Scalar> State<F> {
         let list = self.take_list(name)?;
         match list.as_chunks() {
             (rows, []) => Ok(rows.to_vec()),
-            _ => Err(misfit(name, format!("groups of {N} numbers"), format!("{} numbers", list.len()))),
+            _ => Err(misfit(name, format!("be groups of {N} numbers"), format!("{} numbers", list.len()))),
         }
     }
 
@@ -271,8 +275,8 @@ impl<F: Scalar> State<F> {
     pub(crate) fn finish(&self) -> Result<()> {
         match self.names().next() {
             None => Ok(()),
-            Some(name) => Err(Error::format("a state", "taken apart", format!("{name} left in it"))
-                .help("Take all in `load_state` that `state` has put in; or it is another's state.")),
+            Some(name) => Err(Error::format("the state", "have no entries left", format!("{name:?}"))
+                .help("Take all entries in `load_state` that `state` puts in, or check whose state it is.")),
         }
     }
 
@@ -301,7 +305,7 @@ impl<F: Scalar> State<F> {
             n if n > SHOWN => found.push("…"),
             _ => {}
         }
-        Error::data("a state", format!("to have {what} {name}"), found.join(", ")).help(DAMAGED)
+        Error::data("the state", format!("have {what} {name:?}"), found.join(", ")).help(DAMAGED)
     }
 
     /// How many levels there are, and how many values on all of them.
@@ -321,9 +325,8 @@ impl<F: Scalar> State<F> {
         if depth <= MAX_DEPTH && values <= MAX_VALUES {
             return Ok(());
         }
-        let expected =
-            format!("of at most {MAX_VALUES} values and {MAX_DEPTH} levels of states in one another");
-        Err(Error::format("a state", expected, format!("{values} values and {depth} levels"))
+        let expected = format!("have at most {MAX_VALUES} values and {MAX_DEPTH} levels of nested states");
+        Err(Error::format("the state", expected, format!("{values} values and {depth} levels"))
             .help("Put many numbers into one list or array."))
     }
 }
@@ -334,11 +337,11 @@ impl<F: Scalar> Default for State<F> {
     }
 }
 
-const DAMAGED: &str = "It was written by another version, or is damaged.";
+const DAMAGED: &str = "It was written by another version, or it is damaged.";
 
 /// The error of a part that is not as it should be.
 pub(crate) fn misfit(name: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
-    Error::format(format!("{name} of a state"), expected.into(), found.into()).help(DAMAGED)
+    Error::format(format!("the entry {name:?} of the state"), expected.into(), found.into()).help(DAMAGED)
 }
 
 /// A whole number that is exact as an `f64`.

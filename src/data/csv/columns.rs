@@ -2,7 +2,7 @@
 
 use super::header::Format;
 use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
-use crate::data::class_names::{check_classes, one_of, remarks_on_classes};
+use crate::data::class_names::{be_one_of, check_classes, remarks_on_classes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::shown::cut;
@@ -127,27 +127,27 @@ impl Columns {
         let what = || format!("row {row}, column {:?}", cut(&self.names[column]));
         let text = text(field, what)?;
         if let Some(nothing) = self.format.nothing(text) {
-            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+            return Err(Error::format(what(), "be a finite number", nothing).help(HELP));
         }
         if let Some((_, mark)) = mark {
             let nothing = format!("nothing: {:?} is the mark {mark:?}", cut(text));
-            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+            return Err(Error::format(what(), "be a finite number", nothing).help(HELP));
         }
         let found = || format!("{:?}", cut(text));
         match text.parse().ok().filter(|x: &f64| x.is_finite()) {
             Some(x) if (range.holds)(x) => Ok(x),
             Some(_) => {
-                let expected = format!("a number that is finite in {}", range.name);
+                let expected = format!("be finite in {}", range.name);
                 Err(Error::format(what(), expected, found())
                     .help("Give the column in a larger unit, or read it as `f64`."))
             }
             None if text.contains(',')
                 && text.bytes().all(|b| b.is_ascii_digit() || b"+-.,".contains(&b)) =>
             {
-                Err(Error::format(what(), "a finite number", found())
-                    .help("Write numbers with a point before the decimals, and nothing between thousands."))
+                Err(Error::format(what(), "be a finite number", found())
+                    .help("Write numbers with a decimal point and without separators between thousands."))
             }
-            None => Err(Error::format(what(), "a finite number", found()).help(if is_spaced(field) {
+            None => Err(Error::format(what(), "be a finite number", found()).help(if is_spaced(field) {
                 SPACED
             } else {
                 HELP
@@ -176,7 +176,7 @@ impl Labels {
         let what = || format!("row {}, column {:?}", row.number, row.columns.names[row.columns.target]);
         let label = text(&row.target, what)?;
         if let Some(nothing) = row.columns.format.nothing(label) {
-            return Err(Error::format(what(), "a class", nothing)
+            return Err(Error::format(what(), "be a class", nothing)
                 .help("Fill it in, or leave such rows out by `skip_faulty`."));
         }
         check_label(&row.target, what)?;
@@ -190,7 +190,7 @@ impl Labels {
         match self.known.get(label) {
             Some(&class) => Ok(class),
             None if self.closed => {
-                Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
+                Err(Error::format(what(), be_one_of(&self.names), format!("{:?}", cut(label)))
                     .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
             }
             None => {

@@ -23,7 +23,7 @@ use std::cell::RefCell;
 /// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
 /// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
 /// let error = other.backward(cache, y).unwrap_err().to_string();
-/// assert!(error.starts_with("expected the cache of this model's forward_train, found another model's."));
+/// assert!(error.starts_with("the cache must be that of this model's `forward_train`, got another model's."));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl<F: Scalar> Sequential<F> {
     ) -> Result<Option<Tensor<F>>> {
         if cache.slots.len() != self.layers.len() {
             return Err(Error::custom(
-                "expected the cache of this model's forward_train, found another model's",
+                "the cache must be that of this model's `forward_train`, got another model's",
             )
             .help("Give `backward` the cache that `forward_train` of the same model returned."));
         }
@@ -158,7 +158,7 @@ impl<F: Scalar> Sequential<F> {
             found => found.unwrap_or_else(|| "the output".to_owned()),
         };
         Error::new(ErrorKind::NonFinite { what, step: None })
-            .help("Look at how the model was trained: the learning rate, clipping, the scale of the inputs.")
+            .help("Check how the model was trained: the learning rate, clipping, the scale of the inputs.")
             .at(format!("sample {sample}"))
     }
 
@@ -206,7 +206,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// A block has been built for one shape and refuses any other.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.input {
-            return Err(Error::shape("an input", format!("{:?}", self.input), input)
+            return Err(Error::shape("the input", format!("{:?}", self.input), input)
                 .help("A model takes the shape it was built for; build it anew for another."));
         }
         Ok(self.output.clone())
@@ -228,7 +228,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// Runs all layers, since the input's gradient is asked for.
     fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let input = self.run_back(cache, grad, 0, true)?;
-        input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
+        input.ok_or_else(|| Error::custom("there must be a gradient of the input, got none"))
     }
 
     /// What training calls: stops at the first layer with something to train, and does nothing in a model without

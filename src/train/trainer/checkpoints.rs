@@ -113,7 +113,7 @@ fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> 
     match (kind, state) {
         (_, None) => Ok(None),
         (Some(kind), Some(state)) => Ok(Some(Saved { kind: kind.name().to_owned(), state })),
-        (None, Some(_)) => Err(Error::data(name, "to have a kind, as it has a state", "none")
+        (None, Some(_)) => Err(Error::data(name, "have a kind, as it has a state", "none")
             .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")),
     }
 }

@@ -122,8 +122,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let path = path.as_ref();
         let resumed = self.find_and_resume(model, path).and_then(|found| {
             found.ok_or_else(|| {
-                Error::data("a folder", "with a checkpoint", "none")
-                    .help("Begin with `fit`, or go on with what there may be by `resume_if_any`.")
+                Error::data("the folder", "have a checkpoint", "none")
+                    .help("Begin with `fit`, or use `resume_if_any`, which does not need one.")
             })
         });
         resumed.map_err(|error| error.at(format!("resume {}", path.display())))
@@ -239,16 +239,15 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let was = listed(saved.iter().map(|(name, _)| name.as_str()).collect());
         let is = listed(self.run.metrics.iter().map(|metric| metric.name()).collect());
         if was != is {
-            return Err(Error::data("the metrics", format!("as saved within an epoch, {was}"), is).help(
-                "Add the same metrics in the same order; from the end of an epoch they may be others.",
-            ));
+            return Err(Error::data("the metrics", format!("be those saved within an epoch ({was})"), is)
+                .help("Add the same metrics in the same order; after the end of an epoch they may differ."));
         }
         let mut states = Vec::with_capacity(saved.len());
         for (metric, (name, saved)) in self.run.metrics.iter().zip(saved) {
             let (kind, own) =
                 (saved.as_ref().map(|saved| saved.kind.as_str()), metric.kind().map(Kind::name));
             if let Some(kind) = kind.filter(|kind| own != Some(*kind)) {
-                let expected = format!("a metric of the kind {kind}, as it was saved");
+                let expected = format!("be a metric of kind {kind}, as in the checkpoint");
                 return Err(Error::data(name, expected, own.unwrap_or("none"))
                     .help("Add the metrics of the run that is resumed."));
             }
@@ -269,10 +268,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 Some(at) => Ok((free.remove(at).0, state)),
                 None => Err(Error::data(
                     "the callbacks",
-                    format!("to have one of the kind {kind}, whose state was saved"),
+                    format!("include one of kind {kind}, whose state was saved"),
                     "none",
                 )
-                .help("Add it by `callback`, as it was in the run that is resumed.")),
+                .help("Add it with `callback`, as in the run that is resumed.")),
             }
         };
         saved.into_iter().map(place).collect()
@@ -307,10 +306,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         }
         Err(Error::data(
             "the trainer",
-            format!("to be set as it was saved, {}", was.join(", ")),
+            format!("have the settings of the checkpoint ({})", was.join(", ")),
             is.join(", "),
         )
-        .help("Set it as it was, or begin another run in another folder."))
+        .help("Restore the settings, or begin another run in another folder."))
     }
 }
 
@@ -323,7 +322,7 @@ fn same_architecture<F: Scalar>(saved: &Sequential<F>, model: &Sequential<F>) ->
         None => Ok(()),
         Some(i) => {
             let [saved, model] = [saved, model].map(|lines| lines.get(i).cloned().unwrap_or_else(nothing));
-            Err(Error::data("the model", format!("as it was saved, with {saved}"), model)
+            Err(Error::data("the model", format!("have {saved}, as it was saved"), model)
                 .help("Build the model as in the run that is resumed."))
         }
     }
