@@ -159,7 +159,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
         for sure in predictions::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
                 let sample = format!("the prediction of sample {}", confidence.len());
-                Error::data(sample, "be probabilities", "other numbers")
+                Error::data(sample, "be a distribution", "other numbers")
                     .help("Let the model end in Softmax, or in a single Sigmoid.")
             })?);
         }

@@ -39,9 +39,8 @@ const PIECE: usize = 256;
 /// so that a shape that does not fit is found in the first moment and not after an epoch.
 pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
-        return Err(
-            Error::data("the data", "have at least one sample", "none").help("Check where they are read.")
-        );
+        return Err(Error::data("the data", "have at least one sample", "none")
+            .help("Check where the data come from."));
     }
     if data.input_shape() != model.input_shape() {
         let expected = format!("{:?}", model.input_shape());

@@ -130,7 +130,7 @@ impl Monitor {
     ) -> Result<Direction> {
         let Some((_, own)) = values.clone().find(|(name, _)| *name == self.name) else {
             let names: Vec<&str> = values.map(|(name, _)| name).collect();
-            let expected = format!("be one of {}", names.join(", "));
+            let expected = format!("be one of the epoch's ({})", names.join(", "));
             let validated = names.iter().any(|name| name.starts_with("val_"));
             let help = if self.name.starts_with("val_") && !validated {
                 "Values that begin with \"val_\" need validation data or `validation_split`."

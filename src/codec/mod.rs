@@ -60,7 +60,8 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
             EncodeError::OtherString(text) => text,
             error => error.to_string(),
         };
-        Error::format("the value", "be one that can be saved", found).help("Check its `Serialize`.")
+        Error::format("the value", "be serializable", format!("an error: {}", found.trim_end_matches('.')))
+            .help("Check its `Serialize`.")
     })
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T>
 /// [`decode`] for a value that borrows from the bytes.
 pub(crate) fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8], what: &str) -> Result<T> {
     let damaged = |found: String| {
-        Error::format(what, "be whole and undamaged", found)
+        Error::format(what, "be whole and undamaged", found.trim_end_matches('.'))
             .help("The file is truncated or corrupt, or was written by another version; save it again.")
     };
     match limits::in_file(|| bincode::serde::borrow_decode_from_slice::<T, _>(bytes, config())) {
@@ -185,7 +186,7 @@ pub(crate) use checked;
 
 /// The error of fields that contradict one another.
 pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
-    Error::format(what, expected.into(), found.to_string()).help("Check where it is from.")
+    Error::format(what, expected.into(), found.to_string()).help("Check the source.")
 }
 
 /// Whether this is a share, from 0 to 1. Means of shares may be above 1 by their rounding.

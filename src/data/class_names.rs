@@ -22,7 +22,10 @@ pub(in crate::data) fn check_classes(names: &[String]) -> Result<()> {
 
 /// How an error says which classes there are: "one of the 2 classes (a, b)".
 pub(in crate::data) fn be_one_of(names: &[String]) -> String {
-    format!("be one of the {} ({})", count(names.len(), "class", "classes"), listed(names, 10))
+    match names {
+        [only] => format!("be the only class, {}", cut(only)),
+        _ => format!("be one of the {} classes ({})", names.len(), listed(names, 10)),
+    }
 }
 
 /// Remarks on classes whose names usually mean that a value is missing, and on those that look like another, with how

@@ -44,7 +44,7 @@ impl PlacedFile {
         if !found.is_file() {
             return Err(Error::format(
                 path.display().to_string(),
-                "be a file that can be read at any place",
+                "be a file that can be read from any position",
                 sort(found),
             )
             .help(

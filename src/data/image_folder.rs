@@ -143,7 +143,7 @@ impl ImageFolder {
         room.filter(|&bytes| pixels.try_reserve_exact(bytes).is_ok()).ok_or_else(|| {
             let found = format!("{} images of {} bytes", found.len(), self.form.len());
             Error::argument("the images", "small enough to fit into memory", found)
-                .help("Take a smaller size, or read the images in a `Dataset` of your own.")
+                .help("Use a smaller size, or read the images in a `Dataset` of your own.")
         })?;
         let (mut files, mut labels) = (Vec::new(), Vec::new());
         let mut rest = found.into_iter();
@@ -170,14 +170,14 @@ impl ImageFolder {
                 let of_it = skipped.iter().filter(|(path, _)| self.class_of(path) == Some(name));
                 let reasons = left_out_below(of_it.map(|(_, error)| error).collect());
                 return Err(Error::data(format!("class {name:?}"), "have an image", "none")
-                    .help(format!("Put images into its folder, or take the folder away.{reasons}"))
+                    .help(format!("Put images into its folder, or remove the folder.{reasons}"))
                     .at(self.path.display()));
             }
         }
         if labels.is_empty() {
             let folders = listed(&names, 10);
             let reasons = left_out_below(skipped.iter().map(|(_, error)| error).collect());
-            return Err(Error::data("the classes' folders", format!("have images ({folders})"), "none")
+            return Err(Error::data(format!("the classes' folders ({folders})"), "have images", "none")
                 .help(format!("Put PNG or JPEG files into them.{reasons}"))
                 .at(self.path.display()));
         }
@@ -231,7 +231,7 @@ impl ImageFolder {
             "from 1 to 16384",
             format!("{height} and {width}"),
         )
-        .help("Take the size that the model is built for: 64 by 64 is a usual beginning."))
+        .help("Use the size that the model is built for: 64 by 64 is a usual first choice."))
     }
 
     /// The classes' names, and the files with their classes, in order.

@@ -334,7 +334,7 @@ impl Sums {
     fn end(self) -> Result<Normalizer> {
         if self.seen == 0 || self.first.is_empty() {
             return Err(Error::data("the data", "have at least one number", "none")
-                .help("Check where they are read."));
+                .help("Check where the data come from."));
         }
         let Self { spec, shape, seen, first, second } = self.joined();
         let count = seen as f64;

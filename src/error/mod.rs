@@ -121,8 +121,8 @@ impl Error {
 
     /// An argument outside what is allowed: `Error::argument("rate", "at least 0 and below 1", 1.5)`.
     ///
-    /// `name` is the parameter as it is typed, which is printed in backquotes, or several words that begin with an article:
-    /// "the learning rate". `expected` follows "must be".
+    /// `name` is the parameter as it is typed, which is printed in backquotes, or several words that begin with an
+    /// article: "the learning rate". `expected` follows "must be".
     ///
     /// For what a caller chose: a rate, a size, a path. What came out of a file or a data set is
     /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from a bad
@@ -201,7 +201,8 @@ impl Error {
 
     /// A file whose content is not what it should be.
     ///
-    /// Raised for IDX files, model files and saved layers. `expected` follows "must" and begins with a verb. `found` may be another error's text, as where a decoder
+    /// Raised for IDX files, model files and saved layers. `expected` follows "must" and begins with a verb. `found`
+    /// may be another error's text, as where a decoder
     /// says at which point the bytes ended.
     ///
     /// ```

@@ -246,7 +246,7 @@ impl Initializer {
         check_memory::<F>(shape)?;
         if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {
             return Err(Error::shape("the orthogonal parameter", "[rows, columns, …]", shape)
-                .help("A vector has no rows to be orthogonal; take another initializer for it."));
+                .help("A vector has no rows to be orthogonal; use another initializer for it."));
         }
         let mut draws = random.at(0, 0);
         let mean = fan_in.saturating_add(fan_out).max(1) as f64 / 2.0;
@@ -312,7 +312,7 @@ impl Initializer {
                     return Ok(());
                 }
                 return Err(Error::argument("the gain", "a finite number", gain)
-                    .help("1 before linear units and tanh, √2 before ReLU."));
+                    .help("It is 1 before linear units and tanh, √2 before ReLU."));
             }
             Self::VarianceScaling { scale, .. } => {
                 if scale.is_finite() && scale > 0.0 {

@@ -79,7 +79,7 @@ impl Content {
     fn help(self) -> &'static str {
         match self {
             Self::Model => "Read it with `Sequential::load`.",
-            Self::Checkpoint => "Go on with it by `Trainer::resume`.",
+            Self::Checkpoint => "Continue it with `Trainer::resume`.",
         }
     }
 }

@@ -133,13 +133,15 @@ impl BinaryCrossEntropy {
     fn check<F: Scalar>(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
         if *output != [1] {
-            return Err(at(Error::shape("the output", "[1]", output)
-                .help("End the model in `Dense::units(1)` and `Sigmoid`, or take `CrossEntropy` with an output for each class.")));
+            return Err(at(Error::shape("the output", "[1]", output).help(
+                "End the model in `Dense::units(1)` and `Sigmoid`, or use `CrossEntropy` with an output for \
+                       each class.",
+            )));
         }
         match labels.iter().position(|&label| label > 1) {
             None => self.soft.check_weights::<F>(output),
             Some(i) => Err(at(Error::sample("the label", i, "be 0 or 1", labels[i])
-                .help("For more than two classes take `CrossEntropy` and an output for each."))),
+                .help("For more than two classes use `CrossEntropy` and an output for each."))),
         }
     }
 }
@@ -202,7 +204,7 @@ impl SoftBinaryCrossEntropy {
             Some(&large) if large.is_finite() && large > 0.0 => {
                 let expected = format!("a number that is finite in {}", F::NAME);
                 Err(at(Error::argument("each positive weight", expected, format!("{large:?}"))
-                    .help("Take a smaller one: negatives over positives is usual.")))
+                    .help("Use a smaller one: negatives over positives is usual.")))
             }
             Some(bad) => Err(at(Error::argument("each positive weight", "at least 0 and finite", bad)
                 .help("1 counts both classes alike."))),
@@ -238,7 +240,7 @@ impl SoftBinaryCrossEntropy {
             let numbers = output.shape()[1..].iter().product::<usize>().max(1);
             let found = output.iter().nth(i).map_or(0.0, |p| p.as_f64());
             return Err(at(Error::sample("the output", i / numbers, "be a probability, from 0 to 1", found)
-                .help("End the model in Sigmoid, with nothing behind it, or take the loss `from_logits`.")));
+                .help("End the model in Sigmoid, with nothing after it, or use the loss with `from_logits(true)`.")));
         }
         let (one, columns): ([F; 1], Vec<F>);
         let positive = match &self.positive {

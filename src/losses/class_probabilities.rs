@@ -88,10 +88,13 @@ pub(super) fn check_distributions<F: Scalar>(rows: &Probabilities<F>) -> Result<
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
         Some(_) if nan_sample(&rows.grad).is_some() => Ok(()),
-        Some((i, found)) => {
-            Err(Error::sample("the output", i, "be probabilities: at least 0, with a sum of 1", found)
-                .help("End the model in Softmax, with nothing behind it, or take the loss `from_logits`."))
-        }
+        Some((i, found)) => Err(Error::sample(
+            "the output",
+            i,
+            "be a probability distribution, at least 0 with a sum of 1",
+            found,
+        )
+        .help("End the model in Softmax, with nothing after it, or use the loss with `from_logits(true)`.")),
     }
 }
 
@@ -113,8 +116,8 @@ pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>)
             found,
         )
         .help(
-            "A row is a distribution over classes that exclude each other; for several labels at once take \
-                 `SoftBinaryCrossEntropy` behind Sigmoid.",
+            "A row is a distribution over classes that exclude each other; for several labels at once use \
+             `SoftBinaryCrossEntropy` after Sigmoid.",
         )),
     }
 }

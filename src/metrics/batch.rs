@@ -19,8 +19,9 @@ use crate::tensor::Tensor;
 use std::borrow::Cow;
 
 /// What to do where a sample turns out to have several labels.
-pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, say `.multi_label(..)` to Precision, \
-     Recall, FBeta, RocAuc or AveragePrecision, or take `ExactMatch::multi_label(..)`.";
+pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, call `.multi_label(..)` on \
+                                  Precision, Recall, FBeta, RocAuc or AveragePrecision, or use \
+                                  `ExactMatch::multi_label(..)`.";
 
 /// The error of class indices where a metric was told that there are several labels.
 pub(super) fn not_indices() -> Error {
@@ -185,13 +186,15 @@ fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
     let outside = row.iter().find(|p| !(0.0..=1.0).contains(*p));
     match (row, outside) {
         ([number], _) => Error::sample(what, sample, "be from 0 to 1", number),
-        (_, Some(number)) => Error::sample(what, sample, "be probabilities of classes, from 0 to 1", number),
+        (_, Some(number)) => {
+            Error::sample(what, sample, "be a distribution over classes, with numbers from 0 to 1", number)
+        }
         _ => {
             let sum = row.iter().sum::<f64>();
             Error::sample(
                 what,
                 sample,
-                "be probabilities of classes, with a sum of 1",
+                "be a distribution over classes, with a sum of 1",
                 format!("a sum of {sum}"),
             )
         }

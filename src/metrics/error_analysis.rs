@@ -3,7 +3,7 @@
 use super::confusion_matrix::ConfusionMatrix;
 use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -29,8 +29,11 @@ impl ConfusedPair {
     fn check(&self) -> Result<()> {
         if self.truth == self.predicted || self.count > self.support {
             let found = format!(
-                "{} of {} samples of class {}, taken for {}",
-                self.count, self.support, self.truth, self.predicted
+                "{} of {} of class {} taken for {}",
+                self.count,
+                count(self.support as usize, "sample", "samples"),
+                self.truth,
+                self.predicted
             );
             return Err(contradicts(
                 "the pair of classes",
@@ -150,7 +153,7 @@ impl ErrorAnalysis {
         let Self { pairs, mistakes, classes, names } = self;
         const WHAT: &str = "the error analysis";
         if names.len() != classes.len() {
-            let expected = format!("have as many classes as names, {}", names.len());
+            let expected = format!("have a class for each of {}", count(names.len(), "name", "names"));
             return Err(contradicts(WHAT, expected, classes.len()));
         }
         let of_pairs = pairs.iter().flat_map(|pair| [pair.truth, pair.predicted]);

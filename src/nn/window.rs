@@ -218,7 +218,7 @@ impl Window {
             if numbers.iter().any(|&n| n > LARGEST) {
                 let expected = format!("at most {LARGEST} along each axis");
                 return Err(Error::argument(name, expected, format!("{numbers:?}")).help(
-                    "Take a number that suits the input; this one may result from a difference below 0.",
+                    "Use a number that suits the input; this one may result from a difference below 0.",
                 ));
             }
         }
@@ -227,7 +227,7 @@ impl Window {
             *axis = self.along_axis(i, input[i]).ok_or_else(|| {
                 let text = format!("no larger than its input with padding, {input:?}");
                 Error::argument("the window", text, format!("{self}")).help(
-                    "Take a smaller window, less dilation, or `Padding::Same`; an input has at least 1 row.",
+                    "Use a smaller window, less dilation, or `Padding::Same`; an input has at least 1 row.",
                 )
             })?;
         }

@@ -206,11 +206,11 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
         }
         if group.max_norm.is_some() && averages {
             return Err(at(Error::data(
-                "the rule under a max norm",
+                "the rule of a group with a max norm",
                 "keep no averages of its own",
                 "one that does",
             )
-            .help("Leave it out, or take a rule such as `AdamW` with `average`.")));
+            .help("Leave it out, or use a rule such as `AdamW` with `average`.")));
         }
         if group.decay.is_some() && !decays {
             return Err(at(Error::data(
@@ -218,7 +218,7 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
                 "have weight decay",
                 "one without",
             )
-            .help("Leave it out, or take a rule with decay, such as `AdamW`.")));
+            .help("Leave it out, or use a rule with decay, such as `AdamW`.")));
         }
         let (mut found, mut matrix, mut names) = (false, false, Vec::new());
         model.visit_params(&mut |name, param| {
@@ -235,7 +235,7 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
         }
         if group.max_norm.is_some() && !matrix {
             return Err(at(Error::data(
-                "the parameters under a max norm",
+                "the parameters of a group with a max norm",
                 "include weights of two axes or more",
                 "parameters of one axis",
             )

@@ -90,7 +90,7 @@ fn missing(history: &History, name: &str) -> Error {
     let known = if names.is_empty() {
         "a name that some epoch has".to_owned()
     } else {
-        format!("one of {}", names.join(", "))
+        format!("one of the recorded values ({})", names.join(", "))
     };
     Error::argument("the value to plot", known, name)
         .help("It needs a finite number in at least one epoch.")

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 use ndarray::Array1;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values by name: what an [`UpdateRule`](crate::optim::UpdateRule), an [`Optimizer`](crate::optim::Optimizer), a
@@ -190,7 +189,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// When there is none of this name.
     pub fn take_flag(&mut self, name: &str) -> Result<bool> {
-        self.take("a yes or no", name, |value| match value {
+        self.take("a flag", name, |value| match value {
             Value::Flag(flag) => Some(*flag),
             _ => None,
         })
@@ -393,9 +392,7 @@ impl<F: Scalar> Serialize for State<F> {
 
 impl<'de, F: Scalar> Deserialize<'de> for State<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = limits::in_state(|| {
-            codec::list::<D, Counted<F>, MAX_VALUES>(deserializer).map_err(D::Error::custom)
-        })?;
+        let values = limits::in_state(|| codec::list::<D, Counted<F>, MAX_VALUES>(deserializer))?;
         let values = values.into_iter().map(|Counted(Entry(name, value))| (name, value)).collect();
         Ok(Self { values, next: 0 })
     }

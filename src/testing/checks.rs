@@ -54,7 +54,7 @@ impl<F: Scalar> LayerCheck<F> {
             )
             .help("Every field that `forward` looks at must be serialized."));
         }
-        report.passed("saved and loaded, it puts out the same bits");
+        report.passed("saved and loaded, its outputs have the same bits");
         Ok(report)
     }
 
@@ -79,11 +79,11 @@ impl<F: Scalar> LayerCheck<F> {
         report.passed("outputs have the shape that output_shape says");
 
         if self.is_exempt(Exemption::TrainingDiffers) {
-            report.skipped("training puts out what inference does", Exemption::TrainingDiffers);
+            report.skipped("training has the same outputs as inference", Exemption::TrainingDiffers);
         } else {
             let (trained, _) = trained(layer, x.clone())?;
             same("the output in training", &standard(trained), &y)?;
-            report.passed("training puts out what inference does");
+            report.passed("training has the same outputs as inference");
         }
 
         for i in 0..x.len_of(Axis(0)) {
@@ -94,7 +94,7 @@ impl<F: Scalar> LayerCheck<F> {
         }
         let viewed = owned(layer.erased_forward_cow(x.view().into())?);
         same("the output of a view", &standard(viewed), &y)?;
-        report.passed("a batch puts out what its samples do one by one, and what it does as a view");
+        report.passed("a batch has the outputs of its samples one by one, and of the same batch as a view");
         Ok(y)
     }
 

@@ -163,10 +163,10 @@ impl Checkpoints {
         let Some(stranger) = stranger else { return Ok(()) };
         let expected = match from {
             None => "have no checkpoints".to_owned(),
-            Some(from) => format!("have none newer than {}", name_of(&from.path)),
+            Some(from) => format!("have no checkpoint newer than {}", name_of(&from.path)),
         };
         Err(Error::data(format!("the folder {}", self.folder.display()), expected, name_of(&stranger))
-            .help("Continue them with `resume` or `resume_if_any`, name another folder, or remove them."))
+            .help("Continue that run with `resume` or `resume_if_any`, name another folder, or remove them."))
     }
 
     /// Removes what is no longer wanted once the file at `place` is whole.

@@ -207,7 +207,7 @@ const OWN_VALUES: [(&str, &str); 4] = [
 /// Refuses metrics whose values would stand under one name in a history, or under that of another value.
 fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let names: Vec<&str> = names.collect();
-    let rename = "Give it another name: `Named::new(\"another\", metric)`.";
+    let rename = "Give a metric another name: `Named::new(\"another\", metric)`.";
     for (at, name) in names.iter().enumerate() {
         if let Some(first) = names[..at].iter().position(|known| known == name) {
             let found = format!("{:?} for both metrics {first} and {at}", cut(name));
@@ -232,7 +232,7 @@ pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
     let taken = match OWN_VALUES.iter().find(|(own, _)| *own == name) {
         Some((_, own)) => format!("the name of {own}"),
         None if name.starts_with("val_") => "a name for values over validation data".to_owned(),
-        None if epoch.get(name).is_some() => "the name of a value that is there".to_owned(),
+        None if epoch.get(name).is_some() => "the name of an existing value".to_owned(),
         None => return Ok(()),
     };
     let found = format!("{:?}, which is {taken}", cut(name));

@@ -240,8 +240,8 @@ fn numbers_outside_of_what_is_allowed_are_errors() {
         ),
         (
             Augment::seed(0).erase(0.5, 0.3..=0.1),
-            "the erased area must be a range within 0..=1, got 0.3..=0.1. 0.02..=0.33 erases up to a third of the \
-             image.",
+            "the erased area must be a rising range within 0..=1, got 0.3..=0.1. 0.02..=0.33 erases up to a third \
+             of the image.",
         ),
         (
             Augment::seed(0).fill(f64::NAN),

@@ -405,15 +405,14 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
     };
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
-        "have no checkpoints, got epoch-0003.checkpoint. Continue them with `resume` or `resume_if_any`, name \
+        "have no checkpoints, got epoch-0003.checkpoint. Continue that run with `resume` or `resume_if_any`, name \
          another folder, or remove them.",
     );
     // So would going on from an older one, while there are newer ones.
     trainer.resume(&mut model, folder.file(names[1])).unwrap();
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
-        "have none newer than epoch-0003-batch-00003.checkpoint, got epoch-0003.checkpoint. Continue them with \
-         `resume` or `resume_if_any`, name another folder, or remove them.",
+        "have no checkpoint newer than epoch-0003-batch-00003.checkpoint, got epoch-0003.checkpoint. Continue that run with `resume` or `resume_if_any`, name another folder, or remove them.",
     );
     fs::remove_file(folder.file(names[2])).unwrap();
     assert_eq!(trainer.fit(&mut model, &data).unwrap().epochs.len(), 3);

@@ -195,8 +195,8 @@ fn a_monitored_value_has_its_direction_or_an_error() {
     trainer().callback(callback).fit(&mut model(), &data()).unwrap();
     let none =
         "the value to monitor must be of an epoch that has ended, got none. Ask for it in `on_epoch_end`.";
-    let unknown = "the value to monitor must be one of loss, got f1. Write one of these names, or add the metric \
-                   to the trainer.";
+    let unknown = "the value to monitor must be one of the epoch's (loss), got f1. Write one of these names, or \
+                   add the metric to the trainer.";
     assert_eq!(*seen.lock().unwrap(), [none, none, none, "Lower true", "Higher true", unknown]);
 }
 
@@ -329,7 +329,7 @@ fn names_and_methods_that_cannot_log_are_refused() {
         ("epoch", "the name of the epoch's number"),
         ("learning_rate", "the name of the learning rate"),
         ("seconds", "the name of the time"),
-        ("accuracy", "the name of a value that is there"),
+        ("accuracy", "the name of an existing value"),
         ("val_norm", "a name for values over validation data"),
     ] {
         let (text, epochs) = error(Hook::Epoch, name);
@@ -360,7 +360,7 @@ fn names_and_methods_that_cannot_log_are_refused() {
     });
     let mut t = trainer().callback(twice);
     let text = t.fit(&mut model(), &data()).unwrap_err().to_string();
-    assert!(text.contains("got \"norm\", which is the name of a value that is there"), "{text}");
+    assert!(text.contains("got \"norm\", which is the name of an existing value"), "{text}");
     assert_eq!(t.history().last("norm"), Some(1.0));
 }
 

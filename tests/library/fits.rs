@@ -274,7 +274,7 @@ fn every_target_is_looked_at_before_the_first_step() {
             text,
             "fit, cross-entropy: the target of sample 20 must be at least 0 in each number, with a sum of 1, got \
              a sum of 2.0000. A row is a distribution over classes that exclude each other; for several labels at \
-             once take `SoftBinaryCrossEntropy` behind Sigmoid."
+             once use `SoftBinaryCrossEntropy` after Sigmoid."
         );
     }
     let mut trainer = Trainer::new(KLDivergence::default(), SGD::default()).progress(Progress::Silent);

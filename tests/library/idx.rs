@@ -89,7 +89,7 @@ fn every_damaged_byte_of_gzip_is_an_answer_and_a_damaged_sum_an_error() {
     damaged[crc] ^= 1;
     assert!(text(&damaged).contains("whole gzip data"), "{}", text(&damaged));
     let behind = text(&[&packed[..], b"trailing"].concat());
-    assert!(behind.contains("bytes that are no gzip data stand behind it, from 0x74 on"), "{behind}");
+    assert!(behind.contains("bytes that are not gzip data follow it, from 0x74 on"), "{behind}");
 }
 
 #[test]

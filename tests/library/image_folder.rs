@@ -193,8 +193,7 @@ fn folders_without_images_and_settings_out_of_range_are_errors() {
     assert_eq!(
         text(read([4, 4])),
         format!(
-            "{place}: class \"b\" must have an image, got none. Put images into its folder, or take the folder \
-             away."
+            "{place}: class \"b\" must have an image, got none. Put images into its folder, or remove the folder."
         )
     );
     assert!(
@@ -246,9 +245,9 @@ fn sixteen_bits_are_not_cut_to_eight() {
         deep.save(&path).unwrap();
         for reader in [ImageFolder::new(&folder.0, [8, 8]), ImageFolder::new(&folder.0, [8, 8]).grey(true)] {
             let expected = format!(
-                "{} must be an image of 8 bits per channel, got 16 bits. Make it one of 8 bits by the range of \
-                 its numbers (12 bits of 16 would become 16 greys), take an `ArrayDataset` of `f32` for the \
-                 numbers as they are, or leave such files out by `skip_faulty`.",
+                "{} must be an image of 8 bits per channel, got 16 bits. Convert it to 8 bits by the range of its \
+                 numbers (12 bits of 16 would become 16 greys), use an `ArrayDataset` of `f32` for the numbers as \
+                 they are, or leave such files out by `skip_faulty`.",
                 path.display()
             );
             assert_eq!(text(reader.read()), expected);
@@ -280,8 +279,8 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     assert_eq!(
         text(reader.read()),
         format!(
-            "{place}: class \"b\" must have an image, got none. Put images into its folder, or take the folder \
-             away. 12 files were left out:{}\n  and 2 more",
+            "{place}: class \"b\" must have an image, got none. Put images into its folder, or remove the folder. \
+             12 files were left out:{}\n  and 2 more",
             reasons(&faulty[..10])
         )
     );
@@ -291,7 +290,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     assert_eq!(
         text(known.read()),
         format!(
-            "{place}: the classes' folders must have images (b), got none. Put PNG or JPEG files into them. 1 \
+            "{place}: the classes' folders (b) must have images, got none. Put PNG or JPEG files into them. 1 \
              file was left out:{}",
             reasons(&faulty[..1])
         )

@@ -99,7 +99,7 @@ fn errors_say_what_to_do() {
     assert_eq!(
         error(Conv2d::filters(4, 3).dilation(4), &[1, 5, 5]),
         "layer 0 (conv2d): the window must be no larger than its input with padding, [5, 5], got [3, 3] with a \
-         dilation of [4, 4]. Take a smaller window, less dilation, or `Padding::Same`; an input has at least 1 \
+         dilation of [4, 4]. Use a smaller window, less dilation, or `Padding::Same`; an input has at least 1 \
          row."
     );
     assert_eq!(

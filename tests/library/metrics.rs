@@ -195,10 +195,13 @@ fn only_probabilities_are_measured_as_probabilities() {
             of_labels.begin(told, &[units]).unwrap();
         }
         for (outputs, found) in [
-            (arr2(&[[0.5, 0.5], [5.0, -5.0]]), "be probabilities of classes, from 0 to 1, got 5"),
+            (
+                arr2(&[[0.5, 0.5], [5.0, -5.0]]),
+                "be a distribution over classes, with numbers from 0 to 1, got 5",
+            ),
             (
                 arr2(&[[0.5, 0.5], [0.5, 0.75]]),
-                "be probabilities of classes, with a sum of 1, got a sum of 1.25",
+                "be a distribution over classes, with a sum of 1, got a sum of 1.25",
             ),
         ] {
             let text = of_labels.update(&outputs.into_dyn(), &[0, 1], None).unwrap_err().to_string();
@@ -260,10 +263,10 @@ fn target_rows_of_classes_are_distributions() {
         for (row, found) in [
             (
                 [1.0, 1.0],
-                "be probabilities of classes, with a sum of 1, got a sum of 2. Where a sample may have several",
+                "be a distribution over classes, with a sum of 1, got a sum of 2. Where a sample may have several",
             ),
-            ([0.0, 0.0], "be probabilities of classes, with a sum of 1, got a sum of 0."),
-            ([1.5, -0.5], "be probabilities of classes, from 0 to 1, got 1.5."),
+            ([0.0, 0.0], "be a distribution over classes, with a sum of 1, got a sum of 0."),
+            ([1.5, -0.5], "be a distribution over classes, with numbers from 0 to 1, got 1.5."),
         ] {
             let target = arr2(&[[0.0, 1.0], row]).into_dyn();
             let text = metric.update(&two(), &target, None).unwrap_err().to_string();

@@ -108,7 +108,10 @@ fn what_says_no_direction_is_refused_before_the_first_step() {
     );
     assert!(!folder.exists());
     let unknown = text(trainer(None).callback(EarlyStopping::patience(2).monitor("val_mae")));
-    assert!(unknown.contains("be one of loss, mape, val_loss, val_mape, got val_mae"), "{unknown}");
+    assert!(
+        unknown.contains("be one of the epoch's (loss, mape, val_loss, val_mape), got val_mae"),
+        "{unknown}"
+    );
     let search = |search: Search| {
         search.run(&data(), &KFold::new(2), |_, _| {
             let t = Trainer::new(MeanSquaredError, SGD::default()).metric(mape(None));

@@ -284,7 +284,10 @@ fn nan_is_no_class_and_no_label() {
     assert!(sound.predict(&x).unwrap()[[1, 0]].is_nan(), "predict itself shows it");
     let x = arr2(&[[0.5f32, 0.25], [1.0, 1.0]]);
     let error = spoilt().predict_classes(&x).unwrap_err().to_string();
-    assert!(error.starts_with("predict, sample 0: weight of layer 0 (dense) is not finite"), "{error}");
+    assert!(
+        error.starts_with("predict, sample 0: the parameter weight of layer 0 (dense) is not finite"),
+        "{error}"
+    );
     let data = ArrayDataset::new(x.clone(), vec![0, 1]).unwrap();
     let multi_hot = ArrayDataset::new(x.clone(), x.mapv(|_| 1.0)).unwrap();
     let mut sigmoid = Sequential::builder([2]).layer(Given(2)).layer(Sigmoid).build().unwrap();

@@ -240,18 +240,20 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
         ("the number of slots must be 2, as in the rule, got 1", &|s| {
             weight(s, &|own| without(own, "1"));
         }),
-        ("parameter 0.weight of shape [5]", &|s| weight(s, &|own| without(own, "0").array("0", five()))),
-        ("parameter 0.weight of shape [5]", &|s| {
+        ("the parameter 0.weight must have shape [5]", &|s| {
+            weight(s, &|own| without(own, "0").array("0", five()))
+        }),
+        ("the parameter 0.weight must have shape [5]", &|s| {
             weight(s, &|own| without(own, "average").array("average", five()));
         }),
-        ("the number steps to be at most", &|s| integer(s, "steps", u64::MAX)),
+        ("the number \"steps\" must be at most", &|s| integer(s, "steps", u64::MAX)),
         ("waited", &|s| {
             let mut plateau = s.take_nested("plateau").unwrap();
             integer(&mut plateau, "waited", 1 << 60);
             *s = std::mem::take(s).nested("plateau", plateau);
         }),
-        ("a whole number steps", &|s| drop(s.take_integer::<u64>("steps"))),
-        ("a flag exchanged", &|s| drop(s.take_flag("exchanged"))),
+        ("a whole number \"steps\"", &|s| drop(s.take_integer::<u64>("steps"))),
+        ("a flag \"exchanged\"", &|s| drop(s.take_flag("exchanged"))),
         ("entries left, got \"more\"", &|s| *s = std::mem::take(s).flag("more", true)),
         ("decay", &|s| {
             let mut settings = s.take_nested("settings").unwrap();
@@ -352,8 +354,8 @@ fn steps_on_averages_are_refused() {
     train(&mut model, &mut optimizer, 0..1);
     assert_eq!(
         optimizer.step(&mut model).unwrap_err().to_string(),
-        "the optimizer: the model must hold the weights that are trained, got their averages. Call \
-         `training_weights` before the forward pass."
+        "the optimizer: the model must hold its training weights, got their averages. Call `training_weights` \
+         before the forward pass."
     );
 }
 
@@ -448,16 +450,16 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     }
     assert_eq!(
         refused(adam().group(Group::matching("*.bias").max_norm(3.0))),
-        "the optimizer, group \"*.bias\": the parameters under a max norm must include weights of two axes or \
-         more, got parameters of one axis. Name the weight: \"0.weight\" is that of layer 0."
+        "the optimizer, group \"*.bias\": the parameters of a group with a max norm must include weights of two \
+         axes or more, got parameters of one axis. Name the weight: \"0.weight\" is that of layer 0."
     );
     let (mut model, (x, labels)) = (network(), data());
     let mut free = Optimizer::new(ScheduleFreeAdamW::default()).group(Group::matching("*").max_norm(3.0));
     accumulate(&mut model, &CrossEntropy::default(), x, &labels, None).unwrap();
     assert_eq!(
         free.step(&mut model).unwrap_err().to_string(),
-        "the optimizer, group \"*\": the rule under a max norm must keep no averages of its own, got one that \
-         does. Leave it out, or take a rule such as `AdamW` with `average`."
+        "the optimizer, group \"*\": the rule of a group with a max norm must keep no averages of its own, got \
+         one that does. Leave it out, or use a rule such as `AdamW` with `average`."
     );
     assert_eq!(bits(&network()), before);
 }

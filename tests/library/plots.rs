@@ -299,14 +299,14 @@ fn what_cannot_be_drawn_is_an_error() {
     let text = |figure: Result<Figure>| figure.unwrap_err().to_string();
     assert_eq!(
         text(plot::curve(&run(), "f1")),
-        "plot curve: the value to plot must be one of loss, accuracy, val_loss, val_accuracy, got f1. It needs a \
-         finite number in at least one epoch."
+        "plot curve: the value to plot must be one of the recorded values (loss, accuracy, val_loss, \
+         val_accuracy), got f1. It needs a finite number in at least one epoch."
     );
     assert!(
         text(plot::history(&History::default()))
             .starts_with("plot curve: the value to plot must be a name that some")
     );
-    assert!(text(plot::runs("f1", [("a", &seeds(0.9, 1)[..])])).contains("val_accuracy, got f1"));
+    assert!(text(plot::runs("f1", [("a", &seeds(0.9, 1)[..])])).contains("val_accuracy), got f1"));
     assert!(text(plot::runs("loss", [("a", &[][..])])).contains("include one that can be drawn"));
     let empty = ConfusionMatrix::new(3, &[], &[]).unwrap();
     assert_eq!(

@@ -258,7 +258,7 @@ fn a_layer_that_cannot_be_saved_is_named() {
     let model = Sequential::builder([1]).layer(ReLU).layer(block).build().unwrap();
     assert_eq!(
         model.to_bytes().unwrap_err().to_string(),
-        "layer 0 (tests.secret): the value must be one that can be saved, got a secret. Check its `Serialize`."
+        "layer 0 (tests.secret): the value must be serializable, got an error: a secret. Check its `Serialize`."
     );
 }
 

@@ -147,13 +147,14 @@ fn what_is_wrong_everywhere_is_an_error_of_the_search() {
     assert_eq!(
         run(unknown),
         "search, 2 trials failed, the first (units 4, rate 0.01), fit, search: the value to monitor must be one \
-         of loss, accuracy, val_loss, val_accuracy, got val_f1. Write one of these names, or add the metric to \
-         the trainer."
+         of the epoch's (loss, accuracy, val_loss, val_accuracy), got val_f1. Write one of these names, or add \
+         the metric to the trainer."
     );
     let missing = Search::grid(Space::new().choice("units", [4]));
     assert_eq!(
         run(missing),
-        "search, 1 trial failed, the first (units 4): the hyper-parameter must be one of units, got \"rate\""
+        "search, 1 trial failed, the first (units 4): the hyper-parameter must be one of the trial's (units), got \
+         \"rate\""
     );
     let word = Search::grid(Space::new().choice("units", ["many"]).choice("rate", [0.01]));
     assert!(run(word).contains("the hyper-parameter \"units\" must be a count, got many"));

@@ -112,7 +112,7 @@ fn other_words_are_no_numbers() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     let is = |text: String, expected: &str| {
-        assert_eq!(text, format!("the {expected}. Check where it is from."));
+        assert_eq!(text, format!("the {expected}. Check the source."));
     };
     is(
         refusal::<History>(

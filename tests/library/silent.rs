@@ -95,8 +95,7 @@ fn gradients_through_a_frozen_batch_norm_are_those_of_its_function() {
 
 #[test]
 fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
-    let expected = "the batch size must be at least 2 for batch normalization, got 1. A single number has no \
-                    variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.";
+    let expected = "the batch size must be at least 2 for batch normalization, got 1. Use larger batches or `LayerNorm`, or freeze the layer: a single number has no variance.";
     let (mut model, data) = (normalized(), sums(8));
     let before = numbers(&model, "0.weight");
     let (x, y) = (Tensor::ones(vec![1, 2]), Tensor::ones(vec![1, 1]));
@@ -150,7 +149,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
 
 #[test]
 fn single_numbers_are_not_normalized_to_0_in_silence() {
-    let help = "A number minus its own mean is always 0: leave the layer out, or take larger groups.";
+    let help = "A number minus its own mean is always 0: leave the layer out, or use larger groups.";
     let expected = |kind: &str, shape: &str| {
         format!(
             "layer 0 ({kind}): the input must have shape […] with more than one number to normalize together, got \
@@ -218,7 +217,7 @@ fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
     let dict = StateDict::from_bytes(&bytes).unwrap();
     let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
     let found = text(model.load_state_dict(&dict));
-    let expected = "got of another shape or type: 0.weight (a number that is too large for f32).";
+    let expected = "got others (of another shape or type: 0.weight (a number that is too large for f32)).";
     assert!(found.contains(expected), "{found}");
     let before = numbers(&model, "0.weight");
     assert_eq!(model.load_matching(&dict).unfit.len(), 1);
@@ -335,8 +334,7 @@ fn two_values_of_one_name_are_an_error() {
     };
     says(
         &["bias", "spread", "bias"],
-        "the metrics must have distinct names, got \"bias\" for both metrics 0 and 2. Give it another name: \
-         `Named::new(\"another\", metric)`.",
+        "the metrics must have distinct names, got \"bias\" for both metrics 0 and 2. Give a metric another name: `Named::new(\"another\", metric)`.",
     );
     for (names, found) in [
         (&["loss"][..], "\"loss\" for metric 0, which is the name of the loss"),
@@ -351,8 +349,7 @@ fn two_values_of_one_name_are_an_error() {
         says(
             names,
             &format!(
-                "the metrics must have names that no other value has, got {found}. Give it another name: \
-                 `Named::new(\"another\", metric)`."
+                "the metrics must have names that no other value has, got {found}. Give a metric another name: `Named::new(\"another\", metric)`."
             ),
         );
     }

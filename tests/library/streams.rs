@@ -85,7 +85,7 @@ fn faulty_idx_files_are_errors() {
         open("short.idx", &idx(8, &[3, 2], &[0; 5]), 3),
         "FILE: the elements must have 6 bytes for [3, 2], got 5 bytes. The file is truncated; get it again."
     );
-    assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("a possible number of bytes"));
+    assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("fewer than 2^64 bytes"));
     assert!(
         open("targets.idx", &idx(8, &[3, 2], &[0; 6]), 2)
             .contains("the number of targets must be 3, one for each sample, got 2")
@@ -161,7 +161,7 @@ fn faulty_tables_are_errors() {
         read(b"a,y\n\"1,2\n")
             .contains("row 1 must have its quotes in pairs, got a quote that is never closed")
     );
-    assert!(read(b"a,y\n\"1\"2,2\n").contains("a closing quote with something else behind it"));
+    assert!(read(b"a,y\n\"1\"2,2\n").contains("a closing quote that is not followed by"));
     assert!(read(b"a,x\n1,2\n").contains("a column \"y\", got \"a\", \"x\""));
     assert!(read(b"a,y\n").contains("none below the names") && read(b"").contains("an empty file"));
     assert!(read(b"y\n1\n").contains("a column beside the target"));
@@ -191,7 +191,7 @@ fn what_is_no_file_is_refused_before_it_is_opened() {
         [(&pipe, "a named pipe"), (&folder, "a folder"), (&PathBuf::from("/dev/null"), "a device")]
     {
         let expected = format!(
-            "{} must be a file that can be read at any place, got {found}. Name a file: the output of a pipe can \
+            "{} must be a file that can be read from any position, got {found}. Name a file: the output of a pipe can \
              be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
             path.display()
         );

@@ -331,9 +331,9 @@ fn another_separator_is_recognized_behind_names_in_quotes() {
     for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
         let file = "\"a\";\"y\"\n1;2\n".replace(';', separator);
         let expected = format!(
-            "f.csv: the header must have its quotes in pairs, got a closing quote with something else \
-             behind it than a separator or the line's end. The separator looks like `{shown}`: \
-             `.separator(b'{shown}')` takes it."
+            "f.csv: the header must have its quotes in pairs, got a closing quote that is not followed by a \
+             separator or the end of the line. The separator looks like `{shown}`: `.separator(b'{shown}')` takes \
+             it."
         );
         let csv = TableCsv::target("y");
         assert_eq!(text(csv.read_from::<f32>(file.as_bytes(), "f.csv")), expected);
@@ -350,7 +350,7 @@ fn another_separator_is_recognized_behind_names_in_quotes() {
     assert!(text(labelled(&commas, b"\"a\",\"y\"\n1,2\n")).ends_with("`.separator(b',')` takes it."));
     let torn = text(labelled(&TableCsv::target("y"), b"\"a\"b,y\n1,2\n"));
     assert!(
-        torn.ends_with("Write a quote inside of quotes twice; rows behind it cannot be told apart."),
+        torn.ends_with("Write a quote inside of quotes twice; the rows after it cannot be told apart."),
         "{torn}"
     );
 }

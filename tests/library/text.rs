@@ -167,7 +167,7 @@ fn settings_out_of_range_are_errors() {
     assert_eq!(
         text(spec().min_count(2).fit(&["a b", "?"])),
         "the texts must have a token that occurs at least 2 times, got none in 2 texts. Give training texts with \
-         words, or take a smaller `min_count`."
+         words, or use a smaller `min_count`."
     );
     assert!(spec().fit::<&str>(&[]).is_err());
     let vocabulary = spec().min_count(0).fit(&["a"]).unwrap();
@@ -246,7 +246,7 @@ mod csv {
     fn faults_name_row_and_column() {
         let fails =
             |bytes: &[u8], expected: &str| assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
-        fails(b"", "the header must have the names of the columns, got an empty file. Look at the file.");
+        fails(b"", "the header must have the names of the columns, got an empty file. Check the file.");
         fails(
             b"label,text\na,b\nc\n",
             "row 2 must have 2 fields, as the header has, got 1. Put quotes around fields with separators or line \
@@ -314,7 +314,7 @@ mod csv {
                     text(csv.read_from(file.as_bytes(), "f.csv")),
                     format!(
                         "f.csv: {what} must have its quotes in pairs, got {found}. Write a quote inside of quotes \
-                         twice; rows behind it cannot be told apart."
+                         twice; the rows after it cannot be told apart."
                     )
                 );
             };
@@ -325,7 +325,7 @@ mod csv {
             // Long enough that the file does not fit into one buffer.
             let rows = "a,some words\n".repeat(20_000);
             fails(&format!("label,text\n{rows}b,\"open\n{rows}"), "row 20001", open);
-            let torn = "a closing quote with something else behind it than a separator or the line's end";
+            let torn = "a closing quote that is not followed by a separator or the end of the line";
             fails("label,text\na,one\nb,\"two\na,\"three\nb,four\n", "row 2", torn);
             fails("label,text\na,\"he said \\\"no\\\"\"\n", "row 1", torn);
             fails("la\"b,\"te\"xt\"\na,one\n", "the header", torn);
@@ -360,8 +360,8 @@ mod csv {
             assert_eq!(
                 text(read(&[&bytes[..], behind].concat())),
                 format!(
-                    "f.csv: could not read f.csv: bytes that are no gzip data stand behind it, from {:#04x} on. Get the \
-                     file again, or unpack it (`gunzip`) and give the file that comes out.",
+                    "f.csv: could not read f.csv: bytes that are not gzip data follow it, from {:#04x} on. Get \
+                     the file again, or unpack it (`gunzip`) and give the file that comes out.",
                     behind.iter().find(|&&byte| byte > 0).unwrap()
                 )
             );
@@ -405,7 +405,7 @@ mod csv {
 
     #[test]
     fn a_space_before_a_quote_is_named() {
-        let remedy = "A quote opens a field only right behind the separator: take out the spaces before it.";
+        let remedy = "A quote opens a field only right after the separator: remove the spaces before it.";
         let csv = TextCsv::columns("label", "text");
         let fails = |csv: &TextCsv, file: &str, what: &str| {
             let found = text(csv.read_from(file.as_bytes(), "f.csv"));

@@ -122,8 +122,8 @@ fn early_stopping_restores_the_best_weights_and_buffers() {
     let error = trainer().callback(EarlyStopping::patience(1)).fit(&mut network(1), &blobs(60)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fit, EarlyStopping: the value to monitor must be one of loss, accuracy, got val_loss. Values that begin \
-         with \"val_\" need validation data or `validation_split`."
+        "fit, EarlyStopping: the value to monitor must be one of the epoch's (loss, accuracy), got val_loss. \
+         Values that begin with \"val_\" need validation data or `validation_split`."
     );
 }
 

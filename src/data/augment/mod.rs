@@ -163,7 +163,7 @@ impl Augment {
         }
         if !(crop.0 > 0.0 && crop.0 <= crop.1 && crop.1 <= 1.0) {
             let found = format!("{}..={}", crop.0, crop.1);
-            return Err(Error::argument("the area of a crop", "a range above 0 and at most 1", found)
+            return Err(Error::argument("the area of a crop", "a rising range above 0 and at most 1", found)
                 .help("0.6..=1.0 keeps at least 60 % of the image."));
         }
         if !(0.0..=1.0).contains(&probability) {
@@ -173,7 +173,7 @@ impl Augment {
         if !(low >= 0.0 && low <= high && high <= 1.0) {
             return Err(Error::argument(
                 "the erased area",
-                "a range within 0..=1",
+                "a rising range within 0..=1",
                 format!("{low}..={high}"),
             )
             .help("0.02..=0.33 erases up to a third of the image."));

@@ -145,7 +145,7 @@ impl Header {
     pub(super) fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
         let empty = || {
             Error::format("the header", "have the names of the columns", "an empty file")
-                .help("Look at the file.")
+                .help("Check the file.")
         };
         let mut record = records.read()?.ok_or_else(empty)?;
         if let Some(said) = excels(record.text) {

@@ -207,8 +207,7 @@ impl<'a> Iterator for Fields<'a> {
                     begin += 1;
                 }
                 Some(_) => {
-                    let found =
-                        "a closing quote with something else behind it than a separator or the line's end";
+                    let found = "a closing quote that is not followed by a separator or the end of the line";
                     return Some(Err(torn(self.number, found)));
                 }
             }
@@ -219,7 +218,7 @@ impl<'a> Iterator for Fields<'a> {
 /// The error of quotes that do not fit.
 fn torn(number: usize, found: &str) -> Error {
     Error::format(what(number), "have its quotes in pairs", found)
-        .help("Write a quote inside of quotes twice; rows behind it cannot be told apart.")
+        .help("Write a quote inside of quotes twice; the rows after it cannot be told apart.")
 }
 
 /// A field as text, without spaces at its ends. `what` says where it stands.
@@ -259,7 +258,7 @@ pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) 
 
 /// What to do about a quote behind a space.
 pub(super) const SPACED: &str =
-    "A quote opens a field only right behind the separator: take out the spaces before it.";
+    "A quote opens a field only right after the separator: remove the spaces before it.";
 
 /// A file to be read from its beginning.
 pub(super) fn open(path: &Path) -> Result<File> {
@@ -350,7 +349,7 @@ mod tests {
             assert!(error.starts_with(row) && error.contains("never closed"), "{error}");
         }
         let error = all(b"a,b\n1,\"x\n2,\"y\n", b',').unwrap_err().to_string();
-        assert!(error.contains("a closing quote with something else behind it"), "{error}");
+        assert!(error.contains("a closing quote that is not followed by"), "{error}");
         for separator in [b'"', b'\n', b'\r'] {
             assert!(all(b"a", separator).is_err());
         }

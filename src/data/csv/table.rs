@@ -210,7 +210,7 @@ impl TableCsv {
         remarks.extend(left_out.remark(name));
         if rows == left_out.count {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
-            return Err(Error::format("the table", "have rows", found).help("Look at the file."));
+            return Err(Error::format("the table", "have rows", found).help("Check the file."));
         }
         Ok((columns, remarks))
     }
@@ -265,7 +265,7 @@ csv_settings! {
     /// let (file, csv) = ("a;y\n1;2\n", TableCsv::target("y"));
     /// assert_eq!(
     ///     csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap_err().to_string(),
-    ///     "f.csv: the header must be one with a column \"y\", got \"a;y\". The separator looks like `;`: \
+    ///     "f.csv: the header must have a column \"y\", got \"a;y\". The separator looks like `;`: \
     ///      `.separator(b';')` takes it."
     /// );
     /// assert_eq!(csv.separator(b';').read_from::<f32>(file.as_bytes(), "f.csv")?.targets()[[0, 0]], 2.0);

@@ -250,7 +250,7 @@ fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
 /// `UnexpectedEof`.
 fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     let (found, help) = match error.kind() {
-        ErrorKind::UnexpectedEof if gzip => ("an end within them", "The file is truncated; get it again."),
+        ErrorKind::UnexpectedEof if gzip => ("an early end", "The file is truncated; get it again."),
         ErrorKind::InvalidInput | ErrorKind::InvalidData if gzip => {
             ("damaged data", "Get the file again from where it came from.")
         }
@@ -307,7 +307,7 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
     let lengths = take(&mut source, 4 * u64::from(axes)).map_err(|e| failed(e, name, gzip))?;
     let (lengths, rest) = lengths.as_chunks::<4>();
     if lengths.len() != usize::from(axes) {
-        let found = format!("{} bytes", 4 * lengths.len() + rest.len());
+        let found = count(4 * lengths.len() + rest.len(), "byte", "bytes");
         return Err(Error::format("the axes' lengths", format!("have {} bytes", 4 * u64::from(axes)), found)
             .help("The file is truncated; get it again."));
     }
@@ -367,7 +367,8 @@ impl<R: Read> Elements<'_, R> {
                 .map_err(|e| failed(e, self.name, self.gzip))?;
             found += piece.len() as u64;
             if piece.is_empty() || !piece.len().is_multiple_of(N) {
-                return Err(self.unfit(format!("{found} bytes"), "The file is truncated; get it again."));
+                return Err(self
+                    .unfit(count(found as usize, "byte", "bytes"), "The file is truncated; get it again."));
             }
             if elements.capacity() - elements.len() < piece.len() / N {
                 let missing = (self.bytes / N as u64) as usize - elements.len();
@@ -385,7 +386,7 @@ impl<R: Read> Elements<'_, R> {
     }
 
     fn unfit(&self, found: String, help: &str) -> Error {
-        let expected = format!("have {} bytes for {:?}", self.bytes, self.lengths);
+        let expected = format!("have {} for {:?}", count(self.bytes as usize, "byte", "bytes"), self.lengths);
         Error::format("the elements", expected, found).help(help)
     }
 }

@@ -15,6 +15,7 @@ use crate::data::file::{PlacedFile, each_run};
 use crate::data::{Batch, Dataset, Element, Pass, Targets, check_indices, idx};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
+use crate::shown::count;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -106,11 +107,12 @@ impl<T: Targets> IdxStream<T> {
         let bytes = lengths.iter().try_fold(kind.size() as u64, |b, &n| b.checked_mul(u64::from(n)));
         let found = file.length() - start.min(file.length());
         if bytes != Some(found) {
-            let expected = bytes.map_or("a possible number of bytes".to_owned(), |b| format!("{b} bytes"));
+            let expected =
+                bytes.map_or("fewer than 2^64 bytes".to_owned(), |b| count(b as usize, "byte", "bytes"));
             return Err(Error::format(
                 "the elements",
                 format!("have {expected} for {lengths:?}"),
-                format!("{found} bytes"),
+                count(found as usize, "byte", "bytes"),
             )
             .help(match bytes {
                 Some(bytes) if found < bytes => "The file is truncated; get it again.",

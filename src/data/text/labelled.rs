@@ -143,7 +143,7 @@ impl LabelledTexts {
                 format!("at most {}", self.len()),
                 count,
             )
-            .help("Take a smaller part."));
+            .help("Use a smaller part."));
         }
         let (texts, labels) = (self.texts.split_off(count), self.labels.split_off(count));
         let rest = Self { texts, labels, names: self.names.clone(), remarks: self.remarks.clone() };

@@ -9,6 +9,7 @@
 
 use super::tokenizer::{LONGEST, Sort, Tokenizer};
 use crate::error::{Error, Result};
+use crate::shown::count;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -191,7 +192,7 @@ impl Vocabulary {
         let large = || {
             let found = format!("{} texts of {length} ids", texts.len());
             Error::argument("the array of ids", "small enough to fit into memory", found)
-                .help("Take a smaller length, or fewer texts at a time.")
+                .help("Use a smaller length, or fewer texts at a time.")
         };
         let count = count.filter(|&n| numbers.try_reserve_exact(n).is_ok()).ok_or_else(large)?;
         numbers.resize(count, Self::PADDING as f32);
@@ -258,13 +259,13 @@ impl VocabularySpec {
         }
         let mut tokens: Vec<(String, usize)> = counts.into_iter().filter(|&(_, n)| n >= min_count).collect();
         if tokens.is_empty() {
-            let found = format!("none in {} texts", texts.len());
+            let found = format!("none in {}", count(texts.len(), "text", "texts"));
             return Err(Error::data(
                 "the texts",
-                format!("have a token that occurs at least {min_count} times"),
+                format!("have a token that occurs at least {}", count(min_count, "time", "times")),
                 found,
             )
-            .help("Give training texts with words, or take a smaller `min_count`."));
+            .help("Give training texts with words, or use a smaller `min_count`."));
         }
         tokens.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
         tokens.truncate(max_size - FIRST);

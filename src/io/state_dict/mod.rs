@@ -160,7 +160,7 @@ impl<'a> StateDict<'a> {
                     format!("have numbers that fit {}", F::NAME),
                     info.dtype,
                 )
-                .help("Take the others one by one with `tensor`.")
+                .help("Read the others one by one with `tensor`.")
             })?;
             Ok((name.clone(), array))
         };

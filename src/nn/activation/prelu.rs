@@ -199,7 +199,7 @@ impl<F: Scalar> LayerSpec<F> for PReLUSpec {
             [channels, ..] if *channels > 0 => *channels,
             _ => {
                 return Err(Error::shape("the input", "[channels, …]", input)
-                    .help("A slope for each channel needs the axis of the channels behind the batch."));
+                    .help("A slope for each channel needs the axis of the channels after the batch."));
             }
         };
         let weight = Initializer::Constant(self.initial).tensor(&[weights], 1, 1, random)?;

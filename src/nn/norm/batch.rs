@@ -157,8 +157,9 @@ impl<F: Scalar> BatchNorm<F> {
         let n = self.features();
         match sample {
             [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
-            _ => Err(Error::shape("the input", format!("[{n}] or [{n}, …]"), sample)
-                .help("Axis 1, behind the batch, must have as many features or channels as the layer was built for.")),
+            _ => Err(Error::shape("the input", format!("[{n}] or [{n}, …]"), sample).help(
+                "Axis 1, after the batch, must have as many features or channels as the layer was built for.",
+            )),
         }
     }
 
@@ -294,9 +295,8 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
             return Ok(());
         }
-        Err(Error::argument("the batch size", "at least 2 for batch normalization", samples).help(
-            "A single number has no variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.",
-        ))
+        Err(Error::argument("the batch size", "at least 2 for batch normalization", samples)
+            .help("Use larger batches or `LayerNorm`, or freeze the layer: a single number has no variance."))
     }
 
     /// Any real numbers.

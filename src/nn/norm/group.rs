@@ -91,7 +91,7 @@ impl<F: Scalar> GroupNorm<F> {
                 })
             }
             _ => Err(Error::shape("the input", format!("[{n}, …]"), input)
-                .help("Channels are the axis behind the batch; the layer was built for that many.")),
+                .help("Channels are the axis after the batch; the layer was built for that many.")),
         }
     }
 }
@@ -161,7 +161,7 @@ impl<F: Scalar> LayerSpec<F> for GroupNormSpec {
         let Self { groups, epsilon } = self;
         let [n, ..] = *input else {
             return Err(Error::shape("the input", "[channels, …]", input)
-                .help("The axis behind the batch is that of the channels."));
+                .help("The axis after the batch is that of the channels."));
         };
         let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random).map(Param::new);
         let layer = GroupNorm { weight: all(1.0)?, bias: all(0.0)?, groups, epsilon };

@@ -57,7 +57,7 @@ impl NormShape {
             return Ok(());
         }
         Err(Error::shape("the input", "[…] with more than one number to normalize together", input)
-            .help("A number minus its own mean is always 0: leave the layer out, or take larger groups."))
+            .help("A number minus its own mean is always 0: leave the layer out, or use larger groups."))
     }
 
     /// `x̂` in the input's buffer, and the factors.

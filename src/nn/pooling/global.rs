@@ -64,7 +64,7 @@ fn sizes(sample: &[usize]) -> Result<(usize, usize)> {
     };
     size.filter(|&(_, numbers)| numbers > 0 && numbers < u32::MAX as usize).ok_or_else(|| {
         Error::shape("the input", "[channels, …]", sample)
-            .help("Channels come first, and at least one number of each behind them.")
+            .help("Channels come first, with at least one number for each after them.")
     })
 }
 

@@ -146,7 +146,7 @@ fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
     let axes = window.over([rows, columns])?;
     if window::numbers("the window", &window.size)? > u32::MAX as usize {
         return Err(
-            Error::argument("the window", "smaller than 2^32 numbers", window).help("Take a smaller window.")
+            Error::argument("the window", "smaller than 2^32 numbers", window).help("Use a smaller window.")
         );
     }
     let [down, across] = axes;

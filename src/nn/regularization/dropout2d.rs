@@ -76,7 +76,7 @@ impl Dropout2d {
 fn check_sample(sample: &[usize]) -> Result<()> {
     if sample.is_empty() {
         return Err(Error::shape("the input", "[channels, …]", sample)
-            .help("The axis behind the batch is that of the channels."));
+            .help("The axis after the batch is that of the channels."));
     }
     Ok(())
 }

@@ -162,7 +162,7 @@ impl<F: Scalar> Sequential<F> {
             .at(format!("sample {sample}"))
     }
 
-    /// The first parameter or buffer that is not finite: "weight of layer 0 (dense)".
+    /// The first parameter or buffer that is not finite: "the parameter weight of layer 0 (dense)".
     pub(crate) fn first_non_finite_param(&self) -> Option<String> {
         (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
     }
@@ -172,7 +172,7 @@ impl<F: Scalar> Sequential<F> {
         let mut bad = None;
         self.layers[i].erased_visit(&mut |name, param| {
             if bad.is_none() && !F::all_finite(param.as_slice()) {
-                bad = Some(format!("{name} of {}", self.place(i)));
+                bad = Some(format!("the parameter {name} of {}", self.place(i)));
             }
         });
         bad
@@ -207,7 +207,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.input {
             return Err(Error::shape("the input", format!("{:?}", self.input), input)
-                .help("A model takes the shape it was built for; build it anew for another."));
+                .help("A model takes the shape it was built for; build it again for another."));
         }
         Ok(self.output.clone())
     }

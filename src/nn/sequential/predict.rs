@@ -236,7 +236,7 @@ impl<F: Scalar> Sequential<F> {
         match self.outputs() {
             (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
                 let found = "that of softmax, which is always 1";
-                Err(Error::data("the single output of the model", "tell two classes apart", found)
+                Err(Error::data("the single output of the model", "distinguish two classes", found)
                     .help("End it in Sigmoid, or in two outputs and Softmax."))
             }
             (outputs, 1) => outputs.threshold().ok_or_else(|| {

@@ -262,7 +262,7 @@ impl<F: Scalar> Optimizer<F> {
     /// left unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
-            return Err(Error::data("the model", "hold the weights that are trained", "their averages")
+            return Err(Error::data("the model", "hold its training weights", "their averages")
                 .help("Call `training_weights` before the forward pass.")
                 .at("the optimizer"));
         }

@@ -79,7 +79,7 @@ impl<F: Scalar> Optimizer<F> {
             averaging.check().map_err(at)?;
             if self.rule.averages() {
                 return Err(at(Error::data(
-                    "the rule under `average`",
+                    "a rule with `average`",
                     "keep no averages of its own",
                     "one that does",
                 )

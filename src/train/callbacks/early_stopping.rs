@@ -84,8 +84,8 @@ impl EarlyStopping {
     /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fit, EarlyStopping: the value to monitor must be one of loss, got val_loss. Values that begin with \
-    ///      \"val_\" need validation data or `validation_split`."
+    ///     "fit, EarlyStopping: the value to monitor must be one of the epoch's (loss), got val_loss. Values \
+    ///      that begin with \"val_\" need validation data or `validation_split`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

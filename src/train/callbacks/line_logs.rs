@@ -198,7 +198,7 @@ impl Lines {
             return Ok(());
         }
         let mut text = fs::read(&self.path).map_err(|source| {
-            Error::io("read", &self.path, source).help("A resumed run drops the lines behind its checkpoint.")
+            Error::io("read", &self.path, source).help("A resumed run drops the lines after its checkpoint.")
         })?;
         let dropped = behind(&text, end, &last);
         if !dropped.is_empty() {
@@ -238,7 +238,7 @@ impl Lines {
                     let found = String::from_utf8_lossy(&found).lines().next().unwrap_or_default().to_owned();
                     return Err(Error::format(
                         self.path.display().to_string(),
-                        format!("be a log of {head}"),
+                        format!("have the columns {head}"),
                         found,
                     )
                     .help("Name another file: this one has other columns, and is left as it is."));

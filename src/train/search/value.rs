@@ -88,7 +88,7 @@ impl fmt::Display for Value {
 /// assert_eq!(trial.to_string(), "units 16, rate 0.01, rule adam");
 /// assert_eq!(
 ///     trial.number("momentum").unwrap_err().to_string(),
-///     "the hyper-parameter must be one of units, rate, rule, got \"momentum\""
+///     "the hyper-parameter must be one of the trial's (units, rate, rule), got \"momentum\""
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -161,7 +161,7 @@ impl Trial {
             let known: Vec<&str> = self.values.iter().map(|(name, _)| name.as_str()).collect();
             Error::argument(
                 "the hyper-parameter",
-                format!("one of {}", known.join(", ")),
+                format!("one of the trial's ({})", known.join(", ")),
                 format!("{name:?}"),
             )
         })
@@ -214,6 +214,8 @@ mod tests {
         assert!(trial.count("x").unwrap_err().to_string().contains("must be a count, got 0.5"));
         assert!(trial.number("w").unwrap_err().to_string().contains("must be a number, got adam"));
         assert!(trial.word("x").unwrap_err().to_string().contains("must be a word, got 0.5"));
-        assert!(trial.word("v").unwrap_err().to_string().ends_with("one of n, x, w, got \"v\""));
+        assert!(
+            trial.word("v").unwrap_err().to_string().ends_with("one of the trial's (n, x, w), got \"v\"")
+        );
     }
 }

@@ -117,7 +117,7 @@ fn files_that_do_not_fit_are_errors_that_name_them() {
     for (file, content, part) in [
         (0, images(2, 0), "must be 2, one for each image of"),
         (0, images(0, 0), "with at least one sample, got [0, 28, 28]"),
-        (0, labels(&[1, 2, 3]), ", got 3"),
+        (0, labels(&[1, 2, 3]), "got [3]"),
         (1, labels(&[0, 10, 4]), "label 1 must be below 10, the number of classes, got 10"),
         (1, images(3, 0), "the labels must have shape [samples], got [3, 28, 28]"),
         (2, vec![0, 0, 0x0D, 1, 0, 0, 0, 1, 0, 0, 0, 0], "the elements must be of type u8, got f32"),
