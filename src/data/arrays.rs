@@ -182,8 +182,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// use plywood::prelude::*;
     ///
     /// let error = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((3, 4)), vec![0, 1]).unwrap_err();
-    /// assert_eq!(error.to_string(), "the number of targets must be 3, one for each sample, got 2. Give one target for \
-    ///                                each sample.");
+    /// assert_eq!(error.to_string(), "the number of targets must be 3, one for each sample, got 2. Give one \
+    ///                                target for each sample.");
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///

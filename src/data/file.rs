@@ -48,7 +48,8 @@ impl PlacedFile {
                 sort(found),
             )
             .help(
-                "Name a file: the output of a pipe can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+                "Name a file: the output of a pipe can be written into one, or be read whole by `TableCsv::read` \
+                 and `idx::read`.",
             ));
         }
         let file = File::open(path).map_err(|e| failed("open", e))?;

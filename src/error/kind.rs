@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// | `Download` | could not fetch `url`: `reason` |
 /// | `Custom` | `message` |
 ///
-/// A name of one word is a parameter as it is typed, and is printed in backquotes. The words behind "must" begin with a
+/// A name of one word is a parameter as it is typed, and is printed in backquotes. The words after "must" begin with a
 /// verb: "be below 3", "have at least one sample".
 ///
 /// The fields are words where people read them and types where programs do: a shape that was found is a `Vec<usize>`,

@@ -202,8 +202,7 @@ impl Error {
     /// A file whose content is not what it should be.
     ///
     /// Raised for IDX files, model files and saved layers. `expected` follows "must" and begins with a verb. `found`
-    /// may be another error's text, as where a decoder
-    /// says at which point the bytes ended.
+    /// may be another error's text, as where a decoder says at which point the bytes ended.
     ///
     /// ```
     /// use plywood::Error;

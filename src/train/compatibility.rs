@@ -39,14 +39,15 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
     if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) && units == 1 {
         let what = format!("the softmax of {}", model.last_place());
         return Err(Error::data(what, "have at least 2 units", "1, whose softmax is always 1").help(
-            "Give the layer before it a unit for each class; for a yes-or-no answer end in `Dense::units(1)` and `Sigmoid`, \
-             with `BinaryCrossEntropy`.",
+            "Give the layer before it a unit for each class; for a yes-or-no answer end in `Dense::units(1)` and \
+             `Sigmoid`, with `BinaryCrossEntropy`.",
         ));
     }
     if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
         let what = format!("the number of outputs of {}", model.last_place());
         return Err(Error::data(what, format!("be at least 2 for {}, one for each class", loss.name()), 1).help(
-            "Give the last layer a unit for each class; for a yes-or-no answer use `BinaryCrossEntropy` after `Sigmoid`.",
+            "Give the last layer a unit for each class; for a yes-or-no answer use `BinaryCrossEntropy` after \
+             `Sigmoid`.",
         ));
     }
     match misfit(loss.outputs(), activation, units, loss.name()) {

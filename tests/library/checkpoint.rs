@@ -412,7 +412,8 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
     trainer.resume(&mut model, folder.file(names[1])).unwrap();
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
-        "have no checkpoint newer than epoch-0003-batch-00003.checkpoint, got epoch-0003.checkpoint. Continue that run with `resume` or `resume_if_any`, name another folder, or remove them.",
+        "have no checkpoint newer than epoch-0003-batch-00003.checkpoint, got epoch-0003.checkpoint. Continue that \
+         run with `resume` or `resume_if_any`, name another folder, or remove them.",
     );
     fs::remove_file(folder.file(names[2])).unwrap();
     assert_eq!(trainer.fit(&mut model, &data).unwrap().epochs.len(), 3);

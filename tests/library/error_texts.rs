@@ -259,6 +259,7 @@ fn data() -> Texts {
     let three = labelled(vec![0, 0, 1]);
     let images = ArrayDataset::new(ArrayD::<f32>::zeros(vec![2, 1, 4, 5]), vec![0, 1]).unwrap();
     let read = |augment: Augment| Augmented::new(&images, augment).and_then(|data| batch(&data, &[0]));
+    let fitted = Normalizer::standard().fit_tensor(&arr2(&[[1.0], [2.0]]).into_dyn()).unwrap();
     let vocabulary = || Vocabulary::of(Tokenizer::words());
     texts! {
         ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 2]);
@@ -286,7 +287,7 @@ fn data() -> Texts {
         Normalizer::range(1.0, 0.0).fit::<f32, _>(&three);
         Normalizer::standard().fit::<f32, _>(&labelled(Vec::new()));
         Normalizer::standard().fit_tensor(&arr2(&[[1.0], [f64::NAN]]).into_dyn());
-        Normalizer::standard().fit_tensor(&arr2(&[[1.0], [2.0]]).into_dyn()).unwrap().transform(arr2(&[[1.0, 2.0]]).into_dyn());
+        fitted.transform(arr2(&[[1.0, 2.0]]).into_dyn());
         synthetic::garments(usize::MAX, 1, 0);
         LabelledTexts::new(vec!["a"], &["x", "y"]);
         LabelledTexts::with_classes(vec!["a"], &["time"], vec!["games".into(), "net".into()]);
@@ -403,17 +404,9 @@ fn saved_models(folder: &Folder) -> Texts {
         large().and_then(|dict| dict.arrays::<f32>());
         State::<f32>::new().number("best", 1.0).take_number("worst");
         State::<f32>::new().integer("n", u64::MAX).take_integer::<u32>("n");
-        Metadata::new().classes((0..65_537).map(|_| "")).pipe(|metadata| model.write_to(&mut Vec::new(), &metadata));
+        model.write_to(&mut Vec::new(), &Metadata::new().classes((0..65_537).map(|_| "")));
     }
 }
-
-/// Calls a function, where a chain reads better.
-trait Pipe: Sized {
-    fn pipe<T>(self, f: impl FnOnce(Self) -> T) -> T {
-        f(self)
-    }
-}
-impl<T> Pipe for T {}
 
 type Labelled = ArrayDataset<f32, Vec<usize>>;
 
@@ -451,7 +444,12 @@ fn training(folder: &Path) -> Texts {
         trainer.fit(&mut classifier(), &labelled()).map(drop)
     };
     let with = |model: SequentialBuilder| trainer().fit(&mut model.build().unwrap(), &labelled()).map(drop);
+    let resumed_with_fewer_epochs = |mut trainer: Trainer<CrossEntropy>| {
+        trainer.resume(&mut classifier(), folder)?;
+        trainer.fit(&mut classifier(), &labelled())
+    };
     let kept = || trainer().checkpoints(Checkpoints::in_folder(folder));
+    let mut deeper = row().layer(Dense::units(2)).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let mut frozen = classifier();
     frozen.freeze("").unwrap();
     let other = ArrayDataset::new(Array2::<f32>::zeros((4, 3)), vec![0; 4]).unwrap();
@@ -477,7 +475,7 @@ fn training(folder: &Path) -> Texts {
         trainer().fit(&mut classifier(), &labels);
         trainer().fit(&mut classifier(), &weightless);
         trainer().fit_with_validation(&mut classifier(), &labelled(), &none);
-        trainer().learning_rate(1e30).fit(&mut row().layer(Dense::units(2)).layer(Dense::units(2)).layer(Softmax).build().unwrap(), &labelled());
+        trainer().learning_rate(1e30).fit(&mut deeper, &labelled());
         with(Sequential::builder([4]).layer(Flatten));
         with(row().layer(Dense::units(2)));
         with(row().layer(Dense::units(1)).layer(Sigmoid));
@@ -492,7 +490,7 @@ fn training(folder: &Path) -> Texts {
     all.extend(texts! {
         fit(kept());
         kept().seed(7).resume(&mut classifier(), folder);
-        kept().epochs(1).pipe(|mut trainer| trainer.resume(&mut classifier(), folder).and_then(|_| trainer.fit(&mut classifier(), &labelled())));
+        resumed_with_fewer_epochs(kept().epochs(1));
         kept().resume(&mut row().layer(Dense::units(3)).layer(Softmax).build().unwrap(), folder);
         Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(4).resume(&mut classifier(), folder);
     });

@@ -225,7 +225,8 @@ fn a_loss_of_ones_own_can_say_what_it_takes() {
     };
     assert_eq!(
         fit("Dense").unwrap_err().to_string(),
-        "fit: the outputs of layer 2 (dense) must be probabilities for Own, got any real numbers. End the model in `Softmax`, or use a loss of logits."
+        "fit: the outputs of layer 2 (dense) must be probabilities for Own, got any real numbers. End the model in \
+         `Softmax`, or use a loss of logits."
     );
     fit("Softmax").unwrap();
 }

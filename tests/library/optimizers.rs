@@ -241,7 +241,7 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
             weight(s, &|own| without(own, "1"));
         }),
         ("the parameter 0.weight must have shape [5]", &|s| {
-            weight(s, &|own| without(own, "0").array("0", five()))
+            weight(s, &|own| without(own, "0").array("0", five()));
         }),
         ("the parameter 0.weight must have shape [5]", &|s| {
             weight(s, &|own| without(own, "average").array("average", five()));

@@ -95,7 +95,8 @@ fn gradients_through_a_frozen_batch_norm_are_those_of_its_function() {
 
 #[test]
 fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
-    let expected = "the batch size must be at least 2 for batch normalization, got 1. Use larger batches or `LayerNorm`, or freeze the layer: a single number has no variance.";
+    let expected = "the batch size must be at least 2 for batch normalization, got 1. Use larger batches or \
+                    `LayerNorm`, or freeze the layer: a single number has no variance.";
     let (mut model, data) = (normalized(), sums(8));
     let before = numbers(&model, "0.weight");
     let (x, y) = (Tensor::ones(vec![1, 2]), Tensor::ones(vec![1, 1]));
@@ -334,7 +335,8 @@ fn two_values_of_one_name_are_an_error() {
     };
     says(
         &["bias", "spread", "bias"],
-        "the metrics must have distinct names, got \"bias\" for both metrics 0 and 2. Give a metric another name: `Named::new(\"another\", metric)`.",
+        "the metrics must have distinct names, got \"bias\" for both metrics 0 and 2. Give a metric another name: \
+         `Named::new(\"another\", metric)`.",
     );
     for (names, found) in [
         (&["loss"][..], "\"loss\" for metric 0, which is the name of the loss"),
@@ -349,7 +351,8 @@ fn two_values_of_one_name_are_an_error() {
         says(
             names,
             &format!(
-                "the metrics must have names that no other value has, got {found}. Give a metric another name: `Named::new(\"another\", metric)`."
+                "the metrics must have names that no other value has, got {found}. Give a metric another name: \
+                 `Named::new(\"another\", metric)`."
             ),
         );
     }

@@ -123,7 +123,8 @@ fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
             assert_eq!(
                 text(built),
                 format!(
-                    "layer 0 ({layer}): {name} must be at most {} along each axis, got {found}. Use a number that suits the input; this one may result from a difference below 0.",
+                    "layer 0 ({layer}): {name} must be at most {} along each axis, got {found}. Use a number that \
+                     suits the input; this one may result from a difference below 0.",
                     isize::MAX as usize / 32
                 )
             );

@@ -113,8 +113,8 @@ impl TryFrom<Saved> for Tokenizer {
                 let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
                 let names = WordRule::ALL.map(WordRule::name).join(" or ");
                 Err(Error::format("the tokenizer's rule for words", format!("be {names}"), found).help(
-                    "Another version of Plywood wrote it, which splits texts differently: fit the vocabulary again, and \
-                     train the model with it.",
+                    "Another version of Plywood wrote it, which splits texts differently: fit the vocabulary \
+                     again, and train the model with it.",
                 ))
             }
         }

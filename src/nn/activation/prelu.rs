@@ -79,7 +79,8 @@ impl<F: Scalar> PReLU<F> {
             _ if n == 1 => Ok(size(input)),
             [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
             _ => Err(Error::shape("the input", format!("[{n}, …]"), input).help(
-                "The layer was built with a slope for each of that many channels; the axis of the channels follows the batch.",
+                "The layer was built with a slope for each of that many channels; the axis of the channels follows \
+                 the batch.",
             )),
         }
     }

@@ -55,7 +55,8 @@ impl<F: Scalar> Add<F> {
     /// let error = Sequential::builder([8]).layer(Add::of([units(4), units(3)])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (add): the output of branch 1 must have shape [4], got [3]. Numbers are added one by one; give all branches one shape, or join them by `Concat`."
+    ///     "layer 0 (add): the output of branch 1 must have shape [4], got [3]. Numbers are added one by one; \
+    ///      give all branches one shape, or join them by `Concat`."
     /// );
     /// ```
     pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> AddSpec<F> {

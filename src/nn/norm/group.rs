@@ -77,8 +77,10 @@ impl<F: Scalar> GroupNorm<F> {
         let n = self.weight.len();
         if self.groups == 0 || !n.is_multiple_of(self.groups) {
             let expected = format!("a divisor of {n}, the number of channels");
-            return Err(Error::argument("groups", expected, self.groups)
-                .help("1 group normalizes all channels together; as many groups as channels normalize each channel by itself."));
+            return Err(Error::argument("groups", expected, self.groups).help(
+                "1 group normalizes all channels together; as many groups as channels normalize each channel \
+                       by itself.",
+            ));
         }
         match input {
             [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {

@@ -261,10 +261,14 @@ impl<F: Scalar> Sequential<F> {
         }
         if count > 0 {
             return Err(Error::data(
-                "the prefix", "be that of trained parameters",
+                "the prefix",
+                "be that of trained parameters",
                 format!("{prefix:?}, that of a buffer"),
             )
-            .help("A layer updates its buffers by itself; freeze the whole layer to keep those of a batch normalization."));
+            .help(
+                "A layer updates its buffers by itself; freeze the whole layer to keep those of a batch \
+                   normalization.",
+            ));
         }
         let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
         let found = format!("{prefix:?}, where the names are {names}");

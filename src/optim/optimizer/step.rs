@@ -25,7 +25,8 @@ impl<F: Scalar> Optimizer<F> {
             self.discard(model);
             let what = format!("the gradient of {name}");
             return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
-                "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its gradients are discarded.",
+                "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
+                 gradients are discarded.",
             ));
         }
         // Last of what can be refused, as it changes the rule. The gradients are no longer what they were.
