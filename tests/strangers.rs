@@ -364,7 +364,7 @@ fn no_more_of_a_state_dict_is_read_than_its_header_says() {
     let whole = [&(header.len() as u64).to_le_bytes()[..], header].concat();
     let length = |bytes: u64| bytes.to_le_bytes().to_vec();
     for (begin, size, expected) in [
-        (vec![], 1 << 30, "the header must be a list of arrays in JSON, got EOF"),
+        (vec![], 1 << 30, "the header must be a list of arrays in JSON, got an error: EOF"),
         (length(u64::MAX), 1 << 30, "the header must have at most 16777216 bytes"),
         (length(1 << 24), 1 << 20, "the file must have at least 16777224 bytes, got 1048576. "),
         (whole.clone(), 1 << 30, "the arrays must have 1073741763 bytes together, got 4. "),

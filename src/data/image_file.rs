@@ -58,13 +58,13 @@ impl Form {
         let fault = |error: ImageError| match error {
             ImageError::Limits(error) => (
                 format!("be an image of at most {0} by {0} pixels", self.largest),
-                error.to_string(),
+                format!("an error: {error}"),
                 "Make it smaller, or raise `largest_side` if you trust the file.",
             ),
             ImageError::Unsupported(error) => {
-                ("be a PNG or JPEG image".to_owned(), error.to_string(), CONVERT)
+                ("be a PNG or JPEG image".to_owned(), format!("an error: {error}"), CONVERT)
             }
-            error => ("be a PNG or JPEG image".to_owned(), error.to_string(), REPLACE),
+            error => ("be a PNG or JPEG image".to_owned(), format!("an error: {error}"), REPLACE),
         };
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let mut reader = reader.map_err(|error| fault(ImageError::IoError(error)))?;

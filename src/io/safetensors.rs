@@ -113,7 +113,7 @@ fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
 /// The arrays of a header in the order of their names, and how many bytes they have together.
 fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     let unreadable = |error: &dyn fmt::Display| {
-        Error::format("the header", "be a list of arrays in JSON", beginning(error))
+        Error::format("the header", "be a list of arrays in JSON", format!("an error: {}", beginning(error)))
             .help("This is not a safetensors file, it is damaged, or it is of a newer version.")
     };
     let text = std::str::from_utf8(header).map_err(|error| unreadable(&error))?;

@@ -308,7 +308,7 @@ fn unreadable(error: io::Error, name: &str) -> Error {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
         }
-        _ => "It must be a file that is whole and may be read.",
+        _ => "The file must be whole and readable.",
     };
     Error::io("read", name, error).help(help)
 }

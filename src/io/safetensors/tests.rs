@@ -58,7 +58,7 @@ fn an_end_is_not_waited_for() {
     assert_eq!(endless.get_ref().1.limit(), 99);
     let mut zeros = std::io::repeat(0).take(100);
     let text = read(&mut Source::new(&mut zeros)).unwrap_err().to_string();
-    assert!(text.contains("be a list of arrays in JSON, got EOF"), "{text}");
+    assert!(text.contains("be a list of arrays in JSON, got an error: EOF"), "{text}");
     assert_eq!(zeros.limit(), 92);
 }
 
@@ -153,7 +153,7 @@ fn refusals_name_the_array() {
     assert!(refusal(gap, 3).contains("the array \"b\" must have the bytes"), "{}", refusal(gap, 3));
     assert_eq!(
         refusal(&one("X", "[]", "[0,18446744073709551615]"), 0),
-        "the header must be a list of arrays in JSON, got \"a\": unknown variant `X`, expected one of `BOOL`, \
+        "the header must be a list of arrays in JSON, got an error: \"a\": unknown variant `X`, expected one of `BOOL`, \
          `F4`, `F6_E2M3… at line 1 column 17. This is not a safetensors file, it is damaged, or it is of a newer \
          version."
     );
@@ -161,7 +161,8 @@ fn refusals_name_the_array() {
     let axes = |n: usize| one("F32", &format!("[{}1]", "1,".repeat(n - 1)), "[0,4]");
     assert!(parse(&file(&axes(32), 4)).is_ok());
     assert!(
-        refusal(&axes(33), 4).contains("got \"a\": invalid length 33, expected a list of at most 32 items")
+        refusal(&axes(33), 4)
+            .contains("got an error: \"a\": invalid length 33, expected a list of at most 32 items")
     );
 }
 
