@@ -113,10 +113,10 @@ impl Form {
 }
 
 const SCALE: &str = "Convert it to 8 bits by the range of its numbers (12 bits of 16 would become 16 greys), use \
-                     an `ArrayDataset` of `f32` for the numbers as they are, or leave such files out by \
+                     an `ArrayDataset` of `f32` for the numbers as they are, or leave such files out with \
                      `skip_faulty`.";
-const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
-const REPLACE: &str = "Replace the file, or leave such files out by `skip_faulty`.";
+const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out with `skip_faulty`.";
+const REPLACE: &str = "Replace the file, or leave such files out with `skip_faulty`.";
 
 /// Whether a JPEG file goes on to its end marker.
 ///

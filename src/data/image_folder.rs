@@ -247,7 +247,7 @@ impl ImageFolder {
                 folders.push((name.trim().to_owned(), path));
             } else {
                 let error = Error::format(path.display().to_string(), "be a class's folder", "a file")
-                    .help("Put it into the folder of its class, or leave such files out by `skip_faulty`.");
+                    .help("Put it into the folder of its class, or leave such files out with `skip_faulty`.");
                 self.fault(skipped, path, error)?;
             }
         }
@@ -274,7 +274,7 @@ impl ImageFolder {
                     let error = |path: &Path| {
                         let expected = be_one_of(&names);
                         Error::data("the folder's name", expected, format!("{name:?}"))
-                            .help("Train on images of this class, or leave them out by `skip_faulty`.")
+                            .help("Train on images of this class, or leave them out with `skip_faulty`.")
                             .at(path.display())
                     };
                     if files.is_empty() {

@@ -11,7 +11,7 @@ use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// What to do about targets of another shape.
-const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
+const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, with \
                      `insert_axis(Axis(1))`.";
 
 /// Checks that targets are finite and have the shape `[batch, …]` of the outputs, where `output` is the shape of one.

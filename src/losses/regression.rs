@@ -62,7 +62,7 @@ use crate::tensor::Tensor;
 /// assert_eq!(
 ///     error.to_string(),
 ///     "mean squared error: the targets must have shape [4, 1], got [4]. Give a target for each number of the \
-///      output, `[batch, …]`; one number a sample is `[batch, 1]`, by `insert_axis(Axis(1))`."
+///      output, `[batch, …]`; one number a sample is `[batch, 1]`, with `insert_axis(Axis(1))`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

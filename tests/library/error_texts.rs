@@ -695,8 +695,8 @@ fn error_texts_read_as_sentences() {
     let found = sections.map(|texts| section(&texts));
     assert!(!found.concat().contains("NO ERROR"), "{}", found.concat());
     let path = Path::new(crate::ROOT).join("tests/library/error_texts.txt");
-    if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
-        assert!(cfg!(all(feature = "csv", feature = "images")), "all of them are written together");
+    let has_all = cfg!(all(feature = "csv", feature = "images"));
+    if has_all && std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::write(&path, found.concat()).unwrap();
     }
     // What a build has not is not compared.

@@ -167,7 +167,7 @@ fn classes_of_the_training_hold_at_test_time() {
         error,
         format!(
             "{}: the folder's name must be one of the 2 classes (ant, dog), got \"cat\". Train on images of this \
-             class, or leave them out by `skip_faulty`.",
+             class, or leave them out with `skip_faulty`.",
             path.display()
         )
     );
@@ -247,7 +247,7 @@ fn sixteen_bits_are_not_cut_to_eight() {
             let expected = format!(
                 "{} must be an image of 8 bits per channel, got 16 bits. Convert it to 8 bits by the range of its \
                  numbers (12 bits of 16 would become 16 greys), use an `ArrayDataset` of `f32` for the numbers as \
-                 they are, or leave such files out by `skip_faulty`.",
+                 they are, or leave such files out with `skip_faulty`.",
                 path.display()
             );
             assert_eq!(text(reader.read()), expected);
@@ -267,7 +267,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     let faulty: Vec<PathBuf> = (0..12).map(|i| folder.write(&format!("b/{i:02}.png"), b"no image")).collect();
     let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty(true);
     // The remedy, which is the same for all, stands behind the first.
-    let remedy = ". Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
+    let remedy = ". Convert it, take it out of the folder, or leave such files out with `skip_faulty`.";
     let reasons = |files: &[PathBuf]| -> String {
         let lines: String = files.iter().map(|file| format!("\n  {}", text(reader.image(file)))).collect();
         lines.replace(remedy, "").replacen(

@@ -151,7 +151,7 @@ fn faulty_tables_are_errors() {
     assert_eq!(
         read(b"a,y\n1,2\n3,NaN\n"),
         "t: row 2, column \"y\" must be a finite number, got \"NaN\". Fill it in, name the columns to be read by \
-         `inputs`, or leave such rows out by `skip_faulty`."
+         `inputs`, or leave such rows out with `skip_faulty`."
     );
     assert!(read(b"a,y\n,2\n").contains("row 1, column \"a\" must be a finite number, got nothing"));
     assert!(read(b"a,y\ninf,2\n").contains("got \"inf\""));

@@ -140,7 +140,7 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
     assert_eq!(
         text(labelled(&marked, file)),
         "f.csv: row 2, column \"port\" must be a class, got nothing, by the mark \"?\". Fill it in, or leave such \
-         rows out by `skip_faulty`."
+         rows out with `skip_faulty`."
     );
     let data = labelled(&marked.skip_faulty(true), file).unwrap();
     assert_eq!(data.class_names(), ["C", "None", "S"]);
@@ -189,7 +189,7 @@ fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
     let expected = |row: usize, column: &str, nothing: &str| {
         format!(
             "f.csv: row {row}, column {column:?} must be a finite number, got {nothing}. Fill it in, name the \
-             columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+             columns to be read by `inputs`, or leave such rows out with `skip_faulty`."
         )
     };
     let mark = "is the mark \"-999\"";

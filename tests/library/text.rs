@@ -250,16 +250,16 @@ mod csv {
         fails(
             b"label,text\na,b\nc\n",
             "row 2 must have 2 fields, as the header has, got 1. Put quotes around fields with separators or line \
-             ends, or leave such rows out by `skip_faulty`.",
+             ends, or leave such rows out with `skip_faulty`.",
         );
         fails(
             b"label,text\n,b\n",
-            "row 1, column \"label\" must be a label, got nothing. Fill it in, or leave such rows out by \
+            "row 1, column \"label\" must be a label, got nothing. Fill it in, or leave such rows out with \
              `skip_faulty`.",
         );
         fails(
             b"label,text\na, \n",
-            "row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out by \
+            "row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out with \
              `skip_faulty`.",
         );
         assert!(text(read(b"label,text\na,b\xff\n")).starts_with(
@@ -281,7 +281,7 @@ mod csv {
         assert_eq!(
             rows.skipped[3].1.to_string(),
             "f.csv: row 5, column \"label\" must be one of the 2 classes (a, b), got \"c\". Train on data with \
-             this class, or leave such rows out by `skip_faulty`."
+             this class, or leave such rows out with `skip_faulty`."
         );
         let said = rows.to_string();
         assert!(said.starts_with("2 texts in 2 classes\nf.csv: 5 rows left out:\n  row 2 must"), "{said}");

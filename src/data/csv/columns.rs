@@ -117,7 +117,7 @@ impl Columns {
     #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
     fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
-            "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
+            "Fill it in, name the columns to be read by `inputs`, or leave such rows out with `skip_faulty`.";
         // Most numbers: no text has to be compared with marks.
         let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
         let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
@@ -177,7 +177,7 @@ impl Labels {
         let label = text(&row.target, what)?;
         if let Some(nothing) = row.columns.format.nothing(label) {
             return Err(Error::format(what(), "be a class", nothing)
-                .help("Fill it in, or leave such rows out by `skip_faulty`."));
+                .help("Fill it in, or leave such rows out with `skip_faulty`."));
         }
         check_label(&row.target, what)?;
         let class = self.class(label, what)?;
@@ -191,7 +191,7 @@ impl Labels {
             Some(&class) => Ok(class),
             None if self.closed => {
                 Err(Error::format(what(), be_one_of(&self.names), format!("{:?}", cut(label)))
-                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
+                    .help("Train on data with this class, or leave such rows out with `skip_faulty`."))
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());

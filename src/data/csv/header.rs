@@ -67,7 +67,7 @@ impl Format {
         Error::format(format!("row {row}"), expected, found).help(if spaced {
             SPACED
         } else {
-            "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`."
+            "Put quotes around fields with separators or line ends, or leave such rows out with `skip_faulty`."
         })
     }
 }

@@ -30,7 +30,7 @@ use std::path::Path;
 /// assert_eq!(
 ///     error.to_string(),
 ///     "houses.csv: row 1, column \"street\" must be a finite number, got \"High St, 1\". Fill it in, name the \
-///      columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+///      columns to be read by `inputs`, or leave such rows out with `skip_faulty`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

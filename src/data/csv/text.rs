@@ -23,7 +23,7 @@ use std::path::Path;
 /// let csv = csv.classes(train.texts.class_names().to_vec());
 /// assert_eq!(
 ///     csv.read_from(file.as_bytes(), "test.csv").unwrap_err().to_string(),
-///     "test.csv: row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out by \
+///     "test.csv: row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out with \
 ///      `skip_faulty`."
 /// );
 /// let test = csv.skip_faulty(true).read_from(file.as_bytes(), "test.csv")?;
@@ -162,7 +162,7 @@ impl TextCsv {
         {
             if let Some(nothing) = self.format.nothing(field) {
                 return Err(Error::format(what(i), expected, nothing)
-                    .help("Fill it in, or leave such rows out by `skip_faulty`."));
+                    .help("Fill it in, or leave such rows out with `skip_faulty`."));
             }
         }
         check_label(&fields[place[0]], || what(0))?;
@@ -185,7 +185,7 @@ csv_settings! {
     /// assert_eq!(
     ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
     ///     "f.csv: row 2, column \"kind\" must be a label, got nothing, by the mark \"NA\". Fill it in, or leave \
-    ///      such rows out by `skip_faulty`."
+    ///      such rows out with `skip_faulty`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

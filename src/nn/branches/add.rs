@@ -43,7 +43,7 @@ pub struct Add<F: Scalar = f32> {
 }
 
 /// For outputs of different shapes.
-const HELP: &str = "Numbers are added one by one; give all branches one shape, or join them by `Concat`.";
+const HELP: &str = "Numbers are added one by one; give all branches one shape, or join them with `Concat`.";
 
 impl<F: Scalar> Add<F> {
     /// Of these blocks, at least one.
@@ -56,7 +56,7 @@ impl<F: Scalar> Add<F> {
     /// assert_eq!(
     ///     error.to_string(),
     ///     "layer 0 (add): the output of branch 1 must have shape [4], got [3]. Numbers are added one by one; \
-    ///      give all branches one shape, or join them by `Concat`."
+    ///      give all branches one shape, or join them with `Concat`."
     /// );
     /// ```
     pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> AddSpec<F> {
