@@ -28,7 +28,7 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         if input != self.slope.shape() {
             let expected = format!("{:?}", self.slope.shape());
             return Err(
-                Error::shape("an input", expected, input).help("Build the layer for as many features.")
+                Error::shape("the input", expected, input).help("Build the layer for as many features.")
             );
         }
         Ok(input.to_vec())

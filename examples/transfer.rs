@@ -121,7 +121,7 @@ fn options() -> Result<Options> {
     let new = args.text("--new").unwrap_or_else(|| "2,4".into());
     let options = Options {
         new: pair(&new).ok_or_else(|| {
-            Error::argument("two classes", "two different numbers from 0 to 9", format!("{new:?}"))
+            Error::argument("the two classes", "two different numbers from 0 to 9", format!("{new:?}"))
                 .help("Write `--new 2,4`.")
         })?,
         each: args.number("--each", 100),

@@ -68,7 +68,7 @@ pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(File) -> Result<io::Res
     let old = regular(path)?;
     let place = &target(path).map_err(failed)?;
     let name = place.file_name().ok_or_else(|| {
-        Error::argument("a path", "a file's name", path.display())
+        Error::argument("the path", "the name of a file", path.display())
             .help("Name the file to write, not a folder.")
     })?;
     if old.is_some() {
@@ -168,8 +168,8 @@ pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
         Ok(data) if data.is_file() => Ok(Some(data)),
         Ok(data) => {
             let found = format!("{}, {}", path.display(), sort(data.file_type()));
-            Err(Error::argument("a path", "a file, or of nothing yet", found)
-                .help("Name a file; what is none is not written to."))
+            Err(Error::argument("the path", "that of a file or of nothing yet", found)
+                .help("Name a file: nothing else is written to."))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::io("write", path, source)
@@ -389,8 +389,8 @@ mod tests {
         let text = regular(Path::new("/dev/full")).unwrap_err().to_string();
         assert_eq!(
             text,
-            "expected a path of a file, or of nothing yet, found /dev/full, a device. \
-             Name a file; what is none is not written to."
+            "the path must be that of a file or of nothing yet, got /dev/full, a device. Name a file: nothing \
+             else is written to."
         );
     }
 }

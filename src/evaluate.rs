@@ -150,7 +150,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let (classes, threshold) = class_count(model)?;
     check_class_count(classes).map_err(|error| error.at("evaluate"))?;
     if let (Outputs::Logits | Outputs::BinaryLogits, _) = model.outputs() {
-        return Err(Error::data("a model", "whose outputs are probabilities", "one that ends in logits")
+        return Err(Error::data("the outputs of the model", "be probabilities", "logits")
             .help("Let the model end in Softmax, or in a single Sigmoid.")
             .at("evaluate"));
     }
@@ -159,7 +159,7 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
         for sure in predictions::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
                 let sample = format!("the prediction of sample {}", confidence.len());
-                Error::data(sample, "probabilities", "other numbers")
+                Error::data(sample, "be a distribution", "other numbers")
                     .help("Let the model end in Softmax, or in a single Sigmoid.")
             })?);
         }
@@ -209,7 +209,7 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
     infer::outputs(model, data, false, &mut |output, batch| {
         if batch.target.shape() != output.shape() {
             let expected = format!("{:?}", output.shape());
-            return Err(Error::shape("targets", expected, batch.target.shape())
+            return Err(Error::shape("the targets", expected, batch.target.shape())
                 .help("Give 0 or 1 for each of the model's outputs."));
         }
         truth.extend(yes_or_no(&predictions::numbers(&batch.target), labels)?);
@@ -233,7 +233,7 @@ fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<(usize, f64)> {
     match *model.output_shape() {
         [1] => Ok((2, threshold)),
         [classes] => Ok((classes, threshold)),
-        ref shape => Err(at(Error::shape("an output", "[classes]", shape)
+        ref shape => Err(at(Error::shape("the output", "[classes]", shape)
             .help("A classifier ends in one output for each class, or in a sigmoid's single one for two."))),
     }
 }

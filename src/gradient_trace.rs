@@ -2,7 +2,7 @@
 
 use crate::codec::{checked, contradicts, differ};
 use crate::error::Result;
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -34,14 +34,14 @@ impl GradientTrace {
     fn check(&self) -> Result<()> {
         let steps = self.steps.len();
         if let Some((name, norms)) = self.layers.iter().find(|(_, norms)| norms.len() != steps) {
-            let expected = format!("of a norm for each of {steps} steps");
+            let expected = format!("have a norm for each of {}", count(steps, "step", "steps"));
             return Err(contradicts(
-                "a trace of gradients",
+                "the trace of gradients",
                 expected,
                 format!("{} of layer {name:?}", norms.len()),
             ));
         }
-        differ("a trace of gradients", self.layers.iter().map(|(name, _)| name.as_str()))
+        differ("the trace of gradients", self.layers.iter().map(|(name, _)| name.as_str()))
     }
 }
 

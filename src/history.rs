@@ -7,7 +7,7 @@
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::monitor::{Direction, Monitor};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -66,8 +66,8 @@ impl Epoch {
             0 => Ok(()),
             n if n == self.values.len() => Ok(()),
             n => Err(contradicts(
-                "an epoch",
-                format!("a direction for each of {} values", self.values.len()),
+                "the epoch",
+                format!("have a direction for each of {}", count(self.values.len(), "value", "values")),
                 n,
             )),
         }
@@ -125,7 +125,7 @@ impl Epoch {
         let direction = monitor.resolve(values)?;
         let value = self.get(monitor.name()).unwrap_or(f64::NAN);
         if value.is_nan() {
-            return Err(Error::data("the value to monitor", "to be a number", format!("{} NaN", monitor.name())).help(
+            return Err(Error::data("the value to monitor", "be a number", format!("{} NaN", monitor.name())).help(
                 "A metric is NaN where it has no meaning: ROC AUC of a class that all samples have, or none. Monitor \
                  another value, or other samples.",
             ));

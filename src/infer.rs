@@ -21,6 +21,7 @@ use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::{Layer, Sequential};
+use crate::shown::count;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::Tensor;
 use crate::threads::try_each;
@@ -38,13 +39,12 @@ const PIECE: usize = 256;
 /// computed, so that a wrong shape is found at once and not after an epoch.
 pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F>, data: &D) -> Result<()> {
     if data.is_empty() {
-        return Err(
-            Error::data("data", "with at least one sample", "none").help("Look at where they are read.")
-        );
+        return Err(Error::data("the data", "have at least one sample", "none")
+            .help("Check where the data come from."));
     }
     if data.input_shape() != model.input_shape() {
         let expected = format!("{:?}", model.input_shape());
-        return Err(Error::shape("samples", expected, data.input_shape())
+        return Err(Error::shape("the samples", expected, data.input_shape())
             .help("The model was built for the shape given to `Sequential::builder`."));
     }
     Ok(())
@@ -121,8 +121,8 @@ pub(crate) fn check_count<F: Scalar>(input: &Tensor<F>, asked: usize) -> Result<
     match input.shape().first() {
         Some(&found) if found == asked => Ok(()),
         found => Err(Error::data(
-            "a batch",
-            format!("of {asked} samples, as many as were asked for"),
+            "the batch",
+            format!("have {}, as requested", count(asked, "sample", "samples")),
             found.unwrap_or(&0),
         )
         .help("`Dataset::read` fills a batch with an input and a target for each position.")),

@@ -79,9 +79,9 @@ mod tests {
     fn what_is_no_level_is_named_beside_those_that_are() {
         assert_eq!(
             unknown("sse9").to_string(),
-            "expected the environment variable PLYWOOD_MAX_LEVEL of \"portable\" or \"avx2\" or \"avx512\", \
-             found \"sse9\". Those are the levels of vector instructions on this kind of processor. \
-             Unset it to use all that there are."
+            "the environment variable PLYWOOD_MAX_LEVEL must be \"portable\" or \"avx2\" or \"avx512\", got \
+             \"sse9\". Those are the levels of vector instructions on this kind of processor. Unset it to use all \
+             that there are."
         );
         assert!(unknown(&"a".repeat(100_000)).to_string().len() < 500);
     }

@@ -130,7 +130,7 @@ impl Monitor {
     ) -> Result<Direction> {
         let Some((_, own)) = values.clone().find(|(name, _)| *name == self.name) else {
             let names: Vec<&str> = values.map(|(name, _)| name).collect();
-            let expected = format!("to be one of {}", names.join(", "));
+            let expected = format!("be one of the epoch's ({})", names.join(", "));
             let validated = names.iter().any(|name| name.starts_with("val_"));
             let help = if self.name.starts_with("val_") && !validated {
                 "Values that begin with \"val_\" need validation data or `validation_split`."
@@ -140,8 +140,8 @@ impl Monitor {
             return Err(Error::data("the value to monitor", expected, &self.name).help(help));
         };
         self.direction.or(own).ok_or_else(|| {
-            Error::data("the value to monitor", "to say whether lower or higher is better", &self.name)
-                .help("Say `.lower_is_better()` or `.higher_is_better()`, or write `Metric::direction`.")
+            Error::data("the value to monitor", "have a direction, lower or higher", &self.name)
+                .help("Call `.lower_is_better()` or `.higher_is_better()`, or write `Metric::direction`.")
         })
     }
 }

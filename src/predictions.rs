@@ -63,7 +63,7 @@ pub(crate) fn nan_sample<F: Scalar>(tensor: &Tensor<F>) -> Option<usize> {
 pub(crate) fn check_nan<F: Scalar>(what: &str, tensor: &Tensor<F>) -> Result<()> {
     match nan_sample(tensor) {
         None => Ok(()),
-        Some(row) => Err(Error::sample(what, row, "a number", "NaN").help(NAN)),
+        Some(row) => Err(Error::sample(what, row, "be a number", "NaN").help(NAN)),
     }
 }
 
@@ -180,14 +180,14 @@ impl Thresholds {
             Given::One(threshold) => std::slice::from_ref(threshold),
             Given::Each(thresholds) if thresholds.len() == labels => thresholds,
             Given::Each(thresholds) => {
-                let expected = format!("one number, or one for each of {labels} labels");
-                return Err(Error::argument("thresholds", expected, format!("{} of them", thresholds.len()))
+                let expected = format!("1 or {labels}, one for each label");
+                return Err(Error::argument("the number of thresholds", expected, thresholds.len())
                     .help("Give one for each of the model's outputs."));
             }
         };
         match all.iter().find(|threshold| !threshold.is_finite()) {
             None => Ok(()),
-            Some(bad) => Err(Error::argument("a threshold", "a finite number", bad)
+            Some(bad) => Err(Error::argument("each threshold", "a finite number", bad)
                 .help("0.5 is usual for probabilities, 0 for logits.")),
         }
     }
@@ -196,7 +196,7 @@ impl Thresholds {
     pub(crate) fn check_probabilities(&self, labels: usize) -> Result<()> {
         match (0..labels).map(|label| self.of(label)).find(|t| !(*t > 0.0 && *t < 1.0)) {
             None => Ok(()),
-            Some(bad) => Err(Error::argument("a threshold", "above 0 and below 1, for probabilities", bad)
+            Some(bad) => Err(Error::argument("each threshold", "above 0 and below 1 for probabilities", bad)
                 .help("0.5 is usual; 0 is for logits.")),
         }
     }
@@ -219,12 +219,16 @@ fn argmax<F: Scalar>(row: &[F]) -> usize {
 pub(crate) fn check_weights<F: Scalar>(weights: Option<&[F]>, samples: usize) -> Result<()> {
     let Some(weights) = weights else { return Ok(()) };
     if weights.len() != samples {
-        return Err(Error::data("weights", format!("for {samples} samples"), weights.len())
-            .help("Give one weight for each sample."));
+        return Err(Error::data(
+            "the number of weights",
+            format!("be {samples}, one for each sample"),
+            weights.len(),
+        )
+        .help("Give one weight for each sample."));
     }
     match weights.iter().position(|w| !(w.is_finite() && *w >= F::zero())) {
         None => Ok(()),
-        Some(i) => Err(Error::sample("the weight", i, "finite and at least 0", weights[i])
+        Some(i) => Err(Error::sample("the weight", i, "be finite and at least 0", weights[i])
             .help("A weight of 0 leaves a sample out.")),
     }
 }

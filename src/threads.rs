@@ -31,7 +31,8 @@ use std::sync::{Mutex, PoisonError};
 /// If the number is 0.
 pub fn set_threads(threads: usize) -> Result<()> {
     let threads = NonZero::new(threads).ok_or_else(|| {
-        Error::argument("a number of threads", "at least 1", 0).help("1 works without any others.")
+        Error::argument("the number of threads", "at least 1", 0)
+            .help("With 1 the calling thread works alone.")
     })?;
     threads::set_threads(threads);
     Ok(())

@@ -173,7 +173,7 @@ fn a_window_over_a_sequence_has_one_row() {
                 hostile::model(&bytes);
                 let error = Sequential::from_bytes(&bytes, &registry).map_err(|error| error.to_string());
                 refused +=
-                    usize::from(error.is_err_and(|text| text.contains("one row that stays where it is")));
+                    usize::from(error.is_err_and(|text| text.contains("a single row at a fixed place")));
             }
         }
         assert!(refused >= 4, "rows of the size and of the stride, each as 2 and 3: {refused}");
@@ -366,12 +366,12 @@ fn no_more_of_a_state_dict_is_read_than_its_header_says() {
     let whole = [&(header.len() as u64).to_le_bytes()[..], header].concat();
     let length = |bytes: u64| bytes.to_le_bytes().to_vec();
     for (begin, size, expected) in [
-        (vec![], 1 << 30, "expected the header to be a list of arrays in JSON, found EOF"),
-        (length(u64::MAX), 1 << 30, "expected the header to be of at most 16777216 bytes"),
-        (length(1 << 24), 1 << 20, "expected the file to be at least 16777224 bytes, found 1048576. "),
-        (whole.clone(), 1 << 30, "expected the arrays to be of 1073741763 bytes together, found 4. "),
-        (whole.clone(), 64, "expected the file to be at least 65 bytes, found 64. The file is truncated"),
-        (vec![], 7, "expected the file to be at least 8 bytes, found 7. The file is truncated"),
+        (vec![], 1 << 30, "the header must be a list of arrays in JSON, got an error: EOF"),
+        (length(u64::MAX), 1 << 30, "the header must have at most 16777216 bytes"),
+        (length(1 << 24), 1 << 20, "the file must have at least 16777224 bytes, got 1048576. "),
+        (whole.clone(), 1 << 30, "the arrays must have 1073741763 bytes together, got 4. "),
+        (whole.clone(), 64, "the file must have at least 65 bytes, got 64. The file is truncated"),
+        (vec![], 7, "the file must have at least 8 bytes, got 7. The file is truncated"),
     ] {
         file(&begin, size);
         let (error, most) = loaded();
@@ -383,7 +383,7 @@ fn no_more_of_a_state_dict_is_read_than_its_header_says() {
         let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
         let (error, most) = peak(|| model.load_weights("/dev/zero").unwrap_err().to_string());
         assert!(
-            error.starts_with("load /dev/zero: expected the header to be") && most < 1 << 20,
+            error.starts_with("load /dev/zero: the header must ") && most < 1 << 20,
             "{most} bytes: {error}"
         );
     }
@@ -405,7 +405,7 @@ fn a_gzip_bomb_takes_no_more_memory_than_its_header_says() {
     std::io::copy(&mut zeros(1 << 20), &mut large).unwrap();
     let large = large.finish().unwrap();
     let (error, most) = peak(|| idx::read_from(&large[..], "a bomb").unwrap_err().to_string());
-    assert!(error.contains("of at most 1073741824 bytes") && most < 1 << 20, "{most} bytes: {error}");
+    assert!(error.contains("have at most 1073741824 bytes") && most < 1 << 20, "{most} bytes: {error}");
 }
 
 /// A row of four bytes needs as much memory beside its text as a long one, so line ends count towards the unpacking

@@ -59,7 +59,7 @@ pub fn of<'a>(results: &'a [Runs], setting: &Setting) -> &'a [Run] {
 fn read(path: &Path) -> Result<Vec<Runs>> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Error::format("the runs", "what --save has written", error).at(path.display()))
+        .map_err(|error| Error::format("the runs", "be those written by --save", error).at(path.display()))
 }
 
 fn write(path: &Path, results: &[Runs]) -> Result<()> {

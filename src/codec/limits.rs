@@ -46,7 +46,7 @@ pub(super) fn in_file<T>(decode: impl FnOnce() -> T) -> T {
 pub(crate) fn in_state<T, E: serde::de::Error>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let reading = READING.get();
     if reading.depth == MAX_DEPTH {
-        return Err(E::custom(format!("states in one another, more than {MAX_DEPTH} deep")));
+        return Err(E::custom(format!("states nested more than {MAX_DEPTH} deep")));
     }
     let alone = reading.depth == 0 && !reading.file;
     READING.set(Reading {

@@ -36,7 +36,7 @@ pub(crate) mod tensor;
 pub(crate) mod words;
 
 use crate::error::{Error, Result};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use bincode::error::{DecodeError, EncodeError};
 use serde::de::{DeserializeOwned, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,7 +61,8 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
             EncodeError::OtherString(text) => text,
             error => error.to_string(),
         };
-        Error::format("a value", "one that can be saved", found).help("Look at its `Serialize`.")
+        Error::format("the value", "be serializable", format!("an error: {}", found.trim_end_matches('.')))
+            .help("Check its `Serialize`.")
     })
 }
 
@@ -76,14 +77,14 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T>
 /// [`decode`] for a value that borrows from the bytes.
 pub(crate) fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8], what: &str) -> Result<T> {
     let damaged = |found: String| {
-        Error::format(what, "whole and undamaged", found)
+        Error::format(what, "be whole and undamaged", found.trim_end_matches('.'))
             .help("The file is truncated or corrupt, or was written by another version; save it again.")
     };
     match limits::in_file(|| bincode::serde::borrow_decode_from_slice::<T, _>(bytes, config())) {
         Ok((value, read)) if read == bytes.len() => Ok(value),
-        Ok((_, read)) => Err(damaged(format!("{} bytes too many", bytes.len() - read))),
+        Ok((_, read)) => Err(damaged(format!("{} too many", count(bytes.len() - read, "byte", "bytes")))),
         Err(DecodeError::UnexpectedEnd { additional }) => {
-            Err(damaged(format!("an end {additional} bytes too early")))
+            Err(damaged(format!("an end {} too early", count(additional, "byte", "bytes"))))
         }
         // The text itself: `Display` would quote it, and quote it again at each outer level, twice as long every time.
         Err(DecodeError::OtherString(text)) => Err(damaged(text)),
@@ -186,7 +187,7 @@ pub(crate) use checked;
 
 /// The error of fields that contradict each other.
 pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
-    Error::format(what, expected.into(), found.to_string()).help("Look at where it is from.")
+    Error::format(what, expected.into(), found.to_string()).help("Check the source.")
 }
 
 /// Returns whether a number is a share, from 0 to 1. Means of shares may be slightly above 1 through rounding.
@@ -200,7 +201,7 @@ pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Re
     let mut names = names;
     match names.find(|name| !seen.insert(*name)) {
         None => Ok(()),
-        Some(name) => Err(contradicts(what, "of names that differ", format!("{:?} twice", cut(name)))),
+        Some(name) => Err(contradicts(what, "have distinct names", format!("{:?} twice", cut(name)))),
     }
 }
 
@@ -251,6 +252,6 @@ mod tests {
         let mut longer = bytes;
         longer.push(0);
         let text = decode::<Holder>(&longer, "the model").err().unwrap().to_string();
-        assert!(text.contains("the model") && text.contains("1 bytes too many"), "{text}");
+        assert!(text.contains("the model") && text.contains("1 byte too many"), "{text}");
     }
 }

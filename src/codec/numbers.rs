@@ -19,6 +19,7 @@
 use super::{decode, encode};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::shown::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::cell::RefCell;
@@ -100,7 +101,7 @@ pub(crate) fn write<T: Serialize, S: Sink>(value: &T, sink: S) -> Result<io::Res
             bytes?;
             Ok(Ok(*sink.into_any().downcast().expect("the sink that was given")))
         }
-        _ => Err(Error::custom("expected the sink of this call")),
+        _ => Err(Error::custom("the sink must be that of this call")),
     }
 }
 
@@ -109,8 +110,8 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], numbers: VecDeque<Numbers>
     let (value, call) = within(NumbersCall::Read(numbers), || decode(bytes, what));
     match call {
         NumbersCall::Read(left) if value.is_ok() && !left.is_empty() => {
-            let found = format!("{} tensors too many", left.len());
-            Err(Error::format(what, "whole and undamaged", found).help("Save it again."))
+            let found = format!("{} too many", count(left.len(), "tensor", "tensors"));
+            Err(Error::format(what, "be whole and undamaged", found).help("Save it again."))
         }
         _ => value,
     }

@@ -182,7 +182,8 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// use plywood::prelude::*;
     ///
     /// let error = ArrayDataset::new(plywood::ndarray::Array2::<f32>::zeros((3, 4)), vec![0, 1]).unwrap_err();
-    /// assert_eq!(error.to_string(), "expected targets for 3 samples, found 2. Give one target for each sample.");
+    /// assert_eq!(error.to_string(), "the number of targets must be 3, one for each sample, got 2. Give one \
+    ///                                target for each sample.");
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -197,13 +198,17 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
             if inputs.is_standard_layout() { inputs } else { inputs.as_standard_layout().into_owned() };
         let Some(&samples) = inputs.shape().first() else {
             return Err(
-                Error::shape("inputs", "[samples, …]", inputs.shape()).help("Axis 0 counts the samples.")
+                Error::shape("the inputs", "[samples, …]", inputs.shape()).help("Axis 0 counts the samples.")
             );
         };
         let count = targets.count();
         if count != samples {
-            return Err(Error::data("targets", format!("for {samples} samples"), count)
-                .help("Give one target for each sample."));
+            return Err(Error::data(
+                "the number of targets",
+                format!("be {samples}, one for each sample"),
+                count,
+            )
+            .help("Give one target for each sample."));
         }
         Ok(Self {
             inputs,
@@ -244,15 +249,14 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// When there are not as many weights as samples, or one is below 0 or not finite.
     pub fn weights(mut self, weights: Vec<f64>) -> Result<Self> {
         if weights.len() != self.inputs.shape()[0] {
-            let expected = format!("for {} samples", self.inputs.shape()[0]);
-            return Err(
-                Error::data("weights", expected, weights.len()).help("Give one weight for each sample.")
-            );
+            let expected = format!("be {}, one for each sample", self.inputs.shape()[0]);
+            return Err(Error::data("the number of weights", expected, weights.len())
+                .help("Give one weight for each sample."));
         }
         if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
             return Err(Error::data(
                 format!("the weight of sample {i}"),
-                "finite and at least 0",
+                "be finite and at least 0",
                 weights[i],
             )
             .help("A weight of 0 leaves a sample out."));
@@ -354,7 +358,7 @@ pub(super) fn check_read<E: Element, F: Scalar>(
         Some(name) => format!("column {:?} of sample {sample}", cut(name)),
         None => format!("number {number} of sample {sample}"),
     };
-    Err(Error::data(what, format!("to be finite in {}", F::NAME), format!("{:?}", stored(i)))
+    Err(Error::data(what, format!("be finite in {}", F::NAME), format!("{:?}", stored(i)))
         .help("Give such numbers in a larger unit, or train a model of `f64`."))
 }
 
@@ -408,10 +412,10 @@ impl<F: Scalar, E: Element, T: Targets> Dataset<F> for ArrayDataset<E, T> {
                 batch.clear();
                 batch.extend(indices.iter().map(|&i| F::of(weights[i])));
                 if let Some(at) = batch.iter().position(|weight| !weight.is_finite()) {
-                    let (sample, expected) = (indices[at], format!("finite in {}", F::NAME));
+                    let (sample, expected) = (indices[at], format!("be finite in {}", F::NAME));
                     let found = format!("{:?}", weights[sample]);
                     return Err(Error::data(format!("the weight of sample {sample}"), expected, found)
-                        .help("What counts are their ratios: divide all weights by their mean."));
+                        .help("Only their ratios count: divide all weights by their mean."));
                 }
             }
         }

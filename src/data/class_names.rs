@@ -15,14 +15,17 @@ pub(in crate::data) fn check_classes(names: &[String]) -> Result<()> {
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         None => Ok(()),
-        Some(pair) => Err(Error::data("class names", "to differ", format!("{:?} twice", pair[0]))
+        Some(pair) => Err(Error::data("the class names", "be distinct", format!("{:?} twice", pair[0]))
             .help("Give each class once.")),
     }
 }
 
 /// Lists the classes for an error message: "one of the 2 classes (a, b)".
-pub(in crate::data) fn one_of(names: &[String]) -> String {
-    format!("one of the {} classes ({})", names.len(), listed(names, 10))
+pub(in crate::data) fn be_one_of(names: &[String]) -> String {
+    match names {
+        [only] => format!("be the only class, {}", cut(only)),
+        _ => format!("be one of the {} classes ({})", names.len(), listed(names, 10)),
+    }
 }
 
 /// Remarks on classes whose names usually mean a missing value, and on classes that look alike, with the number of

@@ -44,11 +44,12 @@ impl PlacedFile {
         if !found.is_file() {
             return Err(Error::format(
                 path.display().to_string(),
-                "a file that can be read at any place",
+                "be a file that can be read from any position",
                 sort(found),
             )
             .help(
-                "Name a file: what a pipe gives can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+                "Name a file: the output of a pipe can be written into one, or be read whole by `TableCsv::read` \
+                 and `idx::read`.",
             ));
         }
         let file = File::open(path).map_err(|e| failed("open", e))?;
@@ -56,9 +57,9 @@ impl PlacedFile {
         let file = Self { file, path: path.to_owned(), length };
         let mut start = vec![0; length.min(BYTES_THAT_TELL as u64) as usize];
         file.read_at(0, &mut start)?;
-        check_packed(&start, "one that is not compressed").map_err(|error| error.at(path.display()))?;
+        check_packed(&start, "be uncompressed").map_err(|error| error.at(path.display()))?;
         if start.starts_with(&[0x1f, 0x8b]) {
-            return Err(Error::format("the file", "one that is not compressed", "gzip data")
+            return Err(Error::format("the file", "be uncompressed", "gzip data")
                 .help(
                     "Unpack it (`gunzip`) to read it batch by batch, or read it whole into memory: `TableCsv::read`, \
                      `idx::read`.",

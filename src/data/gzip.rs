@@ -36,7 +36,7 @@ impl<R: Read> Read for Members<R> {
                     self.member = self.member.take().map(|member| GzDecoder::new(member.into_inner()));
                 }
                 Some(byte) => {
-                    let found = format!("bytes that are no gzip data stand behind it, from {byte:#04x} on");
+                    let found = format!("bytes that are not gzip data follow it, from {byte:#04x} on");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, found));
                 }
             }
@@ -59,7 +59,7 @@ fn pass_over_zeros(source: &mut impl BufRead) -> io::Result<()> {
 
 /// The error for gzip data that are gzip data again once unpacked.
 pub(super) fn twice() -> Error {
-    Error::format("the file", "compressed once", "gzip data within gzip data: it is compressed twice")
+    Error::format("the file", "be compressed once", "gzip data within gzip data: it is compressed twice")
         .help("Unpack it once (`gunzip`) and give the file that comes out.")
 }
 
@@ -140,7 +140,7 @@ mod tests {
             }
             assert_eq!(read(&packed(b""), piece).unwrap(), b"");
             let behind = read(&[&a[..], &[0, 0, 7]].concat(), piece).unwrap_err().to_string();
-            assert_eq!(behind, "bytes that are no gzip data stand behind it, from 0x07 on");
+            assert_eq!(behind, "bytes that are not gzip data follow it, from 0x07 on");
             assert!(read(&[&a[..], &b[..b.len() - 1]].concat(), piece).is_err());
             assert!(read(&a[..5], piece).is_err());
         }

@@ -42,7 +42,7 @@ impl Form {
             |e| Error::io("read", path, e).help("Check that it is a file, and the permission to read it.");
         // Checked before opening, because opening a named pipe would block until somebody writes to it.
         if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(Error::format(path.display().to_string(), "a file", "something else")
+            return Err(Error::format(path.display().to_string(), "be a file", "something else")
                 .help("Take it out of the folder."));
         }
         let file = File::open(path).map_err(failed)?;
@@ -57,17 +57,19 @@ impl Form {
     fn decode(self, bytes: &[u8]) -> Result<Vec<u8>, (String, String, &'static str)> {
         let fault = |error: ImageError| match error {
             ImageError::Limits(error) => (
-                format!("an image of at most {0} by {0} pixels", self.largest),
-                error.to_string(),
+                format!("be an image of at most {0} by {0} pixels", self.largest),
+                format!("an error: {error}"),
                 "Make it smaller, or raise `largest_side` if you trust the file.",
             ),
-            ImageError::Unsupported(error) => ("a PNG or JPEG image".to_owned(), error.to_string(), CONVERT),
-            error => ("a PNG or JPEG image".to_owned(), error.to_string(), REPLACE),
+            ImageError::Unsupported(error) => {
+                ("be a PNG or JPEG image".to_owned(), format!("an error: {error}"), CONVERT)
+            }
+            error => ("be a PNG or JPEG image".to_owned(), format!("an error: {error}"), REPLACE),
         };
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let mut reader = reader.map_err(|error| fault(ImageError::IoError(error)))?;
         if reader.format() == Some(image::ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
-            return Err(("a whole JPEG image".to_owned(), "a file that is cut off".to_owned(), REPLACE));
+            return Err(("be a whole JPEG image".to_owned(), "a file that is cut off".to_owned(), REPLACE));
         }
         let mut limits = Limits::default();
         limits.max_image_width = Some(self.largest);
@@ -76,13 +78,13 @@ impl Form {
         reader.limits(limits);
         let mut decoder = reader.into_decoder().map_err(fault)?;
         if decoder.total_bytes() > MOST_BYTES {
-            let expected = format!("an image that takes at most {MOST_BYTES} bytes");
+            let expected = format!("be an image that takes at most {MOST_BYTES} bytes");
             return Err((expected, decoder.total_bytes().to_string(), "Make it smaller."));
         }
         let colour = decoder.color_type();
         if colour.bytes_per_pixel() > colour.channel_count() {
             let found = format!("{} bits", 8 * colour.bytes_per_pixel() / colour.channel_count());
-            return Err(("an image of 8 bits a channel".to_owned(), found, SCALE));
+            return Err(("be an image of 8 bits per channel".to_owned(), found, SCALE));
         }
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
@@ -110,10 +112,11 @@ impl Form {
     }
 }
 
-const SCALE: &str = "Make it one of 8 bits by the range of its numbers (12 bits of 16 would become 16 greys), take an \
-                     `ArrayDataset` of `f32` for the numbers as they are, or leave such files out by `skip_faulty`.";
-const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
-const REPLACE: &str = "Replace the file, or leave such files out by `skip_faulty`.";
+const SCALE: &str = "Convert it to 8 bits by the range of its numbers (12 bits of 16 would become 16 greys), use \
+                     an `ArrayDataset` of `f32` for the numbers as they are, or leave such files out with \
+                     `skip_faulty`.";
+const CONVERT: &str = "Convert it, take it out of the folder, or leave such files out with `skip_faulty`.";
+const REPLACE: &str = "Replace the file, or leave such files out with `skip_faulty`.";
 
 /// Returns whether a JPEG file is complete up to its end marker.
 ///

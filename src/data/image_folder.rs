@@ -2,7 +2,7 @@
 
 use super::image_file::Form;
 use super::{ArrayDataset, Images};
-use crate::data::class_names::{check_classes, one_of, trimmed};
+use crate::data::class_names::{be_one_of, check_classes, trimmed};
 use crate::error::{Error, Result};
 use crate::kernels::threads;
 use crate::shown::{count, lines, listed};
@@ -143,8 +143,8 @@ impl ImageFolder {
         let room = found.len().checked_mul(self.form.len());
         room.filter(|&bytes| pixels.try_reserve_exact(bytes).is_ok()).ok_or_else(|| {
             let found = format!("{} images of {} bytes", found.len(), self.form.len());
-            Error::argument("a size of images", "a size that fits into memory", found)
-                .help("Take a smaller size, or read the images in a `Dataset` of your own.")
+            Error::argument("the images", "small enough to fit into memory", found)
+                .help("Use a smaller size, or read the images in a `Dataset` of your own.")
         })?;
         let (mut files, mut labels) = (Vec::new(), Vec::new());
         let mut rest = found.into_iter();
@@ -170,15 +170,15 @@ impl ImageFolder {
             if self.classes.is_empty() && !labels.contains(&class) {
                 let of_it = skipped.iter().filter(|(path, _)| self.class_of(path) == Some(name));
                 let reasons = left_out_below(of_it.map(|(_, error)| error).collect());
-                return Err(Error::data(format!("class {name:?}"), "to have an image", "none")
-                    .help(format!("Put images into its folder, or take the folder away.{reasons}"))
+                return Err(Error::data(format!("class {name:?}"), "have an image", "none")
+                    .help(format!("Put images into its folder, or remove the folder.{reasons}"))
                     .at(self.path.display()));
             }
         }
         if labels.is_empty() {
             let folders = listed(&names, 10);
             let reasons = left_out_below(skipped.iter().map(|(_, error)| error).collect());
-            return Err(Error::data("images", format!("in the classes' folders ({folders})"), "none")
+            return Err(Error::data(format!("the classes' folders ({folders})"), "have images", "none")
                 .help(format!("Put PNG or JPEG files into them.{reasons}"))
                 .at(self.path.display()));
         }
@@ -227,8 +227,12 @@ impl ImageFolder {
         if usual.contains(&height) && usual.contains(&width) {
             return Ok(());
         }
-        Err(Error::argument("an image's height and width", "1 to 16384", format!("{height} and {width}"))
-            .help("Take the size that the model is built for: 64 by 64 is a usual beginning."))
+        Err(Error::argument(
+            "the height and width of images",
+            "from 1 to 16384",
+            format!("{height} and {width}"),
+        )
+        .help("Use the size that the model is built for: 64 by 64 is a usual first choice."))
     }
 
     /// Returns the classes' names, and the sorted files with their classes.
@@ -238,13 +242,13 @@ impl ImageFolder {
             if path.is_dir() {
                 let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
                 let name = name.ok_or_else(|| {
-                    Error::format(path.display().to_string(), "named in UTF-8", "another encoding")
+                    Error::format(path.display().to_string(), "be named in UTF-8", "another encoding")
                         .help("Give the folder another name: it is the class's.")
                 })?;
                 folders.push((name.trim().to_owned(), path));
             } else {
-                let error = Error::format(path.display().to_string(), "a class's folder", "a file")
-                    .help("Put it into the folder of its class, or leave such files out by `skip_faulty`.");
+                let error = Error::format(path.display().to_string(), "be a class's folder", "a file")
+                    .help("Put it into the folder of its class, or leave such files out with `skip_faulty`.");
                 self.fault(skipped, path, error)?;
             }
         }
@@ -257,7 +261,7 @@ impl ImageFolder {
         };
         check_classes(&names)?;
         if names.is_empty() {
-            return Err(Error::data("a folder", "with a folder for each class", "none")
+            return Err(Error::data("the folder", "have a folder for each class", "none")
                 .help("Put the images of each class into a folder with the class's name.")
                 .at(self.path.display()));
         }
@@ -269,9 +273,9 @@ impl ImageFolder {
                 Some(class) => found.extend(files.into_iter().map(|file| (class, file))),
                 None => {
                     let error = |path: &Path| {
-                        let expected = one_of(&names);
+                        let expected = be_one_of(&names);
                         Error::data("the folder's name", expected, format!("{name:?}"))
-                            .help("Train on images of this class, or leave them out by `skip_faulty`.")
+                            .help("Train on images of this class, or leave them out with `skip_faulty`.")
                             .at(path.display())
                     };
                     if files.is_empty() {
@@ -321,7 +325,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Appends all files in a folder and its subfolders.
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     if depth > DEEPEST {
-        let expected = format!("at most {DEEPEST} folders deep in its class's");
+        let expected = format!("be at most {DEEPEST} folders deep in its class's folder");
         return Err(Error::format(folder.display().to_string(), expected, "more")
             .help("Look for a link that leads back to a folder it is in."));
     }

@@ -373,7 +373,9 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
 fn check_indices(indices: &[usize], len: usize) -> Result<()> {
     match indices.iter().find(|&&i| i >= len) {
         None => Ok(()),
-        Some(i) => Err(Error::data("a sample's position", format!("below {len}, the number of samples"), i)
-            .help("Positions count from 0.")),
+        Some(i) => {
+            Err(Error::data("the position of a sample", format!("be below {len}, the number of samples"), i)
+                .help("Positions count from 0."))
+        }
     }
 }

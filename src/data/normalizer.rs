@@ -91,10 +91,9 @@ impl TryFrom<Saved> for Normalizer {
                 Some(bad) => format!("{bad}"),
                 None => format!("{} and {} for samples of shape {shape:?}", center.len(), scale.len()),
             };
-            let expected =
-                "made of finite centers and of scales above 0, one of each or one for each feature";
+            let expected = "have finite centers and scales above 0, one of each or one for each feature";
             return Err(
-                Error::format("a normalizer", expected, found).help("The file is corrupt; save it again.")
+                Error::format("the normalizer", expected, found).help("The file is corrupt; save it again.")
             );
         }
         Ok(Self { shape, center, scale })
@@ -191,7 +190,7 @@ impl Normalizer {
     fn checked<F: Scalar>(&self, tensor: Tensor<F>) -> Result<Tensor<F>> {
         if tensor.ndim() == 0 || tensor.shape()[1..] != self.shape {
             let expected = format!("[samples, …] with {:?} for a sample", self.shape);
-            return Err(Error::shape("numbers to normalize", expected, tensor.shape())
+            return Err(Error::shape("the numbers to normalize", expected, tensor.shape())
                 .help("A normalizer takes what it was fitted on."));
         }
         Ok(standard(tensor))
@@ -218,8 +217,8 @@ impl NormalizerSpec {
     /// let error = Normalizer::standard().fit::<f32, _>(&data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fit a normalizer: expected feature 1 of sample 1 to be a finite number, found NaN. \
-    ///      Leave the sample out, or fill in what is missing."
+    ///     "fit a normalizer: feature 1 of sample 1 must be a finite number, got NaN. Leave the sample out, or \
+    ///      fill in what is missing."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -253,7 +252,7 @@ impl NormalizerSpec {
     pub fn fit_tensor<F: Scalar>(self, tensor: &Tensor<F>) -> Result<Normalizer> {
         let run = || {
             let Some((_, shape)) = tensor.shape().split_first() else {
-                return Err(Error::shape("numbers", "[samples, …]", tensor.shape())
+                return Err(Error::shape("the numbers", "[samples, …]", tensor.shape())
                     .help("Axis 0 counts the samples."));
             };
             let mut sums = Sums::new(self, shape);
@@ -297,7 +296,7 @@ impl Sums {
         {
             let features = self.shape.iter().product::<usize>();
             let what = format!("feature {} of sample {}", i % features, sample + i / features);
-            return Err(Error::data(what, "to be a finite number", values[i])
+            return Err(Error::data(what, "be a finite number", values[i])
                 .help("Leave the sample out, or fill in what is missing."));
         }
         match self.spec.range {
@@ -335,9 +334,8 @@ impl Sums {
     /// Deviations and ranges that are mere rounding errors count as 0, with scikit-learn's thresholds.
     fn end(self) -> Result<Normalizer> {
         if self.seen == 0 || self.first.is_empty() {
-            return Err(
-                Error::data("data", "with at least one number", "none").help("Look at where they are read.")
-            );
+            return Err(Error::data("the data", "have at least one number", "none")
+                .help("Check where the data come from."));
         }
         let Self { spec, shape, seen, first, second } = self.joined();
         let count = seen as f64;
@@ -353,8 +351,12 @@ impl Sums {
                 Some((low, high)) => {
                     if !(low < high && (high - low).is_finite()) {
                         let found = format!("{low} to {high}");
-                        return Err(Error::argument("a range", "a lower and a higher finite number", found)
-                            .help("0 to 1 and -1 to 1 are usual."));
+                        return Err(Error::argument(
+                            "the range",
+                            "a lower and a higher finite number",
+                            found,
+                        )
+                        .help("0 to 1 and -1 to 1 are usual."));
                     }
                     let span = second - first;
                     let w = if span < 10.0 * f64::EPSILON { 1.0 } else { span } / (high - low);
@@ -362,9 +364,13 @@ impl Sums {
                 }
             };
             if !(c.is_finite() && w.is_finite() && w.recip().is_finite() && w > 0.0) {
-                let expected = "of a size that can be squared";
-                return Err(Error::data(format!("numbers of feature {feature}"), expected, "others")
-                    .help("Scale them before."));
+                let expected = "have squares that are finite";
+                return Err(Error::data(
+                    format!("the numbers of feature {feature}"),
+                    expected,
+                    "larger ones",
+                )
+                .help("Scale them first."));
             }
             center.push(c);
             scale.push(w);

@@ -53,8 +53,12 @@ impl<D> OneHot<D> {
     /// When the number of classes is 0, or above four million.
     pub fn new(data: D, classes: usize) -> Result<Self> {
         if classes == 0 || classes > MOST_CLASSES {
-            return Err(Error::argument("classes", format!("1 to {MOST_CLASSES}"), classes)
-                .help("Give as many as the model has outputs."));
+            return Err(Error::argument(
+                "the number of classes",
+                format!("from 1 to {MOST_CLASSES}"),
+                classes,
+            )
+            .help("Give as many as the model has outputs."));
         }
         Ok(Self { data, classes, smoothing: 0.0 })
     }
@@ -65,7 +69,7 @@ impl<D> OneHot<D> {
     /// When the share is below 0, or 1 or more.
     pub fn smoothing(mut self, share: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&share) {
-            return Err(Error::argument("label smoothing", "at least 0 and below 1", share)
+            return Err(Error::argument("the label smoothing", "at least 0 and below 1", share)
                 .help("It is the share spread over all classes; 0.1 is usual."));
         }
         self.smoothing = share;
@@ -125,7 +129,7 @@ impl<D> OneHot<D> {
     fn write<F: Scalar>(&self, labels: &[usize], smoothing: f64, target: &mut Tensor<F>) -> Result<()> {
         let classes = self.classes;
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
-            let expected = format!("below {classes}, the number of classes");
+            let expected = format!("be below {classes}, the number of classes");
             return Err(Error::sample("the label", i, expected, label).help("Labels count from 0."));
         }
         let shape = [labels.len(), classes];

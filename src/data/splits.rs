@@ -214,14 +214,14 @@ pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     let first = first_part(data.len(), share)?;
     let classes = samples_by_class(&labels::<F, D>(data)?);
     if let Some((label, _)) = classes.iter().find(|(_, samples)| samples.len() == 1) {
-        return Err(Error::data(format!("class {label}"), "with at least 2 samples", 1)
+        return Err(Error::data(format!("class {label}"), "have at least 2 samples", 1)
             .help("Leave the class out, or use `random_split`."));
     }
     let second = data.len() - first;
     if second.min(first) < classes.len() {
-        let expected = format!("in both parts for each of {} classes", classes.len());
-        let found = format!("{first} in the first and {second} in the second");
-        return Err(Error::data("samples", expected, found).help("Use more samples or another share."));
+        let expected = format!("have a sample of each of the {} classes", classes.len());
+        let found = format!("{} in the first and {second} in the second", count(first, "sample", "samples"));
+        return Err(Error::data("each part", expected, found).help("Use more samples or another share."));
     }
     let exact: Vec<f64> =
         classes.iter().map(|(_, samples)| samples.len() as f64 * second as f64 / data.len() as f64).collect();
@@ -288,7 +288,8 @@ fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> 
 /// Checks that the number of folds is from 2 to `most`, which the error calls `what`.
 fn check_folds(k: usize, most: usize, what: &str) -> Result<()> {
     if k < 2 || k > most {
-        return Err(Error::argument("folds", format!("2 to {most}, {what}"), k).help("5 and 10 are usual."));
+        return Err(Error::argument("the number of folds", format!("from 2 to {most}, {what}"), k)
+            .help("5 and 10 are usual."));
     }
     Ok(())
 }

@@ -109,14 +109,14 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
 /// ten samples, a share of 0.9 leaves `10 · 0.0999…`, which rounds down to 0.
 pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
     if !(share > 0.0 && share < 1.0) {
-        return Err(Error::argument("a share for the second part", "above 0 and below 1", share)
+        return Err(Error::argument("the share of the second part", "above 0 and below 1", share)
             .help("0.2 puts every fifth sample into the second part."));
     }
     let first = (samples as f64 * (1.0 - share)).floor() as usize;
     if first == 0 || first == samples {
         return Err(Error::data(
-            "samples",
-            "for both parts",
+            "the samples",
+            "be enough for both parts",
             format!("{samples} in all and a share of {share}"),
         )
         .help("Use more samples or another share."));
@@ -136,8 +136,8 @@ pub(super) fn first_part(samples: usize, share: f64) -> Result<usize> {
 /// let error = plywood::data::split_at::<f32, _>(&data, 1.0).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "expected a share for the second part of above 0 and below 1, found 1. \
-///      0.2 puts every fifth sample into the second part."
+///     "the share of the second part must be above 0 and below 1, got 1. 0.2 puts every fifth sample into the \
+///      second part."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -9,16 +9,18 @@ use std::path::PathBuf;
 ///
 /// | kind | text |
 /// |---|---|
-/// | `Shape` | expected `what` of shape `expected`, found `found` |
-/// | `Argument` | expected `name` of `expected`, found `found` |
-/// | `Data` | expected `what` `expected`, found `found` |
+/// | `Shape` | `what` must have shape `expected`, got `found` |
+/// | `Argument` | `name` must be `expected`, got `found` |
+/// | `Data`, `Format` | `what` must `expected`, got `found` |
 /// | `NonFinite` | `what` is not finite (NaN or infinity)`, noticed at step step` |
-/// | `UnknownLayer` | expected a layer of a known kind (`known`), found `kind` |
-/// | `Format` | expected `what` to be `expected`, found `found` |
-/// | `Checksum` | expected `file` to have the SHA-256 `expected`, found `found` |
+/// | `UnknownLayer` | the kind of a layer must be in the registry (`known`), got `kind` |
+/// | `Checksum` | `file` must have the SHA-256 `expected`, got `found` |
 /// | `Io` | could not `action` `path`: `source` |
 /// | `Download` | could not fetch `url`: `reason` |
 /// | `Custom` | `message` |
+///
+/// A name of one word is a parameter as it is typed, and is printed in backquotes. The text after "must" begins with a
+/// verb: "be below 3", "have at least one sample".
 ///
 /// Fields that people read are texts, and fields that programs use have types: a found shape is a `Vec<usize>`, while
 /// the expected one may be "\[batch, 784\]", which a list of numbers cannot express. The enum is `#[non_exhaustive]`: a
@@ -30,10 +32,10 @@ use std::path::PathBuf;
 ///
 /// let model = Sequential::builder([4]).layer(Dense::units(2)).build()?;
 /// let advice = match model.predict(&plywood::ndarray::Array2::<f32>::ones((3, 5))).unwrap_err().kind() {
-///     ErrorKind::Shape { found, .. } => format!("{} columns too many", found[1] - 4),
+///     ErrorKind::Shape { found, .. } => format!("a batch of {} columns", found[1]),
 ///     other => format!("{other:?}"),
 /// };
-/// assert_eq!(advice, "1 columns too many");
+/// assert_eq!(advice, "a batch of 5 columns");
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Debug)]
@@ -41,7 +43,7 @@ use std::path::PathBuf;
 pub enum ErrorKind {
     /// The shape of an array is wrong.
     Shape {
-        /// The array that has the shape: "an input", "the gradient".
+        /// The array that has the shape: "the input", "the gradient".
         what: String,
         /// The shape that was expected, in words or numbers.
         expected: String,
@@ -50,9 +52,9 @@ pub enum ErrorKind {
     },
     /// An argument or a hyperparameter is outside the allowed range.
     Argument {
-        /// The argument's name.
+        /// The argument's name: "units", or "the learning rate".
         name: String,
-        /// The allowed values.
+        /// The allowed values: "at least 1".
         expected: String,
         /// The value that was given.
         found: String,
@@ -61,7 +63,7 @@ pub enum ErrorKind {
     Data {
         /// The part of the data that was checked.
         what: String,
-        /// The required value.
+        /// The required value, with its verb: "be below 3".
         expected: String,
         /// The actual value.
         found: String,
@@ -84,7 +86,7 @@ pub enum ErrorKind {
     Format {
         /// The part of the file that was read.
         what: String,
-        /// The required content.
+        /// The required content, with its verb: "be below 3".
         expected: String,
         /// The actual content.
         found: String,
@@ -128,26 +130,26 @@ impl ErrorKind {
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shape { what, expected, found } => {
-                write!(f, "expected {what} of shape {expected}, found {found:?}")
+                write!(f, "{what} must have shape {expected}, got {found:?}")
+            }
+            Self::Argument { name, expected, found } if name.contains(' ') => {
+                write!(f, "{name} must be {expected}, got {found}")
             }
             Self::Argument { name, expected, found } => {
-                write!(f, "expected {name} of {expected}, found {found}")
+                write!(f, "`{name}` must be {expected}, got {found}")
             }
-            Self::Data { what, expected, found } => {
-                write!(f, "expected {what} {expected}, found {found}")
+            Self::Data { what, expected, found } | Self::Format { what, expected, found } => {
+                write!(f, "{what} must {expected}, got {found}")
             }
             Self::NonFinite { what, step } => {
                 write!(f, "{what} is not finite (NaN or infinity)")?;
                 step.map_or(Ok(()), |step| write!(f, ", noticed at step {step}"))
             }
             Self::UnknownLayer { kind, known } => {
-                write!(f, "expected a layer of a known kind ({}), found {kind:?}", known.join(", "))
-            }
-            Self::Format { what, expected, found } => {
-                write!(f, "expected {what} to be {expected}, found {found}")
+                write!(f, "the kind of a layer must be in the registry ({}), got {kind:?}", known.join(", "))
             }
             Self::Checksum { file, expected, found } => {
-                write!(f, "expected {file} to have the SHA-256 {expected}, found {found}")
+                write!(f, "{file} must have the SHA-256 {expected}, got {found}")
             }
             Self::Io { action, path, source } => {
                 write!(f, "could not {action} {}: {source}", path.display())

@@ -3,8 +3,8 @@
 //! An [`Error`] consists of a kind, a list of places and advice. Its text is made from them:
 //!
 //! ```text
-//! predict, layer 1 (dense): expected an input of shape [batch, 784], found [32, 100]. Flatten the images first.
-//! └──── places ──────────┘  └──────────── the kind and its fields ────────────────┘  └─────── help ──────────┘
+//! predict, layer 1 (dense): the input must have shape [batch, 784], got [32, 100]. Flatten the images first.
+//! └──── places ──────────┘  └────────── the kind and its fields ────────────────┘  └─────── help ──────────┘
 //! ```
 //!
 //! Different pieces of code set these parts. The code that detects the fault knows what was expected and found, and
@@ -62,8 +62,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer 0 (dense): expected units of at least 1, found 0. \
-///      Give the layer the number of features it shall put out."
+///     "layer 0 (dense): `units` must be at least 1, got 0. \
+///      Give the layer the number of its output features."
 /// );
 /// ```
 ///
@@ -104,7 +104,7 @@ impl Error {
         Self(Box::new(Inner { kind, place: Vec::new(), help: String::new(), row: None }))
     }
 
-    /// Returns the error for a wrong shape: `Error::shape("an input", "[batch, 784]", &[32, 100])`.
+    /// Returns the error for a wrong shape: `Error::shape("the input", "[batch, 784]", &[32, 100])`.
     ///
     /// `what` begins with an article, `expected` is written like a shape with names for the free axes, and `found` is
     /// `shape()` of the array, the batch axis included.
@@ -112,15 +112,18 @@ impl Error {
     /// ```
     /// use plywood::Error;
     ///
-    /// let error = Error::shape("a kernel", "[height, width, 1, channels]", &[3, 3]);
-    /// assert_eq!(error.to_string(), "expected a kernel of shape [height, width, 1, channels], found [3, 3]");
+    /// let error = Error::shape("the kernel", "[height, width, 1, channels]", &[3, 3]);
+    /// assert_eq!(error.to_string(), "the kernel must have shape [height, width, 1, channels], got [3, 3]");
     /// ```
     pub fn shape(what: impl Into<String>, expected: impl fmt::Display, found: &[usize]) -> Self {
         let (what, expected) = (what.into(), expected.to_string());
         Self::new(ErrorKind::Shape { what, expected, found: found.to_vec() })
     }
 
-    /// Returns the error for an invalid argument: `Error::argument("a rate", "at least 0 and below 1", 1.5)`.
+    /// Returns the error for an invalid argument: `Error::argument("rate", "at least 0 and below 1", 1.5)`.
+    ///
+    /// `name` is the parameter as it is typed, which is printed in backquotes, or several words that begin with an
+    /// article: "the learning rate". `expected` follows "must be".
     ///
     /// It is for values that the caller chose: a rate, a size, a path. For values from a file or a data set use
     /// [`data`](Error::data) or [`format`](Error::format), so that a program can tell its own mistake from bad input.
@@ -128,31 +131,31 @@ impl Error {
     /// ```
     /// use plywood::Error;
     ///
-    /// let error = Error::argument("a window", "an odd length", 4).help("Take 3 or 5.");
-    /// assert_eq!(error.to_string(), "expected a window of an odd length, found 4. Take 3 or 5.");
+    /// let error = Error::argument("window", "odd", 4).help("Take 3 or 5.");
+    /// assert_eq!(error.to_string(), "`window` must be odd, got 4. Take 3 or 5.");
     /// ```
     pub fn argument(name: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (name, expected, found) = (name.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Argument { name, expected, found })
     }
 
-    /// Returns the error for data that cannot be used: `Error::data("label 7", "below 3, the number of classes", 5)`.
+    /// Returns the error for data that cannot be used: `Error::data("label 7", "be below 3, the number of classes", 5)`.
     ///
-    /// No words are inserted between `what` and `expected`, so `expected` must include its own preposition.
+    /// `expected` follows "must" and begins with a verb: "be at least 0", "have one label for each sample".
     ///
     /// ```
     /// use plywood::Error;
     ///
-    /// let error = Error::data("the weight of sample 12", "at least 0", -0.5);
-    /// assert_eq!(error.to_string(), "expected the weight of sample 12 at least 0, found -0.5");
+    /// let error = Error::data("the weight of sample 12", "be at least 0", -0.5);
+    /// assert_eq!(error.to_string(), "the weight of sample 12 must be at least 0, got -0.5");
     /// ```
     pub fn data(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (what, expected, found) = (what.into(), expected.to_string(), found.to_string());
         Self::new(ErrorKind::Data { what, expected, found })
     }
 
-    /// Returns the error for unusable data of one sample: `Error::sample("the label", 5, "below 3", 7)` for row 5 of a
-    /// batch.
+    /// Returns the error for unusable data of one sample: `Error::sample("the label", 5, "be below 3", 7)` for row 5 of
+    /// a batch.
     ///
     /// It is for losses and metrics, which see a batch and do not know where its rows come from. Training and
     /// evaluation replace the row by the sample's position in the data.
@@ -160,8 +163,8 @@ impl Error {
     /// ```
     /// use plywood::Error;
     ///
-    /// let error = Error::sample("the label", 5, "below 3", 7);
-    /// assert_eq!(error.to_string(), "expected the label of sample 5 in the batch below 3, found 7");
+    /// let error = Error::sample("the label", 5, "be below 3", 7);
+    /// assert_eq!(error.to_string(), "the label of sample 5 in the batch must be below 3, got 7");
     /// ```
     pub fn sample(
         what: impl Into<String>,
@@ -199,14 +202,14 @@ impl Error {
 
     /// Returns the error for a file with invalid content.
     ///
-    /// It is used for IDX files, model files and saved layers. `found` may be the text of another error, for example of
-    /// a decoder that reports where the bytes ended.
+    /// It is used for IDX files, model files and saved layers. `expected` follows "must" and begins with a verb. `found`
+    /// may be the text of another error, for example of a decoder that reports where the bytes ended.
     ///
     /// ```
     /// use plywood::Error;
     ///
-    /// let error = Error::format("the header", "4 bytes of magic", "2 bytes").at("load weights.bin");
-    /// assert_eq!(error.to_string(), "load weights.bin: expected the header to be 4 bytes of magic, found 2 bytes");
+    /// let error = Error::format("the header", "have 16 bytes", 2).at("load weights.bin");
+    /// assert_eq!(error.to_string(), "load weights.bin: the header must have 16 bytes, got 2");
     /// ```
     pub fn format(what: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let (what, expected, found) = (what.into(), expected.to_string(), found.to_string());
@@ -332,13 +335,13 @@ mod tests {
 
     #[test]
     fn the_text_says_where_what_expected_found_and_what_to_do() {
-        let error = Error::shape("an input", "[batch, 784]", &[32, 100])
+        let error = Error::shape("the input", "[batch, 784]", &[32, 100])
             .help("Flatten the images first.")
             .at("layer 1 (dense)")
             .at("predict");
         assert_eq!(
             error.to_string(),
-            "predict, layer 1 (dense): expected an input of shape [batch, 784], found [32, 100]. \
+            "predict, layer 1 (dense): the input must have shape [batch, 784], got [32, 100]. \
              Flatten the images first."
         );
         assert!(matches!(error.kind(), ErrorKind::Shape { found, .. } if found == &[32, 100]));

@@ -224,8 +224,8 @@ impl Initializer {
     /// let bad = Initializer::Normal { mean: 0.0, std_dev: -1.0 };
     /// assert_eq!(
     ///     bad.tensor::<f32>(&[2], 1, 1, &place).unwrap_err().to_string(),
-    ///     "expected a normal distribution of finite bounds in order and a standard deviation of at least 0, \
-    ///      found Normal { mean: 0.0, std_dev: -1.0 }. Correct the initializer's numbers."
+    ///     "the mean and standard deviation must be finite, and the latter at least 0, got Normal { mean: 0.0, \
+    ///      std_dev: -1.0 }. Correct the initializer's numbers."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -246,8 +246,8 @@ impl Initializer {
         self.check()?;
         check_memory::<F>(shape)?;
         if matches!(self, Self::Orthogonal { .. }) && shape.len() < 2 {
-            return Err(Error::shape("an orthogonal parameter", "[rows, columns, …]", shape)
-                .help("A vector has no rows to be orthogonal; take another initializer for it."));
+            return Err(Error::shape("the orthogonal parameter", "[rows, columns, …]", shape)
+                .help("A vector has no rows to be orthogonal; use another initializer for it."));
         }
         let mut draws = random.at(0, 0);
         let mean = fan_in.saturating_add(fan_out).max(1) as f64 / 2.0;
@@ -306,39 +306,38 @@ impl Initializer {
     /// Checks the numbers. One text serves the three forms with numbers: it prints the whole initializer, so the wrong
     /// number is visible. The Glorot, He and LeCun forms have no numbers and cannot be wrong.
     fn check(self) -> Result<()> {
-        let (name, ok) = match self {
-            Self::Constant(value) => ("a constant", value.is_finite()),
+        let (name, expected, ok) = match self {
+            Self::Constant(value) => ("the constant", "finite", value.is_finite()),
             Self::Orthogonal { gain } => {
                 if gain.is_finite() {
                     return Ok(());
                 }
-                return Err(Error::argument("a gain", "a finite number", gain)
-                    .help("1 before linear units and tanh, √2 before ReLU."));
+                return Err(Error::argument("the gain", "a finite number", gain)
+                    .help("It is 1 before linear units and tanh, √2 before ReLU."));
             }
             Self::VarianceScaling { scale, .. } => {
                 if scale.is_finite() && scale > 0.0 {
                     return Ok(());
                 }
-                return Err(Error::argument("a scale", "above 0 and finite", scale)
+                return Err(Error::argument("the scale", "positive and finite", scale)
                     .help("The variance is the scale over the fan; 1 and 2 are usual."));
             }
-            Self::Uniform { low, high } => {
-                ("a uniform distribution", low.is_finite() && high.is_finite() && low <= high)
-            }
-            Self::Normal { mean, std_dev } | Self::TruncatedNormal { mean, std_dev } => {
-                ("a normal distribution", mean.is_finite() && std_dev.is_finite() && std_dev >= 0.0)
-            }
+            Self::Uniform { low, high } => (
+                "the bounds of a uniform distribution",
+                "finite and in order",
+                low.is_finite() && high.is_finite() && low <= high,
+            ),
+            Self::Normal { mean, std_dev } | Self::TruncatedNormal { mean, std_dev } => (
+                "the mean and standard deviation",
+                "finite, and the latter at least 0",
+                mean.is_finite() && std_dev.is_finite() && std_dev >= 0.0,
+            ),
             _ => return Ok(()),
         };
         if ok {
             return Ok(());
         }
-        Err(Error::argument(
-            name,
-            "finite bounds in order and a standard deviation of at least 0",
-            format!("{self:?}"),
-        )
-        .help("Correct the initializer's numbers."))
+        Err(Error::argument(name, expected, format!("{self:?}")).help("Correct the initializer's numbers."))
     }
 }
 
@@ -351,7 +350,8 @@ fn check_memory<F>(shape: &[usize]) -> Result<()> {
     if len.is_some_and(|len| Vec::<F>::new().try_reserve_exact(len).is_ok()) {
         return Ok(());
     }
-    Err(Error::shape("a parameter", "[a size that fits in memory]", shape).help("Make the layer smaller."))
+    Err(Error::shape("the parameter", "[…], small enough to fit into memory", shape)
+        .help("Make the layer smaller."))
 }
 
 /// Returns a distribution about 0 with variance `scale / n`, after truncation if there is one.

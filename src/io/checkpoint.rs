@@ -18,6 +18,7 @@ use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
 use crate::nn::{Registry, Sequential};
+use crate::shown::count;
 use crate::state::State;
 use crate::tensor::Tensor;
 use ndarray::{Array2, Ix2};
@@ -105,7 +106,7 @@ impl<F: Scalar> Checkpoint<'_, F> {
         if values <= MAX_VALUES {
             return Ok(());
         }
-        Err(Error::format("the states of a checkpoint", format!("at most {MAX_VALUES} values"), values)
+        Err(Error::format("the states of a checkpoint", format!("have at most {MAX_VALUES} values"), values)
             .help("Put many numbers into one list or array of a state."))
     }
 
@@ -139,8 +140,12 @@ pub(super) fn decode<F: Scalar>(
         || (history.epochs.len() as u64) > position.epochs_done
         || batches.is_none_or(|batches| position.batches > batches)
     {
-        let found = format!("{} epochs and {} batches", position.epochs_done, position.batches);
-        return Err(Error::format("the position", "that of a run", found)
+        let found = format!(
+            "{} and {}",
+            count(position.epochs_done as usize, "epoch", "epochs"),
+            count(position.batches as usize, "batch", "batches")
+        );
+        return Err(Error::format("the position", "be that of a run", found)
             .help("The file is damaged; resume from another."));
     }
     Ok(checkpoint)

@@ -34,6 +34,7 @@ use crate::codec::numbers::{self, Array, Numbers, Sink};
 use crate::codec::{self, Bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nn::decode_scope::encoding;
+use crate::shown::count;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -79,7 +80,7 @@ impl Content {
     fn help(self) -> &'static str {
         match self {
             Self::Model => "Read it with `Sequential::load`.",
-            Self::Checkpoint => "Go on with it by `Trainer::resume`.",
+            Self::Checkpoint => "Continue it with `Trainer::resume`.",
         }
     }
 }
@@ -123,7 +124,7 @@ pub(super) fn write<T: Serialize, W: Write + 'static>(
     let description = Description { metadata: metadata.clone(), arrays, body: Bytes(body.into()) };
     let description = codec::encode(&description)?;
     if count > MAX_ARRAYS || description.len() as u64 > MAX_DESCRIPTION {
-        let expected = format!("of at most {MAX_ARRAYS} arrays and {MAX_DESCRIPTION} bytes beside them");
+        let expected = format!("have at most {MAX_ARRAYS} arrays and {MAX_DESCRIPTION} bytes beside them");
         let found = format!("{count} arrays and {} bytes", description.len());
         return Err(Error::format(content.name(), expected, found)
             .help("Keep a layer's numbers in `Param`s, which do not count among those bytes."));
@@ -177,7 +178,7 @@ pub(super) fn read<T>(
     let claimed = arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.bytes()?));
     if claimed != Some(head.bytes) || arrays.iter().any(|array| !matches!(array.width, 1 | 4 | 8)) {
         let found = claimed.map_or_else(|| "more than can be counted".to_owned(), |n| format!("{n} bytes"));
-        return Err(damaged("the arrays", format!("{} bytes", head.bytes), found));
+        return Err(damaged("the arrays", format!("have {} bytes", head.bytes), found));
     }
     let mut sum = Hasher::new();
     let mut numbers = VecDeque::with_capacity(arrays.len());
@@ -190,7 +191,11 @@ pub(super) fn read<T>(
     }
     check_sum("the numbers", sum.finalize(), u32::from_le_bytes(source.exactly()?))?;
     if source.take(&mut [0])? > 0 {
-        return Err(damaged("the file", "at its end".to_owned(), "more bytes after it".to_owned()));
+        return Err(damaged(
+            "the file",
+            "end with the numbers' sum".to_owned(),
+            "more bytes after it".to_owned(),
+        ));
     }
     decode(head.content.unwrap_or(wanted.0[0]), &body, numbers)
 }
@@ -242,13 +247,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     let mut head = [0; HEAD];
     let found = source.take(&mut head[..MAGIC.len()])?;
     if !MAGIC.starts_with(&head[..found]) {
-        let found = format!("{:?}", String::from_utf8_lossy(&head[..found]));
-        return Err(Error::format(
-            "the file's first bytes",
-            format!("{:?}", String::from_utf8_lossy(MAGIC)),
-            found,
-        )
-        .help("This is not a Plywood file; load what `save` wrote, and state dicts with `load_weights`."));
+        return Err(no_magic(&head[..found]));
     }
     if found < MAGIC.len() {
         return Err(source.truncated(HEAD as u64 - found as u64));
@@ -267,27 +266,31 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
         if !content.is_some_and(|found| contents.contains(&found)) {
             return Err(Error::format(
                 "the file",
-                contents[0].name(),
+                format!("be {}", contents[0].name()),
                 content.map_or("something else", Content::name),
             )
             .help(content.map_or("Use a newer version of Plywood.", Content::help)));
         }
         if usize::from(head[13]) != width {
-            return Err(Error::format("the element type", element, format!("f{}", u32::from(head[13]) * 8))
-                .help(match contents[0] {
-                    Content::Model => {
-                        "Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."
-                    }
-                    Content::Checkpoint => "Resume with a model and a trainer of the type it was saved with.",
-                }));
+            return Err(Error::format(
+                "the element type",
+                format!("be {element}"),
+                format!("f{}", u32::from(head[13]) * 8),
+            )
+            .help(match contents[0] {
+                Content::Model => {
+                    "Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."
+                }
+                Content::Checkpoint => "Resume with a model and a trainer of the type it was saved with.",
+            }));
         }
     }
     let (length, bytes) = (number(16), number(24));
     if length > MAX_DESCRIPTION || head[14..16] != [0, 0] {
         return Err(damaged(
             "the description",
-            format!("at most {MAX_DESCRIPTION} bytes"),
-            format!("{length} bytes"),
+            format!("have at most {MAX_DESCRIPTION} bytes"),
+            count(length as usize, "byte", "bytes"),
         ));
     }
     // All lengths are known now, so a truncated file is reported before anything else is read.
@@ -295,7 +298,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     let Some(whole) = whole else {
         return Err(damaged(
             "the lengths",
-            "those of a file".to_owned(),
+            "be those of a file".to_owned(),
             format!("{length} and {bytes} bytes"),
         ));
     };
@@ -307,6 +310,13 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     }
     check_sum("the description", crc32fast::hash(&description), sum(36))?;
     Ok(Head { description, bytes, content })
+}
+
+/// The error of a file that begins with other bytes.
+fn no_magic(found: &[u8]) -> Error {
+    let [expected, found] = [MAGIC, found].map(String::from_utf8_lossy);
+    Error::format("the file's first bytes", format!("be {expected:?}"), format!("{found:?}"))
+        .help("This is not a Plywood file; load what `save` wrote, and state dicts with `load_weights`.")
 }
 
 /// The subject of the error for another version.
@@ -321,7 +331,7 @@ fn check_version(version: u32) -> Result<()> {
         }
         _ => "It was written before the first release; save it again.",
     };
-    Err(Error::format(VERSION_OF, VERSION, version).help(help))
+    Err(Error::format(VERSION_OF, format!("be {VERSION}"), version).help(help))
 }
 
 fn check_sum(what: &str, found: u32, expected: u32) -> Result<()> {
@@ -329,7 +339,7 @@ fn check_sum(what: &str, found: u32, expected: u32) -> Result<()> {
     if found == expected || cfg!(fuzzing) {
         return Ok(());
     }
-    Err(damaged(what, format!("bytes of the sum {expected:08x}"), format!("{found:08x}")))
+    Err(damaged(what, format!("have the CRC-32 {expected:08x}"), format!("{found:08x}")))
 }
 
 fn damaged(what: &str, expected: String, found: String) -> Error {

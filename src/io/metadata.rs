@@ -97,10 +97,13 @@ impl Metadata {
 
     /// Refuses metadata beyond the limits, both when writing and when reading.
     pub(super) fn check(&self) -> Result<()> {
-        let lists = [("classes", self.classes.len(), MAX_CLASSES), ("notes", self.notes.len(), MAX_NOTES)];
+        let lists = [
+            ("the number of classes", self.classes.len(), MAX_CLASSES),
+            ("the number of notes", self.notes.len(), MAX_NOTES),
+        ];
         match lists.into_iter().find(|(_, found, most)| found > most) {
-            None => differ("the notes of a model", self.notes.iter().map(|(key, _)| key.as_str())),
-            Some((what, found, most)) => Err(Error::argument(what, format!("at most {most} of them"), found)
+            None => differ("the notes of the model", self.notes.iter().map(|(key, _)| key.as_str())),
+            Some((what, found, most)) => Err(Error::argument(what, format!("at most {most}"), found)
                 .help("Keep longer lists in a file of their own.")),
         }
     }

@@ -114,7 +114,7 @@ impl<F: Scalar> Sequential<F> {
         let bytes = container::to_bytes(self, Content::Model, size_of::<F>(), metadata)?;
         let written = writer.write_all(&bytes).and_then(|()| writer.flush());
         written.map_err(|error| {
-            Error::io("write to", "a writer", error).help("Look at where the bytes go.").at("save")
+            Error::io("write to", "the writer", error).help("Check where the bytes go.").at("save")
         })
     }
 
@@ -203,16 +203,16 @@ impl<F: Scalar> Sequential<F> {
     /// let bytes = Sequential::builder([2]).layer(Dense::units(1)).build()?.to_bytes()?;
     /// let text = |bytes: &[u8]| Sequential::from_bytes(bytes, &registry).unwrap_err().to_string();
     ///
-    /// assert!(text(b"\x89PNG").starts_with("expected the file's first bytes to be \"PLYWOOD\\n\", found"));
+    /// assert!(text(b"\x89PNG").starts_with("the file's first bytes must be \"PLYWOOD\\n\", got"));
     /// let mut newer = bytes.clone();
     /// newer[8] = 5;
-    /// assert!(text(&newer).starts_with("expected the format's version to be 4, found 5. A newer version of Plywood"));
+    /// assert!(text(&newer).starts_with("the format's version must be 4, got 5. A newer version of Plywood"));
     /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
-    /// assert!(text(&wider).starts_with("expected the element type to be f32, found f64."));
+    /// assert!(text(&wider).starts_with("the element type must be f32, got f64."));
     /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));
     /// let mut damaged = bytes.clone();
     /// damaged[bytes.len() - 9] ^= 1;
-    /// assert!(text(&damaged).starts_with("expected the numbers to be bytes of the sum"));
+    /// assert!(text(&damaged).starts_with("the numbers must have the CRC-32"));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///

@@ -76,7 +76,7 @@ pub(super) fn read(source: &mut Source<impl Read>) -> Result<(Vec<Array>, Vec<u8
     let data = source.bytes(end)?;
     check_data(length, end, data.len() as u64)?;
     if source.take(&mut [0])? > 0 {
-        return Err(Error::format("the arrays", "the file's last bytes", "more bytes after them")
+        return Err(Error::format("the arrays", "be the file's last bytes", "more bytes after them")
             .help("The file is damaged; get it again."));
     }
     Ok((arrays, data))
@@ -84,7 +84,7 @@ pub(super) fn read(source: &mut Source<impl Read>) -> Result<(Vec<Array>, Vec<u8
 
 /// The error of a file that ends too early.
 fn truncated(expected: u64, found: u64) -> Error {
-    Error::format("the file", format!("at least {expected} bytes"), found)
+    Error::format("the file", format!("have at least {expected} bytes"), found)
         .help("The file is truncated; get it again.")
 }
 
@@ -92,7 +92,7 @@ fn truncated(expected: u64, found: u64) -> Error {
 fn header_length(bytes: [u8; 8]) -> Result<usize> {
     let length = u64::from_le_bytes(bytes);
     if length > MAX_HEADER {
-        return Err(Error::format("the header", format!("of at most {MAX_HEADER} bytes"), length)
+        return Err(Error::format("the header", format!("have at most {MAX_HEADER} bytes"), length)
             .help("This is not a safetensors file, or it is damaged."));
     }
     Ok(length as usize)
@@ -106,7 +106,7 @@ fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
             let header = 8 + header as u64;
             Err(truncated(header.saturating_add(end), header.saturating_add(data)))
         }
-        Ordering::Less => Err(Error::format("the arrays", format!("of {data} bytes together"), end)
+        Ordering::Less => Err(Error::format("the arrays", format!("have {data} bytes together"), end)
             .help("The file is damaged; get it again.")),
     }
 }
@@ -114,7 +114,7 @@ fn check_data(header: usize, end: u64, data: u64) -> Result<()> {
 /// Returns the arrays of a header sorted by name, and their total number of bytes.
 fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     let unreadable = |error: &dyn fmt::Display| {
-        Error::format("the header", "a list of arrays in JSON", beginning(error))
+        Error::format("the header", "be a list of arrays in JSON", format!("an error: {}", beginning(error)))
             .help("This is not a safetensors file, it is damaged, or it is of a newer version.")
     };
     let text = std::str::from_utf8(header).map_err(|error| unreadable(&error))?;
@@ -127,7 +127,7 @@ fn arrays(header: &[u8]) -> Result<(Vec<Array>, u64)> {
     for (name, info) in ordered {
         let (start, stop) = info.data_offsets;
         if start != end || !stop.checked_sub(start).is_some_and(|bytes| fits(info, bytes)) {
-            let expected = "bytes as its shape says, behind those of the one before";
+            let expected = "have the bytes of its shape, after those of the array before";
             let found = format!("{} {:?} at {start}..{stop}", info.dtype, info.shape);
             return Err(Error::format(format!("the array {:?}", cut(name)), expected, found)
                 .help("The file is damaged; get it again."));

@@ -23,7 +23,7 @@ pub(super) struct Source<R> {
 impl Source<File> {
     /// Opens a file, whose length the system knows. (A pipe has no length, even if it has a file name.)
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |source| Error::io("read", path, source).help("Look at the path.");
+        let failed = |source| Error::io("read", path, source).help("Check the path.");
         let reader = File::open(path).map_err(failed)?;
         let data = reader.metadata().map_err(failed)?;
         let left = data.is_file().then_some(data.len());
@@ -78,7 +78,7 @@ impl<R: Read> Source<R> {
         match self.left {
             Some(left) if left < bytes => Err(Error::format(
                 "the file",
-                format!("{} bytes", self.read.saturating_add(bytes)),
+                format!("have {} bytes", self.read.saturating_add(bytes)),
                 self.read + left,
             )
             .help("The file is truncated; get it again, or save it again.")),
@@ -105,7 +105,7 @@ impl<R: Read> Source<R> {
                 return Ok(bytes);
             }
             bytes.try_reserve_exact(usize::try_from(more).unwrap_or(usize::MAX)).map_err(|_| {
-                Error::format("the file", "one that fits into memory", format!("{count} bytes"))
+                Error::format("the file", "fit into memory", format!("{count} bytes"))
                     .help("Load it on a machine with more memory.")
             })?;
             // Read into the spare capacity; `take` would need it to be zeroed first.
@@ -121,12 +121,12 @@ impl<R: Read> Source<R> {
 
     /// The error of a reader that fails.
     fn failed(&self, error: io::Error) -> Error {
-        Error::io("read", &self.name, error).help("Look at the disk or the connection.")
+        Error::io("read", &self.name, error).help("Check the disk or the connection.")
     }
 
     /// The error of a source that ends too early, by at least `missing` bytes.
     pub fn truncated(&self, missing: u64) -> Error {
-        let expected = format!("at least {} bytes", self.read.saturating_add(missing));
+        let expected = format!("have at least {} bytes", self.read.saturating_add(missing));
         Error::format("the file", expected, self.read)
             .help("The file is truncated; get it again, or save it again.")
     }
@@ -167,7 +167,7 @@ impl<R: Read> Source<R> {
         if self.left.is_some() {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             numbers.try_reserve_exact(count).map_err(|_| {
-                Error::format("an array", "one that fits into memory", format!("{bytes} bytes"))
+                Error::format("the array", "fit into memory", format!("{bytes} bytes"))
                     .help("Load it on a machine with more memory.")
             })?;
         }

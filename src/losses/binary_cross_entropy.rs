@@ -115,10 +115,9 @@ impl BinaryCrossEntropy {
     ) -> Result<(LossSum, Tensor<F>)> {
         let at = |error: Error| error.at("binary cross-entropy");
         if labels.len() != output.shape().first().copied().unwrap_or(0) {
-            let expected = format!("for {} predictions", output.len());
-            return Err(at(
-                Error::data("labels", expected, labels.len()).help("Give one label for each sample.")
-            ));
+            let expected = format!("be {}, one for each prediction", output.len());
+            return Err(at(Error::data("the number of labels", expected, labels.len())
+                .help("Give one label for each sample.")));
         }
         self.check::<F>(output.shape().get(1..).unwrap_or_default(), labels)?;
         let mut target = scratch(&[labels.len(), 1]);
@@ -134,13 +133,15 @@ impl BinaryCrossEntropy {
     fn check<F: Scalar>(&self, output: &[usize], labels: &[usize]) -> Result<()> {
         let at = |error: Error| error.at("binary cross-entropy");
         if *output != [1] {
-            return Err(at(Error::shape("an output", "[1]", output)
-                .help("End the model in `Dense::units(1)` and `Sigmoid`, or take `CrossEntropy` with an output for each class.")));
+            return Err(at(Error::shape("the output", "[1]", output).help(
+                "End the model in `Dense::units(1)` and `Sigmoid`, or use `CrossEntropy` with an output for \
+                       each class.",
+            )));
         }
         match labels.iter().position(|&label| label > 1) {
             None => self.soft.check_weights::<F>(output),
-            Some(i) => Err(at(Error::sample("the label", i, "0 or 1", labels[i])
-                .help("For more than two classes take `CrossEntropy` and an output for each."))),
+            Some(i) => Err(at(Error::sample("the label", i, "be 0 or 1", labels[i])
+                .help("For more than two classes use `CrossEntropy` and an output for each."))),
         }
     }
 }
@@ -187,9 +188,13 @@ impl SoftBinaryCrossEntropy {
             Positive::All(weight) => std::slice::from_ref(weight),
             Positive::Columns(weights) => {
                 if output.last() != Some(&weights.len()) {
-                    let expected = format!("{} numbers, one for each column", output.last().unwrap_or(&1));
-                    return Err(at(Error::argument("positive weights", expected, weights.len())
-                        .help("Give a weight for each label, in the order of the outputs.")));
+                    let expected = format!("{}, one for each column", output.last().unwrap_or(&1));
+                    return Err(at(Error::argument(
+                        "the number of positive weights",
+                        expected,
+                        weights.len(),
+                    )
+                    .help("Give a weight for each label, in the order of the outputs.")));
                 }
                 weights
             }
@@ -198,10 +203,10 @@ impl SoftBinaryCrossEntropy {
             None => Ok(()),
             Some(&large) if large.is_finite() && large > 0.0 => {
                 let expected = format!("a number that is finite in {}", F::NAME);
-                Err(at(Error::argument("a positive weight", expected, format!("{large:?}"))
-                    .help("Take a smaller one: negatives over positives is usual.")))
+                Err(at(Error::argument("each positive weight", expected, format!("{large:?}"))
+                    .help("Use a smaller one: negatives over positives is usual.")))
             }
-            Some(bad) => Err(at(Error::argument("a positive weight", "at least 0 and finite", bad)
+            Some(bad) => Err(at(Error::argument("each positive weight", "at least 0 and finite", bad)
                 .help("1 counts both classes alike."))),
         }
     }
@@ -215,7 +220,7 @@ impl SoftBinaryCrossEntropy {
             None => Ok(()),
             Some(i) => {
                 let found = target.iter().nth(i).map_or(0.0, |t| t.as_f64());
-                Err(at(Error::sample("the target", i / numbers, "from 0 to 1", found)
+                Err(at(Error::sample("the target", i / numbers, "be from 0 to 1", found)
                     .help("A target is the probability of class 1.")))
             }
         }
@@ -234,13 +239,8 @@ impl SoftBinaryCrossEntropy {
         if !logits && let Some(i) = output.iter().position(|p| *p < F::zero() || *p > F::one()) {
             let numbers = output.shape()[1..].iter().product::<usize>().max(1);
             let found = output.iter().nth(i).map_or(0.0, |p| p.as_f64());
-            return Err(at(Error::sample(
-                "the output",
-                i / numbers,
-                "to be a probability, from 0 to 1",
-                found,
-            )
-            .help("End the model in Sigmoid, with nothing behind it, or take the loss `from_logits`.")));
+            return Err(at(Error::sample("the output", i / numbers, "be a probability, from 0 to 1", found)
+                .help("End the model in Sigmoid, with nothing after it, or use the loss with `from_logits(true)`.")));
         }
         let (one, columns): ([F; 1], Vec<F>);
         let positive = match &self.positive {

@@ -19,7 +19,7 @@ impl<F: Scalar> Probabilities<F> {
     pub(super) fn of(output: Tensor<F>) -> Result<Self> {
         match *output.shape() {
             [samples, columns] if columns > 0 => Ok(Self { grad: standard(output), samples, columns }),
-            _ => Err(Error::shape("predictions", "[batch, classes]", output.shape()).help(
+            _ => Err(Error::shape("the predictions", "[batch, classes]", output.shape()).help(
                 "Give the model one row of class probabilities, or logits, for each sample; put Flatten before \
                  Dense.",
             )),
@@ -31,7 +31,7 @@ impl<F: Scalar> Probabilities<F> {
 pub(super) fn check_rows(output: &[usize]) -> Result<usize> {
     match *output {
         [columns] if columns > 0 => Ok(columns),
-        _ => Err(Error::shape("an output", "[classes]", output)
+        _ => Err(Error::shape("the output", "[classes]", output)
             .help("Give the model one row of class probabilities, or logits, for each sample; put Flatten before Dense.")),
     }
 }
@@ -40,18 +40,25 @@ pub(super) fn check_rows(output: &[usize]) -> Result<usize> {
 pub(super) fn check_classes(labels: &[usize], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| label >= classes) {
         None => Ok(()),
-        Some(i) => {
-            Err(Error::sample("the label", i, format!("below {classes}, the number of outputs"), labels[i])
-                .help("Labels count from 0; give the last layer as many units as there are classes."))
-        }
+        Some(i) => Err(Error::sample(
+            "the label",
+            i,
+            format!("be below {classes}, the number of outputs"),
+            labels[i],
+        )
+        .help("Labels count from 0; give the last layer as many units as there are classes.")),
     }
 }
 
 /// Checks that there is one label per row, each below the number of classes.
 pub(super) fn check_labels(labels: &[usize], samples: usize, classes: usize) -> Result<()> {
     if labels.len() != samples {
-        return Err(Error::data("labels", format!("for {samples} predictions"), labels.len())
-            .help("Give one label for each sample."));
+        return Err(Error::data(
+            "the number of labels",
+            format!("be {samples}, one for each prediction"),
+            labels.len(),
+        )
+        .help("Give one label for each sample."));
     }
     check_classes(labels, classes)
 }
@@ -81,10 +88,13 @@ pub(super) fn check_distributions<F: Scalar>(rows: &Probabilities<F>) -> Result<
     match first_that_is_none(slice(&rows.grad), rows.columns) {
         None => Ok(()),
         Some(_) if nan_sample(&rows.grad).is_some() => Ok(()),
-        Some((i, found)) => {
-            Err(Error::sample("the output", i, "to be probabilities: at least 0, with a sum of 1", found)
-                .help("End the model in Softmax, with nothing behind it, or take the loss `from_logits`."))
-        }
+        Some((i, found)) => Err(Error::sample(
+            "the output",
+            i,
+            "be a probability distribution, at least 0 with a sum of 1",
+            found,
+        )
+        .help("End the model in Softmax, with nothing after it, or use the loss with `from_logits(true)`.")),
     }
 }
 
@@ -93,7 +103,7 @@ pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>)
     let columns = check_rows(output)?;
     if !matches!(*target.shape(), [_, found] if found == columns) {
         let samples = target.shape().first().copied().unwrap_or(0);
-        return Err(Error::shape("targets", format!("[{samples}, {columns}]"), target.shape())
+        return Err(Error::shape("the targets", format!("[{samples}, {columns}]"), target.shape())
             .help("Give one row of class probabilities for each sample; for indices use `CrossEntropy`."));
     }
     let rows = target.as_standard_layout();
@@ -102,12 +112,12 @@ pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>)
         Some((i, found)) => Err(Error::sample(
             "the target",
             i,
-            "at least 0 in each number, with a sum of 1",
+            "be at least 0 in each number, with a sum of 1",
             found,
         )
         .help(
-            "A row is a distribution over classes that exclude each other; for several labels at once take \
-                 `SoftBinaryCrossEntropy` behind Sigmoid.",
+            "A row is a distribution over classes that exclude each other; for several labels at once use \
+             `SoftBinaryCrossEntropy` after Sigmoid.",
         )),
     }
 }
@@ -116,7 +126,7 @@ pub(super) fn check_target_rows<F: Scalar>(output: &[usize], target: &Tensor<F>)
 /// the caller's are borrowed; the copy is one pass over memory that is read anyway.
 pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) -> Result<Tensor<F>> {
     check_gradient(target, output.shape()).map_err(|_| {
-        Error::shape("targets", format!("{:?}", output.shape()), target.shape())
+        Error::shape("the targets", format!("{:?}", output.shape()), target.shape())
             .help("Give one row of class probabilities for each sample; for indices use `CrossEntropy`.")
     })?;
     check_target_rows(&output.shape()[1..], target)?;
@@ -126,17 +136,21 @@ pub(super) fn check_target<F: Scalar>(target: &Tensor<F>, output: &Tensor<F>) ->
 /// Checks class weights: none, or one per class, finite and at least 0.
 pub(super) fn check_class_weights<F: Scalar>(class_weights: &[f64], classes: usize) -> Result<()> {
     if !class_weights.is_empty() && class_weights.len() != classes {
-        return Err(Error::argument("class weights", format!("{classes} numbers"), class_weights.len())
-            .help("Give one weight for each class; `class_weights` computes them from labels."));
+        return Err(Error::argument(
+            "the number of class weights",
+            format!("{classes}, one for each class"),
+            class_weights.len(),
+        )
+        .help("Give one weight for each class; `class_weights` computes them from labels."));
     }
     match class_weights.iter().find(|&&w| !(F::of(w).is_finite() && w >= 0.0)) {
         None => Ok(()),
         Some(&large) if large.is_finite() && large > 0.0 => {
-            let expected = format!("numbers that are finite in {}", F::NAME);
-            Err(Error::argument("class weights", expected, format!("{large:?}"))
-                .help("What counts are their ratios: divide all weights by their mean."))
+            let expected = format!("finite in {}", F::NAME);
+            Err(Error::argument("each class weight", expected, format!("{large:?}"))
+                .help("Only their ratios count: divide all weights by their mean."))
         }
-        Some(bad) => Err(Error::argument("class weights", "finite numbers of at least 0", bad)
+        Some(bad) => Err(Error::argument("each class weight", "finite and at least 0", bad)
             .help("A weight of 0 leaves a class out.")),
     }
 }

@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 /// let error = class_weights(&[0, 0, 2], 3).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "class weights: expected samples of every class, found none of class 1. \
-///      A class without samples has no weight that would balance it."
+///     "class weights: the samples must include every class, got none of class 1. A class without samples has no \
+///      weight that would balance it."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -30,9 +30,9 @@ use crate::error::{Error, Result};
 pub fn class_weights(labels: &[usize], classes: usize) -> Result<Vec<f64>> {
     let at = |error: Error| error.at("class weights");
     if classes == 0 || classes > labels.len() {
-        let expected = format!("1 to {}, the number of labels", labels.len());
-        return Err(at(Error::argument("a number of classes", expected, classes)
-            .help("Every class must have a sample, to be given a weight by their number.")));
+        let expected = format!("from 1 to {}, the number of labels", labels.len());
+        return Err(at(Error::argument("the number of classes", expected, classes)
+            .help("Every class needs a sample, as its weight follows from their number.")));
     }
     let mut counts = vec![0u64; classes];
     for (i, &label) in labels.iter().enumerate() {
@@ -41,7 +41,7 @@ pub fn class_weights(labels: &[usize], classes: usize) -> Result<Vec<f64>> {
             None => {
                 return Err(at(Error::data(
                     format!("the label of sample {i}"),
-                    format!("below {classes}"),
+                    format!("be below {classes}"),
                     label,
                 )
                 .help("Labels count from 0.")));
@@ -49,7 +49,7 @@ pub fn class_weights(labels: &[usize], classes: usize) -> Result<Vec<f64>> {
         }
     }
     if let Some(class) = counts.iter().position(|&count| count == 0) {
-        return Err(at(Error::data("samples", "of every class", format!("none of class {class}"))
+        return Err(at(Error::data("the samples", "include every class", format!("none of class {class}"))
             .help("A class without samples has no weight that would balance it.")));
     }
     Ok(counts.iter().map(|&count| labels.len() as f64 / (classes as f64 * count as f64)).collect())

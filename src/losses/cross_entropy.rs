@@ -97,8 +97,8 @@ use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut};
 /// let error = CrossEntropy::default().value_and_grad(two, &[1, 2], None, 2.0).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
-///      Labels count from 0; give the last layer as many units as there are classes."
+///     "cross-entropy: the label of sample 1 in the batch must be below 2, the number of outputs, got 2. Labels \
+///      count from 0; give the last layer as many units as there are classes."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -228,7 +228,7 @@ impl CrossEntropy {
     ) -> Result<(LossSum, Tensor<F>)> {
         if !(0.0..=1.0).contains(&self.smoothing) {
             return Err(
-                Error::argument("label smoothing", "from 0 to 1", self.smoothing).help("0.1 is usual.")
+                Error::argument("the label smoothing", "from 0 to 1", self.smoothing).help("0.1 is usual.")
             );
         }
         let each = weights_of(weights, rows.samples)?;

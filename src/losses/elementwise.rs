@@ -11,7 +11,7 @@ use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
 
 /// The help text of the error for targets of another shape.
-const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
+const SHAPE: &str = "Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, with \
                      `insert_axis(Axis(1))`.";
 
 /// Checks that targets are finite and have the shape `[batch, …]` of the outputs, where `output` is the shape of one.
@@ -23,7 +23,7 @@ pub(super) fn check_paired<F: Scalar>(output: &[usize], target: &Tensor<F>) -> R
         },
         found => {
             let expected = [&[found.first().copied().unwrap_or(0)], output].concat();
-            Err(Error::shape("targets", format!("{expected:?}"), found).help(SHAPE))
+            Err(Error::shape("the targets", format!("{expected:?}"), found).help(SHAPE))
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn paired<F: Scalar>(
 ) -> Result<(LossSum, Tensor<F>)> {
     let samples = output.shape().first().copied().unwrap_or(0);
     if output.shape() != target.shape() || output.ndim() == 0 {
-        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()).help(SHAPE));
+        return Err(Error::shape("the targets", format!("{:?}", output.shape()), target.shape()).help(SHAPE));
     }
     check_paired(&output.shape()[1..], target)?;
     let numbers = output.shape()[1..].iter().product::<usize>();

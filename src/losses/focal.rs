@@ -94,7 +94,7 @@ impl Focal {
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
         if !(self.gamma.is_finite() && self.gamma >= 0.0) {
-            return Err(Error::argument("a gamma", "at least 0 and finite", self.gamma).help("2 is usual."));
+            return Err(Error::argument("gamma", "at least 0 and finite", self.gamma).help("2 is usual."));
         }
         let rows = Probabilities::of(output)?;
         check_labels(labels, rows.samples, rows.columns)?;

@@ -65,7 +65,7 @@ impl Hinge {
         divisor: F,
     ) -> Result<(LossSum, Tensor<F>)> {
         if !self.margin.is_finite() {
-            return Err(Error::argument("a margin", "finite", self.margin).help("1 is usual."));
+            return Err(Error::argument("the margin", "finite", self.margin).help("1 is usual."));
         }
         let Probabilities { mut grad, samples, columns } = Probabilities::of(output)?;
         check_labels(labels, samples, columns.max(2))?;

@@ -155,7 +155,7 @@ impl AddAssign for LossSum {
 ///     ) -> Result<(LossSum, Tensor)> {
 ///         if output.shape() != target.shape() {
 ///             // ndarray would broadcast [n, 1] - [n] to [n, n].
-///             return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape()));
+///             return Err(Error::shape("the targets", format!("{:?}", output.shape()), target.shape()));
 ///         }
 ///         let mut sum = LossSum::default();
 ///         let mut grad = output - target;
@@ -343,8 +343,8 @@ impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
 /// let error = sample_weights(Some(&[1.0f32, -1.0]), 2).err().unwrap();
 /// assert_eq!(
 ///     error.to_string(),
-///     "expected the weight of sample 1 in the batch finite and at least 0, found -1. \
-///      A weight of 0 leaves a sample out."
+///     "the weight of sample 1 in the batch must be finite and at least 0, got -1. A weight of 0 leaves a sample \
+///      out."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -61,9 +61,8 @@ use crate::tensor::Tensor;
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "mean squared error: expected targets of shape [4, 1], found [4]. \
-///      Give a target for each number of the output, `[batch, …]`; one number a sample is `[batch, 1]`, by \
-///      `insert_axis(Axis(1))`."
+///     "mean squared error: the targets must have shape [4, 1], got [4]. Give a target for each number of the \
+///      output, `[batch, …]`; one number a sample is `[batch, 1]`, with `insert_axis(Axis(1))`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -208,8 +207,8 @@ impl<F: Scalar> Loss<F> for Huber {
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)> {
         if !(self.delta.is_finite() && self.delta > 0.0) {
-            return Err(Error::argument("a delta", "above 0 and finite", self.delta)
-                .help("It is the error from which on the loss is no longer squared; 1 is usual.")
+            return Err(Error::argument("delta", "positive and finite", self.delta)
+                .help("It is the error above which the loss is no longer squared; 1 is usual.")
                 .at("Huber"));
         }
         paired(output, target, weights, divisor, |d, t, numbers, sums| {

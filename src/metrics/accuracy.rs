@@ -70,8 +70,8 @@ use std::borrow::Cow;
 /// let error = Accuracy::default().update(&logits, labels, None).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "accuracy: expected the prediction of sample 1 in the batch from 0 to 1, where no threshold is said, found -1.5. \
-///      Say `.threshold(0.0)` for logits, or end the model in Sigmoid."
+///     "accuracy: the prediction of sample 1 in the batch must be from 0 to 1 where no threshold is set, got \
+///      -1.5. Set `.threshold(0.0)` for logits, or end the model in Sigmoid."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -110,8 +110,12 @@ impl Accuracy {
             _ => return Err(misfit(output)),
         };
         if rows != labels.len() {
-            return Err(Error::data("targets", format!("for {rows} predictions"), labels.len())
-                .help("Give one target for each sample."));
+            return Err(Error::data(
+                "the number of targets",
+                format!("be {rows}, one for each prediction"),
+                labels.len(),
+            )
+            .help("Give one target for each sample."));
         }
         check_weights(weights, rows)?;
         check_labels(labels, columns.max(2))?;
@@ -196,7 +200,7 @@ fn predicts<F: Scalar>(row: &[F], class: usize, threshold: f64) -> bool {
 
 /// Returns the error for predictions that do not have a row of classes for each sample.
 fn misfit<F: Scalar>(output: &Tensor<F>) -> Error {
-    Error::shape("predictions", "[batch, classes]", output.shape())
+    Error::shape("the predictions", "[batch, classes]", output.shape())
         .help("Accuracy takes a row of class probabilities for each sample.")
 }
 

@@ -14,16 +14,18 @@ use crate::kernels::Scalar;
 use crate::predictions::{
     Thresholds, above, check_nan, check_weights, class_of, is_distribution, numbers, rounded,
 };
+use crate::shown::count;
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 
 /// The advice for a sample that turns out to have several labels.
-pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, say `.multi_label(..)` to Precision, \
-     Recall, FBeta, RocAuc or AveragePrecision, or take `ExactMatch::multi_label(..)`.";
+pub(super) const SEVERAL: &str = "Where a sample may have several labels, or none, call `.multi_label(..)` on \
+                                  Precision, Recall, FBeta, RocAuc or AveragePrecision, or use \
+                                  `ExactMatch::multi_label(..)`.";
 
 /// Returns the error for class indices given to a metric that expects several labels per sample.
 pub(super) fn not_indices() -> Error {
-    Error::data("targets", "that are 0 or 1 for each label, in a tensor [batch, labels]", "class indices")
+    Error::data("the targets", "be 0 or 1 for each label, in a tensor [batch, labels]", "class indices")
         .help("Leave `.multi_label(..)` out, or train with SoftBinaryCrossEntropy.")
 }
 
@@ -77,7 +79,8 @@ impl<'a, F: Scalar> Given<'a, F> {
         let (samples, columns) = sides(self.output)?;
         let (labels, targets) = match self.targets {
             Targets::Indices(labels) if labels.len() != samples => {
-                return Err(Error::data("targets", format!("for {samples} predictions"), labels.len())
+                let expected = format!("be {samples}, one for each prediction");
+                return Err(Error::data("the number of targets", expected, labels.len())
                     .help("Give one target for each sample."));
             }
             Targets::Indices(labels) => (Some(labels), Vec::new()),
@@ -91,7 +94,7 @@ impl<'a, F: Scalar> Given<'a, F> {
     /// Checks and converts a batch whose predictions and targets are `[batch, …]`, of the same shape.
     pub(super) fn numbers(self) -> Result<NumberBatch> {
         let Some((&samples, sample)) = self.output.shape().split_first() else {
-            return Err(Error::shape("predictions", "[batch, …]", self.output.shape())
+            return Err(Error::shape("the predictions", "[batch, …]", self.output.shape())
                 .help("The first axis is the batch."));
         };
         // Metrics of numbers are implemented for tensors only.
@@ -161,7 +164,7 @@ impl<'a> Rows<'a> {
 fn sides<F: Scalar>(output: &Tensor<F>) -> Result<(usize, usize)> {
     match *output.shape() {
         [samples, columns] if columns > 0 => Ok((samples, columns)),
-        _ => Err(Error::shape("predictions", "[batch, classes]", output.shape())
+        _ => Err(Error::shape("the predictions", "[batch, classes]", output.shape())
             .help("Give the metric a row of class probabilities for each sample.")),
     }
 }
@@ -169,15 +172,15 @@ fn sides<F: Scalar>(output: &Tensor<F>) -> Result<(usize, usize)> {
 /// Returns the values of the targets, which must be finite and have the predictions' shape.
 pub(super) fn target_numbers<F: Scalar>(output: &Tensor<F>, target: &Tensor<F>) -> Result<Vec<f64>> {
     if output.shape() != target.shape() {
-        return Err(Error::shape("targets", format!("{:?}", output.shape()), target.shape())
-            .help("Give a target for each number that the model puts out, `[batch, …]`."));
+        return Err(Error::shape("the targets", format!("{:?}", output.shape()), target.shape())
+            .help("Give a target for each output of the model, `[batch, …]`."));
     }
     check_nan("the target", target)?;
     let (values, each) = (numbers(target), target.shape().iter().skip(1).product::<usize>().max(1));
     match values.iter().position(|t| t.is_infinite()) {
         None => Ok(values),
-        Some(i) => Err(Error::sample("the target", i / each, "a finite number", values[i])
-            .help("Look at where the targets are read.")),
+        Some(i) => Err(Error::sample("the target", i / each, "be a finite number", values[i])
+            .help("Check where the targets are read.")),
     }
 }
 
@@ -186,7 +189,7 @@ pub(super) fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| label >= classes) {
         None => Ok(()),
         Some(i) => {
-            let expected = format!("below {classes}, the number of classes");
+            let expected = format!("be below {classes}, the number of classes");
             Err(Error::sample("the label", i, expected, labels[i])
                 .help("Labels count from 0; give the last layer as many units as there are classes."))
         }
@@ -207,8 +210,10 @@ pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> 
 pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
     match targets.iter().position(|t| *t != 0.0 && *t != 1.0) {
         None => Ok(targets.iter().map(|t| *t == 1.0).collect()),
-        Some(i) => Err(Error::sample("the target", i / columns.max(1), "0 or 1 for each label", targets[i])
-            .help("A sample has a label or has it not; shares of labels cannot be counted.")),
+        Some(i) => {
+            Err(Error::sample("the target", i / columns.max(1), "be 0 or 1 for each label", targets[i])
+                .help("A sample either has a label or does not; shares of labels cannot be counted."))
+        }
     }
 }
 
@@ -216,11 +221,18 @@ pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
 fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
     let outside = row.iter().find(|p| !(0.0..=1.0).contains(*p));
     match (row, outside) {
-        ([number], _) => Error::sample(what, sample, "from 0 to 1", number),
-        (_, Some(number)) => Error::sample(what, sample, "probabilities of classes, from 0 to 1", number),
+        ([number], _) => Error::sample(what, sample, "be from 0 to 1", number),
+        (_, Some(number)) => {
+            Error::sample(what, sample, "be a distribution over classes, with numbers from 0 to 1", number)
+        }
         _ => {
             let sum = row.iter().sum::<f64>();
-            Error::sample(what, sample, "probabilities of classes, whose sum is 1", format!("a sum of {sum}"))
+            Error::sample(
+                what,
+                sample,
+                "be a distribution over classes, with a sum of 1",
+                format!("a sum of {sum}"),
+            )
         }
     }
 }
@@ -353,6 +365,10 @@ pub(super) fn check_width(seen: usize, columns: usize) -> Result<()> {
     if seen == 0 || seen == columns {
         return Ok(());
     }
-    Err(Error::data("predictions", format!("of {seen} numbers a sample, as before"), columns)
-        .help("Reset the metric before it is given another model's predictions."))
+    Err(Error::data(
+        "the predictions",
+        format!("have {} for each sample, as before", count(seen, "number", "numbers")),
+        columns,
+    )
+    .help("Reset the metric before it is given another model's predictions."))
 }

@@ -88,10 +88,10 @@ impl CalibrationBin {
     fn check(&self) -> Result<()> {
         let edges = is_share(self.low) && is_share(self.high) && self.low <= self.high;
         if !edges || self.weight.is_nan() || self.weight < 0.0 {
-            let found = format!("from {} to {}, of weight {}", self.low, self.high, self.weight);
+            let found = format!("edges from {} to {} and a weight of {}", self.low, self.high, self.weight);
             return Err(contradicts(
-                "a bin",
-                "its edges in order, from 0 to 1, and no weight below 0",
+                "the bin",
+                "have edges in order, from 0 to 1, and a weight of at least 0",
                 found,
             ));
         }
@@ -99,8 +99,8 @@ impl CalibrationBin {
         if !(holds(self.confidence) && holds(self.accuracy)) {
             let found = format!("{} and {} of weight {}", self.confidence, self.accuracy, self.weight);
             return Err(contradicts(
-                "confidence and accuracy of a bin",
-                "from 0 to 1, or NaN without weight",
+                "the confidence and accuracy of a bin",
+                "be from 0 to 1, or NaN without weight",
                 found,
             ));
         }
@@ -138,7 +138,8 @@ impl CalibrationError {
         if (1..=MOST_BINS).contains(&self.count) {
             return Ok(());
         }
-        Err(Error::argument("bins", format!("1 to {MOST_BINS}"), self.count).help("10 to 20 are usual."))
+        Err(Error::argument("the number of bins", format!("from 1 to {MOST_BINS}"), self.count)
+            .help("10 to 20 are usual."))
     }
 
     fn add(&mut self, rows: Rows<'_>) -> Result<()> {
@@ -210,7 +211,7 @@ impl Counted for CalibrationError {
     fn load_state<F: Scalar>(&mut self, state: &mut State<F>) -> Result<()> {
         let rows = state.take_rows("bins")?;
         if !rows.is_empty() && rows.len() != self.count {
-            return Err(misfit("bins", format!("{} of them", self.count), rows.len().to_string()));
+            return Err(misfit("bins", format!("be {} in number", self.count), rows.len().to_string()));
         }
         self.bins =
             rows.into_iter().map(|[all, right, confidence]| Sums { all, right, confidence }).collect();

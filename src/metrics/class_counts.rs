@@ -82,12 +82,12 @@ impl Average {
     pub(super) fn check(self, classes: usize, of_samples: bool) -> Result<()> {
         match self {
             Self::Class(class) if class >= classes => {
-                Err(Error::argument("a class", format!("below {classes}, the number of classes"), class)
+                Err(Error::argument("the class", format!("below {classes}, the number of classes"), class)
                     .help("Classes count from 0."))
             }
             Self::Samples if !of_samples => {
-                Err(Error::argument("an average", "Macro, Micro, Weighted or Class(c)", "Samples")
-                    .help("Samples is for Precision, Recall and FBeta with `.multi_label(..)`."))
+                Err(Error::argument("the average", "`Macro`, `Micro`, `Weighted` or `Class(c)`", "`Samples`")
+                    .help("`Samples` is for Precision, Recall and FBeta with `.multi_label(..)`."))
             }
             _ => Ok(()),
         }

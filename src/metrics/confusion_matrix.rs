@@ -22,7 +22,7 @@ use super::class_counts::ClassCounts;
 use super::report::ClassificationReport;
 use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -77,9 +77,13 @@ impl ConfusionMatrix {
         let classes = self.names.len();
         let total = self.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
         if classes == 0 || classes.checked_mul(classes) != Some(self.counts.len()) || total.is_none() {
-            let expected = "a count for each pair of its classes, 1 at least, and a sum below 2^64";
-            let found = format!("{} counts for {classes} classes", self.counts.len());
-            return Err(contradicts("a confusion matrix", expected, found));
+            let expected = "have at least 1 class, a count for each pair of classes, and a sum below 2^64";
+            let found = format!(
+                "{} for {}",
+                count(self.counts.len(), "count", "counts"),
+                count(classes, "class", "classes")
+            );
+            return Err(contradicts("the confusion matrix", expected, found));
         }
         Ok(())
     }
@@ -93,9 +97,9 @@ pub(crate) fn check_class_count(classes: usize) -> Result<()> {
     if (1..=MOST_CLASSES).contains(&classes) {
         return Ok(());
     }
-    let expected = format!("1 to {MOST_CLASSES}: a matrix has a count for each pair of classes");
-    Err(Error::argument("a number of classes", expected, classes).help(
-        "Of more classes look at metrics, as `Accuracy` and `TopK`, or at what `evaluate::classes` gives.",
+    let expected = format!("from 1 to {MOST_CLASSES}, as a matrix has a count for each pair of them");
+    Err(Error::argument("the number of classes", expected, classes).help(
+        "For more classes use metrics such as `Accuracy` and `TopK`, or the result of `evaluate::classes`.",
     ))
 }
 
@@ -111,8 +115,8 @@ impl ConfusionMatrix {
     /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "confusion matrix: expected the class of sample 1 below 2, found 2. \
-    ///      Labels count from 0; the model needs an output for each class."
+    ///     "confusion matrix: the class of sample 1 must be below 2, got 2. Labels count from 0; the model needs \
+    ///      an output for each class."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -124,8 +128,8 @@ impl ConfusionMatrix {
         check_class_count(classes).map_err(at)?;
         if truth.len() != predicted.len() {
             return Err(at(Error::data(
-                "predictions",
-                format!("for {} labels", truth.len()),
+                "the number of predictions",
+                format!("be {}, one for each label", truth.len()),
                 predicted.len(),
             )
             .help("Give one prediction for each label.")));
@@ -135,7 +139,7 @@ impl ConfusionMatrix {
             if t >= classes || p >= classes {
                 return Err(at(Error::data(
                     format!("the class of sample {i}"),
-                    format!("below {classes}"),
+                    format!("be below {classes}"),
                     t.max(p),
                 )
                 .help("Labels count from 0; the model needs an output for each class.")));

@@ -22,8 +22,9 @@ impl Told {
     pub(super) fn of_classes(&self) -> Result<()> {
         match self.outputs {
             Outputs::Probabilities | Outputs::BinaryLogits if self.units > 1 && !self.indices => {
-                let found = format!("{} outputs, each by itself", self.units);
-                Err(Error::data("predictions", "of classes that exclude each other", found).help(SEVERAL))
+                let found = format!("{} independent outputs", self.units);
+                Err(Error::data("the predictions", "be of classes that exclude each other", found)
+                    .help(SEVERAL))
             }
             _ => Ok(()),
         }
@@ -37,9 +38,9 @@ impl Told {
         }
         match self.outputs {
             Outputs::Distributions | Outputs::Logits | Outputs::Scores => {
-                let expected = "that are one answer for each label, each by itself";
+                let expected = "be independent answers for the labels";
                 let found = "those of classes that exclude each other";
-                Err(Error::data("predictions", expected, found).help(
+                Err(Error::data("the predictions", expected, found).help(
                     "Leave `.multi_label(..)` out, or end the model in Sigmoid and train it with \
                      SoftBinaryCrossEntropy.",
                 ))
@@ -51,13 +52,13 @@ impl Told {
     /// Refuses outputs that are not probabilities of classes. Unknown outputs pass, because every batch is checked.
     pub(super) fn of_probabilities(&self) -> Result<()> {
         let found = match self.outputs {
-            Outputs::Probabilities if self.units > 1 => "several, each by itself",
+            Outputs::Probabilities if self.units > 1 => "several independent ones",
             Outputs::Unknown | Outputs::Distributions | Outputs::Probabilities => return Ok(()),
             Outputs::Logits | Outputs::BinaryLogits => "logits",
             Outputs::Scores => "scores",
             _ => "numbers of any kind",
         };
-        Err(Error::data("predictions", "that are the probabilities of classes", found)
+        Err(Error::data("the predictions", "be the probabilities of classes", found)
             .help("End the model in Softmax, or in a single Sigmoid, and leave `from_logits` out."))
     }
 }
@@ -115,9 +116,9 @@ impl Decision {
                         Thresholds::from(said).check_probabilities(1)
                     }
                     (None, None) => {
-                        let found = "a single one of which it is not known";
-                        Err(Error::data("predictions", "of which the threshold is known", found)
-                            .help("Say `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."))
+                        let found = "a single output without one";
+                        Err(Error::data("the predictions", "have a known threshold", found)
+                            .help("Set `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."))
                     }
                     _ => Ok(()),
                 }
@@ -143,9 +144,9 @@ impl Decision {
             None => match outside() {
                 None => Ok(0.5),
                 Some((row, number)) => {
-                    let expected = "from 0 to 1, where no threshold is said";
+                    let expected = "be from 0 to 1 where no threshold is set";
                     Err(Error::sample("the prediction", row, expected, number)
-                        .help("Say `.threshold(0.0)` for logits, or end the model in Sigmoid."))
+                        .help("Set `.threshold(0.0)` for logits, or end the model in Sigmoid."))
                 }
             },
         }
@@ -169,7 +170,7 @@ fn check_said(said: Option<f64>, columns: usize) -> Result<()> {
     if columns == 1 {
         return Ok(());
     }
-    let found = format!("predictions of {columns} numbers");
-    Err(Error::argument("a threshold", "a single output", found)
-        .help("Leave `.threshold(..)` out: of several numbers the largest says the class."))
+
+    Err(Error::argument("the number of outputs", "1 where a threshold is set", columns)
+        .help("Leave `.threshold(..)` out: of several numbers, the largest gives the class."))
 }

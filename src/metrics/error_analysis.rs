@@ -3,7 +3,7 @@
 use super::confusion_matrix::ConfusionMatrix;
 use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -29,12 +29,15 @@ impl ConfusedPair {
     fn check(&self) -> Result<()> {
         if self.truth == self.predicted || self.count > self.support {
             let found = format!(
-                "{} of {} samples of class {}, taken for {}",
-                self.count, self.support, self.truth, self.predicted
+                "{} of {} of class {} taken for {}",
+                self.count,
+                count(self.support as usize, "sample", "samples"),
+                self.truth,
+                self.predicted
             );
             return Err(contradicts(
-                "a pair of classes",
-                "two of them, and no more confused than there are",
+                "the pair of classes",
+                "be two different classes, with at most as many confused samples as there are",
                 found,
             ));
         }
@@ -64,10 +67,14 @@ impl Mistake {
     /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.truth == self.predicted {
-            return Err(contradicts("a mistake", "two classes", format!("{} taken for it", self.truth)));
+            return Err(contradicts(
+                "the mistake",
+                "be about two classes",
+                format!("{} taken for itself", self.truth),
+            ));
         }
         if !is_share(self.confidence) {
-            return Err(contradicts("the confidence of a mistake", "from 0 to 1", self.confidence));
+            return Err(contradicts("the confidence of a mistake", "be from 0 to 1", self.confidence));
         }
         Ok(())
     }
@@ -98,7 +105,11 @@ impl ClassCalibration {
             return Ok(());
         }
         let found = format!("{} and {} of {} samples", self.confidence, self.accuracy, self.predicted);
-        Err(contradicts("confidence and accuracy of a class", "from 0 to 1, or NaN without samples", found))
+        Err(contradicts(
+            "the confidence and accuracy of a class",
+            "be from 0 to 1, or NaN without samples",
+            found,
+        ))
     }
 }
 
@@ -140,15 +151,15 @@ impl ErrorAnalysis {
     /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         let Self { pairs, mistakes, classes, names } = self;
-        const WHAT: &str = "an error analysis";
+        const WHAT: &str = "the error analysis";
         if names.len() != classes.len() {
-            let expected = format!("{} classes, as there are names", names.len());
+            let expected = format!("have a class for each of {}", count(names.len(), "name", "names"));
             return Err(contradicts(WHAT, expected, classes.len()));
         }
         let of_pairs = pairs.iter().flat_map(|pair| [pair.truth, pair.predicted]);
         let of_mistakes = mistakes.iter().flat_map(|mistake| [mistake.truth, mistake.predicted]);
         match of_pairs.chain(of_mistakes).find(|&class| class >= names.len()) {
-            Some(class) => Err(contradicts(WHAT, format!("of classes below {}", names.len()), class)),
+            Some(class) => Err(contradicts(WHAT, format!("have classes below {}", names.len()), class)),
             None => Ok(()),
         }
     }
@@ -167,14 +178,14 @@ impl ErrorAnalysis {
         let at = |error: Error| error.at("error analysis");
         let matrix = ConfusionMatrix::new(classes, truth, predicted).map_err(at)?;
         if confidence.len() != truth.len() {
-            let expected = format!("for {} samples", truth.len());
-            return Err(at(Error::data("confidences", expected, confidence.len())
+            let expected = format!("be {}, one for each sample", truth.len());
+            return Err(at(Error::data("the number of confidences", expected, confidence.len())
                 .help("Give one confidence for each sample.")));
         }
         if let Some(i) = confidence.iter().position(|c| !(0.0..=1.0).contains(c)) {
             return Err(at(Error::data(
                 format!("the confidence of sample {i}"),
-                "from 0 to 1",
+                "be from 0 to 1",
                 confidence[i],
             )
             .help("A confidence is a probability: let the model end in Softmax, or in a single Sigmoid.")));
@@ -304,7 +315,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         let text = |r: Result<ErrorAnalysis>| r.unwrap_err().to_string();
-        assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[])).contains("for 1 samples"));
+        assert!(text(ErrorAnalysis::new(2, &[0], &[1], &[])).contains("must be 1, one for each sample"));
         assert!(text(ErrorAnalysis::new(2, &[0, 2], &[1, 1], &[0.5, 0.5])).contains("sample 1"));
         assert!(text(ErrorAnalysis::new(0, &[], &[], &[])).contains("1 to 8192"));
         for wrong in [f64::NAN, -0.1, 1.5] {

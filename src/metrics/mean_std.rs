@@ -46,8 +46,8 @@ impl MeanStd {
         if self.std_dev < 0.0 || (self.runs == 0 && !none) {
             let found = format!("{} ± {} over {} runs", self.mean, self.std_dev, self.runs);
             return Err(contradicts(
-                "a mean and standard deviation",
-                "NaN without runs, and no deviation below 0",
+                "the mean and standard deviation",
+                "be NaN without runs, and the deviation at least 0",
                 found,
             ));
         }

@@ -194,7 +194,7 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     ///
     /// let mut brier = BrierScore::default();
     /// let error = Metric::<[usize]>::begin(&mut brier, Outputs::Logits, &[10]).unwrap_err();
-    /// assert!(error.to_string().starts_with("brier_loss: expected"), "{error}");
+    /// assert!(error.to_string().starts_with("brier_loss: the predictions must"), "{error}");
     /// ```
     ///
     /// # Errors

@@ -230,13 +230,14 @@ impl Counted for Scores {
             || (columns == 0) != (rows == 0)
         {
             let found = format!("{} scores and {} labels", scores.len(), labels.len());
-            return Err(misfit("scores", format!("{columns} for each of {rows} weights"), found));
+            return Err(misfit("scores", format!("be {columns} for each of {rows} weights"), found));
         }
         if scores.iter().any(|score| score.is_nan()) {
-            return Err(misfit("scores", "numbers", "NaN"));
+            return Err(misfit("scores", "be numbers", "NaN"));
         }
-        let label =
-            |label: u64| usize::try_from(label).map_err(|_| misfit("labels", "classes", label.to_string()));
+        let label = |label: u64| {
+            usize::try_from(label).map_err(|_| misfit("labels", "be classes", label.to_string()))
+        };
         self.labels = labels.into_iter().map(label).collect::<Result<_>>()?;
         (self.columns, self.scores, self.weights) = (columns, scores, weights);
         Ok(())

@@ -3,7 +3,7 @@
 use super::class_counts::{ClassCounts, weighted_mean};
 use crate::codec::{checked, contradicts, is_share};
 use crate::error::{Error, Result};
-use crate::shown::cut;
+use crate::shown::{count, cut};
 use ndarray::{ArrayBase, Data, Ix2};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -47,8 +47,8 @@ impl ClassReport {
         let values = [self.precision, self.recall, self.f1];
         match values.into_iter().find(|&value| !is_share(value)) {
             Some(value) => {
-                let what = format!("precision, recall and F1 of {:?}", cut(&self.name));
-                Err(contradicts(&what, "from 0 to 1", value))
+                let what = format!("the precision, recall and F1 of {:?}", cut(&self.name));
+                Err(contradicts(&what, "be from 0 to 1", value))
             }
             None => Ok(()),
         }
@@ -81,7 +81,8 @@ fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     match means.iter().find(|mean| mean.support != means[0].support) {
         None => Ok(()),
         Some(mean) => {
-            let expected = format!("of means over {} samples", means[0].support);
+            let expected =
+                format!("have means over {}", count(means[0].support as usize, "sample", "samples"));
             Err(contradicts(what, expected, format!("{} of the {}", mean.support, mean.name)))
         }
     }
@@ -169,22 +170,22 @@ impl ClassificationReport {
         let Self { classes, accuracy, macro_mean, weighted_mean, absent } = self;
         let none = accuracy.is_nan() && macro_mean.support == 0;
         if !none && !is_share(*accuracy) {
-            let expected = "from 0 to 1, or NaN without samples";
-            return Err(contradicts("the accuracy of a classification report", expected, accuracy));
+            let expected = "be from 0 to 1, or NaN without samples";
+            return Err(contradicts("the accuracy of the classification report", expected, accuracy));
         }
         let support = |&class: &usize| classes.get(class).map(|row| row.support);
         if let Some(class) = absent.iter().find(|class| support(class) != Some(0)) {
-            let expected = format!("of absent classes below {} and without samples", classes.len());
-            return Err(contradicts("a classification report", expected, class));
+            let expected = format!("have absent classes below {} and without samples", classes.len());
+            return Err(contradicts("the classification report", expected, class));
         }
         if !absent.is_sorted_by(|a, b| a < b) {
             return Err(contradicts(
-                "the absent classes of a report",
-                "once each, in order",
+                "the absent classes of the report",
+                "be listed once each, in order",
                 format!("{absent:?}"),
             ));
         }
-        same_support("a classification report", &[macro_mean, weighted_mean])
+        same_support("the classification report", &[macro_mean, weighted_mean])
     }
 }
 
@@ -282,10 +283,10 @@ impl LabelReport {
     /// Checks that the values read do not contradict each other.
     fn check(&self) -> Result<()> {
         if self.labels.is_empty() {
-            return Err(contradicts("a label report", "of 1 label at least", 0));
+            return Err(contradicts("the label report", "have at least 1 label", 0));
         }
         let means = [&self.micro_mean, &self.macro_mean, &self.weighted_mean, &self.samples_mean];
-        same_support("a label report", &means)
+        same_support("the label report", &means)
     }
 }
 
@@ -299,8 +300,8 @@ impl LabelReport {
     /// let of = |samples| Array2::from_elem((samples, 3), true);
     /// assert_eq!(
     ///     LabelReport::new(&of(2), &of(1)).unwrap_err().to_string(),
-    ///     "label report: expected predicted labels of shape [2, 3], found [1, 3]. \
-    ///      Give one prediction for each label of each sample."
+    ///     "label report: the predicted labels must have shape [2, 3], got [1, 3]. Give one prediction for each \
+    ///      label of each sample."
     /// );
     /// ```
     ///
@@ -313,12 +314,16 @@ impl LabelReport {
         let at = |error: Error| error.at("label report");
         if truth.shape() != predicted.shape() {
             let expected = format!("{:?}", truth.shape());
-            return Err(at(Error::shape("predicted labels", expected, predicted.shape())
+            return Err(at(Error::shape("the predicted labels", expected, predicted.shape())
                 .help("Give one prediction for each label of each sample.")));
         }
         if truth.ncols() == 0 {
-            return Err(at(Error::shape("labels", "[samples, 1 or more]", truth.shape())
-                .help("Give a column for each label.")));
+            return Err(at(Error::shape(
+                "the labels",
+                "[samples, labels] with at least one label",
+                truth.shape(),
+            )
+            .help("Give a column for each label.")));
         }
         let mut labels = vec![ClassCounts::default(); truth.ncols()];
         let mut samples = vec![ClassCounts::default(); truth.nrows()];

@@ -7,7 +7,7 @@ use crate::codec::{checked, contradicts};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::predictions::check_weights;
-use crate::shown::listed;
+use crate::shown::{count, listed};
 use serde::{Deserialize, Serialize};
 
 /// The area under the ROC curve: how often a sample of the class is ranked above one that is not of it.
@@ -161,22 +161,26 @@ impl RocCurve {
         if false_positive_rates.len() != n || true_positive_rates.len() != n {
             let found = format!("{} and {}", false_positive_rates.len(), true_positive_rates.len());
             return Err(contradicts(
-                "a ROC curve",
-                format!("of two rates for each of {n} thresholds"),
+                "the ROC curve",
+                format!("have two rates for each of {}", count(n, "threshold", "thresholds")),
                 found,
             ));
         }
         let falling = thresholds.is_sorted_by(|a, b| a >= b) && thresholds.iter().all(|t| !t.is_nan());
         if !falling {
-            return Err(contradicts("the thresholds of a ROC curve", "numbers that fall", shown(thresholds)));
+            return Err(contradicts(
+                "the thresholds of the ROC curve",
+                "be falling numbers",
+                shown(thresholds),
+            ));
         }
         for (what, rates) in [("false", false_positive_rates), ("true", true_positive_rates)] {
             // Without negatives the false positive rate is undefined, without positives the true positive rate.
             let none = rates.iter().all(|rate| rate.is_nan());
             let shares = rates.iter().all(|rate| (0.0..=1.0).contains(rate));
             if !(none || shares && rates.is_sorted()) {
-                let what = format!("the {what} positive rates of a ROC curve");
-                return Err(contradicts(&what, "from 0 to 1 and rising, or all NaN", shown(rates)));
+                let what = format!("the {what} positive rates of the ROC curve");
+                return Err(contradicts(&what, "be from 0 to 1 and rising, or all NaN", shown(rates)));
             }
         }
         Ok(())
@@ -230,8 +234,8 @@ impl RocCurve {
 /// let error = roc_curve(&[true, true], &[0.1, 0.4], None).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "ROC curve: expected samples both positive and negative, found none negative. \
-///      A curve needs both kinds, with weights above 0."
+///     "ROC curve: the samples must be both positive and negative, got none negative. A curve needs both kinds, \
+///      with weights above 0."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -242,13 +246,17 @@ impl RocCurve {
 pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>) -> Result<RocCurve> {
     let at = |error: Error| error.at("ROC curve");
     if truth.len() != scores.len() {
-        return Err(at(Error::data("scores", format!("for {} samples", truth.len()), scores.len())
-            .help("Give one score for each sample.")));
+        return Err(at(Error::data(
+            "the number of scores",
+            format!("be {}, one for each sample", truth.len()),
+            scores.len(),
+        )
+        .help("Give one score for each sample.")));
     }
     check_weights(weights, truth.len()).map_err(at)?;
     if let Some(i) = scores.iter().position(|score| score.is_nan()) {
-        return Err(at(Error::data(format!("the score of sample {i}"), "a number", "NaN")
-            .help("NaN has no place in an order; look at the model that made it.")));
+        return Err(at(Error::data(format!("the score of sample {i}"), "be a number", "NaN")
+            .help("NaN has no place in an order; check the model that made it.")));
     }
     let sample = |i: usize| Scored {
         score: scores[i].as_f64(),
@@ -259,7 +267,7 @@ pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>)
     let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
     if positives == 0.0 || negatives == 0.0 {
         let missing = if positives == 0.0 { "none positive" } else { "none negative" };
-        return Err(at(Error::data("samples", "both positive and negative", missing)
+        return Err(at(Error::data("the samples", "be both positive and negative", missing)
             .help("A curve needs both kinds, with weights above 0.")));
     }
     Ok(RocCurve::through(&cuts))

@@ -40,8 +40,8 @@ impl Ratio {
     fn check(self) -> Result<()> {
         match self {
             Self::FBeta(beta) if !(beta.is_finite() && beta >= 0.0) => {
-                Err(Error::argument("a beta", "at least 0 and finite", beta)
-                    .help("It says how much more recall counts than precision; 1 makes F1."))
+                Err(Error::argument("beta", "at least 0 and finite", beta)
+                    .help("It is the weight of recall relative to precision; 1 gives F1."))
             }
             _ => Ok(()),
         }

@@ -63,7 +63,7 @@ impl TopK {
 
     fn check(&self) -> Result<()> {
         match self.k {
-            0 => Err(Error::argument("k", "at least 1", 0).help("Say how many classes to look at.")),
+            0 => Err(Error::argument("k", "at least 1", 0).help("It is the number of classes to look at.")),
             _ => Ok(()),
         }
     }

@@ -146,7 +146,7 @@ pub(crate) fn count_container() -> Result<()> {
 
 fn too_many(what: &str, limit: usize) -> Error {
     let saving = SCOPES.with_borrow(|scopes| scopes.last().is_some_and(|scope| scope.registry.is_none()));
-    Error::format(format!("the number of {what}"), format!("at most {limit}"), "more").help(if saving {
+    Error::format(format!("the number of {what}"), format!("be at most {limit}"), "more").help(if saving {
         "A file holds no more; make layers of your own out of parts of the model, or save its weights with \
          `save_weights`."
     } else {

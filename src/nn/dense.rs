@@ -143,7 +143,7 @@ impl<F: Scalar> Dense<F> {
             [inputs, units] if inputs > 0 && units > 0 && bias.is_none_or(|bias| bias == [units]) => {
                 Ok((inputs, units))
             }
-            _ => Err(Error::shape("a weight", "[inputs, units] with a bias of [units] or none", weight)
+            _ => Err(Error::shape("the weight", "[inputs, units] with a bias of [units] or none", weight)
                 .help("Both sizes are at least 1, and the bias is as long as the weight has columns.")),
         }
     }
@@ -154,7 +154,7 @@ impl<F: Scalar> Dense<F> {
     fn output(&self, input: &ArrayViewD<'_, F>) -> Result<Tensor<F>> {
         let (inputs, units) = self.sizes()?;
         if input.ndim() < 2 || input.shape().last() != Some(&inputs) {
-            return Err(Error::shape("an input", format!("[batch, {inputs}]"), input.shape())
+            return Err(Error::shape("the input", format!("[batch, {inputs}]"), input.shape())
                 .help("Axis 0 is the batch and the last axis the features; put Flatten before for images."));
         }
         let rows = input.len() / inputs;
@@ -218,7 +218,7 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         let (inputs, units) = self.sizes()?;
         match input {
             [axes @ .., last] if *last == inputs => Ok(axes.iter().copied().chain([units]).collect()),
-            _ => Err(Error::shape("an input", format!("[{inputs}]"), input)
+            _ => Err(Error::shape("the input", format!("[{inputs}]"), input)
                 .help("The last axis must be the number of features the layer was built for.")),
         }
     }
@@ -340,10 +340,10 @@ impl<F: Scalar> LayerSpec<F> for DenseSpec {
         let units = self.units;
         if units == 0 {
             return Err(Error::argument("units", "at least 1", units)
-                .help("Give the layer the number of features it shall put out."));
+                .help("Give the layer the number of its output features."));
         }
         let Some(&inputs) = input.last() else {
-            return Err(Error::shape("an input", "[…, features]", input)
+            return Err(Error::shape("the input", "[…, features]", input)
                 .help("A dense layer works along the last axis, so there has to be one."));
         };
         let make = |initializer: Initializer, shape: &[usize], name: &str| {

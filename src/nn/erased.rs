@@ -166,7 +166,9 @@ fn put<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot, cache: L::Cache, output: Te
 fn take<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot) -> Result<L::Cache> {
     let cache = slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()).and_then(Option::take);
     cache.ok_or_else(|| {
-        crate::error::Error::custom("expected the cache of this model's forward_train, found another model's")
-            .help("Give `backward` the cache that `forward_train` of the same model returned.")
+        crate::error::Error::custom(
+            "the cache must be that of this model's `forward_train`, got another model's",
+        )
+        .help("Give `backward` the cache that `forward_train` of the same model returned.")
     })
 }

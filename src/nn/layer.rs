@@ -337,7 +337,7 @@ impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
 
 /// The error of a layer that returns `Rest` but does not implement `method`.
 fn no_logits(method: &str, kind: &str) -> Error {
-    Error::data(format!("a method `{method}` of {kind}"), "beside its `WithoutActivation::Rest`", "none")
+    Error::data(kind, format!("have a method `{method}` beside its `WithoutActivation::Rest`"), "none")
         .help("Write it: the layer without its last activation.")
 }
 
@@ -353,8 +353,8 @@ fn no_logits(method: &str, kind: &str) -> Error {
 /// let one = Tensor::<f32>::zeros(vec![28, 28]);
 /// assert_eq!(
 ///     check_batch(&one, &[28, 28]).unwrap_err().to_string(),
-///     "expected an input of shape [batch, 28, 28], found [28, 28]. \
-///      Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
+///     "the input must have shape [batch, 28, 28], got [28, 28]. Axis 0 is the batch: give one sample as a batch \
+///      of one, with `insert_axis(Axis(0))`."
 /// );
 /// ```
 ///
@@ -381,7 +381,7 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
     } else {
         "Axis 0 is the batch; the other axes must be what the layer was built for."
     };
-    Error::shape("an input", crate::tensor::batch_shape(sample), found).help(help)
+    Error::shape("the input", crate::tensor::batch_shape(sample), found).help(help)
 }
 
 /// Checks that a gradient has the shape of the output it belongs to.
@@ -396,8 +396,8 @@ pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
 /// let grad = Tensor::<f32>::zeros(vec![32, 1]);
 /// assert_eq!(
 ///     check_gradient(&grad, &[32, 10]).unwrap_err().to_string(),
-///     "expected a gradient of shape [32, 10], found [32, 1]. \
-///      The gradient at a layer's output has the output's shape."
+///     "the gradient must have shape [32, 10], got [32, 1]. The gradient at a layer's output has the output's \
+///      shape."
 /// );
 /// ```
 ///
@@ -407,6 +407,6 @@ pub fn check_gradient<F: Scalar>(grad: &Tensor<F>, output: &[usize]) -> Result<(
     if grad.shape() == output {
         return Ok(());
     }
-    Err(Error::shape("a gradient", format!("{output:?}"), grad.shape())
+    Err(Error::shape("the gradient", format!("{output:?}"), grad.shape())
         .help("The gradient at a layer's output has the output's shape."))
 }

@@ -54,8 +54,8 @@ impl<F: Scalar> Registry<F> {
     /// let dense_only = Registry::<f32>::empty().with::<Dense>();
     /// assert_eq!(
     ///     Sequential::from_bytes(&bytes, &dense_only).unwrap_err().to_string(),
-    ///     "expected a layer of a known kind (dense), found \"tanh\". Load with `load_with` and a registry \
-    ///      that has it: `Registry::builtin().with::<YourLayer>()`."
+    ///     "the kind of a layer must be in the registry (dense), got \"tanh\". Load with `load_with` and a \
+    ///      registry that has it: `Registry::builtin().with::<YourLayer>()`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

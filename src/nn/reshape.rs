@@ -14,6 +14,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, OutputActivation, check_gradient};
+use crate::shown::count;
 use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned, reshape, standard};
 use ndarray::{Dimension, IxDyn};
@@ -71,7 +72,7 @@ impl Reshape {
     /// let error = Sequential::builder([10]).layer(Reshape::to([3, 3])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (reshape): expected an input of shape [3, 3], or another with as many numbers, found [10]. \
+    ///     "layer 0 (reshape): the input must have shape [3, 3] or another shape with as many numbers, got [10]. \
     ///      A change of shape keeps the number of elements."
     /// );
     /// ```
@@ -87,9 +88,10 @@ fn change<'a, F: Scalar>(input: CowTensor<'a, F>, sample: &[usize]) -> Result<(C
     let old = input.raw_dim();
     let fits = old.ndim() > 0 && size(&old.slice()[1..]) == size(sample);
     if !fits {
-        let numbers = size(sample).map_or_else(|| "too many".to_owned(), |n| n.to_string());
-        let expected = format!("[batch, …] with {numbers} numbers a sample");
-        return Err(Error::shape("an input", expected, input.shape())
+        let numbers =
+            size(sample).map_or_else(|| "too many numbers".to_owned(), |n| count(n, "number", "numbers"));
+        let expected = format!("[batch, …] with {numbers} for each sample");
+        return Err(Error::shape("the input", expected, input.shape())
             .help("A change of shape keeps the number of elements; axis 0 is the batch."));
     }
     let input = if input.is_standard_layout() { input } else { standard(owned(input)).into() };
@@ -123,7 +125,8 @@ impl<F: Scalar> Layer<F> for Flatten {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match size(input) {
             Some(size) => Ok(vec![size]),
-            None => Err(Error::shape("an input", "a size below 2^64", input).help("Use a smaller input.")),
+            None => Err(Error::shape("the input", "[…] with fewer than 2^64 numbers", input)
+                .help("Use a smaller input.")),
         }
     }
 
@@ -161,8 +164,9 @@ impl<F: Scalar> Layer<F> for Reshape {
         if size(input).is_some() && size(input) == size(&self.shape) {
             return Ok(self.shape.clone());
         }
-        let expected = format!("{:?}, or another with as many numbers", self.shape);
-        Err(Error::shape("an input", expected, input).help("A change of shape keeps the number of elements."))
+        let expected = format!("{:?} or another shape with as many numbers", self.shape);
+        Err(Error::shape("the input", expected, input)
+            .help("A change of shape keeps the number of elements."))
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

@@ -57,14 +57,18 @@ impl Upsample {
         let [channels, rows, columns] = window::image(sample)?;
         let [down, across] = self.factor;
         if down == 0 || across == 0 {
-            return Err(Error::argument("a factor", "at least 1", format!("{:?}", self.factor))
-                .help("2 makes an image twice as high and twice as wide."));
+            return Err(Error::argument(
+                "the factor",
+                "at least 1 along each axis",
+                format!("{:?}", self.factor),
+            )
+            .help("2 makes an image twice as high and twice as wide."));
         }
         if rows == 0 || columns == 0 {
-            return Err(Error::shape("an input", "[channels, rows, columns]", sample)
-                .help("There is at least one row and one column to repeat."));
+            return Err(Error::shape("the input", "[channels, rows, columns]", sample)
+                .help("There must be at least one row and one column to repeat."));
         }
-        window::numbers("an output", &[samples, channels, rows, columns, down, across])?;
+        window::numbers("the output", &[samples, channels, rows, columns, down, across])?;
         Ok(([samples, channels, rows * down, columns * across], [rows, columns]))
     }
 

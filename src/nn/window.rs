@@ -146,7 +146,8 @@ pub(super) fn numbers(what: &str, sizes: &[usize]) -> Result<usize> {
     // The reservation is dropped at once: otherwise a size with a digit too many would abort the process later.
     let fits = |&n: &usize| n <= ASK || n <= MOST && Vec::<f64>::new().try_reserve_exact(n).is_ok();
     product.filter(fits).map(|product| if sizes.contains(&0) { 0 } else { product }).ok_or_else(|| {
-        Error::shape(what, "[a size that fits in memory]", sizes).help("Make the layer or its input smaller.")
+        Error::shape(what, "[…], small enough to fit into memory", sizes)
+            .help("Make the layer or its input smaller.")
     })
 }
 
@@ -166,7 +167,7 @@ impl Window {
         if let Padding::Explicit([rows, columns]) = self.padding {
             if rows != columns {
                 let found = format!("[{rows}, {columns}]");
-                return Err(Error::argument("a padding", "one number for a sequence", found)
+                return Err(Error::argument("the padding", "a single number for a sequence", found)
                     .help("A sequence has one axis: write `.padding(1)`."));
             }
             self.padding = Padding::Explicit([0, columns]);
@@ -179,8 +180,8 @@ impl Window {
     pub fn check_row(&self) -> Result<()> {
         let padded = matches!(self.padding, Padding::Explicit([rows, _]) if rows > 0);
         if padded || [self.size[0], self.stride[0], self.dilation[0]] != [1; 3] {
-            return Err(Error::argument("a window", "one row that stays where it is, for a sequence", self)
-                .help("Build the layer anew."));
+            return Err(Error::argument("the window", "a single row at a fixed place for a sequence", self)
+                .help("Build the layer again."));
         }
         Ok(())
     }
@@ -190,8 +191,8 @@ impl Window {
         match self.padding {
             Padding::Explicit(each) if (0..2).any(|i| each[i] > self.size[i] / 2) => {
                 let expected = format!("at most half of the window, {:?}", self.size);
-                Err(Error::argument("a padding", expected, format!("{each:?}"))
-                    .help("A window that lies in the padding would have nothing to choose from."))
+                Err(Error::argument("the padding", expected, format!("{each:?}"))
+                    .help("A window that lies within the padding would have no numbers to pool."))
             }
             _ => Ok(()),
         }
@@ -200,32 +201,33 @@ impl Window {
     /// Returns the two axes of an image under this window.
     pub fn over(&self, input: [usize; 2]) -> Result<[Axis; 2]> {
         for (name, numbers) in
-            [("a window", self.size), ("a stride", self.stride), ("a dilation", self.dilation)]
+            [("the window", self.size), ("the stride", self.stride), ("the dilation", self.dilation)]
         {
             if numbers.contains(&0) {
                 return Err(Error::argument(name, "at least 1 along each axis", format!("{numbers:?}"))
-                    .help("A window of 1 that moves by 1 looks at each number alone."));
+                    .help("A window of 1 with a stride of 1 takes each number by itself."));
             }
         }
         let padding = if let Padding::Explicit(each) = self.padding { each } else { [0; 2] };
         for (name, numbers) in [
-            ("a window", self.size),
-            ("a stride", self.stride),
-            ("a dilation", self.dilation),
-            ("a padding", padding),
+            ("the window", self.size),
+            ("the stride", self.stride),
+            ("the dilation", self.dilation),
+            ("the padding", padding),
         ] {
             if numbers.iter().any(|&n| n > LARGEST) {
                 let expected = format!("at most {LARGEST} along each axis");
-                return Err(Error::argument(name, expected, format!("{numbers:?}"))
-                    .help("Take a number that suits the input; this one may come of a difference below 0."));
+                return Err(Error::argument(name, expected, format!("{numbers:?}")).help(
+                    "Use a number that suits the input; this one may result from a difference below 0.",
+                ));
             }
         }
         let mut axes = [Axis::default(); 2];
         for (i, axis) in axes.iter_mut().enumerate() {
             *axis = self.along_axis(i, input[i]).ok_or_else(|| {
-                let text = format!("at most as large as its input with padding, {input:?}");
-                Error::argument("a window", text, format!("{self}")).help(
-                    "Take a smaller window, less dilation, or `Padding::Same`; an input has at least 1 row.",
+                let text = format!("no larger than its input with padding, {input:?}");
+                Error::argument("the window", text, format!("{self}")).help(
+                    "Use a smaller window, less dilation, or `Padding::Same`; an input has at least 1 row.",
                 )
             })?;
         }
@@ -262,10 +264,10 @@ impl std::fmt::Display for Window {
 pub(super) fn image(input: &[usize]) -> Result<[usize; 3]> {
     match *input {
         [channels, rows, columns] => Ok([channels, rows, columns]),
-        [rows, columns] => Err(Error::shape("an input", "[channels, rows, columns]", input).help(format!(
+        [rows, columns] => Err(Error::shape("the input", "[channels, rows, columns]", input).help(format!(
             "Channels come first: put `Reshape::to([1, {rows}, {columns}])` before for images of one channel."
         ))),
-        _ => Err(Error::shape("an input", "[channels, rows, columns]", input)
+        _ => Err(Error::shape("the input", "[channels, rows, columns]", input)
             .help("Channels come first; `Reshape` makes the axes.")),
     }
 }
@@ -274,10 +276,10 @@ pub(super) fn image(input: &[usize]) -> Result<[usize; 3]> {
 pub(super) fn sequence(input: &[usize]) -> Result<[usize; 2]> {
     match *input {
         [channels, length] => Ok([channels, length]),
-        [length] => Err(Error::shape("an input", "[channels, length]", input).help(format!(
+        [length] => Err(Error::shape("the input", "[channels, length]", input).help(format!(
             "Channels come first: put `Reshape::to([1, {length}])` before for sequences of one channel."
         ))),
-        _ => Err(Error::shape("an input", "[channels, length]", input)
+        _ => Err(Error::shape("the input", "[channels, length]", input)
             .help("Channels come first; `Reshape` makes the axes.")),
     }
 }
@@ -286,7 +288,7 @@ pub(super) fn sequence(input: &[usize]) -> Result<[usize; 2]> {
 pub(super) fn batch(input: &[usize]) -> Result<(usize, &[usize])> {
     match input {
         [samples, sample @ ..] => Ok((*samples, sample)),
-        [] => Err(Error::shape("an input", "[batch, channels, …]", input).help("Axis 0 is the batch.")),
+        [] => Err(Error::shape("the input", "[batch, channels, …]", input).help("Axis 0 is the batch.")),
     }
 }
 
@@ -301,7 +303,7 @@ pub(super) fn with_row(shape: &[usize]) -> Vec<usize> {
 pub(super) fn without_row(mut shape: Vec<usize>) -> Result<Vec<usize>> {
     if shape.len() < 2 {
         return Err(
-            Error::shape("an input", "[batch, channels, length]", &shape).help("Axis 0 is the batch.")
+            Error::shape("the input", "[batch, channels, length]", &shape).help("Axis 0 is the batch.")
         );
     }
     shape.remove(shape.len() - 2);

@@ -55,8 +55,8 @@ impl ZeroPad2d {
         let [channels, rows, columns] = window::image(sample)?;
         let sum = |n: usize, [before, after]: [usize; 2]| n.saturating_add(before).saturating_add(after);
         let shape = [samples, channels, sum(rows, self.rows), sum(columns, self.columns)];
-        window::numbers("an output", &shape)?;
-        window::numbers("a sample", &shape[1..])?;
+        window::numbers("the output", &shape)?;
+        window::numbers("the sample", &shape[1..])?;
         Ok(shape)
     }
 

@@ -86,9 +86,9 @@ impl<F: Scalar> UpdateRule<F> for Adagrad {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_not_negative("an initial sum", self.initial_sum)?;
+        check_not_negative("the initial sum", self.initial_sum)?;
         check_positive("epsilon", self.epsilon)?;
-        check_not_negative("a decay of the rate", self.learning_rate_decay)
+        check_not_negative("the decay of the learning rate", self.learning_rate_decay)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {

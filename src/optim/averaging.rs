@@ -87,9 +87,9 @@ impl Averaging {
     }
 
     pub(super) fn check(self) -> Result<()> {
-        check_share("a decay of averages", self.decay.unwrap_or(0.0))?;
+        check_share("the decay of averages", self.decay.unwrap_or(0.0))?;
         if self.every == 0 {
-            return Err(Error::argument("the steps between averages", "at least 1", 0)
+            return Err(Error::argument("the number of steps between averages", "at least 1", 0)
                 .help("1 takes the weights of each step."));
         }
         Ok(())

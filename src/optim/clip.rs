@@ -48,18 +48,18 @@ impl Clipping {
     /// Checks that the limits are above 0 and finite.
     pub fn check(self) -> Result<()> {
         for (what, limit, help) in [
-            ("a clipping value", self.value, "Usual values lie between 0.1 and 10."),
+            ("the clipping value", self.value, "Usual values lie between 0.1 and 10."),
             (
-                "a clipping norm for each parameter",
+                "the clipping norm of each parameter",
                 self.parameter_norm,
                 "Usual norms lie between 0.1 and 10.",
             ),
-            ("a clipping norm", self.norm, "Usual norms lie between 0.1 and 10."),
+            ("the clipping norm", self.norm, "Usual norms lie between 0.1 and 10."),
         ] {
             if let Some(limit) = limit
                 && !(limit > 0.0 && limit.is_finite())
             {
-                return Err(Error::argument(what, "above 0 and finite", limit).help(help));
+                return Err(Error::argument(what, "positive and finite", limit).help(help));
             }
         }
         Ok(())

@@ -198,27 +198,31 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
 ) -> Result<()> {
     for group in groups {
         let at = |error: Error| error.at(format!("group \"{}\"", group.pattern));
-        check_not_negative("a rate's factor", group.factor).map_err(at)?;
-        check_not_negative("a weight decay", group.decay.unwrap_or(0.0)).map_err(at)?;
-        check_not_negative("an l1 penalty", group.l1.unwrap_or(0.0)).map_err(at)?;
-        check_not_negative("an l2 penalty", group.l2.unwrap_or(0.0)).map_err(at)?;
+        check_not_negative("the factor of the learning rate", group.factor).map_err(at)?;
+        check_not_negative("the weight decay", group.decay.unwrap_or(0.0)).map_err(at)?;
+        check_not_negative("the L1 penalty", group.l1.unwrap_or(0.0)).map_err(at)?;
+        check_not_negative("the L2 penalty", group.l2.unwrap_or(0.0)).map_err(at)?;
         if let Some(norm) = group.max_norm
             && !(norm > 0.0 && norm.is_finite())
         {
-            let error = Error::argument("a max norm", "above 0 and finite", norm);
+            let error = Error::argument("the max norm", "positive and finite", norm);
             return Err(at(error.help("Usual norms lie between 1 and 4; leave it out for none.")));
         }
         if group.max_norm.is_some() && averages {
             return Err(at(Error::data(
-                "a max norm",
-                "for a rule that keeps no averages of its own",
+                "the rule of a group with a max norm",
+                "keep no averages of its own",
                 "one that does",
             )
-            .help("Leave it out, or take a rule such as `AdamW` with `average`.")));
+            .help("Leave it out, or use a rule such as `AdamW` with `average`.")));
         }
         if group.decay.is_some() && !decays {
-            return Err(at(Error::data("a weight decay", "for a rule that has one", "a rule without")
-                .help("Leave it out, or take a rule with decay, such as `AdamW`.")));
+            return Err(at(Error::data(
+                "the rule of a group with weight decay",
+                "have weight decay",
+                "one without",
+            )
+            .help("Leave it out, or use a rule with decay, such as `AdamW`.")));
         }
         let (mut found, mut matrix, mut names) = (false, false, Vec::new());
         model.visit_params(&mut |name, param| {
@@ -229,15 +233,15 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
             }
         });
         if !found {
-            let found = format!("none among {}, …", names.join(", "));
-            return Err(at(Error::data("a pattern", "that fits a parameter's name", found)
-                .help("Write names as the model has them; * stands for any characters.")));
+            let found = format!("names such as {}", names.join(", "));
+            return Err(at(Error::data("the pattern", "match a parameter's name", found)
+                .help("Write names as the model has them; `*` stands for any characters.")));
         }
         if group.max_norm.is_some() && !matrix {
             return Err(at(Error::data(
-                "a max norm",
-                "for weights, of two axes or more",
-                "parameters of one",
+                "the parameters of a group with a max norm",
+                "include weights of two axes or more",
+                "parameters of one axis",
             )
             .help("Name the weight: \"0.weight\" is that of layer 0.")));
         }

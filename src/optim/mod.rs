@@ -114,5 +114,5 @@ fn check_positive(name: &str, value: f64) -> Result<()> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }
-    Err(Error::argument(name, "above 0 and finite", value).help("1e-8 is a usual value."))
+    Err(Error::argument(name, "positive and finite", value).help("1e-8 is a usual value."))
 }

@@ -194,9 +194,9 @@ impl<F: Scalar> UpdateRule<F> for Muon {
     }
 
     fn begin_step(&mut self, step: Step) -> Result<()> {
-        check_share("a momentum", self.momentum)?;
+        check_share("momentum", self.momentum)?;
         if !(1..100).contains(&self.rounds) {
-            return Err(Error::argument("rounds", "1 to 99", self.rounds).help("5 are usual."));
+            return Err(Error::argument("rounds", "from 1 to 99", self.rounds).help("5 is usual."));
         }
         UpdateRule::<F>::begin_step(&mut self.adamw, step)
     }

@@ -105,7 +105,7 @@ impl<F: Scalar> UpdateRule<F> for NAdam {
 
     fn begin_step(&mut self, step: Step) -> Result<()> {
         self.moments.check()?;
-        check_not_negative("a decay of the momentum", self.momentum_decay)?;
+        check_not_negative("the decay of the momentum", self.momentum_decay)?;
         self.product *= self.share(step.number as f64);
         Ok(())
     }

@@ -86,9 +86,9 @@ impl ReduceOnPlateau {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        check_share("a factor of the rate", self.factor)?;
-        check_share("a threshold", self.threshold)?;
-        check_not_negative("the least share of the rate", self.least)
+        check_share("the factor of the learning rate", self.factor)?;
+        check_share("the threshold", self.threshold)?;
+        check_not_negative("the least share of the learning rate", self.least)
     }
 
     /// Returns whether a value is better than the best so far. Any finite first value is.

@@ -105,7 +105,7 @@ impl<F: Scalar> UpdateRule<F> for RMSprop {
     fn begin_step(&mut self, _: Step) -> Result<()> {
         check_share("alpha", self.alpha)?;
         check_positive("epsilon", self.epsilon)?;
-        check_share("a momentum", self.momentum)
+        check_share("momentum", self.momentum)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {

@@ -141,7 +141,7 @@ impl<F: Scalar> UpdateRule<F> for SGD {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_share("a momentum", self.momentum)
+        check_share("momentum", self.momentum)
     }
 
     fn update(&self, update: Update<'_, F>, step: Step) {

@@ -26,7 +26,7 @@ pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<
     if kept == shape {
         return Ok(());
     }
-    Err(Error::shape(format!("parameter {name}"), format!("{kept:?}"), shape)
+    Err(Error::shape(format!("the parameter {name}"), format!("{kept:?}"), shape)
         .help("An optimizer belongs to one model; use a new one for another."))
 }
 

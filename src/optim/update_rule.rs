@@ -182,7 +182,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// let error = optimizer.step(&mut model).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "the optimizer: expected a momentum of at least 0 and below 1, found 1.5. 0.9 is a usual value."
+    ///     "the optimizer: `momentum` must be at least 0 and below 1, got 1.5. 0.9 is a usual value."
     /// );
     /// assert_eq!(model.forward(arr2(&[[1.0]]).into_dyn())?, before);
     /// # Ok::<(), plywood::Error>(())

@@ -124,7 +124,7 @@ impl<F: Scalar> Param<F> {
     /// When the shape differs from the parameter's.
     pub fn add_gradient(&mut self, gradient: &Tensor<F>) -> Result<()> {
         if gradient.shape() != self.shape() {
-            return Err(Error::shape("a gradient", format!("{:?}", self.shape()), gradient.shape())
+            return Err(Error::shape("the gradient", format!("{:?}", self.shape()), gradient.shape())
                 .help("The gradient of a parameter has the parameter's shape."));
         }
         if let Some((_, sum, beta)) = self.accumulate() {
@@ -214,8 +214,8 @@ impl<F: Scalar> Param<F> {
         };
         if !fits {
             let found = format!("{:?} and {:?}", left.shape(), right.shape());
-            let expected = format!("whose product by rows has the shape {:?}", self.shape());
-            return Err(Error::data("factors of a gradient", expected, found)
+            let expected = format!("have a product of shape {:?}", self.shape());
+            return Err(Error::data("the factors of the gradient", expected, found)
                 .help("For y = x · W give x and the gradient at y: the same axes but for the last."));
         }
         if !self.is_trainable() {
@@ -261,11 +261,11 @@ impl<F: Scalar> Param<F> {
         };
         if values.dim() != (ids.len(), columns) {
             let expected = format!("[{}, {columns}]", ids.len());
-            return Err(Error::shape("a gradient by rows", expected, values.shape())
+            return Err(Error::shape("the gradient by rows", expected, values.shape())
                 .help("Give one row for each id, as long as a row of the parameter."));
         }
         if let Some(id) = ids.iter().find(|&&id| id >= rows) {
-            return Err(Error::data("a row's id", format!("below {rows}"), id)
+            return Err(Error::data("the id of a row", format!("be below {rows}"), id)
                 .help("Ids are positions along the parameter's axis 0."));
         }
         if !self.is_trainable() {
@@ -401,7 +401,7 @@ mod tests {
         let text = p.add_gradient_rows(&[2], arr2(&[[1., 1.]]).view()).unwrap_err().to_string();
         assert_eq!(
             text,
-            "expected a row's id below 2, found 2. Ids are positions along the parameter's axis 0."
+            "the id of a row must be below 2, got 2. Ids are positions along the parameter's axis 0."
         );
         assert!(p.set_value(arr1(&[1.]).into_dyn()).is_err());
     }

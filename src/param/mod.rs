@@ -170,7 +170,7 @@ impl<F: Scalar> Param<F> {
     /// let mut weight = Param::<f32>::new(plywood::ndarray::Array2::zeros((3, 2)));
     /// let torch = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]); // [units, inputs]
     /// let text = weight.set_value(torch.clone().into_dyn()).unwrap_err().to_string();
-    /// assert!(text.starts_with("expected a value of shape [3, 2], found [2, 3]."));
+    /// assert!(text.starts_with("the value must have shape [3, 2], got [2, 3]."));
     /// weight.set_value(torch.reversed_axes().into_dyn())?;
     /// assert_eq!(weight.as_slice(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     /// # Ok::<(), plywood::Error>(())
@@ -181,8 +181,8 @@ impl<F: Scalar> Param<F> {
     pub fn set_value(&mut self, value: Tensor<F>) -> Result<()> {
         if value.shape() != self.value.shape() {
             let expected = format!("{:?}", self.value.shape());
-            return Err(Error::shape("a value", expected, value.shape())
-                .help("A parameter keeps its shape; build the layer anew to change it."));
+            return Err(Error::shape("the value", expected, value.shape())
+                .help("A parameter keeps its shape; build the layer again to change it."));
         }
         self.value = lined(value);
         Ok(())

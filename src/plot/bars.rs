@@ -5,6 +5,7 @@ use super::mark::{Anchor, Colour};
 use super::{Figure, font, palette};
 use crate::error::{Error, Result};
 use crate::metrics::{ClassReport, ClassificationReport, ErrorAnalysis, LabelReport, MeanStd};
+use crate::shown::count;
 
 /// A chart of horizontal bars in groups. A bar is the mean of some runs, with the standard deviation as an error bar.
 ///
@@ -121,20 +122,28 @@ impl Bars {
     fn scale(&self) -> Result<Scale> {
         let n = self.series.len();
         if let Some((name, values)) = self.groups.iter().find(|(_, values)| values.len() != n) {
-            return Err(Error::data(format!("group {name:?}"), format!("with {n} bars"), values.len())
-                .help("Give numbers for each of the names."));
+            return Err(Error::data(
+                format!("group {name:?}"),
+                format!("have {}", count(n, "bar", "bars")),
+                values.len(),
+            )
+            .help("Give numbers for each of the names."));
         }
         if self.groups.len() > MOST {
-            return Err(Error::argument("groups", format!("at most {MOST}"), self.groups.len())
-                .help("Draw a part of them."));
+            return Err(Error::argument(
+                "the number of groups",
+                format!("at most {MOST}"),
+                self.groups.len(),
+            )
+            .help("Draw a part of them."));
         }
         let all = || self.groups.iter().flat_map(|(_, values)| values);
         let ends = all().flat_map(|s| [s.mean - s.std_dev, s.mean, s.mean + s.std_dev]);
         let scale =
             Scale::around(ends.chain([0.0]), false, 0.0).unwrap_or_else(|| Scale::new(0.0, 1.0)).rounded(6);
         if !all().any(|s| scale.takes(s.mean)) {
-            return Err(Error::data("bars", "with at least one finite number", "none")
-                .help("Look at how the values come about."));
+            return Err(Error::data("the bars", "have at least one finite number", "none")
+                .help("Check how the values are computed."));
         }
         Ok(scale)
     }

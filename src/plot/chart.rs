@@ -212,8 +212,8 @@ impl Chart {
         let (width, height) = self.size;
         if !((200.0..=4000.0).contains(&width) && (200.0..=4000.0).contains(&height)) {
             return Err(Error::argument(
-                "a size",
-                "200 to 4000 pixels along both axes",
+                "the size",
+                "from 200 to 4000 pixels along both axes",
                 format!("{width} x {height}"),
             )
             .help("Leave it at 640 x 400, and give `to_png_scaled` a scale.")
@@ -260,8 +260,8 @@ impl Chart {
                     let found = format!("{low} to {high}");
                     return Err(fail(
                         Error::argument(
-                            format!("a range of {axis}"),
-                            "finite numbers, the lower first",
+                            format!("the range of {axis}"),
+                            "two finite numbers, the lower one first",
                             found,
                         )
                         .help("On a logarithmic axis both are above 0."),
@@ -271,7 +271,7 @@ impl Chart {
         }
         let (x, y) = self.scales().ok_or_else(|| {
             fail(
-                Error::data("points", "with at least one that can be drawn", "none")
+                Error::data("the points", "include one that can be drawn", "none")
                     .help("Points must be finite, and above 0 on a logarithmic axis."),
             )
         })?;

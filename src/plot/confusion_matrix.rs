@@ -35,13 +35,12 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Result<Figure> {
     let (n, total) = (matrix.classes(), matrix.total());
     let at = |error: Error| error.at("plot confusion matrix");
     if total == 0 {
-        return Err(at(Error::data("a confusion matrix", "with at least one sample", "none")
+        return Err(at(Error::data("the confusion matrix", "have at least one sample", "none")
             .help("Count predictions first.")));
     }
     if n > MOST {
-        return Err(
-            at(Error::argument("classes", format!("at most {MOST}"), n).help("Draw a part of them.")),
-        );
+        return Err(at(Error::argument("the number of classes", format!("at most {MOST}"), n)
+            .help("Draw a part of them.")));
     }
     let right: u64 = (0..n).map(|i| matrix.count(i, i)).sum();
     let title = format!(

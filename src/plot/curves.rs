@@ -88,8 +88,12 @@ fn missing(history: &History, name: &str) -> Error {
         .last()
         .map(|epoch| epoch.values.iter().map(|(name, _)| name.as_str()).collect())
         .unwrap_or_default();
-    let known = if names.is_empty() { "a name that some epoch has".to_owned() } else { names.join(", ") };
-    Error::argument("a value", known, name)
+    let known = if names.is_empty() {
+        "a name that some epoch has".to_owned()
+    } else {
+        format!("one of the recorded values ({})", names.join(", "))
+    };
+    Error::argument("the value to plot", known, name)
         .help("It needs a finite number in at least one epoch.")
         .at("plot curve")
 }

@@ -93,7 +93,7 @@ impl Figure {
     /// When the scale is not above 0 and at most 8.
     pub fn to_png_scaled(&self, scale: f64) -> Result<Vec<u8>> {
         if !(scale > 0.0 && scale <= 8.0) {
-            return Err(Error::argument("a scale", "more than 0, at most 8", scale)
+            return Err(Error::argument("the scale", "above 0 and at most 8", scale)
                 .help("2 is sharp on screens and in print."));
         }
         Ok(png::encode(&raster::draw(&self.marks, self.width, self.height, scale), Some(96.0 * scale)))
@@ -107,8 +107,8 @@ impl Figure {
     /// let figure = Chart::new("Loss").line("loss", &[(1.0, 0.5)]).draw()?;
     /// assert_eq!(
     ///     figure.save("loss.jpg").unwrap_err().to_string(),
-    ///     "save picture: expected a file name of \".svg\" or \".png\" at its end, found loss.jpg. \
-    ///      Name the file after the format that you want."
+    ///     "save picture: the file name must be one that ends in \".svg\" or \".png\", got loss.jpg. Name the \
+    ///      file after the format that you want."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -123,8 +123,8 @@ impl Figure {
             Some("png") => self.to_png(),
             _ => {
                 return Err(Error::argument(
-                    "a file name",
-                    "\".svg\" or \".png\" at its end",
+                    "the file name",
+                    "one that ends in \".svg\" or \".png\"",
                     path.display(),
                 )
                 .help("Name the file after the format that you want.")

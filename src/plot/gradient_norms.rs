@@ -48,7 +48,7 @@ pub fn gradient_norms(trace: &GradientTrace) -> Result<Figure> {
         }
     }
     chart.unmarked().draw().map_err(|_| {
-        Error::data("gradients", "with at least one norm above 0", "none")
+        Error::data("the gradients", "have at least one norm above 0", "none")
             .help("Add a `GradientNorms` to the trainer before `fit`.")
             .at("plot gradient norms")
     })

@@ -66,15 +66,19 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ) -> Result<Figure> {
     let at = |error: Error| error.at("plot samples");
     let sides = sides(data.input_shape()).ok_or_else(|| {
-        at(Error::shape("samples", "[rows, columns] or [1 or 3, rows, columns]", data.input_shape())
+        at(Error::shape("the samples", "[rows, columns] or [1 or 3, rows, columns]", data.input_shape())
             .help("Only images can be shown."))
     })?;
     if positions.is_empty() || positions.len() > MOST {
-        return Err(at(Error::argument("positions", format!("1 to {MOST} samples"), positions.len())
-            .help("Choose some of the samples.")));
+        return Err(at(Error::argument(
+            "the number of positions",
+            format!("from 1 to {MOST}"),
+            positions.len(),
+        )
+        .help("Choose some of the samples.")));
     }
     if let Some(&position) = positions.iter().find(|&&position| position >= data.len()) {
-        return Err(at(Error::argument("a position", format!("less than {}", data.len()), position)
+        return Err(at(Error::argument("each position", format!("below {}", data.len()), position)
             .help("Positions count from 0.")));
     }
     let mut batch = Batch::default();
@@ -191,7 +195,7 @@ impl FirstWeights {
             }
         });
         let Some((name, shape, values)) = found else {
-            return Err(Error::data("a model", "with weights of at least two axes", "none")
+            return Err(Error::data("the model", "have weights of at least two axes", "none")
                 .help("Only dense layers and convolutions can be shown."));
         };
         let (units, sides, dense) = match (&shape[..], sides(model.input_shape())) {
@@ -207,7 +211,7 @@ impl FirstWeights {
             }
         };
         if values.is_empty() {
-            return Err(Error::shape("the first weights", "with at least one number", &shape)
+            return Err(Error::shape("the first weights", "[…] with at least one number", &shape)
                 .help("Build the model with units."));
         }
         Ok(Self { name, values, units, sides, dense })

@@ -41,7 +41,7 @@ pub fn reliability(bins: &[CalibrationBin]) -> Result<Figure> {
         .collect();
     let all: f64 = bins.iter().map(|bin| bin.2).sum();
     if bins.is_empty() {
-        return Err(Error::data("bins", "with at least one that has samples", "none")
+        return Err(Error::data("the bins", "include one that has samples", "none")
             .help("Confidence and accuracy lie between 0 and 1.")
             .at("plot reliability"));
     }

@@ -35,7 +35,7 @@ pub fn roc<'a, S: Into<String>>(curves: impl IntoIterator<Item = (S, &'a RocCurv
         .filter(|(_, points, _)| points.iter().any(|p| p.0.is_finite() && p.1.is_finite()))
         .collect();
     if curves.is_empty() {
-        return Err(Error::data("curves", "with at least one finite point", "none")
+        return Err(Error::data("the curves", "have at least one finite point", "none")
             .help("A curve needs samples of both kinds.")
             .at("plot ROC"));
     }

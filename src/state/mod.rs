@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 use ndarray::Array1;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values by name: the saved state of an [`UpdateRule`](crate::optim::UpdateRule), an
@@ -29,7 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(state.take_list("losses")?, [1.0, 0.5]);
 /// assert_eq!(
 ///     state.take_number("worst").unwrap_err().to_string(),
-///     "expected a state to have a number worst, found best. It was written by another version, or is damaged."
+///     "the state must have a number \"worst\", got best. It was written by another version, or it is damaged."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -188,7 +187,11 @@ impl<F: Scalar> State<F> {
             _ => None,
         })?;
         N::try_from(number).map_err(|_| {
-            misfit(name, format!("a number that fits {}", crate::shown::type_name::<N>()), number.to_string())
+            misfit(
+                name,
+                format!("be a number that fits {}", crate::shown::type_name::<N>()),
+                number.to_string(),
+            )
         })
     }
 
@@ -230,7 +233,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// If there is no such list with this name.
     pub fn take_integers(&mut self, name: &str) -> Result<Vec<u64>> {
-        self.take("whole numbers", name, |value| match value {
+        self.take("a list of whole numbers", name, |value| match value {
             Value::Integers(numbers) => Some(std::mem::take(numbers)),
             _ => None,
         })
@@ -241,7 +244,7 @@ impl<F: Scalar> State<F> {
     /// # Errors
     /// If there are no bytes with this name.
     pub fn take_bytes(&mut self, name: &str) -> Result<Vec<u8>> {
-        self.take("bytes", name, |value| match value {
+        self.take("a list of bytes", name, |value| match value {
             Value::Bytes(bytes) => Some(std::mem::take(bytes)),
             _ => None,
         })
@@ -274,7 +277,7 @@ impl<F: Scalar> State<F> {
         let list = self.take_list(name)?;
         match list.as_chunks() {
             (rows, []) => Ok(rows.to_vec()),
-            _ => Err(misfit(name, format!("groups of {N} numbers"), format!("{} numbers", list.len()))),
+            _ => Err(misfit(name, format!("be groups of {N} numbers"), format!("{} numbers", list.len()))),
         }
     }
 
@@ -282,8 +285,8 @@ impl<F: Scalar> State<F> {
     pub(crate) fn finish(&self) -> Result<()> {
         match self.names().next() {
             None => Ok(()),
-            Some(name) => Err(Error::format("a state", "taken apart", format!("{name} left in it"))
-                .help("Take all in `load_state` that `state` has put in; or it is another's state.")),
+            Some(name) => Err(Error::format("the state", "have no entries left", format!("{name:?}"))
+                .help("Take all entries in `load_state` that `state` puts in, or check whose state it is.")),
         }
     }
 
@@ -323,7 +326,7 @@ impl<F: Scalar> State<F> {
             n if n > SHOWN => found.push("…"),
             _ => {}
         }
-        Error::data("a state", format!("to have {what} {name}"), found.join(", ")).help(DAMAGED)
+        Error::data("the state", format!("have {what} {name:?}"), found.join(", ")).help(DAMAGED)
     }
 
     /// The number of levels, and the total number of values.
@@ -339,14 +342,13 @@ impl<F: Scalar> State<F> {
 
     /// Refuses a state that could not be read again.
     pub(crate) fn check(&self) -> Result<()> {
-        differ("the values of a state", self.names())?;
+        differ("the values of the state", self.names())?;
         let (depth, values) = self.extent();
         if depth <= MAX_DEPTH && values <= MAX_VALUES {
             return Ok(());
         }
-        let expected =
-            format!("of at most {MAX_VALUES} values and {MAX_DEPTH} levels of states in one another");
-        Err(Error::format("a state", expected, format!("{values} values and {depth} levels"))
+        let expected = format!("have at most {MAX_VALUES} values and {MAX_DEPTH} levels of nested states");
+        Err(Error::format("the state", expected, format!("{values} values and {depth} levels"))
             .help("Put many numbers into one list or array."))
     }
 }
@@ -357,11 +359,11 @@ impl<F: Scalar> Default for State<F> {
     }
 }
 
-const DAMAGED: &str = "It was written by another version, or is damaged.";
+const DAMAGED: &str = "It was written by another version, or it is damaged.";
 
 /// The error of an invalid value in a state.
 pub(crate) fn misfit(name: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
-    Error::format(format!("{name} of a state"), expected.into(), found.into()).help(DAMAGED)
+    Error::format(format!("the entry {name:?} of the state"), expected.into(), found.into()).help(DAMAGED)
 }
 
 /// An integer that is exact as an `f64`.
@@ -413,12 +415,10 @@ impl<F: Scalar> Serialize for State<F> {
 
 impl<'de, F: Scalar> Deserialize<'de> for State<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = limits::in_state(|| {
-            codec::list::<D, Counted<F>, MAX_VALUES>(deserializer).map_err(D::Error::custom)
-        })?;
+        let values = limits::in_state(|| codec::list::<D, Counted<F>, MAX_VALUES>(deserializer))?;
         let values: Vec<_> = values.into_iter().map(|Counted(Entry(name, value))| (name, value)).collect();
         let state = Self { values, next: 0, by_name: Vec::new() };
-        differ("the values of a state", state.names()).map_err(D::Error::custom)?;
+        differ("the values of the state", state.names()).map_err(serde::de::Error::custom)?;
         Ok(state)
     }
 }

@@ -25,7 +25,7 @@ fn what_went_in_comes_out_to_the_bit_and_the_rest_is_refused() {
         let mut inner = back.take_nested("g").unwrap();
         assert!(inner.take_flag("f").unwrap());
         assert_eq!(inner.take_text("t").unwrap(), "ä");
-        assert!(back.finish().unwrap_err().to_string().contains("found d left in it"));
+        assert!(back.finish().unwrap_err().to_string().contains("must have no entries left, got \"d\""));
         // Only the remaining values are saved.
         let again = codec::encode(&back).unwrap();
         assert_eq!(codec::decode::<State>(&again, "a state").unwrap().names().collect::<Vec<_>>(), ["d"]);

@@ -27,7 +27,7 @@ impl<F: Scalar> LayerCheck<F> {
             None => random_tensor(&[&[BATCH], &self.shape[..]].concat(), &mut draws),
         };
         if x.ndim() == 0 {
-            return Err(Error::shape("inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
+            return Err(Error::shape("the inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
         }
         let mut report = CheckReport { kind: layer.erased_kind(), lines: Vec::new() };
 
@@ -50,11 +50,11 @@ impl<F: Scalar> LayerCheck<F> {
         let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
-                "expected the same bits from the layer saved and loaded, found others",
+                "the layer must compute the same bits after saving and loading, got others",
             )
             .help("Every field that `forward` looks at must be serialized."));
         }
-        report.passed("saved and loaded, it puts out the same bits");
+        report.passed("saved and loaded, its outputs have the same bits");
         Ok(report)
     }
 
@@ -73,18 +73,18 @@ impl<F: Scalar> LayerCheck<F> {
             let found = layer.erased_forward(part)?;
             let expected = [&[rows], &shape[..]].concat();
             if found.shape() != expected {
-                return Err(Error::shape("an output", format!("{expected:?}"), found.shape())
+                return Err(Error::shape("the output", format!("{expected:?}"), found.shape())
                     .help("`output_shape` and `forward` must agree."));
             }
         }
         report.passed("outputs have the shape that output_shape says");
 
         if self.is_exempt(Exemption::TrainingDiffers) {
-            report.skipped("training puts out what inference does", Exemption::TrainingDiffers);
+            report.skipped("training has the same outputs as inference", Exemption::TrainingDiffers);
         } else {
             let (trained, _) = trained(layer, x.clone())?;
             same("the output in training", &standard(trained), &y)?;
-            report.passed("training puts out what inference does");
+            report.passed("training has the same outputs as inference");
         }
 
         for i in 0..x.len_of(Axis(0)) {
@@ -95,7 +95,7 @@ impl<F: Scalar> LayerCheck<F> {
         }
         let viewed = owned(layer.erased_forward_cow(x.view().into())?);
         same("the output of a view", &standard(viewed), &y)?;
-        report.passed("a batch puts out what its samples do one by one, and what it does as a view");
+        report.passed("a batch has the outputs of its samples one by one, and of the same batch as a view");
         Ok(y)
     }
 
@@ -228,8 +228,8 @@ fn check_range<F: Scalar>(activation: OutputActivation, y: &Tensor<F>) -> Result
         let sum: f64 = row.iter().map(|y| y.as_f64()).sum();
         let is_off = activation == OutputActivation::Softmax && (sum - 1.0).abs() > 1e-3;
         if is_off || !row.iter().all(|&y| F::zero() <= y && y <= F::one()) {
-            let expected = format!("those of {activation:?}, as `activation` says");
-            return Err(Error::data("outputs", expected, format!("a row with the sum {sum}"))
+            let expected = format!("be those of {activation:?}, as `activation` returns");
+            return Err(Error::data("the outputs", expected, format!("a row with the sum {sum}"))
                 .help("Leave `activation` out, unless the outputs come from this function."));
         }
     }
@@ -247,7 +247,7 @@ fn same_gradients<F: Scalar>(
         for (found, one) in found.iter().zip(one) {
             if (found - factor * one).abs() > F::epsilon().as_f64() * 100.0 * one.abs().max(1.0) {
                 let text = format!("the gradient of {name:?} from {what}");
-                return Err(Error::data(text, format!("of {}", factor * one), found)
+                return Err(Error::data(text, format!("be {}", factor * one), found)
                     .help("Add to a gradient with `Param::add_gradient`; never set it."));
             }
         }

@@ -70,9 +70,8 @@ pub(super) fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Resul
     if (found - expected).abs() <= absolute + relative * expected.abs() {
         return Ok(());
     }
-    Err(Error::data(what, format!("of {expected:.6}, by finite differences"), format!("{found:.6}")).help(
-        "Look at the formula in `backward`; where the function has a kink, give `inputs` away from it.",
-    ))
+    Err(Error::data(what, format!("be {expected:.6}, by finite differences"), format!("{found:.6}"))
+        .help("Check the formula in `backward`; where the function has a kink, give `inputs` away from it."))
 }
 
 /// Checks that two tensors are equal up to rounding.
@@ -88,7 +87,7 @@ pub(super) fn same<F: Scalar>(what: &str, found: &Tensor<F>, expected: &Tensor<F
     for (i, (&a, &b)) in slice(found).iter().zip(slice(expected)).enumerate() {
         let close = (a - b).abs() <= epsilon * (F::one() + b.abs()) || (a.is_nan() && b.is_nan());
         if !close {
-            return Err(Error::data(format!("number {i} of {what}"), format!("to be {b}"), a)
+            return Err(Error::data(format!("number {i} of {what}"), format!("be {b}"), a)
                 .help("If it cannot be so by the layer's nature, declare an `Exemption`."));
         }
     }
@@ -106,8 +105,8 @@ pub(super) fn names<F: Scalar>(layer: &mut dyn ErasedLayer<F>) -> Result<()> {
     if shared != exclusive || unique.len() != shared.len() {
         let found = format!("{shared:?} and {exclusive:?}");
         return Err(Error::data(
-            "visit_params and visit_params_mut",
-            "with the same names, each once",
+            "`visit_params` and `visit_params_mut`",
+            "have the same names, each once",
             found,
         )
         .help("Both must show every parameter and buffer, in one order."));

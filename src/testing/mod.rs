@@ -66,7 +66,7 @@ use std::fmt;
 /// }
 ///
 /// let error = check_layer::<f64>(Cube, &[2]).unwrap_err().to_string();
-/// assert!(error.starts_with("check of layer \"mycrate.cube\" in f64: expected the gradient at number"));
+/// assert!(error.starts_with("check of layer \"mycrate.cube\" in f64: the gradient at number"));
 /// ```
 ///
 /// # Errors

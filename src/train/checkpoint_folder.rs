@@ -127,9 +127,9 @@ impl Checkpoints {
 
     pub(super) fn check(&self) -> Result<()> {
         let numbers = [
-            ("epochs between checkpoints", self.epochs),
-            ("batches between checkpoints", self.batches),
-            ("checkpoints to keep", Some(self.last as u64)),
+            ("the number of epochs between checkpoints", self.epochs),
+            ("the number of batches between checkpoints", self.batches),
+            ("the number of checkpoints to keep", Some(self.last as u64)),
         ];
         match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
             Some((what, _)) => {
@@ -166,11 +166,11 @@ impl Checkpoints {
         };
         let Some(stranger) = stranger else { return Ok(()) };
         let expected = match from {
-            None => "without checkpoints".to_owned(),
-            Some(from) => format!("without any newer than {}", name_of(&from.path)),
+            None => "have no checkpoints".to_owned(),
+            Some(from) => format!("have no checkpoint newer than {}", name_of(&from.path)),
         };
         Err(Error::data(format!("the folder {}", self.folder.display()), expected, name_of(&stranger))
-            .help("Go on with them by `resume` or `resume_if_any`, name another folder, or remove them."))
+            .help("Continue that run with `resume` or `resume_if_any`, name another folder, or remove them."))
     }
 
     /// Removes the files that are no longer needed once the file at `place` is complete.

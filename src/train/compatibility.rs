@@ -37,22 +37,23 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
     let units = model.output_shape().last().copied().unwrap_or(1);
     let activation = model.output_activation(OutputActivation::Unknown);
     if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) && units == 1 {
-        let what = format!("what comes out of softmax, at {},", model.last_place());
-        return Err(Error::data(what, "to have two or more units", "one, whose softmax is always 1").help(
-            "Give the layer before a unit for each class; for one yes or no end in `Dense::units(1)` and `Sigmoid`, \
-             with `BinaryCrossEntropy`.",
+        let what = format!("the softmax of {}", model.last_place());
+        return Err(Error::data(what, "have at least 2 units", "1, whose softmax is always 1").help(
+            "Give the layer before it a unit for each class; for a yes-or-no answer end in `Dense::units(1)` and \
+             `Sigmoid`, with `BinaryCrossEntropy`.",
         ));
     }
     if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
-        let (what, name) = (format!("the outputs of {}", model.last_place()), loss.name());
-        return Err(Error::data(what, format!("to be one for each class, which {name} takes"), "one").help(
-            "Give the last layer a unit for each class; for one yes or no take `BinaryCrossEntropy` behind `Sigmoid`.",
+        let what = format!("the number of outputs of {}", model.last_place());
+        return Err(Error::data(what, format!("be at least 2 for {}, one for each class", loss.name()), 1).help(
+            "Give the last layer a unit for each class; for a yes-or-no answer use `BinaryCrossEntropy` after \
+             `Sigmoid`.",
         ));
     }
     match misfit(loss.outputs(), activation, units, loss.name()) {
         None => Ok(()),
         Some((due, help)) => {
-            let expected = format!("to be {due}, which {} takes", loss.name());
+            let expected = format!("be {due} for {}", loss.name());
             let what = format!("the outputs of {}", model.last_place());
             Err(Error::data(what, expected, range_of(activation)).help(help))
         }
@@ -71,15 +72,15 @@ pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss:
     match misfit(loss.outputs(), in_training, units, loss.name()) {
         Some((due, _)) if in_training != activation => {
             let what = format!("the outputs of {}", model.last_place());
-            let expected = format!("to be {due}, which {} takes", loss.name());
-            let found = format!("{}, that a layer behind it changes in training", range_of(activation));
+            let expected = format!("be {due} for {}", loss.name());
+            let found = format!("{} that a later layer changes in training", range_of(activation));
             let last = match activation {
                 OutputActivation::Softmax => "`Softmax`",
                 OutputActivation::Sigmoid => "`Sigmoid`",
                 _ => "the last activation",
             };
             Err(Error::data(what, expected, found)
-                .help(format!("Put dropout and noise before {last}, and nothing behind it.")))
+                .help(format!("Put dropout and noise before {last}, and nothing after it.")))
         }
         _ => Ok(()),
     }
@@ -95,7 +96,7 @@ fn misfit(
     use OutputActivation::{
         Bounded, Linear, LogSoftmax, NonNegative, Sigmoid, Softmax, UnitInterval, Unknown,
     };
-    let end_in = |end: &str| format!("End the model in `{end}`, or take {}.", from_logits(name));
+    let end_in = |end: &str| format!("End the model in `{end}`, or use {}.", from_logits(name));
     let dense = || "Leave that layer out: let the model end in `Dense`.".to_owned();
     match (due, activation) {
         (_, Unknown) | (Outputs::Unknown | Outputs::Numbers, _) => None,
@@ -103,10 +104,10 @@ fn misfit(
         (Outputs::Distributions, Sigmoid | UnitInterval) => Some((
             "probabilities with a sum of 1",
             if units == 1 {
-                "For one yes or no take `BinaryCrossEntropy`; for classes end the model in `Softmax`."
+                "For a yes-or-no answer use `BinaryCrossEntropy`; for classes end the model in `Softmax`."
                     .to_owned()
             } else {
-                "End the model in `Softmax`; for several labels at once take `SoftBinaryCrossEntropy`."
+                "End the model in `Softmax`; for several labels at once use `SoftBinaryCrossEntropy`."
                     .to_owned()
             },
         )),
@@ -125,8 +126,8 @@ fn misfit(
         (Outputs::Logits, _) => None,
         (Outputs::Scores | Outputs::BinaryLogits, Linear | Bounded) => None,
         (Outputs::Scores, NonNegative | LogSoftmax) if units > 1 => None,
-        (Outputs::Scores, _) => Some(("scores, any real numbers", dense())),
-        (Outputs::BinaryLogits, _) => Some(("logits, any real numbers", dense())),
+        (Outputs::Scores, _) => Some(("scores of any size", dense())),
+        (Outputs::BinaryLogits, _) => Some(("logits of any size", dense())),
     }
 }
 
@@ -146,20 +147,20 @@ fn from_logits(name: &str) -> String {
 /// The advice if softmax or a sigmoid would be applied twice.
 fn twice(activation: OutputActivation, name: &str) -> String {
     let end = if activation == OutputActivation::Sigmoid { "the sigmoid" } else { "softmax" };
-    format!("Leave {end} out, or take `{name}` of probabilities, which uses the logits by itself.")
+    format!("Leave {end} out, or use `{name}` of probabilities, which uses the logits internally.")
 }
 
 /// Describes the known range of outputs in an error.
 fn range_of(activation: OutputActivation) -> &'static str {
     match activation {
-        OutputActivation::Unknown => "nothing known",
+        OutputActivation::Unknown => "unknown numbers",
         OutputActivation::Linear => "any real numbers",
         OutputActivation::NonNegative => "numbers of at least 0",
         OutputActivation::Bounded => "numbers from -1 to 1",
-        OutputActivation::UnitInterval => "numbers from 0 to 1 that reach both",
-        OutputActivation::Softmax => "distributions, by softmax",
-        OutputActivation::LogSoftmax => "logarithms of distributions, by log-softmax",
-        OutputActivation::Sigmoid => "single probabilities, by the sigmoid",
+        OutputActivation::UnitInterval => "numbers from 0 to 1, both included",
+        OutputActivation::Softmax => "class probabilities from softmax",
+        OutputActivation::LogSoftmax => "log probabilities from log-softmax",
+        OutputActivation::Sigmoid => "independent probabilities from a sigmoid",
     }
 }
 
@@ -171,7 +172,7 @@ pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
         ParamKind::Frozen => frozen += param.len(),
         ParamKind::Buffer => {}
     });
-    let error = |found: String| Error::data("a model", "with parameters to train", found);
+    let error = |found: String| Error::data("the model", "have parameters to train", found);
     match frozen {
         _ if trainable => Ok(()),
         0 => Err(error("none".to_owned()).help(
@@ -207,11 +208,11 @@ const OWN_VALUES: [(&str, &str); 4] = [
 /// Refuses metrics whose name is that of another metric or value in the history.
 fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let names: Vec<&str> = names.collect();
-    let rename = "Give it another name: `Named::new(\"another\", metric)`.";
+    let rename = "Give a metric another name: `Named::new(\"another\", metric)`.";
     for (at, name) in names.iter().enumerate() {
         if let Some(first) = names[..at].iter().position(|known| known == name) {
-            let found = format!("metrics {first} and {at}, both {:?}", cut(name));
-            return Err(Error::data("metrics", "of different names", found).help(rename));
+            let found = format!("{:?} for both metrics {first} and {at}", cut(name));
+            return Err(Error::data("the metrics", "have distinct names", found).help(rename));
         }
         let taken = match (OWN_VALUES.iter().find(|(own, _)| own == name), name.strip_prefix("val_")) {
             (Some((_, own)), _) => format!("the name of {own}"),
@@ -221,8 +222,8 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
             (None, Some(_)) => "a name for values over validation data".to_owned(),
             (None, None) => continue,
         };
-        let found = format!("metric {at}, {:?}, which is {taken}", cut(name));
-        return Err(Error::data("metrics", "of names that no other value has", found).help(rename));
+        let found = format!("{:?} for metric {at}, which is {taken}", cut(name));
+        return Err(Error::data("the metrics", "have names that no other value has", found).help(rename));
     }
     Ok(())
 }
@@ -232,11 +233,11 @@ pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
     let taken = match OWN_VALUES.iter().find(|(own, _)| *own == name) {
         Some((_, own)) => format!("the name of {own}"),
         None if name.starts_with("val_") => "a name for values over validation data".to_owned(),
-        None if epoch.get(name).is_some() => "the name of a value that is there".to_owned(),
+        None if epoch.get(name).is_some() => "the name of an existing value".to_owned(),
         None => return Ok(()),
     };
     let found = format!("{:?}, which is {taken}", cut(name));
-    Err(Error::data("a logged value", "with a name of its own", found).help("Log it under another name."))
+    Err(Error::data("the logged value", "have a name of its own", found).help("Log it under another name."))
 }
 
 /// Checks the names of the metrics and tells the metrics what predictions mean.
@@ -285,7 +286,7 @@ pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T
 
 /// The error for data whose sample weights are all 0, so that no mean is defined.
 pub(super) fn no_weight() -> Error {
-    Error::data("weights", "with one above 0", "only 0").help(
+    Error::data("the weights", "include one above 0", "only 0").help(
         "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
     )
 }
@@ -312,8 +313,8 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
     };
     if output.outer_iter().all(distribution) {
         let what = format!("the outputs of {}", model.last_place());
-        let expected = format!("to be logits, which {} takes", loss.name());
-        return Err(Error::data(what, expected, "distributions in all rows")
+        let expected = format!("be logits for {}", loss.name());
+        return Err(Error::data(what, expected, "probabilities with a sum of 1 in each row")
             .help(twice(OutputActivation::Softmax, loss.name())));
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::nn::{Layer, Sequential};
 use crate::optim::Optimizer;
-use crate::shown::listed;
+use crate::shown::{count, listed};
 use crate::target::AsTarget;
 use serde::{Deserialize, Serialize};
 
@@ -50,20 +50,28 @@ impl LearningRateCurve {
         let Self { rates, losses, smoothed, suggestion } = self;
         let n = rates.len();
         if losses.len() != n || smoothed.len() != n {
-            let found = format!("{} losses and {} smoothed ones", losses.len(), smoothed.len());
+            let found = format!(
+                "{} and {}",
+                count(losses.len(), "loss", "losses"),
+                count(smoothed.len(), "smoothed one", "smoothed ones")
+            );
             return Err(contradicts(
-                "a curve of rates",
-                format!("of two losses for each of {n} rates"),
+                "the curve of rates",
+                format!("have two losses for each of {}", count(n, "rate", "rates")),
                 found,
             ));
         }
         if !rates.is_sorted() || rates.iter().any(|rate| rate.is_nan() || *rate <= 0.0) {
             let shown: Vec<String> = rates.iter().map(f64::to_string).collect();
-            return Err(contradicts("a curve of rates", "of rates above 0 that rise", listed(&shown, 10)));
+            return Err(contradicts(
+                "the curve of rates",
+                "have positive rates that rise",
+                listed(&shown, 10),
+            ));
         }
         match suggestion {
             Some(rate) if !rates.iter().any(|known| known.to_bits() == rate.to_bits()) => {
-                Err(contradicts("the suggestion of a curve of rates", "one of its rates", rate))
+                Err(contradicts("the suggestion of the curve of rates", "be one of its rates", rate))
             }
             _ => Ok(()),
         }
@@ -279,11 +287,15 @@ impl Range {
     /// Returns `steps` learning rates, from `from` to `to`.
     fn new(from: f64, to: f64, steps: usize) -> Result<Self> {
         if !(from > 0.0 && from < to && to.is_finite()) {
-            return Err(Error::argument("rates", "from above 0 to a higher one", format!("{from} to {to}"))
-                .help("1e-6 to 10 is a usual range."));
+            return Err(Error::argument(
+                "the range of learning rates",
+                "positive and rising",
+                format!("{from} to {to}"),
+            )
+            .help("1e-6 to 10 is a usual range."));
         }
         if steps < 10 {
-            return Err(Error::argument("a number of steps", "at least 10", steps).help("100 are usual."));
+            return Err(Error::argument("the number of steps", "at least 10", steps).help("100 is usual."));
         }
         Ok(Self { from, ratio: (to / from).ln() / (steps - 1) as f64 })
     }

@@ -55,7 +55,7 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     let again = Sequential::from_bytes(&saved, &registry).expect("a model that was saved");
     assert_eq!(again.to_bytes().expect("the same"), saved);
     let weights = model.weights_to_bytes().expect("weights into memory");
-    let unlike = |text: String| assert!(text.contains("expected the state dict"), "{text}");
+    let unlike = |text: String| assert!(text.contains("the state dict must"), "{text}");
     let dict = StateDict::from_bytes(&weights).expect("weights that were written");
     let _ = again.clone().load_state_dict(&dict).map_err(|error| unlike(error.to_string()));
     // Inputs of other shapes are refused before anything is allocated.

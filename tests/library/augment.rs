@@ -221,48 +221,47 @@ fn numbers_outside_of_what_is_allowed_are_errors() {
     for (augment, text) in [
         (
             Augment::seed(0).shift(4),
-            "augmentation: expected a shift of below both sides of the images, 4 x 5, found 4. \
-             It is in pixels; 2 is usual.",
+            "augmentation: the shift must be smaller than both sides of the images, 4 x 5, got 4. It is in \
+             pixels; 2 is usual.",
         ),
         (
             Augment::seed(0).shift(usize::MAX),
-            "augmentation: expected a shift of below both sides of the images, 4 x 5, \
-             found 18446744073709551615. It is in pixels; 2 is usual.",
+            "augmentation: the shift must be smaller than both sides of the images, 4 x 5, got \
+             18446744073709551615. It is in pixels; 2 is usual.",
         ),
         (
             Augment::seed(0).rotate(-1.0),
-            "expected a rotation of 0 to 180 degrees, found -1. \
-             It is how far images are turned at most, to either side; 10 is usual.",
+            "the rotation must be from 0 to 180 degrees, got -1. It is how far images are turned at most, to \
+             either side; 10 is usual.",
         ),
         (
             Augment::seed(0).erase(1.5, 0.0..=0.1),
-            "expected a probability of erasing of 0 to 1, found 1.5. \
-             0.5 erases a part of every second image.",
+            "the probability of erasing must be from 0 to 1, got 1.5. 0.5 erases a part of every second image.",
         ),
         (
             Augment::seed(0).erase(0.5, 0.3..=0.1),
-            "expected an erased area of a range from 0 to 1, found 0.3..=0.1. \
-             0.02..=0.33 erases up to a third of the image.",
+            "the erased area must be a rising range within 0..=1, got 0.3..=0.1. 0.02..=0.33 erases up to a third \
+             of the image.",
         ),
         (
             Augment::seed(0).fill(f64::NAN),
-            "expected a fill of a finite number, found NaN. \
-             It is what black is in the data: 0, unless they have an offset.",
+            "the fill must be a finite number, got NaN. It is the value of black in the data: 0, unless they have \
+             an offset.",
         ),
     ] {
         assert_eq!(error(&plain, augment), text);
     }
     let areas: [RangeInclusive<f64>; 5] = [0.0..=0.5, 0.9..=0.5, 0.5..=1.1, f64::NAN..=1.0, -1.0..=1.0];
     for area in areas {
-        assert!(error(&plain, Augment::seed(0).crop(area)).contains("a crop's area"));
+        assert!(error(&plain, Augment::seed(0).crop(area)).contains("the area of a crop"));
     }
     for angle in [f64::NAN, f64::INFINITY, 180.1] {
-        assert!(error(&plain, Augment::seed(0).rotate(angle)).contains("a rotation"));
+        assert!(error(&plain, Augment::seed(0).rotate(angle)).contains("the rotation"));
     }
     let flat = ArrayDataset::new(Array2::<f32>::zeros((3, 20)), vec![0; 3]).unwrap();
     assert_eq!(
         error(&flat, Augment::seed(0).flip_horizontal(true)),
-        "augmentation: expected an input of shape [height, width] or [channels, height, width], found [20]. \
+        "augmentation: the input must have shape [height, width] or [channels, height, width], got [20]. \
          Augmentation takes images; shape the data so, and let the model flatten them."
     );
 }
@@ -286,7 +285,7 @@ fn classes_and_mixtures_that_cannot_be_are_errors() {
     let text = |result: Result<()>| result.unwrap_err().to_string();
     assert_eq!(
         text(OneHot::new(&plain, 0).map(drop)),
-        "expected classes of 1 to 4194304, found 0. Give as many as the model has outputs."
+        "the number of classes must be from 1 to 4194304, got 0. Give as many as the model has outputs."
     );
     assert!(OneHot::new(&plain, usize::MAX).is_err());
     for share in [-0.1, 1.0, f64::NAN] {
@@ -295,13 +294,12 @@ fn classes_and_mixtures_that_cannot_be_are_errors() {
     let mut batch = Batch::<f32, Tensor>::default();
     assert_eq!(
         text(OneHot::new(&plain, 2).unwrap().read(&[0, 2], FIRST, &mut batch)),
-        "expected the label of sample 1 in the batch below 2, the number of classes, found 2. \
-         Labels count from 0."
+        "the label of sample 1 in the batch must be below 2, the number of classes, got 2. Labels count from 0."
     );
     let soft = OneHot::new(&plain, 3).unwrap();
     assert_eq!(
         text(MixUp::new(&soft, 0.0, 1).map(drop)),
-        "expected alpha of 0.01 to 100, found 0. It is how strongly samples are mixed; 0.2 is usual."
+        "`alpha` must be from 0.01 to 100, got 0. It is how strongly samples are mixed; 0.2 is usual."
     );
     for alpha in [f64::NAN, f64::INFINITY, -1.0, 1e9] {
         assert!(MixUp::new(&soft, alpha, 1).is_err());

@@ -124,7 +124,7 @@ fn errors_name_the_loss_in_the_box() {
     let dense = || Sequential::builder([4]).layer(Dense::units(3)).build().unwrap();
     let typed = trainer(CrossEntropy::default()).fit(&mut dense(), &data(3)).unwrap_err().to_string();
     assert!(
-        typed.contains("which CrossEntropy takes")
+        typed.contains("probabilities for CrossEntropy")
             && typed.contains("`CrossEntropy::default().from_logits(true)`")
     );
     assert_eq!(text(Box::<CrossEntropy>::default(), &mut dense(), &data(3)), typed);
@@ -170,7 +170,7 @@ fn errors_name_the_loss_in_the_box() {
         }
     }
     let error = text(Box::new(Renamed), &mut dense(), &data(3));
-    assert!(error.contains("to be probabilities, which the loss of the paper takes"), "{error}");
+    assert!(error.contains("must be probabilities for the loss of the paper"), "{error}");
 }
 
 #[test]

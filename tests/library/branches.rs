@@ -115,7 +115,10 @@ fn they_train_save_and_load_and_threads_change_no_bit() {
 #[test]
 fn no_branches_and_errors_inside_are_told_with_their_place() {
     let error = Sequential::builder([4]).layer(Concat::of([])).build().unwrap_err().to_string();
-    assert!(error.starts_with("layer 0 (concat): expected branches of at least 1, found 0."), "{error}");
+    assert!(
+        error.starts_with("layer 0 (concat): the number of branches must be at least 1, got 0."),
+        "{error}"
+    );
     assert!(Sequential::builder([4]).layer(Add::of([])).build().is_err());
     let bad = Sequential::block().layer(Dense::units(0));
     let error = Sequential::builder([4]).layer(Add::of([Sequential::block(), bad])).build().unwrap_err();

@@ -225,38 +225,38 @@ fn what_differs_is_named_and_nothing_is_changed() {
     check(
         &mut fresh.clone(),
         set(|t| t.seed(7).batch_size(4)),
-        "expected the trainer to be set as it was saved, seed 0, batch size 5, found seed 7, batch size 4. \
-         Set it as it was, or begin another run in another folder.",
+        "the trainer must have the settings of the checkpoint (seed 0, batch size 5), got seed 7, batch size 4. \
+         Restore the settings, or begin another run in another folder.",
     );
     check(
         &mut fresh.clone(),
         set(|t| t.shuffle(false).batches_per_step(3)),
-        "expected the trainer to be set as it was saved, batches per step 1, shuffle true, \
-         found batches per step 3, shuffle false. Set it as it was, or begin another run in another folder.",
+        "the trainer must have the settings of the checkpoint (batches per step 1, shuffle true), got batches per \
+         step 3, shuffle false. Restore the settings, or begin another run in another folder.",
     );
     check(
         &mut fresh.clone(),
         set(|t| t.metric(Accuracy::default())),
-        "expected the metrics as saved within an epoch, none, found accuracy. \
-         Add the same metrics in the same order; from the end of an epoch they may be others.",
+        "the metrics must be those saved within an epoch (none), got accuracy. Add the same metrics in the same \
+         order; after the end of an epoch they may differ.",
     );
     check(
         &mut Sequential::builder([3]).layer(Dense::units(3)).layer(Softmax).build().unwrap(),
         set(|t| t),
-        "expected the model as it was saved, with layer 0 (dense) with output [2] and 8 parameters, \
-         found layer 0 (dense) with output [3] and 12 parameters. Build the model as in the run that is resumed.",
+        "the model must have layer 0 (dense) with output [2] and 8 parameters, as it was saved, got layer 0 \
+         (dense) with output [3] and 12 parameters. Build the model as in the run that is resumed.",
     );
 
     let mut sgd = Trainer::new(CrossEntropy::default(), SGD::default()).batch_size(5);
     let text = sgd.resume(&mut fresh.clone(), &path).unwrap_err().to_string();
-    let expected = "the optimizer's state: expected a state of the rule sgd, found adam. \
-                    Resume with the optimizer that the state was taken from.";
+    let expected = "the optimizer's state: the state must be of the rule sgd, got adam. Resume with the optimizer \
+                    that the state was taken from.";
     assert!(text.ends_with(expected), "{text}");
     let mut wide = Sequential::<f64>::builder_of([3]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(5);
     let text = trainer.resume(&mut wide, &path).unwrap_err().to_string();
-    let expected = "expected the element type to be f64, found f32. \
-                    Resume with a model and a trainer of the type it was saved with.";
+    let expected = "the element type must be f64, got f32. Resume with a model and a trainer of the type it was \
+                    saved with.";
     assert!(text.ends_with(expected), "{text}");
 
     // Errors that only `fit` can detect, with the data. A later `fit` can succeed.
@@ -266,14 +266,14 @@ fn what_differs_is_named_and_nothing_is_changed() {
     let fewer = plywood::data::Subset::new::<f32>(&data, (0..15).collect()).unwrap();
     assert_eq!(
         trainer.fit(&mut model, &fewer).unwrap_err().to_string(),
-        "fit, resumed run: expected the trainer to be set as it was saved, training samples 20, \
-         found training samples 15. Set it as it was, or begin another run in another folder."
+        "fit, resumed run: the trainer must have the settings of the checkpoint (training samples 20), got \
+         training samples 15. Restore the settings, or begin another run in another folder."
     );
     let mut trainer = trainer.epochs(2);
     assert_eq!(
         trainer.fit(&mut model, &data).unwrap_err().to_string(),
-        "fit: expected epochs of at least 3, as many as the resumed run has begun, found 2. \
-         `epochs` counts those before the interruption, too."
+        "fit: `epochs` must be at least 3, as many as the resumed run has begun, got 2. `epochs` counts those \
+         before the interruption, too."
     );
     assert_eq!(model.to_bytes().unwrap(), before);
     assert_eq!(trainer.epochs(3).fit(&mut model, &data).unwrap().epochs.len(), 3);
@@ -289,8 +289,8 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
 
     let (_, mut model, mut without) = small();
     let text = without.resume(&mut model, &folder.0).unwrap_err().to_string();
-    let expected = "expected the callbacks to have one of the kind early_stopping, whose state was saved, found none. \
-                    Add it by `callback`, as it was in the run that is resumed.";
+    let expected = "the callbacks must include one of kind early_stopping, whose state was saved, got none. Add \
+                    it with `callback`, as in the run that is resumed.";
     assert!(text.ends_with(expected), "{text}");
 
     /// A callback with the same name, which does not matter, and a different kind.
@@ -326,8 +326,8 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
     let before = model.to_bytes().unwrap();
     let mut changed = trainer.callback(Other("b", own));
     let text = changed.resume(&mut model, &others.0).unwrap_err().to_string();
-    let expected = "EarlyStopping: expected a state to have a number b, found a. \
-                    It was written by another version, or is damaged.";
+    let expected = "EarlyStopping: the state must have a number \"b\", got a. It was written by another version, \
+                    or it is damaged.";
     assert!(text.ends_with(expected), "{text}");
     assert_eq!((model.to_bytes().unwrap(), changed.optimizer().steps()), (before, 0));
 
@@ -337,8 +337,8 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
     let mut trainer = trainer.callback(Other("a", None)).checkpoints(Checkpoints::in_folder(&nameless.0));
     assert_eq!(
         trainer.fit(&mut model, &data).unwrap_err().to_string(),
-        "fit: expected EarlyStopping to have a kind, as it has a state, found none. \
-         Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`."
+        "fit: EarlyStopping must have a kind, as it has a state, got none. Write `kind` beside `state`: \
+         `Some(const { Kind::own(\"my_crate.name\") })`."
     );
     assert_eq!((trainer.optimizer().steps(), nameless.names().len()), (0, 0));
 }
@@ -384,9 +384,7 @@ fn the_model_alone_comes_out_of_a_checkpoint_and_a_model_is_none() {
     model.save(&path).unwrap();
     let text = small().2.resume(&mut model, &path).unwrap_err().to_string();
     assert!(
-        text.ends_with(
-            "expected the file to be a checkpoint, found a model. Read it with `Sequential::load`."
-        ),
+        text.ends_with("the file must be a checkpoint, got a model. Read it with `Sequential::load`."),
         "{text}"
     );
 }
@@ -402,20 +400,20 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
     let (data, mut model, trainer) = small();
     let mut trainer = trainer.checkpoints(Checkpoints::in_folder(&folder.0));
     let refused = |error: Error, expected: &str| {
-        let place = format!("fit: expected the folder {} ", folder.0.display());
+        let place = format!("fit: the folder {} must ", folder.0.display());
         assert_eq!(error.to_string().strip_prefix(&place), Some(expected), "{error}");
     };
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
-        "without checkpoints, found epoch-0003.checkpoint. Go on with them by `resume` or `resume_if_any`, \
-         name another folder, or remove them.",
+        "have no checkpoints, got epoch-0003.checkpoint. Continue that run with `resume` or `resume_if_any`, name \
+         another folder, or remove them.",
     );
     // So would resuming from an older checkpoint while newer ones exist.
     trainer.resume(&mut model, folder.file(names[1])).unwrap();
     refused(
         trainer.fit(&mut model, &data).unwrap_err(),
-        "without any newer than epoch-0003-batch-00003.checkpoint, found epoch-0003.checkpoint. \
-         Go on with them by `resume` or `resume_if_any`, name another folder, or remove them.",
+        "have no checkpoint newer than epoch-0003-batch-00003.checkpoint, got epoch-0003.checkpoint. Continue that \
+         run with `resume` or `resume_if_any`, name another folder, or remove them.",
     );
     fs::remove_file(folder.file(names[2])).unwrap();
     assert_eq!(trainer.fit(&mut model, &data).unwrap().epochs.len(), 3);
@@ -425,7 +423,7 @@ fn a_folder_keeps_the_last_and_the_best_and_belongs_to_one_run() {
     let mut trainer = trainer.checkpoints(Checkpoints::in_folder(folder.file("new")).keep_last(0));
     assert_eq!(
         trainer.fit(&mut model, &data).unwrap_err().to_string(),
-        "fit: expected checkpoints to keep of at least 1, found 0. Leave `checkpoints` out for none."
+        "fit: the number of checkpoints to keep must be at least 1, got 0. Leave `checkpoints` out for none."
     );
 }
 
@@ -484,7 +482,7 @@ fn a_damaged_newest_file_is_passed_over_and_said_so() {
     let resumed = trainer.resume(&mut model, &folder.0).unwrap();
     assert_eq!((&resumed.path, resumed.epochs, resumed.passed_over.len()), (&before, 2, 1));
     let text = resumed.to_string();
-    assert!(text.starts_with(&format!("passed over {}: expected the file", newest.display())), "{text}");
+    assert!(text.starts_with(&format!("passed over {}: the file must", newest.display())), "{text}");
     assert!(text.ends_with("after 2 epochs"), "{text}");
     trainer.fit(&mut model, &data).unwrap();
     assert_eq!(fs::read(&newest).unwrap().len(), bytes.len());
@@ -515,8 +513,8 @@ fn where_there_is_nothing_there_is_nothing_to_resume() {
     assert_eq!(
         trainer.resume(&mut model, &folder.0).unwrap_err().to_string(),
         format!(
-            "resume {}: expected a folder with a checkpoint, found none. \
-             Begin with `fit`, or go on with what there may be by `resume_if_any`.",
+            "resume {}: the folder must have a checkpoint, got none. Begin with `fit`, or use `resume_if_any`, \
+             which does not need one.",
             folder.0.display()
         )
     );

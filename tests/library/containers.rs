@@ -201,11 +201,11 @@ fn what_a_container_says_wrongly_is_found() {
     let text = model.forward_logits(x.clone()).unwrap_err().to_string();
     assert_eq!(
         text,
-        "layer 0 (test.half): expected a method `forward_logits` of test.half beside its `WithoutActivation::Rest`, \
-         found none. Write it: the layer without its last activation."
+        "layer 0 (test.half): test.half must have a method `forward_logits` beside its `WithoutActivation::Rest`, \
+         got none. Write it: the layer without its last activation."
     );
     let text = model.forward_train_logits(x).unwrap_err().to_string();
-    assert!(text.contains("a method `forward_train_logits` of test.half"), "{text}");
+    assert!(text.contains("test.half must have a method `forward_train_logits`"), "{text}");
 
     let check = || LayerCheck::<f64>::new(&[5]);
     for softmax in [true, false] {
@@ -220,7 +220,10 @@ fn what_a_container_says_wrongly_is_found() {
     let text = LayerCheck::<f64>::new(&[3]).run(Wrong { body: square }).unwrap_err().to_string();
     assert!(text.contains("the output of an activation"), "{text}");
     let text = check_layer::<f64>(Boasting, &[3]).unwrap_err().to_string();
-    assert!(text.contains("expected outputs those of Sigmoid, as `activation` says, found a row"), "{text}");
+    assert!(
+        text.contains("the outputs must be those of Sigmoid, as `activation` returns, got a row"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -193,10 +193,10 @@ fn a_monitored_value_has_its_direction_or_an_error() {
         Ok(())
     });
     trainer().callback(callback).fit(&mut model(), &data()).unwrap();
-    let none = "expected the value to monitor to be of an epoch that has ended, found none. Ask for it in \
-                `on_epoch_end`.";
-    let unknown = "expected the value to monitor to be one of loss, found f1. Write one of these names, or add the \
-                   metric to the trainer.";
+    let none =
+        "the value to monitor must be of an epoch that has ended, got none. Ask for it in `on_epoch_end`.";
+    let unknown = "the value to monitor must be one of the epoch's (loss), got f1. Write one of these names, or \
+                   add the metric to the trainer.";
     assert_eq!(*seen.lock().unwrap(), [none, none, none, "Lower true", "Higher true", unknown]);
 }
 
@@ -277,8 +277,8 @@ fn a_rate_out_of_range_is_an_error_before_the_step() {
         assert_eq!(
             t.fit(&mut model(), &data()).unwrap_err().to_string(),
             format!(
-                "fit, Does: expected a learning rate of at least 0 and finite, found {found}. Correct the number given \
-                 to `set_learning_rate`."
+                "fit, Does: the learning rate must be at least 0 and finite, got {found}. Correct the number \
+                 given to `set_learning_rate`."
             )
         );
         assert_eq!((t.optimizer().steps(), t.optimizer().learning_rate_at(5)), (4, 0.1));
@@ -289,10 +289,7 @@ fn a_rate_out_of_range_is_an_error_before_the_step() {
     let (mut model, input) = (model(), Array2::ones((2, 2)).into_dyn());
     plywood::train::accumulate(&mut model, &CrossEntropy::default(), input, &[0, 1][..], None).unwrap();
     let text = optimizer.step(&mut model).unwrap_err().to_string();
-    assert!(
-        text.starts_with("step 1: expected a learning rate of at least 0 and finite, found NaN"),
-        "{text}"
-    );
+    assert!(text.starts_with("step 1: the learning rate must be at least 0 and finite, got NaN"), "{text}");
 }
 
 #[test]
@@ -332,15 +329,15 @@ fn names_and_methods_that_cannot_log_are_refused() {
         ("epoch", "the name of the epoch's number"),
         ("learning_rate", "the name of the learning rate"),
         ("seconds", "the name of the time"),
-        ("accuracy", "the name of a value that is there"),
+        ("accuracy", "the name of an existing value"),
         ("val_norm", "a name for values over validation data"),
     ] {
         let (text, epochs) = error(Hook::Epoch, name);
         assert_eq!(
             text,
             format!(
-                "fit: expected a logged value with a name of its own, found \"{name}\", which is {taken}. Log it under \
-                 another name."
+                "fit: the logged value must have a name of its own, got \"{name}\", which is {taken}. Log it \
+                 under another name."
             )
         );
         assert_eq!(epochs, 1, "the epoch is in the history all the same");
@@ -352,7 +349,7 @@ fn names_and_methods_that_cannot_log_are_refused() {
         (Hook::End, "on_train_end", 1),
     ] {
         let expected = format!(
-            "fit: expected a value to be logged in `on_epoch_end`, found \"norm\" in `{method}`. Keep it in the callback \
+            "fit: the value must be logged in `on_epoch_end`, got \"norm\" in `{method}`. Keep it in the callback \
              until the epoch ends."
         );
         assert_eq!(error(hook, "norm"), (expected, epochs));
@@ -363,7 +360,7 @@ fn names_and_methods_that_cannot_log_are_refused() {
     });
     let mut t = trainer().callback(twice);
     let text = t.fit(&mut model(), &data()).unwrap_err().to_string();
-    assert!(text.contains("found \"norm\", which is the name of a value that is there"), "{text}");
+    assert!(text.contains("got \"norm\", which is the name of an existing value"), "{text}");
     assert_eq!(t.history().last("norm"), Some(1.0));
 }
 

@@ -122,8 +122,8 @@ fn what_is_no_file_is_refused_and_stays() {
         {
             let text = save(path).unwrap_err().to_string();
             let found = format!(
-                "expected a path of a file, or of nothing yet, found {}, {found}. \
-                 Name a file; what is none is not written to.",
+                "the path must be that of a file or of nothing yet, got {}, {found}. Name a file: nothing else is \
+                 written to.",
                 path.display()
             );
             assert!(text.ends_with(&found), "{text}");

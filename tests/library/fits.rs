@@ -225,8 +225,8 @@ fn a_loss_of_ones_own_can_say_what_it_takes() {
     };
     assert_eq!(
         fit("Dense").unwrap_err().to_string(),
-        "fit: expected the outputs of layer 2 (dense) to be probabilities, which Own takes, found any real numbers. \
-         End the model in `Softmax`, or take a loss of logits."
+        "fit: the outputs of layer 2 (dense) must be probabilities for Own, got any real numbers. End the model in \
+         `Softmax`, or use a loss of logits."
     );
     fit("Softmax").unwrap();
 }
@@ -245,22 +245,22 @@ fn every_target_is_looked_at_before_the_first_step() {
     let text = untouched.fit(&mut model("Softmax", 3), &labels(23, 3)).unwrap_err().to_string();
     assert_eq!(
         text,
-        "fit, cross-entropy: expected the label of sample 23 below 3, the number of outputs, found 3. \
-         Labels count from 0; give the last layer as many units as there are classes."
+        "fit, cross-entropy: the label of sample 23 must be below 3, the number of outputs, got 3. Labels count \
+         from 0; give the last layer as many units as there are classes."
     );
     assert_eq!(untouched.optimizer().steps(), 0);
     let text = trainer().validation_split(0.25).fit(&mut model("Softmax", 3), &labels(19, 7)).unwrap_err();
     assert!(
         text.to_string()
-            .starts_with("fit, validation data, cross-entropy: expected the label of sample 1 below 3")
+            .starts_with("fit, validation data, cross-entropy: the label of sample 1 must be below 3")
     );
     let text = trainer().evaluate(&model("Softmax", 3), &labels(23, 3)).unwrap_err().to_string();
-    assert!(text.starts_with("evaluate, cross-entropy: expected the label of sample 23 below 3"), "{text}");
+    assert!(text.starts_with("evaluate, cross-entropy: the label of sample 23 must be below 3"), "{text}");
     let text = trainer()
         .find_learning_rate(&model("Softmax", 3), &labels(23, 3), 1e-5, 1e-3, 10)
         .unwrap_err()
         .to_string();
-    assert!(text.starts_with("find rate, cross-entropy: expected the label of sample 23 below 3"), "{text}");
+    assert!(text.starts_with("find rate, cross-entropy: the label of sample 23 must be below 3"), "{text}");
 
     let rows = |row: [f32; 3]| {
         let mut rows = Array2::from_shape_fn((24, 3), |(i, j)| f32::from(u8::from(i % 3 == j)));
@@ -273,24 +273,22 @@ fn every_target_is_looked_at_before_the_first_step() {
         let text = trainer.fit(&mut model(end, 3), &rows([1.0, 1.0, 0.0])).unwrap_err().to_string();
         assert_eq!(
             text,
-            "fit, cross-entropy: expected the target of sample 20 at least 0 in each number, with a sum of 1, found a \
-             sum of 2.0000. A row is a distribution over classes that exclude each other; for several labels at once \
-             take `SoftBinaryCrossEntropy` behind Sigmoid."
+            "fit, cross-entropy: the target of sample 20 must be at least 0 in each number, with a sum of 1, got \
+             a sum of 2.0000. A row is a distribution over classes that exclude each other; for several labels at \
+             once use `SoftBinaryCrossEntropy` after Sigmoid."
         );
     }
     let mut trainer = Trainer::new(KLDivergence::default(), SGD::default()).progress(Progress::Silent);
     let text = trainer.fit(&mut model("Softmax", 3), &rows([1.0, 1.0, 0.0])).unwrap_err().to_string();
-    assert!(text.starts_with("fit, KL divergence: expected the target of sample 20 at least 0"), "{text}");
+    assert!(text.starts_with("fit, KL divergence: the target of sample 20 must be at least 0"), "{text}");
     let mut trainer =
         Trainer::new(SoftBinaryCrossEntropy::default(), SGD::default()).progress(Progress::Silent);
     let text = trainer.fit(&mut model("Sigmoid", 3), &rows([0.0, 1.5, 0.0])).unwrap_err().to_string();
     assert!(
-        text.starts_with(
-            "fit, binary cross-entropy: expected the target of sample 20 from 0 to 1, found 1.5"
-        )
+        text.starts_with("fit, binary cross-entropy: the target of sample 20 must be from 0 to 1, got 1.5")
     );
     let text = trainer.fit(&mut model("Sigmoid", 2), &rows([0.0; 3])).unwrap_err().to_string();
-    assert!(text.contains("expected targets of shape [24, 2], found [24, 3]"), "{text}");
+    assert!(text.contains("the targets must have shape [24, 2], got [24, 3]"), "{text}");
 }
 
 /// References to data sets, subsets, folds and wrappers that change inputs pass on the targets.

@@ -103,14 +103,15 @@ fn what_cannot_be_dealt_is_an_error() {
     let (five, none) = (data(vec![0, 0, 0, 1, 2]), data(Vec::new()));
     assert_eq!(
         text(Folds::<f32, _>::folds(&KFold::new(6), &five)),
-        "expected folds of 2 to 5, the number of samples, found 6. 5 and 10 are usual."
+        "the number of folds must be from 2 to 5, the number of samples, got 6. 5 and 10 are usual."
     );
     for k in [0, 1] {
-        assert!(text(Folds::<f32, _>::folds(&KFold::new(k), &five)).contains("found"));
+        assert!(text(Folds::<f32, _>::folds(&KFold::new(k), &five)).contains(&format!(", got {k}.")));
     }
     assert_eq!(
         text(Folds::<f32, _>::folds(&StratifiedKFold::new(4), &five)),
-        "expected folds of 2 to 3, the number of samples of the largest class, found 4. 5 and 10 are usual."
+        "the number of folds must be from 2 to 3, the number of samples of the largest class, got 4. 5 and 10 are \
+         usual."
     );
     assert!(Folds::<f32, _>::folds(&KFold::new(2), &none).is_err());
     assert!(Folds::<f32, _>::folds(&StratifiedKFold::new(2), &none).is_err());
@@ -118,12 +119,12 @@ fn what_cannot_be_dealt_is_an_error() {
         |labels, share| stratified_split::<f32, _>(&data(labels), share, 0).err().map(|e| e.to_string());
     assert_eq!(
         split(vec![3, 3, 8, 3], 0.5).unwrap(),
-        "expected class 8 with at least 2 samples, found 1. Leave the class out, or use `random_split`."
+        "class 8 must have at least 2 samples, got 1. Leave the class out, or use `random_split`."
     );
     assert_eq!(
         split([vec![0; 10], vec![usize::MAX; 10]].concat(), 0.05).unwrap(),
-        "expected samples in both parts for each of 2 classes, found 19 in the first and 1 in the second. \
-         Use more samples or another share."
+        "each part must have a sample of each of the 2 classes, got 19 samples in the first and 1 in \
+         the second. Use more samples or another share."
     );
     assert!(split(vec![0; 4], f64::NAN).is_some() && split(vec![], 0.5).is_some());
 }
@@ -212,11 +213,11 @@ fn errors_name_the_fold() {
     });
     assert_eq!(
         result.unwrap_err().to_string(),
-        "cross-validation, fold 0, fit: expected samples of shape [2], found [1]. \
-         The model was built for the shape given to `Sequential::builder`."
+        "cross-validation, fold 0, fit: the samples must have shape [2], got [1]. The model was built for the \
+         shape given to `Sequential::builder`."
     );
     assert_eq!(fold, 1);
     let build = |_| -> Result<(Sequential, Trainer<CrossEntropy>)> { unreachable!("no fold") };
     let text = cross_validate(&data, &KFold::new(7), build).unwrap_err().to_string();
-    assert!(text.starts_with("cross-validation: expected folds of 2 to 6"), "{text}");
+    assert!(text.starts_with("cross-validation: the number of folds must be from 2 to 6"), "{text}");
 }

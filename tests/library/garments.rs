@@ -41,5 +41,5 @@ fn any_count_is_an_answer() {
     let (train, test) = garments(0, 3, 1).unwrap();
     assert_eq!((train.targets().len(), test.targets().len()), (0, 3));
     let text = garments(usize::MAX, 0, 1).unwrap_err().to_string();
-    assert!(text.starts_with("expected a number of training images of a size that fits in memory"), "{text}");
+    assert!(text.starts_with("the number of training images must be small enough for memory"), "{text}");
 }

@@ -53,8 +53,8 @@ fn gzip_is_noticed_by_its_first_bytes() {
     assert_eq!(from(&[gzip(&bytes), vec![0; 3]].concat()).unwrap(), from(&bytes).unwrap());
     assert_eq!(
         text(&gzip(&gzip(&bytes))),
-        "a test: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
-         Unpack it once (`gunzip`) and give the file that comes out."
+        "a test: the file must be compressed once, got gzip data within gzip data: it is compressed twice. Unpack \
+         it once (`gunzip`) and give the file that comes out."
     );
 }
 
@@ -72,7 +72,7 @@ fn a_file_cut_at_any_byte_says_so() {
     }
     assert_eq!(
         text(&bytes[..15]),
-        "a test: expected the elements to be 8 bytes for [2, 2], found 3 bytes. The file is truncated; get it again."
+        "a test: the elements must have 8 bytes for [2, 2], got 3 bytes. The file is truncated; get it again."
     );
 }
 
@@ -89,26 +89,25 @@ fn every_damaged_byte_of_gzip_is_an_answer_and_a_damaged_sum_an_error() {
     damaged[crc] ^= 1;
     assert!(text(&damaged).contains("whole gzip data"), "{}", text(&damaged));
     let behind = text(&[&packed[..], b"trailing"].concat());
-    assert!(behind.contains("bytes that are no gzip data stand behind it, from 0x74 on"), "{behind}");
+    assert!(behind.contains("bytes that are not gzip data follow it, from 0x74 on"), "{behind}");
 }
 
 #[test]
 fn what_is_no_idx_file_is_an_error() {
     assert_eq!(
         text(b"%PDF-1.4"),
-        "a test: expected the start to be two zero bytes, a type and a number of axes, \
-         found [0x25, 0x50, 0x44, 0x46]. Give an IDX file, as those of MNIST and Fashion-MNIST, \
-         compressed by gzip or not."
+        "a test: the first bytes must be two zeros, a type and a number of axes, got [0x25, 0x50, 0x44, 0x46]. \
+         Give an IDX file, such as those of MNIST and Fashion-MNIST, compressed by gzip or not."
     );
     assert_eq!(
         text(b"PK\x03\x04 a zip archive"),
-        "a test: expected the file to be plain or compressed by gzip, found zip data. \
-         Unpack it (`unzip`) and give the file that comes out."
+        "a test: the file must be plain or compressed by gzip, got zip data. Unpack it (`unzip`) and give the \
+         file that comes out."
     );
-    assert!(text(&file(0x0A, &[1], &[0])).contains("found 0x0a"));
-    assert!(text(&file(0x08, &[], &[0])).contains("from 1 to 8, found 0"));
-    assert!(text(&file(0x08, &[1; 9], &[0])).contains("from 1 to 8, found 9"));
-    assert!(text(&file(0x08, &[2], &[1, 2, 3])).contains("2 bytes for [2], found more bytes after them"));
+    assert!(text(&file(0x0A, &[1], &[0])).contains("got 0x0a"));
+    assert!(text(&file(0x08, &[], &[0])).contains("must be from 1 to 8, got 0"));
+    assert!(text(&file(0x08, &[1; 9], &[0])).contains("must be from 1 to 8, got 9"));
+    assert!(text(&file(0x08, &[2], &[1, 2, 3])).contains("have 2 bytes for [2], got more bytes after them"));
     assert!(from(&file(0x08, &[0, 28, 28], &[])).is_ok());
     assert!(from(&file(0x08, &[0, u32::MAX, u32::MAX, u32::MAX], &[])).is_err());
 }
@@ -117,10 +116,11 @@ fn what_is_no_idx_file_is_an_error() {
 fn a_header_that_claims_much_takes_no_memory() {
     // The claimed size is within the limit, but the data are missing: memory is allocated only for what arrives.
     assert!(
-        text(&file(0x08, &[1 << 30], &[1, 2])).contains("1073741824 bytes for [1073741824], found 2 bytes")
+        text(&file(0x08, &[1 << 30], &[1, 2]))
+            .contains("have 1073741824 bytes for [1073741824], got 2 bytes")
     );
-    assert!(text(&file(0x08, &[u32::MAX], &[])).contains("of at most 1073741824 bytes"));
-    assert!(text(&file(0x0E, &[u32::MAX; 8], &[])).contains("of at most"));
+    assert!(text(&file(0x08, &[u32::MAX], &[])).contains("have at most 1073741824 bytes"));
+    assert!(text(&file(0x0E, &[u32::MAX; 8], &[])).contains("have at most"));
     // A gzip bomb: a header for three bytes, followed by a million bytes.
     assert!(text(&gzip(&[file(0x08, &[3], &[]), vec![0; 1 << 20]].concat())).contains("more bytes"));
 }
@@ -128,11 +128,11 @@ fn a_header_that_claims_much_takes_no_memory() {
 #[test]
 fn conversions_name_what_they_found() {
     let floats = from(&file(0x0D, &[1], &[0; 4])).unwrap();
-    assert!(floats.clone().into_u8().unwrap_err().to_string().contains("of type u8, found f32"));
-    assert!(floats.into_labels().unwrap_err().to_string().contains("of whole numbers, found f32"));
+    assert!(floats.clone().into_u8().unwrap_err().to_string().contains("must be of type u8, got f32"));
+    assert!(floats.into_labels().unwrap_err().to_string().contains("must be whole numbers, got f32"));
     assert_eq!(from(&file(0x0B, &[2], &[0, 9, 1, 0])).unwrap().into_labels().unwrap(), [9, 256]);
     let text = from(&file(0x09, &[2], &[1, 0xff])).unwrap().into_labels().unwrap_err().to_string();
-    assert!(text.starts_with("expected label 1 of at least 0, found -1"), "{text}");
+    assert!(text.starts_with("label 1 must be at least 0, got -1"), "{text}");
     assert!(from(&file(0x08, &[1, 1], &[0])).unwrap().into_labels().is_err());
 }
 

@@ -102,15 +102,15 @@ fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
     let gif = b"GIF89a\x01\0\x01\0\0\0\0;";
     let long = png(40, 5, [1, 1, 1]);
     let faults: [(&str, &[u8], &str); 9] = [
-        ("a/cut.png", &whole[..whole.len() - 20], "to be a PNG or JPEG image, found"),
-        ("a/flipped.png", &flipped, "to be a PNG or JPEG image, found"),
-        ("b/cut.jpg", &jpeg[..jpeg.len() - 2], "to be a whole JPEG image, found a file that is cut off."),
-        ("b/half.jpg", &jpeg[..jpeg.len() / 2], "to be a whole JPEG image, found a file that is cut off."),
-        ("a/empty.png", b"", "to be a PNG or JPEG image, found"),
-        ("a/notes.txt", b"some notes", "to be a PNG or JPEG image, found"),
-        ("a/moving.gif", gif, "to be a PNG or JPEG image, found"),
-        ("a/long.png", &long, "to be an image of at most 39 by 39 pixels, found"),
-        ("beside.png", &whole, "to be a class's folder, found a file."),
+        ("a/cut.png", &whole[..whole.len() - 20], "be a PNG or JPEG image, got"),
+        ("a/flipped.png", &flipped, "be a PNG or JPEG image, got"),
+        ("b/cut.jpg", &jpeg[..jpeg.len() - 2], "be a whole JPEG image, got a file that is cut off."),
+        ("b/half.jpg", &jpeg[..jpeg.len() / 2], "be a whole JPEG image, got a file that is cut off."),
+        ("a/empty.png", b"", "be a PNG or JPEG image, got"),
+        ("a/notes.txt", b"some notes", "be a PNG or JPEG image, got"),
+        ("a/moving.gif", gif, "be a PNG or JPEG image, got"),
+        ("a/long.png", &long, "be an image of at most 39 by 39 pixels, got"),
+        ("beside.png", &whole, "be a class's folder, got a file."),
     ];
     let reader = ImageFolder::new(&folder.0, [4, 4]);
     for (name, bytes, expected) in faults {
@@ -122,7 +122,7 @@ fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
             reader = reader.largest_side(39);
         }
         let error = text(reader.read());
-        assert!(error.starts_with(&format!("expected {} {expected}", path.display())), "{error}");
+        assert!(error.starts_with(&format!("{} must {expected}", path.display())), "{error}");
         assert!(error.contains("`skip_faulty`") || error.contains("`largest_side`"), "{error}");
         let read = reader.skip_faulty(true).read().unwrap();
         assert_eq!((read.images.len(), read.skipped.len()), (2, 1), "{name}: {read}");
@@ -149,9 +149,9 @@ fn an_image_that_claims_to_be_huge_is_refused() {
     let folder = Folder::new("bomb");
     folder.write("a/1.png", &bomb(60_000));
     let error = text(ImageFolder::new(&folder.0, [4, 4]).read());
-    assert!(error.contains("an image of at most 8192 by 8192 pixels, found"), "{error}");
+    assert!(error.contains("an image of at most 8192 by 8192 pixels, got"), "{error}");
     let error = text(ImageFolder::new(&folder.0, [4, 4]).largest_side(u32::MAX).read());
-    let expected = "an image that takes at most 536870912 bytes, found 10800000000. Make it smaller.";
+    let expected = "be an image that takes at most 536870912 bytes, got 10800000000. Make it smaller.";
     assert!(error.ends_with(expected), "{error}");
 }
 
@@ -166,8 +166,8 @@ fn classes_of_the_training_hold_at_test_time() {
     assert_eq!(
         error,
         format!(
-            "{}: expected the folder's name one of the 2 classes (ant, dog), found \"cat\". \
-             Train on images of this class, or leave them out by `skip_faulty`.",
+            "{}: the folder's name must be one of the 2 classes (ant, dog), got \"cat\". Train on images of this \
+             class, or leave them out with `skip_faulty`.",
             path.display()
         )
     );
@@ -184,8 +184,8 @@ fn folders_without_images_and_settings_out_of_range_are_errors() {
     assert_eq!(
         text(read([4, 4])),
         format!(
-            "{place}: expected a folder with a folder for each class, found none. \
-             Put the images of each class into a folder with the class's name."
+            "{place}: the folder must have a folder for each class, got none. Put the images of each class into a \
+             folder with the class's name."
         )
     );
     folder.write("a/1.png", &png(2, 2, [0, 0, 0]));
@@ -193,12 +193,12 @@ fn folders_without_images_and_settings_out_of_range_are_errors() {
     assert_eq!(
         text(read([4, 4])),
         format!(
-            "{place}: expected class \"b\" to have an image, found none. \
-             Put images into its folder, or take the folder away."
+            "{place}: class \"b\" must have an image, got none. Put images into its folder, or remove the folder."
         )
     );
     assert!(
-        text(read([0, 4])).starts_with("expected an image's height and width of 1 to 16384, found 0 and 4.")
+        text(read([0, 4]))
+            .starts_with("the height and width of images must be from 1 to 16384, got 0 and 4.")
     );
     assert!(read([u32::MAX, 4]).is_err());
     let error = text(ImageFolder::new(folder.0.join("no"), [4, 4]).read());
@@ -206,7 +206,7 @@ fn folders_without_images_and_settings_out_of_range_are_errors() {
     let error = text(ImageFolder::new(&folder.0, [4, 4]).image(folder.0.join("a")));
     assert!(
         error.ends_with("Check that it is a file, and the permission to read it.")
-            || error.contains("to be a file")
+            || error.contains("must be a file")
     );
 }
 
@@ -245,9 +245,9 @@ fn sixteen_bits_are_not_cut_to_eight() {
         deep.save(&path).unwrap();
         for reader in [ImageFolder::new(&folder.0, [8, 8]), ImageFolder::new(&folder.0, [8, 8]).grey(true)] {
             let expected = format!(
-                "expected {} to be an image of 8 bits a channel, found 16 bits. Make it one of 8 bits by the range of \
-                 its numbers (12 bits of 16 would become 16 greys), take an `ArrayDataset` of `f32` for the numbers \
-                 as they are, or leave such files out by `skip_faulty`.",
+                "{} must be an image of 8 bits per channel, got 16 bits. Convert it to 8 bits by the range of its \
+                 numbers (12 bits of 16 would become 16 greys), use an `ArrayDataset` of `f32` for the numbers as \
+                 they are, or leave such files out with `skip_faulty`.",
                 path.display()
             );
             assert_eq!(text(reader.read()), expected);
@@ -267,7 +267,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     let faulty: Vec<PathBuf> = (0..12).map(|i| folder.write(&format!("b/{i:02}.png"), b"no image")).collect();
     let reader = ImageFolder::new(&folder.0, [4, 4]).skip_faulty(true);
     // The advice, which is the same for all files, comes only after the first one.
-    let remedy = ". Convert it, take it out of the folder, or leave such files out by `skip_faulty`.";
+    let remedy = ". Convert it, take it out of the folder, or leave such files out with `skip_faulty`.";
     let reasons = |files: &[PathBuf]| -> String {
         let lines: String = files.iter().map(|file| format!("\n  {}", text(reader.image(file)))).collect();
         lines.replace(remedy, "").replacen(
@@ -279,8 +279,8 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     assert_eq!(
         text(reader.read()),
         format!(
-            "{place}: expected class \"b\" to have an image, found none. Put images into its folder, or take the folder \
-             away. 12 files were left out:{}\n  and 2 more",
+            "{place}: class \"b\" must have an image, got none. Put images into its folder, or remove the folder. \
+             12 files were left out:{}\n  and 2 more",
             reasons(&faulty[..10])
         )
     );
@@ -290,8 +290,8 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
     assert_eq!(
         text(known.read()),
         format!(
-            "{place}: expected images in the classes' folders (b), found none. Put PNG or JPEG files into them. 1 file was \
-             left out:{}",
+            "{place}: the classes' folders (b) must have images, got none. Put PNG or JPEG files into them. 1 \
+             file was left out:{}",
             reasons(&faulty[..1])
         )
     );
@@ -310,11 +310,11 @@ fn folders_whose_names_differ_in_spaces_alone_are_no_two_classes() {
     folder.write("cat /1.png", &png(2, 2, [0, 0, 0]));
     let error = text(ImageFolder::new(&folder.0, [2, 2]).read());
     assert!(
-        error.ends_with("expected class names to differ, found \"cat\" twice. Give each class once."),
+        error.ends_with("the class names must be distinct, got \"cat\" twice. Give each class once."),
         "{error}"
     );
     let doubled = text(ImageFolder::new(&folder.0, [2, 2]).classes(["cat", "cat"]).read());
-    assert!(doubled.contains("found \"cat\" twice"), "{doubled}");
+    assert!(doubled.contains("got \"cat\" twice"), "{doubled}");
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn a_named_pipe_is_no_image_and_keeps_nobody_waiting() {
     let made = std::process::Command::new("mkfifo").arg(folder.0.join("a/2.png")).status().unwrap();
     assert!(made.success());
     let error = text(ImageFolder::new(&folder.0, [2, 2]).read());
-    assert!(error.contains("2.png to be a file, found something else"), "{error}");
+    assert!(error.contains("2.png must be a file, got something else"), "{error}");
     let read = ImageFolder::new(&folder.0, [2, 2]).skip_faulty(true).read().unwrap();
     assert_eq!((read.images.len(), read.skipped.len()), (1, 1));
 }

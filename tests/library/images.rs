@@ -83,43 +83,46 @@ fn error<S: LayerSpec<f32> + Send + 'static>(spec: S, input: &[usize]) -> String
 fn errors_say_what_to_do() {
     assert_eq!(
         error(MaxPool2d::window(2), &[28, 28]),
-        "layer 0 (max_pool2d): expected an input of shape [channels, rows, columns], found [28, 28]. \
-         Channels come first: put `Reshape::to([1, 28, 28])` before for images of one channel."
+        "layer 0 (max_pool2d): the input must have shape [channels, rows, columns], got [28, 28]. Channels come \
+         first: put `Reshape::to([1, 28, 28])` before for images of one channel."
     );
     assert_eq!(
         error(Conv2d::filters(0, 3), &[1, 5, 5]),
-        "layer 0 (conv2d): expected filters of at least 1, found 0. \
-         Give the layer the number of channels it shall put out; 1 group is usual."
+        "layer 0 (conv2d): `filters` must be at least 1, got 0. Give the layer the number of its output channels; \
+         1 group is usual."
     );
     assert_eq!(
         error(Conv2d::filters(4, 0), &[1, 5, 5]),
-        "layer 0 (conv2d): expected a window of at least 1 along each axis, found [0, 0]. \
-         A window of 1 that moves by 1 looks at each number alone."
+        "layer 0 (conv2d): the window must be at least 1 along each axis, got [0, 0]. A window of 1 with a stride \
+         of 1 takes each number by itself."
     );
     assert_eq!(
         error(Conv2d::filters(4, 3).dilation(4), &[1, 5, 5]),
-        "layer 0 (conv2d): expected a window of at most as large as its input with padding, [5, 5], \
-         found [3, 3] with a dilation of [4, 4]. \
-         Take a smaller window, less dilation, or `Padding::Same`; an input has at least 1 row."
+        "layer 0 (conv2d): the window must be no larger than its input with padding, [5, 5], got [3, 3] with a \
+         dilation of [4, 4]. Use a smaller window, less dilation, or `Padding::Same`; an input has at least 1 \
+         row."
     );
     assert_eq!(
         error(MaxPool2d::window(2).padding(2), &[1, 5, 5]),
-        "layer 0 (max_pool2d): expected a padding of at most half of the window, [2, 2], found [2, 2]. \
-         A window that lies in the padding would have nothing to choose from."
+        "layer 0 (max_pool2d): the padding must be at most half of the window, [2, 2], got [2, 2]. A window that \
+         lies within the padding would have no numbers to pool."
     );
     assert_eq!(
         error(Conv1d::filters(2, 3).padding([1, 2]), &[1, 9]),
-        "layer 0 (conv1d): expected a padding of one number for a sequence, found [1, 2]. \
-         A sequence has one axis: write `.padding(1)`."
+        "layer 0 (conv1d): the padding must be a single number for a sequence, got [1, 2]. A sequence has one \
+         axis: write `.padding(1)`."
     );
-    assert!(error(Upsample::by(0), &[1, 2, 2]).contains("expected a factor of at least 1, found [0, 0]"));
-    assert!(error(AdaptiveAvgPool2d::to(0), &[1, 2, 2]).contains("expected a size of at least 1"));
-    assert!(error(GlobalAvgPool, &[3]).contains("expected an input of shape [channels, …], found [3]"));
+    assert!(
+        error(Upsample::by(0), &[1, 2, 2])
+            .contains("the factor must be at least 1 along each axis, got [0, 0]")
+    );
+    assert!(error(AdaptiveAvgPool2d::to(0), &[1, 2, 2]).contains("the size must be at least 1"));
+    assert!(error(GlobalAvgPool, &[3]).contains("the input must have shape [channels, …], got [3]"));
     let layer: Conv2d = Conv2d::filters(2, 2).build(&[3, 4, 4], &Random::seed(0)).unwrap();
     assert_eq!(
         layer.forward(Tensor::ones(vec![1, 4, 4, 3])).unwrap_err().to_string(),
-        "expected an input of shape [3, rows, columns], found [4, 4, 3]. \
-         Channels come first, and there are as many as the layer was built for."
+        "the input must have shape [3, rows, columns], got [4, 4, 3]. Channels come first, and there are as many \
+         as the layer was built for."
     );
 }
 

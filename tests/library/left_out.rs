@@ -75,10 +75,10 @@ fn a_batch_of_no_samples_is_an_error() {
     let (mut model, before) = (model(), parameters(&model()));
     let mut trainer = silent(CrossEntropy::default(), SGD::default());
     let text = trainer.step(&mut model, inputs(0), &[], None).unwrap_err().to_string();
-    assert_eq!(text, "step: expected a batch with at least one sample, found none. Leave such a batch out.");
+    assert_eq!(text, "step: the batch must have at least one sample, got none. Leave such a batch out.");
     let text =
         accumulate(&mut model, &CrossEntropy::default(), inputs(0), &[], None).unwrap_err().to_string();
-    assert!(text.ends_with("expected a batch with at least one sample, found none. Leave such a batch out."));
+    assert!(text.ends_with("the batch must have at least one sample, got none. Leave such a batch out."));
     assert!(parameters(&model) == before && gradients(&model).is_empty());
 }
 
@@ -108,7 +108,7 @@ fn a_data_set_that_reads_fewer_samples_is_an_error_everywhere() {
         trainer().find_learning_rate(&model(), &Short, 1e-3, 1e-2, 10).unwrap_err().to_string(),
         plywood::evaluate::confusion_matrix(&model(), &Short).unwrap_err().to_string(),
     ] {
-        assert!(text.contains("expected a batch of 4 samples, as many as were asked for, found 3"), "{text}");
+        assert!(text.contains("the batch must have 4 samples, as requested, got 3"), "{text}");
     }
 }
 
@@ -191,7 +191,7 @@ fn the_range_test_takes_no_step_without_weight_and_begins_with_a_loss() {
     assert_eq!(found.losses.len(), 10);
     assert!(found.losses.iter().all(|loss| *loss > 0.0), "{found:?}");
     let text = find(vec![0.0; 8]).unwrap_err().to_string();
-    assert!(text.contains("expected weights with one above 0"), "{text}");
+    assert!(text.contains("the weights must include one above 0"), "{text}");
     // Gradients that the model already has are not used.
     let data = ArrayDataset::new(inputs(8), labels(8)).unwrap();
     let mut trainer = silent(CrossEntropy::default(), SGD::default()).batch_size(8);
@@ -223,7 +223,7 @@ fn one_units_softmax_decides_nothing() {
     let one = || Sequential::builder([3]).layer(Dense::units(1));
     for model in [one().layer(Softmax).build().unwrap(), one().layer(LogSoftmax).build().unwrap()] {
         let text = model.predict_classes(&x).unwrap_err().to_string();
-        assert!(text.contains("one that ends in softmax, which is always 1"), "{text}");
+        assert!(text.contains("got that of softmax, which is always 1"), "{text}");
     }
 }
 
@@ -245,12 +245,12 @@ fn rows_put_together_are_no_distribution() {
     let data = ArrayDataset::new(ndarray::Array3::<f32>::zeros((8, 2, 2)), vec![0; 8]).unwrap();
     let trainer = || silent(CrossEntropy::default(), SGD::default());
     let text = trainer().evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap_err().to_string();
-    assert!(text.contains("found a sum of 2.0000"), "{text}");
+    assert!(text.contains("got a sum of 2.0000"), "{text}");
     // A block that ends in softmax returns distributions, whatever its input is.
     let again = Sequential::block().layer(Dense::units(3)).layer(Softmax);
     let model = Sequential::builder([4]).layer(Dense::units(5)).layer(Softmax).layer(again).build().unwrap();
     let text = model.predict_labels(&Array2::<f32>::zeros((1, 4)), 0.5).unwrap_err().to_string();
-    assert!(text.contains("found one that ends in softmax"), "{text}");
+    assert!(text.contains("got those of softmax"), "{text}");
     // Rows with a sum of 2 are not known to be a softmax, so a loss of logits accepts them.
     let mut logits = silent(CrossEntropy::default().from_logits(true), SGD::default());
     logits.evaluate(&body().layer(Flatten).build().unwrap(), &data).unwrap();
@@ -263,10 +263,7 @@ fn a_min_delta_that_is_no_number_is_refused() {
         let stop = EarlyStopping::patience(2).monitor("loss").min_delta(delta);
         let mut trainer = silent(CrossEntropy::default(), SGD::default()).callback(stop);
         let text = trainer.fit(&mut model(), &data).unwrap_err().to_string();
-        assert!(
-            text.contains(&format!("expected a min_delta of at least 0 and finite, found {found}")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("`min_delta` must be at least 0 and finite, got {found}")), "{text}");
     }
 }
 

@@ -74,8 +74,8 @@ fn what_does_not_fit_is_an_error() {
     let text = loss.value_and_grad(p(), &[0, 2], None, 2.0).unwrap_err().to_string();
     assert_eq!(
         text,
-        "cross-entropy: expected the label of sample 1 in the batch below 2, the number of outputs, found 2. \
-         Labels count from 0; give the last layer as many units as there are classes."
+        "cross-entropy: the label of sample 1 in the batch must be below 2, the number of outputs, got 2. Labels \
+         count from 0; give the last layer as many units as there are classes."
     );
     assert!(loss.value_and_grad(p(), &[0], None, 2.0).is_err());
     assert!(loss.value_and_grad(p(), &[0, 1], Some(&[1.]), 2.0).is_err());
@@ -156,8 +156,8 @@ fn settings_and_targets_out_of_range_are_errors() {
     let labels = |loss: CrossEntropy| loss.value_and_grad(p(), &[0, 1], None, 2.0);
     assert_eq!(
         labels(CrossEntropy::default().class_weights([1.0])).unwrap_err().to_string(),
-        "cross-entropy: expected class weights of 2 numbers, found 1. \
-         Give one weight for each class; `class_weights` computes them from labels."
+        "cross-entropy: the number of class weights must be 2, one for each class, got 1. Give one weight for \
+         each class; `class_weights` computes them from labels."
     );
     assert!(labels(CrossEntropy::default().class_weights([1.0, f64::NAN])).is_err());
     assert!(labels(CrossEntropy::default().label_smoothing(1.5)).is_err());

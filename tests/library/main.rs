@@ -18,6 +18,8 @@ mod containers;
 mod context;
 #[cfg(feature = "csv")]
 mod csv_peer;
+#[cfg(all(unix, feature = "datasets", feature = "plots"))]
+mod error_texts;
 mod example_threads;
 #[cfg(unix)]
 mod files;

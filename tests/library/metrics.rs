@@ -70,8 +70,8 @@ fn nan_is_an_error_that_names_the_sample_and_adds_nothing() {
             assert_eq!(
                 metric.update(&outputs.into_dyn(), &[0, 1], None).unwrap_err().to_string(),
                 format!(
-                    "{name}: expected the prediction of sample 1 in the batch a number, found NaN. NaN is neither right \
-                     nor wrong; look at the data and at the model that it comes from."
+                    "{name}: the prediction of sample 1 in the batch must be a number, got NaN. NaN is neither \
+                     right nor wrong; look at the data and at the model that it comes from."
                 )
             );
         }
@@ -85,9 +85,9 @@ fn nan_is_an_error_that_names_the_sample_and_adds_nothing() {
         let (good, bad) = (arr2(&[[1.0], [2.0]]).into_dyn(), arr2(&[[1.0], [nan]]).into_dyn());
         metric.update(&good, &good, None).unwrap();
         let text = metric.update(&bad, &good, None).unwrap_err().to_string();
-        assert!(text.contains("the prediction of sample 1 in the batch a number, found NaN"), "{text}");
+        assert!(text.contains("the prediction of sample 1 in the batch must be a number, got NaN"), "{text}");
         let text = metric.update(&good, &bad, None).unwrap_err().to_string();
-        assert!(text.contains("the target of sample 1 in the batch a number, found NaN"), "{text}");
+        assert!(text.contains("the target of sample 1 in the batch must be a number, got NaN"), "{text}");
         let infinite = arr2(&[[1.0], [f64::INFINITY]]).into_dyn();
         assert!(metric.update(&infinite, &infinite, None).is_err());
         metric.update(&infinite, &good, None).unwrap();
@@ -134,7 +134,7 @@ fn a_single_outputs_threshold_is_told_or_said_and_never_guessed() {
         let name = metric.name().to_owned();
         let text = metric.update(&logits, &labels, None).unwrap_err().to_string();
         assert!(
-            text.contains("sample 1 in the batch from 0 to 1, where no threshold is said, found -0.3"),
+            text.contains("sample 1 in the batch must be from 0 to 1 where no threshold is set, got -0.3"),
             "{text}"
         );
         for told in [Outputs::BinaryLogits, Outputs::Logits, Outputs::Scores] {
@@ -150,7 +150,7 @@ fn a_single_outputs_threshold_is_told_or_said_and_never_guessed() {
         for told in [Outputs::Unknown, Outputs::Numbers] {
             let text = metric.begin(told, &[1]).unwrap_err().to_string();
             assert!(
-                text.contains("Say `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."),
+                text.contains("Set `.threshold(0.5)` for probabilities, `.threshold(0.0)` for logits."),
                 "{text}"
             );
             metric.begin(told, &[3]).unwrap(); // with several outputs the largest counts, without a threshold
@@ -162,8 +162,11 @@ fn a_single_outputs_threshold_is_told_or_said_and_never_guessed() {
     assert_eq!(Metric::<[usize], f64>::value(&said), 1.0);
     let refused = [
         (Metric::<[usize], f64>::begin(&mut said, Outputs::Probabilities, &[1]), "above 0 and below 1"),
-        (Metric::<[usize], f64>::begin(&mut said, Outputs::Logits, &[3]), "a single output"),
-        (said.update(&two(), &[0usize, 1][..], None), "a single output"),
+        (
+            Metric::<[usize], f64>::begin(&mut said, Outputs::Logits, &[3]),
+            "must be 1 where a threshold is set",
+        ),
+        (said.update(&two(), &[0usize, 1][..], None), "must be 1 where a threshold is set"),
         (Recall::default().threshold(f64::NAN).update(&logits, &labels[..], None), "a finite number"),
     ];
     for (result, part) in refused {
@@ -183,10 +186,7 @@ fn only_probabilities_are_measured_as_probabilities() {
     for (mut of_labels, mut of_rows) in both {
         for told in [Outputs::Logits, Outputs::BinaryLogits, Outputs::Scores, Outputs::Numbers] {
             let text = of_labels.begin(told, &[2]).unwrap_err().to_string();
-            assert!(
-                text.contains("expected predictions that are the probabilities of classes, found "),
-                "{text}"
-            );
+            assert!(text.contains("the predictions must be the probabilities of classes, got "), "{text}");
             assert!(of_rows.begin(told, &[1]).is_err());
         }
         assert!(of_rows.begin(Outputs::Probabilities, &[2]).is_err());
@@ -195,18 +195,27 @@ fn only_probabilities_are_measured_as_probabilities() {
             of_labels.begin(told, &[units]).unwrap();
         }
         for (outputs, found) in [
-            (arr2(&[[0.5, 0.5], [5.0, -5.0]]), "probabilities of classes, from 0 to 1, found 5"),
+            (
+                arr2(&[[0.5, 0.5], [5.0, -5.0]]),
+                "be a distribution over classes, with numbers from 0 to 1, got 5",
+            ),
             (
                 arr2(&[[0.5, 0.5], [0.5, 0.75]]),
-                "probabilities of classes, whose sum is 1, found a sum of 1.25",
+                "be a distribution over classes, with a sum of 1, got a sum of 1.25",
             ),
         ] {
             let text = of_labels.update(&outputs.into_dyn(), &[0, 1], None).unwrap_err().to_string();
-            assert!(text.contains(&format!("the prediction of sample 1 in the batch {found}")), "{text}");
+            assert!(
+                text.contains(&format!("the prediction of sample 1 in the batch must {found}")),
+                "{text}"
+            );
         }
         let text =
             of_labels.update(&arr2(&[[0.5], [-0.5]]).into_dyn(), &[0, 1], None).unwrap_err().to_string();
-        assert!(text.contains("the prediction of sample 1 in the batch from 0 to 1, found -0.5"), "{text}");
+        assert!(
+            text.contains("the prediction of sample 1 in the batch must be from 0 to 1, got -0.5"),
+            "{text}"
+        );
         let f = |x: f64| x / 3.0; // within a tolerance of a thousandth
         of_labels.update(&arr2(&[[f(1.0), f(2.0) + 1e-4]]).into_dyn(), &[0], None).unwrap();
     }
@@ -254,18 +263,18 @@ fn target_rows_of_classes_are_distributions() {
         for (row, found) in [
             (
                 [1.0, 1.0],
-                "probabilities of classes, whose sum is 1, found a sum of 2. Where a sample may have several",
+                "be a distribution over classes, with a sum of 1, got a sum of 2. Where a sample may have several",
             ),
-            ([0.0, 0.0], "probabilities of classes, whose sum is 1, found a sum of 0."),
-            ([1.5, -0.5], "probabilities of classes, from 0 to 1, found 1.5."),
+            ([0.0, 0.0], "be a distribution over classes, with a sum of 1, got a sum of 0."),
+            ([1.5, -0.5], "be a distribution over classes, with numbers from 0 to 1, got 1.5."),
         ] {
             let target = arr2(&[[0.0, 1.0], row]).into_dyn();
             let text = metric.update(&two(), &target, None).unwrap_err().to_string();
-            assert!(text.contains(&format!("the target of sample 1 in the batch {found}")), "{text}");
+            assert!(text.contains(&format!("the target of sample 1 in the batch must {found}")), "{text}");
         }
         let target = arr2(&[[0.0], [2.0]]).into_dyn();
         let text = metric.update(&arr2(&[[0.2], [0.7]]).into_dyn(), &target, None).unwrap_err().to_string();
-        assert!(text.contains("the target of sample 1 in the batch from 0 to 1, found 2."), "{text}");
+        assert!(text.contains("the target of sample 1 in the batch must be from 0 to 1, got 2."), "{text}");
         assert!(metric.value().is_nan(), "nothing was added");
     }
 }
@@ -320,14 +329,14 @@ fn what_does_not_fit_is_an_error_and_adds_nothing() {
     let mut recall = Recall::default();
     assert_eq!(
         recall.update(&two(), &[0usize, 2][..], None).unwrap_err().to_string(),
-        "recall: expected the label of sample 1 in the batch below 2, the number of classes, found 2. \
-         Labels count from 0; give the last layer as many units as there are classes."
+        "recall: the label of sample 1 in the batch must be below 2, the number of classes, got 2. Labels count \
+         from 0; give the last layer as many units as there are classes."
     );
     let mut mae = MAE::default();
     assert_eq!(
         mae.update(&two(), &arr2(&[[1.0], [1.0]]).into_dyn(), None).unwrap_err().to_string(),
-        "mean_absolute_error: expected targets of shape [2, 2], found [2, 1]. \
-         Give a target for each number that the model puts out, `[batch, …]`."
+        "mean_absolute_error: the targets must have shape [2, 2], got [2, 1]. Give a target for each output of \
+         the model, `[batch, …]`."
     );
 }
 
@@ -341,12 +350,12 @@ fn settings_out_of_range_are_errors() {
     assert!(FBeta::beta(f64::NAN).update(&two(), labels, None).is_err());
     assert_eq!(
         RocAuc::default().average(Average::Class(2)).update(&two(), labels, None).unwrap_err().to_string(),
-        "roc_auc_2: expected a class of below 2, the number of classes, found 2. Classes count from 0."
+        "roc_auc_2: the class must be below 2, the number of classes, got 2. Classes count from 0."
     );
     assert_eq!(
         Recall::default().average(Average::Samples).update(&two(), labels, None).unwrap_err().to_string(),
-        "samples_recall: expected an average of Macro, Micro, Weighted or Class(c), found Samples. \
-         Samples is for Precision, Recall and FBeta with `.multi_label(..)`."
+        "samples_recall: the average must be `Macro`, `Micro`, `Weighted` or `Class(c)`, got `Samples`. `Samples` \
+         is for Precision, Recall and FBeta with `.multi_label(..)`."
     );
     assert!(RocAuc::default().average(Average::Samples).update(&two(), labels, None).is_err());
     assert!(roc_curve(&[true], &[0.5, 0.5], None).is_err());

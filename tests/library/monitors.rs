@@ -91,8 +91,8 @@ fn what_says_no_direction_is_refused_before_the_first_step() {
         assert_eq!(trainer.optimizer().steps(), 0);
         text
     };
-    let expected = "expected the value to monitor to say whether lower or higher is better, found val_mape. \
-                    Say `.lower_is_better()` or `.higher_is_better()`, or write `Metric::direction`.";
+    let expected = "the value to monitor must have a direction, lower or higher, got val_mape. Call \
+                    `.lower_is_better()` or `.higher_is_better()`, or write `Metric::direction`.";
     let folder = std::env::temp_dir().join(format!("plywood-monitors-{}", std::process::id()));
     assert_eq!(
         text(trainer(None).callback(EarlyStopping::patience(2).monitor("val_mape"))),
@@ -108,7 +108,10 @@ fn what_says_no_direction_is_refused_before_the_first_step() {
     );
     assert!(!folder.exists());
     let unknown = text(trainer(None).callback(EarlyStopping::patience(2).monitor("val_mae")));
-    assert!(unknown.contains("to be one of loss, mape, val_loss, val_mape, found val_mae"), "{unknown}");
+    assert!(
+        unknown.contains("be one of the epoch's (loss, mape, val_loss, val_mape), got val_mae"),
+        "{unknown}"
+    );
     let search = |search: Search| {
         search.run(&data(), &KFold::new(2), |_, _| {
             let t = Trainer::new(MeanSquaredError, SGD::default()).metric(mape(None));

@@ -108,7 +108,7 @@ fn what_would_be_misread_is_refused() {
         let name = metric.name().to_owned();
         for told in [Outputs::Distributions, Outputs::Logits, Outputs::Scores] {
             let text = metric.begin(told, &[3]).unwrap_err().to_string();
-            assert!(text.contains("found those of classes that exclude each other"), "{text}");
+            assert!(text.contains("got those of classes that exclude each other"), "{text}");
         }
         for told in [Outputs::Unknown, Outputs::Numbers, Outputs::BinaryLogits, Outputs::Probabilities] {
             metric.begin(told, &[3]).unwrap();
@@ -116,20 +116,23 @@ fn what_would_be_misread_is_refused() {
         for (targets, part) in [
             (
                 arr2(&[[1.0, 0.0, 0.0], [0.0, 0.5, 1.0]]),
-                "the target of sample 1 in the batch 0 or 1 for each label",
+                "the target of sample 1 in the batch must be 0 or 1 for each label",
             ),
             (
                 arr2(&[[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]]),
-                "the target of sample 0 in the batch 0 or 1 for each label",
+                "the target of sample 0 in the batch must be 0 or 1 for each label",
             ),
-            (arr2(&[[1.0, 0.0, f64::NAN], [0.0, 1.0, 1.0]]), "the target of sample 0 in the batch a number"),
+            (
+                arr2(&[[1.0, 0.0, f64::NAN], [0.0, 1.0, 1.0]]),
+                "the target of sample 0 in the batch must be a number",
+            ),
         ] {
             let text = metric.update(&rows(), &targets.into_dyn(), None).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("{name}: expected {part}")), "{text}");
+            assert!(text.starts_with(&format!("{name}: {part}")), "{text}");
         }
         let nan = arr2(&[[0.5, 0.5, 0.5], [0.5, f64::NAN, 0.5]]).into_dyn();
         let text = metric.update(&nan, &rows(), None).unwrap_err().to_string();
-        assert!(text.contains("the prediction of sample 1 in the batch a number, found NaN"), "{text}");
+        assert!(text.contains("the prediction of sample 1 in the batch must be a number, got NaN"), "{text}");
         assert!(metric.update(&rows(), &Tensor::zeros(vec![2, 2]), None).is_err());
         assert!(metric.update(&rows(), &rows(), Some(&[1.0])).is_err());
         assert!(metric.value().is_nan(), "{name}: nothing was added");
@@ -143,10 +146,10 @@ fn what_would_be_misread_is_refused() {
     let mut recall = Recall::default().multi_label(0.5);
     assert!(Metric::<[usize], f64>::begin(&mut recall, Outputs::Probabilities, &[3]).is_err());
     let text = recall.update(&rows(), &[0usize, 1][..], None).unwrap_err().to_string();
-    assert!(text.starts_with("recall: expected targets that are 0 or 1 for each label"), "{text}");
+    assert!(text.starts_with("recall: the targets must be 0 or 1 for each label"), "{text}");
     for (thresholds, part) in [
-        (vec![0.5, 0.5], "one number, or one for each of 3 labels, found 2 of them"),
-        (vec![0.5, f64::NAN, 0.5], "a finite number, found NaN"),
+        (vec![0.5, 0.5], "must be 1 or 3, one for each label, got 2"),
+        (vec![0.5, f64::NAN, 0.5], "a finite number, got NaN"),
     ] {
         let text =
             Recall::default().multi_label(thresholds).update(&rows(), &rows(), None).unwrap_err().to_string();
@@ -155,7 +158,7 @@ fn what_would_be_misread_is_refused() {
     let mut of_logits = ExactMatch::multi_label(0.0);
     Metric::<Tensor<f64>, f64>::begin(&mut of_logits, Outputs::BinaryLogits, &[3]).unwrap();
     let error = Metric::<Tensor<f64>, f64>::begin(&mut of_logits, Outputs::Probabilities, &[3]).unwrap_err();
-    assert!(error.to_string().contains("above 0 and below 1, for probabilities, found 0"), "{error}");
+    assert!(error.to_string().contains("above 0 and below 1 for probabilities, got 0"), "{error}");
 }
 
 #[test]
@@ -173,7 +176,7 @@ fn several_probabilities_are_no_classes() {
         for told in [Outputs::Probabilities, Outputs::BinaryLogits] {
             let text = metric.begin(told, &[3]).unwrap_err().to_string();
             assert!(
-                text.contains("of classes that exclude each other, found 3 outputs, each by itself"),
+                text.contains("be of classes that exclude each other, got 3 independent outputs"),
                 "{text}"
             );
             assert!(text.contains("`.multi_label(..)`"), "{text}");
@@ -202,23 +205,23 @@ fn a_models_labels_and_their_report() {
 
     let text = |error: Error| error.to_string();
     let two = model.predict_labels(&x, [0.5, 0.5]).unwrap_err();
-    assert!(text(two).starts_with("predict: expected thresholds of one number, or one for each of 3 labels"));
+    assert!(text(two).starts_with("predict: the number of thresholds must be 1 or 3, one for each label"));
     let zero = evaluate::multi_label_report(&model, &data, 0.0).unwrap_err();
-    assert!(text(zero).contains("above 0 and below 1, for probabilities"));
+    assert!(text(zero).contains("above 0 and below 1 for probabilities"));
     let mut soft = y.clone();
     soft[[1, 2]] = 0.5;
     let soft =
         evaluate::multi_label_report(&model, &ArrayDataset::new(x.clone(), soft).unwrap(), 0.5).unwrap_err();
     assert!(
-        text(soft).starts_with("evaluate: expected the target of sample 1 0 or 1 for each label, found 0.5.")
+        text(soft).starts_with("evaluate: the target of sample 1 must be 0 or 1 for each label, got 0.5.")
     );
     let softmax = Sequential::builder([3]).layer(Softmax).build().unwrap();
     let softmax = evaluate::multi_label_report(&softmax, &data, 0.5).unwrap_err();
-    assert!(text(softmax).contains("found one that ends in softmax"));
+    assert!(text(softmax).contains("got those of softmax"));
     let narrow = ArrayDataset::new(x, y.slice(ndarray::s![.., ..2]).to_owned()).unwrap();
     assert!(
         text(evaluate::multi_label_report(&model, &narrow, 0.5).unwrap_err())
-            .contains("targets of shape [3, 3]")
+            .contains("the targets must have shape [3, 3]")
     );
     // For logits, with a threshold for logits.
     let logits = Sequential::builder([3]).layer(Given(3)).build().unwrap();
@@ -239,13 +242,13 @@ fn classes_of_a_single_output_go_by_the_models_last_function() {
     }
     assert!(evaluate::error_analysis(&sigmoid, &data).is_ok());
     let error = evaluate::error_analysis(&linear, &data).unwrap_err().to_string();
-    assert!(error.contains("found one that ends in logits"), "{error}");
+    assert!(error.contains("must be probabilities, got logits"), "{error}");
     for model in [
         of(Sequential::builder([1]).layer(Given(1)).layer(ReLU)),
         of(Sequential::builder([1]).layer(Given(1)).layer(Tanh)),
     ] {
-        let text = "expected a model with a single output that ends in Sigmoid or in a linear layer, found another \
-                    last layer. Say from where on it stands for class 1: use `predict_labels` with a threshold.";
+        let text = "the single output of the model must be that of Sigmoid or of a linear layer, got that of \
+                    another last layer. Use `predict_labels` with a threshold above which it means class 1.";
         assert_eq!(model.predict_classes(&x).unwrap_err().to_string(), format!("predict: {text}"));
         assert_eq!(evaluate::classes(&model, &data).unwrap_err().to_string(), format!("evaluate: {text}"));
         assert_eq!(
@@ -281,7 +284,10 @@ fn nan_is_no_class_and_no_label() {
     assert!(sound.predict(&x).unwrap()[[1, 0]].is_nan(), "predict itself shows it");
     let x = arr2(&[[0.5f32, 0.25], [1.0, 1.0]]);
     let error = spoilt().predict_classes(&x).unwrap_err().to_string();
-    assert!(error.starts_with("predict, sample 0: weight of layer 0 (dense) is not finite"), "{error}");
+    assert!(
+        error.starts_with("predict, sample 0: the parameter weight of layer 0 (dense) is not finite"),
+        "{error}"
+    );
     let data = ArrayDataset::new(x.clone(), vec![0, 1]).unwrap();
     let multi_hot = ArrayDataset::new(x.clone(), x.mapv(|_| 1.0)).unwrap();
     let mut sigmoid = Sequential::builder([2]).layer(Given(2)).layer(Sigmoid).build().unwrap();

@@ -119,7 +119,8 @@ fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
         assert!(matches!(error.kind(), ErrorKind::NonFinite { .. }), "{error}");
         let text = error.to_string();
         assert!(
-            text.contains("sample 0") && text.contains("weight of layer 2 (dense) is not finite"),
+            text.contains("sample 0")
+                && text.contains("the parameter weight of layer 2 (dense) is not finite"),
             "{text}"
         );
     };
@@ -131,9 +132,9 @@ fn a_model_of_nan_is_named_by_whatever_decides_or_counts() {
     let mut trainer = silent(CrossEntropy::default(), SGD::default()).metric(Accuracy::default());
     nan(trainer.evaluate(&model, &data).unwrap_err());
     let text = trainer.fit(&mut model, &data).unwrap_err().to_string();
-    assert!(
-        text.starts_with("fit: weight of layer 2 (dense) is not finite (NaN or infinity), noticed at step 1")
-    );
+    assert!(text.starts_with(
+        "fit: the parameter weight of layer 2 (dense) is not finite (NaN or infinity), noticed at step 1"
+    ));
     // If no decision is made, one row of NaN must not affect the rest of the batch.
     let rows = model.predict(&inputs()).unwrap();
     assert!(rows.iter().all(|p| p.is_nan()) && rows.shape() == [40, 2]);
@@ -186,7 +187,7 @@ fn parameters_are_looked_at_after_the_last_step() {
     let mut trainer = Trainer::new(MeanSquaredError, SGD::default()).learning_rate(1e300).batch_size(40);
     trainer = trainer.progress(Progress::Silent);
     let text = trainer.fit(&mut model, &data).unwrap_err().to_string();
-    assert!(text.starts_with("fit: weight of layer 0 (dense) is not finite"), "{text}");
+    assert!(text.starts_with("fit: the parameter weight of layer 0 (dense) is not finite"), "{text}");
 }
 
 /// If an output is finite but its loss is not, the error names the sample.

@@ -95,7 +95,7 @@ fn hostile_numbers_are_errors() {
     let fit = |x: Array2<f64>| Normalizer::standard().fit_tensor(&x.into_dyn()).map_err(|e| e.to_string());
     for bad in [f64::NAN, f64::INFINITY] {
         let text = fit(array![[1.0, 2.0], [bad, 3.0]]).unwrap_err();
-        assert!(text.contains("feature 0 of sample 1 to be a finite number"), "{text}");
+        assert!(text.contains("feature 0 of sample 1 must be a finite number"), "{text}");
     }
     assert!(fit(array![[1e200], [-1e200]]).is_err(), "squares overflow");
     assert!(fit(Array2::zeros((0, 3))).is_err() && fit(Array2::zeros((3, 0))).is_err());
@@ -107,8 +107,8 @@ fn hostile_numbers_are_errors() {
     let normalizer = Normalizer::standard().fit_tensor(&one).unwrap();
     assert_eq!(
         normalizer.transform(array![[1.0f32, 2.0]].into_dyn()).unwrap_err().to_string(),
-        "expected numbers to normalize of shape [samples, …] with [1] for a sample, found [1, 2]. \
-         A normalizer takes what it was fitted on."
+        "the numbers to normalize must have shape [samples, …] with [1] for a sample, got [1, 2]. A normalizer \
+         takes what it was fitted on."
     );
     let wide = ArrayDataset::new(array![[1.0f32, 2.0]], vec![0]).unwrap();
     assert!(normalizer.apply(wide).read(&[0], Pass::Evaluate, &mut Batch::<f32, _>::default()).is_err());

@@ -204,8 +204,8 @@ fn data_without_any_weight_are_an_error() {
     };
     let model = || Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let trainer = || silent(CrossEntropy::default(), SGD::default()).batch_size(2);
-    let none = "expected weights with one above 0, found only 0. \
-                A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.";
+    let none = "the weights must include one above 0, got only 0. A weight of 0 leaves a sample out, and so does \
+                a class weight of 0: give some a weight above 0.";
     let text = trainer().fit(&mut model(), &data(vec![0.0; 8])).unwrap_err().to_string();
     assert_eq!(text, format!("fit: {none}"));
     let late = data([vec![1.0; 6], vec![0.0; 2]].concat());

@@ -206,8 +206,8 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
     };
     assert_eq!(
         refused(&text("sgd")),
-        "the optimizer's state: expected a state of the rule adam, found sgd. \
-         Resume with the optimizer that the state was taken from."
+        "the optimizer's state: the state must be of the rule adam, got sgd. Resume with the optimizer that the \
+         state was taken from."
     );
     // Changes the entries of 0.weight.
     let weight = |state: &mut State, change: &dyn Fn(State) -> State| {
@@ -225,7 +225,7 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
         *state = std::mem::take(state).integer(name, number);
     };
     let damages: &[(&str, Damage<'_>)] = &[
-        ("a state of this model, found one with a parameter 9.weight", &|s| {
+        ("the state must be of this model, got one with a parameter 9.weight", &|s| {
             let mut parameters = s.take_nested("parameters").unwrap();
             let own = parameters.take_nested("0.weight").unwrap();
             *s = std::mem::take(s).nested("parameters", parameters.nested("9.weight", own));
@@ -236,41 +236,43 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
             parameters = parameters.nested("0.weight", own.clone()).nested("0.weight", own);
             *s = std::mem::take(s).nested("parameters", parameters);
         }),
-        ("0 left in it", &|s| weight(s, &|own| own.array("0", five()))),
-        ("nonsense left in it", &|s| weight(s, &|own| own.array("nonsense", five()))),
-        ("the number of slots to be 2, as the rule has it, found 1", &|s| {
+        ("entries left, got \"0\"", &|s| weight(s, &|own| own.array("0", five()))),
+        ("entries left, got \"nonsense\"", &|s| weight(s, &|own| own.array("nonsense", five()))),
+        ("the number of slots must be 2, as in the rule, got 1", &|s| {
             weight(s, &|own| without(own, "1"));
         }),
-        ("parameter 0.weight of shape [5]", &|s| weight(s, &|own| without(own, "0").array("0", five()))),
-        ("parameter 0.weight of shape [5]", &|s| {
+        ("the parameter 0.weight must have shape [5]", &|s| {
+            weight(s, &|own| without(own, "0").array("0", five()));
+        }),
+        ("the parameter 0.weight must have shape [5]", &|s| {
             weight(s, &|own| without(own, "average").array("average", five()));
         }),
-        ("the number steps to be at most", &|s| integer(s, "steps", u64::MAX)),
+        ("the number \"steps\" must be at most", &|s| integer(s, "steps", u64::MAX)),
         ("waited", &|s| {
             let mut plateau = s.take_nested("plateau").unwrap();
             integer(&mut plateau, "waited", 1 << 60);
             *s = std::mem::take(s).nested("plateau", plateau);
         }),
-        ("a whole number steps", &|s| drop(s.take_integer::<u64>("steps"))),
-        ("a flag exchanged", &|s| drop(s.take_flag("exchanged"))),
-        ("more left in it", &|s| *s = std::mem::take(s).flag("more", true)),
+        ("a whole number \"steps\"", &|s| drop(s.take_integer::<u64>("steps"))),
+        ("a flag \"exchanged\"", &|s| drop(s.take_flag("exchanged"))),
+        ("entries left, got \"more\"", &|s| *s = std::mem::take(s).flag("more", true)),
         ("decay", &|s| {
             let mut settings = s.take_nested("settings").unwrap();
             settings.take_number("decay").unwrap();
             *s = std::mem::take(s).nested("settings", settings);
         }),
-        ("more left in it", &|s| {
+        ("entries left, got \"more\"", &|s| {
             let settings = s.take_nested("settings").unwrap();
             *s = std::mem::take(s).nested("settings", settings.flag("more", true));
         }),
         ("the gradient", &|s| weight(s, &|own| own.array("gradient", Tensor::zeros(vec![1])))),
-        ("a row of the gradient", &|s| {
+        ("the rows of the gradient", &|s| {
             weight(s, &|own| own.integers("rows", [1 << 40]).array("gradient", Tensor::zeros(vec![1, 4])));
         }),
         ("the gradient", &|s| {
             weight(s, &|own| own.integers("rows", [0, 1]).array("gradient", Tensor::zeros(vec![1, 4])));
         }),
-        ("rows left in it", &|s| weight(s, &|own| own.integers("rows", [0]))),
+        ("entries left, got \"rows\"", &|s| weight(s, &|own| own.integers("rows", [0]))),
     ];
     for (text, change) in damages {
         let found = refused(change);
@@ -353,8 +355,8 @@ fn steps_on_averages_are_refused() {
     train(&mut model, &mut optimizer, 0..1);
     assert_eq!(
         optimizer.step(&mut model).unwrap_err().to_string(),
-        "the optimizer: expected the model to hold the weights that are trained, found their averages. \
-         Call `training_weights` before the forward pass."
+        "the optimizer: the model must hold its training weights, got their averages. Call `training_weights` \
+         before the forward pass."
     );
 }
 
@@ -404,56 +406,61 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     };
     let adam = || Optimizer::new(Adam::default());
     for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(refused(adam().clip_value(wrong)).contains("a clipping value of above 0"));
+        assert!(refused(adam().clip_value(wrong)).contains("the clipping value must be positive"));
         assert!(
-            refused(adam().clip_norm_per_parameter(wrong)).contains("a clipping norm for each parameter")
+            refused(adam().clip_norm_per_parameter(wrong)).contains("the clipping norm of each parameter")
         );
     }
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(
             refused(adam().group(Group::matching("*").learning_rate_factor(wrong)))
-                .contains("a rate's factor")
+                .contains("the factor of the learning rate")
         );
-        assert!(refused(adam().group(Group::matching("*").weight_decay(wrong))).contains("a weight decay"));
-        assert!(refused(Optimizer::new(Adam::default().weight_decay(wrong))).contains("a weight decay"));
-        assert!(refused(adam().average(Averaging::exponential(wrong))).contains("a decay of averages"));
+        assert!(refused(adam().group(Group::matching("*").weight_decay(wrong))).contains("the weight decay"));
+        assert!(refused(Optimizer::new(Adam::default().weight_decay(wrong))).contains("the weight decay"));
+        assert!(refused(adam().average(Averaging::exponential(wrong))).contains("the decay of averages"));
     }
-    assert!(refused(adam().average(Averaging::uniform().every(0))).contains("the steps between averages"));
+    assert!(
+        refused(adam().average(Averaging::uniform().every(0)))
+            .contains("the number of steps between averages")
+    );
     assert_eq!(
         refused(adam().batches_per_step(0)),
-        "the optimizer: expected batches in a step of at least 1, found 0. 1 takes a step after each batch."
+        "the optimizer: the number of batches in a step must be at least 1, got 0. 1 takes a step after each batch."
     );
     assert_eq!(
         refused(adam().group(Group::matching("*.gamma"))),
-        "the optimizer, group \"*.gamma\": expected a pattern that fits a parameter's name, \
-         found none among 0.weight, 2.weight, 2.bias, 3.weight, …. \
-         Write names as the model has them; * stands for any characters."
+        "the optimizer, group \"*.gamma\": the pattern must match a parameter's name, got names such as 0.weight, \
+         2.weight, 2.bias, 3.weight. Write names as the model has them; `*` stands for any characters."
     );
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(
-            refused(adam().group(Group::matching("*").l1(wrong))).contains("an l1 penalty of at least 0")
+            refused(adam().group(Group::matching("*").l1(wrong)))
+                .contains("the L1 penalty must be at least 0")
         );
         assert!(
-            refused(adam().group(Group::matching("*").l2(wrong))).contains("an l2 penalty of at least 0")
+            refused(adam().group(Group::matching("*").l2(wrong)))
+                .contains("the L2 penalty must be at least 0")
         );
     }
     for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(
-            refused(adam().group(Group::matching("*").max_norm(wrong))).contains("a max norm of above 0")
+            refused(adam().group(Group::matching("*").max_norm(wrong)))
+                .contains("the max norm must be positive")
         );
     }
     assert_eq!(
         refused(adam().group(Group::matching("*.bias").max_norm(3.0))),
-        "the optimizer, group \"*.bias\": expected a max norm for weights, of two axes or more, \
-         found parameters of one. Name the weight: \"0.weight\" is that of layer 0."
+        "the optimizer, group \"*.bias\": the parameters of a group with a max norm must include weights of two \
+         axes or more, got parameters of one axis. Name the weight: \"0.weight\" is that of layer 0."
     );
     let (mut model, (x, labels)) = (network(), data());
     let mut free = Optimizer::new(ScheduleFreeAdamW::default()).group(Group::matching("*").max_norm(3.0));
     accumulate(&mut model, &CrossEntropy::default(), x, &labels, None).unwrap();
     assert_eq!(
         free.step(&mut model).unwrap_err().to_string(),
-        "the optimizer, group \"*\": expected a max norm for a rule that keeps no averages of its own, \
-         found one that does. Leave it out, or take a rule such as `AdamW` with `average`."
+        "the optimizer, group \"*\": the rule of a group with a max norm must keep no averages of its own, got \
+         one that does. Leave it out, or use a rule such as `AdamW` with `average`."
     );
     assert_eq!(bits(&network()), before);
 }
@@ -476,9 +483,9 @@ fn a_gradient_that_is_not_finite_is_refused_where_norms_are_taken() {
             (result.map_err(|error| error.to_string()), bits(&model), optimizer.steps())
         };
         for wrong in [f32::NAN, f32::INFINITY] {
-            let text = "the gradient of 0.weight is not finite (NaN or infinity), noticed at step 1. Training diverged: \
-                        lower the learning rate, scale the inputs, or leave such a batch out; its gradients are \
-                        forgotten.";
+            let text = "the gradient of 0.weight is not finite (NaN or infinity), noticed at step 1. Training \
+                        diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
+                        gradients are discarded.";
             assert_eq!(step([wrong, wrong]), (Err(text.to_owned()), before.clone(), 0));
         }
         let (result, after, steps) = step([0.5, 0.5]);

@@ -46,7 +46,7 @@ impl<F: Scalar> MeanEmbedding<F> {
                 if !(id >= 0.0 && id < limit as f64 && id.fract() == 0.0) {
                     return Err(Error::data(
                         format!("an id in sample {sample}"),
-                        format!("whole and below {limit}"),
+                        format!("be whole and below {limit}"),
                         id,
                     )
                     .help("Look the words up in the vocabulary that the embedding was built for."));
@@ -80,7 +80,7 @@ impl<F: Scalar> Layer<F> for MeanEmbedding<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input {
             [_] => Ok(vec![self.table.shape()[1]]),
-            _ => Err(Error::shape("an input", "[length]", input).help("Give a row of ids for each sample.")),
+            _ => Err(Error::shape("the input", "[length]", input).help("Give a row of ids for each sample.")),
         }
     }
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
@@ -136,7 +136,7 @@ impl<F: Scalar> Layer<F> for Whiten<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.mean.shape() {
             let expected = format!("{:?}", self.mean.shape());
-            return Err(Error::shape("an input", expected, input).help("Build it for as many features."));
+            return Err(Error::shape("the input", expected, input).help("Build it for as many features."));
         }
         Ok(input.to_vec())
     }
@@ -196,7 +196,7 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         let output = Layer::output_shape(&self.body, input)?;
         if output != input {
             let expected = format!("{input:?}");
-            return Err(Error::shape("a body's output", expected, &output)
+            return Err(Error::shape("the body's output", expected, &output)
                 .help("A body keeps the shape of its input."));
         }
         Ok(output)
@@ -300,7 +300,7 @@ impl<F: Scalar> UpdateRule<F> for MeanSquare {
         if (0.0..1.0).contains(&self.decay) {
             return Ok(());
         }
-        Err(Error::argument("a decay", "at least 0 and below 1", self.decay).help("0.9 is usual."))
+        Err(Error::argument("decay", "at least 0 and below 1", self.decay).help("0.9 is usual."))
     }
     fn update(&self, update: Update<'_, F>, step: Step) {
         let (rate, decay) = (F::of(step.learning_rate), F::of(self.decay));
@@ -495,7 +495,7 @@ fn they_compose_train_save_load_and_predict_the_same_bits() {
     // An unknown kind is named in the error, even three containers deep.
     let text = Sequential::load_with(&path, &Registry::builtin()).unwrap_err().to_string();
     assert!(
-        text.contains("found \"outside.mean_embedding\"") && text.contains("Registry::builtin().with"),
+        text.contains("got \"outside.mean_embedding\"") && text.contains("Registry::builtin().with"),
         "{text}"
     );
     let without =
@@ -559,13 +559,13 @@ fn their_errors_name_the_place() {
     let text = model.predict(&Array2::from_elem((1, LENGTH), 1000.0f32)).unwrap_err().to_string();
     assert_eq!(
         text,
-        "predict, layer 0 (outside.mean_embedding): expected an id in sample 0 whole and below 1000, found 1000. \
+        "predict, layer 0 (outside.mean_embedding): an id in sample 0 must be whole and below 1000, got 1000. \
          Look the words up in the vocabulary that the embedding was built for."
     );
     let body = Sequential::block().layer(Dense::units(3));
     let text = Sequential::builder([4]).layer(ResidualSpec(body)).build().unwrap_err().to_string();
     assert!(
-        text.starts_with("layer 0 (outside.residual): expected a body's output of shape [4], found [3]"),
+        text.starts_with("layer 0 (outside.residual): the body's output must have shape [4], got [3]"),
         "{text}"
     );
     let rows = ArrayView2::<f32>::from_shape((1, 2), &[0.0, 0.0]).unwrap();

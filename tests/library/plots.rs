@@ -299,32 +299,34 @@ fn what_cannot_be_drawn_is_an_error() {
     let text = |figure: Result<Figure>| figure.unwrap_err().to_string();
     assert_eq!(
         text(plot::curve(&run(), "f1")),
-        "plot curve: expected a value of loss, accuracy, val_loss, val_accuracy, found f1. \
-         It needs a finite number in at least one epoch."
+        "plot curve: the value to plot must be one of the recorded values (loss, accuracy, val_loss, \
+         val_accuracy), got f1. It needs a finite number in at least one epoch."
     );
     assert!(
         text(plot::history(&History::default()))
-            .starts_with("plot curve: expected a value of a name that some")
+            .starts_with("plot curve: the value to plot must be a name that some")
     );
-    assert!(text(plot::runs("f1", [("a", &seeds(0.9, 1)[..])])).contains("val_accuracy, found f1"));
-    assert!(text(plot::runs("loss", [("a", &[][..])])).contains("with at least one that can be drawn"));
+    assert!(text(plot::runs("f1", [("a", &seeds(0.9, 1)[..])])).contains("val_accuracy), got f1"));
+    assert!(text(plot::runs("loss", [("a", &[][..])])).contains("include one that can be drawn"));
     let empty = ConfusionMatrix::new(3, &[], &[]).unwrap();
     assert_eq!(
         text(plot::confusion_matrix(&empty)),
-        "plot confusion matrix: expected a confusion matrix with at least one sample, found none. \
-         Count predictions first."
+        "plot confusion matrix: the confusion matrix must have at least one sample, got none. Count predictions \
+         first."
     );
     drawn(plot::class_scores(&empty.report()));
     assert!(
         text(plot::roc(Vec::<(&str, &RocCurve)>::new()))
-            .starts_with("plot ROC: expected curves with at least one finite point")
+            .starts_with("plot ROC: the curves must have at least one finite point")
     );
-    assert!(text(plot::reliability(&[])).starts_with("plot reliability: expected bins"));
+    assert!(text(plot::reliability(&[])).starts_with("plot reliability: the bins must"));
     assert!(text(plot::gradient_norms(&GradientTrace::default())).contains("Add a `GradientNorms`"));
-    assert!(text(Chart::new("c").draw()).starts_with("chart \"c\": expected points"));
-    assert!(text(Chart::new("c").line("a", &[(1.0, 1.0)]).y_range(2.0, 1.0).draw()).contains("a range of y"));
-    assert!(text(Chart::new("c").line("a", &[(1.0, 1.0)]).size(f64::NAN, 9.0).draw()).contains("a size"));
-    assert!(text(Bars::new("b", ["one"]).group("g", &[]).draw()).contains("with 1 bars, found 0"));
+    assert!(text(Chart::new("c").draw()).starts_with("chart \"c\": the points must"));
+    assert!(
+        text(Chart::new("c").line("a", &[(1.0, 1.0)]).y_range(2.0, 1.0).draw()).contains("the range of y")
+    );
+    assert!(text(Chart::new("c").line("a", &[(1.0, 1.0)]).size(f64::NAN, 9.0).draw()).contains("the size"));
+    assert!(text(Bars::new("b", ["one"]).group("g", &[]).draw()).contains("have 1 bar, got 0"));
     assert!(text(Bars::new("b", ["one"]).group("g", &[vec![f64::NAN]]).draw()).contains("finite number"));
     let figure = Chart::new("c").line("a", &[(1.0, 1.0)]).draw().unwrap();
     assert!(figure.to_png_scaled(0.0).is_err() && figure.to_png_scaled(f64::NAN).is_err());
@@ -341,14 +343,14 @@ fn what_cannot_be_drawn_is_an_error() {
 fn images_have_to_be_images() {
     let text = |figure: Result<Figure>| figure.unwrap_err().to_string();
     let (data, _) = plywood::data::synthetic::garments(4, 4, 1).unwrap();
-    assert!(text(plot::samples(&model(), &data, &[])).contains("1 to 400 samples, found 0"));
-    assert!(text(plot::samples(&model(), &data, &[4])).contains("a position of less than 4, found 4"));
+    assert!(text(plot::samples(&model(), &data, &[])).contains("from 1 to 400, got 0"));
+    assert!(text(plot::samples(&model(), &data, &[4])).contains("each position must be below 4, got 4"));
     let flat = ArrayDataset::new(ndarray::Array2::<f32>::ones((4, 3)), vec![0; 4]).unwrap();
     let small = Sequential::builder([3]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     assert!(text(plot::samples(&small, &flat, &[0])).contains("[rows, columns] or [1 or 3, rows, columns]"));
     assert!(text(plot::filters(&small)).contains("Only a dense layer over images, or a convolution"));
     let none = Sequential::builder([3]).layer(ReLU).build().unwrap();
-    assert!(text(plot::filters(&none)).contains("with weights of at least two axes, found none"));
+    assert!(text(plot::filters(&none)).contains("have weights of at least two axes, got none"));
 
     // Colour images, logits, odd sizes, a single output, and values that are not finite.
     let mut colours =

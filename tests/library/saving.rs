@@ -142,9 +142,8 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
     };
     assert!(text(5).contains("cargo update -p plywood"));
     for older in 1..4 {
-        let expected = format!(
-            "expected the format's version to be 4, found {older}. It was written before the first release"
-        );
+        let expected =
+            format!("the format's version must be 4, got {older}. It was written before the first release");
         assert!(text(older).starts_with(&expected), "{}", text(older));
     }
 }
@@ -196,11 +195,7 @@ fn depth_and_number_of_layers_are_bounded_on_both_ways() {
     let (saved, loaded) = deep(62);
     assert!(load(&saved.unwrap()).is_ok() && loaded.is_ok());
     let (saved, loaded) = deep(63);
-    refused(
-        saved,
-        loaded,
-        "expected the number of containers inside one another to be at most 64, found more",
-    );
+    refused(saved, loaded, "the number of containers inside one another must be at most 64, got more");
 
     let wide = |layers: usize| {
         let builder = (0..layers).fold(Sequential::builder([1]), |builder, _| builder.layer(ReLU));
@@ -209,7 +204,7 @@ fn depth_and_number_of_layers_are_bounded_on_both_ways() {
     let (saved, loaded) = wide(16_383);
     assert!(load(&saved.unwrap()).is_ok() && loaded.is_ok());
     let (saved, loaded) = wide(16_384);
-    refused(saved, loaded, "expected the number of layers to be at most 16384, found more");
+    refused(saved, loaded, "the number of layers must be at most 16384, got more");
 }
 
 #[test]
@@ -223,11 +218,11 @@ fn what_a_description_may_hold_is_bounded_when_it_is_saved() {
     let most = classes(65_536);
     assert_eq!(Metadata::read_from(&saved(&most).unwrap()[..]).unwrap(), most);
     let text = saved(&classes(65_537)).unwrap_err().to_string();
-    assert!(text.contains("classes") && text.contains("at most 65536 of them, found 65537"), "{text}");
+    assert!(text.contains("classes") && text.contains("at most 65536, got 65537"), "{text}");
     let notes = |n: usize| (0..n).fold(Metadata::new(), |metadata, i| metadata.note(i.to_string(), ""));
     assert!(Metadata::read_from(&saved(&notes(4096)).unwrap()[..]).is_ok());
     let text = saved(&notes(4097)).unwrap_err().to_string();
-    assert!(text.contains("notes") && text.contains("at most 4096 of them, found 4097"), "{text}");
+    assert!(text.contains("notes") && text.contains("at most 4096, got 4097"), "{text}");
     let long = |bytes: usize| Metadata::new().note("long", "x".repeat(bytes));
     assert!(Metadata::read_from(&saved(&long((1 << 21) - 100)).unwrap()[..]).is_ok());
     let text = saved(&long(1 << 21)).unwrap_err().to_string();
@@ -238,7 +233,7 @@ fn what_a_description_may_hold_is_bounded_when_it_is_saved() {
     let bytes = axes(32).unwrap().to_bytes().unwrap();
     assert!(Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).is_ok());
     let text = axes(33).unwrap_err().to_string();
-    assert!(text.contains("expected a number of axes of at most 32, found 33"), "{text}");
+    assert!(text.contains("the number of axes must be at most 32, got 33"), "{text}");
 }
 
 /// If the `Serialize` of a layer fails, the error names the layer and its position.
@@ -264,7 +259,7 @@ fn a_layer_that_cannot_be_saved_is_named() {
     let model = Sequential::builder([1]).layer(ReLU).layer(block).build().unwrap();
     assert_eq!(
         model.to_bytes().unwrap_err().to_string(),
-        "layer 0 (tests.secret): expected a value to be one that can be saved, found a secret. Look at its `Serialize`."
+        "layer 0 (tests.secret): the value must be serializable, got an error: a secret. Check its `Serialize`."
     );
 }
 

@@ -147,26 +147,34 @@ fn what_is_wrong_everywhere_is_an_error_of_the_search() {
     let unknown = Search::grid(space()).monitor("val_f1");
     assert_eq!(
         run(unknown),
-        "search, all of 2 trials, the first (units 4, rate 0.01), fit, search: expected the value to monitor \
-         to be one of loss, accuracy, val_loss, val_accuracy, found val_f1. \
-         Write one of these names, or add the metric to the trainer."
+        "search, 2 trials failed, the first (units 4, rate 0.01), fit, search: the value to monitor must be one \
+         of the epoch's (loss, accuracy, val_loss, val_accuracy), got val_f1. Write one of these names, or add \
+         the metric to the trainer."
     );
     let missing = Search::grid(Space::new().choice("units", [4]));
     assert_eq!(
         run(missing),
-        "search, all of 1 trials, the first (units 4): expected a hyper-parameter of units, found rate"
+        "search, 1 trial failed, the first (units 4): the hyper-parameter must be one of the trial's (units), got \
+         \"rate\""
     );
     let word = Search::grid(Space::new().choice("units", ["many"]).choice("rate", [0.01]));
-    assert!(run(word).contains("expected the hyper-parameter \"units\" of a count, found many"));
+    assert!(run(word).contains("the hyper-parameter \"units\" must be a count, got many"));
     assert_eq!(
         run(Search::grid(space()).repeats(0)),
-        "search: expected repeats of 1 to 1000, found 0. 3 to 5 are usual."
+        "search: `repeats` must be from 1 to 1000, got 0. 3 to 5 are usual."
     );
-    assert!(run(Search::grid(space()).repeats(usize::MAX)).contains("repeats of 1 to 1000"));
-    assert!(run(Search::random(space(), 0)).starts_with("search: expected a number of trials of 1 to 10000"));
-    assert!(run(Search::grid(Space::new())).starts_with("search: expected a search space of at least one"));
+    assert!(run(Search::grid(space()).repeats(usize::MAX)).contains("`repeats` must be from 1 to 1000"));
+    assert!(
+        run(Search::random(space(), 0)).starts_with("search: the number of trials must be from 1 to 10000")
+    );
+    assert!(
+        run(Search::grid(Space::new())).starts_with("search: the number of dimensions must be at least 1")
+    );
     let share = Search::grid(space()).run(&data, &HoldOut::share(1.5), build).unwrap_err().to_string();
-    assert!(share.starts_with("search: expected") && share.contains("1.5"), "{share}");
+    assert!(
+        share.starts_with("search: the share of the second part must") && share.contains("1.5"),
+        "{share}"
+    );
     let split = Search::grid(space()).run(&data, &HoldOut::share(0.25), |trial, seed| {
         build(trial, seed).map(|(model, trainer)| (model, trainer.validation_split(0.1)))
     });

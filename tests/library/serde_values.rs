@@ -112,36 +112,36 @@ fn other_words_are_no_numbers() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     let is = |text: String, expected: &str| {
-        assert_eq!(text, format!("expected {expected}. Look at where it is from."));
+        assert_eq!(text, format!("the {expected}. Check the source."));
     };
     is(
         refusal::<History>(
             r#"{"epochs":[{"number":1,"values":[["loss",1]],"learning_rate":1,"directions":["Lower","Lower"],"seconds":1}]}"#,
         ),
-        "an epoch to be a direction for each of 1 values, found 2",
+        "epoch must have a direction for each of 1 value, got 2",
     );
     is(
         refusal::<LearningRateCurve>(r#"{"rates":[1,2],"losses":[1],"smoothed":[1,2],"suggestion":null}"#),
-        "a curve of rates to be of two losses for each of 2 rates, found 1 losses and 2 smoothed ones",
+        "curve of rates must have two losses for each of 2 rates, got 1 loss and 2 smoothed ones",
     );
     is(
         refusal::<LearningRateCurve>(r#"{"rates":[1],"losses":[1],"smoothed":[1],"suggestion":3}"#),
-        "the suggestion of a curve of rates to be one of its rates, found 3",
+        "suggestion of the curve of rates must be one of its rates, got 3",
     );
     is(
         refusal::<GradientTrace>(r#"{"steps":[1,2],"layers":[["1",[1,2]],["2",[1]]]}"#),
-        "a trace of gradients to be of a norm for each of 2 steps, found 1 of layer \"2\"",
+        "trace of gradients must have a norm for each of 2 steps, got 1 of layer \"2\"",
     );
     is(
         refusal::<GradientTrace>(r#"{"steps":[1],"layers":[["1",[1]],["1",[1]]]}"#),
-        "a trace of gradients to be of names that differ, found \"1\" twice",
+        "trace of gradients must have distinct names, got \"1\" twice",
     );
     for spread in [r#"{"mean":1,"std_dev":-1,"runs":2}"#, r#"{"mean":1,"std_dev":0,"runs":0}"#] {
-        assert!(refusal::<MeanStd>(spread).contains("NaN without runs, and no deviation below 0"));
+        assert!(refusal::<MeanStd>(spread).contains("be NaN without runs, and the deviation at least 0"));
     }
     for (low, weight) in [("2", "1"), ("0", "-1")] {
         let bin = format!(r#"{{"low":{low},"high":1,"weight":{weight},"confidence":0.5,"accuracy":0.5}}"#);
-        assert!(refusal::<CalibrationBin>(&bin).contains("a bin to be its edges in order"));
+        assert!(refusal::<CalibrationBin>(&bin).contains("the bin must have edges in order"));
     }
     let line =
         |support: u64| format!(r#"{{"name":"m","precision":1,"recall":1,"f1":1,"support":{support}}}"#);
@@ -153,20 +153,22 @@ fn what_contradicts_itself_is_refused() {
     };
     for absent in ["3", "1", "0,9"] {
         let text = report(4, &format!("[{absent}]"));
-        assert!(text.contains("of absent classes below 3 and without samples"), "{text}");
+        assert!(text.contains("have absent classes below 3 and without samples"), "{text}");
     }
-    assert!(report(4, "[2,0]").contains("once each, in order") && report(4, "[0,0]").contains("once each"));
-    is(report(5, "[]"), "a classification report to be of means over 4 samples, found 5 of the m");
+    assert!(
+        report(4, "[2,0]").contains("listed once each, in order") && report(4, "[0,0]").contains("once each")
+    );
+    is(report(5, "[]"), "classification report must have means over 4 samples, got 5 of the m");
     let labels = |all: &str, support: u64| {
         let (line, other) = (line(4), line(support));
         refusal::<LabelReport>(&format!(
             r#"{{"labels":[{all}],"micro_mean":{line},"macro_mean":{line},"weighted_mean":{line},"samples_mean":{other}}}"#
         ))
     };
-    is(labels("", 4), "a label report to be of 1 label at least, found 0");
-    is(labels(&line(4), 3), "a label report to be of means over 4 samples, found 3 of the m");
+    is(labels("", 4), "label report must have at least 1 label, got 0");
+    is(labels(&line(4), 3), "label report must have means over 4 samples, got 3 of the m");
     for matrix in [r#"{"names":["a","b"],"counts":[1]}"#, r#"{"names":[],"counts":[]}"#] {
-        assert!(refusal::<ConfusionMatrix>(matrix).contains("a count for each pair of its classes"));
+        assert!(refusal::<ConfusionMatrix>(matrix).contains("a count for each pair of classes"));
     }
     let most = u64::MAX;
     refusal::<ConfusionMatrix>(&format!(r#"{{"names":["a","b"],"counts":[{most},1,0,0]}}"#));
@@ -189,7 +191,7 @@ fn what_contradicts_itself_is_refused() {
         refusal::<RocCurve>(
             r#"{"thresholds":["inf"],"false_positive_rates":[0,1],"true_positive_rates":[0]}"#,
         ),
-        "a ROC curve to be of two rates for each of 1 thresholds, found 2 and 1",
+        "ROC curve must have two rates for each of 1 threshold, got 2 and 1",
     );
     let curve = |thresholds: &str, rates: &str| {
         let list = |numbers: &str| format!("[{numbers}]");
@@ -199,7 +201,10 @@ fn what_contradicts_itself_is_refused() {
                 r#"{{"thresholds":{thresholds},"false_positive_rates":{a},"true_positive_rates":{b}}}"#
             );
             let text = refusal::<RocCurve>(&json);
-            assert!(text.contains("rates of a ROC curve to be from 0 to 1 and rising, or all NaN"), "{text}");
+            assert!(
+                text.contains("rates of the ROC curve must be from 0 to 1 and rising, or all NaN"),
+                "{text}"
+            );
         }
     };
     for rates in ["0,2,2", "-1,0,1", "0,1,0.5", r#"0,"NaN",1"#, r#"0,0.5,"inf""#] {
@@ -215,14 +220,14 @@ fn what_contradicts_itself_is_refused() {
         );
         is(
             refusal::<RocCurve>(&json),
-            &format!("the thresholds of a ROC curve to be numbers that fall, found {found}"),
+            &format!("thresholds of the ROC curve must be falling numbers, got {found}"),
         );
     }
     refusal::<LearningRateCurve>(r#"{"rates":[2,1],"losses":[1,1],"smoothed":[1,1],"suggestion":null}"#);
     refusal::<LearningRateCurve>(r#"{"rates":["NaN"],"losses":[1],"smoothed":[1],"suggestion":null}"#);
     is(
         refusal::<Mistake>(r#"{"position":0,"truth":0,"predicted":1,"confidence":"NaN"}"#),
-        "the confidence of a mistake to be from 0 to 1, found NaN",
+        "confidence of a mistake must be from 0 to 1, got NaN",
     );
     for class in [
         r#"{"predicted":0,"confidence":0.5,"accuracy":"NaN"}"#,
@@ -239,20 +244,20 @@ fn what_contradicts_itself_is_refused() {
     refusal::<CalibrationBin>(r#"{"low":"NaN","high":1,"weight":1,"confidence":0.5,"accuracy":0.5}"#);
     is(
         refusal::<ClassReport>(r#"{"name":"a","precision":1,"recall":"NaN","f1":1,"support":1}"#),
-        "precision, recall and F1 of \"a\" to be from 0 to 1, found NaN",
+        "precision, recall and F1 of \"a\" must be from 0 to 1, got NaN",
     );
     let report = format!(
         r#"{{"classes":[],"accuracy":"NaN","macro_mean":{0},"weighted_mean":{0},"absent":[]}}"#,
         line(4)
     );
-    assert!(refusal::<ClassificationReport>(&report).contains("the accuracy of a classification report"));
+    assert!(refusal::<ClassificationReport>(&report).contains("the accuracy of the classification report"));
     is(
         refusal::<Trial>(r#"{"values":[["a",{"Integer":1}],["a",{"Integer":2}]]}"#),
-        "a trial to be of names that differ, found \"a\" twice",
+        "trial must have distinct names, got \"a\" twice",
     );
     is(
         refusal::<Metadata>(r#"{"written_by":"0","classes":[],"notes":[["a","1"],["a","2"]]}"#),
-        "the notes of a model to be of names that differ, found \"a\" twice",
+        "notes of the model must have distinct names, got \"a\" twice",
     );
     refusal::<Normalizer>(r#"{"shape":[2],"center":[1.0],"scale":[1.0,2.0]}"#);
     refusal::<Normalizer>(r#"{"shape":[1],"center":[1.0],"scale":[0.0]}"#);

@@ -48,14 +48,14 @@ fn freezing_a_name_that_is_not_there_lists_the_names() {
     let names = "where the names are 0.weight, 0.bias, 1.weight, 1.bias, 1.running_mean, 1.running_var, 3.weight, \
                  3.bias. Layers are named by their numbers, from 0; \"\" means all.";
     for prefix in ["dense", "2", "0.w", "4", "."] {
-        let expected = format!("expected a prefix that begins a parameter's name, found {prefix:?}, {names}");
+        let expected = format!("the prefix must begin a parameter's name, got {prefix:?}, {names}");
         assert_eq!(text(model.freeze(prefix)), expected);
         assert_eq!(text(model.unfreeze(prefix)), expected);
     }
     assert_eq!((model.freeze("1").unwrap(), model.unfreeze("").unwrap()), (4, 8));
     let mut empty = Sequential::builder([2]).layer(ReLU).build().unwrap();
     assert_eq!(empty.freeze("").unwrap(), 0);
-    assert!(text(empty.freeze("0")).contains("found \"0\", where the names are none."));
+    assert!(text(empty.freeze("0")).contains("got \"0\", where the names are none."));
     let deep = (0..20).fold(Sequential::builder([1]), |model, _| model.layer(Dense::units(1)));
     assert!(text(deep.build().unwrap().freeze("x")).contains("3.weight, 3.bias and 32 more."));
 }
@@ -95,8 +95,8 @@ fn gradients_through_a_frozen_batch_norm_are_those_of_its_function() {
 
 #[test]
 fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
-    let expected = "expected a batch size of at least 2 for batch normalization, found 1. One number a feature has no \
-                    variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.";
+    let expected = "the batch size must be at least 2 for batch normalization, got 1. Use larger batches or \
+                    `LayerNorm`, or freeze the layer: a single number has no variance.";
     let (mut model, data) = (normalized(), sums(8));
     let before = numbers(&model, "0.weight");
     let (x, y) = (Tensor::ones(vec![1, 2]), Tensor::ones(vec![1, 1]));
@@ -150,10 +150,10 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
 
 #[test]
 fn single_numbers_are_not_normalized_to_0_in_silence() {
-    let help = "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.";
+    let help = "A number minus its own mean is always 0: leave the layer out, or use larger groups.";
     let expected = |kind: &str, shape: &str| {
         format!(
-            "layer 0 ({kind}): expected an input of shape […], with more than one number to normalize together, found \
+            "layer 0 ({kind}): the input must have shape […] with more than one number to normalize together, got \
              {shape}. {help}"
         )
     };
@@ -218,7 +218,7 @@ fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
     let dict = StateDict::from_bytes(&bytes).unwrap();
     let mut model = Sequential::builder([2]).layer(Dense::units(1)).build().unwrap();
     let found = text(model.load_state_dict(&dict));
-    let expected = "found of another shape or type: 0.weight (a number that is too large for f32).";
+    let expected = "got others (of another shape or type: 0.weight (a number that is too large for f32)).";
     assert!(found.contains(expected), "{found}");
     let before = numbers(&model, "0.weight");
     assert_eq!(model.load_matching(&dict).unfit.len(), 1);
@@ -231,7 +231,12 @@ fn a_weight_that_is_too_large_for_f32_is_refused_by_name() {
 fn buffers_alone_are_not_frozen() {
     let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(BatchNorm::new()).build().unwrap();
     let text = model.freeze("1.running_mean").unwrap_err().to_string();
-    assert!(text.contains("of parameters that are trained, found \"1.running_mean\", a buffer"), "{text}");
+    assert!(
+        text.contains(
+            "the prefix must be that of trained parameters, got \"1.running_mean\", that of a buffer"
+        ),
+        "{text}"
+    );
     assert_eq!(model.freeze("1").unwrap(), 4, "with its buffers");
 }
 
@@ -241,7 +246,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
     let (data, x) = (sums(20), arr2(&[[1.0, 2.0]]).into_dyn());
     let target = arr2(&[[3.0]]).into_dyn();
     let says = |model: &mut Sequential, found: &str| {
-        let expected = format!("expected a model with parameters to train, found {found}");
+        let expected = format!("the model must have parameters to train, got {found}");
         let mut trainer = trainer();
         assert_eq!(text(trainer.fit(model, &data)), format!("fit: {expected}"));
         assert_eq!(text(trainer.step(model, x.clone(), &target, None)), format!("step: {expected}"));
@@ -330,20 +335,23 @@ fn two_values_of_one_name_are_an_error() {
     };
     says(
         &["bias", "spread", "bias"],
-        "expected metrics of different names, found metrics 0 and 2, both \"bias\". Give it another name: \
+        "the metrics must have distinct names, got \"bias\" for both metrics 0 and 2. Give a metric another name: \
          `Named::new(\"another\", metric)`.",
     );
     for (names, found) in [
-        (&["loss"][..], "metric 0, \"loss\", which is the name of the loss"),
-        (&["bias", "seconds"], "metric 1, \"seconds\", which is the name of the time"),
-        (&["val_loss"], "metric 0, \"val_loss\", which is the name of \"loss\" over validation data"),
-        (&["val_bias", "bias"], "metric 0, \"val_bias\", which is the name of \"bias\" over validation data"),
-        (&["val_x"], "metric 0, \"val_x\", which is a name for values over validation data"),
+        (&["loss"][..], "\"loss\" for metric 0, which is the name of the loss"),
+        (&["bias", "seconds"], "\"seconds\" for metric 1, which is the name of the time"),
+        (&["val_loss"], "\"val_loss\" for metric 0, which is the name of \"loss\" over validation data"),
+        (
+            &["val_bias", "bias"],
+            "\"val_bias\" for metric 0, which is the name of \"bias\" over validation data",
+        ),
+        (&["val_x"], "\"val_x\" for metric 0, which is a name for values over validation data"),
     ] {
         says(
             names,
             &format!(
-                "expected metrics of names that no other value has, found {found}. Give it another name: \
+                "the metrics must have names that no other value has, got {found}. Give a metric another name: \
                  `Named::new(\"another\", metric)`."
             ),
         );
@@ -367,7 +375,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
     let table = table.read_labelled_from::<f64>(file.as_bytes(), "f.csv").unwrap();
     let mut trainer = Trainer::new(BinaryCrossEntropy::default().from_logits(true), SGD::default())
         .progress(Progress::Silent);
-    let column = format!("expected column \"size\" of sample 1 to be finite in f32, found 1e39. {help}");
+    let column = format!("column \"size\" of sample 1 must be finite in f32, got 1e39. {help}");
     assert_eq!(text(trainer.fit(&mut net(2), &table)), format!("fit: {column}"));
     assert_eq!(text(Normalizer::standard().fit::<f32, _>(&table)), format!("fit a normalizer: {column}"));
     // From an array, whose values are named by position.
@@ -376,10 +384,7 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
     let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap();
     trainer = trainer.shuffle(false);
     let found = text(trainer.fit(&mut net(3), &data));
-    assert_eq!(
-        found,
-        format!("fit: expected number 2 of sample 7 to be finite in f32, found -1e300. {help}")
-    );
+    assert_eq!(found, format!("fit: number 2 of sample 7 must be finite in f32, got -1e300. {help}"));
     // A value that is not finite in the data is reported as such.
     inputs[[7, 2]] = f64::INFINITY;
     let data = ArrayDataset::new(inputs.clone(), vec![0usize; 40]).unwrap().first(8);
@@ -388,24 +393,22 @@ fn a_number_that_is_too_large_for_f32_is_shown_as_it_stands() {
 
     let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
     let data = data.weights(vec![1.0, 1e39, 0.0]).unwrap();
-    let ratios = "What counts are their ratios: divide all weights by their mean.";
+    let ratios = "Only their ratios count: divide all weights by their mean.";
     assert_eq!(
         text(trainer.fit(&mut net(2), &data)),
-        format!("fit: expected the weight of sample 1 finite in f32, found 1e39. {ratios}")
+        format!("fit: the weight of sample 1 must be finite in f32, got 1e39. {ratios}")
     );
     let two = || Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let data = ArrayDataset::new(Array2::<f32>::zeros((3, 2)), vec![0usize; 3]).unwrap();
     let loss = CrossEntropy::default().class_weights([1.0, 1e39]);
     assert_eq!(
         text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut two(), &data)),
-        format!(
-            "fit, cross-entropy: expected class weights of numbers that are finite in f32, found 1e39. {ratios}"
-        )
+        format!("fit, cross-entropy: each class weight must be finite in f32, got 1e39. {ratios}")
     );
     let loss = BinaryCrossEntropy::default().from_logits(true).positive_weight(1e39);
     let found = text(Trainer::new(loss, SGD::default()).progress(Progress::Silent).fit(&mut net(2), &data));
     assert!(
-        found.contains("expected a positive weight of a number that is finite in f32, found 1e39"),
+        found.contains("each positive weight must be a number that is finite in f32, got 1e39"),
         "{found}"
     );
 }

@@ -24,7 +24,7 @@ fn shapes_that_no_memory_holds_are_errors_when_a_model_is_built() {
         text(Sequential::builder([1; 33])),
         text(Sequential::builder([1]).layer(Reshape::to([1; 100_000])).layer(ReLU)),
     ] {
-        assert!(error.contains("expected") && error.len() < 1000, "{error}");
+        assert!(error.contains("must") && error.len() < 1000, "{error}");
     }
 }
 
@@ -32,7 +32,7 @@ fn shapes_that_no_memory_holds_are_errors_when_a_model_is_built() {
 fn predict_looks_at_the_input_first() {
     let mut model = Sequential::builder([1 << 40]).build().unwrap();
     let text = model.predict(&Array2::<f32>::zeros((1, 784))).unwrap_err().to_string();
-    assert!(text.contains("expected an input of shape [batch, 1099511627776], found [1, 784]"), "{text}");
+    assert!(text.contains("the input must have shape [batch, 1099511627776], got [1, 784]"), "{text}");
     let none = Array2::<f32>::zeros((0, 784));
     assert!(model.predict(&none).is_err() && model.predict_classes(&none).is_err());
     let mut out = Array2::zeros((1, 784));
@@ -47,7 +47,7 @@ fn predict_looks_at_the_input_first() {
 fn a_matrix_of_too_many_classes_is_an_error() {
     let text = ConfusionMatrix::new(1 << 20, &[0], &[0]).unwrap_err().to_string();
     assert!(
-        text.contains("expected a number of classes of 1 to 8192") && text.contains("found 1048576"),
+        text.contains("the number of classes must be from 1 to 8192") && text.contains("got 1048576"),
         "{text}"
     );
     let model = Sequential::builder([1]).layer(Dense::units(200_000)).layer(Softmax).build().unwrap();
@@ -57,7 +57,7 @@ fn a_matrix_of_too_many_classes_is_an_error() {
         evaluate::classification_report(&model, &data).unwrap_err().to_string(),
         evaluate::error_analysis(&model, &data).unwrap_err().to_string(),
     ] {
-        assert!(text.starts_with("evaluate: expected a number of classes of 1 to 8192"), "{text}");
+        assert!(text.starts_with("evaluate: the number of classes must be from 1 to 8192"), "{text}");
     }
 }
 
@@ -109,23 +109,23 @@ fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
     for n in [usize::MAX, usize::MAX / 2, (1 << 62) + 1, 1 << 60] {
         let conv = || Conv2d::filters(2, 3);
         for (what, axes, built) in [
-            ("conv2d: a window", 2, image().layer(Conv2d::filters(2, n)).build()),
-            ("conv2d: a stride", 2, image().layer(conv().stride(n)).build()),
-            ("conv2d: a stride", 2, image().layer(conv().stride(n).padding(Padding::Same)).build()),
-            ("conv2d: a dilation", 2, image().layer(conv().dilation(n).padding(Padding::Same)).build()),
-            ("conv2d: a padding", 2, image().layer(conv().padding(n)).build()),
-            ("conv1d: a padding", 1, sequence().layer(Conv1d::filters(2, 3).padding(n)).build()),
-            ("avg_pool2d: a window", 2, image().layer(AvgPool2d::window(n).padding(n / 2)).build()),
-            ("avg_pool2d: a stride", 2, image().layer(AvgPool2d::window(2).stride(n)).build()),
-            ("max_pool2d: a window", 2, image().layer(MaxPool2d::window(n)).build()),
+            ("conv2d: the window", 2, image().layer(Conv2d::filters(2, n)).build()),
+            ("conv2d: the stride", 2, image().layer(conv().stride(n)).build()),
+            ("conv2d: the stride", 2, image().layer(conv().stride(n).padding(Padding::Same)).build()),
+            ("conv2d: the dilation", 2, image().layer(conv().dilation(n).padding(Padding::Same)).build()),
+            ("conv2d: the padding", 2, image().layer(conv().padding(n)).build()),
+            ("conv1d: the padding", 1, sequence().layer(Conv1d::filters(2, 3).padding(n)).build()),
+            ("avg_pool2d: the window", 2, image().layer(AvgPool2d::window(n).padding(n / 2)).build()),
+            ("avg_pool2d: the stride", 2, image().layer(AvgPool2d::window(2).stride(n)).build()),
+            ("max_pool2d: the window", 2, image().layer(MaxPool2d::window(n)).build()),
         ] {
             let (layer, name) = what.split_once(": ").unwrap();
             let found = if axes == 2 { format!("[{n}, {n}]") } else { format!("[0, {n}]") };
             assert_eq!(
                 text(built),
                 format!(
-                    "layer 0 ({layer}): expected {name} of at most {} along each axis, found {found}. Take a number \
-                     that suits the input; this one may come of a difference below 0.",
+                    "layer 0 ({layer}): {name} must be at most {} along each axis, got {found}. Use a number that \
+                     suits the input; this one may result from a difference below 0.",
                     isize::MAX as usize / 32
                 )
             );
@@ -133,5 +133,5 @@ fn windows_strides_dilations_and_paddings_beyond_all_bounds_are_named() {
     }
     // A window that is only too large for the input is compared with the input.
     let found = text(image().layer(Conv2d::filters(2, 1 << 40)).build());
-    assert!(found.contains("at most as large as its input with padding, [8, 8]"), "{found}");
+    assert!(found.contains("no larger than its input with padding, [8, 8]"), "{found}");
 }

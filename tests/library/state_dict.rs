@@ -119,10 +119,10 @@ fn a_state_dict_is_made_of_arrays_and_given_back_as_arrays() {
     assert_eq!(fewer.unwrap().len(), arrays.len() - 3);
 
     let twice = StateDict::from_arrays([("a", Tensor::<f32>::zeros(vec![0])), ("a", Tensor::zeros(vec![1]))]);
-    assert!(twice.unwrap_err().to_string().contains("names that differ"));
+    assert!(twice.unwrap_err().to_string().contains("distinct names"));
     let large = StateDict::from_arrays([("a", Tensor::from_elem(vec![1], 1e300))]).unwrap();
     let text = large.arrays::<f32>().unwrap_err().to_string();
-    assert!(text.contains("the array a to be numbers that fit f32, found F64"), "{text}");
+    assert!(text.contains("the array a must have numbers that fit f32, got F64"), "{text}");
     let nothing = StateDict::from_arrays(Vec::<(String, Tensor)>::new()).unwrap();
     assert_eq!(StateDict::from_bytes(&nothing.to_bytes().unwrap()).unwrap().names().count(), 0);
 }

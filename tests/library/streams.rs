@@ -83,11 +83,13 @@ fn faulty_idx_files_are_errors() {
     };
     assert_eq!(
         open("short.idx", &idx(8, &[3, 2], &[0; 5]), 3),
-        "FILE: expected the elements to be 6 bytes for [3, 2], found 5 bytes. \
-         The file is truncated; get it again."
+        "FILE: the elements must have 6 bytes for [3, 2], got 5 bytes. The file is truncated; get it again."
     );
-    assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("a possible number of bytes"));
-    assert!(open("targets.idx", &idx(8, &[3, 2], &[0; 6]), 2).contains("targets for 3 samples, found 2"));
+    assert!(open("huge.idx", &idx(8, &[u32::MAX; 8], &[]), 3).contains("fewer than 2^64 bytes"));
+    assert!(
+        open("targets.idx", &idx(8, &[3, 2], &[0; 6]), 2)
+            .contains("the number of targets must be 3, one for each sample, got 2")
+    );
     assert!(open("type.idx", &idx(0x0B, &[3], &[0; 6]), 3).contains("0x0b"));
     assert!(open("none.idx", &idx(8, &[0, 2], &[]), 0).contains("at least one number"));
     assert!(open("gzip.idx", &[0x1f, 0x8b, 8, 0, 0], 1).contains("gunzip"));
@@ -148,30 +150,30 @@ fn faulty_tables_are_errors() {
     };
     assert_eq!(
         read(b"a,y\n1,2\n3,NaN\n"),
-        "t: expected row 2, column \"y\" to be a finite number, found \"NaN\". \
-         Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+        "t: row 2, column \"y\" must be a finite number, got \"NaN\". Fill it in, name the columns to be read by \
+         `inputs`, or leave such rows out with `skip_faulty`."
     );
-    assert!(read(b"a,y\n,2\n").contains("row 1, column \"a\" to be a finite number, found nothing"));
-    assert!(read(b"a,y\ninf,2\n").contains("found \"inf\""));
-    assert!(read(b"a,y\n1,2,3\n").contains("row 1 to be 2 fields, as the header has, found 3"));
-    assert!(read(b"a,y\n1\n").contains("found 1"));
+    assert!(read(b"a,y\n,2\n").contains("row 1, column \"a\" must be a finite number, got nothing"));
+    assert!(read(b"a,y\ninf,2\n").contains("got \"inf\""));
+    assert!(read(b"a,y\n1,2,3\n").contains("row 1 must have 2 fields, as the header has, got 3"));
+    assert!(read(b"a,y\n1\n").contains("got 1"));
     assert!(
         read(b"a,y\n\"1,2\n")
-            .contains("row 1 to be a row whose quotes are in pairs, found a quote that is never closed")
+            .contains("row 1 must have its quotes in pairs, got a quote that is never closed")
     );
-    assert!(read(b"a,y\n\"1\"2,2\n").contains("a closing quote with something else behind it"));
-    assert!(read(b"a,x\n1,2\n").contains("a column \"y\", found \"a\", \"x\""));
+    assert!(read(b"a,y\n\"1\"2,2\n").contains("a closing quote that is not followed by"));
+    assert!(read(b"a,x\n1,2\n").contains("a column \"y\", got \"a\", \"x\""));
     assert!(read(b"a,y\n").contains("none below the names") && read(b"").contains("an empty file"));
     assert!(read(b"y\n1\n").contains("a column beside the target"));
     assert!(
-        read(&[0xff, 0xfe, b'\n', 1]).contains("the header, column 1 to be UTF-8, found the byte 0xff in")
+        read(&[0xff, 0xfe, b'\n', 1]).contains("the header, column 1 must be UTF-8, got the byte 0xff in")
     );
-    assert!(read(b"a,y\n\xff,1\n").contains("row 1, column \"a\" to be UTF-8, found the byte 0xff in"));
+    assert!(read(b"a,y\n\xff,1\n").contains("row 1, column \"a\" must be UTF-8, got the byte 0xff in"));
     let labelled =
         |csv: TableCsv, text: &str| csv.read_labelled_from::<f32>(text.as_bytes(), "t").unwrap_err();
     let text = labelled(TableCsv::target("y").classes(["p", "q"]), "a,y\n1,r\n").to_string();
-    assert!(text.contains("one of the 2 classes (p, q), found \"r\""), "{text}");
-    assert!(labelled(TableCsv::target("y"), "a,y\n1,\n").to_string().contains("a class, found nothing"));
+    assert!(text.contains("one of the 2 classes (p, q), got \"r\""), "{text}");
+    assert!(labelled(TableCsv::target("y"), "a,y\n1,\n").to_string().contains("a class, got nothing"));
     assert!(labelled(TableCsv::target("y").classes(["p", "p"]), "a,y\n1,p\n").to_string().contains("twice"));
     let twice = TableCsv::target("y").inputs(["a", "a"]).read_from::<f32>(&b"a,y\n1,2\n"[..], "t");
     assert!(twice.unwrap_err().to_string().contains("Name each once"));
@@ -189,8 +191,8 @@ fn what_is_no_file_is_refused_before_it_is_opened() {
         [(&pipe, "a named pipe"), (&folder, "a folder"), (&PathBuf::from("/dev/null"), "a device")]
     {
         let expected = format!(
-            "expected {} to be a file that can be read at any place, found {found}. Name a file: what a pipe gives \
-             can be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
+            "{} must be a file that can be read from any position, got {found}. Name a file: the output of a pipe can \
+             be written into one, or be read whole by `TableCsv::read` and `idx::read`.",
             path.display()
         );
         let name = |error: plywood::Error| error.to_string();
@@ -205,7 +207,7 @@ fn what_is_no_file_is_refused_before_it_is_opened() {
 fn a_line_that_does_not_end_is_not_read_for_ever() {
     let endless = std::io::Read::chain(&b"a,y\n"[..], std::io::repeat(b'7'));
     let text = TableCsv::target("y").read_from::<f32>(endless, "t").unwrap_err().to_string();
-    assert!(text.contains("row 1 to be of at most 16777216 bytes"), "{text}");
+    assert!(text.contains("row 1 must have at most 16777216 bytes"), "{text}");
 }
 
 /// A value that is finite in the file but not in the model's type is named, in a stream as in memory.
@@ -220,7 +222,7 @@ fn numbers_of_f64_that_are_too_large_for_f32_are_named() {
         ArrayDataset::new(Array2::from_shape_vec((20, 3), floats).unwrap(), vec![0usize; 20]).unwrap();
     let all: Vec<usize> = (0..20).rev().collect();
     let mut read = Batch::<f32, Vec<usize>>::default();
-    let expected = "expected number 2 of sample 7 to be finite in f32, found -1e39. Give such numbers in a larger unit, or \
+    let expected = "number 2 of sample 7 must be finite in f32, got -1e39. Give such numbers in a larger unit, or \
                     train a model of `f64`.";
     assert_eq!(memory.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string(), expected);
     let streamed = stream.read(&all, Pass::Evaluate, &mut read).unwrap_err().to_string();

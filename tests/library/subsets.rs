@@ -44,6 +44,6 @@ fn impossible_splits_and_positions_are_errors() {
     let text = data.read(&[0, 7], Pass::Evaluate, &mut batch).unwrap_err().to_string();
     assert_eq!(
         text,
-        "expected a sample's position below 3, the number of samples, found 7. Positions count from 0."
+        "the position of a sample must be below 3, the number of samples, got 7. Positions count from 0."
     );
 }

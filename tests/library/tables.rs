@@ -67,15 +67,15 @@ fn names_and_classes_are_without_spaces_at_their_ends() {
     let known = labelled(&TableCsv::target("kind").classes(["dog ", "cat"]), file).unwrap();
     assert_eq!(known.targets(), &[1, 1, 0, 1]);
     let twice = text(labelled(&TableCsv::target("kind").classes(["dog", "dog "]), file));
-    assert!(twice.contains("class names to differ, found \"dog\" twice"), "{twice}");
+    assert!(twice.contains("the class names must be distinct, got \"dog\" twice"), "{twice}");
     let texts = LabelledTexts::new(vec!["a", "b"], &["x", " x"]).unwrap();
     assert_eq!(texts.class_names(), ["x"]);
 }
 
 #[test]
 fn a_name_that_two_columns_have_is_an_error() {
-    let expected = "f.csv: expected the header to be names that differ, found \"kind\" in columns 1 and 3. \
-                    Give each column a name of its own, or take one of the two out of the file.";
+    let expected = "f.csv: the header must have distinct names, got \"kind\" in columns 1 and 3. Give each \
+                    column a name of its own, or take one of the two out of the file.";
     assert_eq!(text(labelled(&TableCsv::target("kind"), b"kind,a,kind \nx,1,x\n")), expected);
     let (csv, file) = (TableCsv::target("y").inputs(["a"]), b"b,a,b,y\n1,2,3,4\n");
     assert!(text(labelled(&csv, file)).contains("\"b\" in columns 1 and 3"));
@@ -89,7 +89,7 @@ fn what_is_not_utf_8_is_named_by_row_and_column() {
         "Save the file as UTF-8; if it comes from Windows, `iconv -f WINDOWS-1252 -t UTF-8` may do it.";
     let csv = TableCsv::target("kind");
     let fails = |file: &[u8], place: &str, found: &str| {
-        let expected = format!("f.csv: expected {place} to be UTF-8, found {found}. {help}");
+        let expected = format!("f.csv: {place} must be UTF-8, got {found}. {help}");
         assert_eq!(text(labelled(&csv, file)), expected);
     };
     fails(b"a,kind\n1,x\n2,K\xf6ln\n", "row 2, column \"kind\"", "the byte 0xf6 in \"K\u{fffd}ln\"");
@@ -139,17 +139,16 @@ fn a_class_that_reads_like_a_missing_value_is_said() {
     let marked = csv.missing(["?", " NULL", "nan", "N/A"]);
     assert_eq!(
         text(labelled(&marked, file)),
-        "f.csv: expected row 2, column \"port\" to be a class, found nothing, by the mark \"?\". \
-         Fill it in, or leave such rows out by `skip_faulty`."
+        "f.csv: row 2, column \"port\" must be a class, got nothing, by the mark \"?\". Fill it in, or leave such \
+         rows out with `skip_faulty`."
     );
     let data = labelled(&marked.skip_faulty(true), file).unwrap();
     assert_eq!(data.class_names(), ["C", "None", "S"]);
     assert!(
-        data.remarks()[0]
-            .starts_with("f.csv: 5 rows left out:\n  expected row 2, column \"port\" to be a class")
+        data.remarks()[0].starts_with("f.csv: 5 rows left out:\n  row 2, column \"port\" must be a class")
     );
     let numbers = TableCsv::target("y").missing(["-"]).read_from::<f32>(&b"a,y\n-,1\n"[..], "f.csv");
-    assert!(text(numbers).contains("a finite number, found nothing, by the mark \"-\""));
+    assert!(text(numbers).contains("a finite number, got nothing, by the mark \"-\""));
     let texts = LabelledTexts::new(vec!["a", "b"], &["x", "NA"]).unwrap();
     assert!(texts.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and reads like a missing value"));
 }
@@ -189,8 +188,8 @@ fn a_mark_that_is_a_number_stands_for_each_spelling_of_it() {
     let csv = TableCsv::target("y").missing(["-999", "?"]);
     let expected = |row: usize, column: &str, nothing: &str| {
         format!(
-            "f.csv: expected row {row}, column {column:?} to be a finite number, found {nothing}. Fill it in, name the \
-             columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+            "f.csv: row {row}, column {column:?} must be a finite number, got {nothing}. Fill it in, name the \
+             columns to be read by `inputs`, or leave such rows out with `skip_faulty`."
         )
     };
     let mark = "is the mark \"-999\"";
@@ -230,17 +229,15 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let data = labelled(&csv, &file).unwrap();
     assert_eq!(data.inputs().column_iter_of(0), (0..10).map(|i| (4 * i + 1) as f32).collect::<Vec<_>>());
     let said = &data.remarks()[0];
-    assert!(said.starts_with("f.csv: 30 rows left out:\n  expected row 2, column \"b\" to be"), "{said}");
+    assert!(said.starts_with("f.csv: 30 rows left out:\n  row 2, column \"b\" must be"), "{said}");
     assert!(said.lines().count() == 12 && said.ends_with("\n  and 20 more"), "{said}");
     // Each of the three kinds of advice is given once, however many rows it is for.
     for remedy in ["name the columns to be read", "Put quotes around", "nothing. Fill it in, or leave"] {
         assert_eq!(said.matches(remedy).count(), 1, "{remedy} in {said}");
     }
-    assert!(
-        text(labelled(&csv, b"a,y\n,x\n")).contains("the table to be one with rows, found only faulty ones")
-    );
+    assert!(text(labelled(&csv, b"a,y\n,x\n")).contains("the table must have rows, got only faulty ones"));
     for torn in [&b"a,y\n1,\"x\"z\n2,y\n"[..], b"a,y\n2,y\n1,\"x\n"] {
-        assert!(text(labelled(&csv, torn)).contains("a row whose quotes are in pairs"));
+        assert!(text(labelled(&csv, torn)).contains("must have its quotes in pairs"));
     }
     // A stream of classes is opened for one element type. Read as f64, row 3 becomes the second row that is kept.
     let file = Temporary::new("rows.csv", b"a,y\n1,x\n,x\n1e39,x\n");
@@ -251,10 +248,7 @@ fn rows_that_are_left_out_leave_the_others_and_their_numbers_alone() {
     let read =
         |indices: &[usize]| stream.read(indices, Pass::Evaluate, &mut Batch::<f32, Vec<usize>>::default());
     read(&[0]).unwrap();
-    assert!(
-        text(read(&[0, 1]))
-            .contains("row 3, column \"a\" to be a number that is finite in f32, found \"1e39\"")
-    );
+    assert!(text(read(&[0, 1])).contains("row 3, column \"a\" must be finite in f32, got \"1e39\""));
     stream.read(&[1], Pass::Evaluate, &mut Batch::<f64, Vec<usize>>::default()).unwrap();
 }
 
@@ -273,8 +267,8 @@ impl Column for plywood::ndarray::ArrayD<f32> {
 fn a_number_that_is_too_large_for_f32_is_named_by_row_and_column() {
     let expected = |column: &str| {
         format!(
-            "f.csv: expected row 2, column {column:?} to be a number that is finite in f32, found \"1e39\". \
-             Give the column in a larger unit, or read it as `f64`."
+            "f.csv: row 2, column {column:?} must be finite in f32, got \"1e39\". Give the column in a larger \
+             unit, or read it as `f64`."
         )
     };
     let csv = TableCsv::target("y");
@@ -293,7 +287,7 @@ fn a_number_that_is_too_large_for_f32_is_named_by_row_and_column() {
     let mut model = Sequential::builder([1]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
     let found = text(trainer.batch_size(2).fit(&mut model, &wide));
-    assert!(found.contains("column \"a\" of sample 1 to be finite in f32, found "), "{found}");
+    assert!(found.contains("column \"a\" of sample 1 must be finite in f32, got "), "{found}");
 }
 
 #[test]
@@ -305,9 +299,7 @@ fn another_separator_is_recognized_and_a_long_header_is_cut() {
         let found = text(TableCsv::target("y").read_from::<f32>(file.as_bytes(), "f.csv"));
         assert!(found.len() < 300, "{found}");
         let help = format!("The separator looks like `{shown}`: `.separator(b'{shown}')` takes it.");
-        assert!(
-            found.starts_with("f.csv: expected the header to be one with a column \"y\", found \"column 0")
-        );
+        assert!(found.starts_with("f.csv: the header must have a column \"y\", got \"column 0"));
         assert!(found.ends_with(&help), "{found}");
         let csv = TableCsv::target("y").separator(separator);
         let data = csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap();
@@ -317,20 +309,20 @@ fn another_separator_is_recognized_and_a_long_header_is_cut() {
     assert!(text(commas).ends_with("The separator looks like `,`: `.separator(b',')` takes it."));
     let many = format!("{many}y\n").replace(';', ",");
     let found = text(TableCsv::target("z").read_from::<f32>(many.as_bytes(), "f.csv"));
-    assert!(found.ends_with("\"column 9\" and 291 more. Name a column that is there."), "{found}");
+    assert!(found.ends_with("\"column 9\" and 291 more. Name a column that exists."), "{found}");
     let mac = text(TableCsv::target("y").read_from::<f32>(&b"a,y\r1,2\r"[..], "f.csv"));
     assert!(
         mac.ends_with("Lines seem to end in carriage returns alone: convert them to line feeds."),
         "{mac}"
     );
     let comment = text(TableCsv::target("y").read_from::<f32>(&b"# made today\na,y\n1,2\n"[..], "f.csv"));
-    assert!(comment.ends_with("no comment in CSV: take such lines out of the file."), "{comment}");
+    assert!(comment.ends_with("not a comment in CSV: take such lines out of the file."), "{comment}");
     let quote = text(TableCsv::target("y").separator(b'"').read_from::<f32>(&b"a,y\n1,2\n"[..], "f.csv"));
-    assert!(quote.contains("a separator of a byte that is no quote and no line end"), "{quote}");
+    assert!(quote.contains("the separator must be a byte other than a quote or a line end"), "{quote}");
     let german = TableCsv::target("y").separator(b';').read_from::<f32>(&b"a;y\n1,5;2\n"[..], "f.csv");
     assert!(
         text(german)
-            .ends_with("Write numbers with a point before the decimals, and nothing between thousands.")
+            .ends_with("Write numbers with a decimal point and without separators between thousands.")
     );
 }
 
@@ -340,9 +332,9 @@ fn another_separator_is_recognized_behind_names_in_quotes() {
     for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
         let file = "\"a\";\"y\"\n1;2\n".replace(';', separator);
         let expected = format!(
-            "f.csv: expected the header to be a row whose quotes are in pairs, found a closing quote with something \
-             else behind it than a separator or the line's end. The separator looks like `{shown}`: \
-             `.separator(b'{shown}')` takes it."
+            "f.csv: the header must have its quotes in pairs, got a closing quote that is not followed by a \
+             separator or the end of the line. The separator looks like `{shown}`: `.separator(b'{shown}')` takes \
+             it."
         );
         let csv = TableCsv::target("y");
         assert_eq!(text(csv.read_from::<f32>(file.as_bytes(), "f.csv")), expected);
@@ -359,7 +351,7 @@ fn another_separator_is_recognized_behind_names_in_quotes() {
     assert!(text(labelled(&commas, b"\"a\",\"y\"\n1,2\n")).ends_with("`.separator(b',')` takes it."));
     let torn = text(labelled(&TableCsv::target("y"), b"\"a\"b,y\n1,2\n"));
     assert!(
-        torn.ends_with("Write a quote inside of quotes twice; rows behind it cannot be told apart."),
+        torn.ends_with("Write a quote inside of quotes twice; the rows after it cannot be told apart."),
         "{torn}"
     );
 }
@@ -373,12 +365,12 @@ fn a_line_that_names_the_separator_is_taken_as_that() {
         let file = format!("{line}\r\n{rows}");
         assert_eq!(
             text(labelled(&csv, file.as_bytes())),
-            "f.csv: expected the header to be names between `,`, found the line `sep=;`. The line names the separator: \
+            "f.csv: the header must have `,` between the names, got the line `sep=;`. The line names the separator: \
              `.separator(b';')` takes it."
         );
         let semicolon = csv.clone().separator(b';');
         let found = text(labelled(&semicolon, file.as_bytes()));
-        assert!(found.starts_with("f.csv: expected row 2, column \"a\" to be"), "{found}");
+        assert!(found.starts_with("f.csv: row 2, column \"a\" must be"), "{found}");
         let data = labelled(&semicolon.skip_faulty(true), file.as_bytes()).unwrap();
         assert_eq!(
             (data.inputs().column_iter_of(0), data.class_names().join("")),
@@ -394,11 +386,9 @@ fn a_line_that_names_the_separator_is_taken_as_that() {
     assert_eq!(labelled(&csv, b"sep=,\na,y\n1,p\n").unwrap().len(), 1);
     let tab = text(labelled(&csv, b"sep=\t\na\ty\n1\tp\n"));
     assert!(
-        tab.ends_with(
-            "found the line `sep=\\t`. The line names the separator: `.separator(b'\\t')` takes it."
-        )
+        tab.ends_with("got the line `sep=\\t`. The line names the separator: `.separator(b'\\t')` takes it.")
     );
-    assert!(text(labelled(&csv, b"sep=,\n")).contains("found an empty file"));
+    assert!(text(labelled(&csv, b"sep=,\n")).contains("got an empty file"));
     assert_eq!(labelled(&csv, b"sep=a,y\n1,p\n").unwrap().len(), 1);
 }
 
@@ -429,7 +419,7 @@ fn gzip_is_read_where_a_file_is_read_whole() {
     assert_eq!(
         text(csv.stream::<f32>(&file.0)),
         format!(
-            "{}: expected the file to be one that is not compressed, found gzip data. Unpack it (`gunzip`) to read it \
+            "{}: the file must be uncompressed, got gzip data. Unpack it (`gunzip`) to read it \
              batch by batch, or read it whole into memory: `TableCsv::read`, `idx::read`.",
             file.0.display()
         )
@@ -449,10 +439,15 @@ fn texts_follow_the_same_rules() {
     let twice = text(read(&csv, b"kind,text,kind\na,b,c\n"));
     assert!(twice.contains("\"kind\" in columns 1 and 3"), "{twice}");
     let same = text(read(&TextCsv::columns("text", "text "), b"kind,text\na,b\n"));
-    assert!(same.contains("columns of one for labels and another for texts, found \"text\""), "{same}");
+    assert!(
+        same.contains(
+            "the columns must be different, one for labels and one for texts, got \"text\" for both"
+        ),
+        "{same}"
+    );
     let latin = text(read(&csv, b"kind,text\nx,one\nK\xf6ln,two\n"));
     assert!(
-        latin.contains("row 2, column \"kind\" to be UTF-8, found the byte 0xf6 in \"K\u{fffd}ln\""),
+        latin.contains("row 2, column \"kind\" must be UTF-8, got the byte 0xf6 in \"K\u{fffd}ln\""),
         "{latin}"
     );
     let tabs = b"kind\ttext\na\tone, two\n";
@@ -462,9 +457,7 @@ fn texts_follow_the_same_rules() {
     assert_eq!(read(&csv.clone().separator(b'\t'), tabs).unwrap().texts.texts(), ["one, two"]);
     let faulty = format!("kind,text\na,one\n{}", "b\n".repeat(11_407));
     let said = read(&csv.skip_faulty(true), faulty.as_bytes()).unwrap().to_string();
-    assert!(
-        said.starts_with("1 text in 1 class\nf.csv: 11407 rows left out:\n  expected row 2 to be 2 fields")
-    );
+    assert!(said.starts_with("1 text in 1 class\nf.csv: 11407 rows left out:\n  row 2 must have 2 fields"));
     assert!(said.lines().count() == 13 && said.ends_with("\n  and 11397 more"), "{said}");
 }
 

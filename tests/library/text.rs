@@ -100,8 +100,8 @@ fn a_rule_of_another_version_is_refused_by_name() {
         let other = json.replace(r#""rule":"unicode-words-1","#, rule);
         let error = serde_json::from_str::<Vocabulary>(&other).unwrap_err().to_string();
         let expected = format!(
-            "expected a tokenizer's rule for words to be unicode-words-1 or whitespace-1, found {found}. Another \
-             version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and train the model \
+            "the tokenizer's rule for words must be unicode-words-1 or whitespace-1, got {found}. Another version \
+             of Plywood wrote it, which splits texts differently: fit the vocabulary again, and train the model \
              with it."
         );
         assert!(error.starts_with(&expected), "{error}");
@@ -124,8 +124,8 @@ fn odd_lengths_of_pieces_do_not_panic_and_are_refused_by_fit() {
         let tokenizer = Tokenizer::words().characters(shortest, longest);
         assert!(tokenizer.tokens("some wörds").len() >= 2);
         let expected = format!(
-            "expected pieces of words of 1 to 10 characters, the shortest first, found {shortest} to {longest}. \
-             3 to 5 are usual."
+            "the pieces of words must be from 1 to 10 characters long, the shortest first, got {shortest} to \
+             {longest}. 3 to 5 are usual."
         );
         assert_eq!(text(Vocabulary::of(tokenizer).fit(&["a"])), expected);
     }
@@ -160,22 +160,20 @@ fn settings_out_of_range_are_errors() {
     let spec = || Vocabulary::of(Tokenizer::words());
     for size in [0, 2, (1 << 24) + 1, usize::MAX] {
         assert!(
-            text(spec().max_size(size).fit(&["a"])).contains("vocabulary's size of 3 to 16777216"),
+            text(spec().max_size(size).fit(&["a"])).contains("vocabulary's size must be from 3 to 16777216"),
             "{size}"
         );
     }
     assert_eq!(
         text(spec().min_count(2).fit(&["a b", "?"])),
-        "expected a token that occurs at least 2 times, found none in 2 texts. \
-         Give training texts with words, or take a smaller `min_count`."
+        "the texts must have a token that occurs at least 2 times, got none in 2 texts. Give training texts with \
+         words, or use a smaller `min_count`."
     );
     assert!(spec().fit::<&str>(&[]).is_err());
     let vocabulary = spec().min_count(0).fit(&["a"]).unwrap();
-    assert!(
-        text(vocabulary.encode(&["a"], 0)).starts_with("expected a length of texts of at least 1, found 0.")
-    );
+    assert!(text(vocabulary.encode(&["a"], 0)).starts_with("the length of texts must be at least 1, got 0."));
     for length in [usize::MAX, usize::MAX / 2, usize::MAX / 8] {
-        assert!(text(vocabulary.encode(&["a", "a"], length)).contains("a size that fits into memory"));
+        assert!(text(vocabulary.encode(&["a", "a"], length)).contains("small enough to fit into memory"));
     }
 }
 
@@ -189,7 +187,7 @@ fn a_vocabulary_survives_serde_and_a_corrupt_one_is_refused() {
     assert_eq!(back.encode(&texts, 30).unwrap(), vocabulary.encode(&texts, 30).unwrap());
     let twice = json.replace("\"not good\"", "\"good\"");
     let error = serde_json::from_str::<Vocabulary>(&twice).unwrap_err().to_string();
-    assert!(error.contains("different tokens, found \"good\" twice"), "{error}");
+    assert!(error.contains("different tokens, got \"good\" twice"), "{error}");
     assert!(serde_json::from_str::<Vocabulary>(&json.replace("[3,4]", "[4,3]")).is_err());
 }
 
@@ -199,10 +197,12 @@ fn labels_become_classes_in_sorted_order() {
     assert_eq!((data.labels(), data.class_names()), (&[1, 0, 1][..], &["a".to_owned(), "b".to_owned()][..]));
     let (first, rest) = data.clone().split_at(3).unwrap();
     assert!(first == data && rest.is_empty() && rest.class_names().len() == 2);
-    assert!(text(data.split_at(4)).starts_with("expected a first part of at most 3 texts, found 4."));
+    assert!(
+        text(data.split_at(4)).starts_with("the number of texts in the first part must be at most 3, got 4.")
+    );
     assert_eq!(
         text(LabelledTexts::new(vec!["1"], &["a", "b"])),
-        "expected labels for 1 texts, found 2. Give one label for each text."
+        "the number of labels must be 1, one for each text, got 2. Give one label for each text."
     );
     let names = vec!["a".to_owned(), "a".to_owned()];
     assert!(text(LabelledTexts::with_classes(vec!["1"], &["a"], names)).contains("\"a\" twice"));
@@ -246,27 +246,24 @@ mod csv {
     fn faults_name_row_and_column() {
         let fails =
             |bytes: &[u8], expected: &str| assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
-        fails(
-            b"",
-            "expected the header to be the names of the columns, found an empty file. Look at the file.",
-        );
+        fails(b"", "the header must have the names of the columns, got an empty file. Check the file.");
         fails(
             b"label,text\na,b\nc\n",
-            "expected row 2 to be 2 fields, as the header has, found 1. \
-             Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`.",
+            "row 2 must have 2 fields, as the header has, got 1. Put quotes around fields with separators or line \
+             ends, or leave such rows out with `skip_faulty`.",
         );
         fails(
             b"label,text\n,b\n",
-            "expected row 1, column \"label\" to be a label, found nothing. \
-             Fill it in, or leave such rows out by `skip_faulty`.",
+            "row 1, column \"label\" must be a label, got nothing. Fill it in, or leave such rows out with \
+             `skip_faulty`.",
         );
         fails(
             b"label,text\na, \n",
-            "expected row 1, column \"text\" to be a text, found nothing. \
-             Fill it in, or leave such rows out by `skip_faulty`.",
+            "row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out with \
+             `skip_faulty`.",
         );
         assert!(text(read(b"label,text\na,b\xff\n")).starts_with(
-            "f.csv: expected row 1, column \"text\" to be UTF-8, found the byte 0xff in \"b\u{fffd}\". Save"
+            "f.csv: row 1, column \"text\" must be UTF-8, got the byte 0xff in \"b\u{fffd}\". Save"
         ));
         assert!(
             text(LabelledTexts::read_csv("no/such.csv", "a", "b")).starts_with("could not open no/such.csv")
@@ -283,14 +280,11 @@ mod csv {
         assert_eq!(numbers, [2, 3, 4, 5, 6]);
         assert_eq!(
             rows.skipped[3].1.to_string(),
-            "f.csv: expected row 5, column \"label\" to be one of the 2 classes (a, b), found \"c\". \
-             Train on data with this class, or leave such rows out by `skip_faulty`."
+            "f.csv: row 5, column \"label\" must be one of the 2 classes (a, b), got \"c\". Train on data with \
+             this class, or leave such rows out with `skip_faulty`."
         );
         let said = rows.to_string();
-        assert!(
-            said.starts_with("2 texts in 2 classes\nf.csv: 5 rows left out:\n  expected row 2 to"),
-            "{said}"
-        );
+        assert!(said.starts_with("2 texts in 2 classes\nf.csv: 5 rows left out:\n  row 2 must"), "{said}");
         assert_eq!(said.lines().count(), 7);
         // The remarks go to training together with the texts.
         assert_eq!(rows.texts.remarks().join("\n"), said.split_once('\n').unwrap().1);
@@ -303,7 +297,7 @@ mod csv {
         let rows =
             TextCsv::columns("label", "text").skip_faulty(true).read_from(many.as_bytes(), "f.csv").unwrap();
         let [remark] = rows.texts.remarks() else { panic!("{:?}", rows.texts.remarks()) };
-        assert!(remark.starts_with("f.csv: 30 rows left out:\n  expected row 2 to be 2 fields"), "{remark}");
+        assert!(remark.starts_with("f.csv: 30 rows left out:\n  row 2 must have 2 fields"), "{remark}");
         assert!(remark.ends_with("\n  and 20 more") && remark.lines().count() == 12, "{remark}");
         let full = rows.skipped[0].1.to_string();
         let remedy = full.split_once(". ").expect("a remedy").1;
@@ -319,8 +313,8 @@ mod csv {
                 assert_eq!(
                     text(csv.read_from(file.as_bytes(), "f.csv")),
                     format!(
-                        "f.csv: expected {what} to be a row whose quotes are in pairs, found {found}. \
-                         Write a quote inside of quotes twice; rows behind it cannot be told apart."
+                        "f.csv: {what} must have its quotes in pairs, got {found}. Write a quote inside of quotes \
+                         twice; the rows after it cannot be told apart."
                     )
                 );
             };
@@ -331,7 +325,7 @@ mod csv {
             // Large enough that the file does not fit into one buffer.
             let rows = "a,some words\n".repeat(20_000);
             fails(&format!("label,text\n{rows}b,\"open\n{rows}"), "row 20001", open);
-            let torn = "a closing quote with something else behind it than a separator or the line's end";
+            let torn = "a closing quote that is not followed by a separator or the end of the line";
             fails("label,text\na,one\nb,\"two\na,\"three\nb,four\n", "row 2", torn);
             fails("label,text\na,\"he said \\\"no\\\"\"\n", "row 1", torn);
             fails("la\"b,\"te\"xt\"\na,one\n", "the header", torn);
@@ -366,8 +360,8 @@ mod csv {
             assert_eq!(
                 text(read(&[&bytes[..], behind].concat())),
                 format!(
-                    "f.csv: could not read f.csv: bytes that are no gzip data stand behind it, from {:#04x} on. Get the \
-                     file again, or unpack it (`gunzip`) and give the file that comes out.",
+                    "f.csv: could not read f.csv: bytes that are not gzip data follow it, from {:#04x} on. Get \
+                     the file again, or unpack it (`gunzip`) and give the file that comes out.",
                     behind.iter().find(|&&byte| byte > 0).unwrap()
                 )
             );
@@ -377,7 +371,7 @@ mod csv {
         encoder.write_all(&bytes).unwrap();
         assert_eq!(
             text(csv().read_from(&encoder.finish().unwrap()[..], "f.gz")),
-            "f.gz: expected the file to be compressed once, found gzip data within gzip data: it is compressed twice. \
+            "f.gz: the file must be compressed once, got gzip data within gzip data: it is compressed twice. \
              Unpack it once (`gunzip`) and give the file that comes out."
         );
     }
@@ -393,14 +387,14 @@ mod csv {
             (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2", "bunzip2"),
         ] {
             let remedy = format!("Unpack it (`{program}`) and give the file that comes out.");
-            let found = format!("found {format} data. {remedy}");
-            let expected = format!("expected the file to be plain or compressed by gzip, {found}");
+            let found = format!("got {format} data. {remedy}");
+            let expected = format!("the file must be plain or compressed by gzip, {found}");
             assert_eq!(text(read(bytes)), format!("f.csv: {expected}"));
             let table = TableCsv::target("y").read_from::<f32>(bytes, "f.csv");
             assert_eq!(text(table), format!("f.csv: {expected}"));
             std::fs::write(&path, bytes).unwrap();
             let stream = text(TableCsv::target("y").stream::<f32>(&path));
-            let expected = format!("expected the file to be one that is not compressed, {found}");
+            let expected = format!("the file must be uncompressed, {found}");
             assert_eq!(stream, format!("{}: {expected}", path.display()));
         }
         std::fs::remove_file(&path).unwrap();
@@ -411,30 +405,30 @@ mod csv {
 
     #[test]
     fn a_space_before_a_quote_is_named() {
-        let remedy = "A quote opens a field only right behind the separator: take out the spaces before it.";
+        let remedy = "A quote opens a field only right after the separator: remove the spaces before it.";
         let csv = TextCsv::columns("label", "text");
         let fails = |csv: &TextCsv, file: &str, what: &str| {
             let found = text(csv.read_from(file.as_bytes(), "f.csv"));
-            assert_eq!(found, format!("f.csv: expected {what}. {remedy}"));
+            assert_eq!(found, format!("f.csv: {what}. {remedy}"));
         };
-        fails(&csv, "label,text\na, \"b, c\"\n", "row 1 to be 2 fields, as the header has, found 3");
+        fails(&csv, "label,text\na, \"b, c\"\n", "row 1 must have 2 fields, as the header has, got 3");
         fails(
             &csv,
             "label, \"text\"\na,b\n",
-            "the header to be one with a column \"text\", found \"label\", \"\\\"text\\\"\"",
+            "the header must have a column \"text\", got \"label\", \"\\\"text\\\"\"",
         );
         fails(
             &csv.clone().classes(["a", "b"]),
             "text,label\nc, \"a\"\n",
-            "row 1, column \"label\" to be a label that is in quotes or has none, found \" \\\"a\\\"\", with a space before \
-             the quote",
+            "row 1, column \"label\" must be a label with quotes around it or without quotes, got \" \\\"a\\\"\", \
+             with a space before the quote",
         );
         // Also without a list of classes: the label would become a second class beside `a`.
         fails(
             &csv,
             "text,label\nb,a\nc,  \"a\"\n",
-            "row 2, column \"label\" to be a label that is in quotes or has none, found \"  \\\"a\\\"\", with a space \
-             before the quote",
+            "row 2, column \"label\" must be a label with quotes around it or without quotes, got \"  \
+             \\\"a\\\"\", with a space before the quote",
         );
         // Text within quotes is kept unchanged, and so are texts.
         let read = csv.read_from("label,text\n\" \"\"a\"\"\", \"b\"\n".as_bytes(), "f.csv").unwrap().texts;
@@ -444,17 +438,17 @@ mod csv {
         assert_eq!((rows.texts.len(), rows.left_out, rows.texts.class_names().len()), (1, 1, 1));
         let table = TableCsv::target("y").classes(["1"]);
         for (file, found) in [
-            ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" to be a finite number, found \"\\\"2\\\"\""),
-            ("x,y\n1, \"2,5\"\n", "row 1 to be 2 fields, as the header has, found 3"),
+            ("x,y\n 1,  \"2\"\n", "row 1, column \"y\" must be a finite number, got \"\\\"2\\\"\""),
+            ("x,y\n1, \"2,5\"\n", "row 1 must have 2 fields, as the header has, got 3"),
         ] {
             let error = text(table.read_from::<f32>(file.as_bytes(), "f.csv"));
-            assert_eq!(error, format!("f.csv: expected {found}. {remedy}"));
+            assert_eq!(error, format!("f.csv: {found}. {remedy}"));
         }
         for table in [table, TableCsv::target("y")] {
             let error = text(table.read_labelled_from::<f32>("x,y\n1, \"2\"\n".as_bytes(), "f.csv"));
-            let found = "found \" \\\"2\\\"\", with a space before the quote";
-            let expected = "row 1, column \"y\" to be a label that is in quotes or has none";
-            assert_eq!(error, format!("f.csv: expected {expected}, {found}. {remedy}"));
+            let found = "got \" \\\"2\\\"\", with a space before the quote";
+            let expected = "row 1, column \"y\" must be a label with quotes around it or without quotes";
+            assert_eq!(error, format!("f.csv: {expected}, {found}. {remedy}"));
         }
     }
 }

@@ -122,7 +122,7 @@ fn early_stopping_restores_the_best_weights_and_buffers() {
     let error = trainer().callback(EarlyStopping::patience(1)).fit(&mut network(1), &blobs(60)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fit, EarlyStopping: expected the value to monitor to be one of loss, accuracy, found val_loss. \
+        "fit, EarlyStopping: the value to monitor must be one of the epoch's (loss, accuracy), got val_loss. \
          Values that begin with \"val_\" need validation data or `validation_split`."
     );
 }
@@ -172,26 +172,26 @@ fn what_is_not_finite_is_named_and_the_step_not_taken() {
 fn settings_that_make_no_sense_are_errors_before_the_first_step() {
     let data = blobs(40);
     let fit = |t: &mut Trainer<CrossEntropy>| t.fit(&mut network(1), &data).unwrap_err().to_string();
-    assert!(fit(&mut trainer().epochs(0)).contains("epochs of at least 1, found 0"));
-    assert!(fit(&mut trainer().batch_size(0)).contains("a batch size of 1 to 40"));
-    assert!(fit(&mut trainer().batch_size(41)).contains("a batch size of 1 to 40"));
+    assert!(fit(&mut trainer().epochs(0)).contains("`epochs` must be at least 1, got 0"));
+    assert!(fit(&mut trainer().batch_size(0)).contains("the batch size must be from 1 to 40"));
+    assert!(fit(&mut trainer().batch_size(41)).contains("the batch size must be from 1 to 40"));
     assert!(fit(&mut trainer().validation_split(1.0)).contains("above 0 and below 1"));
-    assert!(fit(&mut trainer().learning_rate(-1.0)).contains("a learning rate of at least 0"));
-    assert!(fit(&mut trainer().learning_rate(f64::NAN)).contains("a learning rate of at least 0"));
-    assert!(fit(&mut trainer().clip_norm(0.0)).contains("a clipping norm of above 0"));
+    assert!(fit(&mut trainer().learning_rate(-1.0)).contains("the learning rate must be at least 0"));
+    assert!(fit(&mut trainer().learning_rate(f64::NAN)).contains("the learning rate must be at least 0"));
+    assert!(fit(&mut trainer().clip_norm(0.0)).contains("the clipping norm must be positive"));
     let mut bad =
         Trainer::new(CrossEntropy::default(), Adam::default().betas(1.0, 0.9)).progress(Progress::Silent);
-    assert!(fit(&mut bad).contains("beta1 of at least 0 and below 1"));
+    assert!(fit(&mut bad).contains("`beta1` must be at least 0 and below 1"));
 
     let empty = ArrayDataset::new(Array2::<f32>::zeros((0, 2)), Vec::new()).unwrap();
     assert!(trainer().fit(&mut network(1), &empty).unwrap_err().to_string().contains("at least one sample"));
     assert!(trainer().evaluate(&network(1), &empty).is_err());
     let other = ArrayDataset::new(Array2::<f32>::zeros((50, 3)), vec![0; 50]).unwrap();
     let text = trainer().fit(&mut network(1), &other).unwrap_err().to_string();
-    assert!(text.starts_with("fit: expected samples of shape [2], found [3]"), "{text}");
+    assert!(text.starts_with("fit: the samples must have shape [2], got [3]"), "{text}");
     let wrong = ArrayDataset::new(Array2::<f32>::zeros((50, 2)), vec![3; 50]).unwrap();
     let text = trainer().fit(&mut network(1), &wrong).unwrap_err().to_string();
-    assert!(text.contains("below 3, the number of outputs, found 3"), "{text}");
+    assert!(text.contains("below 3, the number of outputs, got 3"), "{text}");
 }
 
 #[test]
@@ -376,30 +376,30 @@ fn wrong_shapes_teach() {
     let text = |shape: &[usize]| model.predict(&Tensor::<f32>::zeros(shape)).unwrap_err().to_string();
     assert_eq!(
         text(&[2]),
-        "predict: expected an input of shape [batch, 2], found [2]. \
-         Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
+        "predict: the input must have shape [batch, 2], got [2]. Axis 0 is the batch: give one sample as a batch \
+         of one, with `insert_axis(Axis(0))`."
     );
-    assert!(text(&[3, 3]).contains("[batch, 2], found [3, 3]"));
-    assert!(text(&[]).contains("found []"));
+    assert!(text(&[3, 3]).contains("[batch, 2], got [3, 3]"));
+    assert!(text(&[]).contains("got []"));
 
     let build = |f: fn(plywood::nn::SequentialBuilder) -> plywood::nn::SequentialBuilder, shape: &[usize]| {
         f(Sequential::builder(shape)).build().unwrap_err().to_string()
     };
     assert_eq!(
         build(|b| b.layer(Dense::units(4)).layer(Reshape::to([3])), &[2]),
-        "layer 1 (reshape): expected an input of shape [3], or another with as many numbers, found [4]. \
-         A change of shape keeps the number of elements."
+        "layer 1 (reshape): the input must have shape [3] or another shape with as many numbers, got [4]. A \
+         change of shape keeps the number of elements."
     );
-    assert!(build(|b| b.layer(BatchNorm::new()), &[]).contains("[features] or [channels, …], found []"));
+    assert!(build(|b| b.layer(BatchNorm::new()), &[]).contains("[features] or [channels, …], got []"));
     let huge = [4, usize::MAX, 2]; // a size that no array can have
     assert!(
         build(|b| b.layer(GroupNorm::groups(2)), &huge)
-            .contains("an input of shape [a size that fits in memory]")
+            .contains("the input must have shape […], small enough to fit into memory")
     );
-    assert!(build(|b| b.layer(BatchNorm::new()), &[usize::MAX]).contains("a size that fits in memory"));
-    assert!(build(|b| b.layer(Dropout::rate(1.0)), &[2]).contains("at least 0 and below 1, found 1"));
+    assert!(build(|b| b.layer(BatchNorm::new()), &[usize::MAX]).contains("small enough to fit into memory"));
+    assert!(build(|b| b.layer(Dropout::rate(1.0)), &[2]).contains("at least 0 and below 1, got 1"));
     assert!(build(|b| b.layer(LeakyReLU::slope(f64::NAN)), &[2]).starts_with("layer 0 (leaky_relu)"));
-    assert!(build(|b| b.layer(Dense::units(3)), &[0]).contains("at least 1 on each axis"));
+    assert!(build(|b| b.layer(Dense::units(3)), &[0]).contains("sizes of at least 1"));
     assert!(build(|b| b.layer(Dense::units(usize::MAX)), &[1000]).starts_with("layer 0 (dense)"));
     assert!(build(|b| b.layer(Dense::units(3)), &[]).contains("the last axis"));
     assert!(
@@ -425,10 +425,10 @@ fn damaged_and_foreign_files_are_errors() {
     assert!(text(b"PK\x03\x04 a zip file").contains("not a Plywood file"));
     let mut newer = bytes.clone();
     newer[8] = 9;
-    assert!(text(&newer).contains("the format's version to be 4, found 9"));
+    assert!(text(&newer).contains("the format's version must be 4, got 9"));
     let double =
         Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
-    assert!(text(&double).contains("the element type to be f32, found f64"));
+    assert!(text(&double).contains("the element type must be f32, got f64"));
     assert!(
         Sequential::load("/nowhere/at/all")
             .unwrap_err()
@@ -445,7 +445,7 @@ fn arrays_without_axes_are_errors_or_nothing() {
     use plywood::testing::LayerCheck;
     let point = || ndarray::arr0(1.0f32).into_dyn();
     let error = LayerCheck::<f32>::new(&[]).inputs(point()).run(Tanh).unwrap_err().to_string();
-    assert!(error.contains("expected inputs of shape [batch, …], found []"), "{error}");
+    assert!(error.contains("the inputs must have shape [batch, …], got []"), "{error}");
 
     #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
     struct Number(Param);

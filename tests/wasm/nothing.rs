@@ -31,7 +31,7 @@ fn files() -> Result<()> {
     let refused = |what: &str, error: Option<Error>| match error.map(|error| error.to_string()) {
         Some(text) if text.ends_with(advice) => Ok(()),
         found => {
-            Err(Error::format(what, format!("an error that ends with {advice:?}"), format!("{found:?}")))
+            Err(Error::format(what, format!("be an error that ends with {advice:?}"), format!("{found:?}")))
         }
     };
     let some = model(1)?;

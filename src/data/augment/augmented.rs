@@ -49,8 +49,8 @@ impl<D> Augmented<D> {
     /// let error = Augmented::new(&images, Augment::seed(1).crop(0.0..=1.0)).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "expected a crop's area of a range above 0 and at most 1, found 0..=1. \
-    ///      0.6..=1.0 keeps at least 60 % of the image."
+    ///     "the area of a crop must be a rising range above 0 and at most 1, got 0..=1. 0.6..=1.0 keeps at least \
+    ///      60 % of the image."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

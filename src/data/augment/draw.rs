@@ -40,14 +40,16 @@ impl Augment {
         let sides = match *shape {
             [height, width] | [_, height, width] => [height, width],
             _ => {
-                return Err(Error::shape("an input", "[height, width] or [channels, height, width]", shape)
+                return Err(Error::shape("the input", "[height, width] or [channels, height, width]", shape)
                     .help("Augmentation takes images; shape the data so, and let the model flatten them."));
             }
         };
         if self.shift > 0 && self.shift >= sides[0].min(sides[1]) {
             let [height, width] = sides;
-            let expected = format!("below both sides of the images, {height} x {width}");
-            return Err(Error::argument("a shift", expected, self.shift).help("It is in pixels; 2 is usual."));
+            let expected = format!("smaller than both sides of the images, {height} x {width}");
+            return Err(
+                Error::argument("the shift", expected, self.shift).help("It is in pixels; 2 is usual.")
+            );
         }
         Ok(sides)
     }

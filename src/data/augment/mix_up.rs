@@ -59,7 +59,7 @@ impl<D> MixUp<D> {
     /// When `alpha` is not between 0.01 and 100.
     pub fn new(data: D, alpha: f64, seed: u64) -> Result<Self> {
         if !ALPHA.contains(&alpha) {
-            return Err(Error::argument("alpha", "0.01 to 100", alpha)
+            return Err(Error::argument("alpha", "from 0.01 to 100", alpha)
                 .help("It is how strongly samples are mixed; 0.2 is usual."));
         }
         Ok(Self { data, alpha, random: Random::seed(seed).child("mix-up") })
@@ -137,7 +137,7 @@ fn mix<F: Scalar>(what: &str, a: &mut Tensor<F>, b: Tensor<F>, shares: &[F]) -> 
     if a.shape() != b.shape() || a.shape().first() != Some(&shares.len()) {
         return Err(Error::shape(
             what,
-            format!("{:?}, as the samples they are mixed with", a.shape()),
+            format!("{:?}, like the samples they are mixed with", a.shape()),
             b.shape(),
         )
         .help("All samples of a data set must have one shape.")

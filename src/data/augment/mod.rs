@@ -158,25 +158,29 @@ impl Augment {
     pub(super) fn check(&self) -> Result<()> {
         let (rotate, crop, (probability, low, high)) = (self.rotate, self.crop, self.erase);
         if !(0.0..=180.0).contains(&rotate) {
-            return Err(Error::argument("a rotation", "0 to 180 degrees", rotate)
+            return Err(Error::argument("the rotation", "from 0 to 180 degrees", rotate)
                 .help("It is how far images are turned at most, to either side; 10 is usual."));
         }
         if !(crop.0 > 0.0 && crop.0 <= crop.1 && crop.1 <= 1.0) {
             let found = format!("{}..={}", crop.0, crop.1);
-            return Err(Error::argument("a crop's area", "a range above 0 and at most 1", found)
+            return Err(Error::argument("the area of a crop", "a rising range above 0 and at most 1", found)
                 .help("0.6..=1.0 keeps at least 60 % of the image."));
         }
         if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::argument("a probability of erasing", "0 to 1", probability)
+            return Err(Error::argument("the probability of erasing", "from 0 to 1", probability)
                 .help("0.5 erases a part of every second image."));
         }
         if !(low >= 0.0 && low <= high && high <= 1.0) {
-            return Err(Error::argument("an erased area", "a range from 0 to 1", format!("{low}..={high}"))
-                .help("0.02..=0.33 erases up to a third of the image."));
+            return Err(Error::argument(
+                "the erased area",
+                "a rising range within 0..=1",
+                format!("{low}..={high}"),
+            )
+            .help("0.02..=0.33 erases up to a third of the image."));
         }
         if !self.fill.is_finite() {
-            return Err(Error::argument("a fill", "a finite number", self.fill)
-                .help("It is what black is in the data: 0, unless they have an offset."));
+            return Err(Error::argument("the fill", "a finite number", self.fill)
+                .help("It is the value of black in the data: 0, unless they have an offset."));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::header::Format;
 use super::records::{Fields, Record, SPACED, check_label, is_spaced, text};
-use crate::data::class_names::{check_classes, one_of, remarks_on_classes};
+use crate::data::class_names::{be_one_of, check_classes, remarks_on_classes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::shown::cut;
@@ -117,7 +117,7 @@ impl Columns {
     #[expect(clippy::ptr_arg, reason = "whether it is a copy says whether a quote in it was meant")]
     fn number(&self, field: &Cow<'_, [u8]>, row: usize, column: usize, range: Range) -> Result<f64> {
         const HELP: &str =
-            "Fill it in, name the columns to be read by `inputs`, or leave such rows out by `skip_faulty`.";
+            "Fill it in, name the columns to be read by `inputs`, or leave such rows out with `skip_faulty`.";
         // The fast path for most numbers: no text has to be compared with marks.
         let plain = str::from_utf8(field.trim_ascii()).ok().and_then(|text| text.parse().ok());
         let mark = plain.and_then(|x: f64| self.marks.iter().find(|(mark, _)| *mark == x));
@@ -127,27 +127,27 @@ impl Columns {
         let what = || format!("row {row}, column {:?}", cut(&self.names[column]));
         let text = text(field, what)?;
         if let Some(nothing) = self.format.nothing(text) {
-            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+            return Err(Error::format(what(), "be a finite number", nothing).help(HELP));
         }
         if let Some((_, mark)) = mark {
             let nothing = format!("nothing: {:?} is the mark {mark:?}", cut(text));
-            return Err(Error::format(what(), "a finite number", nothing).help(HELP));
+            return Err(Error::format(what(), "be a finite number", nothing).help(HELP));
         }
         let found = || format!("{:?}", cut(text));
         match text.parse().ok().filter(|x: &f64| x.is_finite()) {
             Some(x) if (range.holds)(x) => Ok(x),
             Some(_) => {
-                let expected = format!("a number that is finite in {}", range.name);
+                let expected = format!("be finite in {}", range.name);
                 Err(Error::format(what(), expected, found())
                     .help("Give the column in a larger unit, or read it as `f64`."))
             }
             None if text.contains(',')
                 && text.bytes().all(|b| b.is_ascii_digit() || b"+-.,".contains(&b)) =>
             {
-                Err(Error::format(what(), "a finite number", found())
-                    .help("Write numbers with a point before the decimals, and nothing between thousands."))
+                Err(Error::format(what(), "be a finite number", found())
+                    .help("Write numbers with a decimal point and without separators between thousands."))
             }
-            None => Err(Error::format(what(), "a finite number", found()).help(if is_spaced(field) {
+            None => Err(Error::format(what(), "be a finite number", found()).help(if is_spaced(field) {
                 SPACED
             } else {
                 HELP
@@ -176,8 +176,8 @@ impl Labels {
         let what = || format!("row {}, column {:?}", row.number, row.columns.names[row.columns.target]);
         let label = text(&row.target, what)?;
         if let Some(nothing) = row.columns.format.nothing(label) {
-            return Err(Error::format(what(), "a class", nothing)
-                .help("Fill it in, or leave such rows out by `skip_faulty`."));
+            return Err(Error::format(what(), "be a class", nothing)
+                .help("Fill it in, or leave such rows out with `skip_faulty`."));
         }
         check_label(&row.target, what)?;
         let class = self.class(label, what)?;
@@ -191,8 +191,8 @@ impl Labels {
         match self.known.get(label) {
             Some(&class) => Ok(class),
             None if self.closed => {
-                Err(Error::format(what(), one_of(&self.names), format!("{:?}", cut(label)))
-                    .help("Train on data with this class, or leave such rows out by `skip_faulty`."))
+                Err(Error::format(what(), be_one_of(&self.names), format!("{:?}", cut(label)))
+                    .help("Train on data with this class, or leave such rows out with `skip_faulty`."))
             }
             None => {
                 self.known.insert(label.to_owned(), self.names.len());

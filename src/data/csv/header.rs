@@ -64,11 +64,11 @@ impl Format {
 
     /// The error of a row with more or fewer fields than the header. `spaced`: a field has spaces before a quote.
     pub fn wrong_length(row: usize, expected: usize, found: usize, spaced: bool) -> Error {
-        let expected = format!("{expected} fields, as the header has");
+        let expected = format!("have {}, as the header has", count(expected, "field", "fields"));
         Error::format(format!("row {row}"), expected, found).help(if spaced {
             SPACED
         } else {
-            "Put quotes around fields with separators or line ends, or leave such rows out by `skip_faulty`."
+            "Put quotes around fields with separators or line ends, or leave such rows out with `skip_faulty`."
         })
     }
 }
@@ -145,15 +145,20 @@ impl Header {
     /// Reads the first record of a file, or the second if the first is Excel's line with the separator.
     pub(super) fn read<R: Read>(records: &mut Records<'_, R>, separator: u8) -> Result<Self> {
         let empty = || {
-            Error::format("the header", "the names of the columns", "an empty file").help("Look at the file.")
+            Error::format("the header", "have the names of the columns", "an empty file")
+                .help("Check the file.")
         };
         let mut record = records.read()?.ok_or_else(empty)?;
         if let Some(said) = excels(record.text) {
             if said != separator {
                 let [said, separator] = [said, separator].map(|byte| char::from(byte).escape_default());
                 let found = format!("the line `sep={said}`");
-                return Err(Error::format("the header", format!("names between `{separator}`"), found)
-                    .help(format!("The line names the separator: `.separator(b'{said}')` takes it.")));
+                return Err(Error::format(
+                    "the header",
+                    format!("have `{separator}` between the names"),
+                    found,
+                )
+                .help(format!("The line names the separator: `.separator(b'{said}')` takes it.")));
             }
             record = records.read_again()?.ok_or_else(empty)?;
         }
@@ -181,27 +186,28 @@ impl Header {
         if let Some(place) = places.next() {
             return places.next().map_or(Ok(place), |second| {
                 let found = format!("{wanted:?} in columns {} and {}", place + 1, second + 1);
-                Err(Error::format("the header", "names that differ", found)
+                Err(Error::format("the header", "have distinct names", found)
                     .help("Give each column a name of its own, or take one of the two out of the file."))
             });
         }
         let quoted: Vec<String> = self.names.iter().map(|name| format!("{name:?}")).collect();
-        let error = Error::format("the header", format!("one with a column {wanted:?}"), listed(&quoted, 10));
+        let error = Error::format("the header", format!("have a column {wanted:?}"), listed(&quoted, 10));
         if self.record.contains(&b'\r') && !self.record.contains(&b'\n') {
             return Err(
                 error.help("Lines seem to end in carriage returns alone: convert them to line feeds.")
             );
         }
         if self.record.starts_with(b"#") {
-            return Err(error
-                .help("A line that begins with `#` is no comment in CSV: take such lines out of the file."));
+            return Err(error.help(
+                "A line that begins with `#` is not a comment in CSV: take such lines out of the file.",
+            ));
         }
         if self.names.iter().any(|name| name.trim_matches('"') == wanted) {
             return Err(error.help(SPACED));
         }
         Err(match self.likely_separator(wanted) {
             Some(separator) => error.help(looks_like(separator)),
-            None => error.help("Name a column that is there."),
+            None => error.help("Name a column that exists."),
         })
     }
 

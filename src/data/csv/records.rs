@@ -55,7 +55,7 @@ impl<'a, R: Read> Records<'a, R> {
     pub fn new(source: R, name: &'a str, separator: u8) -> Result<Self> {
         if matches!(separator, b'"' | b'\n' | b'\r') {
             let found = format!("{:?}", char::from(separator));
-            return Err(Error::argument("a separator", "a byte that is no quote and no line end", found)
+            return Err(Error::argument("the separator", "a byte other than a quote or a line end", found)
                 .help("`,`, `;`, a tab and `|` are usual."));
         }
         let source = BufReader::with_capacity(1 << 16, source);
@@ -95,7 +95,7 @@ impl<'a, R: Read> Records<'a, R> {
             let read =
                 room.read_until(b'\n', &mut self.bytes).map_err(|error| unreadable(error, self.name))?;
             if self.bytes.len() as u64 > LONGEST {
-                let (expected, found) = (format!("of at most {LONGEST} bytes"), "a longer one");
+                let (expected, found) = (format!("have at most {LONGEST} bytes"), "more");
                 return Err(Error::format(what(self.count), expected, found)
                     .help("Look for line ends that are missing, or a quote that is never closed."));
             }
@@ -207,8 +207,7 @@ impl<'a> Iterator for Fields<'a> {
                     begin += 1;
                 }
                 Some(_) => {
-                    let found =
-                        "a closing quote with something else behind it than a separator or the line's end";
+                    let found = "a closing quote that is not followed by a separator or the end of the line";
                     return Some(Err(torn(self.number, found)));
                 }
             }
@@ -218,8 +217,8 @@ impl<'a> Iterator for Fields<'a> {
 
 /// The error of quotes that do not match.
 fn torn(number: usize, found: &str) -> Error {
-    Error::format(what(number), "a row whose quotes are in pairs", found)
-        .help("Write a quote inside of quotes twice; rows behind it cannot be told apart.")
+    Error::format(what(number), "have its quotes in pairs", found)
+        .help("Write a quote inside of quotes twice; the rows after it cannot be told apart.")
 }
 
 /// Converts a field to text, without spaces at its ends. `what` describes its position for errors.
@@ -233,7 +232,7 @@ pub(super) fn text(field: &[u8], what: impl FnOnce() -> String) -> Result<&str> 
         } else {
             "Save the file as UTF-8; if it comes from Windows, `iconv -f WINDOWS-1252 -t UTF-8` may do it."
         };
-        Error::format(what(), "UTF-8", found).help(help)
+        Error::format(what(), "be UTF-8", found).help(help)
     })
 }
 
@@ -254,12 +253,12 @@ pub(super) fn check_label(field: &Cow<'_, [u8]>, what: impl FnOnce() -> String) 
         return Ok(());
     }
     let found = format!("{:?}, with a space before the quote", cut(&String::from_utf8_lossy(field)));
-    Err(Error::format(what(), "a label that is in quotes or has none", found).help(SPACED))
+    Err(Error::format(what(), "be a label with quotes around it or without quotes", found).help(SPACED))
 }
 
 /// Help for a quote behind a space.
 pub(super) const SPACED: &str =
-    "A quote opens a field only right behind the separator: take out the spaces before it.";
+    "A quote opens a field only right after the separator: remove the spaces before it.";
 
 /// Opens a file, to be read from its beginning.
 pub(super) fn open(path: &Path) -> Result<File> {
@@ -271,7 +270,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
 /// bytes, and for gzip data within gzip data.
 pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
     let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
-    check_packed(&start, "plain or compressed by gzip")?;
+    check_packed(&start, "be plain or compressed by gzip")?;
     let gzip = start.starts_with(&[0x1f, 0x8b]);
     let source = io::Cursor::new(start).chain(source);
     if !gzip {
@@ -289,7 +288,7 @@ pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) ->
     #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
     {
         let _ = most;
-        Err(Error::format("the file", "one that is not compressed", "gzip data")
+        Err(Error::format("the file", "be uncompressed", "gzip data")
             .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
     }
 }
@@ -309,7 +308,7 @@ fn unreadable(error: io::Error, name: &str) -> Error {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             "Get the file again, or unpack it (`gunzip`) and give the file that comes out."
         }
-        _ => "It must be a file that is whole and may be read.",
+        _ => "The file must be whole and readable.",
     };
     Error::io("read", name, error).help(help)
 }
@@ -345,14 +344,12 @@ mod tests {
 
     #[test]
     fn quotes_that_do_not_fit_name_the_row_where_they_open() {
-        for (file, row) in
-            [(&b"a,b\n1,\"x\n2,y\n"[..], "expected row 1 to"), (b"\"a\n", "expected the header to")]
-        {
+        for (file, row) in [(&b"a,b\n1,\"x\n2,y\n"[..], "row 1 must"), (b"\"a\n", "the header must")] {
             let error = all(file, b',').unwrap_err().to_string();
             assert!(error.starts_with(row) && error.contains("never closed"), "{error}");
         }
         let error = all(b"a,b\n1,\"x\n2,\"y\n", b',').unwrap_err().to_string();
-        assert!(error.contains("a closing quote with something else behind it"), "{error}");
+        assert!(error.contains("a closing quote that is not followed by"), "{error}");
         for separator in [b'"', b'\n', b'\r'] {
             assert!(all(b"a", separator).is_err());
         }

@@ -29,8 +29,8 @@ use std::path::Path;
 /// let error = TableCsv::target("price").read_from::<f32>(file.as_bytes(), "houses.csv").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "houses.csv: expected row 1, column \"street\" to be a finite number, found \"High St, 1\". Fill it in, name \
-///      the columns to be read by `inputs`, or leave such rows out by `skip_faulty`."
+///     "houses.csv: row 1, column \"street\" must be a finite number, got \"High St, 1\". Fill it in, name the \
+///      columns to be read by `inputs`, or leave such rows out with `skip_faulty`."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -89,7 +89,7 @@ impl TableCsv {
     /// let csv = TableCsv::target("port").missing(["?"]).skip_faulty(true);
     /// let data = csv.read_labelled_from::<f32>(file.as_bytes(), "ships.csv")?;
     /// assert_eq!((data.len(), data.class_names().len()), (1, 1));
-    /// assert!(data.remarks()[0].starts_with("ships.csv: 2 rows left out:\n  expected row 2, column \"age\" to be"));
+    /// assert!(data.remarks()[0].starts_with("ships.csv: 2 rows left out:\n  row 2, column \"age\" must be"));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -211,7 +211,7 @@ impl TableCsv {
         remarks.extend(left_out.remark(name));
         if rows == left_out.count {
             let found = if rows == 0 { "none below the names" } else { "only faulty ones" };
-            return Err(Error::format("the table", "one with rows", found).help("Look at the file."));
+            return Err(Error::format("the table", "have rows", found).help("Check the file."));
         }
         Ok((columns, remarks))
     }
@@ -241,8 +241,8 @@ impl TableCsv {
         for (number, &column) in inputs.iter().enumerate() {
             if column == target || roles[column].is_some() {
                 return Err(Error::argument(
-                    "input columns",
-                    "different columns, without the target",
+                    "the input columns",
+                    "distinct columns other than the target",
                     format!("{:?}", header.names[column]),
                 )
                 .help("Name each once."));
@@ -250,7 +250,7 @@ impl TableCsv {
             roles[column] = Some(number);
         }
         if inputs.is_empty() {
-            return Err(Error::format("the table", "one with a column beside the target", "none")
+            return Err(Error::format("the table", "have a column beside the target", "none")
                 .help("A model needs at least one number to predict from."));
         }
         Ok(Columns::new(header.names, roles, target, self.format.clone()))
@@ -266,8 +266,8 @@ csv_settings! {
     /// let (file, csv) = ("a;y\n1;2\n", TableCsv::target("y"));
     /// assert_eq!(
     ///     csv.read_from::<f32>(file.as_bytes(), "f.csv").unwrap_err().to_string(),
-    ///     "f.csv: expected the header to be one with a column \"y\", found \"a;y\". \
-    ///      The separator looks like `;`: `.separator(b';')` takes it."
+    ///     "f.csv: the header must have a column \"y\", got \"a;y\". The separator looks like `;`: \
+    ///      `.separator(b';')` takes it."
     /// );
     /// assert_eq!(csv.separator(b';').read_from::<f32>(file.as_bytes(), "f.csv")?.targets()[[0, 0]], 2.0);
     /// # Ok::<(), plywood::Error>(())

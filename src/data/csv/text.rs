@@ -23,8 +23,8 @@ use std::path::Path;
 /// let csv = csv.classes(train.texts.class_names().to_vec());
 /// assert_eq!(
 ///     csv.read_from(file.as_bytes(), "test.csv").unwrap_err().to_string(),
-///     "test.csv: expected row 1, column \"text\" to be a text, found nothing. \
-///      Fill it in, or leave such rows out by `skip_faulty`."
+///     "test.csv: row 1, column \"text\" must be a text, got nothing. Fill it in, or leave such rows out with \
+///      `skip_faulty`."
 /// );
 /// let test = csv.skip_faulty(true).read_from(file.as_bytes(), "test.csv")?;
 /// assert_eq!((test.texts.len(), test.texts.labels()), (1, &[1][..])); // "net" is class 1 here too
@@ -120,9 +120,9 @@ impl TextCsv {
         header.check_different()?;
         if place[0] == place[1] {
             return Err(Error::argument(
-                "columns",
-                "one for labels and another for texts",
-                format!("{:?}", self.text),
+                "the columns",
+                "different, one for labels and one for texts",
+                format!("{:?} for both", self.text),
             )
             .help("Name two columns: a text that is its own label teaches nothing."));
         }
@@ -158,10 +158,11 @@ impl TextCsv {
         let what = |i: usize| format!("row {number}, column {:?}", header.names[place[i]]);
         let [label, content] = [0, 1].map(|i| text(&fields[place[i]], || what(i)));
         let (label, content) = (label?, content?);
-        for (i, (field, expected)) in [(label, "a label"), (content, "a text")].into_iter().enumerate() {
+        for (i, (field, expected)) in [(label, "be a label"), (content, "be a text")].into_iter().enumerate()
+        {
             if let Some(nothing) = self.format.nothing(field) {
                 return Err(Error::format(what(i), expected, nothing)
-                    .help("Fill it in, or leave such rows out by `skip_faulty`."));
+                    .help("Fill it in, or leave such rows out with `skip_faulty`."));
             }
         }
         check_label(&fields[place[0]], || what(0))?;
@@ -183,8 +184,8 @@ csv_settings! {
     /// assert!(read.class_names().len() == 2 && read.remarks()[0].starts_with("\"NA\" is a class, of 1 row, and"));
     /// assert_eq!(
     ///     csv.missing(["NA"]).read_from(file.as_bytes(), "f.csv").unwrap_err().to_string(),
-    ///     "f.csv: expected row 2, column \"kind\" to be a label, found nothing, by the mark \"NA\". \
-    ///      Fill it in, or leave such rows out by `skip_faulty`."
+    ///     "f.csv: row 2, column \"kind\" must be a label, got nothing, by the mark \"NA\". Fill it in, or leave \
+    ///      such rows out with `skip_faulty`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -231,8 +232,8 @@ impl LabelledTexts {
     /// let error = LabelledTexts::csv_from(file.as_bytes(), "an example", "class", "text").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "an example: expected the header to be one with a column \"class\", found \"id\", \"label\", \"text\". \
-    ///      Name a column that is there."
+    ///     "an example: the header must have a column \"class\", got \"id\", \"label\", \"text\". Name a \
+    ///      column that exists."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

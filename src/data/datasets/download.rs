@@ -63,15 +63,12 @@ impl Download<'_> {
     /// the published one.
     pub(super) fn fetch(&self) -> Result<()> {
         if !self.url.starts_with("http://") {
-            return Err(Error::argument(
-                "an address to download from",
-                "the form http://host/file",
-                self.url,
-            )
-            .help(format!(
-                "Only plain HTTP is spoken; the SHA-256 is what vouches for the file. {}",
-                self.remedy
-            )));
+            return Err(Error::argument("the address", "of the form http://host/file", self.url).help(
+                format!(
+                    "Only plain HTTP is supported, as the file is checked by its SHA-256. {}",
+                    self.remedy
+                ),
+            ));
         }
         let refused = |action: &str, path: &Path, error| {
             Error::io(action, path, error)
@@ -142,7 +139,7 @@ impl Download<'_> {
                 }
             };
             write(bytes)?;
-            sum.write_all(bytes).map_err(|e| Error::io("sum up", self.folder, e))?;
+            sum.write_all(bytes).map_err(|e| Error::io("compute the SHA-256 in", self.folder, e))?;
             total += bytes.len() as u64;
             progress.advance(total);
         }
@@ -323,7 +320,7 @@ mod tests {
         {
             let server = Server::new(move |_| answer(other));
             let (text, unreachable) = failure(&server.url("/file.gz"));
-            assert!(text.contains("to have the SHA-256") && text.contains("Do something else."), "{text}");
+            assert!(text.contains("must have the SHA-256") && text.contains("Do something else."), "{text}");
             assert_eq!(unreachable, None);
         }
     }
@@ -361,7 +358,7 @@ mod tests {
         assert_eq!(unreachable, Some(true), "{text}");
         let folder = Folder::new("tls");
         let text = fetch("https://example.org/file.gz", folder.path()).unwrap_err().to_string();
-        assert!(text.contains("the form http://host/file, found https://example.org/file.gz"), "{text}");
+        assert!(text.contains("of the form http://host/file, got https://example.org/file.gz"), "{text}");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Collection<'_> {
             return self.load_from(dir).map_err(|e| e.at(self.dir_variable));
         }
         let Some(cache) = &settings.cache else {
-            return Err(Error::data("a cache folder", "to look for files in", "no folder of this user's")
+            return Err(Error::data("the cache folder", "be a folder of this user", "none")
                 .help(format!("Set PLYWOOD_CACHE_DIR to a folder for the files. {}", self.remedy()))
                 .at(self.title));
         };
@@ -188,7 +188,7 @@ impl Collection<'_> {
         let fits = matches!(*images.shape(), [count, 28, 28] if count > 0);
         if !fits {
             let expected = "[samples, 28, 28] with at least one sample";
-            return Err(Error::shape("images", expected, images.shape())
+            return Err(Error::shape("the images", expected, images.shape())
                 .help(help)
                 .at(images_path.display()));
         }
@@ -197,15 +197,15 @@ impl Collection<'_> {
         if labels.len() != count {
             let found = labels.len();
             return Err(Error::data(
-                "labels",
-                format!("for the {count} images of {}", images_path.display()),
+                "the number of labels",
+                format!("be {count}, one for each image of {}", images_path.display()),
                 found,
             )
             .help("The two files belong to different sets; get both again.")
             .at(labels_path.display()));
         }
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label >= self.classes.len()) {
-            let expected = format!("below {}, the number of classes", self.classes.len());
+            let expected = format!("be below {}, the number of classes", self.classes.len());
             return Err(Error::data(format!("label {i}"), expected, label)
                 .help(help)
                 .at(labels_path.display()));

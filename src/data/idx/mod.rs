@@ -31,6 +31,7 @@ pub use stream::IdxStream;
 use super::file::check_packed;
 use super::gzip::{Members, START, twice};
 use crate::error::{Error, Result};
+use crate::shown::count;
 use ndarray::ArrayD;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -112,7 +113,7 @@ impl IdxArray {
     pub fn into_u8(self) -> Result<ArrayD<u8>> {
         match self {
             Self::U8(array) => Ok(array),
-            other => Err(Error::data("elements", "of type u8", other.element())
+            other => Err(Error::data("the elements", "be of type u8", other.element())
                 .help("Match on the IdxArray to use elements of other types.")),
         }
     }
@@ -127,8 +128,8 @@ impl IdxArray {
     /// let error = idx::read_from(&images[..], "labels.gz")?.into_labels().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "expected labels of shape [samples], found [1, 1, 1]. \
-    ///      This may be the file of the images instead of the labels."
+    ///     "the labels must have shape [samples], got [1, 1, 1]. This may be the file of the images instead of \
+    ///      the labels."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -139,7 +140,7 @@ impl IdxArray {
     /// When there is not exactly one axis, when the elements are floating-point numbers, or when one is below 0.
     pub fn into_labels(self) -> Result<Vec<usize>> {
         if self.shape().len() != 1 {
-            return Err(Error::shape("labels", "[samples]", self.shape())
+            return Err(Error::shape("the labels", "[samples]", self.shape())
                 .help("This may be the file of the images instead of the labels."));
         }
         match self {
@@ -147,7 +148,7 @@ impl IdxArray {
             Self::I8(array) => labels(array),
             Self::I16(array) => labels(array),
             Self::I32(array) => labels(array),
-            Self::F32(_) | Self::F64(_) => Err(Error::data("labels", "of whole numbers", self.element())
+            Self::F32(_) | Self::F64(_) => Err(Error::data("the labels", "be whole numbers", self.element())
                 .help("Class indices are whole numbers from 0; convert the file.")),
         }
     }
@@ -159,7 +160,7 @@ impl IdxArray {
 fn labels<T: TryInto<usize> + Copy + std::fmt::Display>(array: ArrayD<T>) -> Result<Vec<usize>> {
     let convert = |(i, &label): (usize, &T)| {
         label.try_into().map_err(|_| {
-            Error::data(format!("label {i}"), "of at least 0", label).help("Class indices count from 0.")
+            Error::data(format!("label {i}"), "be at least 0", label).help("Class indices count from 0.")
         })
     };
     array.iter().enumerate().map(convert).collect()
@@ -203,7 +204,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// let cut_off = [0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 1, 0]; // two 16-bit numbers, one byte short
 /// assert_eq!(
 ///     idx::read_from(&cut_off[..], "short.idx").unwrap_err().to_string(),
-///     "short.idx: expected the elements to be 4 bytes for [2], found 3 bytes. The file is truncated; get it again."
+///     "short.idx: the elements must have 4 bytes for [2], got 3 bytes. The file is truncated; get it again."
 /// );
 /// ```
 ///
@@ -220,7 +221,11 @@ pub(super) fn read_at_most(mut source: impl Read, name: &str, limit: u64) -> Res
     let start = take(&mut source, 2).map_err(|e| failed(e, name, false).at(name))?;
     let gzip = start == [0x1f, 0x8b];
     if start == [0x1f] {
-        let error = Error::format("the start", "that of an IDX file, compressed by gzip or not", hex(&start));
+        let error = Error::format(
+            "the first bytes",
+            "be those of an IDX file, compressed by gzip or not",
+            hex(&start),
+        );
         return Err(error.help("The file is truncated; get it again.").at(name));
     }
     let source = io::Cursor::new(start).chain(source);
@@ -245,7 +250,7 @@ fn take(source: impl Read, count: u64) -> io::Result<Vec<u8>> {
 /// `UnexpectedEof`.
 fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
     let (found, help) = match error.kind() {
-        ErrorKind::UnexpectedEof if gzip => ("an end within them", "The file is truncated; get it again."),
+        ErrorKind::UnexpectedEof if gzip => ("an early end", "The file is truncated; get it again."),
         ErrorKind::InvalidInput | ErrorKind::InvalidData if gzip => {
             ("damaged data", "Get the file again from where it came from.")
         }
@@ -254,7 +259,7 @@ fn failed(error: io::Error, name: &str, gzip: bool) -> Error {
             return Error::io("read", name, error).help(help);
         }
     };
-    Error::format("the content", "whole gzip data", format!("{found} ({error})")).help(help)
+    Error::format("the content", "be whole gzip data", format!("{found} ({error})")).help(help)
 }
 
 /// The part of a file before its elements.
@@ -273,16 +278,16 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
     let &[0, 0, kind, axes] = &header[..] else {
         if header.len() < 4 && header.iter().take(2).all(|&byte| byte == 0) {
             let found = format!("{} bytes in all", header.len());
-            return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
+            return Err(Error::format("the first bytes", "be two zeros, a type and a number of axes", found)
                 .help("The file is truncated; get it again."));
         }
         if gzip && header.starts_with(&START) {
             return Err(twice());
         }
-        check_packed(&header, "plain or compressed by gzip")?;
+        check_packed(&header, "be plain or compressed by gzip")?;
         let found = hex(&header);
-        return Err(Error::format("the start", "two zero bytes, a type and a number of axes", found)
-            .help("Give an IDX file, as those of MNIST and Fashion-MNIST, compressed by gzip or not."));
+        return Err(Error::format("the first bytes", "be two zeros, a type and a number of axes", found)
+            .help("Give an IDX file, such as those of MNIST and Fashion-MNIST, compressed by gzip or not."));
     };
     let size = match kind {
         0x08 | 0x09 => 1,
@@ -290,20 +295,20 @@ pub(super) fn header(mut source: impl Read, name: &str, gzip: bool) -> Result<He
         0x0C | 0x0D => 4,
         0x0E => 8,
         _ => {
-            let expected = "one of 0x08, 0x09, 0x0B, 0x0C, 0x0D and 0x0E";
+            let expected = "be one of 0x08, 0x09, 0x0B, 0x0C, 0x0D and 0x0E";
             return Err(Error::format("the elements' type", expected, format!("{kind:#04x}"))
                 .help("The format has no other types; the file is damaged or not an IDX file."));
         }
     };
     if axes == 0 || axes > MAX_AXES {
-        return Err(Error::format("the number of axes", format!("from 1 to {MAX_AXES}"), axes)
+        return Err(Error::format("the number of axes", format!("be from 1 to {MAX_AXES}"), axes)
             .help("The file is damaged or not an IDX file."));
     }
     let lengths = take(&mut source, 4 * u64::from(axes)).map_err(|e| failed(e, name, gzip))?;
     let (lengths, rest) = lengths.as_chunks::<4>();
     if lengths.len() != usize::from(axes) {
-        let found = format!("{} bytes", 4 * lengths.len() + rest.len());
-        return Err(Error::format("the axes' lengths", format!("{} bytes", 4 * u64::from(axes)), found)
+        let found = count(4 * lengths.len() + rest.len(), "byte", "bytes");
+        return Err(Error::format("the axes' lengths", format!("have {} bytes", 4 * u64::from(axes)), found)
             .help("The file is truncated; get it again."));
     }
     let lengths: Vec<u32> = lengths.iter().map(|&bytes| u32::from_be_bytes(bytes)).collect();
@@ -317,11 +322,13 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
     let Header { kind, size, lengths } = header(&mut source, name, gzip)?;
     let bytes = lengths.iter().try_fold(size, |bytes: u64, &n| bytes.checked_mul(u64::from(n)));
     let Some(bytes) = bytes.filter(|&bytes| bytes <= limit) else {
-        let expected = format!("of at most {limit} bytes");
-        return Err(Error::format("the array", expected, format!("{lengths:?} elements of {size} bytes"))
-            .help(
-                "The file is damaged, or made to fill the memory; split an array that is really so large.",
-            ));
+        let expected = format!("have at most {limit} bytes");
+        return Err(Error::format(
+            "the array",
+            expected,
+            format!("{lengths:?} elements of {}", count(size as usize, "byte", "bytes")),
+        )
+        .help("The file is damaged, or made to fill the memory; split an array that is really so large."));
     };
     let shape: Vec<usize> = lengths.iter().map(|&n| n as usize).collect();
     let source = Elements { source, bytes, name, gzip, lengths };
@@ -360,7 +367,8 @@ impl<R: Read> Elements<'_, R> {
                 .map_err(|e| failed(e, self.name, self.gzip))?;
             found += piece.len() as u64;
             if piece.is_empty() || !piece.len().is_multiple_of(N) {
-                return Err(self.unfit(format!("{found} bytes"), "The file is truncated; get it again."));
+                return Err(self
+                    .unfit(count(found as usize, "byte", "bytes"), "The file is truncated; get it again."));
             }
             if elements.capacity() - elements.len() < piece.len() / N {
                 let missing = (self.bytes / N as u64) as usize - elements.len();
@@ -378,7 +386,7 @@ impl<R: Read> Elements<'_, R> {
     }
 
     fn unfit(&self, found: String, help: &str) -> Error {
-        let expected = format!("{} bytes for {:?}", self.bytes, self.lengths);
+        let expected = format!("have {} for {:?}", count(self.bytes as usize, "byte", "bytes"), self.lengths);
         Error::format("the elements", expected, found).help(help)
     }
 }
@@ -402,7 +410,7 @@ fn hex(bytes: &[u8]) -> String {
 fn shaped<T>(shape: Vec<usize>, elements: Vec<T>) -> Result<ArrayD<T>> {
     let found = format!("{shape:?}");
     ArrayD::from_shape_vec(shape, elements).map_err(|_| {
-        Error::format("the axes' lengths", "those of an array in memory", found)
+        Error::format("the axes' lengths", "be those of an array in memory", found)
             .help("The file is damaged or not an IDX file.")
     })
 }

@@ -16,6 +16,7 @@ use crate::data::file::{PlacedFile, each_run};
 use crate::data::{Batch, Dataset, Element, Pass, Targets, check_indices, idx};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
+use crate::shown::count;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -98,7 +99,7 @@ impl<T: Targets> IdxStream<T> {
             other => {
                 return Err(Error::format(
                     "the elements' type",
-                    "0x08 (u8), 0x0D (f32) or 0x0E (f64)",
+                    "be 0x08 (u8), 0x0D (f32) or 0x0E (f64)",
                     format!("{other:#04x}"),
                 )
                 .help("Read files of other types whole, with `idx::read`."));
@@ -108,11 +109,12 @@ impl<T: Targets> IdxStream<T> {
         let bytes = lengths.iter().try_fold(kind.size() as u64, |b, &n| b.checked_mul(u64::from(n)));
         let found = file.length() - start.min(file.length());
         if bytes != Some(found) {
-            let expected = bytes.map_or("a possible number of bytes".to_owned(), |b| format!("{b} bytes"));
+            let expected =
+                bytes.map_or("fewer than 2^64 bytes".to_owned(), |b| count(b as usize, "byte", "bytes"));
             return Err(Error::format(
                 "the elements",
-                format!("{expected} for {lengths:?}"),
-                format!("{found} bytes"),
+                format!("have {expected} for {lengths:?}"),
+                count(found as usize, "byte", "bytes"),
             )
             .help(match bytes {
                 Some(bytes) if found < bytes => "The file is truncated; get it again.",
@@ -120,14 +122,22 @@ impl<T: Targets> IdxStream<T> {
             }));
         }
         if lengths.contains(&0) {
-            return Err(Error::data("data", "with at least one number", format!("the shape {lengths:?}"))
-                .help("Look at how the file was made."));
+            return Err(Error::data(
+                "the data",
+                "have at least one number",
+                format!("the shape {lengths:?}"),
+            )
+            .help("Check how the file was made."));
         }
         let shape: Vec<usize> = lengths.iter().map(|&n| n as usize).collect();
         let count = targets.count();
         if count != shape[0] {
-            return Err(Error::data("targets", format!("for {} samples", shape[0]), count)
-                .help("Give one target for each sample."));
+            return Err(Error::data(
+                "the number of targets",
+                format!("be {}, one for each sample", shape[0]),
+                count,
+            )
+            .help("Give one target for each sample."));
         }
         Ok(Self { file, kind, start, shape, targets, scale: 1.0, offset: 0.0, names: Vec::new() })
     }

@@ -90,7 +90,7 @@ pub fn garments(train: usize, test: usize, seed: u64) -> Result<(Images, Images)
 fn set(name: &str, count: usize, seed: u64, split: u64) -> Result<Images> {
     let random = Random::seed(seed).child("garments");
     let too_many = |_| {
-        Error::argument(format!("a number of {name} images"), "a size that fits in memory", count)
+        Error::argument(format!("the number of {name} images"), "small enough for memory", count)
             .help("Each image takes 784 bytes and its label 8; draw fewer.")
     };
     let (mut labels, mut pixels) = (Vec::new(), Vec::new());
@@ -102,7 +102,7 @@ fn set(name: &str, count: usize, seed: u64, split: u64) -> Result<Images> {
         Tailor::new(random.at(split, i as u64)).picture(label, &mut pixels);
     }
     let images = Array3::from_shape_vec((count, SIDE, SIDE), pixels).map_err(|_| {
-        Error::argument(format!("a number of {name} images"), "a size that fits in memory", count)
+        Error::argument(format!("the number of {name} images"), "small enough for memory", count)
     })?;
     Ok(ArrayDataset::new(images, labels)?.scale(1.0 / 255.0).with_class_names(CLASS_NAMES))
 }

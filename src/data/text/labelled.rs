@@ -1,6 +1,6 @@
 //! Texts with named classes.
 
-use crate::data::class_names::{check_classes, one_of, remarks_on_classes, trimmed};
+use crate::data::class_names::{be_one_of, check_classes, remarks_on_classes, trimmed};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use std::collections::HashMap;
@@ -51,8 +51,8 @@ impl LabelledTexts {
     /// let error = LabelledTexts::with_classes(vec!["a clock"], &["time"], names).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "expected label 0 one of the 2 classes (games, net), found \"time\". \
-    ///      Train on data with this class, or leave its texts out."
+    ///     "label 0 must be one of the 2 classes (games, net), got \"time\". Train on data with this class, or \
+    ///      leave its texts out."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -65,8 +65,12 @@ impl LabelledTexts {
         names: Vec<String>,
     ) -> Result<Self> {
         if texts.len() != labels.len() {
-            return Err(Error::data("labels", format!("for {} texts", texts.len()), labels.len())
-                .help("Give one label for each text."));
+            return Err(Error::data(
+                "the number of labels",
+                format!("be {}, one for each text", texts.len()),
+                labels.len(),
+            )
+            .help("Give one label for each text."));
         }
         let names = trimmed(names);
         check_classes(&names)?;
@@ -74,7 +78,7 @@ impl LabelledTexts {
         let class = |(i, label): (usize, &S)| {
             classes.get(label.as_ref().trim()).copied().ok_or_else(|| {
                 let found = format!("{:?}", cut(label.as_ref()));
-                Error::data(format!("label {i}"), one_of(&names), found)
+                Error::data(format!("label {i}"), be_one_of(&names), found)
                     .help("Train on data with this class, or leave its texts out.")
             })
         };
@@ -134,8 +138,12 @@ impl LabelledTexts {
     /// When there are fewer than `count` texts.
     pub fn split_at(mut self, count: usize) -> Result<(Self, Self)> {
         if count > self.len() {
-            return Err(Error::argument("a first part", format!("at most {} texts", self.len()), count)
-                .help("Take a smaller part."));
+            return Err(Error::argument(
+                "the number of texts in the first part",
+                format!("at most {}", self.len()),
+                count,
+            )
+            .help("Use a smaller part."));
         }
         let (texts, labels) = (self.texts.split_off(count), self.labels.split_off(count));
         let rest = Self { texts, labels, names: self.names.clone(), remarks: self.remarks.clone() };

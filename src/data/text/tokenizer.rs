@@ -112,9 +112,9 @@ impl TryFrom<Saved> for Tokenizer {
             None => {
                 let found = if rule.is_empty() { "none: runs of letters and digits" } else { &rule };
                 let names = WordRule::ALL.map(WordRule::name).join(" or ");
-                Err(Error::format("a tokenizer's rule for words", names, found).help(
-                    "Another version of Plywood wrote it, which cuts texts otherwise: fit the vocabulary again, and \
-                     train the model with it.",
+                Err(Error::format("the tokenizer's rule for words", format!("be {names}"), found).help(
+                    "Another version of Plywood wrote it, which splits texts differently: fit the vocabulary \
+                     again, and train the model with it.",
                 ))
             }
         }

@@ -9,6 +9,7 @@
 
 use super::tokenizer::{LONGEST, Sort, Tokenizer};
 use crate::error::{Error, Result};
+use crate::shown::count;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -85,8 +86,8 @@ impl TryFrom<Saved> for Vocabulary {
         let Saved { tokenizer, tokens } = saved;
         check(&tokenizer)?;
         let corrupt = |found: String| {
-            let expected = format!("at most {} different tokens", MOST - FIRST);
-            Error::format("a vocabulary", expected, found).help("The file is corrupt; save it again.")
+            let expected = format!("have at most {} different tokens", MOST - FIRST);
+            Error::format("the vocabulary", expected, found).help("The file is corrupt; save it again.")
         };
         if tokens.len() > MOST - FIRST {
             return Err(corrupt(format!("{} tokens", tokens.len())));
@@ -106,8 +107,8 @@ fn check(tokenizer: &Tokenizer) -> Result<()> {
     match tokenizer.fault() {
         None => Ok(()),
         Some((shortest, longest)) => {
-            let expected = format!("1 to {LONGEST} characters, the shortest first");
-            Err(Error::argument("pieces of words", expected, format!("{shortest} to {longest}"))
+            let expected = format!("from 1 to {LONGEST} characters long, the shortest first");
+            Err(Error::argument("the pieces of words", expected, format!("{shortest} to {longest}"))
                 .help("3 to 5 are usual."))
         }
     }
@@ -185,15 +186,15 @@ impl Vocabulary {
     /// When the length is 0, or the array does not fit into memory.
     pub fn encode<S: AsRef<str>>(&self, texts: &[S], length: usize) -> Result<Array2<f32>> {
         if length == 0 {
-            return Err(Error::argument("a length of texts", "at least 1", length)
+            return Err(Error::argument("the length of texts", "at least 1", length)
                 .help("Count the tokens of usual texts: `vocabulary.ids(text).len()`."));
         }
         let mut numbers: Vec<f32> = Vec::new();
         let count = texts.len().checked_mul(length);
         let large = || {
-            let found = format!("{} texts and a length of {length}", texts.len());
-            Error::argument("an array of ids", "a size that fits into memory", found)
-                .help("Take a smaller length, or fewer texts at a time.")
+            let found = format!("{} texts of {length} ids", texts.len());
+            Error::argument("the array of ids", "small enough to fit into memory", found)
+                .help("Use a smaller length, or fewer texts at a time.")
         };
         let count = count.filter(|&n| numbers.try_reserve_exact(n).is_ok()).ok_or_else(large)?;
         numbers.resize(count, Self::PADDING as f32);
@@ -247,7 +248,7 @@ impl VocabularySpec {
         let Self { tokenizer, max_size, min_count } = self;
         check(&tokenizer)?;
         if !(FIRST + 1..=MOST).contains(&max_size) {
-            return Err(Error::argument("a vocabulary's size", format!("3 to {MOST}"), max_size)
+            return Err(Error::argument("the vocabulary's size", format!("from 3 to {MOST}"), max_size)
                 .help("Ids 0 and 1 stand for padding and unknown words; 20,000 is a usual size."));
         }
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -261,9 +262,13 @@ impl VocabularySpec {
         }
         let mut tokens: Vec<(String, usize)> = counts.into_iter().filter(|&(_, n)| n >= min_count).collect();
         if tokens.is_empty() {
-            let found = format!("none in {} texts", texts.len());
-            return Err(Error::data("a token", format!("that occurs at least {min_count} times"), found)
-                .help("Give training texts with words, or take a smaller `min_count`."));
+            let found = format!("none in {}", count(texts.len(), "text", "texts"));
+            return Err(Error::data(
+                "the texts",
+                format!("have a token that occurs at least {}", count(min_count, "time", "times")),
+                found,
+            )
+            .help("Give training texts with words, or use a smaller `min_count`."));
         }
         tokens.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
         tokens.truncate(max_size - FIRST);

@@ -53,13 +53,12 @@ fn an_end_is_not_waited_for() {
     let mut endless = whole.chain(std::io::repeat(7).take(100));
     assert_eq!(
         read(&mut Source::new(&mut endless)).unwrap_err().to_string(),
-        "expected the arrays to be the file's last bytes, found more bytes after them. \
-         The file is damaged; get it again."
+        "the arrays must be the file's last bytes, got more bytes after them. The file is damaged; get it again."
     );
     assert_eq!(endless.get_ref().1.limit(), 99);
     let mut zeros = std::io::repeat(0).take(100);
     let text = read(&mut Source::new(&mut zeros)).unwrap_err().to_string();
-    assert!(text.contains("a list of arrays in JSON, found EOF"), "{text}");
+    assert!(text.contains("be a list of arrays in JSON, got an error: EOF"), "{text}");
     assert_eq!(zeros.limit(), 92);
 }
 
@@ -82,8 +81,8 @@ fn a_header_that_nobody_could_read_is_not_written() {
     let twice = vec![array("0.a", Dtype::F32, &[1], (0, 4)), array("0.a", Dtype::F32, &[1], (4, 8))];
     assert_eq!(
         header(twice).unwrap_err().to_string(),
-        "expected the parameters to be of names that differ, found \"0.a\" twice. \
-         Give each parameter of a layer a name of its own."
+        "the parameters must have distinct names, got \"0.a\" twice. Give each parameter of a layer a name of its \
+         own."
     );
     assert!(header(vec![array("0.a", Dtype::F32, &[2], (0, 4))]).is_err());
 }
@@ -146,23 +145,24 @@ fn what_does_not_hold_is_refused() {
 fn refusals_name_the_array() {
     assert_eq!(
         refusal(&one("F32", "[2]", "[0,4]"), 4),
-        "expected the array \"a\" to be bytes as its shape says, behind those of the one before, \
-         found F32 [2] at 0..4. The file is damaged; get it again."
+        "the array \"a\" must have the bytes of its shape, after those of the array before, got F32 [2] at 0..4. \
+         The file is damaged; get it again."
     );
     let gap = "{\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]},\
                 \"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
-    assert!(refusal(gap, 3).contains("the array \"b\" to be bytes"), "{}", refusal(gap, 3));
+    assert!(refusal(gap, 3).contains("the array \"b\" must have the bytes"), "{}", refusal(gap, 3));
     assert_eq!(
         refusal(&one("X", "[]", "[0,18446744073709551615]"), 0),
-        "expected the header to be a list of arrays in JSON, found \"a\": unknown variant `X`, expected one of \
-         `BOOL`, `F4`, `F6_E2M3… at line 1 column 17. \
-         This is not a safetensors file, it is damaged, or it is of a newer version."
+        "the header must be a list of arrays in JSON, got an error: \"a\": unknown variant `X`, expected one of `BOOL`, \
+         `F4`, `F6_E2M3… at line 1 column 17. This is not a safetensors file, it is damaged, or it is of a newer \
+         version."
     );
     assert!(refusal(&one("\\u001b[2J\\n", "[]", "[0,0]"), 0).contains("unknown variant `·[2J·`"));
     let axes = |n: usize| one("F32", &format!("[{}1]", "1,".repeat(n - 1)), "[0,4]");
     assert!(parse(&file(&axes(32), 4)).is_ok());
     assert!(
-        refusal(&axes(33), 4).contains("found \"a\": invalid length 33, expected a list of at most 32 items")
+        refusal(&axes(33), 4)
+            .contains("got an error: \"a\": invalid length 33, expected a list of at most 32 items")
     );
 }
 
@@ -174,7 +174,7 @@ fn a_name_that_is_there_twice_is_refused() {
         let text = format!("{{\"a\":{entry},\"\\u0061\":{entry}}}");
         assert!(::safetensors::SafeTensors::deserialize(&file(&text, data)).is_ok());
         let refusal = refusal(&text, data);
-        assert!(refusal.contains("the arrays to be of names that differ, found \"a\" twice"), "{refusal}");
+        assert!(refusal.contains("the arrays must have distinct names, got \"a\" twice"), "{refusal}");
     }
 }
 

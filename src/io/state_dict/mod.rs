@@ -159,10 +159,10 @@ impl<'a> StateDict<'a> {
             let array = self.tensor(name).ok_or_else(|| {
                 Error::format(
                     format!("the array {}", cut(name)),
-                    format!("numbers that fit {}", F::NAME),
+                    format!("have numbers that fit {}", F::NAME),
                     info.dtype,
                 )
-                .help("Take the others one by one with `tensor`.")
+                .help("Read the others one by one with `tensor`.")
             })?;
             Ok((name.clone(), array))
         };
@@ -253,7 +253,7 @@ impl StateDict<'static> {
             infos.push((name.into(), TensorInfo { dtype, shape, data_offsets: (start, data.len()) }));
         }
         infos.sort_by(|(a, _), (b, _)| a.cmp(b));
-        differ("the arrays of a state dict", infos.iter().map(|(name, _)| name.as_str()))?;
+        differ("the arrays of the state dict", infos.iter().map(|(name, _)| name.as_str()))?;
         Ok(Self { arrays: infos, data: data.into() })
     }
 }

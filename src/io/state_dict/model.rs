@@ -41,9 +41,9 @@ impl<F: Scalar> Sequential<F> {
     /// let mut other = Sequential::builder([4]).layer(Dense::units(2)).layer(Dense::units(1)).build()?;
     /// assert_eq!(
     ///     other.load_state_dict(&StateDict::from_bytes(&bytes)?).unwrap_err().to_string(),
-    ///     "expected the state dict to be that of this model, found missing: 1.bias, 1.weight; of another shape or \
-    ///      type: 0.weight (F32 [2, 3] for [2, 4]). Rename what has other names (`StateDict::rename`), or take what \
-    ///      fits with `load_matching`."
+    ///     "the state dict must have the arrays of this model, got others (missing: 1.bias, 1.weight; of another \
+    ///      shape or type: 0.weight (F32 [2, 3] for [2, 4])). Rename arrays (`StateDict::rename`), or load those \
+    ///      that fit with `load_matching`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -56,9 +56,12 @@ impl<F: Scalar> Sequential<F> {
             self.take_from(dict);
             return Ok(());
         }
-        Err(Error::format("the state dict", "that of this model", mismatches).help(
-            "Rename what has other names (`StateDict::rename`), or take what fits with `load_matching`.",
-        ))
+        Err(Error::format(
+            "the state dict",
+            "have the arrays of this model",
+            format!("others ({mismatches})"),
+        )
+        .help("Rename arrays (`StateDict::rename`), or load those that fit with `load_matching`."))
     }
 
     /// Loads the arrays that fit, and reports the rest. PyTorch's counterpart is `strict=False`, which does not accept

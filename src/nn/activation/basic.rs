@@ -116,7 +116,7 @@ impl LeakyReLU {
     /// let y = LeakyReLU::slope(0.25).forward(arr2(&[[-8.0f32, 8.0]]).into_dyn())?;
     /// assert_eq!(y, arr2(&[[-2.0, 8.0]]).into_dyn());
     /// let error = Sequential::builder([2]).layer(LeakyReLU::slope(f64::NAN)).build().unwrap_err();
-    /// assert!(error.to_string().starts_with("layer 0 (leaky_relu): expected slope of a finite number, found NaN."));
+    /// assert!(error.to_string().starts_with("layer 0 (leaky_relu): `slope` must be a finite number, got NaN."));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn slope(slope: f64) -> Self {

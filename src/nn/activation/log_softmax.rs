@@ -50,7 +50,7 @@ fn checked<F: Scalar>(input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
             let columns = *columns;
             Ok((standard(input), columns))
         }
-        found => Err(Error::shape("an input", "[batch, …, classes]", found)
+        found => Err(Error::shape("the input", "[batch, …, classes]", found)
             .help("Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`.")),
     }
 }
@@ -64,7 +64,7 @@ impl<F: Scalar> Layer<F> for LogSoftmax {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input.last() {
             Some(_) => Ok(input.to_vec()),
-            None => Err(Error::shape("an input", "[…, classes]", input)
+            None => Err(Error::shape("the input", "[…, classes]", input)
                 .help("Log-softmax works along the last axis, so there has to be one.")),
         }
     }

@@ -67,8 +67,8 @@ impl ELU {
     /// let error = Sequential::builder([2]).layer(ELU::alpha(f64::INFINITY)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (elu): expected alpha of a finite number, found inf. \
-    ///      The outputs below 0 reach down to -alpha; 1 is usual."
+    ///     "layer 0 (elu): `alpha` must be a finite number, got inf. The outputs below 0 reach down to `-alpha`; \
+    ///      1 is usual."
     /// );
     /// ```
     pub fn alpha(alpha: f64) -> Self {
@@ -147,6 +147,6 @@ activation!(ELU, "elu", Linear, |layer| Activation::ELU(layer.alpha), |layer| {
         Ok(())
     } else {
         Err(Error::argument("alpha", "a finite number", layer.alpha)
-            .help("The outputs below 0 reach down to -alpha; 1 is usual."))
+            .help("The outputs below 0 reach down to `-alpha`; 1 is usual."))
     }
 });

@@ -78,8 +78,9 @@ impl<F: Scalar> PReLU<F> {
         match input {
             _ if n == 1 => Ok(size(input)),
             [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
-            _ => Err(Error::shape("an input", format!("[{n}, …]"), input).help(
-                "A slope for each channel was built for that many; channels are the axis behind the batch.",
+            _ => Err(Error::shape("the input", format!("[{n}, …]"), input).help(
+                "The layer was built with a slope for each of that many channels; the axis of the channels follows \
+                 the batch.",
             )),
         }
     }
@@ -87,7 +88,7 @@ impl<F: Scalar> PReLU<F> {
     /// Returns the input in row-major order, and the result of [`inner`](PReLU::inner).
     fn checked(&self, input: Tensor<F>) -> Result<(Tensor<F>, usize)> {
         let [_, sample @ ..] = input.shape() else {
-            return Err(Error::shape("an input", "[batch, …]", input.shape()).help("Axis 0 is the batch."));
+            return Err(Error::shape("the input", "[batch, …]", input.shape()).help("Axis 0 is the batch."));
         };
         let inner = self.inner(sample)?;
         Ok((standard(input), inner))
@@ -175,8 +176,8 @@ impl PReLUSpec {
     /// let error = Sequential::builder([2]).layer(PReLU::new().initial(f64::NAN)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (prelu): expected the initial slope of a finite number, found NaN. \
-    ///      The paper and PyTorch begin at 0.25, Keras at 0."
+    ///     "layer 0 (prelu): the initial slope must be a finite number, got NaN. The paper and PyTorch begin at \
+    ///      0.25, Keras at 0."
     /// );
     /// ```
     #[must_use]
@@ -199,8 +200,8 @@ impl<F: Scalar> LayerSpec<F> for PReLUSpec {
             _ if !self.per_channel => 1,
             [channels, ..] if *channels > 0 => *channels,
             _ => {
-                return Err(Error::shape("an input", "[channels, …]", input)
-                    .help("A slope for each channel needs the axis of the channels behind the batch."));
+                return Err(Error::shape("the input", "[channels, …]", input)
+                    .help("A slope for each channel needs the axis of the channels after the batch."));
             }
         };
         let weight = Initializer::Constant(self.initial).tensor(&[weights], 1, 1, random)?;

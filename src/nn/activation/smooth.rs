@@ -126,8 +126,8 @@ impl Softplus {
     /// let error = Sequential::builder([2]).layer(Softplus::beta(0.0)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (softplus): expected beta of above 0 and finite, with a finite reciprocal, found 0. \
-    ///      The larger beta, the nearer is the function to ReLU; 1 is usual."
+    ///     "layer 0 (softplus): `beta` must be positive and finite, with a finite reciprocal, got 0. The larger \
+    ///      `beta`, the nearer the function is to ReLU; 1 is usual."
     /// );
     /// ```
     pub fn beta(beta: f64) -> Self {
@@ -167,7 +167,7 @@ activation!(Softplus, "softplus", NonNegative, |layer| Activation::Softplus(laye
     if beta > F::zero() && beta.is_finite() && beta.recip().is_finite() {
         Ok(())
     } else {
-        Err(Error::argument("beta", "above 0 and finite, with a finite reciprocal", layer.beta)
-            .help("The larger beta, the nearer is the function to ReLU; 1 is usual."))
+        Err(Error::argument("beta", "positive and finite, with a finite reciprocal", layer.beta)
+            .help("The larger `beta`, the nearer the function is to ReLU; 1 is usual."))
     }
 });

@@ -55,7 +55,7 @@ fn check<F: Scalar>(input: &Tensor<F>) -> Result<()> {
     if input.ndim() > 1 {
         return Ok(());
     }
-    Err(Error::shape("an input", "[batch, …, classes]", input.shape())
+    Err(Error::shape("the input", "[batch, …, classes]", input.shape())
         .help("Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."))
 }
 
@@ -70,7 +70,7 @@ impl<F: Scalar> Layer<F> for Softmax {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match input.last() {
             Some(_) => Ok(input.to_vec()),
-            None => Err(Error::shape("an input", "[…, classes]", input)
+            None => Err(Error::shape("the input", "[…, classes]", input)
                 .help("Softmax works along the last axis, so there has to be one.")),
         }
     }

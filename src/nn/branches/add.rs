@@ -43,7 +43,7 @@ pub struct Add<F: Scalar = f32> {
 }
 
 /// The advice for outputs of different shapes.
-const HELP: &str = "Numbers are added one to one; give all branches one shape, or join them by `Concat`.";
+const HELP: &str = "Numbers are added one by one; give all branches one shape, or join them with `Concat`.";
 
 impl<F: Scalar> Add<F> {
     /// Returns the spec of a sum of these blocks, at least one.
@@ -55,8 +55,8 @@ impl<F: Scalar> Add<F> {
     /// let error = Sequential::builder([8]).layer(Add::of([units(4), units(3)])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (add): expected the output of branch 1 of shape [4], found [3]. \
-    ///      Numbers are added one to one; give all branches one shape, or join them by `Concat`."
+    ///     "layer 0 (add): the output of branch 1 must have shape [4], got [3]. Numbers are added one by one; \
+    ///      give all branches one shape, or join them with `Concat`."
     /// );
     /// ```
     pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> AddSpec<F> {
@@ -68,7 +68,7 @@ impl<F: Scalar> Add<F> {
         let shapes: Vec<&[usize]> = outputs.iter().map(|y| y.shape()).collect();
         check_equal(&shapes, HELP)?;
         let sum = outputs.into_iter().reduce(added);
-        sum.ok_or_else(|| Error::custom("expected at least one branch, found none"))
+        sum.ok_or_else(|| Error::custom("there must be at least one branch, got none"))
     }
 }
 

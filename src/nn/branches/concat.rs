@@ -61,8 +61,8 @@ impl<F: Scalar> Concat<F> {
     /// let error = Sequential::builder([4, 3]).layer(Concat::of([left, right])).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (concat): expected the output of branch 1 of shape [any, 3], found [3, 4]. \
-    ///      Outputs joined along an axis have the same sizes along all others."
+    ///     "layer 0 (concat): the output of branch 1 must have shape [any, 3], got [3, 4]. Outputs joined along \
+    ///      an axis have the same sizes along all others."
     /// );
     /// ```
     pub fn of(branches: impl IntoIterator<Item = SequentialBuilder<F>>) -> ConcatSpec<F> {
@@ -73,16 +73,18 @@ impl<F: Scalar> Concat<F> {
     fn joined<S: AsRef<[usize]>>(axis: Option<usize>, shapes: &[S]) -> Result<Vec<usize>> {
         let mut shapes = shapes.iter().map(AsRef::as_ref).enumerate();
         let Some((_, first)) = shapes.next() else {
-            return Err(Error::argument("branches", "at least 1", 0).help("Give the blocks to join."));
+            return Err(
+                Error::argument("the number of branches", "at least 1", 0).help("Give the blocks to join.")
+            );
         };
         let Some(axis) = axis.filter(|&axis| axis < first.len()) else {
             let found = axis.map_or_else(|| "0, the batch".to_owned(), |axis| (axis + 1).to_string());
             return Err(Error::argument(
                 "axis",
-                format!("1 to {}, for outputs of {first:?}", first.len()),
+                format!("from 1 to {} for outputs of shape {first:?}", first.len()),
                 found,
             )
-            .help("Axis 0 is the batch; 1 is the first behind it."));
+            .help("Axis 0 is the batch; 1 is the first after it."));
         };
         let mut joined = first.to_vec();
         for (i, shape) in shapes {
@@ -228,8 +230,8 @@ impl<F: Scalar> ConcatSpec<F> {
     /// assert_eq!(along(2)?.output_shape(), [2, 10]);
     /// assert_eq!(
     ///     along(0).unwrap_err().to_string(),
-    ///     "layer 0 (concat): expected axis of 1 to 2, for outputs of [2, 5], found 0, the batch. \
-    ///      Axis 0 is the batch; 1 is the first behind it."
+    ///     "layer 0 (concat): `axis` must be from 1 to 2 for outputs of shape [2, 5], got 0, the batch. Axis 0 \
+    ///      is the batch; 1 is the first after it."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

@@ -39,7 +39,7 @@ fn each<F: Scalar, B, T>(
     let (mut results, mut input) = (Vec::with_capacity(last), Some(standard(input)));
     for (i, (name, block)) in blocks.enumerate() {
         let x = if i + 1 == last { input.take() } else { input.as_ref().map(copy) };
-        let x = x.ok_or_else(|| Error::custom("expected an input for each branch, found none"))?;
+        let x = x.ok_or_else(|| Error::custom("there must be an input for each branch, got none"))?;
         results.push(f(block, x).map_err(|error| error.at(name))?);
     }
     Ok(results)
@@ -83,7 +83,7 @@ pub(in crate::nn) fn backward<F: Scalar>(
             Some(sum) => added(sum, standard(back)),
         });
     }
-    sum.ok_or_else(|| Error::custom("expected at least one branch, found none"))
+    sum.ok_or_else(|| Error::custom("there must be at least one branch, got none"))
 }
 
 /// The same without the gradient of the input.
@@ -119,8 +119,8 @@ pub(in crate::nn) fn check_equal<S: AsRef<[usize]>>(shapes: &[S], help: &str) ->
 /// Returns the output shapes of all blocks for this input.
 pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]) -> Result<Vec<Vec<usize>>> {
     if blocks.is_empty() {
-        return Err(Error::argument("branches", "at least 1", 0)
-            .help("Give the blocks: `Concat::of([left, right])`; an empty block hands its input on."));
+        return Err(Error::argument("the number of branches", "at least 1", 0)
+            .help("Give the blocks: `Concat::of([left, right])`; an empty block passes its input on."));
     }
     let shape =
         |(i, block)| Layer::output_shape(block, input).map_err(|error| error.at(format!("branch {i}")));

@@ -62,8 +62,8 @@ impl<F: Scalar> Residual<F> {
     /// let error = Sequential::builder([4]).layer(Residual::around(narrower)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (residual): expected the block's output of shape [4], found [3]. \
-    ///      What is added has to have one shape; give a `projection` where the block changes it."
+    ///     "layer 0 (residual): the block's output must have shape [4], got [3]. The two must have the same \
+    ///      shape to be added; give a `projection` where the block changes it."
     /// );
     /// ```
     pub fn around(block: SequentialBuilder<F>) -> ResidualSpec<F> {
@@ -83,8 +83,9 @@ fn check(block: &[usize], other: &[usize]) -> Result<()> {
     if block == other {
         return Ok(());
     }
-    Err(Error::shape("the block's output", format!("{other:?}"), block)
-        .help("What is added has to have one shape; give a `projection` where the block changes it."))
+    Err(Error::shape("the block's output", format!("{other:?}"), block).help(
+        "The two must have the same shape to be added; give a `projection` where the block changes it.",
+    ))
 }
 
 impl<F: Scalar> Layer<F> for Residual<F> {

@@ -57,8 +57,8 @@ impl Conv1d<f32> {
     /// let error = Sequential::builder([100]).layer(Conv1d::filters(16, 5)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (conv1d): expected an input of shape [channels, length], found [100]. \
-    ///      Channels come first: put `Reshape::to([1, 100])` before for sequences of one channel."
+    ///     "layer 0 (conv1d): the input must have shape [channels, length], got [100]. Channels come first: put \
+    ///      `Reshape::to([1, 100])` before for sequences of one channel."
     /// );
     /// ```
     pub fn filters(filters: usize, window: usize) -> Conv1dSpec {

@@ -46,8 +46,8 @@ use serde::{Deserialize, Serialize};
 /// let error = Sequential::builder([28, 28]).layer(Conv2d::filters(32, 3)).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer 0 (conv2d): expected an input of shape [channels, rows, columns], found [28, 28]. \
-///      Channels come first: put `Reshape::to([1, 28, 28])` before for images of one channel."
+///     "layer 0 (conv2d): the input must have shape [channels, rows, columns], got [28, 28]. Channels come \
+///      first: put `Reshape::to([1, 28, 28])` before for images of one channel."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -128,8 +128,8 @@ impl Conv2d<f32> {
 /// let error = Sequential::builder([3, 8, 8]).layer(Conv2d::filters(4, 3).groups(2)).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer 0 (conv2d): expected groups of a divisor of 3 channels and of 4 filters, found 2. \
-///      Each group reads its own share of the channels and makes its own share of the filters."
+///     "layer 0 (conv2d): `groups` must be a divisor of 3, the number of channels, and of 4, the number of \
+///      filters, got 2. Each group reads its own share of the channels and has its own share of the filters."
 /// );
 /// ```
 #[derive(Clone, Copy, Debug)]

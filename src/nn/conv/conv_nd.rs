@@ -47,14 +47,14 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
             }
             other => {
                 let expected = format!("[filters, channels / groups] and {size:?}, with a bias of [filters]");
-                return Err(Error::shape("a weight", expected, other).help("Build the layer anew."));
+                return Err(Error::shape("the weight", expected, other).help("Build the layer again."));
             }
         };
         let image = image::<AXES>(sample)?;
         let channels = depth.saturating_mul(self.groups);
         if image[0] != channels {
             let rest = if AXES == 1 { "length" } else { "rows, columns" };
-            return Err(Error::shape("an input", format!("[{channels}, {rest}]"), sample)
+            return Err(Error::shape("the input", format!("[{channels}, {rest}]"), sample)
                 .help("Channels come first, and there are as many as the layer was built for."));
         }
         Convolution::new(image, filters, self.groups, self.window)
@@ -71,7 +71,7 @@ impl<F: Scalar, const AXES: usize> Filters<F, AXES> {
         let convolution = self.over(sample)?;
         let mut shape = output::<AXES>(&convolution);
         shape.insert(0, samples);
-        window::numbers("an output", &shape)?;
+        window::numbers("the output", &shape)?;
         Ok((convolution, shape))
     }
 
@@ -176,7 +176,7 @@ impl FiltersSpec {
         let (filters, groups) = match self.count {
             Count::Of(filters) => (filters, self.groups),
             Count::EachChannel(each) => {
-                (window::numbers("a number of filters", &[image[0], each])?, image[0])
+                (window::numbers("the number of filters", &[image[0], each])?, image[0])
             }
         };
         // Checks every size before anything of that size is allocated.

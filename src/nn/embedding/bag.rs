@@ -115,7 +115,7 @@ impl<F: Scalar> EmbeddingBag<F> {
     /// Computes the output and the cache.
     fn pool(&self, input: Tensor<F>) -> Result<(Tensor<F>, EmbeddingBagCache<F>)> {
         let &[batch, length] = input.shape() else {
-            return Err(Error::shape("an input", "[batch, length]", input.shape())
+            return Err(Error::shape("the input", "[batch, length]", input.shape())
                 .help("Axis 0 is the batch; give a row of ids for each sample."));
         };
         let (_, columns) = self.table.sizes()?;
@@ -147,7 +147,7 @@ impl<F: Scalar> Layer<F> for EmbeddingBag<F> {
         let (_, dimension) = self.table.sizes()?;
         match input {
             [_] => Ok(vec![dimension]),
-            _ => Err(Error::shape("an input", "[length]", input)
+            _ => Err(Error::shape("the input", "[length]", input)
                 .help("A bag takes a row of ids for each sample; `Embedding` takes any shape.")),
         }
     }
@@ -313,7 +313,7 @@ mod tests {
         assert!(layer.output_shape(&[2, 3]).is_err() && layer.output_shape(&[]).is_err());
         let text = layer.forward(arr2(&[[0., 1.], [2., 4.5]]).into_dyn()).unwrap_err().to_string();
         assert!(
-            text.starts_with("expected the id at position 1 of sample 1 whole and below 4, found 4.5."),
+            text.starts_with("the id at position 1 of sample 1 must be whole and below 4, got 4.5."),
             "{text}"
         );
         assert_eq!(layer.forward(Tensor::zeros(vec![2, 0])).unwrap(), Tensor::<f64>::zeros(vec![2, 2]));

@@ -40,19 +40,19 @@ fn most_ids<F: Scalar>() -> usize {
 fn check<F: Scalar>(vocabulary: usize, dimension: usize, padding: Option<usize>) -> Result<()> {
     if vocabulary == 0 || vocabulary > most_ids::<F>() {
         return Err(Error::argument(
-            "a vocabulary",
-            format!("1 to {} in {}", most_ids::<F>(), F::NAME),
+            "the vocabulary's size",
+            format!("from 1 to {} in {}", most_ids::<F>(), F::NAME),
             vocabulary,
         )
-        .help("Ids are numbers of the element type, which holds no more whole numbers exactly."));
+        .help("Ids are numbers of the element type, which holds no larger whole numbers exactly."));
     }
     if dimension == 0 {
-        return Err(Error::argument("a dimension", "at least 1", dimension)
-            .help("It is how many numbers each id is described by; 8 to 300 are usual."));
+        return Err(Error::argument("the dimension", "at least 1", dimension)
+            .help("It is the length of the vector of each id; 8 to 300 are usual."));
     }
     match padding {
         Some(id) if id >= vocabulary => Err(Error::argument(
-            "a padding id",
+            "the padding id",
             format!("below {vocabulary}, the size of the vocabulary"),
             id,
         )
@@ -80,7 +80,7 @@ impl<F: Scalar> Table<F> {
     /// Returns the vocabulary and the dimension, checked: a file may hold any.
     pub(super) fn sizes(&self) -> Result<(usize, usize)> {
         let [vocabulary, dimension] = *self.weight.shape() else {
-            return Err(Error::shape("a table", "[vocabulary, dimension]", self.weight.shape())
+            return Err(Error::shape("the table", "[vocabulary, dimension]", self.weight.shape())
                 .help("The file is corrupt; save the model again."));
         };
         check::<F>(vocabulary, dimension, self.padding.map(|id| id as usize))?;
@@ -93,7 +93,7 @@ impl<F: Scalar> Table<F> {
     pub(super) fn ids(&self, input: Tensor<F>) -> Result<Vec<u32>> {
         let (vocabulary, _) = self.sizes()?;
         if u32::try_from(input.len()).is_err() {
-            return Err(Error::shape("an input", "[fewer than 2^32 ids]", input.shape())
+            return Err(Error::shape("the input", "[…] with fewer than 2^32 ids", input.shape())
                 .help("Give smaller batches."));
         }
         let samples = input.shape().first().copied().unwrap_or(1).max(1);
@@ -103,8 +103,8 @@ impl<F: Scalar> Table<F> {
             let length = (input.len() / samples).max(1);
             let what = format!("the id at position {} of sample {}", position % length, position / length);
             let found = slice(&input)[position];
-            return Err(Error::data(what, format!("whole and below {vocabulary}"), found).help(
-                "Look words up in the vocabulary of the model; give those that it lacks one id of their own.",
+            return Err(Error::data(what, format!("be whole and below {vocabulary}"), found).help(
+                "Look words up in the vocabulary of the model; give all unknown words one id of their own.",
             ));
         }
         recycle(input);

@@ -60,8 +60,8 @@ use serde::{Deserialize, Serialize};
 /// let error = model.predict(&arr2(&[[7.0, 1000.0, 0.0]])).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "predict, layer 0 (embedding): expected the id at position 1 of sample 0 whole and below 1000, found 1000. \
-///      Look words up in the vocabulary of the model; give those that it lacks one id of their own."
+///     "predict, layer 0 (embedding): the id at position 1 of sample 0 must be whole and below 1000, got 1000. \
+///      Look words up in the vocabulary of the model; give all unknown words one id of their own."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -92,8 +92,8 @@ impl Embedding<f32> {
     /// let error = Sequential::builder([3]).layer(Embedding::vocabulary(1 << 25, 4)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (embedding): expected a vocabulary of 1 to 16777216 in f32, found 33554432. \
-    ///      Ids are numbers of the element type, which holds no more whole numbers exactly."
+    ///     "layer 0 (embedding): the vocabulary's size must be from 1 to 16777216 in f32, got 33554432. Ids are \
+    ///      numbers of the element type, which holds no larger whole numbers exactly."
     /// );
     /// ```
     pub fn vocabulary(vocabulary: usize, dimension: usize) -> EmbeddingSpec {
@@ -180,7 +180,7 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
 /// Returns the shape of the input, which must have a batch axis.
 fn batch<F: Scalar>(input: &Tensor<F>) -> Result<Vec<usize>> {
     match input.ndim() {
-        0 => Err(Error::shape("an input", "[batch, …]", &[]).help("Axis 0 is the batch.")),
+        0 => Err(Error::shape("the input", "[batch, …]", &[]).help("Axis 0 is the batch.")),
         _ => Ok(input.shape().to_vec()),
     }
 }

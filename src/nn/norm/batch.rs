@@ -156,8 +156,9 @@ impl<F: Scalar> BatchNorm<F> {
         let n = self.features();
         match sample {
             [channels, rest @ ..] if *channels == n && n > 0 => Ok(size(rest)),
-            _ => Err(Error::shape("an input", format!("[{n}] or [{n}, …]"), sample)
-                .help("Axis 1, behind the batch, must have as many features or channels as the layer was built for.")),
+            _ => Err(Error::shape("the input", format!("[{n}] or [{n}, …]"), sample).help(
+                "Axis 1, after the batch, must have as many features or channels as the layer was built for.",
+            )),
         }
     }
 
@@ -170,7 +171,7 @@ impl<F: Scalar> BatchNorm<F> {
             }
             found if found.len() > 2 => {
                 let expected = format!("[batch, {}, …]", self.features());
-                Err(Error::shape("an input", expected, found)
+                Err(Error::shape("the input", expected, found)
                     .help("Axis 0 is the batch, axis 1 that of the channels."))
             }
             found => Err(batch_error(found, &[self.features()])),
@@ -204,7 +205,7 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         let sizes = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
         if sizes.iter().any(|param| param.shape() != [n]) {
             let found = sizes.map(|param| format!("{:?}", param.shape())).join(", ");
-            return Err(Error::format("a batch normalization", "four arrays of one length", found)
+            return Err(Error::format("the batch normalization", "have four arrays of one length", found)
                 .help("The file is corrupt; save the model again."));
         }
         self.inner(input)?;
@@ -293,9 +294,8 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
         if self.is_frozen() || samples > 1 || self.inner(input)? > 1 {
             return Ok(());
         }
-        Err(Error::argument("a batch size", "at least 2 for batch normalization", samples).help(
-            "One number a feature has no variance: take larger batches, put `LayerNorm` in its place, or freeze the layer.",
-        ))
+        Err(Error::argument("the batch size", "at least 2 for batch normalization", samples)
+            .help("Use larger batches or `LayerNorm`, or freeze the layer: a single number has no variance."))
     }
 
     /// The outputs are any real numbers.
@@ -336,7 +336,7 @@ impl BatchNormSpec {
     /// let keras = BatchNorm::new().epsilon(1e-3).momentum(0.01);
     /// assert!(Sequential::builder([4]).layer(keras).build().is_ok());
     /// let error = Sequential::builder([4]).layer(BatchNorm::new().epsilon(0.0)).build().unwrap_err();
-    /// assert!(error.to_string().starts_with("layer 0 (batch_norm): expected epsilon of above 0, found 0."));
+    /// assert!(error.to_string().starts_with("layer 0 (batch_norm): `epsilon` must be positive, got 0."));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
@@ -367,7 +367,7 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
         let n = match *input {
             [n, ..] if n > 0 => n,
             _ => {
-                return Err(Error::shape("an input", "[features] or [channels, …]", input)
+                return Err(Error::shape("the input", "[features] or [channels, …]", input)
                     .help("Batch normalization takes `[batch, features]` or `[batch, channels, …]`."));
             }
         };
@@ -386,11 +386,11 @@ impl<F: Scalar> LayerSpec<F> for BatchNormSpec {
 /// Checks the settings, which come from a user or from a file.
 fn check_settings(epsilon: f64, momentum: f64) -> Result<()> {
     if !(epsilon > 0.0 && epsilon.is_finite()) {
-        return Err(Error::argument("epsilon", "above 0", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
+        return Err(Error::argument("epsilon", "positive", epsilon).help("PyTorch's is 1e-5, Keras' 1e-3."));
     }
     if !(0.0..=1.0).contains(&momentum) {
-        return Err(Error::argument("momentum", "0 to 1", momentum)
-            .help("It is the share of the new batch; Keras counts the other way round."));
+        return Err(Error::argument("momentum", "from 0 to 1", momentum)
+            .help("It is the share of the new batch; in Keras it is the share of the old value."));
     }
     Ok(())
 }

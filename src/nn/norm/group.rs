@@ -61,8 +61,8 @@ impl GroupNorm<f32> {
     /// let error = Sequential::builder([6, 8, 8]).layer(GroupNorm::groups(4)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (group_norm): expected groups of a number that divides 6, the number of channels, found 4. \
-    ///      1 normalizes all channels together, as many as channels each for itself."
+    ///     "layer 0 (group_norm): `groups` must be a divisor of 6, the number of channels, got 4. 1 group \
+    ///      normalizes all channels together; as many groups as channels normalize each channel by itself."
     /// );
     /// ```
     pub fn groups(groups: usize) -> GroupNormSpec {
@@ -76,9 +76,11 @@ impl<F: Scalar> GroupNorm<F> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
         if self.groups == 0 || !n.is_multiple_of(self.groups) {
-            let expected = format!("a number that divides {n}, the number of channels");
-            return Err(Error::argument("groups", expected, self.groups)
-                .help("1 normalizes all channels together, as many as channels each for itself."));
+            let expected = format!("a divisor of {n}, the number of channels");
+            return Err(Error::argument("groups", expected, self.groups).help(
+                "1 group normalizes all channels together; as many groups as channels normalize each channel \
+                       by itself.",
+            ));
         }
         match input {
             [channels, rest @ ..] if *channels == n && n > 0 && self.bias.shape() == self.weight.shape() => {
@@ -90,8 +92,8 @@ impl<F: Scalar> GroupNorm<F> {
                     epsilon: self.epsilon,
                 })
             }
-            _ => Err(Error::shape("an input", format!("[{n}, …]"), input)
-                .help("Channels are the axis behind the batch; the layer was built for that many.")),
+            _ => Err(Error::shape("the input", format!("[{n}, …]"), input)
+                .help("Channels are the axis after the batch; the layer was built for that many.")),
         }
     }
 }
@@ -160,8 +162,8 @@ impl<F: Scalar> LayerSpec<F> for GroupNormSpec {
     fn build(self, input: &[usize], random: &Random) -> Result<GroupNorm<F>> {
         let Self { groups, epsilon } = self;
         let [n, ..] = *input else {
-            return Err(Error::shape("an input", "[channels, …]", input)
-                .help("The axis behind the batch is that of the channels."));
+            return Err(Error::shape("the input", "[channels, …]", input)
+                .help("The axis after the batch is that of the channels."));
         };
         let all = |value: f64| Initializer::Constant(value).tensor(&[n], n, n, random).map(Param::new);
         let layer = GroupNorm { weight: all(1.0)?, bias: all(0.0)?, groups, epsilon };

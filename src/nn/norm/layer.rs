@@ -72,7 +72,7 @@ impl<F: Scalar> LayerNorm<F> {
         let own = self.weight.shape();
         let bias_fits = self.bias.as_ref().is_none_or(|bias| bias.shape() == own);
         if own.is_empty() || own.contains(&0) || !bias_fits || !input.ends_with(own) {
-            return Err(Error::shape("an input", format!("{own:?} in its last axes"), input)
+            return Err(Error::shape("the input", format!("{own:?} in its last axes"), input)
                 .help("Layer normalization takes the last axes that it was built for."));
         }
         Ok(NormShape { columns: self.weight.len(), inner: 1, centre: true, epsilon: self.epsilon })
@@ -141,8 +141,8 @@ impl LayerNormSpec {
     /// let error = Sequential::builder([8]).layer(LayerNorm::new().axes(2)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (layer_norm): expected the number of axes of 1 to 1, for an input of [8], found 2. \
-    ///      They are counted from the last; the batch is not one of them."
+    ///     "layer 0 (layer_norm): the number of axes must be from 1 to 1 for an input of shape [8], got 2. They \
+    ///      are counted from the last; the batch is not one of them."
     /// );
     /// ```
     #[must_use]
@@ -173,7 +173,7 @@ impl<F: Scalar> LayerSpec<F> for LayerNormSpec {
     fn build(self, input: &[usize], random: &Random) -> Result<LayerNorm<F>> {
         let Self { axes, epsilon, bias } = self;
         if axes == 0 || axes > input.len() {
-            let expected = format!("1 to {}, for an input of {input:?}", input.len());
+            let expected = format!("from 1 to {} for an input of shape {input:?}", input.len());
             return Err(Error::argument("the number of axes", expected, axes)
                 .help("They are counted from the last; the batch is not one of them."));
         }

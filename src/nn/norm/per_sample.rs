@@ -56,9 +56,8 @@ impl NormShape {
         if self.columns != 1 {
             return Ok(());
         }
-        Err(Error::shape("an input", "[…], with more than one number to normalize together", input).help(
-            "A number less its own mean is 0, whatever it is: leave the layer out, or take larger groups.",
-        ))
+        Err(Error::shape("the input", "[…] with more than one number to normalize together", input)
+            .help("A number minus its own mean is always 0: leave the layer out, or use larger groups."))
     }
 
     /// Returns `x̂` in the input's buffer, and the factors.
@@ -139,6 +138,6 @@ pub(super) fn check_epsilon<F: Scalar>(epsilon: f64) -> Result<()> {
     if F::of(epsilon) > F::zero() && F::of(epsilon).is_finite() {
         return Ok(());
     }
-    Err(Error::argument("epsilon", format!("above 0 in {}", F::NAME), epsilon)
-        .help("It bounds the factor of rows that are constant; 1e-5 is usual."))
+    Err(Error::argument("epsilon", format!("positive in {}", F::NAME), epsilon)
+        .help("It bounds the factor of constant rows; 1e-5 is usual."))
 }

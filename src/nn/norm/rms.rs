@@ -64,7 +64,7 @@ impl<F: Scalar> RMSNorm<F> {
         check_epsilon::<F>(self.epsilon)?;
         let n = self.weight.len();
         if n == 0 || self.weight.shape() != [n] || input.last() != Some(&n) {
-            return Err(Error::shape("an input", format!("[…, {n}]"), input)
+            return Err(Error::shape("the input", format!("[…, {n}]"), input)
                 .help("The last axis must be the one that the layer was built for."));
         }
         Ok(NormShape { columns: n, inner: 1, centre: false, epsilon: self.epsilon })
@@ -131,7 +131,7 @@ impl<F: Scalar> LayerSpec<F> for RMSNormSpec {
     /// Builds the layer; nothing is drawn at random.
     fn build(self, input: &[usize], random: &Random) -> Result<RMSNorm<F>> {
         let Some(&n) = input.last() else {
-            return Err(Error::shape("an input", "[…, features]", input)
+            return Err(Error::shape("the input", "[…, features]", input)
                 .help("The layer works along the last axis, so there has to be one."));
         };
         let epsilon = self.epsilon.unwrap_or_else(|| F::epsilon().as_f64());

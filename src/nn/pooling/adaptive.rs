@@ -58,13 +58,13 @@ impl AdaptiveAvgPool2d {
         let plane = [rows, columns];
         if self.size.contains(&0) || plane.contains(&0) {
             let sizes = format!("{:?} from {plane:?}", self.size);
-            return Err(Error::argument("a size", "at least 1 along each axis", sizes)
+            return Err(Error::argument("the size", "at least 1 along each axis", sizes)
                 .help("`AdaptiveAvgPool2d::to(1)` is the mean of each channel."));
         }
         let shape = [samples, channels, self.size[0], self.size[1]];
-        window::numbers("an output", &shape)?;
-        window::numbers("a sample's output", &shape[1..])?;
-        window::numbers("rows", &[rows, self.size[0]])?;
+        window::numbers("the output", &shape)?;
+        window::numbers("the sample's output", &shape[1..])?;
+        window::numbers("the rows", &[rows, self.size[0]])?;
         window::numbers("columns", &[columns, self.size[1]])?;
         Ok((shape, plane))
     }

@@ -152,10 +152,10 @@ fn shape(window: Window, input: &[usize]) -> Result<(Vec<usize>, [Axis; 2])> {
     let [channels, rows, columns] = window::image(sample)?;
     window.check_pooling()?;
     let axes = window.over([rows, columns])?;
-    window::numbers("a window", &window.size)?;
-    window::numbers("an output", &[axes[0].output, axes[1].output])?;
+    window::numbers("the window", &window.size)?;
+    window::numbers("the output", &[axes[0].output, axes[1].output])?;
     let shape = [before, &[channels, axes[0].output, axes[1].output]].concat();
-    window::numbers("an output", &shape)?;
+    window::numbers("the output", &shape)?;
     Ok((shape, axes))
 }
 

@@ -57,14 +57,14 @@ const LEAST_WORK: usize = 1 << 16;
 fn sizes(sample: &[usize]) -> Result<(usize, usize)> {
     let size = match sample {
         [channels, rest @ ..] if !rest.is_empty() => {
-            window::numbers("an input", sample)?;
+            window::numbers("the input", sample)?;
             Some((*channels, rest.iter().product()))
         }
         _ => None,
     };
     size.filter(|&(_, numbers)| numbers > 0 && numbers < u32::MAX as usize).ok_or_else(|| {
-        Error::shape("an input", "[channels, …]", sample)
-            .help("Channels come first, and at least one number of each behind them.")
+        Error::shape("the input", "[channels, …]", sample)
+            .help("Channels come first, with at least one number for each after them.")
     })
 }
 

@@ -140,13 +140,15 @@ const LEAST_WORK: usize = 1 << 16;
 fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
     let [.., rows, columns] = *input else {
         return Err(
-            Error::shape("an input", "[batch, channels, rows, columns]", input).help("Axis 0 is the batch.")
+            Error::shape("the input", "[batch, channels, rows, columns]", input).help("Axis 0 is the batch.")
         );
     };
     window.check_pooling()?;
     let axes = window.over([rows, columns])?;
-    if window::numbers("a window", &window.size)? > u32::MAX as usize {
-        return Err(Error::argument("a window", "below 2^32 numbers", window).help("Take a smaller window."));
+    if window::numbers("the window", &window.size)? > u32::MAX as usize {
+        return Err(
+            Error::argument("the window", "smaller than 2^32 numbers", window).help("Use a smaller window.")
+        );
     }
     let [down, across] = axes;
     let of = |what: fn(&Axis) -> usize| [what(&down), what(&across)];
@@ -160,7 +162,7 @@ fn windows(window: Window, input: &[usize]) -> Result<(Windows, Vec<usize>)> {
     let mut output = input.to_vec();
     let planes = output.len() - 2;
     output[planes..].copy_from_slice(&windows.output);
-    window::numbers("an output", &output)?;
+    window::numbers("the output", &output)?;
     Ok((windows, output))
 }
 

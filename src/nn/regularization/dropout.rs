@@ -90,8 +90,8 @@ impl Dropout {
     /// let error = Sequential::builder([8]).layer(Dropout::rate(1.0)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (dropout): expected a dropout rate of at least 0 and below 1, found 1. \
-    ///      The rate is the share of numbers that are dropped; 0.5 drops every second one."
+    ///     "layer 0 (dropout): the dropout rate must be at least 0 and below 1, got 1. The rate is the share of \
+    ///      numbers that are dropped; 0.5 drops half of them."
     /// );
     /// ```
     pub fn rate(rate: f64) -> DropoutSpec {
@@ -104,8 +104,8 @@ pub(super) fn check_rate(rate: f64) -> Result<()> {
     if (0.0..1.0).contains(&rate) {
         return Ok(());
     }
-    Err(Error::argument("a dropout rate", "at least 0 and below 1", rate)
-        .help("The rate is the share of numbers that are dropped; 0.5 drops every second one."))
+    Err(Error::argument("the dropout rate", "at least 0 and below 1", rate)
+        .help("The rate is the share of numbers that are dropped; 0.5 drops half of them."))
 }
 
 /// Returns a mask of this shape with 0 or `1 / (1 - rate)` for each value; for [`Dropout2d`](crate::nn::Dropout2d) the

@@ -64,8 +64,8 @@ impl Dropout2d {
     /// let error = Sequential::builder([3, 8, 8]).layer(Dropout2d::rate(-0.1)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (dropout2d): expected a dropout rate of at least 0 and below 1, found -0.1. \
-    ///      The rate is the share of numbers that are dropped; 0.5 drops every second one."
+    ///     "layer 0 (dropout2d): the dropout rate must be at least 0 and below 1, got -0.1. The rate is the \
+    ///      share of numbers that are dropped; 0.5 drops half of them."
     /// );
     /// ```
     pub fn rate(rate: f64) -> Dropout2dSpec {
@@ -76,8 +76,8 @@ impl Dropout2d {
 /// Checks that a sample has channels.
 fn check_sample(sample: &[usize]) -> Result<()> {
     if sample.is_empty() {
-        return Err(Error::shape("an input", "[channels, …]", sample)
-            .help("The axis behind the batch is that of the channels."));
+        return Err(Error::shape("the input", "[channels, …]", sample)
+            .help("The axis after the batch is that of the channels."));
     }
     Ok(())
 }

@@ -55,8 +55,8 @@ impl GaussianNoise {
     /// let error = Sequential::builder([8]).layer(GaussianNoise::std_dev(-1.0)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (gaussian_noise): expected a standard deviation of at least 0 and finite, found -1. \
-    ///      It is in the units of the input; 0.1 is usual where these have a variance of 1."
+    ///     "layer 0 (gaussian_noise): the standard deviation must be at least 0 and finite, got -1. It is in the \
+    ///      units of the input; 0.1 is usual for inputs with a variance of 1."
     /// );
     /// ```
     pub fn std_dev(std_dev: f64) -> GaussianNoiseSpec {
@@ -68,8 +68,8 @@ impl GaussianNoise {
         if self.std_dev >= 0.0 && F::of(self.std_dev).is_finite() {
             return Ok(());
         }
-        Err(Error::argument("a standard deviation", "at least 0 and finite", self.std_dev)
-            .help("It is in the units of the input; 0.1 is usual where these have a variance of 1."))
+        Err(Error::argument("the standard deviation", "at least 0 and finite", self.std_dev)
+            .help("It is in the units of the input; 0.1 is usual for inputs with a variance of 1."))
     }
 }
 

@@ -38,7 +38,7 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer 1 (reshape): expected an input of shape [128], or another with as many numbers, found [28, 128]. \
+///     "layer 1 (reshape): the input must have shape [128] or another shape with as many numbers, got [28, 128]. \
 ///      A change of shape keeps the number of elements."
 /// );
 /// ```
@@ -186,7 +186,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     pub fn build(self) -> Result<Sequential<F>> {
         match self.input.clone() {
             Some(input) => self.build_for(&input, &Random::seed(0)),
-            None => Err(Error::argument("the model's input shape", "some sizes", "none")
+            None => Err(Error::argument("the model's input shape", "given", "none")
                 .help("Begin with `Sequential::builder(shape)`; a block learns its shape inside a model.")),
         }
     }
@@ -211,7 +211,7 @@ impl<F: Scalar> SequentialBuilder<F> {
         if let Some(own) = &self.input
             && own != input
         {
-            return Err(Error::shape("an input", format!("{own:?}"), input)
+            return Err(Error::shape("the input", format!("{own:?}"), input)
                 .help("Use `Sequential::block()` for a block that takes whatever shape comes."));
         }
         check_input(input)?;
@@ -221,7 +221,7 @@ impl<F: Scalar> SequentialBuilder<F> {
         for (i, (kind, build)) in self.specs.into_iter().enumerate() {
             let built = build(&shape, &random.child(i)).and_then(|layer| {
                 shape = layer.erased_output_shape(&shape)?;
-                check_sizes("an output", &shape)?;
+                check_sizes("the output", &shape)?;
                 Ok(layer)
             });
             layers.push(built.map_err(|error| error.at(format!("layer {i} ({kind})")))?);

@@ -23,7 +23,7 @@ use std::cell::RefCell;
 /// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
 /// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
 /// let error = other.backward(cache, y).unwrap_err().to_string();
-/// assert!(error.starts_with("expected the cache of this model's forward_train, found another model's."));
+/// assert!(error.starts_with("the cache must be that of this model's `forward_train`, got another model's."));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl<F: Scalar> Sequential<F> {
     ) -> Result<Option<Tensor<F>>> {
         if cache.slots.len() != self.layers.len() {
             return Err(Error::custom(
-                "expected the cache of this model's forward_train, found another model's",
+                "the cache must be that of this model's `forward_train`, got another model's",
             )
             .help("Give `backward` the cache that `forward_train` of the same model returned."));
         }
@@ -158,11 +158,11 @@ impl<F: Scalar> Sequential<F> {
             found => found.unwrap_or_else(|| "the output".to_owned()),
         };
         Error::new(ErrorKind::NonFinite { what, step: None })
-            .help("Look at how the model was trained: the learning rate, clipping, the scale of the inputs.")
+            .help("Check how the model was trained: the learning rate, clipping, the scale of the inputs.")
             .at(format!("sample {sample}"))
     }
 
-    /// Returns the first parameter or buffer that is not finite: "weight of layer 0 (dense)".
+    /// Returns the first parameter or buffer that is not finite: "the parameter weight of layer 0 (dense)".
     pub(crate) fn first_non_finite_param(&self) -> Option<String> {
         (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
     }
@@ -172,7 +172,7 @@ impl<F: Scalar> Sequential<F> {
         let mut bad = None;
         self.layers[i].erased_visit(&mut |name, param| {
             if bad.is_none() && !F::all_finite(param.as_slice()) {
-                bad = Some(format!("{name} of {}", self.place(i)));
+                bad = Some(format!("the parameter {name} of {}", self.place(i)));
             }
         });
         bad
@@ -206,8 +206,8 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// A built block accepts only the shape that it was built for.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.input {
-            return Err(Error::shape("an input", format!("{:?}", self.input), input)
-                .help("A model takes the shape it was built for; build it anew for another."));
+            return Err(Error::shape("the input", format!("{:?}", self.input), input)
+                .help("A model takes the shape it was built for; build it again for another."));
         }
         Ok(self.output.clone())
     }
@@ -228,7 +228,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// Runs all layers, since the gradient of the input is requested.
     fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let input = self.run_back(cache, grad, 0, true)?;
-        input.ok_or_else(|| Error::custom("expected the input's gradient, found none"))
+        input.ok_or_else(|| Error::custom("there must be a gradient of the input, got none"))
     }
 
     /// Training calls this method: it stops at the first layer with trainable parameters, and does nothing in a model

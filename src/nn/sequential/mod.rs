@@ -180,7 +180,7 @@ impl<F: Scalar> Sequential<F> {
     /// assert_eq!(model.unfreeze("")?, 4);
     /// assert_eq!(
     ///     model.freeze("dense").unwrap_err().to_string(),
-    ///     "expected a prefix that begins a parameter's name, found \"dense\", where the names are 0.weight, 0.bias, \
+    ///     "the prefix must begin a parameter's name, got \"dense\", where the names are 0.weight, 0.bias, \
     ///      2.weight, 2.bias. Layers are named by their numbers, from 0; \"\" means all."
     /// );
     /// # Ok::<(), plywood::Error>(())
@@ -233,7 +233,7 @@ impl<F: Scalar> Sequential<F> {
     pub fn split_off(&mut self, at: usize) -> Result<Self> {
         if at > self.layers.len() {
             let expected = format!("at most {}, the number of layers", self.layers.len());
-            return Err(Error::argument("a number of layers to keep", expected, at)
+            return Err(Error::argument("the number of layers to keep", expected, at)
                 .help("Count from the end: `model.split_off(model.len() - 2)`."));
         }
         let shapes = self.shapes()?;
@@ -264,15 +264,18 @@ impl<F: Scalar> Sequential<F> {
         }
         if count > 0 {
             return Err(Error::data(
-                "a prefix",
-                "of parameters that are trained",
-                format!("{prefix:?}, a buffer"),
+                "the prefix",
+                "be that of trained parameters",
+                format!("{prefix:?}, that of a buffer"),
             )
-            .help("A layer keeps its buffers by itself; freeze the whole layer to keep a batch norm's."));
+            .help(
+                "A layer updates its buffers by itself; freeze the whole layer to keep those of a batch \
+                   normalization.",
+            ));
         }
         let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
         let found = format!("{prefix:?}, where the names are {names}");
-        Err(Error::data("a prefix", "that begins a parameter's name", found)
+        Err(Error::data("the prefix", "begin a parameter's name", found)
             .help("Layers are named by their numbers, from 0; \"\" means all."))
     }
 
@@ -284,7 +287,7 @@ impl<F: Scalar> Sequential<F> {
         for (i, layer) in self.layers.iter().enumerate() {
             let input = shapes.last().unwrap_or(&self.input);
             let shape = layer.erased_output_shape(input).and_then(|shape| {
-                check_sizes("an output", &shape)?;
+                check_sizes("the output", &shape)?;
                 Ok(shape)
             });
             shapes.push(shape.map_err(|error| error.at(self.place(i)))?);
@@ -308,23 +311,23 @@ impl<F: Scalar> Sequential<F> {
 /// Refuses the shape of an input without values, or one that no tensor can have, for models that are built or loaded.
 pub(in crate::nn) fn check_input(input: &[usize]) -> Result<()> {
     if input.contains(&0) {
-        return Err(Error::shape("an input", "[at least 1 on each axis]", input)
+        return Err(Error::shape("the input", "[…] with sizes of at least 1", input)
             .help("Give the shape of one sample, without the batch axis."));
     }
-    check_sizes("an input", input)
+    check_sizes("the input", input)
 }
 
 /// Refuses a shape that no tensor can have: with too many axes, or with more values than can be counted.
 pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
     if shape.len() > MAX_AXES {
-        return Err(Error::argument("a number of axes", format!("at most {MAX_AXES}"), shape.len())
-            .help("Put sizes together by `Reshape`."));
+        return Err(Error::argument("the number of axes", format!("at most {MAX_AXES}"), shape.len())
+            .help("Merge axes with `Reshape`."));
     }
     let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
     if numbers.is_some_and(|numbers| numbers <= MOST) {
         return Ok(());
     }
-    Err(Error::shape(what, "[a size that fits in memory]", shape)
+    Err(Error::shape(what, "[…], small enough to fit into memory", shape)
         .help("Make the layer or its input smaller."))
 }
 

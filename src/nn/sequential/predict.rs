@@ -41,7 +41,7 @@ impl<F: Scalar> Sequential<F> {
     /// assert_eq!(some.index_axis(Axis(0), 1), all.index_axis(Axis(0), 301)); // to the bit
     ///
     /// let error = model.predict(&x.row(0)).unwrap_err().to_string();
-    /// assert!(error.starts_with("predict: expected an input of shape [batch, 3], found [3]."));
+    /// assert!(error.starts_with("predict: the input must have shape [batch, 3], got [3]."));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -83,7 +83,7 @@ impl<F: Scalar> Sequential<F> {
     /// }
     ///
     /// let error = model.predict_into(&image, &mut Array2::zeros((1, 9))).unwrap_err().to_string();
-    /// assert!(error.starts_with("predict: expected an array for the output of shape [1, 10], found [1, 9]."));
+    /// assert!(error.starts_with("predict: the array for the output must have shape [1, 10], got [1, 9]."));
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -129,8 +129,8 @@ impl<F: Scalar> Sequential<F> {
     /// let several = Sequential::builder([3]).layer(Given).layer(Sigmoid).build()?;
     /// assert_eq!(
     ///     several.predict_classes(&arr2(&[[5.0, 0.0, 0.0]])).unwrap_err().to_string(),
-    ///     "predict: expected a model whose outputs are classes, found 3 probabilities, each by itself. \
-    ///      Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want."
+    ///     "predict: the outputs of the model must be classes, got 3 independent probabilities. Use \
+    ///      `predict_labels`; or `argmax_rows` of `predict`, for the largest one."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -146,11 +146,11 @@ impl<F: Scalar> Sequential<F> {
         let at = |error: Error| error.at("predict");
         let threshold = self.class_threshold().map_err(at)?;
         if let (Outputs::Probabilities, units @ 2..) = self.outputs() {
-            let found = format!("{units} probabilities, each by itself");
-            let error = Error::data("a model", "whose outputs are classes", found);
-            return Err(at(error.help(
-                "Use `predict_labels`; or `argmax_rows` of `predict`, if it is the largest that you want.",
-            )));
+            let found = format!("{units} independent probabilities");
+            let error = Error::data("the outputs of the model", "be classes", found);
+            return Err(at(
+                error.help("Use `predict_labels`; or `argmax_rows` of `predict`, for the largest one.")
+            ));
         }
         Ok(predictions::classes(&self.predict_numbers(input)?, threshold))
     }
@@ -193,14 +193,14 @@ impl<F: Scalar> Sequential<F> {
     /// Returns the number of independent labels that the model predicts; checks the thresholds.
     pub(crate) fn label_count(&self, thresholds: &Thresholds) -> Result<usize> {
         let [labels] = *self.output else {
-            return Err(Error::shape("an output", "[labels]", &self.output)
+            return Err(Error::shape("the output", "[labels]", &self.output)
                 .help("Put Flatten before the last layer, or compare what `predict` gives."));
         };
         thresholds.check(labels)?;
         match self.output_activation(OutputActivation::Unknown) {
             OutputActivation::Softmax | OutputActivation::LogSoftmax => {
-                let expected = "whose outputs are each an answer by itself";
-                Err(Error::data("a model", expected, "one that ends in softmax").help(
+                let expected = "be independent answers";
+                Err(Error::data("the outputs of the model", expected, "those of softmax").help(
                     "For several labels at once end it in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
                      that exclude each other use `predict_classes` and `classification_report`.",
                 ))
@@ -231,25 +231,25 @@ impl<F: Scalar> Sequential<F> {
     /// is not used.
     pub(crate) fn class_threshold(&self) -> Result<f64> {
         if self.output.is_empty() {
-            return Err(Error::shape("an output", "[classes]", &self.output).help(
+            return Err(Error::shape("the output", "[classes]", &self.output).help(
                 "A classifier ends in one output for each class, or in a sigmoid's single one for two.",
             ));
         }
         let activation = self.output_activation(OutputActivation::Unknown);
         match self.outputs() {
             (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
-                let found = "one that ends in softmax, which is always 1";
-                Err(Error::data("a model with a single output", "that says one of two classes", found)
+                let found = "that of softmax, which is always 1";
+                Err(Error::data("the single output of the model", "distinguish two classes", found)
                     .help("End it in Sigmoid, or in two outputs and Softmax."))
             }
             (outputs, 1) => outputs.threshold().ok_or_else(|| {
-                let found = "another last layer";
+                let found = "that of another last layer";
                 Error::data(
-                    "a model with a single output",
-                    "that ends in Sigmoid or in a linear layer",
+                    "the single output of the model",
+                    "be that of Sigmoid or of a linear layer",
                     found,
                 )
-                .help("Say from where on it stands for class 1: use `predict_labels` with a threshold.")
+                .help("Use `predict_labels` with a threshold above which it means class 1.")
             }),
             _ => Ok(0.5),
         }
@@ -264,7 +264,7 @@ impl<F: Scalar> Sequential<F> {
             || output.shape()[1..] != *self.output
         {
             let expected: Vec<usize> = [batch].into_iter().chain(self.output.iter().copied()).collect();
-            return Err(Error::shape("an array for the output", format!("{expected:?}"), output.shape())
+            return Err(Error::shape("the array for the output", format!("{expected:?}"), output.shape())
                 .help("Give it one row for each sample, of the model's output shape."));
         }
         let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
@@ -283,8 +283,8 @@ impl<F: Scalar> Sequential<F> {
             let x = CowTensor::from(input.slice_axis(Axis(0), piece));
             let (y, mut place) = (self.forward_cow(x)?, output.slice_axis_mut(Axis(0), piece));
             if y.shape() != place.shape() {
-                return Err(Error::shape("an output", format!("{:?}", place.shape()), y.shape())
-                    .help("A layer's `output_shape` does not say what its `forward` does; mend the layer."));
+                return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
+                    .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
             }
             match (place.as_slice_mut(), y.as_slice()) {
                 (Some(values), Some(y)) => values.copy_from_slice(y),

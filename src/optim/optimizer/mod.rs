@@ -263,7 +263,7 @@ impl<F: Scalar> Optimizer<F> {
     /// unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
-            return Err(Error::data("the model", "to hold the weights that are trained", "their averages")
+            return Err(Error::data("the model", "hold its training weights", "their averages")
                 .help("Call `training_weights` before the forward pass.")
                 .at("the optimizer"));
         }

@@ -144,7 +144,7 @@ impl<F: Scalar> Optimizer<F> {
     fn restore<M: Layer<F>>(&mut self, model: &mut M, mut state: State<F>) -> Result<()> {
         let (kind, own) = (state.take_text("rule")?, self.rule.kind().name());
         if kind != own {
-            return Err(Error::data("a state", format!("of the rule {own}"), kind)
+            return Err(Error::data("the state", format!("be of the rule {own}"), kind)
                 .help("Resume with the optimizer that the state was taken from."));
         }
         let mut settings = state.take_nested("settings")?;
@@ -154,7 +154,7 @@ impl<F: Scalar> Optimizer<F> {
         let (taken, exchanged) = (count(&mut state, "averages")?, state.take_flag("exchanged")?);
         let set_rate = state.take_list("learning_rate")?.first().copied();
         if let Some(rate) = set_rate.filter(|rate| !(rate.is_finite() && *rate >= 0.0)) {
-            return Err(Error::format("the learning rate", "at least 0 and finite", rate).help(DAMAGED));
+            return Err(Error::format("the learning rate", "be at least 0 and finite", rate).help(DAMAGED));
         }
         let plateau = restored_plateau(state.take_nested("plateau")?)?;
         let parameters = state.take_nested("parameters")?;
@@ -162,7 +162,7 @@ impl<F: Scalar> Optimizer<F> {
         self.rule.load_state(&mut settings).and_then(|()| settings.finish())?;
         let Parameters { slots, averages, gradients } = Parameters::of(parameters, model, self.rule.slots())?;
         if !averages.is_empty() && self.averages.how.is_none() && !self.rule.averages() {
-            return Err(Error::data("averages", "only where they are asked for", "some in the state")
+            return Err(Error::data("the state", "have averages only where `average` is set", "some")
                 .help("Set `average` as it was when the state was taken."));
         }
         load_gradients(model, gradients, samples)?;
@@ -180,7 +180,7 @@ fn count<F: Scalar>(state: &mut State<F>, name: &str) -> Result<u64> {
     if number <= most {
         return Ok(number);
     }
-    Err(Error::format(format!("the number {name}"), format!("at most {most}"), number).help(DAMAGED))
+    Err(Error::format(format!("the number {name:?}"), format!("be at most {most}"), number).help(DAMAGED))
 }
 
 fn restored_plateau<F: Scalar>(mut state: State<F>) -> Result<Plateau> {
@@ -188,7 +188,7 @@ fn restored_plateau<F: Scalar>(mut state: State<F>) -> Result<Plateau> {
     let (waited, cooling) = (count(&mut state, "waited")?, count(&mut state, "cooling")?);
     state.finish()?;
     if !(0.0..=1.0).contains(&factor) {
-        return Err(Error::format("the number factor of the plateau", "from 0 to 1", factor).help(DAMAGED));
+        return Err(Error::format("the factor of the plateau", "be from 0 to 1", factor).help(DAMAGED));
     }
     Ok(Plateau { how: None, factor, best, waited, cooling })
 }
@@ -214,8 +214,12 @@ impl<F: Scalar> Parameters<F> {
             let own = state.take_nested(&name)?;
             // Removed from the shapes, so that a duplicate name is an error.
             let Some(shape) = shapes.remove(&name) else {
-                return Err(Error::data("a state", "of this model", format!("one with a parameter {name}"))
-                    .help("Build the model as it was when the state was taken."));
+                return Err(Error::data(
+                    "the state",
+                    "be of this model",
+                    format!("one with a parameter {name}"),
+                )
+                .help("Build the model as it was when the state was taken."));
             };
             all.add(&name, &shape, own, slots).map_err(|error| error.at(name))?;
         }
@@ -234,7 +238,7 @@ impl<F: Scalar> Parameters<F> {
         }
         if !arrays.is_empty() {
             if arrays.len() != slots {
-                let expected = format!("{slots}, as the rule has it");
+                let expected = format!("be {slots}, as in the rule");
                 return Err(Error::format("the number of slots", expected, arrays.len()).help(DAMAGED));
             }
             self.slots.push((name.to_owned(), arrays));
@@ -265,10 +269,9 @@ fn kept_gradient<F: Scalar>(own: &mut State<F>, shape: &[usize]) -> Result<Kept<
     }
     let most = shape.first().copied().unwrap_or(0);
     let row = |row: u64| {
-        usize::try_from(row)
-            .ok()
-            .filter(|&row| row < most)
-            .ok_or_else(|| Error::format("a row of the gradient", format!("below {most}"), row).help(DAMAGED))
+        usize::try_from(row).ok().filter(|&row| row < most).ok_or_else(|| {
+            Error::format("the rows of the gradient", format!("be below {most}"), row).help(DAMAGED)
+        })
     };
     let rows = rows.map(|rows| rows.into_iter().map(row).collect::<Result<Vec<_>>>()).transpose()?;
     Ok(Kept(array, rows))

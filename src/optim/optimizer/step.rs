@@ -26,7 +26,7 @@ impl<F: Scalar> Optimizer<F> {
             let what = format!("the gradient of {name}");
             return Err(Error::new(ErrorKind::NonFinite { what, step: Some(number) }).help(
                 "Training diverged: lower the learning rate, scale the inputs, or leave such a batch out; its \
-                 gradients are forgotten.",
+                 gradients are discarded.",
             ));
         }
         // The last check, as it changes the rule. Clipping may have changed the gradients already.
@@ -70,18 +70,18 @@ impl<F: Scalar> Optimizer<F> {
             self.checked = true;
         }
         if !(step.learning_rate.is_finite() && step.learning_rate >= 0.0) {
-            return Err(Error::argument("a learning rate", "at least 0 and finite", step.learning_rate)
+            return Err(Error::argument("the learning rate", "at least 0 and finite", step.learning_rate)
                 .help("Correct the number or the schedule given to `learning_rate`.")
                 .at(format!("step {}", step.number)));
         }
         self.clipping.check()?;
-        check_not_negative("a weight decay", step.weight_decay).map_err(at)?;
+        check_not_negative("the weight decay", step.weight_decay).map_err(at)?;
         if let Some(averaging) = self.averages.how {
             averaging.check().map_err(at)?;
             if self.rule.averages() {
                 return Err(at(Error::data(
-                    "averages",
-                    "for a rule that keeps none of its own",
+                    "a rule with `average`",
+                    "keep no averages of its own",
                     "one that does",
                 )
                 .help("Leave `average` out: the rule's own average is evaluated.")));
@@ -91,12 +91,12 @@ impl<F: Scalar> Optimizer<F> {
             plateau.check().map_err(at)?;
         }
         if self.batches_per_step == 0 {
-            return Err(at(Error::argument("batches in a step", "at least 1", 0)
+            return Err(at(Error::argument("the number of batches in a step", "at least 1", 0)
                 .help("1 takes a step after each batch.")));
         }
         if self.rule.slots() > MOST_SLOTS {
             return Err(at(Error::argument(
-                "a rule's number of slots",
+                "the number of slots of the rule",
                 format!("at most {MOST_SLOTS}"),
                 self.rule.slots(),
             )

@@ -41,7 +41,7 @@ impl<S: Schedule> Schedule for WarmUp<S> {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a warm-up's first rate", self.from)?;
+        check_rate("the first rate of the warm-up", self.from)?;
         self.then.check()
     }
 }
@@ -91,8 +91,8 @@ impl Schedule for Chain {
         if !self.rest.is_sorted_by(|a, b| a.0 < b.0) {
             let found: Vec<u64> = self.rest.iter().map(|(steps, _)| *steps).collect();
             return Err(Error::data(
-                "a chain",
-                "of schedules after rising numbers of steps",
+                "the schedules of a chain",
+                "begin after rising numbers of steps",
                 format!("{found:?}"),
             )
             .help("Steps count from the beginning of the chain."));

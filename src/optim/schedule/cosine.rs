@@ -39,7 +39,7 @@ impl Schedule for CosineDecay {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)
+        check_rate("the schedule's start", self.start)
     }
 }
 
@@ -88,11 +88,11 @@ impl Schedule for CosineRestarts {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)?;
-        check_rate("a schedule's end", self.end)?;
-        check_steps("the steps until a restart", self.steps)?;
+        check_rate("the schedule's start", self.start)?;
+        check_rate("the schedule's end", self.end)?;
+        check_steps("the number of steps until a restart", self.steps)?;
         if self.growth == 0 {
-            return Err(Error::argument("the growth of stretches", "at least 1", 0)
+            return Err(Error::argument("the growth of the stretches", "at least 1", 0)
                 .help("1 restarts after equal stretches."));
         }
         Ok(())
@@ -173,12 +173,12 @@ impl Schedule for OneCycle {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a cycle's peak", self.peak)?;
-        check_steps("a cycle's steps", self.steps)?;
-        super::check_factor("a cycle's first divisor", self.start)?;
-        super::check_factor("a cycle's last divisor", self.end)?;
+        check_rate("the cycle's peak", self.peak)?;
+        check_steps("the number of steps of the cycle", self.steps)?;
+        super::check_factor("the cycle's first divisor", self.start)?;
+        super::check_factor("the cycle's last divisor", self.end)?;
         if !(0.0..=1.0).contains(&self.rise) {
-            return Err(Error::argument("a cycle's rise", "0 to 1", self.rise)
+            return Err(Error::argument("the cycle's rise", "from 0 to 1", self.rise)
                 .help("It is the share of the steps before the peak, usually 0.3."));
         }
         Ok(())

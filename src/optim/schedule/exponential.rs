@@ -37,7 +37,7 @@ impl Schedule for ExponentialDecay {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)?;
-        check_factor("a schedule's factor", self.factor)
+        check_rate("the schedule's start", self.start)?;
+        check_factor("the schedule's factor", self.factor)
     }
 }

@@ -157,7 +157,7 @@ fn check_factor(name: &str, factor: f64) -> Result<()> {
     if factor > 0.0 && factor.is_finite() {
         return Ok(());
     }
-    Err(Error::argument(name, "above 0 and finite", factor).help("Give a number such as 0.5."))
+    Err(Error::argument(name, "positive and finite", factor).help("Give a number such as 0.5."))
 }
 
 /// Checks that a number of steps is above 0.
@@ -165,5 +165,6 @@ fn check_steps(name: &str, steps: u64) -> Result<()> {
     if steps > 0 {
         return Ok(());
     }
-    Err(Error::argument(name, "at least 1", 0).help("Steps are batches: an epoch has samples / batch size."))
+    Err(Error::argument(name, "at least 1", 0)
+        .help("Steps are batches: an epoch has the number of samples divided by the batch size."))
 }

@@ -33,9 +33,9 @@ impl Schedule for PolynomialDecay {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)?;
-        check_rate("a schedule's end", self.end)?;
-        check_factor("a schedule's power", self.power)?;
-        check_steps("a schedule's steps", self.steps)
+        check_rate("the schedule's start", self.start)?;
+        check_rate("the schedule's end", self.end)?;
+        check_factor("the schedule's power", self.power)?;
+        check_steps("the number of steps of the schedule", self.steps)
     }
 }

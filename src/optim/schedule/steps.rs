@@ -31,9 +31,9 @@ impl Schedule for StepDecay {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)?;
-        check_factor("a schedule's factor", self.factor)?;
-        super::check_steps("a stair's steps", self.steps)
+        check_rate("the schedule's start", self.start)?;
+        check_factor("the schedule's factor", self.factor)?;
+        super::check_steps("the number of steps of a stair", self.steps)
     }
 }
 
@@ -64,8 +64,8 @@ impl Schedule for MultiStepDecay {
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("a schedule's start", self.start)?;
-        check_factor("a schedule's factor", self.factor)
+        check_rate("the schedule's start", self.start)?;
+        check_factor("the schedule's factor", self.factor)
     }
 }
 
@@ -117,7 +117,7 @@ impl Schedule for Piecewise {
 
     fn check(&self) -> Result<()> {
         if self.points.is_empty() || !self.points.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(Error::data("a piecewise schedule", "to have points at rising steps", "others")
+            return Err(Error::data("the piecewise schedule", "have points at rising steps", "others")
                 .help("Give (step, rate) pairs, such as [(1, 0.1), (1001, 0.01)]."));
         }
         self.points

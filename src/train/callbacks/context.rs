@@ -173,7 +173,7 @@ impl<'a, F: Scalar> Context<'a, F> {
     /// defines a direction.
     pub fn monitored(&self, monitor: &Monitor) -> Result<(f64, Direction)> {
         let none = || {
-            Error::data("the value to monitor", "to be of an epoch that has ended", "none")
+            Error::data("the value to monitor", "be of an epoch that has ended", "none")
                 .help("Ask for it in `on_epoch_end`.")
         };
         self.ended().ok_or_else(none)?.watched(monitor)
@@ -192,7 +192,7 @@ impl<'a, F: Scalar> Context<'a, F> {
     pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
         let Some(ended) = &mut self.now.ended else {
             let found = format!("{:?} in `{}`", cut(name), self.now.hook.name());
-            return Err(Error::data("a value", "to be logged in `on_epoch_end`", found)
+            return Err(Error::data("the value", "be logged in `on_epoch_end`", found)
                 .help("Keep it in the callback until the epoch ends."));
         };
         check_logged(name, ended)?;

@@ -85,8 +85,8 @@ impl EarlyStopping {
     /// let error = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fit, EarlyStopping: expected the value to monitor to be one of loss, found val_loss. \
-    ///      Values that begin with \"val_\" need validation data or `validation_split`."
+    ///     "fit, EarlyStopping: the value to monitor must be one of the epoch's (loss), got val_loss. Values \
+    ///      that begin with \"val_\" need validation data or `validation_split`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -116,8 +116,8 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
 
     fn on_train_begin(&mut self, _: &mut Context<'_, F>) -> Result<()> {
         if !(self.min_delta.is_finite() && self.min_delta >= 0.0) {
-            return Err(Error::argument("a min_delta", "at least 0 and finite", self.min_delta)
-                .help("It is by how much a value must be better to count.")
+            return Err(Error::argument("min_delta", "at least 0 and finite", self.min_delta)
+                .help("It is how much better a value must be to count as an improvement.")
                 .at("EarlyStopping"));
         }
         (self.best, self.snapshot, self.waited) = (None, None, 0);

@@ -7,6 +7,7 @@ use crate::kernels::Scalar;
 use crate::nn::{Layer, Sequential};
 use crate::optim::merge_rows;
 use crate::param::Gradient;
+use crate::shown::count;
 use crate::state::{Kind, State, misfit};
 use crate::tensor::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +104,11 @@ impl<F: Scalar> Callback<F> for GradientNorms {
         for name in names {
             let norms = norms.take_list(&name)?;
             if norms.len() != steps.len() {
-                return Err(misfit(&name, format!("{} norms", steps.len()), norms.len().to_string()));
+                return Err(misfit(
+                    &name,
+                    format!("have {}", count(steps.len(), "norm", "norms")),
+                    norms.len().to_string(),
+                ));
             }
             layers.push((name, norms));
         }

@@ -198,7 +198,7 @@ impl Lines {
             return Ok(());
         }
         let mut text = fs::read(&self.path).map_err(|source| {
-            Error::io("read", &self.path, source).help("A resumed run drops the lines behind its checkpoint.")
+            Error::io("read", &self.path, source).help("A resumed run drops the lines after its checkpoint.")
         })?;
         let dropped = behind(&text, end, &last);
         if !dropped.is_empty() {
@@ -239,7 +239,7 @@ impl Lines {
                     let found = String::from_utf8_lossy(&found).lines().next().unwrap_or_default().to_owned();
                     return Err(Error::format(
                         self.path.display().to_string(),
-                        format!("a log of {head}"),
+                        format!("have the columns {head}"),
                         found,
                     )
                     .help("Name another file: this one has other columns, and is left as it is."));
@@ -370,7 +370,7 @@ mod tests {
         add("a,b", "5,6").unwrap();
         for other in ["a", "a,b,c", "x"] {
             let text = add(other, "7").unwrap_err().to_string();
-            assert!(text.contains("log.csv") && text.contains("found a,b."), "{text}");
+            assert!(text.contains("log.csv") && text.contains("got a,b."), "{text}");
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3\n5,6\n");
         fs::write(&path, "a,b").unwrap(); // incomplete head

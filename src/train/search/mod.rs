@@ -25,6 +25,7 @@ use crate::kernels::{Scalar, threads};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Sequential;
+use crate::shown::count;
 use crate::target::AsTarget;
 use run::{Job, bounds};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -290,7 +291,7 @@ impl Search {
         L: Loss<F>,
     {
         if !(1..=MOST_REPEATS).contains(&self.repeats) {
-            return Err(Error::argument("repeats", format!("1 to {MOST_REPEATS}"), self.repeats)
+            return Err(Error::argument("repeats", format!("from 1 to {MOST_REPEATS}"), self.repeats)
                 .help("3 to 5 are usual."));
         }
         let trials = self.trials()?;
@@ -310,9 +311,9 @@ impl Search {
             }));
         }
         if tried.iter().all(|tried| tried.error.is_some()) {
-            let count = tried.len();
+            let failed = count(tried.len(), "trial", "trials");
             if let Some((first, error)) = tried.into_iter().next().and_then(|t| Some((t.trial, t.error?))) {
-                return Err(error.at(format!("all of {count} trials, the first ({first})")));
+                return Err(error.at(format!("{failed} failed, the first ({first})")));
             }
             return Err(Error::custom("no trials"));
         }

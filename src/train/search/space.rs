@@ -104,14 +104,17 @@ impl Space {
     /// Checks names and bounds.
     fn check(&self) -> Result<()> {
         if self.dimensions.is_empty() {
-            return Err(Error::argument("a search space", "at least one dimension", "none")
+            return Err(Error::argument("the number of dimensions", "at least 1", 0)
                 .help("Add one, such as `.log_uniform(\"rate\", 1e-4, 1e-1)`."));
         }
         for (i, (name, dimension)) in self.dimensions.iter().enumerate() {
             if self.dimensions[..i].iter().any(|(other, _)| other == name) {
-                return Err(
-                    Error::argument("names", "dimensions that differ", format!("{name:?} twice")).at("space")
-                );
+                return Err(Error::argument(
+                    "the names of the dimensions",
+                    "distinct",
+                    format!("{name:?} twice"),
+                )
+                .at("space"));
             }
             dimension.check().map_err(|error| error.at(format!("dimension {name:?}")).at("space"))?;
         }
@@ -128,9 +131,13 @@ impl Space {
                 dimension.values().map_err(|error| error.at(format!("dimension {name:?}")).at("space"))?;
             count = count.saturating_mul(values.len());
             if count > MOST {
-                return Err(Error::argument("a grid", format!("at most {MOST} trials"), "more")
-                    .help("Leave values out, or draw some of them with `Search::random`.")
-                    .at("space"));
+                return Err(Error::argument(
+                    "the number of trials of a grid",
+                    format!("at most {MOST}"),
+                    "more",
+                )
+                .help("Leave values out, or draw some of them with `Search::random`.")
+                .at("space"));
             }
             lists.push((name, values));
         }
@@ -153,7 +160,7 @@ impl Space {
     pub(super) fn draw(&self, trials: usize, seed: u64) -> Result<Vec<Trial>> {
         self.check()?;
         if !(1..=MOST).contains(&trials) {
-            return Err(Error::argument("a number of trials", format!("1 to {MOST}"), trials)
+            return Err(Error::argument("the number of trials", format!("from 1 to {MOST}"), trials)
                 .help("10 to 100 are usual."));
         }
         let random = Random::seed(seed).child("search");
@@ -179,21 +186,23 @@ impl Dimension {
     fn check(&self) -> Result<()> {
         match self {
             Self::Choice(values) if values.is_empty() => {
-                Err(Error::argument("a choice", "at least one value", "none"))
+                Err(Error::argument("the number of values of a choice", "at least 1", 0))
             }
             Self::Integer(low, high) if low > high => {
-                Err(Error::argument("a range", "a lower end first", format!("{low} to {high}")))
+                Err(Error::argument("the range", "from a lower to a higher end", format!("{low} to {high}")))
             }
             Self::Uniform(low, high) | Self::LogUniform(low, high)
                 if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) =>
             {
-                let expected = "finite bounds, the lower one first";
-                Err(Error::argument("a range", expected, format!("{low} to {high}")))
+                let expected = "between finite bounds, the lower one first";
+                Err(Error::argument("the range", expected, format!("{low} to {high}")))
             }
-            Self::LogUniform(low, high) if *low <= 0.0 => {
-                Err(Error::argument("a logarithmic range", "bounds above 0", format!("{low} to {high}"))
-                    .help("Use `uniform` for a range that has 0 in it."))
-            }
+            Self::LogUniform(low, high) if *low <= 0.0 => Err(Error::argument(
+                "the logarithmic range",
+                "between bounds above 0",
+                format!("{low} to {high}"),
+            )
+            .help("Use `uniform` for a range that has 0 in it.")),
             _ => Ok(()),
         }
     }
@@ -205,14 +214,22 @@ impl Dimension {
             Self::Integer(low, high) => {
                 let count = high.abs_diff(*low).saturating_add(1);
                 if count > MOST as u64 {
-                    return Err(Error::argument("whole numbers in a grid", format!("at most {MOST}"), count));
+                    return Err(Error::argument(
+                        "the number of whole numbers in a grid",
+                        format!("at most {MOST}"),
+                        count,
+                    ));
                 }
                 Ok((*low..=*high).map(Value::Integer).collect())
             }
             Self::Uniform(low, high) | Self::LogUniform(low, high) => {
-                let expected = "values that can be counted";
-                Err(Error::argument("a grid", expected, format!("every number from {low} to {high}"))
-                    .help("List some by `choice`, or draw them with `Search::random`."))
+                let expected = "countable";
+                Err(Error::argument(
+                    "the values of a grid",
+                    expected,
+                    format!("every number from {low} to {high}"),
+                )
+                .help("List some with `choice`, or draw them with `Search::random`."))
             }
         }
     }
@@ -309,32 +326,42 @@ mod tests {
         let text = |space: Space| space.draw(3, 0).unwrap_err().to_string();
         assert_eq!(
             text(Space::new()),
-            "expected a search space of at least one dimension, found none. \
-             Add one, such as `.log_uniform(\"rate\", 1e-4, 1e-1)`."
+            "the number of dimensions must be at least 1, got 0. Add one, such as `.log_uniform(\"rate\", 1e-4, \
+             1e-1)`."
         );
         let twice = Space::new().integer("n", 1, 2).uniform("n", 0.0, 1.0);
-        assert_eq!(text(twice), "space: expected names of dimensions that differ, found \"n\" twice");
+        assert_eq!(text(twice), "space: the names of the dimensions must be distinct, got \"n\" twice");
         let none: [f64; 0] = [];
         assert_eq!(
             text(Space::new().choice("rate", none)),
-            "space, dimension \"rate\": expected a choice of at least one value, found none"
+            "space, dimension \"rate\": the number of values of a choice must be at least 1, got 0"
         );
-        assert!(text(Space::new().integer("n", 2, 1)).ends_with("of a lower end first, found 2 to 1"));
+        assert!(
+            text(Space::new().integer("n", 2, 1))
+                .ends_with("must be from a lower to a higher end, got 2 to 1")
+        );
         for (low, high) in [(1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)] {
             assert!(text(Space::new().uniform("x", low, high)).contains("finite bounds"), "{low} {high}");
         }
-        assert!(text(Space::new().log_uniform("x", 0.0, 1.0)).contains("of bounds above 0, found 0 to 1"));
+        assert!(
+            text(Space::new().log_uniform("x", 0.0, 1.0))
+                .contains("must be between bounds above 0, got 0 to 1")
+        );
         let space = Space::new().uniform("x", 0.0, 1.0);
         assert!(
-            space.draw(0, 0).unwrap_err().to_string().contains("a number of trials of 1 to 10000, found 0")
+            space
+                .draw(0, 0)
+                .unwrap_err()
+                .to_string()
+                .contains("the number of trials must be from 1 to 10000, got 0")
         );
         assert_eq!(
             space.grid().unwrap_err().to_string(),
-            "space, dimension \"x\": expected a grid of values that can be counted, found every number from 0 to 1. \
-             List some by `choice`, or draw them with `Search::random`."
+            "space, dimension \"x\": the values of a grid must be countable, got every number from 0 to 1. List \
+             some with `choice`, or draw them with `Search::random`."
         );
         let large = Space::new().integer("a", 1, 101).integer("b", 1, 100);
-        assert!(large.grid().unwrap_err().to_string().contains("at most 10000 trials, found more"));
+        assert!(large.grid().unwrap_err().to_string().contains("must be at most 10000, got more"));
         assert!(Space::new().integer("a", i64::MIN, i64::MAX).grid().is_err());
     }
 }

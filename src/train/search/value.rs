@@ -88,7 +88,7 @@ impl fmt::Display for Value {
 /// assert_eq!(trial.to_string(), "units 16, rate 0.01, rule adam");
 /// assert_eq!(
 ///     trial.number("momentum").unwrap_err().to_string(),
-///     "expected a hyper-parameter of units, rate, rule, found momentum"
+///     "the hyper-parameter must be one of the trial's (units, rate, rule), got \"momentum\""
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -103,7 +103,7 @@ checked!(Trial);
 impl Trial {
     /// Checks that deserialized names are unique.
     fn check(&self) -> Result<()> {
-        differ("a trial", self.values.iter().map(|(name, _)| name.as_str()))
+        differ("the trial", self.values.iter().map(|(name, _)| name.as_str()))
     }
 }
 
@@ -159,7 +159,11 @@ impl Trial {
     fn known(&self, name: &str) -> Result<&Value> {
         self.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.values.iter().map(|(name, _)| name.as_str()).collect();
-            Error::argument("a hyper-parameter", known.join(", "), name)
+            Error::argument(
+                "the hyper-parameter",
+                format!("one of the trial's ({})", known.join(", ")),
+                format!("{name:?}"),
+            )
         })
     }
 }
@@ -204,12 +208,14 @@ mod tests {
         assert_eq!(trial.number("n").unwrap(), -3.0);
         assert_eq!(
             trial.count("n").unwrap_err().to_string(),
-            "expected the hyper-parameter \"n\" of a count, found -3. \
-             `count` is for whole numbers from 0, `number` for all numbers, `word` for words."
+            "the hyper-parameter \"n\" must be a count, got -3. `count` is for whole numbers from 0, `number` for \
+             all numbers, `word` for words."
         );
-        assert!(trial.count("x").unwrap_err().to_string().contains("of a count, found 0.5"));
-        assert!(trial.number("w").unwrap_err().to_string().contains("of a number, found adam"));
-        assert!(trial.word("x").unwrap_err().to_string().contains("of a word, found 0.5"));
-        assert!(trial.word("v").unwrap_err().to_string().ends_with("of n, x, w, found v"));
+        assert!(trial.count("x").unwrap_err().to_string().contains("must be a count, got 0.5"));
+        assert!(trial.number("w").unwrap_err().to_string().contains("must be a number, got adam"));
+        assert!(trial.word("x").unwrap_err().to_string().contains("must be a word, got 0.5"));
+        assert!(
+            trial.word("v").unwrap_err().to_string().ends_with("one of the trial's (n, x, w), got \"v\"")
+        );
     }
 }

@@ -128,6 +128,6 @@ fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> 
 
 /// The error of a metric or callback called `name` that has a state but no kind.
 fn without_kind(name: &str) -> Error {
-    Error::data(name, "to have a kind, as it has a state", "none")
+    Error::data(name, "have a kind, as it has a state", "none")
         .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")
 }

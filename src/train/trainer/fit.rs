@@ -138,8 +138,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         V::Target: AsTarget<L::Target>,
     {
         if let Some(share) = self.settings.validation_split {
-            let found = format!("a split of {share} beside them");
-            return Err(Error::data("validation data", "to come from one place", found)
+            let found = format!("a split of {share} as well");
+            return Err(Error::data("the validation data", "come from one place", found)
                 .help("Leave `validation_split` out, or call `fit`.")
                 .at("fit"));
         }

@@ -52,7 +52,7 @@ impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
         called?;
         let Some(rate) = rate else { return Ok(()) };
         if !(rate.is_finite() && rate >= 0.0) {
-            return Err(Error::argument("a learning rate", "at least 0 and finite", rate)
+            return Err(Error::argument("the learning rate", "at least 0 and finite", rate)
                 .help("Correct the number given to `set_learning_rate`.")
                 .at(callback.name()));
         }

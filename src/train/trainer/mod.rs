@@ -112,8 +112,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(32);
     /// assert_eq!(
     ///     trainer.fit(&mut model, &data).unwrap_err().to_string(),
-    ///     "fit: expected a batch size of 1 to 10, the number of training samples, found 32. \
-    ///      Usual batches have 32 to 64 samples."
+    ///     "fit: the batch size must be from 1 to 10, the number of training samples, got 32. Usual batches have \
+    ///      32 to 64 samples."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```

@@ -16,7 +16,7 @@ use std::ops::Range;
 pub(super) fn diverged(what: String, step: u64) -> Error {
     let help = if what.starts_with("the loss") {
         "Outputs and targets are finite: training diverged (lower the learning rate, clip gradients with `clip_norm`, \
-         scale the inputs), or a probability of 0 was given to what is true (let nothing stand behind Softmax or \
+         scale the inputs), or a probability of 0 was given to the true class (put nothing after Softmax or \
          Sigmoid)."
     } else {
         "Training diverged: lower the learning rate, clip gradients with `clip_norm`, or scale the inputs."

@@ -123,8 +123,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let path = path.as_ref();
         let resumed = self.find_and_resume(model, path).and_then(|found| {
             found.ok_or_else(|| {
-                Error::data("a folder", "with a checkpoint", "none")
-                    .help("Begin with `fit`, or go on with what there may be by `resume_if_any`.")
+                Error::data("the folder", "have a checkpoint", "none")
+                    .help("Begin with `fit`, or use `resume_if_any`, which does not need one.")
             })
         });
         resumed.map_err(|error| error.at(format!("resume {}", path.display())))
@@ -252,7 +252,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             let (kind, own) =
                 (saved.as_ref().map(|saved| saved.kind.as_str()), metric.kind().map(Kind::name));
             if let Some(kind) = kind.filter(|kind| own != Some(*kind)) {
-                let expected = format!("to be a metric of the kind {kind}, as it was saved");
+                let expected = format!("be a metric of kind {kind}, as in the checkpoint");
                 return Err(Error::data(name, expected, own.unwrap_or("none"))
                     .help("Add the metrics of the run that is resumed."));
             }
@@ -270,8 +270,12 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             return Ok(());
         }
         let listed = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Err(Error::data("the metrics", format!("as saved within an epoch, {}", listed(was)), listed(&is))
-            .help("Add the same metrics in the same order; from the end of an epoch they may be others."))
+        Err(Error::data(
+            "the metrics",
+            format!("be those saved within an epoch ({})", listed(was)),
+            listed(&is),
+        )
+        .help("Add the same metrics in the same order; after the end of an epoch they may differ."))
     }
 
     /// Returns the position of the callback for each state; several of one kind are matched in order.
@@ -286,9 +290,9 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 (_, None) => {}
                 (Some(at), Some(state)) => places.push((at, state)),
                 (None, Some(_)) => {
-                    let expected = format!("to have one of the kind {kind}, whose state was saved");
+                    let expected = format!("include one of kind {kind}, whose state was saved");
                     return Err(Error::data("the callbacks", expected, "none")
-                        .help("Add it by `callback`, as it was in the run that is resumed."));
+                        .help("Add it with `callback`, as in the run that is resumed."));
                 }
             }
         }
@@ -324,10 +328,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         }
         Err(Error::data(
             "the trainer",
-            format!("to be set as it was saved, {}", was.join(", ")),
+            format!("have the settings of the checkpoint ({})", was.join(", ")),
             is.join(", "),
         )
-        .help("Set it as it was, or begin another run in another folder."))
+        .help("Restore the settings, or begin another run in another folder."))
     }
 }
 
@@ -340,7 +344,7 @@ fn same_architecture<F: Scalar>(saved: &Sequential<F>, model: &Sequential<F>) ->
         None => Ok(()),
         Some(i) => {
             let [saved, model] = [saved, model].map(|lines| lines.get(i).cloned().unwrap_or_else(nothing));
-            Err(Error::data("the model", format!("as it was saved, with {saved}"), model)
+            Err(Error::data("the model", format!("have {saved}, as it was saved"), model)
                 .help("Build the model as in the run that is resumed."))
         }
     }

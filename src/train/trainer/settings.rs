@@ -80,13 +80,13 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         check_targets(model, &self.loss, data)?;
         if self.epochs == 0 {
             return Err(
-                Error::argument("epochs", "at least 1", 0).help("Say how often to go through the data.")
+                Error::argument("epochs", "at least 1", 0).help("Give the number of passes over the data.")
             );
         }
         match self.batch_size {
             Some(size) if size == 0 || size > data.len() => {
-                let expected = format!("1 to {}, the number of training samples", data.len());
-                Err(Error::argument("a batch size", expected, size)
+                let expected = format!("from 1 to {}, the number of training samples", data.len());
+                Err(Error::argument("the batch size", expected, size)
                     .help("Usual batches have 32 to 64 samples."))
             }
             _ => model.check_batch_size(model.input_shape(), self.batch_size_for(data.len())),

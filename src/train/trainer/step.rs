@@ -118,7 +118,7 @@ pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Te
     let samples = input.shape().first();
     if samples == Some(&0) {
         return Err(
-            Error::data("a batch", "with at least one sample", "none").help("Leave such a batch out.")
+            Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
         );
     }
     check_finite_input(input)?;

@@ -115,13 +115,13 @@ fn a_file_of_the_official_size_must_be_the_official_one() {
 #[test]
 fn files_that_do_not_fit_are_errors_that_name_them() {
     for (file, content, part) in [
-        (0, images(2, 0), "for the 2 images of"),
-        (0, images(0, 0), "with at least one sample, found [0, 28, 28]"),
-        (0, labels(&[1, 2, 3]), "found [3]"),
-        (1, labels(&[0, 10, 4]), "label 1 below 10, the number of classes, found 10"),
-        (1, images(3, 0), "labels of shape [samples], found [3, 28, 28]"),
-        (2, vec![0, 0, 0x0D, 1, 0, 0, 0, 1, 0, 0, 0, 0], "elements of type u8, found f32"),
-        (3, b"<html>".to_vec(), "the start to be"),
+        (0, images(2, 0), "must be 2, one for each image of"),
+        (0, images(0, 0), "with at least one sample, got [0, 28, 28]"),
+        (0, labels(&[1, 2, 3]), "got [3]"),
+        (1, labels(&[0, 10, 4]), "label 1 must be below 10, the number of classes, got 10"),
+        (1, images(3, 0), "the labels must have shape [samples], got [3, 28, 28]"),
+        (2, vec![0, 0, 0x0D, 1, 0, 0, 0, 1, 0, 0, 0, 0], "the elements must be of type u8, got f32"),
+        (3, b"<html>".to_vec(), "the first bytes must be"),
     ] {
         let (folder, small) = (Folder::new("unfit"), Small::new());
         small.write(folder.path());

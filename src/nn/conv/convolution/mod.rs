@@ -154,20 +154,22 @@ impl Convolution {
         for (name, value) in [("filters", filters), ("groups", groups)] {
             if value == 0 {
                 return Err(Error::argument(name, "at least 1", value)
-                    .help("Give the layer the number of channels it shall put out; 1 group is usual."));
+                    .help("Give the layer the number of its output channels; 1 group is usual."));
             }
         }
         if channels == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
-            let text = format!("a divisor of {channels} channels and of {filters} filters");
+            let text = format!(
+                "a divisor of {channels}, the number of channels, and of {filters}, the number of filters"
+            );
             return Err(Error::argument("groups", text, groups).help(
-                "Each group reads its own share of the channels and makes its own share of the filters.",
+                "Each group reads its own share of the channels and has its own share of the filters.",
             ));
         }
         let axes = window.over([rows, columns])?;
         let convolution = Self { channels, filters, groups, window, axes };
-        window::numbers("a sample with its padding", &[channels, axes[0].padded, axes[1].padded])?;
-        window::numbers("an output", &convolution.output())?;
-        window::numbers("a weight", &[filters, channels / groups, window.size[0], window.size[1]])?;
+        window::numbers("the sample with its padding", &[channels, axes[0].padded, axes[1].padded])?;
+        window::numbers("the output", &convolution.output())?;
+        window::numbers("the weight", &[filters, channels / groups, window.size[0], window.size[1]])?;
         Ok(convolution)
     }
 
