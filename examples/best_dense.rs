@@ -208,7 +208,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         json: false,
     };
     while let Some(name) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
+        let mut value = || args.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
             "--help" | "-h" => return Ok(None),
             "--json" => options.json = true,
@@ -223,10 +223,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--without" => match value()? {
                 part if PARTS.contains(&part.as_str()) => options.without.push(part),
                 part => {
-                    return Err(format!("expected --without one of {}, found {part:?}", PARTS.join(", ")));
+                    return Err(format!("--without must be one of {}, got {part:?}", PARTS.join(", ")));
                 }
             },
-            _ => return Err(format!("expected an option, found {name:?}")),
+            _ => return Err(format!("there is no option {name:?}")),
         }
     }
     if options.seeds == 0 || options.epochs == 0 {
@@ -236,5 +236,5 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+    value.parse().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
 }

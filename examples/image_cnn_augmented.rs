@@ -160,9 +160,7 @@ fn options() -> Result<Options, String> {
     while let Some(name) = args.next() {
         let mut number = || {
             let value = args.next().unwrap_or_default();
-            value
-                .parse::<usize>()
-                .map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+            value.parse::<usize>().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
         };
         match name.as_str() {
             "--help" | "-h" => {
@@ -174,7 +172,7 @@ fn options() -> Result<Options, String> {
             "--samples" => options.samples = number()?,
             "--seed" => options.seed = number()? as u64,
             "--threads" => plywood::set_threads(number()?).map_err(|error| error.to_string())?,
-            _ => return Err(format!("expected an option, found {name:?}")),
+            _ => return Err(format!("there is no option {name:?}")),
         }
     }
     Ok(options)

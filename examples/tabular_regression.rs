@@ -198,7 +198,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         json: false,
     };
     while let Some(name) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
+        let mut value = || args.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
             "--help" | "-h" => return Ok(None),
             "--json" => options.json = true,
@@ -210,7 +210,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                     "squared" => false,
                     "absolute" => true,
                     other => {
-                        return Err(format!("expected squared or absolute after --loss, found {other:?}"));
+                        return Err(format!("--loss must be squared or absolute, got {other:?}"));
                     }
                 }
             }
@@ -218,12 +218,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--folds" => options.folds = number(&name, value()?)?,
             "--seed" => options.seed = number(&name, value()?)?,
             "--threads" => options.threads = number(&name, value()?)?,
-            _ => return Err(format!("expected an option, found {name:?}")),
+            _ => return Err(format!("there is no option {name:?}")),
         }
     }
     Ok(Some(options))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: String) -> Result<T, String> {
-    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+    value.parse().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
 }

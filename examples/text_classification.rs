@@ -166,7 +166,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         json: false,
     };
     while let Some(name) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
+        let mut value = || args.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
             "--help" | "-h" => return Ok(None),
             "--json" => options.json = true,
@@ -182,14 +182,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--length" => options.length = number(&name, value()?)?,
             "--seed" => options.seed = number(&name, value()?)?,
             "--threads" => options.threads = number(&name, value()?)?,
-            _ => return Err(format!("expected an option, found {name:?}")),
+            _ => return Err(format!("there is no option {name:?}")),
         }
     }
     Ok(Some(options))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: String) -> Result<T, String> {
-    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+    value.parse().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
 }
 
 /// Makes 240 sentences in three classes by combining phrases: only enough to see the program work.

@@ -75,8 +75,7 @@ impl Options {
         };
         let known: Vec<&str> = crate::comparisons::all().iter().map(|comparison| comparison.name).collect();
         while let Some(name) = args.next() {
-            let mut value =
-                || args.next().ok_or_else(|| format!("expected a value after {name}, found nothing"));
+            let mut value = || args.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--json" => options.json = true,
@@ -93,11 +92,11 @@ impl Options {
                 "--pictures" => options.pictures = Some(PathBuf::from(value()?)),
                 "--save" => options.save = Some(PathBuf::from(value()?)),
                 "--load" => options.load = Some(PathBuf::from(value()?)),
-                _ => return Err(format!("expected an option, found {name:?}")),
+                _ => return Err(format!("there is no option {name:?}")),
             }
         }
         match options.only.iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(format!("expected one of {} after --only, found {name:?}", known.join(", "))),
+            Some(name) => Err(format!("--only must name some of {}, got {name:?}", known.join(", "))),
             None => Ok(Some(options)),
         }
     }
@@ -106,5 +105,5 @@ impl Options {
 /// Parses a whole number of at least 1.
 fn number<T: std::str::FromStr + Default + PartialEq>(name: &str, value: &str) -> Result<T, String> {
     let parsed = value.parse().ok().filter(|number| *number != T::default());
-    parsed.ok_or_else(|| format!("expected a whole number above 0 after {name}, found {value:?}"))
+    parsed.ok_or_else(|| format!("{name} must be a whole number above 0, got {value:?}"))
 }

@@ -30,7 +30,7 @@ impl Args {
     pub fn text(&mut self, name: &str) -> Option<String> {
         let at = self.rest.iter().position(|argument| argument == name)?;
         if at + 1 == self.rest.len() {
-            self.fail(&format!("expected a value after {name}, found nothing"));
+            self.fail(&format!("{name} needs a value"));
         }
         self.rest.remove(at);
         Some(self.rest.remove(at))
@@ -40,16 +40,16 @@ impl Args {
     pub fn number<T: FromStr>(&mut self, name: &str, default: T) -> T {
         match self.text(name) {
             None => default,
-            Some(text) => text
-                .parse()
-                .unwrap_or_else(|_| self.fail(&format!("expected a number after {name}, found {text:?}"))),
+            Some(text) => {
+                text.parse().unwrap_or_else(|_| self.fail(&format!("{name} must be a number, got {text:?}")))
+            }
         }
     }
 
     /// Exits with an error if arguments are left that were not queried.
     pub fn finish(self) {
         if let Some(argument) = self.rest.first() {
-            self.fail(&format!("expected an option, found {argument:?}"));
+            self.fail(&format!("there is no option {argument:?}"));
         }
     }
 

@@ -62,10 +62,13 @@ impl Options {
                 "--optimizer" => match args.next().as_deref() {
                     Some(optimizer @ ("adam" | "adamw" | "sgd")) => options.optimizer = optimizer.into(),
                     other => {
-                        return Err(format!("expected adam, adamw or sgd after {name}, found {other:?}"));
+                        return Err(format!(
+                            "{name} must be adam, adamw or sgd, got {}",
+                            other.unwrap_or("nothing")
+                        ));
                     }
                 },
-                _ => return Err(format!("expected an option, found {name:?}")),
+                _ => return Err(format!("there is no option {name:?}")),
             }
         }
         Ok(Some(options))
@@ -73,8 +76,8 @@ impl Options {
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
-    let value = value.ok_or_else(|| format!("expected a number after {name}, found nothing"))?;
-    value.parse().map_err(|_| format!("expected a whole number after {name}, found {value:?}"))
+    let value = value.ok_or_else(|| format!("{name} needs a number"))?;
+    value.parse().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
 }
 
 /// The results of a run.

@@ -98,9 +98,9 @@ fn claimed_lengths_are_not_believed() {
 #[test]
 fn two_values_of_one_name_are_refused_and_order_plays_no_part() {
     let twice = State::<f32>::new().flag("a", true).integer("a", 1);
-    assert!(codec::encode(&twice).unwrap_err().to_string().contains("names that differ"));
+    assert!(codec::encode(&twice).unwrap_err().to_string().contains("have distinct names"));
     let json = r#"[["a",{"Flag":true}],["a",{"Integer":1}]]"#;
-    assert!(serde_json::from_str::<State>(json).unwrap_err().to_string().contains("names that differ"));
+    assert!(serde_json::from_str::<State>(json).unwrap_err().to_string().contains("have distinct names"));
 
     // Taken in reverse, which would take minutes if each search went through all values.
     let count = MAX_VALUES as u64;

@@ -153,7 +153,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 RangeTest::new(settings, data, model.clone(), optimizer)?.run(steps)
             })
         };
-        find().map_err(|error: Error| error.at("find rate"))
+        find().map_err(|error: Error| error.at("find_learning_rate"))
     }
 }
 

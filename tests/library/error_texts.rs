@@ -441,6 +441,50 @@ impl<F: Scalar> Callback<F> for Logs {
     }
 }
 
+/// Sets this learning rate after the first batch.
+struct SetsRate(f64);
+
+impl<F: Scalar> Callback<F> for SetsRate {
+    fn on_batch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        context.set_learning_rate(self.0);
+        Ok(())
+    }
+}
+
+/// Has a state, but no kind.
+struct Nameless;
+
+impl<F: Scalar> Callback<F> for Nameless {
+    fn state(&self) -> Option<State<F>> {
+        Some(State::new())
+    }
+}
+
+/// Fails at this batch of an epoch, as if the program were interrupted.
+struct FailsAt(usize);
+
+impl<F: Scalar> Callback<F> for FailsAt {
+    fn on_batch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
+        if context.batch() == self.0 { Err(Error::custom("interrupted")) } else { Ok(()) }
+    }
+}
+
+/// Resumes runs that were interrupted within an epoch.
+fn resuming(folder: &Path) -> Texts {
+    let kept = || trainer().checkpoints(Checkpoints::in_folder(folder).every_batches(1));
+    let stopping = || EarlyStopping::patience(1).monitor("loss");
+    let mut run = kept().metric(Accuracy::default()).callback(stopping()).callback(FailsAt(2));
+    let resume = |mut trainer: Trainer<CrossEntropy>| trainer.resume(&mut classifier(), folder);
+    assert!(run.fit(&mut classifier(), &labelled()).is_err());
+    let other_folder = Checkpoints::in_folder(folder.join("other"));
+    texts! {
+        resume(kept().callback(stopping()));
+        resume(kept().callback(stopping()).metric(Named::new("accuracy", TopK::k(1))));
+        resume(kept().metric(Accuracy::default()));
+        trainer().callback(Nameless).checkpoints(other_folder).fit(&mut classifier(), &labelled());
+    }
+}
+
 fn training(folder: &Path) -> Texts {
     let fit = |trainer: Trainer<CrossEntropy>| {
         let mut trainer = trainer;
@@ -468,6 +512,7 @@ fn training(folder: &Path) -> Texts {
         fit(trainer().callback(EarlyStopping::patience(1).monitor("loss").min_delta(-1.0)));
         fit(trainer().callback(Logs("loss", true)));
         fit(trainer().callback(Logs("norm", false)));
+        fit(trainer().callback(SetsRate(f64::NAN)));
         fit(trainer().metric(Accuracy::default()).metric(Accuracy::default()));
         fit(trainer().metric(Named::new("loss", Accuracy::default())));
         fit(trainer().checkpoints(Checkpoints::in_folder(folder).keep_last(0)));
@@ -679,6 +724,7 @@ fn error_texts_read_as_sentences() {
         ("IDX files", idx_files(&folder)),
         ("saved models", saved_models(&folder)),
         ("training", training(&folder.0.join("run"))),
+        ("resuming", resuming(&folder.0.join("interrupted"))),
         ("searches", searches()),
         ("plots", plots()),
         ("reports", reports()),

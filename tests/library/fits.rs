@@ -110,7 +110,7 @@ where
     let (x, target) = (inputs().into_dyn(), target.as_target());
     let others = [
         ("evaluate", trainer.evaluate(&copies[0], data).map(drop)),
-        ("find rate", trainer.find_learning_rate(&copies[0], data, 1e-6, 1e-5, 10).map(drop)),
+        ("find_learning_rate", trainer.find_learning_rate(&copies[0], data, 1e-6, 1e-5, 10).map(drop)),
         ("step", trainer.step(&mut copies[0], x.clone(), target, None).map(drop)),
         ("accumulate", plywood::train::accumulate(&mut copies[1], &make(), x, target, None).map(drop)),
     ];
@@ -260,7 +260,10 @@ fn every_target_is_looked_at_before_the_first_step() {
         .find_learning_rate(&model("Softmax", 3), &labels(23, 3), 1e-5, 1e-3, 10)
         .unwrap_err()
         .to_string();
-    assert!(text.starts_with("find rate, cross-entropy: the label of sample 23 must be below 3"), "{text}");
+    assert!(
+        text.starts_with("find_learning_rate, cross-entropy: the label of sample 23 must be below 3"),
+        "{text}"
+    );
 
     let rows = |row: [f32; 3]| {
         let mut rows = Array2::from_shape_fn((24, 3), |(i, j)| f32::from(u8::from(i % 3 == j)));

@@ -45,7 +45,11 @@ fn run<F: Scalar>(threads: usize) -> Vec<u64> {
         other => panic!("{other:?}"),
     });
     let bits = |y: &Tensor<F>| y.iter().map(|v| v.as_f64().to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&model.forward(x.clone()).unwrap()), bits(&y), "inference is what training puts out");
+    assert_eq!(
+        bits(&model.forward(x.clone()).unwrap()),
+        bits(&y),
+        "inference and training have the same outputs"
+    );
     for (from, to) in [(0, 1), (36, 37), (3, 5), (10, 27)] {
         let part = x.slice_axis(Axis(0), (from..to).into()).to_owned();
         let expected = y.slice_axis(Axis(0), (from..to).into()).to_owned();

@@ -64,7 +64,7 @@ fn data_are_looked_at_in_training_validation_evaluation_and_the_range_test() {
             assert_eq!(text, format!("evaluate: the {what} of sample 35 {CLEAN}"));
             let text =
                 trainer().find_learning_rate(&regression(), &data, 1e-6, 1e-3, 20).unwrap_err().to_string();
-            assert_eq!(text, format!("find rate: the {what} of sample 35 {CLEAN}"));
+            assert_eq!(text, format!("find_learning_rate: the {what} of sample 35 {CLEAN}"));
             // In a single step, samples are named by their position in the batch.
             let (mut x, mut t) = (Tensor::zeros(vec![4, 2]), Tensor::zeros(vec![4, 1]));
             if what == "target" {

@@ -105,7 +105,7 @@ fn batches_of_one_are_refused_where_batch_norm_would_learn_nothing() {
     assert_eq!(text(trainer().fit(&mut model, &sums(1))), format!("fit, {place}: {expected}"));
     assert_eq!(
         text(trainer().batch_size(1).find_learning_rate(&model, &data, 1e-6, 1.0, 10)),
-        format!("find rate, {place}: {expected}")
+        format!("find_learning_rate, {place}: {expected}")
     );
     assert_eq!(text(trainer().step(&mut model, x.clone(), &y, None)), format!("step, {place}: {expected}"));
     assert_eq!(text(accumulate(&mut model, &MeanSquaredError, x, &y, None)), format!("{place}: {expected}"));
@@ -252,7 +252,7 @@ fn a_model_with_nothing_to_train_is_an_error() {
         assert_eq!(text(trainer.step(model, x.clone(), &target, None)), format!("step: {expected}"));
         assert_eq!(
             text(trainer.find_learning_rate(model, &data, 1e-5, 1e-3, 10)),
-            format!("find rate: {expected}")
+            format!("find_learning_rate: {expected}")
         );
         assert_eq!(trainer.optimizer().steps(), 0);
         trainer.evaluate(model, &data).unwrap();
