@@ -323,7 +323,7 @@ pub trait LayerSpec<F: Scalar = f32> {
     /// unchanged.
     ///
     /// # Errors
-    /// When the layer cannot take such an input, or a hyper-parameter is out of range.
+    /// When the layer cannot take such an input, or a hyperparameter is out of range.
     fn build(self, input: &[usize], random: &Random) -> Result<Self::Layer>;
 }
 

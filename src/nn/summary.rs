@@ -108,7 +108,7 @@ impl<F: Scalar> Sequential<F> {
     /// Returns a line for the input and for each layer, including those inside containers: "layer 1 (dense) with output
     /// [10] and 850 parameters".
     ///
-    /// Two models with equal lines have the same architecture up to hyper-parameters.
+    /// Two models with equal lines have the same architecture up to hyperparameters.
     pub(crate) fn outline(&self) -> Vec<String> {
         let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
         table("", self.parts(self.input_shape()), &mut rows);

@@ -77,7 +77,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// A checkpoint can be resumed only with a rule of the kind it was written with.
     fn kind(&self) -> Kind;
 
-    /// Returns the rule's own values: hyper-parameters, and values that all parameters share. By default the state is
+    /// Returns the rule's own values: hyperparameters, and values that all parameters share. By default the state is
     /// empty.
     ///
     /// Values missing here are missing from checkpoints, and are not restored after
@@ -166,10 +166,10 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
         Granularity::Elements
     }
 
-    /// Checks the rule's hyper-parameters, and changes the values that all parameters share. It is called once at the
+    /// Checks the rule's hyperparameters, and changes the values that all parameters share. It is called once at the
     /// beginning of each step.
     ///
-    /// Hyper-parameters are checked here and not in constructors: a builder that returned a `Result` after each setting
+    /// Hyperparameters are checked here and not in constructors: a builder that returned a `Result` after each setting
     /// would be a nuisance, and values read from a file have to be checked as well.
     ///
     /// ```
@@ -189,7 +189,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// ```
     ///
     /// # Errors
-    /// If a hyper-parameter is out of range; the model is unchanged then.
+    /// If a hyperparameter is out of range; the model is unchanged then.
     fn begin_step(&mut self, step: Step) -> Result<()> {
         let _ = step;
         Ok(())
@@ -200,7 +200,7 @@ pub trait UpdateRule<F: Scalar = f32>: Debug + Send + Sync + 'static {
     /// `self` is shared: only `update.value` and `update.slots` change. So the result cannot depend on which parameter
     /// comes first. All slices have the length of `update.value`.
     ///
-    /// It cannot fail: [`begin_step`](UpdateRule::begin_step) has checked the hyper-parameters, and the lengths are
+    /// It cannot fail: [`begin_step`](UpdateRule::begin_step) has checked the hyperparameters, and the lengths are
     /// right by construction.
     fn update(&self, update: Update<'_, F>, step: Step);
 

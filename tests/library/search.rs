@@ -154,11 +154,11 @@ fn what_is_wrong_everywhere_is_an_error_of_the_search() {
     let missing = Search::grid(Space::new().choice("units", [4]));
     assert_eq!(
         run(missing),
-        "search, 1 trial failed, the first (units 4): the hyper-parameter must be one of the trial's (units), got \
+        "search, 1 trial failed, the first (units 4): the hyperparameter must be one of the trial's (units), got \
          \"rate\""
     );
     let word = Search::grid(Space::new().choice("units", ["many"]).choice("rate", [0.01]));
-    assert!(run(word).contains("the hyper-parameter \"units\" must be a count, got many"));
+    assert!(run(word).contains("the hyperparameter \"units\" must be a count, got many"));
     assert_eq!(
         run(Search::grid(space()).repeats(0)),
         "search: `repeats` must be from 1 to 1000, got 0. 3 to 5 are usual."

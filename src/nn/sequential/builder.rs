@@ -181,7 +181,7 @@ impl<F: Scalar> SequentialBuilder<F> {
     /// Allocates and draws the parameters. Runs no layer.
     ///
     /// # Errors
-    /// When a layer cannot take the output of the one before, or a hyper-parameter is out of range; the error names the
+    /// When a layer cannot take the output of the one before, or a hyperparameter is out of range; the error names the
     /// layer.
     pub fn build(self) -> Result<Sequential<F>> {
         match self.input.clone() {

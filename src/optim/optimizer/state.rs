@@ -3,7 +3,7 @@
 //! | name | what |
 //! |---|---|
 //! | text `rule` | the name of the rule's kind |
-//! | state `settings` | the rule's own state: its hyper-parameters, and the values that all parameters share |
+//! | state `settings` | the rule's own state: its hyperparameters, and the values that all parameters share |
 //! | integer `steps` | steps taken |
 //! | integer `batches`, flag `weightless` | batches since the last step, and whether all their sample weights are 0 |
 //! | integer `samples` | how many samples the gradients in the model are a mean over |
@@ -125,7 +125,7 @@ impl<F: Scalar> Optimizer<F> {
     /// the parameters it had at that time.
     ///
     /// Schedule, plateau, clipping, groups and averaging stay as they are set on this optimizer. The rule's
-    /// hyper-parameters are taken from the state.
+    /// hyperparameters are taken from the state.
     ///
     /// # Errors
     /// If the state belongs to another kind of rule or to a model with other parameters, is incomplete, or has averages

@@ -71,7 +71,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// A grid tries every combination. Random trials find equally good combinations sooner if only some of the
 /// hyperparameters matter, because each trial has different values of those (J. Bergstra and Y. Bengio, "Random search
-/// for hyper-parameter optimization", 2012).
+/// for hyperparameter optimization", 2012).
 ///
 /// Trials run in parallel, each on one thread, and the results are bit-for-bit the same for any number of threads and
 /// jobs. A trial that fails, for example because its learning rate makes training diverge, appears in the results with

@@ -88,7 +88,7 @@ impl fmt::Display for Value {
 /// assert_eq!(trial.to_string(), "units 16, rate 0.01, rule adam");
 /// assert_eq!(
 ///     trial.number("momentum").unwrap_err().to_string(),
-///     "the hyper-parameter must be one of the trial's (units, rate, rule), got \"momentum\""
+///     "the hyperparameter must be one of the trial's (units, rate, rule), got \"momentum\""
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -160,7 +160,7 @@ impl Trial {
         self.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.values.iter().map(|(name, _)| name.as_str()).collect();
             Error::argument(
-                "the hyper-parameter",
+                "the hyperparameter",
                 format!("one of the trial's ({})", known.join(", ")),
                 format!("{name:?}"),
             )
@@ -170,7 +170,7 @@ impl Trial {
 
 /// The error of a value that is requested as the wrong type.
 fn wrong(name: &str, expected: &str, found: impl fmt::Display) -> Error {
-    Error::argument(format!("the hyper-parameter {name:?}"), expected, found)
+    Error::argument(format!("the hyperparameter {name:?}"), expected, found)
         .help("`count` is for whole numbers from 0, `number` for all numbers, `word` for words.")
 }
 
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(trial.number("n").unwrap(), -3.0);
         assert_eq!(
             trial.count("n").unwrap_err().to_string(),
-            "the hyper-parameter \"n\" must be a count, got -3. `count` is for whole numbers from 0, `number` for \
+            "the hyperparameter \"n\" must be a count, got -3. `count` is for whole numbers from 0, `number` for \
              all numbers, `word` for words."
         );
         assert!(trial.count("x").unwrap_err().to_string().contains("must be a count, got 0.5"));

@@ -15,7 +15,7 @@
 use super::erf::erfc;
 use super::exponential::Exponential;
 
-/// Returns a constant or a hyper-parameter in the element type. For `f32` and `f64` the conversion cannot fail.
+/// Returns a constant or a hyperparameter in the element type. For `f32` and `f64` the conversion cannot fail.
 #[inline(always)]
 pub(crate) fn number<F: Exponential>(value: f64) -> F {
     F::from(value).unwrap_or_else(F::nan)

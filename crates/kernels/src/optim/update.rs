@@ -4,7 +4,7 @@
 //! Here an element's value, gradient and state are read once, processed in registers, and written once. For large
 //! parameters the speed is then that of memory.
 //!
-//! Hyper-parameters are given as `f64` and rounded to the element type once per call. Means are updated as `m + (1 - β)
+//! Hyperparameters are given as `f64` and rounded to the element type once per call. Means are updated as `m + (1 - β)
 //! · (g - m)`, not `β · m + (1 - β) · g`: one multiplication less, and `1 - β` is computed in `f64`, so that for
 //! β2 0.999 it has the full precision of `f32`. PyTorch does the same (`lerp`) for the first moment.
 //!
@@ -53,7 +53,7 @@ pub(crate) mod generic {
     use super::SgdStep;
     use num_traits::Float;
 
-    /// Returns a hyper-parameter in the element type.
+    /// Returns a hyperparameter in the element type.
     #[inline(always)]
     pub fn number<F: Float>(value: f64) -> F {
         F::from(value).unwrap_or_else(F::nan)
